@@ -1,0 +1,97 @@
+# Needs only make and Python 3.11 or newer: everything else goes into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The caller's own environment must not leak into .venv, nor .venv's packages end up elsewhere.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT
+unexport PIP_NO_DEPS PIP_DRY_RUN
+export PIP_USER := 0
+export PIP_REQUIRE_VIRTUALENV := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+VENV := .venv
+PY := $(VENV)/bin/python
+CODE := $(wildcard flowworker tests integration bench examples)
+
+# The in-process tests use every core; the integration tests, which start servers and kill
+# processes, run one by one. `make test INTEGRATION_JOBS=2` for those who are in a hurry.
+JOBS ?= auto
+INTEGRATION_JOBS ?= 0
+PYTEST_ARGS ?=
+COVERAGE := --cov --cov-report=
+PURE := flowworker/core/*,flowworker/codec/*,flowworker/definitions/*
+
+EXTRAS_run := server
+EXTRAS_dev := server,redis,dev
+DEV := $(VENV)/.installed-dev
+# What an interpreter that is gone had installed is gone too.
+$(shell test -x $(PY) || rm -f $(VENV)/.installed-*)
+# The demo is content with a full .venv, and makes a small one where there is none.
+RUN := $(if $(wildcard $(DEV)),$(DEV),$(VENV)/.installed-run)
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(DEV) ## Create .venv with everything that development needs
+
+.PHONY: demo
+demo: $(RUN) ## Run the example: a real server, a fleet, a workflow
+	$(PY) -m examples.orders
+
+.PHONY: test
+test: $(DEV) ## Run every test, then report the coverage
+	$(PY) -m pytest tests -n $(JOBS) $(COVERAGE) $(PYTEST_ARGS)
+	$(PY) -m pytest integration -n $(INTEGRATION_JOBS) $(COVERAGE) --cov-append $(PYTEST_ARGS)
+	$(PY) -m coverage report --fail-under=90
+	$(PY) -m coverage report --include='$(PURE)' --fail-under=100
+
+.PHONY: unit
+unit: $(DEV) ## Run tests/ alone, the fast ones
+	$(PY) -m pytest tests -n $(JOBS) $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(DEV) ## Check style, formatting, types and that schemas/ is up to date
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy $(CODE)
+	$(PY) -m flowworker.schemas schemas --check
+
+.PHONY: format
+format: $(DEV) ## Format the code and fix what can be fixed
+	$(PY) -m ruff check --fix-only --exit-zero .
+	$(PY) -m ruff format .
+
+.PHONY: bench
+bench: $(DEV) ## Measure throughput and latency on this machine
+	$(PY) -m bench
+
+.PHONY: schemas
+schemas: $(DEV) ## Write schemas/ from the message types
+	$(PY) -m flowworker.schemas schemas
+
+.PHONY: clean
+clean: ## Remove .venv, caches and reports
+	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed-%: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS_$*)]'
+	@touch $@
+
+# `PYTHON=/path/to/python make setup` chooses an interpreter.
+$(PY):
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
+	  if "$$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    "$$python" -m venv --clear $(VENV) && exit 0; \
+	    echo "$$python cannot make a virtual environment (on Debian: apt install python3-venv)" >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "No Python 3.11 or newer was found. Install one, or name it: make setup PYTHON=/path/to/it" >&2; \
+	exit 1

@@ -1,0 +1,61 @@
+"""The command line: `flowworker COMMAND`. One module per group of commands.
+
+server, dev, fleet    processes: nats-server, everything in one, coordinator and worker
+definitions           validate, register
+runs, watch, act      look at runs, and act on them
+doctor                checks
+apps, health, serving what the processes are made of
+options, errors       what every command shares
+render, progress      what people see
+"""
+
+from __future__ import annotations
+
+__all__ = ["cli", "main"]
+
+import click
+
+from flowworker.cli.act import cancel, resume, terminate
+from flowworker.cli.definitions import register, validate
+from flowworker.cli.dev import dev
+from flowworker.cli.doctor import doctor
+from flowworker.cli.errors import Commands
+from flowworker.cli.fleet import coordinator, worker
+from flowworker.cli.runs import history, list_runs, start, status
+from flowworker.cli.server import server
+from flowworker.cli.watch import watch
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flowworker", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Durable DAG workflows for Python on NATS JetStream.
+
+    Exit codes: 0 fine, 1 the run failed or a check did not pass, 2 usage or invalid input,
+    3 not found, 4 cannot reach NATS, 5 timed out.
+    """
+
+
+for command in (
+    dev,
+    server,
+    coordinator,
+    worker,
+    validate,
+    register,
+    start,
+    status,
+    list_runs,
+    history,
+    watch,
+    cancel,
+    terminate,
+    resume,
+    doctor,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    cli.main(prog_name="flowworker")

@@ -1,0 +1,149 @@
+"""Errors as people see them: one line on stderr, and an exit code that scripts can rely on."""
+
+from __future__ import annotations
+
+__all__ = ["FAILED", "INVALID", "NOT_FOUND", "TIMED_OUT", "UNREACHABLE", "Commands", "exit_code"]
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowworker.errors import (
+    DefinitionError,
+    FlowworkerError,
+    InvalidInput,
+    LockTimeoutError,
+    NotFound,
+    ResultTimeout,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED = 1
+"""The run failed, or a check did not pass, or something that should not happen did."""
+INVALID = 2
+NOT_FOUND = 3
+UNREACHABLE = 4
+TIMED_OUT = 5
+INTERRUPTED = 130
+"""What shells report for a program that Ctrl-C ended."""
+
+DEBUG = "FLOWWORKER_DEBUG"
+"""Environment variable: if set, errors that are bugs show their traceback."""
+
+_CODES: tuple[tuple[type[FlowworkerError], int], ...] = (
+    (DefinitionError, INVALID),
+    (InvalidInput, INVALID),
+    (NotFound, NOT_FOUND),
+    (Unavailable, UNREACHABLE),
+    (ResultTimeout, TIMED_OUT),
+    (LockTimeoutError, TIMED_OUT),
+)
+
+
+def exit_code(error: FlowworkerError) -> int:
+    """The exit code for an error of the tree."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+
+
+class Commands(click.Group):
+    """A group of commands that ends in an exit code, whatever happens."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added: from the first that one needs to the last."""
+        del ctx
+        return list(self.commands)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's signature
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002
+        **extra: Any,
+    ) -> Any:
+        """Run a command and exit."""
+        del standalone_mode
+        try:
+            code = super().main(
+                args,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_output()
+            code = 0
+        except BaseException as error:
+            code = _report(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: BaseException) -> int:
+    """Say what happened, and return the exit code."""
+    match error:
+        case SystemExit():
+            raise error
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True)
+            return INVALID
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "flowworker"
+            _say(f"{error.format_message()} See `{command} --help`.")
+            return INVALID
+        case click.ClickException():
+            _say(error.format_message())
+            return INVALID
+        case click.Abort() | KeyboardInterrupt():
+            return INTERRUPTED
+        case DefinitionError(problems=problems) if len(problems) > 1:
+            for problem in problems:
+                click.echo(problem, err=True)
+            _say(f"{len(problems)} problems in the definitions")
+            return INVALID
+        case FlowworkerError():
+            _say(str(error))
+            return exit_code(error)
+        case OSError() if error.strerror:
+            where = f"{error.filename}: " if error.filename else ""
+            _say(f"{where}{error.strerror}")
+            return FAILED
+        case ExceptionGroup():
+            return _report(error.exceptions[0])
+        case _:
+            if os.environ.get(DEBUG):
+                raise error
+            _say(
+                f"this is a bug: {type(error).__name__}: {error} "
+                f"(set {DEBUG}=1 to see where, and please report it)"
+            )
+            return FAILED
+
+
+def _say(message: str) -> None:
+    line = " ".join(message.split())
+    try:
+        click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        _forget_output()
+
+
+def _forget_output() -> None:
+    """Whoever read the output is gone; the interpreter must not complain when it flushes."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.dup2(null, stream.fileno())
+        except (OSError, ValueError):
+            continue

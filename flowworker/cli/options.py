@@ -1,0 +1,157 @@
+"""Options that many commands share, and the values that people pass on a command line."""
+
+from __future__ import annotations
+
+__all__ = ["Target", "as_json", "connection", "read_json", "run_client"]
+
+import asyncio
+import functools
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flowworker.client import Client
+    from flowworker.jetstream import ConnectionOptions
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+CONNECT_WAIT = 0.0
+"""Commands of people do not wait for a server that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which fleet, and how to get there: the values of the connection options."""
+
+    nats_url: str
+    namespace: str
+    creds: str
+    nkey: str
+    user: str
+    password: str
+    token: str
+    tls_ca: str
+    tls_cert: str
+    tls_key: str
+
+    def options(self, name: str, wait: float = 0.0) -> ConnectionOptions:
+        """The same for the adapter.
+
+        Args:
+            name: what the server's monitoring shows.
+            wait: seconds to keep trying, for processes that may start before their server.
+        """
+        from flowworker.jetstream import ConnectionOptions
+
+        return ConnectionOptions(
+            url=self.nats_url,
+            name=name,
+            credentials=self.creds,
+            nkey_seed=self.nkey,
+            user=self.user,
+            password=self.password,
+            token=self.token,
+            tls_ca=self.tls_ca,
+            tls_cert=self.tls_cert,
+            tls_key=self.tls_key,
+            wait=wait,
+        )
+
+
+def _file(option: str, text: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    kind = click.Path(exists=True, dir_okay=False, readable=True)
+    return _connection_option(option, text, type=kind, metavar="FILE")
+
+
+def _connection_option(
+    option: str, text: str, **more: Any
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    variable = f"FLOWWORKER_{option.removeprefix('--').replace('-', '_').upper()}"
+    settings = {"default": "", "show_default": bool(more.get("default")), **more}
+    return click.option(option, envvar=variable, show_envvar=True, help=text, **settings)
+
+
+_OPTIONS = (
+    _connection_option(
+        "--nats-url",
+        "NATS server or servers, separated by commas.",
+        default="nats://127.0.0.1:4222",
+        metavar="URL",
+    ),
+    _connection_option("--namespace", "Which fleet.", default="flowworker"),
+    _file("--creds", "Credentials file of a NATS user."),
+    _file("--nkey", "File with an NKey seed."),
+    _connection_option("--user", "User name."),
+    _connection_option("--password", "Password; better given by its variable."),
+    _connection_option("--token", "Token; better given by its variable."),
+    _file("--tls-ca", "CA certificates that the server's must be signed by."),
+    _file("--tls-cert", "The client's certificate."),
+    _file("--tls-key", "The client's private key."),
+)
+
+
+def connection(command: Callable[Concatenate[Target, P], T]) -> Callable[P, T]:
+    """Give a command the connection options, as a `Target` before its other arguments."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        values = {field.name: kwargs.pop(field.name) for field in fields(Target)}
+        return command(Target(**values), *args, **kwargs)  # type: ignore[arg-type]
+
+    decorated: Any = wrapped
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    checked: Callable[P, T] = decorated
+    return checked
+
+
+def as_json(command: Callable[P, T]) -> Callable[P, T]:
+    """Give a command the option `--json`."""
+    return click.option("--json", "json_", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
+    """Connect, let `use` do its work, and disconnect."""
+    from flowworker.wiring import connect
+
+    async def run() -> T:
+        async with connect(
+            target.options("flowworker-cli"), namespace=target.namespace
+        ) as client:
+            return await use(client)
+
+    return asyncio.run(run())
+
+
+def read_json(option: str, value: str) -> bytes:
+    """A JSON value that was given as text, as `@FILE`, or as `@-` for stdin; compact or not.
+
+    Raises:
+        InvalidInput: it cannot be read, or is not JSON.
+    """
+    try:
+        if value == "@-":
+            raw = sys.stdin.buffer.read()
+        elif value.startswith("@"):
+            raw = Path(value[1:]).read_bytes()
+        else:
+            raw = value.encode()
+    except (OSError, UnicodeEncodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"{option} {value}: {reason}") from error
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        hint = "" if value.startswith("@") else "; a file is given as @FILE"
+        raise InvalidInput(f"{option}: not JSON: {error}{hint}") from error
+    return raw

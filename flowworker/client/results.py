@@ -1,0 +1,280 @@
+"""Waiting for the end of a run.
+
+Two things may tell of it, and either may get lost: the reply to the start message, and the run's
+terminal event. They only wake the waiter early. The truth is the run's record, which is read at
+once and then with growing pauses, so that the end is seen whatever was lost.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Results", "RunResult"]
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.client.views import no_such_run
+from flowworker.codec.messages import Result, ResultStatus, decode_result
+from flowworker.core.commands import EventType
+from flowworker.core.ids import partition_of
+from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.errors import (
+    CorruptRecord,
+    InvalidInput,
+    ResultTimeout,
+    RunCancelled,
+    RunFailed,
+    Unavailable,
+    WorkflowNotFound,
+)
+from flowworker.stores.payloads import PayloadStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from flowworker.client.views import Views
+    from flowworker.clock import Clock
+    from flowworker.core.payload import Payload
+    from flowworker.core.records import RunRecord
+    from flowworker.ports import Backend
+    from flowworker.settings import Settings
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+PATIENCE = 30.0
+"""Seconds that a waiter bears with an outside that cannot be reached."""
+REMEMBERED = 10_000
+"""Started runs that a client remembers, to know that their records are yet to come."""
+
+
+class RunResult(Struct, frozen=True):
+    """How a run ended.
+
+    Attributes:
+        output: outputs of the steps on which nothing depends, by step id, as JSON values.
+        error: one line, empty if COMPLETED.
+        failed_compensations: steps that could not be undone.
+        needs_attention: one of these was critical.
+    """
+
+    id: str
+    workflow: str
+    status: RunStatus
+    output: dict[str, Any] = {}
+    error: str = ""
+    failed_compensations: tuple[str, ...] = ()
+    needs_attention: bool = False
+
+    def raise_for_status(self) -> Self:
+        """The result itself if the run COMPLETED; else RunFailed or RunCancelled."""
+        if self.status is RunStatus.COMPLETED:
+            return self
+        error = RunCancelled if self.status is RunStatus.CANCELLED else RunFailed
+        raise error(f"run {self.id} ({self.workflow}) ended {self.status}: {self.error}")
+
+
+class _Waiter:
+    """Woken by news; keeps the reply if that was it."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.reply: Result | None = None
+
+
+class Results:
+    """Ends of runs, as one client waits for them."""
+
+    def __init__(self, backend: Backend, settings: Settings, clock: Clock, views: Views) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._views = views
+        self._payloads = PayloadStore(backend.payloads, settings)
+        prefix = next(iter(settings.reply_prefixes), "")
+        self._inbox = f"{prefix}{secrets.token_hex(11)}" if prefix else ""
+        self._unsubscribe: Callable[[], object] | None = None
+        self._started: OrderedDict[str, None] = OrderedDict()
+        self._waiters: dict[str, set[_Waiter]] = {}
+
+    async def reply_to(self, run: str) -> str:
+        """The subject for the reply to a start, listened to; empty if replies are not allowed."""
+        if self._inbox and self._unsubscribe is None:
+            self._unsubscribe = await self._backend.notifier.subscribe(
+                f"{self._inbox}.*", self._on_reply
+            )
+        return f"{self._inbox}.{run}" if self._inbox else ""
+
+    def started(self, run: str) -> None:
+        """This client started that run: it exists, or will."""
+        self._started[run] = None
+        if len(self._started) > REMEMBERED:
+            self._started.popitem(last=False)
+
+    def is_expected(self, run: str) -> bool:
+        """Whether this client started it, so that it may be on its way."""
+        return run in self._started
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    @asynccontextmanager
+    async def listen(self, run: str) -> AsyncIterator[_Waiter]:
+        """A waiter that hears of the run's reply from here on."""
+        waiter = _Waiter()
+        self._waiters.setdefault(run, set()).add(waiter)
+        try:
+            yield waiter
+        finally:
+            self._waiters[run].discard(waiter)
+            if not self._waiters[run]:
+                del self._waiters[run]
+
+    async def wait(self, run: str, timeout: float | None) -> RunResult:
+        """The end of a run; see `Client.result`."""
+        async with self.listen(run) as waiter:
+            partition = partition_of(run, self._backend.events.partitions)
+            unsubscribe = await self._backend.notifier.subscribe(
+                f"{self._backend.namespace}.event.{partition}.{run}.workflow.*",
+                lambda subject, _: _wake(waiter, subject),
+            )
+            try:
+                return await self.wait_with(waiter, run, timeout)
+            finally:
+                unsubscribe()
+
+    async def wait_with(
+        self, waiter: _Waiter, run: str, timeout: float | None, *, fresh: bool = False
+    ) -> RunResult:
+        """The same for a waiter that listens already; a fresh run is not looked for at once."""
+        result = await self._end(waiter, run, timeout, fresh=fresh)
+        self._started.pop(run, None)
+        return result
+
+    async def _end(
+        self, waiter: _Waiter, run: str, timeout: float | None, *, fresh: bool
+    ) -> RunResult:
+        now = self._clock.monotonic()
+        deadline = None if timeout is None else now + timeout
+        pause, reached, seen = SHORTEST_PAUSE, now, False
+        if fresh:
+            await self._pause(waiter, pause if timeout is None else min(pause, timeout))
+        while waiter.reply is None:
+            waiter.news.clear()
+            try:
+                record = await self._record(run, seen=seen)
+                reached, seen = self._clock.monotonic(), seen or record is not None
+                if record is not None and record.status in TERMINAL:
+                    return await self._of_record(record)
+            except Unavailable:
+                if self._clock.monotonic() - reached > PATIENCE:
+                    raise
+            left = LONGEST_PAUSE if deadline is None else deadline - self._clock.monotonic()
+            if left <= 0:
+                raise ResultTimeout(f"run {run} did not end within {timeout:g} s; it goes on")
+            await self._pause(waiter, min(pause, left))
+            pause = min(pause * 2, LONGEST_PAUSE)
+        return await self._of_reply(waiter.reply)
+
+    async def _pause(self, waiter: _Waiter, seconds: float) -> None:
+        """Wait for news, but not longer than that."""
+        tasks = {
+            asyncio.ensure_future(waiter.news.wait()),
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _record(self, run: str, *, seen: bool) -> RunRecord | None:
+        """The run's record; None if it may be on its way; an error if there will be none."""
+        record = await self._views.record(run)
+        if record is not None:
+            return record
+        if (reason := await self.rejection(run)) is not None:
+            raise reason
+        if seen or not self.is_expected(run):
+            raise no_such_run(run)
+        return None
+
+    async def rejection(self, run: str) -> InvalidInput | WorkflowNotFound | None:
+        """Why the start of a run was rejected, if it was and that is still known."""
+        for raw in reversed(await self._backend.events.history(run)):
+            try:
+                event = msgspec.json.decode(raw, type=_Rejected)
+            except msgspec.DecodeError:
+                continue
+            if event.type == EventType.REJECTED:
+                return _rejected(run, event.data.get("reason") or event.data.get("error"))
+        return None
+
+    async def _of_record(self, record: RunRecord) -> RunResult:
+        completed = record.status is RunStatus.COMPLETED
+        output = await self._views.output(record.run) if completed else {}
+        return RunResult(
+            id=record.run,
+            workflow=record.workflow,
+            status=record.status,
+            output=await self._values(output),
+            error=record.error,
+            failed_compensations=record.failed_compensations,
+            needs_attention=record.needs_attention,
+        )
+
+    async def _of_reply(self, reply: Result) -> RunResult:
+        if reply.status is ResultStatus.REJECTED:
+            raise _rejected(reply.id, reply.error)
+        return RunResult(
+            id=reply.id,
+            workflow=reply.workflow,
+            status=RunStatus(reply.status),
+            output=await self._values(reply.output),
+            error=reply.error,
+            failed_compensations=reply.failed_compensations,
+            needs_attention=reply.needs_attention,
+        )
+
+    async def _values(self, output: Mapping[str, Payload]) -> dict[str, Any]:
+        values = {}
+        for step, payload in output.items():
+            raw = await self._payloads.load(payload)
+            try:
+                values[step] = msgspec.json.decode(raw)
+            except msgspec.DecodeError as error:
+                raise CorruptRecord(f"output of {step}", raw, str(error)) from error
+        return values
+
+    def _on_reply(self, subject: str, data: bytes) -> None:
+        try:
+            reply = decode_result(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return  # not from a coordinator; the record tells
+        for waiter in self._waiters.get(subject.rpartition(".")[2], ()):
+            waiter.reply = None if reply.partial else reply
+            waiter.news.set()
+
+
+class _Rejected(Struct):
+    type: str
+    data: dict[str, Any] = {}
+
+
+_ENDS = (EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED, EventType.REJECTED)
+
+
+def _wake(waiter: _Waiter, subject: str) -> None:
+    if subject.endswith(_ENDS):
+        waiter.news.set()
+
+
+def _rejected(run: str, reason: str | None) -> InvalidInput | WorkflowNotFound:
+    message = f"the start of run {run} was rejected: {reason or 'no reason was given'}"
+    unknown = "no workflow" in message
+    return WorkflowNotFound(message) if unknown else InvalidInput(message)

@@ -1,0 +1,65 @@
+"""What a start message is made of: a run id, an input, and where the result goes."""
+
+from __future__ import annotations
+
+__all__ = ["check_dotted_name", "check_run_id", "encode_input", "new_run_id"]
+
+import secrets
+import uuid
+from typing import Any
+
+from flowworker.codec.json import encode
+from flowworker.core.ids import DOTTED_NAME, RUN_ID
+from flowworker.errors import InvalidInput, PayloadTooLarge
+
+_HEADROOM = 4096
+"""Bytes of a message that subject and headers may take."""
+
+
+def new_run_id(now: float) -> str:
+    """A UUIDv7 (RFC 9562): ids sort by the time at which they were made, to the millisecond."""
+    milliseconds = int(now * 1000) & (1 << 48) - 1
+    value = milliseconds << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def check_run_id(run_id: str) -> str:
+    """The id, if it is one."""
+    if not RUN_ID.fullmatch(run_id):
+        raise InvalidInput(
+            f"expected a run id of 1 to 128 letters, digits, `_` and `-`, found {run_id!r:.150}"
+        )
+    return run_id
+
+
+def check_dotted_name(what: str, name: str) -> str:
+    """The name, if it is one."""
+    if not DOTTED_NAME.fullmatch(name) or len(name) > 128:  # noqa: PLR2004
+        raise InvalidInput(
+            f"expected {what} of letters, digits, `_` and `-`, joined by dots, at most 128 "
+            f"characters, found {name!r:.150}"
+        )
+    return name
+
+
+def encode_input(value: Any, max_message: int) -> bytes:
+    """A run's input as the body of its start message.
+
+    Raises:
+        InvalidInput: it is not a JSON object.
+        PayloadTooLarge: it does not fit a message.
+    """
+    try:
+        body = encode({} if value is None else value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the input cannot be written as JSON: {error}") from error
+    if not body.startswith(b"{"):
+        raise InvalidInput(f"expected a JSON object as input, found {body[:80].decode()}")
+    if len(body) > max_message - _HEADROOM:
+        raise PayloadTooLarge(
+            f"the input has {len(body):,} bytes and a message may have {max_message:,}; store it "
+            "elsewhere and pass a reference to it, or raise the server's max_payload"
+        )
+    return body

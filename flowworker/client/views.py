@@ -1,0 +1,241 @@
+"""Runs and steps for people to look at. What cannot be read does not hide the rest."""
+
+from __future__ import annotations
+
+__all__ = ["RunSummary", "RunView", "StepView", "Views"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flowworker.codec.json import decode_step
+from flowworker.codec.keys import steps_pattern
+from flowworker.core.rebuild import view
+from flowworker.core.records import rank
+from flowworker.core.status import Outcome, RunStatus, StepStatus
+from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.runs import RunStore
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.core.payload import Payload
+    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.state import StepState
+    from flowworker.ports import Backend
+
+_PARALLEL = 32
+
+Steps = dict[str, tuple["StepRecord", int]]
+
+
+class StepView(Struct, frozen=True):
+    """One step. Times are seconds since the Unix epoch, 0 if there is none.
+
+    Attributes:
+        attempt: the latest one that was dispatched, from 1; 0 before the first.
+        error: of the latest attempt, one line.
+        worker: who holds or held the claim of the latest attempt.
+        due: when the next attempt may start, while the step is RETRYING.
+    """
+
+    id: str
+    status: StepStatus
+    attempt: int = 0
+    error: str = ""
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    worker: str = ""
+    due: float = 0.0
+
+
+class RunView(Struct, frozen=True):
+    """One run with its steps. Times are seconds since the Unix epoch, 0 if there is none.
+
+    Attributes:
+        version: the author's label of the definition that the run is pinned to.
+        error: why it failed, or why it stops.
+        needs_attention: a critical compensation failed.
+        steps: in topological order; by id, if the definition cannot be read.
+        problems: what could not be read, one line each.
+    """
+
+    id: str
+    workflow: str
+    version: str
+    status: RunStatus
+    created_at: float
+    finished_at: float = 0.0
+    error: str = ""
+    needs_attention: bool = False
+    failed_compensations: tuple[str, ...] = ()
+    steps: tuple[StepView, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Steps that wait for a human."""
+        return tuple(step.id for step in self.steps if step.status is StepStatus.WAITING_HUMAN)
+
+
+class RunSummary(Struct, frozen=True):
+    """One line of a list. Times are seconds since the Unix epoch, 0 if unknown."""
+
+    id: str
+    workflow: str
+    status: RunStatus
+    created_at: float = 0.0
+    finished_at: float = 0.0
+    error: str = ""
+
+
+class Views:
+    """Reads records and says what they mean."""
+
+    def __init__(self, backend: Backend, clock: Clock) -> None:
+        self._records = backend.runs
+        self._runs = RunStore(backend.runs)
+        self._definitions = DefinitionStore(backend.definitions)
+        self._clock = clock
+
+    async def record(self, run: str) -> RunRecord | None:
+        """The record of a run, or None."""
+        found = await self._runs.load(run)
+        return None if found is None else found[0]
+
+    async def run(self, run: str) -> RunView:
+        """A run and its steps."""
+        found = await self._runs.load(run)
+        if found is None:
+            raise no_such_run(run)
+        record, revision = found
+        problems: list[str] = []
+        records = await self._steps(run, problems)
+        try:
+            plan = await self._definitions.by_hash(record.definition)
+        except (WorkflowNotFound, DefinitionError) as error:
+            problems.append(f"the definition cannot be read: {error}")
+            steps = tuple(_recorded(records[step][0]) for step in sorted(records))
+        else:
+            state = view(plan, record, revision, records, self._clock.now())
+            steps = tuple(_step(id_, state.steps[id_], records.get(id_)) for id_ in plan.order)
+        return RunView(
+            id=record.run,
+            workflow=record.workflow,
+            version=record.version,
+            status=record.status,
+            created_at=record.created_at,
+            finished_at=record.finished_at,
+            error=record.error or ("" if record.stop is None else record.stop.message),
+            needs_attention=record.needs_attention,
+            failed_compensations=record.failed_compensations,
+            steps=steps,
+            problems=tuple(problems),
+        )
+
+    async def output(self, run: str) -> dict[str, Payload]:
+        """What the steps on which nothing depends put out."""
+        found = await self._runs.load(run)
+        if found is None:
+            raise no_such_run(run)
+        plan = await self._definitions.by_hash(found[0].definition)
+        steps = await self._runs.load_steps(run)
+        state = view(plan, *found, steps, self._clock.now())
+        outputs = ((step, state.steps[step].output) for step in plan.leaves)
+        return {step: payload for step, payload in outputs if payload is not None}
+
+    async def _steps(self, run: str, problems: list[str]) -> Steps:
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def read(key: str) -> tuple[StepRecord, int] | None:
+            async with gate:
+                found = await self._records.read(key)
+            try:
+                return None if found is None else (decode_step(key, found[0]), found[1])
+            except CorruptRecord as error:
+                problems.append(str(error))
+                return None
+
+        keys = sorted(await self._records.keys(steps_pattern(run)))
+        found = await asyncio.gather(*(read(key) for key in keys))
+        return {entry[0].step: entry for entry in found if entry is not None}
+
+    async def list(
+        self, status: RunStatus | None, workflow: str | None, limit: int
+    ) -> list[RunSummary]:
+        """The greatest run ids first, which are the newest among those generated."""
+        wanted = list(RunStatus) if status is None else [status]
+        lists = await asyncio.gather(*(self._runs.list(each, workflow) for each in wanted))
+        listed = {
+            run: RunSummary(run, name, each)
+            for each, entries in zip(wanted, lists, strict=True)
+            for name, run in entries
+        }
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def read(entry: RunSummary) -> RunSummary | None:
+            async with gate:
+                try:
+                    record = await self.record(entry.id)
+                except CorruptRecord as error:
+                    return replace(entry, error=str(error))
+            if record is None or status not in {None, record.status}:
+                return None  # it moved on, and its index entry is about to follow
+            return RunSummary(
+                record.run,
+                record.workflow,
+                record.status,
+                record.created_at,
+                record.finished_at,
+                record.error,
+            )
+
+        newest = sorted(listed.values(), key=lambda entry: entry.id, reverse=True)[:limit]
+        found = await asyncio.gather(*(read(entry) for entry in newest))
+        return [summary for summary in found if summary is not None]
+
+
+def no_such_run(run: str) -> RunNotFound:
+    """The error of everything that asks for a run."""
+    return RunNotFound(f"no run {run} exists: it was never started, or is no longer retained")
+
+
+def _step(step: str, state: StepState, found: tuple[StepRecord, int] | None) -> StepView:
+    """What is decided about a step, and the facts that its record adds."""
+    record = None if found is None else found[0]
+    # The record may still be that of the attempt before the one that was dispatched last.
+    dispatched = rank(state.kind, state.turn, state.attempt)
+    current = record if record and record.rank() == dispatched else None
+    return StepView(
+        id=step,
+        status=state.status,
+        attempt=state.attempt,
+        error="" if state.error is None else str(state.error),
+        started_at=record.started_at if record else 0.0,
+        finished_at=current.finished_at if current else 0.0,
+        worker=record.worker if record else "",
+        due=state.due if state.status is StepStatus.RETRYING else 0.0,
+    )
+
+
+_OUTCOMES = {
+    Outcome.RUNNING: StepStatus.RUNNING,
+    Outcome.COMPLETED: StepStatus.COMPLETED,
+    Outcome.FAILED: StepStatus.FAILED,
+    Outcome.CANCELLED: StepStatus.CANCELLED,
+}
+
+
+def _recorded(record: StepRecord) -> StepView:
+    """What the record alone says, for want of a definition."""
+    return StepView(
+        id=record.step,
+        status=_OUTCOMES[record.outcome],
+        attempt=record.attempt,
+        error="" if record.error is None else str(record.error),
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        worker=record.worker,
+    )

@@ -1,0 +1,273 @@
+"""Events on the wire: CloudEvents 1.0 in JSON, from and to what `core` knows."""
+
+from __future__ import annotations
+
+__all__ = [
+    "FACT_TYPES",
+    "CloudEvent",
+    "EmittedEvent",
+    "EventData",
+    "cloud_event",
+    "decode_event",
+    "emitted",
+    "emitted_by_handler",
+    "id_of",
+    "settled_event",
+    "started_event",
+    "to_fact",
+]
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, assert_never
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.core import events as ev
+from flowworker.core.commands import Emit, EventType
+from flowworker.core.ids import event_id
+from flowworker.core.payload import EMPTY, Payload
+from flowworker.core.records import ErrorInfo
+from flowworker.core.status import HumanAction, Kind, Outcome, Priority
+
+if TYPE_CHECKING:
+    from flowworker.core.records import RunRecord, StepRecord
+
+
+class EventData(Struct, frozen=True, omit_defaults=True):
+    """The payload of an event; the seed's fields, and what other processes need to go on.
+
+    Attributes:
+        id: the run.
+        name: the workflow. `version` is the author's label.
+        error: one line; `error_type` and `retryable` are for the retry policy.
+        revision: of the record that this event tells about.
+        at: when it happened, epoch seconds.
+        input, output: of the run or the step, inline when small.
+        priority, origin, reply_to, trace: of a started run, as in its record.
+    """
+
+    id: str
+    name: str = ""
+    version: str = ""
+    definition: str = ""
+    step_id: str = ""
+    kind: Kind | None = None
+    turn: int = 0
+    attempt: int = 0
+    error: str = ""
+    error_type: str = ""
+    retryable: bool = True
+    reason: str = ""
+    fallback_to: str = ""
+    delay: float = 0.0
+    steps_count: int = 0
+    failed_compensations: tuple[str, ...] = ()
+    action: HumanAction | None = None
+    terminate: bool = False
+    worker: str = ""
+    revision: int = 0
+    at: float = 0.0
+    input: Payload | None = None
+    output: Payload | None = None
+    priority: Priority = Priority.NORMAL
+    origin: str = ""
+    reply_to: str = ""
+    trace: str = ""
+
+
+class CloudEvent(Struct, frozen=True):
+    """The envelope. `id` is deterministic: what happens once has one id."""
+
+    id: str
+    source: str
+    type: EventType
+    time: str
+    data: EventData
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+
+
+class _Identified(Struct):
+    id: str
+
+
+class EmittedEvent(Struct, frozen=True):
+    """The envelope of what a handler emits; `type` and `data` are the handler's own."""
+
+    id: str
+    source: str
+    type: str
+    time: str
+    data: Any
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+
+
+decode_event = msgspec.json.Decoder(CloudEvent).decode
+_decode_identified = msgspec.json.Decoder(_Identified).decode
+
+
+def id_of(raw: bytes) -> str:
+    """The id of any CloudEvent, whatever its type."""
+    return _decode_identified(raw).id
+
+
+def cloud_event(
+    namespace: str, event_type: EventType, data: EventData, now: float, detail: str = ""
+) -> CloudEvent:
+    """An event of a run. `detail` tells it from others of its type in the same run."""
+    return CloudEvent(
+        id=event_id(data.id, event_type, detail),
+        source=f"/{namespace}/{data.name}/{data.id}",
+        type=event_type,
+        time=_timestamp(now),
+        data=data,
+    )
+
+
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def emitted(namespace: str, record: RunRecord, emit: Emit, revision: int, now: float) -> CloudEvent:
+    """The event for what `decide` wants to be told."""
+    data = EventData(
+        id=record.run,
+        name=record.workflow,
+        version=record.version,
+        step_id=emit.step_id,
+        attempt=emit.attempt,
+        error=emit.error,
+        reason=emit.reason,
+        fallback_to=emit.fallback_to,
+        delay=emit.delay,
+        steps_count=emit.steps_count,
+        failed_compensations=emit.failed_compensations,
+        revision=revision,
+        at=now,
+    )
+    return cloud_event(namespace, emit.type, data, now, emit.detail)
+
+
+FACT_TYPES = (
+    EventType.STARTED,
+    EventType.STEP_COMPLETED,
+    EventType.STEP_ATTEMPT_FAILED,
+    EventType.STEP_CANCELLED,
+    EventType.STEP_COMPENSATED,
+    EventType.HUMAN_DECIDED,
+    EventType.CANCEL_REQUESTED,
+    EventType.TIMED_OUT,
+)
+"""The types that `to_fact` understands: all that a scheduler needs to be delivered."""
+
+
+def started_event(
+    namespace: str, workflow: str, version: str, record: StepRecord, revision: int
+) -> CloudEvent:
+    """The event for the claim of a step's first attempt; one per turn."""
+    data = _attempt(workflow, version, record, revision, record.started_at)
+    detail = f"{record.step}/{record.turn}"
+    return cloud_event(namespace, EventType.STEP_STARTED, data, record.started_at, detail)
+
+
+def settled_event(
+    namespace: str, workflow: str, version: str, record: StepRecord, revision: int
+) -> CloudEvent | None:
+    """The event for an attempt that is over; None while it is running.
+
+    It follows from the record alone, so that whoever finds the record can tell it again.
+    """
+    data = _attempt(workflow, version, record, revision, record.finished_at)
+    turn = f"{record.step}/{record.turn}"
+    attempt = f"{record.step}/{record.kind}/{record.turn}.{record.attempt}"
+    match record.outcome:
+        case Outcome.RUNNING:
+            return None
+        case Outcome.COMPLETED if record.kind is Kind.COMPENSATE:
+            event_type, detail = EventType.STEP_COMPENSATED, record.step
+        case Outcome.COMPLETED:
+            event_type, detail = EventType.STEP_COMPLETED, turn
+        case Outcome.FAILED:
+            event_type, detail = EventType.STEP_ATTEMPT_FAILED, attempt
+        case Outcome.CANCELLED:
+            event_type, detail = EventType.STEP_CANCELLED, attempt
+        case _:
+            assert_never(record.outcome)
+    return cloud_event(namespace, event_type, data, record.finished_at, detail)
+
+
+def _attempt(
+    workflow: str, version: str, record: StepRecord, revision: int, at: float
+) -> EventData:
+    error = record.error
+    completed = record.outcome is Outcome.COMPLETED and record.kind is not Kind.COMPENSATE
+    return EventData(
+        id=record.run,
+        name=workflow,
+        version=version,
+        step_id=record.step,
+        kind=record.kind,
+        turn=record.turn,
+        attempt=record.attempt,
+        error="" if error is None else error.message,
+        error_type="" if error is None else error.type,
+        retryable=True if error is None else error.retryable,
+        worker=record.worker,
+        revision=revision,
+        at=at,
+        output=record.output if completed else None,
+    )
+
+
+def emitted_by_handler(
+    namespace: str, workflow: str, run: str, event_type: str, key: str, data: Any, now: float
+) -> EmittedEvent:
+    """What a handler emits. `key`, if any, tells it from others of its type in the run."""
+    return EmittedEvent(
+        id=event_id(run, f"emit/{event_type}", key),
+        source=f"/{namespace}/{workflow}/{run}",
+        type=event_type,
+        time=_timestamp(now),
+        data=data,
+    )
+
+
+def to_fact(event: CloudEvent) -> ev.Event | None:
+    """What an event means to `decide`; None for those that only tell what was decided."""
+    data = event.data
+    match event.type:
+        case EventType.STEP_COMPLETED if data.kind is not None:
+            return ev.StepCompleted(
+                data.step_id,
+                data.kind,
+                data.turn,
+                data.attempt,
+                data.output or EMPTY,
+                data.revision,
+            )
+        case EventType.STARTED:
+            return ev.RunStarted()
+        case EventType.STEP_ATTEMPT_FAILED:
+            return ev.AttemptFailed(
+                data.step_id,
+                data.kind or Kind.RUN,
+                data.turn,
+                data.attempt,
+                ErrorInfo(data.error_type, data.error, data.retryable),
+                data.revision,
+                data.at,
+            )
+        case EventType.STEP_CANCELLED:
+            return ev.StepCancelled(data.step_id, data.revision)
+        case EventType.STEP_COMPENSATED:
+            return ev.Compensated(data.step_id, data.revision)
+        case EventType.HUMAN_DECIDED if data.action is not None:
+            return ev.HumanDecided(data.action, data.step_id, data.output)
+        case EventType.CANCEL_REQUESTED:
+            return ev.CancelRequested(data.reason, data.terminate)
+        case EventType.TIMED_OUT:
+            return ev.TimedOut()
+        case _:
+            return None

@@ -1,0 +1,59 @@
+"""The keys of records. Patterns use `*` for one token and `>` for the rest, as NATS does.
+
+run.<run>                            a run
+step.<queue>.<run>.<step>            a step of it
+index.<status>.<workflow>.<run>      moved when the run's status changes
+emit.<run>.<event>                   what handlers emitted
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "emit_key",
+    "index_key",
+    "index_pattern",
+    "run_key",
+    "run_patterns",
+    "step_key",
+    "steps_pattern",
+]
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowworker.core.status import RunStatus
+
+
+def run_key(run: str) -> str:
+    """Key of a run's record."""
+    return f"run.{run}"
+
+
+def step_key(queue: str, run: str, step: str) -> str:
+    """Key of a step's record."""
+    return f"step.{queue}.{run}.{step}"
+
+
+def steps_pattern(run: str) -> str:
+    """All step records of a run."""
+    return f"step.*.{run}.>"
+
+
+def index_key(status: RunStatus, workflow: str, run: str) -> str:
+    """Key whose existence says that the run has this status."""
+    return f"index.{status}.{workflow}.{run}"
+
+
+def index_pattern(status: RunStatus, workflow: str | None = None) -> str:
+    """All runs with that status, of one workflow or of all."""
+    return f"index.{status}.{workflow}.*" if workflow else f"index.{status}.>"
+
+
+def emit_key(run: str, event_type: str) -> str:
+    """Key whose existence says that the run has emitted this."""
+    return f"emit.{run}.{event_type}"
+
+
+def run_patterns(run: str) -> tuple[str, ...]:
+    """Everything that belongs to a run, but for its index entry; the run itself last."""
+    return (steps_pattern(run), f"emit.{run}.>", run_key(run))

@@ -1,0 +1,136 @@
+"""The bodies of messages other than events."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CONTROL_ACTIONS",
+    "FLOW_PRIORITY",
+    "FLOW_REPLY",
+    "MSG_ID",
+    "TRACE_PARENT",
+    "ControlCommand",
+    "Result",
+    "ResultStatus",
+    "StepInput",
+    "StepMessage",
+    "decode_control",
+    "decode_input",
+    "decode_result",
+    "decode_step_message",
+]
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.core.commands import Dispatch
+from flowworker.core.payload import Payload, Stored
+from flowworker.core.status import HumanAction, Kind, Priority
+
+MSG_ID = "Nats-Msg-Id"
+"""Header: run id and idempotency key of a start message."""
+FLOW_REPLY = "Flow-Reply"
+"""Header of a start message: subject that gets the result."""
+FLOW_PRIORITY = "Flow-Priority"
+"""Header of a start message: lane of the run's steps."""
+TRACE_PARENT = "traceparent"
+"""Header of start and step messages: W3C trace context."""
+
+CONTROL_ACTIONS = ("cancel", "terminate", "resume")
+"""The actions of `<ns>.control.<action>.<run>`."""
+
+
+class StepInput(Struct, frozen=True, tag_field="kind", tag="merge"):
+    """What a step's input is merged from: the run's input, then outputs in topological order."""
+
+    base: Payload
+    outputs: tuple[tuple[str, Payload], ...] = ()
+
+
+class StepMessage(Struct, frozen=True, omit_defaults=True):
+    """One attempt, with all that a worker needs; it reads nothing to run it.
+
+    Attributes:
+        input: to be merged, or stored as a whole when it would not fit a message.
+        timeout: seconds from claim to result, 0 for no limit.
+        deadline: when the workflow's own timeout is (epoch seconds), 0 for none.
+        revision: of the step's record that the claim must find.
+        completed: for a compensation, the revision that orders completions.
+        output: for a compensation, what the step had put out.
+    """
+
+    run: str
+    workflow: str
+    step: str
+    uses: str
+    kind: Kind
+    turn: int
+    attempt: int
+    input: StepInput | Stored
+    idempotency_key: str
+    v: int = 1
+    version: str = ""
+    queue: str = "default"
+    priority: Priority = Priority.NORMAL
+    revision: int = 0
+    lost: int = 0
+    timeout: float = 0.0
+    deadline: float = 0.0
+    completed: int = 0
+    output: Payload | None = None
+    trace: str = ""
+
+    def wanted(self) -> Dispatch:
+        """The attempt that this message asks for."""
+        return Dispatch(self.step, self.kind, self.turn, self.attempt, self.revision, self.lost)
+
+
+class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Body of `<ns>.control.<action>.<run>`; an empty body is fine for cancel and terminate.
+
+    Attributes:
+        reason: for cancel and terminate, kept as the run's error.
+        action: for resume, the operator's answer.
+        step: for resume, which step it is about; may be left out if only one waits.
+        output: for resume with `complete`, the step's output.
+    """
+
+    reason: str = ""
+    action: HumanAction | None = None
+    step: str = ""
+    output: Any = None
+
+
+class ResultStatus(StrEnum):
+    """The states in which a run can end, and the one in which it never began."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+
+class Result(Struct, frozen=True, omit_defaults=True):
+    """How a run ended: what `Flow-Reply` gets and `start --wait` prints.
+
+    Attributes:
+        output: outputs of the steps on which nothing depends, by step id.
+        partial: the output would not fit a message; the step records have it.
+    """
+
+    id: str
+    workflow: str
+    status: ResultStatus
+    output: dict[str, Payload] = {}
+    partial: bool = False
+    error: str = ""
+    failed_compensations: tuple[str, ...] = ()
+    needs_attention: bool = False
+
+
+decode_step_message = msgspec.json.Decoder(StepMessage).decode
+decode_control = msgspec.json.Decoder(ControlCommand).decode
+decode_result = msgspec.json.Decoder(Result).decode
+decode_input = msgspec.json.Decoder(StepInput).decode

@@ -1,0 +1,19 @@
+"""The coordinator: takes start messages in, and drives runs forward.
+
+intake      start and control commands -> records and events     (shared by all coordinators)
+alarms      timers that went off -> events, or the end of a run's retention       (shared)
+partitions  which coordinator drives which runs: leases
+scheduler   the events of one partition -> `core.decide` -> effects, run by run
+effects     performs what was decided
+dispatch    an attempt -> a step message
+fencing     sees to it that an attempt ends
+recovery    runs without progress are rebuilt from their records and decided again
+retention   everything that a run leaves behind, and its removal
+service     all of it as one process with a start and an end
+"""
+
+from __future__ import annotations
+
+__all__ = ["Coordinator"]
+
+from flowworker.coordinator.service import Coordinator

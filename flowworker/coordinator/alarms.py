@@ -1,0 +1,68 @@
+"""Timers that went off: a workflow's timeout becomes an event, a retention removes its run."""
+
+from __future__ import annotations
+
+__all__ = ["Alarms"]
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.coordinator.inbox import Inbox
+from flowworker.coordinator.retention import RETENTION, TIMEOUT
+from flowworker.core.commands import EventType
+from flowworker.core.status import TERMINAL
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.coordinator.retention import Retention
+    from flowworker.ports import Backend, Delivery
+    from flowworker.stores.runs import RunStore
+
+_log = structlog.get_logger()
+
+_CREDIT = 64
+
+
+class Alarms:
+    """Takes alarms in, beside all other coordinators."""
+
+    def __init__(
+        self, backend: Backend, runs: RunStore, retention: Retention, clock: Clock
+    ) -> None:
+        """Nothing is consumed before `start`."""
+        self._backend = backend
+        self._runs = runs
+        self._retention = retention
+        self._clock = clock
+        self._inbox = Inbox(self._handle, _CREDIT)
+
+    async def start(self) -> None:
+        """Begin to consume."""
+        await self._inbox.start(self._backend.timers.consume)
+
+    async def stop(self) -> None:
+        """Consume no more, and finish what is in hand."""
+        await self._inbox.stop()
+
+    async def _handle(self, delivery: Delivery) -> None:
+        # timer.<run>.<name>
+        _, run, name = delivery.subject.split(".", 2)
+        if name == TIMEOUT:
+            await self._timed_out(run)
+        elif name == RETENTION:
+            if not await self._retention.remove(run):
+                _log.warning("retention is over, but the run is not", run=run)
+        else:
+            _log.error("timer is unknown", subject=delivery.subject)
+
+    async def _timed_out(self, run: str) -> None:
+        found = await self._runs.load(run)
+        if found is None or found[0].status in TERMINAL:
+            return
+        record, now = found[0], self._clock.now()
+        data = EventData(id=run, name=record.workflow, version=record.version, at=now)
+        event = cloud_event(self._backend.namespace, EventType.TIMED_OUT, data, now)
+        await self._backend.events.publish(run, event.type, encode(event), event.id, once=True)

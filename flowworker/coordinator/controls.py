@@ -1,0 +1,83 @@
+"""Control messages -> events of their runs, in which the run's scheduler finds them."""
+
+from __future__ import annotations
+
+__all__ = ["Controls"]
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
+from flowworker.coordinator.rejection import Rejected
+from flowworker.core.commands import EventType
+from flowworker.core.ids import RUN_ID
+from flowworker.core.status import TERMINAL, HumanAction
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.codec.messages import ControlCommand
+    from flowworker.ports import Backend, Delivery
+    from flowworker.stores.payloads import PayloadStore
+    from flowworker.stores.runs import RunStore
+
+
+class Controls:
+    """Takes `control.<action>.<run>` in."""
+
+    def __init__(
+        self, backend: Backend, runs: RunStore, payloads: PayloadStore, clock: Clock
+    ) -> None:
+        """Publish to the backend's event log."""
+        self._backend = backend
+        self._runs = runs
+        self._payloads = payloads
+        self._clock = clock
+
+    async def take(self, rest: str, delivery: Delivery) -> None:
+        """One message; `rest` is its subject after `control.`. Raises Rejected."""
+        action, _, run = rest.partition(".")
+        if action not in CONTROL_ACTIONS or not RUN_ID.fullmatch(run):
+            actions = ", ".join(CONTROL_ACTIONS)
+            raise Rejected(f"control.{rest}: expected control.<{actions}>.<run id>")
+        command = _decode(action, delivery.data)
+        found = await self._runs.load(run)
+        if found is None:
+            raise Rejected(f"control.{action}: no run {run!r} exists")
+        record, now = found[0], self._clock.now()
+        if record.status in TERMINAL:
+            raise Rejected(f"control.{action}: run {run!r} is {record.status} already")
+        data = EventData(id=run, name=record.workflow, version=record.version, at=now)
+        if action == "resume":
+            kind = EventType.HUMAN_DECIDED
+            data = await self._decision(data, command, delivery.sequence)
+        else:
+            kind = EventType.CANCEL_REQUESTED
+            data = replace(data, reason=command.reason, terminate=action == "terminate")
+        event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
+        await self._backend.events.publish(run, event.type, encode(event), event.id)
+
+    async def _decision(self, data: EventData, command: ControlCommand, sequence: int) -> EventData:
+        payload = None
+        if command.action is HumanAction.COMPLETE:
+            try:
+                output = encode(command.output)
+                payload = await self._payloads.pack(data.id, f"resume.{sequence}", output)
+            except InvalidInput as error:
+                raise Rejected(str(error)) from error
+        return replace(data, action=command.action, step_id=command.step, output=payload)
+
+
+def _decode(action: str, body: bytes) -> ControlCommand:
+    try:
+        command = decode_control(body or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected(f"control.{action}: {error}") from error
+    if action == "resume" and command.action is None:
+        actions = ", ".join(HumanAction)
+        raise Rejected(f"control.resume: `action` is missing: expected one of {actions}")
+    return command

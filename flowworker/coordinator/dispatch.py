@@ -1,0 +1,115 @@
+"""An attempt that `decide` wants -> the step message that carries all it needs."""
+
+from __future__ import annotations
+
+__all__ = ["Dispatcher"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.codec.json import encode
+from flowworker.codec.messages import StepInput, StepMessage
+from flowworker.core.ids import attempt_key, idempotency_key
+from flowworker.core.payload import Inline
+from flowworker.core.status import Kind
+from flowworker.ports import StepAddress
+
+if TYPE_CHECKING:
+    from flowworker.core.commands import Dispatch
+    from flowworker.core.graph import Plan
+    from flowworker.core.model import Step
+    from flowworker.core.payload import Payload, Stored
+    from flowworker.core.state import RunState
+    from flowworker.ports import StepQueue
+    from flowworker.settings import Settings
+    from flowworker.stores.payloads import PayloadStore
+
+
+class Dispatcher:
+    """Enqueues attempts. Equal attempts have equal message ids, so twice is once."""
+
+    def __init__(self, steps: StepQueue, payloads: PayloadStore, settings: Settings) -> None:
+        """Enqueue to `steps`; what would not fit a message goes to `payloads`."""
+        self._steps = steps
+        self._payloads = payloads
+        self._limit = settings.message_limit
+
+    async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
+        """Enqueue one attempt, not to be delivered before `due` (0: at once)."""
+        record = state.record
+        message = _message(plan, state, wanted, await self._input(plan, state, wanted))
+        await self._steps.enqueue(
+            StepAddress(message.queue, record.priority, record.run, wanted.step),
+            encode(message),
+            attempt_key(
+                record.run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
+            ),
+            due,
+        )
+
+    async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput | Stored:
+        merged = step_input(plan, state, wanted.step, with_own=wanted.kind is Kind.COMPENSATE)
+        size = sum(_inline_size(payload) for _, payload in merged.outputs)
+        if size + _inline_size(merged.base) <= self._limit:
+            return merged
+        name = f"{wanted.step}.input"
+        return await self._payloads.store(state.record.run, name, encode(merged))
+
+
+def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> StepInput:
+    """What a step's input is merged from; a compensation also gets the step's own output."""
+    sources = (*plan.ancestors[step], step) if with_own else plan.ancestors[step]
+    outputs = tuple(
+        (source, payload)
+        for source in sources
+        if (payload := state.steps[source].output) is not None
+    )
+    return StepInput(state.record.input, outputs)
+
+
+def _inline_size(payload: Payload) -> int:
+    return len(bytes(payload.data)) if isinstance(payload, Inline) else 0
+
+
+def _message(
+    plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput | Stored
+) -> StepMessage:
+    step = plan.steps[wanted.step]
+    record = state.record
+    timeout = plan.workflow.timeout
+    compensating = wanted.kind is Kind.COMPENSATE
+    at = state.steps[wanted.step]
+    return StepMessage(
+        run=record.run,
+        workflow=record.workflow,
+        version=record.version,
+        step=wanted.step,
+        uses=_handler(step, wanted.kind),
+        kind=wanted.kind,
+        turn=wanted.turn,
+        attempt=wanted.attempt,
+        input=merged,
+        idempotency_key=idempotency_key(record.run, wanted.step, wanted.kind),
+        queue=step.queue,
+        priority=record.priority,
+        revision=wanted.revision,
+        lost=wanted.lost,
+        timeout=_timeout(step, wanted.kind),
+        deadline=0.0 if timeout is None or compensating else record.created_at + timeout,
+        completed=at.completed if compensating else 0,
+        output=at.output if compensating else None,
+        trace=record.trace,
+    )
+
+
+def _handler(step: Step, kind: Kind) -> str:
+    if kind is Kind.FALLBACK and step.fallback is not None:
+        return step.fallback.uses
+    if kind is Kind.COMPENSATE and step.saga is not None:
+        return step.saga.uses
+    return step.uses
+
+
+def _timeout(step: Step, kind: Kind) -> float:
+    if kind is Kind.COMPENSATE and step.saga is not None:
+        return step.saga.timeout or 0.0
+    return step.timeout or 0.0

@@ -1,0 +1,202 @@
+"""Performs what `decide` wants, in the order that makes a crash between any two harmless.
+
+    1. the run's record, by compare-and-set: an outdated coordinator stops here
+    2. the history (and the index), so that no effect is seen before its cause
+    3. step messages, fences, timers, the result: idempotent, in any order
+
+Whatever triggered the decision is acknowledged only after all of them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Active", "Effects"]
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, assert_never
+
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import emitted, id_of
+from flowworker.codec.json import encode
+from flowworker.coordinator.retention import TIMEOUT
+from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save, SetTimeout
+from flowworker.core.status import TERMINAL, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+
+    from flowworker.clock import Clock
+    from flowworker.coordinator.dispatch import Dispatcher
+    from flowworker.coordinator.fencing import Fences
+    from flowworker.coordinator.retention import Retention
+    from flowworker.core.commands import Command
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+    from flowworker.ports import Backend
+    from flowworker.settings import Settings
+    from flowworker.stores.runs import RunStore
+    from flowworker.telemetry.metrics import Metrics
+
+_END = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED}
+
+
+@dataclass(slots=True)
+class Active:
+    """A run that this coordinator holds in memory.
+
+    Attributes:
+        generation: of the partition's view that it belongs to.
+        touched: when something last happened to it (monotonic seconds).
+        checked: how often recovery found it idle since then.
+    """
+
+    plan: Plan
+    state: RunState
+    generation: int
+    touched: float
+    checked: int = 0
+    delayed: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Effects:
+    """The hands of a coordinator."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        runs: RunStore,
+        dispatcher: Dispatcher,
+        fences: Fences,
+        retention: Retention,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Perform by means of these."""
+        self._namespace = backend.namespace
+        self._events = backend.events
+        self._timers = backend.timers
+        self._runs = runs
+        self._dispatcher = dispatcher
+        self._fences = fences
+        self._retention = retention
+        self._short_delay = settings.short_delay
+        self._clock = clock
+        self._metrics = metrics
+
+    async def perform(
+        self, active: Active, commands: Iterable[Command], *, recovering: bool = False
+    ) -> list[asyncio.Task[None]]:
+        """Do all of it.
+
+        Args:
+            active: the run; its state is the one after the decision.
+            commands: as `decide` returned them.
+            recovering: some may have been performed before; the history is asked.
+
+        Returns:
+            Dispatches that wait for a short delay: what triggered them must not be
+            acknowledged before they are done.
+
+        Raises:
+            Conflict: another coordinator changed the run; the memory of it is outdated.
+        """
+        emits: list[Emit] = []
+        rest: list[Coroutine[object, object, None]] = []
+        moved_from: RunStatus | None = None
+        delayed: list[asyncio.Task[None]] = []
+        for command in commands:
+            match command:
+                case Save():
+                    moved_from = command.moved_from
+                    await self._save(active)
+                case Emit():
+                    emits.append(command)
+                case Dispatch() if self._is_soon(command):
+                    delayed.append(self._dispatch_later(active, command))
+                case _:
+                    rest.append(self._effect(active, command))
+        if emits or moved_from is not None:
+            try:
+                await self._tell(active, emits, moved_from, recovering=recovering)
+            except BaseException:
+                for coroutine in rest:
+                    coroutine.close()
+                raise
+        if len(rest) == 1:
+            await rest[0]
+        elif rest:
+            await asyncio.gather(*rest)
+        return delayed
+
+    async def _save(self, active: Active) -> None:
+        revision = await self._runs.save(active.state.record, active.state.revision)
+        active.state = replace(active.state, revision=revision)
+
+    async def _tell(
+        self,
+        active: Active,
+        emits: list[Emit],
+        moved_from: RunStatus | None,
+        *,
+        recovering: bool,
+    ) -> None:
+        record = active.state.record
+        now = self._clock.now()
+        told: set[str] = set()
+        if recovering and emits:
+            history = await self._events.history(record.run)
+            told = {id_of(raw) for raw in history}
+        effects: list[Coroutine[object, object, None]] = []
+        for emit in emits:
+            event = emitted(self._namespace, record, emit, active.state.revision, now)
+            if event.id not in told:
+                once = emit.type in _END
+                effects.append(
+                    self._events.publish(record.run, event.type, encode(event), event.id, once=once)
+                )
+        if moved_from is not None:
+            effects.append(self._move_index(active, moved_from))
+            if record.status in TERMINAL:
+                self._metrics.runs_finished.labels(record.status.value).inc()
+        await asyncio.gather(*effects)
+
+    async def _move_index(self, active: Active, moved_from: RunStatus) -> None:
+        record = active.state.record
+        await self._runs.index(record.status, record.workflow, record.run)
+        await self._runs.unindex(moved_from, record.workflow, record.run)
+
+    async def _effect(self, active: Active, command: Command) -> None:
+        match command:
+            case Dispatch():
+                await self._dispatcher.enqueue(active.plan, active.state, command, command.due)
+            case Fence():
+                await self._fences.fence(
+                    active.plan, active.state, command.step, force=command.force
+                )
+            case SetTimeout():
+                await self._timers.set(active.state.record.run, TIMEOUT, command.at)
+            case Finish():
+                await self._retention.finish(active.plan, active.state)
+            case Save() | Emit():
+                pass  # performed before
+            case _:
+                assert_never(command)
+
+    def _is_soon(self, command: Dispatch) -> bool:
+        """Whether a dispatch is due so soon that a durable timer would only make it late."""
+        return 0.0 < command.due - self._clock.now() <= self._short_delay
+
+    def _dispatch_later(self, active: Active, command: Dispatch) -> asyncio.Task[None]:
+        async def wait() -> None:
+            await self._clock.sleep(command.due - self._clock.now())
+            at = active.state.steps[command.step]
+            wanted = (command.kind, command.turn, command.attempt)
+            if (at.kind, at.turn, at.attempt) == wanted and command.step in active.state.in_flight:
+                await self._dispatcher.enqueue(active.plan, active.state, command, 0.0)
+
+        task = asyncio.create_task(wait())
+        active.delayed.add(task)
+        task.add_done_callback(active.delayed.discard)
+        return task

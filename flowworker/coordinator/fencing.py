@@ -1,0 +1,131 @@
+"""Sees to it that an attempt ends, so that a run can stop.
+
+Safety: an attempt is over only when its record says so, and the record is changed by
+compare-and-set. If nobody has claimed the attempt, CANCELLED is written in place of the claim,
+which any later claim then fails on. If somebody has, the worker is asked to stop; the record is
+taken from it only when its lease ran out, or at once if the run is terminated: its result is
+refused then.
+
+Liveness: every path ends with an event of the step that is durable: the worker's own, or the one
+told here. A lost request is repeated until then, and a lost fence by recovery.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Fences"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import settled_event
+from flowworker.codec.json import encode
+from flowworker.core.records import StepRecord
+from flowworker.core.status import Outcome
+from flowworker.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+    from flowworker.ports import EventLog, Notifier
+    from flowworker.settings import Settings
+    from flowworker.stores.runs import RunStore
+
+_log = structlog.get_logger()
+
+_MARGIN = 1.0
+"""Seconds that a lease must be over before it is taken from a silent worker: clocks differ."""
+
+
+class Fences:
+    """Fences attempts off, as `core` wants it."""
+
+    def __init__(
+        self,
+        namespace: str,
+        runs: RunStore,
+        events: EventLog,
+        notifier: Notifier,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        """Fence by means of these ports."""
+        self._namespace = namespace
+        self._runs = runs
+        self._events = events
+        self._notifier = notifier
+        self._clock = clock
+        self._patience = settings.lease / 3
+        self._waiting: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def fence(self, plan: Plan, state: RunState, step: str, *, force: bool) -> None:
+        """End the attempt now if nobody runs it; else ask its worker, and keep asking."""
+        if await self._try(plan, state, step, force=force):
+            return
+        key = (state.record.run, step)
+        if key not in self._waiting:
+            task = asyncio.create_task(self._insist(plan, state, step))
+            self._waiting[key] = task
+            task.add_done_callback(lambda _: self._waiting.pop(key, None))
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        tasks = list(self._waiting.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _insist(self, plan: Plan, state: RunState, step: str) -> None:
+        while True:
+            await self._clock.sleep(self._patience)
+            try:
+                if await self._try(plan, state, step, force=False):
+                    return
+            except Unavailable as error:
+                _log.warning("fence: will try again", run=state.record.run, error=str(error))
+
+    async def _try(self, plan: Plan, state: RunState, step: str, *, force: bool) -> bool:
+        """Whether the attempt is over and the world has been told."""
+        run = state.record.run
+        queue = plan.steps[step].queue
+        while True:
+            found = await self._runs.load_step(queue, run, step)
+            record, revision = found if found else (_unclaimed(state, step), 0)
+            if found and record.outcome in {Outcome.COMPLETED, Outcome.CANCELLED}:
+                break
+            if found and record.outcome is Outcome.RUNNING:
+                body = encode({"step": step})
+                await self._notifier.publish(f"{self._namespace}.cancel.{run}", body)
+                if not force and record.lease_until + _MARGIN > self._clock.now():
+                    return False
+            record = replace(
+                record, outcome=Outcome.CANCELLED, finished_at=self._clock.now(), lease_until=0.0
+            )
+            try:
+                revision = await self._runs.save_step(queue, record, revision)
+                break
+            except Conflict:
+                continue
+        event = settled_event(
+            self._namespace, state.record.workflow, state.record.version, record, revision
+        )
+        if event is not None:
+            await self._events.publish(run, event.type, encode(event), event.id)
+        return True
+
+
+def _unclaimed(state: RunState, step: str) -> StepRecord:
+    at = state.steps[step]
+    return StepRecord(
+        run=state.record.run,
+        step=step,
+        kind=at.kind,
+        turn=at.turn,
+        attempt=max(at.attempt, 1),
+        outcome=Outcome.CANCELLED,
+        output=at.output,
+        completed=at.completed,
+    )

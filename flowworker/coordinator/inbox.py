@@ -1,0 +1,67 @@
+"""A standing consumer whose messages are independent: each in a task, acknowledged when done."""
+
+from __future__ import annotations
+
+__all__ = ["Inbox"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowworker.errors import FlowworkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flowworker.ports import Consumer, Delivery, OnDelivery
+
+_log = structlog.get_logger()
+
+_RETRY_DELAY = 1.0
+"""Seconds until a message that could not be handled comes again."""
+
+
+class Inbox:
+    """Hands each message to `handle`, and sees to its acknowledgement.
+
+    A message that `handle` fails on comes again: nothing is lost, and no message can end the loop.
+    """
+
+    def __init__(self, handle: Callable[[Delivery], Awaitable[None]], credit: int) -> None:
+        """Have at most `credit` messages in hand."""
+        self._handle = handle
+        self._credit = credit
+        self._consumer: Consumer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, consume: Callable[[OnDelivery], Awaitable[Consumer]]) -> None:
+        """Begin to consume."""
+        self._consumer = await consume(self._on_delivery)
+        self._consumer.grant(self._credit)
+
+    async def stop(self) -> None:
+        """Consume no more, and finish what is in hand."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._take(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, delivery: Delivery) -> None:
+        try:
+            await self._handle(delivery)
+        except FlowworkerError as error:
+            _log.warning("message will be tried again", subject=delivery.subject, error=str(error))
+            await delivery.nak(_RETRY_DELAY)
+        except Exception:  # noqa: BLE001 - a defect must not end the loop nor lose the message
+            _log.exception("message will be tried again", subject=delivery.subject)
+            await delivery.nak(_RETRY_DELAY)
+        else:
+            await delivery.ack()
+        finally:
+            if self._consumer is not None:
+                self._consumer.grant(1)

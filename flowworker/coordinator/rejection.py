@@ -1,0 +1,61 @@
+"""What happens to a command that cannot be taken: one event with the reason, nothing else."""
+
+from __future__ import annotations
+
+__all__ = ["Rejected", "Rejections"]
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
+from flowworker.core.commands import EventType
+from flowworker.core.ids import RUN_ID, run_id_of_sequence
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.ports import Backend, Delivery
+    from flowworker.telemetry.metrics import Metrics
+
+_log = structlog.get_logger()
+
+
+class Rejected(Exception):
+    """A command cannot be taken; the message is the reason, for whoever sent it."""
+
+
+class Rejections:
+    """Tells of rejected commands where their senders can see it."""
+
+    def __init__(
+        self, backend: Backend, clock: Clock, metrics: Metrics, reply_prefixes: tuple[str, ...]
+    ) -> None:
+        """Reply only to subjects that begin with one of `reply_prefixes`."""
+        self._backend = backend
+        self._clock = clock
+        self._metrics = metrics
+        self._reply_prefixes = reply_prefixes
+
+    async def tell(self, rejected: Rejected, delivery: Delivery) -> None:
+        """Publish `workflow.rejected`, and answer whoever asked for a reply. Idempotent."""
+        reason = str(rejected)
+        kind, _, name = delivery.subject.partition(".")
+        wanted = delivery.headers.get(MSG_ID, "")
+        run = wanted if RUN_ID.fullmatch(wanted) else run_id_of_sequence(delivery.sequence)
+        if kind != "start":  # control.<action>.<run>: about a run, not a workflow
+            about = name.rpartition(".")[2]
+            run, name = about if RUN_ID.fullmatch(about) else run, ""
+        _log.warning("command rejected", subject=delivery.subject, run=run, reason=reason)
+        self._metrics.commands_rejected.inc()
+        now = self._clock.now()
+        data = EventData(id=run, name=name, reason=reason, at=now)
+        event = cloud_event(
+            self._backend.namespace, EventType.REJECTED, data, now, str(delivery.sequence)
+        )
+        await self._backend.events.publish(run, event.type, encode(event), event.id)
+        reply_to = delivery.headers.get(FLOW_REPLY, "")
+        if reply_to.startswith(self._reply_prefixes):
+            result = Result(run, name, ResultStatus.REJECTED, error=reason)
+            await self._backend.notifier.publish(reply_to, encode(result))

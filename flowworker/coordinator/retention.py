@@ -1,0 +1,90 @@
+"""The end of a run: its result, then how long it is kept, then its removal without a trace."""
+
+from __future__ import annotations
+
+__all__ = ["RETENTION", "TIMEOUT", "Retention", "result_of"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.codec.json import encode
+from flowworker.codec.messages import Result, ResultStatus
+from flowworker.core.payload import Inline
+from flowworker.core.status import TERMINAL, RunStatus
+
+if TYPE_CHECKING:
+    from flowworker.core.graph import Plan
+    from flowworker.core.payload import Payload
+    from flowworker.core.state import RunState
+    from flowworker.ports import Backend
+    from flowworker.settings import Settings
+    from flowworker.stores.payloads import PayloadStore
+    from flowworker.stores.runs import RunStore
+
+TIMEOUT = "timeout"
+"""Name of the timer of a workflow's timeout."""
+RETENTION = "retention"
+"""Name of the timer after which a finished run is removed."""
+
+
+class Retention:
+    """What is left to do once a run's terminal state is durable."""
+
+    def __init__(
+        self, backend: Backend, runs: RunStore, payloads: PayloadStore, settings: Settings
+    ) -> None:
+        """Act on all ports that hold something of a run."""
+        self._backend = backend
+        self._runs = runs
+        self._payloads = payloads
+        self._settings = settings
+
+    async def finish(self, plan: Plan, state: RunState) -> None:
+        """Send the result, start the retention, drop what is queued. Idempotent."""
+        record = state.record
+        if record.reply_to:
+            result = result_of(plan, state, self._settings.message_limit)
+            await self._backend.notifier.publish(record.reply_to, encode(result))
+        if plan.workflow.timeout is not None:
+            await self._backend.timers.clear(record.run, TIMEOUT)
+        if record.status is not RunStatus.COMPLETED:
+            await self._backend.steps.drop(record.run)
+        kept = plan.workflow.retention
+        kept = self._settings.retention if kept is None else kept
+        await self._backend.timers.set(record.run, RETENTION, record.finished_at + kept)
+
+    async def remove(self, run: str) -> bool:
+        """Remove a finished run; False if it is not finished. Idempotent.
+
+        The record goes last: a removal that was cut short is repeated by its timer.
+        """
+        found = await self._runs.load(run)
+        if found is not None and found[0].status not in TERMINAL:
+            return False
+        await self._backend.steps.drop(run)
+        await self._payloads.purge(run)
+        await self._backend.events.drop(run)
+        if found is not None:
+            await self._runs.purge(found[0])
+        return True
+
+
+def result_of(plan: Plan, state: RunState, limit: int) -> Result:
+    """How a run ended. Outputs of more than `limit` bytes in all are left to the step records."""
+    record = state.record
+    output: dict[str, Payload] = {}
+    if record.status is RunStatus.COMPLETED:
+        for step in plan.leaves:
+            payload = state.steps[step].output
+            if payload is not None:
+                output[step] = payload
+    size = sum(len(bytes(p.data)) if isinstance(p, Inline) else 256 for p in output.values())
+    return Result(
+        id=record.run,
+        workflow=record.workflow,
+        status=ResultStatus(record.status),
+        output=output if size <= limit else {},
+        partial=size > limit,
+        error=record.error,
+        failed_compensations=record.failed_compensations,
+        needs_attention=record.needs_attention,
+    )

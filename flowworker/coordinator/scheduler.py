@@ -1,0 +1,278 @@
+"""Drives the runs of one partition: each event is decided upon and its effects performed.
+
+Runs are independent of each other; the events of one run are handled one after the other, in the
+order of the stream.
+
+Safety: the runs in memory are a cache of records. It is right as long as this coordinator alone
+sees the partition's events, and that is checked: deliveries are counted, and a gap in the count
+(somebody else got one) makes the cache void. Even an outdated cache does no harm, for records
+change by compare-and-set and all other effects are idempotent. Liveness: an event is acknowledged
+only when its effects are durable; if they fail it comes again, and the run is rebuilt from its
+records.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Scheduler"]
+
+import asyncio
+import itertools
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from flowworker.codec.cloudevents import decode_event, to_fact
+from flowworker.coordinator.effects import Active
+from flowworker.core.commands import EventType
+from flowworker.core.decide import decide
+from flowworker.core.payload import EMPTY
+from flowworker.core.rebuild import rebuild
+from flowworker.core.records import RunRecord
+from flowworker.core.state import initial
+from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.errors import Conflict, CorruptRecord, FlowworkerError, WorkflowNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from flowworker.clock import Clock
+    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.effects import Effects
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+    from flowworker.ports import Consumer, Delivery, EventLog
+    from flowworker.stores.definitions import DefinitionStore
+    from flowworker.stores.runs import RunStore
+    from flowworker.telemetry.metrics import Metrics
+
+_log = structlog.get_logger()
+
+CREDIT = 512
+"""Events of a partition in hand at a time."""
+
+_RETRY_DELAY = 0.5
+"""Seconds until an event whose effects failed comes again."""
+
+
+class Scheduler:
+    """One partition, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        partition: int,
+        events: EventLog,
+        runs: RunStore,
+        definitions: DefinitionStore,
+        effects: Effects,
+        clock: Clock,
+        metrics: Metrics,
+        max_active: int,
+    ) -> None:
+        """Nothing is consumed before `start`."""
+        self.partition = partition
+        self.active: dict[str, Active] = {}
+        self._events = events
+        self._runs = runs
+        self._definitions = definitions
+        self._effects = effects
+        self._clock = clock
+        self._metrics = metrics
+        self._max_active = max_active
+        self._consumer: Consumer | None = None
+        self._mailboxes: dict[str, deque[Delivery | None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._generation = 0
+        self._order = 0
+
+    async def start(self) -> None:
+        """Begin to consume."""
+        self._consumer = await self._events.consume(self.partition, self._on_delivery)
+        self._consumer.grant(CREDIT)
+
+    async def stop(self) -> None:
+        """Consume no more; what is in hand is dropped and comes again, to whoever is next."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+        tasks = [*self._tasks, *(task for run in self.active.values() for task in run.delayed)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.active.clear()
+
+    def recover(self, run: str) -> None:
+        """Rebuild a run from its records and decide again, after what is queued for it."""
+        self._post(run, None)
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        if delivery.order != self._order + 1:
+            self._generation += 1  # somebody else saw events: what is in memory may be outdated
+        self._order = delivery.order
+        # event.<partition>.<run>.<type>
+        self._post(delivery.subject.split(".", 3)[2], delivery)
+
+    def _post(self, run: str, item: Delivery | None) -> None:
+        mailbox = self._mailboxes.get(run)
+        if mailbox is not None:
+            mailbox.append(item)
+            return
+        self._mailboxes[run] = deque((item,))
+        self._spawn(self._work(run))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, run: str) -> None:
+        """Empty a run's mailbox."""
+        mailbox = self._mailboxes[run]
+        try:
+            while mailbox:
+                item = mailbox.popleft()
+                try:
+                    if item is None:
+                        await self._recover(run)
+                    else:
+                        await self._handle(run, item)
+                finally:
+                    if item is not None and self._consumer is not None:
+                        self._consumer.grant(1)
+        finally:
+            del self._mailboxes[run]
+
+    async def _recover(self, run: str) -> None:
+        before = self.active.get(run)
+        self._forget(run)
+        try:
+            active = await self._load(run)
+            if before is not None and active is not None:
+                active.checked = before.checked
+        except FlowworkerError as error:
+            self._forget(run)
+            _log.warning("recovery of a run failed", run=run, error=str(error))
+        except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
+            self._forget(run)
+            _log.exception("recovery of a run failed", run=run)
+
+    async def _handle(self, run: str, delivery: Delivery) -> None:
+        try:
+            event = decode_event(delivery.data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # Not ours, or damaged: nobody can ever handle it. The stream keeps it.
+            _log.error("event cannot be read", subject=delivery.subject, error=str(error))
+            await delivery.ack()
+            return
+        try:
+            delayed = await self._decide(run, event, delivery)
+        except (CorruptRecord, WorkflowNotFound) as error:
+            _log.error("run cannot go on", run=run, error=str(error))
+            self._forget(run)
+            await delivery.nak(_RETRY_DELAY * 20)
+        except FlowworkerError as error:
+            _log.warning("event will be tried again", run=run, id=event.id, error=str(error))
+            self._forget(run)
+            await delivery.nak(_RETRY_DELAY)
+        except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
+            _log.exception("event will be tried again", run=run, id=event.id)
+            self._forget(run)
+            await delivery.nak(_RETRY_DELAY)
+        else:
+            self._metrics.events_handled.inc()
+            if delayed:
+                self._spawn(_ack_after(delayed, delivery))
+            else:
+                await delivery.ack()
+
+    async def _decide(
+        self, run: str, event: CloudEvent, delivery: Delivery
+    ) -> list[asyncio.Task[None]]:
+        active = self.active.get(run)
+        if active is None or active.generation != self._generation:
+            first = event.type is EventType.STARTED and delivery.delivered == 1
+            active = await (self._begin(event) if first else self._load(run))
+        fact = to_fact(event)
+        if active is None or fact is None:
+            return []
+        active.touched = self._clock.monotonic()
+        active.checked = 0
+        before = active.state
+        active.state, commands = decide(active.plan, before, fact, self._clock.now())
+        try:
+            delayed = await self._effects.perform(active, commands)
+        except Conflict:
+            # Another coordinator was faster. Its view and the facts are in the records.
+            self._forget(run)
+            active = await self._load(run)
+            if active is None:
+                return []
+            active.state, commands = decide(active.plan, active.state, fact, self._clock.now())
+            delayed = await self._effects.perform(active, commands)
+        if active.state.status in TERMINAL:
+            self._forget(run)
+        return delayed
+
+    async def _begin(self, event: CloudEvent) -> Active:
+        """A run that has just started: all that is known of it stands in the event."""
+        data = event.data
+        plan = await self._definitions.by_hash(data.definition)
+        record = RunRecord(
+            run=data.id,
+            workflow=data.name,
+            definition=data.definition,
+            version=data.version,
+            status=RunStatus.RUNNING,
+            input=data.input or EMPTY,
+            created_at=data.at,
+            priority=data.priority,
+            origin=data.origin,
+            reply_to=data.reply_to,
+            trace=data.trace,
+        )
+        return self._keep(plan, initial(plan, record, data.revision))
+
+    async def _load(self, run: str) -> Active | None:
+        """A run from its records, with whatever may have been lost repeated; None if gone."""
+        generation = self._generation
+        found = await self._runs.load(run)
+        if found is None:
+            self._forget(run)
+            return None
+        record, revision = found
+        plan = await self._definitions.by_hash(record.definition)
+        steps = await self._runs.load_steps(run)
+        state, commands = rebuild(plan, record, revision, steps, self._clock.now())
+        active = self._keep(plan, state)
+        active.generation = generation
+        self._metrics.recoveries.inc()
+        await self._effects.perform(active, commands, recovering=True)
+        if active.state.status in TERMINAL:
+            self._forget(run)
+        return active
+
+    def _keep(self, plan: Plan, state: RunState) -> Active:
+        active = Active(plan, state, self._generation, self._clock.monotonic())
+        self.active[state.record.run] = active
+        if len(self.active) > self._max_active:
+            # The one that was taken in first, unless it is being worked on: it can be rebuilt.
+            for run in itertools.islice(self.active, 16):
+                if run not in self._mailboxes and not self.active[run].delayed:
+                    self._forget(run)
+                    break
+        return active
+
+    def _forget(self, run: str) -> None:
+        active = self.active.pop(run, None)
+        if active is not None:
+            for task in active.delayed:
+                task.cancel()
+
+
+async def _ack_after(delayed: list[asyncio.Task[None]], delivery: Delivery) -> None:
+    """Acknowledge once short-delayed dispatches are durable; if they fail, try all again."""
+    results = await asyncio.gather(*delayed, return_exceptions=True)
+    if any(isinstance(result, BaseException) for result in results):
+        await delivery.nak(_RETRY_DELAY)
+    else:
+        await delivery.ack()

@@ -1,0 +1,166 @@
+"""A coordinator as one process: its parts, their start and their end."""
+
+from __future__ import annotations
+
+__all__ = ["Coordinator"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowworker.coordinator.alarms import Alarms
+from flowworker.coordinator.controls import Controls
+from flowworker.coordinator.dispatch import Dispatcher
+from flowworker.coordinator.effects import Effects
+from flowworker.coordinator.fencing import Fences
+from flowworker.coordinator.intake import Intake
+from flowworker.coordinator.partitions import Partitions
+from flowworker.coordinator.recovery import Recovery
+from flowworker.coordinator.rejection import Rejections
+from flowworker.coordinator.retention import Retention
+from flowworker.coordinator.scheduler import Scheduler
+from flowworker.coordinator.starts import Starts
+from flowworker.errors import FlowworkerError
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.payloads import PayloadStore
+from flowworker.stores.runs import RunStore
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.ports import Backend
+    from flowworker.settings import Settings
+    from flowworker.telemetry.metrics import Metrics
+
+_log = structlog.get_logger()
+
+
+class Coordinator:
+    """Takes starts in and drives the runs of its share of the partitions.
+
+    Any number may run; they find each other through leases. `name` must differ between them.
+    """
+
+    def __init__(
+        self, backend: Backend, settings: Settings, clock: Clock, name: str, metrics: Metrics
+    ) -> None:
+        """Assemble the parts; nothing happens before `start`."""
+        self._backend = backend
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._runs = RunStore(backend.runs)
+        self._definitions = DefinitionStore(backend.definitions)
+        payloads = PayloadStore(backend.payloads, settings)
+        retention = Retention(backend, self._runs, payloads, settings)
+        self._fences = Fences(
+            backend.namespace, self._runs, backend.events, backend.notifier, clock, settings
+        )
+        self._effects = Effects(
+            backend,
+            self._runs,
+            Dispatcher(backend.steps, payloads, settings),
+            self._fences,
+            retention,
+            settings,
+            clock,
+            metrics,
+        )
+        self._intake = Intake(
+            backend.commands,
+            Starts(backend, self._runs, self._definitions, payloads, settings, clock),
+            Controls(backend, self._runs, payloads, clock),
+            Rejections(backend, clock, metrics, settings.reply_prefixes),
+        )
+        self._alarms = Alarms(backend, self._runs, retention, clock)
+        self._recovery = Recovery(self._runs, backend.events.partitions, clock, settings)
+        self._partitions = Partitions(
+            backend.leases,
+            name,
+            backend.events.partitions,
+            clock,
+            settings,
+            self._take,
+            self._lose,
+        )
+        self._schedulers: dict[int, Scheduler] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def partitions(self) -> tuple[int, ...]:
+        """The partitions that it drives at this moment."""
+        return tuple(sorted(self._schedulers))
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is connected and drives something."""
+        return self._backend.ready() and bool(self._schedulers)
+
+    async def start(self) -> None:
+        """Take partitions and begin; returns once the first beat is done."""
+        await self._partitions.beat()
+        await self._intake.start()
+        await self._alarms.start()
+        self._tasks = [
+            asyncio.create_task(self._partitions.run(), name="partitions"),
+            asyncio.create_task(self._sweep(), name="sweep"),
+        ]
+
+    async def run(self) -> None:
+        """Start, and go on until cancelled; then stop."""
+        await self.start()
+        try:
+            await asyncio.gather(*self._tasks)
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Take nothing new, give up the partitions, and let others go on at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._intake.stop()
+        await self._alarms.stop()
+        try:
+            await self._partitions.leave()
+        except FlowworkerError as error:
+            _log.warning("leases were not released; they will run out", error=str(error))
+            await self._lose(list(self._schedulers))
+        await self._fences.stop()
+
+    async def _take(self, partitions: list[int]) -> None:
+        taken = {}
+        for partition in partitions:
+            scheduler = Scheduler(
+                partition,
+                self._backend.events,
+                self._runs,
+                self._definitions,
+                self._effects,
+                self._clock,
+                self._metrics,
+                self._settings.max_active,
+            )
+            await scheduler.start()
+            taken[partition] = self._schedulers[partition] = scheduler
+        self._metrics.partitions_owned.set(len(self._schedulers))
+        await self._recovery.sweep(taken, taken=True)
+
+    async def _lose(self, partitions: list[int]) -> None:
+        for partition in partitions:
+            scheduler = self._schedulers.pop(partition, None)
+            if scheduler is not None:
+                await scheduler.stop()
+        self._metrics.partitions_owned.set(len(self._schedulers))
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(self._settings.sweep)
+            try:
+                await self._recovery.sweep(self._schedulers, taken=False)
+            except FlowworkerError as error:
+                _log.warning("sweep was cut short", error=str(error))
+            self._metrics.active_runs.set(
+                sum(len(scheduler.active) for scheduler in self._schedulers.values())
+            )

@@ -1,0 +1,210 @@
+"""A start message -> a run.
+
+Step by step, and what happens if the coordinator dies after each:
+
+    validate            the message comes again
+    create the record   again: the record is found, with this message as its origin; go on
+    index and event     again: both are idempotent
+    acknowledge         done
+"""
+
+from __future__ import annotations
+
+__all__ = ["Starts"]
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT
+from flowworker.coordinator.rejection import Rejected
+from flowworker.core.commands import EventType
+from flowworker.core.ids import DOTTED_NAME, RUN_ID, run_id_of_sequence
+from flowworker.core.records import RunRecord
+from flowworker.core.status import Priority, RunStatus
+from flowworker.definitions import InputValidator
+from flowworker.errors import Conflict, InvalidInput, WorkflowNotFound
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.core.graph import Plan
+    from flowworker.ports import Backend, Delivery
+    from flowworker.settings import Settings
+    from flowworker.stores.definitions import DefinitionStore
+    from flowworker.stores.payloads import PayloadStore
+    from flowworker.stores.runs import RunStore
+
+_log = structlog.get_logger()
+
+
+class Start(Struct, frozen=True):
+    """One start message.
+
+    Attributes:
+        derived: the run id comes from the stream sequence, not from the sender.
+        origin: identity of the message, the same when it is redelivered.
+        input: a JSON object, not yet checked.
+    """
+
+    run: str
+    derived: bool
+    origin: str
+    input: bytes
+    reply_to: str
+    priority: Priority | None
+    trace: str
+
+
+class Starts:
+    """Takes `start.<workflow>` in."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        runs: RunStore,
+        definitions: DefinitionStore,
+        payloads: PayloadStore,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        """Create runs in `runs`, and publish to the backend's event log."""
+        self._backend = backend
+        self._runs = runs
+        self._definitions = definitions
+        self._payloads = payloads
+        self._reply_prefixes = settings.reply_prefixes
+        self._clock = clock
+        self._validators: dict[str, InputValidator] = {}
+
+    async def take(self, workflow: str, delivery: Delivery) -> None:
+        """One message: a run, or Rejected."""
+        start = parse_start(workflow, delivery, self._reply_prefixes)
+        try:
+            plan = await self._definitions.latest(workflow)
+        except WorkflowNotFound as error:
+            raise Rejected(str(error)) from error
+        self._validate(plan, start)
+        try:
+            payload = await self._payloads.pack(start.run, "input", start.input)
+        except InvalidInput as error:
+            raise Rejected(str(error)) from error
+        record = RunRecord(
+            run=start.run,
+            workflow=workflow,
+            definition=plan.hash,
+            version=plan.workflow.version,
+            status=RunStatus.RUNNING,
+            input=payload,
+            created_at=self._clock.now(),
+            priority=start.priority or plan.workflow.priority,
+            origin=start.origin,
+            reply_to=start.reply_to,
+            trace=start.trace,
+        )
+        try:
+            revision = await self._runs.save(record, 0)
+        except Conflict:
+            found = await self._runs.load(start.run)
+            if found is None:
+                raise  # removed between the two: try again
+            record, revision = found
+            if not self._is_same(start, record):
+                return
+        await asyncio.gather(
+            self._runs.index(record.status, record.workflow, record.run),
+            self._tell_started(record, revision),
+        )
+
+    def _is_same(self, start: Start, record: RunRecord) -> bool:
+        """Whether an existing run came from this very message, cut short; it is to be completed.
+
+        A second start with the same id is answered by the run that exists: that is what the id
+        is for. An id made from a sequence cannot come twice, unless the stream was made anew.
+        """
+        if start.origin == record.origin:
+            return record.status is RunStatus.RUNNING
+        if start.derived:
+            message = f"run id {start.run!r} is taken by an older run of another commands stream"
+            raise Rejected(f"{message}; send a Nats-Msg-Id, or wait until its retention is over")
+        _log.info("run was started before", run=start.run)
+        return False
+
+    async def _tell_started(self, record: RunRecord, revision: int) -> None:
+        data = EventData(
+            id=record.run,
+            name=record.workflow,
+            version=record.version,
+            definition=record.definition,
+            input=record.input,
+            revision=revision,
+            at=record.created_at,
+            priority=record.priority,
+            origin=record.origin,
+            reply_to=record.reply_to,
+            trace=record.trace,
+        )
+        event = cloud_event(self._backend.namespace, EventType.STARTED, data, record.created_at)
+        await self._backend.events.publish(
+            record.run, event.type, encode(event), event.id, once=True
+        )
+
+    def _validate(self, plan: Plan, start: Start) -> None:
+        schema = plan.workflow.input_schema
+        value = read_object(start.input)
+        if schema is None:
+            return
+        validator = self._validators.get(plan.hash)
+        if validator is None:
+            validator = self._validators[plan.hash] = InputValidator(schema)
+        if problems := validator.problems(value):
+            raise Rejected(f"input does not satisfy input_schema: {'; '.join(problems)}")
+
+
+def parse_start(workflow: str, delivery: Delivery, reply_prefixes: tuple[str, ...]) -> Start:
+    """The message's parts; raises Rejected for those that cannot be."""
+    headers = delivery.headers
+    if not DOTTED_NAME.fullmatch(workflow):
+        raise Rejected(f"{workflow!r} is not a workflow name")
+    wanted = headers.get(MSG_ID, "")
+    if wanted and not RUN_ID.fullmatch(wanted):
+        expected = "expected 1 to 128 letters, digits, '_' or '-'"
+        raise Rejected(f"Nats-Msg-Id {wanted[:140]!r} cannot be a run id: {expected}")
+    reply_to = headers.get(FLOW_REPLY, "")
+    if reply_to and not reply_to.startswith(reply_prefixes):
+        allowed = " or ".join(f"{prefix}>" for prefix in reply_prefixes)
+        raise Rejected(f"Flow-Reply {reply_to!r} is not allowed: expected {allowed}")
+    return Start(
+        run=wanted or run_id_of_sequence(delivery.sequence),
+        derived=not wanted,
+        origin=f"{delivery.sequence}@{delivery.time:.6f}",
+        input=delivery.data or b"{}",
+        reply_to=reply_to,
+        priority=_priority(headers.get(FLOW_PRIORITY, "")),
+        trace=headers.get(TRACE_PARENT, ""),
+    )
+
+
+def _priority(text: str) -> Priority | None:
+    if not text:
+        return None
+    try:
+        return Priority(text)
+    except ValueError:
+        expected = ", ".join(Priority)
+        raise Rejected(f"Flow-Priority {text!r} is unknown: expected {expected}") from None
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The input as a JSON object; raises Rejected for anything else."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected(f"input is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Rejected(f"input must be a JSON object, found {type(value).__name__}")
+    return value

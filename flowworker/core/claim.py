@@ -1,0 +1,153 @@
+"""May this worker run this attempt, may this fence end it? Behind "concurrently never twice".
+
+A claim is a compare-and-set of the step's record from the revision that the dispatch names. Safety:
+of all workers that hold a message for one attempt, at most one write succeeds; a result is a
+compare-and-set from the revision that the claim returned, so whoever lost the claim in between
+cannot write one (the revision is the fencing token). Liveness: a claim whose lease ran out may be
+taken over, at most `MAX_LOST` times, after which the attempt fails instead of killing workers for
+ever.
+
+The first write is tried without reading. Only if it loses is the record read, and then this
+module says what the message means.
+
+A fence competes for the same records: CANCELLED over a revision refuses whoever would claim, or
+complete, from that revision. It never overwrites the end of an attempt whose news the coordinator
+may not have heard; that is told again, and what follows from it is fenced in turn.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "MAX_LOST",
+    "Busy",
+    "Claim",
+    "Drop",
+    "GiveUp",
+    "Repair",
+    "Revoke",
+    "Verdict",
+    "first_try",
+    "judge",
+    "judge_fence",
+]
+
+from msgspec import Struct
+
+from flowworker.core.commands import Dispatch
+from flowworker.core.records import StepRecord, rank
+from flowworker.core.status import Outcome
+
+MAX_LOST = 3
+"""Workers that one attempt may lose before it is failed."""
+
+
+class Claim(Struct, frozen=True):
+    """Write RUNNING over `revision` (0: nothing is there), then run the handler."""
+
+    revision: int
+    lost: int
+
+
+class GiveUp(Struct, frozen=True):
+    """Write FAILED over `revision`: this attempt has killed too many workers."""
+
+    revision: int
+    lost: int
+
+
+class Busy(Struct, frozen=True):
+    """Somebody else runs it: come back when the lease is over."""
+
+    until: float
+
+
+class Repair(Struct, frozen=True):
+    """The attempt is over but the news may be lost: tell it again, then acknowledge."""
+
+    record: StepRecord
+    revision: int
+
+
+class Drop(Struct, frozen=True):
+    """The message is out of date: acknowledge it and do nothing."""
+
+
+class Revoke(Struct, frozen=True):
+    """Write `record`, which is CANCELLED, over `revision`; then tell that the step is cancelled."""
+
+    record: StepRecord
+    revision: int
+
+
+Verdict = Claim | GiveUp | Busy | Repair | Drop
+
+
+def first_try(wanted: Dispatch) -> Claim | GiveUp:
+    """What to write before anything was read."""
+    return _claim(wanted.revision, wanted.lost)
+
+
+def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float) -> Verdict:
+    """What a message means, given the step's record as the leader has it.
+
+    Args:
+        wanted: the attempt that the message asks for.
+        record: the step's record, or None.
+        revision: of that record; 0 for None.
+        now: seconds since the Unix epoch.
+    """
+    if record is None:
+        # A first attempt finds nothing; a later one that finds nothing outlived its run.
+        return _claim(0, wanted.lost) if wanted.revision == 0 else Drop()
+    asked = rank(wanted.kind, wanted.turn, wanted.attempt)
+    if asked < record.rank():
+        return Drop()
+    if asked == record.rank():
+        return _same_attempt(record, revision, now)
+    if record.outcome is Outcome.RUNNING:
+        return Busy(record.lease_until)
+    if record.outcome is Outcome.CANCELLED or revision != wanted.revision:
+        return Drop()
+    return _claim(revision, wanted.lost)
+
+
+def judge_fence(
+    run: str, wanted: Fence, record: StepRecord | None, revision: int, now: float
+) -> Revoke | Busy | Repair:
+    """How to end an attempt, given the step's record as the leader has it.
+
+    `Busy` means: ask the worker to stop, and come back until the attempt is over. Arguments as in
+    `judge`; the record written must be the one judged, else judge again.
+    """
+    if record is None:
+        record = StepRecord(
+            run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, Outcome.CANCELLED
+        )
+    elif record.outcome is Outcome.RUNNING:
+        if record.lease_until > now and not wanted.force:
+            return Busy(record.lease_until)
+    elif record.outcome is Outcome.CANCELLED or record.rank() >= _rank(wanted):
+        return Repair(record, revision)
+    else:
+        completed = record.completed or revision if wanted.kind is Kind.COMPENSATE else 0
+        record = replace(
+            record,
+            kind=wanted.kind,
+            turn=wanted.turn,
+            attempt=wanted.attempt,
+            completed=completed,
+        )
+    ended = replace(record, outcome=Outcome.CANCELLED, lease_until=0.0, finished_at=now)
+    return Revoke(ended, revision)
+
+
+def _same_attempt(record: StepRecord, revision: int, now: float) -> Verdict:
+    if record.outcome is not Outcome.RUNNING:
+        return Repair(record, revision)
+    if record.lease_until > now:
+        return Busy(record.lease_until)
+    return _claim(revision, record.lost + 1)
+
+
+def _claim(revision: int, lost: int) -> Claim | GiveUp:
+    return GiveUp(revision, lost) if lost >= MAX_LOST else Claim(revision, lost)

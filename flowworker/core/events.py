@@ -1,0 +1,115 @@
+"""What can happen to a run: a closed union, matched exhaustively by `decide`.
+
+Each is a fact that is durable before it is told, and may be told twice, late or never.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AttemptFailed",
+    "CancelRequested",
+    "Compensated",
+    "Event",
+    "HumanDecided",
+    "Recovered",
+    "RunStarted",
+    "StepCancelled",
+    "StepCompleted",
+    "TimedOut",
+]
+
+from msgspec import Struct
+
+from flowworker.core.payload import Payload
+from flowworker.core.records import ErrorInfo
+from flowworker.core.status import HumanAction, Kind
+
+
+class RunStarted(Struct, frozen=True):
+    """The run's record was created."""
+
+
+class Recovered(Struct, frozen=True):
+    """The state was rebuilt from its records: decide again whatever may have been lost.
+
+    Attributes:
+        abandoned: nobody executes any attempt of this run, whatever leases say (a `Runner` that
+            resumes after its process died).
+    """
+
+    abandoned: bool = False
+
+
+class StepCompleted(Struct, frozen=True):
+    """An attempt of the step or its fallback succeeded; `revision` is that of the record."""
+
+    step: str
+    kind: Kind
+    turn: int
+    attempt: int
+    output: Payload
+    revision: int
+
+
+class AttemptFailed(Struct, frozen=True):
+    """An attempt of any kind failed, at time `at`."""
+
+    step: str
+    kind: Kind
+    turn: int
+    attempt: int
+    error: ErrorInfo
+    revision: int
+    at: float
+
+
+class StepCancelled(Struct, frozen=True):
+    """The step's latest attempt was fenced off, or stopped by its worker on request."""
+
+    step: str
+    revision: int
+
+
+class Compensated(Struct, frozen=True):
+    """The step's compensation succeeded."""
+
+    step: str
+    revision: int
+
+
+class HumanDecided(Struct, frozen=True):
+    """An operator answered. An empty `step` means the only one that waits.
+
+    Attributes:
+        id: identity of the answer: told twice, it is followed once, also when the step waits
+            again by then. Empty if unknown.
+    """
+
+    action: HumanAction
+    step: str = ""
+    output: Payload | None = None
+    id: str = ""
+
+
+class CancelRequested(Struct, frozen=True):
+    """Somebody wants the run to stop: with compensation, or (`terminate`) without."""
+
+    reason: str = ""
+    terminate: bool = False
+
+
+class TimedOut(Struct, frozen=True):
+    """The workflow's timeout ran out."""
+
+
+Event = (
+    RunStarted
+    | Recovered
+    | StepCompleted
+    | AttemptFailed
+    | StepCancelled
+    | Compensated
+    | HumanDecided
+    | CancelRequested
+    | TimedOut
+)

@@ -1,0 +1,115 @@
+"""The shape of a workflow: topological order, successors, ancestors, leaves.
+
+Computed once per definition; the scheduler then needs O(out-degree) per event.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Plan", "find_cycle", "topological_order"]
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from flowworker.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowworker.core.model import Step, Workflow
+
+
+def topological_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
+    """Ids so that each comes after what it depends on; ties in the order given (Kahn).
+
+    Steps on a cycle, or behind one, are missing from the result.
+    """
+    waiting = {step: len(deps) for step, deps in depends_on.items()}
+    successors: dict[str, list[str]] = {step: [] for step in depends_on}
+    for step, deps in depends_on.items():
+        for dep in deps:
+            successors[dep].append(step)
+    ready = deque(step for step, count in waiting.items() if count == 0)
+    order = []
+    while ready:
+        step = ready.popleft()
+        order.append(step)
+        for successor in successors[step]:
+            waiting[successor] -= 1
+            if waiting[successor] == 0:
+                ready.append(successor)
+    return order
+
+
+def find_cycle(depends_on: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """One cycle as a path whose first and last id are the same, or None.
+
+    The path follows `depends_on`: each id depends on the next one.
+    """
+    stuck = set(depends_on).difference(topological_order(depends_on))
+    if not stuck:
+        return None
+    # Every stuck step has a stuck dependency, so this walk must come back to a step it has seen.
+    step = next(s for s in depends_on if s in stuck)
+    seen: dict[str, int] = {}
+    path: list[str] = []
+    while step not in seen:
+        seen[step] = len(path)
+        path.append(step)
+        step = next(dep for dep in depends_on[step] if dep in stuck)
+    return [*path[seen[step] :], step]
+
+
+class Plan:
+    """A workflow with its graph, ready to be executed. Immutable by convention.
+
+    Attributes:
+        workflow: the definition.
+        hash: its content hash, which runs pin.
+        steps: step by id.
+        order: ids in topological order.
+        successors: ids that depend on the key, in topological order.
+        ancestors: ids that the key depends on, directly or not, in topological order.
+        leaves: ids on which nothing depends, in topological order.
+    """
+
+    __slots__ = ("ancestors", "hash", "leaves", "order", "steps", "successors", "workflow")
+
+    def __init__(self, workflow: Workflow, content_hash: str) -> None:
+        """Compute the graph; raises DefinitionError for one that is not a DAG."""
+        self.workflow = workflow
+        self.hash = content_hash
+        self.steps: dict[str, Step] = {step.id: step for step in workflow.steps}
+        depends_on = {step.id: step.depends_on for step in workflow.steps}
+        self._check(depends_on)
+        self.order = tuple(topological_order(depends_on))
+        position = {step: index for index, step in enumerate(self.order)}
+        successors: dict[str, list[str]] = {step: [] for step in self.order}
+        ancestors: dict[str, frozenset[str]] = {}
+        for step in self.order:
+            for dep in depends_on[step]:
+                successors[dep].append(step)
+            ancestors[step] = frozenset(depends_on[step]).union(
+                *(ancestors[dep] for dep in depends_on[step])
+            )
+        self.successors = {step: tuple(after) for step, after in successors.items()}
+        self.ancestors = {
+            step: tuple(sorted(before, key=position.__getitem__))
+            for step, before in ancestors.items()
+        }
+        self.leaves = tuple(step for step in self.order if not self.successors[step])
+
+    def _check(self, depends_on: Mapping[str, Sequence[str]]) -> None:
+        if not depends_on:
+            raise DefinitionError([f"workflow {self.workflow.name!r} has no steps"])
+        if len(self.steps) != len(self.workflow.steps):
+            raise DefinitionError([f"workflow {self.workflow.name!r} has duplicate step ids"])
+        unknown = [
+            f"step {step!r} depends on unknown step {dep!r}"
+            for step, deps in depends_on.items()
+            for dep in deps
+            if dep not in depends_on
+        ]
+        if unknown:
+            raise DefinitionError(unknown)
+        if cycle := find_cycle(depends_on):
+            raise DefinitionError([f"deadlock detected in workflow DAG: {' -> '.join(cycle)}"])

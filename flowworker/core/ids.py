@@ -1,0 +1,62 @@
+"""Names, partitions, and the identities that make every effect idempotent."""
+
+from __future__ import annotations
+
+__all__ = [
+    "DOTTED_NAME",
+    "RUN_ID",
+    "TOKEN",
+    "attempt_key",
+    "event_id",
+    "idempotency_key",
+    "partition_of",
+    "run_id_of_sequence",
+]
+
+import re
+import zlib
+
+from flowworker.core.status import Kind
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""A run id is one token of a NATS subject."""
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""Queues and namespaces are one token of a NATS subject as well."""
+
+DOTTED_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+"""Workflows, steps and handlers are tokens joined by dots."""
+
+
+def partition_of(run: str, partitions: int) -> int:
+    """The partition that a run belongs to for its whole life."""
+    return zlib.crc32(run.encode()) % partitions
+
+
+def run_id_of_sequence(sequence: int) -> str:
+    """The run id of a start message without `Nats-Msg-Id`.
+
+    It follows from the stream sequence in the PubAck, so that the publisher can compute it and a
+    redelivered command gives the same run.
+    """
+    return f"seq-{sequence:012d}"
+
+
+def idempotency_key(run: str, step: str, kind: Kind) -> str:
+    """Stable over all attempts of one step, for handlers to pass on to the outside."""
+    return f"{run}/{step}/{kind}"
+
+
+def attempt_key(run: str, step: str, kind: Kind, turn: int, attempt: int, lost: int = 0) -> str:
+    """Identity of one attempt: the same attempt dispatched twice has the same key.
+
+    `lost` counts the workers that died with this attempt, so that a takeover which the
+    coordinator dispatches is not mistaken for the first dispatch.
+    """
+    key = f"{run}/{step}/{kind}/{turn}.{attempt}"
+    return f"{key}+{lost}" if lost else key
+
+
+def event_id(run: str, event_type: str, detail: str = "") -> str:
+    """Deterministic id of an event: what happens once has one id, however often it is told."""
+    return f"{run}/{event_type}/{detail}" if detail else f"{run}/{event_type}"

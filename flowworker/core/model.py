@@ -1,0 +1,128 @@
+"""What users define: a workflow of steps, each with its failure policy.
+
+These types are the compiled form of a YAML file: valid, with durations in seconds. `definitions`
+builds them and reports what is wrong; `graph.Plan` refuses what is not a DAG.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Backoff",
+    "Escalation",
+    "EscalationStrategy",
+    "Fallback",
+    "RetryPolicy",
+    "Saga",
+    "Step",
+    "Workflow",
+]
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from flowworker.core.status import Priority
+
+
+class Backoff(StrEnum):
+    """How the delay between attempts grows."""
+
+    CONSTANT = "constant"
+    EXPONENTIAL = "exponential"
+
+
+class EscalationStrategy(StrEnum):
+    """Who is asked once attempts and fallback are spent."""
+
+    WAIT_HUMAN = "wait_human"
+
+
+class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """When and how often a failed attempt is tried again.
+
+    Attributes:
+        max_attempts: all attempts, the first included; at least 1.
+        backoff: constant, or doubled with every retry.
+        interval: seconds before the second attempt (the seed's default: 100 ms).
+        max_interval: cap of the delay in seconds, or None for no cap.
+        jitter: fraction of the delay, 0 to 1, that is spread at random around it.
+        non_retryable: names of exception types after which no retry is made.
+    """
+
+    max_attempts: int = 1
+    backoff: Backoff = Backoff.CONSTANT
+    interval: float = 0.1
+    max_interval: float | None = None
+    jitter: float = 0.0
+    non_retryable: tuple[str, ...] = ()
+
+
+class Fallback(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Another handler whose output becomes the step's, tried once when the attempts are spent."""
+
+    uses: str
+
+
+class Escalation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Whom to ask when attempts and fallback are spent."""
+
+    strategy: EscalationStrategy = EscalationStrategy.WAIT_HUMAN
+
+
+class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The compensation that undoes a completed step when the run fails or is cancelled.
+
+    A critical compensation that fails marks the run as needing attention.
+    """
+
+    uses: str
+    is_critical: bool = False
+    retry: RetryPolicy = RetryPolicy(max_attempts=3, backoff=Backoff.EXPONENTIAL)
+    timeout: float | None = None
+
+
+class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One step: a handler, what it waits for, and what happens when it fails.
+
+    Attributes:
+        id: unique in its workflow, `[A-Za-z0-9_-]+` joined by dots.
+        uses: name of the handler.
+        depends_on: ids of the steps that must be completed or skipped before.
+        queue: which workers may take it.
+        timeout: seconds that one attempt may run, from claim to result; None for no limit.
+    """
+
+    id: str
+    uses: str
+    depends_on: tuple[str, ...] = ()
+    queue: str = "default"
+    timeout: float | None = None
+    retry: RetryPolicy = RetryPolicy()
+    fallback: Fallback | None = None
+    escalation: Escalation | None = None
+    saga: Saga | None = None
+
+
+class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A valid definition.
+
+    Attributes:
+        name: `[A-Za-z0-9_-]+` joined by dots.
+        version: the author's own label; a run pins the content hash, not this.
+        input_schema: JSON Schema that a run's input must satisfy, or None.
+        timeout: seconds from start after which the run fails; None for no limit.
+        retention: seconds that a run is kept after its end; None for the fleet's default.
+        priority: lane of its runs unless the start message says otherwise.
+        expose_to_ai: the seed's flag, carried for whoever reads definitions.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    version: str = ""
+    description: str = ""
+    input_schema: dict[str, Any] | None = None
+    timeout: float | None = None
+    retention: float | None = None
+    priority: Priority = Priority.NORMAL
+    expose_to_ai: bool = False

@@ -1,0 +1,165 @@
+"""The persisted forms: one record per run, one per step. Both carry a version.
+
+A run record changes only when the run as a whole does: created, waiting, stopped, decided upon by
+a human, ended. A step record is written by the worker that claims an attempt and by nobody else,
+except to fence an attempt off. Together they are the truth: `rebuild` makes the state from them.
+
+Revisions are what the store returned for a write. They grow over all records of a store, so that
+they order what happened in a run (the saga relies on it).
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "RECORD_VERSION",
+    "Decision",
+    "ErrorInfo",
+    "RunRecord",
+    "StepRecord",
+    "Stop",
+    "StopReason",
+]
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from flowworker.core.payload import Payload
+from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
+
+RECORD_VERSION = 1
+
+
+class ErrorInfo(Struct, frozen=True, omit_defaults=True):
+    """Why an attempt failed.
+
+    Attributes:
+        type: name of the exception type, which `non_retryable` is compared with.
+        message: one line for humans.
+        retryable: False when trying again cannot help, whatever the policy says.
+    """
+
+    type: str
+    message: str
+    retryable: bool = True
+
+    def __str__(self) -> str:
+        """As it appears in events: `type: message`."""
+        return f"{self.type}: {self.message}" if self.message else self.type
+
+
+class StopReason(StrEnum):
+    """Why a run stops before its steps are done."""
+
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+
+
+class Stop(Struct, frozen=True, omit_defaults=True):
+    """The decision that no new step starts. The first one stands, but for a terminate.
+
+    Attributes:
+        reason: what kind of end this leads to.
+        message: one line for humans, the run's error.
+        step: the step that failed, if one did.
+    """
+
+    reason: StopReason
+    message: str = ""
+    step: str = ""
+
+
+class Decision(Struct, frozen=True, omit_defaults=True):
+    """What an operator answered for one turn of one step.
+
+    Attributes:
+        turn: the turn of the step that waited; a `retry` begins the next one.
+        output: the step's output, for `complete`.
+        id: identity of the answer, so that it is followed once.
+    """
+
+    turn: int
+    action: HumanAction
+    output: Payload | None = None
+    id: str = ""
+
+
+class RunRecord(Struct, frozen=True, omit_defaults=True):
+    """The truth about a run as a whole. Times are seconds since the Unix epoch.
+
+    Attributes:
+        definition: content hash of the definition that this run is pinned to.
+        origin: identity of the start message, to tell a redelivery from a second start.
+        reply_to: subject that gets the result, or empty.
+        finished_at: when the terminal state was decided; 0 before.
+        stop: why no new steps start, if so.
+        decisions: what humans answered, by step, oldest first.
+        failed_compensations: steps whose compensation failed for good.
+        needs_attention: a critical compensation failed.
+    """
+
+    run: str
+    workflow: str
+    definition: str
+    status: RunStatus
+    input: Payload
+    created_at: float
+    v: int = RECORD_VERSION
+    version: str = ""
+    priority: Priority = Priority.NORMAL
+    origin: str = ""
+    reply_to: str = ""
+    trace: str = ""
+    finished_at: float = 0.0
+    error: str = ""
+    stop: Stop | None = None
+    decisions: dict[str, tuple[Decision, ...]] = {}
+    failed_compensations: tuple[str, ...] = ()
+    needs_attention: bool = False
+
+
+class StepRecord(Struct, frozen=True, omit_defaults=True):
+    """The claim, the state and the output of a step in one, so that they cannot disagree.
+
+    Attributes:
+        turn: 1, and one more for every `retry` that a human ordered.
+        attempt: from 1 within kind and turn.
+        outcome: how this attempt stands.
+        worker: who holds or held the claim.
+        lease_until: until when a RUNNING claim is good (by the worker's clock).
+        lost: workers that died with this attempt.
+        started_at: when the attempt was claimed.
+        finished_at: when its outcome was written.
+        output: of the step (kept while it is compensated).
+        completed: revision that orders completions; 0 until known. A compensation's claim
+            carries it on, since it overwrites the record whose revision it was.
+        noted: the state that a user of `StateStore` wrote; the engine itself leaves it out.
+    """
+
+    run: str
+    step: str
+    kind: Kind
+    turn: int
+    attempt: int
+    outcome: Outcome
+    v: int = RECORD_VERSION
+    worker: str = ""
+    lease_until: float = 0.0
+    lost: int = 0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    output: Payload | None = None
+    error: ErrorInfo | None = None
+    completed: int = 0
+    noted: StepStatus | None = None
+
+    def rank(self) -> tuple[bool, int, bool, int]:
+        """Attempts of one step in the order in which they may happen."""
+        return rank(self.kind, self.turn, self.attempt)
+
+
+def rank(kind: Kind, turn: int, attempt: int) -> tuple[bool, int, bool, int]:
+    """Attempts of one step in the order in which they may happen."""
+    return (kind is Kind.COMPENSATE, turn, kind is Kind.FALLBACK, attempt)

@@ -1,0 +1,95 @@
+"""A run as its coordinator sees it: an immutable value that `decide` turns into the next one.
+
+`steps` and `unmet` are persistent maps (hash array mapped tries): replacing one entry of a
+thousand copies a few nodes, so purity costs O(log n) and an event O(out-degree).
+"""
+
+from __future__ import annotations
+
+__all__ = ["RunState", "StepState", "initial"]
+
+from typing import TYPE_CHECKING
+
+from immutables import Map
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flowworker.core.payload import Payload
+from flowworker.core.records import ErrorInfo, RunRecord
+from flowworker.core.status import Kind, RunStatus, StepStatus
+
+if TYPE_CHECKING:
+    from flowworker.core.graph import Plan
+
+
+class StepState(Struct, frozen=True):
+    """One step of a run.
+
+    Attributes:
+        kind, turn, attempt: the latest attempt that was dispatched.
+        revision: of the step's record as last heard of, which the next claim must find;
+            0 when there is none.
+        lost: workers that died with the latest attempt.
+        lease_until: of a running claim that was read from its record; 0 if unknown.
+        due: when the next attempt may start, while RETRYING; otherwise 0.
+        completed: the revision that orders completions.
+    """
+
+    status: StepStatus = StepStatus.PENDING
+    kind: Kind = Kind.RUN
+    turn: int = 1
+    attempt: int = 0
+    revision: int = 0
+    lost: int = 0
+    lease_until: float = 0.0
+    due: float = 0.0
+    completed: int = 0
+    output: Payload | None = None
+    error: ErrorInfo | None = None
+
+
+class RunState(Struct, frozen=True):
+    """One run.
+
+    Attributes:
+        record: the run's record as it shall be stored; `revision` is that of the stored one.
+        steps: state by step id.
+        unmet: how many dependencies a step still waits for.
+        unresolved: how many steps are neither completed nor skipped.
+        in_flight: steps with an attempt dispatched whose outcome is not known.
+        waiting: steps that wait for a human.
+        saga: steps still to be compensated, the current one first; None before the saga.
+    """
+
+    record: RunRecord
+    revision: int
+    steps: Map[str, StepState]
+    unmet: Map[str, int]
+    unresolved: int
+    in_flight: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
+    saga: tuple[str, ...] | None = None
+
+    @property
+    def status(self) -> RunStatus:
+        """The run's status."""
+        return self.record.status
+
+    def with_record(self, **changes: object) -> RunState:
+        """The same with some fields of its record replaced."""
+        return replace(self, record=replace(self.record, **changes))
+
+    def with_step(self, step: str, **changes: object) -> RunState:
+        """The same with some fields of one step replaced."""
+        return replace(self, steps=self.steps.set(step, replace(self.steps[step], **changes)))
+
+
+def initial(plan: Plan, record: RunRecord, revision: int) -> RunState:
+    """The state of a run of which nothing but its record exists."""
+    return RunState(
+        record=record,
+        revision=revision,
+        steps=Map({step: StepState() for step in plan.order}),
+        unmet=Map({step.id: len(step.depends_on) for step in plan.workflow.steps}),
+        unresolved=len(plan.order),
+    )

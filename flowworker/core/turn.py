@@ -1,0 +1,144 @@
+"""One call of `decide`: the state as it changes, and the commands as they come up."""
+
+from __future__ import annotations
+
+__all__ = ["Commands", "Turn"]
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save
+from flowworker.core.records import StopReason
+from flowworker.core.status import Kind, RunStatus, StepStatus
+
+if TYPE_CHECKING:
+    from flowworker.core.commands import Command
+    from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord
+    from flowworker.core.state import RunState
+
+Commands = tuple["Command", ...]
+
+_END = {
+    RunStatus.COMPLETED: EventType.COMPLETED,
+    RunStatus.FAILED: EventType.FAILED,
+    RunStatus.CANCELLED: EventType.CANCELLED,
+}
+
+
+class Turn:
+    """Where the rules of each phase write down what they decide.
+
+    Attributes:
+        plan: the definition that the run is pinned to.
+        state: the run so far.
+        now: seconds since the Unix epoch.
+        emits: the run's history, in order.
+        effects: everything else that shall be done.
+    """
+
+    __slots__ = ("_stored", "effects", "emits", "now", "plan", "state")
+
+    def __init__(self, plan: Plan, state: RunState, now: float) -> None:
+        """Begin with nothing decided."""
+        self.plan = plan
+        self.state = state
+        self.now = now
+        self.emits: list[Emit] = []
+        self.effects: list[Command] = []
+        self._stored: RunRecord = state.record
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no step may start any more."""
+        return self.state.record.stop is not None
+
+    @property
+    def terminated(self) -> bool:
+        """Whether no compensation may start any more either."""
+        stop = self.state.record.stop
+        return stop is not None and stop.reason is StopReason.TERMINATED
+
+    def forbids(self, kind: Kind) -> bool:
+        """Whether attempts of that kind may not start any more."""
+        return self.terminated if kind is Kind.COMPENSATE else self.stopping
+
+    def commands(self) -> Commands:
+        """Everything decided: the record first, then the history, then the rest."""
+        record = self.state.record
+        if record is self._stored or record == self._stored:
+            return (*self.emits, *self.effects)
+        moved = record.status is not self._stored.status
+        return (Save(self._stored.status if moved else None), *self.emits, *self.effects)
+
+    def dispatch(self, step: str, kind: Kind, turn: int, attempt: int, due: float = 0.0) -> None:
+        """Enqueue an attempt.
+
+        If it may not start any more it is fenced instead: a coordinator with an outdated view may
+        have enqueued it, and the run must not go on before that is known.
+        """
+        at = self.state.steps[step]
+        changed = replace(
+            at,
+            status=_dispatched(kind, attempt),
+            kind=kind,
+            turn=turn,
+            attempt=attempt,
+            due=due,
+            lost=0,
+            lease_until=0.0,
+        )
+        self.state = replace(
+            self.state,
+            steps=self.state.steps.set(step, changed),
+            in_flight=self.state.in_flight | {step},
+        )
+        if self.forbids(kind):
+            self.fence(step)
+        else:
+            self.effects.append(Dispatch(step, kind, turn, attempt, at.revision, due=due))
+
+    def fence(self, step: str, *, force: bool = False) -> None:
+        """See to it that an attempt in flight ends; a terminate does not wait for its worker."""
+        at = self.state.steps[step]
+        force = force or self.terminated
+        self.effects.append(Fence(step, at.kind, at.turn, at.attempt, force))
+
+    def settle(self, step: str, status: StepStatus, **changes: object) -> None:
+        """The step has nothing in flight any more."""
+        changed = replace(
+            self.state.steps[step], status=status, due=0.0, lost=0, lease_until=0.0, **changes
+        )
+        self.state = replace(
+            self.state,
+            steps=self.state.steps.set(step, changed),
+            in_flight=self.state.in_flight - {step},
+        )
+
+    def end(self, status: RunStatus, **changes: object) -> None:
+        """The run is over."""
+        self.state = self.state.with_record(status=status, finished_at=self.now, **changes)
+        self.tell_end()
+
+    def tell_end(self) -> None:
+        """The last event of a run, and what belongs to its end."""
+        record = self.state.record
+        self.emits.append(
+            Emit(
+                _END[record.status],
+                error=record.error,
+                failed_compensations=record.failed_compensations,
+            )
+        )
+        self.effects.append(Finish())
+
+
+def _dispatched(kind: Kind, attempt: int) -> StepStatus:
+    match kind:
+        case Kind.RUN:
+            return StepStatus.RETRYING if attempt > 1 else StepStatus.RUNNING
+        case Kind.FALLBACK:
+            return StepStatus.FALLBACK
+        case Kind.COMPENSATE:
+            return StepStatus.COMPENSATING

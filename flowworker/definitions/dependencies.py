@@ -1,0 +1,65 @@
+"""Checks what steps say about each other: their ids and what they depend on."""
+
+from __future__ import annotations
+
+__all__ = ["Declaration", "check_dependencies"]
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from flowworker.core.graph import find_cycle
+from flowworker.definitions.section import Located
+from flowworker.definitions.tree import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowworker.definitions.problems import Report
+    from flowworker.definitions.tree import Mark
+
+_MAX_CYCLES = 10
+_LONGEST_PATH = 12
+
+
+class Declaration(Struct, frozen=True):
+    """A step's id and what it depends on, each with its place."""
+
+    step: Located
+    depends_on: list[Located]
+
+
+def check_dependencies(declarations: Sequence[Declaration], report: Report) -> None:
+    """Report duplicate ids, unknown dependencies, dependencies on oneself, and cycles."""
+    first: dict[str, Mark] = {}
+    for declaration in declarations:
+        step, mark = declaration.step
+        if step in first:
+            place = f"the first is on line {first[step].line}" if mark.line else ""
+            report.add(mark, f"duplicate step id {quoted(step)}", place)
+        else:
+            first[step] = mark
+    graph: dict[str, dict[str, Mark]] = {step: {} for step in first}
+    for declaration in declarations:
+        step = declaration.step.text
+        for dependency, mark in declaration.depends_on:
+            if dependency == step:
+                report.add(mark, f"step {quoted(step)} depends on itself")
+            elif dependency not in first:
+                message = f"step {quoted(step)} depends on unknown step {quoted(dependency)}"
+                report.add(mark, message, report.nearest(dependency, first))
+            else:
+                graph[step][dependency] = mark
+    _check_cycles(graph, report)
+
+
+def _check_cycles(graph: dict[str, dict[str, Mark]], report: Report) -> None:
+    """Report cycles; each one found is cut where it was reported, to find the next."""
+    for _ in range(_MAX_CYCLES):
+        cycle = find_cycle({step: list(dependencies) for step, dependencies in graph.items()})
+        if not cycle:
+            return
+        mark = graph[cycle[0]].pop(cycle[1])
+        if len(cycle) > _LONGEST_PATH:
+            cycle[_LONGEST_PATH - 2 : -1] = ["..."]
+        report.add(mark, f"circular dependency: {' -> '.join(cycle)}")

@@ -1,0 +1,162 @@
+"""The document as users write it: the source of its JSON Schema and of the keys it may have.
+
+Editors take `schemas/workflow.v1.json`, generated from these structs, to complete and to explain;
+`validate` knows from them which keys exist. What the keys mean is in `core.model`.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "MAX_NAME",
+    "MAX_STEPS",
+    "EscalationDocument",
+    "FallbackDocument",
+    "RetryDocument",
+    "SagaDocument",
+    "StepDocument",
+    "WorkflowDocument",
+    "workflow_schema",
+]
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from msgspec.json import schema_components
+
+from flowworker.core.ids import DOTTED_NAME, TOKEN
+from flowworker.core.model import Backoff, EscalationStrategy
+from flowworker.core.status import Priority
+from flowworker.definitions.duration import DURATION_PATTERN, MAX_SECONDS
+
+MAX_NAME = 128
+"""Longest name of a workflow, step, handler or queue, and longest version, in characters."""
+
+MAX_STEPS = 10_000
+"""Most steps of one workflow."""
+
+MAX_ATTEMPTS = 1_000
+"""Most attempts of one step."""
+
+_Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
+_Queue = Annotated[str, Meta(pattern=f"^{TOKEN.pattern}$")]
+_Attempts = Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
+_Duration = (
+    Annotated[str, Meta(pattern=DURATION_PATTERN, examples=["500ms", "30s", "1h30m", "7d"])]
+    | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
+)
+
+
+class RetryDocument(Struct, forbid_unknown_fields=True):
+    """When and how often a failed attempt is tried again."""
+
+    max_attempts: Annotated[
+        _Attempts | None, Meta(description="All attempts, the first included.")
+    ] = None
+    backoff: Annotated[
+        Backoff | None, Meta(description="How the delay grows: not at all, or doubled each time.")
+    ] = None
+    interval: Annotated[
+        _Duration | None, Meta(description="Delay before the second attempt; 100ms if not given.")
+    ] = None
+    max_interval: Annotated[_Duration | None, Meta(description="The longest delay.")] = None
+    jitter: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Fraction of the delay that is spread at random, 0 to 1."),
+    ] = None
+    non_retryable: Annotated[
+        list[_Name] | _Name | None,
+        Meta(description="Exception types after which trying again cannot help."),
+    ] = None
+
+
+class FallbackDocument(Struct, forbid_unknown_fields=True):
+    """Another handler whose output becomes the step's when its attempts are spent."""
+
+    uses: Annotated[_Name | None, Meta(description="Name of the handler.")] = None
+    step: Annotated[_Name | None, Meta(description="The older word for `uses`.")] = None
+
+
+class EscalationDocument(Struct, forbid_unknown_fields=True):
+    """Whom to ask when attempts and fallback are spent."""
+
+    strategy: Annotated[
+        EscalationStrategy | None,
+        Meta(description="wait_human: the run waits until an operator answers."),
+    ] = None
+
+
+class SagaDocument(Struct, forbid_unknown_fields=True):
+    """The compensation that undoes a completed step when the run fails or is cancelled."""
+
+    uses: Annotated[_Name, Meta(description="Name of the handler that undoes the step.")]
+    is_critical: Annotated[
+        bool | None, Meta(description="If it fails, the run is marked as needing attention.")
+    ] = None
+    retry: RetryDocument | None = None
+    timeout: Annotated[_Duration | None, Meta(description="Longest time for one attempt.")] = None
+
+
+class StepDocument(Struct, forbid_unknown_fields=True):
+    """One step: a handler, what it waits for, and what happens when it fails."""
+
+    id: Annotated[_Name, Meta(description="Unique in the workflow.")]
+    uses: Annotated[_Name, Meta(description="Name of the handler.")]
+    name: Annotated[str | None, Meta(description="A title for readers of the file.")] = None
+    depends_on: Annotated[
+        list[_Name] | _Name | None,
+        Meta(description="Steps that come before; all others may run at the same time."),
+    ] = None
+    queue: Annotated[_Queue | None, Meta(description="Which workers may take the step.")] = None
+    timeout: Annotated[_Duration | None, Meta(description="Longest time for one attempt.")] = None
+    retry: RetryDocument | None = None
+    max_retries: Annotated[
+        Annotated[int, Meta(ge=0, le=MAX_ATTEMPTS - 1)] | None,
+        Meta(description="Attempts after the first: a short form of `retry`."),
+    ] = None
+    fallback: FallbackDocument | _Name | None = None
+    escalation: EscalationDocument | None = None
+    saga: SagaDocument | None = None
+
+
+class WorkflowDocument(Struct, forbid_unknown_fields=True):
+    """A workflow: steps, and which of them depend on which."""
+
+    steps: Annotated[list[StepDocument], Meta(min_length=1, max_length=MAX_STEPS)]
+    name: Annotated[
+        str | None, Meta(description="Name of the workflow; beside an `id`, a title for readers.")
+    ] = None
+    id: Annotated[_Name | None, Meta(description="Name of the workflow.")] = None
+    version: Annotated[
+        Annotated[str, Meta(max_length=MAX_NAME)] | float | None,
+        Meta(description="The author's own label."),
+    ] = None
+    description: str | None = None
+    expose_to_ai: Annotated[
+        bool | None, Meta(description="A flag for programs that offer workflows to AI agents.")
+    ] = None
+    input_schema: Annotated[
+        dict[str, Any] | None,
+        Meta(description="JSON Schema (Draft 2020-12) that the input of a run must satisfy."),
+    ] = None
+    timeout: Annotated[_Duration | None, Meta(description="Longest time for a run.")] = None
+    retention: Annotated[
+        _Duration | None, Meta(description="How long a run is kept after its end.")
+    ] = None
+    priority: Annotated[
+        Priority | None, Meta(description="Lane of the runs, unless their start says otherwise.")
+    ] = None
+
+
+def workflow_schema() -> dict[str, Any]:
+    """The JSON Schema of the document, for editors; `schemas/workflow.v1.json`."""
+    _, definitions = schema_components((WorkflowDocument,), ref_template="#/$defs/{name}")
+    root = definitions.pop("WorkflowDocument")
+    name_alone = {"name": {"pattern": f"^{DOTTED_NAME.pattern}$", "maxLength": MAX_NAME}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **root,
+        "title": "flowworker workflow",
+        "anyOf": [{"required": ["id"]}, {"required": ["name"], "properties": name_alone}],
+        "$defs": definitions,
+    }

@@ -1,0 +1,73 @@
+"""The text of a file to trees, one per YAML document. JSON is YAML too."""
+
+from __future__ import annotations
+
+__all__ = ["MAX_BYTES", "load"]
+
+from typing import TYPE_CHECKING
+
+import yaml
+from yaml.reader import Reader
+
+from flowworker.definitions.composer import Composer, Refused
+from flowworker.definitions.tree import NOWHERE, Mark
+
+if TYPE_CHECKING:
+    from flowworker.definitions.problems import Report
+    from flowworker.definitions.tree import Node
+
+MAX_BYTES = 1024 * 1024
+"""The largest file that is read."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser, ten times as fast, where PyYAML was built with it."""
+
+
+def load(data: str | bytes, report: Report) -> list[Node]:
+    """The trees of a file; a mistake that ends the reading leaves those before it."""
+    composer = Composer(report)
+    text = _text(data, report)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            composer.feed(event)
+    except Refused as error:
+        report.add(error.mark, str(error))
+    except yaml.MarkedYAMLError as error:
+        report.add(_mark_of(error), f"not YAML: {error.problem}", _context(error))
+    except ValueError as error:  # the parser in Python on escapes such as \U00110000
+        report.add(NOWHERE, f"not YAML: {error}")
+    return composer.documents
+
+
+def _mark_of(error: yaml.MarkedYAMLError) -> Mark:
+    mark = error.problem_mark
+    return Mark(mark.line + 1, mark.column + 1) if mark else NOWHERE
+
+
+def _context(error: yaml.MarkedYAMLError) -> str:
+    if error.context and error.context_mark:
+        return f"{error.context} that begins on line {error.context_mark.line + 1}"
+    return ""
+
+
+def _text(data: str | bytes, report: Report) -> str:
+    """The text if it is one that YAML allows and not too long; else nothing."""
+    encoded = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    if len(encoded) > MAX_BYTES:
+        report.add(NOWHERE, f"too large: more than {MAX_BYTES:,} bytes")
+        return ""
+    try:
+        text = encoded.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = encoded[: error.start].decode()
+        report.add(_end_of(before), f"not UTF-8: byte 0x{encoded[error.start]:02x}")
+        return ""
+    if control := Reader.NON_PRINTABLE.search(text):
+        before = text[: control.start()]
+        report.add(_end_of(before), f"character {control[0]!r} is not allowed in YAML")
+        return ""
+    return text
+
+
+def _end_of(text: str) -> Mark:
+    return Mark(text.count("\n") + 1, len(text) - text.rfind("\n"))

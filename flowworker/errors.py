@@ -1,0 +1,149 @@
+"""Every error that flowworker raises, as one tree.
+
+    FlowworkerError
+    ├── DefinitionError        a workflow definition is not usable; lists every problem
+    ├── InvalidInput           an argument, a message or a payload is not what was expected
+    │   ├── ConversionError    input or output does not fit the type a handler declares
+    │   └── PayloadTooLarge    a payload exceeds the configured maximum
+    ├── NotFound
+    │   ├── WorkflowNotFound
+    │   ├── RunNotFound
+    │   └── HandlerNotFound
+    ├── Conflict               a compare-and-set lost: somebody else wrote first
+    ├── CorruptRecord          stored bytes cannot be read; keeps them
+    ├── Unavailable            something outside could not be reached in time
+    │   └── ServerUnavailable  no usable NATS server
+    ├── TopologyMismatch       a stream, bucket or consumer exists with other settings
+    ├── LockTimeoutError       a lock was not free within the timeout
+    ├── ResultTimeout          a run did not end within the timeout
+    ├── RunFailed              a run that was waited for ended FAILED
+    ├── RunCancelled           a run that was waited for ended CANCELLED
+    └── NonRetryableError      raised by handlers: do not try this step again
+
+Messages are one line and say what was expected, what was found, and what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Conflict",
+    "ConversionError",
+    "CorruptRecord",
+    "DefinitionError",
+    "FlowworkerError",
+    "HandlerNotFound",
+    "InvalidInput",
+    "LockTimeoutError",
+    "NonRetryableError",
+    "NotFound",
+    "PayloadTooLarge",
+    "ResultTimeout",
+    "RunCancelled",
+    "RunFailed",
+    "RunNotFound",
+    "ServerUnavailable",
+    "TopologyMismatch",
+    "Unavailable",
+    "WorkflowNotFound",
+]
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class FlowworkerError(Exception):
+    """The root of the tree; catching it catches everything that flowworker raises on purpose."""
+
+
+class DefinitionError(FlowworkerError):
+    """A workflow definition is not usable.
+
+    Attributes:
+        problems: one printable line each, in the order of the file.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep every problem; the message shows them all, one a line."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class InvalidInput(FlowworkerError):
+    """An argument, a message or a payload is not what was expected."""
+
+
+class ConversionError(InvalidInput):
+    """A value does not fit the type that a handler declares."""
+
+
+class PayloadTooLarge(InvalidInput):
+    """A payload exceeds the configured maximum."""
+
+
+class NotFound(FlowworkerError):
+    """What was asked for does not exist (any more)."""
+
+
+class WorkflowNotFound(NotFound):
+    """No workflow of that name is registered."""
+
+
+class RunNotFound(NotFound):
+    """No run of that id exists: never started, or its retention is over."""
+
+
+class HandlerNotFound(NotFound):
+    """No step handler is registered under that name."""
+
+
+class Conflict(FlowworkerError):
+    """A compare-and-set lost: the record is at another revision than expected."""
+
+
+class CorruptRecord(FlowworkerError):
+    """Stored bytes cannot be read.
+
+    Attributes:
+        key: where they are stored.
+        raw: the bytes as found.
+    """
+
+    def __init__(self, key: str, raw: bytes, reason: str) -> None:
+        """Keep the raw bytes, so that nothing is lost by reporting them."""
+        self.key = key
+        self.raw = raw
+        super().__init__(f"{key}: stored bytes cannot be read: {reason} (found {raw[:80]!r})")
+
+
+class Unavailable(FlowworkerError):
+    """Something outside could not be reached in time; trying again later may help."""
+
+
+class ServerUnavailable(Unavailable):
+    """There is no usable NATS server: unreachable, too old, or without JetStream."""
+
+
+class TopologyMismatch(FlowworkerError):
+    """A stream, bucket or consumer exists with other settings than this fleet needs."""
+
+
+class LockTimeoutError(FlowworkerError):
+    """A lock was not free within the timeout."""
+
+
+class ResultTimeout(FlowworkerError):
+    """A run did not end within the timeout; it goes on."""
+
+
+class RunFailed(FlowworkerError):
+    """A run that was waited for ended FAILED; the message is the run's error."""
+
+
+class RunCancelled(FlowworkerError):
+    """A run that was waited for ended CANCELLED."""
+
+
+class NonRetryableError(FlowworkerError):
+    """Raise it in a handler to say that trying this step again cannot help."""

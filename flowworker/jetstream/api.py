@@ -1,0 +1,141 @@
+"""JetStream's JSON API, as raw requests: nats-py's types lack fields that we need.
+
+All that we ask is idempotent, so that a request without an answer is simply repeated.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Api", "ApiError", "StoredMessage"]
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.errors import ServerUnavailable, Unavailable
+from flowworker.jetstream.publisher import Failure
+from flowworker.jetstream.replies import NoAnswer
+
+if TYPE_CHECKING:
+    from flowworker.jetstream.connection import Connection
+
+ATTEMPTS = 6
+PAUSE = 0.1
+RECONNECT_PATIENCE = 5.0
+
+NO_MESSAGE = 10037
+NO_STREAM = 10059
+NO_CONSUMER = 10014
+NO_JETSTREAM = {10039, 10076}
+
+
+class ApiError(Unavailable):
+    """JetStream refused a request.
+
+    Attributes:
+        failure: in its own words.
+    """
+
+    def __init__(self, request: str, failure: Failure) -> None:
+        """Say which request it was."""
+        self.failure = failure
+        code = failure.err_code or failure.code
+        super().__init__(f"{request}: {failure.description} (JetStream error {code})")
+
+
+class StoredMessage(Struct, frozen=True):
+    """A message as a stream has it. `hdrs` and `data` are Base64 on the wire."""
+
+    subject: str
+    seq: int
+    hdrs: bytes = b""
+    data: bytes = b""
+
+
+class _Got(Struct, frozen=True):
+    message: StoredMessage | None = None
+    error: Failure | None = None
+
+
+class _Answer(Struct, frozen=True):
+    error: Failure | None = None
+
+
+_decode_got = msgspec.json.Decoder(_Got).decode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Api:
+    """Requests to `$JS.API`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Over that connection."""
+        self._connection = connection
+
+    async def raw(self, request: str, body: bytes = b"") -> bytes:
+        """The bytes of an answer.
+
+        Raises:
+            Unavailable: none came.
+        """
+        subject = f"$JS.API.{request}"
+        error: NoAnswer | None = None
+        for attempt in range(ATTEMPTS):
+            if error is not None:
+                await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
+            if not self._connection.connected and not await self._connection.up(RECONNECT_PATIENCE):
+                break
+            try:
+                return await self._connection.replies.ask(subject, body)
+            except NoAnswer as again:
+                error = again
+        raise Unavailable(f"{request}: {error or 'not connected to NATS'}") from error
+
+    async def call(self, request: str, body: Any = None) -> dict[str, Any]:
+        """The answer as a map.
+
+        Raises:
+            ApiError: it is an error.
+            Unavailable: none came.
+        """
+        raw = await self.raw(request, b"" if body is None else _encode(body))
+        failure = _decode_answer(raw).error
+        if failure is not None:
+            raise ApiError(request, failure)
+        answer: dict[str, Any] = msgspec.json.decode(raw)
+        return answer
+
+    async def message(self, stream: str, query: dict[str, Any]) -> StoredMessage | None:
+        """A stored message as its stream's leader has it, or None."""
+        request = f"STREAM.MSG.GET.{stream}"
+        got = _decode_got(await self.raw(request, _encode(query)))
+        if got.error is None:
+            return got.message
+        if got.error.err_code == NO_MESSAGE:
+            return None
+        raise ApiError(request, got.error)
+
+    async def purge(self, stream: str, subject: str, before: int = 0) -> None:
+        """Remove a subject's messages; with `before`, only those with a smaller sequence."""
+        query: dict[str, Any] = {"filter": subject}
+        if before:
+            query["seq"] = before
+        await self.call(f"STREAM.PURGE.{stream}", query)
+
+    async def check(self) -> None:
+        """Refuse a server or an account without JetStream.
+
+        Raises:
+            ServerUnavailable: says what was found.
+        """
+        found = f"found none at {self._connection.url}"
+        needed = "flowworker needs NATS JetStream; start nats-server with -js"
+        try:
+            raw = await self._connection.replies.ask("$JS.API.INFO", b"")
+        except NoAnswer as error:
+            raise ServerUnavailable(f"{needed}, {found}: {error}") from error
+        failure = _decode_answer(raw).error
+        if failure is not None:
+            raise ServerUnavailable(f"{needed}, {found}: {failure.description}")

@@ -1,0 +1,250 @@
+"""A connection to NATS: made at once or not at all, then kept for ever."""
+
+from __future__ import annotations
+
+__all__ = ["Connection", "ConnectionOptions", "connect"]
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from msgspec import Struct
+from nats.errors import Error as NatsError
+
+from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
+from flowworker.jetstream.replies import Replies
+from flowworker.jetstream.wire import WireClient
+
+_log = structlog.get_logger()
+
+MINIMUM = (2, 12, 2)
+"""Per-message TTL, message schedules, several filters; earlier 2.12s lose atomic batches."""
+
+RECONNECT_WAIT = 0.25
+PING_INTERVAL = 10
+FLUSH_TIMEOUT = 5
+
+
+class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where NATS is and how to get in. Times are seconds.
+
+    Attributes:
+        url: one or more URLs, separated by commas.
+        name: what the server's monitoring shows.
+        credentials: path of a `.creds` file.
+        nkey_seed: path of a file with an NKey seed.
+        tls_ca: path of the CA's certificates; TLS is used if any `tls_` option is set.
+        tls_cert, tls_key: paths of the client's certificate and key.
+        tls_hostname: the name that the server's certificate must have, if not the URL's.
+        connect_timeout: for one attempt to connect.
+        wait: how long to keep trying at first, for processes that start before their server.
+        inbox_prefix: for accounts that restrict replies.
+    """
+
+    url: str = "nats://127.0.0.1:4222"
+    name: str = "flowworker"
+    credentials: str = ""
+    nkey_seed: str = ""
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_hostname: str = ""
+    connect_timeout: float = 5.0
+    wait: float = 0.0
+    inbox_prefix: str = "_INBOX"
+
+    def __repr__(self) -> str:
+        """Without secrets."""
+        return f"ConnectionOptions(url={_redacted(self.url)!r}, name={self.name!r})"
+
+
+class Connection:
+    """The client, its replies, and whoever wants to know that the connection was renewed."""
+
+    def __init__(self, options: ConnectionOptions) -> None:
+        """Not connected yet."""
+        self.client = WireClient()
+        self.url = _redacted(options.url)
+        self.on_reconnected: list[Callable[[], None]] = []
+        self._options = options
+        self._up = asyncio.Event()
+        self._closing = False
+        self._last_error = ""
+        self._replies: Replies | None = None
+
+    @property
+    def replies(self) -> Replies:
+        """Requests and their answers."""
+        if self._replies is None:
+            raise Unavailable("not connected to NATS")
+        return self._replies
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a server at this moment."""
+        return bool(self.client.is_connected)
+
+    async def up(self, timeout: float) -> bool:
+        """Wait until there is a server; whether there is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._up.wait()
+        return self.connected
+
+    async def open(self) -> None:
+        """Connect, trying every server of the URL once or twice.
+
+        Raises:
+            ServerUnavailable: nobody answered, or it would not let us in.
+        """
+        options = self._options
+        try:
+            async with asyncio.timeout(options.connect_timeout * 2):
+                await self.client.connect(
+                    [url.strip() for url in options.url.split(",")],
+                    name=options.name,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnected,
+                    reconnected_cb=self._on_reconnected,
+                    closed_cb=self._on_closed,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0.05,  # type: ignore[arg-type]
+                    connect_timeout=options.connect_timeout,  # type: ignore[arg-type]
+                    ping_interval=PING_INTERVAL,
+                    inbox_prefix=options.inbox_prefix,
+                    skip_subject_validation=True,  # `names` has done it
+                    **_credentials(options),
+                )
+        except (OSError, NatsError, TimeoutError, ssl.SSLError) as error:
+            await self._abandon()
+            reason = self._last_error or str(error) or "no answer in time"
+            raise ServerUnavailable(
+                f"no NATS server at {self.url}: {reason}; is it running, and are URL and "
+                "credentials right?"
+            ) from error
+        except asyncio.CancelledError:
+            await self._abandon()
+            raise
+        # From here on it is to reconnect for ever.
+        self.client.options["max_reconnect_attempts"] = -1
+        self.client.options["reconnect_time_wait"] = RECONNECT_WAIT
+        self._replies = Replies(self.client, self.client.new_inbox())
+        self._up.set()
+
+    async def _abandon(self) -> None:
+        with contextlib.suppress(NatsError, OSError, RuntimeError, TimeoutError):
+            await self.client.close()
+
+    def check_version(self) -> None:
+        """Refuse a server that is too old."""
+        version = self.client.connected_server_version
+        if (version.major, version.minor, version.patch) < MINIMUM:
+            needed = ".".join(map(str, MINIMUM))
+            raise ServerUnavailable(
+                f"flowworker needs nats-server {needed} or newer, found {version!r} at {self.url}"
+            )
+
+    async def flush(self) -> None:
+        """Wait until the server has seen all that was sent, and we all that it sent before."""
+        try:
+            await self.client.flush(FLUSH_TIMEOUT)
+        except (NatsError, OSError) as error:
+            raise Unavailable(f"NATS did not answer: {error}") from error
+
+    async def close(self) -> None:
+        """Let go. What waits for an answer gets Unavailable."""
+        self._closing = True
+        if self.connected:
+            with contextlib.suppress(Unavailable):
+                await self.flush()
+        if self._replies is not None:
+            self._replies.close()
+        await self.client.close()
+
+    async def _on_error(self, error: Exception) -> None:
+        self._last_error = f"{error}" or type(error).__name__
+        if self._up.is_set():
+            _log.warning("NATS reports an error", error=self._last_error)
+
+    async def _on_disconnected(self) -> None:
+        self._up.clear()
+        if self._replies is not None:
+            self._replies.give_up("the connection to NATS was lost")
+        if not self._closing and self._replies is not None:
+            _log.warning("disconnected from NATS; reconnecting", url=self.url)
+
+    async def _on_reconnected(self) -> None:
+        self._up.set()
+        _log.info("reconnected to NATS", url=self.url)
+        for callback in self.on_reconnected:
+            callback()
+
+    async def _on_closed(self) -> None:
+        self._up.clear()
+        if not self._closing and self._replies is not None:
+            _log.error("the connection to NATS was closed for good", error=self._last_error)
+
+
+async def connect(options: ConnectionOptions) -> Connection:
+    """Connect and check the server's version.
+
+    Raises:
+        ServerUnavailable: unreachable within `options.wait`, or too old.
+    """
+    last = ServerUnavailable(f"no NATS server at {_redacted(options.url)}: no answer in time")
+    try:
+        async with asyncio.timeout(options.wait or None):
+            while True:
+                try:
+                    connection = Connection(options)
+                    await connection.open()
+                    break
+                except ServerUnavailable as error:
+                    last = error
+                if options.wait <= 0:
+                    raise last
+                await asyncio.sleep(RECONNECT_WAIT)
+    except TimeoutError:
+        raise last from None
+    try:
+        connection.check_version()
+    except ServerUnavailable:
+        await connection.close()
+        raise
+    return connection
+
+
+def _credentials(options: ConnectionOptions) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "user": options.user or None,
+        "password": options.password or None,
+        "token": options.token or None,
+        "user_credentials": options.credentials or None,
+        "nkeys_seed": options.nkey_seed or None,
+        "tls": _tls(options),
+        "tls_hostname": options.tls_hostname or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _tls(options: ConnectionOptions) -> ssl.SSLContext | None:
+    if not (options.tls_ca or options.tls_cert or options.tls_hostname):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.tls_ca or None)
+        if options.tls_cert:
+            context.load_cert_chain(options.tls_cert, options.tls_key or None)
+    except OSError as error:
+        raise InvalidInput(f"the TLS files cannot be used: {error}") from error
+    return context
+
+
+def _redacted(url: str) -> str:
+    return re.sub(r"//[^@/,]*@", "//***@", url)

@@ -1,0 +1,73 @@
+"""Message headers as bytes, without a server: encode, decode, status lines."""
+
+from __future__ import annotations
+
+__all__ = ["EXPECTED", "MSG_ID", "decode", "encode", "expecting", "rfc3339", "status_of"]
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MSG_ID = "Nats-Msg-Id"
+"""Messages of one id are stored once within the stream's duplicate window."""
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+"""Compare-and-set: the subject's last message must have that sequence, 0 for none."""
+
+_VERSION = b"NATS/1.0"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LINE_BREAK = re.compile(r"[\r\n]")
+
+
+def encode(headers: Mapping[str, str]) -> bytes:
+    """A header block; nothing for no headers.
+
+    Raises:
+        InvalidInput: a name or a value would break the block.
+    """
+    if not headers:
+        return b""
+    lines = ["NATS/1.0"]
+    for name, value in headers.items():
+        if _NAME.fullmatch(name) is None:
+            raise InvalidInput(f"a header name must be one word of ASCII, found {name[:80]!r}")
+        if _LINE_BREAK.search(value):
+            raise InvalidInput(f"header {name} must be one line, found {value[:80]!r}")
+        lines.append(f"{name}: {value}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def expecting(sequence: int) -> bytes:
+    """The block of a compare-and-set over that sequence."""
+    return b"NATS/1.0\r\n%b: %d\r\n\r\n" % (b"Nats-Expected-Last-Subject-Sequence", sequence)
+
+
+def decode(block: bytes | None) -> dict[str, str]:
+    """Headers by name; of a name that occurs twice, the last. Broken lines are left out."""
+    if not block:
+        return {}
+    found: dict[str, str] = {}
+    for line in block.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            found[name.strip().decode("ascii", "replace")] = value.strip().decode(
+                "utf-8", "replace"
+            )
+    return found
+
+
+def status_of(block: bytes | None) -> tuple[int, str] | None:
+    """Code and description of a status message (`NATS/1.0 408 Request Timeout`), else None."""
+    if not block or block[8:9] != b" ":
+        return None
+    code, _, text = block[9 : block.index(b"\r\n")].partition(b" ")
+    return (int(code) if code.isdigit() else 0), text.decode("utf-8", "replace")
+
+
+def rfc3339(at: float) -> str:
+    """Epoch seconds as the server reads them."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,190 @@
+"""Every name on the wire: streams, buckets, subjects, consumers.
+
+    stream <NS>_COMMANDS    ns.start.<workflow>  ns.control.<action>.<run>  ns.signal.<run>.<name>
+    stream <NS>_STEPS       ns.step.<queue>.<priority>.<run>.<step>
+                            ns.timer.at.step.<run>.<step>   schedule of a delayed step message
+                            ns.timer.at.run.<run>.<name>    schedule of a timer
+                            ns.timer.due.<run>.<name>       a timer that fired
+    stream <NS>_EVENTS      ns.event.<partition>.<run>.<type>
+    stream KV_<ns>_runs     $KV.<ns>_runs.<key>; likewise definitions, payloads, locks
+    core NATS               workflow.<type> (default namespace) or <ns>.workflow.<type>
+
+    consumers of COMMANDS   intake
+    consumers of STEPS      timers, step-<queue>-<priority>
+    consumers of EVENTS     scheduler-<partition>
+
+Run ids, queues and priorities are one token. Workflows, steps, timer names and event types may
+have several, and stand last. Whatever comes from outside is checked here, so that no name can
+reach a subject that is not meant.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DEFAULT_NAMESPACE", "FACT_TYPES", "PARTITIONS", "Bucket", "Names"]
+
+import re
+from typing import TYPE_CHECKING
+
+from flowworker.core.commands import EventType
+from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flowworker.core.status import Priority
+    from flowworker.ports import StepAddress
+
+DEFAULT_NAMESPACE = "flowworker"
+
+PARTITIONS = "flowworker.partitions"
+"""Metadata key of the events stream: how many partitions the namespace has."""
+
+FACT_TYPES = (
+    EventType.STARTED,
+    EventType.STEP_COMPLETED,
+    EventType.STEP_ATTEMPT_FAILED,
+    EventType.STEP_CANCELLED,
+    EventType.STEP_COMPENSATED,
+    EventType.HUMAN_DECIDED,
+    EventType.CANCEL_REQUESTED,
+    EventType.TIMED_OUT,
+)
+"""The event types that schedulers are handed; all others only tell what was decided."""
+
+COMMANDS = ("start", "control", "signal")
+"""First tokens of command subjects."""
+
+_PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
+
+
+def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
+    if pattern.fullmatch(value) is None:
+        raise InvalidInput(
+            f"{what} must be tokens of letters, digits, '_' and '-', found {value[:150]!r}"
+        )
+    return value
+
+
+def _dotted(value: str, what: str) -> str:
+    return _checked(DOTTED_NAME, value, f"{what} (joined by dots)")
+
+
+class Bucket:
+    """A key-value bucket, laid out as NATS' own tools expect."""
+
+    def __init__(self, name: str) -> None:
+        """A bucket of that name, in a stream of its own."""
+        self.name = name
+        self.stream = f"KV_{name}"
+        self.prefix = f"$KV.{name}."
+
+    def subject(self, key: str) -> str:
+        """Subject of a key."""
+        return self.prefix + _dotted(key, "a key")
+
+    def filter(self, pattern: str) -> str:
+        """Subject filter of a pattern of keys."""
+        if _PATTERN.fullmatch(pattern) is None:
+            raise InvalidInput(
+                f"a pattern of keys must be tokens, '*' and a final '>', found {pattern!r}"
+            )
+        return self.prefix + pattern
+
+
+class Names:
+    """All names of one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        """Check the namespace, which is one token."""
+        self.namespace = _checked(TOKEN, namespace, "a namespace (one token)")
+        upper = namespace.upper()
+        self.commands = f"{upper}_COMMANDS"
+        self.steps = f"{upper}_STEPS"
+        self.events = f"{upper}_EVENTS"
+        self.runs = Bucket(f"{namespace}_runs")
+        self.definitions = Bucket(f"{namespace}_definitions")
+        self.payloads = Bucket(f"{namespace}_payloads")
+        self.locks = Bucket(f"{namespace}_locks")
+        self.prefix = f"{namespace}."
+        self.timer_due_prefix = f"{namespace}.timer.due."
+        self.tell_prefix = "" if namespace == DEFAULT_NAMESPACE else self.prefix
+
+    @property
+    def command_subjects(self) -> list[str]:
+        """What the commands stream stores, and its consumer is handed."""
+        return [f"{self.namespace}.{kind}.>" for kind in COMMANDS]
+
+    @property
+    def step_subjects(self) -> list[str]:
+        """What the steps stream stores."""
+        return [f"{self.namespace}.step.>", f"{self.namespace}.timer.>"]
+
+    @property
+    def event_subjects(self) -> list[str]:
+        """What the events stream stores."""
+        return [f"{self.namespace}.event.>"]
+
+    @property
+    def republished(self) -> tuple[str, str]:
+        """Which events the server tells by itself, and where."""
+        return f"{self.namespace}.event.*.*.workflow.>", f"{self.tell_prefix}workflow.>"
+
+    def command(self, subject: str) -> str:
+        """`start.<workflow>` and the like, in this namespace."""
+        if subject.partition(".")[0] not in COMMANDS:
+            raise InvalidInput(f"a command starts with one of {COMMANDS}, found {subject[:150]!r}")
+        return self.prefix + _dotted(subject, "a command's subject")
+
+    def step(self, address: StepAddress) -> str:
+        """Where a step message goes."""
+        _checked(TOKEN, address.queue, "a queue (one token)")
+        _checked(RUN_ID, address.run, "a run id (one token)")
+        step = _dotted(address.step, "a step id")
+        return f"{self.namespace}.step.{address.queue}.{address.priority}.{address.run}.{step}"
+
+    def step_schedule(self, run: str, step: str) -> str:
+        """Where a delayed step message waits; one per step."""
+        _checked(RUN_ID, run, "a run id (one token)")
+        return f"{self.namespace}.timer.at.step.{run}.{_dotted(step, 'a step id')}"
+
+    def steps_of(self, run: str) -> tuple[str, str]:
+        """All step messages of a run, and all that are delayed."""
+        _checked(RUN_ID, run, "a run id (one token)")
+        return f"{self.namespace}.step.*.*.{run}.>", f"{self.namespace}.timer.at.step.{run}.>"
+
+    def lane(self, queue: str, priority: Priority) -> str:
+        """One priority of a queue."""
+        return f"{self.namespace}.step.{_checked(TOKEN, queue, 'a queue')}.{priority}.>"
+
+    def lane_consumer(self, queue: str, priority: Priority) -> str:
+        """The durable consumer of one priority of a queue."""
+        return f"step-{_checked(TOKEN, queue, 'a queue')}-{priority}"
+
+    def timer_schedule(self, run: str, name: str) -> str:
+        """Where a timer waits."""
+        _checked(RUN_ID, run, "a run id (one token)")
+        return f"{self.namespace}.timer.at.run.{run}.{_dotted(name, 'the name of a timer')}"
+
+    def timer_due(self, run: str, name: str) -> str:
+        """Where a timer fires."""
+        _checked(RUN_ID, run, "a run id (one token)")
+        return f"{self.timer_due_prefix}{run}.{_dotted(name, 'the name of a timer')}"
+
+    def event(self, partition: int, run: str, event_type: str) -> str:
+        """Where an event is stored."""
+        _checked(RUN_ID, run, "a run id (one token)")
+        return f"{self.namespace}.event.{partition}.{run}.{_dotted(event_type, 'an event type')}"
+
+    def events_of(self, partition: int, run: str) -> str:
+        """A run's history."""
+        return f"{self.namespace}.event.{partition}.{_checked(RUN_ID, run, 'a run id')}.>"
+
+    def facts(self, partition: int) -> list[str]:
+        """What the scheduler of a partition is handed."""
+        return [f"{self.namespace}.event.{partition}.*.{fact}" for fact in FACT_TYPES]
+
+    def scheduler_consumer(self, partition: int) -> str:
+        """The durable consumer of a partition."""
+        return f"scheduler-{partition}"
+
+    intake_consumer = "intake"
+    timers_consumer = "timers"

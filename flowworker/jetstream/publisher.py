@@ -1,0 +1,131 @@
+"""Publishing with acknowledgement: every write of the engine goes through here.
+
+Why repeating is safe: a message is sent again only if it carries a `Nats-Msg-Id` (the stream keeps
+it once), or a compare-and-set (the second fails), or if the first certainly had no effect (nobody
+was there to take it), or if its caller says that twice is like once. A compare-and-set whose
+acknowledgement was lost fails when it is repeated, with itself: that conflict is raised as
+UncertainConflict, and whoever wrote looks whether its own bytes are there.
+"""
+
+from __future__ import annotations
+
+__all__ = ["PubAck", "Publisher", "UncertainConflict"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
+from flowworker.jetstream.replies import NoAnswer
+
+if TYPE_CHECKING:
+    from flowworker.jetstream.connection import Connection
+
+ATTEMPTS = 6
+PAUSE = 0.1
+"""Before the second attempt, then twice as long each time: 3 s in all."""
+RECONNECT_PATIENCE = 5.0
+"""How long one publish waits for a lost connection."""
+
+WRONG_SEQUENCE = {10071, 10164}
+FULL = {10023, 10028, 10047, 10077}
+TOO_LARGE = {10054}
+
+
+class Failure(Struct, frozen=True):
+    """What JetStream says about a request that it refuses."""
+
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class PubAck(Struct, frozen=True):
+    """What JetStream says about a message: where it is stored, or why it is not."""
+
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    error: Failure | None = None
+
+
+class UncertainConflict(Conflict):
+    """A repeated compare-and-set lost, perhaps to its own first attempt."""
+
+
+_decode = msgspec.json.Decoder(PubAck).decode
+
+
+class Publisher:
+    """Publishes to JetStream."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Over that connection."""
+        self._connection = connection
+        self._ask = connection.replies.ask
+
+    async def publish(
+        self, subject: str, data: bytes, headers: bytes = b"", *, repeatable: bool = True
+    ) -> PubAck:
+        """Durable when it returns.
+
+        Args:
+            subject: where a stream listens.
+            data: the body.
+            headers: a whole block.
+            repeatable: storing it twice is like storing it once.
+
+        Raises:
+            Conflict: a compare-and-set lost; UncertainConflict after a repetition.
+            PayloadTooLarge: server or stream refuse the size.
+            Unavailable: no acknowledgement; it may be stored nevertheless.
+        """
+        repeated = False
+        try:
+            if not self._connection.connected:
+                raise NoAnswer("not connected to NATS", refused=True)
+            raw = await self._ask(subject, data, headers)
+        except NoAnswer as error:
+            raw, repeated = await self._repeat(error, subject, data, headers, repeatable=repeatable)
+        ack = _decode_ack(raw)
+        if ack.error is None:
+            return ack
+        raise _refused(subject, ack.error, repeated=repeated)
+
+    async def _repeat(
+        self, error: NoAnswer, subject: str, data: bytes, headers: bytes, *, repeatable: bool
+    ) -> tuple[bytes, bool]:
+        """The answer to another attempt, and whether an earlier one may have had an effect."""
+        uncertain = False
+        for attempt in range(ATTEMPTS - 1):
+            uncertain = uncertain or not error.refused
+            if uncertain and not repeatable:
+                break
+            await asyncio.sleep(PAUSE * 2**attempt)
+            if not self._connection.connected and not await self._connection.up(RECONNECT_PATIENCE):
+                break
+            try:
+                return await self._ask(subject, data, headers), uncertain
+            except NoAnswer as again:
+                error = again
+        raise Unavailable(f"{subject}: {error}") from error
+
+
+def _decode_ack(raw: bytes) -> PubAck:
+    try:
+        return _decode(raw)
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"not an acknowledgement of JetStream: {raw[:80]!r}") from error
+
+
+def _refused(subject: str, failure: Failure, *, repeated: bool) -> Exception:
+    text = f"{subject}: {failure.description} (JetStream error {failure.err_code})"
+    if failure.err_code in WRONG_SEQUENCE:
+        return UncertainConflict(text) if repeated else Conflict(text)
+    if failure.err_code in TOO_LARGE:
+        return PayloadTooLarge(f"{text}; raise the stream's max_msg_size or send less")
+    if failure.err_code in FULL:
+        return Unavailable(f"{text}; the stream or the server is full, give it more room")
+    return Unavailable(text)

@@ -1,0 +1,246 @@
+"""A standing pull with credit: how messages come to us.
+
+Why no more is delivered than was granted: all credit is either wanted (not asked for yet) or
+pending in exactly one slot. A slot is an inbox with a subscription of its own and at most one
+request under way, so that what arrives there is counted against that request, and a status that
+ends the request gives back exactly what it did not deliver. After a reconnect, or when the server
+falls silent, slots are thrown away with their inboxes; whatever still arrives for those is
+negatively acknowledged, and so goes to somebody else at once.
+
+Why it makes progress: a request lives for `EXPIRES` seconds, the server is heard from every
+`HEARTBEAT` seconds while one is open, and a supervisor that hears nothing asks anew, recreates the
+consumer if it is gone, and never ends before `stop`. Credit that was granted is asked for in the
+same loop iteration, unless at least as much is pending already.
+"""
+
+from __future__ import annotations
+
+__all__ = ["PullConsumer"]
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowworker.errors import FlowworkerError, Unavailable
+from flowworker.jetstream.delivery import JetStreamDelivery
+from flowworker.jetstream.headers import status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flowworker.clock import Clock
+    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.delivery import Naming
+    from flowworker.jetstream.specs import ConsumerSpec
+    from flowworker.ports import OnDelivery
+
+_log = structlog.get_logger()
+
+EXPIRES = 5_000_000_000
+HEARTBEAT = 1_500_000_000
+TICK = 0.5
+SILENT_TICKS = 8
+"""Ticks without a word after which the server is thought not to know our requests: more than two
+heartbeats. Ticks, not seconds, so that a blocked event loop is not mistaken for silence."""
+SLOTS = 12
+
+IDLE_HEARTBEAT = 100
+TIMED_OUT = 408
+NO_RESPONDERS = 503
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """An inbox, and what its request has not delivered yet."""
+
+    inbox: str
+    sid: int
+    pending: int = 0
+
+
+class PullConsumer:
+    """Implements `ports.Consumer` over a durable pull consumer."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        spec: ConsumerSpec,
+        naming: Naming,
+        on_delivery: OnDelivery,
+        ensure: Callable[[ConsumerSpec], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        """Ask for nothing yet; call `start`, then `grant`."""
+        self.last_activity = clock.monotonic()
+        """When the server was last heard from, in the clock's monotonic time."""
+        self._connection = connection
+        self._client = connection.client
+        self._spec = spec
+        self._naming = naming
+        self._on_delivery = on_delivery
+        self._ensure = ensure
+        self._clock = clock
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.name}"
+        self._loop = asyncio.get_running_loop()
+        self._slots: list[_Slot] = []
+        self._abandoned: list[int] = []
+        self._wanted = 0
+        self._pending = 0
+        self._asking = False
+        self._heard = False
+        self._troubled = False
+        self._stopped = False
+        self._supervisor: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Create the consumer unless it exists, and watch over what is asked of it."""
+        await self._ensure(self._spec)
+        self._connection.on_reconnected.append(self._renew)
+        self._supervisor = self._loop.create_task(
+            self._supervise(), name=f"nats-pull-{self._spec.name}"
+        )
+
+    def grant(self, credit: int) -> None:
+        """Be ready for that many more."""
+        self._wanted += credit
+        self._ask_soon()
+
+    async def stop(self) -> None:
+        """Ask for no more. What is on its way goes back."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._connection.on_reconnected.remove(self._renew)
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        self._abandon()
+        with contextlib.suppress(Unavailable):
+            await self._connection.flush()  # what the server sent before it knew is here now
+        for sid in self._abandoned:
+            self._client.forget(sid)
+
+    def _ask_soon(self) -> None:
+        """Once per loop iteration, and only if that is worth a request."""
+        if not self._asking and self._wanted and self._wanted >= self._pending:
+            self._asking = True
+            self._loop.call_soon(self._ask)
+
+    def _ask(self) -> None:
+        self._asking = False
+        if self._stopped or self._troubled or not self._wanted or not self._connection.connected:
+            return
+        slot = self._free_slot()
+        if slot is None:
+            return
+        batch, self._wanted = self._wanted, 0
+        slot.pending = batch
+        self._pending += batch
+        body = b'{"batch":%d,"expires":%d,"idle_heartbeat":%d}' % (batch, EXPIRES, HEARTBEAT)
+        try:
+            self._client.send(self._subject, slot.inbox, b"", body)
+        except Unavailable:
+            self._give_back(slot)
+
+    def _free_slot(self) -> _Slot | None:
+        for slot in self._slots:
+            if not slot.pending:
+                return slot
+        if len(self._slots) >= SLOTS:
+            return None
+        slot = _Slot(self._client.new_inbox(), 0)
+        slot.sid = self._client.listen(slot.inbox, partial(self._on_message, slot))
+        self._slots.append(slot)
+        return slot
+
+    def _give_back(self, slot: _Slot) -> None:
+        self._wanted += slot.pending
+        self._pending -= slot.pending
+        slot.pending = 0
+
+    def _on_message(
+        self, slot: _Slot, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> None:
+        self._heard = True
+        status = status_of(headers)
+        if status is not None:
+            self._on_status(slot, *status)
+            return
+        if not slot.pending:
+            self._send_back(subject, reply, data, headers)
+            return
+        slot.pending -= 1
+        self._pending -= 1
+        self._ask_soon()
+        self._on_delivery(
+            JetStreamDelivery(self._client, self._naming, subject, reply, data, headers)
+        )
+
+    def _on_status(self, slot: _Slot, code: int, text: str) -> None:
+        if code == IDLE_HEARTBEAT:
+            return
+        self._give_back(slot)
+        if code == TIMED_OUT:
+            self._ask_soon()
+            return
+        self._troubled = True  # the supervisor looks after it
+        _log.debug("a pull request was refused", consumer=self._spec.name, code=code, reason=text)
+
+    def _send_back(self, _subject: bytes, reply: bytes, _data: bytes, _raw: bytes | None) -> None:
+        """Let somebody else have what we are not ready for."""
+        if reply.startswith(b"$JS.ACK."):
+            with contextlib.suppress(Unavailable):
+                self._client.send(reply.decode(), "", b"", b"-NAK")
+
+    def _abandon(self) -> None:
+        """Throw all slots away; their credit is wanted again."""
+        for sid in self._abandoned:
+            self._client.forget(sid)
+        self._abandoned = [slot.sid for slot in self._slots]
+        for slot in self._slots:
+            self._give_back(slot)
+            self._client.unlisten(slot.sid, self._send_back)
+        self._slots = []
+
+    def _renew(self) -> None:
+        """Requests made before belong to nobody: ask again."""
+        self._abandon()
+        self._troubled = False
+        self._ask_soon()
+
+    async def _supervise(self) -> None:
+        silent = 0
+        while True:
+            await asyncio.sleep(TICK)
+            if not self._connection.connected:
+                silent = 0
+                continue
+            if self._heard or not (self._pending or self._wanted):
+                self._heard = False
+                self.last_activity = self._clock.monotonic()
+                silent = 0
+            else:
+                silent += 1
+            if self._troubled:
+                await self._repair()
+            elif silent > SILENT_TICKS:
+                silent = 0
+                _log.warning("no news about a pull; asking again", consumer=self._spec.name)
+                self._renew()
+            else:
+                self._ask_soon()
+
+    async def _repair(self) -> None:
+        """The consumer may be gone, or its leader: look, recreate it, ask again."""
+        try:
+            await self._ensure(self._spec)
+        except FlowworkerError as error:
+            _log.warning("a consumer is not usable", consumer=self._spec.name, error=str(error))
+            return
+        self._troubled = False
+        self._ask_soon()

@@ -1,0 +1,97 @@
+"""Requests and their answers: one wildcard subscription, a future per request, one sweeper.
+
+Timeouts cost nothing per request: those under way stand in two generations. Every `PATIENCE`
+seconds the older one is given up and the younger becomes the older, so that an answer is waited
+for between one and two `PATIENCE`s.
+"""
+
+from __future__ import annotations
+
+__all__ = ["NoAnswer", "Replies"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.errors import Unavailable
+
+if TYPE_CHECKING:
+    from flowworker.jetstream.wire import WireClient
+
+PATIENCE = 2.0
+
+NO_RESPONDERS = b"NATS/1.0 503"
+
+
+class NoAnswer(Unavailable):
+    """Nobody answered in time: whether the request had an effect is not known.
+
+    Attributes:
+        refused: nobody was there to answer, so that it certainly had none.
+    """
+
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        """Keep whether an effect can be ruled out."""
+        self.refused = refused
+        super().__init__(text)
+
+
+class Replies:
+    """Sends requests and hands out their answers."""
+
+    def __init__(self, client: WireClient, inbox: str) -> None:
+        """Listen on `inbox`, a subject prefix of ours alone."""
+        self._client = client
+        self._inbox = f"{inbox}."
+        self._cut = len(self._inbox)
+        self._next = 0
+        self._young: dict[int, asyncio.Future[bytes]] = {}
+        self._old: dict[int, asyncio.Future[bytes]] = {}
+        self._loop = asyncio.get_running_loop()
+        client.listen(f"{inbox}.*", self._on_reply)
+        self._sweeper = self._loop.create_task(self._sweep(), name="nats-replies")
+
+    def ask(self, subject: str, data: bytes, headers: bytes = b"") -> asyncio.Future[bytes]:
+        """Send a request; its answer, or NoAnswer."""
+        token = self._next = self._next + 1
+        self._client.send(subject, f"{self._inbox}{token}", headers, data)
+        future = self._young[token] = self._loop.create_future()
+        return future
+
+    def _on_reply(self, subject: bytes, _reply: bytes, data: bytes, headers: bytes | None) -> None:
+        token = int(subject[self._cut :])
+        future = self._young.pop(token, None) or self._old.pop(token, None)
+        if future is None or future.done():
+            return
+        if headers is not None and headers.startswith(NO_RESPONDERS):
+            future.set_exception(NoAnswer("no JetStream server answers", refused=True))
+        else:
+            future.set_result(data)
+
+    @property
+    def waiting(self) -> int:
+        """Requests whose answers have not come."""
+        return len(self._young) + len(self._old)
+
+    def give_up(self, reason: str) -> None:
+        """Let all requests fail that are under way."""
+        for futures in (self._old, self._young):
+            _fail(futures, reason)
+            futures.clear()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(PATIENCE)
+            _fail(self._old, f"NATS did not answer within {PATIENCE:g} s")
+            self._old, self._young = self._young, {}
+
+    def close(self) -> None:
+        """End the sweeper and let the rest fail."""
+        self._sweeper.cancel()
+        self.give_up("the connection to NATS was closed")
+
+
+def _fail(futures: dict[int, asyncio.Future[bytes]], reason: str) -> None:
+    for future in futures.values():
+        if not future.done():
+            future.set_exception(NoAnswer(reason))
+            future.exception()  # whoever awaited it may be gone; that is no news

@@ -1,0 +1,216 @@
+"""Streams, buckets and consumers as data: what is created, and what of it must never differ."""
+
+from __future__ import annotations
+
+__all__ = ["ConsumerSpec", "StreamSpec", "TopologyOptions", "consumer_specs", "stream_specs"]
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+
+from flowworker.jetstream.names import PARTITIONS
+
+if TYPE_CHECKING:
+    from flowworker.core.status import Priority
+    from flowworker.jetstream.names import Bucket, Names
+    from flowworker.settings import Settings
+
+NANO = 1_000_000_000
+
+DEFAULT_PARTITIONS = 16
+DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
+DUPLICATE_WINDOW = 120
+"""Seconds in which a message id is stored once."""
+COORDINATOR_ACK_WAIT = 30.0
+MAX_ACK_PENDING = 50_000
+MAX_WAITING = 8_192
+"""Pull requests at a time of all processes that share a consumer."""
+
+
+class TopologyOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """How streams are created. What is left None takes a default, or whatever exists already.
+
+    Attributes:
+        replicas: of every stream and bucket; 1 unless given.
+        storage: `file` unless given.
+        events_age: seconds after which a run's history is dropped whatever its retention; 30 days.
+        partitions: of runs over coordinators, fixed at creation; 16 unless given.
+    """
+
+    replicas: int | None = None
+    storage: Literal["file", "memory"] | None = None
+    events_age: float | None = None
+    partitions: int | None = None
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """A stream.
+
+    Attributes:
+        config: as the API takes it.
+        must: settings that have to be found as they stand in `config`.
+        empty: settings that have to be absent, false or unlimited.
+    """
+
+    config: dict[str, Any]
+    must: tuple[str, ...]
+    empty: tuple[str, ...] = ("sealed", "deny_purge", "no_ack", "mirror", "subject_transform")
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.config["name"])
+
+
+@dataclass(frozen=True)
+class ConsumerSpec:
+    """A durable pull consumer.
+
+    Attributes:
+        config: as the API takes it.
+        must: settings that have to be found as they stand in `config`.
+        at_least: settings that may be found larger.
+        empty: settings that have to be absent or zero.
+    """
+
+    stream: str
+    name: str
+    config: dict[str, Any]
+    must: tuple[str, ...] = ("filter_subjects", "deliver_policy", "ack_policy", "max_deliver")
+    at_least: tuple[str, ...] = ("ack_wait",)
+    empty: tuple[str, ...] = field(default=("inactive_threshold", "deliver_subject", "backoff"))
+
+
+def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
+    """Everything that a namespace consists of."""
+    common = {
+        "storage": options.storage or "file",
+        "num_replicas": options.replicas or 1,
+        "discard": "new",
+        "duplicate_window": DUPLICATE_WINDOW * NANO,
+    }
+    asked = tuple(
+        setting
+        for setting, value in (("storage", options.storage), ("num_replicas", options.replicas))
+        if value is not None
+    )
+    source, destination = names.republished
+    commands = {
+        **common,
+        "name": names.commands,
+        "description": "flowworker: what shall be done",
+        "subjects": names.command_subjects,
+        "retention": "workqueue",
+    }
+    steps = {
+        **common,
+        "name": names.steps,
+        "description": "flowworker: steps to be executed, timers",
+        "subjects": names.step_subjects,
+        "retention": "workqueue",
+        "allow_msg_schedules": True,
+        "allow_msg_ttl": True,
+        "allow_rollup_hdrs": True,
+    }
+    events = {
+        **common,
+        "name": names.events,
+        "description": "flowworker: what happened",
+        "subjects": names.event_subjects,
+        "retention": "limits",
+        "discard": "old",
+        "max_age": int((options.events_age or DEFAULT_EVENTS_AGE) * NANO),
+        "allow_direct": True,
+        "republish": {"src": source, "dest": destination},
+        "metadata": {PARTITIONS: str(options.partitions or DEFAULT_PARTITIONS)},
+    }
+    queue = ("subjects", "retention", "discard", *asked)
+    aged = ("max_age",) if options.events_age is not None else ()
+    return [
+        StreamSpec(commands, queue),
+        StreamSpec(steps, (*queue, "allow_msg_schedules", "allow_rollup_hdrs")),
+        StreamSpec(events, ("subjects", "retention", "republish", *asked, *aged)),
+        *(
+            _bucket(bucket, common, asked, ttl=bucket is names.locks)
+            for bucket in (names.runs, names.definitions, names.payloads, names.locks)
+        ),
+    ]
+
+
+def _bucket(
+    bucket: Bucket, common: dict[str, Any], asked: tuple[str, ...], *, ttl: bool
+) -> StreamSpec:
+    config = {
+        **common,
+        "name": bucket.stream,
+        "description": "flowworker",
+        "subjects": [f"{bucket.prefix}>"],
+        "retention": "limits",
+        "max_msgs_per_subject": 1,
+        "allow_rollup_hdrs": True,
+        "deny_delete": True,
+        "allow_direct": False,
+    }
+    must = ("subjects", "retention", "discard", "max_msgs_per_subject", *asked)
+    if ttl:
+        config["allow_msg_ttl"] = True
+        must = (*must, "allow_msg_ttl")
+    empty = StreamSpec.empty
+    return StreamSpec(config, must, (*empty, "max_age", "subject_delete_marker_ttl"))
+
+
+def _consumer(
+    stream: str, name: str, filters: list[str], ack_wait: float, deliver: str = "all"
+) -> ConsumerSpec:
+    config = {
+        "durable_name": name,
+        "filter_subjects": filters,
+        "deliver_policy": deliver,
+        "ack_policy": "explicit",
+        "ack_wait": int(ack_wait * NANO),
+        "max_deliver": -1,
+        "max_ack_pending": MAX_ACK_PENDING,
+        "max_waiting": MAX_WAITING,
+        "replay_policy": "instant",
+    }
+    return ConsumerSpec(stream, name, config)
+
+
+class consumer_specs:  # noqa: N801 - a namespace of functions
+    """The consumers, each made when it is first needed."""
+
+    @staticmethod
+    def intake(names: Names) -> ConsumerSpec:
+        """All commands."""
+        return _consumer(
+            names.commands, names.intake_consumer, names.command_subjects, COORDINATOR_ACK_WAIT
+        )
+
+    @staticmethod
+    def timers(names: Names) -> ConsumerSpec:
+        """All timers that fired."""
+        return _consumer(
+            names.steps, names.timers_consumer, [f"{names.timer_due_prefix}>"], COORDINATOR_ACK_WAIT
+        )
+
+    @staticmethod
+    def scheduler(names: Names, settings: Settings, partition: int) -> ConsumerSpec:
+        """The facts of a partition; retries that are timed in process stay unacknowledged."""
+        return _consumer(
+            names.events,
+            names.scheduler_consumer(partition),
+            names.facts(partition),
+            max(COORDINATOR_ACK_WAIT, 2 * settings.short_delay),
+        )
+
+    @staticmethod
+    def lane(names: Names, settings: Settings, queue: str, priority: Priority) -> ConsumerSpec:
+        """One priority of a queue."""
+        return _consumer(
+            names.steps,
+            names.lane_consumer(queue, priority),
+            [names.lane(queue, priority)],
+            settings.lease,
+        )

@@ -1,0 +1,108 @@
+"""nats-py's client with short cuts: the only file that touches its private parts.
+
+Why: every step costs some ten messages, and nats-py spends on each a regex over the subject, a
+queue, a task switch and a parsed header that nobody reads. Connecting, authentication, reconnecting
+and re-subscribing, which are hard, remain nats-py's; a test fails when a part we use is gone.
+
+listen   a subscription whose messages go straight from the parser to a plain function
+send     appends a command to the client's buffer and wakes its flusher, once per loop iteration
+"""
+
+from __future__ import annotations
+
+__all__ = ["OnRaw", "WireClient"]
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+
+from flowworker.errors import PayloadTooLarge, Unavailable
+
+_log = structlog.get_logger()
+
+OnRaw = Callable[[bytes, bytes, bytes, bytes | None], None]
+"""Takes subject, reply, data and header block, as they came; may not block."""
+
+BUFFER_LIMIT = 64 * 1024 * 1024
+"""Bytes that may wait to be written before publishing is refused."""
+
+
+class WireClient(Client):
+    """A client that can also be driven without awaiting."""
+
+    def __init__(self) -> None:
+        """Needs a running event loop."""
+        super().__init__()
+        self._handlers: dict[int, OnRaw] = {}
+        self._kick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._kick.set_result(None)
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> None:
+        handler = self._handlers.get(sid)
+        if handler is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        try:
+            handler(subject, reply, data, headers)
+        except Exception:  # noqa: BLE001 - or the client's only reading task would end
+            _log.exception("a message could not be handled", subject=subject)
+
+    def listen(self, subject: str, handler: OnRaw) -> int:
+        """Subscribe; the number by which to `unlisten`. Renewed when the client reconnects."""
+        self._sid += 1
+        sid = self._sid
+        self._subs[sid] = Subscription(self, sid, subject)
+        self._handlers[sid] = handler
+        self._write(f"SUB {subject}  {sid}\r\n".encode())
+        return sid
+
+    def unlisten(self, sid: int, late: OnRaw | None = None) -> None:
+        """Unsubscribe; what still arrives goes to `late`, until `forget`."""
+        if self._subs.pop(sid, None) is not None and self.is_connected:
+            self._write(f"UNSUB {sid}\r\n".encode())
+        if late is None:
+            self._handlers.pop(sid, None)
+        else:
+            self._handlers[sid] = late
+
+    def forget(self, sid: int) -> None:
+        """Drop what still arrives for a subscription that has ended."""
+        self._handlers.pop(sid, None)
+
+    def send(self, subject: str, reply: str, headers: bytes, data: bytes) -> None:
+        """Publish, soon. While disconnected it is kept and sent after reconnecting.
+
+        Raises:
+            PayloadTooLarge: the server would refuse it, and end the connection.
+            Unavailable: the client is closed, or too much waits to be sent.
+        """
+        if headers:
+            size = len(headers)
+            total = size + len(data)
+            head = f"HPUB {subject} {reply} {size} {total}\r\n".encode()
+            command = b"%b%b%b\r\n" % (head, headers, data)
+        else:
+            total = len(data)
+            command = b"%b%b\r\n" % (f"PUB {subject} {reply} {total}\r\n".encode(), data)
+        if total > self._max_payload:
+            raise PayloadTooLarge(
+                f"{subject}: a message of {total:,} bytes exceeds the server's max_payload of "
+                f"{self._max_payload:,} bytes"
+            )
+        self._write(command)
+
+    def _write(self, command: bytes) -> None:
+        if self.is_closed:
+            raise Unavailable("the connection to NATS is closed")
+        if self._pending_data_size > BUFFER_LIMIT:
+            raise Unavailable(f"{self._pending_data_size:,} bytes already wait to be sent to NATS")
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        queue = self._flush_queue
+        if queue is not None and queue.empty() and self.is_connected:
+            queue.put_nowait(self._kick)

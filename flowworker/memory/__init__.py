@@ -1,0 +1,63 @@
+"""All ports in one process, without a server: what the in-process `Runner` runs on.
+
+home       the event loop and its alarms
+queue      messages with credit, acknowledgement and redelivery; the rest of the queues are thin
+subjects   how patterns match
+
+Nothing here survives the process. What time it is and how it passes is the clock's business, and
+everything else follows from the order of the calls: a deterministic loop makes it deterministic.
+"""
+
+from __future__ import annotations
+
+__all__ = ["memory_backend"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.memory.commands import MemoryCommandQueue
+from flowworker.memory.events import MemoryEventLog
+from flowworker.memory.heartbeat import MemoryHeartbeatLink
+from flowworker.memory.home import Home
+from flowworker.memory.leases import MemoryLeases
+from flowworker.memory.notifier import MemoryNotifier
+from flowworker.memory.records import MemoryRecords
+from flowworker.memory.steps import MemoryStepQueue
+from flowworker.memory.timers import MemoryTimers
+from flowworker.ports import Backend
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.ports import HeartbeatLink
+    from flowworker.settings import Settings
+
+MAX_MESSAGE = 1024 * 1024
+"""Bytes: NATS' default, so that what works in process works in a fleet."""
+
+
+def memory_backend(
+    namespace: str = "flowworker", *, settings: Settings, clock: Clock, partitions: int = 16
+) -> Backend:
+    """An empty namespace of its own. Use it on one event loop; only heartbeats come from others."""
+    home = Home(clock)
+    runs = MemoryRecords()
+    notifier = MemoryNotifier(home)
+
+    async def open_heartbeat() -> HeartbeatLink:
+        return MemoryHeartbeatLink(home, runs)
+
+    return Backend(
+        namespace=namespace,
+        runs=runs,
+        definitions=MemoryRecords(),
+        payloads=MemoryRecords(),
+        leases=MemoryLeases(home),
+        steps=MemoryStepQueue(home, settings.lease),
+        events=MemoryEventLog(namespace, partitions, notifier, home, settings.lease),
+        commands=MemoryCommandQueue(home, settings.lease),
+        timers=MemoryTimers(home, settings.lease),
+        notifier=notifier,
+        max_message=MAX_MESSAGE,
+        open_heartbeat=open_heartbeat,
+        ready=lambda: not home.closed,
+        close=home.close,
+    )

@@ -1,0 +1,41 @@
+"""Commands in a queue."""
+
+from __future__ import annotations
+
+__all__ = ["MemoryCommandQueue"]
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from flowworker.codec.messages import MSG_ID
+from flowworker.memory.dedupe import Window
+from flowworker.memory.queue import Message, Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowworker.memory.home import Home
+    from flowworker.ports import Consumer, OnDelivery
+
+
+class MemoryCommandQueue:
+    """The `CommandQueue` port. A message id is remembered as JetStream does it."""
+
+    def __init__(self, home: Home, ack_wait: float) -> None:
+        """Start empty."""
+        self._window = Window(home.clock)
+        self._queue = Queue(home, ack_wait, count(1))
+
+    async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """The sequence under which it is stored, now or by the first one with its id."""
+        message_id = headers.get(MSG_ID, "")
+        if message_id and (stored := self._window.find(message_id)) is not None:
+            return stored
+        sequence = self._queue.add(Message(subject, subject, data, dict(headers)))
+        if message_id:
+            self._window.remember(message_id, sequence)
+        return sequence
+
+    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+        """Share the commands with all others who do."""
+        return self._queue.consume(on_delivery)

@@ -1,0 +1,97 @@
+"""Histories in lists, facts in a queue per partition, news by the notifier."""
+
+from __future__ import annotations
+
+__all__ = ["MemoryEventLog"]
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import FACT_TYPES
+from flowworker.core.ids import partition_of
+from flowworker.memory.dedupe import Window
+from flowworker.memory.queue import Message, Queue
+
+if TYPE_CHECKING:
+    from flowworker.memory.home import Home
+    from flowworker.memory.notifier import MemoryNotifier
+    from flowworker.ports import Consumer, OnDelivery
+
+DEFAULT_NAMESPACE = "flowworker"
+"""Its events are told under their bare types; those of others under `<ns>.<type>`."""
+
+PUBLIC = "workflow."
+"""Types that are told under their type as well as under their full subject."""
+
+
+@dataclass(slots=True)
+class _History:
+    events: list[bytes] = field(default_factory=list)
+    types: set[str] = field(default_factory=set)
+
+
+class MemoryEventLog:
+    """The `EventLog` port."""
+
+    def __init__(
+        self,
+        namespace: str,
+        partitions: int,
+        notifier: MemoryNotifier,
+        home: Home,
+        ack_wait: float,
+    ) -> None:
+        """Start without history."""
+        self._namespace = namespace
+        self._notifier = notifier
+        self._window = Window(home.clock)
+        self._runs: dict[str, _History] = {}
+        sequence = count(1)
+        self._facts = [Queue(home, ack_wait, sequence) for _ in range(partitions)]
+
+    @property
+    def partitions(self) -> int:
+        """How many there are."""
+        return len(self._facts)
+
+    async def publish(
+        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+    ) -> None:
+        """Store it and tell it, unless it is known."""
+        if self._window.find(event_id) is not None:
+            return
+        history = self._runs.get(run)
+        if once and history is not None and event_type in history.types:
+            return
+        if history is None:
+            history = self._runs[run] = _History()
+        self._window.remember(event_id, 0)
+        history.events.append(data)
+        history.types.add(event_type)
+        partition = partition_of(run, self.partitions)
+        subject = f"event.{partition}.{run}.{event_type}"
+        if event_type in FACT_TYPES:
+            self._facts[partition].add(Message(run, subject, data))
+        self._tell(subject, event_type, data)
+
+    async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
+        """Facts of a partition's runs, shared with all others who consume it."""
+        return self._facts[partition].consume(on_delivery)
+
+    async def history(self, run: str) -> list[bytes]:
+        """All events of a run, oldest first."""
+        found = self._runs.get(run)
+        return [] if found is None else list(found.events)
+
+    async def drop(self, run: str) -> None:
+        """Forget a run's history."""
+        self._runs.pop(run, None)
+        self._facts[partition_of(run, self.partitions)].drop(run)
+
+    def _tell(self, subject: str, event_type: str, data: bytes) -> None:
+        self._notifier.tell(f"{self._namespace}.{subject}", data)
+        if event_type.startswith(PUBLIC):
+            default = self._namespace == DEFAULT_NAMESPACE
+            public = event_type if default else f"{self._namespace}.{event_type}"
+            self._notifier.tell(public, data)

@@ -1,0 +1,80 @@
+"""Leases in a dict, each removed by an alarm when its time is over.
+
+Whether a lease holds is asked of the clock at each call: an alarm that rings late must not keep
+one alive.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MemoryLeases"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowworker.memory.subjects import matches
+
+if TYPE_CHECKING:
+    from flowworker.memory.home import Alarm, Home
+
+
+@dataclass(slots=True)
+class _Lease:
+    holder: str
+    token: int
+    end: float
+    alarm: Alarm
+
+
+class MemoryLeases:
+    """The `Leases` port. Tokens are numbers of writes, so any change makes the next one greater."""
+
+    def __init__(self, home: Home) -> None:
+        """Start with all free."""
+        self._home = home
+        self._leases: dict[str, _Lease] = {}
+        self._token = 0
+
+    async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
+        """The token, or None if another holder has it. A holder that has it renews it."""
+        lease = self._holding(key)
+        if lease is not None and lease.holder != holder:
+            return None
+        return self._grant(key, holder, ttl)
+
+    async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
+        """The next token, or None if the lease was lost."""
+        lease = self._holding(key)
+        if lease is None or (lease.holder, lease.token) != (holder, token):
+            return None
+        return self._grant(key, holder, ttl)
+
+    async def release(self, key: str, holder: str, token: int) -> None:
+        """Give it up; does nothing if it is not held under that token."""
+        lease = self._holding(key)
+        if lease is not None and (lease.holder, lease.token) == (holder, token):
+            self._end(key)
+
+    async def holders(self, pattern: str) -> dict[str, str]:
+        """Holder by key, of all leases that match and hold."""
+        now = self._home.clock.monotonic()
+        return {
+            key: lease.holder
+            for key, lease in self._leases.items()
+            if lease.end > now and matches(pattern, key)
+        }
+
+    def _holding(self, key: str) -> _Lease | None:
+        lease = self._leases.get(key)
+        return lease if lease is not None and lease.end > self._home.clock.monotonic() else None
+
+    def _grant(self, key: str, holder: str, ttl: int) -> int:
+        if key in self._leases:
+            self._end(key)
+        self._token += 1
+        end = self._home.clock.monotonic() + ttl
+        alarm = self._home.at(end, lambda: self._end(key))
+        self._leases[key] = _Lease(holder, self._token, end, alarm)
+        return self._token
+
+    def _end(self, key: str) -> None:
+        self._leases.pop(key).alarm.cancel()

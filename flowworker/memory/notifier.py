@@ -1,0 +1,75 @@
+"""News for whoever listens in this process."""
+
+from __future__ import annotations
+
+__all__ = ["MemoryNotifier"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.memory.subjects import literal_prefix, matches, prefixes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.memory.home import Home
+
+
+class _Subscription:
+    """Somebody who listens."""
+
+    def __init__(self, pattern: str, on_message: Callable[[str, bytes], None]) -> None:
+        self.pattern = pattern
+        self.on_message = on_message
+        self.ended = False
+
+    def tell(self, subject: str, data: bytes) -> None:
+        """Pass it on, unless they stopped listening since it was published."""
+        if not self.ended:
+            self.on_message(subject, data)
+
+
+class MemoryNotifier:
+    """The `Notifier` port.
+
+    Subscriptions are found by the literal beginning of their pattern: thousands of clients that
+    each wait for one run do not make every event cost thousands of comparisons.
+    """
+
+    def __init__(self, home: Home) -> None:
+        """Tell nobody yet."""
+        self._home = home
+        self._count = 0
+        self._by_prefix: dict[str, dict[int, _Subscription]] = {}
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        """Tell whoever listens."""
+        self.tell(subject, data)
+
+    def tell(self, subject: str, data: bytes) -> None:
+        """Tell whoever listens, in the order in which they subscribed."""
+        heard = [
+            entry
+            for prefix in prefixes(subject)
+            for entry in self._by_prefix.get(prefix, {}).items()
+            if matches(entry[1].pattern, subject)
+        ]
+        for _, subscription in sorted(heard, key=lambda entry: entry[0]):
+            self._home.soon(subscription.tell, subject, data)
+
+    async def subscribe(
+        self, subject: str, on_message: Callable[[str, bytes], None]
+    ) -> Callable[[], object]:
+        """Call with subject and data for each message; the result ends it when called."""
+        self._count += 1
+        number, prefix = self._count, literal_prefix(subject)
+        subscription = _Subscription(subject, on_message)
+        self._by_prefix.setdefault(prefix, {})[number] = subscription
+
+        def end() -> None:
+            if not subscription.ended:
+                subscription.ended = True
+                del self._by_prefix[prefix][number]
+                if not self._by_prefix[prefix]:
+                    del self._by_prefix[prefix]
+
+        return end

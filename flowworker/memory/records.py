@@ -1,0 +1,55 @@
+"""Records in a dict."""
+
+from __future__ import annotations
+
+__all__ = ["MemoryRecords"]
+
+from flowworker.errors import Conflict
+from flowworker.memory.names import Names
+
+
+class MemoryRecords:
+    """The `Records` port. An operation happens at its call and waits for nothing."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._entries: dict[str, tuple[bytes, int]] = {}
+        self._names = Names()
+        self._revision = 0
+
+    async def read(self, key: str) -> tuple[bytes, int] | None:
+        """Value and revision, or None."""
+        return self._entries.get(key)
+
+    async def write(self, key: str, value: bytes, revision: int) -> int:
+        """Compare-and-set: the new revision.
+
+        Raises:
+            Conflict: the key is at another revision.
+        """
+        entry = self._entries.get(key)
+        current = 0 if entry is None else entry[1]
+        if current != revision:
+            raise Conflict(f"{key}: expected revision {revision}, found {current}; read it again")
+        return self._set(key, value)
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Write whatever is there: the new revision."""
+        return self._set(key, value)
+
+    async def keys(self, pattern: str) -> list[str]:
+        """Existing keys that match."""
+        return self._names.matching(pattern)
+
+    async def purge(self, pattern: str) -> None:
+        """Remove all matching keys."""
+        for key in self._names.matching(pattern):
+            self._names.remove(key)
+            del self._entries[key]
+
+    def _set(self, key: str, value: bytes) -> int:
+        if key not in self._entries:
+            self._names.add(key)
+        self._revision += 1
+        self._entries[key] = (value, self._revision)
+        return self._revision

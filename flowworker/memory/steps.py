@@ -1,0 +1,55 @@
+"""Step messages in queues: a lane per queue and priority."""
+
+from __future__ import annotations
+
+__all__ = ["MemoryStepQueue"]
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from flowworker.memory.dedupe import Window
+from flowworker.memory.queue import Message, Queue
+
+if TYPE_CHECKING:
+    from flowworker.core.status import Priority
+    from flowworker.memory.home import Home
+    from flowworker.ports import Consumer, OnDelivery, StepAddress
+
+
+class MemoryStepQueue:
+    """The `StepQueue` port."""
+
+    def __init__(self, home: Home, ack_wait: float) -> None:
+        """Make lanes as they are asked for."""
+        self._home = home
+        self._ack_wait = ack_wait
+        self._window = Window(home.clock)
+        self._sequence = count(1)
+        self._lanes: dict[tuple[str, Priority], Queue] = {}
+
+    async def enqueue(
+        self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
+    ) -> None:
+        """Store it, unless its id is known."""
+        if self._window.find(message_id) is not None:
+            return
+        subject = f"step.{address.queue}.{address.priority}.{address.run}.{address.step}"
+        message = Message(address.run, subject, data)
+        self._window.remember(message_id, 0)
+        self._lane(address.queue, address.priority).add(message, due)
+
+    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
+        """Share a lane of a queue with all others who do."""
+        return self._lane(queue, priority).consume(on_delivery)
+
+    async def drop(self, run: str) -> None:
+        """Remove what is queued, scheduled or in hand for a run."""
+        for lane in self._lanes.values():
+            lane.drop(run)
+
+    def _lane(self, queue: str, priority: Priority) -> Queue:
+        lane = self._lanes.get((queue, priority))
+        if lane is None:
+            lane = Queue(self._home, self._ack_wait, self._sequence)
+            self._lanes[queue, priority] = lane
+        return lane

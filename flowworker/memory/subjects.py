@@ -1,0 +1,45 @@
+"""How subjects and keys match patterns: tokens joined by dots, `*` for one, a final `>` for more.
+
+Just as in NATS, `>` stands for one token at least.
+"""
+
+from __future__ import annotations
+
+__all__ = ["literal_prefix", "matches", "prefixes"]
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WILDCARDS = frozenset({"*", ">"})
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether the pattern covers the subject."""
+    wanted, found = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        wanted.pop()
+        if len(found) <= len(wanted):
+            return False
+        del found[len(wanted) :]
+    return len(wanted) == len(found) and all(
+        token in ("*", other) for token, other in zip(wanted, found, strict=True)
+    )
+
+
+def literal_prefix(pattern: str) -> str:
+    """The tokens before the first wildcard: one of the `prefixes` of every subject it covers."""
+    tokens = pattern.split(".")
+    first = next((i for i, token in enumerate(tokens) if token in WILDCARDS), len(tokens))
+    return ".".join(tokens[:first])
+
+
+def prefixes(subject: str) -> Iterator[str]:
+    """The empty one, then one token more each time, then the subject itself."""
+    yield ""
+    end = subject.find(".")
+    while end >= 0:
+        yield subject[:end]
+        end = subject.find(".", end + 1)
+    yield subject

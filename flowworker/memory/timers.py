@@ -1,0 +1,36 @@
+"""Alarms in a queue, where each waits for its time."""
+
+from __future__ import annotations
+
+__all__ = ["MemoryTimers"]
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from flowworker.memory.queue import Message, Queue
+
+if TYPE_CHECKING:
+    from flowworker.memory.home import Home
+    from flowworker.ports import Consumer, OnDelivery
+
+
+class MemoryTimers:
+    """The `Timers` port."""
+
+    def __init__(self, home: Home, ack_wait: float) -> None:
+        """Start without any."""
+        self._queue = Queue(home, ack_wait, count(1))
+
+    async def set(self, run: str, name: str, at: float) -> None:
+        """Deliver at that time instead of any that was set before."""
+        subject = f"timer.{run}.{name}"
+        self._queue.drop(subject)
+        self._queue.add(Message(subject, subject, b""), at)
+
+    async def clear(self, run: str, name: str) -> None:
+        """Forget it."""
+        self._queue.drop(f"timer.{run}.{name}")
+
+    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+        """Share the alarms with all others who do."""
+        return self._queue.consume(on_delivery)

@@ -1,0 +1,82 @@
+"""JSON Schemas of everything that other programs read or write, generated from the types.
+
+`python -m flowworker.schemas DIR` writes them; with `--check` it only compares, and fails on drift.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main", "schemas"]
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flowworker.codec.cloudevents import CloudEvent
+from flowworker.codec.messages import ControlCommand, Result, StepMessage
+from flowworker.core.records import RunRecord, StepRecord
+from flowworker.definitions import workflow_schema
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_START: dict[str, Any] = {
+    "title": "StartCommand",
+    "description": (
+        "Body of a message to `<ns>.start.<workflow>`: the run's input. Headers: `Nats-Msg-Id` is "
+        "the run id and idempotency key, `Flow-Reply` the subject that gets the result, "
+        "`Flow-Priority` the lane (high, normal, low), `traceparent` the trace context."
+    ),
+    "type": "object",
+}
+
+_TYPES: dict[str, type] = {
+    "event": CloudEvent,
+    "step-message": StepMessage,
+    "control-command": ControlCommand,
+    "result": Result,
+    "run-record": RunRecord,
+    "step-record": StepRecord,
+}
+
+
+def schemas() -> dict[str, bytes]:
+    """File name -> contents, for all of them."""
+    documents = {
+        "workflow": workflow_schema(),
+        "start-command": {"$schema": _DIALECT, **_START},
+    }
+    for name, struct in _TYPES.items():
+        documents[name] = {"$schema": _DIALECT, **msgspec.json.schema(struct)}
+    return {f"{name}.v1.json": _pretty(document) for name, document in documents.items()}
+
+
+def _pretty(document: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def main() -> int:
+    """Write or check the files; the exit code."""
+    parser = argparse.ArgumentParser(description="JSON Schemas of flowworker's messages")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--check", action="store_true", help="compare only; fail on drift")
+    arguments = parser.parse_args()
+    expected = schemas()
+    if arguments.check:
+        drifted = [
+            name
+            for name, contents in expected.items()
+            if not (path := arguments.directory / name).is_file() or path.read_bytes() != contents
+        ]
+        for name in drifted:
+            sys.stderr.write(f"{arguments.directory / name} is out of date: run `make schemas`\n")
+        return 1 if drifted else 0
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    for name, contents in expected.items():
+        (arguments.directory / name).write_bytes(contents)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Every number that somebody may want to change, with its unit and its reason."""
+
+from __future__ import annotations
+
+__all__ = ["Settings"]
+
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a fleet's processes. Times are seconds, sizes bytes.
+
+    Attributes:
+        lease: how long a claim holds without news from its worker; also the ack wait of steps.
+        partition_lease: how long a coordinator keeps its partitions without news.
+        inline_limit: a payload up to this size travels in messages and records.
+        message_limit: a step message's input up to this size travels in it.
+        payload_limit: a payload above this size is refused.
+        retention: a finished run is kept this long, unless its workflow says otherwise.
+        handler_grace: how long a step waits for a worker that has its handler.
+        short_delay: retries due sooner are timed in process, their event unacknowledged.
+        concurrency: handlers that a worker runs at a time.
+        drain: how long a worker waits for running handlers on SIGTERM.
+        sweep: how often a coordinator looks for runs without progress.
+        max_active: runs that a coordinator keeps in memory.
+        reply_prefixes: subjects to which a `Flow-Reply` may point.
+    """
+
+    lease: float = 30.0
+    partition_lease: float = 10.0
+    inline_limit: int = 32_768
+    message_limit: int = 262_144
+    payload_limit: int = 64 * 1024 * 1024
+    retention: float = 72 * 3600.0
+    handler_grace: float = 30.0
+    short_delay: float = 5.0
+    concurrency: int = 64
+    drain: float = 25.0
+    sweep: float = 15.0
+    max_active: int = 50_000
+    reply_prefixes: tuple[str, ...] = ("_INBOX.",)

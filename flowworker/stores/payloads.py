@@ -1,0 +1,100 @@
+"""Values that would not fit a message: chunked, keyed by run, checked by digest.
+
+Chunks are plain records under `<run>.<name>.<n>`; a read asks for each by its key. (An object
+store would leave a consumer behind for every read.)
+"""
+
+from __future__ import annotations
+
+__all__ = ["PayloadStore"]
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+from flowworker.core.payload import Inline, Stored, inline
+from flowworker.errors import CorruptRecord, PayloadTooLarge
+
+if TYPE_CHECKING:
+    from flowworker.core.payload import Payload
+    from flowworker.ports import Records
+    from flowworker.settings import Settings
+
+CHUNK = 512 * 1024
+"""Half of the default limit of a NATS message."""
+
+_PARALLEL = 8
+
+
+class PayloadStore:
+    """Makes payloads of bytes and bytes of payloads."""
+
+    def __init__(self, records: Records, settings: Settings) -> None:
+        """Keep what is larger than the settings' inline limit in `records`."""
+        self._records = records
+        self._inline_limit = settings.inline_limit
+        self._limit = settings.payload_limit
+
+    async def pack(self, run: str, name: str, data: bytes) -> Payload:
+        """Bytes as a payload: inline if small.
+
+        Args:
+            run: whose payload it is, and whose end is its end.
+            name: unique in the run for this value; the same name with the same bytes is fine.
+            data: a JSON value.
+
+        Raises:
+            PayloadTooLarge: it exceeds the limit.
+        """
+        if len(data) <= self._inline_limit:
+            return inline(data)
+        return await self.store(run, name, data)
+
+    async def store(self, run: str, name: str, data: bytes) -> Stored:
+        """Bytes as a reference, whatever their size."""
+        if len(data) > self._limit:
+            message = f"{name}: {len(data):,} bytes exceed the limit of {self._limit:,} bytes"
+            raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
+        digest = hashlib.sha256(data).hexdigest()
+        # The digest is in the key: two attempts that put out different bytes do not mix.
+        key = f"{run}.{name}.{digest[:16]}"
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def put(index: int) -> None:
+            async with gate:
+                chunk = data[index * CHUNK : (index + 1) * CHUNK]
+                await self._records.put(f"{key}.{index}", chunk)
+
+        await asyncio.gather(*(put(index) for index in range(_chunks(len(data)))))
+        return Stored(key, len(data), digest)
+
+    async def load(self, payload: Payload) -> bytes:
+        """The JSON bytes of a payload.
+
+        Raises:
+            CorruptRecord: a chunk is missing, or the bytes are not those that were stored.
+        """
+        if isinstance(payload, Inline):
+            return bytes(payload.data)
+        gate = asyncio.Semaphore(_PARALLEL)
+
+        async def get(index: int) -> bytes:
+            async with gate:
+                found = await self._records.read(f"{payload.key}.{index}")
+            if found is None:
+                raise CorruptRecord(payload.key, b"", f"chunk {index} is missing")
+            return found[0]
+
+        chunks = await asyncio.gather(*(get(index) for index in range(_chunks(payload.size))))
+        data = b"".join(chunks)
+        if hashlib.sha256(data).hexdigest() != payload.digest:
+            raise CorruptRecord(payload.key, data, "the digest does not match")
+        return data
+
+    async def purge(self, run: str) -> None:
+        """Forget all payloads of a run."""
+        await self._records.purge(f"{run}.>")
+
+
+def _chunks(size: int) -> int:
+    return max(1, -(-size // CHUNK))

@@ -1,0 +1,88 @@
+"""Run and step records, and the index that finds runs by status."""
+
+from __future__ import annotations
+
+__all__ = ["RunStore"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.codec.json import decode_run, decode_step, encode
+from flowworker.codec.keys import (
+    index_key,
+    index_pattern,
+    run_key,
+    run_patterns,
+    step_key,
+    steps_pattern,
+)
+
+if TYPE_CHECKING:
+    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.status import RunStatus
+    from flowworker.ports import Records
+
+
+class RunStore:
+    """What is known of runs. Writes raise Conflict when somebody else wrote first."""
+
+    def __init__(self, records: Records) -> None:
+        """Keep everything in `records`."""
+        self._records = records
+
+    async def load(self, run: str) -> tuple[RunRecord, int] | None:
+        """A run's record and its revision, or None."""
+        key = run_key(run)
+        found = await self._records.read(key)
+        return None if found is None else (decode_run(key, found[0]), found[1])
+
+    async def save(self, record: RunRecord, revision: int) -> int:
+        """Write a run's record over `revision` (0: create)."""
+        return await self._records.write(run_key(record.run), encode(record), revision)
+
+    async def load_step(self, queue: str, run: str, step: str) -> tuple[StepRecord, int] | None:
+        """A step's record and its revision, or None."""
+        return await self._load_step(step_key(queue, run, step))
+
+    async def _load_step(self, key: str) -> tuple[StepRecord, int] | None:
+        found = await self._records.read(key)
+        return None if found is None else (decode_step(key, found[0]), found[1])
+
+    async def save_step(self, queue: str, record: StepRecord, revision: int) -> int:
+        """Write a step's record over `revision` (0: create)."""
+        key = step_key(queue, record.run, record.step)
+        return await self._records.write(key, encode(record), revision)
+
+    async def load_steps(self, run: str) -> dict[str, tuple[StepRecord, int]]:
+        """All step records of a run with their revisions, by step id."""
+        keys = await self._records.keys(steps_pattern(run))
+        found = await asyncio.gather(*(self._load_step(key) for key in keys))
+        return {entry[0].step: entry for entry in found if entry is not None}
+
+    async def find_step(self, run: str, step: str) -> tuple[str, StepRecord, int] | None:
+        """Queue, record and revision of a step whose queue is not known, or None."""
+        for key in await self._records.keys(step_key("*", run, step)):
+            if found := await self._load_step(key):
+                return (key.split(".", 2)[1], *found)
+        return None
+
+    async def index(self, status: RunStatus, workflow: str, run: str) -> None:
+        """List the run under that status."""
+        await self._records.put(index_key(status, workflow, run), b"")
+
+    async def unindex(self, status: RunStatus, workflow: str, run: str) -> None:
+        """List the run under that status no longer."""
+        await self._records.purge(index_key(status, workflow, run))
+
+    async def list(self, status: RunStatus, workflow: str | None = None) -> list[tuple[str, str]]:
+        """Workflow and run of all that are listed under that status."""
+        prefix = f"index.{status}."
+        keys = await self._records.keys(index_pattern(status, workflow))
+        entries = (key.removeprefix(prefix).rpartition(".") for key in keys)
+        return [(workflow_name, run) for workflow_name, _, run in entries]
+
+    async def purge(self, record: RunRecord) -> None:
+        """Forget a run. Its index entry goes last, so that a purge cut short is found again."""
+        for pattern in run_patterns(record.run):
+            await self._records.purge(pattern)
+        await self.unindex(record.status, record.workflow, record.run)

@@ -1,0 +1,145 @@
+"""What the contract suite waits with. Nothing here, and no test, expects anything to be quick.
+
+A test that shows that something does *not* happen too early compares with a lower bound: lateness
+cannot fail it. One that shows that something never happens publishes something else after it and
+waits for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowworker.core.status import Priority
+from flowworker.ports import Consumer, Delivery, StepAddress
+
+PATIENCE = 15.0
+"""Seconds after which something that is to happen is taken not to."""
+
+ACK_WAIT = 2.0
+"""Seconds: what the backends of this suite have for a lease, and so for the ack wait of steps."""
+
+SLACK = 0.05
+"""Seconds that a lower bound forgives: times are rounded on the way to a server."""
+
+RUN = "run-1"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What the suite has to know of an adapter under test.
+
+    Attributes:
+        idle: seconds of idleness after which its standing wishes were renewed at least once.
+    """
+
+    name: str
+    idle: float
+
+
+async def eventually(condition: Callable[[], Any], what: str = "it") -> Any:
+    """The first true answer of a plain or async function."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        answer = condition()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s"
+        await asyncio.sleep(0.01)
+
+
+class Inbox:
+    """Takes deliveries, remembers when, and lets a test wait for them."""
+
+    def __init__(self) -> None:
+        self.got: list[Delivery] = []
+        self.times: list[float] = []
+        self.consumer: Consumer | None = None
+
+    def __call__(self, delivery: Delivery) -> None:
+        self.got.append(delivery)
+        self.times.append(time.monotonic())
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [delivery.data for delivery in self.got]
+
+    @property
+    def subjects(self) -> list[str]:
+        return [delivery.subject for delivery in self.got]
+
+    def grant(self, credit: int) -> None:
+        assert self.consumer is not None
+        self.consumer.grant(credit)
+
+    async def stop(self) -> None:
+        assert self.consumer is not None
+        await self.consumer.stop()
+
+    async def take(self, count: int) -> Sequence[Delivery]:
+        """The deliveries so far, once there are that many."""
+        await eventually(lambda: len(self.got) >= count, f"{count} deliveries")
+        assert len(self.got) == count, f"expected {count}, got {self.bodies}"
+        return self.got
+
+
+class Worker(Inbox):
+    """Acknowledges what it gets and grants one more each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acknowledged = 0
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, delivery: Delivery) -> None:
+        super().__call__(delivery)
+        task = asyncio.ensure_future(self._work(delivery))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _work(self, delivery: Delivery) -> None:
+        await delivery.ack()
+        self.acknowledged += 1
+        self.grant(1)
+
+
+def step(name: str = "charge", *, run: str = RUN, queue: str = "default", priority="normal"):
+    return StepAddress(queue, Priority(priority), run, name)
+
+
+async def open_lane(backend, credit=0, *, queue="default", priority="normal", inbox=None) -> Inbox:
+    """An inbox that consumes a lane."""
+    inbox = inbox or Inbox()
+    inbox.consumer = await backend.steps.consume(queue, Priority(priority), inbox)
+    inbox.grant(credit)
+    return inbox
+
+
+async def enqueue(backend, *names: str, run: str = RUN, **where: Any) -> None:
+    """A step message for each name, which is also its body and tells its id from others."""
+    for name in names:
+        address = step(name, run=run, **where)
+        await backend.steps.enqueue(address, name.encode(), f"{run}/{name}")
+
+
+class Steadily:
+    """Repeats something, and knows the longest pause it made: a machine may be slow."""
+
+    def __init__(self, action: Callable[[], Any]) -> None:
+        self._action = action
+        self.longest_pause = 0.0
+
+    async def keep_on(self, seconds: float, every: float = 0.2) -> None:
+        start = last = time.monotonic()
+        while last - start < seconds:
+            await self._action()
+            await asyncio.sleep(every)
+            now = time.monotonic()
+            self.longest_pause = max(self.longest_pause, now - last)
+            last = now

@@ -1,0 +1,149 @@
+"""The `Leases` port."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from integration.contract.support import SLACK, Steadily, eventually
+
+KEY = "partition.3"
+
+
+async def test_a_lease_has_one_holder(backend, peer):
+    assert await backend.leases.acquire(KEY, "a", 30) is not None
+
+    assert await backend.leases.acquire(KEY, "b", 30) is None
+    assert await peer.leases.acquire(KEY, "b", 30) is None
+    assert await peer.leases.acquire("partition.4", "b", 30) is not None
+
+
+async def test_of_many_who_ask_one_gets_it(backend, peer):
+    members = [backend.leases, peer.leases]
+
+    tokens = await asyncio.gather(*(members[i % 2].acquire(KEY, f"{i}", 30) for i in range(20)))
+
+    [winner] = [i for i, token in enumerate(tokens) if token is not None]
+    assert await backend.leases.holders(">") == {KEY: f"{winner}"}
+
+
+async def test_whoever_has_it_may_acquire_it_again(backend, peer):
+    first = await backend.leases.acquire(KEY, "a", 30)
+
+    again = await backend.leases.acquire(KEY, "a", 30)
+
+    assert again >= first
+    assert await peer.leases.acquire(KEY, "b", 30) is None
+    assert await backend.leases.renew(KEY, "a", 30, again) is not None
+
+
+async def test_a_renewal_gives_the_token_for_the_next(backend):
+    token = await backend.leases.acquire(KEY, "a", 30)
+
+    for _ in range(3):
+        token = await backend.leases.renew(KEY, "a", 30, token)
+        assert token is not None
+
+
+async def test_nobody_renews_what_another_holds(backend, peer):
+    token = await backend.leases.acquire(KEY, "a", 30)
+
+    assert await peer.leases.renew(KEY, "b", 30, token + 1) is None
+    assert await backend.leases.holders(KEY) == {KEY: "a"}
+    assert await backend.leases.renew(KEY, "a", 30, token) is not None
+
+
+async def test_nobody_renews_what_was_never_held(backend):
+    assert await backend.leases.renew(KEY, "a", 30, 1) is None
+    assert await backend.leases.holders(">") == {}
+
+
+async def test_a_lease_ends_by_itself_and_the_next_token_is_greater(backend, peer):
+    # Given a holder that does not renew
+    start = time.monotonic()
+    old = await backend.leases.acquire(KEY, "a", 1)
+
+    # When another waits for it
+    new = await eventually(lambda: peer.leases.acquire(KEY, "b", 30))
+
+    # Then it waited for as long as the lease held, and the former holder can do no more harm
+    assert time.monotonic() - start >= 1 - SLACK
+    assert new > old
+    assert await backend.leases.renew(KEY, "a", 30, old) is None
+    await backend.leases.release(KEY, "a", old)
+    assert await peer.leases.holders(">") == {KEY: "b"}
+    assert await peer.leases.renew(KEY, "b", 30, new) is not None
+
+
+@pytest.mark.parametrize("how", ["renew", "acquire"])
+async def test_a_lease_that_is_renewed_does_not_end(backend, peer, how):
+    leases, ttl = backend.leases, 1
+    token = await leases.acquire(KEY, "a", ttl)
+    stolen = []
+
+    async def renew():
+        nonlocal token
+        if how == "renew":
+            token = token and await leases.renew(KEY, "a", ttl, token)
+        else:
+            token = await leases.acquire(KEY, "a", ttl)
+        stolen.append(await peer.leases.acquire(KEY, "b", ttl))
+
+    steadily = Steadily(renew)
+    await steadily.keep_on(2 * ttl)
+
+    assert not any(stolen) or steadily.longest_pause >= ttl - SLACK
+
+
+async def test_a_renewed_lease_ends_as_well(backend, peer):
+    token = await backend.leases.acquire(KEY, "a", 1)
+    await backend.leases.renew(KEY, "a", 1, token)
+
+    assert await eventually(lambda: peer.leases.acquire(KEY, "b", 1))
+
+
+async def test_a_released_lease_is_free_at_once(backend, peer):
+    old = await backend.leases.acquire(KEY, "a", 30)
+
+    await backend.leases.release(KEY, "a", old)
+
+    assert await backend.leases.holders(">") == {}
+    assert await backend.leases.renew(KEY, "a", 30, old) is None
+    assert await peer.leases.acquire(KEY, "b", 30) > old
+
+
+async def test_releasing_what_is_not_held_does_nothing(backend, peer):
+    token = await backend.leases.acquire(KEY, "a", 30)
+
+    await peer.leases.release(KEY, "b", token + 1)
+    await peer.leases.release("partition.9", "b", 1)
+
+    assert await backend.leases.holders(">") == {KEY: "a"}
+
+
+async def test_tokens_grow_with_every_change_of_holder(backend, peer):
+    tokens = []
+    for i in range(6):
+        leases = (backend, peer)[i % 2].leases
+        tokens.append(await leases.acquire(KEY, f"{i % 2}", 30))
+        await leases.release(KEY, f"{i % 2}", tokens[-1])
+
+    assert tokens == sorted(set(tokens))
+
+
+async def test_holders_are_those_that_match_and_hold(backend, peer):
+    # Given leases of several holders, one of which is over soon
+    await backend.leases.acquire("partition.1", "a", 30)
+    await backend.leases.acquire("partition.2", "b", 1)
+    await backend.leases.acquire("lock.card.7", "a", 30)
+    assert await peer.leases.holders("lock.>") == {"lock.card.7": "a"}
+    assert await peer.leases.holders("other.>") == {}
+    assert await peer.leases.holders("partition.1") == {"partition.1": "a"}
+
+    # When it is, then nothing of it is left
+    async def held():
+        return await peer.leases.holders("partition.*") == {"partition.1": "a"}
+
+    await eventually(held)

@@ -1,0 +1,89 @@
+"""The `Notifier` port."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.contract.support import eventually
+
+
+class Listener:
+    def __init__(self):
+        self.heard = []
+
+    def __call__(self, subject, data):
+        self.heard.append((subject, data))
+
+
+async def listen(backend, *subjects):
+    listener = Listener()
+    for subject in subjects:
+        await backend.notifier.subscribe(subject, listener)
+    return listener
+
+
+async def test_whoever_listens_is_told(backend, peer, namespace):
+    subject = f"{namespace}.news"
+    here, there = await listen(backend, subject), await listen(peer, subject)
+
+    await backend.notifier.publish(subject, b"1")
+    await backend.notifier.publish(subject, b"")
+
+    for listener in (here, there):
+        await eventually(lambda listener=listener: len(listener.heard) == 2)
+        assert listener.heard == [(subject, b"1"), (subject, b"")]
+
+
+async def test_nobody_has_to_listen(backend, namespace):
+    await backend.notifier.publish(f"{namespace}.nobody", b"1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "heard"),
+    [
+        ("a.b", ["a.b"]),
+        ("a.*", ["a.b", "a.c"]),
+        ("a.>", ["a.b", "a.c", "a.b.c"]),
+        ("*.b", ["a.b"]),
+        ("*.b.>", ["a.b.c"]),
+        ("*", ["a"]),
+        (">", ["a", "a.b", "a.c", "a.b.c"]),
+    ],
+)
+async def test_patterns(backend, peer, namespace, pattern, heard):
+    listener = await listen(peer, f"{namespace}.{pattern}", f"{namespace}-last")
+
+    for subject in ("a", "a.b", "a.c", "a.b.c"):
+        await backend.notifier.publish(f"{namespace}.{subject}", b"x")
+    await backend.notifier.publish(f"{namespace}-last", b"")
+
+    await eventually(lambda: (f"{namespace}-last", b"") in listener.heard)
+    assert listener.heard[:-1] == [(f"{namespace}.{subject}", b"x") for subject in heard]
+
+
+async def test_news_come_in_order(backend, peer, namespace):
+    listener = await listen(peer, f"{namespace}.news")
+
+    for i in range(100):
+        await backend.notifier.publish(f"{namespace}.news", b"%d" % i)
+
+    await eventually(lambda: len(listener.heard) == 100)
+    assert [data for _, data in listener.heard] == [b"%d" % i for i in range(100)]
+
+
+async def test_whoever_ended_it_is_told_no_more(backend, namespace):
+    # Given two listeners, one of which ends
+    subject = f"{namespace}.news"
+    ended, other = Listener(), await listen(backend, subject)
+    end = await backend.notifier.subscribe(subject, ended)
+    await backend.notifier.publish(subject, b"1")
+    await eventually(lambda: ended.heard and other.heard)
+    end()
+
+    # When there is more news
+    await backend.notifier.publish(subject, b"2")
+    await eventually(lambda: len(other.heard) == 2)
+
+    # Then only the other one hears
+    assert ended.heard == [(subject, b"1")]
+    end()

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["Settings"]
+__all__ = ["ENV_PREFIX", "Settings", "settings_from"]
 
+from typing import TYPE_CHECKING
+
+import msgspec
 from msgspec import Struct
+
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENV_PREFIX = "FLOWWORKER_"
+"""Environment variables of settings: `FLOWWORKER_LEASE=10`."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,3 +50,25 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sweep: float = 15.0
     max_active: int = 50_000
     reply_prefixes: tuple[str, ...] = ("_INBOX.",)
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Settings with what the environment says; lists are separated by commas.
+
+    Raises:
+        InvalidInput: a value is not what its setting is made of, or out of range.
+    """
+    chosen: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        variable = f"{ENV_PREFIX}{field.name.upper()}"
+        if (text := environment.get(variable)) is None:
+            continue
+        value = tuple(text.split(",")) if field.type == tuple[str, ...] else text
+        try:
+            chosen[field.name] = msgspec.convert(value, field.type, strict=False)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(f"{variable}={text!r}: {error}") from error
+        number = chosen[field.name]
+        if isinstance(number, int | float) and not 0 < number < float("inf"):
+            raise InvalidInput(f"{variable}={text!r}: expected a positive number")
+    return Settings(**chosen)  # type: ignore[arg-type]

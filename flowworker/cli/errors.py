@@ -83,7 +83,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             _forget_output()
             code = 0
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - no traceback reaches a user
             code = _report(error)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -93,40 +93,46 @@ def _report(error: BaseException) -> int:
     match error:
         case SystemExit():
             raise error
-        case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.format_message(), err=True)
-            return INVALID
-        case click.UsageError():
-            command = error.ctx.command_path if error.ctx else "flowworker"
-            _say(f"{error.format_message()} See `{command} --help`.")
-            return INVALID
-        case click.ClickException():
-            _say(error.format_message())
-            return INVALID
         case click.Abort() | KeyboardInterrupt():
             return INTERRUPTED
-        case DefinitionError(problems=problems) if len(problems) > 1:
-            for problem in problems:
-                click.echo(problem, err=True)
-            _say(f"{len(problems)} problems in the definitions")
-            return INVALID
+        case click.ClickException():
+            return _report_usage(error)
         case FlowworkerError():
-            _say(str(error))
-            return exit_code(error)
+            return _report_known(error)
+        case ExceptionGroup():
+            return _report(error.exceptions[0])
         case OSError() if error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             _say(f"{where}{error.strerror}")
-            return FAILED
-        case ExceptionGroup():
-            return _report(error.exceptions[0])
+        case _ if os.environ.get(DEBUG):
+            raise error
         case _:
-            if os.environ.get(DEBUG):
-                raise error
             _say(
                 f"this is a bug: {type(error).__name__}: {error} "
                 f"(set {DEBUG}=1 to see where, and please report it)"
             )
-            return FAILED
+    return FAILED
+
+
+def _report_usage(error: click.ClickException) -> int:
+    message = error.format_message()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(message, err=True)
+    elif isinstance(error, click.UsageError) and error.ctx is not None:
+        _say(f"{message.rstrip('.')}; see `{error.ctx.command_path} --help`")
+    else:
+        _say(message)
+    return INVALID
+
+
+def _report_known(error: FlowworkerError) -> int:
+    if isinstance(error, DefinitionError) and len(error.problems) > 1:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        _say(f"{len(error.problems)} problems in the definitions")
+    else:
+        _say(str(error))
+    return exit_code(error)
 
 
 def _say(message: str) -> None:

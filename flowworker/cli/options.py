@@ -25,24 +25,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
-CONNECT_WAIT = 0.0
-"""Commands of people do not wait for a server that is not there."""
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Which fleet, and how to get there: the values of the connection options."""
 
-    nats_url: str
-    namespace: str
-    creds: str
-    nkey: str
-    user: str
-    password: str
-    token: str
-    tls_ca: str
-    tls_cert: str
-    tls_key: str
+    nats_url: str = "nats://127.0.0.1:4222"
+    namespace: str = "flowworker"
+    creds: str = ""
+    nkey: str = ""
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
 
     def options(self, name: str, wait: float = 0.0) -> ConnectionOptions:
         """The same for the adapter.
@@ -52,7 +49,9 @@ class Target:
             wait: seconds to keep trying, for processes that may start before their server.
         """
         from flowworker.jetstream import ConnectionOptions
+        from flowworker.wiring import check_url
 
+        check_url(self.nats_url)
         return ConnectionOptions(
             url=self.nats_url,
             name=name,
@@ -77,18 +76,20 @@ def _connection_option(
     option: str, text: str, **more: Any
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     variable = f"FLOWWORKER_{option.removeprefix('--').replace('-', '_').upper()}"
-    settings = {"default": "", "show_default": bool(more.get("default")), **more}
-    return click.option(option, envvar=variable, show_envvar=True, help=text, **settings)
+    shown = "default" in more
+    return click.option(
+        option, envvar=variable, show_envvar=True, show_default=shown, help=text, **more
+    )
 
 
 _OPTIONS = (
     _connection_option(
         "--nats-url",
         "NATS server or servers, separated by commas.",
-        default="nats://127.0.0.1:4222",
+        default=Target().nats_url,
         metavar="URL",
     ),
-    _connection_option("--namespace", "Which fleet.", default="flowworker"),
+    _connection_option("--namespace", "Which fleet.", default=Target().namespace),
     _file("--creds", "Credentials file of a NATS user."),
     _file("--nkey", "File with an NKey seed."),
     _connection_option("--user", "User name."),
@@ -105,7 +106,7 @@ def connection(command: Callable[Concatenate[Target, P], T]) -> Callable[P, T]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        values = {field.name: kwargs.pop(field.name) for field in fields(Target)}
+        values = {field.name: kwargs.pop(field.name) or "" for field in fields(Target)}
         return command(Target(**values), *args, **kwargs)  # type: ignore[arg-type]
 
     decorated: Any = wrapped
@@ -122,14 +123,14 @@ def as_json(command: Callable[P, T]) -> Callable[P, T]:
 
 def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
     """Connect, let `use` do its work, and disconnect."""
+    from flowworker.telemetry.log import configure_logging
     from flowworker.wiring import connect
 
     async def run() -> T:
-        async with connect(
-            target.options("flowworker-cli"), namespace=target.namespace
-        ) as client:
+        async with connect(target.options("flowworker-cli"), namespace=target.namespace) as client:
             return await use(client)
 
+    configure_logging(json=False, level="error")
     return asyncio.run(run())
 
 
@@ -154,4 +155,4 @@ def read_json(option: str, value: str) -> bytes:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         hint = "" if value.startswith("@") else "; a file is given as @FILE"
         raise InvalidInput(f"{option}: not JSON: {error}{hint}") from error
-    return raw
+    return raw.strip()

@@ -6,8 +6,6 @@ __all__ = ["Client"]
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
-
 from flowworker.client.results import Results
 from flowworker.client.starting import (
     check_dotted_name,
@@ -26,7 +24,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from flowworker.client.results import RunResult
     from flowworker.client.views import RunSummary, RunView
@@ -118,8 +116,8 @@ class Client:
     ) -> None:
         if reply_to := await self._results.reply_to(run):
             headers[FLOW_REPLY] = reply_to
-        self._results.started(run)
-        await self._backend.commands.send(f"start.{workflow}", body, headers)
+        sequence = await self._backend.commands.send(f"start.{workflow}", body, headers)
+        self._results.started(run, sequence)
 
     async def result(self, run_id: str, timeout: float | None = None) -> RunResult:
         """Wait for the end of a run, however it ends.
@@ -172,7 +170,7 @@ class Client:
             await self._record(run_id)
         return [event for event in map(decode, raw) if event is not None]
 
-    async def watch(self, run_id: str | None = None) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, run_id: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
         """Events as they happen, as CloudEvents.
 
         Of one run all that happened and will happen, each event once, until its last one. Of all
@@ -231,14 +229,14 @@ class Client:
             raise InvalidInput(f"an output goes with the action complete, not with {answer}")
         await self._active(run_id)
         _check_waits(await self._views.run(run_id), step)
-        try:
-            raw = Raw() if output is None else Raw(encode(output))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
-        await self._control("resume", run_id, ControlCommand(action=answer, step=step, output=raw))
+        command = ControlCommand(action=answer, step=step, output=output)
+        await self._control("resume", run_id, command)
 
     async def _control(self, action: str, run: str, command: ControlCommand) -> None:
-        body = encode(command)
+        try:
+            body = encode(command)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
         if len(body) > self._backend.max_message:
             raise PayloadTooLarge(
                 f"the command has {len(body):,} bytes, and a message may have "
@@ -264,7 +262,7 @@ class Client:
             raise reason
         raise no_such_run(run_id)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Listen to nothing any more; the backend stays open."""
         self._results.close()
 

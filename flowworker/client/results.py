@@ -21,7 +21,7 @@ from msgspec import Struct
 from flowworker.client.views import no_such_run
 from flowworker.codec.messages import Result, ResultStatus, decode_result
 from flowworker.core.commands import EventType
-from flowworker.core.ids import partition_of
+from flowworker.core.ids import event_id, partition_of
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
     CorruptRecord,
@@ -96,7 +96,7 @@ class Results:
         prefix = next(iter(settings.reply_prefixes), "")
         self._inbox = f"{prefix}{secrets.token_hex(11)}" if prefix else ""
         self._unsubscribe: Callable[[], object] | None = None
-        self._started: OrderedDict[str, None] = OrderedDict()
+        self._started: OrderedDict[str, int] = OrderedDict()
         self._waiters: dict[str, set[_Waiter]] = {}
 
     async def reply_to(self, run: str) -> str:
@@ -107,9 +107,9 @@ class Results:
             )
         return f"{self._inbox}.{run}" if self._inbox else ""
 
-    def started(self, run: str) -> None:
-        """This client started that run: it exists, or will."""
-        self._started[run] = None
+    def started(self, run: str, sequence: int) -> None:
+        """This client started that run, by that command: it exists, or will, or is rejected."""
+        self._started[run] = sequence
         if len(self._started) > REMEMBERED:
             self._started.popitem(last=False)
 
@@ -206,13 +206,16 @@ class Results:
 
     async def rejection(self, run: str) -> InvalidInput | WorkflowNotFound | None:
         """Why the start of a run was rejected, if it was and that is still known."""
+        command = self._started.get(run)
         for raw in reversed(await self._backend.events.history(run)):
             try:
                 event = msgspec.json.decode(raw, type=_Rejected)
             except msgspec.DecodeError:
                 continue
-            if event.type == EventType.REJECTED:
-                return _rejected(run, event.data.get("reason") or event.data.get("error"))
+            # A rejected command to a run is about no workflow, an earlier start not about ours.
+            ours = command is None or event.id == event_id(run, event.type, str(command))
+            if event.type == EventType.REJECTED and event.data.get("name") and ours:
+                return _rejected(run, str(event.data.get("reason")))
         return None
 
     async def _of_record(self, record: RunRecord) -> RunResult:
@@ -262,6 +265,7 @@ class Results:
 
 
 class _Rejected(Struct):
+    id: str
     type: str
     data: dict[str, Any] = {}
 
@@ -274,7 +278,6 @@ def _wake(waiter: _Waiter, subject: str) -> None:
         waiter.news.set()
 
 
-def _rejected(run: str, reason: str | None) -> InvalidInput | WorkflowNotFound:
-    message = f"the start of run {run} was rejected: {reason or 'no reason was given'}"
-    unknown = "no workflow" in message
-    return WorkflowNotFound(message) if unknown else InvalidInput(message)
+def _rejected(run: str, reason: str) -> InvalidInput | WorkflowNotFound:
+    kind = WorkflowNotFound if reason.startswith("no workflow ") else InvalidInput
+    return kind(f"run {run} was not started: {reason}")

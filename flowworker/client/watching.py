@@ -31,7 +31,7 @@ SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
 BACKLOG = 10_000
 """Events that may wait for a slow reader before the oldest are dropped."""
 
-_ENDS = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED, EventType.REJECTED})
+_ENDS = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED})
 
 Event = dict[str, Any]
 
@@ -96,7 +96,7 @@ async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[
         async for event in events:
             if event["id"] in told:
                 continue
-            if event.get("type") in _ENDS:
+            if event.get("type") in _ENDS or _is_rejected_start(event):
                 for earlier in await _history(backend, run):
                     if earlier["id"] not in told | {event["id"]}:
                         told.add(earlier["id"])
@@ -105,6 +105,13 @@ async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[
                 return
             told.add(event["id"])
             yield event
+
+
+def _is_rejected_start(event: Event) -> bool:
+    """Whether there will be no run; a rejected command to a run is about no workflow."""
+    data = event.get("data")
+    rejected = event.get("type") == EventType.REJECTED
+    return rejected and isinstance(data, dict) and bool(data.get("name"))
 
 
 async def _unordered(

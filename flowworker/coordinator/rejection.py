@@ -48,7 +48,7 @@ class Rejections:
             about = name.rpartition(".")[2]
             run, name = about if RUN_ID.fullmatch(about) else run, ""
         _log.warning("command rejected", subject=delivery.subject, run=run, reason=reason)
-        self._metrics.commands_rejected.inc()
+        self._metrics.commands_rejected.labels(kind).inc()
         now = self._clock.now()
         data = EventData(id=run, name=name, reason=reason, at=now)
         event = cloud_event(

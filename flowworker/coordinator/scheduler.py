@@ -27,6 +27,7 @@ from flowworker.codec.cloudevents import decode_event, to_fact
 from flowworker.coordinator.effects import Active
 from flowworker.core.commands import EventType
 from flowworker.core.decide import decide
+from flowworker.core.events import Recovered
 from flowworker.core.payload import EMPTY
 from flowworker.core.rebuild import rebuild
 from flowworker.core.records import RunRecord
@@ -51,6 +52,8 @@ _log = structlog.get_logger()
 
 CREDIT = 512
 """Events of a partition in hand at a time."""
+
+_LOST = Recovered()
 
 _RETRY_DELAY = 0.5
 """Seconds until an event whose effects failed comes again."""
@@ -81,7 +84,7 @@ class Scheduler:
         self._metrics = metrics
         self._max_active = max_active
         self._consumer: Consumer | None = None
-        self._mailboxes: dict[str, deque[Delivery | None]] = {}
+        self._mailboxes: dict[str, deque[Delivery | Recovered]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._order = 0
@@ -101,9 +104,9 @@ class Scheduler:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.active.clear()
 
-    def recover(self, run: str) -> None:
+    def recover(self, run: str, how: Recovered = _LOST) -> None:
         """Rebuild a run from its records and decide again, after what is queued for it."""
-        self._post(run, None)
+        self._post(run, how)
 
     def _on_delivery(self, delivery: Delivery) -> None:
         if delivery.order != self._order + 1:
@@ -112,7 +115,7 @@ class Scheduler:
         # event.<partition>.<run>.<type>
         self._post(delivery.subject.split(".", 3)[2], delivery)
 
-    def _post(self, run: str, item: Delivery | None) -> None:
+    def _post(self, run: str, item: Delivery | Recovered) -> None:
         mailbox = self._mailboxes.get(run)
         if mailbox is not None:
             mailbox.append(item)
@@ -132,21 +135,21 @@ class Scheduler:
             while mailbox:
                 item = mailbox.popleft()
                 try:
-                    if item is None:
-                        await self._recover(run)
+                    if isinstance(item, Recovered):
+                        await self._recover(run, item)
                     else:
                         await self._handle(run, item)
                 finally:
-                    if item is not None and self._consumer is not None:
+                    if self._consumer is not None and not isinstance(item, Recovered):
                         self._consumer.grant(1)
         finally:
             del self._mailboxes[run]
 
-    async def _recover(self, run: str) -> None:
+    async def _recover(self, run: str, how: Recovered) -> None:
         before = self.active.get(run)
         self._forget(run)
         try:
-            active = await self._load(run)
+            active = await self._load(run, how)
             if before is not None and active is not None:
                 active.checked = before.checked
         except FlowworkerError as error:
@@ -179,7 +182,7 @@ class Scheduler:
             self._forget(run)
             await delivery.nak(_RETRY_DELAY)
         else:
-            self._metrics.events_handled.inc()
+            self._metrics.events_handled.labels(event.type).inc()
             if delayed:
                 self._spawn(_ack_after(delayed, delivery))
             else:
@@ -232,7 +235,7 @@ class Scheduler:
         )
         return self._keep(plan, initial(plan, record, data.revision))
 
-    async def _load(self, run: str) -> Active | None:
+    async def _load(self, run: str, how: Recovered = _LOST) -> Active | None:
         """A run from its records, with whatever may have been lost repeated; None if gone."""
         generation = self._generation
         found = await self._runs.load(run)
@@ -242,7 +245,9 @@ class Scheduler:
         record, revision = found
         plan = await self._definitions.by_hash(record.definition)
         steps = await self._runs.load_steps(run)
-        state, commands = rebuild(plan, record, revision, steps, self._clock.now())
+        state, commands = rebuild(
+            plan, record, revision, steps, self._clock.now(), abandoned=how.abandoned
+        )
         active = self._keep(plan, state)
         active.generation = generation
         self._metrics.recoveries.inc()

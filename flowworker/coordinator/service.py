@@ -21,6 +21,8 @@ from flowworker.coordinator.rejection import Rejections
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
 from flowworker.coordinator.starts import Starts
+from flowworker.core.events import Recovered
+from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
@@ -129,6 +131,12 @@ class Coordinator:
             await self._lose(list(self._schedulers))
         await self._fences.stop()
 
+    def resume(self, run: str) -> None:
+        """Go on with a run of which nobody executes anything, whatever its leases say."""
+        scheduler = self._schedulers.get(partition_of(run, self._backend.events.partitions))
+        if scheduler is not None:
+            scheduler.recover(run, Recovered(abandoned=True))
+
     async def _take(self, partitions: list[int]) -> None:
         taken = {}
         for partition in partitions:
@@ -161,6 +169,6 @@ class Coordinator:
                 await self._recovery.sweep(self._schedulers, taken=False)
             except FlowworkerError as error:
                 _log.warning("sweep was cut short", error=str(error))
-            self._metrics.active_runs.set(
+            self._metrics.runs_active.set(
                 sum(len(scheduler.active) for scheduler in self._schedulers.values())
             )

@@ -28,7 +28,7 @@ from flowworker.core.ids import DOTTED_NAME, RUN_ID, run_id_of_sequence
 from flowworker.core.records import RunRecord
 from flowworker.core.status import Priority, RunStatus
 from flowworker.definitions import InputValidator
-from flowworker.errors import Conflict, InvalidInput, WorkflowNotFound
+from flowworker.errors import Conflict, DefinitionError, InvalidInput, WorkflowNotFound
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -86,7 +86,7 @@ class Starts:
         start = parse_start(workflow, delivery, self._reply_prefixes)
         try:
             plan = await self._definitions.latest(workflow)
-        except WorkflowNotFound as error:
+        except (WorkflowNotFound, DefinitionError) as error:
             raise Rejected(str(error)) from error
         self._validate(plan, start)
         try:
@@ -160,7 +160,10 @@ class Starts:
             return
         validator = self._validators.get(plan.hash)
         if validator is None:
-            validator = self._validators[plan.hash] = InputValidator(schema)
+            try:
+                validator = self._validators[plan.hash] = InputValidator(schema)
+            except DefinitionError as error:
+                raise Rejected(f"input_schema of {plan.workflow.name!r}: {error}") from error
         if problems := validator.problems(value):
             raise Rejected(f"input does not satisfy input_schema: {'; '.join(problems)}")
 

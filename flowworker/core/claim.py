@@ -32,10 +32,11 @@ __all__ = [
 ]
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from flowworker.core.commands import Dispatch
+from flowworker.core.commands import Dispatch, Fence
 from flowworker.core.records import StepRecord, rank
-from flowworker.core.status import Outcome
+from flowworker.core.status import Kind, Outcome
 
 MAX_LOST = 3
 """Workers that one attempt may lose before it is failed."""
@@ -126,19 +127,26 @@ def judge_fence(
     elif record.outcome is Outcome.RUNNING:
         if record.lease_until > now and not wanted.force:
             return Busy(record.lease_until)
-    elif record.outcome is Outcome.CANCELLED or record.rank() >= _rank(wanted):
-        return Repair(record, revision)
-    else:
-        completed = record.completed or revision if wanted.kind is Kind.COMPENSATE else 0
+    elif _precedes(record, wanted):
         record = replace(
             record,
             kind=wanted.kind,
             turn=wanted.turn,
             attempt=wanted.attempt,
-            completed=completed,
+            completed=(record.completed or revision) if wanted.kind is Kind.COMPENSATE else 0,
         )
+    else:
+        return Repair(record, revision)
     ended = replace(record, outcome=Outcome.CANCELLED, lease_until=0.0, finished_at=now)
     return Revoke(ended, revision)
+
+
+def _precedes(record: StepRecord, wanted: Fence) -> bool:
+    """Whether the record is what the attempt's claim would be written over."""
+    if record.outcome is Outcome.FAILED:
+        return record.rank() < rank(wanted.kind, wanted.turn, wanted.attempt)
+    undo = wanted.kind is Kind.COMPENSATE and record.kind is not Kind.COMPENSATE
+    return undo and record.outcome is Outcome.COMPLETED
 
 
 def _same_attempt(record: StepRecord, revision: int, now: float) -> Verdict:

@@ -15,23 +15,28 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.core.decide import advance
-from flowworker.core.events import AttemptFailed, Compensated, StepCompleted
-from flowworker.core.failure import attempt_failed, next_after
-from flowworker.core.forward import step_completed
+from flowworker.core.events import (
+    AttemptFailed,
+    CancelRequested,
+    Compensated,
+    StepCancelled,
+    StepCompleted,
+)
+from flowworker.core.failure import attempt_failed
+from flowworker.core.forward import dispatch_ready, step_completed
 from flowworker.core.payload import EMPTY
-from flowworker.core.policy import FallBack, Retry
-from flowworker.core.records import ErrorInfo, StepRecord, StopReason
+from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.recovery import recover
-from flowworker.core.saga import compensations
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
-from flowworker.core.stopping import compensated
+from flowworker.core.stopping import cancel_requested, compensated, open_saga, step_cancelled
 from flowworker.core.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowworker.core.graph import Plan
+    from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.core.turn import Commands
@@ -59,7 +64,6 @@ def rebuild(
     turn = _replay(plan, record, revision, steps, now)
     turn.effects.clear()
     if record.status in TERMINAL:
-        turn.emits.clear()
         turn.tell_end()
     else:
         recover(turn, abandoned=abandoned)
@@ -90,42 +94,64 @@ def _replay(
     now: float,
 ) -> Turn:
     turn = Turn(plan, initial(plan, record, revision), now)
-    known = [(step, rev) for step, rev in steps.values() if step.step in plan.steps]
-    for step, rev in sorted(known, key=lambda entry: entry[0].completed or entry[1]):
+    known = {step: entry for step, entry in steps.items() if step in plan.steps}
+    for step, rev in sorted(known.values(), key=lambda entry: entry[0].completed or entry[1]):
         _replay_forward(turn, step, rev)
-    if turn.stopping:
-        _close_unstarted(turn)
-        _replay_saga(turn, {step.step: (step, rev) for step, rev in known})
+    undone = any(step.kind is Kind.COMPENSATE for step, _ in known.values())
+    fenced = any(step.outcome is Outcome.CANCELLED for step, _ in known.values())
+    if (undone or fenced) and not turn.stopping:
+        # The run's record was read before it was stopped. To save this state will be a conflict.
+        cancel_requested(turn, CancelRequested("its steps were cancelled"))
+    stop = turn.state.record.stop
+    if stop is not None:
+        dispatch_ready(turn, plan.order)
+        compensate = undone or record.status is RunStatus.COMPENSATING
+        if compensate or record.status in TERMINAL:
+            open_saga(turn, stop, compensate=compensate)
+            _replay_saga(turn, known)
+    if record.status in TERMINAL:
+        turn.state = replace(turn.state, record=record)
     return turn
 
 
 def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
     if step.kind is Kind.COMPENSATE or step.outcome is Outcome.COMPLETED:
-        completion = step.completed or revision
+        output = step.output or _answered(turn, step.step) or EMPTY
+        completed = step.completed or revision
         step_completed(
             turn,
-            StepCompleted(
-                step.step, step.kind, step.turn, step.attempt, step.output or EMPTY, completion
-            ),
+            StepCompleted(step.step, step.kind, step.turn, step.attempt, output, completed),
         )
         turn.state = turn.state.with_step(step.step, revision=revision)
         return
     match step.outcome:
         case Outcome.RUNNING:
-            turn.dispatch(step.step, step.kind, step.turn, step.attempt)
-            turn.state = turn.state.with_step(
-                step.step, revision=revision, lost=step.lost, lease_until=step.lease_until
-            )
+            _replay_claim(turn, step, revision)
         case Outcome.FAILED:
-            failed = _failure(step, revision)
-            if turn.stopping and isinstance(next_after(turn, failed), Retry | FallBack):
-                # The next attempt may be under way: fence it before the saga begins.
-                turn.dispatch(step.step, step.kind, step.turn, step.attempt)
-                turn.state = turn.state.with_step(step.step, revision=revision, error=step.error)
-            else:
-                attempt_failed(turn, failed)
+            attempt_failed(turn, _failure(step, revision))
         case Outcome.CANCELLED:
-            turn.settle(step.step, StepStatus.CANCELLED, revision=revision, error=step.error)
+            turn.settle(
+                step.step,
+                StepStatus.CANCELLED,
+                kind=step.kind,
+                turn=step.turn,
+                attempt=step.attempt,
+                revision=revision,
+                error=step.error,
+            )
+
+
+def _answered(turn: Turn, step: str) -> Payload | None:
+    """The output that a human gave; a fenced compensation's record may not carry it on."""
+    decisions = turn.state.record.decisions.get(step)
+    return decisions[-1].output if decisions else None
+
+
+def _replay_claim(turn: Turn, step: StepRecord, revision: int) -> None:
+    turn.dispatch(step.step, step.kind, step.turn, step.attempt)
+    turn.state = turn.state.with_step(
+        step.step, revision=revision, lost=step.lost, lease_until=step.lease_until
+    )
 
 
 def _failure(step: StepRecord, revision: int) -> AttemptFailed:
@@ -135,43 +161,18 @@ def _failure(step: StepRecord, revision: int) -> AttemptFailed:
     )
 
 
-def _close_unstarted(turn: Turn) -> None:
-    """Ready steps may have been dispatched before the stop; the others cannot have been."""
-    for step, at in turn.state.steps.items():
-        if at.status is not StepStatus.PENDING:
-            continue
-        if turn.state.unmet[step] == 0:
-            turn.dispatch(step, Kind.RUN, at.turn, 1)
-        else:
-            turn.settle(step, StepStatus.CANCELLED)
-
-
 def _replay_saga(turn: Turn, records: Mapping[str, tuple[StepRecord, int]]) -> None:
-    stop = turn.state.record.stop
-    status = turn.state.status
-    ended = status in TERMINAL
-    if ended:
-        turn.state = replace(turn.state, in_flight=frozenset())
-    if status is not RunStatus.COMPENSATING and not ended:
-        return
-    saga = compensations(turn.plan, turn.state)
-    turn.state = replace(turn.state, saga=saga)
-    for step in saga:
-        record, revision = records.get(step, (None, 0))
-        if record is None or record.kind is not Kind.COMPENSATE:
-            continue
-        turn.dispatch(step, Kind.COMPENSATE, record.turn, record.attempt)
-        turn.state = turn.state.with_step(
-            step, revision=revision, lost=record.lost, lease_until=record.lease_until
-        )
+    for step in turn.state.saga or ():
+        record, revision = records[step]
+        if record.kind is not Kind.COMPENSATE:
+            break
+        _replay_claim(turn, record, revision)
         match record.outcome:
             case Outcome.COMPLETED:
                 compensated(turn, Compensated(step, revision))
             case Outcome.FAILED:
                 attempt_failed(turn, _failure(record, revision))
             case Outcome.CANCELLED:
-                turn.settle(step, StepStatus.CANCELLED)
+                step_cancelled(turn, StepCancelled(step, revision))
             case Outcome.RUNNING:
                 pass
-    if stop is not None and stop.reason is StopReason.TERMINATED:
-        turn.state = replace(turn.state, saga=())

@@ -58,9 +58,7 @@ def _stop(turn: Turn, stop: Stop) -> None:
     status = turn.state.status
     if status is RunStatus.WAITING_HUMAN:
         status = RunStatus.RUNNING
-    turn.state = replace(
-        turn.state.with_record(stop=stop, status=status), waiting=frozenset()
-    )
+    turn.state = replace(turn.state.with_record(stop=stop, status=status), waiting=frozenset())
     for step in sorted(turn.state.in_flight):
         turn.fence(step)
     dispatch_ready(turn, turn.plan.order)

@@ -68,11 +68,18 @@ def plan_of(workflow: Workflow) -> Plan:
     return Plan(workflow, content_hash(workflow))
 
 
-def _stated(value: Any) -> Any:
-    """A struct as a mapping of what differs from its defaults."""
+def _stated(value: Any, usual: Any = None) -> Any:
+    """A struct as a mapping of what differs from its defaults, and from what it usually is.
+
+    A saga's policy has other defaults than a policy: both readings must come to the same.
+    """
     if isinstance(value, Struct):
-        stated = ((field, getattr(value, field.name)) for field in _fields_of(type(value)))
-        return {f.encode_name: _stated(item) for f, item in stated if item != f.default}
+        stated = {}
+        for field in _fields_of(type(value)):
+            item = getattr(value, field.name)
+            if item != field.default or item != getattr(usual, field.name, item):
+                stated[field.encode_name] = _stated(item, field.default)
+        return stated
     if isinstance(value, tuple):
         return [_stated(item) for item in value]
     return value

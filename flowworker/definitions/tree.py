@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, assert_never
 
 from msgspec import Struct
 
@@ -83,14 +83,12 @@ def tree_of(value: Any, depth: int = 0) -> Node:
     """The tree of a JSON value that was not read from a text; it stands nowhere.
 
     Raises:
-        ValueError: it is none, for a key is no text or a number not finite, or it is too deep.
+        ValueError: it is none, for a number is not finite, or it is nested too deeply.
     """
     match value:
         case dict() | list() | tuple() if depth >= MAX_DEPTH:
             raise ValueError(f"nested too deeply: more than {MAX_DEPTH} levels")
         case dict():
-            if not all(isinstance(key, str) for key in value):
-                raise ValueError("a key must be text")
             entries = {key: Entry(NOWHERE, tree_of(it, depth + 1)) for key, it in value.items()}
             return MappingNode(entries, NOWHERE)
         case list() | tuple():
@@ -110,6 +108,8 @@ def plain(node: Node) -> Any:
             return [plain(item) for item in items]
         case ScalarNode(value):
             return value
+        case _ as never:
+            assert_never(never)
 
 
 def node_at(node: Node, path: Iterable[str | int]) -> Node:
@@ -145,3 +145,5 @@ def described(node: Node) -> str:
             return quoted(text) if text else "an empty text"
         case ScalarNode():
             return node.text
+        case _ as never:
+            assert_never(never)

@@ -27,7 +27,6 @@ RECONNECT_PATIENCE = 5.0
 NO_MESSAGE = 10037
 NO_STREAM = 10059
 NO_CONSUMER = 10014
-NO_JETSTREAM = {10039, 10076}
 
 
 class ApiError(Unavailable):
@@ -130,11 +129,14 @@ class Api:
         Raises:
             ServerUnavailable: says what was found.
         """
-        found = f"found none at {self._connection.url}"
         needed = "flowworker needs NATS JetStream; start nats-server with -js"
+        found = f"found none at {self._connection.url}"
         try:
-            raw = await self._connection.replies.ask("$JS.API.INFO", b"")
-        except NoAnswer as error:
+            if self._connection.announces_jetstream:
+                raw = await self.raw("INFO")  # a cluster may still be electing
+            else:
+                raw = await self._connection.replies.ask("$JS.API.INFO", b"")
+        except Unavailable as error:
             raise ServerUnavailable(f"{needed}, {found}: {error}") from error
         failure = _decode_answer(raw).error
         if failure is not None:

@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
@@ -18,6 +17,9 @@ from nats.errors import Error as NatsError
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream.replies import Replies
 from flowworker.jetstream.wire import WireClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _log = structlog.get_logger()
 
@@ -91,6 +93,11 @@ class Connection:
         """Whether there is a server at this moment."""
         return bool(self.client.is_connected)
 
+    @property
+    def announces_jetstream(self) -> bool:
+        """Whether the server itself runs JetStream; another one of its cluster may."""
+        return self.client.announces_jetstream
+
     async def up(self, timeout: float) -> bool:
         """Wait until there is a server; whether there is."""
         with contextlib.suppress(TimeoutError):
@@ -105,10 +112,11 @@ class Connection:
             ServerUnavailable: nobody answered, or it would not let us in.
         """
         options = self._options
+        urls = [url.strip() for url in options.url.split(",")]
         try:
-            async with asyncio.timeout(options.connect_timeout * 2):
+            async with asyncio.timeout(options.connect_timeout * len(urls)):
                 await self.client.connect(
-                    [url.strip() for url in options.url.split(",")],
+                    urls,
                     name=options.name,
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnected,
@@ -122,7 +130,12 @@ class Connection:
                     skip_subject_validation=True,  # `names` has done it
                     **_credentials(options),
                 )
-        except (OSError, NatsError, TimeoutError, ssl.SSLError) as error:
+        except ImportError as error:
+            await self._abandon()
+            raise InvalidInput(
+                f"credentials and NKeys need another library ({error}): pip install 'nats-py[nkeys]'"
+            ) from error
+        except (OSError, NatsError, TimeoutError) as error:
             await self._abandon()
             reason = self._last_error or str(error) or "no answer in time"
             raise ServerUnavailable(
@@ -139,7 +152,8 @@ class Connection:
         self._up.set()
 
     async def _abandon(self) -> None:
-        with contextlib.suppress(NatsError, OSError, RuntimeError, TimeoutError):
+        # It may not have come far enough to be closed properly.
+        with contextlib.suppress(NatsError, OSError, RuntimeError, TimeoutError, AssertionError):
             await self.client.close()
 
     def check_version(self) -> None:
@@ -198,14 +212,24 @@ async def connect(options: ConnectionOptions) -> Connection:
     Raises:
         ServerUnavailable: unreachable within `options.wait`, or too old.
     """
+    connection = await _patiently(options)
+    try:
+        connection.check_version()
+    except ServerUnavailable:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _patiently(options: ConnectionOptions) -> Connection:
     last = ServerUnavailable(f"no NATS server at {_redacted(options.url)}: no answer in time")
     try:
         async with asyncio.timeout(options.wait or None):
             while True:
+                connection = Connection(options)
                 try:
-                    connection = Connection(options)
                     await connection.open()
-                    break
+                    return connection
                 except ServerUnavailable as error:
                     last = error
                 if options.wait <= 0:
@@ -213,12 +237,6 @@ async def connect(options: ConnectionOptions) -> Connection:
                 await asyncio.sleep(RECONNECT_WAIT)
     except TimeoutError:
         raise last from None
-    try:
-        connection.check_version()
-    except ServerUnavailable:
-        await connection.close()
-        raise
-    return connection
 
 
 def _credentials(options: ConnectionOptions) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 __all__ = ["JetStreamDelivery", "Naming"]
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from flowworker.errors import InvalidInput
+from flowworker.errors import InvalidInput, Unavailable
 from flowworker.jetstream import headers
 
 if TYPE_CHECKING:
@@ -100,13 +101,15 @@ class JetStreamDelivery:
         return self._fields
 
     async def ack(self) -> None:
-        """Done: never deliver it again."""
-        self._client.send(self.reply, "", b"", b"+ACK")
+        """Done: never deliver it again. Best effort."""
+        with contextlib.suppress(Unavailable):
+            self._client.send(self.reply, "", b"", b"+ACK")
 
     async def nak(self, delay: float = 0.0) -> None:
-        """Deliver it again after `delay` seconds, to anybody."""
+        """Deliver it again after `delay` seconds, to anybody. Best effort."""
         body = b'-NAK {"delay": %d}' % int(delay * NANO) if delay > 0 else b"-NAK"
-        self._client.send(self.reply, "", b"", body)
+        with contextlib.suppress(Unavailable):
+            self._client.send(self.reply, "", b"", body)
 
     async def in_progress(self) -> None:
         """Restart the ack wait."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EXPECTED", "MSG_ID", "decode", "encode", "expecting", "rfc3339", "status_of"]
+__all__ = ["EXPECTED", "MSG_ID", "decode", "encode", "expecting", "schedule", "status_of"]
 
 import re
 from datetime import UTC, datetime
@@ -18,7 +18,6 @@ MSG_ID = "Nats-Msg-Id"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 """Compare-and-set: the subject's last message must have that sequence, 0 for none."""
 
-_VERSION = b"NATS/1.0"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE_BREAK = re.compile(r"[\r\n]")
 
@@ -43,7 +42,7 @@ def encode(headers: Mapping[str, str]) -> bytes:
 
 def expecting(sequence: int) -> bytes:
     """The block of a compare-and-set over that sequence."""
-    return b"NATS/1.0\r\n%b: %d\r\n\r\n" % (b"Nats-Expected-Last-Subject-Sequence", sequence)
+    return b"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: %d\r\n\r\n" % sequence
 
 
 def decode(block: bytes | None) -> dict[str, str]:
@@ -68,6 +67,14 @@ def status_of(block: bytes | None) -> tuple[int, str] | None:
     return (int(code) if code.isdigit() else 0), text.decode("utf-8", "replace")
 
 
-def rfc3339(at: float) -> str:
-    """Epoch seconds as the server reads them."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def schedule(at: float, target: str) -> dict[str, str]:
+    """Headers that let a message wait until `at` (epoch seconds) and then go to `target`.
+
+    It replaces what waits on the same subject.
+    """
+    moment = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        "Nats-Schedule": f"@at {moment}",
+        "Nats-Schedule-Target": target,
+        "Nats-Rollup": "sub",
+    }

@@ -20,7 +20,7 @@ reach a subject that is not meant.
 
 from __future__ import annotations
 
-__all__ = ["DEFAULT_NAMESPACE", "FACT_TYPES", "PARTITIONS", "Bucket", "Names"]
+__all__ = ["DEFAULT_NAMESPACE", "FACT_TYPES", "PARTITIONS", "Bucket", "Names", "checked_subject"]
 
 import re
 from typing import TYPE_CHECKING
@@ -54,6 +54,16 @@ COMMANDS = ("start", "control", "signal")
 """First tokens of command subjects."""
 
 _PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
+
+
+_UNSAFE = re.compile(r"[\s\x00-\x1f\x7f]|^$|^\.|\.$|\.\.")
+
+
+def checked_subject(subject: str) -> str:
+    """A subject of somebody else's, as it is, unless it would break the protocol."""
+    if _UNSAFE.search(subject):
+        raise InvalidInput(f"not a NATS subject: {subject[:150]!r}")
+    return subject
 
 
 def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:

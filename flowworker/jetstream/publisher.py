@@ -84,8 +84,6 @@ class Publisher:
         """
         repeated = False
         try:
-            if not self._connection.connected:
-                raise NoAnswer("not connected to NATS", refused=True)
             raw = await self._ask(subject, data, headers)
         except NoAnswer as error:
             raw, repeated = await self._repeat(error, subject, data, headers, repeatable=repeatable)

@@ -7,10 +7,11 @@ ends the request gives back exactly what it did not deliver. After a reconnect, 
 falls silent, slots are thrown away with their inboxes; whatever still arrives for those is
 negatively acknowledged, and so goes to somebody else at once.
 
-Why it makes progress: a request lives for `EXPIRES` seconds, the server is heard from every
-`HEARTBEAT` seconds while one is open, and a supervisor that hears nothing asks anew, recreates the
-consumer if it is gone, and never ends before `stop`. Credit that was granted is asked for in the
-same loop iteration, unless at least as much is pending already.
+Why it makes progress: a request lives for 5 s, and the server is heard from every 1.5 s while one is
+open. A supervisor asks anew when it hears nothing, or when a request outlives its time because the
+news of its end was lost; it recreates the consumer if it is gone, and never ends before `stop`.
+Credit that was granted is asked for in the same loop iteration, unless at least as much is pending
+already.
 """
 
 from __future__ import annotations
@@ -41,11 +42,17 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 EXPIRES = 5_000_000_000
+"""Nanoseconds that a request lives."""
 HEARTBEAT = 1_500_000_000
+"""Nanoseconds after which the server says that it is there, if it has nothing else to say."""
 TICK = 0.5
 SILENT_TICKS = 8
 """Ticks without a word after which the server is thought not to know our requests: more than two
 heartbeats. Ticks, not seconds, so that a blocked event loop is not mistaken for silence."""
+OVERDUE_TICKS = 14
+"""Ticks after which a request is over, whether the server said so or not."""
+MAX_PAUSE = 20
+"""Ticks between two attempts to repair what stays broken."""
 SLOTS = 12
 
 IDLE_HEARTBEAT = 100
@@ -60,6 +67,7 @@ class _Slot:
     inbox: str
     sid: int
     pending: int = 0
+    age: int = 0
 
 
 class PullConsumer:
@@ -96,6 +104,11 @@ class PullConsumer:
         self._stopped = False
         self._supervisor: asyncio.Task[None] | None = None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it has ended."""
+        return self._stopped
+
     async def start(self) -> None:
         """Create the consumer unless it exists, and watch over what is asked of it."""
         await self._ensure(self._spec)
@@ -119,7 +132,7 @@ class PullConsumer:
             self._supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
-        self._abandon()
+        self._abandon(self._slots)
         with contextlib.suppress(Unavailable):
             await self._connection.flush()  # what the server sent before it knew is here now
         for sid in self._abandoned:
@@ -139,7 +152,7 @@ class PullConsumer:
         if slot is None:
             return
         batch, self._wanted = self._wanted, 0
-        slot.pending = batch
+        slot.pending, slot.age = batch, 0
         self._pending += batch
         body = b'{"batch":%d,"expires":%d,"idle_heartbeat":%d}' % (batch, EXPIRES, HEARTBEAT)
         try:
@@ -197,50 +210,66 @@ class PullConsumer:
             with contextlib.suppress(Unavailable):
                 self._client.send(reply.decode(), "", b"", b"-NAK")
 
-    def _abandon(self) -> None:
-        """Throw all slots away; their credit is wanted again."""
+    def _abandon(self, slots: list[_Slot]) -> None:
+        """Throw slots away; their credit is wanted again."""
         for sid in self._abandoned:
             self._client.forget(sid)
-        self._abandoned = [slot.sid for slot in self._slots]
-        for slot in self._slots:
+        self._abandoned = [slot.sid for slot in slots]
+        for slot in slots:
             self._give_back(slot)
-            self._client.unlisten(slot.sid, self._send_back)
-        self._slots = []
+            with contextlib.suppress(Unavailable):
+                self._client.unlisten(slot.sid, self._send_back)
+        self._slots = [slot for slot in self._slots if slot not in slots]
 
     def _renew(self) -> None:
         """Requests made before belong to nobody: ask again."""
-        self._abandon()
+        self._abandon(self._slots)
         self._troubled = False
         self._ask_soon()
 
     async def _supervise(self) -> None:
-        silent = 0
+        silent, pause, failures = 0, 0, 0
         while True:
             await asyncio.sleep(TICK)
             if not self._connection.connected:
                 silent = 0
                 continue
-            if self._heard or not (self._pending or self._wanted):
-                self._heard = False
-                self.last_activity = self._clock.monotonic()
-                silent = 0
-            else:
-                silent += 1
+            silent = silent + 1 if self._is_silent() else 0
+            pause -= 1
             if self._troubled:
-                await self._repair()
+                if pause <= 0:
+                    failures = 0 if await self._repair() else failures + 1
+                    pause = min(2**failures, MAX_PAUSE)
             elif silent > SILENT_TICKS:
                 silent = 0
                 _log.warning("no news about a pull; asking again", consumer=self._spec.name)
                 self._renew()
             else:
+                self._end_overdue()
                 self._ask_soon()
 
-    async def _repair(self) -> None:
+    def _is_silent(self) -> bool:
+        """Whether the server owes us a word and did not say one since the last tick."""
+        if self._heard or not (self._pending or self._wanted):
+            self._heard = False
+            self.last_activity = self._clock.monotonic()
+            return False
+        return True
+
+    def _end_overdue(self) -> None:
+        for slot in self._slots:
+            slot.age += 1
+        overdue = [slot for slot in self._slots if slot.pending and slot.age > OVERDUE_TICKS]
+        if overdue:
+            self._abandon(overdue)
+
+    async def _repair(self) -> bool:
         """The consumer may be gone, or its leader: look, recreate it, ask again."""
         try:
             await self._ensure(self._spec)
         except FlowworkerError as error:
             _log.warning("a consumer is not usable", consumer=self._spec.name, error=str(error))
-            return
+            return False
         self._troubled = False
         self._ask_soon()
+        return True

@@ -52,6 +52,8 @@ class Replies:
 
     def ask(self, subject: str, data: bytes, headers: bytes = b"") -> asyncio.Future[bytes]:
         """Send a request; its answer, or NoAnswer."""
+        if not self._client.is_connected:
+            raise NoAnswer("not connected to NATS", refused=True)
         token = self._next = self._next + 1
         self._client.send(subject, f"{self._inbox}{token}", headers, data)
         future = self._young[token] = self._loop.create_future()
@@ -67,10 +69,10 @@ class Replies:
         else:
             future.set_result(data)
 
-    @property
-    def waiting(self) -> int:
-        """Requests whose answers have not come."""
-        return len(self._young) + len(self._old)
+    async def idle(self) -> None:
+        """Wait until no request is under way."""
+        while self._young or self._old:  # noqa: ASYNC110 - an event would cost every request
+            await asyncio.sleep(0.01)
 
     def give_up(self, reason: str) -> None:
         """Let all requests fail that are under way."""

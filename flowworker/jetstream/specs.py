@@ -22,7 +22,8 @@ DEFAULT_PARTITIONS = 16
 DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
 DUPLICATE_WINDOW = 120
 """Seconds in which a message id is stored once."""
-COORDINATOR_ACK_WAIT = 30.0
+COORDINATOR_ACK_WAIT = 10.0
+"""Seconds after which another coordinator gets what one did not acknowledge, at least."""
 MAX_ACK_PENDING = 50_000
 MAX_WAITING = 8_192
 """Pull requests at a time of all processes that share a consumer."""
@@ -110,6 +111,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "description": "flowworker: steps to be executed, timers",
         "subjects": names.step_subjects,
         "retention": "workqueue",
+        "discard": "old",  # schedules do not go with `new`; without limits nothing is discarded
         "allow_msg_schedules": True,
         "allow_msg_ttl": True,
         "allow_rollup_hdrs": True,
@@ -126,12 +128,17 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "republish": {"src": source, "dest": destination},
         "metadata": {PARTITIONS: str(options.partitions or DEFAULT_PARTITIONS)},
     }
-    queue = ("subjects", "retention", "discard", *asked)
+    must = ("subjects", "retention", *asked)
+    unlimited = (*StreamSpec.empty, "max_age", "max_msgs_per_subject")
     aged = ("max_age",) if options.events_age is not None else ()
     return [
-        StreamSpec(commands, queue),
-        StreamSpec(steps, (*queue, "allow_msg_schedules", "allow_rollup_hdrs")),
-        StreamSpec(events, ("subjects", "retention", "republish", *asked, *aged)),
+        StreamSpec(commands, (*must, "discard"), unlimited),
+        StreamSpec(
+            steps,
+            (*must, "allow_msg_schedules", "allow_rollup_hdrs"),
+            (*unlimited, "max_msgs", "max_bytes"),
+        ),
+        StreamSpec(events, (*must, "republish", *aged)),
         *(
             _bucket(bucket, common, asked, ttl=bucket is names.locks)
             for bucket in (names.runs, names.definitions, names.payloads, names.locks)

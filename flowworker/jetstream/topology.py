@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STREAM_EXISTS = {10058}
 CONSUMER_EXISTS = {10013, 10105, 10148}
-UNLIMITED = (None, False, 0, -1, "", [], {})
+UNLIMITED: tuple[Any, ...] = (None, False, 0, -1, "", [], {})
 
 
 class Topology:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 import structlog
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.protocol.parser import PERMISSIONS_ERR
 
 from flowworker.errors import PayloadTooLarge, Unavailable
 
@@ -40,17 +42,34 @@ class WireClient(Client):
         self._kick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kick.set_result(None)
 
+    @property
+    def announces_jetstream(self) -> bool:
+        """What the server said of itself when we connected."""
+        return bool(self._server_info.get("jetstream"))
+
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
         handler = self._handlers.get(sid)
         if handler is None:
-            await super()._process_msg(sid, subject, reply, data, headers)
+            await super()._process_msg(sid, subject, reply, data, headers or b"")
             return
         try:
             handler(subject, reply, data, headers)
         except Exception:  # noqa: BLE001 - or the client's only reading task would end
             _log.exception("a message could not be handled", subject=subject)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Reconnect after an error for which nats-py would close the client for good.
+
+        Credentials that expired are read anew then, and a server that is full may have room.
+        """
+        if PERMISSIONS_ERR in err_msg:
+            await super()._process_err(err_msg)
+            return
+        error = NatsError(f"nats: {err_msg}")
+        await self._error_cb(error)
+        await self._process_op_err(error)
 
     def listen(self, subject: str, handler: OnRaw) -> int:
         """Subscribe; the number by which to `unlisten`. Renewed when the client reconnects."""

@@ -41,6 +41,8 @@ def memory_backend(
     home = Home(clock)
     runs = MemoryRecords()
     notifier = MemoryNotifier(home)
+    # Retries that are timed in process leave their event unacknowledged meanwhile.
+    facts_ack_wait = max(settings.lease, 2 * settings.short_delay)
 
     async def open_heartbeat() -> HeartbeatLink:
         return MemoryHeartbeatLink(home, runs)
@@ -52,7 +54,7 @@ def memory_backend(
         payloads=MemoryRecords(),
         leases=MemoryLeases(home),
         steps=MemoryStepQueue(home, settings.lease),
-        events=MemoryEventLog(namespace, partitions, notifier, home, settings.lease),
+        events=MemoryEventLog(namespace, partitions, notifier, home, facts_ack_wait),
         commands=MemoryCommandQueue(home, settings.lease),
         timers=MemoryTimers(home, settings.lease),
         notifier=notifier,

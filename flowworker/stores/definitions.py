@@ -11,7 +11,7 @@ __all__ = ["DefinitionStore"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.definitions import content
+from flowworker.definitions import Parser, content
 from flowworker.errors import WorkflowNotFound
 
 if TYPE_CHECKING:
@@ -30,7 +30,12 @@ class DefinitionStore:
         self._asking: dict[str, asyncio.Task[Plan]] = {}
 
     async def register(self, workflow: Workflow) -> str:
-        """Make it what its name stands for; its content hash. Runs under way keep theirs."""
+        """Make it what its name stands for; its content hash. Runs under way keep theirs.
+
+        Raises:
+            DefinitionError: it is not valid, which one built by hand may be.
+        """
+        Parser().validate(workflow)
         digest = content.content_hash(workflow)
         await self._records.put(f"def.{digest}", content.encode(workflow))
         await self._records.put(f"latest.{workflow.name}", digest.encode())

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
 
 from flowworker.clock import SystemClock
+from flowworker.embedded import EmbeddedServer
+from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions, open_backend, specs
+from flowworker.jetstream.api import Api
+from flowworker.jetstream.connection import connect
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend
 from flowworker.settings import Settings
-from integration.contract.support import ACK_WAIT, Adapter
+from integration.contract.support import LONG_ACK_WAIT, Adapter
 
-ADAPTERS = {"memory": Adapter("memory", idle=0.1)}
+ADAPTERS = {
+    "memory": Adapter(shared=False, idle=0.1),
+    "jetstream": Adapter(shared=True, idle=6.0),  # a pull request lives for 5 s
+}
 PARTITIONS = 4
+TOPOLOGY = TopologyOptions(storage="memory", partitions=PARTITIONS)
+
+Opener = Callable[..., Awaitable[Backend]]
 
 
 @pytest.fixture(params=list(ADAPTERS))
-def adapter(request: pytest.FixtureRequest) -> Adapter:
-    return ADAPTERS[request.param]
+def adapter_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def adapter(adapter_name: str) -> Adapter:
+    return ADAPTERS[adapter_name]
+
+
+@pytest.fixture(scope="session")
+def contract_server() -> Iterator[ConnectionOptions]:
+    with EmbeddedServer() as server:
+        yield ConnectionOptions(url=server.url)
 
 
 @pytest.fixture
@@ -28,18 +49,64 @@ def namespace() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
 
 
+@pytest.fixture
+def ack_wait() -> float:
+    """Of all sources. Tests of redelivery replace it."""
+    return LONG_ACK_WAIT
+
+
 @pytest_asyncio.fixture
-async def backend(adapter: Adapter, namespace: str) -> AsyncIterator[Backend]:
+async def opener(
+    request: pytest.FixtureRequest,
+    adapter_name: str,
+    ack_wait: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Opener]:
+    """Opens backends of any namespace, and lets go of all of them in the end."""
+    opened: list[Backend] = []
+    settings = Settings(lease=ack_wait, short_delay=ack_wait / 2)
+
+    if adapter_name == "jetstream":
+        options = request.getfixturevalue("contract_server")
+        monkeypatch.setattr(specs, "COORDINATOR_ACK_WAIT", ack_wait)
+
+        async def create(namespace: str) -> Backend:
+            return await open_backend(options, namespace, settings=settings, topology=TOPOLOGY)
+    else:
+
+        async def create(namespace: str) -> Backend:
+            clock = SystemClock()
+            return memory_backend(namespace, settings=settings, clock=clock, partitions=PARTITIONS)
+
+    async def open_(namespace: str) -> Backend:
+        opened.append(await create(namespace))
+        return opened[-1]
+
+    yield open_
+    for backend in opened:
+        await backend.close()
+    if adapter_name == "jetstream":
+        await remove({backend.namespace for backend in opened}, request)
+
+
+async def remove(namespaces: set[str], request: pytest.FixtureRequest) -> None:
+    connection = await connect(request.getfixturevalue("contract_server"))
+    api = Api(connection)
+    for names in map(Names, namespaces):
+        buckets = (names.runs, names.definitions, names.payloads, names.locks)
+        streams = (names.commands, names.steps, names.events, *(one.stream for one in buckets))
+        for stream in streams:
+            await api.call(f"STREAM.DELETE.{stream}")
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def backend(opener: Opener, namespace: str) -> Backend:
     """A member of a fleet."""
-    settings = Settings(lease=ACK_WAIT)
-    opened = memory_backend(
-        namespace, settings=settings, clock=SystemClock(), partitions=PARTITIONS
-    )
-    yield opened
-    await opened.close()
+    return await opener(namespace)
 
 
 @pytest_asyncio.fixture
-async def peer(adapter: Adapter, backend: Backend) -> AsyncIterator[Backend]:
-    """Another member of the same fleet; in memory there is only one."""
-    yield backend
+async def peer(opener: Opener, adapter: Adapter, backend: Backend) -> Backend:
+    """Another member of the same fleet, with a connection of its own; in memory there is one."""
+    return await opener(backend.namespace) if adapter.shared else backend

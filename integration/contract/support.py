@@ -14,19 +14,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowworker.core.commands import EventType
+from flowworker.core.ids import partition_of
 from flowworker.core.status import Priority
 from flowworker.ports import Consumer, Delivery, StepAddress
 
 PATIENCE = 15.0
 """Seconds after which something that is to happen is taken not to."""
 
-ACK_WAIT = 2.0
-"""Seconds: what the backends of this suite have for a lease, and so for the ack wait of steps."""
+ACK_WAIT = 1.0
+"""Seconds: the ack wait of all sources, for tests that wait for redelivery."""
+
+LONG_ACK_WAIT = 60.0
+"""The same for all others: nothing is to come again only because a machine is slow."""
 
 SLACK = 0.05
 """Seconds that a lower bound forgives: times are rounded on the way to a server."""
 
 RUN = "run-1"
+
+COMPLETED = EventType.STEP_COMPLETED
+"""A type that is delivered as a fact."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,11 @@ class Adapter:
     """What the suite has to know of an adapter under test.
 
     Attributes:
+        shared: whether several backends, as of several processes, can be members of one fleet.
         idle: seconds of idleness after which its standing wishes were renewed at least once.
     """
 
-    name: str
+    shared: bool
     idle: float
 
 
@@ -113,7 +122,7 @@ def step(name: str = "charge", *, run: str = RUN, queue: str = "default", priori
     return StepAddress(queue, Priority(priority), run, name)
 
 
-async def open_lane(backend, credit=0, *, queue="default", priority="normal", inbox=None) -> Inbox:
+async def open_lane(backend, credit=0, *, queue="default", priority="normal", inbox=None):
     """An inbox that consumes a lane."""
     inbox = inbox or Inbox()
     inbox.consumer = await backend.steps.consume(queue, Priority(priority), inbox)
@@ -125,21 +134,45 @@ async def enqueue(backend, *names: str, run: str = RUN, **where: Any) -> None:
     """A step message for each name, which is also its body and tells its id from others."""
     for name in names:
         address = step(name, run=run, **where)
-        await backend.steps.enqueue(address, name.encode(), f"{run}/{name}")
+        message_id = f"{run}/{name}/{address.queue}/{address.priority}"
+        await backend.steps.enqueue(address, name.encode(), message_id)
+
+
+async def publish(backend, run, *bodies, event_type=COMPLETED):
+    for body in bodies:
+        await backend.events.publish(run, event_type, body.encode(), f"{run}/{event_type}/{body}")
+
+
+async def follow(backend, run, credit, inbox=None):
+    inbox = inbox or Inbox()
+    partition = partition_of(run, backend.events.partitions)
+    inbox.consumer = await backend.events.consume(partition, inbox)
+    inbox.grant(credit)
+    return inbox
+
+
+def in_thread(work):
+    """Run a coroutine function on an event loop of another thread."""
+    return asyncio.to_thread(lambda: asyncio.run(work()))
 
 
 class Steadily:
-    """Repeats something, and knows the longest pause it made: a machine may be slow."""
+    """Repeats something, and knows when it did so last and whether it was held up: machines are."""
 
     def __init__(self, action: Callable[[], Any]) -> None:
         self._action = action
-        self.longest_pause = 0.0
+        self._longest_pause = 0.0
+        self.last = 0.0
 
-    async def keep_on(self, seconds: float, every: float = 0.2) -> None:
-        start = last = time.monotonic()
-        while last - start < seconds:
+    async def keep_on(self, seconds: float, every: float = 0.1) -> None:
+        start = done = time.monotonic()
+        while done - start < seconds:
+            self.last = time.monotonic()
             await self._action()
+            before, done = done, time.monotonic()
+            self._longest_pause = max(self._longest_pause, done - before)
             await asyncio.sleep(every)
-            now = time.monotonic()
-            self.longest_pause = max(self.longest_pause, now - last)
-            last = now
+
+    def paused(self, seconds: float) -> bool:
+        """Whether it paused for so long that what it kept up may have ended."""
+        return self._longest_pause >= seconds - SLACK

@@ -14,6 +14,9 @@ class Listener:
     def __call__(self, subject, data):
         self.heard.append((subject, data))
 
+    async def count(self, number):
+        await eventually(lambda: len(self.heard) == number)
+
 
 async def listen(backend, *subjects):
     listener = Listener()
@@ -30,7 +33,7 @@ async def test_whoever_listens_is_told(backend, peer, namespace):
     await backend.notifier.publish(subject, b"")
 
     for listener in (here, there):
-        await eventually(lambda listener=listener: len(listener.heard) == 2)
+        await listener.count(2)
         assert listener.heard == [(subject, b"1"), (subject, b"")]
 
 
@@ -67,7 +70,7 @@ async def test_news_come_in_order(backend, peer, namespace):
     for i in range(100):
         await backend.notifier.publish(f"{namespace}.news", b"%d" % i)
 
-    await eventually(lambda: len(listener.heard) == 100)
+    await listener.count(100)
     assert [data for _, data in listener.heard] == [b"%d" % i for i in range(100)]
 
 
@@ -82,7 +85,7 @@ async def test_whoever_ended_it_is_told_no_more(backend, namespace):
 
     # When there is more news
     await backend.notifier.publish(subject, b"2")
-    await eventually(lambda: len(other.heard) == 2)
+    await other.count(2)
 
     # Then only the other one hears
     assert ended.heard == [(subject, b"1")]

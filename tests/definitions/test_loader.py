@@ -6,14 +6,14 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowworker.definitions import loader
 from flowworker.definitions.composer import MAX_NODES
 from flowworker.definitions.loader import MAX_BYTES
 from flowworker.definitions.problems import Report
-from flowworker.definitions.tree import MAX_DEPTH, Mark, node_at, plain
+from flowworker.definitions.tree import MAX_DEPTH, MappingNode, Mark, node_at, plain
 
 PARSERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
 
@@ -111,6 +111,7 @@ def test_everything_knows_its_place():
     report = Report("f")
     (tree,) = loader.load("# comment\nsteps:\n  - id: é\n    uses: [a, b]\n", report)
 
+    assert isinstance(tree, MappingNode)
     assert tree.mark == Mark(2, 1)
     assert tree.entries["steps"].key_mark == Mark(2, 1)
     assert node_at(tree, ["steps", 0]).mark == Mark(3, 5)
@@ -263,9 +264,11 @@ class TestHostileText:
         ]
 
     @given(st.binary(max_size=200))
+    @settings(deadline=None)
     def test_random_bytes(self, text):
         load(text)
 
     @given(st.text(st.sampled_from("ab1:-?*&!|>'\"%@`{}[],#<=~ \n\t\\.0x"), max_size=60))
+    @settings(deadline=None)
     def test_random_yaml(self, text):
         load(text)

@@ -1,0 +1,139 @@
+"""Measures flowworker with real processes on this machine; `make bench`. Asserts nothing."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import pstats
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import uvloop
+from rich.console import Console
+
+from bench.fleet import WORKFLOW, BenchFleet, chain
+from bench.measure import PATIENCE, latency, raw_publish, throughput
+from bench.report import Results, setup, show, write_results
+from examples.orders.fleet import ProcessEnded
+from flowworker import wiring
+from flowworker.client import Client
+from flowworker.errors import FlowworkerError
+from flowworker.jetstream import ConnectionOptions, TopologyOptions
+from flowworker.jetstream.api import Api
+from flowworker.jetstream.connection import connect
+from flowworker.jetstream.publisher import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WARM_UP = 100
+LATENCY_RUNS = 300
+HOTTEST = 40
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write JSON."""
+    options = parsed(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    try:
+        with BenchFleet(
+            workers=options.workers, sync_always=options.sync_always, profile=options.profile
+        ) as fleet:
+            results = uvloop.run(_measure(fleet, options, console))
+            fleet.stop()
+            show(console, results)
+            if options.profile:
+                _show_profile(fleet)
+            else:
+                console.print(f"written to {write_results(results)}", soft_wrap=True)
+    except (FlowworkerError, ProcessEnded, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; everything was stopped\n")
+        return 130
+    return 0
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=_positive, default=2000, help="for the throughput")
+    parser.add_argument("--steps", type=_positive, default=5, help="in the chain")
+    parser.add_argument("--workers", type=_positive, default=2, help="worker processes")
+    parser.add_argument("--partitions", type=_positive, default=16, help="of the namespace")
+    parser.add_argument(
+        "--sync-always", action="store_true", help="the server flushes every write to disk"
+    )
+    parser.add_argument(
+        "--profile",
+        choices=["worker", "coordinator"],
+        default="",
+        help="run one such process under cProfile and print where its time goes; the figures "
+        "are not worth keeping then, and are not written",
+    )
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+async def _measure(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
+    """Everything in turn, unless a process of the fleet ends."""
+    working = asyncio.ensure_future(_all(fleet, options, console))
+    watching = asyncio.ensure_future(fleet.fleet.watch())
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else watching.result()
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
+    where = ConnectionOptions(url=fleet.server.url, name="bench")
+    topology = TopologyOptions(partitions=options.partitions)
+    async with wiring.nats(where, topology=topology) as backend:
+        client = Client(backend)
+        await client.register(chain(options.steps))
+        fleet.start()
+        console.print(f"warming up with {WARM_UP} runs", style="bright_black")
+        for _ in range(WARM_UP):
+            (await client.run(WORKFLOW, timeout=PATIENCE)).raise_for_status()
+        side = await connect(where)
+        try:
+            api = Api(side)
+            console.print("measuring latency", style="bright_black")
+            delay = await latency(client, min(LATENCY_RUNS, options.runs))
+            console.print("measuring throughput", style="bright_black")
+            speed = await throughput(client, api, fleet, options.runs, options.steps)
+            console.print("measuring raw publishing", style="bright_black")
+            raw = await raw_publish(Publisher(side), api)
+        finally:
+            await side.close()
+            client.close()
+    about = setup(
+        steps=options.steps,
+        workers=options.workers,
+        partitions=options.partitions,
+        sync_always=options.sync_always,
+        server=fleet.server.version,
+    )
+    return Results(about, delay, speed, raw)
+
+
+def _show_profile(fleet: BenchFleet) -> None:
+    stats = pstats.Stats(str(fleet.profile_path))
+    stats.strip_dirs().sort_stats("tottime").print_stats(HOTTEST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""The measurements themselves, from the client's side."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from bench.counters import read_counters
+from bench.fleet import WORKFLOW
+
+if TYPE_CHECKING:
+    from bench.counters import Counters
+    from bench.fleet import BenchFleet
+    from flowworker.client import Client
+    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.publisher import Publisher
+
+PATIENCE = 60.0
+"""Seconds after which a run that did not end is an error."""
+RAW_MESSAGES = 50_000
+RAW_SIZE = 128
+RAW_IN_FLIGHT = 100
+RAW_STREAM = "BENCH_RAW"
+SETTLE = 1.0
+"""Seconds for late acknowledgements to arrive before counters are read."""
+
+
+class Latency(Struct, frozen=True):
+    """Milliseconds from start to result, one run at a time."""
+
+    runs: int
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+
+
+class Throughput(Struct, frozen=True):
+    """Many runs at once.
+
+    Attributes:
+        seconds: from the first start to the last result.
+        cpu: seconds of processor time in which process.
+        counters: what the server did meanwhile.
+    """
+
+    runs: int
+    steps: int
+    seconds: float
+    cpu: dict[str, float]
+    counters: Counters
+
+    @property
+    def steps_per_second(self) -> float:
+        """Over all processes together."""
+        return self.steps / self.seconds
+
+
+class RawPublish(Struct, frozen=True):
+    """The same server with nothing but acknowledged publishing."""
+
+    messages: int
+    size: int
+    in_flight: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Of one client in one process."""
+        return self.messages / self.seconds
+
+
+async def latency(client: Client, runs: int) -> Latency:
+    """Start a run, wait for its result, start the next."""
+    samples = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        result = await client.run(WORKFLOW, timeout=PATIENCE)
+        samples.append((time.perf_counter() - begun) * 1000)
+        result.raise_for_status()
+    samples.sort()
+    p50, p95, p99 = (samples[int((runs - 1) * quantile)] for quantile in (0.5, 0.95, 0.99))
+    return Latency(runs, p50, p95, p99, samples[-1])
+
+
+async def throughput(
+    client: Client, api: Api, fleet: BenchFleet, runs: int, steps: int
+) -> Throughput:
+    """Start all runs as fast as they are acknowledged, and wait for all results."""
+    counters, cpu = await read_counters(api, fleet.server), fleet.cpu()
+    begun = time.perf_counter()
+    results = await asyncio.gather(*(client.run(WORKFLOW, timeout=PATIENCE) for _ in range(runs)))
+    seconds = time.perf_counter() - begun
+    used = {name: total - cpu[name] for name, total in fleet.cpu().items()}
+    await asyncio.sleep(SETTLE)
+    done = (await read_counters(api, fleet.server)).since(counters)
+    for result in results:
+        result.raise_for_status()
+    return Throughput(runs, runs * steps, seconds, used, done)
+
+
+async def raw_publish(publisher: Publisher, api: Api) -> RawPublish:
+    """A tight loop of acknowledged publishes into a file-backed stream of its own."""
+    await api.call(
+        f"STREAM.CREATE.{RAW_STREAM}",
+        {"name": RAW_STREAM, "subjects": ["bench.raw"], "storage": "file"},
+    )
+    body = bytes(RAW_SIZE)
+    left = iter(range(RAW_MESSAGES))
+
+    async def publish() -> None:
+        for _ in left:
+            await publisher.publish("bench.raw", body)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(publish() for _ in range(RAW_IN_FLIGHT)))
+    seconds = time.perf_counter() - begun
+    await api.call(f"STREAM.DELETE.{RAW_STREAM}")
+    return RawPublish(RAW_MESSAGES, RAW_SIZE, RAW_IN_FLIGHT, seconds)

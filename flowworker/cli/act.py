@@ -1,0 +1,90 @@
+"""`cancel`, `terminate` and `resume`: commands to a run."""
+
+from __future__ import annotations
+
+__all__ = ["cancel", "resume", "terminate"]
+
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Raw
+
+from flowworker.cli.options import Target, as_json, connection, read_json, run_client
+from flowworker.cli.render import json_line
+from flowworker.core.status import HumanAction
+
+if TYPE_CHECKING:
+    from flowworker.client import Client
+
+_RUN = click.argument("run")
+_REASON = click.option("--reason", default="", help="Kept as the run's error.")
+
+
+def _requested(run: str, action: str, *, json_: bool) -> None:
+    """Say what was asked for: it is durable, and happens soon."""
+    if json_:
+        click.echo(json_line({"id": run, "requested": action}))
+    else:
+        click.echo(f"{action} of run {run} is requested")
+
+
+@click.command()
+@_RUN
+@_REASON
+@connection
+@as_json
+def cancel(target: Target, run: str, reason: str, *, json_: bool) -> None:
+    """Stop a run, undo what it has completed, and end CANCELLED."""
+
+    async def act(client: Client) -> None:
+        await client.cancel(run, reason)
+
+    run_client(target, act)
+    _requested(run, "cancel", json_=json_)
+
+
+@click.command()
+@_RUN
+@_REASON
+@connection
+@as_json
+def terminate(target: Target, run: str, reason: str, *, json_: bool) -> None:
+    """Stop a run at once, without undoing anything."""
+
+    async def act(client: Client) -> None:
+        await client.terminate(run, reason)
+
+    run_client(target, act)
+    _requested(run, "terminate", json_=json_)
+
+
+@click.command()
+@_RUN
+@click.option(
+    "--action",
+    required=True,
+    type=click.Choice([action.value for action in HumanAction]),
+    help="retry: all attempts again. cancel: the step fails. skip: go on without it. "
+    "complete: go on as if it had put out --output.",
+)
+@click.option("--step", default="", help="Which step, if several wait.")
+@click.option("--output", metavar="JSON|@FILE", help="The step's output, for complete.")
+@connection
+@as_json
+def resume(
+    target: Target,
+    run: str,
+    *,
+    action: str,
+    step: str,
+    output: str | None,
+    json_: bool,
+) -> None:
+    """Answer a step that waits for a human."""
+    value = None if output is None else Raw(read_json("--output", output))
+
+    async def act(client: Client) -> None:
+        await client.resume(run, action, step, value)
+
+    run_client(target, act)
+    _requested(run, f"resume ({action})", json_=json_)

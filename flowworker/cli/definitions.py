@@ -1,0 +1,94 @@
+"""`validate` and `register`: workflow definitions."""
+
+from __future__ import annotations
+
+__all__ = ["register", "validate"]
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowworker.cli.errors import INVALID
+from flowworker.cli.options import Target, as_json, connection, run_client
+from flowworker.cli.render import json_line
+from flowworker.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flowworker.client import Client
+    from flowworker.core.model import Workflow
+
+_PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+
+
+@click.command()
+@_PATHS
+@click.option(
+    "--app",
+    "app_name",
+    metavar="MOD[:ATTR]",
+    help="Also check that this App has every handler that the workflows use.",
+)
+@as_json
+@click.pass_context
+def validate(ctx: click.Context, paths: tuple[str, ...], *, app_name: str, json_: bool) -> None:
+    """Check definitions, in files or all below directories, and tell every problem."""
+    from flowworker.definitions import load_paths
+
+    handlers = None
+    if app_name:
+        from flowworker.cli.apps import load_app
+
+        handlers = load_app(app_name).handlers
+    problems: tuple[str, ...] = ()
+    found: list[tuple[Path, Workflow]] = []
+    try:
+        found = load_paths(paths, handlers)
+    except DefinitionError as error:
+        problems = error.problems
+    if json_:
+        workflows = [_described(path, workflow) for path, workflow in found]
+        click.echo(json_line({"workflows": workflows, "problems": problems}))
+    else:
+        for path, workflow in found:
+            steps = f"{len(workflow.steps)} step{'' if len(workflow.steps) == 1 else 's'}"
+            click.echo(f"{path}: {workflow.name} is fine, {steps}")
+        for problem in problems:
+            click.echo(problem, err=True)
+    if problems:
+        ctx.exit(INVALID)
+
+
+def _described(path: Path, workflow: Workflow) -> dict[str, object]:
+    return {
+        "path": str(path),
+        "name": workflow.name,
+        "version": workflow.version,
+        "steps": [step.id for step in workflow.steps],
+    }
+
+
+@click.command()
+@_PATHS
+@connection
+@as_json
+def register(target: Target, paths: tuple[str, ...], *, json_: bool) -> None:
+    """Publish definitions to the fleet; runs under way keep theirs.
+
+    Nothing is published unless all of them are valid.
+    """
+    from flowworker.definitions import load_paths
+
+    workflows = {workflow.name: workflow for _, workflow in load_paths(paths)}
+
+    async def publish(client: Client) -> None:
+        for workflow in workflows.values():
+            digest = await client.register(workflow)
+            if json_:
+                named = {"name": workflow.name, "version": workflow.version, "hash": digest}
+                click.echo(json_line(named))
+            else:
+                click.echo(f"registered {workflow.name} {workflow.version} ({digest[:12]})")
+
+    run_client(target, publish)

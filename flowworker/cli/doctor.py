@@ -1,0 +1,47 @@
+"""`doctor`: is everything as it must be, and if not, what is to be done?"""
+
+from __future__ import annotations
+
+__all__ = ["doctor"]
+
+import asyncio
+from contextlib import aclosing
+
+import click
+
+from flowworker.cli.errors import FAILED
+from flowworker.cli.options import Target, as_json, connection
+from flowworker.cli.render import json_line, plain
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Create what is missing; nothing that exists is changed.")
+@connection
+@as_json
+@click.pass_context
+def doctor(ctx: click.Context, target: Target, *, fix: bool, json_: bool) -> None:
+    """Check the server, its streams and consumers, what waits in them, and the clock.
+
+    Exit code 1 if a check did not pass.
+    """
+    from flowworker.cli.checks import examine
+    from flowworker.telemetry.log import configure_logging
+
+    async def run() -> bool:
+        well = True
+        options = target.options("flowworker-doctor")
+        async with aclosing(examine(options, target.namespace, fix=fix)) as findings:
+            async for finding in findings:
+                well = well and finding.ok
+                if json_:
+                    click.echo(json_line(finding))
+                    continue
+                mark = click.style("ok     ", fg="green") if finding.ok else "problem"
+                mark = mark if finding.ok else click.style(mark, fg="red")
+                advice = f"\n        {plain(finding.advice)}" if finding.advice else ""
+                click.echo(f"{mark} {finding.check}: {plain(finding.found)}{advice}")
+        return well
+
+    configure_logging(json=False, level="error")
+    if not asyncio.run(run()):
+        ctx.exit(FAILED)

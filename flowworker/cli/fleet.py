@@ -1,0 +1,115 @@
+"""`coordinator` and `worker`: the two processes of a fleet."""
+
+from __future__ import annotations
+
+__all__ = ["coordinator", "run_worker", "worker"]
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import click
+from msgspec.structs import replace
+
+from flowworker.cli.apps import app_option, load_app
+from flowworker.cli.options import Target, connection
+from flowworker.cli.serving import STARTUP_WAIT, process_options, run_process, until_signal
+from flowworker.core.ids import TOKEN
+from flowworker.errors import InvalidInput
+from flowworker.settings import Settings, settings_from
+
+if TYPE_CHECKING:
+    from flowworker.worker import App
+
+
+@click.command()
+@connection
+@process_options
+def coordinator(target: Target, http_port: int | None, log_level: str) -> None:
+    """Take starts in and drive runs; start as many as you like.
+
+    SIGTERM or Ctrl-C: give the partitions up and end. Twice: end at once.
+    """
+    run_process(_coordinate(target, http_port), log_level)
+
+
+async def _coordinate(target: Target, http_port: int | None) -> None:
+    from prometheus_client import CollectorRegistry
+
+    from flowworker import wiring
+    from flowworker.cli.health import serve_health
+    from flowworker.telemetry.metrics import Metrics
+
+    registry = CollectorRegistry()
+    settings = settings_from(os.environ)
+    options = target.options("flowworker-coordinator", STARTUP_WAIT)
+    async with wiring.nats(options, target.namespace, settings=settings) as backend:
+        made = wiring.make_coordinator(backend, settings, Metrics(registry))
+        with serve_health(http_port, registry, lambda: True, lambda: made.ready):
+            await until_signal(made.run, made.stop)
+
+
+@click.command()
+@app_option
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    default=("default",),
+    show_default=True,
+    help="Take the steps of this queue; may be given several times.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    envvar="FLOWWORKER_CONCURRENCY",
+    show_envvar=True,
+    help=f"Handlers that run at a time; {Settings().concurrency} if not given.",
+)
+@connection
+@process_options
+def worker(
+    target: Target,
+    app_name: str,
+    queues: tuple[str, ...],
+    concurrency: int | None,
+    http_port: int | None,
+    log_level: str,
+) -> None:
+    """Run the handlers of an App; start as many as you like.
+
+    SIGTERM or Ctrl-C: take nothing new, finish what runs, end. Twice: end at once.
+    """
+    for queue in queues:
+        if not TOKEN.fullmatch(queue):
+            raise InvalidInput(
+                f"--queue: expected letters, digits, `_` and `-`, found {queue!r:.150}"
+            )
+    app = load_app(app_name)
+    settings = settings_from(os.environ)
+    if concurrency is not None:
+        settings = replace(settings, concurrency=concurrency)
+    run_process(run_worker(target, app, settings, queues, http_port), log_level)
+
+
+async def run_worker(
+    target: Target,
+    app: App,
+    settings: Settings,
+    queues: tuple[str, ...],
+    http_port: int | None = None,
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
+) -> None:
+    """Be a worker until a signal comes."""
+    from prometheus_client import CollectorRegistry
+
+    from flowworker import wiring
+    from flowworker.cli.health import serve_health
+    from flowworker.telemetry.metrics import Metrics
+
+    registry = CollectorRegistry()
+    options = target.options("flowworker-worker", STARTUP_WAIT)
+    async with wiring.nats(options, target.namespace, settings=settings) as backend:
+        made = wiring.make_worker(backend, app, settings, Metrics(registry), queues)
+        with serve_health(http_port, registry, lambda: True, lambda: made.ready):
+            await until_signal(made.run, made.drain, signals)

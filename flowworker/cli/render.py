@@ -1,0 +1,184 @@
+"""How runs, lists and events look: coloured tables on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+__all__ = ["event_line", "json_line", "plain", "print_run", "print_table", "run_table", "when"]
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowworker.codec.json import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.table import Table
+
+    from flowworker.client import RunView, StepView
+
+_COLOURS = {
+    "COMPLETED": "green",
+    "COMPENSATED": "green",
+    "RUNNING": "cyan",
+    "RETRYING": "yellow",
+    "FALLBACK": "yellow",
+    "WAITING_HUMAN": "magenta",
+    "COMPENSATING": "yellow",
+    "FAILED": "red",
+    "CANCELLED": "red",
+    "PENDING": "bright_black",
+    "SKIPPED": "bright_black",
+}
+_EVENT_COLOURS = {
+    "completed": "green",
+    "compensated": "green",
+    "failed": "red",
+    "attempt_failed": "red",
+    "rejected": "red",
+    "cancelled": "red",
+    "compensation_failed": "red",
+    "retrying": "yellow",
+    "fallback": "yellow",
+    "compensating": "yellow",
+    "waiting_human": "magenta",
+}
+_SHOWN = ("step_id", "attempt", "worker", "fallback_to", "action", "reason", "error", "delay")
+
+
+def json_line(value: Any) -> str:
+    """A value as one line of JSON."""
+    return encode(value).decode()
+
+
+def when(seconds: float) -> str:
+    """A time of epoch seconds as local time to the millisecond; empty for 0."""
+    if not seconds:
+        return ""
+    local = datetime.fromtimestamp(seconds, UTC).astimezone()
+    return local.isoformat(sep=" ", timespec="milliseconds")[:23]
+
+
+def _lasted(started: float, finished: float) -> str:
+    return f"{max(finished - started, 0.0):.3f} s" if started and finished else ""
+
+
+def plain(text: str) -> str:
+    """One line without control characters: what others wrote must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -> None:
+    """A table on a terminal; columns that are separated by two spaces elsewhere.
+
+    Args:
+        columns: their titles.
+        rows: their texts.
+        status: which column holds a state.
+    """
+    lines = [[plain(text) for text in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(_table(columns, lines, status))
+        return
+    table = [list(columns), *lines]
+    widths = [max(len(row[i]) for row in table) for i in range(len(columns))]
+    for row in table:
+        padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        cells = [Text(text) for text in row]
+        cells[status].stylize(_COLOURS.get(row[status], ""))
+        table.add_row(*cells)
+    return table
+
+
+_STEP_COLUMNS = ("STEP", "STATE", "ATTEMPT", "STARTED", "TOOK", "WORKER", "ERROR")
+
+
+def _step_row(step: StepView) -> list[str]:
+    error = f"{step.error} (again at {when(step.due)})" if step.due else step.error
+    return [
+        step.id,
+        step.status,
+        str(step.attempt or ""),
+        when(step.started_at),
+        _lasted(step.started_at, step.finished_at),
+        step.worker,
+        error,
+    ]
+
+
+def run_table(run: RunView) -> Table:
+    """The steps of a run, for a terminal."""
+    rows = [[plain(text) for text in _step_row(step)] for step in run.steps]
+    return _table(_STEP_COLUMNS, rows, status=1)
+
+
+def print_run(run: RunView) -> None:
+    """A run and its steps."""
+    version = f" {run.version}" if run.version else ""
+    lines = {
+        "run": run.id,
+        "workflow": f"{run.workflow}{version}",
+        "state": run.status.value,
+        "created": when(run.created_at),
+        "finished": when(run.finished_at),
+        "took": _lasted(run.created_at, run.finished_at),
+        "error": run.error,
+        "not compensated": ", ".join(run.failed_compensations),
+        "attention": "a critical compensation failed" if run.needs_attention else "",
+    }
+    for title, text in lines.items():
+        if text:
+            colour = _COLOURS.get(text) if title == "state" else None
+            click.echo(f"{title + ':':<17}{click.style(plain(text), fg=colour)}")
+    click.echo()
+    print_table(_STEP_COLUMNS, map(_step_row, run.steps), status=1)
+    for step in run.waiting:
+        click.echo(
+            f"\nstep {step} waits for you: flowworker resume {run.id} --step {step} "
+            "--action retry|cancel|skip|complete"
+        )
+    for problem in run.problems:
+        click.echo(f"problem: {plain(problem)}", err=True)
+
+
+def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:
+    """An event as one line, coloured where it goes to a terminal."""
+    kind = str(event.get("type", "?"))
+    data = event.get("data")
+    data = data if isinstance(data, dict) else {"data": data}
+    at = _event_time(str(event.get("time", "")))
+    about = [f"{name}={data[name]}" for name in _SHOWN if data.get(name)]
+    if not kind.startswith("workflow."):
+        about = [json_line(event.get("data"))]
+    colour = _EVENT_COLOURS.get(kind.rpartition(".")[2])
+    run = [plain(_run_of(event))] if with_run else []
+    told = click.style(plain(kind), fg=colour)
+    return " ".join([at, *run, told, *(plain(text) for text in about)])
+
+
+def _run_of(event: dict[str, Any]) -> str:
+    """The run of an event: the last part of its source, whatever its data looks like."""
+    return str(event.get("source", "")).rpartition("/")[2]
+
+
+def _event_time(text: str) -> str:
+    try:
+        return when(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return plain(text)

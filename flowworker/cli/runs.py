@@ -1,0 +1,168 @@
+"""`start`, `status`, `list` and `history`."""
+
+from __future__ import annotations
+
+__all__ = ["history", "list_runs", "start", "status"]
+
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Raw
+
+from flowworker.cli.errors import FAILED
+from flowworker.cli.options import Target, as_json, connection, read_json, run_client
+from flowworker.cli.render import event_line, json_line, print_run, print_table, when
+from flowworker.core.status import Priority, RunStatus
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flowworker.client import Client, RunResult
+
+_RUN = click.argument("run")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--input", "input_", default="{}", metavar="JSON|@FILE", help="A JSON object.")
+@click.option("--id", "run_id", help="Run id and idempotency key; generated if not given.")
+@click.option(
+    "--priority", type=click.Choice([p.value for p in Priority]), help="Lane of its steps."
+)
+@click.option("--wait", is_flag=True, help="Wait for the end and print the result as JSON.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.0), metavar="S", help="With --wait: at most so long."
+)
+@connection
+@as_json
+@click.pass_context
+def start(  # noqa: PLR0913 - one argument per option
+    ctx: click.Context,
+    target: Target,
+    name: str,
+    *,
+    input_: str,
+    run_id: str | None,
+    priority: str | None,
+    wait: bool,
+    timeout: float | None,
+    json_: bool,
+) -> None:
+    """Start a run of workflow NAME and print its id, or with --wait its result."""
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout goes with --wait.")
+    value = Raw(read_json("--input", input_))
+
+    async def begin(client: Client) -> str:
+        await _check(client, name, value)
+        return await client.start(name, value, run_id=run_id, priority=priority)
+
+    async def begin_and_wait(client: Client) -> RunResult:
+        run = await begin(client)
+        async with AsyncExitStack() as stack:
+            if sys.stderr.isatty():
+                from flowworker.cli.progress import progress
+
+                await stack.enter_async_context(progress(client, run))
+            return await client.result(run, timeout)
+
+    if wait:
+        result = run_client(target, begin_and_wait)
+        click.echo(json_line(result))
+        if result.status is not RunStatus.COMPLETED:
+            ctx.exit(FAILED)
+        return
+    run = run_client(target, begin)
+    click.echo(json_line({"id": run}) if json_ else run)
+
+
+async def _check(client: Client, name: str, value: Raw) -> None:
+    """What the coordinator would reject is told at once."""
+    from flowworker.definitions import InputValidator
+
+    schema = (await client.definition(name)).input_schema
+    if schema is None:
+        return
+    import msgspec
+
+    problems = InputValidator(schema).problems(msgspec.json.decode(value))
+    if problems:
+        raise InvalidInput(f"the input does not fit workflow {name}: {'; '.join(problems)}")
+
+
+@click.command()
+@_RUN
+@connection
+@as_json
+def status(target: Target, run: str, *, json_: bool) -> None:
+    """Show a run and its steps."""
+
+    async def look(client: Client) -> None:
+        view = await client.status(run)
+        if json_:
+            click.echo(json_line(view))
+        else:
+            print_run(view)
+
+    run_client(target, look)
+
+
+@click.command("list")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in RunStatus], case_sensitive=False),
+    help="Only runs in this state.",
+)
+@click.option("--workflow", help="Only runs of this workflow.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+)
+@connection
+@as_json
+def list_runs(
+    target: Target,
+    *,
+    state: str | None,
+    workflow: str | None,
+    limit: int,
+    json_: bool,
+) -> None:
+    """List runs, the newest of the generated ids first."""
+
+    async def look(client: Client) -> None:
+        wanted = RunStatus(state) if state else None
+        found = await client.list(wanted, workflow, limit)
+        if json_:
+            for run in found:
+                click.echo(json_line(run))
+            return
+        rows = (
+            [
+                run.id,
+                run.workflow,
+                run.status,
+                when(run.created_at),
+                when(run.finished_at),
+                run.error,
+            ]
+            for run in found
+        )
+        columns = ("RUN", "WORKFLOW", "STATE", "CREATED", "FINISHED", "ERROR")
+        print_table(columns, rows, status=2)
+
+    run_client(target, look)
+
+
+@click.command()
+@_RUN
+@connection
+@as_json
+def history(target: Target, run: str, *, json_: bool) -> None:
+    """Show all events of a run, oldest first."""
+
+    async def look(client: Client) -> None:
+        for event in await client.history(run):
+            click.echo(json_line(event) if json_ else event_line(event, with_run=False))
+
+    run_client(target, look)

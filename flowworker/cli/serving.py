@@ -1,0 +1,99 @@
+"""What the long-running processes share: the event loop, signals, logs, health.
+
+The first SIGTERM or SIGINT asks a process to end in order: it takes nothing new, finishes what is
+in hand and lets go. The second one ends it at once; whatever it had in hand is taken over by
+others when its leases run out.
+"""
+
+from __future__ import annotations
+
+__all__ = ["STARTUP_WAIT", "process_options", "run_process", "until_signal"]
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+STARTUP_WAIT = 10.0
+"""Seconds that a process which starts before its server waits for it."""
+
+
+def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of long-running processes."""
+    for option in (
+        click.option(
+            "--log-level",
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            default="info",
+            show_default=True,
+            envvar="FLOWWORKER_LOG_LEVEL",
+            show_envvar=True,
+            help="The lowest level that is logged, on stderr.",
+        ),
+        click.option(
+            "--http-port",
+            type=click.IntRange(1, 65535),
+            envvar="FLOWWORKER_HTTP_PORT",
+            show_envvar=True,
+            help="Serve /healthz, /readyz and /metrics (Prometheus) on this port.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def run_process(main: Coroutine[Any, Any, None], log_level: str) -> None:
+    """Run the coroutine to its end, with uvloop where there is one."""
+    from flowworker.telemetry.log import configure_logging
+
+    configure_logging(json=not sys.stderr.isatty(), level=log_level)
+    if sys.platform == "win32":
+        asyncio.run(main)
+    else:
+        import uvloop
+
+        uvloop.run(main)
+
+
+async def until_signal(
+    run: Callable[[], Coroutine[Any, Any, object]],
+    drain: Callable[[], Awaitable[object]],
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
+) -> None:
+    """Run until a signal comes, then drain.
+
+    Args:
+        run: does the work until it is cancelled; what it raises ends the process.
+        drain: finishes what is in hand.
+        signals: those that ask for the end.
+    """
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        if asked.is_set():
+            click.echo("stopping at once", err=True)
+            os._exit(128 + number)
+        asked.set()
+
+    for number in signals:
+        loop.add_signal_handler(number, on_signal, number)
+    work = asyncio.create_task(run())
+    waiting = asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            await drain()
+    finally:
+        waiting.cancel()
+        work.cancel()
+        results = await asyncio.gather(work, return_exceptions=True)
+    for error in results:
+        if isinstance(error, Exception):
+            raise error

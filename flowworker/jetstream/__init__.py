@@ -1,0 +1,28 @@
+"""The ports on NATS JetStream; the only room that imports nats.
+
+backend      open_backend: connects, checks, assembles
+names        every name on the wire
+specs        streams, buckets, consumers as data    topology   creates or checks them
+connection   connecting, for ever                   wire       short cuts through nats-py
+replies      requests and answers                   publisher  acknowledged publishing
+api          JetStream's JSON API                   pull       standing pulls with credit
+records, leases, steps, events, commands, timers, notifier: one port each
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "ConnectionOptions",
+    "Heartbeats",
+    "Names",
+    "TopologyOptions",
+    "open_backend",
+    "open_heartbeat",
+]
+
+from flowworker.jetstream.backend import open_backend
+from flowworker.jetstream.connection import ConnectionOptions
+from flowworker.jetstream.heartbeat import Heartbeats, open_heartbeat
+from flowworker.jetstream.names import DEFAULT_NAMESPACE, Names
+from flowworker.jetstream.specs import TopologyOptions

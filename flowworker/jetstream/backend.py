@@ -1,0 +1,113 @@
+"""Puts the adapter together."""
+
+from __future__ import annotations
+
+__all__ = ["open_backend"]
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flowworker.clock import SystemClock
+from flowworker.errors import Unavailable
+from flowworker.jetstream.api import Api
+from flowworker.jetstream.commands import StreamCommandQueue
+from flowworker.jetstream.connection import connect
+from flowworker.jetstream.consumers import Consumers
+from flowworker.jetstream.events import StreamEventLog
+from flowworker.jetstream.heartbeat import open_heartbeat
+from flowworker.jetstream.leases import BucketLeases
+from flowworker.jetstream.names import DEFAULT_NAMESPACE, Names
+from flowworker.jetstream.notifier import CoreNotifier
+from flowworker.jetstream.publisher import Publisher
+from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.specs import TopologyOptions
+from flowworker.jetstream.steps import StreamStepQueue
+from flowworker.jetstream.timers import StreamTimers
+from flowworker.jetstream.topology import Topology
+from flowworker.ports import Backend
+from flowworker.settings import Settings
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.jetstream.connection import Connection, ConnectionOptions
+
+CLOSE_TIMEOUT = 3.0
+"""Seconds that closing waits for answers under way."""
+
+
+async def open_backend(
+    options: ConnectionOptions,
+    namespace: str = DEFAULT_NAMESPACE,
+    *,
+    settings: Settings | None = None,
+    topology: TopologyOptions | None = None,
+    clock: Clock | None = None,
+) -> Backend:
+    """Connect, check the server, create or check streams, and hand out all ports.
+
+    Raises:
+        InvalidInput: the namespace or the options are not usable.
+        ServerUnavailable: there is no usable server.
+        TopologyMismatch: streams exist with other settings.
+    """
+    names = Names(namespace)
+    connection = await connect(options)
+    try:
+        return await _assemble(
+            connection,
+            options,
+            names,
+            settings or Settings(),
+            topology or TopologyOptions(),
+            clock or SystemClock(),
+        )
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def _assemble(
+    connection: Connection,
+    options: ConnectionOptions,
+    names: Names,
+    settings: Settings,
+    topology_options: TopologyOptions,
+    clock: Clock,
+) -> Backend:
+    api = Api(connection)
+    await api.check()
+    topology = Topology(api, names, topology_options)
+    partitions = await topology.ensure()
+    publisher = Publisher(connection)
+    consumers = Consumers(connection, topology, names, clock)
+    records = partial(BucketRecords, publisher, api)
+    leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock)
+    events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
+    return Backend(
+        namespace=names.namespace,
+        runs=records(names.runs),
+        definitions=records(names.definitions),
+        payloads=records(names.payloads),
+        leases=leases,
+        steps=StreamStepQueue(publisher, api, consumers, names, settings, clock),
+        events=events,
+        commands=StreamCommandQueue(publisher, consumers, names),
+        timers=StreamTimers(publisher, api, consumers, names),
+        notifier=CoreNotifier(connection),
+        max_message=connection.client.max_payload,
+        open_heartbeat=partial(open_heartbeat, options, names.namespace),
+        ready=lambda: connection.connected,
+        close=partial(_close, connection, consumers),
+    )
+
+
+async def _close(connection: Connection, consumers: Consumers) -> None:
+    """Stop consuming, wait for answers under way, let go."""
+    with contextlib.suppress(Unavailable):
+        await consumers.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await connection.replies.idle()
+    await connection.close()

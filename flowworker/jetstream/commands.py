@@ -1,0 +1,42 @@
+"""Commands: a work queue into which anybody may publish."""
+
+from __future__ import annotations
+
+__all__ = ["StreamCommandQueue"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.jetstream import headers as header_blocks
+from flowworker.jetstream.specs import consumer_specs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowworker.jetstream.consumers import Consumers
+    from flowworker.jetstream.names import Names
+    from flowworker.jetstream.publisher import Publisher
+    from flowworker.ports import Consumer, OnDelivery
+
+
+class StreamCommandQueue:
+    """Implements `ports.CommandQueue`."""
+
+    def __init__(self, publisher: Publisher, consumers: Consumers, names: Names) -> None:
+        """Keep everything in the commands stream."""
+        self._publisher = publisher
+        self._consumers = consumers
+        self._names = names
+
+    async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """The sequence under which it is stored. Repeated only if it has a message id."""
+        ack = await self._publisher.publish(
+            self._names.command(subject),
+            data,
+            header_blocks.encode(headers),
+            repeatable=header_blocks.MSG_ID in headers,
+        )
+        return ack.seq
+
+    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+        """Share the commands with all others who do."""
+        return await self._consumers.start(consumer_specs.intake(self._names), on_delivery)

@@ -1,0 +1,54 @@
+"""Starts consumers, and stops those that are left when the backend closes."""
+
+from __future__ import annotations
+
+__all__ = ["Consumers"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.jetstream.delivery import Naming
+from flowworker.jetstream.pull import PullConsumer
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.names import Names
+    from flowworker.jetstream.specs import ConsumerSpec
+    from flowworker.jetstream.topology import Topology
+    from flowworker.ports import OnDelivery
+
+
+class Consumers:
+    """All consumers of one connection."""
+
+    def __init__(
+        self, connection: Connection, topology: Topology, names: Names, clock: Clock
+    ) -> None:
+        """None yet."""
+        self._connection = connection
+        self._topology = topology
+        self._naming = Naming(names.prefix)
+        self._clock = clock
+        self._started: list[PullConsumer] = []
+
+    async def start(
+        self, spec: ConsumerSpec, on_delivery: OnDelivery, naming: Naming | None = None
+    ) -> PullConsumer:
+        """A consumer without credit."""
+        consumer = PullConsumer(
+            self._connection,
+            spec,
+            naming or self._naming,
+            on_delivery,
+            self._topology.consumer,
+            self._clock,
+        )
+        await consumer.start()
+        self._started = [one for one in self._started if not one.stopped]
+        self._started.append(consumer)
+        return consumer
+
+    async def stop(self) -> None:
+        """Stop them all."""
+        await asyncio.gather(*(consumer.stop() for consumer in self._started))

@@ -1,0 +1,59 @@
+"""A second connection for a second thread, so that leases live on while a handler blocks."""
+
+from __future__ import annotations
+
+__all__ = ["Heartbeats", "open_heartbeat"]
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from flowworker.errors import InvalidInput
+from flowworker.jetstream.api import Api
+from flowworker.jetstream.connection import connect
+from flowworker.jetstream.delivery import JetStreamDelivery
+from flowworker.jetstream.names import Names
+from flowworker.jetstream.publisher import Publisher
+from flowworker.jetstream.records import BucketRecords
+
+if TYPE_CHECKING:
+    from flowworker.jetstream.connection import Connection, ConnectionOptions
+    from flowworker.ports import Delivery
+
+
+class Heartbeats:
+    """Renews claims and deliveries that were taken over another connection.
+
+    Belongs to the event loop in which it was opened.
+    """
+
+    def __init__(self, connection: Connection, records: BucketRecords) -> None:
+        """Over that connection."""
+        self._connection = connection
+        self.records = records
+
+    async def write(self, key: str, value: bytes, revision: int) -> int:
+        """Compare-and-set on the run records: the new revision."""
+        return await self.records.write(key, value, revision)
+
+    async def in_progress(self, delivery: Delivery) -> None:
+        """Restart the ack wait of a delivery, whichever connection it came by."""
+        if not isinstance(delivery, JetStreamDelivery):
+            raise InvalidInput(f"not a delivery of JetStream: {type(delivery).__name__}")
+        self._connection.client.send(delivery.reply, "", b"", b"+WPI")
+
+    async def close(self) -> None:
+        """Let go."""
+        await self._connection.close()
+
+
+async def open_heartbeat(options: ConnectionOptions, namespace: str) -> Heartbeats:
+    """Connect in the calling thread's event loop; the topology has to exist.
+
+    Raises:
+        ServerUnavailable: there is no usable server.
+    """
+    names = Names(namespace)
+    connection = await connect(replace(options, name=f"{options.name}-heartbeat"))
+    records = BucketRecords(Publisher(connection), Api(connection), names.runs)
+    return Heartbeats(connection, records)

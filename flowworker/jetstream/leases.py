@@ -1,0 +1,167 @@
+"""Leases on a bucket with a time to live per message.
+
+A lease is one message: its subject is the key, its sequence the token, its value the holder. All
+changes compare and set.
+
+Why no two hold a key at once: a holder counts its time from before it asked, the server from when
+it stored the message, so the holder gives up first, provided that both clocks run equally fast.
+Nobody removes another's message, but for one case: an expired message may reappear when a server
+is killed. A stranger therefore takes over a message that it has itself watched, unchanged, for
+longer than its time to live; every renewal changes the sequence, and so restarts the watch. No two
+machines' clocks are ever compared for that. Release looks whether the message is still its own and
+then purges up to its sequence: a single step for the server, which spares whatever came since.
+
+Why it makes progress: an unattended message expires; one that reappeared is taken over after one
+more time to live. Nothing is left behind: no markers, no tombstones.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BucketLeases"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.errors import Conflict, InvalidInput
+from flowworker.jetstream import headers
+from flowworker.jetstream.publisher import UncertainConflict
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.jetstream.api import Api, StoredMessage
+    from flowworker.jetstream.names import Bucket
+    from flowworker.jetstream.publisher import Publisher
+    from flowworker.jetstream.records import BucketRecords
+
+GRACE = 2.0
+"""Seconds beyond the time to live: the server removes what expired once a second or so."""
+SKEW = 60.0
+"""Seconds by which clocks may differ before a lease that reappeared is listed as held."""
+WATCHED_LIMIT = 10_000
+ATTEMPTS = 3
+PARALLEL = 16
+
+NOT_ENOUGH = "a lease's time to live is whole seconds, at least 1"
+
+
+class _Lease(Struct, frozen=True):
+    """The value. `until` (epoch seconds, by the holder's clock) is for people and listings."""
+
+    holder: str
+    ttl: int
+    until: float
+    v: int = 1
+
+
+_decode = msgspec.json.Decoder(_Lease).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class BucketLeases:
+    """Implements `ports.Leases`."""
+
+    def __init__(
+        self, publisher: Publisher, api: Api, bucket: Bucket, records: BucketRecords, clock: Clock
+    ) -> None:
+        """Keep everything in `bucket`, of which `records` is the other view."""
+        self._publisher = publisher
+        self._api = api
+        self._bucket = bucket
+        self._records = records
+        self._clock = clock
+        self._watched: dict[str, tuple[int, float]] = {}
+
+    async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
+        """The token, or None if another holder has it."""
+        over = 0
+        for _ in range(ATTEMPTS):
+            token = await self._write(key, holder, ttl, over)
+            if token is not None:
+                self._watched.pop(key, None)
+                return token
+            message = await self._last(key)
+            if message is None:
+                over = 0
+            elif self._mine_or_dead(key, holder, message):
+                over = message.seq
+            else:
+                return None
+        return None
+
+    async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
+        """The next token, or None if the lease was lost."""
+        return await self._write(key, holder, ttl, token)
+
+    async def release(self, key: str, holder: str, token: int) -> None:
+        """Give it up; does nothing if it is not held."""
+        message = await self._last(key)
+        lease = None if message is None or message.seq != token else _lease_of(message)
+        if lease is None or lease.holder != holder:
+            return
+        await self._api.purge(self._bucket.stream, self._bucket.subject(key), before=token + 1)
+
+    async def holders(self, pattern: str) -> dict[str, str]:
+        """Holder by key, of all leases that match and hold."""
+        keys = await self._records.keys(pattern)
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def look(key: str) -> tuple[str, str | None]:
+            async with gate:
+                message = await self._last(key)
+            return key, None if message is None else self._listed(key, message)
+
+        found = await asyncio.gather(*(look(key) for key in keys))
+        return {key: holder for key, holder in found if holder is not None}
+
+    async def _write(self, key: str, holder: str, ttl: int, over: int) -> int | None:
+        if ttl < 1 or ttl != int(ttl):
+            raise InvalidInput(f"{NOT_ENOUGH}, found {ttl!r}")
+        subject = self._bucket.subject(key)
+        value = _encode(_Lease(holder, int(ttl), self._clock.now() + ttl))
+        block = headers.encode({headers.EXPECTED: str(over), "Nats-TTL": f"{int(ttl)}s"})
+        try:
+            return (await self._publisher.publish(subject, value, block)).seq
+        except UncertainConflict:
+            message = await self._last(key)
+            if message is not None and message.seq > over and message.data == value:
+                return message.seq  # the first attempt had been stored
+            return None
+        except Conflict:
+            return None
+
+    def _mine_or_dead(self, key: str, holder: str, message: StoredMessage) -> bool:
+        lease = _lease_of(message)
+        return lease is None or lease.holder == holder or self._outlived(key, message.seq, lease)
+
+    def _listed(self, key: str, message: StoredMessage) -> str | None:
+        lease = _lease_of(message)
+        if lease is None or self._outlived(key, message.seq, lease):
+            return None
+        return None if lease.until + SKEW < self._clock.now() else lease.holder
+
+    def _outlived(self, key: str, sequence: int, lease: _Lease) -> bool:
+        """Whether we have watched this very message for longer than it may live."""
+        now = self._clock.monotonic()
+        seen, since = self._watched.get(key, (0, now))
+        if seen == sequence:
+            return now - since > lease.ttl + GRACE
+        if len(self._watched) >= WATCHED_LIMIT:
+            self._watched.clear()  # costs a watch begun anew, no safety
+        self._watched[key] = (sequence, now)
+        return False
+
+    async def _last(self, key: str) -> StoredMessage | None:
+        return await self._api.message(
+            self._bucket.stream, {"last_by_subj": self._bucket.subject(key)}
+        )
+
+
+def _lease_of(message: StoredMessage) -> _Lease | None:
+    """What a message says; None if it is no lease, such as a marker of another tool."""
+    try:
+        return _decode(message.data)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,67 @@
+"""Step messages: a work queue, one consumer per queue and priority, schedules for delays."""
+
+from __future__ import annotations
+
+__all__ = ["StreamStepQueue"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.jetstream import headers
+from flowworker.jetstream.specs import consumer_specs
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.core.status import Priority
+    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.consumers import Consumers
+    from flowworker.jetstream.names import Names
+    from flowworker.jetstream.publisher import Publisher
+    from flowworker.ports import Consumer, OnDelivery, StepAddress
+    from flowworker.settings import Settings
+
+
+class StreamStepQueue:
+    """Implements `ports.StepQueue`.
+
+    A delayed message waits as a schedule on a subject of its own, one per step: an attempt that is
+    scheduled anew replaces the former. It fires as a message without id; claims tell it apart.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        api: Api,
+        consumers: Consumers,
+        names: Names,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        """Keep everything in the steps stream."""
+        self._publisher = publisher
+        self._api = api
+        self._consumers = consumers
+        self._names = names
+        self._settings = settings
+        self._clock = clock
+
+    async def enqueue(
+        self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
+    ) -> None:
+        """Durable when it returns."""
+        subject = self._names.step(address)
+        block = {headers.MSG_ID: message_id}
+        if due > self._clock.now():
+            block |= headers.schedule(due, subject)
+            subject = self._names.step_schedule(address.run, address.step)
+        await self._publisher.publish(subject, data, headers.encode(block))
+
+    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
+        """Share a lane of a queue with all others who do."""
+        spec = consumer_specs.lane(self._names, self._settings, queue, priority)
+        return await self._consumers.start(spec, on_delivery)
+
+    async def drop(self, run: str) -> None:
+        """Remove what is queued or scheduled for a run."""
+        stream = self._names.steps
+        await asyncio.gather(*(self._api.purge(stream, one) for one in self._names.steps_of(run)))

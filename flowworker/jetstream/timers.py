@@ -1,0 +1,45 @@
+"""Durable alarms: message schedules, each on a subject of its own."""
+
+from __future__ import annotations
+
+__all__ = ["StreamTimers"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.jetstream import headers
+from flowworker.jetstream.delivery import Naming
+from flowworker.jetstream.specs import consumer_specs
+
+if TYPE_CHECKING:
+    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.consumers import Consumers
+    from flowworker.jetstream.names import Names
+    from flowworker.jetstream.publisher import Publisher
+    from flowworker.ports import Consumer, OnDelivery
+
+
+class StreamTimers:
+    """Implements `ports.Timers`."""
+
+    def __init__(self, publisher: Publisher, api: Api, consumers: Consumers, names: Names) -> None:
+        """Keep everything in the steps stream."""
+        self._publisher = publisher
+        self._api = api
+        self._consumers = consumers
+        self._names = names
+        self._naming = Naming(names.timer_due_prefix, "timer.")
+
+    async def set(self, run: str, name: str, at: float) -> None:
+        """Deliver at that time (epoch seconds) or soon after, also when it is past."""
+        block = headers.schedule(at, self._names.timer_due(run, name))
+        subject = self._names.timer_schedule(run, name)
+        await self._publisher.publish(subject, b"", headers.encode(block))
+
+    async def clear(self, run: str, name: str) -> None:
+        """Forget it; it may still be on its way."""
+        await self._api.purge(self._names.steps, self._names.timer_schedule(run, name))
+
+    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+        """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""
+        spec = consumer_specs.timers(self._names)
+        return await self._consumers.start(spec, on_delivery, self._naming)

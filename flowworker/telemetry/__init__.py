@@ -1,0 +1,5 @@
+"""What the processes say about themselves.
+
+log      structured log lines
+metrics  all metrics, for Prometheus
+"""

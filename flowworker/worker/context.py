@@ -1,0 +1,199 @@
+"""What a handler gets: who it is, what it was given, and what it may do."""
+
+from __future__ import annotations
+
+__all__ = ["StepContext", "StepServices", "current_context"]
+
+import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flowworker.errors import InvalidInput
+from flowworker.worker.locks import StepLock
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from structlog.typing import FilteringBoundLogger
+
+    from flowworker.clock import Clock
+    from flowworker.codec.messages import StepMessage
+    from flowworker.core.status import Kind
+    from flowworker.ports import Leases
+    from flowworker.worker.emits import Emitter
+
+T = TypeVar("T")
+
+_current: ContextVar[StepContext] = ContextVar("flowworker_step")
+
+
+@dataclass(frozen=True, slots=True)
+class StepServices:
+    """What the contexts of one worker share."""
+
+    emitter: Emitter
+    leases: Leases
+    clock: Clock
+    log: FilteringBoundLogger
+    loop: asyncio.AbstractEventLoop
+    runtime: Any
+
+
+class StepContext:
+    """One attempt, as its handler sees it.
+
+    Attributes:
+        run_id: the run.
+        workflow: name of the workflow.
+        workflow_id: the run's id again, as the seed calls it (`GetWorkflowID`, `_workflow_id`).
+        step_id: the step.
+        kind: run, fallback or compensate.
+        attempt: from 1 within kind and turn.
+        input: the merged map; shared, so leave it as it is.
+        idempotency_key: the same for all attempts of this step: pass it on to the outside.
+        deadline: when this attempt is given up, epoch seconds, or None.
+        progress: when `heartbeat` was last called, by the clock's `monotonic`.
+    """
+
+    __slots__ = (
+        "_log",
+        "_news",
+        "_services",
+        "attempt",
+        "cancelled",
+        "deadline",
+        "idempotency_key",
+        "input",
+        "kind",
+        "progress",
+        "run_id",
+        "step_id",
+        "workflow",
+    )
+
+    kind: Kind
+    cancelled: bool
+    """Whether the attempt is to stop; readable from a thread."""
+
+    def __init__(self, message: StepMessage, services: StepServices) -> None:
+        """Describe the attempt that a message asks for."""
+        self.run_id = message.run
+        self.workflow = message.workflow
+        self.step_id = message.step
+        self.kind = message.kind
+        self.attempt = message.attempt
+        self.input: dict[str, Any] = {}
+        self.idempotency_key = message.idempotency_key
+        self.deadline = _deadline(message, services.clock.now())
+        self.cancelled = False
+        self.progress: float | None = None
+        self._services = services
+        self._news: asyncio.Task[None] | None = None
+        self._log: FilteringBoundLogger | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        """The run's id."""
+        return self.run_id
+
+    @property
+    def runtime(self) -> Any:
+        """What `app.runtime` is."""
+        return self._services.runtime
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A logger that names run, step and attempt in every line."""
+        if self._log is None:
+            self._log = self._services.log.bind(
+                run=self.run_id, step=self.step_id, kind=str(self.kind), attempt=self.attempt
+            )
+        return self._log
+
+    async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
+        """Tell the world, once per run, type and key, however often the step is retried.
+
+        It stands in the run's history and reaches subscribers of that very subject: `order.paid`,
+        or `<namespace>.order.paid` in a namespace that is not the default one. A payload that is a
+        map gets `_workflow_id`.
+
+        Raises:
+            InvalidInput: the type is not a dotted name, or belongs to the engine.
+        """
+        await self.told()
+        await self._services.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
+
+    def lock(self, key: str, *, ttl: float, timeout: float) -> StepLock:
+        """A lock that this run holds within `async with`, renewed for as long as that takes.
+
+        Args:
+            key: any text.
+            ttl: seconds after which it is free if this process dies; whole ones, at least 1.
+            timeout: seconds to wait for it before LockTimeoutError.
+        """
+        services = self._services
+        return StepLock(services.leases, services.clock, key, self.run_id, ttl, timeout)
+
+    def heartbeat(self) -> None:
+        """Note that there is progress; a failure by timeout then says when the last one was.
+
+        Raises:
+            asyncio.CancelledError: the attempt is to stop. A plain function that lets it through
+                ends as cancelled; one that returns a result has completed.
+        """
+        if self.cancelled:
+            raise asyncio.CancelledError
+        self.progress = self._services.clock.monotonic()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the worker's event loop and wait for it; for plain functions.
+
+        `ctx.run(ctx.emit("order.paid", {...}))`
+
+        Raises:
+            InvalidInput: called on that event loop, where it would wait for itself.
+        """
+        loop = self._services.loop
+        if _running_loop() is loop:
+            coroutine.close()
+            raise InvalidInput("ctx.run is for handlers that are plain functions; await it instead")
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def tell_after(self, news: asyncio.Task[None]) -> None:
+        """Publish nothing of this attempt before that is done."""
+        self._news = news
+
+    async def told(self) -> None:
+        """Wait for what has to be told first, however it went."""
+        if self._news is not None and not self._news.done():
+            await asyncio.wait([self._news])
+
+    def enter(self) -> None:
+        """Make it the current one, for this task and what it starts."""
+        _current.set(self)
+
+
+def current_context() -> StepContext:
+    """The context of the handler in which this is called, at any depth.
+
+    Raises:
+        InvalidInput: no handler is running here.
+    """
+    found = _current.get(None)
+    if found is None:
+        raise InvalidInput("no step is running here; call it inside a handler")
+    return found
+
+
+def _deadline(message: StepMessage, now: float) -> float | None:
+    ends = [now + message.timeout] if message.timeout else []
+    ends += [message.deadline] if message.deadline else []
+    return min(ends, default=None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,217 @@
+"""One delivery, from claim to acknowledgement.
+
+The order of effects is the contract:
+
+    claim -> event started (pipelined) -> handler -> record settled -> event (awaited) -> ack
+
+Safety: each effect is durable before the next one, and each can be repeated. After a crash at any
+point the message comes again, and the record says what is left to do (`core.claim`): nothing, tell
+the outcome again, or run the attempt. A message is acknowledged only when its outcome is durable
+and told; by a worker that lost its claim never, for that would delete somebody else's delivery.
+
+Liveness: whatever goes wrong, the delivery is put back or comes back by itself. A message that can
+never be understood is logged and acknowledged, so that it does not circle for ever.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Executor"]
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from flowworker.codec.keys import step_key
+from flowworker.codec.messages import StepMessage, decode_step_message
+from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
+from flowworker.core.records import ErrorInfo
+from flowworker.core.status import Kind, Outcome
+from flowworker.errors import Unavailable
+from flowworker.worker.attempt import Attempt, Failed, Returned, Stopped, error_info
+from flowworker.worker.context import StepContext
+from flowworker.worker.inputs import StepInputs
+from flowworker.worker.patience import patiently
+from flowworker.worker.settle import Completed, Ending, report, settle
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import Any
+
+    from flowworker.core.records import StepRecord
+    from flowworker.ports import Delivery
+    from flowworker.worker.attempts import Attempts
+    from flowworker.worker.bench import Workbench
+
+MESSAGE_VERSION = 1
+"""Step messages that this release understands."""
+
+_ELSEWHERE = 1.0
+"""Seconds after which a message that this worker cannot serve is offered again."""
+
+_SHOWN = 200
+"""Bytes of a message that nobody understands which go into the log."""
+
+
+class _Versioned(msgspec.Struct):
+    v: int = 1
+
+
+_decode_version = msgspec.json.Decoder(_Versioned).decode
+
+
+class Executor:
+    """Executes deliveries, each in a task of its own."""
+
+    def __init__(self, bench: Workbench, attempts: Attempts) -> None:
+        """Work at `bench`, and be found in `attempts` meanwhile."""
+        self._bench = bench
+        self._attempts = attempts
+        self._inputs = StepInputs(bench.payloads)
+
+    async def execute(self, delivery: Delivery) -> Future[Any] | None:
+        """Deal with one delivery, whatever it is; the thread that it leaves running, if any."""
+        log = self._bench.log
+        try:
+            return await self._execute(delivery)
+        except Unavailable as error:
+            log.warning("delivery put back", subject=delivery.subject, error=str(error))
+        except Exception:  # one bad delivery must not stop the others
+            log.exception("delivery put back", subject=delivery.subject)
+        await self._put_back(delivery)
+        return None
+
+    async def _execute(self, delivery: Delivery) -> Future[Any] | None:
+        message = await self._decode(delivery)
+        if message is None:
+            return None
+        bench = self._bench
+        handler = bench.app.handlers.get(message.uses)
+        waited = bench.clock.now() - delivery.time
+        if handler is None and waited <= bench.settings.handler_grace:
+            await delivery.nak(_ELSEWHERE)
+            return None
+        attempt = Attempt(message, handler, StepContext(message, bench.services))
+        if not self._attempts.enter(attempt):
+            # It came a second time while it is being executed right here.
+            await delivery.nak(bench.settings.lease / 3)
+            return None
+        try:
+            claimed = await bench.claims.claim(delivery, message)
+            if claimed is not None:
+                await self._perform(attempt, delivery, *claimed)
+        finally:
+            self._attempts.leave(attempt)
+        return attempt.lingering
+
+    async def _perform(
+        self, attempt: Attempt, delivery: Delivery, record: StepRecord, revision: int
+    ) -> None:
+        bench, message = self._bench, attempt.message
+        if record.outcome is not Outcome.RUNNING:  # given up
+            await bench.claims.tell(message, record, revision)
+            await delivery.ack()
+            report(bench, message, record)
+            return
+        key = step_key(message.queue, message.run, message.step)
+        held = bench.heartbeats.hold(delivery, key, record, revision, self._attempts.doubt)
+        attempt.claim = held
+        try:
+            self._tell_started(attempt, record, revision)
+            ending = await self._run(attempt)
+            await settle(bench, attempt, delivery, held, ending)
+        finally:
+            bench.heartbeats.drop(held)
+
+    def _tell_started(self, attempt: Attempt, record: StepRecord, revision: int) -> None:
+        if record.kind is Kind.RUN and record.attempt == 1 and record.lost == 0:
+            news = asyncio.create_task(
+                self._bench.claims.tell_started(attempt.message, record, revision)
+            )
+            news.add_done_callback(self._note)
+            attempt.context.tell_after(news)
+
+    def _note(self, news: asyncio.Task[None]) -> None:
+        if not news.cancelled() and (error := news.exception()) is not None:
+            self._bench.log.warning("a step's start was not told", error=repr(error))
+
+    async def _run(self, attempt: Attempt) -> Ending:
+        bench, message, handler = self._bench, attempt.message, attempt.handler
+        if handler is None:
+            known = ", ".join(sorted(bench.app.handlers)) or "none"
+            text = f"no step handler found: {message.uses!r} (this worker has: {known})"
+            return Failed(ErrorInfo("HandlerNotFound", text, retryable=False))
+        until = bench.clock.monotonic() + bench.settings.lease
+        try:
+            attempt.context.input = await patiently(
+                bench.clock, until, partial(self._inputs.of, message)
+            )
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the attempt cannot be made
+            return Failed(error_info(error), error)
+        begun = bench.clock.monotonic()
+        ending = await attempt.run(handler, bench.pool, bench.clock)
+        took = bench.clock.monotonic() - begun
+        bench.metrics.handler_seconds.labels(handler.name).observe(took)
+        return await self._keep(message, ending)
+
+    async def _keep(self, message: StepMessage, ending: Returned | Failed | Stopped) -> Ending:
+        if not isinstance(ending, Returned):
+            return ending
+        bench = self._bench
+        until = bench.clock.monotonic() + bench.settings.lease
+        pack = partial(bench.payloads.pack, message.run, f"output.{message.step}", ending.output)
+        try:
+            return Completed(await patiently(bench.clock, until, pack))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # too large, for one
+            return Failed(error_info(error), error)
+
+    async def _decode(self, delivery: Delivery) -> StepMessage | None:
+        """The message; None if it is dealt with."""
+        try:
+            message = decode_step_message(delivery.data)
+            problem = _problem(message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            message, problem = None, str(error)
+        if message is not None and not problem:
+            return message
+        if _version(delivery.data) > MESSAGE_VERSION:
+            await delivery.nak(_ELSEWHERE)  # for the workers of a newer release
+            return None
+        self._bench.log.error(
+            "not a step message, dropped",
+            subject=delivery.subject,
+            error=problem,
+            raw=delivery.data[:_SHOWN],
+        )
+        await delivery.ack()
+        return None
+
+    async def _put_back(self, delivery: Delivery) -> None:
+        delay = min(0.25 * 2 ** min(delivery.delivered, 10), self._bench.settings.lease)
+        try:
+            await delivery.nak(delay)
+        except Exception as error:  # noqa: BLE001  # then it comes back by itself
+            self._bench.log.warning("nak failed", subject=delivery.subject, error=repr(error))
+
+
+def _problem(message: StepMessage) -> str:
+    """What is wrong with a message that decodes, or nothing."""
+    if message.v > MESSAGE_VERSION:
+        return f"version {message.v}, this release reads {MESSAGE_VERSION}"
+    if not RUN_ID.fullmatch(message.run):
+        return f"bad run id {message.run!r}"
+    if not DOTTED_NAME.fullmatch(message.step):
+        return f"bad step id {message.step!r}"
+    return "" if TOKEN.fullmatch(message.queue) else f"bad queue {message.queue!r}"
+
+
+def _version(raw: bytes) -> int:
+    try:
+        return _decode_version(raw).v
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0

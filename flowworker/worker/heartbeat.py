@@ -1,0 +1,215 @@
+"""Keeps claims alive, whatever handlers do to the main event loop.
+
+A thread of its own, with an event loop and a link to the outside of its own, renews every claim
+that has been held for a third of a lease, and from then on every third. Short attempts end before
+and cost nothing but an entry in a dict. The thread starts with the first claim, because a handler
+may block the main loop from its first instant; the link is opened with the first renewal.
+
+Safety: a renewal is a compare-and-set from the revision that the claim is at, like the result
+itself, so it can neither resurrect a claim that was taken over nor overtake its result: `release`
+waits for the renewal in flight, and after it the revision moves no more. What both threads touch is
+guarded by one lock, held for a few instructions. A renewal whose answer got lost leaves the
+revision unknown; the next one then meets a Conflict, just as if the claim were lost. Which of the
+two it is, the main loop finds out by reading the record (`on_conflict`, then `resume`).
+
+Liveness: a renewal that fails is tried again well before the lease is over, over a new link if need
+be; if that goes on until the lease is over, another worker takes over and this one's result is
+refused.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Heartbeats", "HeldClaim", "HeldDelivery"]
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from flowworker.codec.json import encode
+from flowworker.errors import Conflict
+from flowworker.worker.pulse import Pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from structlog.typing import FilteringBoundLogger
+
+    from flowworker.clock import Clock
+    from flowworker.core.records import StepRecord
+    from flowworker.ports import Delivery, HeartbeatLink
+    from flowworker.worker.lag import LagProbe
+
+_LONGEST_TICK = 0.25
+"""Seconds between two looks at what is due."""
+
+
+@dataclass(slots=True, eq=False)
+class HeldDelivery:
+    """A delivery that is kept from being handed to somebody else. `Heartbeats` guards it.
+
+    Attributes:
+        due: when to renew next, by the clock's `monotonic`.
+        held: not released, nor in doubt.
+    """
+
+    delivery: Delivery
+    due: float
+    held: bool = field(default=True, init=False)
+    renewing: bool = field(default=False, init=False)
+    waiter: asyncio.Future[None] | None = field(default=None, init=False)
+
+
+@dataclass(slots=True, eq=False)
+class HeldClaim(HeldDelivery):
+    """A claim that is kept alive, and its delivery.
+
+    Attributes:
+        key: of the step's record.
+        record: as it was written last, RUNNING.
+        revision: of that record: the fencing token.
+        on_conflict: called on the main loop when a renewal met another revision.
+    """
+
+    key: str
+    record: StepRecord
+    revision: int
+    on_conflict: Callable[[HeldClaim], None]
+
+
+class Heartbeats:
+    """The claims of one worker, and the thread that renews them."""
+
+    def __init__(
+        self,
+        open_link: Callable[[], Awaitable[HeartbeatLink]],
+        clock: Clock,
+        lease: float,
+        probe: LagProbe,
+        log: FilteringBoundLogger,
+    ) -> None:
+        """Renew over a link of `open_link`; ask `probe` how the main loop is at every tick."""
+        self._open_link = open_link
+        self._clock = clock
+        self._lease = lease
+        self._interval = lease / 3
+        self._tick = min(_LONGEST_TICK, lease / 12)
+        self._probe = probe
+        self._log = log
+        self._lock = threading.Lock()
+        self._held: set[HeldDelivery] = set()
+        self._pulse: Pulse | None = None
+
+    def hold(
+        self,
+        delivery: Delivery,
+        key: str,
+        record: StepRecord,
+        revision: int,
+        on_conflict: Callable[[HeldClaim], None],
+    ) -> HeldClaim:
+        """Keep a claim alive from now on."""
+        due = self._clock.monotonic() + self._interval
+        claim = HeldClaim(delivery, due, key, record, revision, on_conflict)
+        self._enter(claim)
+        return claim
+
+    def keep(self, delivery: Delivery) -> HeldDelivery:
+        """Keep a delivery that waits to be claimed from being handed to somebody else."""
+        kept = HeldDelivery(delivery, self._clock.monotonic() + self._interval)
+        self._enter(kept)
+        return kept
+
+    def drop(self, kept: HeldDelivery) -> None:
+        """Renew it no more; harmless if that is so already."""
+        with self._lock:
+            self._held.discard(kept)
+            kept.held = False
+
+    async def release(self, claim: HeldClaim) -> int:
+        """Renew it no more, and wait for a renewal in flight: the final revision."""
+        with self._lock:
+            self._held.discard(claim)
+            claim.held = False
+            if not claim.renewing:
+                return claim.revision
+            waiter = claim.waiter = asyncio.get_running_loop().create_future()
+        await waiter
+        return claim.revision
+
+    def resume(self, claim: HeldClaim, record: StepRecord, revision: int) -> None:
+        """The record turned out to be this claim's own: go on from there."""
+        with self._lock:
+            if claim in self._held:
+                claim.record, claim.revision = record, revision
+                claim.due = self._clock.monotonic() + self._tick
+                claim.held = True
+
+    async def stop(self) -> None:
+        """End the thread; what is still held runs out."""
+        pulse, self._pulse = self._pulse, None
+        if pulse is not None:
+            await pulse.stop()
+
+    def _enter(self, kept: HeldDelivery) -> None:
+        with self._lock:
+            self._held.add(kept)
+        if self._pulse is None:
+            self._pulse = Pulse(self._beat, self._tick, self._open_link, self._log)
+
+    def _beat(self, pulse: Pulse) -> None:
+        """On the thread, once per tick."""
+        self._probe.ask()
+        now = self._clock.monotonic()
+        with self._lock:
+            due = [kept for kept in self._held if _is_due(kept, now)]
+            for kept in due:
+                kept.renewing = True
+        for kept in due:
+            pulse.start(self._renew(kept, pulse))
+
+    async def _renew(self, kept: HeldDelivery, pulse: Pulse) -> None:
+        pause = self._interval / 4
+        try:
+            async with asyncio.timeout(self._interval):
+                if isinstance(kept, HeldClaim):
+                    await self._write(kept, pulse)
+                await pulse.over_link(lambda link: link.in_progress(kept.delivery))
+            pause = self._interval
+        except Conflict:
+            self._doubt(kept, pulse)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again
+            subject = kept.delivery.subject
+            self._log.warning("renewal failed, will try again", subject=subject, error=repr(error))
+        finally:
+            with self._lock:
+                kept.renewing = False
+                kept.due = self._clock.monotonic() + pause
+                waiter, kept.waiter = kept.waiter, None
+            if waiter is not None:
+                pulse.on_main(_resolve, waiter)
+
+    async def _write(self, claim: HeldClaim, pulse: Pulse) -> None:
+        record = replace(claim.record, lease_until=self._clock.now() + self._lease)
+        value = encode(record)
+        revision = await pulse.over_link(lambda link: link.write(claim.key, value, claim.revision))
+        with self._lock:
+            claim.record, claim.revision = record, revision
+
+    def _doubt(self, kept: HeldDelivery, pulse: Pulse) -> None:
+        with self._lock:
+            in_doubt = kept.held
+            kept.held = False
+        if in_doubt and isinstance(kept, HeldClaim):
+            pulse.on_main(kept.on_conflict, kept)
+
+
+def _is_due(kept: HeldDelivery, now: float) -> bool:
+    return kept.held and not kept.renewing and kept.due <= now
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,195 @@
+"""The `StepQueue` port: what is stored, where it goes, what is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from flowworker.core.status import Priority
+from integration.contract.support import SLACK, Worker, enqueue, eventually, open_lane, step
+
+
+async def test_a_message_arrives_as_it_was_enqueued(backend, peer):
+    before = time.time()
+    await backend.steps.enqueue(step("customer.persona", run="r-1"), b"\x00body", "id-1")
+
+    [got] = await (await open_lane(peer, 1)).take(1)
+
+    assert got.subject == "step.default.normal.r-1.customer.persona"
+    assert got.data == b"\x00body"
+    assert got.delivered == 1
+    assert before - 5 < got.time < time.time() + 5
+
+
+async def test_whoever_waits_is_handed_what_comes(backend, peer):
+    inbox = await open_lane(peer, 10)
+
+    await enqueue(backend, "a")
+    await inbox.take(1)
+    await enqueue(backend, "b", "c")
+
+    assert [got.data for got in await inbox.take(3)] == [b"a", b"b", b"c"]
+
+
+async def test_a_lane_keeps_the_order_of_publication(backend):
+    names = [f"s{i}" for i in range(50)]
+    await enqueue(backend, *names)
+
+    got = await (await open_lane(backend, 100)).take(50)
+
+    assert [delivery.data.decode() for delivery in got] == names
+    sequences = [delivery.sequence for delivery in got]
+    assert sequences == sorted(set(sequences))
+    assert [delivery.order - got[0].order for delivery in got] == list(range(50))
+
+
+async def test_equal_ids_are_stored_once(backend, peer):
+    await backend.steps.enqueue(step("a"), b"first", "id")
+    await backend.steps.enqueue(step("a"), b"second", "id")
+    await peer.steps.enqueue(step("a"), b"third", "id")
+    await enqueue(backend, "last")
+
+    got = await (await open_lane(backend, 10)).take(2)
+
+    assert [delivery.data for delivery in got] == [b"first", b"last"]
+
+
+async def test_an_id_is_known_while_and_after_its_message_is_handled(backend):
+    inbox = await open_lane(backend, 10)
+    await backend.steps.enqueue(step("a"), b"first", "id")
+    [got] = await inbox.take(1)
+
+    await backend.steps.enqueue(step("a"), b"second", "id")
+    await got.ack()
+    await backend.steps.enqueue(step("a"), b"third", "id")
+    await enqueue(backend, "last")
+
+    await inbox.take(2)
+    assert inbox.bodies == [b"first", b"last"]
+
+
+async def test_lanes_have_nothing_in_common(backend):
+    # Given a consumer on each of several lanes
+    lanes = {
+        (queue, priority): await open_lane(backend, 10, queue=queue, priority=priority)
+        for queue in ("default", "slow")
+        for priority in Priority
+    }
+
+    # When each lane gets a message
+    for i, (queue, priority) in enumerate(lanes):
+        await enqueue(backend, f"s{i}", queue=queue, priority=priority)
+
+    # Then each consumer gets that of its lane
+    for i, inbox in enumerate(lanes.values()):
+        [got] = await inbox.take(1)
+        assert got.data == f"s{i}".encode()
+
+
+async def test_work_is_shared_and_nothing_is_done_twice(backend, peer):
+    workers = [
+        await open_lane(member, 4, inbox=Worker()) for member in (backend, peer, backend, peer)
+    ]
+    names = [f"s{i}" for i in range(300)]
+
+    await asyncio.gather(*(enqueue(backend, name) for name in names))
+
+    await eventually(lambda: sum(worker.acknowledged for worker in workers) == 300)
+    bodies = [body.decode() for worker in workers for body in worker.bodies]
+    assert sorted(bodies) == sorted(names)
+
+
+async def test_a_message_that_is_not_due_waits(backend, peer):
+    inbox = await open_lane(peer, 10)
+    due = time.time() + 1.0
+
+    await backend.steps.enqueue(step("later"), b"later", "id-1", due)
+    await enqueue(backend, "now")
+
+    await inbox.take(1)
+    assert inbox.bodies == [b"now"]
+    [_, got] = await inbox.take(2)
+    assert time.time() >= due - SLACK
+    assert (got.data, got.delivered) == (b"later", 1)
+    assert got.subject == "step.default.normal.run-1.later"
+    await got.ack()
+
+
+async def test_a_message_that_was_due_comes_at_once(backend):
+    inbox = await open_lane(backend, 10)
+
+    await backend.steps.enqueue(step("a"), b"a", "id-1", time.time() - 3600)
+
+    await inbox.take(1)
+
+
+async def test_equal_ids_are_stored_once_also_if_they_are_not_due(backend):
+    inbox = await open_lane(backend, 10)
+    soon = time.time() + 0.5
+
+    await backend.steps.enqueue(step("a"), b"first", "id", soon)
+    await backend.steps.enqueue(step("a"), b"second", "id", soon)
+
+    await inbox.take(1)
+    await backend.steps.enqueue(step("last"), b"last", "id-last", time.time() + 0.5)
+    await inbox.take(2)
+    assert inbox.bodies == [b"first", b"last"]
+
+
+async def test_what_is_due_is_delivered_without_whoever_enqueued_it(backend, peer):
+    await backend.steps.enqueue(step("a"), b"a", "id", time.time() + 0.3)
+    inbox = await open_lane(peer, 1)
+
+    await inbox.take(1)
+
+
+async def test_dropping_a_run_removes_what_is_queued_and_scheduled(backend, peer):
+    # Given messages of two runs with similar ids, some of them scheduled
+    soon = time.time() + 0.7
+    for run in ("run-1", "run-12"):
+        await enqueue(backend, "a", "b.c", run=run)
+        await enqueue(backend, "a", run=run, queue="slow", priority="low")
+        await backend.steps.enqueue(step("due", run=run), b"due", f"{run}/due", soon)
+
+    # When one run is dropped, twice
+    await peer.steps.drop("run-1")
+    await peer.steps.drop("run-1")
+
+    # Then only the other's messages come
+    await backend.steps.enqueue(step("last"), b"last", "last", soon + 0.4)
+    inbox = await open_lane(backend, 10)
+    slow = await open_lane(backend, 10, queue="slow", priority="low")
+    await slow.take(1)
+    await eventually(lambda: b"last" in inbox.bodies)
+    assert slow.subjects == ["step.slow.low.run-12.a"]
+    assert sorted(subject.removeprefix("step.default.normal.") for subject in inbox.subjects) == [
+        "run-1.last",
+        "run-12.a",
+        "run-12.b.c",
+        "run-12.due",
+    ]
+
+
+async def test_dropping_what_is_in_hand_does_no_harm(backend):
+    await enqueue(backend, "a")
+    inbox = await open_lane(backend, 10)
+    [got] = await inbox.take(1)
+
+    await backend.steps.drop("run-1")
+
+    await got.in_progress()
+    await got.ack()
+    await enqueue(backend, "last")
+    await inbox.take(2)
+    assert inbox.bodies == [b"a", b"last"]
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+async def test_bodies_of_any_size(backend, size):
+    await backend.steps.enqueue(step("a"), b"x" * size, "id")
+
+    [got] = await (await open_lane(backend, 1)).take(1)
+
+    assert got.data == b"x" * size

@@ -1,0 +1,200 @@
+"""The whole failure policy on a real fleet."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from integration.fleet.fleet import Fleet
+
+RUN = "run-1"
+
+
+async def test_a_chain_completes_and_tells_its_story_in_order(fleet: Fleet):
+    result = await fleet.client.run("chain", {"order": 7}, run_id=RUN, timeout=30)
+
+    assert result.status == "COMPLETED"
+    assert result.output == {
+        "c": {"seen": ["_workflow_id", "a", "a_done", "b", "from", "input", "order", "thread"]}
+    }
+    assert await fleet.types(RUN) == [
+        "started",
+        *["step.started", "step.completed"] * 3,
+        "completed",
+    ]
+    assert fleet.count(RUN) == {"a": 1, "b": 1, "c": 1}
+
+
+async def test_branches_of_a_diamond_meet_once(fleet: Fleet):
+    results = await asyncio.gather(
+        *(fleet.client.run("diamond", run_id=f"d-{n}", timeout=30) for n in range(20))
+    )
+
+    assert {result.status for result in results} == {"COMPLETED"}
+    for n in range(20):
+        assert fleet.count(f"d-{n}") == {"top": 1, "left": 1, "right": 1, "bottom": 1}
+
+
+async def test_a_step_is_retried_until_it_succeeds(fleet: Fleet):
+    result = await fleet.client.run("retried", {"failures": 2}, run_id=RUN, timeout=30)
+
+    assert result.output == {"try": {"attempts": 3}}
+    assert await fleet.types(RUN) == [
+        "started",
+        "step.started",
+        "step.attempt_failed",
+        "step.retrying",
+        "step.attempt_failed",
+        "step.retrying",
+        "step.completed",
+        "completed",
+    ]
+
+
+async def test_a_long_delay_is_a_timer_of_the_server(fleet: Fleet):
+    """Longer than the short delay: nobody has to live for the retry to come."""
+    await fleet.client.start("retried.late", {"failures": 1}, run_id=RUN)
+    await fleet.until(lambda: fleet.shows(RUN, "try", "RETRYING"))
+    for process in fleet.processes:
+        process.kill()
+        process.wait()
+
+    fleet.start("coordinator")
+    fleet.start("worker")
+
+    assert (await fleet.client.result(RUN, 40)).output == {"try": {"attempts": 2}}
+
+
+async def test_attempts_spent_lead_to_the_fallback(fleet: Fleet):
+    result = await fleet.client.run("fallen", run_id=RUN, timeout=30)
+
+    assert result.output == {"pay": {"from": "pay", "pay_done": True}}
+    assert "step.fallback" in await fleet.types(RUN)
+    assert fleet.count(RUN) == {"pay": 3}
+
+
+async def test_a_non_retryable_error_is_not_retried(fleet: Fleet):
+    result = await fleet.client.run("declined", run_id=RUN, timeout=30)
+
+    assert (result.status, fleet.count(RUN)) == ("FAILED", {"pay": 1})
+    assert "card declined" in result.error
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "output"),
+    [
+        ("retry", "COMPLETED", {"seen": True}),
+        ("skip", "COMPLETED", {"seen": False}),
+        ("complete", "COMPLETED", {"seen": True}),
+        ("cancel", "FAILED", {}),
+    ],
+)
+async def test_a_human_decides(fleet: Fleet, action: str, status: str, output: dict):
+    await fleet.client.start("human", run_id=RUN)
+    await fleet.until(lambda: fleet.shows(RUN, "ask", "WAITING_HUMAN"))
+    assert [run.id for run in await fleet.client.list("WAITING_HUMAN")] == [RUN]
+    (fleet.trace / f"{RUN}.permission").touch()
+
+    await fleet.client.resume(RUN, action, output={"allowed": 1} if action == "complete" else None)
+    result = await fleet.client.result(RUN, 30)
+
+    assert result.status == status
+    if output:
+        assert ("allowed" in result.output["after"]["seen"]) == output["seen"]
+    assert fleet.count(RUN, "undo") == ({"before": 1} if status == "FAILED" else {})
+    assert await fleet.client.list("WAITING_HUMAN") == []
+
+
+async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):
+    await fleet.client.start("human", run_id=RUN)
+    await fleet.until(lambda: fleet.shows(RUN, "ask", "WAITING_HUMAN"))
+    for process in fleet.processes:
+        process.kill()
+        process.wait()
+    (fleet.trace / f"{RUN}.permission").touch()
+
+    fleet.start("coordinator")
+    fleet.start("worker")
+    await fleet.client.resume(RUN, "retry")
+
+    assert (await fleet.client.result(RUN, 30)).status == "COMPLETED"
+    assert fleet.count(RUN)["before"] == 1
+
+
+async def test_the_saga_undoes_in_reverse_order_and_goes_on_after_a_failure(fleet: Fleet):
+    result = await fleet.client.run("saga", run_id=RUN, timeout=30)
+
+    assert (result.status, result.needs_attention) == ("FAILED", True)
+    assert result.failed_compensations == ("two",)
+    undone = [note[1] for note in fleet.notes(RUN) if note[0] == "undo"]
+    assert undone == ["three", "two", "two", "one"]
+    types = await fleet.types(RUN)
+    assert types[-1] == "failed"
+    assert types.index("compensating") < types.index("step.compensated")
+    assert types.count("step.compensation_failed") == 1
+
+
+@pytest.mark.parametrize("workflow", ["slow", "slow.thread"])
+async def test_cancel_stops_the_handler_and_compensates(fleet: Fleet, workflow: str):
+    await fleet.client.start(workflow, run_id=RUN)
+    await fleet.until(lambda: fleet.count(RUN)["wait"])
+
+    await fleet.client.cancel(RUN, "changed my mind")
+    result = await fleet.client.result(RUN, 30)
+
+    assert (result.status, result.error) == ("CANCELLED", "changed my mind")
+    assert fleet.count(RUN, "cancelled") == {"wait": 1}
+    assert fleet.count(RUN, "undo") == {"first": 1}
+    assert (await fleet.types(RUN))[-1] == "cancelled"
+
+
+async def test_terminate_ends_at_once_without_compensation(fleet: Fleet):
+    await fleet.client.start("slow", run_id=RUN)
+    await fleet.until(lambda: fleet.count(RUN)["wait"])
+
+    await fleet.client.terminate(RUN)
+    result = await fleet.client.result(RUN, 30)
+
+    assert result.status == "CANCELLED"
+    await fleet.until(lambda: fleet.count(RUN, "cancelled") == {"wait": 1})
+    assert fleet.count(RUN, "undo") == {}
+
+
+async def test_a_failure_stops_what_runs_beside_it(fleet: Fleet):
+    result = await fleet.client.run("fails.beside.slow", run_id=RUN, timeout=30)
+
+    assert result.status == "FAILED"
+    assert fleet.count(RUN, "cancelled").keys() <= {"slow"}
+    assert fleet.count(RUN, "undo") == {"done": 1}
+
+
+async def test_a_step_has_a_timeout(fleet: Fleet):
+    result = await fleet.client.run("step.timeout", run_id=RUN, timeout=30)
+
+    assert (result.status, fleet.count(RUN)) == ("FAILED", {"wait": 2})
+    assert "Timeout" in result.error
+
+
+async def test_a_run_has_a_timeout(fleet: Fleet):
+    result = await fleet.client.run("run.timeout", run_id=RUN, timeout=30)
+
+    assert (result.status, result.error) == ("FAILED", "workflow timed out after 1 s")
+    assert fleet.count(RUN, "undo") == {"first": 1}
+
+
+async def test_outputs_that_fit_no_message_are_offloaded(fleet: Fleet):
+    size = 3_000_000
+    result = await fleet.client.run("offloaded", {"size": size}, run_id=RUN, timeout=30)
+
+    assert result.output == {"measure": {"size": size}}
+
+
+async def test_queues_keep_workers_apart(fleet: Fleet):
+    await fleet.client.start("elsewhere", run_id=RUN)
+    await fleet.until(lambda: fleet.shows(RUN, "here", "COMPLETED"))
+    other = fleet.start("worker", "--queue", "other")
+
+    assert (await fleet.client.result(RUN, 30)).status == "COMPLETED"
+    processes = {note[1]: int(note[3]) for note in fleet.notes(RUN)}
+    assert processes["there"] == other.pid != processes["here"]

@@ -1,0 +1,164 @@
+"""Starting with any NATS client, and whatever else arrives on our subjects."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import nats
+import pytest
+
+from integration.fleet.fleet import Fleet
+
+RUN = "run-1"
+
+
+async def collect(connection: nats.NATS, subject: str, last: str) -> list[dict]:
+    """Subscribe, and gather events until one of that type arrives."""
+    events: list[dict] = []
+    subscription = await connection.subscribe(subject)
+
+    async def gather() -> list[dict]:
+        async for message in subscription.messages:
+            events.append(json.loads(message.data))
+            if events[-1]["type"] == last:
+                break
+        return events
+
+    return asyncio.create_task(gather())
+
+
+async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet):
+    connection = await nats.connect(fleet.server.url)
+    task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
+
+    ack = await connection.jetstream().publish(f"{fleet.namespace}.start.chain", b'{"order": 1}')
+    events = await asyncio.wait_for(task, 30)
+    await connection.close()
+
+    run = f"seq-{ack.seq:012d}"
+    assert [event["type"] for event in events] == [
+        "workflow.started",
+        *["workflow.step.started", "workflow.step.completed"] * 3,
+        "workflow.completed",
+    ]
+    assert {event["data"]["id"] for event in events} == {run}
+    assert {event["specversion"] for event in events} == {"1.0"}
+    assert (await fleet.client.result(run, 5)).status == "COMPLETED"
+
+
+async def test_an_id_given_twice_gives_one_run(fleet: Fleet):
+    connection = await nats.connect(fleet.server.url)
+    jetstream = connection.jetstream()
+    subject = f"{fleet.namespace}.start.chain"
+    await jetstream.publish(subject, b"{}", headers={"Nats-Msg-Id": RUN})
+    await fleet.client.result(RUN, 30)
+    # Outside of the dedupe window the stream takes the id again.
+    await jetstream.purge_stream(f"{fleet.namespace.upper()}_COMMANDS")
+    await connection.publish(subject, b"{}", headers={"Nats-Msg-Id": RUN})
+    inbox = await connection.subscribe("_INBOX.test.>")
+    await connection.publish(
+        subject, b"{}", headers={"Nats-Msg-Id": "other", "Flow-Reply": "_INBOX.test.1"}
+    )
+
+    reply = json.loads((await inbox.next_msg(20)).data)
+    await connection.close()
+
+    assert (reply["id"], reply["status"]) == ("other", "COMPLETED")
+    assert fleet.count(RUN) == {"a": 1, "b": 1, "c": 1}
+    assert (await fleet.types(RUN)).count("started") == 1
+
+
+BAD_STARTS = {
+    "unknown workflow": ("start.nothing.like.it", b"{}", {}, "no workflow 'nothing.like.it'"),
+    "not JSON": ("start.chain", b"{nonsense", {}, "not JSON"),
+    "not an object": ("start.chain", b"[1]", {}, "must be a JSON object, found list"),
+    "bad input": ("start.strict", b'{"order_id": "x"}', {}, "input_schema"),
+    "bad id": ("start.chain", b"{}", {"Nats-Msg-Id": "a b.c"}, "cannot be a run id"),
+    "bad reply": ("start.chain", b"{}", {"Flow-Reply": "orders.paid"}, "not allowed"),
+    "bad priority": ("start.chain", b"{}", {"Flow-Priority": "urgent"}, "expected high"),
+    "unknown control": ("control.dance.run-9", b"{}", {}, "expected control."),
+    "control of no run": ("control.cancel.run-9", b"{}", {}, "no run 'run-9' exists"),
+    "bad control": ("control.resume.run-9", b'{"action": "pray"}', {}, "action"),
+    "signal": ("signal.run-9.go", b"{}", {}, "no command of this kind"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_STARTS)
+async def test_a_bad_command_yields_one_rejection_and_harms_nobody(fleet: Fleet, case: str):
+    subject, body, headers, reason = BAD_STARTS[case]
+    connection = await nats.connect(fleet.server.url)
+    task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
+
+    await connection.publish(f"{fleet.namespace}.{subject}", body, headers=headers or None)
+    await fleet.client.run("strict", {"order_id": 1}, timeout=30)
+    events = await asyncio.wait_for(task, 30)
+    if not any(event["type"] == "workflow.rejected" for event in events):
+        task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.rejected")
+        events += await asyncio.wait_for(task, 10)
+    await connection.close()
+
+    rejections = [event for event in events if event["type"] == "workflow.rejected"]
+    assert len(rejections) == 1
+    assert reason in rejections[0]["data"]["reason"]
+
+
+async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet):
+    connection = await nats.connect(fleet.server.url)
+    for subject in ("event.0.run-x.workflow.step.completed", "step.default.normal.run-x.a"):
+        for body in (b"", b"nonsense", b"{}", b'{"v": 99}', bytes(range(256))):
+            await connection.publish(f"{fleet.namespace}.{subject}", body)
+    await connection.flush()
+    await connection.close()
+
+    assert (await fleet.client.run("chain", run_id=RUN, timeout=30)).status == "COMPLETED"
+
+
+async def test_a_step_without_a_worker_fails_after_the_grace_period(fleet: Fleet):
+    result = await fleet.client.run("unhandled", run_id=RUN, timeout=30)
+
+    assert result.status == "FAILED"
+    assert "no step handler found" in result.error
+
+
+async def test_an_output_that_is_no_json_fails_the_step_once(fleet: Fleet):
+    result = await fleet.client.run("unserialisable", run_id=RUN, timeout=30)
+
+    assert (result.status, fleet.count(RUN)) == ("FAILED", {"bad": 1})
+
+
+async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet):
+    connection = await nats.connect(fleet.server.url)
+    await fleet.client.run("strict", {"order_id": 1}, run_id=RUN, timeout=30)
+
+    async def subjects() -> list[str]:
+        found = []
+        for stream in ("COMMANDS", "STEPS", "EVENTS"):
+            info = await connection.jetstream().stream_info(
+                f"{fleet.namespace.upper()}_{stream}", subjects_filter=">"
+            )
+            found += list(info.state.subjects or {})
+        info = await connection.jetstream().stream_info(
+            f"KV_{fleet.namespace}_runs", subjects_filter=">"
+        )
+        return found + list(info.state.subjects or {})
+
+    await fleet.until(lambda: _none_of(subjects, RUN))
+    await connection.close()
+
+
+async def _none_of(subjects, run: str) -> bool:
+    return not [subject for subject in await subjects() if run in subject]
+
+
+async def test_a_new_version_does_not_touch_a_run_under_way(fleet: Fleet):
+    from flowworker.definitions import parse
+
+    await fleet.client.start("slow", {"seconds": 2}, run_id=RUN)
+    await fleet.until(lambda: fleet.count(RUN)["wait"])
+    await fleet.client.register(
+        parse("{name: slow, version: v2, steps: [{id: other, uses: ok}]}")
+    )
+
+    assert (await fleet.client.result(RUN, 30)).output == {"last": {"from": "last", "last_done": True}}
+    assert (await fleet.client.run("slow", run_id="new", timeout=30)).output.keys() == {"other"}

@@ -1,0 +1,149 @@
+"""The demo of `make demo`, as a user starts it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DEMO = [sys.executable, "-m", "examples.orders"]
+ORDERS = ROOT / "examples" / "orders" / "orders.csv"
+
+pytestmark = pytest.mark.slow
+
+
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=55, check=False
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_orders(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(["order_id,customer_id,card,items,expected", *rows]) + "\n")
+    return path
+
+
+def processes_with(text: str) -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if text in line]
+
+
+def wait_until(condition) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not come true within 10 s")
+
+
+def test_every_order_ends_as_its_row_says(tmp_path):
+    done = run_demo("--out", str(tmp_path))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Then the report has every row of the file, in its order, with the outcome expected there
+    report, orders = rows_of(tmp_path / "report.csv"), rows_of(ORDERS)
+    assert [(row["order_id"], row["outcome"]) for row in report] == [
+        (row["order_id"], row["expected"]) for row in orders
+    ]
+    assert set(Counter(row["outcome"] for row in report)) == {
+        "completed", "fallback", "compensated", "failed", "rejected",
+    }  # fmt: skip
+    # And there was something to retry, and one fallback per order that needed it
+    assert sum(int(row["retries"]) for row in report) > 10
+    assert {row["fallbacks"] for row in report if row["outcome"] == "fallback"} == {"1"}
+    # And what was paid has an invoice, and nothing else has
+    paid = {row["order_id"]: row["paid"] for row in report if row["paid"]}
+    invoices = [json.loads(path.read_bytes()) for path in (tmp_path / "invoices").iterdir()]
+    assert {each["order_id"]: f"{each['paid'] / 100:.2f}" for each in invoices} == paid
+    # And no process is left
+    [url] = re.findall(r"nats://\S+", done.stdout)
+    assert processes_with(url) == []
+
+
+def test_a_wrong_expectation_is_found(tmp_path):
+    # Given a good order that its author expects to fail, and one that is as expected
+    orders = write_orders(
+        tmp_path / "orders.csv",
+        "A-2001,C-01,visa-1,tea-green:1,compensated",
+        "A-2002,C-01,visa-1,tea-green:0,rejected",
+    )
+
+    done = run_demo("--orders", str(orders), "--out", str(tmp_path / "out"))
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "A-2001: expected compensated, found completed" in done.stdout
+    assert "A-2002: expected" not in done.stdout
+    assert [row["outcome"] for row in rows_of(tmp_path / "out" / "report.csv")] == [
+        "completed",
+        "rejected",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("order_id,items\n", "no column card, customer_id, expected"),
+        ("order_id,customer_id,card,items,expected\n", "no orders"),
+        (
+            "order_id,customer_id,card,items,expected\nA-1,C-01,x,a:1,fine\n",
+            ":2: expected is 'fine'",
+        ),
+    ],
+)
+def test_a_file_that_is_none_is_one_line(tmp_path, text, complaint):
+    orders = tmp_path / "orders.csv"
+    orders.write_text(text)
+
+    done = run_demo("--orders", str(orders), "--out", str(tmp_path / "out"))
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(
+    ("number", "status", "complaint"),
+    [
+        (signal.SIGINT, 130, "error: interrupted; everything was stopped\n"),
+        (signal.SIGTERM, 130, "error: interrupted; everything was stopped\n"),
+        (signal.SIGKILL, -signal.SIGKILL, ""),
+    ],
+)
+def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number, status, complaint):
+    # Given a demo whose first order is done with
+    demo = subprocess.Popen(
+        [*DEMO, "--out", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with demo:
+        assert demo.stdout is not None
+        [url] = re.findall(r"nats://\S+", demo.stdout.readline())
+        assert demo.stdout.readline()
+        assert len(processes_with(url)) == 3
+
+        # When it is ended
+        demo.send_signal(number)
+        _, complaints = demo.communicate(timeout=30)
+
+    # Then it says so in one line if it can, and takes its processes along
+    assert (demo.returncode, complaints) == (status, complaint)
+    wait_until(lambda: processes_with(url) == [])

@@ -1,0 +1,87 @@
+"""`--app`: whatever is wrong with a module is told in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.cli.apps import load_app
+from flowworker.errors import InvalidInput
+
+APP = "from flowworker import App\n"
+
+pytestmark = pytest.mark.usefixtures("imports")
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "attribute"),
+    [
+        (APP + "app = App()\nother = App()\n", "shop", "app"),
+        (APP + "handlers = App()\n", "shop", "handlers"),
+        (APP + "one = two = App()\n", "shop", "one"),
+        (APP + "app = App()\nother = App()\n", "shop:other", "other"),
+    ],
+)
+def test_an_app_is_found(tmp_path, source, name, attribute):
+    (tmp_path / "shop.py").write_text(source)
+
+    app = load_app(name)
+
+    import shop
+
+    assert app is getattr(shop, attribute)
+
+
+def test_an_app_within_something_is_found(tmp_path):
+    (tmp_path / "shop.py").write_text(APP + "class Shop:\n    app = App()\n")
+
+    assert load_app("shop:Shop.app") is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "told"),
+    [
+        ("", "not a module", "expected MODULE or MODULE:ATTRIBUTE"),
+        ("", "shop:", "expected MODULE or MODULE:ATTRIBUTE"),
+        ("", "shop.py", "cannot import 'shop.py'"),
+        ("", "missing", "ModuleNotFoundError: No module named 'missing'"),
+        ("", "shop", "no flowworker.App"),
+        ("x = 1", "shop:x", "expected an App, found int"),
+        ("", "shop:app", "has no 'app'"),
+        (APP + "a = App()\nb = App()", "shop", "several Apps, name one: shop:a, shop:b"),
+        ("1 / 0", "shop", "ZeroDivisionError: division by zero ("),
+        ("def f(:\n  pass", "shop", "SyntaxError: "),
+        ("import nothing_like_this", "shop", "No module named 'nothing_like_this' ("),
+        ("raise SystemExit(7)", "shop", "SystemExit: 7"),
+        (APP + "app = App()\napp.step('x y')(print)", "shop", "handler name"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(tmp_path, source, name, told):
+    (tmp_path / "shop.py").write_text(source)
+
+    with pytest.raises(InvalidInput) as caught:
+        load_app(name)
+
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_app_ends_a_worker_with_code_2(process, tmp_path):
+    (tmp_path / "shop.py").write_text("def broken(:\n")
+
+    result = process("worker", "--app", "shop")
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: --app: cannot import 'shop': SyntaxError: ")
+    assert "line 1" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_dev_checks_handlers_before_it_starts_anything(process, tmp_path):
+    (tmp_path / "shop.py").write_text(APP + "app = App()\n")
+    (tmp_path / "flow.yaml").write_text("name: w\nsteps: [{id: a, uses: pay}]\n")
+
+    result = process("dev", "--app", "shop", "--workflows", "flow.yaml")
+
+    assert result.returncode == 2
+    assert "unknown handler 'pay'" in result.stderr
+    assert result.stdout == ""

@@ -1,0 +1,86 @@
+"""What is wrong on the command line is told in one line, with exit code 2."""
+
+from __future__ import annotations
+
+import pytest
+
+COMMANDS = (
+    "dev server coordinator worker validate register start status list history watch cancel "
+    "terminate resume doctor"
+).split()
+
+
+def complaint(result):
+    """The one line of a usage error."""
+    assert result.exit_code == 2, result.output
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert result.stdout == ""
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(flowworker, command):
+    result = flowworker(command, "--help")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: cli {command}")
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"dev", "server", "validate"}))
+def test_every_command_that_needs_a_server_takes_the_connection_options(flowworker, command):
+    text = flowworker(command, "--help").stdout
+
+    for option in ("--nats-url", "--namespace", "--creds", "--token", "--tls-ca"):
+        assert option in text
+    assert "FLOWWORKER_NATS_URL" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nosuch"], "nosuch"),
+        (["start"], "NAME"),
+        (["start", "w", "--nosuch"], "--nosuch"),
+        (["start", "w", "--timeout", "3"], "--timeout goes with --wait"),
+        (["start", "w", "--wait", "--timeout", "-1"], "--timeout"),
+        (["start", "w", "--priority", "urgent"], "urgent"),
+        (["start", "w", "--input", "{"], "not JSON"),
+        (["start", "w", "--input", '{"a": 1} x'], "not JSON"),
+        (["start", "w", "--input", "input.json"], "@FILE"),
+        (["start", "w", "--input", "@missing.json"], "No such file"),
+        (["start", "w", "--input", "@."], "directory"),
+        (["resume", "r"], "--action"),
+        (["resume", "r", "--action", "maybe"], "maybe"),
+        (["resume", "r", "--action", "complete", "--output", "{"], "not JSON"),
+        (["list", "--state", "DONE"], "DONE"),
+        (["list", "--limit", "0"], "--limit"),
+        (["worker"], "--app"),
+        (["worker", "--app", "m", "--concurrency", "0"], "--concurrency"),
+        (["worker", "--app", "m", "--queue", "a.b"], "--queue"),
+        (["coordinator", "--http-port", "0"], "--http-port"),
+        (["register"], "PATH"),
+        (["status", "r", "--creds", "missing.creds"], "missing.creds"),
+    ],
+)
+def test_bad_usage_is_one_line(flowworker, arguments, told):
+    assert told in complaint(flowworker(*arguments))
+
+
+def test_usage_errors_name_the_command_that_explains(flowworker):
+    assert complaint(flowworker("list", "--state", "DONE")).endswith("see `cli list --help`")
+
+
+def test_no_command_shows_the_help(flowworker):
+    result = flowworker()
+
+    assert result.exit_code == 2
+    assert "Commands:" in result.stderr
+
+
+def test_the_version_is_told(flowworker):
+    result = flowworker("--version")
+
+    assert result.exit_code == 0
+    assert result.stdout.endswith(" 0.1.0\n")

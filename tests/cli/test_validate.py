@@ -1,0 +1,107 @@
+"""`validate`: every problem of every file, on stderr, with exit code 2."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+GOOD = """
+name: order.fulfil
+version: v1
+steps:
+  - {id: reserve, uses: stock.reserve}
+  - {id: charge, uses: payments.charge, depends_on: [reserve]}
+"""
+BAD = """
+name: order.fulfil
+steps:
+  - {id: a, uses: x, depends_on: [b]}
+  - {id: b, uses: y, depends_on: [a], retries: 3}
+"""
+
+
+def test_a_good_file_is_fine(flowworker, tmp_path):
+    (tmp_path / "order.yaml").write_text(GOOD)
+
+    result = flowworker("validate", "order.yaml")
+
+    assert result.exit_code == 0
+    assert result.stdout == "order.yaml: order.fulfil is fine, 2 steps\n"
+    assert result.stderr == ""
+
+
+def test_every_problem_is_told(flowworker, tmp_path):
+    (tmp_path / "bad.yaml").write_text(BAD)
+
+    result = flowworker("validate", "bad.yaml")
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) >= 2
+    assert "retries" in result.stderr
+    assert "a -> b" in result.stderr or "b -> a" in result.stderr
+
+
+def test_problems_as_json(flowworker, tmp_path):
+    (tmp_path / "bad.yaml").write_text(BAD)
+
+    result = flowworker("validate", "bad.yaml", "--json")
+
+    assert result.exit_code == 2
+    told = json.loads(result.stdout)
+    assert told["workflows"] == []
+    assert len(told["problems"]) >= 2
+
+
+def test_a_good_file_as_json(flowworker, tmp_path):
+    (tmp_path / "order.yaml").write_text(GOOD)
+
+    told = json.loads(flowworker("validate", ".", "--json").stdout)
+
+    assert told["problems"] == []
+    assert told["workflows"] == [
+        {
+            "path": "order.yaml",
+            "name": "order.fulfil",
+            "version": "v1",
+            "steps": ["reserve", "charge"],
+        }
+    ]
+
+
+@pytest.mark.parametrize("path", ["missing.yaml", "empty"])
+def test_nothing_to_validate_is_a_problem(flowworker, tmp_path, path):
+    (tmp_path / "empty").mkdir()
+
+    result = flowworker("validate", path)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(path)
+
+
+@pytest.mark.usefixtures("imports")
+def test_handlers_that_an_app_lacks_are_problems(flowworker, tmp_path):
+    (tmp_path / "order.yaml").write_text(GOOD)
+    (tmp_path / "shop.py").write_text(
+        "from flowworker import App\n"
+        "app = App()\n"
+        "@app.step('stock.reserve')\n"
+        "def reserve(ctx): pass\n"
+    )
+
+    result = flowworker("validate", "order.yaml", "--app", "shop")
+
+    assert result.exit_code == 2
+    assert "payments.charge" in result.stderr
+    assert "unknown handler 'stock.reserve'" not in result.stderr
+
+
+def test_register_publishes_nothing_if_something_is_wrong(flowworker, tmp_path):
+    (tmp_path / "bad.yaml").write_text(BAD)
+
+    result = flowworker("register", "bad.yaml")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert result.stdout == ""

@@ -1,0 +1,379 @@
+"""Who acts when, and what befalls them; then calm, in which every run must come to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from msgspec.structs import replace
+
+from flowworker.core import events as ev
+from flowworker.core.commands import EventType
+from flowworker.core.graph import Plan
+from flowworker.core.model import (
+    Backoff,
+    Escalation,
+    Fallback,
+    RetryPolicy,
+    Saga,
+    Step,
+    Workflow,
+)
+from flowworker.core.payload import inline
+from flowworker.core.rebuild import rebuild, view
+from flowworker.core.state import RunState, StepState
+from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus, StepStatus
+from tests.core.actors import Coordinator, Worker
+from tests.core.world import ENDS, LEASE, RUN, World
+
+
+def any_workflow(random: Random, size: int) -> Workflow:
+    """A random DAG with random failure policies."""
+    steps = []
+    density = random.random()
+    for number in range(size):
+        before = [step.id for step in steps]
+        depends_on = [step for step in before if random.random() < density * 2 / (number or 1)]
+        steps.append(
+            Step(
+                id=f"s{number}",
+                uses="h",
+                depends_on=tuple(depends_on),
+                retry=_any_retry(random),
+                fallback=Fallback("other") if random.random() < 0.3 else None,
+                escalation=Escalation() if random.random() < 0.4 else None,
+                saga=Saga("undo", random.random() < 0.5, _any_retry(random))
+                if random.random() < 0.6
+                else None,
+            )
+        )
+    timeout = random.choice([None, None, None, 30.0, 200.0])
+    return Workflow("w", tuple(steps), timeout=timeout)
+
+
+def _any_retry(random: Random) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=random.choice([1, 1, 2, 3]),
+        backoff=random.choice(list(Backoff)),
+        interval=random.choice([0.0, 0.1, 5.0]),
+        jitter=random.choice([0.0, 0.5]),
+        non_retryable=("Refused",) if random.random() < 0.3 else (),
+    )
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How often what happens, relative to each other."""
+
+    crash: float = 0.02
+    outdated: float = 0.05
+    redeliver: float = 0.05
+    lose: float = 0.01
+    wait: float = 0.1
+    interfere: float = 0.02
+    failing: float = 0.3
+
+
+CALM = Faults(crash=0, outdated=0, redeliver=0, lose=0, wait=0.1)
+
+
+class Chaos:
+    """One run in a world, driven by a seed."""
+
+    def __init__(self, seed: int, size: int, faults: Faults) -> None:
+        self.random = random = Random(seed)
+        self.faults = faults
+        self.world = World(Plan(any_workflow(random, size), "h"))
+        self.coordinators = [Coordinator(self.world, random), Coordinator(self.world, random)]
+        self.workers: list[Worker] = []
+        self.delivered: list[ev.Event] = []
+        self.deliveries = 0
+        self.spawned = 0
+        self.answers = 0
+        self.failing = random.random() * 2 * faults.failing
+        self.compared = 0
+
+    # What can happen
+
+    def act(self) -> None:
+        """One thing happens."""
+        chance = self.random.random
+        faults = self.faults
+        self.random.choice([self.coordinate, self.coordinate, self.work, self.work, self.spawn])()
+        if chance() < faults.wait:
+            self.world.now += self.random.choice([0.1, 1.0, LEASE / 2, LEASE])
+            self.ring()
+        if chance() < faults.interfere:
+            self.interfere()
+        self.answer(0.1)
+        if chance() < faults.crash:
+            self.random.choice([self.crash_coordinator, self.crash_worker, self.black_out])()
+        if chance() < faults.redeliver:
+            self.random.choice([self.redeliver, self.duplicate, self.forget])()
+        if chance() < faults.lose:
+            self.random.choice([self.lose_message, self.lose_event])()
+        if chance() < faults.outdated:
+            self.random.choice(self.coordinators).recover()
+        self.compare()
+
+    def coordinate(self) -> None:
+        """A coordinator gets an event, or goes on."""
+        outdated = self.random.random() < self.faults.outdated * 4
+        coordinator = self.coordinators[outdated]
+        if self.world.undelivered and self.random.random() < 0.3:
+            self.deliver(coordinator, self.world.undelivered.popleft())
+        coordinator.step()
+
+    def deliver(self, coordinator: Coordinator, event: ev.Event) -> None:
+        self.deliveries += 1
+        self.delivered.append(event)
+        coordinator.deliver(event, self.deliveries, first=self.deliveries == 1)
+
+    def spawn(self) -> None:
+        """A worker takes a message."""
+        world = self.world
+        ready = [message for message in world.queue if message.not_before <= world.now]
+        if ready:
+            message = self.random.choice(ready)
+            world.queue.remove(message)
+            self.spawned += 1
+            worker = Worker(world, self.random, f"w{self.spawned}", message)
+            worker.failing = self.failing
+            self.workers.append(worker)
+
+    def work(self) -> None:
+        """A worker goes on."""
+        if self.workers:
+            self.random.choice(self.workers).step()
+            self.workers = [worker for worker in self.workers if worker.task is not None]
+
+    def ring(self) -> None:
+        """The timeout goes off when it is due."""
+        if self.world.alarm is not None and self.world.alarm <= self.world.now:
+            self.world.alarm = None
+            self.world.tell(EventType.TIMED_OUT, "", fact=ev.TimedOut())
+
+    def answer(self, chance: float) -> None:
+        """A human answers a step that waits, or one that does not."""
+        if self.world.run[0].status is not RunStatus.WAITING_HUMAN:
+            chance /= 20
+        if self.random.random() < chance:
+            self.answers += 1
+            step = self.random.choice(["", *self.world.plan.order, "unknown"])
+            weights = [2, 1, 3, 3] if self.answers < 20 else [0, 1, 1, 1]
+            action = self.random.choices(list(HumanAction), weights)[0]
+            output = inline(b"%d" % self.answers) if self.random.random() < 0.8 else None
+            fact = ev.HumanDecided(action, step, output, f"answer{self.answers}")
+            self.world.tell(EventType.HUMAN_DECIDED, f"{self.answers}", fact=fact)
+
+    def interfere(self) -> None:
+        """Somebody wants the run to stop, or an event that makes no sense turns up."""
+        self.answers += 1
+        any_step = self.random.choice([*self.world.plan.order, "unknown"])
+        fact: ev.Event = self.random.choice(
+            [
+                ev.CancelRequested(),
+                ev.CancelRequested(terminate=True),
+                ev.HumanDecided(HumanAction.SKIP, "unknown"),
+                ev.StepCancelled("unknown", 0),
+                ev.Compensated("unknown", 0),
+                ev.StepCompleted("unknown", Kind.RUN, 1, 1, inline(b"1"), 1),
+                ev.RunStarted(),
+                ev.HumanDecided(HumanAction.RETRY, any_step, id=f"answer{self.answers}"),
+            ]
+        )
+        self.world.tell(EventType.CANCEL_REQUESTED, f"{self.answers}", fact=fact)
+
+    # What can go wrong
+
+    def crash_coordinator(self) -> None:
+        self.random.choice(self.coordinators).crash()
+
+    def crash_worker(self) -> None:
+        if self.workers:
+            worker = self.random.choice(self.workers)
+            worker.crash()
+            self.workers.remove(worker)
+
+    def black_out(self) -> None:
+        """All die at once, and whoever comes next knows."""
+        if self.random.random() < 0.3:
+            self.die()
+            self.coordinators[0].recover(abandoned=True)
+            while self.coordinators[0].busy:
+                self.coordinators[0].step()
+
+    def die(self) -> None:
+        for worker in self.workers:
+            worker.crash()
+        self.workers.clear()
+        for coordinator in self.coordinators:
+            coordinator.crash()
+
+    def redeliver(self) -> None:
+        if self.delivered:
+            event = self.random.choice(self.delivered)
+            self.deliver(self.random.choice(self.coordinators), event)
+
+    def duplicate(self) -> None:
+        """A message comes a second time: one in the queue, or one in a slow worker's hand."""
+        messages = [*self.world.queue, *(worker.message for worker in self.workers)]
+        if messages:
+            self.world.queue.append(replace_message(self.random.choice(messages)))
+
+    def forget(self) -> None:
+        """The dedupe window has passed."""
+        self.world.recent_events.clear()
+        self.world.recent_messages.clear()
+
+    def lose_message(self) -> None:
+        if self.world.queue:
+            self.world.queue.remove(self.random.choice(self.world.queue))
+
+    def lose_event(self) -> None:
+        if self.world.undelivered:
+            event = self.random.choice(self.world.undelivered)
+            if not isinstance(event, ev.RunStarted):
+                self.world.undelivered.remove(event)
+
+    # How it ends
+
+    def calm_down(self) -> None:
+        """Faults cease; everybody does their work until nothing is left to do."""
+        self.faults = CALM
+        quiet = 0
+        for _ in range(400):
+            self.forget()
+            self.coordinators[1].crash()
+            self.work_off()
+            self.answer(0.9)
+            self.world.now += LEASE / 3
+            self.ring()
+            if not self.world.undelivered:
+                self.coordinators[0].recover()
+                self.settle()
+                self.compare()
+            if self.world.run[0].status in TERMINAL and not self.world.queue and not self.workers:
+                quiet += 1
+                if quiet == 3:
+                    return
+        raise AssertionError(f"no end: {self.world.run[0]} {self.world.steps}")
+
+    def settle(self) -> None:
+        """The coordinator does all that it can."""
+        while self.world.undelivered or self.coordinators[0].busy:
+            if self.world.undelivered:
+                self.deliver(self.coordinators[0], self.world.undelivered.popleft())
+            self.coordinators[0].step()
+
+    def work_off(self) -> None:
+        """Workers take what is ready, side by side, while the coordinator follows."""
+        self.settle()
+        for _ in range(20):
+            for _ in range(5):
+                self.spawn()
+            while self.workers:
+                self.work()
+            self.settle()
+            if not any(message.not_before <= self.world.now for message in self.world.queue):
+                return
+
+    # What must hold for the state in memory
+
+    def compare(self) -> None:
+        """Where a coordinator has heard everything, it knows what the records say."""
+        world = self.world
+        for coordinator in self.coordinators:
+            state = coordinator.state
+            if (
+                state is None
+                or not coordinator.current
+                or coordinator.busy
+                or coordinator.order != self.deliveries
+                or state.revision != world.run[1]
+                or world.undelivered
+                or not all(self.heard(*entry) for entry in world.steps.values())
+            ):
+                continue
+            self.compared += 1
+            rebuilt, commands = rebuild(world.plan, *world.run, world.steps, world.now)
+            assert seen(state, world) == seen(rebuilt, world)
+            told = {told.id for told in world.history}
+            for command in commands:
+                assert type(command).__name__ != "Save", "a rebuild that changes the record"
+                if type(command).__name__ == "Emit":
+                    detail = f"/{command.detail}" if command.detail else ""
+                    assert f"{RUN}/{command.type}{detail}" in told
+            viewed = view(world.plan, *world.run, world.steps, world.now)
+            assert viewed.record == world.run[0]
+            for step in world.plan.order:
+                if step in world.steps and step not in (state.saga or ()):
+                    assert viewed.steps[step].status is state.steps[step].status
+
+    def heard(self, record, revision) -> bool:
+        if record.outcome is Outcome.RUNNING:
+            return True
+        return any(
+            getattr(event, "revision", 0) == revision and getattr(event, "step", "") == record.step
+            for event in self.delivered
+        )
+
+
+def replace_message(message):
+    copy = type(message)(**vars(message))
+    copy.not_before = max(copy.not_before, 0.0)
+    return copy
+
+
+def seen(state: RunState, world: World) -> RunState:
+    """A state without what cannot be known from the records."""
+    steps = {}
+    for step, at in state.steps.items():
+        hidden = {"lost": 0, "lease_until": 0.0}
+        record, _ = world.steps.get(step, (None, 0))
+        if record is not None and record.outcome is Outcome.RUNNING:
+            hidden |= {"revision": 0, "due": 0.0, "error": None}
+        if at.status is StepStatus.CANCELLED:
+            hidden |= {"error": None}
+        steps[step] = replace(at, **hidden)
+    return replace(state, steps=type(state.steps)(steps))
+
+
+def check_history(world: World) -> None:
+    """Once the run is over: its history tells all that happened, in an order that makes sense."""
+    first: dict[str, int] = {}
+    for position, told in enumerate(world.history):
+        first.setdefault(told.id, position)
+    history = sorted(
+        (position, world.history[position]) for position in first.values()
+    ) if False else [world.history[position] for position in sorted(first.values())]
+    types = [told.type for told in history]
+    assert types[0] is EventType.STARTED
+    assert sum(event_type in ENDS for event_type in types) == 1, types
+    record = world.run[0]
+    position = {told.id: number for number, told in enumerate(history)}
+
+    def before(cause: str, effect: int) -> None:
+        assert position.get(f"{RUN}/{cause}", len(history)) < effect, (cause, types)
+
+    for number, told in enumerate(history):
+        attempt = told.record
+        if told.type is EventType.STEP_STARTED and attempt is not None:
+            key = f"{attempt.step}/{attempt.kind}/{attempt.turn}.{attempt.attempt}"
+            if attempt.attempt > 1:
+                before(f"{EventType.STEP_RETRYING}/{key}", number)
+            if attempt.kind is Kind.COMPENSATE:
+                before(EventType.COMPENSATING, number)
+            if attempt.turn > 1:
+                before(f"{EventType.WAITING_HUMAN}/{attempt.step}/{attempt.turn - 1}", number)
+    end = next(number for number, event_type in enumerate(types) if event_type in ENDS)
+    for step in record.failed_compensations:
+        before(f"{EventType.STEP_COMPENSATION_FAILED}/{step}", end)
+    if world.undone:
+        before(EventType.COMPENSATING, end)
+    if record.stop is not None and record.stop.step:
+        at = next(
+            (t for t in history if t.type is EventType.STEP_FAILED and t.emit.step_id == record.stop.step), None
+        )
+        assert at is not None, types
+        before(f"{EventType.STEP_FAILED}/{at.emit.detail}", end)

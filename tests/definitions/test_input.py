@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowworker.definitions import InputValidator
+from flowworker.definitions.schema import MAX_SCHEMA_VALUES, schema_problems
+from flowworker.errors import DefinitionError
+from tests.definitions.strategies import json_values
+
+ORDER = {
+    "type": "object",
+    "required": ["order_id"],
+    "properties": {
+        "order_id": {"type": "integer", "minimum": 1},
+        "items": {"type": "array", "items": {"$ref": "#/$defs/item"}},
+    },
+    "additionalProperties": False,
+    "$defs": {"item": {"type": "object", "properties": {"sku": {"type": "string"}}}},
+}
+
+
+def nested(depth):
+    """A list in a list in a list..., as deep as asked for."""
+    return json.loads("[" * depth + "]" * depth)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"order_id": 7}, []),
+        ({"order_id": 7, "items": [{"sku": "a"}, {}]}, []),
+        ({}, ["$: 'order_id' is a required property"]),
+        ([], ["$: [] is not of type 'object'"]),
+        (
+            {"order_id": "7", "items": [{"sku": "a"}, {"sku": 5}], "more": 1},
+            [
+                "$.order_id: '7' is not of type 'integer'",
+                "$.items[1].sku: 5 is not of type 'string'",
+                "$: Additional properties are not allowed ('more' was unexpected)",
+            ],
+        ),
+        ({"order_id": 0}, ["$.order_id: 0 is less than the minimum of 1"]),
+    ],
+)
+def test_inputs_are_judged_with_the_path_to_what_is_wrong(value, expected):
+    assert InputValidator(ORDER).problems(value) == expected
+
+
+def test_many_problems_are_cut_short():
+    validator = InputValidator({"items": {"type": "string"}})
+    assert len(validator.problems([1] * 20)) == 20
+    found = validator.problems([1] * 10_000)
+    assert len(found) == 21
+    assert found[-1] == "and more"
+
+
+def test_a_long_message_is_cut_short():
+    (problem,) = InputValidator({"type": "string"}).problems(["a\nb"] * 1000)
+    assert "\n" not in problem
+    assert len(problem) < 350
+
+
+@pytest.mark.parametrize("schema", [ORDER, {"items": {"$ref": "#"}}, {"uniqueItems": True}])
+def test_deep_input_is_a_problem_not_a_crash(schema):
+    # Given input as deep as JSON decoders let through
+    deep = nested(900)
+    # When it is judged, then nothing is raised
+    InputValidator(schema).problems(deep)
+    InputValidator(schema).problems([deep, nested(900)])
+
+
+def test_input_deeper_than_a_recursive_schema_can_follow():
+    problems = InputValidator({"items": {"$ref": "#"}}).problems(nested(900))
+    assert problems == ["$: cannot be checked: nested too deeply"]
+
+
+def test_a_schema_that_refers_to_itself_for_ever():
+    problems = InputValidator({"$ref": "#"}).problems({})
+    assert problems == ["$: cannot be checked: nested too deeply"]
+
+
+def test_absurd_numbers_are_a_problem_not_a_crash():
+    (problem,) = InputValidator({"multipleOf": 0.01}).problems(10**400)
+    assert problem.startswith("$: cannot be checked: ")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "https://example.com/schema.json"},
+        {"properties": {"a": {"$ref": "file:///etc/passwd"}}},
+        {"type": "objekt"},
+        {"pattern": "("},
+        {"pattern": "a{99999999999999}"},
+        {"$id": "urn:a", "$defs": {"x": {"$id": "urn:b"}}, "$ref": "urn:c"},
+        {"properties": {"a": {"$schema": "urn:unknown", "$ref": "#x"}}},
+        {"enum": [1] * MAX_SCHEMA_VALUES},
+        json.loads('{"not":' * 300 + "{}" + "}" * 300),
+    ],
+)
+def test_what_is_no_schema_is_refused(schema):
+    with pytest.raises(DefinitionError, match=r"^input_schema: "):
+        InputValidator(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"$ref": "#/$defs/x", "$defs": {"x": {"type": "string"}}},
+        {"$ref": "#x", "$defs": {"x": {"$anchor": "x", "type": "string"}}},
+        {"$dynamicRef": "#x", "$defs": {"x": {"$dynamicAnchor": "x", "type": "string"}}},
+        {"$id": "https://a.example/b", "$ref": "c", "$defs": {"x": {"$id": "c"}}},
+        {"$ref": "#/definitions/x", "definitions": {"x": {"type": "string"}}},
+        {"$ref": "#/x-types/y", "x-types": {"y": {"$ref": "#/x-types/z"}, "z": True}},
+        {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"$ref": {}}},
+        {"const": {"$ref": "https://example.com"}},
+    ],
+)
+def test_references_within_the_schema_are_followed(schema):
+    InputValidator(schema).problems("text")
+
+
+_KEYWORDS = [
+    *("$ref", "$dynamicRef", "$id", "$anchor", "$defs", "$schema", "type", "properties", "items"),
+    *("allOf", "not", "pattern", "patternProperties", "multipleOf", "const", "required", "x"),
+]
+_schemas = st.recursive(
+    json_values | st.sampled_from(["#", "#/$defs/x", "#x", "object", "urn:a", "#/allOf/a", "("]),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(_KEYWORDS), inner, max_size=4)
+        | st.lists(inner, max_size=3)
+        | st.fixed_dictionaries({"properties": st.dictionaries(st.sampled_from("ab"), inner)})
+        | st.fixed_dictionaries({"$defs": st.dictionaries(st.sampled_from("xy"), inner)})
+    ),
+    max_leaves=10,
+)
+
+
+@given(_schemas, json_values)
+@settings(deadline=None)
+def test_whatever_the_schema_nothing_else_is_raised(schema, value):
+    if not schema_problems(schema):
+        InputValidator(schema).problems(value)

@@ -195,16 +195,7 @@ def make_worker(
     """A worker of a fleet; `settings.concurrency` is how many handlers it runs at a time."""
     from flowworker.worker import Worker  # noqa: PLC0415
 
-    return Worker(
-        backend,
-        app,
-        settings,
-        SystemClock(),
-        queues=queues,
-        concurrency=settings.concurrency,
-        worker_id=process_name(),
-        metrics=metrics,
-    )
+    return Worker(backend, app, settings, SystemClock(), queues=queues, metrics=metrics)
 
 
 def make_coordinator(backend: Backend, settings: Settings, metrics: Metrics) -> Coordinator:

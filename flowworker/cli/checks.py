@@ -80,7 +80,8 @@ class _Examination:
         self._topology = Topology(self._api, names, TopologyOptions())
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
-        version = self._connection.client.connected_server_version
+        found = self._connection.client.connected_server_version
+        version = f"{found.major}.{found.minor}.{found.patch}"
         yield Finding("server", ok=True, found=f"nats-server {version} at {self._connection.url}")
         await self._api.check()
         yield Finding("jetstream", ok=True, found="on")

@@ -66,7 +66,7 @@ def dev(
     definitions = {workflow.name: workflow for _, workflow in found}
     with EmbeddedServer(port=_port(port), store=store) as server:
         fleet = _Fleet(server, app_name, app, list(definitions.values()), workers)
-        run_process(fleet.run(), "info")
+        run_process(fleet.run(), "info", json=False)
 
 
 def _port(port: int | None) -> int:
@@ -170,7 +170,12 @@ class _Fleet:
     def _child(self) -> SpawnProcess:
         arguments = (self._target, self._app_name, self._queues)
         child = get_context("spawn").Process(target=_work, args=arguments, daemon=True)
-        child.start()
+        # The terminal's Ctrl-C reaches children too, but we tell them when. They inherit this.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            child.start()
+        finally:
+            signal.signal(signal.SIGINT, handler)
         return child
 
     async def _stop_children(self) -> None:
@@ -181,14 +186,14 @@ class _Fleet:
 
 
 def _work(target: Target, app_name: str, queues: tuple[str, ...]) -> None:
-    """A worker process. The terminal's Ctrl-C reaches it too, but its parent tells it when."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker process; SIGTERM alone, which its parent sends, ends it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     run_process(
         run_worker(
             target, load_app(app_name), settings_from(os.environ), queues, signals=(signal.SIGTERM,)
         ),
         "info",
+        json=False,
     )
 
 

@@ -46,7 +46,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         made = wiring.make_coordinator(backend, settings, Metrics(registry))
         with serve_health(http_port, registry, lambda: True, lambda: made.ready):
-            await until_signal(made.run, made.stop)
+            await until_signal(made.run)
 
 
 @click.command()
@@ -111,5 +111,9 @@ async def run_worker(
     options = target.options("flowworker-worker", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         made = wiring.make_worker(backend, app, settings, Metrics(registry), queues)
-        with serve_health(http_port, registry, lambda: True, lambda: made.ready):
+
+        def ready() -> bool:
+            return made.running and backend.ready()
+
+        with serve_health(http_port, registry, lambda: True, ready):
             await until_signal(made.run, made.drain, signals)

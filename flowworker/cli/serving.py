@@ -48,11 +48,17 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def run_process(main: Coroutine[Any, Any, None], log_level: str) -> None:
-    """Run the coroutine to its end, with uvloop where there is one."""
+def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool = True) -> None:
+    """Run the coroutine to its end, with uvloop where there is one.
+
+    Args:
+        main: all that the process does.
+        log_level: the lowest level that is logged.
+        json: log JSON unless to a terminal.
+    """
     from flowworker.telemetry.log import configure_logging
 
-    configure_logging(json=not sys.stderr.isatty(), level=log_level)
+    configure_logging(json=json and not sys.stderr.isatty(), level=log_level)
     if sys.platform == "win32":
         asyncio.run(main)
     else:
@@ -63,14 +69,14 @@ def run_process(main: Coroutine[Any, Any, None], log_level: str) -> None:
 
 async def until_signal(
     run: Callable[[], Coroutine[Any, Any, object]],
-    drain: Callable[[], Awaitable[object]],
+    drain: Callable[[], Awaitable[object]] | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
 ) -> None:
-    """Run until a signal comes, then drain.
+    """Run until a signal comes, drain, and cancel what still runs.
 
     Args:
-        run: does the work until it is cancelled; what it raises ends the process.
-        drain: finishes what is in hand.
+        run: does the work; what it raises ends the process.
+        drain: finishes what is in hand; None if `run` does so when it is cancelled.
         signals: those that ask for the end.
     """
     loop = asyncio.get_running_loop()
@@ -88,7 +94,7 @@ async def until_signal(
     waiting = asyncio.create_task(asked.wait())
     try:
         await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+        if drain is not None and not work.done():
             await drain()
     finally:
         waiting.cancel()

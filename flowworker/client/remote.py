@@ -252,14 +252,14 @@ class Client:
     async def _record(self, run_id: str) -> RunRecord:
         """The record of a run; that of one started here may be on its way."""
         check_run_id(run_id)
-        for pause in (*_APPEARS, None):
+        for pause in (*_APPEARS, 0.0):
             if (record := await self._views.record(run_id)) is not None:
                 return record
-            if not self._results.is_expected(run_id) or pause is None:
+            if (reason := await self._results.rejection(run_id)) is not None:
+                raise reason
+            if not self._results.is_expected(run_id):
                 break
             await self._clock.sleep(pause)
-        if (reason := await self._results.rejection(run_id)) is not None:
-            raise reason
         raise no_such_run(run_id)
 
     def close(self) -> None:

@@ -212,13 +212,15 @@ def _step(step: str, state: StepState, found: tuple[StepRecord, int] | None) -> 
         id=step,
         status=state.status,
         attempt=state.attempt,
-        error="" if state.error is None else str(state.error),
+        error="" if state.error is None or state.status in _WELL else str(state.error),
         started_at=record.started_at if record else 0.0,
         finished_at=current.finished_at if current else 0.0,
         worker=record.worker if record else "",
         due=state.due if state.status is StepStatus.RETRYING else 0.0,
     )
 
+
+_WELL = {StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.COMPENSATED}
 
 _OUTCOMES = {
     Outcome.RUNNING: StepStatus.RUNNING,

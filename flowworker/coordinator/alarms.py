@@ -6,22 +6,19 @@ __all__ = ["Alarms"]
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.inbox import Inbox
 from flowworker.coordinator.retention import RETENTION, TIMEOUT
 from flowworker.core.commands import EventType
 from flowworker.core.status import TERMINAL
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.retention import Retention
     from flowworker.ports import Backend, Delivery
     from flowworker.stores.runs import RunStore
-
-_log = structlog.get_logger()
 
 _CREDIT = 64
 
@@ -54,9 +51,9 @@ class Alarms:
             await self._timed_out(run)
         elif name == RETENTION:
             if not await self._retention.remove(run):
-                _log.warning("retention is over, but the run is not", run=run)
+                get_logger().warning("retention is over, but the run is not", run=run)
         else:
-            _log.error("timer is unknown", subject=delivery.subject)
+            get_logger().error("timer is unknown", subject=delivery.subject)
 
     async def _timed_out(self, run: str) -> None:
         found = await self._runs.load(run)

@@ -172,9 +172,7 @@ class Effects:
             case Dispatch():
                 await self._dispatcher.enqueue(active.plan, active.state, command, command.due)
             case Fence():
-                await self._fences.fence(
-                    active.plan, active.state, command.step, force=command.force
-                )
+                await self._fences.fence(active.plan, active.state, command)
             case SetTimeout():
                 await self._timers.set(active.state.record.run, TIMEOUT, command.at)
             case Finish():

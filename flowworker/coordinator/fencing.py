@@ -15,26 +15,24 @@ from __future__ import annotations
 __all__ = ["Fences"]
 
 import asyncio
-from typing import TYPE_CHECKING
-
-import structlog
-from msgspec.structs import replace
+from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
-from flowworker.core.records import StepRecord
+from flowworker.core.claim import Busy, Repair, Revoke, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.core.commands import Fence
     from flowworker.core.graph import Plan
+    from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
     from flowworker.ports import EventLog, Notifier
     from flowworker.settings import Settings
     from flowworker.stores.runs import RunStore
-
-_log = structlog.get_logger()
 
 _MARGIN = 1.0
 """Seconds that a lease must be over before it is taken from a silent worker: clocks differ."""
@@ -61,13 +59,13 @@ class Fences:
         self._patience = settings.lease / 3
         self._waiting: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def fence(self, plan: Plan, state: RunState, step: str, *, force: bool) -> None:
+    async def fence(self, plan: Plan, state: RunState, wanted: Fence) -> None:
         """End the attempt now if nobody runs it; else ask its worker, and keep asking."""
-        if await self._try(plan, state, step, force=force):
+        if await self._try(plan, state, wanted):
             return
-        key = (state.record.run, step)
+        key = (state.record.run, wanted.step)
         if key not in self._waiting:
-            task = asyncio.create_task(self._insist(plan, state, step))
+            task = asyncio.create_task(self._insist(plan, state, wanted))
             self._waiting[key] = task
             task.add_done_callback(lambda _: self._waiting.pop(key, None))
 
@@ -78,54 +76,51 @@ class Fences:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _insist(self, plan: Plan, state: RunState, step: str) -> None:
+    async def _insist(self, plan: Plan, state: RunState, wanted: Fence) -> None:
         while True:
             await self._clock.sleep(self._patience)
             try:
-                if await self._try(plan, state, step, force=False):
+                if await self._try(plan, state, wanted):
                     return
             except Unavailable as error:
-                _log.warning("fence: will try again", run=state.record.run, error=str(error))
+                get_logger().warning(
+                    "fence: will try again", run=state.record.run, error=str(error)
+                )
 
-    async def _try(self, plan: Plan, state: RunState, step: str, *, force: bool) -> bool:
+    async def _try(self, plan: Plan, state: RunState, wanted: Fence) -> bool:
         """Whether the attempt is over and the world has been told."""
         run = state.record.run
-        queue = plan.steps[step].queue
+        queue = plan.steps[wanted.step].queue
         while True:
-            found = await self._runs.load_step(queue, run, step)
-            record, revision = found if found else (_unclaimed(state, step), 0)
-            if found and record.outcome in {Outcome.COMPLETED, Outcome.CANCELLED}:
-                break
-            if found and record.outcome is Outcome.RUNNING:
-                body = encode({"step": step})
-                await self._notifier.publish(f"{self._namespace}.cancel.{run}", body)
-                if not force and record.lease_until + _MARGIN > self._clock.now():
+            found = await self._runs.load_step(queue, run, wanted.step)
+            record, revision = found or (None, 0)
+            if record is not None and record.outcome is Outcome.RUNNING:
+                await self._ask(run, wanted.step)
+            verdict = judge_fence(run, wanted, record, revision, self._clock.now() - _MARGIN)
+            match verdict:
+                case Busy():
                     return False
-            record = replace(
-                record, outcome=Outcome.CANCELLED, finished_at=self._clock.now(), lease_until=0.0
-            )
-            try:
-                revision = await self._runs.save_step(queue, record, revision)
-                break
-            except Conflict:
-                continue
-        event = settled_event(
-            self._namespace, state.record.workflow, state.record.version, record, revision
-        )
+                case Repair():
+                    await self._tell(state, verdict.record, verdict.revision)
+                    return True
+                case Revoke():
+                    try:
+                        revision = await self._runs.save_step(
+                            queue, verdict.record, verdict.revision
+                        )
+                    except Conflict:
+                        continue
+                    await self._tell(state, verdict.record, revision)
+                    return True
+                case _:
+                    assert_never(verdict)
+
+    async def _ask(self, run: str, step: str) -> None:
+        """Have the worker stop its handler, if it hears of it."""
+        await self._notifier.publish(f"{self._namespace}.cancel.{run}", encode({"step": step}))
+
+    async def _tell(self, state: RunState, record: StepRecord, revision: int) -> None:
+        run = state.record
+        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
         if event is not None:
-            await self._events.publish(run, event.type, encode(event), event.id)
-        return True
-
-
-def _unclaimed(state: RunState, step: str) -> StepRecord:
-    at = state.steps[step]
-    return StepRecord(
-        run=state.record.run,
-        step=step,
-        kind=at.kind,
-        turn=at.turn,
-        attempt=max(at.attempt, 1),
-        outcome=Outcome.CANCELLED,
-        output=at.output,
-        completed=at.completed,
-    )
+            await self._events.publish(run.run, event.type, encode(event), event.id)

@@ -7,16 +7,13 @@ __all__ = ["Inbox"]
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.errors import FlowworkerError
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.ports import Consumer, Delivery, OnDelivery
-
-_log = structlog.get_logger()
 
 _RETRY_DELAY = 1.0
 """Seconds until a message that could not be handled comes again."""
@@ -55,10 +52,12 @@ class Inbox:
         try:
             await self._handle(delivery)
         except FlowworkerError as error:
-            _log.warning("message will be tried again", subject=delivery.subject, error=str(error))
+            get_logger().warning(
+                "message will be tried again", subject=delivery.subject, error=str(error)
+            )
             await delivery.nak(_RETRY_DELAY)
         except Exception:  # noqa: BLE001 - a defect must not end the loop nor lose the message
-            _log.exception("message will be tried again", subject=delivery.subject)
+            get_logger().exception("message will be tried again", subject=delivery.subject)
             await delivery.nak(_RETRY_DELAY)
         else:
             await delivery.ack()

@@ -18,9 +18,8 @@ __all__ = ["Partitions"]
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.errors import FlowworkerError
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.ports import Leases
     from flowworker.settings import Settings
-
-_log = structlog.get_logger()
 
 
 class Partitions:
@@ -68,7 +65,7 @@ class Partitions:
                 async with asyncio.timeout(self._ttl / 2):
                     await self.beat()
             except (FlowworkerError, TimeoutError) as error:
-                _log.warning("partitions: leases not renewed", error=str(error))
+                get_logger().warning("partitions: leases not renewed", error=str(error))
                 if self._clock.monotonic() - self._renewed > self._ttl * 0.8:
                     await self._lose(list(self.owned))
             await self._clock.sleep(self._ttl / 3)
@@ -118,14 +115,14 @@ class Partitions:
                 self.owned[partition] = token
                 taken.append(partition)
         if taken:
-            _log.info("partitions taken", partitions=taken)
+            get_logger().info("partitions taken", partitions=taken)
             await self._on_taken(taken)
 
     async def _lose(self, partitions: list[int]) -> None:
         for partition in partitions:
             del self.owned[partition]
         if partitions:
-            _log.info("partitions given up", partitions=partitions)
+            get_logger().info("partitions given up", partitions=partitions)
             await self._on_lost(partitions)
 
 

@@ -10,11 +10,10 @@ __all__ = ["Recovery"]
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.core.ids import partition_of
 from flowworker.core.status import ACTIVE, TERMINAL, RunStatus
 from flowworker.errors import FlowworkerError
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from flowworker.coordinator.scheduler import Scheduler
     from flowworker.settings import Settings
     from flowworker.stores.runs import RunStore
-
-_log = structlog.get_logger()
 
 _MAX_PAUSE = 32
 """An idle run is looked at at least every this many sweeps."""
@@ -79,6 +76,6 @@ class Recovery:
             if taken or self._clock.now() - record.created_at > self._sweep:
                 scheduler.recover(run)
             if record.status in TERMINAL:
-                _log.info("a finished run was listed as unfinished", run=run)
+                get_logger().info("a finished run was listed as unfinished", run=run)
         except FlowworkerError as error:
-            _log.warning("sweep: run skipped", run=run, error=str(error))
+            get_logger().warning("sweep: run skipped", run=run, error=str(error))

@@ -6,20 +6,17 @@ __all__ = ["Rejected", "Rejections"]
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
 from flowworker.core.commands import EventType
 from flowworker.core.ids import RUN_ID, run_id_of_sequence
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.ports import Backend, Delivery
     from flowworker.telemetry.metrics import Metrics
-
-_log = structlog.get_logger()
 
 
 class Rejected(Exception):
@@ -47,7 +44,7 @@ class Rejections:
         if kind != "start":  # control.<action>.<run>: about a run, not a workflow
             about = name.rpartition(".")[2]
             run, name = about if RUN_ID.fullmatch(about) else run, ""
-        _log.warning("command rejected", subject=delivery.subject, run=run, reason=reason)
+        get_logger().warning("command rejected", subject=delivery.subject, run=run, reason=reason)
         self._metrics.commands_rejected.labels(kind).inc()
         now = self._clock.now()
         data = EventData(id=run, name=name, reason=reason, at=now)

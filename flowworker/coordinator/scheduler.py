@@ -21,7 +21,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 
 from flowworker.codec.cloudevents import decode_event, to_fact
 from flowworker.coordinator.effects import Active
@@ -34,6 +33,7 @@ from flowworker.core.records import RunRecord
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, FlowworkerError, WorkflowNotFound
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from flowworker.stores.definitions import DefinitionStore
     from flowworker.stores.runs import RunStore
     from flowworker.telemetry.metrics import Metrics
-
-_log = structlog.get_logger()
 
 CREDIT = 512
 """Events of a partition in hand at a time."""
@@ -154,31 +152,33 @@ class Scheduler:
                 active.checked = before.checked
         except FlowworkerError as error:
             self._forget(run)
-            _log.warning("recovery of a run failed", run=run, error=str(error))
+            get_logger().warning("recovery of a run failed", run=run, error=str(error))
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             self._forget(run)
-            _log.exception("recovery of a run failed", run=run)
+            get_logger().exception("recovery of a run failed", run=run)
 
     async def _handle(self, run: str, delivery: Delivery) -> None:
         try:
             event = decode_event(delivery.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             # Not ours, or damaged: nobody can ever handle it. The stream keeps it.
-            _log.error("event cannot be read", subject=delivery.subject, error=str(error))
+            get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))
             await delivery.ack()
             return
         try:
             delayed = await self._decide(run, event, delivery)
         except (CorruptRecord, WorkflowNotFound) as error:
-            _log.error("run cannot go on", run=run, error=str(error))
+            get_logger().error("run cannot go on", run=run, error=str(error))
             self._forget(run)
             await delivery.nak(_RETRY_DELAY * 20)
         except FlowworkerError as error:
-            _log.warning("event will be tried again", run=run, id=event.id, error=str(error))
+            get_logger().warning(
+                "event will be tried again", run=run, id=event.id, error=str(error)
+            )
             self._forget(run)
             await delivery.nak(_RETRY_DELAY)
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
-            _log.exception("event will be tried again", run=run, id=event.id)
+            get_logger().exception("event will be tried again", run=run, id=event.id)
             self._forget(run)
             await delivery.nak(_RETRY_DELAY)
         else:

@@ -7,8 +7,6 @@ __all__ = ["Coordinator"]
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.controls import Controls
 from flowworker.coordinator.dispatch import Dispatcher
@@ -27,14 +25,13 @@ from flowworker.errors import FlowworkerError
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
-
-_log = structlog.get_logger()
 
 
 class Coordinator:
@@ -127,7 +124,7 @@ class Coordinator:
         try:
             await self._partitions.leave()
         except FlowworkerError as error:
-            _log.warning("leases were not released; they will run out", error=str(error))
+            get_logger().warning("leases were not released; they will run out", error=str(error))
             await self._lose(list(self._schedulers))
         await self._fences.stop()
 
@@ -168,7 +165,7 @@ class Coordinator:
             try:
                 await self._recovery.sweep(self._schedulers, taken=False)
             except FlowworkerError as error:
-                _log.warning("sweep was cut short", error=str(error))
+                get_logger().warning("sweep was cut short", error=str(error))
             self._metrics.runs_active.set(
                 sum(len(scheduler.active) for scheduler in self._schedulers.values())
             )

@@ -16,7 +16,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from flowworker.codec.cloudevents import EventData, cloud_event
@@ -29,6 +28,7 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import Priority, RunStatus
 from flowworker.definitions import InputValidator
 from flowworker.errors import Conflict, DefinitionError, InvalidInput, WorkflowNotFound
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from flowworker.stores.definitions import DefinitionStore
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
-
-_log = structlog.get_logger()
 
 
 class Start(Struct, frozen=True):
@@ -131,7 +129,7 @@ class Starts:
         if start.derived:
             message = f"run id {start.run!r} is taken by an older run of another commands stream"
             raise Rejected(f"{message}; send a Nats-Msg-Id, or wait until its retention is over")
-        _log.info("run was started before", run=start.run)
+        get_logger().info("run was started before", run=start.run)
         return False
 
     async def _tell_started(self, record: RunRecord, revision: int) -> None:

@@ -154,7 +154,8 @@ def _same_attempt(record: StepRecord, revision: int, now: float) -> Verdict:
         return Repair(record, revision)
     if record.lease_until > now:
         return Busy(record.lease_until)
-    return _claim(revision, record.lost + 1)
+    # A lease of 0 was given back by a worker that stopped in good order: nobody died.
+    return _claim(revision, record.lost + (record.lease_until > 0.0))
 
 
 def _claim(revision: int, lost: int) -> Claim | GiveUp:

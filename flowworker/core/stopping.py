@@ -100,7 +100,7 @@ def compensated(turn: Turn, event: Compensated) -> None:
     """A compensation succeeded; the next one is due."""
     at = turn.state.steps.get(event.step)
     if at is not None and at.status is StepStatus.COMPENSATING:
-        _undone(turn, event.step, StepStatus.COMPENSATED, revision=event.revision)
+        _undone(turn, event.step, StepStatus.COMPENSATED, revision=event.revision, error=None)
 
 
 def compensation_failed(turn: Turn, event: AttemptFailed) -> None:

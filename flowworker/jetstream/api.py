@@ -7,22 +7,18 @@ from __future__ import annotations
 
 __all__ = ["Api", "ApiError", "StoredMessage"]
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from flowworker.errors import ServerUnavailable, Unavailable
+from flowworker.jetstream.patience import Patience
 from flowworker.jetstream.publisher import Failure
 from flowworker.jetstream.replies import NoAnswer
 
 if TYPE_CHECKING:
     from flowworker.jetstream.connection import Connection
-
-ATTEMPTS = 6
-PAUSE = 0.1
-RECONNECT_PATIENCE = 5.0
 
 NO_MESSAGE = 10037
 NO_STREAM = 10059
@@ -80,17 +76,13 @@ class Api:
             Unavailable: none came.
         """
         subject = f"$JS.API.{request}"
-        error: NoAnswer | None = None
-        for attempt in range(ATTEMPTS):
-            if error is not None:
-                await asyncio.sleep(PAUSE * 2 ** (attempt - 1))
-            if not self._connection.connected and not await self._connection.up(RECONNECT_PATIENCE):
-                break
+        patience = Patience(self._connection)
+        while True:
             try:
                 return await self._connection.replies.ask(subject, body)
-            except NoAnswer as again:
-                error = again
-        raise Unavailable(f"{request}: {error or 'not connected to NATS'}") from error
+            except NoAnswer as error:
+                if not await patience.allows(error):
+                    raise Unavailable(f"{request}: {error}") from error
 
     async def call(self, request: str, body: Any = None) -> dict[str, Any]:
         """The answer as a map.

@@ -27,7 +27,7 @@ MINIMUM = (2, 12, 2)
 """Per-message TTL, message schedules, several filters; earlier 2.12s lose atomic batches."""
 
 RECONNECT_WAIT = 0.25
-PING_INTERVAL = 10
+PING_INTERVAL = 5
 FLUSH_TIMEOUT = 5
 
 
@@ -133,7 +133,7 @@ class Connection:
         except ImportError as error:
             await self._abandon()
             raise InvalidInput(
-                f"credentials and NKeys need another library ({error}): pip install 'nats-py[nkeys]'"
+                f"credentials need another library, pip install 'nats-py[nkeys]': {error}"
             ) from error
         except (OSError, NatsError, TimeoutError) as error:
             await self._abandon()

@@ -11,23 +11,17 @@ from __future__ import annotations
 
 __all__ = ["PubAck", "Publisher", "UncertainConflict"]
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
+from flowworker.jetstream.patience import Patience
 from flowworker.jetstream.replies import NoAnswer
 
 if TYPE_CHECKING:
     from flowworker.jetstream.connection import Connection
-
-ATTEMPTS = 6
-PAUSE = 0.1
-"""Before the second attempt, then twice as long each time: 3 s in all."""
-RECONNECT_PATIENCE = 5.0
-"""How long one publish waits for a lost connection."""
 
 WRONG_SEQUENCE = {10071, 10164}
 FULL = {10023, 10028, 10047, 10077}
@@ -96,18 +90,14 @@ class Publisher:
         self, error: NoAnswer, subject: str, data: bytes, headers: bytes, *, repeatable: bool
     ) -> tuple[bytes, bool]:
         """The answer to another attempt, and whether an earlier one may have had an effect."""
-        uncertain = False
-        for attempt in range(ATTEMPTS - 1):
-            uncertain = uncertain or not error.refused
-            if uncertain and not repeatable:
-                break
-            await asyncio.sleep(PAUSE * 2**attempt)
-            if not self._connection.connected and not await self._connection.up(RECONNECT_PATIENCE):
-                break
+        uncertain = not error.refused
+        patience = Patience(self._connection)
+        while (repeatable or not uncertain) and await patience.allows(error):
             try:
                 return await self._ask(subject, data, headers), uncertain
             except NoAnswer as again:
                 error = again
+                uncertain = uncertain or not again.refused
         raise Unavailable(f"{subject}: {error}") from error
 
 

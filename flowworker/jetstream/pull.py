@@ -7,9 +7,9 @@ ends the request gives back exactly what it did not deliver. After a reconnect, 
 falls silent, slots are thrown away with their inboxes; whatever still arrives for those is
 negatively acknowledged, and so goes to somebody else at once.
 
-Why it makes progress: a request lives for 5 s, and the server is heard from every 1.5 s while one is
-open. A supervisor asks anew when it hears nothing, or when a request outlives its time because the
-news of its end was lost; it recreates the consumer if it is gone, and never ends before `stop`.
+Why it makes progress: a request lives for 5 s, and the server is heard from every 1.5 s while one
+is open. A supervisor asks anew when it hears nothing, or when a request outlives its time because
+the news of its end was lost; it recreates the consumer if it is gone, and never ends before `stop`.
 Credit that was granted is asked for in the same loop iteration, unless at least as much is pending
 already.
 """

@@ -14,6 +14,7 @@ __all__ = ["OnRaw", "WireClient"]
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from nats.aio.client import Client
@@ -58,6 +59,12 @@ class WireClient(Client):
             handler(subject, reply, data, headers)
         except Exception:  # noqa: BLE001 - or the client's only reading task would end
             _log.exception("a message could not be handled", subject=subject)
+
+    async def _connect_to_server(self, s: Any) -> None:
+        """Close what an attempt that failed halfway has left open."""
+        if self._transport is not None:
+            self._transport.close()
+        await super()._connect_to_server(s)
 
     async def _process_err(self, err_msg: str) -> None:
         """Reconnect after an error for which nats-py would close the client for good.

@@ -14,6 +14,7 @@ __all__ = ["memory_backend"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.memory.checks import MAX_MESSAGE
 from flowworker.memory.commands import MemoryCommandQueue
 from flowworker.memory.events import MemoryEventLog
 from flowworker.memory.heartbeat import MemoryHeartbeatLink
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.ports import HeartbeatLink
     from flowworker.settings import Settings
-
-MAX_MESSAGE = 1024 * 1024
-"""Bytes: NATS' default, so that what works in process works in a fleet."""
 
 
 def memory_backend(

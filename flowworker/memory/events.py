@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import FACT_TYPES
 from flowworker.core.ids import partition_of
+from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
 
@@ -59,6 +60,9 @@ class MemoryEventLog:
         self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
     ) -> None:
         """Store it and tell it, unless it is known."""
+        check_token(run, "a run id")
+        check_dotted(event_type, "an event type")
+        check_size(event_type, data)
         if self._window.find(event_id) is not None:
             return
         history = self._runs.get(run)

@@ -11,6 +11,8 @@ __all__ = ["MemoryLeases"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowworker.errors import InvalidInput
+from flowworker.memory.checks import check_dotted
 from flowworker.memory.subjects import matches
 
 if TYPE_CHECKING:
@@ -68,6 +70,9 @@ class MemoryLeases:
         return lease if lease is not None and lease.end > self._home.clock.monotonic() else None
 
     def _grant(self, key: str, holder: str, ttl: int) -> int:
+        check_dotted(key, "the key of a lease")
+        if ttl < 1 or ttl != int(ttl):
+            raise InvalidInput(f"a lease's ttl must be whole seconds, at least 1, found {ttl!r}")
         if key in self._leases:
             self._end(key)
         self._token += 1

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 __all__ = ["MemoryNotifier"]
 
+import re
 from typing import TYPE_CHECKING
 
+from flowworker.errors import InvalidInput
+from flowworker.memory.checks import check_size
 from flowworker.memory.subjects import literal_prefix, matches, prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.memory.home import Home
+
+_NO_SUBJECT = re.compile(r"[\s*>]")
 
 
 class _Subscription:
@@ -42,7 +47,14 @@ class MemoryNotifier:
         self._by_prefix: dict[str, dict[int, _Subscription]] = {}
 
     async def publish(self, subject: str, data: bytes) -> None:
-        """Tell whoever listens."""
+        """Tell whoever listens.
+
+        Raises:
+            InvalidInput: the subject is a pattern, or none at all.
+        """
+        if _NO_SUBJECT.search(subject) is not None or not subject:
+            raise InvalidInput(f"not a subject that one can publish to: {subject[:150]!r}")
+        check_size(subject, data)
         self.tell(subject, data)
 
     def tell(self, subject: str, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["MemoryRecords"]
 
 from flowworker.errors import Conflict
+from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.names import Names
 
 
@@ -48,7 +49,9 @@ class MemoryRecords:
             del self._entries[key]
 
     def _set(self, key: str, value: bytes) -> int:
+        check_size(key, value)
         if key not in self._entries:
+            check_dotted(key, "a key")
             self._names.add(key)
         self._revision += 1
         self._entries[key] = (value, self._revision)

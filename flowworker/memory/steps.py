@@ -7,6 +7,7 @@ __all__ = ["MemoryStepQueue"]
 from itertools import count
 from typing import TYPE_CHECKING
 
+from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
 
@@ -31,9 +32,13 @@ class MemoryStepQueue:
         self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
     ) -> None:
         """Store it, unless its id is known."""
+        check_token(address.queue, "a queue")
+        check_token(address.run, "a run id")
+        check_dotted(address.step, "a step id")
+        subject = f"step.{address.queue}.{address.priority}.{address.run}.{address.step}"
+        check_size(subject, data)
         if self._window.find(message_id) is not None:
             return
-        subject = f"step.{address.queue}.{address.priority}.{address.run}.{address.step}"
         message = Message(address.run, subject, data)
         self._window.remember(message_id, 0)
         self._lane(address.queue, address.priority).add(message, due)

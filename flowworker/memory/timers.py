@@ -7,6 +7,7 @@ __all__ = ["MemoryTimers"]
 from itertools import count
 from typing import TYPE_CHECKING
 
+from flowworker.memory.checks import check_dotted, check_token
 from flowworker.memory.queue import Message, Queue
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class MemoryTimers:
 
     async def set(self, run: str, name: str, at: float) -> None:
         """Deliver at that time instead of any that was set before."""
+        check_token(run, "a run id")
+        check_dotted(name, "the name of a timer")
         subject = f"timer.{run}.{name}"
         self._queue.drop(subject)
         self._queue.add(Message(subject, subject, b""), at)

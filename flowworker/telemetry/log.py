@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger, Processor
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 LOGGER = "flowworker"
 """Name of the standard library's logger that stands in where nobody configured structlog."""
@@ -64,8 +64,18 @@ def get_logger(**values: Any) -> FilteringBoundLogger:
     plain = logging.getLogger(LOGGER)
     wrapped: FilteringBoundLogger = structlog.wrap_logger(
         plain,
-        processors=[structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True)],
+        processors=[_to_logging],
         wrapper_class=structlog.make_filtering_bound_logger(plain.getEffectiveLevel()),
         **values,
     )
     return wrapped
+
+
+def _to_logging(
+    _logger: WrappedLogger, _method: str, event: EventDict
+) -> tuple[tuple[str], dict[str, Any]]:
+    """One line for `logging`, which has its own way with tracebacks."""
+    exc_info = event.pop("exc_info", None)
+    text = event.pop("event", "")
+    pairs = (f"{key}={value!r}" for key, value in event.items())
+    return (" ".join((text, *pairs)),), {"exc_info": exc_info}

@@ -13,3 +13,11 @@ execute    one delivery, from claim to acknowledgement
 lanes      credit and priorities
 loop       the worker: consumers, slots, drain
 """
+
+from __future__ import annotations
+
+__all__ = ["App", "StepContext", "Worker"]
+
+from flowworker.worker.context import StepContext
+from flowworker.worker.loop import Worker
+from flowworker.worker.registry import App

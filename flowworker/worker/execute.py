@@ -53,6 +53,9 @@ _ELSEWHERE = 1.0
 _SHOWN = 200
 """Bytes of a message that nobody understands which go into the log."""
 
+_NAMED = 20
+"""Handlers that an error message names."""
+
 
 class _Versioned(msgspec.Struct):
     v: int = 1
@@ -139,9 +142,7 @@ class Executor:
     async def _run(self, attempt: Attempt) -> Ending:
         bench, message, handler = self._bench, attempt.message, attempt.handler
         if handler is None:
-            known = ", ".join(sorted(bench.app.handlers)) or "none"
-            text = f"no step handler found: {message.uses!r} (this worker has: {known})"
-            return Failed(ErrorInfo("HandlerNotFound", text, retryable=False))
+            return Failed(_no_handler(message.uses, sorted(bench.app.handlers)))
         until = bench.clock.monotonic() + bench.settings.lease
         try:
             attempt.context.input = await patiently(
@@ -197,6 +198,13 @@ class Executor:
             await delivery.nak(delay)
         except Exception as error:  # noqa: BLE001  # then it comes back by itself
             self._bench.log.warning("nak failed", subject=delivery.subject, error=repr(error))
+
+
+def _no_handler(name: str, known: list[str]) -> ErrorInfo:
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    has = ", ".join(known[:_NAMED]) or "none"
+    text = f"no step handler found: {name!r} (this worker has: {has}{more})"
+    return ErrorInfo("HandlerNotFound", text, retryable=False)
 
 
 def _problem(message: StepMessage) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from flowworker.codec.json import encode
 from flowworker.errors import ConversionError, InvalidInput
+from flowworker.worker.context import StepContext
 
 _EMPTY = inspect.Parameter.empty
 _MAPPINGS = (dict, Mapping, MutableMapping)
@@ -181,6 +182,7 @@ def _parameters_of(name: str, function: Callable[..., Any]) -> list[inspect.Para
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or parameters[0].kind not in _BY_POSITION:
         raise InvalidInput(f"{name}: {place} must take the context as its first parameter")
+    _check_context(name, function, parameters[0])
     for parameter in parameters[1:]:
         if parameter.kind not in _BY_NAME:
             raise InvalidInput(
@@ -188,6 +190,21 @@ def _parameters_of(name: str, function: Callable[..., Any]) -> list[inspect.Para
                 "take the whole input as a dict, or read ctx.input"
             )
     return parameters[1:]
+
+
+def _check_context(name: str, function: Callable[..., Any], parameter: inspect.Parameter) -> None:
+    """A handler that forgot the context would get it as something else."""
+    try:
+        annotation = _types_of(function, [parameter], None).get(parameter.name)
+    except NameError:
+        return  # imported for type checkers only
+    if not isinstance(annotation, type) or getattr(annotation, "_is_protocol", False):
+        return
+    if not issubclass(annotation, StepContext) and not issubclass(StepContext, annotation):
+        raise InvalidInput(
+            f"{name}: the first parameter of {where(function)} is the context, a StepContext, "
+            f"but {parameter.name!r} is annotated as {annotation.__name__}"
+        )
 
 
 def _types_of(

@@ -1,7 +1,7 @@
 """The worker: takes step messages off its queues and executes them, until it is drained.
 
-Drain: it takes no more, puts back what waits in hand, and waits for running handlers. Those that are
-not done in time are cancelled, and their claims given back with a lease that is over, so that
+Drain: it takes no more, puts back what waits in hand, and waits for running handlers. Those that
+are not done in time are cancelled, and their claims given back with a lease that is over, so that
 another worker can go on at once. A plain function that cannot be stopped keeps its claim until the
 lease runs out by itself, since until this process ends it still runs.
 """
@@ -14,47 +14,20 @@ import asyncio
 import os
 import secrets
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 from prometheus_client import CollectorRegistry
 
 from flowworker.errors import InvalidInput
-from flowworker.stores.payloads import PayloadStore
-from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
 from flowworker.telemetry.metrics import Metrics
-from flowworker.worker.attempts import Attempts
-from flowworker.worker.bench import Workbench
-from flowworker.worker.claims import Claims
-from flowworker.worker.context import StepServices
-from flowworker.worker.emits import Emitter
-from flowworker.worker.execute import Executor
-from flowworker.worker.heartbeat import Heartbeats
-from flowworker.worker.lag import LagProbe
-from flowworker.worker.lanes import Lanes
+from flowworker.worker.shift import Shift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
     from flowworker.clock import Clock
-    from flowworker.ports import Backend, Delivery
+    from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.worker.registry import App
-
-_PARTING = 5.0
-"""Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
-
-
-class CancelNotice(msgspec.Struct):
-    """Body of `<ns>.cancel.<run>`: which step is to stop; empty for all of them."""
-
-    step: str = ""
-
-
-_decode_notice = msgspec.json.Decoder(CancelNotice).decode
 
 
 class Worker:
@@ -63,7 +36,6 @@ class Worker:
     Attributes:
         id: of this worker; no other process ever has it.
         running: whether it takes steps.
-        last_activity: when it last took or ended one, by the clock's `monotonic`.
     """
 
     def __init__(
@@ -80,34 +52,80 @@ class Worker:
     ) -> None:
         """Describe it; `start` begins.
 
+        Args:
+            backend: where steps come from and records live.
+            app: its handlers.
+            settings: of the fleet.
+            clock: tells the time.
+            queues: whose steps it takes.
+            concurrency: handlers that run at a time; the settings' if None.
+            worker_id: unique for all time; made up if empty.
+            metrics: where it counts; in a registry of its own if None.
+
         Raises:
             InvalidInput: no queue, or no slot.
         """
         self._slots = settings.concurrency if concurrency is None else concurrency
         if self._slots < 1 or not queues:
-            raise InvalidInput(
-                f"worker: expected at least one queue and one slot, "
-                f"found {len(queues)} and {self._slots}"
-            )
+            found = f"{len(queues)} queues, concurrency {self._slots}"
+            raise InvalidInput(f"worker: expected at least one of each, found {found}")
         self.id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.running = False
-        self.last_activity = clock.monotonic()
         self._backend = backend
         self._app = app
         self._settings = settings
         self._clock = clock
         self._queues = tuple(dict.fromkeys(queues))
         self._metrics = metrics or Metrics(CollectorRegistry())
-        self._log = get_logger()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._shift: Shift | None = None
+        self._draining = False
         self._ended = asyncio.Event()
-        self._parts: _Parts | None = None
+
+    @property
+    def last_activity(self) -> float:
+        """When it last took or ended a step, by the clock's `monotonic`; 0 before the start."""
+        return 0.0 if self._shift is None else self._shift.last_activity
 
     async def start(self) -> None:
-        """Take steps from now on.
+        """Take steps from now on; once.
 
         Raises:
             InvalidInput: a handler's annotations cannot be found.
         """
         for handler in self._app.handlers.values():
             handler.resolve()
+        shift = self._shift = Shift(
+            self.id,
+            self._backend,
+            self._app,
+            self._settings,
+            self._clock,
+            self._slots,
+            self._metrics,
+            get_logger(),
+        )
+        try:
+            await shift.open(self._queues)
+        except BaseException:
+            await shift.close()
+            raise
+        self.running = True
+
+    async def run(self) -> None:
+        """Start if need be, and return when it has been drained."""
+        if self._shift is None:
+            await self.start()
+        await self._ended.wait()
+
+    async def drain(self) -> None:
+        """End in order, within the settings' `drain` and a few seconds; harmless if it has."""
+        self.running = False
+        if self._shift is None:
+            self._ended.set()
+        elif not self._draining:
+            self._draining = True
+            try:
+                await self._shift.close()
+            finally:
+                self._ended.set()
+        await self._ended.wait()

@@ -22,7 +22,7 @@ from flowworker.ports import Consumer, Delivery, StepAddress
 PATIENCE = 15.0
 """Seconds after which something that is to happen is taken not to."""
 
-ACK_WAIT = 1.0
+ACK_WAIT = 0.6
 """Seconds: the ack wait of all sources, for tests that wait for redelivery."""
 
 LONG_ACK_WAIT = 60.0

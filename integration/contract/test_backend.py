@@ -85,9 +85,8 @@ async def test_closing_twice_is_fine(opener, namespace):
     await backend.close()
 
 
-async def test_what_was_published_before_closing_is_not_lost(backend, opener, namespace, adapter):
-    if not adapter.shared:
-        pytest.skip("nothing in memory outlives its backend")
+@pytest.mark.parametrize("adapter_name", ["jetstream"])  # nothing in memory outlives its backend
+async def test_what_was_published_before_closing_is_not_lost(backend, opener, namespace):
     other = await opener(namespace)
     await enqueue(other, "a")
     await other.events.publish("run-1", "workflow.started", b"e", "id")

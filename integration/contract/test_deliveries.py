@@ -16,14 +16,14 @@ async def test_no_more_is_delivered_than_was_granted(backend):
 
     # When a delivery is acknowledged, nothing new is granted by it
     await first.ack()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.15)
     await inbox.take(2)
 
     # Then only a grant brings more
     inbox.grant(3)
     inbox.grant(1)
     await inbox.take(6)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.15)
     assert inbox.bodies == [f"s{i}".encode() for i in range(6)]
 
 
@@ -58,7 +58,7 @@ async def test_unused_credit_does_not_expire(backend, adapter):
 
     await enqueue(backend, "a", "b", "c", "d")
     await inbox.take(3)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.15)
     assert inbox.bodies == [b"a", b"b", b"c"]
 
 
@@ -113,13 +113,13 @@ async def test_what_is_given_back_with_a_delay_waits(backend, peer):
 
     # When it is given back for later
     start = time.monotonic()
-    await first.nak(0.8)
+    await first.nak(0.5)
     await enqueue(peer, "b")
 
     # Then others overtake it, and it comes after the delay
     await inbox.take(3)
     assert inbox.bodies == [b"a", b"b", b"a"]
-    assert inbox.times[2] - start >= 0.8 - SLACK
+    assert inbox.times[2] - start >= 0.5 - SLACK
 
 
 async def test_acting_on_what_was_handed_on_does_no_harm(backend):

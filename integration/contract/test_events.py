@@ -197,6 +197,18 @@ async def test_everything_stored_is_told(backend, peer, namespace):
     )
 
 
+@pytest.mark.parametrize("namespace", ["flowworker"])
+async def test_in_the_default_namespace_types_are_told_as_they_are(backend, peer):
+    heard = []
+    await peer.notifier.subscribe("workflow.>", lambda *news: heard.append(news))
+
+    await publish(backend, "run-1", "x", event_type=STARTED)
+    await publish(backend, "run-1", "y", event_type=COMPLETED)
+
+    await eventually(lambda: len(heard) == 2)
+    assert heard == [(STARTED, b"x"), (COMPLETED, b"y")]
+
+
 async def test_a_type_is_told_once_per_event(backend, namespace):
     heard = []
     await backend.notifier.subscribe(f"{namespace}.workflow.>", lambda _, data: heard.append(data))

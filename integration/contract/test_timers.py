@@ -48,9 +48,9 @@ async def test_a_timer_waits_for_somebody_to_take_it(backend, peer):
 async def test_timers_come_by_their_times_and_not_by_when_they_were_set(backend):
     inbox = await consume(backend)
 
-    await backend.timers.set("run-1", "last", at(1.6))
+    await backend.timers.set("run-1", "last", at(1.2))
     await backend.timers.set("run-1", "first", at(0.1))
-    await backend.timers.set("run-2", "first", at(0.9))
+    await backend.timers.set("run-2", "first", at(0.65))
 
     await inbox.take(3)
     assert inbox.subjects == ["timer.run-1.first", "timer.run-2.first", "timer.run-1.last"]

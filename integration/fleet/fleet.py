@@ -49,20 +49,19 @@ class Fleet:
         """Start a coordinator or a worker."""
         if role == "worker":
             arguments = ("--app", "integration.fleet.handlers:app", *arguments)
-        log = (self.folder / f"{role}-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flowworker", role, *arguments],
-            cwd=ROOT,
-            env=os.environ
-            | SETTINGS
-            | {
-                "FLOWWORKER_NATS_URL": self.server.url,
-                "FLOWWORKER_NAMESPACE": self.namespace,
-                "FLEET_TRACE": str(self.trace),
-            },
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        environment = {
+            "FLOWWORKER_NATS_URL": self.server.url,
+            "FLOWWORKER_NAMESPACE": self.namespace,
+            "FLEET_TRACE": str(self.trace),
+        }
+        with (self.folder / f"{role}-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flowworker", role, *arguments],
+                cwd=ROOT,
+                env=os.environ | SETTINGS | environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self.processes.append(process)
         return process
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-COMMANDS = (
-    "dev server coordinator worker validate register start status list history watch cancel "
-    "terminate resume doctor"
-).split()
+COMMANDS = [
+    *("dev", "server", "coordinator", "worker", "validate", "register", "start", "status"),
+    *("list", "history", "watch", "cancel", "terminate", "resume", "doctor"),
+]
 
 
 def complaint(result):

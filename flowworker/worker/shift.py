@@ -1,0 +1,175 @@
+"""A worker at work: everything that exists between its start and the end of its drain."""
+
+from __future__ import annotations
+
+__all__ = ["Shift"]
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from flowworker.stores.payloads import PayloadStore
+from flowworker.stores.runs import RunStore
+from flowworker.worker.attempts import Attempts
+from flowworker.worker.bench import Workbench
+from flowworker.worker.claims import Claims
+from flowworker.worker.context import StepServices
+from flowworker.worker.emits import Emitter
+from flowworker.worker.execute import Executor
+from flowworker.worker.heartbeat import Heartbeats
+from flowworker.worker.lag import LagProbe
+from flowworker.worker.lanes import Lanes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
+
+    from structlog.typing import FilteringBoundLogger
+
+    from flowworker.clock import Clock
+    from flowworker.ports import Backend, Delivery
+    from flowworker.settings import Settings
+    from flowworker.telemetry.metrics import Metrics
+    from flowworker.worker.registry import App
+
+_PARTING = 5.0
+"""Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
+
+
+class CancelNotice(msgspec.Struct):
+    """Body of `<ns>.cancel.<run>`: which step is to stop; empty for all of them."""
+
+    step: str = ""
+
+
+_decode_notice = msgspec.json.Decoder(CancelNotice).decode
+
+
+class Shift:
+    """Slots, lanes and heartbeats of one worker, on the running event loop."""
+
+    def __init__(
+        self,
+        worker: str,
+        backend: Backend,
+        app: App,
+        settings: Settings,
+        clock: Clock,
+        slots: int,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+    ) -> None:
+        """Compose the parts; `open` begins."""
+        self.last_activity = clock.monotonic()
+        self._backend = backend
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+        self._loop = loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsubscribe: Callable[[], object] | None = None
+        probe = LagProbe(loop, clock, self._blame, metrics.loop_lag, log)
+        heartbeats = Heartbeats(backend.open_heartbeat, clock, settings.lease, probe, log)
+        claims = Claims(
+            backend.namespace,
+            RunStore(backend.runs),
+            backend.events,
+            clock,
+            settings.lease,
+            worker,
+        )
+        emitter = Emitter(backend, clock)
+        self._attempts = Attempts(claims, heartbeats, clock, settings.lease, log)
+        self._bench = Workbench(
+            worker=worker,
+            app=app,
+            settings=settings,
+            clock=clock,
+            claims=claims,
+            payloads=PayloadStore(backend.payloads, settings),
+            heartbeats=heartbeats,
+            services=StepServices(emitter, backend.leases, clock, log, loop, app.runtime),
+            pool=ThreadPoolExecutor(slots, "flowworker-handler"),
+            metrics=metrics,
+            log=log,
+        )
+        self._executor = Executor(self._bench, self._attempts)
+        self._lanes = Lanes(slots, heartbeats, metrics.in_hand, self._start, self._refuse)
+
+    async def open(self, queues: tuple[str, ...]) -> None:
+        """Take steps of these queues from now on."""
+        self._unsubscribe = await self._backend.notifier.subscribe(
+            f"{self._backend.namespace}.cancel.*", self._on_notice
+        )
+        await self._lanes.open(self._backend.steps, queues)
+
+    async def close(self) -> None:
+        """Drain, then let go of everything."""
+        await self._lanes.close()
+        await self._quiet(self._settings.drain)
+        if self._tasks:
+            self._attempts.drain()
+            await self._quiet(_PARTING)
+        if self._tasks:
+            names = self._attempts.blame(None)
+            self._log.warning("handlers ignore their cancellation", handlers=names)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        await self._attempts.close()
+        await self._bench.heartbeats.stop()
+        self._bench.pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, delivery: Delivery) -> None:
+        self._do(self._execute(delivery))
+
+    def _refuse(self, delivery: Delivery) -> None:
+        self._do(self._put_back(delivery))
+
+    def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, delivery: Delivery) -> None:
+        self.last_activity = self._clock.monotonic()
+        self._metrics.running.inc()
+        thread: Future[Any] | None = None
+        try:
+            thread = await self._executor.execute(delivery)
+        finally:
+            self._metrics.running.dec()
+            self.last_activity = self._clock.monotonic()
+            if thread is None:
+                self._lanes.free()
+            else:
+                thread.add_done_callback(self._free_later)
+
+    async def _put_back(self, delivery: Delivery) -> None:
+        with suppress(Exception):  # then it comes back by itself
+            await delivery.nak()
+
+    def _free_later(self, _: Future[Any]) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._lanes.free)
+
+    def _on_notice(self, subject: str, data: bytes) -> None:
+        try:
+            notice = _decode_notice(data or b"{}")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._log.warning("not a cancel notice", subject=subject, error=str(error))
+            return
+        self._attempts.cancel(subject.rpartition(".")[2], notice.step)
+
+    def _blame(self, task: asyncio.Task[object] | None) -> list[str]:
+        return self._attempts.blame(task)
+
+    async def _quiet(self, seconds: float) -> None:
+        """Wait until nothing is under way, at most so long."""
+        timer = self._loop.create_task(self._clock.sleep(seconds))
+        while self._tasks and not timer.done():
+            await asyncio.wait({*self._tasks, timer}, return_when=asyncio.FIRST_COMPLETED)
+        timer.cancel()

@@ -1,0 +1,338 @@
+"""The standing pull: credit, sharing, failures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+import pytest_asyncio
+
+from flowworker.clock import SystemClock
+from flowworker.core.status import Priority
+from flowworker.jetstream import ConnectionOptions, pull
+from flowworker.jetstream.api import Api
+from flowworker.jetstream.connection import connect
+from flowworker.jetstream.delivery import Naming
+from flowworker.jetstream.publisher import Publisher
+from flowworker.jetstream.pull import PullConsumer
+from flowworker.jetstream.specs import consumer_specs
+from flowworker.jetstream.topology import Topology
+from flowworker.settings import Settings
+from integration.jetstream.conftest import IN_MEMORY
+from integration.jetstream.proxy import eventually
+
+ACK_WAIT = 1.0
+
+
+class Lane:
+    """A lane of steps, and whoever consumes it."""
+
+    def __init__(self, connection, names, ack_wait=ACK_WAIT):
+        self.connection, self.names = connection, names
+        self.api = Api(connection)
+        self.topology = Topology(self.api, names, IN_MEMORY)
+        self.publisher = Publisher(connection)
+        settings = Settings(lease=ack_wait)
+        self.spec = consumer_specs.lane(names, settings, "q", Priority.NORMAL)
+        self.consumers = []
+
+    async def fill(self, count, start=0):
+        for i in range(start, start + count):
+            await self.publisher.publish(
+                f"{self.names.namespace}.step.q.normal.run-{i}.a", b"%d" % i
+            )
+
+    async def consume(self, on_delivery, credit=0, connection=None):
+        consumer = PullConsumer(
+            connection or self.connection,
+            self.spec,
+            Naming(self.names.prefix),
+            on_delivery,
+            self.topology.consumer,
+            SystemClock(),
+        )
+        await consumer.start()
+        self.consumers.append(consumer)
+        consumer.grant(credit)
+        return consumer
+
+    async def state(self):
+        return await self.api.call(f"CONSUMER.INFO.{self.spec.stream}.{self.spec.name}")
+
+
+@pytest_asyncio.fixture
+async def lane(connection, topology, names):
+    made = Lane(connection, names)
+    yield made
+    for consumer in made.consumers:
+        await consumer.stop()
+
+
+async def test_no_more_comes_than_was_granted(lane):
+    # Given more messages than credit
+    await lane.fill(30)
+    got = []
+    consumer = await lane.consume(got.append, 7)
+
+    await eventually(lambda: len(got) == 7)
+    consumer.grant(2)
+    consumer.grant(1)
+    await eventually(lambda: len(got) == 10)
+
+    # Then the server has not even sent more
+    assert (await lane.state())["num_ack_pending"] == 10
+    assert [delivery.data for delivery in got] == [b"%d" % i for i in range(10)]
+
+
+async def test_credit_is_never_exceeded_under_load(lane):
+    # Given workers that keep some messages for a while and grant one for each that they finish
+    count, limit = 3000, 32
+    held, most, done = 0, 0, 0
+
+    def on_delivery(delivery):
+        nonlocal held, most
+        held += 1
+        most = max(most, held)
+        asyncio.get_running_loop().call_later(
+            0.001 * (delivery.sequence % 5), lambda: asyncio.ensure_future(finish(delivery))
+        )
+
+    async def finish(delivery):
+        nonlocal held, done
+        await delivery.ack()
+        held -= 1
+        done += 1
+        consumer.grant(1)
+
+    consumer = await lane.consume(on_delivery, limit)
+    await asyncio.gather(*(lane.fill(count // 30, start=i * 100) for i in range(30)))
+
+    await eventually(lambda: done == count)
+    assert most == limit
+    assert consumer._pending + consumer._wanted == limit
+
+
+async def test_few_requests_serve_many_grants(lane):
+    # Given a worker of 100 slots that grants one at a time
+    got = []
+    consumer = await lane.consume(got.append, 100)
+    await lane.fill(90)
+    await eventually(lambda: len(got) == 90)
+
+    # When it grants them one by one, each in its own iteration of the loop
+    for _ in range(90):
+        consumer.grant(1)
+        await asyncio.sleep(0)
+
+    # Then that took a few requests, since some credit was still pending
+    state = await lane.state()
+    assert state["num_waiting"] <= 6
+    assert consumer._pending >= 50
+
+
+async def test_two_consumers_share(lane, options):
+    other_connection = await connect(options)
+    mine, theirs = [], []
+
+    def worker(got, whose):
+        def on_delivery(delivery):
+            got.append(delivery.data)
+            asyncio.ensure_future(delivery.ack()).add_done_callback(lambda _: whose[0].grant(1))
+
+        return on_delivery
+
+    me, they = [], []
+    me.append(await lane.consume(worker(mine, me), 5))
+    they.append(await lane.consume(worker(theirs, they), 5, other_connection))
+    await lane.fill(200)
+
+    await eventually(lambda: len(mine) + len(theirs) == 200)
+    assert len(set(mine) | set(theirs)) == 200
+    assert min(len(mine), len(theirs)) > 20
+    await they[0].stop()
+    await other_connection.close()
+
+
+async def test_what_was_granted_in_vain_is_asked_for_again(lane, monkeypatch):
+    # Given requests that end after a moment
+    monkeypatch.setattr(pull, "EXPIRES", 300_000_000)
+    monkeypatch.setattr(pull, "HEARTBEAT", 100_000_000)
+    got = []
+    await lane.consume(got.append, 3)
+    await asyncio.sleep(1.0)
+
+    # When messages come later, then credit is what it was
+    await lane.fill(5)
+    await eventually(lambda: len(got) == 3)
+    await asyncio.sleep(0.5)
+    assert len(got) == 3
+
+
+async def test_unacknowledged_comes_again_after_the_ack_wait(lane):
+    await lane.fill(1)
+    got = []
+    await lane.consume(got.append, 2)
+    await eventually(lambda: len(got) == 1)
+    first = time.monotonic()
+
+    await eventually(lambda: len(got) == 2)
+
+    assert time.monotonic() - first >= ACK_WAIT * 0.9
+    assert [delivery.delivered for delivery in got] == [1, 2]
+    assert got[0].sequence == got[1].sequence
+    assert got[1].order == got[0].order + 1
+
+
+async def test_nak_waits_as_long_as_it_says(lane):
+    await lane.fill(1)
+    got = []
+    await lane.consume(got.append, 2)
+    await eventually(lambda: len(got) == 1)
+
+    await got[0].nak(0.4)
+    start = time.monotonic()
+
+    await eventually(lambda: len(got) == 2)
+    assert time.monotonic() - start >= 0.35
+
+
+async def test_what_arrives_after_stop_goes_to_somebody_else_at_once(lane):
+    # Given a consumer that stops while messages are on their way to it
+    lane.spec = consumer_specs.lane(
+        lane.names, Settings(lease=60), "slow-to-redeliver", Priority.NORMAL
+    )
+    mine, theirs = [], []
+    consumer = await lane.consume(mine.append, 50)
+    for i in range(50):
+        lane.connection.client.send(
+            f"{lane.names.namespace}.step.slow-to-redeliver.normal.r{i}.a", "", b"", b"%d" % i
+        )
+    await consumer.stop()
+    had = len(mine)
+
+    # When there is another, then it gets the rest without waiting for the ack wait
+    await lane.consume(theirs.append, 50)
+    await eventually(lambda: len(mine) + len(theirs) == 50)
+    assert len(mine) == had
+    assert {one.data for one in mine}.isdisjoint(one.data for one in theirs)
+
+
+async def test_a_deleted_consumer_is_recreated(lane):
+    got = []
+    await lane.consume(got.append, 5)
+    await lane.api.call(f"CONSUMER.DELETE.{lane.spec.stream}.{lane.spec.name}")
+
+    await lane.fill(3)
+
+    await eventually(lambda: len(got) == 3)
+
+
+async def test_a_consumer_that_became_another_is_left_alone(lane):
+    got = []
+    await lane.consume(got.append, 5)
+    request = f"CONSUMER.{{}}.{lane.spec.stream}.{lane.spec.name}"
+    await lane.api.call(request.format("DELETE"))
+    config = {**lane.spec.config, "max_deliver": 3}
+    body = {"stream_name": lane.spec.stream, "config": config}
+    await lane.api.call(request.format("CREATE"), body)
+
+    await asyncio.sleep(1.5)
+
+    assert (await lane.state())["config"]["max_deliver"] == 3
+    assert lane.consumers[0]._troubled
+
+
+async def test_a_network_that_breaks_costs_no_credit(proxy, proxied, names):
+    # Given a consumer behind a bad network, with messages in hand
+    lane = Lane(proxied, names)
+    got = []
+    consumer = await lane.consume(got.append, 10)
+    await lane.fill(4)
+    await eventually(lambda: len(got) == 4)
+
+    # When the network breaks twice
+    for _ in range(2):
+        proxy.cut()
+        await eventually(lambda: not proxied.connected)
+        await eventually(lambda: proxied.connected)
+    await lane.fill(20, start=4)
+
+    # Then exactly the rest of its credit is used
+    await eventually(lambda: len(got) == 10)
+    await asyncio.sleep(0.3)
+    assert len(got) == 10
+    await consumer.stop()
+
+
+async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
+    # Given a network that loses a request
+    monkeypatch.setattr(pull, "TICK", 0.05)
+    proxied = await connect(ConnectionOptions(url=proxy.url))
+    lane = Lane(proxied, names)
+    got = []
+    consumer = await lane.consume(got.append)
+    proxy.dumb = True
+    consumer.grant(3)
+    await asyncio.sleep(0.1)
+    proxy.dumb = False
+
+    # When messages wait, then it is asked for again
+    await lane.fill(3)
+    await eventually(lambda: len(got) == 3)
+    await consumer.stop()
+    await proxied.close()
+
+
+async def test_a_blocked_loop_is_not_taken_for_silence(lane):
+    got = []
+    consumer = await lane.consume(got.append, 3)
+    await asyncio.sleep(0.6)
+    slots = list(consumer._slots)
+
+    time.sleep(6)  # beyond the end of the request
+    await asyncio.sleep(0.6)
+
+    assert consumer._slots[0] is slots[0]
+
+
+async def test_it_is_alive_as_long_as_it_hears_something(lane):
+    clock = SystemClock()
+    consumer = await lane.consume(lambda _: None, 1)
+    start = clock.monotonic()
+
+    await eventually(lambda: consumer.last_activity > start + 1.0)
+
+
+@pytest.mark.chaos
+async def test_it_survives_a_server_that_is_killed(own_server, names):
+    # Given a consumer, and a server
+    connection = await connect(ConnectionOptions(url=own_server.url))
+    api = Api(connection)
+    await Topology(api, names, IN_MEMORY.__class__()).ensure()
+    lane = Lane(connection, names)
+    got = []
+    consumer = await lane.consume(got.append, 10)
+    await lane.fill(3)
+    await eventually(lambda: len(got) == 3)
+    for delivery in got:
+        await delivery.ack()
+    await connection.flush()
+
+    # When it is killed, started again, and messages wait
+    own_server.kill()
+    await eventually(lambda: not connection.connected)
+    own_server.start()
+    other = await connect(ConnectionOptions(url=own_server.url, wait=5))
+    filling = Lane(other, names)
+    await filling.fill(20, start=3)
+
+    # Then they come, as many as were granted
+    await eventually(lambda: len(got) == 10)
+    await asyncio.sleep(0.5)
+    assert len(got) == 10
+    consumer.grant(13)
+    await eventually(lambda: len({one.data for one in got}) == 23)
+    await consumer.stop()
+    await other.close()
+    await connection.close()

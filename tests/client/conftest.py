@@ -1,0 +1,47 @@
+"""A client and a coordinator on the memory adapter, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+
+from flowworker import wiring
+from flowworker.client import Client
+from flowworker.core.model import Escalation, Step, Workflow
+from flowworker.ports import Backend
+from flowworker.settings import Settings
+from flowworker.telemetry.metrics import Metrics
+
+FLOW = Workflow(
+    name="order.fulfil",
+    version="v1",
+    input_schema={"type": "object", "required": ["order"]},
+    steps=(
+        Step(id="reserve", uses="reserve"),
+        Step(id="charge", uses="charge", depends_on=("reserve",), escalation=Escalation()),
+    ),
+)
+
+
+@pytest_asyncio.fixture
+async def backend() -> AsyncIterator[Backend]:
+    async with wiring.memory("shop", partitions=2) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def client(backend: Backend) -> AsyncIterator[Client]:
+    made = Client(backend)
+    await made.register(FLOW)
+    yield made
+    made.close()
+
+
+@pytest_asyncio.fixture
+async def coordinator(backend: Backend) -> AsyncIterator[None]:
+    made = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+    await made.start()
+    yield
+    await made.stop()

@@ -1,0 +1,116 @@
+"""Watching a run: every event once, in order, whatever happens to the live news."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+
+import pytest
+
+from flowworker.client import watching
+from flowworker.clock import SystemClock
+from flowworker.core.ids import partition_of
+
+RUN = "run-1"
+
+
+def event(number: int, kind: str = "workflow.step.started") -> bytes:
+    return json.dumps({"id": str(number), "type": kind, "data": {"id": RUN, "name": "w"}}).encode()
+
+
+async def seen(backend, limit: float = 10.0) -> list[str]:
+    async with (
+        asyncio.timeout(limit),
+        aclosing(watching.watch_run(backend, SystemClock(), RUN)) as events,
+    ):
+        return [found["id"] async for found in events]
+
+
+async def publish(backend, number: int, kind: str = "workflow.step.started") -> None:
+    await backend.events.publish(RUN, kind, event(number, kind), str(number))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "SHORTEST_SILENCE", 0.05)
+
+
+async def test_history_and_news_follow_each_other_without_a_gap(backend):
+    await publish(backend, 1)
+    await publish(backend, 2)
+    task = asyncio.create_task(seen(backend))
+    await asyncio.sleep(0.01)
+    await publish(backend, 3)
+    await publish(backend, 4, "workflow.completed")
+
+    assert await task == ["1", "2", "3", "4"]
+
+
+async def test_a_finished_run_is_told_to_its_end(backend):
+    await publish(backend, 1)
+    await publish(backend, 2, "workflow.failed")
+
+    assert await seen(backend) == ["1", "2"]
+
+
+async def test_news_that_come_twice_are_told_once(backend):
+    await publish(backend, 1)
+    task = asyncio.create_task(seen(backend))
+    await asyncio.sleep(0.01)
+    subject = f"shop.event.{partition_of(RUN, 2)}.{RUN}.workflow.step.started"
+    for _ in range(3):
+        await backend.notifier.publish(subject, event(1))
+    await publish(backend, 2, "workflow.cancelled")
+
+    assert await task == ["1", "2"]
+
+
+async def test_news_that_are_lost_are_found_in_the_history(backend):
+    backend.events._notifier.tell = lambda *_: None
+    task = asyncio.create_task(seen(backend))
+    for number in range(1, 4):
+        await publish(backend, number)
+        await asyncio.sleep(0.1)
+    await publish(backend, 4, "workflow.completed")
+
+    assert await task == ["1", "2", "3", "4"]
+
+
+async def test_events_lost_before_the_last_one_are_told_before_it(backend):
+    task = asyncio.create_task(seen(backend))
+    await asyncio.sleep(0.01)
+    tell, backend.events._notifier.tell = backend.events._notifier.tell, lambda *_: None
+    await publish(backend, 1)
+    backend.events._notifier.tell = tell
+    await publish(backend, 2, "workflow.completed")
+
+    assert await task == ["1", "2"]
+
+
+async def test_what_is_no_event_is_passed_over(backend):
+    task = asyncio.create_task(seen(backend))
+    await asyncio.sleep(0.01)
+    subject = f"shop.event.{partition_of(RUN, 2)}.{RUN}.nonsense"
+    for raw in (b"\xff", b"[]", b'{"id": 7}', b"{}"):
+        await backend.notifier.publish(subject, raw)
+    await publish(backend, 1, "workflow.completed")
+
+    assert await task == ["1"]
+
+
+async def test_a_rejected_start_is_the_end_but_a_rejected_command_is_not(backend):
+    await publish(backend, 1)
+    rejected = {"id": "2", "type": "workflow.rejected", "data": {"id": RUN, "reason": "no"}}
+    await backend.events.publish(RUN, "workflow.rejected", json.dumps(rejected).encode(), "2")
+    await publish(backend, 3, "workflow.completed")
+
+    assert await seen(backend) == ["1", "2", "3"]
+
+
+async def test_all_runs_are_watched_under_the_namespace(backend):
+    async with asyncio.timeout(10), aclosing(watching.watch_all(backend)) as events:
+        task = asyncio.create_task(anext(events))
+        await asyncio.sleep(0.01)
+        await publish(backend, 1)
+        assert (await task)["id"] == "1"

@@ -114,7 +114,7 @@ async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console)
             console.print("measuring latency", style="bright_black")
             delay = await latency(client, min(LATENCY_RUNS, options.runs))
             console.print("measuring throughput", style="bright_black")
-            speed = await throughput(client, api, fleet, options.runs, options.steps)
+            speed = await throughput(backend, api, fleet, options.runs, options.steps)
             console.print("measuring raw publishing", style="bright_black")
             raw = await raw_publish(Publisher(side), api)
         finally:

@@ -38,7 +38,7 @@ def write_orders(path: Path, *rows: str) -> Path:
 
 
 def processes_with(text: str) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True)
     return [line for line in listed.stdout.splitlines() if text in line]
 
 

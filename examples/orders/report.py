@@ -6,7 +6,6 @@ import csv
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 
 TITLES = {
     "completed": "COMPLETED",
-    "fallback": "COMPLETED via fallback",
+    "fallback": "COMPLETED, fallback",
     "compensated": "FAILED, compensated",
-    "failed": "FAILED, nothing to undo",
-    "rejected": "rejected by input_schema",
+    "failed": "FAILED",
+    "rejected": "rejected by schema",
     "unfinished": "did not end in time",
 }
 
@@ -59,12 +58,12 @@ def _money(cents: int) -> str:
 
 def show_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
     """One line per row, then how many of each kind."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("order", "outcome"):
         table.add_column(title, no_wrap=True)
-    for title in ("attempts", "retries", "fallbacks", "seconds", "paid"):
+    for title in ("calls", "retries", "fallback", "seconds", "paid"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("as expected", no_wrap=True)
+    table.add_column("ok", no_wrap=True)
     for each in outcomes:
         ran = bool(each.attempts)
         table.add_row(

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["event_line", "json_line", "plain", "print_run", "print_table", "run_table", "when"]
+__all__ = [
+    "event_line",
+    "json_line",
+    "lasted",
+    "plain",
+    "print_run",
+    "print_table",
+    "run_table",
+    "when",
+]
 
 import sys
 from datetime import UTC, datetime
@@ -61,7 +70,8 @@ def when(seconds: float) -> str:
     return local.isoformat(sep=" ", timespec="milliseconds")[:23]
 
 
-def _lasted(started: float, finished: float) -> str:
+def lasted(started: float, finished: float) -> str:
+    """The time between two, if both are known."""
     return f"{max(finished - started, 0.0):.3f} s" if started and finished else ""
 
 
@@ -97,8 +107,9 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        # Ids are copied and states are looked for; the rest may be broken.
+        table.add_column(column, overflow="fold", no_wrap=place in {0, status})
     for row in rows:
         cells = [Text(text) for text in row]
         cells[status].stylize(_COLOURS.get(row[status], ""))
@@ -115,8 +126,8 @@ def _step_row(step: StepView) -> list[str]:
         step.id,
         step.status,
         str(step.attempt or ""),
-        when(step.started_at),
-        _lasted(step.started_at, step.finished_at),
+        when(step.started_at)[11:],
+        lasted(step.started_at, step.finished_at),
         step.worker,
         error,
     ]
@@ -137,7 +148,7 @@ def print_run(run: RunView) -> None:
         "state": run.status.value,
         "created": when(run.created_at),
         "finished": when(run.finished_at),
-        "took": _lasted(run.created_at, run.finished_at),
+        "took": lasted(run.created_at, run.finished_at),
         "error": run.error,
         "not compensated": ", ".join(run.failed_compensations),
         "attention": "a critical compensation failed" if run.needs_attention else "",

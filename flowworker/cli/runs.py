@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from flowworker.cli.errors import FAILED
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
-from flowworker.cli.render import event_line, json_line, print_run, print_table, when
+from flowworker.cli.render import event_line, json_line, lasted, print_run, print_table, when
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import InvalidInput
 
@@ -142,13 +142,13 @@ def list_runs(
                 run.id,
                 run.workflow,
                 run.status,
-                when(run.created_at),
-                when(run.finished_at),
+                when(run.created_at)[:19],
+                lasted(run.created_at, run.finished_at),
                 run.error,
             ]
             for run in found
         )
-        columns = ("RUN", "WORKFLOW", "STATE", "CREATED", "FINISHED", "ERROR")
+        columns = ("RUN", "WORKFLOW", "STATE", "CREATED", "TOOK", "ERROR")
         print_table(columns, rows, status=2)
 
     run_client(target, look)

@@ -127,6 +127,9 @@ def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
     match step.outcome:
         case Outcome.RUNNING:
             _replay_claim(turn, step, revision)
+        case Outcome.FAILED if step.attempt == 0:
+            # A checkpoint of a step that is still to be attempted: nothing failed.
+            turn.state = turn.state.with_step(step.step, revision=revision)
         case Outcome.FAILED:
             attempt_failed(turn, _failure(step, revision))
         case Outcome.CANCELLED:

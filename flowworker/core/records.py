@@ -125,10 +125,11 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         turn: 1, and one more for every `retry` that a human ordered.
-        attempt: from 1 within kind and turn.
+        attempt: from 1 within kind and turn; 0 for a checkpoint made before the first.
         outcome: how this attempt stands.
         worker: who holds or held the claim.
-        lease_until: until when a RUNNING claim is good (by the worker's clock).
+        lease_until: until when a RUNNING claim is good (by the worker's clock); 0 for one that
+            its worker gave back.
         lost: workers that died with this attempt.
         started_at: when the attempt was claimed.
         finished_at: when its outcome was written.

@@ -183,7 +183,8 @@ class Connection:
         await self.client.close()
 
     async def _on_error(self, error: Exception) -> None:
-        self._last_error = f"{error}" or type(error).__name__
+        refused = isinstance(error, ConnectionRefusedError)
+        self._last_error = "connection refused" if refused else f"{error}" or type(error).__name__
         if self._up.is_set():
             _log.warning("NATS reports an error", error=self._last_error)
 

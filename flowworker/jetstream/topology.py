@@ -112,14 +112,14 @@ def _compare(what: str, kind: str, spec: StreamSpec | ConsumerSpec, found: dict[
     for setting in spec.must:
         expected, actual = spec.config[setting], _actual(found, setting)
         if _comparable(expected) != _comparable(actual):
-            raise _mismatch(what, kind, setting, expected, actual)
+            raise _mismatch(what, kind, setting, repr(expected), actual)
     for setting in getattr(spec, "at_least", ()):
         expected, actual = spec.config[setting], found.get(setting) or 0
         if actual < expected:
             raise _mismatch(what, kind, setting, f"at least {expected}", actual)
     for setting in spec.empty:
         if found.get(setting) not in UNLIMITED:
-            raise _mismatch(what, kind, setting, "nothing", found[setting])
+            raise _mismatch(what, kind, setting, "unset", found[setting])
 
 
 def _actual(found: dict[str, Any], setting: str) -> Any:
@@ -138,8 +138,8 @@ def _comparable(value: Any) -> Any:
     return value or None
 
 
-def _mismatch(what: str, kind: str, setting: str, expected: Any, found: Any) -> TopologyMismatch:
+def _mismatch(what: str, kind: str, setting: str, expected: str, found: Any) -> TopologyMismatch:
     return TopologyMismatch(
-        f"{what}: {setting} must be {expected!r}, found {found!r}; change it with "
+        f"{what}: {setting} must be {expected}, found {found!r}; change it with "
         f"`nats {kind} edit`, delete it if nothing in it matters, or use another namespace"
     )

@@ -42,7 +42,7 @@ class Alarm:
 
 
 class Home:
-    """Calls back soon, or at a time. Everything happens on the loop that called last."""
+    """Calls back soon, or at a time, on the one loop from which it is used."""
 
     def __init__(self, clock: Clock) -> None:
         """Tell and pass time by `clock`."""
@@ -66,7 +66,7 @@ class Home:
         return self._loop
 
     def enter(self) -> asyncio.AbstractEventLoop:
-        """Make the running loop the one on which everything happens."""
+        """Remember the running loop as the one on which everything happens."""
         self._loop = asyncio.get_running_loop()
         return self._loop
 
@@ -97,7 +97,7 @@ class Home:
         self._alarms.clear()
         await asyncio.sleep(0)
         sleeper, self._sleeper = self._sleeper, None
-        if sleeper is not None:
+        if sleeper is not None and not sleeper.done():
             sleeper.cancel()
             await asyncio.wait([sleeper])
 

@@ -132,7 +132,6 @@ class Queue:
     def consume(self, on_delivery: OnDelivery) -> QueueConsumer:
         """Share the queue with everybody who does."""
         self._home.enter()
-        self._pumping = False  # it may have been meant for a loop that is no more
         return QueueConsumer(self, on_delivery)
 
     def drop(self, group: str) -> None:

@@ -124,7 +124,7 @@ class Handler:
         )
 
     def _read(self, parameters: list[inspect.Parameter], scope: Mapping[str, Any] | None) -> None:
-        types = _types_of(self.function, parameters, scope)
+        types = _types_of(self.name, self.function, parameters, scope)
         arguments = []
         for parameter in parameters:
             annotation = types.get(parameter.name, _EMPTY)
@@ -195,10 +195,11 @@ def _parameters_of(name: str, function: Callable[..., Any]) -> list[inspect.Para
 def _check_context(name: str, function: Callable[..., Any], parameter: inspect.Parameter) -> None:
     """A handler that forgot the context would get it as something else."""
     try:
-        annotation = _types_of(function, [parameter], None).get(parameter.name)
-    except NameError:
+        annotation = _types_of(name, function, [parameter], None).get(parameter.name)
+    except (NameError, InvalidInput):
         return  # imported for type checkers only
-    if not isinstance(annotation, type) or getattr(annotation, "_is_protocol", False):
+    free = annotation is Any or getattr(annotation, "_is_protocol", False)
+    if free or not isinstance(annotation, type):
         return
     if not issubclass(annotation, StepContext) and not issubclass(StepContext, annotation):
         raise InvalidInput(
@@ -208,6 +209,7 @@ def _check_context(name: str, function: Callable[..., Any], parameter: inspect.P
 
 
 def _types_of(
+    name: str,
     function: Callable[..., Any],
     parameters: list[inspect.Parameter],
     scope: Mapping[str, Any] | None,
@@ -217,7 +219,10 @@ def _types_of(
     wanted = {p.name: p.annotation for p in parameters if p.annotation is not _EMPTY}
     known = getattr(_innermost(function), "__globals__", {})
     holder = SimpleNamespace(__annotations__=wanted)
-    return get_type_hints(holder, known, dict(scope or {}), include_extras=True)
+    try:
+        return get_type_hints(holder, known, dict(scope or {}), include_extras=True)
+    except (AttributeError, SyntaxError, TypeError) as error:
+        raise InvalidInput(f"{name}: an annotation of {where(function)}: {error}") from error
 
 
 def _check_convertible(name: str, parameter: str, annotation: Any) -> None:

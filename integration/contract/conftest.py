@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
 
 from flowworker.clock import SystemClock
-from flowworker.embedded import EmbeddedServer
-from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions, open_backend, specs
+from flowworker.jetstream import Names, TopologyOptions, open_backend, specs
 from flowworker.jetstream.api import Api
 from flowworker.jetstream.connection import connect
 from flowworker.memory import memory_backend
@@ -38,17 +36,6 @@ def adapter(adapter_name: str) -> Adapter:
     return ADAPTERS[adapter_name]
 
 
-@pytest.fixture(scope="session")
-def contract_server() -> Iterator[ConnectionOptions]:
-    with EmbeddedServer() as server:
-        yield ConnectionOptions(url=server.url)
-
-
-@pytest.fixture
-def namespace() -> str:
-    return f"t{uuid.uuid4().hex[:12]}"
-
-
 @pytest.fixture
 def ack_wait() -> float:
     """Of all sources. Tests of redelivery replace it."""
@@ -67,7 +54,7 @@ async def opener(
     settings = Settings(lease=ack_wait, short_delay=ack_wait / 2)
 
     if adapter_name == "jetstream":
-        options = request.getfixturevalue("contract_server")
+        options = request.getfixturevalue("options")
         monkeypatch.setattr(specs, "COORDINATOR_ACK_WAIT", ack_wait)
 
         async def create(namespace: str) -> Backend:
@@ -90,7 +77,7 @@ async def opener(
 
 
 async def remove(namespaces: set[str], request: pytest.FixtureRequest) -> None:
-    connection = await connect(request.getfixturevalue("contract_server"))
+    connection = await connect(request.getfixturevalue("options"))
     api = Api(connection)
     for names in map(Names, namespaces):
         buckets = (names.runs, names.definitions, names.payloads, names.locks)

@@ -12,9 +12,7 @@ RUN = "run-1"
 
 async def test_a_worker_killed_in_the_middle_of_a_step_is_replaced(fleet: Fleet):
     await fleet.client.start("taken.over", run_id=RUN)
-    (first,) = await fleet.until(
-        lambda: [note for note in fleet.notes(RUN) if note[1] == "block"]
-    )
+    (first,) = await fleet.until(lambda: [note for note in fleet.notes(RUN) if note[1] == "block"])
     victim = next(p for p in fleet.processes if p.pid == int(first[3]))
 
     victim.send_signal(signal.SIGKILL)
@@ -26,9 +24,7 @@ async def test_a_worker_killed_in_the_middle_of_a_step_is_replaced(fleet: Fleet)
 
 async def test_the_late_result_of_a_hung_worker_is_refused(fleet: Fleet):
     await fleet.client.start("taken.over", run_id=RUN)
-    (first,) = await fleet.until(
-        lambda: [note for note in fleet.notes(RUN) if note[1] == "block"]
-    )
+    (first,) = await fleet.until(lambda: [note for note in fleet.notes(RUN) if note[1] == "block"])
     hung = next(p for p in fleet.processes if p.pid == int(first[3]))
     hung.send_signal(signal.SIGSTOP)
     result = await fleet.client.result(RUN, 40)

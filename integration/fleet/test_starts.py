@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import nats
 import pytest
+import pytest_asyncio
 
+from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
 
 RUN = "run-1"
+
+
+@pytest_asyncio.fixture
+async def connection(fleet_server: EmbeddedServer) -> AsyncIterator[nats.NATS]:
+    """A bare NATS client, as any other program would use it."""
+    connection = await nats.connect(fleet_server.url)
+    yield connection
+    await connection.close()
 
 
 async def collect(connection: nats.NATS, subject: str, last: str) -> list[dict]:
@@ -28,13 +39,11 @@ async def collect(connection: nats.NATS, subject: str, last: str) -> list[dict]:
     return asyncio.create_task(gather())
 
 
-async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet):
-    connection = await nats.connect(fleet.server.url)
+async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet, connection: nats.NATS):
     task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
 
     ack = await connection.jetstream().publish(f"{fleet.namespace}.start.chain", b'{"order": 1}')
     events = await asyncio.wait_for(task, 30)
-    await connection.close()
 
     run = f"seq-{ack.seq:012d}"
     assert [event["type"] for event in events] == [
@@ -47,12 +56,11 @@ async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet):
     assert (await fleet.client.result(run, 5)).status == "COMPLETED"
 
 
-async def test_an_id_given_twice_gives_one_run(fleet: Fleet):
-    connection = await nats.connect(fleet.server.url)
+async def test_an_id_given_twice_gives_one_run(fleet: Fleet, connection: nats.NATS):
     jetstream = connection.jetstream()
     subject = f"{fleet.namespace}.start.chain"
     await jetstream.publish(subject, b"{}", headers={"Nats-Msg-Id": RUN})
-    await fleet.client.result(RUN, 30)
+    await fleet.until(lambda: fleet.shows(RUN, "c", "COMPLETED"))
     # Outside of the dedupe window the stream takes the id again.
     await jetstream.purge_stream(f"{fleet.namespace.upper()}_COMMANDS")
     await connection.publish(subject, b"{}", headers={"Nats-Msg-Id": RUN})
@@ -62,7 +70,6 @@ async def test_an_id_given_twice_gives_one_run(fleet: Fleet):
     )
 
     reply = json.loads((await inbox.next_msg(20)).data)
-    await connection.close()
 
     assert (reply["id"], reply["status"]) == ("other", "COMPLETED")
     assert fleet.count(RUN) == {"a": 1, "b": 1, "c": 1}
@@ -85,9 +92,10 @@ BAD_STARTS = {
 
 
 @pytest.mark.parametrize("case", BAD_STARTS)
-async def test_a_bad_command_yields_one_rejection_and_harms_nobody(fleet: Fleet, case: str):
+async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
+    fleet: Fleet, connection: nats.NATS, case: str
+):
     subject, body, headers, reason = BAD_STARTS[case]
-    connection = await nats.connect(fleet.server.url)
     task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
 
     await connection.publish(f"{fleet.namespace}.{subject}", body, headers=headers or None)
@@ -96,20 +104,17 @@ async def test_a_bad_command_yields_one_rejection_and_harms_nobody(fleet: Fleet,
     if not any(event["type"] == "workflow.rejected" for event in events):
         task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.rejected")
         events += await asyncio.wait_for(task, 10)
-    await connection.close()
 
     rejections = [event for event in events if event["type"] == "workflow.rejected"]
     assert len(rejections) == 1
     assert reason in rejections[0]["data"]["reason"]
 
 
-async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet):
-    connection = await nats.connect(fleet.server.url)
+async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, connection: nats.NATS):
     for subject in ("event.0.run-x.workflow.step.completed", "step.default.normal.run-x.a"):
         for body in (b"", b"nonsense", b"{}", b'{"v": 99}', bytes(range(256))):
             await connection.publish(f"{fleet.namespace}.{subject}", body)
     await connection.flush()
-    await connection.close()
 
     assert (await fleet.client.run("chain", run_id=RUN, timeout=30)).status == "COMPLETED"
 
@@ -127,8 +132,9 @@ async def test_an_output_that_is_no_json_fails_the_step_once(fleet: Fleet):
     assert (result.status, fleet.count(RUN)) == ("FAILED", {"bad": 1})
 
 
-async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet):
-    connection = await nats.connect(fleet.server.url)
+async def test_a_finished_run_leaves_nothing_after_its_retention(
+    fleet: Fleet, connection: nats.NATS
+):
     await fleet.client.run("strict", {"order_id": 1}, run_id=RUN, timeout=30)
 
     async def subjects() -> list[str]:
@@ -144,7 +150,6 @@ async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet):
         return found + list(info.state.subjects or {})
 
     await fleet.until(lambda: _none_of(subjects, RUN))
-    await connection.close()
 
 
 async def _none_of(subjects, run: str) -> bool:
@@ -156,9 +161,9 @@ async def test_a_new_version_does_not_touch_a_run_under_way(fleet: Fleet):
 
     await fleet.client.start("slow", {"seconds": 2}, run_id=RUN)
     await fleet.until(lambda: fleet.count(RUN)["wait"])
-    await fleet.client.register(
-        parse("{name: slow, version: v2, steps: [{id: other, uses: ok}]}")
-    )
+    await fleet.client.register(parse("{name: slow, version: v2, steps: [{id: other, uses: ok}]}"))
 
-    assert (await fleet.client.result(RUN, 30)).output == {"last": {"from": "last", "last_done": True}}
+    assert (await fleet.client.result(RUN, 30)).output == {
+        "last": {"from": "last", "last_done": True}
+    }
     assert (await fleet.client.run("slow", run_id="new", timeout=30)).output.keys() == {"other"}

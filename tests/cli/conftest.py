@@ -48,7 +48,7 @@ def flowworker() -> Flowworker:
 def process(tmp_path: Path) -> Process:
     """Run a command as users do."""
 
-    def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flowworker", *arguments],
             check=False,
@@ -56,7 +56,6 @@ def process(tmp_path: Path) -> Process:
             text=True,
             cwd=tmp_path,
             timeout=50,
-            **more,
         )
 
     return run
@@ -68,12 +67,3 @@ def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def one_error(stderr: str) -> str:
-    """The one line that an error is."""
-    lines = stderr.splitlines()
-    assert len(lines) == 1, stderr
-    assert lines[0].startswith("error: ")
-    assert "Traceback" not in stderr
-    return lines[0].removeprefix("error: ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from flowworker.cli.apps import load_app
@@ -26,9 +28,7 @@ def test_an_app_is_found(tmp_path, source, name, attribute):
 
     app = load_app(name)
 
-    import shop
-
-    assert app is getattr(shop, attribute)
+    assert app is getattr(sys.modules["shop"], attribute)
 
 
 def test_an_app_within_something_is_found(tmp_path):

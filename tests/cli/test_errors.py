@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -146,16 +146,19 @@ def test_whoever_closes_the_pipe_gets_no_complaint(process):
         assert result.stderr == ""
 
 
-def test_ctrl_c_while_connecting_is_silent(closed_port, tmp_path):
-    with subprocess.Popen(
-        [sys.executable, "-m", "flowworker", "coordinator"],
-        env=os.environ | {"FLOWWORKER_NATS_URL": f"nats://127.0.0.1:{closed_port}"},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as waiting:
-        time.sleep(2.0)
-        waiting.send_signal(signal.SIGINT)
-        _, stderr = waiting.communicate(timeout=20)
+def test_ctrl_c_while_connecting_is_silent():
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        with subprocess.Popen(
+            [sys.executable, "-m", "flowworker", "coordinator"],
+            env=os.environ | {"FLOWWORKER_NATS_URL": f"nats://127.0.0.1:{port}"},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as waiting:
+            connected, _ = mute.accept()
+            waiting.send_signal(signal.SIGINT)
+            _, stderr = waiting.communicate(timeout=30)
+            connected.close()
 
     assert waiting.returncode == 130
     assert "Traceback" not in stderr

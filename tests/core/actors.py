@@ -51,6 +51,7 @@ class Coordinator:
         self.order = 0
         self.generation = 0
         self.loaded = 0
+        self.deaf = False
         self.mailbox: deque[tuple[ev.Event | None, bool]] = deque()
         self.handling: ev.Event | None = None
         self.task: Acting | None = None
@@ -74,6 +75,11 @@ class Coordinator:
     def current(self) -> bool:
         """Whether the state in memory is believed to be right."""
         return self.state is not None and self.loaded == self.generation
+
+    @property
+    def informed(self) -> bool:
+        """Whether it is right, as far as events that were told can make it so."""
+        return self.current and not self.busy and not self.deaf
 
     def step(self) -> None:
         """Goes on until the next moment at which something may happen."""
@@ -127,6 +133,7 @@ class Coordinator:
     def _load(self, *, abandoned: bool = False) -> Acting:
         """Reads the run first, then one step after the other: not one moment's view."""
         self.state = None
+        self.deaf = False
         self.loaded = self.generation
         record, revision = self.world.run
         steps = {}
@@ -315,6 +322,9 @@ class Worker:
                 revision = running.revision = world.save_step(record, revision)
                 running.lease_until = record.lease_until
                 yield
+            if self.random.random() < 0.05:
+                world.save_step(replace(record, lease_until=0.0), revision)
+                return  # given back, as a worker does that drains
             record = replace(record, **self._result(running), lease_until=0.0)
             revision = world.save_step(record, revision)
         except Conflict:

@@ -235,6 +235,8 @@ class Chaos:
             event = self.random.choice(self.world.undelivered)
             if not isinstance(event, ev.RunStarted):
                 self.world.undelivered.remove(event)
+                for coordinator in self.coordinators:
+                    coordinator.deaf = True
 
     # How it ends
 
@@ -287,8 +289,7 @@ class Chaos:
             state = coordinator.state
             if (
                 state is None
-                or not coordinator.current
-                or coordinator.busy
+                or not coordinator.informed
                 or coordinator.order != self.deliveries
                 or state.revision != world.run[1]
                 or world.undelivered

@@ -6,12 +6,15 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from flowworker.core.status import Priority
 from flowworker.memory import memory_backend
 from flowworker.ports import StepAddress
 from flowworker.settings import Settings
 from flowworker.testing import ManualClock
+
+ROOT = Path(__file__).parents[2]
 
 
 async def scenario() -> list[tuple[object, ...]]:
@@ -75,7 +78,7 @@ async def test_nothing_depends_on_the_hashes_of_strings():
     processes = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", code),
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.getcwd()},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
         )
         for seed in ("1", "2")

@@ -107,7 +107,7 @@ async def test_a_cancelled_sleeper_is_forgotten(clock, sleepers):
 
 @pytest.mark.parametrize("seconds", [0, -1])
 async def test_no_sleep_at_all_yields_to_the_loop(clock, seconds):
-    turns = []
+    turns: list[int] = []
     asyncio.get_running_loop().call_soon(turns.append, 1)
 
     await clock.sleep(seconds)
@@ -125,7 +125,7 @@ async def test_something_that_spins_is_found_out(monkeypatch):
     monkeypatch.setattr("flowworker.testing.clock.MAX_TURNS", 50)
 
     async def spin():
-        while True:
+        while True:  # noqa: ASYNC110 - as nobody should
             await asyncio.sleep(0)
 
     task = asyncio.create_task(spin())

@@ -1,0 +1,96 @@
+"""Runs `flowworker` as users do: as processes, told apart by their exit codes and output."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+APP = "integration.cli.handlers:app"
+WORKFLOWS = HERE / "workflows.yaml"
+PATIENCE = 40.0
+
+
+class Commands:
+    """Commands to one server."""
+
+    def __init__(self, url: str, **environment: str) -> None:
+        self.url = url
+        clean = {name: v for name, v in os.environ.items() if not name.startswith("FLOWWORKER_")}
+        self._environment = clean | {"FLOWWORKER_NATS_URL": url} | environment
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Run one to its end; its stdout."""
+        result = self.result(*arguments)
+        assert result.returncode == code, f"{arguments}: {result}"
+        assert "Traceback" not in result.stderr
+        return result.stdout
+
+    def error(self, *arguments: str, code: int) -> str:
+        """Run one that fails; the one line that it says."""
+        result = self.result(*arguments)
+        assert result.returncode == code, f"{arguments}: {result}"
+        [line] = result.stderr.splitlines()
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
+
+    def result(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "flowworker", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            env=self._environment,
+            timeout=PATIENCE,
+        )
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """The value that it prints."""
+        return json.loads(self(*arguments, "--json", code=code))
+
+    def lines(self, *arguments: str) -> list[Any]:
+        """The values that it prints, one a line."""
+        return [json.loads(line) for line in self(*arguments, "--json").splitlines()]
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """One that goes on until the context ends."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "flowworker", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=self._environment,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+
+def url_of(process: subprocess.Popen[str]) -> str:
+    """Where the server of a `dev` or `server` process is, once it says so."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"nats://[\d.]+:\d+", line)
+    assert found, f"{line!r} {process.stderr and process.stderr.read()}"
+    return found[0]
+
+
+def ended(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
+    """Send a signal and wait for the end; what it said on stderr."""
+    process.send_signal(number)
+    return process.communicate(timeout=PATIENCE)[1]

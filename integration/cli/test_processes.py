@@ -1,0 +1,253 @@
+"""The long-running commands: how they start, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from flowworker.embedded import EmbeddedServer
+from integration.cli.commands import APP, PATIENCE, WORKFLOWS, Commands, ended, url_of
+
+DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as running:
+        yield running
+
+
+def is_reachable(url: str) -> bool:
+    """Whether somebody listens there."""
+    host, _, port = url.removeprefix("nats://").partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def until_unreachable(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while is_reachable(url):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_dev_drains_and_takes_its_server_with_it(workers):
+    with Commands("").running(*DEV, "--workers", workers) as process:
+        dev = Commands(url_of(process))
+        dev("start", "sum", "--wait")
+        with dev.running("watch", "nap-1" if False else "--json") as watch:
+            run = dev("start", "long", "--input", '{"seconds": 2}').strip()
+            assert watch.stdout is not None
+            events = (json.loads(line) for line in watch.stdout)
+            assert any(event["type"] == "workflow.step.started" for event in events)
+
+            stderr = ended(process)
+
+            types = [json.loads(line)["type"] for line in watch.stdout]
+            assert "workflow.step.completed" in types, (run, stderr)
+    assert process.returncode == 0
+    assert "Traceback" not in stderr
+    assert not is_reachable(dev.url)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_signal_ends_dev_at_once(workers):
+    with Commands("").running(*DEV, "--workers", workers) as process:
+        dev = Commands(url_of(process))
+        dev("start", "long", "--id", "nap-1")
+        dev("status", "nap-1")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while "draining" not in process.stderr.readline():
+            pass
+        stderr = ended(process)
+    assert process.returncode == 130
+    assert stderr.endswith("stopping at once\n")
+    until_unreachable(dev.url)
+
+
+@pytest.mark.chaos
+def test_nothing_survives_a_killed_dev():
+    with Commands("").running(*DEV, "--workers", "2") as process:
+        dev = Commands(url_of(process))
+        dev("start", "sum", "--wait")
+        ended(process, signal.SIGKILL)
+    until_unreachable(dev.url)
+
+
+@pytest.mark.chaos
+def test_dev_replaces_a_worker_that_dies():
+    with Commands("").running(*DEV, "--workers", "2") as process:
+        dev = Commands(url_of(process))
+        dev("start", "sum", "--wait")
+        listed = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        workers = [line.split()[0] for line in listed.splitlines() if "spawn_main" in line]
+        for pid in workers:
+            os.kill(int(pid), signal.SIGKILL)
+        assert process.stderr is not None
+        while "starting another" not in process.stderr.readline():
+            pass
+        assert json.loads(dev("start", "sum", "--wait"))["status"] == "COMPLETED"
+        ended(process)
+    assert len(workers) == 2
+    assert process.returncode == 0
+
+
+@pytest.mark.chaos
+def test_dev_ends_when_its_server_does():
+    with Commands("").running(*DEV) as process:
+        dev = Commands(url_of(process))
+        dev("list")
+        listed = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        [pid] = [line.split()[0] for line in listed.splitlines() if "nats-server -c" in line]
+        os.kill(int(pid), signal.SIGKILL)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 4
+    assert "error: nats-server ended" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_a_taken_port_is_one_line(server):
+    port = server.url.rpartition(":")[2]
+
+    result = Commands("").result("server", "--port", port)
+
+    assert result.returncode == 4
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_the_server_keeps_its_data(tmp_path):
+    store = str(tmp_path / "data")
+    for expected in ("", "sum"):
+        with Commands("").running("server", "--port", "0", "--store", store) as process:
+            commands = Commands(url_of(process))
+            if expected:
+                commands("start", "sum")
+            commands("register", str(WORKFLOWS))
+            assert ended(process, signal.SIGTERM) == ""
+        assert process.returncode == 0
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code != 503 or time.monotonic() > deadline:
+                    return error.code, error.read().decode()
+        except OSError:
+            assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def test_a_fleet_of_processes_serves_health_and_drains(server):
+    commands, namespace = Commands(server.url), ("--namespace", "fleet")
+    one, other = free_port(), free_port()
+    commands("register", str(WORKFLOWS), *namespace)
+    with (
+        commands.running("coordinator", *namespace, "--http-port", str(one)) as coordinator,
+        commands.running("worker", "--app", APP, *namespace, "--http-port", str(other)) as worker,
+    ):
+        assert get(one, "/readyz") == (200, "ok\n")
+        assert get(other, "/readyz") == (200, "ok\n")
+        assert get(other, "/healthz") == (200, "ok\n")
+        assert get(other, "/nosuch")[0] == 404
+        assert json.loads(commands("start", "sum", "--wait", *namespace))["status"] == "COMPLETED"
+        assert (
+            'flowworker_attempts_total{handler="add",outcome="completed"} 2.0'
+            in (get(other, "/metrics")[1])
+        )
+        assert 'flowworker_runs_finished_total{status="COMPLETED"} 1.0' in get(one, "/metrics")[1]
+        commands("doctor", *namespace)
+        for process in (worker, coordinator):
+            assert "Traceback" not in ended(process, signal.SIGTERM)
+            assert process.returncode == 0
+
+
+def test_a_taken_http_port_is_code_2(server):
+    port = server.url.rpartition(":")[2]
+
+    result = Commands(server.url).result("coordinator", "--http-port", port)
+
+    assert result.returncode == 2
+    assert f"--http-port {port}" in result.stderr.splitlines()[-1]
+
+
+def test_a_coordinator_waits_for_its_server():
+    port = str(free_port())
+    with Commands(f"nats://127.0.0.1:{port}").running("coordinator") as coordinator:
+        time.sleep(1.0)
+        with EmbeddedServer(port=int(port)) as server:
+            commands = Commands(server.url)
+            commands("register", str(WORKFLOWS))
+            run = commands("start", "long").strip()
+            deadline = time.monotonic() + PATIENCE
+            while commands.result("status", run).returncode != 0:
+                assert time.monotonic() < deadline
+            assert "Traceback" not in ended(coordinator, signal.SIGTERM)
+        assert coordinator.returncode == 0
+
+
+def test_watch_shows_all_runs_until_it_is_interrupted(dev):
+    with dev.running("watch", "--json") as watch:
+        assert watch.stdout is not None
+        events = (json.loads(line) for line in watch.stdout)
+        run = ""
+        types = []
+        for _ in range(3):  # it may not listen yet
+            run = json.loads(dev("start", "sum", "--wait"))["id"]
+        for event in events:
+            if event["data"]["id"] == run:
+                types.append(event["type"])
+                if event["type"] == "workflow.completed":
+                    break
+        stderr = ended(watch)
+    assert types[0] == "workflow.started"
+    assert watch.returncode == 130
+    assert stderr.strip() == ""
+
+
+def test_whoever_closes_the_pipe_gets_no_complaint(dev):
+    run = json.loads(dev("start", "sum", "--wait"))["id"]
+    script = f"{sys.executable} -m flowworker history {run} --nats-url {dev.url} | head -n 1"
+
+    result = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+    assert "workflow.started" in result.stdout
+    assert result.stderr == ""

@@ -1,0 +1,172 @@
+"""The life of runs, through the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from integration.cli.commands import PATIENCE, Commands
+
+
+def until(dev: Commands, run: str, state: str) -> dict:
+    """The run, once it has that state."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := dev.json("status", run))["status"] != state:
+        assert time.monotonic() < deadline, found
+    return found
+
+
+def test_a_run_prints_its_result_as_json(dev):
+    result = json.loads(dev("start", "sum", "--input", '{"n": 5}', "--wait"))
+
+    assert result["status"] == "COMPLETED"
+    assert result["output"] == {"second": {"n": 7}}
+    assert result["workflow"] == "sum"
+
+
+def test_an_input_comes_from_a_file(dev, tmp_path):
+    (tmp_path / "input.json").write_text('{\n  "n": 40\n}\n')
+
+    result = json.loads(dev("start", "sum", "--input", f"@{tmp_path}/input.json", "--wait"))
+
+    assert result["output"] == {"second": {"n": 42}}
+
+
+def test_outputs_that_fit_no_message_are_read_from_the_records(dev):
+    result = json.loads(dev("start", "large", "--wait"))
+
+    assert {step: len(out["text"]) for step, out in result["output"].items()} == {
+        "left": 700_000,
+        "right": 700_000,
+    }
+
+
+def test_a_failed_run_is_code_1_and_says_how_its_saga_went(dev):
+    result = json.loads(dev("start", "broken", "--wait", code=1))
+
+    assert result["status"] == "FAILED"
+    assert "ValueError: not today" in result["error"]
+    steps = {step["id"]: step for step in dev.json("status", result["id"])["steps"]}
+    assert steps["prepare"]["status"] == "COMPENSATED"
+    assert steps["break"]["status"] == "FAILED"
+    assert steps["break"]["worker"]
+
+
+def test_a_run_is_seen_in_status_list_history_and_watch(dev):
+    assert dev("start", "sum", "--id", "seen-1") == "seen-1\n"
+    until(dev, "seen-1", "COMPLETED")
+
+    text = dev("status", "seen-1")
+    listed = dev.lines("list", "--state", "completed", "--workflow", "sum")
+    history = dev.lines("history", "seen-1")
+    watched = dev.lines("watch", "seen-1")
+
+    assert "sum v1" in text
+    assert "first  COMPLETED  1" in text
+    assert "seen-1" in [run["id"] for run in listed]
+    assert "seen-1" in dev("list")
+    assert history[0]["type"] == "workflow.started"
+    assert history[-1]["type"] == "workflow.completed"
+    assert {event["data"]["id"] for event in history} == {"seen-1"}
+    assert watched == history
+    assert len(dev("history", "seen-1").splitlines()) == len(history)
+
+
+def test_a_second_start_with_an_id_is_the_first_run(dev):
+    first = json.loads(dev("start", "sum", "--id", "twice-1", "--input", '{"n": 1}', "--wait"))
+    second = json.loads(dev("start", "sum", "--id", "twice-1", "--input", '{"n": 9}', "--wait"))
+
+    assert first == second
+    assert first["output"] == {"second": {"n": 3}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "output"),
+    [
+        (["--action", "complete", "--output", '{"by": "hand"}'], 0, {"decide": {"by": "hand"}}),
+        (["--action", "skip", "--step", "decide"], 0, {}),
+        (["--action", "cancel"], 1, {}),
+    ],
+)
+def test_a_human_answers(dev, answer, status, output):
+    run = dev("start", "ask").strip()
+    until(dev, run, "WAITING_HUMAN")
+    assert f"flowworker resume {run} --step decide" in dev("status", run)
+
+    dev("resume", run, *answer)
+    result = dev.json("start", "ask", "--id", run, "--wait", code=status)
+
+    assert result["id"] == run
+    assert result["output"] == output
+
+
+def test_a_human_orders_another_try(dev):
+    run = dev("start", "ask").strip()
+    until(dev, run, "WAITING_HUMAN")
+    events = len(dev.lines("history", run))
+
+    dev("resume", run, "--action", "retry")
+    deadline = time.monotonic() + PATIENCE
+    while len(dev.lines("history", run)) < events + 4:
+        assert time.monotonic() < deadline
+    until(dev, run, "WAITING_HUMAN")
+    dev("terminate", run)
+
+    assert until(dev, run, "CANCELLED")["error"]
+
+
+@pytest.mark.parametrize("command", ["cancel", "terminate"])
+def test_a_run_is_stopped(dev, command):
+    run = dev("start", "long").strip()
+    until(dev, run, "RUNNING")
+
+    told = dev.json(command, run, "--reason", "no longer wanted")
+    ended = until(dev, run, "CANCELLED")
+
+    assert told == {"id": run, "requested": command}
+    assert ended["error"] == "no longer wanted"
+    assert "is over already: it is CANCELLED" in dev.error(command, run, code=2)
+
+
+def test_a_timeout_is_code_5_and_the_run_goes_on(dev):
+    line = dev.error("start", "long", "--id", "late-1", "--wait", "--timeout", "0.3", code=5)
+
+    assert "it goes on" in line
+    assert dev.json("status", "late-1")["status"] == "RUNNING"
+    dev("terminate", "late-1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["start", "nosuch"], 3, "no workflow 'nosuch' is registered"),
+        (["start", "sum", "--input", '{"n": "five"}'], 2, "$.n: 'five' is not of type 'integer'"),
+        (["start", "sum", "--input", "[1]"], 2, "expected a JSON object"),
+        (["start", "sum", "--id", "a.b"], 2, "expected a run id"),
+        (["start", "no good"], 2, "expected a workflow name"),
+        (["status", "nobody"], 3, "no run nobody exists"),
+        (["history", "nobody"], 3, "no run nobody exists"),
+        (["watch", "nobody"], 3, "no run nobody exists"),
+        (["cancel", "nobody"], 3, "no run nobody exists"),
+        (["resume", "nobody", "--action", "skip"], 3, "no run nobody exists"),
+        (["status", "a.b"], 2, "expected a run id"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(dev, arguments, code, told):
+    assert told in dev.error(*arguments, code=code)
+
+
+def test_an_input_that_fits_no_message_is_refused(dev, tmp_path):
+    (tmp_path / "big.json").write_text(json.dumps({"text": "x" * 2_000_000}))
+
+    line = dev.error("start", "sum", "--input", f"@{tmp_path}/big.json", code=2)
+
+    assert "2,000,0" in line
+    assert "1,048,576" in line
+
+
+def test_another_namespace_knows_nothing_of_this_one(dev):
+    assert dev("list", "--namespace", "other", "--json") == ""
+    dev.error("start", "sum", "--namespace", "other", code=3)

@@ -1,0 +1,239 @@
+"""Connecting: at once or not at all, then for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+from contextlib import asynccontextmanager
+
+import pytest
+
+from flowworker.embedded import EmbeddedServer, find_server_binary
+from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
+from flowworker.jetstream import ConnectionOptions, open_backend
+from flowworker.jetstream.connection import connect
+from flowworker.jetstream.wire import WireClient
+from integration.jetstream.proxy import eventually
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def fake_server(info):
+    """Says what it is told to say, and answers pings."""
+
+    async def serve(reader, writer):
+        writer.write(f"INFO {json.dumps(info)}\r\n".encode())
+        while line := await reader.readline():
+            if line.startswith(b"PING"):
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+
+
+async def test_nobody_there():
+    url = f"nats://me:secret@127.0.0.1:{free_port()}"
+
+    async with asyncio.timeout(3):
+        with pytest.raises(ServerUnavailable, match="no NATS server at nats://") as caught:
+            await connect(ConnectionOptions(url=url))
+
+    assert "refused" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_somebody_who_does_not_answer():
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        url = f"nats://127.0.0.1:{mute.getsockname()[1]}"
+
+        async with asyncio.timeout(3):
+            with pytest.raises(ServerUnavailable, match="no NATS server"):
+                await connect(ConnectionOptions(url=url, connect_timeout=0.5))
+
+
+async def test_a_url_that_is_none():
+    with pytest.raises(ServerUnavailable, match="no NATS server at nonsense"):
+        await connect(ConnectionOptions(url="nonsense://:x"))
+
+
+async def test_credentials_need_a_library_or_a_file(tmp_path, options):
+    with pytest.raises((InvalidInput, ServerUnavailable)):
+        await connect(ConnectionOptions(url=options.url, credentials=str(tmp_path / "none")))
+
+
+async def test_tls_files_that_are_missing(tmp_path, options):
+    with pytest.raises(InvalidInput, match="TLS files cannot be used"):
+        await connect(ConnectionOptions(url=options.url, tls_ca=str(tmp_path / "none")))
+
+
+async def test_it_can_wait_for_a_server(tmp_path):
+    server = EmbeddedServer(store=tmp_path, port=free_port())
+    connecting = asyncio.ensure_future(connect(ConnectionOptions(url=server.url, wait=15)))
+    await asyncio.sleep(0.6)
+    assert not connecting.done()
+
+    with server:
+        connection = await connecting
+        assert connection.connected
+        await connection.close()
+
+
+async def test_waiting_ends():
+    options = ConnectionOptions(url=f"nats://127.0.0.1:{free_port()}", wait=0.7)
+
+    with pytest.raises(ServerUnavailable, match="refused"):
+        await connect(options)
+
+
+async def test_wrong_password(tmp_path):
+    with EmbeddedServer(
+        store=tmp_path, config='authorization {user: me, password: "right"}'
+    ) as server:
+        with pytest.raises(ServerUnavailable, match=r"(?i)authorization violation"):
+            await connect(ConnectionOptions(url=server.url, user="me", password="wrong"))
+
+        connection = await connect(ConnectionOptions(url=server.url, user="me", password="right"))
+        await connection.close()
+
+
+@pytest.mark.parametrize("version", ["2.9.25", "2.12.1", "1.4.1"])
+async def test_an_old_server(version):
+    async with fake_server({"version": version, "max_payload": 1 << 20, "headers": True}) as url:
+        with pytest.raises(ServerUnavailable, match=r"needs nats-server 2\.12\.2 or newer") as got:
+            await connect(ConnectionOptions(url=url))
+
+    assert version in str(got.value)
+
+
+async def test_a_server_without_jetstream(tmp_path):
+    port = free_port()
+    server = subprocess.Popen(
+        [str(find_server_binary()), "-a", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        options = ConnectionOptions(url=f"nats://127.0.0.1:{port}", wait=10)
+        with pytest.raises(ServerUnavailable, match=r"needs NATS JetStream.*found none"):
+            await open_backend(options, "any")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_options_keep_secrets_to_themselves():
+    options = ConnectionOptions(
+        url="nats://me:secret1@a:1,nats://token2@b:1", password="secret3", token="secret4"
+    )
+
+    assert repr(options) == (
+        "ConnectionOptions(url='nats://***@a:1,nats://***@b:1', name='flowworker')"
+    )
+
+
+def test_the_parts_of_nats_py_that_we_use_are_there():
+    # A new release of nats-py that fails here needs a look at `wire`.
+    for name in (
+        "_process_msg", "_process_err", "_process_op_err", "_connect_to_server", "is_connected",
+        "is_closed",
+    ):  # fmt: skip
+        assert hasattr(WireClient.__mro__[1], name), name
+
+
+async def test_the_state_of_nats_py_that_we_use_is_there(connection):
+    attributes = vars(connection.client)
+
+    for name in (
+        "_sid", "_subs", "_pending", "_pending_data_size", "_flush_queue", "_max_payload",
+        "_server_info", "_transport", "_error_cb",
+    ):  # fmt: skip
+        assert name in attributes, name
+
+
+async def test_a_subscription_survives_reconnecting(proxy, proxied, connection):
+    heard = []
+    proxied.client.listen("news.>", lambda subject, *rest: heard.append((subject, *rest)))
+    await proxied.flush()
+
+    proxy.cut()
+    await eventually(lambda: not proxied.connected)
+    await eventually(lambda: proxied.connected)
+    connection.client.send("news.today", "reply.to", b"NATS/1.0\r\na: b\r\n\r\n", b"body")
+
+    await eventually(lambda: heard)
+    assert heard == [(b"news.today", b"reply.to", b"body", b"NATS/1.0\r\na: b\r\n\r\n")]
+
+
+async def test_it_reconnects_for_ever(own_server):
+    connection = await connect(ConnectionOptions(url=own_server.url))
+    own_server.kill()
+    await eventually(lambda: not connection.connected)
+    await asyncio.sleep(3)  # some ten attempts
+
+    own_server.start()
+
+    await eventually(lambda: connection.connected)
+    await connection.flush()
+    await connection.close()
+
+
+async def test_an_error_that_ends_the_connection_is_survived(tmp_path):
+    # Given a server that does not know us any more after a while
+    users = 'authorization {users: [{user: a, password: b}, {user: %s, password: "x"}]}'
+    with EmbeddedServer(store=tmp_path, config=users % "c") as server:
+        connection = await connect(ConnectionOptions(url=server.url, user="c", password="x"))
+        config = tmp_path / "nats-server.conf"
+        before = config.read_text()
+        config.write_text(before.replace("user: c", "user: d"))
+
+        # When it reloads its users, and later knows us again
+        reload(server)
+        await eventually(lambda: not connection.connected)
+        await asyncio.sleep(0.5)
+        config.write_text(before)
+        reload(server)
+
+        # Then we are back
+        await eventually(lambda: connection.connected)
+        await connection.close()
+
+
+def reload(server) -> None:
+    command = [str(find_server_binary()), "--signal", f"reload={server.pid}"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+async def test_a_handler_that_fails_does_not_end_the_connection(connection):
+    def fail(*_):
+        raise ValueError("on purpose")
+
+    heard = []
+    connection.client.listen("fails", fail)
+    connection.client.listen("works", lambda *_: heard.append(1))
+    connection.client.send("fails", "", b"", b"")
+    connection.client.send("works", "", b"", b"")
+
+    await eventually(lambda: heard)
+
+
+async def test_after_closing_nothing_works(options):
+    connection = await connect(options)
+    await connection.close()
+
+    with pytest.raises(Unavailable):
+        connection.client.send("a", "", b"", b"")
+    with pytest.raises(Unavailable):
+        connection.replies.ask("a", b"")
+    assert not connection.connected

@@ -1,0 +1,108 @@
+"""Records on a bucket: what the contract suite does not see."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from flowworker.errors import Conflict, InvalidInput
+from flowworker.jetstream import headers
+from flowworker.jetstream.records import BucketRecords
+
+
+async def fill(runs, keys):
+    todo = iter(keys)
+
+    async def put() -> None:
+        for key in todo:
+            await runs.put(key, b"")
+
+    await asyncio.gather(*(put() for _ in range(200)))
+
+
+async def test_thousands_of_keys(runs):
+    await fill(runs, [f"index.RUNNING.w.{i}" for i in range(3000)])
+    await fill(runs, [f"index.FAILED.w.{i}" for i in range(300)])
+
+    assert set(await runs.keys("index.RUNNING.>")) == {f"index.RUNNING.w.{i}" for i in range(3000)}
+    assert len(await runs.keys("index.*.w.*")) == 3300
+    assert await runs.keys("index.RUNNING.w.7") == ["index.RUNNING.w.7"]
+
+
+@pytest.mark.slow
+async def test_more_keys_than_a_page_of_the_server(runs):
+    await fill(runs, [f"k.{i}" for i in range(100_500)])
+
+    keys = await runs.keys("k.*")
+
+    assert len(keys) == len(set(keys)) == 100_500
+
+
+async def test_a_purge_leaves_no_trace(runs, api, names):
+    await fill(runs, [f"step.q.r1.{i}" for i in range(50)])
+    await fill(runs, ["step.q.r12.0", "run.r1"])
+
+    await runs.purge("step.*.r1.>")
+
+    info = await api.call(f"STREAM.INFO.{names.runs.stream}", {"subjects_filter": ">"})
+    assert set(info["state"]["subjects"]) == {
+        names.runs.subject("step.q.r12.0"),
+        names.runs.subject("run.r1"),
+    }
+
+
+async def test_a_key_that_other_tools_deleted_does_not_exist(runs, publisher, names):
+    # Given a tombstone
+    await runs.write("run.a", b"1", 0)
+    block = headers.encode({"KV-Operation": "DEL"})
+    await publisher.publish(names.runs.subject("run.a"), b"", block)
+
+    # Then the key is not there, and can be written
+    assert await runs.read("run.a") is None
+    revision = await runs.write("run.a", b"2", 0)
+    assert await runs.read("run.a") == (b"2", revision)
+    with pytest.raises(Conflict):
+        await runs.write("run.a", b"3", 0)
+
+
+async def test_it_is_a_bucket_to_other_tools(connection, runs):
+    revision = await runs.write("run.a", b"1", 0)
+
+    bucket = await connection.client.jetstream().key_value(runs._bucket.name)
+
+    entry = await bucket.get("run.a")
+    assert (entry.value, entry.revision) == (b"1", revision)
+    await bucket.update("run.a", b"2", revision)
+    assert await runs.read("run.a") == (b"2", revision + 1)
+
+
+@pytest.mark.parametrize(
+    "key", ["", ".a", "a.", "a..b", "a b", "a.*", ">", "a\r\nPUB x 0\r\n\r\n", "ä", "a/b", "$KV.x"]
+)
+async def test_a_key_that_is_none(runs, key):
+    with pytest.raises(InvalidInput):
+        await runs.put(key, b"")
+    with pytest.raises(InvalidInput):
+        await runs.read(key)
+
+
+@pytest.mark.parametrize("pattern", ["", "a.>.b", "a b", "*a", "a.**", "\r\n", "a."])
+async def test_a_pattern_that_is_none(runs, pattern):
+    with pytest.raises(InvalidInput):
+        await runs.purge(pattern)
+    with pytest.raises(InvalidInput):
+        await runs.keys(pattern)
+
+
+async def test_values_are_bytes(runs):
+    for value in (b"", b"\x00\xff\r\n", b"x" * 500_000):
+        revision = await runs.put("run.a", value)
+        assert await runs.read("run.a") == (value, revision)
+
+
+async def test_buckets_are_apart(publisher, api, names, runs):
+    payloads = BucketRecords(publisher, api, names.payloads)
+    await runs.put("run.a", b"1")
+
+    assert await payloads.read("run.a") is None

@@ -1,0 +1,358 @@
+"""Who may run an attempt, and what a worker does that may not, or does not know."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from flowworker.core.payload import inline
+from flowworker.core.records import ErrorInfo
+from flowworker.core.status import Kind, Outcome
+from flowworker.errors import Conflict
+from flowworker.testing.clock import settle
+from tests.worker.faults import Flaky
+from tests.worker.fleet import Fleet, running
+
+
+@pytest.fixture
+def calls(fleet):
+    calls: list[tuple[str, int]] = []
+
+    @fleet.app.step("count")
+    async def count(ctx):
+        calls.append((ctx.step_id, ctx.attempt))
+        return len(calls)
+
+    return calls
+
+
+async def test_a_step_is_claimed_run_settled_told_and_acknowledged(fleet, calls):
+    worker = await fleet.worker(worker_id="w1")
+
+    await fleet.run("count")
+
+    record = await fleet.record()
+    assert (record.outcome, record.worker, record.lost) == (Outcome.COMPLETED, "w1", 0)
+    assert record.lease_until == 0.0
+    assert await fleet.output() == 1
+    started, completed = await fleet.history()
+    assert started["id"] == "r1/workflow.step.started/s/1"
+    assert completed["id"] == "r1/workflow.step.completed/s/1"
+    assert completed["source"] == "/flowworker/order.fulfil/r1"
+    assert completed["data"]["revision"] == await fleet.revision()
+    assert completed["data"]["worker"] == "w1"
+    await fleet.clock.advance(100.0)
+    assert calls == [("s", 1)]
+    assert worker.running
+
+
+async def test_two_messages_for_one_attempt_run_it_once(fleet, calls):
+    await fleet.worker()
+    await fleet.worker()
+
+    message = await fleet.run("count")
+    await fleet.send(message, again="!")
+    await fleet.clock.advance(100.0)
+
+    assert calls == [("s", 1)]
+
+
+async def test_two_messages_at_once_in_one_worker_run_it_once(fleet):
+    entered, release = [], asyncio.Event()
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        entered.append(ctx.attempt)
+        await release.wait()
+
+    await fleet.worker()
+    message = await fleet.run("wait")
+    await fleet.send(message, again="!")
+    await fleet.clock.advance(20.0)
+    assert entered == [1]
+
+    release.set()
+    await fleet.clock.advance(20.0)
+
+    assert entered == [1]
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+async def test_the_next_attempt_needs_the_revision_of_the_failure(fleet, calls):
+    failed = replace(
+        running(fleet.clock), outcome=Outcome.FAILED, error=ErrorInfo("E", ""), lease_until=0.0
+    )
+    revision = await fleet.write(failed)
+    await fleet.worker()
+
+    await fleet.run("count", attempt=2, revision=revision)
+
+    assert calls == [("s", 2)]
+    assert await fleet.types() == ["step.completed"]
+
+
+async def test_a_message_that_is_out_of_date_is_dropped(fleet, calls):
+    await fleet.write(replace(running(fleet.clock, attempt=2), outcome=Outcome.COMPLETED))
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(100.0)
+
+    assert calls == []
+    assert await fleet.history() == []
+
+
+async def test_an_outcome_whose_news_was_lost_is_told_again(fleet, calls):
+    done = replace(running(fleet.clock), outcome=Outcome.COMPLETED, output=inline(b"7"))
+    revision = await fleet.write(done)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(100.0)
+
+    (event,) = await fleet.history()
+    assert event["type"] == "workflow.step.completed"
+    assert event["data"]["revision"] == revision
+    assert event["data"]["output"] == {"kind": "inline", "data": 7}
+    assert calls == []
+
+
+async def test_a_claim_that_holds_is_waited_for_and_then_taken_over(fleet, calls):
+    await fleet.write(running(fleet.clock, lease=12.0))
+    await fleet.worker(worker_id="w2")
+    await fleet.run("count")
+
+    await fleet.clock.advance(11.0)
+    assert calls == []
+    await fleet.clock.advance(2.0)
+
+    assert calls == [("s", 1)]
+    record = await fleet.record()
+    assert (record.worker, record.lost, record.outcome) == ("w2", 1, Outcome.COMPLETED)
+    # The step has been started before: that is told once.
+    assert await fleet.types() == ["step.completed"]
+
+
+async def test_an_attempt_that_kills_its_workers_is_given_up(fleet, calls):
+    await fleet.write(running(fleet.clock, lease=-1.0, lost=2))
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(100.0)
+
+    record = await fleet.record()
+    assert calls == []
+    assert record.outcome is Outcome.FAILED
+    assert record.error == ErrorInfo("WorkerLost", "3 workers died running this step", False)
+    (event,) = await fleet.history()
+    assert event["type"] == "workflow.step.attempt_failed"
+    assert (event["data"]["error_type"], event["data"]["retryable"]) == ("WorkerLost", False)
+    assert fleet.sample("attempts_total", handler="count", outcome="failed") == 1
+
+
+async def test_a_dispatch_that_knows_of_three_lost_workers_is_given_up_unread(fleet, calls):
+    revision = await fleet.write(running(fleet.clock, lease=-1.0, lost=2))
+    await fleet.worker()
+
+    await fleet.run("count", lost=3, revision=revision)
+
+    assert (await fleet.record()).error == ErrorInfo(
+        "WorkerLost", "3 workers died running this step", False
+    )
+
+
+async def test_a_compensation_carries_output_and_order_of_its_step(fleet):
+    seen = []
+
+    @fleet.app.step("refund")
+    async def refund(ctx):
+        seen.append((ctx.kind, ctx.input["s"]))
+        return "ignored"
+
+    done = replace(running(fleet.clock), outcome=Outcome.COMPLETED, output=inline(b"7"))
+    revision = await fleet.write(done)
+    await fleet.worker()
+
+    await fleet.run(
+        "refund",
+        kind=Kind.COMPENSATE,
+        revision=revision,
+        completed=revision,
+        output=inline(b"7"),
+        outputs={"s": 7},
+    )
+
+    record = await fleet.record()
+    assert seen == [(Kind.COMPENSATE, 7)]
+    assert (record.kind, record.outcome) == (Kind.COMPENSATE, Outcome.COMPLETED)
+    assert (await fleet.output(), record.completed) == (7, revision)
+    (event,) = await fleet.history()
+    assert event["id"] == "r1/workflow.step.compensated/s"
+    assert "output" not in event["data"]
+
+
+@pytest.mark.parametrize("answer", ["before", "after"])
+async def test_a_write_without_an_answer_is_repeated(fleet, calls, answer):
+    records = Flaky(fleet.backend.runs, write=[answer, "ok", answer])
+    fleet.rewire(runs=records)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(5.0)
+
+    assert calls == [("s", 1)]
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert await fleet.types() == ["step.started", "step.completed"]
+
+
+async def test_an_adapter_that_repeats_by_itself_may_report_our_own_write_as_conflict(fleet, calls):
+    async def write_then_conflict(key, value, revision):
+        await fleet.runs._records.write(key, value, revision)
+        raise Conflict("as seen by the second try")
+
+    records = Flaky(fleet.backend.runs, write=[write_then_conflict, write_then_conflict])
+    fleet.rewire(runs=records)
+    await fleet.worker()
+
+    await fleet.run("count")
+
+    assert calls == [("s", 1)]
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert await fleet.types() == ["step.started", "step.completed"]
+
+
+async def test_without_the_store_the_message_is_put_back(fleet, calls):
+    records = Flaky(fleet.backend.runs, write=["before"] * 30)
+    fleet.rewire(runs=records)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(200.0)
+
+    assert calls == [("s", 1)]
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+async def test_a_result_that_cannot_be_written_is_run_again_after_the_lease(fleet, calls):
+    records = Flaky(fleet.backend.runs, write=["ok"] + ["before"] * 40)
+    fleet.rewire(runs=records)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(300.0)
+
+    assert calls == [("s", 1), ("s", 1)]
+    record = await fleet.record()
+    assert (record.outcome, record.lost) == (Outcome.COMPLETED, 1)
+
+
+async def test_events_are_repeated_until_they_are_stored(fleet, calls):
+    events = Flaky(fleet.backend.events, publish=["before", "after", "before", "after"])
+    fleet.rewire(events=events)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(10.0)
+
+    assert await fleet.types() == ["step.started", "step.completed"]
+
+
+async def test_news_that_cannot_be_told_is_told_after_redelivery(fleet, calls):
+    events = Flaky(fleet.backend.events, publish=["before"] * 60)
+    fleet.rewire(events=events)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(400.0)
+
+    assert calls == [("s", 1)]
+    assert await fleet.types() == ["step.completed"]
+
+
+async def test_the_start_is_stored_before_the_end_is_told(fleet, calls):
+    gate = asyncio.Event()
+
+    async def wait(*args):
+        await gate.wait()
+
+    events = Flaky(fleet.backend.events, publish=[wait])
+    fleet.rewire(events=events)
+    await fleet.worker()
+
+    await fleet.run("count")
+    assert calls == [("s", 1)]
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert await fleet.types() == []
+
+    gate.set()
+    await settle()
+    assert await fleet.types() == ["step.started", "step.completed"]
+
+
+async def test_what_a_handler_emits_comes_after_the_start(fleet):
+    gate = asyncio.Event()
+
+    async def wait(*args):
+        await gate.wait()
+
+    @fleet.app.step("emit")
+    async def emit(ctx):
+        await ctx.emit("order.paid")
+
+    fleet.rewire(events=Flaky(fleet.backend.events, publish=[wait]))
+    await fleet.worker()
+    await fleet.run("emit")
+    assert await fleet.types() == []
+
+    gate.set()
+    await settle()
+    assert await fleet.types() == ["step.started", "order.paid", "step.completed"]
+
+
+async def test_races_that_never_end_put_the_message_back(fleet, calls):
+    records = Flaky(fleet.backend.runs, write=[Conflict("lost")] * 5)
+    fleet.rewire(runs=records)
+    await fleet.worker()
+
+    await fleet.run("count")
+    assert calls == []
+    await fleet.clock.advance(5.0)
+
+    assert calls == [("s", 1)]
+
+
+async def test_a_record_that_cannot_be_read_does_not_stop_the_worker(fleet, calls):
+    await fleet.backend.runs.put("step.default.r1.s", b"{broken")
+    await fleet.worker()
+
+    await fleet.run("count", attempt=2, revision=99)
+    await fleet.run("count", run="r2")
+
+    assert calls == [("s", 1)]
+    await fleet.backend.runs.purge("step.default.r1.s")
+    await fleet.clock.advance(60.0)  # it comes again, and finds nothing to do
+
+
+async def test_a_later_attempt_of_a_run_that_is_gone_is_dropped(fleet, calls):
+    await fleet.worker()
+
+    await fleet.run("count", attempt=2, revision=99)
+    await fleet.clock.advance(60.0)
+
+    assert calls == []
+
+
+async def test_a_steps_queue_is_in_its_key(settings):
+    fleet = Fleet(settings)
+
+    @fleet.app.step("x")
+    async def x(ctx):
+        return 1
+
+    await fleet.worker(queues=("gpu",))
+    await fleet.run("x", queue="gpu")
+
+    assert (await fleet.record(queue="gpu")).outcome is Outcome.COMPLETED
+    await fleet.close()

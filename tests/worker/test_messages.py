@@ -1,0 +1,130 @@
+"""Messages that cannot be served here, or at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.codec.json import encode
+from flowworker.core.status import Outcome
+from flowworker.testing.clock import settle
+from flowworker.worker.registry import App
+
+
+@pytest.fixture
+def served(fleet):
+    served: list[str] = []
+
+    @fleet.app.step("known")
+    async def known(ctx):
+        served.append(ctx.run_id)
+
+    return served
+
+
+async def queued(fleet):
+    lane = fleet.backend.steps._lane("default", "normal")
+    return len(lane._groups)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"\xff", b"[]", b"{}", b'{"run": 7}', b"[" * 100_000, b'{"v": "x"}'],
+)
+async def test_what_is_not_a_step_message_is_dropped_with_its_bytes_in_the_log(
+    fleet, served, raw, caplog
+):
+    await fleet.worker()
+
+    await fleet.send_raw(raw, fleet.message("known"))
+    await settle()
+    await fleet.run("known", run="r2")
+
+    assert "not a step message, dropped" in caplog.text
+    assert served == ["r2"]
+    assert await queued(fleet) == 0
+
+
+@pytest.mark.parametrize("field", [{"run": "a.b"}, {"run": ""}, {"step": "*"}, {"queue": ">"}])
+async def test_names_that_would_reach_other_keys_are_refused(fleet, served, field, caplog):
+    good = fleet.message("known")
+    bad = fleet.message("known", **field)
+    await fleet.worker()
+
+    await fleet.send_raw(encode(bad), good)
+    await settle()
+
+    assert "not a step message, dropped" in caplog.text
+    assert served == []
+    assert await fleet.backend.runs.keys(">") == []
+
+
+@pytest.mark.parametrize(
+    "raw", [b'{"v": 2, "something": "new"}', None], ids=["other fields", "same fields"]
+)
+async def test_a_message_of_a_newer_release_is_left_to_its_workers(fleet, served, raw, caplog):
+    message = fleet.message("known", v=2)
+    await fleet.worker()
+
+    await fleet.send_raw(raw or encode(message), message)
+    await fleet.clock.advance(10.0)
+
+    assert served == []
+    assert await queued(fleet) == 1
+    assert "dropped" not in caplog.text
+
+
+async def test_an_unknown_handler_is_left_to_a_worker_that_has_it(fleet, served):
+    await fleet.worker(App())
+    await fleet.run("known")
+    await fleet.clock.advance(3.0)
+    assert served == []
+
+    await fleet.worker()
+    await fleet.clock.advance(3.0)
+
+    assert served == ["r1"]
+
+
+async def test_a_handler_that_nobody_has_fails_the_attempt_after_the_grace(fleet, served):
+    await fleet.worker()
+    await fleet.run("payments.charge")
+
+    await fleet.clock.advance(9.0)
+    assert await fleet.revision() == 0
+    await fleet.clock.advance(3.0)
+
+    record = await fleet.record()
+    assert record.outcome is Outcome.FAILED
+    assert record.error is not None
+    assert record.error.type == "HandlerNotFound"
+    assert not record.error.retryable
+    assert record.error.message == (
+        "no step handler found: 'payments.charge' (this worker has: known)"
+    )
+    assert await fleet.types() == ["step.started", "step.attempt_failed"]
+    assert await queued(fleet) == 0
+
+
+async def test_the_handlers_that_are_named_have_an_end(fleet):
+    app = App()
+    for n in range(25):
+        app.step(f"h{n:02}")(lambda ctx: None)
+    await fleet.worker(app)
+
+    await fleet.run("unknown")
+    await fleet.clock.advance(15.0)
+
+    error = (await fleet.record()).error
+    assert error is not None
+    assert error.message.endswith("h18, h19 and 5 more)")
+
+
+async def test_a_worker_without_handlers_says_so(fleet):
+    await fleet.worker(App())
+
+    await fleet.run("unknown")
+    await fleet.clock.advance(15.0)
+
+    error = (await fleet.record()).error
+    assert error is not None
+    assert error.message.endswith("(this worker has: none)")

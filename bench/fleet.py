@@ -63,7 +63,7 @@ class BenchFleet:
 
     def _start(self, name: str, *command: str) -> None:
         profiled = name in {self._profile, f"{self._profile}-1"}
-        python = ("-m", "cProfile", "-o", str(self.profile_path)) if profiled else ()
+        python = ("-m", "bench.profiled", str(self.profile_path)) if profiled else ()
         self.fleet.start(name, *command, python=python)
 
     def stop(self) -> None:

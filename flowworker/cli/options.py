@@ -130,7 +130,7 @@ def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
         async with connect(target.options("flowworker-cli"), namespace=target.namespace) as client:
             return await use(client)
 
-    configure_logging(json=False, level="error")
+    configure_logging(json=False, level="warning")
     return asyncio.run(run())
 
 

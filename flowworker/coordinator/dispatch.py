@@ -57,7 +57,9 @@ class Dispatcher:
 
 def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> StepInput:
     """What a step's input is merged from; a compensation also gets the step's own output."""
-    sources = (*plan.ancestors[step], step) if with_own else plan.ancestors[step]
+    sources = plan.ancestors(step)
+    if with_own:
+        sources = (*sources, step)
     outputs = tuple(
         (source, payload)
         for source in sources

@@ -46,7 +46,7 @@ EXPIRES = 5_000_000_000
 HEARTBEAT = 1_500_000_000
 """Nanoseconds after which the server says that it is there, if it has nothing else to say."""
 TICK = 0.5
-SILENT_TICKS = 8
+SILENT_TICKS = 7
 """Ticks without a word after which the server is thought not to know our requests: more than two
 heartbeats. Ticks, not seconds, so that a blocked event loop is not mistaken for silence."""
 OVERDUE_TICKS = 14
@@ -240,10 +240,11 @@ class PullConsumer:
                 if pause <= 0:
                     failures = 0 if await self._repair() else failures + 1
                     pause = min(2**failures, MAX_PAUSE)
-            elif silent > SILENT_TICKS:
+            elif silent >= SILENT_TICKS:
                 silent = 0
                 _log.warning("no news about a pull; asking again", consumer=self._spec.name)
-                self._renew()
+                self._abandon(self._slots)
+                failures = 0 if await self._repair() else failures + 1
             else:
                 self._end_overdue()
                 self._ask_soon()
@@ -269,6 +270,7 @@ class PullConsumer:
             await self._ensure(self._spec)
         except FlowworkerError as error:
             _log.warning("a consumer is not usable", consumer=self._spec.name, error=str(error))
+            self._troubled = True
             return False
         self._troubled = False
         self._ask_soon()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from flowworker.codec.inputs import merged
 from flowworker.codec.messages import decode_input
 from flowworker.core.payload import Inline, Stored
 from flowworker.errors import CorruptRecord, InvalidInput
@@ -29,11 +30,7 @@ class StepInputs:
         self._payloads = payloads
 
     async def of(self, message: StepMessage) -> dict[str, Any]:
-        """The merged map.
-
-        The keys of the run's input, then those of each ancestor's output in topological order,
-        where later ones win; each ancestor's whole output under its id; `input`, the run's whole
-        input; `_workflow_id`, the run's id.
+        """The merged map (`codec.inputs`).
 
         Raises:
             CorruptRecord: a stored payload cannot be read.
@@ -46,14 +43,7 @@ class StepInputs:
         if not isinstance(base, dict):
             kind = type(base).__name__
             raise InvalidInput(f"the run's input: expected a JSON object, found a {kind}")
-        merged = dict(base)
-        for step, value in await self._outputs(merge):
-            if isinstance(value, dict):
-                merged.update(value)
-            merged[step] = value
-        merged["input"] = base
-        merged["_workflow_id"] = message.run
-        return merged
+        return merged(message.run, base, await self._outputs(merge))
 
     async def _outputs(self, merge: StepInput) -> list[tuple[str, Any]]:
         if all(isinstance(payload, Inline) for _, payload in merge.outputs):

@@ -36,6 +36,7 @@ class _Lane:
     priority: Priority
     consumer: Consumer | None = None
     outstanding: int = 0
+    waiting: int = 0
 
 
 class Lanes:
@@ -65,7 +66,7 @@ class Lanes:
         self._refuse = refuse
         self._lanes: list[_Lane] = []
         self._arrivals = count()
-        self._waiting: list[tuple[int, int, Delivery, HeldDelivery]] = []
+        self._waiting: list[tuple[int, int, Delivery, HeldDelivery, _Lane]] = []
         self._open = True
 
     async def open(self, steps: StepQueue, queues: tuple[str, ...]) -> None:
@@ -82,20 +83,14 @@ class Lanes:
         for lane in self._lanes:
             if lane.consumer is not None:
                 await lane.consumer.stop()
-        waiting, self._waiting = self._waiting, []
-        for _, _, delivery, kept in waiting:
-            self._heartbeats.drop(kept)
-            self._gauge.dec()
-            self._refuse(delivery)
+        while self._waiting:
+            self._refuse(self._next())
 
     def free(self) -> None:
         """A slot is free again."""
         self._free += 1
         if self._waiting and self._open:
-            _, _, delivery, kept = heapq.heappop(self._waiting)
-            self._heartbeats.drop(kept)
-            self._gauge.dec()
-            self._take(delivery)
+            self._take(self._next())
         self._grant()
 
     def _taker(self, lane: _Lane) -> Callable[[Delivery], None]:
@@ -107,13 +102,24 @@ class Lanes:
                 self._take(delivery)
                 self._grant()
             else:
-                kept = self._heartbeats.keep(delivery)
-                entry = (_ORDER[lane.priority], next(self._arrivals), delivery, kept)
-                heapq.heappush(self._waiting, entry)
-                self._gauge.inc()
+                self._wait(lane, delivery)
                 self._grant()
 
         return take
+
+    def _wait(self, lane: _Lane, delivery: Delivery) -> None:
+        kept = self._heartbeats.keep(delivery)
+        entry = (_ORDER[lane.priority], next(self._arrivals), delivery, kept, lane)
+        heapq.heappush(self._waiting, entry)
+        lane.waiting += 1
+        self._gauge.inc()
+
+    def _next(self) -> Delivery:
+        _, _, delivery, kept, lane = heapq.heappop(self._waiting)
+        self._heartbeats.drop(kept)
+        lane.waiting -= 1
+        self._gauge.dec()
+        return delivery
 
     def _take(self, delivery: Delivery) -> None:
         self._free -= 1
@@ -125,7 +131,9 @@ class Lanes:
         share = max(1, 3 * self._slots // max(1, len(self._lanes)))
         ready = 0 if self._waiting else min(self._free, share)
         for lane in self._lanes:
-            wanted = max(ready, self._standing) if lane.priority is Priority.HIGH else ready
+            wanted = ready
+            if lane.priority is Priority.HIGH:
+                wanted = max(ready, self._standing - lane.waiting)
             # Few grants of many, not many of one: each may be a message to the server.
             if lane.consumer is not None and lane.outstanding * 2 <= wanted > lane.outstanding:
                 credit = wanted - lane.outstanding

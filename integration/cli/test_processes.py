@@ -49,16 +49,14 @@ def test_dev_drains_and_takes_its_server_with_it(workers):
     with Commands("").running(*DEV, "--workers", workers) as process:
         dev = Commands(url_of(process))
         dev("start", "sum", "--wait")
-        with dev.running("watch", "nap-1" if False else "--json") as watch:
-            run = dev("start", "long", "--input", '{"seconds": 2}').strip()
+        run = dev("start", "long", "--input", '{"seconds": 2}').strip()
+        with dev.running("watch", run, "--json") as watch:
             assert watch.stdout is not None
-            events = (json.loads(line) for line in watch.stdout)
-            assert any(event["type"] == "workflow.step.started" for event in events)
-
+            types = (json.loads(line)["type"] for line in watch.stdout)
+            assert "workflow.step.started" in types
             stderr = ended(process)
-
-            types = [json.loads(line)["type"] for line in watch.stdout]
-            assert "workflow.step.completed" in types, (run, stderr)
+            # The step was finished before the end, not given up.
+            assert "workflow.step.completed" in types
     assert process.returncode == 0
     assert "Traceback" not in stderr
     assert not is_reachable(dev.url)

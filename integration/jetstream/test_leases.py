@@ -51,6 +51,7 @@ async def messages(api, names):
 
 async def test_nothing_is_left_behind(make, api, names):
     leases = make()
+    token = 0
     for key in ("a", "b"):
         token = await leases.acquire(key, "me", 1)
         for _ in range(5):

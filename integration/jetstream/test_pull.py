@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -72,7 +73,7 @@ async def lane(connection, topology, names):
 async def test_no_more_comes_than_was_granted(lane):
     # Given more messages than credit
     await lane.fill(30)
-    got = []
+    got: list[Any] = []
     consumer = await lane.consume(got.append, 7)
 
     await eventually(lambda: len(got) == 7)
@@ -115,7 +116,7 @@ async def test_credit_is_never_exceeded_under_load(lane):
 
 async def test_few_requests_serve_many_grants(lane):
     # Given a worker of 100 slots that grants one at a time
-    got = []
+    got: list[Any] = []
     consumer = await lane.consume(got.append, 100)
     await lane.fill(90)
     await eventually(lambda: len(got) == 90)
@@ -133,7 +134,8 @@ async def test_few_requests_serve_many_grants(lane):
 
 async def test_two_consumers_share(lane, options):
     other_connection = await connect(options)
-    mine, theirs = [], []
+    mine: list[Any] = []
+    theirs: list[Any] = []
 
     def worker(got, whose):
         def on_delivery(delivery):
@@ -142,7 +144,8 @@ async def test_two_consumers_share(lane, options):
 
         return on_delivery
 
-    me, they = [], []
+    me: list[Any] = []
+    they: list[Any] = []
     me.append(await lane.consume(worker(mine, me), 5))
     they.append(await lane.consume(worker(theirs, they), 5, other_connection))
     await lane.fill(200)
@@ -158,7 +161,7 @@ async def test_what_was_granted_in_vain_is_asked_for_again(lane, monkeypatch):
     # Given requests that end after a moment
     monkeypatch.setattr(pull, "EXPIRES", 300_000_000)
     monkeypatch.setattr(pull, "HEARTBEAT", 100_000_000)
-    got = []
+    got: list[Any] = []
     await lane.consume(got.append, 3)
     await asyncio.sleep(1.0)
 
@@ -171,7 +174,7 @@ async def test_what_was_granted_in_vain_is_asked_for_again(lane, monkeypatch):
 
 async def test_unacknowledged_comes_again_after_the_ack_wait(lane):
     await lane.fill(1)
-    got = []
+    got: list[Any] = []
     await lane.consume(got.append, 2)
     await eventually(lambda: len(got) == 1)
     first = time.monotonic()
@@ -186,7 +189,7 @@ async def test_unacknowledged_comes_again_after_the_ack_wait(lane):
 
 async def test_nak_waits_as_long_as_it_says(lane):
     await lane.fill(1)
-    got = []
+    got: list[Any] = []
     await lane.consume(got.append, 2)
     await eventually(lambda: len(got) == 1)
 
@@ -202,7 +205,8 @@ async def test_what_arrives_after_stop_goes_to_somebody_else_at_once(lane):
     lane.spec = consumer_specs.lane(
         lane.names, Settings(lease=60), "slow-to-redeliver", Priority.NORMAL
     )
-    mine, theirs = [], []
+    mine: list[Any] = []
+    theirs: list[Any] = []
     consumer = await lane.consume(mine.append, 50)
     for i in range(50):
         lane.connection.client.send(
@@ -219,7 +223,7 @@ async def test_what_arrives_after_stop_goes_to_somebody_else_at_once(lane):
 
 
 async def test_a_deleted_consumer_is_recreated(lane):
-    got = []
+    got: list[Any] = []
     await lane.consume(got.append, 5)
     await lane.api.call(f"CONSUMER.DELETE.{lane.spec.stream}.{lane.spec.name}")
 
@@ -229,7 +233,7 @@ async def test_a_deleted_consumer_is_recreated(lane):
 
 
 async def test_a_consumer_that_became_another_is_left_alone(lane):
-    got = []
+    got: list[Any] = []
     await lane.consume(got.append, 5)
     request = f"CONSUMER.{{}}.{lane.spec.stream}.{lane.spec.name}"
     await lane.api.call(request.format("DELETE"))
@@ -246,7 +250,7 @@ async def test_a_consumer_that_became_another_is_left_alone(lane):
 async def test_a_network_that_breaks_costs_no_credit(proxy, proxied, names):
     # Given a consumer behind a bad network, with messages in hand
     lane = Lane(proxied, names)
-    got = []
+    got: list[Any] = []
     consumer = await lane.consume(got.append, 10)
     await lane.fill(4)
     await eventually(lambda: len(got) == 4)
@@ -270,7 +274,7 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
     monkeypatch.setattr(pull, "TICK", 0.05)
     proxied = await connect(ConnectionOptions(url=proxy.url))
     lane = Lane(proxied, names)
-    got = []
+    got: list[Any] = []
     consumer = await lane.consume(got.append)
     proxy.dumb = True
     consumer.grant(3)
@@ -285,7 +289,7 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
 
 
 async def test_a_blocked_loop_is_not_taken_for_silence(lane):
-    got = []
+    got: list[Any] = []
     consumer = await lane.consume(got.append, 3)
     await asyncio.sleep(0.6)
     slots = list(consumer._slots)
@@ -311,7 +315,7 @@ async def test_it_survives_a_server_that_is_killed(own_server, names):
     api = Api(connection)
     await Topology(api, names, TopologyOptions()).ensure()
     lane = Lane(connection, names)
-    got = []
+    got: list[Any] = []
     consumer = await lane.consume(got.append, 10)
     await lane.fill(3)
     await eventually(lambda: len(got) == 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ async def test_a_schedule_is_one_message_however_often_it_is_set(open_jetstream,
 
 async def test_what_fired_is_gone(open_jetstream):
     backend = await open_jetstream()
-    got = []
+    got: list[Any] = []
     lane = await backend.steps.consume("q", Priority.NORMAL, got.append)
     timers = await backend.timers.consume(got.append)
     lane.grant(5)
@@ -80,7 +81,7 @@ async def test_schedules_survive_a_server_that_is_killed(own_server, open_jetstr
     backend = await open_jetstream(
         ConnectionOptions(url=own_server.url), topology=TopologyOptions(storage="file")
     )
-    got = []
+    got: list[Any] = []
     consumer = await backend.timers.consume(got.append)
     consumer.grant(5)
     await backend.timers.set("run-1", "timeout", time.time() + 2)

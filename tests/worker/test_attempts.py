@@ -486,7 +486,9 @@ async def test_a_thread_that_gives_up_on_request_ends_cancelled(fleet):
 
 async def test_a_notice_during_the_claim_is_heeded(fleet):
     async def notice(*args):
-        await cancel(fleet)
+        await fleet.backend.notifier.publish("flowworker.cancel.r1", b'{"step": "s"}')
+        for _ in range(10):
+            await asyncio.sleep(0)
 
     ran = []
 
@@ -532,7 +534,6 @@ async def test_a_late_notice_stops_a_compensation_only_if_its_claim_is_gone(flee
 @pytest.mark.parametrize("purged", [False, True])
 async def test_a_late_result_is_refused_and_not_acknowledged(fleet, purged, caplog):
     release = asyncio.Event()
-    acked = []
 
     @fleet.app.step("slow")
     async def slow(ctx):
@@ -551,7 +552,6 @@ async def test_a_late_result_is_refused_and_not_acknowledged(fleet, purged, capl
     assert "refused: the claim was lost" in caplog.text
     assert "worker='w1'" in caplog.text
     assert "run='r1'" in caplog.text
-    assert acked == []
     assert fleet.sample("claims_lost_total") == 1
     assert await fleet.types() == ["step.started"]
     lane = fleet.backend.steps._lane("default", "normal")

@@ -1,0 +1,103 @@
+"""Asking a server: once, and again while it cannot be reached.
+
+Every script is either idempotent or a compare-and-set, so that repeating is safe. Whoever sends a
+compare-and-set is told when an earlier attempt may have had its effect, and looks.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Answer", "Connection"]
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import redis.asyncio as aioredis
+from redis import exceptions as failures
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from flowworker.errors import CorruptRecord, InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flowworker.clock import Clock
+
+PATIENCE = 5.0
+"""Seconds for which a server that cannot be reached is asked again."""
+CONNECTIONS = 16
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+ANSWER_TIMEOUT = 5.0
+
+_UNREACHABLE = (
+    failures.ConnectionError,  # also: loading its data
+    failures.TimeoutError,
+    failures.ReadOnlyError,  # a primary that has just become a replica
+    failures.MasterDownError,
+    OSError,
+)
+
+
+class Answer(NamedTuple):
+    """What the server said; `repeated` if an earlier attempt may have had its effect."""
+
+    value: Any
+    repeated: bool
+
+
+class Connection:
+    """A client with a small pool. Everything that it raises is of our own tree."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        """Not connected yet."""
+        self.url = re.sub(r"//[^@/]*@", "//***@", url)
+        self._clock = clock
+        try:
+            pool = aioredis.BlockingConnectionPool.from_url(
+                url,
+                max_connections=CONNECTIONS,
+                timeout=int(PATIENCE),
+                socket_timeout=ANSWER_TIMEOUT,
+                socket_connect_timeout=ANSWER_TIMEOUT,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError as error:
+            example = "redis://127.0.0.1:6379/0"
+            raise InvalidInput(f"expected a URL such as {example}, found {self.url!r}") from error
+        self.client = aioredis.Redis.from_pool(pool)
+
+    async def run(self, script: str, keys: list[str], arguments: list[Any]) -> Answer:
+        """Run a script; it is sent once and known by its digest from then on."""
+        registered = self.client.register_script(script)
+        return await self.ask(lambda: registered(keys=keys, args=arguments))
+
+    async def ask(self, command: Callable[[], Awaitable[Any]]) -> Answer:
+        """The answer to a command.
+
+        Raises:
+            Unavailable: no answer came in time.
+        """
+        until = self._clock.monotonic() + PATIENCE
+        pause, repeated = SHORTEST_PAUSE, False
+        while True:
+            try:
+                return Answer(await command(), repeated)
+            except _UNREACHABLE as error:
+                if self._clock.monotonic() >= until:
+                    raise self._unavailable(error) from error
+            except failures.ResponseError as error:
+                if str(error).startswith("WRONGTYPE"):
+                    raise CorruptRecord(self.url, b"", str(error)) from error
+                raise self._unavailable(error) from error
+            except failures.RedisError as error:
+                raise self._unavailable(error) from error
+            repeated = True
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def close(self) -> None:
+        """Let go; harmless when it was."""
+        await self.client.aclose()
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        return Unavailable(f"Redis at {self.url}: {str(error) or type(error).__name__}")

@@ -1,0 +1,441 @@
+"""Claims outlive long handlers, lost answers and a blocked event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from flowworker.clock import SystemClock
+from flowworker.core.status import Outcome
+from flowworker.errors import Conflict, Unavailable
+from flowworker.settings import Settings
+from flowworker.testing.clock import settle
+from tests.worker.faults import Flaky
+from tests.worker.fleet import Fleet, running
+
+
+class Link:
+    """A link of its own: writes from whatever thread it is used on."""
+
+    def __init__(self, records, script=()):
+        self.records = records
+        self.script = list(script)
+        self.writes = 0
+        self.beats = 0
+        self.closed = 0
+        self.opened = 0
+        self.refused = 0
+
+    async def open(self):
+        if self.refused:
+            self.refused -= 1
+            raise Unavailable("nobody there")
+        self.opened += 1
+        return self
+
+    async def write(self, key, value, revision):
+        what = self.script.pop(0) if self.script else "ok"
+        if isinstance(what, BaseException):
+            raise what
+        if what == "hang":
+            await asyncio.Event().wait()
+        if what == "before":
+            raise Unavailable("no answer")
+        written = await self.records.write(key, value, revision)
+        if what == "after":
+            raise Unavailable("no answer in time")
+        self.writes += 1
+        return written
+
+    async def in_progress(self, delivery):
+        self.beats += 1
+
+    async def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def link(fleet):
+    link = Link(fleet.backend.runs)
+    fleet.rewire(open_heartbeat=link.open)
+    return link
+
+
+@pytest.fixture
+def gate(fleet):
+    gate = asyncio.Event()
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        await gate.wait()
+        return "done"
+
+    return gate
+
+
+async def pass_time(fleet, seconds):
+    """Let time pass in steps that leave the heartbeat's thread its turn."""
+    for _ in range(seconds):
+        await fleet.clock.advance(1.0)
+        await asyncio.sleep(0.001)
+
+
+async def test_short_steps_cost_no_renewal_and_no_link(fleet, link, gate):
+    await fleet.worker()
+    await fleet.run("wait")
+    await fleet.clock.advance(9.0)
+    await asyncio.sleep(0.6)  # two ticks of the thread
+    gate.set()
+    await settle()
+
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert (link.opened, link.writes, link.beats) == (0, 0, 0)
+
+
+async def test_a_long_step_is_renewed_every_third_of_a_lease(fleet, link, gate):
+    await fleet.worker()
+    await fleet.run("wait")
+    first = await fleet.record()
+    for renewal in (1, 2, 3):
+        await fleet.clock.advance(10.5)
+        await fleet.eventually(lambda renewal=renewal: link.beats == renewal)
+    second = await fleet.record()
+    gate.set()
+    await settle()
+
+    assert second == replace(first, lease_until=second.lease_until)
+    assert second.lease_until == first.lease_until + 31.5
+    assert (link.opened, link.writes) == (1, 3)
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    event = (await fleet.history())[-1]
+    assert event["data"]["revision"] == await fleet.revision()
+
+
+async def test_the_memory_backends_own_link_renews(fleet, gate):
+    await fleet.worker()
+    await fleet.run("wait")
+    first = await fleet.revision()
+    await fleet.clock.advance(10.5)
+
+    async def renewed():
+        return await fleet.revision() > first
+
+    await fleet.eventually(renewed)
+    gate.set()
+    await settle()
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+async def test_a_waiting_delivery_is_kept(fleet, link, gate):
+    await fleet.worker(concurrency=1)
+    await fleet.run("wait")
+    await fleet.run("wait", run="r2", priority="high")
+    assert fleet.sample("deliveries_in_hand") == 1
+
+    await fleet.clock.advance(10.5)
+    await fleet.eventually(lambda: link.beats == 2)
+    assert link.writes == 1  # only one of them is a claim
+    gate.set()
+    await settle()
+
+    assert (await fleet.record("r2")).outcome is Outcome.COMPLETED
+    assert fleet.sample("deliveries_in_hand") == 0
+
+
+@pytest.mark.parametrize("fault", ["before", Unavailable("x"), RuntimeError("odd"), "hang"])
+async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fault):
+    fleet = Fleet(Settings(lease=0.9), SystemClock())
+    link = Link(fleet.backend.runs, [fault])
+    fleet.rewire(open_heartbeat=link.open)
+    gate = asyncio.Event()
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        await gate.wait()
+
+    await fleet.worker()
+    await fleet.run("wait")
+    await fleet.eventually(lambda: link.writes >= 1)
+    gate.set()
+    await settle()
+
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert (link.opened, link.closed) == (2, 1)
+    await fleet.close()
+    assert link.closed == 2
+
+
+async def test_a_link_that_cannot_be_opened_is_tried_again(fleet, link, gate):
+    link.refused = 2
+    await fleet.worker()
+    await fleet.run("wait")
+    for _ in range(8):
+        await fleet.clock.advance(3.0)
+        await asyncio.sleep(0.3)
+    await fleet.eventually(lambda: link.writes >= 1)
+    gate.set()
+    await settle()
+
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
+    link.script = ["after"]
+    await fleet.worker()
+    await fleet.run("wait")
+    first = await fleet.revision()
+    await fleet.clock.advance(10.5)
+
+    async def renewed():
+        return await fleet.revision() == first + 1
+
+    await fleet.eventually(renewed)
+    for _ in range(10):  # the next try meets a Conflict, and the one after it succeeds
+        await fleet.clock.advance(3.0)
+        await asyncio.sleep(0.3)
+        if link.writes:
+            break
+    gate.set()
+    await settle()
+
+    assert link.writes >= 1
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert fleet.sample("claims_lost_total") == 0
+
+
+async def test_a_result_is_written_although_the_last_renewal_got_no_answer(fleet, link, gate):
+    link.script = ["after"]
+    await fleet.worker()
+    await fleet.run("wait")
+    first = await fleet.revision()
+    await fleet.clock.advance(10.5)
+
+    async def renewed():
+        return await fleet.revision() == first + 1
+
+    await fleet.eventually(renewed)
+    gate.set()
+    await settle()
+
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_a_handler_whose_claim_was_taken_over_is_stopped(fleet, link, caplog, threaded):
+    stopped, entered, release = [], threading.Event(), threading.Event()
+
+    def plain(ctx):
+        entered.set()
+        release.wait(10)
+        stopped.append(ctx.cancelled)
+
+    async def on_loop(ctx):
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stopped.append(ctx.cancelled)
+            raise
+
+    fleet.app.step("long")(plain if threaded else on_loop)
+    worker = await fleet.worker()
+    await fleet.run("long")
+    await fleet.eventually(entered.is_set)
+    await fleet.write(running(fleet.clock, lost=1, lease=1000.0), await fleet.revision())
+    await fleet.clock.advance(10.5)
+    await fleet.eventually(lambda: "the claim was lost" in caplog.text)
+    release.set()
+    await fleet.eventually(lambda: stopped == [True])
+    await settle()
+
+    assert (await fleet.record()).worker == "other"
+    assert link.writes == 0
+    assert worker.running
+
+
+async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link, gate, caplog):
+    link.script = ["after", "ok"]
+    records = Flaky(fleet.backend.runs)
+    fleet.rewire(runs=records)
+    await fleet.worker()
+    await fleet.run("wait")
+    records.scripts["read"] = ["before"] * 1000
+    for _ in range(30):
+        await fleet.clock.advance(3.0)
+        await asyncio.sleep(0.05)
+    await fleet.eventually(lambda: "cannot be read" in caplog.text)
+    records.scripts["read"] = []
+    gate.set()
+    await settle()
+
+    # Nobody else took it, so the result still counts.
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+async def test_a_release_waits_for_the_renewal_in_flight(fleet):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Link):
+        async def write(self, key, value, revision):
+            begun.set()
+            while not go_on.is_set():
+                await asyncio.sleep(0.001)
+            return await super().write(key, value, revision)
+
+    link = Slow(fleet.backend.runs)
+    fleet.rewire(open_heartbeat=link.open)
+    gate = asyncio.Event()
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        await gate.wait()
+
+    await fleet.worker()
+    await fleet.run("wait")
+    await fleet.clock.advance(10.5)
+    await fleet.eventually(begun.is_set)
+    gate.set()
+    await settle()
+    assert (await fleet.record()).outcome is Outcome.RUNNING
+
+    go_on.set()
+    assert (await fleet.ended()).outcome is Outcome.COMPLETED
+    assert link.writes == 1
+
+
+async def test_a_blocked_event_loop_does_not_lose_its_claims(caplog):
+    # Given a lease of 0.6 s and a handler that blocks the loop for much longer
+    fleet = Fleet(Settings(lease=0.6), SystemClock())
+    link = Link(fleet.backend.runs)
+    fleet.rewire(open_heartbeat=link.open)
+    seen = []
+
+    @fleet.app.step("rude")
+    async def rude(ctx):
+        until = time.monotonic() + 2.0
+        while time.monotonic() < until:
+            found = await_now(fleet.backend.runs.read("step.default.r1.s"))
+            seen.append(found[0])
+            time.sleep(0.01)
+
+    @fleet.app.step("polite")
+    async def polite(ctx):
+        await asyncio.sleep(0.1)
+
+    # When it runs beside another one
+    await fleet.worker()
+    await fleet.run("polite", run="r2")
+    await fleet.run("rude")
+    record = await fleet.ended()
+    await fleet.ended("r2")
+
+    # Then both claims were renewed meanwhile, and the log names the culprit alone
+    assert record.outcome is Outcome.COMPLETED
+    assert len(set(seen)) >= 5
+    assert (await fleet.record("r2")).outcome is Outcome.COMPLETED
+    (line,) = [r.message for r in caplog.records if "the event loop is blocked" in r.message]
+    assert "handlers=['rude']" in line
+    assert fleet.sample("claims_lost_total") == 0
+    await fleet.close()
+
+
+def await_now(coroutine):
+    """The result of a coroutine that never waits, without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("it waits")
+
+
+async def test_the_loops_lag_is_a_metric(fleet, gate):
+    await fleet.worker()
+    await fleet.run("wait")
+    fleet.metrics.loop_lag.set(-1)
+    await fleet.eventually(lambda: fleet.sample("event_loop_lag_seconds") >= 0)
+    gate.set()
+
+
+async def test_a_beat_that_fails_does_not_end_the_thread(fleet, link, gate, caplog, monkeypatch):
+    from flowworker.worker.lag import LagProbe
+
+    faults = [RuntimeError("odd")]
+    ask = LagProbe.ask
+
+    def faulty(probe):
+        if faults:
+            raise faults.pop()
+        ask(probe)
+
+    monkeypatch.setattr(LagProbe, "ask", faulty)
+    await fleet.worker()
+    await fleet.run("wait")
+    await fleet.clock.advance(10.5)
+    await fleet.eventually(lambda: link.writes == 1)
+    gate.set()
+
+    assert "heartbeat failed" in caplog.text
+
+
+async def test_the_thread_ends_with_the_worker(fleet, gate):
+    def threads():
+        return [t for t in threading.enumerate() if t.name == "flowworker-heartbeat"]
+
+    before = len(threads())
+    worker = await fleet.worker()
+    await fleet.run("wait")
+    assert len(threads()) == before + 1
+    gate.set()
+    await settle()
+
+    await worker.drain()
+    await fleet.eventually(lambda: len(threads()) == before)
+
+
+def test_the_thread_ends_when_the_main_loop_was_closed():
+    started = []
+
+    async def main():
+        fleet = Fleet(Settings(lease=0.5), SystemClock())
+        fleet.app.step("x")(lambda ctx: None)
+        await fleet.worker()
+        await fleet.run("x")
+        await fleet.ended()
+        started.extend(t for t in threading.enumerate() if t.name == "flowworker-heartbeat")
+
+    asyncio.run(main())
+
+    assert started
+    for thread in started:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+async def test_a_conflict_after_the_release_is_nobodys_business(fleet):
+    class Late(Link):
+        async def write(self, key, value, revision):
+            begun.set()
+            while not go_on.is_set():
+                await asyncio.sleep(0.001)
+            raise Conflict("late")
+
+    begun, go_on, gate = threading.Event(), threading.Event(), asyncio.Event()
+    fleet.rewire(open_heartbeat=Late(fleet.backend.runs).open)
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        await gate.wait()
+
+    await fleet.worker()
+    await fleet.run("wait")
+    await fleet.clock.advance(10.5)
+    await fleet.eventually(begun.is_set)
+    gate.set()
+    await settle()
+    go_on.set()
+
+    assert (await fleet.ended()).outcome is Outcome.COMPLETED

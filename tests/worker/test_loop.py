@@ -1,0 +1,324 @@
+"""The worker as a whole: slots, priorities, credit, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from flowworker.core.status import Outcome, Priority
+from flowworker.errors import InvalidInput, Unavailable
+from flowworker.settings import Settings
+from flowworker.testing.clock import settle
+from flowworker.worker.loop import Worker
+from flowworker.worker.registry import App
+from tests.worker.faults import Flaky
+
+
+@pytest.fixture
+def work(fleet):
+    return Work(fleet.app)
+
+
+class Work:
+    """A handler that waits to be let go, by run."""
+
+    def __init__(self, app):
+        self.entered: list[str] = []
+        self.left: list[str] = []
+        self._gates: dict[str, asyncio.Event] = {}
+        self.open = False
+        app.step("work")(self.work)
+
+    async def work(self, ctx):
+        self.entered.append(ctx.run_id)
+        if not self.open:
+            await self._gates.setdefault(ctx.run_id, asyncio.Event()).wait()
+        self.left.append(ctx.run_id)
+
+    async def let_go(self, run):
+        self._gates[run].set()
+        await settle()
+
+    async def let_all_go(self):
+        self.open = True
+        for gate in self._gates.values():
+            gate.set()
+        await settle()
+
+
+async def send(fleet, run, priority=Priority.NORMAL, queue="default"):
+    await fleet.send(fleet.message("work", run=run, priority=priority, queue=queue))
+
+
+async def test_no_more_handlers_run_than_there_are_slots(fleet, work):
+    await fleet.worker(concurrency=3)
+    for n in range(10):
+        await send(fleet, f"r{n}")
+    await settle()
+
+    assert work.entered == ["r0", "r1", "r2"]
+    assert fleet.sample("attempts_running") == 3
+    await work.let_go("r1")
+    assert work.entered == ["r0", "r1", "r2", "r3"]
+    await work.let_all_go()
+    assert sorted(work.left) == [f"r{n}" for n in range(10)]
+    assert fleet.sample("attempts_running") == 0
+
+
+async def test_high_priority_overtakes_and_low_waits(fleet, work):
+    await fleet.worker(concurrency=1)
+    await send(fleet, "first")
+    await settle()
+    for n in range(3):
+        await send(fleet, f"low{n}", Priority.LOW)
+        await send(fleet, f"normal{n}")
+    await send(fleet, "high", Priority.HIGH)
+    await settle()
+
+    await work.let_all_go()
+
+    # A free slot is offered to all lanes at once, so one of each lower lane may be in hand.
+    assert work.entered[:2] == ["first", "high"]
+    assert set(work.entered) == {
+        "first",
+        "high",
+        *(f"{p}{n}" for p in ("low", "normal") for n in range(3)),
+    }
+
+
+async def test_deliveries_in_hand_are_taken_by_priority(fleet, work):
+    await fleet.worker(concurrency=2)
+    for n in range(2):
+        for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
+            await send(fleet, f"{priority}{n}", priority)
+    await settle()
+    assert fleet.sample("deliveries_in_hand") > 0
+    running = set(work.entered)
+
+    await work.let_all_go()
+
+    waited = [run.rstrip("01") for run in work.entered if run not in running]
+    order = {"high": 0, "normal": 1, "low": 2}
+    assert [order[name] for name in waited] == sorted(order[name] for name in waited)
+
+
+@pytest.mark.parametrize("slots", [1, 4, 16])
+@pytest.mark.parametrize("queues", [("a",), ("a", "b", "c")])
+async def test_what_is_in_hand_has_a_bound(fleet, work, slots, queues):
+    await fleet.worker(concurrency=slots, queues=queues)
+    most = 0
+    for n in range(60):
+        for priority in Priority:
+            for queue in queues:
+                await send(fleet, f"{queue}-{priority}-{n}", priority, queue)
+        await settle()
+        most = max(most, int(fleet.sample("deliveries_in_hand")))
+
+    lanes = 3 * len(queues)
+    assert most <= 2 * slots + lanes + len(queues) * max(1, slots // 8)
+    await work.let_all_go()
+    assert len(work.left) == 180 * len(queues)
+
+
+async def test_several_workers_share_a_queue(fleet, work):
+    await fleet.worker(concurrency=1)
+    await fleet.worker(concurrency=1)
+    await send(fleet, "r1")
+    await send(fleet, "r2")
+    await settle()
+
+    assert sorted(work.entered) == ["r1", "r2"]
+    await work.let_all_go()
+
+
+async def test_drain_puts_back_what_waits_and_lets_running_handlers_end(fleet, work):
+    worker = await fleet.worker(concurrency=1)
+    for priority in Priority:
+        await send(fleet, priority.value, priority)
+    await settle()
+    assert fleet.sample("deliveries_in_hand") > 0
+
+    draining = asyncio.create_task(worker.drain())
+    await fleet.clock.advance(1.0)
+    assert not worker.running
+    assert fleet.sample("deliveries_in_hand") == 0
+    assert not draining.done()
+    await work.let_all_go()
+    await draining
+
+    assert len(work.left) == 1
+    assert (await fleet.record(work.left[0])).outcome is Outcome.COMPLETED
+    await fleet.worker()
+    await settle()
+    assert len(work.left) == 3
+
+
+async def test_a_handler_that_outlives_the_drain_is_given_back_at_once(fleet, work, caplog):
+    first = await fleet.worker(worker_id="w1")
+    await send(fleet, "r1")
+    await settle()
+    draining = asyncio.create_task(first.drain())
+    await fleet.clock.advance(4.0)
+    assert work.entered == ["r1"]
+    await fleet.clock.advance(2.0)
+    await draining
+
+    record = await fleet.record()
+    assert (record.outcome, record.lease_until) == (Outcome.RUNNING, 0.0)
+    assert "attempt given back" in caplog.text
+    assert fleet.sample("attempts_total", handler="work", outcome="released") == 1
+
+    await fleet.worker(worker_id="w2")
+    await fleet.clock.advance(0.5)
+    assert work.entered == ["r1", "r1"]
+    assert (await fleet.record()).worker == "w2"
+    await work.let_all_go()
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+
+
+async def test_a_thread_that_outlives_the_drain_keeps_its_lease(fleet):
+    entered, release = threading.Event(), threading.Event()
+
+    @fleet.app.step("stuck")
+    def stuck(ctx):
+        entered.set()
+        release.wait(10)
+
+    worker = await fleet.worker()
+    await fleet.run("stuck")
+    await fleet.eventually(entered.is_set)
+    draining = asyncio.create_task(worker.drain())
+    await fleet.clock.advance(6.0)
+    await draining
+    release.set()
+
+    record = await fleet.record()
+    assert record.outcome is Outcome.RUNNING
+    assert record.lease_until > fleet.clock.now()
+
+
+async def test_a_handler_that_ignores_everything_does_not_stop_the_drain(fleet, caplog):
+    release = asyncio.Event()
+
+    @fleet.app.step("stubborn")
+    async def stubborn(ctx):
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    worker = await fleet.worker()
+    await fleet.run("stubborn")
+    draining = asyncio.create_task(worker.drain())
+    await fleet.clock.advance(11.0)
+    await draining
+
+    assert "handlers ignore their cancellation" in caplog.text
+    assert (await fleet.record()).outcome is Outcome.RUNNING
+    release.set()
+    await settle()
+
+
+async def test_draining_twice_or_never_started_is_fine(fleet, work):
+    worker = await fleet.worker()
+    await asyncio.gather(worker.drain(), worker.drain())
+    await worker.drain()
+    other = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+    await other.drain()
+
+
+async def test_run_returns_when_it_has_been_drained(fleet, work):
+    worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+    running = asyncio.create_task(worker.run())
+    await settle()
+    assert worker.running
+    await send(fleet, "r1")
+    await settle()
+    await work.let_all_go()
+
+    await worker.drain()
+    await running
+    assert work.left == ["r1"]
+
+
+async def test_run_goes_on_with_a_worker_that_has_started(fleet, work):
+    worker = await fleet.worker()
+    running = asyncio.create_task(worker.run())
+    await settle()
+    await worker.drain()
+    await running
+
+
+async def test_a_delivery_that_comes_after_the_end_is_put_back(fleet, work):
+    worker = await fleet.worker()
+    lanes = worker._shift._lanes
+    await worker.drain()
+    await send(fleet, "r1")
+    naks = []
+
+    class Late:
+        async def nak(self, delay=0.0):
+            naks.append(delay)
+            raise Unavailable("gone")
+
+    lanes._taker(lanes._lanes[0])(Late())
+    await settle()
+
+    assert naks == [0.0]
+
+
+async def test_last_activity_moves_with_the_work(fleet, work):
+    worker = await fleet.worker()
+    assert Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock).last_activity == 0.0
+    await fleet.clock.advance(5.0)
+    await send(fleet, "r1")
+    await settle()
+    assert worker.last_activity == 5.0
+    await fleet.clock.advance(5.0)
+    await work.let_all_go()
+    assert worker.last_activity == 10.0
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 0}, {"queues": ()}])
+def test_a_worker_that_could_do_nothing_is_refused(fleet, options):
+    with pytest.raises(InvalidInput, match="at least one of each"):
+        Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock, **options)
+
+
+async def test_worker_ids_are_unique(fleet):
+    def make():
+        return Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+
+    assert make().id != make().id
+    assert make().last_activity == 0.0
+
+
+async def test_a_start_that_fails_leaves_nothing_behind(fleet, work):
+    fleet.rewire(steps=Flaky(fleet.backend.steps, consume=["ok", "before"]))
+    worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+
+    with pytest.raises(Unavailable):
+        await worker.start()
+
+    assert not worker.running
+    await worker.drain()
+
+
+async def test_a_handler_whose_types_cannot_be_found_stops_the_start(fleet):
+    app = App()
+
+    @app.step("x")
+    async def x(ctx, order: Unknown): ...  # noqa: F821
+
+    worker = Worker(fleet.backend, app, fleet.settings, fleet.clock)
+    with pytest.raises(InvalidInput, match="'Unknown' is not defined"):
+        await worker.start()
+
+
+async def test_the_concurrency_of_the_settings_counts(fleet):
+    worker = Worker(fleet.backend, fleet.app, Settings(concurrency=7), fleet.clock)
+
+    assert worker._slots == 7

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
 
 PATIENCE = 60.0
-"""Seconds after which a run that did not end is an error."""
-RAW_MESSAGES = 50_000
+"""Seconds without the end of any run after which something must be wrong."""
+RAW_SECONDS = 2.0
 RAW_SIZE = 128
 RAW_IN_FLIGHT = 100
 RAW_STREAM = "BENCH_RAW"
@@ -113,10 +113,7 @@ async def throughput(
     unsubscribe = await backend.notifier.subscribe(inbox, on_reply)
     begun = time.perf_counter()
     await asyncio.gather(*(_start(backend, inbox) for _ in range(runs)))
-    try:
-        await asyncio.wait_for(over.wait(), PATIENCE)
-    except TimeoutError:
-        raise ResultTimeout(f"{runs - len(ends)} of {runs} runs did not end in time") from None
+    await _all_over(over, ends, runs)
     seconds = time.perf_counter() - begun
     unsubscribe()
     used = {name: total - cpu[name] for name, total in fleet.cpu().items()}
@@ -125,6 +122,18 @@ async def throughput(
     await asyncio.sleep(SETTLE)
     done = (await read_counters(api, fleet.server)).since(counters)
     return Throughput(runs, runs * steps, seconds, used, done)
+
+
+async def _all_over(over: asyncio.Event, ends: list[Result], runs: int) -> None:
+    """Wait as long as runs keep ending."""
+    while not over.is_set():
+        so_far = len(ends)
+        try:
+            await asyncio.wait_for(over.wait(), PATIENCE)
+        except TimeoutError:
+            if len(ends) == so_far:
+                left = f"{runs - so_far} of {runs} runs do not end"
+                raise ResultTimeout(f"{left}; nothing happened for {PATIENCE:g} s") from None
 
 
 async def _start(backend: Backend, inbox: str) -> None:
@@ -139,14 +148,17 @@ async def raw_publish(publisher: Publisher, api: Api) -> RawPublish:
         {"name": RAW_STREAM, "subjects": ["bench.raw"], "storage": "file"},
     )
     body = bytes(RAW_SIZE)
-    left = iter(range(RAW_MESSAGES))
-
-    async def publish() -> None:
-        for _ in left:
-            await publisher.publish("bench.raw", body)
-
     begun = time.perf_counter()
-    await asyncio.gather(*(publish() for _ in range(RAW_IN_FLIGHT)))
+    end = begun + RAW_SECONDS
+
+    async def publish() -> int:
+        published = 0
+        while time.perf_counter() < end:
+            await publisher.publish("bench.raw", body)
+            published += 1
+        return published
+
+    messages = sum(await asyncio.gather(*(publish() for _ in range(RAW_IN_FLIGHT))))
     seconds = time.perf_counter() - begun
     await api.call(f"STREAM.DELETE.{RAW_STREAM}")
-    return RawPublish(RAW_MESSAGES, RAW_SIZE, RAW_IN_FLIGHT, seconds)
+    return RawPublish(messages, RAW_SIZE, RAW_IN_FLIGHT, seconds)

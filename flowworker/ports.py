@@ -164,6 +164,18 @@ class Leases(Protocol):
         """Holder by key, of all leases that match and hold."""
         ...
 
+    async def remaining(self, key: str) -> float | None:
+        """Seconds until it ends unless it is renewed, perhaps a little more; None if it is free."""
+        ...
+
+    async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
+        """Call soon after the lease was given up; the result ends that when called.
+
+        News, so it may be lost, or come for nothing; and none comes of a lease that ran out. Who
+        waits looks again whenever `remaining` is over.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StepAddress:

@@ -24,7 +24,7 @@ ADAPTERS = {"memory", "jetstream", "redis"}
 FLOOR = {"errors", "core", "settings", "clock", "codec", "ports"}
 ENGINE = FLOOR | {"stores", "telemetry"}
 BELOW_WIRING = ENGINE | ADAPTERS | {"definitions", "coordinator", "worker", "client", "embedded"}
-COMPOSED = BELOW_WIRING | {"wiring", "runner"}
+COMPOSED = BELOW_WIRING | {"backends", "wiring", "runner"}
 
 # Each room, and the rooms it may import from, TYPE_CHECKING imports included.
 KNOWS: dict[str, set[str]] = {
@@ -45,7 +45,8 @@ KNOWS: dict[str, set[str]] = {
     "redis": FLOOR,
     "embedded": {"errors"},
     "wiring": BELOW_WIRING,
-    "runner": BELOW_WIRING | {"wiring"},
+    "backends": BELOW_WIRING | {"wiring"},
+    "runner": BELOW_WIRING | {"backends", "wiring"},
     "__init__": COMPOSED,
     "testing": COMPOSED | {"__init__"},
     "cli": COMPOSED | {"__init__"},

@@ -53,6 +53,8 @@ def start(  # noqa: PLR0913 - one argument per option
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait.")
     value = Raw(read_json("--input", input_))
+    if not bytes(value).startswith(b"{"):
+        raise InvalidInput(f"--input: expected a JSON object, found {bytes(value)[:80].decode()}")
 
     async def begin(client: Client) -> str:
         await _check(client, name, value)

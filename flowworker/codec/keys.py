@@ -9,6 +9,7 @@ emit.<run>.<event>                   what handlers emitted
 from __future__ import annotations
 
 __all__ = [
+    "RETENTION",
     "emit_key",
     "index_key",
     "index_pattern",
@@ -22,6 +23,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowworker.core.status import RunStatus
+
+
+RETENTION = "retention"
+"""Name of the timer after which a finished run is removed."""
 
 
 def run_key(run: str) -> str:

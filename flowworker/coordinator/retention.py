@@ -7,6 +7,7 @@ __all__ = ["RETENTION", "TIMEOUT", "Retention", "result_of"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode
+from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.core.payload import Inline
 from flowworker.core.status import TERMINAL, RunStatus
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""
-RETENTION = "retention"
-"""Name of the timer after which a finished run is removed."""
 
 
 class Retention:
@@ -50,7 +49,8 @@ class Retention:
             await self._backend.steps.drop(record.run)
         kept = plan.workflow.retention
         kept = self._settings.retention if kept is None else kept
-        await self._backend.timers.set(record.run, RETENTION, record.finished_at + kept)
+        until = record.expires or record.finished_at + kept
+        await self._backend.timers.set(record.run, RETENTION, until)
 
     async def remove(self, run: str) -> bool:
         """Remove a finished run; False if it is not finished. Idempotent.

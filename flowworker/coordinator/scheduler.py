@@ -239,7 +239,7 @@ class Scheduler:
         """A run from its records, with whatever may have been lost repeated; None if gone."""
         generation = self._generation
         found = await self._runs.load(run)
-        if found is None:
+        if found is None or not found[0].definition:  # a checkpoint that nobody has resumed
             self._forget(run)
             return None
         record, revision = found

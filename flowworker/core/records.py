@@ -94,6 +94,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         origin: identity of the start message, to tell a redelivery from a second start.
         reply_to: subject that gets the result, or empty.
         finished_at: when the terminal state was decided; 0 before.
+        expires: when it is to be removed if it is over by then; 0 for the usual retention.
         stop: why no new steps start, if so.
         decisions: what humans answered, by step, oldest first.
         failed_compensations: steps whose compensation failed for good.
@@ -113,6 +114,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     reply_to: str = ""
     trace: str = ""
     finished_at: float = 0.0
+    expires: float = 0.0
     error: str = ""
     stop: Stop | None = None
     decisions: dict[str, tuple[Decision, ...]] = {}

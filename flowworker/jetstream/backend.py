@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.clock import SystemClock
 from flowworker.errors import Unavailable
+from flowworker.jetstream.announcements import Announcements
 from flowworker.jetstream.api import Api
 from flowworker.jetstream.commands import StreamCommandQueue
 from flowworker.jetstream.connection import connect
@@ -83,7 +84,11 @@ async def _assemble(
     publisher = Publisher(connection)
     consumers = Consumers(connection, topology, names, clock)
     records = partial(BucketRecords, publisher, api)
-    leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock)
+    notifier = CoreNotifier(connection)
+    announcements = Announcements(notifier, names)
+    leases = BucketLeases(
+        publisher, api, names.locks, records(names.locks), clock, announcements
+    )
     events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
     return Backend(
         namespace=names.namespace,
@@ -95,7 +100,7 @@ async def _assemble(
         events=events,
         commands=StreamCommandQueue(publisher, consumers, names),
         timers=StreamTimers(publisher, api, consumers, names),
-        notifier=CoreNotifier(connection),
+        notifier=notifier,
         max_message=connection.client.max_payload,
         open_heartbeat=partial(open_heartbeat, options, names.namespace),
         ready=lambda: connection.connected,

@@ -12,7 +12,8 @@ machines' clocks are ever compared for that. Release looks whether the message i
 then purges up to its sequence: a single step for the server, which spares whatever came since.
 
 Why it makes progress: an unattended message expires; one that reappeared is taken over after one
-more time to live. Nothing is left behind: no markers, no tombstones.
+more time to live. Nothing is left behind: no markers, no tombstones. A purge does not show on the
+key's subject, so whoever gives a lease up announces it (`announcements`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ from flowworker.jetstream import headers
 from flowworker.jetstream.publisher import UncertainConflict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowworker.clock import Clock
+    from flowworker.jetstream.announcements import Announcements
     from flowworker.jetstream.api import Api, StoredMessage
     from flowworker.jetstream.names import Bucket
     from flowworker.jetstream.publisher import Publisher
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 GRACE = 2.0
 """Seconds beyond the time to live: the server removes what expired once a second or so."""
+REMOVAL = 0.5
+"""Seconds that the server takes to remove what expired, on average."""
 SKEW = 60.0
 """Seconds by which clocks may differ before a lease that reappeared is listed as held."""
 WATCHED_LIMIT = 10_000
@@ -64,14 +70,24 @@ class BucketLeases:
     """Implements `ports.Leases`."""
 
     def __init__(
-        self, publisher: Publisher, api: Api, bucket: Bucket, records: BucketRecords, clock: Clock
+        self,
+        publisher: Publisher,
+        api: Api,
+        bucket: Bucket,
+        records: BucketRecords,
+        clock: Clock,
+        announcements: Announcements | None = None,
     ) -> None:
-        """Keep everything in `bucket`, of which `records` is the other view."""
+        """Keep everything in `bucket`, of which `records` is the other view.
+
+        Without announcements nobody is told of a release, so that waiters hear of it late.
+        """
         self._publisher = publisher
         self._api = api
         self._bucket = bucket
         self._records = records
         self._clock = clock
+        self._announcements = announcements
         self._watched: dict[str, tuple[int, float]] = {}
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
@@ -102,6 +118,8 @@ class BucketLeases:
         if lease is None or lease.holder != holder:
             return
         await self._api.purge(self._bucket.stream, self._bucket.subject(key), before=token + 1)
+        if self._announcements is not None:
+            await self._announcements.tell(key)
 
     async def holders(self, pattern: str) -> dict[str, str]:
         """Holder by key, of all leases that match and hold."""
@@ -115,6 +133,20 @@ class BucketLeases:
 
         found = await asyncio.gather(*(look(key) for key in keys))
         return {key: holder for key, holder in found if holder is not None}
+
+    async def remaining(self, key: str) -> float | None:
+        """Seconds until it ends, as far as one can tell: `until` is by the holder's clock."""
+        message = await self._last(key)
+        lease = None if message is None else _lease_of(message)
+        if lease is None:
+            return None
+        return min(max(lease.until - self._clock.now(), 0.0), lease.ttl) + REMOVAL
+
+    async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
+        """Call soon after it was given up."""
+        if self._announcements is None:
+            return lambda: None
+        return await self._announcements.listen(key, on_free)
 
     async def _write(self, key: str, holder: str, ttl: int, over: int) -> int | None:
         if ttl < 1 or ttl != int(ttl):

@@ -8,6 +8,7 @@
     stream <NS>_EVENTS      ns.event.<partition>.<run>.<type>
     stream KV_<ns>_runs     $KV.<ns>_runs.<key>; likewise definitions, payloads, locks
     core NATS               workflow.<type> (default namespace) or <ns>.workflow.<type>
+                            ns.lease.free.<key>             a lease was given up
 
     consumers of COMMANDS   intake
     consumers of STEPS      timers, step-<queue>-<priority>
@@ -195,6 +196,10 @@ class Names:
     def scheduler_consumer(self, partition: int) -> str:
         """The durable consumer of a partition."""
         return f"scheduler-{partition}"
+
+    def lease_free(self, key: str) -> str:
+        """Where it is announced that a lease was given up."""
+        return f"{self.namespace}.lease.free.{_dotted(key, 'a key')}"
 
     intake_consumer = "intake"
     timers_consumer = "timers"

@@ -8,8 +8,9 @@ falls silent, slots are thrown away with their inboxes; whatever still arrives f
 negatively acknowledged, and so goes to somebody else at once.
 
 Why it makes progress: a request lives for 5 s, and the server is heard from every 1.5 s while one
-is open. A supervisor asks anew when it hears nothing, or when a request outlives its time because
-the news of its end was lost; it recreates the consumer if it is gone, and never ends before `stop`.
+is open. A supervisor asks anew when it hears nothing, when the server refuses, or when a request
+outlives its time because the news of its end was lost; it has the consumer recreated if it is gone,
+and never ends before `stop`.
 Credit that was granted is asked for in the same loop iteration, unless at least as much is pending
 already.
 """
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from flowworker.errors import FlowworkerError, Unavailable
+from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
 from flowworker.jetstream.delivery import JetStreamDelivery
 from flowworker.jetstream.headers import status_of
 
@@ -51,8 +52,9 @@ SILENT_TICKS = 7
 heartbeats. Ticks, not seconds, so that a blocked event loop is not mistaken for silence."""
 OVERDUE_TICKS = 14
 """Ticks after which a request is over, whether the server said so or not."""
-MAX_PAUSE = 20
-"""Ticks between two attempts to repair what stays broken."""
+MAX_PAUSE = 3
+"""Ticks between two attempts at what stays broken; more if only a person can repair it."""
+MAX_UNFIT_PAUSE = 60
 SLOTS = 12
 
 IDLE_HEARTBEAT = 100
@@ -92,6 +94,7 @@ class PullConsumer:
         self._on_delivery = on_delivery
         self._ensure = ensure
         self._clock = clock
+        self._name = f"nats-pull-{spec.name}"
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.name}"
         self._loop = asyncio.get_running_loop()
         self._slots: list[_Slot] = []
@@ -101,8 +104,10 @@ class PullConsumer:
         self._asking = False
         self._heard = False
         self._troubled = False
+        self._unfit = False
         self._stopped = False
         self._supervisor: asyncio.Task[None] | None = None
+        self._check: asyncio.Task[None] | None = None
 
     @property
     def stopped(self) -> bool:
@@ -113,9 +118,7 @@ class PullConsumer:
         """Create the consumer unless it exists, and watch over what is asked of it."""
         await self._ensure(self._spec)
         self._connection.on_reconnected.append(self._renew)
-        self._supervisor = self._loop.create_task(
-            self._supervise(), name=f"nats-pull-{self._spec.name}"
-        )
+        self._supervisor = self._loop.create_task(self._supervise(), name=self._name)
 
     def grant(self, credit: int) -> None:
         """Be ready for that many more."""
@@ -128,10 +131,11 @@ class PullConsumer:
             return
         self._stopped = True
         self._connection.on_reconnected.remove(self._renew)
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
+        for task in (self._supervisor, self._check):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         self._abandon(self._slots)
         with contextlib.suppress(Unavailable):
             await self._connection.flush()  # what the server sent before it knew is here now
@@ -202,7 +206,7 @@ class PullConsumer:
             self._ask_soon()
             return
         self._troubled = True  # the supervisor looks after it
-        _log.debug("a pull request was refused", consumer=self._spec.name, code=code, reason=text)
+        _log.debug("a pull request was refused", consumer=self._name, code=code, reason=text)
 
     def _send_back(self, _subject: bytes, reply: bytes, _data: bytes, _raw: bytes | None) -> None:
         """Let somebody else have what we are not ready for."""
@@ -224,7 +228,7 @@ class PullConsumer:
     def _renew(self) -> None:
         """Requests made before belong to nobody: ask again."""
         self._abandon(self._slots)
-        self._troubled = False
+        self._troubled = self._unfit
         self._ask_soon()
 
     async def _supervise(self) -> None:
@@ -235,19 +239,19 @@ class PullConsumer:
                 silent = 0
                 continue
             silent = silent + 1 if self._is_silent() else 0
-            pause -= 1
-            if self._troubled:
-                if pause <= 0:
-                    failures = 0 if await self._repair() else failures + 1
-                    pause = min(2**failures, MAX_PAUSE)
-            elif silent >= SILENT_TICKS:
-                silent = 0
-                _log.warning("no news about a pull; asking again", consumer=self._spec.name)
+            if silent >= SILENT_TICKS:
+                _log.warning("no news about a pull; asking again", consumer=self._name)
                 self._abandon(self._slots)
-                failures = 0 if await self._repair() else failures + 1
-            else:
-                self._end_overdue()
+                self._troubled = True
+                silent = 0
+            self._end_overdue()
+            if not self._troubled:
+                failures = 0
                 self._ask_soon()
+            elif (pause := pause - 1) <= 0:
+                failures += 1
+                pause = min(failures, MAX_UNFIT_PAUSE if self._unfit else MAX_PAUSE)
+                self._recover()
 
     def _is_silent(self) -> bool:
         """Whether the server owes us a word and did not say one since the last tick."""
@@ -264,14 +268,21 @@ class PullConsumer:
         if overdue:
             self._abandon(overdue)
 
-    async def _repair(self) -> bool:
-        """The consumer may be gone, or its leader: look, recreate it, ask again."""
+    def _recover(self) -> None:
+        """Ask again, and see meanwhile whether the consumer is there, which may take long."""
+        if self._check is None or self._check.done():
+            self._check = self._loop.create_task(self._ensured(), name=f"{self._name}-check")
+        if not self._unfit:
+            self._troubled = False
+            self._ask_soon()
+
+    async def _ensured(self) -> None:
         try:
             await self._ensure(self._spec)
+            self._unfit = False
+        except TopologyMismatch as error:
+            self._unfit = self._troubled = True
+            self._abandon(self._slots)
+            _log.error("a consumer is not what it must be", consumer=self._name, error=str(error))
         except FlowworkerError as error:
-            _log.warning("a consumer is not usable", consumer=self._spec.name, error=str(error))
-            self._troubled = True
-            return False
-        self._troubled = False
-        self._ask_soon()
-        return True
+            _log.warning("a consumer is not usable", consumer=self._name, error=str(error))

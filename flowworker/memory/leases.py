@@ -16,6 +16,8 @@ from flowworker.memory.checks import check_dotted
 from flowworker.memory.subjects import matches
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowworker.memory.home import Alarm, Home
 
 
@@ -35,6 +37,7 @@ class MemoryLeases:
         self._home = home
         self._leases: dict[str, _Lease] = {}
         self._token = 0
+        self._watchers: dict[str, dict[object, Callable[[], None]]] = {}
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
         """The token, or None if another holder has it. A holder that has it renews it."""
@@ -55,6 +58,8 @@ class MemoryLeases:
         lease = self._holding(key)
         if lease is not None and (lease.holder, lease.token) == (holder, token):
             self._end(key)
+            for on_free in self._watchers.get(key, {}).values():
+                self._home.soon(on_free)
 
     async def holders(self, pattern: str) -> dict[str, str]:
         """Holder by key, of all leases that match and hold."""
@@ -64,6 +69,24 @@ class MemoryLeases:
             for key, lease in self._leases.items()
             if lease.end > now and matches(pattern, key)
         }
+
+    async def remaining(self, key: str) -> float | None:
+        """Seconds until it ends; None if it is free."""
+        lease = self._holding(key)
+        return None if lease is None else lease.end - self._home.clock.monotonic()
+
+    async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
+        """Call soon after it was given up."""
+        mark = object()
+        self._watchers.setdefault(key, {})[mark] = on_free
+
+        def end() -> None:
+            watchers = self._watchers.get(key, {})
+            watchers.pop(mark, None)
+            if not watchers:
+                self._watchers.pop(key, None)
+
+        return end
 
     def _holding(self, key: str) -> _Lease | None:
         lease = self._leases.get(key)

@@ -4,6 +4,7 @@ connection   asking a server, again if need be
 keys         every name in the database
 scripts      what the server does in one step
 records, leases: one port each
+heartbeat    claims kept alive from another thread
 retention    timers whose retention the server itself keeps
 opening      open_redis: connects, checks, hands out the ports
 
@@ -14,7 +15,8 @@ append-only file a server that is killed has lost its last writes.
 
 from __future__ import annotations
 
-__all__ = ["RedisPorts", "RetentionTimers", "open_redis"]
+__all__ = ["RedisHeartbeatLink", "RedisPorts", "RetentionTimers", "open_redis"]
 
+from flowworker.redis.heartbeat import RedisHeartbeatLink
 from flowworker.redis.opening import RedisPorts, open_redis
 from flowworker.redis.retention import RetentionTimers

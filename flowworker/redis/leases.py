@@ -49,8 +49,7 @@ class RedisLeases:
 
     async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
         """The next token, or None if the lease was lost."""
-        answer = await self._run(scripts.RENEW, key, holder, _milliseconds(ttl), token)
-        return answer
+        return await self._run(scripts.RENEW, key, holder, _milliseconds(ttl), token)
 
     async def release(self, key: str, holder: str, token: int) -> None:
         """Give it up; does nothing if it is not held."""

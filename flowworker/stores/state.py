@@ -9,211 +9,262 @@ from __future__ import annotations
 
 __all__ = ["StateStore"]
 
-from typing import TYPE_CHECKING
+import heapq
+from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
+from flowworker.clock import SystemClock
 from flowworker.codec.json import is_json
-from flowworker.codec.keys import emit_key
+from flowworker.codec.keys import RETENTION, emit_key
 from flowworker.core.ids import DOTTED_NAME, RUN_ID
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
-from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
+from flowworker.core.records import RunRecord
+from flowworker.core.status import TERMINAL, RunStatus, StepStatus
 from flowworker.errors import Conflict, InvalidInput, NotFound, RunNotFound
-from flowworker.stores.payloads import PayloadStore
-from flowworker.stores.runs import RunStore
+from flowworker.settings import Settings
+from flowworker.stores.checkpoints import is_removable, noted_as, states_of, unattempted
+from flowworker.stores.kept import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.core.records import StepRecord
     from flowworker.ports import Backend
-    from flowworker.settings import Settings
+    from flowworker.stores.opening import Opening
 
-_NOT_ATTEMPTED = ErrorInfo("Interrupted", "the attempt was not completed")
-
-_NOTED: dict[StepStatus, Outcome] = {
-    StepStatus.RUNNING: Outcome.RUNNING,
-    StepStatus.COMPLETED: Outcome.COMPLETED,
-    StepStatus.CANCELLED: Outcome.CANCELLED,
-}
-"""What a noted state means to the engine; all others: attempt it (again)."""
+UNKNOWN = "-"
+"""Workflow of an execution that no engine has run yet."""
+QUEUE = "default"
+"""Where a step's record is filed until an engine knows its queue."""
 
 
 class StateStore:
-    """Reads and writes checkpoints. All methods raise InvalidInput for malformed ids and values."""
+    """Reads and writes checkpoints; opened by its first use, or by `async with`.
+
+    All methods raise InvalidInput for ids and values that are none, CorruptRecord for stored bytes
+    that cannot be read, and Unavailable if the outside cannot be reached in time.
+
+    Attributes:
+        shared: whether other processes take part in what runs on its backend. If not, what is
+            under way is this process' own, and ends with it until somebody resumes it.
+    """
+
+    shared = False
 
     def __init__(
-        self,
-        backend: Backend,
-        settings: Settings,
-        clock: Clock,
-        close: Callable[[], Awaitable[None]] | None = None,
+        self, opening: Opening, settings: Settings | None = None, clock: Clock | None = None
     ) -> None:
-        """View the backend's records; `close` is called by `close`, if given."""
-        self._records = backend.runs
-        self._runs = RunStore(backend.runs)
-        self._payloads = PayloadStore(backend.payloads, settings)
-        self._timers = backend.timers
-        self._clock = clock
-        self._close = close
+        """View the records of a backend."""
+        self._opening = opening
+        self._settings = settings or Settings()
+        self._clock = clock or SystemClock()
+        self._kept: Kept | None = None
+        self._expiring: list[tuple[float, str]] = []
+
+    async def backend(self) -> Backend:
+        """All ports: what an engine runs on whose state is kept here."""
+        return (await self._open()).backend
 
     async def close(self) -> None:
-        """Let go of what the store was opened with."""
-        if self._close is not None:
-            await self._close()
+        """Let go of what the store opened. It opens again when it is used again."""
+        self._kept = None
+        await self._opening.close()
+
+    async def __aenter__(self) -> Self:
+        """Open it now."""
+        await self._open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    # -- executions ------------------------------------------------------------------------
 
     async def initialize_execution(self, exec_id: str, data: bytes) -> None:
-        """Create an execution with its input (JSON bytes), or replace the input of one."""
+        """Create an execution with its input (JSON bytes); one that exists gets that input."""
+        await self._remove_expired(await self._open())
         await self.save_input(exec_id, data)
 
     async def save_input(self, exec_id: str, data: bytes) -> None:
         """Store the input (JSON bytes)."""
-        _check(RUN_ID.fullmatch(exec_id), f"{exec_id!r} is not an execution id")
+        kept = await self._of(exec_id)
         _check(is_json(data), "input must be JSON")
-        payload = await self._payloads.pack(exec_id, "input", data)
+        payload = await kept.payloads.pack(exec_id, "input", data)
+        now = self._clock.now()
 
         def change(record: RunRecord | None) -> RunRecord:
             if record is not None:
                 return replace(record, input=payload)
-            now = self._clock.now()
-            return RunRecord(exec_id, "", "", RunStatus.PENDING, payload, now)
+            return RunRecord(exec_id, UNKNOWN, "", RunStatus.PENDING, payload, now)
 
-        await self._change_run(exec_id, change)
+        await self._change_run(kept, exec_id, change)
 
     async def get_input(self, exec_id: str) -> bytes:
         """The input; raises RunNotFound."""
-        return await self._payloads.load((await self._run(exec_id)).input)
-
-    async def save_state(self, exec_id: str, step_id: str, state: str) -> None:
-        """Note the state of a step; an empty `step_id` means the execution as a whole."""
-        if not step_id:
-            status = RunStatus(state) if state in set(RunStatus) else None
-            if status is None:
-                raise InvalidInput(f"{state!r} is no state of a run: {', '.join(RunStatus)}")
-            finished = self._clock.now()
-
-            def move(record: RunRecord | None) -> RunRecord:
-                if record is None:
-                    return RunRecord(exec_id, "", "", status, EMPTY, finished)
-                return replace(record, status=status)
-
-            await self._change_run(exec_id, move)
-            return
-        if state not in set(StepStatus):
-            raise InvalidInput(f"{state!r} is no state of a step: {', '.join(StepStatus)}")
-        noted = StepStatus(state)
-        outcome = _NOTED.get(noted, Outcome.FAILED)
-        failed = outcome is Outcome.FAILED
-        await self._change_step(
-            exec_id,
-            step_id,
-            lambda record: replace(
-                record,
-                outcome=outcome,
-                noted=noted,
-                attempt=0 if failed else max(record.attempt, 1),
-                error=_NOT_ATTEMPTED if failed else None,
-            ),
-        )
+        kept = await self._of(exec_id)
+        found = await self._load(kept, exec_id)
+        if found is None:
+            raise RunNotFound(f"no execution {exec_id!r} exists")
+        return await kept.payloads.load(found[0].input)
 
     async def get_state(self, exec_id: str) -> dict[str, str]:
         """State by step; the execution's own under the empty id. Empty for an unknown one."""
-        found = await self._runs.load(exec_id)
-        states = {} if found is None else {"": str(found[0].status)}
-        steps = await self._runs.load_steps(exec_id)
-        return states | {step: _state_of(record) for step, (record, _) in steps.items()}
-
-    async def save_step_output(self, exec_id: str, step_id: str, output: bytes) -> None:
-        """Store a step's output (JSON bytes)."""
-        _check(is_json(output), f"output of {step_id!r} must be JSON")
-        payload = await self._payloads.pack(exec_id, step_id, output)
-        await self._change_step(exec_id, step_id, lambda record: replace(record, output=payload))
-
-    async def get_step_output(self, exec_id: str, step_id: str) -> bytes:
-        """A step's output; raises NotFound if it has none."""
-        entry = (await self._runs.load_steps(exec_id)).get(step_id)
-        if entry is None or entry[0].output is None:
-            raise NotFound(f"step {step_id!r} of {exec_id!r} has no output")
-        return await self._payloads.load(entry[0].output)
+        kept = await self._of(exec_id)
+        found = await self._load(kept, exec_id)
+        steps = await kept.runs.load_steps(exec_id)
+        if found is None:
+            return {
+                step: str(record.noted or record.outcome) for step, (record, _) in steps.items()
+            }
+        plan = await kept.plan(found[0])
+        states = states_of(plan, found, steps, self._clock.now())
+        return {"": str(found[0].status), **states}
 
     async def list_executions(self, state: str) -> list[str]:
         """Ids of all executions in that state, sorted."""
-        if state not in set(RunStatus):
-            raise InvalidInput(f"{state!r} is no state of a run: {', '.join(RunStatus)}")
-        return sorted(run for _, run in await self._runs.list(RunStatus(state)))
+        status = _run_status(state)
+        kept = await self._open()
+        await self._remove_expired(kept)
+        return sorted(run for _, run in await kept.runs.list(status))
+
+    async def set_ttl(self, exec_id: str, ttl: float) -> None:
+        """Have the execution removed `ttl` seconds from now, or when it is over if that is later.
+
+        Of an unknown one nothing is left to be removed. NATS keeps the time, but it takes a
+        coordinator to come true; Redis removes by itself.
+        """
+        kept = await self._of(exec_id)
+        _check(ttl >= 0, f"ttl must not be negative, found {ttl}")
+        at = self._clock.now() + ttl
+
+        def change(record: RunRecord | None) -> RunRecord | None:
+            return None if record is None else replace(record, expires=at)
+
+        await self._change_run(kept, exec_id, change)
+        heapq.heappush(self._expiring, (at, exec_id))
+
+    # -- steps -----------------------------------------------------------------------------
+
+    async def save_state(self, exec_id: str, step_id: str, state: str) -> None:
+        """Note the state of a step; an empty `step_id` means the execution as a whole.
+
+        Raises:
+            Conflict: the execution is over; a terminal state never changes.
+        """
+        kept = await self._of(exec_id)
+        if step_id:
+            known = ", ".join(StepStatus)
+            _check(state in set(StepStatus), f"{state!r} is no state of a step: {known}")
+            noted = StepStatus(state)
+            await self._change_step(kept, exec_id, step_id, lambda r: noted_as(r, noted))
+            return
+        status, now = _run_status(state), self._clock.now()
+
+        def move(record: RunRecord | None) -> RunRecord:
+            record = record or RunRecord(exec_id, UNKNOWN, "", status, EMPTY, now)
+            if record.status in TERMINAL and record.status is not status:
+                raise Conflict(f"execution {exec_id!r} is {record.status} already")
+            ended = (record.finished_at or now) if status in TERMINAL else 0.0
+            return replace(record, status=status, finished_at=ended)
+
+        await self._change_run(kept, exec_id, move)
+
+    async def save_step_output(self, exec_id: str, step_id: str, output: bytes) -> None:
+        """Store a step's output (JSON bytes)."""
+        kept = await self._of(exec_id, step_id)
+        _check(is_json(output), f"output of {step_id!r} must be JSON")
+        payload = await kept.payloads.pack(exec_id, f"output.{step_id}", output)
+        await self._change_step(kept, exec_id, step_id, lambda r: replace(r, output=payload))
+
+    async def get_step_output(self, exec_id: str, step_id: str) -> bytes:
+        """A step's output; raises NotFound if it has none."""
+        kept = await self._of(exec_id, step_id)
+        found = await kept.runs.find_step(exec_id, step_id)
+        if found is None or found[1].output is None or await self._is_gone(kept, exec_id):
+            raise NotFound(f"step {step_id!r} of {exec_id!r} has no output")
+        return await kept.payloads.load(found[1].output)
+
+    # -- events ----------------------------------------------------------------------------
 
     async def record_event_emitted(self, exec_id: str, event_type: str) -> None:
         """Remember that the execution has emitted an event of this type."""
-        _check(DOTTED_NAME.fullmatch(event_type), f"{event_type!r} is not an event type")
-        await self._records.put(emit_key(exec_id, event_type), b"{}")
+        kept = await self._of(exec_id, event_type)
+        await kept.backend.runs.put(emit_key(exec_id, event_type), b"{}")
 
     async def is_event_emitted(self, exec_id: str, event_type: str) -> bool:
         """Whether the execution has emitted an event of this type."""
-        return await self._records.read(emit_key(exec_id, event_type)) is not None
+        kept = await self._of(exec_id, event_type)
+        return await kept.backend.runs.read(emit_key(exec_id, event_type)) is not None
 
-    async def set_ttl(self, exec_id: str, ttl: float) -> None:
-        """Have the execution removed `ttl` seconds from now, once it is over."""
-        _check(ttl >= 0, f"ttl must not be negative, found {ttl}")
-        await self._timers.set(exec_id, "retention", self._clock.now() + ttl)
+    # -- inside ----------------------------------------------------------------------------
 
-    async def _run(self, exec_id: str) -> RunRecord:
-        found = await self._runs.load(exec_id)
-        if found is None:
-            raise RunNotFound(f"no execution {exec_id!r} exists")
-        return found[0]
+    async def _open(self) -> Kept:
+        backend = await self._opening.backend()
+        if self._kept is None or self._kept.backend is not backend:
+            self._kept = Kept(backend, self._settings)
+        return self._kept
+
+    async def _of(self, exec_id: str, name: str = "") -> Kept:
+        _check(RUN_ID.fullmatch(exec_id), f"{exec_id!r} is not an execution id")
+        _check(not name or DOTTED_NAME.fullmatch(name), f"{name!r} is not a step or event type")
+        return await self._open()
+
+    async def _load(self, kept: Kept, exec_id: str) -> tuple[RunRecord, int] | None:
+        """The record, unless its time is over."""
+        found = await kept.runs.load(exec_id)
+        if found is not None and is_removable(found[0], self._clock.now()):
+            await kept.remove(found[0])
+            return None
+        return found
+
+    async def _is_gone(self, kept: Kept, exec_id: str) -> bool:
+        found = await kept.runs.load(exec_id)
+        return found is not None and is_removable(found[0], self._clock.now())
+
+    async def _remove_expired(self, kept: Kept) -> None:
+        """Those whose time was set here; others may keep better time (see `set_ttl`)."""
+        while self._expiring and self._expiring[0][0] <= self._clock.now():
+            await self._load(kept, heapq.heappop(self._expiring)[1])
 
     async def _change_run(
-        self, exec_id: str, change: Callable[[RunRecord | None], RunRecord]
+        self, kept: Kept, exec_id: str, change: Callable[[RunRecord | None], RunRecord | None]
     ) -> None:
         while True:
-            found = await self._runs.load(exec_id)
-            before, revision = found or (None, 0)
+            before, revision = await self._load(kept, exec_id) or (None, 0)
             after = change(before)
+            if after is None:
+                return
             try:
-                await self._runs.save(after, revision)
+                await kept.runs.save(after, revision)
+                break
             except Conflict:
                 continue
-            await self._runs.index(after.status, after.workflow, exec_id)
-            if before is not None and before.status is not after.status:
-                await self._runs.unindex(before.status, before.workflow, exec_id)
-            return
+        await kept.runs.index(after.status, after.workflow, exec_id)
+        if before is not None and before.status is not after.status:
+            await kept.runs.unindex(before.status, before.workflow, exec_id)
+        if after.expires and after.status in TERMINAL:
+            await kept.backend.timers.set(exec_id, RETENTION, after.expires)
 
     async def _change_step(
-        self, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
+        self, kept: Kept, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
     ) -> None:
         _check(DOTTED_NAME.fullmatch(step_id), f"{step_id!r} is not a step id")
-        new = StepRecord(
-            exec_id,
-            step_id,
-            Kind.RUN,
-            1,
-            0,
-            Outcome.FAILED,
-            noted=StepStatus.PENDING,
-            error=_NOT_ATTEMPTED,
-        )
         while True:
-            queue, record, revision = await self._runs.find_step(exec_id, step_id) or (
-                "default",
-                new,
-                0,
-            )
+            found = await kept.runs.find_step(exec_id, step_id)
+            queue, record, revision = found or (QUEUE, unattempted(exec_id, step_id), 0)
             try:
-                await self._runs.save_step(queue, change(record), revision)
+                await kept.runs.save_step(queue, change(record), revision)
+                return
             except Conflict:
                 continue
-            return
 
 
-def _state_of(record: StepRecord) -> str:
-    if record.noted is not None:
-        return record.noted
-    if record.kind is Kind.COMPENSATE and record.outcome is Outcome.RUNNING:
-        return StepStatus.COMPENSATING
-    if record.kind is Kind.COMPENSATE and record.outcome is Outcome.COMPLETED:
-        return StepStatus.COMPENSATED
-    return StepStatus(record.outcome)
+def _run_status(state: str) -> RunStatus:
+    _check(state in set(RunStatus), f"{state!r} is no state of a run: {', '.join(RunStatus)}")
+    return RunStatus(state)
 
 
 def _check(condition: object, message: str) -> None:

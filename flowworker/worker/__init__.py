@@ -11,7 +11,8 @@ claims     the step's record: claimed, settled, told
 attempt    one handler call: its timeout, its cancellation, how it ended
 execute    one delivery, from claim to acknowledgement
 lanes      credit and priorities
-loop       the worker: consumers, slots, drain
+shift      a worker at work, and its drain
+loop       the worker
 """
 
 from __future__ import annotations

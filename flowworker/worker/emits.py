@@ -8,7 +8,7 @@ once per publication, so after such a crash perhaps twice in all.
 
 from __future__ import annotations
 
-__all__ = ["Emitter", "emit_key"]
+__all__ = ["Emitter"]
 
 import hashlib
 from contextlib import suppress
@@ -18,6 +18,7 @@ import msgspec
 
 from flowworker.codec.cloudevents import emitted_by_handler
 from flowworker.codec.json import encode
+from flowworker.codec.keys import emit_key
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
 
@@ -57,7 +58,7 @@ class Emitter:
         """
         self._check(event_type)
         mark = _digest(key)
-        record = emit_key(run, event_type, key)
+        record = emit_key(run, f"{event_type}.{mark}" if mark else event_type)
         if await self._records.read(record) is not None:
             return
         event = emitted_by_handler(
@@ -93,12 +94,6 @@ class Emitter:
                 f"emit: {event_type!r} begins with {first!r}, which belongs to the engine; "
                 "choose another first word"
             )
-
-
-def emit_key(run: str, event_type: str, key: str = "") -> str:
-    """The record that says that this was emitted."""
-    mark = _digest(key)
-    return f"emit.{run}.{event_type}.{mark}" if mark else f"emit.{run}.{event_type}"
 
 
 def _digest(key: str) -> str:

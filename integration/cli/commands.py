@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from flowworker.cli import cli
+
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 APP = "integration.cli.handlers:app"
@@ -26,25 +30,26 @@ class Commands:
     def __init__(self, url: str, **environment: str) -> None:
         self.url = url
         clean = {name: v for name, v in os.environ.items() if not name.startswith("FLOWWORKER_")}
-        self._environment = clean | {"FLOWWORKER_NATS_URL": url} | environment
+        self._variables = {"FLOWWORKER_NATS_URL": url, **environment}
+        self._environment = clean | self._variables
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        """Run one to its end; its stdout."""
-        result = self.result(*arguments)
-        assert result.returncode == code, f"{arguments}: {result}"
+        """Run one to its end, in this process, since there are many of them; its stdout."""
+        result = CliRunner().invoke(cli, list(arguments), env=self._variables)
+        assert result.exit_code == code, f"{arguments}: {result} {result.output}"
         assert "Traceback" not in result.stderr
         return result.stdout
 
     def error(self, *arguments: str, code: int) -> str:
-        """Run one that fails; the one line that it says."""
-        result = self.result(*arguments)
-        assert result.returncode == code, f"{arguments}: {result}"
+        """Run one that fails, in this process; the one line that it says."""
+        result = CliRunner().invoke(cli, list(arguments), env=self._variables)
+        assert result.exit_code == code, f"{arguments}: {result} {result.output}"
         [line] = result.stderr.splitlines()
         assert line.startswith("error: ")
         return line.removeprefix("error: ")
 
-    def result(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one to its end."""
+    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one to its end, as a process."""
         return subprocess.run(
             [sys.executable, "-m", "flowworker", *arguments],
             capture_output=True,

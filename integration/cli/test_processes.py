@@ -44,6 +44,17 @@ def until_unreachable(url: str) -> None:
         time.sleep(0.05)
 
 
+def children(process: subprocess.Popen[str], arguments: str) -> list[int]:
+    """Its children whose command line contains that."""
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if arguments in line]
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_dev_drains_and_takes_its_server_with_it(workers):
     with Commands("").running(*DEV, "--workers", workers) as process:
@@ -71,8 +82,7 @@ def test_a_second_signal_ends_dev_at_once(workers):
         dev("status", "nap-1")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while "draining" not in process.stderr.readline():
-            pass
+        assert any("draining" in line for line in process.stderr)
         stderr = ended(process)
     assert process.returncode == 130
     assert stderr.endswith("stopping at once\n")
@@ -93,18 +103,11 @@ def test_dev_replaces_a_worker_that_dies():
     with Commands("").running(*DEV, "--workers", "2") as process:
         dev = Commands(url_of(process))
         dev("start", "sum", "--wait")
-        listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        workers = [line.split()[0] for line in listed.splitlines() if "spawn_main" in line]
+        workers = children(process, "spawn_main")
         for pid in workers:
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         assert process.stderr is not None
-        while "starting another" not in process.stderr.readline():
-            pass
+        assert any("starting another" in line for line in process.stderr)
         assert json.loads(dev("start", "sum", "--wait"))["status"] == "COMPLETED"
         ended(process)
     assert len(workers) == 2
@@ -116,14 +119,8 @@ def test_dev_ends_when_its_server_does():
     with Commands("").running(*DEV) as process:
         dev = Commands(url_of(process))
         dev("list")
-        listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        [pid] = [line.split()[0] for line in listed.splitlines() if "nats-server -c" in line]
-        os.kill(int(pid), signal.SIGKILL)
+        [pid] = children(process, "nats-server -c")
+        os.kill(pid, signal.SIGKILL)
         _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert "error: nats-server ended" in stderr
@@ -133,7 +130,7 @@ def test_dev_ends_when_its_server_does():
 def test_a_taken_port_is_one_line(server):
     port = server.url.rpartition(":")[2]
 
-    result = Commands("").result("server", "--port", port)
+    result = Commands("").process("server", "--port", port)
 
     assert result.returncode == 4
     assert result.stderr.startswith("error: ")
@@ -199,7 +196,7 @@ def test_a_fleet_of_processes_serves_health_and_drains(server):
 def test_a_taken_http_port_is_code_2(server):
     port = server.url.rpartition(":")[2]
 
-    result = Commands(server.url).result("coordinator", "--http-port", port)
+    result = Commands(server.url).process("coordinator", "--http-port", port)
 
     assert result.returncode == 2
     assert f"--http-port {port}" in result.stderr.splitlines()[-1]
@@ -214,7 +211,7 @@ def test_a_coordinator_waits_for_its_server():
             commands("register", str(WORKFLOWS))
             run = commands("start", "long").strip()
             deadline = time.monotonic() + PATIENCE
-            while commands.result("status", run).returncode != 0:
+            while commands.process("status", run).returncode != 0:
                 assert time.monotonic() < deadline
             assert "Traceback" not in ended(coordinator, signal.SIGTERM)
         assert coordinator.returncode == 0

@@ -26,6 +26,25 @@ def test_a_run_prints_its_result_as_json(dev):
     assert result["workflow"] == "sum"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["start", "sum", "--wait"], 0),
+        (["start", "broken", "--wait"], 1),
+        (["start", "sum", "--input", "{"], 2),
+        (["status", "nobody"], 3),
+        (["list", "--nats-url", "nats://127.0.0.1:1"], 4),
+        (["start", "long", "--wait", "--timeout", "0.1"], 5),
+    ],
+)
+def test_processes_end_with_the_code_that_scripts_rely_on(dev, arguments, code):
+    result = dev.process(*arguments)
+
+    assert result.returncode == code
+    assert len(result.stdout.splitlines()) == (1 if code < 2 else 0)
+    assert len(result.stderr.splitlines()) == (0 if code < 2 else 1)
+
+
 def test_an_input_comes_from_a_file(dev, tmp_path):
     (tmp_path / "input.json").write_text('{\n  "n": 40\n}\n')
 
@@ -64,7 +83,7 @@ def test_a_run_is_seen_in_status_list_history_and_watch(dev):
     watched = dev.lines("watch", "seen-1")
 
     assert "sum v1" in text
-    assert "first  COMPLETED  1" in text
+    assert "first   COMPLETED  1 " in text
     assert "seen-1" in [run["id"] for run in listed]
     assert "seen-1" in dev("list")
     assert history[0]["type"] == "workflow.started"

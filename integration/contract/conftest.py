@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
 
+from flowworker.backends.opening import open_redis
 from flowworker.clock import SystemClock
 from flowworker.jetstream import Names, TopologyOptions, open_backend, specs
 from flowworker.jetstream.api import Api
@@ -15,6 +16,7 @@ from flowworker.memory import memory_backend
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from integration.contract.support import LONG_ACK_WAIT, Adapter
+from integration.redis_server import RedisServer
 
 ADAPTERS = {
     "memory": Adapter(shared=False, idle=0.1),
@@ -33,7 +35,13 @@ def adapter_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def adapter(adapter_name: str) -> Adapter:
-    return ADAPTERS[adapter_name]
+    return ADAPTERS.get(adapter_name, Adapter(shared=True, idle=0.1))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -59,6 +67,12 @@ async def opener(
 
         async def create(namespace: str) -> Backend:
             return await open_backend(options, namespace, settings=settings, topology=TOPOLOGY)
+
+    elif adapter_name == "redis":
+        server = request.getfixturevalue("redis_server")
+
+        async def create(namespace: str) -> Backend:
+            return await open_redis(server.url, namespace, settings=settings)
     else:
 
         async def create(namespace: str) -> Backend:

@@ -31,6 +31,9 @@ LONG_ACK_WAIT = 60.0
 SLACK = 0.05
 """Seconds that a lower bound forgives: times are rounded on the way to a server."""
 
+KEEPERS = ("memory", "jetstream", "redis")
+"""Adapters that keep records and leases; Redis has no other ports."""
+
 RUN = "run-1"
 
 COMPLETED = EventType.STEP_COMPLETED

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-from integration.contract.support import SLACK, Steadily, eventually
+import pytest
+
+from integration.contract.support import KEEPERS, SLACK, Steadily, eventually
+
+pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 
 KEY = "partition.3"
 
@@ -145,3 +149,39 @@ async def test_holders_are_those_that_match_and_hold(backend, peer):
         return await peer.leases.holders("partition.*") == {"partition.1": "a"}
 
     await eventually(held)
+
+
+async def test_how_long_it_lasts_can_be_asked(backend, peer):
+    assert await peer.leases.remaining(KEY) is None
+
+    token = await backend.leases.acquire(KEY, "a", 30)
+
+    assert 25 < await peer.leases.remaining(KEY) <= 31
+    await backend.leases.release(KEY, "a", token)
+    assert await peer.leases.remaining(KEY) is None
+
+
+async def test_whoever_watches_is_told_of_a_release(backend, peer):
+    # Given two who watch, and one who did, and one who watches something else
+    news = []
+    for name, key in (("one", KEY), ("two", KEY), ("gone", KEY), ("other", "partition.33")):
+        end = await peer.leases.watch(key, lambda name=name: news.append(name))
+        if name == "gone":
+            end()
+    token = await backend.leases.acquire(KEY, "a", 30)
+    await backend.leases.release(KEY, "a", token - 1)  # it was never held under that token
+
+    # When it is given up
+    await backend.leases.release(KEY, "a", token)
+
+    # Then they are told, and it is free
+    await eventually(lambda: len(news) == 2)
+    assert sorted(news) == ["one", "two"]
+    assert await peer.leases.acquire(KEY, "b", 30) is not None
+
+
+async def test_watching_may_end_twice(backend):
+    end = await backend.leases.watch(KEY, lambda: None)
+
+    end()
+    end()

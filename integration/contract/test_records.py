@@ -7,6 +7,9 @@ import asyncio
 import pytest
 
 from flowworker.errors import Conflict
+from integration.contract.support import KEEPERS
+
+pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 
 KEY = "run.run-1"
 

@@ -20,6 +20,7 @@ from flowworker.errors import ConversionError, NonRetryableError
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
+from flowworker.worker.attempt import error_info
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
 
@@ -54,7 +55,6 @@ class Unprintable(Exception):
         (SystemExit(3), ErrorInfo("SystemExit", "3")),
         (asyncio.CancelledError(), ErrorInfo("CancelledError", "")),
         (Unprintable(), ErrorInfo("Unprintable", "its message cannot be read")),
-        (ValueError("\ud800"), ErrorInfo("ValueError", "?")),
         (ValueError("x" * 5000), ErrorInfo("ValueError", "x" * 2000 + "…")),
         (TimeoutError("its own"), ErrorInfo("TimeoutError", "its own")),
     ],
@@ -79,6 +79,10 @@ async def test_whatever_a_handler_raises_fails_the_attempt(fleet, error, expecte
     assert event["id"] == "r1/workflow.step.attempt_failed/s/run/1.1"
     assert event["data"]["error_type"] == expected.type
     assert event["data"]["at"] == record.finished_at
+
+
+def test_what_cannot_be_encoded_does_not_get_into_the_record():
+    assert error_info(ValueError("\ud800")) == ErrorInfo("ValueError", "?")
 
 
 async def test_a_generators_own_exception_does_not_hang_a_thread(fleet):

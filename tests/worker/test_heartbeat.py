@@ -90,9 +90,9 @@ async def test_short_steps_cost_no_renewal_and_no_link(fleet, link, gate):
     await fleet.clock.advance(9.0)
     await asyncio.sleep(0.6)  # two ticks of the thread
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
     assert (link.opened, link.writes, link.beats) == (0, 0, 0)
 
 
@@ -105,12 +105,12 @@ async def test_a_long_step_is_renewed_every_third_of_a_lease(fleet, link, gate):
         await fleet.eventually(lambda renewal=renewal: link.beats == renewal)
     second = await fleet.record()
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
     assert second == replace(first, lease_until=second.lease_until)
     assert second.lease_until == first.lease_until + 31.5
     assert (link.opened, link.writes) == (1, 3)
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
     event = (await fleet.history())[-1]
     assert event["data"]["revision"] == await fleet.revision()
 
@@ -126,8 +126,8 @@ async def test_the_memory_backends_own_link_renews(fleet, gate):
 
     await fleet.eventually(renewed)
     gate.set()
-    await settle()
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    record = await fleet.ended()
+    assert record.outcome is Outcome.COMPLETED
 
 
 async def test_a_waiting_delivery_is_kept(fleet, link, gate):
@@ -140,9 +140,8 @@ async def test_a_waiting_delivery_is_kept(fleet, link, gate):
     await fleet.eventually(lambda: link.beats == 2)
     assert link.writes == 1  # only one of them is a claim
     gate.set()
-    await settle()
 
-    assert (await fleet.record("r2")).outcome is Outcome.COMPLETED
+    assert (await fleet.ended("r2")).outcome is Outcome.COMPLETED
     assert fleet.sample("deliveries_in_hand") == 0
 
 
@@ -161,9 +160,9 @@ async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fau
     await fleet.run("wait")
     await fleet.eventually(lambda: link.writes >= 1)
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
     assert (link.opened, link.closed) == (2, 1)
     await fleet.close()
     assert link.closed == 2
@@ -178,9 +177,9 @@ async def test_a_link_that_cannot_be_opened_is_tried_again(fleet, link, gate):
         await asyncio.sleep(0.3)
     await fleet.eventually(lambda: link.writes >= 1)
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
 
 
 async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
@@ -200,10 +199,10 @@ async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
         if link.writes:
             break
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
     assert link.writes >= 1
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
     assert fleet.sample("claims_lost_total") == 0
 
 
@@ -219,9 +218,9 @@ async def test_a_result_is_written_although_the_last_renewal_got_no_answer(fleet
 
     await fleet.eventually(renewed)
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
 
 
 @pytest.mark.parametrize("threaded", [False, True])
@@ -270,10 +269,10 @@ async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link,
     await fleet.eventually(lambda: "cannot be read" in caplog.text)
     records.scripts["read"] = []
     gate.set()
-    await settle()
+    record = await fleet.ended()
 
     # Nobody else took it, so the result still counts.
-    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert record.outcome is Outcome.COMPLETED
 
 
 async def test_a_release_waits_for_the_renewal_in_flight(fleet):
@@ -282,8 +281,7 @@ async def test_a_release_waits_for_the_renewal_in_flight(fleet):
     class Slow(Link):
         async def write(self, key, value, revision):
             begun.set()
-            while not go_on.is_set():
-                await asyncio.sleep(0.001)
+            await asyncio.to_thread(go_on.wait, 10)
             return await super().write(key, value, revision)
 
     link = Slow(fleet.backend.runs)
@@ -320,7 +318,7 @@ async def test_a_blocked_event_loop_does_not_lose_its_claims(caplog):
         while time.monotonic() < until:
             found = await_now(fleet.backend.runs.read("step.default.r1.s"))
             seen.append(found[0])
-            time.sleep(0.01)
+            time.sleep(0.01)  # noqa: ASYNC251  # it is rude
 
     @fleet.app.step("polite")
     async def polite(ctx):
@@ -397,7 +395,7 @@ async def test_the_thread_ends_with_the_worker(fleet, gate):
 
 
 def test_the_thread_ends_when_the_main_loop_was_closed():
-    started = []
+    started: list[threading.Thread] = []
 
     async def main():
         fleet = Fleet(Settings(lease=0.5), SystemClock())
@@ -419,8 +417,7 @@ async def test_a_conflict_after_the_release_is_nobodys_business(fleet):
     class Late(Link):
         async def write(self, key, value, revision):
             begun.set()
-            while not go_on.is_set():
-                await asyncio.sleep(0.001)
+            await asyncio.to_thread(go_on.wait, 10)
             raise Conflict("late")
 
     begun, go_on, gate = threading.Event(), threading.Event(), asyncio.Event()

@@ -311,7 +311,7 @@ async def test_a_handler_whose_types_cannot_be_found_stops_the_start(fleet):
     app = App()
 
     @app.step("x")
-    async def x(ctx, order: Unknown): ...  # noqa: F821
+    async def x(ctx, order: Unknown): ...  # type: ignore[name-defined]  # noqa: F821
 
     worker = Worker(fleet.backend, app, fleet.settings, fleet.clock)
     with pytest.raises(InvalidInput, match="'Unknown' is not defined"):

@@ -1,0 +1,119 @@
+"""All ports at once, on whatever keeps the state.
+
+On NATS everything is NATS. Redis keeps records and leases, and this process the rest: queues,
+events and timers, so that what was under way when it died is resumed from the records.
+"""
+
+from __future__ import annotations
+
+__all__ = ["memory_opening", "nats_opening", "open_memory", "open_redis"]
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flowworker.clock import SystemClock
+from flowworker.errors import InvalidInput
+from flowworker.memory import memory_backend
+from flowworker.settings import Settings
+from flowworker.stores.opening import Opening
+from flowworker.wiring import DEFAULT_NAMESPACE, options_from
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.jetstream import ConnectionOptions, TopologyOptions
+    from flowworker.ports import Backend, HeartbeatLink
+
+
+def open_memory(
+    namespace: str = DEFAULT_NAMESPACE,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    partitions: int = 1,
+) -> Backend:
+    """All ports in this process."""
+    return memory_backend(
+        namespace,
+        settings=settings or Settings(),
+        clock=clock or SystemClock(),
+        partitions=partitions,
+    )
+
+
+async def open_redis(
+    url: str,
+    namespace: str = DEFAULT_NAMESPACE,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    partitions: int = 1,
+) -> Backend:
+    """Records and leases on a Redis server, the rest in this process.
+
+    Raises:
+        InvalidInput: URL or namespace are not usable, or the extra `redis` is not installed.
+        Unavailable: there is no such server.
+    """
+    try:
+        from flowworker import redis as adapter  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise InvalidInput(f"{error}; install it with `pip install 'flowworker[redis]'`") from error
+    clock = clock or SystemClock()
+    ports = await adapter.open_redis(url, namespace, clock=clock)
+    rest = open_memory(namespace, settings=settings, clock=clock, partitions=partitions)
+
+    async def open_heartbeat() -> HeartbeatLink:
+        own = await adapter.open_redis(url, namespace, clock=clock)
+        return adapter.RedisHeartbeatLink(own, await rest.open_heartbeat())
+
+    async def close() -> None:
+        await rest.close()
+        await ports.close()
+
+    return replace(
+        rest,
+        runs=ports.runs,
+        definitions=ports.definitions,
+        payloads=ports.payloads,
+        leases=ports.leases,
+        timers=adapter.RetentionTimers(rest.timers, ports.runs, ports.payloads),
+        open_heartbeat=open_heartbeat,
+        close=close,
+    )
+
+
+def memory_opening(clock: Clock | None) -> Opening:
+    """All ports in this process, empty at every opening."""
+
+    async def open_backend() -> Backend:
+        return open_memory(clock=clock)
+
+    return Opening(open_backend)
+
+
+def nats_opening(
+    url: str | ConnectionOptions | None,
+    namespace: str,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    topology: TopologyOptions | None = None,
+) -> Opening:
+    """All ports on NATS; without a URL where the environment says (`FLOWWORKER_NATS_URL`)."""
+
+    async def open_backend() -> Backend:
+        from flowworker import jetstream  # noqa: PLC0415 - only those who use it load it
+
+        if isinstance(url, str):
+            options = options_from(os.environ, url=url)
+        else:
+            options = url or options_from(os.environ)
+        return await jetstream.open_backend(
+            options,
+            namespace,
+            settings=settings or Settings(),
+            topology=topology or jetstream.TopologyOptions(),
+            clock=clock or SystemClock(),
+        )
+
+    return Opening(open_backend)

@@ -1,0 +1,97 @@
+"""The three `StateStore`s: what keeps the state."""
+
+from __future__ import annotations
+
+__all__ = ["InMemStore", "NATSStore", "RedisStore"]
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flowworker.backends.opening import nats_opening, open_memory, open_redis
+from flowworker.clock import SystemClock
+from flowworker.settings import Settings
+from flowworker.stores.opening import Opening
+from flowworker.stores.state import StateStore
+from flowworker.wiring import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.jetstream import ConnectionOptions, TopologyOptions
+    from flowworker.ports import Backend
+
+
+class InMemStore(StateStore):
+    """State in this object, for tests and for what need not outlive the process.
+
+    After `close` its records are still there, but nothing that was under way: as if a process had
+    died and its store had not.
+    """
+
+    def __init__(self, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
+        """Start empty."""
+        settings, clock = settings or Settings(), clock or SystemClock()
+        kept = open_memory(settings=settings, clock=clock)
+
+        async def open_backend() -> Backend:
+            anew = open_memory(settings=settings, clock=clock)
+            return replace(
+                anew,
+                runs=kept.runs,
+                definitions=kept.definitions,
+                payloads=kept.payloads,
+            )
+
+        super().__init__(Opening(open_backend), settings, clock)
+
+
+class NATSStore(StateStore):
+    """State in the buckets of a fleet's namespace on NATS.
+
+    Whoever runs workflows on it is a member of that fleet: what a process leaves undone when it
+    dies, another one goes on with by itself.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        url: str | ConnectionOptions | None = None,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        topology: TopologyOptions | None = None,
+    ) -> None:
+        """Connect when it is first used.
+
+        Args:
+            url: of the server, or all connection options; by default what `flowworker.connect`
+                takes.
+            namespace: the fleet's; one of its own keeps others from taking part.
+            settings: as a fleet's.
+            clock: None for the machine's.
+            topology: how streams are created if they do not exist.
+        """
+        opening = nats_opening(url, namespace, settings, clock, topology)
+        super().__init__(opening, settings, clock)
+
+
+class RedisStore(StateStore):
+    """State on a Redis or Valkey server; takes the extra `redis`.
+
+    Several processes may use one namespace. Each goes on with the executions that it started or
+    resumed, and with no others.
+    """
+
+    def __init__(
+        self,
+        url: str = "redis://127.0.0.1:6379/0",
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Connect when it is first used."""
+        opened = partial(open_redis, url, namespace, settings=settings, clock=clock)
+        super().__init__(Opening(opened), settings, clock)

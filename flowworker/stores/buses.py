@@ -1,0 +1,257 @@
+"""The seed's event bus: events by namespace and type, to whoever listens at that moment.
+
+The subject of an event is `<namespace>.<type>`, its body a CloudEvent. What the engine tells of
+runs (`workflow.step.completed`) and what handlers emit are events of this bus like any other. In a
+fleet's namespace that is not the default one, all subjects begin with the fleet's.
+
+News at most once: a subscriber that is away, or slower than `BUFFERED` events, misses some. What
+happened in a run stands in its history.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Event", "EventBus", "Subscription"]
+
+import asyncio
+import uuid
+from collections import Counter, deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from flowworker.clock import SystemClock
+from flowworker.codec.json import encode
+from flowworker.core.ids import DOTTED_NAME
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.clock import Clock
+    from flowworker.ports import Backend
+    from flowworker.stores.opening import Opening
+
+_log = structlog.get_logger()
+
+BUFFERED = 10_000
+"""Events that wait for one slow subscriber; the oldest are dropped beyond that."""
+
+DEFAULT_NAMESPACE = "flowworker"
+"""The fleet whose subjects have no prefix."""
+
+_NOW = datetime.fromtimestamp(0, UTC)
+
+
+class Event(Struct, frozen=True):
+    """Something that happened.
+
+    Attributes:
+        namespace: first word of the subject: `workflow` for what the engine tells.
+        type: the rest of it: `step.completed`.
+        payload: a JSON value.
+        id: the same for the same event, however often it is told; made up if empty.
+        occurred_at: when; the time of publication if not given.
+        trace_id: W3C trace context (`traceparent`), or empty.
+    """
+
+    namespace: str
+    type: str
+    payload: Any = None
+    id: str = ""
+    occurred_at: datetime = _NOW
+    trace_id: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Where it is published."""
+        return f"{self.namespace}.{self.type}" if self.type else self.namespace
+
+
+class _Envelope(Struct, omit_defaults=True):
+    id: str
+    source: str
+    type: str
+    time: datetime
+    data: Any = None
+    traceparent: str = ""
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+
+
+class Subscription:
+    """Events of one subject, as they come: `async for event in subscription`.
+
+    Attributes:
+        dropped: events that came faster than they were taken.
+    """
+
+    def __init__(self) -> None:
+        """Wait for the first one."""
+        self.dropped = 0
+        self._events: deque[Event] = deque()
+        self._news = asyncio.Event()
+        self._end: Callable[[], object] | None = None
+        self._closed = False
+
+    def begin(self, end: Callable[[], object]) -> None:
+        """The bus tells from now on; `end` stops that."""
+        self._end = end
+
+    def take(self, event: Event) -> None:
+        """Keep an event until somebody wants it."""
+        if len(self._events) >= BUFFERED:
+            self._events.popleft()
+            self.dropped += 1
+        self._events.append(event)
+        self._news.set()
+
+    def close(self) -> None:
+        """Listen no more; whoever waits for an event is told that there is none."""
+        self._closed = True
+        self._news.set()
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._events:
+            if self._closed:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._events.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class EventBus:
+    """Publishes and subscribes; opened by its first use, or by `async with`."""
+
+    def __init__(self, opening: Opening, clock: Clock | None = None) -> None:
+        """Tell by means of a backend's notifier."""
+        self._opening = opening
+        self._clock = clock or SystemClock()
+        self._listening: dict[Subscription, str] = {}
+
+    async def publish(self, event: Event) -> Event:
+        """Tell whoever listens; the event as told, with id and time.
+
+        Raises:
+            InvalidInput: namespace or type are no tokens, or the payload is not JSON.
+        """
+        _check("a namespace", event.namespace)
+        _check("an event type", event.subject)
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        told = msgspec.structs.replace(
+            event,
+            id=event.id or str(uuid.uuid4()),
+            occurred_at=now if event.occurred_at == _NOW else event.occurred_at,
+        )
+        backend = await self.backend()
+        envelope = _Envelope(
+            id=told.id,
+            source=f"/{backend.namespace}",
+            type=told.subject,
+            time=told.occurred_at,
+            data=told.payload,
+            traceparent=told.trace_id,
+        )
+        try:
+            body = encode(envelope)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise InvalidInput(f"payload of {told.subject!r}: not JSON: {error}") from error
+        await self.tell(told.subject, body)
+        return told
+
+    async def tell(self, subject: str, body: bytes) -> None:
+        """Publish an event that is in its envelope already."""
+        backend = await self.backend()
+        await backend.notifier.publish(_prefix(backend) + subject, body)
+
+    async def subscribe(self, namespace: str, event_type: str = ">") -> Subscription:
+        """Events of that subject from now on.
+
+        Args:
+            namespace: such as `workflow`; `*` for any.
+            event_type: such as `step.completed`; `*` stands for one token, a final `>` for all.
+        """
+        subject = f"{namespace}.{event_type}"
+        if not all(
+            token in {"*", ">"} or DOTTED_NAME.fullmatch(token) for token in subject.split(".")
+        ):
+            raise InvalidInput(f"expected tokens joined by dots, or wildcards, found {subject!r}")
+        backend = await self.backend()
+        cut = len(_prefix(backend))
+        subscription = Subscription()
+
+        def on_message(found: str, data: bytes) -> None:
+            event = _event(found[cut:], data)
+            if event is not None:
+                subscription.take(event)
+
+        end = await backend.notifier.subscribe(_prefix(backend) + subject, on_message)
+
+        def stop() -> None:
+            self._listening.pop(subscription, None)
+            end()
+
+        subscription.begin(stop)
+        self._listening[subscription] = subject
+        return subscription
+
+    def subscribers(self) -> dict[str, int]:
+        """How many subscriptions of this bus are open, by subject."""
+        return dict(Counter(self._listening.values()))
+
+    async def backend(self) -> Backend:
+        """The ports behind it."""
+        return await self._opening.backend()
+
+    async def close(self) -> None:
+        """End all subscriptions, and let go of what the bus opened."""
+        for subscription in tuple(self._listening):
+            subscription.close()
+        await self._opening.close()
+
+    async def __aenter__(self) -> Self:
+        """Open it now."""
+        await self.backend()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+
+def _event(subject: str, data: bytes) -> Event | None:
+    try:
+        envelope = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _log.warning("not an event", subject=subject, error=str(error))
+        return None
+    namespace, _, event_type = envelope.type.partition(".")
+    return Event(
+        namespace, event_type, envelope.data, envelope.id, envelope.time, envelope.traceparent
+    )
+
+
+def _prefix(backend: Backend) -> str:
+    return "" if backend.namespace == DEFAULT_NAMESPACE else f"{backend.namespace}."
+
+
+def _check(what: str, name: str) -> None:
+    if not DOTTED_NAME.fullmatch(name):
+        raise InvalidInput(f"expected {what} of letters, digits, `_`, `-` and dots, found {name!r}")

@@ -1,0 +1,244 @@
+"""Locks by name, over leases.
+
+Safety: of all owners at most one has a lock, as long as its lease is renewed in time; `token` grows
+with every change of holder, so that whatever is protected can refuse a holder that was too slow.
+The owner is a run: steps of one run that run in parallel share its locks. Liveness: a lock that is
+given up wakes those who wait for it; that news may be lost, and none comes of a lease that ran
+out, so whoever waits looks again when the lease would be over. A lock whose holder died is free
+when its time to live is over. Nothing is left behind.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Lock", "Locker", "lock_key"]
+
+import asyncio
+import hashlib
+import math
+from typing import TYPE_CHECKING, Self
+
+from flowworker.clock import SystemClock
+from flowworker.core.ids import DOTTED_NAME
+from flowworker.errors import LockTimeoutError, Unavailable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from flowworker.clock import Clock
+    from flowworker.ports import Backend, Leases
+    from flowworker.stores.opening import Opening
+
+_SHORTEST_WAIT = 0.05
+"""Seconds between two looks at a lease that should be over and is not."""
+_LONGEST_NAME = 128
+
+
+class Lock:
+    """One hold of a lock: `async with`, or `acquire` and `release`. Renewed while it is held.
+
+    Attributes:
+        token: the fencing token while it is held; 0 before.
+        lost: its lease could not be renewed in time, so another owner may hold it.
+    """
+
+    def __init__(
+        self, leases: Leases, clock: Clock, key: str, holder: str, ttl: float, timeout: float
+    ) -> None:
+        """Describe the lock; `acquire` takes it."""
+        self.token = 0
+        self.lost = False
+        self._leases = leases
+        self._clock = clock
+        self._name = key
+        self._key = lock_key(key)
+        self._holder = holder
+        self._ttl = max(1, math.ceil(ttl))
+        self._timeout = timeout
+        self._renewal: asyncio.Task[None] | None = None
+        self._renewing = asyncio.Lock()
+
+    async def acquire(self) -> Self:
+        """Wait until it is ours.
+
+        Raises:
+            LockTimeoutError: it was not free within the timeout.
+        """
+        token = await self._leases.acquire(self._key, self._holder, self._ttl)
+        if token is None:
+            token = await self._wait(self._clock.monotonic() + self._timeout)
+        self.token, self.lost = token, False
+        self._renewal = asyncio.create_task(self._renew(), name=f"lock {self._name}")
+        return self
+
+    async def release(self) -> None:
+        """Give it up; harmless if it is not held."""
+        renewal, self._renewal = self._renewal, None
+        if renewal is None:
+            return
+        async with self._renewing:
+            renewal.cancel()
+            if not self.lost:
+                await self._leases.release(self._key, self._holder, self.token)
+
+    def leave(self) -> None:
+        """Renew it no more, so that it is free when its time to live is over."""
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.cancel()
+
+    async def __aenter__(self) -> Self:
+        return await self.acquire()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.release()
+
+    async def _wait(self, until: float) -> int:
+        news = asyncio.Event()
+        end = await self._leases.watch(self._key, news.set)
+        try:
+            while True:
+                news.clear()
+                token = await self._leases.acquire(self._key, self._holder, self._ttl)
+                if token is not None:
+                    return token
+                left = until - self._clock.monotonic()
+                if left <= 0:
+                    raise LockTimeoutError(
+                        f"lock {self._name!r}: not free within {self._timeout:g} s; "
+                        "wait longer, or look for a holder that does not finish"
+                    )
+                lease = await self._leases.remaining(self._key) or 0.0
+                await self._either(news, min(max(lease, _SHORTEST_WAIT), left))
+        finally:
+            end()
+
+    async def _either(self, news: asyncio.Event, seconds: float) -> None:
+        tasks = {
+            asyncio.ensure_future(news.wait()),
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _renew(self) -> None:
+        while not self.lost:
+            await self._clock.sleep(self._ttl / 2)
+            async with self._renewing:
+                try:
+                    token = await self._leases.renew(self._key, self._holder, self._ttl, self.token)
+                    if token is None:
+                        token = await self._shared()
+                except Unavailable:
+                    continue  # the next answer tells
+                self.lost = token is None
+                self.token = token or self.token
+
+    async def _shared(self) -> int | None:
+        """The token, if another step of the same run has acquired the lock meanwhile."""
+        holders = await self._leases.holders(self._key)
+        if holders.get(self._key) != self._holder:
+            return None
+        return await self._leases.acquire(self._key, self._holder, self._ttl)
+
+
+class Locker:
+    """Locks of a namespace, for any owner; opened by its first use.
+
+    ```python
+    token = await locker.acquire("card:4711", run_id, ttl=30, timeout=5)
+    try:
+        await charge(fencing_token=token)
+    finally:
+        await locker.release("card:4711", run_id)
+    ```
+    """
+
+    def __init__(self, opening: Opening, clock: Clock | None = None) -> None:
+        """Keep locks in the leases of a backend."""
+        self._opening = opening
+        self._clock = clock or SystemClock()
+        self._held: dict[tuple[str, str], Lock] = {}
+
+    async def leases(self) -> Leases:
+        """The port behind it."""
+        return (await self._backend()).leases
+
+    async def acquire(self, key: str, owner: str, *, ttl: float, timeout: float = 0.0) -> int:
+        """Wait until the owner has the lock; its fencing token. It is renewed until `release`.
+
+        Args:
+            key: any text.
+            owner: usually a run's id. An owner that has the lock gets it again.
+            ttl: seconds after which it is free if this process dies; whole ones, at least 1.
+            timeout: seconds to wait for it.
+
+        Raises:
+            LockTimeoutError: it was not free within the timeout.
+        """
+        lock = await self._lock(key, owner, ttl, timeout)
+        await lock.acquire()
+        former = self._held.pop((key, owner), None)
+        if former is not None:
+            former.leave()
+        self._held[key, owner] = lock
+        return lock.token
+
+    async def release(self, key: str, owner: str) -> None:
+        """Give it up, whoever of that owner acquired it; nothing if the owner does not have it."""
+        lock = self._held.pop((key, owner), None)
+        if lock is not None and not lock.lost:
+            await lock.release()
+            return
+        leases, name = await self.leases(), lock_key(key)
+        if (await leases.holders(name)).get(name) != owner:
+            return
+        token = await leases.acquire(name, owner, 1)
+        if token is not None:
+            await leases.release(name, owner, token)
+
+    def token(self, key: str, owner: str) -> int | None:
+        """The present fencing token of a lock acquired here, or None if it was lost or released."""
+        lock = self._held.get((key, owner))
+        return None if lock is None or lock.lost else lock.token
+
+    def leave(self, key: str, owner: str) -> None:
+        """Renew it no more: whoever acquired it has ended without a release."""
+        lock = self._held.pop((key, owner), None)
+        if lock is not None:
+            lock.leave()
+
+    async def close(self) -> None:
+        """Release what is held here, and let go of what the locker opened."""
+        held, self._held = self._held, {}
+        for lock in held.values():
+            await lock.release()
+        await self._opening.close()
+
+    async def __aenter__(self) -> Self:
+        """Open it now."""
+        await self._backend()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    async def _lock(self, key: str, owner: str, ttl: float, timeout: float) -> Lock:
+        return Lock(await self.leases(), self._clock, key, owner, ttl, timeout)
+
+    async def _backend(self) -> Backend:
+        return await self._opening.backend()
+
+
+def lock_key(name: str) -> str:
+    """The lease's key for a lock's name, which may be any text."""
+    plain = len(name) <= _LONGEST_NAME and DOTTED_NAME.fullmatch(name)
+    return f"lock.{name if plain else hashlib.sha256(name.encode()).hexdigest()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import pstats
 import signal
 import sys
@@ -98,6 +99,7 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace, console: Cons
 
 
 async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
+    load = os.getloadavg()[0]
     where = ConnectionOptions(url=fleet.server.url, name="bench")
     topology = TopologyOptions(partitions=options.partitions)
     async with wiring.nats(where, topology=topology) as backend:
@@ -125,6 +127,7 @@ async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console)
         partitions=options.partitions,
         sync_always=options.sync_always,
         server=fleet.server.version,
+        load=load,
     )
     return Results(about, delay, speed, raw)
 

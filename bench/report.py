@@ -23,13 +23,18 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class Setup(Struct, frozen=True):
-    """What was measured on what."""
+    """What was measured on what.
+
+    Attributes:
+        load: processes that wanted a CPU, on average over the minute before.
+    """
 
     steps: int
     workers: int
     partitions: int
     sync_interval: str
     cpus: int
+    load: float
     machine: str
     python: str
     nats_server: str
@@ -45,7 +50,9 @@ class Results(Struct, frozen=True):
     raw: RawPublish
 
 
-def setup(*, steps: int, workers: int, partitions: int, sync_always: bool, server: str) -> Setup:
+def setup(
+    *, steps: int, workers: int, partitions: int, sync_always: bool, server: str, load: float
+) -> Setup:
     """Describe this machine and what runs on it."""
     return Setup(
         steps=steps,
@@ -53,6 +60,7 @@ def setup(*, steps: int, workers: int, partitions: int, sync_always: bool, serve
         partitions=partitions,
         sync_interval="always" if sync_always else "2m (the server's default)",
         cpus=os.cpu_count() or 0,
+        load=load,
         machine=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         nats_server=server,
@@ -94,7 +102,10 @@ def show(console: Console, results: Results) -> None:
     """Print everything."""
     about, chain = results.setup, f"chain of {results.setup.steps} no-op steps"
     packages = ", ".join(f"{name} {number}" for name, number in about.packages.items())
-    console.print(f"{about.machine}, {about.cpus} CPUs, Python {about.python}, {packages}")
+    console.print(
+        f"{about.machine}, {about.cpus} CPUs (load before: {about.load:.1f}), "
+        f"Python {about.python}, {packages}"
+    )
     console.print(
         f"nats-server {about.nats_server}, file storage, sync_interval {about.sync_interval}; "
         f"1 coordinator, {about.workers} workers, {about.partitions} partitions"

@@ -11,22 +11,32 @@ __all__ = [
     "Backoff",
     "Client",
     "Conflict",
+    "ConnectionOptions",
     "ConversionError",
     "CorruptRecord",
     "DefinitionError",
+    "EmbeddedServer",
     "Escalation",
     "EscalationStrategy",
     "Fallback",
     "FlowworkerError",
     "HandlerNotFound",
     "HumanAction",
+    "InMemBus",
+    "InMemLocker",
+    "InMemStore",
     "InvalidInput",
     "LockTimeoutError",
+    "NATSBus",
+    "NATSLocker",
+    "NATSStore",
     "NonRetryableError",
     "NotFound",
     "Parser",
     "PayloadTooLarge",
     "Priority",
+    "RedisLocker",
+    "RedisStore",
     "Registry",
     "ResultTimeout",
     "RetryPolicy",
@@ -37,26 +47,45 @@ __all__ = [
     "RunStatus",
     "RunSummary",
     "RunView",
+    "Runner",
     "Saga",
     "ServerUnavailable",
     "Settings",
+    "StateStore",
     "Step",
     "StepContext",
     "StepStatus",
     "StepView",
     "TopologyMismatch",
+    "TopologyOptions",
     "Unavailable",
     "Workflow",
     "WorkflowNotFound",
+    "acquire_lock",
     "connect",
+    "emit",
+    "get_event_bus",
+    "get_state_store",
+    "get_workflow_id",
     "load_paths",
     "parse",
+    "release_lock",
 ]
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flowworker.backends import (
+        InMemBus,
+        InMemLocker,
+        InMemStore,
+        NATSBus,
+        NATSLocker,
+        NATSStore,
+        RedisLocker,
+        RedisStore,
+    )
     from flowworker.client import Client, RunResult, RunSummary, RunView, StepView
     from flowworker.core.model import (
         Backoff,
@@ -70,6 +99,7 @@ if TYPE_CHECKING:
     )
     from flowworker.core.status import HumanAction, Priority, RunStatus, StepStatus
     from flowworker.definitions import Parser, Registry, load_paths, parse
+    from flowworker.embedded import EmbeddedServer
     from flowworker.errors import (
         Conflict,
         ConversionError,
@@ -91,11 +121,26 @@ if TYPE_CHECKING:
         Unavailable,
         WorkflowNotFound,
     )
+    from flowworker.jetstream import ConnectionOptions, TopologyOptions
+    from flowworker.runner import Runner
     from flowworker.settings import Settings
+    from flowworker.stores.state import StateStore
     from flowworker.wiring import connect
     from flowworker.worker import App, StepContext
+    from flowworker.worker.current import (
+        acquire_lock,
+        emit,
+        get_event_bus,
+        get_state_store,
+        get_workflow_id,
+        release_lock,
+    )
 
 _HOMES = {
+    "backends": (
+        *("InMemBus", "InMemLocker", "InMemStore", "NATSBus", "NATSLocker", "NATSStore"),
+        *("RedisLocker", "RedisStore"),
+    ),
     "client": ("Client", "RunResult", "RunSummary", "RunView", "StepView"),
     "core.model": (
         *("Backoff", "Escalation", "EscalationStrategy", "Fallback"),
@@ -103,9 +148,17 @@ _HOMES = {
     ),
     "core.status": ("HumanAction", "Priority", "RunStatus", "StepStatus"),
     "definitions": ("Parser", "Registry", "load_paths", "parse"),
+    "embedded": ("EmbeddedServer",),
+    "jetstream": ("ConnectionOptions", "TopologyOptions"),
+    "runner": ("Runner",),
     "settings": ("Settings",),
+    "stores.state": ("StateStore",),
     "wiring": ("connect",),
     "worker": ("App", "StepContext"),
+    "worker.current": (
+        *("acquire_lock", "emit", "release_lock"),
+        *("get_event_bus", "get_state_store", "get_workflow_id"),
+    ),
 }
 """Where the public names live; those that are not listed are in `errors`."""
 

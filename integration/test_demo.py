@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from examples.orders.audit import CATALOG, audit
+from examples.orders.fulfil import Outcome
+from examples.orders.ledger import Entry, Ledger
+from examples.orders.rows import Row
+
 ROOT = Path(__file__).parents[1]
 DEMO = [sys.executable, "-m", "examples.orders"]
 ORDERS = ROOT / "examples" / "orders" / "orders.csv"
@@ -91,6 +96,56 @@ def test_a_wrong_expectation_is_found(tmp_path):
         "completed",
         "rejected",
     ]
+
+
+def entry(kind: str, amount: int, key: str = "", gateway: str = "") -> Entry:
+    return Entry(key or kind, kind, "A-2001", amount, gateway)
+
+
+PAID = entry("charge", 890, gateway="first")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "payments", "released", "invoice", "complaints"),
+    [
+        ("completed", [PAID], False, 890, []),
+        ("completed", [PAID, entry("charge", 890, "again", "first")], False, 890, ["the ledger"]),
+        ("completed", [], False, 890, ["the ledger"]),
+        ("completed", [entry("charge", 89, gateway="first")], False, 890, ["the ledger"]),
+        ("fallback", [PAID], False, 890, ["the ledger"]),
+        ("completed", [PAID], False, None, ["the invoice says None"]),
+        ("completed", [PAID], True, 890, ["the ledger", "tea-green"]),
+        ("compensated", [PAID, entry("refund", 890)], True, None, []),
+        ("compensated", [PAID], True, None, ["890 charged, but 0 refunded"]),
+        ("compensated", [PAID, entry("refund", 890)], True, 890, ["has an invoice"]),
+        (
+            "compensated",
+            [PAID, entry("refund", 890)],
+            False,
+            None,
+            ["1 pieces reserved, but 0 released", "tea-green"],
+        ),
+    ],
+)
+def test_the_audit_finds_what_does_not_add_up(
+    tmp_path, outcome, payments, released, invoice, complaints
+):
+    # Given what an order of one green tea left behind
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.create({sku: article["stock"] for sku, article in CATALOG.items()})
+    ledger.reserve("reserve", "A-2001", {"tea-green": 1})
+    for payment in payments:
+        ledger.pay(payment)
+    if released:
+        ledger.release("release", "A-2001", "reserve")
+    if invoice is not None:
+        (tmp_path / "A-2001.json").write_text(json.dumps({"paid": invoice}))
+    row = Row("A-2001", "C-01", "visa-1", {"tea-green": 1}, "completed")
+
+    found = audit([Outcome(row, outcome)], ledger, tmp_path)
+
+    assert len(found) == len(complaints)
+    assert all(part in line for part, line in zip(complaints, found, strict=True)), found
 
 
 @pytest.mark.parametrize(

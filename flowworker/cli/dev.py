@@ -7,7 +7,6 @@ __all__ = ["dev"]
 import asyncio
 import os
 import signal
-import socket
 import threading
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -18,9 +17,9 @@ import click
 from flowworker.cli.apps import app_option, load_app
 from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
-from flowworker.cli.server import DEFAULT_PORT, server_options
+from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
 from flowworker.cli.serving import run_process, until_signal
-from flowworker.errors import ServerUnavailable
+from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.settings import settings_from
 
 if TYPE_CHECKING:
@@ -71,15 +70,13 @@ def dev(
 
 def _port(port: int | None) -> int:
     """The port that was asked for, or the usual one, or any if that is taken."""
-    if port is not None:
-        return port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", DEFAULT_PORT))
-        except OSError:
-            return 0
-    return DEFAULT_PORT
+    try:
+        check_port(DEFAULT_PORT if port is None else port)
+    except InvalidInput:
+        if port is not None:
+            raise
+        return 0
+    return DEFAULT_PORT if port is None else port
 
 
 class _Fleet:

@@ -136,7 +136,9 @@ def _report_known(error: FlowworkerError) -> int:
 
 
 def _say(message: str) -> None:
-    line = " ".join(message.split())
+    """One line on stderr; of many the first, which says what happened, and the last, which why."""
+    lines = [" ".join(line.split()) for line in message.splitlines() if line.strip()]
+    line = " ".join((lines[0], lines[-1]) if len(lines) > 1 else lines)
     try:
         click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
     except OSError as error:

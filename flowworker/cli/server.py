@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["DEFAULT_PORT", "server", "server_options"]
+__all__ = ["DEFAULT_PORT", "check_port", "server", "server_options"]
 
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowworker.errors import ServerUnavailable
+from flowworker.errors import InvalidInput, ServerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,16 +41,32 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def check_port(port: int) -> None:
+    """Refuse a port that somebody uses, with less words than the server's log.
+
+    Raises:
+        InvalidInput: it cannot be used.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InvalidInput(f"--port {port}: {error.strerror}; choose another") from error
+
+
 @click.command()
 @server_options
 def server(port: int | None, store: Path | None) -> None:
     """Run a nats-server with JetStream on this machine, for development."""
     from flowworker.embedded import EmbeddedServer
 
+    port = DEFAULT_PORT if port is None else port
+    check_port(port)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with EmbeddedServer(port=DEFAULT_PORT if port is None else port, store=store) as embedded:
+    with EmbeddedServer(port=port, store=store) as embedded:
         click.echo(f"nats-server {embedded.version} at {embedded.url}, data in {embedded.store}")
         while not stop.wait(_LOOK):
             if embedded.pid is None:

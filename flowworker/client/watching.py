@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
 """Seconds without news after which the history is read again."""
+DEFAULT_NAMESPACE = "flowworker"
+"""The one whose events are told under their bare types."""
 BACKLOG = 10_000
 """Events that may wait for a slow reader before the oldest are dropped."""
 
@@ -78,7 +80,7 @@ async def _subscribed(backend: Backend, subject: str) -> AsyncIterator[_News]:
 async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     """Events of all runs from now on, at most once each."""
     namespace = backend.namespace
-    subject = "workflow.>" if namespace == "flowworker" else f"{namespace}.workflow.>"
+    subject = "workflow.>" if namespace == DEFAULT_NAMESPACE else f"{namespace}.workflow.>"
     async with _subscribed(backend, subject) as news:
         while True:
             yield await news.get()

@@ -16,7 +16,7 @@ from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowworker.clock import Clock
     from flowworker.coordinator.scheduler import Scheduler
@@ -30,12 +30,20 @@ _MAX_PAUSE = 32
 class Recovery:
     """Looks through the index of unfinished runs."""
 
-    def __init__(self, runs: RunStore, partitions: int, clock: Clock, settings: Settings) -> None:
-        """Read the index of `runs`."""
+    def __init__(
+        self,
+        runs: RunStore,
+        partitions: int,
+        clock: Clock,
+        settings: Settings,
+        adopts: Callable[[str], bool],
+    ) -> None:
+        """Read the index of `runs`, and look after those that it adopts."""
         self._runs = runs
         self._partitions = partitions
         self._clock = clock
         self._sweep = settings.sweep
+        self._adopts = adopts
 
     async def sweep(self, schedulers: Mapping[int, Scheduler], *, taken: bool) -> None:
         """Have every run recovered that is unfinished, ours, and idle.
@@ -49,7 +57,7 @@ class Recovery:
         for status in ACTIVE:
             for workflow, run in await self._runs.list(status):
                 scheduler = schedulers.get(partition_of(run, self._partitions))
-                if scheduler is None:
+                if scheduler is None or not self._adopts(run):
                     continue
                 active = scheduler.active.get(run)
                 if active is None:

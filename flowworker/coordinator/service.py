@@ -28,6 +28,8 @@ from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowworker.clock import Clock
     from flowworker.ports import Backend
     from flowworker.settings import Settings
@@ -41,9 +43,18 @@ class Coordinator:
     """
 
     def __init__(
-        self, backend: Backend, settings: Settings, clock: Clock, name: str, metrics: Metrics
+        self,
+        backend: Backend,
+        settings: Settings,
+        clock: Clock,
+        name: str,
+        metrics: Metrics,
+        adopts: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Assemble the parts; nothing happens before `start`."""
+        """Assemble the parts; nothing happens before `start`.
+
+        With `adopts`, runs that others left behind are gone on with only if it says so.
+        """
         self._backend = backend
         self._settings = settings
         self._clock = clock
@@ -72,7 +83,7 @@ class Coordinator:
             Rejections(backend, clock, metrics, settings.reply_prefixes),
         )
         self._alarms = Alarms(backend, self._runs, retention, clock)
-        self._recovery = Recovery(self._runs, backend.events.partitions, clock, settings)
+        self._recovery = Recovery(self._runs, backend.events.partitions, clock, settings, adopts)
         self._partitions = Partitions(
             backend.leases,
             name,
@@ -128,11 +139,16 @@ class Coordinator:
             await self._lose(list(self._schedulers))
         await self._fences.stop()
 
-    def resume(self, run: str) -> None:
-        """Go on with a run of which nobody executes anything, whatever its leases say."""
+    def resume(self, run: str) -> bool:
+        """Go on with a run of which nobody executes anything, whatever its leases say.
+
+        False if another coordinator drives it.
+        """
         scheduler = self._schedulers.get(partition_of(run, self._backend.events.partitions))
-        if scheduler is not None:
-            scheduler.recover(run, Recovered(abandoned=True))
+        if scheduler is None:
+            return False
+        scheduler.recover(run, Recovered(abandoned=True))
+        return True
 
     async def _take(self, partitions: list[int]) -> None:
         taken = {}

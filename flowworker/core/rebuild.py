@@ -122,7 +122,6 @@ def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
             turn,
             StepCompleted(step.step, step.kind, step.turn, step.attempt, output, completed),
         )
-        turn.state = turn.state.with_step(step.step, revision=revision)
         return
     match step.outcome:
         case Outcome.RUNNING:

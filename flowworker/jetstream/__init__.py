@@ -1,11 +1,13 @@
 """The ports on NATS JetStream; the only room that imports nats.
 
-backend      open_backend: connects, checks, assembles
-names        every name on the wire
-specs        streams, buckets, consumers as data    topology   creates or checks them
-connection   connecting, for ever                   wire       short cuts through nats-py
-replies      requests and answers                   publisher  acknowledged publishing
-api          JetStream's JSON API                   pull       standing pulls with credit
+backend      open_backend: connects, checks, assembles     heartbeat  the second thread's link
+names        every name on the wire                        headers    header blocks as bytes
+specs        streams, buckets, consumers as data           topology   creates or checks them
+connection   connecting, for ever                          wire       short cuts through nats-py
+replies      requests and answers                          patience   how often they are repeated
+publisher    acknowledged publishing                       api        JetStream's JSON API
+pull         standing pulls with credit                    consumers  starts and stops them
+delivery     a message in hand
 records, leases, steps, events, commands, timers, notifier: one port each
 """
 

@@ -86,9 +86,7 @@ async def _assemble(
     records = partial(BucketRecords, publisher, api)
     notifier = CoreNotifier(connection)
     announcements = Announcements(notifier, names)
-    leases = BucketLeases(
-        publisher, api, names.locks, records(names.locks), clock, announcements
-    )
+    leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock, announcements)
     events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
     return Backend(
         namespace=names.namespace,

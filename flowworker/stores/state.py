@@ -49,6 +49,8 @@ class StateStore:
     Attributes:
         shared: whether other processes take part in what runs on its backend. If not, what is
             under way is this process' own, and ends with it until somebody resumes it.
+        settings: of what runs on it.
+        clock: tells its time.
     """
 
     shared = False
@@ -58,8 +60,8 @@ class StateStore:
     ) -> None:
         """View the records of a backend."""
         self._opening = opening
-        self._settings = settings or Settings()
-        self._clock = clock or SystemClock()
+        self.settings = settings or Settings()
+        self.clock = clock or SystemClock()
         self._kept: Kept | None = None
         self._expiring: list[tuple[float, str]] = []
 
@@ -93,7 +95,7 @@ class StateStore:
         kept = await self._of(exec_id)
         _check(is_json(data), "input must be JSON")
         payload = await kept.payloads.pack(exec_id, "input", data)
-        now = self._clock.now()
+        now = self.clock.now()
 
         def change(record: RunRecord | None) -> RunRecord:
             if record is not None:
@@ -120,7 +122,7 @@ class StateStore:
                 step: str(record.noted or record.outcome) for step, (record, _) in steps.items()
             }
         plan = await kept.plan(found[0])
-        states = states_of(plan, found, steps, self._clock.now())
+        states = states_of(plan, found, steps, self.clock.now())
         return {"": str(found[0].status), **states}
 
     async def list_executions(self, state: str) -> list[str]:
@@ -138,7 +140,7 @@ class StateStore:
         """
         kept = await self._of(exec_id)
         _check(ttl >= 0, f"ttl must not be negative, found {ttl}")
-        at = self._clock.now() + ttl
+        at = self.clock.now() + ttl
 
         def change(record: RunRecord | None) -> RunRecord | None:
             return None if record is None else replace(record, expires=at)
@@ -161,7 +163,7 @@ class StateStore:
             noted = StepStatus(state)
             await self._change_step(kept, exec_id, step_id, lambda r: noted_as(r, noted))
             return
-        status, now = _run_status(state), self._clock.now()
+        status, now = _run_status(state), self.clock.now()
 
         def move(record: RunRecord | None) -> RunRecord:
             record = record or RunRecord(exec_id, UNKNOWN, "", status, EMPTY, now)
@@ -204,7 +206,7 @@ class StateStore:
     async def _open(self) -> Kept:
         backend = await self._opening.backend()
         if self._kept is None or self._kept.backend is not backend:
-            self._kept = Kept(backend, self._settings)
+            self._kept = Kept(backend, self.settings)
         return self._kept
 
     async def _of(self, exec_id: str, name: str = "") -> Kept:
@@ -215,18 +217,18 @@ class StateStore:
     async def _load(self, kept: Kept, exec_id: str) -> tuple[RunRecord, int] | None:
         """The record, unless its time is over."""
         found = await kept.runs.load(exec_id)
-        if found is not None and is_removable(found[0], self._clock.now()):
+        if found is not None and is_removable(found[0], self.clock.now()):
             await kept.remove(found[0])
             return None
         return found
 
     async def _is_gone(self, kept: Kept, exec_id: str) -> bool:
         found = await kept.runs.load(exec_id)
-        return found is not None and is_removable(found[0], self._clock.now())
+        return found is not None and is_removable(found[0], self.clock.now())
 
     async def _remove_expired(self, kept: Kept) -> None:
         """Those whose time was set here; others may keep better time (see `set_ttl`)."""
-        while self._expiring and self._expiring[0][0] <= self._clock.now():
+        while self._expiring and self._expiring[0][0] <= self.clock.now():
             await self._load(kept, heapq.heappop(self._expiring)[1])
 
     async def _change_run(

@@ -6,6 +6,8 @@ context    what a handler gets: `StepContext`
 inputs     a step's merged input
 emits      what handlers tell the world, once
 locks      locks for handlers
+current    the seed's functions, which find the run in which they are called
+surroundings  what handlers reach beyond their step
 heartbeat  claims stay alive whatever a handler does to the event loop
 claims     the step's record: claimed, settled, told
 attempt    one handler call: its timeout, its cancellation, how it ended

@@ -135,6 +135,7 @@ class Attempt:
             return Failed(error_info(error), error)
         finally:
             self._in_handler = False
+            self.context.leave()
             if self.lingering is not None:
                 self.context.cancelled = True
             self._forget_cancellations()

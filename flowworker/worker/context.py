@@ -5,11 +5,11 @@ from __future__ import annotations
 __all__ = ["StepContext", "StepServices", "current_context"]
 
 import asyncio
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.errors import InvalidInput
+from flowworker.worker.current import current_scope, enter_scope
 from flowworker.worker.locks import StepLock
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
     from flowworker.core.status import Kind
     from flowworker.ports import Leases
+    from flowworker.stores.buses import EventBus
+    from flowworker.stores.state import StateStore
     from flowworker.worker.emits import Emitter
+    from flowworker.worker.registry import App
+    from flowworker.worker.surroundings import Surroundings
 
 T = TypeVar("T")
-
-_current: ContextVar[StepContext] = ContextVar("flowworker_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class StepServices:
     clock: Clock
     log: FilteringBoundLogger
     loop: asyncio.AbstractEventLoop
-    runtime: Any
+    app: App
+    around: Surroundings
 
 
 class StepContext:
@@ -57,6 +60,7 @@ class StepContext:
     """
 
     __slots__ = (
+        "_acquired",
         "_log",
         "_news",
         "_services",
@@ -89,6 +93,7 @@ class StepContext:
         self.cancelled = False
         self.progress: float | None = None
         self._services = services
+        self._acquired: set[str] = set()
         self._news: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
 
@@ -100,7 +105,7 @@ class StepContext:
     @property
     def runtime(self) -> Any:
         """What `app.runtime` is."""
-        return self._services.runtime
+        return self._services.app.runtime
 
     @property
     def log(self) -> FilteringBoundLogger:
@@ -134,6 +139,33 @@ class StepContext:
         """
         services = self._services
         return StepLock(services.leases, services.clock, key, self.run_id, ttl, timeout)
+
+    async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
+        """Have the run take a lock, as `lock` does; its fencing token.
+
+        It is renewed until `release_lock`, which any step of the run may call. If this attempt ends
+        before that, the run keeps it for its time to live.
+        """
+        token = await self._services.around.locker.acquire(
+            key, self.run_id, ttl=ttl, timeout=timeout
+        )
+        self._acquired.add(key)
+        return token
+
+    async def release_lock(self, key: str) -> None:
+        """Give up a lock of the run; nothing if the run does not have it."""
+        self._acquired.discard(key)
+        await self._services.around.locker.release(key, self.run_id)
+
+    @property
+    def state_store(self) -> StateStore:
+        """The checkpoints of all executions."""
+        return self._services.around.store
+
+    @property
+    def event_bus(self) -> EventBus:
+        """Where events are told and heard of."""
+        return self._services.around.bus
 
     def heartbeat(self) -> None:
         """Note that there is progress; a failure by timeout then says when the last one was.
@@ -171,7 +203,13 @@ class StepContext:
 
     def enter(self) -> None:
         """Make it the current one, for this task and what it starts."""
-        _current.set(self)
+        enter_scope(self)
+
+    def leave(self) -> None:
+        """The handler is done: nobody renews the locks that it did not give up."""
+        for key in self._acquired:
+            self._services.around.locker.leave(key, self.run_id)
+        self._acquired.clear()
 
 
 def current_context() -> StepContext:
@@ -180,8 +218,8 @@ def current_context() -> StepContext:
     Raises:
         InvalidInput: no handler is running here.
     """
-    found = _current.get(None)
-    if found is None:
+    found = current_scope()
+    if not isinstance(found, StepContext):
         raise InvalidInput("no step is running here; call it inside a handler")
     return found
 

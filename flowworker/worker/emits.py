@@ -1,9 +1,10 @@
 """What handlers tell the world: once per run, type and key, however often a step is retried.
 
-Safety: the history drops a second event with one id; the record that is written last keeps later
-attempts, hours or restarts away, from telling again. Liveness: a crash before that record only
-means that the next attempt publishes once more, under the same id. Subscribers are told at most
-once per publication, so after such a crash perhaps twice in all.
+Safety: an event has a subject of its own in the run's history, under which a second one is
+dropped however late it comes; the record that is written last spares later attempts the question.
+Liveness: a crash before that record only means that the next attempt publishes once more, under
+the same id. The history has it once; subscribers, who are told at most once per publication, may
+hear of it twice after such a crash, and know it by its id.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ __all__ = ["Emitter"]
 
 import hashlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -21,10 +23,15 @@ from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
+from flowworker.worker.patience import patiently
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from flowworker.clock import Clock
     from flowworker.ports import Backend
+
+T = TypeVar("T")
 
 DEFAULT_NAMESPACE = "flowworker"
 """Its events are told under their bare types; those of others under `<ns>.<type>`."""
@@ -39,14 +46,15 @@ _HEADROOM = 4096
 class Emitter:
     """Emits on behalf of handlers."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
-        """Publish through `backend`."""
+    def __init__(self, backend: Backend, clock: Clock, patience: float) -> None:
+        """Publish through `backend`, which may be out of reach for `patience` seconds."""
         self._namespace = backend.namespace
         self._records = backend.runs
         self._events = backend.events
         self._notifier = backend.notifier
         self._limit = backend.max_message - _HEADROOM
         self._clock = clock
+        self._patience = patience
 
     async def emit(self, run: str, workflow: str, event_type: str, payload: Any, key: str) -> None:
         """Publish unless it was: to the run's history, and to subscribers of that very subject.
@@ -58,8 +66,9 @@ class Emitter:
         """
         self._check(event_type)
         mark = _digest(key)
-        record = emit_key(run, f"{event_type}.{mark}" if mark else event_type)
-        if await self._records.read(record) is not None:
+        subject = f"{event_type}.{mark}" if mark else event_type
+        record = emit_key(run, subject)
+        if await self._patiently(self._records.read, record) is not None:
             return
         event = emitted_by_handler(
             self._namespace,
@@ -74,10 +83,16 @@ class Emitter:
         if len(body) > self._limit:
             text = f"emit {event_type!r}: {len(body):,} bytes exceed {self._limit:,} bytes"
             raise PayloadTooLarge(f"{text}; store it elsewhere and emit a reference to it")
-        await self._events.publish(run, f"emit.{event_type}", body, event.id)
-        await self._notifier.publish(self._subject(event_type), body)
+        published = encode({"v": 1, "id": event.id})
+        publish = partial(self._events.publish, once=True)
+        await self._patiently(publish, run, f"emit.{subject}", body, event.id)
+        await self._patiently(self._notifier.publish, self._subject(event_type), body)
         with suppress(Conflict):  # another attempt was as fast
-            await self._records.write(record, encode({"v": 1, "id": event.id}), 0)
+            await self._patiently(self._records.write, record, published, 0)
+
+    async def _patiently(self, call: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        until = self._clock.monotonic() + self._patience
+        return await patiently(self._clock, until, partial(call, *arguments))
 
     def _subject(self, event_type: str) -> str:
         default = self._namespace == DEFAULT_NAMESPACE

@@ -120,6 +120,7 @@ class Executor:
         key = step_key(message.queue, message.run, message.step)
         held = bench.heartbeats.hold(delivery, key, record, revision, self._attempts.doubt)
         attempt.claim = held
+        bench.log.debug("attempt started", run=record.run, step=record.step, handler=message.uses)
         try:
             self._tell_started(attempt, record, revision)
             ending = await self._run(attempt)

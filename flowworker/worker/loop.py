@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from flowworker.errors import InvalidInput
-from flowworker.telemetry.log import get_logger
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker.shift import Shift
+from flowworker.worker.surroundings import surroundings_of
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -36,6 +36,7 @@ class Worker:
     Attributes:
         id: of this worker; no other process ever has it.
         running: whether it takes steps.
+        around: what handlers reach beyond their step; the fleet's own unless set before the start.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Worker:
         self._clock = clock
         self._queues = tuple(dict.fromkeys(queues))
         self._metrics = metrics or Metrics(CollectorRegistry())
+        self.around = surroundings_of(backend, settings, clock)
         self._shift: Shift | None = None
         self._draining = False
         self._ended = asyncio.Event()
@@ -102,7 +104,7 @@ class Worker:
             self._clock,
             self._slots,
             self._metrics,
-            get_logger(),
+            self.around,
         )
         try:
             await shift.open(self._queues)

@@ -13,6 +13,7 @@ import msgspec
 
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.telemetry.log import get_logger
 from flowworker.worker.attempts import Attempts
 from flowworker.worker.bench import Workbench
 from flowworker.worker.claims import Claims
@@ -27,13 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
-    from structlog.typing import FilteringBoundLogger
-
     from flowworker.clock import Clock
     from flowworker.ports import Backend, Delivery
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker.registry import App
+    from flowworker.worker.surroundings import Surroundings
 
 _PARTING = 5.0
 """Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
@@ -60,7 +60,7 @@ class Shift:
         clock: Clock,
         slots: int,
         metrics: Metrics,
-        log: FilteringBoundLogger,
+        around: Surroundings,
     ) -> None:
         """Compose the parts; `open` begins."""
         self.last_activity = clock.monotonic()
@@ -68,7 +68,7 @@ class Shift:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._log = log
+        self._log = log = get_logger()
         self._loop = loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], object] | None = None
@@ -82,7 +82,7 @@ class Shift:
             settings.lease,
             worker,
         )
-        emitter = Emitter(backend, clock)
+        emitter = Emitter(backend, clock, settings.lease / 3)
         self._attempts = Attempts(claims, heartbeats, clock, settings.lease, log)
         self._bench = Workbench(
             worker=worker,
@@ -92,7 +92,7 @@ class Shift:
             claims=claims,
             payloads=PayloadStore(backend.payloads, settings),
             heartbeats=heartbeats,
-            services=StepServices(emitter, backend.leases, clock, log, loop, app.runtime),
+            services=StepServices(emitter, backend.leases, clock, log, loop, app, around),
             pool=ThreadPoolExecutor(slots, "flowworker-handler"),
             metrics=metrics,
             log=log,

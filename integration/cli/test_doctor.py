@@ -17,6 +17,8 @@ def server() -> Iterator[EmbeddedServer]:
 
 
 def test_a_fleet_that_is_well(dev):
+    dev("start", "sum", "--wait")
+
     findings = {found["check"]: found for found in dev.lines("doctor")}
 
     assert all(found["ok"] for found in findings.values())

@@ -13,8 +13,8 @@ from integration.cli.commands import PATIENCE, Commands
 def until(dev: Commands, run: str, state: str) -> dict:
     """The run, once it has that state."""
     deadline = time.monotonic() + PATIENCE
-    while (found := dev.json("status", run))["status"] != state:
-        assert time.monotonic() < deadline, found
+    while dev.code("status", run) or (found := dev.json("status", run))["status"] != state:
+        assert time.monotonic() < deadline
     return found
 
 

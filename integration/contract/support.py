@@ -63,7 +63,7 @@ async def eventually(condition: Callable[[], Any], what: str = "it") -> Any:
         if answer:
             return answer
         assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)
 
 
 class Inbox:

@@ -91,3 +91,14 @@ async def test_whoever_ended_it_is_told_no_more(backend, namespace):
     # Then only the other one hears it
     await other.count(3)
     assert ended.heard == [(subject, b"1")]
+
+
+async def test_a_subscription_is_in_force_when_it_is_made(backend, peer, namespace):
+    for i in range(300):
+        subject = f"{namespace}.news.{i}"
+        listener = Listener()
+        end = await peer.notifier.subscribe(subject, listener)
+        await backend.notifier.publish(subject, b"")
+
+        await listener.count(1)
+        end()

@@ -8,15 +8,14 @@ import pytest
 import pytest_asyncio
 
 from flowworker.embedded import EmbeddedServer
-from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions
+from flowworker.jetstream import ConnectionOptions, Names
 from flowworker.jetstream.api import Api
 from flowworker.jetstream.connection import Connection, connect
 from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.topology import Topology
+from integration.jetstream.lane import IN_MEMORY, Lane
 from integration.jetstream.proxy import Proxy
-
-IN_MEMORY = TopologyOptions(storage="memory")
 
 
 @pytest_asyncio.fixture
@@ -73,3 +72,11 @@ def own_server(tmp_path) -> Iterator[EmbeddedServer]:
     """A server to kill."""
     with EmbeddedServer(store=tmp_path, sync_always=True) as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def lane(connection: Connection, topology: Topology, names: Names) -> AsyncIterator[Lane]:
+    made = Lane(connection, names)
+    yield made
+    for consumer in made.consumers:
+        await consumer.stop()

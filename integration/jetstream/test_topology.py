@@ -14,7 +14,7 @@ from flowworker.jetstream.connection import connect
 from flowworker.jetstream.specs import consumer_specs, stream_specs
 from flowworker.jetstream.topology import Topology
 from flowworker.settings import Settings
-from integration.jetstream.conftest import IN_MEMORY
+from integration.jetstream.lane import IN_MEMORY
 
 
 def lane(names, **settings):

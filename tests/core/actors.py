@@ -32,7 +32,7 @@ from flowworker.core.decide import decide
 from flowworker.core.ids import attempt_key, event_id
 from flowworker.core.payload import inline
 from flowworker.core.rebuild import rebuild
-from flowworker.core.records import ErrorInfo, StepRecord
+from flowworker.core.records import ErrorInfo, StepRecord, StopReason
 from flowworker.core.state import RunState, initial
 from flowworker.core.status import TERMINAL, Kind, Outcome
 from flowworker.errors import Conflict
@@ -52,6 +52,7 @@ class Coordinator:
         self.generation = 0
         self.loaded = 0
         self.deaf = False
+        self.abandoned = False
         self.mailbox: deque[tuple[ev.Event | None, bool]] = deque()
         self.handling: ev.Event | None = None
         self.task: Acting | None = None
@@ -125,7 +126,15 @@ class Coordinator:
 
     def _decide(self, event: ev.Event) -> Acting:
         assert self.state is not None
+        before = self.state.record.stop
         self.state, commands = decide(self.world.plan, self.state, event, self.world.now)
+        if before is not None:
+            assert not any(
+                isinstance(command, Emit)
+                and command.type in {EventType.STEP_RETRYING, EventType.STEP_FALLBACK}
+                and f"/{Kind.COMPENSATE}/" not in command.detail
+                for command in commands
+            ), "what cannot happen any more is told"
         yield from self._perform(commands, recovering=False)
         if self.state.status in TERMINAL:
             self.state = None
@@ -134,6 +143,7 @@ class Coordinator:
         """Reads the run first, then one step after the other: not one moment's view."""
         self.state = None
         self.deaf = False
+        self.abandoned = abandoned
         self.loaded = self.generation
         record, revision = self.world.run
         steps = {}
@@ -145,6 +155,7 @@ class Coordinator:
             self.world.plan, record, revision, steps, self.world.now, abandoned=abandoned
         )
         yield from self._perform(commands, recovering=True)
+        self.abandoned = False
 
     def _perform(self, commands: tuple[Command, ...], *, recovering: bool) -> Acting:
         effects = []
@@ -174,8 +185,12 @@ class Coordinator:
         assert self.state is not None
         match command:
             case Dispatch():
+                stop = self.state.record.stop
                 at = self.state.steps[command.step]
                 undo = command.kind is Kind.COMPENSATE
+                assert (
+                    stop is None or undo and stop.reason is not StopReason.TERMINATED
+                ), "an attempt is dispatched that may not start"
                 self.world.enqueue(
                     Message(
                         command,
@@ -198,6 +213,11 @@ class Coordinator:
 
     def _fence(self, wanted: Fence) -> Acting:
         world = self.world
+        assert self.state is not None
+        stop = self.state.record.stop
+        assert stop is not None, "a fence without a stop"
+        terminated = stop.reason is StopReason.TERMINATED
+        assert wanted.force == (terminated or self.abandoned)
         while True:
             record, revision = world.steps.get(wanted.step, (None, 0))
             yield
@@ -212,6 +232,8 @@ class Coordinator:
                     return
                 case Revoke(record=revoked, revision=expected):
                     try:
+                        held = world.holds(wanted.step, expected)
+                        assert not held or terminated, "revoked while its worker holds it"
                         at = world.save_step(revoked, expected)
                     except Conflict:
                         continue

@@ -118,7 +118,7 @@ class Chaos:
 
     def coordinate(self) -> None:
         """A coordinator gets an event, or goes on."""
-        outdated = self.random.random() < self.faults.outdated * 4
+        outdated = self.random.random() < self.faults.outdated * 5
         coordinator = self.coordinators[outdated]
         if self.world.undelivered and self.random.random() < 0.3:
             self.deliver(coordinator, self.world.undelivered.popleft())
@@ -169,11 +169,14 @@ class Chaos:
     def interfere(self) -> None:
         """Somebody wants the run to stop, or an event that makes no sense turns up."""
         self.answers += 1
+        compensating = self.world.run[0].status is RunStatus.COMPENSATING
+        if self.random.random() < (0.5 if compensating else 0.1):
+            wish = ev.CancelRequested("enough", self.random.random() < 0.5)
+            self.world.tell(EventType.CANCEL_REQUESTED, f"{self.answers}", fact=wish)
+            return
         any_step = self.random.choice([*self.world.plan.order, "unknown"])
         fact: ev.Event = self.random.choice(
             [
-                ev.CancelRequested(),
-                ev.CancelRequested(terminate=True),
                 ev.HumanDecided(HumanAction.SKIP, "unknown"),
                 ev.StepCancelled("unknown", 0),
                 ev.Compensated("unknown", 0),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from flowworker.core import events as ev
+from flowworker.core.claim import MAX_LOST
 from flowworker.core.commands import Dispatch, Emit, EventType
 from flowworker.core.graph import Plan
 from flowworker.core.ids import attempt_key, event_id
@@ -90,6 +91,10 @@ class World:
             raise Conflict
         assert before.status not in TERMINAL, "a terminal state changed"
         assert record != before, "a Save without a change"
+        if record.stop is not None:
+            assert record.status is not RunStatus.WAITING_HUMAN, "waiting though stopping"
+        answers = [d.id for past in record.decisions.values() for d in past]
+        assert len(answers) == len(set(answers)), "one answer was followed twice"
         self.revision += 1
         self.run = (record, self.revision)
         if record.status in TERMINAL:
@@ -145,6 +150,16 @@ class World:
             step for step, (record, _) in self.steps.items() if record.outcome is Outcome.RUNNING
         ]
 
+    def holds(self, step: str, revision: int) -> bool:
+        """Whether a worker runs the step under a claim that is valid at that revision."""
+        return any(
+            held.step == step
+            and held.alive
+            and held.revision == revision
+            and held.lease_until > self.now
+            for held in self.executions
+        )
+
     def resolved(self, step: str) -> bool:
         """Whether successors of the step may run."""
         record, _ = self.steps.get(step, (None, 0))
@@ -198,15 +213,12 @@ class World:
     def check_claim(self, record: StepRecord, before: StepRecord | None, revision: int) -> None:
         run = self.run[0]
         assert run.status not in TERMINAL, "a claim after the end"
-        for other in self.executions:
-            assert (
-                other.step != record.step
-                or not other.alive
-                or other.revision != revision
-                or other.lease_until <= self.now
-            ), "two claims under valid leases"
+        assert not self.holds(record.step, revision), "two claims under valid leases"
+        assert record.lost < MAX_LOST, "an attempt circles for ever"
         if before is not None:
             assert before.outcome is not Outcome.CANCELLED, "a claim over a fence"
+            if before.outcome is Outcome.RUNNING:
+                assert record.lost == before.lost + (before.lease_until > 0), "losses miscounted"
         if record.kind is Kind.COMPENSATE:
             self.check_compensation(record.step)
             return

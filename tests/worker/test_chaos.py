@@ -105,18 +105,20 @@ class Watched:
 class Shaky:
     """The event log, unreliable at times."""
 
-    def __init__(self, port, chance):
+    def __init__(self, port, clock, chance):
         self._port = port
+        self._clock = clock
         self._chance = chance
 
     def __getattr__(self, name):
         return getattr(self._port, name)
 
     async def publish(self, *args, **options):
-        if self._chance(0.15):
+        if self._chance(0.4):
+            await self._clock.sleep(1.0)
             raise Unavailable("no answer")
         await self._port.publish(*args, **options)
-        if self._chance(0.15):
+        if self._chance(0.2):
             raise Unavailable("no answer")
 
 
@@ -129,11 +131,11 @@ class Disaster:
         runs, events = self.fleet.backend.runs, self.fleet.backend.events
 
         async def link():
-            return Link(self.fleet.backend.runs)
+            return Link(self.fleet.backend.runs, broken=self.chance(0.4))
 
         self.fleet.rewire(
             runs=Watched(runs, self.fleet.clock, self.chance),
-            events=Shaky(events, self.chance),
+            events=Shaky(events, self.fleet.clock, self.chance),
             open_heartbeat=link,
         )
         self.fleet.app.step("work")(self.work)
@@ -143,12 +145,16 @@ class Disaster:
         return self.trouble and self.random.random() < probability
 
     async def work(self, ctx):
-        await self.fleet.clock.sleep(self.random.choice([0.0, 0.1, 4.0, 15.0, 40.0]))
+        await self.fleet.clock.sleep(self.random.choice([0.0, 4.0, 15.0, 40.0]))
         return ctx.step_id
 
     async def fail(self, ctx):
         await self.fleet.clock.sleep(self.random.choice([0.0, 5.0]))
         raise ValueError(ctx.step_id)
+
+    def some_worker(self):
+        workers = self.fleet.workers
+        return workers.pop(self.random.randrange(len(workers)))
 
     async def happen(self):
         for step in STEPS:
@@ -157,15 +163,14 @@ class Disaster:
             await self.fleet.send(message)
             if self.chance(0.3):
                 await self.fleet.send(message, again="!")
-        for _ in range(40):
+        for _ in range(60):
             if len(self.fleet.workers) < 3:
                 await self.fleet.worker(concurrency=self.random.choice([1, 4]))
             await self.fleet.clock.advance(self.random.choice([0.05, 1.0, 5.0]))
-            if self.chance(0.15):
-                await kill(self.fleet.workers.pop())
+            if self.chance(0.25):
+                await kill(self.some_worker())
             elif self.chance(0.1):
-                worker = self.fleet.workers.pop()
-                draining = asyncio.create_task(worker.drain())
+                draining = asyncio.create_task(self.some_worker().drain())
                 await self.fleet.clock.advance(10.0)
                 await draining
         self.trouble = False
@@ -174,10 +179,13 @@ class Disaster:
 
 
 class Link:
-    def __init__(self, records):
+    def __init__(self, records, *, broken):
         self._records = records
+        self._broken = broken
 
     async def write(self, key, value, revision):
+        if self._broken:
+            raise Unavailable("the heartbeats' own connection is gone")
         return await self._records.write(key, value, revision)
 
     async def in_progress(self, delivery):
@@ -223,6 +231,6 @@ async def test_every_attempt_ends_once_and_is_told(seed, monkeypatch):
         }
         assert told == {revision}
         assert record == replace(record, lease_until=0.0)
-    lane = fleet.backend.steps._lane("default", "normal")
-    assert not lane._groups, "a message is left over"
+    steps: Any = fleet.backend.steps
+    assert not steps._lane("default", "normal")._groups, "a message is left over"
     await fleet.close()

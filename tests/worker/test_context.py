@@ -19,7 +19,6 @@ from flowworker.errors import (
     InvalidInput,
     LockTimeoutError,
     PayloadTooLarge,
-    Unavailable,
 )
 from flowworker.testing.clock import settle
 from flowworker.worker.context import current_context
@@ -220,17 +219,38 @@ async def test_emitting_is_once_per_run_type_and_key(fleet):
 
 
 async def test_an_emit_that_broke_off_is_repeated_and_stored_once(fleet):
-    records = Flaky(fleet.backend.runs, write=["ok", Unavailable("broke off")])
+    records = Flaky(fleet.backend.runs, write=["ok", RuntimeError("broke off")])
     fleet.rewire(runs=records)
 
     async def body(ctx):
         await ctx.emit("order.paid")
 
-    assert isinstance(await inside(fleet, body), Unavailable)
+    assert isinstance(await inside(fleet, body), RuntimeError)
     await inside(fleet, body, step="again")
 
     types = await fleet.types()
     assert types.count("order.paid") == 1
+
+
+async def test_an_emit_rides_over_a_short_outage(fleet):
+    told = await Told.on(fleet, "order.paid")
+    fleet.rewire(
+        runs=Flaky(fleet.backend.runs, read=["before"], write=["ok", "after"]),
+        events=Flaky(fleet.backend.events, publish=["ok", "before", "after"]),
+        notifier=Flaky(fleet.backend.notifier, publish=["before"]),
+    )
+
+    async def body(ctx):
+        await ctx.emit("order.paid")
+
+    fleet.app.step("emit")(body)
+    await fleet.worker()
+    await fleet.run("emit")
+    await fleet.clock.advance(2.0)
+
+    assert (await fleet.types()).count("order.paid") == 1
+    assert len(told) == 1
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
 
 
 async def test_two_that_emit_at_once_are_both_right(fleet):

@@ -1,0 +1,121 @@
+"""What a runner is made of while it runs."""
+
+from __future__ import annotations
+
+__all__ = ["Parts"]
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from flowworker.backends.opening import open_memory
+from flowworker.client import Client
+from flowworker.coordinator import Coordinator
+from flowworker.core.commands import EventType
+from flowworker.runner.relay import Relay
+from flowworker.stores.kept import Kept
+from flowworker.stores.locking import Locker
+from flowworker.stores.opening import existing
+from flowworker.telemetry.metrics import Metrics
+from flowworker.wiring import process_name
+from flowworker.worker import Worker
+from flowworker.worker.emits import Emitter
+from flowworker.worker.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.clock import Clock
+    from flowworker.ports import Backend, Leases, Notifier
+    from flowworker.settings import Settings
+    from flowworker.stores.buses import EventBus
+    from flowworker.stores.state import StateStore
+    from flowworker.worker import App
+
+_ENDS = (EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED)
+
+
+class Parts:
+    """A coordinator, a worker and a client on one backend.
+
+    On a store whose queues are this process' own, the runner drives all partitions of its queues
+    by itself, and goes on with no runs but those that it started or resumed: other processes may
+    keep theirs in the same store.
+
+    Attributes:
+        own: runs that were started or resumed here and are not over.
+        around: store, bus and locker, as handlers get them.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        app: App,
+        store: StateStore,
+        bus: EventBus | None,
+        news: EventBus,
+        locks: Leases,
+    ) -> None:
+        """Assemble; `start` begins. With a `bus`, events are told there too; `news` is for all."""
+        settings, clock, name = store.settings, store.clock, process_name()
+        metrics = Metrics(CollectorRegistry())
+        self.own: set[str] = set()
+        self.backend = backend
+        self.kept = Kept(backend, settings)
+        self.client = Client(backend, settings, clock)
+        self._relay = None if bus is None else Relay(backend, bus)
+        self._forget: list[Callable[[], object]] = []
+        notifier: Notifier = self._relay or backend.notifier
+        served = replace(backend, leases=locks, notifier=notifier)
+        self.emitter = Emitter(served, clock, settings.lease / 3)
+        self.worker = Worker(served, app, settings, clock, worker_id=name, metrics=metrics)
+        self.coordinator = _coordinator(backend, store, name, metrics, self.own)
+        locker = Locker(existing(served), clock)
+        self.around = self.worker.around = Surroundings(store, news, locker)
+
+    async def start(self) -> None:
+        """Run what is there, and what comes."""
+        if self._relay is not None:
+            await self._relay.start()
+        for end in _ENDS:
+            subject = f"{self.backend.namespace}.event.*.*.{end}"
+            self._forget.append(await self.backend.notifier.subscribe(subject, self._on_end))
+        await self.coordinator.start()
+        await self.worker.start()
+
+    async def stop(self) -> None:
+        """Wait for handlers that run, then stop. What is not over is left as it is."""
+        try:
+            await self.worker.drain()
+            await self.coordinator.stop()
+        finally:
+            for unsubscribe in self._forget:
+                unsubscribe()
+            self.client.close()
+            if self._relay is not None:
+                await self._relay.stop()
+
+    async def go_on(self, run: str, clock: Clock, settings: Settings) -> None:
+        """Have a run that was interrupted driven, by this process if nobody else does.
+
+        A coordinator that died keeps its partitions for as long as their leases last.
+        """
+        self.own.add(run)
+        until = clock.monotonic() + 2 * settings.partition_lease
+        while not self.coordinator.resume(run) and clock.monotonic() < until:
+            await clock.sleep(min(0.1, settings.partition_lease / 10))
+
+    def _on_end(self, subject: str, _data: bytes) -> None:
+        # <ns>.event.<partition>.<run>.workflow.<end>
+        self.own.discard(subject.split(".", 4)[3])
+
+
+def _coordinator(
+    backend: Backend, store: StateStore, name: str, metrics: Metrics, own: set[str]
+) -> Coordinator:
+    if store.shared:
+        return Coordinator(backend, store.settings, store.clock, name, metrics)
+    private = open_memory(settings=store.settings, clock=store.clock).leases
+    driven = replace(backend, leases=private)
+    return Coordinator(driven, store.settings, store.clock, name, metrics, adopts=own.__contains__)

@@ -1,0 +1,77 @@
+"""Events told on a bus of the user's as well, in their order.
+
+What handlers emit is told there before the emit returns; what the engine tells of runs soon after,
+for a bus that is slow must not hold up the engine.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Relay"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from flowworker.errors import FlowworkerError
+from flowworker.stores.buses import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.ports import Backend
+    from flowworker.stores.buses import EventBus
+
+_log = structlog.get_logger()
+
+
+class Relay:
+    """Implements `ports.Notifier` by means of a backend's, and of a bus."""
+
+    def __init__(self, backend: Backend, bus: EventBus) -> None:
+        """Tell on both."""
+        default = backend.namespace == DEFAULT_NAMESPACE
+        self._prefix = "" if default else f"{backend.namespace}."
+        self._notifier = backend.notifier
+        self._bus = bus
+        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], object] | None = None
+
+    async def start(self) -> None:
+        """Relay what the engine tells from now on."""
+        self._unsubscribe = await self._notifier.subscribe(
+            f"{self._prefix}workflow.>", lambda *told: self._queue.put_nowait(told)
+        )
+        self._task = asyncio.create_task(self._work(), name="relay")
+
+    async def stop(self) -> None:
+        """Tell what has been taken, then no more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        if self._task is not None:
+            await self._queue.join()
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._task = self._unsubscribe = None
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        """Tell whoever listens, here and there."""
+        await self._notifier.publish(subject, data)
+        await self._bus.tell(subject.removeprefix(self._prefix), data)
+
+    async def subscribe(
+        self, subject: str, on_message: Callable[[str, bytes], None]
+    ) -> Callable[[], object]:
+        """Listen here."""
+        return await self._notifier.subscribe(subject, on_message)
+
+    async def _work(self) -> None:
+        while True:
+            subject, data = await self._queue.get()
+            try:
+                await self._bus.tell(subject.removeprefix(self._prefix), data)
+            except FlowworkerError as error:
+                _log.warning("an event was not relayed", subject=subject, error=str(error))
+            finally:
+                self._queue.task_done()

@@ -1,0 +1,122 @@
+"""An execution that was interrupted, made ready to go on.
+
+The engine goes on from what its own records say. Those of a `StateStore`'s user say less, or say
+it elsewhere, and they are rewritten here: what is completed (or skipped) stands; what was noted as
+anything else is as if it had never been attempted; a failed step that has no attempt left gets a
+turn of its own, as if a human had ordered it to be tried again.
+
+Every change is a compare-and-set or a removal, and all of it may be repeated.
+"""
+
+from __future__ import annotations
+
+__all__ = ["make_ready"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from flowworker.codec.keys import step_key
+from flowworker.core.policy import Fail, follow_up
+from flowworker.core.records import ErrorInfo
+from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
+from flowworker.errors import CorruptRecord, RunNotFound
+from flowworker.stores.checkpoints import again
+
+if TYPE_CHECKING:
+    from flowworker.core.graph import Plan
+    from flowworker.core.model import Step, Workflow
+    from flowworker.core.payload import Payload
+    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.stores.kept import Kept
+
+_UNKNOWN = ErrorInfo("Unknown", "the record of the failure has no error")
+
+
+async def make_ready(kept: Kept, run: str, workflow: Workflow | None) -> bool:
+    """Prepare an execution; False if it is over, so that there is nothing to go on with.
+
+    Args:
+        kept: where it is stored.
+        run: its id.
+        workflow: what to go on with; None for what it is pinned to.
+
+    Raises:
+        RunNotFound: nothing is stored under that id.
+        CorruptRecord: its input, a state or an output cannot be read.
+        WorkflowNotFound: its definition is not stored.
+        Conflict: somebody else changes it.
+    """
+    found = await kept.runs.load(run)
+    if found is None:
+        raise RunNotFound(f"no execution {run!r} is stored; nothing can be resumed")
+    record, revision = found
+    if record.status in TERMINAL:
+        return False
+    digest = record.definition
+    if workflow is not None:
+        digest = await kept.definitions.register(workflow)
+    plan = await kept.definitions.by_hash(digest)
+    steps = await kept.runs.load_steps(run)
+    await _check_payloads(kept, record, steps)
+    for step in plan.order:
+        await _settle(kept, plan, record, step)
+    status = RunStatus.RUNNING if record.status is RunStatus.PENDING else record.status
+    resumed = replace(
+        record,
+        workflow=plan.workflow.name,
+        version=plan.workflow.version,
+        definition=digest,
+        status=status,
+    )
+    await kept.runs.save(resumed, revision)
+    await kept.runs.index(status, resumed.workflow, run)
+    if (record.status, record.workflow) != (status, resumed.workflow):
+        await kept.runs.unindex(record.status, record.workflow, run)
+    return True
+
+
+async def _check_payloads(
+    kept: Kept, record: RunRecord, steps: dict[str, tuple[StepRecord, int]]
+) -> None:
+    """Whatever cannot be read is better said now than by the step that needs it."""
+    outputs = ((step, found.output) for step, (found, _) in steps.items())
+    payloads: list[tuple[str, Payload]] = [("input", record.input)]
+    payloads += [(f"output of {step}", output) for step, output in outputs if output is not None]
+    await asyncio.gather(*(_check_payload(kept, what, payload) for what, payload in payloads))
+
+
+async def _check_payload(kept: Kept, what: str, payload: Payload) -> None:
+    raw = await kept.payloads.load(payload)
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptRecord(what, raw, str(error)) from error
+
+
+async def _settle(kept: Kept, plan: Plan, run: RunRecord, step: str) -> None:
+    """See to it that one step's record says what is to be done, where the engine looks for it."""
+    found = await kept.runs.find_step(run.run, step)
+    if found is None:
+        return
+    queue, record, revision = found
+    home = plan.steps[step].queue
+    if record.noted is not None and record.outcome is not Outcome.COMPLETED:
+        await kept.backend.runs.purge(step_key(queue, run.run, step))
+        return
+    if queue != home:
+        moved = replace(record, completed=record.completed or revision)
+        await kept.runs.save_step(home, moved, 0)
+        await kept.backend.runs.purge(step_key(queue, run.run, step))
+    elif run.stop is None and _is_spent(plan.steps[step], record):
+        await kept.runs.save_step(queue, again(record), revision)
+
+
+def _is_spent(step: Step, record: StepRecord) -> bool:
+    """Whether it failed and nothing but the failure of the run would follow."""
+    if record.outcome is not Outcome.FAILED or record.kind is Kind.COMPENSATE:
+        return False
+    error = record.error or _UNKNOWN
+    return isinstance(follow_up(step, record.kind, record.attempt, error, ""), Fail)

@@ -1,0 +1,258 @@
+"""`Runner`: executes workflows in this process, on whatever keeps the state."""
+
+from __future__ import annotations
+
+__all__ = ["Runner"]
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from flowworker.backends import InMemStore
+from flowworker.codec.inputs import merged
+from flowworker.core.rebuild import view
+from flowworker.core.status import RunStatus
+from flowworker.definitions import InputValidator, Registry
+from flowworker.errors import CorruptRecord, InvalidInput, RunNotFound
+from flowworker.runner.parts import Parts
+from flowworker.runner.resuming import make_ready
+from flowworker.stores.buses import EventBus
+from flowworker.stores.opening import Opening, existing
+from flowworker.worker import App
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.clock import Clock
+    from flowworker.core.model import Workflow
+    from flowworker.core.payload import Payload
+    from flowworker.ports import Backend
+    from flowworker.settings import Settings
+    from flowworker.stores.locking import Locker
+    from flowworker.stores.state import StateStore
+
+
+class Runner:
+    """Executes workflows in this process.
+
+    ```python
+    async with Runner() as runner:
+        runner.register_handler("greet", greet)
+        runner.register(parse(text))
+        results = await runner.execute_sync("run-1", "hello", {"name": "Ada"})
+    ```
+
+    It is the engine of a fleet, with the seed's method names. What it keeps ends with the process,
+    unless it is given a store that lasts.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus | None = None,
+        store: StateStore | None = None,
+        locker: Locker | None = None,
+        *,
+        app: App | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Nothing runs before the first execution, or `async with`.
+
+        Args:
+            bus: where events are told, beside the store's own place for news.
+            store: what keeps the executions; None for this process' memory. With a `NATSStore` the
+                runner is a member of that namespace's fleet.
+            locker: what keeps locks; None for the store's server.
+            app: handlers that exist already.
+            settings: of a runner without a store: leases, retention and limits as a fleet's.
+            clock: of a runner without a store; None for the machine's.
+
+        Raises:
+            InvalidInput: settings or clock beside a store, which has its own.
+        """
+        if store is not None and (settings is not None or clock is not None):
+            raise InvalidInput(
+                "a store has settings and a clock of its own; give them to the store"
+            )
+        self._made_store = store is None
+        self._store = store or InMemStore(settings=settings, clock=clock)
+        self._bus = bus
+        self._own_bus = EventBus(Opening(self._news), self._store.clock)
+        self._locker = locker
+        self._app = app or App()
+        self._registry = Registry()
+        self._parts: Parts | None = None
+        self._starting = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Start coordinator and worker."""
+        await self.running()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait for handlers that run, then stop. Executions that are not over are left.
+
+        Whoever made store, bus and locker closes them.
+        """
+        async with self._starting:
+            parts, self._parts = self._parts, None
+            if parts is not None:
+                await parts.stop()
+            if self._made_store:
+                await self._store.close()
+
+    def register(self, workflow: Workflow) -> None:
+        """Make a workflow known by its name; raises DefinitionError if it is not valid."""
+        self._registry.register(workflow)
+
+    def register_handler(self, name: str, handler: Callable[..., Any]) -> None:
+        """Make a handler known by the name that steps use; raises InvalidInput if it is taken."""
+        self._app.step(name)(handler)
+
+    def set_runtime(self, runtime: Any) -> None:
+        """What handlers get as `ctx.runtime` from now on."""
+        self._app.runtime = runtime
+
+    def get_state_store(self) -> StateStore:
+        """What keeps this runner's executions."""
+        return self._store
+
+    def get_event_bus(self) -> EventBus:
+        """Where this runner's events are told."""
+        return self._bus or self._own_bus
+
+    async def execute(self, workflow_id: str, data: Any = None) -> str:
+        """Start an execution and return its id at once; it goes on in the background.
+
+        Raises:
+            WorkflowNotFound: no workflow of that name is registered.
+            InvalidInput: the input is not an object, or does not satisfy `input_schema`.
+        """
+        return await self._start(None, self._registry.get(workflow_id), data)
+
+    async def execute_sync(
+        self, exec_id: str, workflow_id: str, data: Any = None
+    ) -> dict[str, Any]:
+        """Execute and wait; the results map: the input's keys and every step's output, merged.
+
+        One id is one execution: the second call gets the results of the first.
+
+        Raises:
+            WorkflowNotFound: no workflow of that name is registered.
+            InvalidInput: the input is not an object, or does not satisfy `input_schema`.
+            RunFailed, RunCancelled: it did not complete.
+        """
+        return await self.execute_sync_workflow(exec_id, self._registry.get(workflow_id), data)
+
+    async def execute_sync_workflow(
+        self, exec_id: str, workflow: Workflow, data: Any = None
+    ) -> dict[str, Any]:
+        """The same for a workflow that need not be registered.
+
+        Raises:
+            DefinitionError: it is not valid; a cycle, for one.
+        """
+        run = await self._start(exec_id, workflow, data)
+        return await self._result(run)
+
+    async def resume_execution(
+        self, exec_id: str, workflow: Workflow | None = None
+    ) -> dict[str, Any]:
+        """Go on with an execution whose process died, and wait for it.
+
+        Completed steps are not run again; those that were running or failed are. To say so while
+        another process still runs it does no harm to its state, but steps may run twice.
+
+        Args:
+            exec_id: which one.
+            workflow: its definition; None for the one that it began with.
+
+        Raises:
+            RunNotFound: nothing is stored under that id.
+            CorruptRecord: its input, a state or an output cannot be read.
+            RunFailed, RunCancelled: it did not complete, or had not.
+        """
+        parts = await self.running()
+        if await make_ready(parts.kept, exec_id, workflow):
+            await parts.go_on(exec_id, self._store.clock, self._store.settings)
+        return await self._result(exec_id)
+
+    async def status(self, run_id: str) -> RunStatus:
+        """The state of an execution; PENDING for one that is not known (yet)."""
+        parts = await self.running()
+        found = await parts.kept.runs.load(run_id)
+        return RunStatus.PENDING if found is None else found[0].status
+
+    async def cancel(self, run_id: str) -> None:
+        """Stop an execution, compensating what it completed.
+
+        None of that id, or one that is over, is no error.
+        """
+        parts = await self.running()
+        try:
+            await parts.client.cancel(run_id)
+        except (RunNotFound, InvalidInput):
+            return
+
+    async def running(self) -> Parts:
+        """The parts, started unless they are."""
+        if self._parts is None:
+            async with self._starting:
+                if self._parts is None:
+                    self._parts = await self._begin()
+        return self._parts
+
+    # -- inside ----------------------------------------------------------------------------
+
+    async def _begin(self) -> Parts:
+        backend = await self._store.backend()
+        locks = backend.leases if self._locker is None else await self._locker.leases()
+        parts = Parts(backend, self._app, self._store, self._bus, self.get_event_bus(), locks)
+        try:
+            await parts.start()
+        except BaseException:
+            await parts.stop()
+            raise
+        return parts
+
+    async def _news(self) -> Backend:
+        """The store's backend, which is the store's to close."""
+        return await existing(await self._store.backend()).backend()
+
+    async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
+        schema = workflow.input_schema
+        if schema is not None and (problems := InputValidator(schema).problems(data or {})):
+            raise InvalidInput(f"input does not satisfy input_schema: {'; '.join(problems)}")
+        parts = await self.running()
+        await parts.kept.definitions.register(workflow)
+        run = await parts.client.start(workflow.name, data, run_id=exec_id)
+        parts.own.add(run)
+        return run
+
+    async def _result(self, run: str) -> dict[str, Any]:
+        parts = await self.running()
+        (await parts.client.result(run)).raise_for_status()
+        found = await parts.kept.runs.load(run)
+        if found is None:
+            raise RunNotFound(f"execution {run!r} is over and its retention too")
+        plan = await parts.kept.definitions.by_hash(found[0].definition)
+        steps = await parts.kept.runs.load_steps(run)
+        state = view(plan, *found, steps, self._store.clock.now())
+        outputs = [
+            (step, await self._value(parts, step, payload))
+            for step in plan.order
+            if (payload := state.steps[step].output) is not None
+        ]
+        return merged(run, await self._value(parts, "input", found[0].input), outputs)
+
+    async def _value(self, parts: Parts, what: str, payload: Payload) -> Any:
+        raw = await parts.kept.payloads.load(payload)
+        try:
+            return msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CorruptRecord(what, raw, str(error)) from error

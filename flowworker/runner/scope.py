@@ -1,0 +1,69 @@
+"""The seed's `WithRunner`: the context functions outside of handlers."""
+
+from __future__ import annotations
+
+__all__ = ["with_runner"]
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flowworker.client.starting import check_run_id
+from flowworker.worker.current import enter_scope, leave_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowworker.runner.runner import Runner
+    from flowworker.stores.buses import EventBus
+    from flowworker.stores.state import StateStore
+
+
+class _Scope:
+    """A run of a runner: `worker.current.RunScope`."""
+
+    def __init__(self, runner: Runner, run_id: str) -> None:
+        self.run_id = run_id
+        self._runner = runner
+
+    async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
+        """As `StepContext.emit`."""
+        parts = await self._runner.running()
+        found = await parts.kept.runs.load(self.run_id)
+        workflow = "" if found is None else found[0].workflow
+        await parts.emitter.emit(self.run_id, workflow, event_type, payload, key)
+
+    async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
+        """As `StepContext.acquire_lock`."""
+        parts = await self._runner.running()
+        return await parts.around.locker.acquire(key, self.run_id, ttl=ttl, timeout=timeout)
+
+    async def release_lock(self, key: str) -> None:
+        """As `StepContext.release_lock`."""
+        parts = await self._runner.running()
+        await parts.around.locker.release(key, self.run_id)
+
+    @property
+    def state_store(self) -> StateStore:
+        """The runner's."""
+        return self._runner.get_state_store()
+
+    @property
+    def event_bus(self) -> EventBus:
+        """The runner's."""
+        return self._runner.get_event_bus()
+
+
+@contextmanager
+def with_runner(runner: Runner, run_id: str) -> Iterator[None]:
+    """Within it, `emit`, `acquire_lock`, `get_workflow_id` and the like act for that run.
+
+    ```python
+    with with_runner(runner, run_id):
+        await emit("order.noticed", {"by": "support"})
+    ```
+    """
+    token = enter_scope(_Scope(runner, check_run_id(run_id)))
+    try:
+        yield
+    finally:
+        leave_scope(token)

@@ -18,6 +18,9 @@ __all__ = [
     "EmbeddedServer",
     "Escalation",
     "EscalationStrategy",
+    "Event",
+    "EventBus",
+    "EventType",
     "Fallback",
     "FlowworkerError",
     "HandlerNotFound",
@@ -27,6 +30,7 @@ __all__ = [
     "InMemStore",
     "InvalidInput",
     "LockTimeoutError",
+    "Locker",
     "NATSBus",
     "NATSLocker",
     "NATSStore",
@@ -54,6 +58,8 @@ __all__ = [
     "StateStore",
     "Step",
     "StepContext",
+    "StepHandler",
+    "StepResult",
     "StepStatus",
     "StepView",
     "TopologyMismatch",
@@ -63,6 +69,7 @@ __all__ = [
     "WorkflowNotFound",
     "acquire_lock",
     "connect",
+    "current_context",
     "emit",
     "get_event_bus",
     "get_state_store",
@@ -70,6 +77,7 @@ __all__ = [
     "load_paths",
     "parse",
     "release_lock",
+    "with_runner",
 ]
 
 from importlib import import_module
@@ -87,6 +95,7 @@ if TYPE_CHECKING:
         RedisStore,
     )
     from flowworker.client import Client, RunResult, RunSummary, RunView, StepView
+    from flowworker.core.commands import EventType
     from flowworker.core.model import (
         Backoff,
         Escalation,
@@ -122,11 +131,14 @@ if TYPE_CHECKING:
         WorkflowNotFound,
     )
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
-    from flowworker.runner import Runner
+    from flowworker.runner import Runner, with_runner
     from flowworker.settings import Settings
+    from flowworker.stores.buses import Event, EventBus
+    from flowworker.stores.locking import Locker
     from flowworker.stores.state import StateStore
     from flowworker.wiring import connect
     from flowworker.worker import App, StepContext
+    from flowworker.worker.context import current_context
     from flowworker.worker.current import (
         acquire_lock,
         emit,
@@ -135,6 +147,7 @@ if TYPE_CHECKING:
         get_workflow_id,
         release_lock,
     )
+    from flowworker.worker.registry import StepHandler, StepResult
 
 _HOMES = {
     "backends": (
@@ -142,6 +155,7 @@ _HOMES = {
         *("RedisLocker", "RedisStore"),
     ),
     "client": ("Client", "RunResult", "RunSummary", "RunView", "StepView"),
+    "core.commands": ("EventType",),
     "core.model": (
         *("Backoff", "Escalation", "EscalationStrategy", "Fallback"),
         *("RetryPolicy", "Saga", "Step", "Workflow"),
@@ -150,15 +164,19 @@ _HOMES = {
     "definitions": ("Parser", "Registry", "load_paths", "parse"),
     "embedded": ("EmbeddedServer",),
     "jetstream": ("ConnectionOptions", "TopologyOptions"),
-    "runner": ("Runner",),
+    "runner": ("Runner", "with_runner"),
     "settings": ("Settings",),
+    "stores.buses": ("Event", "EventBus"),
+    "stores.locking": ("Locker",),
     "stores.state": ("StateStore",),
     "wiring": ("connect",),
     "worker": ("App", "StepContext"),
+    "worker.context": ("current_context",),
     "worker.current": (
         *("acquire_lock", "emit", "release_lock"),
         *("get_event_bus", "get_state_store", "get_workflow_id"),
     ),
+    "worker.registry": ("StepHandler", "StepResult"),
 }
 """Where the public names live; those that are not listed are in `errors`."""
 

@@ -66,6 +66,11 @@ class WireClient(Client):
             self._transport.close()
         await super()._connect_to_server(s)
 
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """After what waits to be sent, so that a PONG means that all of it has arrived."""
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        self._write(b"PING\r\n")
+
     async def _process_err(self, err_msg: str) -> None:
         """Reconnect after an error for which nats-py would close the client for good.
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
@@ -70,13 +70,13 @@ class Event(Struct, frozen=True):
         return f"{self.namespace}.{self.type}" if self.type else self.namespace
 
 
-class _Envelope(Struct, omit_defaults=True):
+class _Envelope(Struct):
     id: str
     source: str
     type: str
     time: datetime
     data: Any = None
-    traceparent: str = ""
+    traceparent: str | UnsetType = UNSET
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
 
@@ -167,7 +167,7 @@ class EventBus:
             type=told.subject,
             time=told.occurred_at,
             data=told.payload,
-            traceparent=told.trace_id,
+            traceparent=told.trace_id or UNSET,
         )
         try:
             body = encode(envelope)
@@ -243,9 +243,8 @@ def _event(subject: str, data: bytes) -> Event | None:
         _log.warning("not an event", subject=subject, error=str(error))
         return None
     namespace, _, event_type = envelope.type.partition(".")
-    return Event(
-        namespace, event_type, envelope.data, envelope.id, envelope.time, envelope.traceparent
-    )
+    trace = "" if isinstance(envelope.traceparent, UnsetType) else envelope.traceparent
+    return Event(namespace, event_type, envelope.data, envelope.id, envelope.time, trace)
 
 
 def _prefix(backend: Backend) -> str:

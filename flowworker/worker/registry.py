@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["App"]
+__all__ = ["App", "StepHandler", "StepResult"]
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput
 from flowworker.worker.handlers import Handler, where
+
+StepResult: TypeAlias = Any
+"""What a handler returns, and a step puts out: a value that is JSON, or becomes it."""
+
+StepHandler: TypeAlias = Callable[..., StepResult | Awaitable[StepResult]]
+"""A plain or async function of a `StepContext`, and of typed arguments if it likes."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from flowworker.backends.opening import open_redis
 from flowworker.clock import SystemClock
-from flowworker.jetstream import Names, TopologyOptions, open_backend, specs
+from flowworker.jetstream import Names, TopologyOptions, open_backend, pull, specs
 from flowworker.jetstream.api import Api
 from flowworker.jetstream.connection import connect
 from flowworker.memory import memory_backend
@@ -20,9 +20,11 @@ from integration.redis_server import RedisServer
 
 ADAPTERS = {
     "memory": Adapter(shared=False, idle=0.1),
-    "jetstream": Adapter(shared=True, idle=6.0),  # a pull request lives for 5 s
+    "jetstream": Adapter(shared=True, idle=2.0),
 }
 PARTITIONS = 4
+PULL_EXPIRES = 600_000_000
+"""Nanoseconds: short, so that a test of idleness sees some of them end."""
 TOPOLOGY = TopologyOptions(storage="memory", partitions=PARTITIONS)
 
 Opener = Callable[..., Awaitable[Backend]]
@@ -64,6 +66,8 @@ async def opener(
     if adapter_name == "jetstream":
         options = request.getfixturevalue("options")
         monkeypatch.setattr(specs, "COORDINATOR_ACK_WAIT", ack_wait)
+        monkeypatch.setattr(pull, "EXPIRES", PULL_EXPIRES)
+        monkeypatch.setattr(pull, "HEARTBEAT", PULL_EXPIRES // 3)
 
         async def create(namespace: str) -> Backend:
             return await open_backend(options, namespace, settings=settings, topology=TOPOLOGY)

@@ -81,14 +81,13 @@ async def test_an_unknown_priority_is_refused(client):
 
 
 async def test_a_start_message_says_all_that_the_contract_wants(client, backend: Backend):
-    deliveries: list = []
-    consumer = await backend.commands.consume(deliveries.append)
+    deliveries: asyncio.Queue = asyncio.Queue()
+    consumer = await backend.commands.consume(deliveries.put_nowait)
     consumer.grant(1)
 
     run = await client.start("order.fulfil", {"order": 1}, run_id="run-1", priority="high")
-    await asyncio.sleep(0.01)
+    delivery = await deliveries.get()
 
-    [delivery] = deliveries
     assert run == "run-1"
     assert delivery.subject == "start.order.fulfil"
     assert delivery.data == b'{"order":1}'

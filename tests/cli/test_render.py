@@ -1,0 +1,164 @@
+"""How runs and events look, on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from click import unstyle
+
+from flowworker.cli.progress import progress
+from flowworker.cli.render import event_line, lasted, plain, print_run, print_table, when
+from flowworker.client import RunView, StepView
+from flowworker.core.status import RunStatus, StepStatus
+from flowworker.errors import Unavailable
+
+RUN = RunView(
+    id="run-1",
+    workflow="order.fulfil",
+    version="v2",
+    status=RunStatus.FAILED,
+    created_at=1_700_000_000.0,
+    finished_at=1_700_000_001.5,
+    error="step 'charge' failed: Declined: no",
+    needs_attention=True,
+    failed_compensations=("reserve",),
+    steps=(
+        StepView("reserve", StepStatus.FAILED, 1, "Gone: away", 1_700_000_000.0, 1_700_000_000.25),
+        StepView("charge", StepStatus.RETRYING, 2, "Declined: no", due=1_700_000_009.0),
+        StepView("ask", StepStatus.WAITING_HUMAN, 1),
+        StepView("ship", StepStatus.PENDING),
+    ),
+    problems=("step.x: stored bytes cannot be read",),
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+Show = Callable[[Callable[[], None]], str]
+
+
+@pytest.fixture(params=[Terminal, io.StringIO])
+def shown(request, monkeypatch) -> Show:
+    """What a function writes to stdout, as text without colours."""
+
+    def show(write: Callable[[], None]) -> str:
+        stream = request.param()
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setenv("COLUMNS", "200")
+        write()
+        return stream.getvalue()
+
+    return show
+
+
+def test_a_run_tells_all_that_is_known_of_it(shown, capsys):
+    text = unstyle(shown(lambda: print_run(RUN)))
+
+    for expected in (
+        "order.fulfil v2",
+        "FAILED",
+        "1.500 s",
+        "step 'charge' failed: Declined: no",
+        "a critical compensation failed",
+        "0.250 s",
+        "RETRYING",
+        "Declined: no (again at ",
+        "flowworker resume run-1 --step ask --action retry|cancel|skip|complete",
+    ):
+        assert expected in text
+    assert "stored bytes cannot be read" in capsys.readouterr().err
+
+
+def test_columns_line_up_where_nobody_draws_tables(monkeypatch):
+    stdout = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stdout)
+
+    print_table(("A", "STATE", "B"), [["x", "COMPLETED", ""], ["long", "F", "last"]], status=1)
+
+    assert stdout.getvalue().splitlines() == [
+        "A     STATE      B",
+        "x     COMPLETED",
+        "long  F          last",
+    ]
+
+
+def test_what_others_wrote_cannot_steer_the_terminal(shown):
+    hostile = "\x1b[2J\x07a\nb\r\u202ec"
+
+    text = shown(lambda: print_table(("A", "STATE"), [[hostile, "FAILED"]], status=1))
+
+    assert plain(hostile) == " [2J a b  c"
+    assert "[2J a b" in text
+    assert "\x1b[2J" not in text
+
+
+def test_times():
+    local = datetime.fromtimestamp(1_700_000_000.5, UTC).astimezone()
+
+    assert when(0.0) == ""
+    assert when(1_700_000_000.5) == local.strftime("%Y-%m-%d %H:%M:%S.500")
+    assert lasted(1.0, 0.0) == ""
+    assert lasted(1.0, 3.5) == "2.500 s"
+    assert lasted(3.0, 1.0) == "0.000 s"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            {
+                "time": "nonsense",
+                "source": "/ns/order.fulfil/run-1",
+                "type": "workflow.step.retrying",
+                "data": {"id": "run-1", "step_id": "a", "attempt": 2, "error": "x\ny", "delay": 0},
+            },
+            "nonsense run-1 workflow.step.retrying step_id=a attempt=2 error=x y",
+        ),
+        (
+            {"time": "", "source": "/ns/w/r", "type": "order.paid", "data": {"order": 7}},
+            ' r order.paid {"order":7}',
+        ),
+        ({"type": "order.paid", "data": [1]}, "  order.paid [1]"),
+        ({}, "  ? null"),
+    ],
+)
+def test_events_are_lines(event, line):
+    assert unstyle(event_line(event)) == line
+
+
+def test_the_run_is_left_out_where_it_is_known():
+    line = event_line({"time": "t", "source": "/a/b/r", "type": "x"}, with_run=False)
+
+    assert unstyle(line) == "t x null"
+
+
+async def test_progress_shows_the_steps_until_the_end(monkeypatch):
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setenv("TERM", "xterm")
+    looks = 0
+
+    class FakeClient:
+        async def status(self, run: str) -> RunView:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                raise Unavailable("away")
+            return RUN
+
+    client: Any = FakeClient()
+    async with progress(client, "run-1"):
+        await asyncio.sleep(0)
+
+    assert looks == 2
+    assert "run run-1" in stderr.getvalue()
+    assert "RETRYING" in stderr.getvalue()

@@ -1,0 +1,99 @@
+"""Waiting for a result over an outside that fails: faults are put into the ports."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from flowworker.client import Client, results
+from flowworker.codec.messages import Result, ResultStatus
+from flowworker.core.status import RunStatus
+from flowworker.errors import Unavailable
+from flowworker.settings import Settings
+
+START = ("order.fulfil", {"order": 7})
+
+
+class Flaky:
+    """Records that cannot be read for some time."""
+
+    def __init__(self, records, failures: int) -> None:
+        self._records = records
+        self.failures = failures
+
+    async def read(self, key):
+        if self.failures > 0:
+            self.failures -= 1
+            raise Unavailable("away")
+        return await self._records.read(key)
+
+    def __getattr__(self, name):
+        return getattr(self._records, name)
+
+
+class Deaf:
+    """A notifier from which no news ever come."""
+
+    async def publish(self, subject, data) -> None:
+        pass
+
+    async def subscribe(self, subject, on_message):
+        return lambda: None
+
+
+@pytest.mark.usefixtures("coordinator")
+async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
+    run = await client.start(*START)
+    await client.cancel(run)
+    other = Client(replace(backend, runs=Flaky(backend.runs, 3), notifier=Deaf()))
+
+    assert (await other.result(run, 20)).status is RunStatus.CANCELLED
+
+
+@pytest.mark.usefixtures("coordinator")
+async def test_an_outage_that_lasts_is_told(client, backend, monkeypatch):
+    monkeypatch.setattr(results, "PATIENCE", 0.05)
+    run = await client.start(*START)
+    other = Client(replace(backend, runs=Flaky(backend.runs, 10**6)))
+
+    with pytest.raises(Unavailable, match="away"):
+        await other.result(run, 20)
+
+
+async def test_a_reply_ends_the_wait_without_a_look_at_the_records(client, backend):
+    deliveries: asyncio.Queue = asyncio.Queue()
+    consumer = await backend.commands.consume(deliveries.put_nowait)
+    consumer.grant(1)
+    waiting = asyncio.create_task(client.run(*START, timeout=20))
+    headers = (await deliveries.get()).headers
+
+    for noise in (b"\xff", b"{}"):
+        await backend.notifier.publish(headers["Flow-Reply"], noise)
+    reply = Result(headers["Nats-Msg-Id"], "order.fulfil", ResultStatus.FAILED, error="broken")
+    await backend.notifier.publish(headers["Flow-Reply"], msgspec.json.encode(reply))
+
+    assert (await waiting).error == "broken"
+    await consumer.stop()
+
+
+async def test_a_fleet_that_allows_no_replies_is_asked_for_none(backend):
+    deliveries: asyncio.Queue = asyncio.Queue()
+    consumer = await backend.commands.consume(deliveries.put_nowait)
+    consumer.grant(1)
+
+    await Client(backend, Settings(reply_prefixes=())).start(*START)
+
+    assert "Flow-Reply" not in (await deliveries.get()).headers
+    await consumer.stop()
+
+
+async def test_a_client_remembers_only_so_many_starts(client, monkeypatch):
+    monkeypatch.setattr(results, "REMEMBERED", 2)
+
+    for number in range(5):
+        await client.start(*START, run_id=f"r-{number}")
+
+    assert [client._results.is_expected(f"r-{n}") for n in range(5)] == [False] * 3 + [True] * 2

@@ -1,0 +1,119 @@
+"""Whole runs in one process: what handlers put out is what a client gets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+
+from flowworker import App, wiring
+from flowworker.client import Client
+from flowworker.core.model import Escalation, Step, Workflow
+from flowworker.core.status import RunStatus, StepStatus
+from flowworker.errors import InvalidInput, RunFailed
+from flowworker.ports import Backend
+from flowworker.settings import Settings
+from flowworker.telemetry.metrics import Metrics
+
+app = App()
+
+
+@app.step("double")
+async def double(ctx):
+    await ctx.emit("number.doubled", {"n": ctx.input["n"]})
+    return {"n": 2 * ctx.input["n"]}
+
+
+@app.step("large")
+async def large(ctx):
+    return "x" * 100_000
+
+
+@app.step("refuse")
+async def refuse(ctx):
+    raise ValueError("no")
+
+
+ASK = Escalation()
+WORKFLOWS = (
+    Workflow("doubled", (Step("a", "double"),)),
+    Workflow("large", (Step("a", "large"),)),
+    Workflow("refused", (Step("a", "refuse"),)),
+    Workflow("asked", (Step("a", "refuse", escalation=ASK), Step("b", "refuse", escalation=ASK))),
+)
+
+
+@pytest_asyncio.fixture
+async def fleet(client: Client, backend: Backend, coordinator: None) -> AsyncIterator[Client]:
+    for workflow in WORKFLOWS:
+        await client.register(workflow)
+    made = wiring.make_worker(backend, app, Settings(), Metrics(CollectorRegistry()))
+    await made.start()
+    yield client
+    await made.drain()
+
+
+async def waiting(client: Client, run: str, count: int) -> None:
+    """Until so many steps wait for a human."""
+    async with aclosing(client.watch(run)) as events:
+        async for event in events:
+            count -= event["type"] == "workflow.waiting_human"
+            if count == 0:
+                return
+
+
+async def test_a_run_in_one_call(fleet):
+    result = await fleet.run("doubled", {"n": 21}, timeout=20, priority="low")
+
+    assert result.status is RunStatus.COMPLETED
+    assert result.output == {"a": {"n": 42}}
+    assert result.raise_for_status() is result
+
+
+async def test_large_outputs_are_loaded(fleet):
+    assert (await fleet.run("large", timeout=20)).output == {"a": "x" * 100_000}
+
+
+async def test_a_run_that_failed_says_so(fleet):
+    result = await fleet.run("refused", timeout=20)
+
+    assert (result.status, result.output) == (RunStatus.FAILED, {})
+    with pytest.raises(RunFailed, match=r"\(refused\) ended FAILED: .*ValueError: no"):
+        result.raise_for_status()
+
+
+async def test_what_handlers_emit_stands_in_the_history(fleet):
+    result = await fleet.run("doubled", {"n": 1}, timeout=20)
+
+    events = {event["type"]: event for event in await fleet.history(result.id)}
+
+    assert events["number.doubled"]["data"]["n"] == 1
+    assert events["number.doubled"]["source"] == f"/shop/doubled/{result.id}"
+
+
+async def test_several_steps_wait_for_a_human(fleet):
+    run = await fleet.start("asked")
+    await waiting(fleet, run, 2)
+    view = await fleet.status(run)
+
+    assert view.status is RunStatus.WAITING_HUMAN
+    assert view.waiting == ("a", "b")
+    with pytest.raises(InvalidInput, match=r"several steps of run .* wait, say which one: a, b"):
+        await fleet.resume(run, "skip")
+    with pytest.raises(InvalidInput, match=r"step 'c' .* does not wait for a human; a, b does"):
+        await fleet.resume(run, "skip", "c")
+    with pytest.raises(InvalidInput, match="cannot be written as JSON"):
+        await fleet.resume(run, "complete", "a", object())
+
+    await fleet.resume(run, "complete", "a", {"by": "hand"})
+    await fleet.resume(run, "skip", "b")
+    result = await fleet.result(run, 20)
+
+    assert result.output == {"a": {"by": "hand"}}
+    steps = {step.id: step for step in (await fleet.status(run)).steps}
+    assert [steps["a"].status, steps["b"].status] == [StepStatus.COMPLETED, StepStatus.SKIPPED]
+    assert steps["a"].error == ""
+    assert steps["a"].worker

@@ -26,9 +26,10 @@ __all__ = [
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flowworker.core.status import Priority
+if TYPE_CHECKING:
+    from flowworker.core.status import Priority
 
 
 class Delivery(Protocol):

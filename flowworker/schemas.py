@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from flowworker.codec.cloudevents import CloudEvent
-from flowworker.codec.messages import ControlCommand, Result, StepMessage
+from flowworker.codec.messages import CancelNotice, ControlCommand, Result, StepMessage
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.definitions import workflow_schema
 
@@ -35,6 +35,7 @@ _TYPES: dict[str, type] = {
     "event": CloudEvent,
     "step-message": StepMessage,
     "control-command": ControlCommand,
+    "cancel-notice": CancelNotice,
     "result": Result,
     "run-record": RunRecord,
     "step-record": StepRecord,

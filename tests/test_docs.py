@@ -17,7 +17,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 import flowworker
-from flowworker import App, errors, wiring
+from flowworker import App, StepContext, errors, wiring
 from flowworker.cli import cli
 from flowworker.cli import errors as exit_codes
 from flowworker.client import Client
@@ -309,6 +309,25 @@ def test_errors():
         code = exit_codes.exit_code(kind.__new__(kind))
         assert int(row["exit code"]) == code, name
         assert getattr(flowworker, name) is kind
+
+
+def test_public_names():
+    text = (REFERENCE / "python.md").read_text(encoding="utf-8")
+    first = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    described = [name for cell in first for name in words(cell)]
+    assert len(described) == len(set(described))
+    assert {*described, *errors.__all__} == set(flowworker.__all__)
+    methods = words(re.search(r"^\| `Client` \|(.*)\|", text, re.MULTILINE)[1])
+    assert all(callable(getattr(Client, name)) for name in methods)
+
+
+def test_the_context_has_what_is_described():
+    text = (ROOT / "docs" / "how-to" / "write-handlers.md").read_text(encoding="utf-8")
+    section = text.partition("## The context\n")[2].partition("\n#")[0]
+    first = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
+    described = {name for cell in first for name in words(cell)}
+    assert {"run_id", "emit"} < described
+    assert described <= set(dir(StepContext))
 
 
 def told(default):

@@ -52,6 +52,8 @@ class Target:
         from flowworker.wiring import check_url
 
         check_url(self.nats_url)
+        if self.tls_key and not self.tls_cert:
+            raise InvalidInput("--tls-key goes with --tls-cert")
         return ConnectionOptions(
             url=self.nats_url,
             name=name,

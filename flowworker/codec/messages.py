@@ -8,11 +8,13 @@ __all__ = [
     "FLOW_REPLY",
     "MSG_ID",
     "TRACE_PARENT",
+    "CancelNotice",
     "ControlCommand",
     "Result",
     "ResultStatus",
     "StepInput",
     "StepMessage",
+    "decode_cancel",
     "decode_control",
     "decode_input",
     "decode_result",
@@ -103,6 +105,12 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     output: Any = None
 
 
+class CancelNotice(Struct, frozen=True, omit_defaults=True):
+    """Body of `<ns>.cancel.<run>`, told to all workers: which step is to stop; empty for all."""
+
+    step: str = ""
+
+
 class ResultStatus(StrEnum):
     """The states in which a run can end, and the one in which it never began."""
 
@@ -131,6 +139,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
 
 
 decode_step_message = msgspec.json.Decoder(StepMessage).decode
+decode_cancel = msgspec.json.Decoder(CancelNotice).decode
 decode_control = msgspec.json.Decoder(ControlCommand).decode
 decode_result = msgspec.json.Decoder(Result).decode
 decode_input = msgspec.json.Decoder(StepInput).decode

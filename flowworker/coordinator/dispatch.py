@@ -69,7 +69,7 @@ def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> Ste
 
 
 def _inline_size(payload: Payload) -> int:
-    return len(bytes(payload.data)) if isinstance(payload, Inline) else 0
+    return len(memoryview(payload.data)) if isinstance(payload, Inline) else 0
 
 
 def _message(

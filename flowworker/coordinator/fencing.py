@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
+from flowworker.codec.messages import CancelNotice
 from flowworker.core.claim import Busy, Repair, Revoke, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
@@ -117,7 +118,7 @@ class Fences:
 
     async def _ask(self, run: str, step: str) -> None:
         """Have the worker stop its handler, if it hears of it."""
-        await self._notifier.publish(f"{self._namespace}.cancel.{run}", encode({"step": step}))
+        await self._notifier.publish(f"{self._namespace}.cancel.{run}", encode(CancelNotice(step)))
 
     async def _tell(self, state: RunState, record: StepRecord, revision: int) -> None:
         run = state.record

@@ -36,7 +36,7 @@ class Recovery:
         partitions: int,
         clock: Clock,
         settings: Settings,
-        adopts: Callable[[str], bool],
+        adopts: Callable[[str], bool] | None,
     ) -> None:
         """Read the index of `runs`, and look after those that it adopts."""
         self._runs = runs
@@ -57,7 +57,7 @@ class Recovery:
         for status in ACTIVE:
             for workflow, run in await self._runs.list(status):
                 scheduler = schedulers.get(partition_of(run, self._partitions))
-                if scheduler is None or not self._adopts(run):
+                if scheduler is None or not (self._adopts is None or self._adopts(run)):
                     continue
                 active = scheduler.active.get(run)
                 if active is None:

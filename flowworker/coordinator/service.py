@@ -49,11 +49,12 @@ class Coordinator:
         clock: Clock,
         name: str,
         metrics: Metrics,
-        adopts: Callable[[str], bool] = lambda _: True,
+        adopts: Callable[[str], bool] | None = None,
     ) -> None:
         """Assemble the parts; nothing happens before `start`.
 
-        With `adopts`, runs that others left behind are gone on with only if it says so.
+        With `adopts`, runs that others left behind are gone on with only if it says so; without,
+        all are.
         """
         self._backend = backend
         self._settings = settings

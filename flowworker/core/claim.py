@@ -31,12 +31,16 @@ __all__ = [
     "judge_fence",
 ]
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flowworker.core.commands import Dispatch, Fence
 from flowworker.core.records import StepRecord, rank
 from flowworker.core.status import Kind, Outcome
+
+if TYPE_CHECKING:
+    from flowworker.core.commands import Dispatch, Fence
 
 MAX_LOST = 3
 """Workers that one attempt may lose before it is failed."""

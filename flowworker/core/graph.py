@@ -59,6 +59,10 @@ def find_cycle(depends_on: Mapping[str, Sequence[str]]) -> list[str] | None:
     return [*path[seen[step] :], step]
 
 
+_REMEMBERED = 500
+"""Up to this many steps a plan keeps the ancestors of each: at most a megabyte of references."""
+
+
 class Plan:
     """A workflow with its graph, ready to be executed. Immutable by convention.
 
@@ -71,7 +75,16 @@ class Plan:
         leaves: ids on which nothing depends, in topological order.
     """
 
-    __slots__ = ("_before", "hash", "leaves", "order", "steps", "successors", "workflow")
+    __slots__ = (
+        "_ancestors",
+        "_before",
+        "hash",
+        "leaves",
+        "order",
+        "steps",
+        "successors",
+        "workflow",
+    )
 
     def __init__(self, workflow: Workflow, content_hash: str) -> None:
         """Compute the graph; raises DefinitionError for one that is not a DAG."""
@@ -85,6 +98,7 @@ class Plan:
         bit = {step: 1 << position for position, step in enumerate(self.order)}
         # Ancestors as bits: ten thousand steps in a row take megabytes, not gigabytes.
         self._before: dict[str, int] = {}
+        self._ancestors: dict[str, tuple[str, ...]] = {}
         for step in self.order:
             before = 0
             for dep in depends_on[step]:
@@ -96,10 +110,14 @@ class Plan:
 
     def ancestors(self, step: str) -> tuple[str, ...]:
         """Ids that a step depends on, directly or not, in topological order."""
-        before = self._before[step]
-        return tuple(
-            other for i, other in enumerate(self.order[: before.bit_length()]) if before >> i & 1
-        )
+        known = self._ancestors.get(step)
+        if known is None:
+            before = self._before[step]
+            order = self.order[: before.bit_length()]
+            known = tuple(other for i, other in enumerate(order) if before >> i & 1)
+            if len(self.order) <= _REMEMBERED:
+                self._ancestors[step] = known
+        return known
 
     def _check(self, depends_on: Mapping[str, Sequence[str]]) -> None:
         if not depends_on:

@@ -15,8 +15,10 @@ __all__ = [
 
 import re
 import zlib
+from typing import TYPE_CHECKING
 
-from flowworker.core.status import Kind
+if TYPE_CHECKING:
+    from flowworker.core.status import Kind
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """A run id is one token of a NATS subject."""

@@ -21,12 +21,12 @@ reach a subject that is not meant.
 
 from __future__ import annotations
 
-__all__ = ["DEFAULT_NAMESPACE", "FACT_TYPES", "PARTITIONS", "Bucket", "Names", "checked_subject"]
+__all__ = ["DEFAULT_NAMESPACE", "PARTITIONS", "Bucket", "Names", "checked_subject"]
 
 import re
 from typing import TYPE_CHECKING
 
-from flowworker.core.commands import EventType
+from flowworker.codec.cloudevents import FACT_TYPES
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
@@ -38,18 +38,6 @@ DEFAULT_NAMESPACE = "flowworker"
 
 PARTITIONS = "flowworker.partitions"
 """Metadata key of the events stream: how many partitions the namespace has."""
-
-FACT_TYPES = (
-    EventType.STARTED,
-    EventType.STEP_COMPLETED,
-    EventType.STEP_ATTEMPT_FAILED,
-    EventType.STEP_CANCELLED,
-    EventType.STEP_COMPENSATED,
-    EventType.HUMAN_DECIDED,
-    EventType.CANCEL_REQUESTED,
-    EventType.TIMED_OUT,
-)
-"""The event types that schedulers are handed; all others only tell what was decided."""
 
 COMMANDS = ("start", "control", "signal")
 """First tokens of command subjects."""

@@ -70,7 +70,11 @@ class Parts:
         served = replace(backend, leases=locks, notifier=notifier)
         self.emitter = Emitter(served, clock, settings.lease / 3)
         self.worker = Worker(served, app, settings, clock, worker_id=name, metrics=metrics)
-        self.coordinator = _coordinator(backend, store, name, metrics, self.own)
+        # Without partners nobody else may take a share of the partitions, whatever the store says.
+        self._alone = None if store.shared else open_memory(settings=settings, clock=clock)
+        driven = backend if self._alone is None else replace(backend, leases=self._alone.leases)
+        adopts = None if store.shared else self.own.__contains__
+        self.coordinator = Coordinator(driven, settings, clock, name, metrics, adopts)
         locker = Locker(existing(served), clock)
         self.around = self.worker.around = Surroundings(store, news, locker)
 
@@ -95,6 +99,8 @@ class Parts:
             self.client.close()
             if self._relay is not None:
                 await self._relay.stop()
+            if self._alone is not None:
+                await self._alone.close()
 
     async def go_on(self, run: str, clock: Clock, settings: Settings) -> None:
         """Have a run that was interrupted driven, by this process if nobody else does.
@@ -109,13 +115,3 @@ class Parts:
     def _on_end(self, subject: str, _data: bytes) -> None:
         # <ns>.event.<partition>.<run>.workflow.<end>
         self.own.discard(subject.split(".", 4)[3])
-
-
-def _coordinator(
-    backend: Backend, store: StateStore, name: str, metrics: Metrics, own: set[str]
-) -> Coordinator:
-    if store.shared:
-        return Coordinator(backend, store.settings, store.clock, name, metrics)
-    private = open_memory(settings=store.settings, clock=store.clock).leases
-    driven = replace(backend, leases=private)
-    return Coordinator(driven, store.settings, store.clock, name, metrics, adopts=own.__contains__)

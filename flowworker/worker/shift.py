@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from flowworker.codec.messages import decode_cancel
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 
 _PARTING = 5.0
 """Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
-
-
-class CancelNotice(msgspec.Struct):
-    """Body of `<ns>.cancel.<run>`: which step is to stop; empty for all of them."""
-
-    step: str = ""
-
-
-_decode_notice = msgspec.json.Decoder(CancelNotice).decode
 
 
 class Shift:
@@ -158,7 +150,7 @@ class Shift:
 
     def _on_notice(self, subject: str, data: bytes) -> None:
         try:
-            notice = _decode_notice(data or b"{}")
+            notice = decode_cancel(data or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._log.warning("not a cancel notice", subject=subject, error=str(error))
             return

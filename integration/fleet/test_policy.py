@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from flowworker.core.status import RunStatus
 from integration.fleet.fleet import Fleet
 
 RUN = "run-1"
@@ -93,7 +94,7 @@ async def test_a_non_retryable_error_is_not_retried(fleet: Fleet):
 async def test_a_human_decides(fleet: Fleet, action: str, status: str, output: dict):
     await fleet.client.start("human", run_id=RUN)
     await fleet.until(lambda: fleet.shows(RUN, "ask", "WAITING_HUMAN"))
-    assert [run.id for run in await fleet.client.list("WAITING_HUMAN")] == [RUN]
+    assert [run.id for run in await fleet.client.list(RunStatus.WAITING_HUMAN)] == [RUN]
     (fleet.trace / f"{RUN}.permission").touch()
 
     await fleet.client.resume(RUN, action, output={"allowed": 1} if action == "complete" else None)
@@ -103,7 +104,7 @@ async def test_a_human_decides(fleet: Fleet, action: str, status: str, output: d
     if output:
         assert ("allowed" in result.output["after"]["seen"]) == output["seen"]
     assert fleet.count(RUN, "undo") == ({"before": 1} if status == "FAILED" else {})
-    assert await fleet.client.list("WAITING_HUMAN") == []
+    assert await fleet.client.list(RunStatus.WAITING_HUMAN) == []
 
 
 async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from flowworker.codec.cloudevents import EventData, cloud_event, to_fact
+from flowworker.codec.cloudevents import FACT_TYPES, EventData, cloud_event, to_fact
 from flowworker.core.commands import EventType
 from flowworker.core.status import HumanAction, Kind, Priority
 from flowworker.errors import InvalidInput
 from flowworker.jetstream import Names, headers
 from flowworker.jetstream.delivery import JetStreamDelivery, Naming
-from flowworker.jetstream.names import FACT_TYPES
 from flowworker.ports import StepAddress
 
 NAMES = Names("shop")

@@ -26,8 +26,16 @@ from flowworker.core.claim import (
     judge,
     judge_fence,
 )
-from flowworker.core.commands import Command, Dispatch, Emit, EventType, Fence, Finish
-from flowworker.core.commands import Save, SetTimeout
+from flowworker.core.commands import (
+    Command,
+    Dispatch,
+    Emit,
+    EventType,
+    Fence,
+    Finish,
+    Save,
+    SetTimeout,
+)
 from flowworker.core.decide import decide
 from flowworker.core.ids import attempt_key, event_id
 from flowworker.core.payload import inline
@@ -189,7 +197,7 @@ class Coordinator:
                 at = self.state.steps[command.step]
                 undo = command.kind is Kind.COMPENSATE
                 assert (
-                    stop is None or undo and stop.reason is not StopReason.TERMINATED
+                    stop is None or (undo and stop.reason is not StopReason.TERMINATED)
                 ), "an attempt is dispatched that may not start"
                 self.world.enqueue(
                     Message(

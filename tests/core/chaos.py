@@ -21,7 +21,7 @@ from flowworker.core.model import (
 )
 from flowworker.core.payload import inline
 from flowworker.core.rebuild import rebuild, view
-from flowworker.core.state import RunState, StepState
+from flowworker.core.state import RunState
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus, StepStatus
 from tests.core.actors import Coordinator, Worker
 from tests.core.world import ENDS, LEASE, RUN, World
@@ -41,13 +41,13 @@ def any_workflow(random: Random, size: int) -> Workflow:
                 depends_on=tuple(depends_on),
                 retry=_any_retry(random),
                 fallback=Fallback("other") if random.random() < 0.3 else None,
-                escalation=Escalation() if random.random() < 0.4 else None,
+                escalation=Escalation() if random.random() < 0.5 else None,
                 saga=Saga("undo", random.random() < 0.5, _any_retry(random))
-                if random.random() < 0.6
+                if random.random() < 0.7
                 else None,
             )
         )
-    timeout = random.choice([None, None, None, 30.0, 200.0])
+    timeout = random.choice([None, None, None, None, 30.0, 300.0])
     return Workflow("w", tuple(steps), timeout=timeout)
 
 
@@ -90,7 +90,7 @@ class Chaos:
         self.deliveries = 0
         self.spawned = 0
         self.answers = 0
-        self.failing = random.random() * 2 * faults.failing
+        self.failing = random.choice([0.0, 0.5, 1.0, 2.0]) * faults.failing
         self.compared = 0
 
     # What can happen
@@ -103,9 +103,10 @@ class Chaos:
         if chance() < faults.wait:
             self.world.now += self.random.choice([0.1, 1.0, LEASE / 2, LEASE])
             self.ring()
-        if chance() < faults.interfere:
+        undoing = self.world.run[0].status is RunStatus.COMPENSATING
+        if chance() < faults.interfere * (3 if undoing else 1):
             self.interfere()
-        self.answer(0.1)
+        self.answer(0.05)
         if chance() < faults.crash:
             self.random.choice([self.crash_coordinator, self.crash_worker, self.black_out])()
         if chance() < faults.redeliver:
@@ -160,7 +161,7 @@ class Chaos:
         if self.random.random() < chance:
             self.answers += 1
             step = self.random.choice(["", *self.world.plan.order, "unknown"])
-            weights = [2, 1, 3, 3] if self.answers < 20 else [0, 1, 1, 1]
+            weights = [3, 1, 2, 3] if self.answers < 20 else [0, 1, 1, 1]
             action = self.random.choices(list(HumanAction), weights)[0]
             output = inline(b"%d" % self.answers) if self.random.random() < 0.8 else None
             fact = ev.HumanDecided(action, step, output, f"answer{self.answers}")

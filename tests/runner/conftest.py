@@ -27,26 +27,41 @@ steps:
 """
 
 
+PAYS = """
+name: pays
+steps: [{id: pay, uses: pays}]
+"""
+
+SETTINGS = Settings(drain=0.05, sweep=3600)
+
+
 class Notes:
-    """What handlers did, in order."""
+    """What handlers did, in order; and where one hangs, if `hangs_at` is set."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
-        self.go_on = asyncio.Event()
+        self.hangs_at = ""
         self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
 
     def count(self) -> Counter[str]:
         return Counter(step for _, step in self.lines)
 
     def register(self, runner: Runner) -> Runner:
-        for name in ("ok", "book", "fail", "hang", "undo"):
+        for name in ("ok", "book", "fail", "hang", "undo", "pays"):
             runner.register_handler(name, getattr(self, name))
-        for text in (SAGA, CHAIN):
+        for text in (SAGA, CHAIN, PAYS):
             runner.register(parse(text))
         return runner
 
+    async def _note(self, what, ctx):
+        self.lines.append((what, ctx.step_id))
+        if self.hangs_at in (ctx.step_id, f"{ctx.step_id}/{ctx.kind}"):
+            self.reached.set()
+            await self.go_on.wait()
+
     async def ok(self, ctx):
-        self.lines.append(("ok", ctx.step_id))
+        await self._note("ok", ctx)
         return {f"{ctx.step_id}_done": True}
 
     async def book(self, ctx):
@@ -54,17 +69,25 @@ class Notes:
         return {"booked": ctx.step_id}
 
     async def fail(self, ctx):
-        self.lines.append(("fail", ctx.step_id))
+        await self._note("fail", ctx)
         raise RuntimeError("declined")
 
     async def undo(self, ctx):
         self.lines.append(("undo", ctx.step_id))
+        if self.hangs_at == f"{ctx.step_id}/undo":
+            self.reached.set()
+            await self.go_on.wait()
 
     async def hang(self, ctx):
-        self.lines.append(("hang", ctx.step_id))
-        self.reached.set()
-        await self.go_on.wait()
+        await self._note("hang", ctx)
         return {"hung": True}
+
+    async def pays(self, ctx):
+        await ctx.emit("order.paid", {"n": 1})
+        await ctx.emit("order.noted", {"n": 1}, key="a")
+        await self._note("pays", ctx)
+        await ctx.emit("order.noted", {"n": 2}, key="b")
+        return {}
 
 
 @pytest.fixture
@@ -74,7 +97,7 @@ def notes() -> Notes:
 
 @pytest.fixture
 async def store():
-    async with InMemStore(settings=Settings(drain=0.05, sweep=3600)) as store:
+    async with InMemStore(settings=SETTINGS) as store:
         yield store
 
 
@@ -85,20 +108,21 @@ async def runner(notes: Notes, store: InMemStore):
 
 
 @pytest.fixture
-def killed(store: InMemStore):
-    """Runs something with a runner in a thread of its own, whose event loop then just ends.
+async def survive():
+    """What a store has at this moment, as the next process finds it if this one is killed now."""
+    made: list[InMemStore] = []
 
-    Nothing is drained, cancelled or given back: what was durable is in the store, all else is lost.
-    """
+    async def copy(store: InMemStore) -> InMemStore:
+        after = InMemStore(settings=store.settings)
+        made.append(after)
+        old, new = await store.backend(), await after.backend()
+        for name in ("runs", "definitions", "payloads"):
+            source = getattr(old, name)
+            found = [(await source.read(key), key) for key in await source.keys(">")]
+            for (value, _), key in sorted(found, key=lambda entry: entry[0][1]):
+                await getattr(new, name).put(key, value)
+        return after
 
-    def run(body) -> None:
-        loop = asyncio.new_event_loop()
-        runner = Runner(store=InMemStore(settings=store.settings))
-        runner._store = store
-
-        try:
-            loop.run_until_complete(body(runner))
-        finally:
-            for task in asyncio.all_tasks(loop):
-                task._log_destroy_pending = False
-            loop.close()
+    yield copy
+    for store in made:
+        await store.close()

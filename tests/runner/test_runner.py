@@ -1,0 +1,311 @@
+"""`Runner`: the seed's methods, on memory."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from flowworker import (
+    DefinitionError,
+    InMemStore,
+    InvalidInput,
+    RunCancelled,
+    RunFailed,
+    Runner,
+    RunStatus,
+    Settings,
+    Step,
+    StepStatus,
+    Workflow,
+    WorkflowNotFound,
+    parse,
+)
+from flowworker.testing import ManualClock
+from flowworker.testing.clock import settle
+
+RUN = "run-1"
+
+
+async def test_results_are_the_merged_map(runner, notes):
+    notes.go_on.set()
+
+    results = await runner.execute_sync(RUN, "chain", {"order": 7})
+
+    assert results == {
+        "order": 7,
+        "first_done": True,
+        "hung": True,
+        "third_done": True,
+        "first": {"first_done": True},
+        "second": {"hung": True},
+        "third": {"third_done": True},
+        "input": {"order": 7},
+        "_workflow_id": RUN,
+    }
+    assert await runner.status(RUN) is RunStatus.COMPLETED
+
+
+async def test_one_id_is_one_execution(runner, notes):
+    notes.go_on.set()
+
+    first = await runner.execute_sync(RUN, "chain", {"order": 7})
+    second = await runner.execute_sync(RUN, "chain", {"order": 8})
+
+    assert second == first
+    assert notes.count() == {"first": 1, "second": 1, "third": 1}
+
+
+async def test_execute_returns_at_once(runner, notes):
+    notes.hangs_at = "second"
+    run = await runner.execute("chain")
+    await notes.reached.wait()
+    assert await runner.status(run) is RunStatus.RUNNING
+
+    notes.go_on.set()
+
+    assert (await runner.execute_sync(run, "chain"))["_workflow_id"] == run
+
+
+async def test_an_unknown_workflow_is_an_error(runner):
+    with pytest.raises(WorkflowNotFound, match="chian"):
+        await runner.execute("chian")
+    with pytest.raises(WorkflowNotFound, match="chian"):
+        await runner.execute_sync(RUN, "chian")
+    assert await runner.get_state_store().get_state(RUN) == {}
+
+
+@pytest.mark.parametrize("data", [[1], "text", 7])
+async def test_an_input_that_is_no_object_is_an_error(runner, data):
+    with pytest.raises(InvalidInput):
+        await runner.execute("chain", data)
+
+
+async def test_an_input_is_validated_before_anything_is_started(runner):
+    runner.register(
+        parse(
+            "name: strict\ninput_schema: {type: object, required: [order]}\n"
+            "steps: [{id: a, uses: ok}]\n"
+        )
+    )
+
+    with pytest.raises(InvalidInput, match="order"):
+        await runner.execute("strict", {})
+
+    assert await runner.get_state_store().list_executions("RUNNING") == []
+
+
+async def test_of_an_unknown_execution_the_status_is_pending_and_cancelling_is_no_error(runner):
+    assert await runner.status("unknown") is RunStatus.PENDING
+    await runner.cancel("unknown")
+    await runner.cancel("not an id")
+
+
+async def test_a_cancelled_execution_ends(runner, notes):
+    notes.hangs_at = "second"
+    run = await runner.execute("chain")
+    await notes.reached.wait()
+
+    await runner.cancel(run)
+
+    with pytest.raises(RunCancelled):
+        await runner.execute_sync(run, "chain")
+    assert await runner.status(run) is RunStatus.CANCELLED
+    await runner.cancel(run)  # it is over, which is no error
+
+
+async def test_a_cycle_that_was_built_by_hand_is_an_error_and_no_hang(runner):
+    cyclic = Workflow(
+        "cyclic",
+        (Step("a", "ok", ("b",)), Step("b", "ok", ("a",))),
+    )
+
+    with pytest.raises(DefinitionError, match="a -> b -> a"):
+        await runner.execute_sync_workflow(RUN, cyclic)
+    with pytest.raises(DefinitionError):
+        runner.register(cyclic)
+    with pytest.raises(DefinitionError):
+        await runner.execute_sync_workflow(RUN, Workflow("empty", ()))
+
+
+async def test_a_workflow_need_not_be_registered(runner):
+    workflow = parse("name: other\nsteps: [{id: a, uses: ok}]\n")
+
+    results = await runner.execute_sync_workflow(RUN, workflow, {"n": 1})
+
+    assert results["a"] == {"a_done": True}
+
+
+async def test_a_failure_is_compensated_in_reverse_order_of_completion(runner, notes):
+    with pytest.raises(RunFailed, match="declined"):
+        await runner.execute_sync(RUN, "trip")
+
+    done = [("book", "flight"), ("book", "hotel"), ("book", "car"), ("fail", "pay")]
+    undone = [("undo", "car"), ("undo", "hotel"), ("undo", "flight")]
+    assert notes.lines == done + undone
+    assert await runner.get_state_store().get_state(RUN) == {
+        "": "FAILED",
+        "flight": StepStatus.COMPENSATED,
+        "hotel": StepStatus.COMPENSATED,
+        "car": StepStatus.COMPENSATED,
+        "pay": StepStatus.FAILED,
+    }
+
+
+async def test_a_missing_handler_is_a_clear_error():
+    settings = Settings(handler_grace=0.05, drain=0.05)
+    async with InMemStore(settings=settings) as store, Runner(store=store) as runner:
+        workflow = parse("name: w\nsteps: [{id: a, uses: nobody.has}]\n")
+
+        with pytest.raises(RunFailed, match="no step handler found"):
+            await runner.execute_sync_workflow(RUN, workflow)
+
+
+async def test_a_handler_may_come_while_it_runs(runner):
+    await runner.running()
+    runner.register_handler("late", lambda ctx: {"late": True})
+
+    results = await runner.execute_sync_workflow(
+        RUN, parse("name: w\nsteps: [{id: a, uses: late}]\n")
+    )
+
+    assert results["late"] is True
+    with pytest.raises(InvalidInput, match="registered twice"):
+        runner.register_handler("late", lambda ctx: None)
+
+
+async def test_the_runtime_is_what_was_set_last(runner):
+    await runner.running()
+    runner.register_handler("shows", lambda ctx: {"runtime": ctx.runtime})
+    workflow = parse("name: w\nsteps: [{id: a, uses: shows}]\n")
+
+    runner.set_runtime("one")
+    assert (await runner.execute_sync_workflow(RUN, workflow))["runtime"] == "one"
+    runner.set_runtime("two")
+    assert (await runner.execute_sync_workflow("run-2", workflow))["runtime"] == "two"
+
+
+async def test_the_store_is_the_one_that_it_runs_on(runner, store, notes):
+    assert runner.get_state_store() is store
+    notes.go_on.set()
+
+    await runner.execute_sync(RUN, "chain", {"order": 7})
+
+    assert await store.list_executions("COMPLETED") == [RUN]
+    assert await store.get_input(RUN) == b'{"order":7}'
+    assert await store.get_step_output(RUN, "first") == b'{"first_done":true}'
+    assert await store.get_state(RUN) == {
+        "": "COMPLETED",
+        "first": "COMPLETED",
+        "second": "COMPLETED",
+        "third": "COMPLETED",
+    }
+
+
+async def test_what_waits_for_nothing_else_is_pending_in_the_store(runner, store, notes):
+    notes.hangs_at = "second"
+    run = await runner.execute("chain")
+    await notes.reached.wait()
+
+    assert await store.get_state(run) == {
+        "": "RUNNING",
+        "first": "COMPLETED",
+        "second": "RUNNING",
+        "third": "PENDING",
+    }
+
+
+async def test_a_time_to_live_set_while_it_runs_counts_from_its_end():
+    # Given a runner whose executions are kept for ten seconds, by a clock that a test moves
+    clock = ManualClock()
+    store = InMemStore(settings=Settings(retention=3600, drain=0.05), clock=clock)
+    runner = Runner(store=store)
+    gate = asyncio.Event()
+
+    async def waits(ctx):
+        await gate.wait()
+
+    runner.register_handler("waits", waits)
+    runner.register(parse("name: w\nsteps: [{id: a, uses: waits}]\n"))
+    run = await runner.execute("w")
+    await settle()
+    await store.set_ttl(run, 10)
+
+    # When it is not over by then, it is still there
+    await clock.advance(20)
+    assert await store.list_executions("RUNNING") == [run]
+
+    # When it is over, it goes
+    gate.set()
+    await settle()
+    await clock.advance(2)
+    assert await store.get_state(run) == {}
+    backend = await store.backend()
+    assert await backend.runs.keys(">") == []
+    closing = asyncio.ensure_future(runner.close())
+    while not closing.done():
+        await clock.advance(1)
+    await store.close()
+
+
+async def test_without_a_time_to_live_it_is_kept_for_the_usual_retention():
+    clock = ManualClock()
+    store = InMemStore(settings=Settings(retention=3600, drain=0.05), clock=clock)
+    runner = Runner(store=store)
+
+    async def ok(ctx):
+        return {}
+
+    runner.register_handler("ok", ok)
+    runner.register(parse("name: w\nsteps: [{id: a, uses: ok}]\n"))
+    run = await runner.execute("w")
+    await clock.advance(1)
+
+    assert await store.list_executions("COMPLETED") == [run]
+    await clock.advance(3600)
+    assert await store.list_executions("COMPLETED") == []
+    closing = asyncio.ensure_future(runner.close())
+    while not closing.done():
+        await clock.advance(1)
+    await store.close()
+
+
+async def test_a_store_has_settings_of_its_own(store):
+    with pytest.raises(InvalidInput, match="of its own"):
+        Runner(store=store, settings=Settings())
+
+
+async def test_closing_leaves_nothing_behind():
+    before = asyncio.all_tasks()
+    runner = Runner()
+    runner.register_handler("ok", lambda ctx: {})
+    runner.register(parse("name: w\nsteps: [{id: a, uses: ok}]\n"))
+    await runner.execute_sync(RUN, "w")
+
+    await runner.close()
+    await runner.close()
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_runner_may_be_used_again_after_it_was_closed():
+    runner = Runner(settings=Settings(drain=0.05))
+    runner.register_handler("ok", lambda ctx: {"n": 1})
+    runner.register(parse("name: w\nsteps: [{id: a, uses: ok}]\n"))
+    await runner.execute_sync(RUN, "w")
+    await runner.close()
+
+    assert (await runner.execute_sync(RUN, "w"))["n"] == 1
+    await runner.close()
+
+
+async def test_two_runners_on_one_store_are_a_fleet(store, notes):
+    async with Runner(store=store) as one, Runner(store=store) as two:
+        notes.register(one)
+        other = notes.register(two)
+
+        runs = [await one.execute("chain") for _ in range(10)]
+        for run in runs:
+            await other.execute_sync(run, "chain")
+
+    assert notes.count() == {"first": 10, "second": 10, "third": 10}

@@ -24,6 +24,7 @@ from flowworker.client import Client
 from flowworker.codec import messages
 from flowworker.codec.cloudevents import FACT_TYPES, EventData
 from flowworker.core.commands import EventType
+from flowworker.core.status import Priority
 from flowworker.definitions import InputValidator, document, load_paths, parse_all
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions
 from flowworker.jetstream.connection import MINIMUM
@@ -223,6 +224,7 @@ def test_example_runs_are_started_with_fitting_input():
     used = r"(?:start hello --input |pub flowworker\.start\.hello |start\.hello\", b)'([^']*)'"
     found = [body for path in PAGES for body in re.findall(used, path.read_text("utf-8"))]
     assert found
+    assert hello.input_schema is not None
     for body in found:
         assert InputValidator(hello.input_schema).problems(json.loads(body)) == []
 
@@ -317,8 +319,8 @@ def test_public_names():
     described = [name for cell in first for name in words(cell)]
     assert len(described) == len(set(described))
     assert {*described, *errors.__all__} == set(flowworker.__all__)
-    methods = words(re.search(r"^\| `Client` \|(.*)\|", text, re.MULTILINE)[1])
-    assert all(callable(getattr(Client, name)) for name in methods)
+    [methods] = re.findall(r"^\| `Client` \|(.*)\|", text, re.MULTILINE)
+    assert all(callable(getattr(Client, name)) for name in words(methods))
 
 
 def test_the_context_has_what_is_described():
@@ -432,11 +434,11 @@ def test_streams_and_consumers():
         "intake": consumer_specs.intake(names),
         "timers": consumer_specs.timers(names),
         "scheduler-<partition>": consumer_specs.scheduler(names, Settings(), 0),
-        "step-<queue>-<priority>": consumer_specs.lane(names, Settings(), "q", "high"),
+        "step-<queue>-<priority>": consumer_specs.lane(names, Settings(), "q", Priority.HIGH),
     }
     rows = table("wire.md", "Consumers")
-    described = {words(row["consumer"])[0]: ours(words(row["stream"])[0]) for row in rows}
-    assert described == {name: spec.stream for name, spec in known.items()}
+    where = {words(row["consumer"])[0]: ours(words(row["stream"])[0]) for row in rows}
+    assert where == {name: spec.stream for name, spec in known.items()}
 
 
 def test_headers_actions_and_results():

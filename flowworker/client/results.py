@@ -215,7 +215,9 @@ class Results:
             # A rejected command to a run is about no workflow, an earlier start not about ours.
             ours = command is None or event.id == event_id(run, event.type, str(command))
             if event.type == EventType.REJECTED and event.data.get("name") and ours:
-                return _rejected(run, str(event.data.get("reason")))
+                return _rejected(
+                    run, str(event.data.get("reason")), str(event.data.get("error_type"))
+                )
         return None
 
     async def _of_record(self, record: RunRecord) -> RunResult:
@@ -233,7 +235,7 @@ class Results:
 
     async def _of_reply(self, reply: Result) -> RunResult:
         if reply.status is ResultStatus.REJECTED:
-            raise _rejected(reply.id, reply.error)
+            raise _rejected(reply.id, reply.error, reply.error_type)
         return RunResult(
             id=reply.id,
             workflow=reply.workflow,
@@ -278,6 +280,6 @@ def _wake(waiter: _Waiter, subject: str) -> None:
         waiter.news.set()
 
 
-def _rejected(run: str, reason: str) -> InvalidInput | WorkflowNotFound:
-    kind = WorkflowNotFound if reason.startswith("no workflow ") else InvalidInput
+def _rejected(run: str, reason: str, error_type: str) -> InvalidInput | WorkflowNotFound:
+    kind = WorkflowNotFound if error_type == WorkflowNotFound.__name__ else InvalidInput
     return kind(f"run {run} was not started: {reason}")

@@ -125,6 +125,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         output: outputs of the steps on which nothing depends, by step id.
+        error_type: of a rejection, the name of the error that a client should raise.
         partial: the output would not fit a message; the step records have it.
     """
 
@@ -134,6 +135,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
     output: dict[str, Payload] = {}
     partial: bool = False
     error: str = ""
+    error_type: str = ""
     failed_compensations: tuple[str, ...] = ()
     needs_attention: bool = False
 

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 
 class Rejected(Exception):
-    """A command cannot be taken; the message is the reason, for whoever sent it."""
+    """A command cannot be taken; the message is the reason, for whoever sent it.
+
+    Attributes:
+        error_type: name of the error that a client should raise for it.
+    """
+
+    def __init__(self, reason: str, error_type: str = "InvalidInput") -> None:
+        """Say why."""
+        super().__init__(reason)
+        self.error_type = error_type
 
 
 class Rejections:
@@ -47,12 +56,14 @@ class Rejections:
         get_logger().warning("command rejected", subject=delivery.subject, run=run, reason=reason)
         self._metrics.commands_rejected.labels(kind).inc()
         now = self._clock.now()
-        data = EventData(id=run, name=name, reason=reason, at=now)
+        data = EventData(id=run, name=name, reason=reason, error_type=rejected.error_type, at=now)
         event = cloud_event(
             self._backend.namespace, EventType.REJECTED, data, now, str(delivery.sequence)
         )
         await self._backend.events.publish(run, event.type, encode(event), event.id)
         reply_to = delivery.headers.get(FLOW_REPLY, "")
         if reply_to.startswith(self._reply_prefixes):
-            result = Result(run, name, ResultStatus.REJECTED, error=reason)
+            result = Result(
+                run, name, ResultStatus.REJECTED, error=reason, error_type=rejected.error_type
+            )
             await self._backend.notifier.publish(reply_to, encode(result))

@@ -85,7 +85,7 @@ class Starts:
         try:
             plan = await self._definitions.latest(workflow)
         except (WorkflowNotFound, DefinitionError) as error:
-            raise Rejected(str(error)) from error
+            raise Rejected(str(error), type(error).__name__) from error
         self._validate(plan, start)
         try:
             payload = await self._payloads.pack(start.run, "input", start.input)

@@ -113,6 +113,8 @@ class Connection:
         """
         options = self._options
         urls = [url.strip() for url in options.url.split(",")]
+        tls = _tls(options) is not None or any(url.startswith("tls://") for url in urls)
+        self.client.insists_on_tls = tls
         try:
             async with asyncio.timeout(options.connect_timeout * len(urls)):
                 await self.client.connect(

@@ -39,6 +39,7 @@ class WireClient(Client):
     def __init__(self) -> None:
         """Needs a running event loop."""
         super().__init__()
+        self.insists_on_tls = False
         self._handlers: dict[int, OnRaw] = {}
         self._kick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kick.set_result(None)
@@ -65,6 +66,12 @@ class WireClient(Client):
         if self._transport is not None:
             self._transport.close()
         await super()._connect_to_server(s)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's signature
+        """Refuse to go on in plain text, before credentials are sent, where TLS was asked for."""
+        if self.insists_on_tls and initial_connection and not info.get("tls_required"):
+            raise NatsError("TLS was asked for, but the server does not require it")
+        await super()._process_info(info, initial_connection=initial_connection)
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         """After what waits to be sent, so that a PONG means that all of it has arrived."""

@@ -2,8 +2,9 @@
 
 The engine goes on from what its own records say. Those of a `StateStore`'s user say less, or say
 it elsewhere, and they are rewritten here: what is completed (or skipped) stands; what was noted as
-anything else is as if it had never been attempted; a failed step that has no attempt left gets a
-turn of its own, as if a human had ordered it to be tried again.
+anything else is as if it had never been attempted; a failed step that has no attempt left, and one
+that has taken as many processes with it as the engine allows, gets a turn of its own: to resume is
+to order that it be tried again.
 
 Every change is a compare-and-set or a removal, and all of it may be repeated.
 """
@@ -19,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flowworker.codec.keys import step_key
+from flowworker.core.claim import MAX_LOST
 from flowworker.core.policy import Fail, follow_up
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
@@ -115,7 +117,9 @@ async def _settle(kept: Kept, plan: Plan, run: RunRecord, step: str) -> None:
 
 
 def _is_spent(step: Step, record: StepRecord) -> bool:
-    """Whether it failed and nothing but the failure of the run would follow."""
+    """Whether nothing but the failure of the run would follow."""
+    if record.outcome is Outcome.RUNNING:
+        return record.lost + 1 >= MAX_LOST
     if record.outcome is not Outcome.FAILED or record.kind is Kind.COMPENSATE:
         return False
     error = record.error or _UNKNOWN

@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.errors import Conflict
-from flowworker.worker.pulse import Pulse
+from flowworker.worker.pulse import MakePulse, Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -89,8 +89,13 @@ class Heartbeats:
         lease: float,
         probe: LagProbe,
         log: FilteringBoundLogger,
+        make_pulse: MakePulse | None = None,
     ) -> None:
-        """Renew over a link of `open_link`; ask `probe` how the main loop is at every tick."""
+        """Renew over a link of `open_link`; ask `probe` how the main loop is at every tick.
+
+        `make_pulse` makes what beats: a thread, unless somebody else keeps the time.
+        """
+        self._make_pulse = make_pulse or Pulse
         self._open_link = open_link
         self._clock = clock
         self._lease = lease
@@ -99,7 +104,7 @@ class Heartbeats:
         self._probe = probe
         self._log = log
         self._lock = threading.Lock()
-        self._held: set[HeldDelivery] = set()
+        self._held: dict[HeldDelivery, None] = {}  # the oldest first
         self._pulse: Pulse | None = None
 
     def hold(
@@ -125,13 +130,13 @@ class Heartbeats:
     def drop(self, kept: HeldDelivery) -> None:
         """Renew it no more; harmless if that is so already."""
         with self._lock:
-            self._held.discard(kept)
+            self._held.pop(kept, None)
             kept.held = False
 
     async def release(self, claim: HeldClaim) -> int:
         """Renew it no more, and wait for a renewal in flight: the final revision."""
         with self._lock:
-            self._held.discard(claim)
+            self._held.pop(claim, None)
             claim.held = False
             if not claim.renewing:
                 return claim.revision
@@ -155,9 +160,9 @@ class Heartbeats:
 
     def _enter(self, kept: HeldDelivery) -> None:
         with self._lock:
-            self._held.add(kept)
+            self._held[kept] = None
         if self._pulse is None:
-            self._pulse = Pulse(self._beat, self._tick, self._open_link, self._log)
+            self._pulse = self._make_pulse(self._beat, self._tick, self._open_link, self._log)
 
     def _beat(self, pulse: Pulse) -> None:
         """On the thread, once per tick."""

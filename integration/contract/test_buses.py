@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from flowworker import Event, InMemBus, InvalidInput, NATSBus
+from flowworker import Event, EventBus, InMemBus, InvalidInput, NATSBus
 from flowworker.stores import buses
 
 
@@ -21,11 +21,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture
 async def pair(request: pytest.FixtureRequest, kind: str, namespace: str):
     """Two members of one namespace; in memory it is one."""
-    if kind == "InMemBus":
-        one = two = InMemBus()
-    else:
-        url = request.getfixturevalue("server").url
-        one, two = NATSBus(url, namespace=namespace), NATSBus(url, namespace=namespace)
+
+    def make() -> EventBus:
+        if kind == "InMemBus":
+            return InMemBus()
+        return NATSBus(request.getfixturevalue("server").url, namespace=namespace)
+
+    one = make()
+    two = one if kind == "InMemBus" else make()
     yield one, two
     await one.close()
     await two.close()

@@ -237,3 +237,13 @@ async def test_after_closing_nothing_works(options):
     with pytest.raises(Unavailable):
         connection.replies.ask("a", b"")
     assert not connection.connected
+
+
+async def test_tls_is_never_given_up_silently(server: EmbeddedServer):
+    """A password must not go over a plain connection because the server offers no TLS."""
+    address = server.url.removeprefix("nats://")
+
+    with pytest.raises(ServerUnavailable, match="TLS was asked for"):
+        await connect(ConnectionOptions(url=f"tls://me:secret@{address}"))
+    with pytest.raises(ServerUnavailable, match="TLS was asked for"):
+        await connect(ConnectionOptions(url=server.url, tls_hostname="nats.example"))

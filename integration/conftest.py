@@ -12,6 +12,7 @@ import pytest_asyncio
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
 from flowworker.ports import Backend
+from integration.redis_server import RedisServer
 
 OpenBackend = Callable[..., Awaitable[Backend]]
 
@@ -21,6 +22,12 @@ def server() -> Iterator[EmbeddedServer]:
     """Shared by all tests of a session; whoever kills servers starts one of their own."""
     with EmbeddedServer() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

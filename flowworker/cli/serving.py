@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = ["STARTUP_WAIT", "process_options", "run_process", "until_signal"]
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -59,6 +60,10 @@ def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool =
     from flowworker.telemetry.log import configure_logging
 
     configure_logging(json=json and not sys.stderr.isatty(), level=log_level)
+    # Tens of thousands of runs in memory are not garbage, and looking through them again and
+    # again takes a third of the processor. Cycles are rare here; they can wait.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     if sys.platform == "win32":
         asyncio.run(main)
     else:

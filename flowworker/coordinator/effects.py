@@ -103,36 +103,39 @@ class Effects:
             Conflict: another coordinator changed the run; the memory of it is outdated.
         """
         emits: list[Emit] = []
-        rest: list[Coroutine[object, object, None]] = []
+        rest: list[Command] = []
         moved_from: RunStatus | None = None
         delayed: list[asyncio.Task[None]] = []
         for command in commands:
             match command:
                 case Save():
-                    moved_from = command.moved_from
                     await self._save(active)
+                    moved_from = command.moved_from
                 case Emit():
                     emits.append(command)
                 case Dispatch() if self._is_soon(command):
                     delayed.append(self._dispatch_later(active, command))
                 case _:
-                    rest.append(self._effect(active, command))
+                    rest.append(command)
         if emits or moved_from is not None:
-            try:
-                await self._tell(active, emits, moved_from, recovering=recovering)
-            except BaseException:
-                for coroutine in rest:
-                    coroutine.close()
-                raise
-        if len(rest) == 1:
-            await rest[0]
-        elif rest:
-            await asyncio.gather(*rest)
+            await self._tell(active, emits, moved_from, recovering=recovering)
+        effects = [self._effect(active, command) for command in rest]
+        if moved_from is not None:
+            effects.append(self._unlist(active, moved_from))
+        if len(effects) == 1:
+            await effects[0]
+        elif effects:
+            await asyncio.gather(*effects)
         return delayed
 
     async def _save(self, active: Active) -> None:
         revision = await self._runs.save(active.state.record, active.state.revision)
         active.state = replace(active.state, revision=revision)
+
+    async def _unlist(self, active: Active, moved_from: RunStatus) -> None:
+        """The last thing about a move: until it is listed anew, recovery finds the run here."""
+        record = active.state.record
+        await self._runs.unindex(moved_from, record.workflow, record.run)
 
     async def _tell(
         self,
@@ -157,15 +160,10 @@ class Effects:
                     self._events.publish(record.run, event.type, encode(event), event.id, once=once)
                 )
         if moved_from is not None:
-            effects.append(self._move_index(active, moved_from))
+            effects.append(self._runs.index(record.status, record.workflow, record.run))
             if record.status in TERMINAL:
                 self._metrics.runs_finished.labels(record.status.value).inc()
         await asyncio.gather(*effects)
-
-    async def _move_index(self, active: Active, moved_from: RunStatus) -> None:
-        record = active.state.record
-        await self._runs.index(record.status, record.workflow, record.run)
-        await self._runs.unindex(moved_from, record.workflow, record.run)
 
     async def _effect(self, active: Active, command: Command) -> None:
         match command:

@@ -88,6 +88,10 @@ class MemoryEventLog:
         found = self._runs.get(run)
         return [] if found is None else list(found.events)
 
+    def pending(self, run: str) -> int:
+        """How many facts of a run are not acknowledged."""
+        return self._facts[partition_of(run, self.partitions)].count(run)
+
     async def drop(self, run: str) -> None:
         """Forget a run's history."""
         self._runs.pop(run, None)

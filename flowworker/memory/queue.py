@@ -134,6 +134,10 @@ class Queue:
         self._home.enter()
         return QueueConsumer(self, on_delivery)
 
+    def count(self, group: str) -> int:
+        """How many messages of a group there are, wherever they are."""
+        return len(self._groups.get(group, ()))
+
     def drop(self, group: str) -> None:
         """Remove a group's messages, wherever they are."""
         for message in tuple(self._groups.get(group, ())):

@@ -47,6 +47,10 @@ class MemoryStepQueue:
         """Share a lane of a queue with all others who do."""
         return self._lane(queue, priority).consume(on_delivery)
 
+    def pending(self, run: str) -> int:
+        """How many messages of a run are queued, scheduled or in hand."""
+        return sum(lane.count(run) for lane in self._lanes.values())
+
     async def drop(self, run: str) -> None:
         """Remove what is queued, scheduled or in hand for a run."""
         for lane in self._lanes.values():

@@ -34,6 +34,10 @@ class MemoryTimers:
         """Forget it."""
         self._queue.drop(f"timer.{run}.{name}")
 
+    def pending(self, run: str, name: str) -> int:
+        """How many alarms of that name are set or not acknowledged: one or none."""
+        return self._queue.count(f"timer.{run}.{name}")
+
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms with all others who do."""
         return self._queue.consume(on_delivery)

@@ -42,6 +42,8 @@ class RedisLeases:
         self._clock = clock
         self._watchers: dict[str, dict[object, Callable[[], None]]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._gate = asyncio.Lock()
+        self._closing = False
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
         """The token, or None if another holder has it."""
@@ -72,8 +74,9 @@ class RedisLeases:
 
     async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
         """Call soon after it was given up."""
-        if self._listening is None or self._listening.done():
-            self._listening = await self._listen()
+        async with self._gate:
+            if self._listening is None or self._listening.done():
+                self._listening = await self._listen()
         mark = object()
         self._watchers.setdefault(key, {})[mark] = on_free
 
@@ -87,6 +90,7 @@ class RedisLeases:
 
     async def close(self) -> None:
         """Listen no more."""
+        self._closing = True
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.cancel()
@@ -108,7 +112,7 @@ class RedisLeases:
     async def _hear(self, hearing: Any) -> None:
         prefix = f"{self._prefix}free:".encode()
         try:
-            while True:
+            while not self._closing:  # a cancellation may come out as an error of the connection
                 try:
                     message = await hearing.get_message(timeout=POLL)
                 except (RedisError, OSError):  # it subscribes anew when it is connected again

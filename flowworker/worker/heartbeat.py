@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.errors import Conflict
-from flowworker.worker.pulse import MakePulse, Pulse
+from flowworker.worker.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -89,11 +89,11 @@ class Heartbeats:
         lease: float,
         probe: LagProbe,
         log: FilteringBoundLogger,
-        make_pulse: MakePulse | None = None,
+        make_pulse: type[Pulse] | None = None,
     ) -> None:
         """Renew over a link of `open_link`; ask `probe` how the main loop is at every tick.
 
-        `make_pulse` makes what beats: a thread, unless somebody else keeps the time.
+        What beats is a `Pulse`, unless `make_pulse` says otherwise.
         """
         self._make_pulse = make_pulse or Pulse
         self._open_link = open_link

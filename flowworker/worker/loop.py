@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.ports import Backend
     from flowworker.settings import Settings
+    from flowworker.worker.pulse import Pulse
     from flowworker.worker.registry import App
 
 
@@ -50,6 +51,7 @@ class Worker:
         concurrency: int | None = None,
         worker_id: str = "",
         metrics: Metrics | None = None,
+        make_pulse: type[Pulse] | None = None,
     ) -> None:
         """Describe it; `start` begins.
 
@@ -62,6 +64,7 @@ class Worker:
             concurrency: handlers that run at a time; the settings' if None.
             worker_id: unique for all time; made up if empty.
             metrics: where it counts; in a registry of its own if None.
+            make_pulse: what keeps its claims alive; a thread of its own if None.
 
         Raises:
             InvalidInput: no queue, or no slot.
@@ -78,6 +81,7 @@ class Worker:
         self._clock = clock
         self._queues = tuple(dict.fromkeys(queues))
         self._metrics = metrics or Metrics(CollectorRegistry())
+        self._make_pulse = make_pulse
         self.around = surroundings_of(backend, settings, clock)
         self._shift: Shift | None = None
         self._draining = False
@@ -105,6 +109,7 @@ class Worker:
             self._slots,
             self._metrics,
             self.around,
+            self._make_pulse,
         )
         try:
             await shift.open(self._queues)

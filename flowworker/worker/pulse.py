@@ -48,8 +48,8 @@ class Pulse:
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self._main = asyncio.get_running_loop()
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._run, name="flowworker-heartbeat", daemon=True).start()
+        self._loop: asyncio.AbstractEventLoop = self._main
+        self._begin()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Do that beside the beat."""
@@ -84,6 +84,11 @@ class Pulse:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stopping.set)
         await self._ended.wait()
+
+    def _begin(self) -> None:
+        """Start to live, on an event loop for which nobody else is too busy."""
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._run, name="flowworker-heartbeat", daemon=True).start()
 
     def _run(self) -> None:
         try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend, Delivery
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
+    from flowworker.worker.pulse import Pulse
     from flowworker.worker.registry import App
     from flowworker.worker.surroundings import Surroundings
 
@@ -53,6 +54,7 @@ class Shift:
         slots: int,
         metrics: Metrics,
         around: Surroundings,
+        make_pulse: type[Pulse] | None = None,
     ) -> None:
         """Compose the parts; `open` begins."""
         self.last_activity = clock.monotonic()
@@ -65,7 +67,9 @@ class Shift:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], object] | None = None
         probe = LagProbe(loop, clock, self._blame, metrics.loop_lag, log)
-        heartbeats = Heartbeats(backend.open_heartbeat, clock, settings.lease, probe, log)
+        heartbeats = Heartbeats(
+            backend.open_heartbeat, clock, settings.lease, probe, log, make_pulse
+        )
         claims = Claims(
             backend.namespace,
             RunStore(backend.runs),

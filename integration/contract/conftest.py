@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -16,7 +16,6 @@ from flowworker.memory import memory_backend
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from integration.contract.support import LONG_ACK_WAIT, Adapter
-from integration.redis_server import RedisServer
 
 ADAPTERS = {
     "memory": Adapter(shared=False, idle=0.1),
@@ -38,12 +37,6 @@ def adapter_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def adapter(adapter_name: str) -> Adapter:
     return ADAPTERS.get(adapter_name, Adapter(shared=True, idle=0.1))
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class Coordinator:
     @property
     def informed(self) -> bool:
         """Whether it is right, as far as events that were told can make it so."""
-        return self.current and not self.busy and not self.deaf
+        return self.current and not self.deaf
 
     def step(self) -> None:
         """Goes on until the next moment at which something may happen."""

@@ -1,0 +1,90 @@
+"""One run, with all that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+Json = dict[str, Any]
+
+TERMINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that must not be.
+
+    Attributes:
+        kind: one of the checker's.
+        run: which run, or empty.
+        text: what was found.
+    """
+
+    kind: str
+    run: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run.
+
+    Attributes:
+        record: as it is stored.
+        definition: its steps as the YAML has them.
+        steps: records by step.
+        events: all of them, as often as they are stored, in order.
+        notes: what handlers wrote down about it, by time.
+        ends: terminal states that a witness saw, in order.
+    """
+
+    run: str
+    record: Json
+    definition: dict[str, Json]
+    steps: dict[str, Json]
+    events: list[Json]
+    notes: list[Json]
+    ends: list[str]
+
+    @property
+    def status(self) -> str:
+        """Of the run's record."""
+        return str(self.record["status"])
+
+    @property
+    def stop(self) -> str:
+        """Why it stopped before its end, or empty."""
+        return str((self.record.get("stop") or {}).get("reason", ""))
+
+    @cached_property
+    def first_told(self) -> list[Json]:
+        """Events without those told again: same id, same content."""
+        seen: dict[str, Json] = {}
+        found = []
+        for event in self.events:
+            before = seen.setdefault(event["id"], event)
+            if before is event or _told(before) != _told(event):
+                found.append(event)
+        return found
+
+    def distinct(self, *types: str) -> list[Json]:
+        """Events of these types, each once."""
+        return [event for event in self.first_told if event["type"] in types]
+
+    def nonces(self, step: str) -> set[int]:
+        """What handlers of a step returned."""
+        return {n["nonce"] for n in self.notes if n["step"] == step and n.get("how") == "ok"}
+
+    def position(self, event_type: str, step: str = "") -> int | None:
+        """Sequence of the first such event."""
+        for event in self.events:
+            if event["type"] == event_type and step in ("", event["data"].get("step_id")):
+                return int(event["_seq"])
+        return None
+
+
+def _told(event: Json) -> Json:
+    """What an event says, whenever it was said: coordinators tell with their own clock."""
+    data = {name: value for name, value in event["data"].items() if name not in {"at", "revision"}}
+    return {"type": event["type"], "data": data}

@@ -1,0 +1,198 @@
+"""What must hold of a campaign, judged from the evidence alone.
+
+Independent of the engine: streams, buckets and YAML as plain JSON, and the handlers' own notes as a
+second witness. Every rule is a function that yields violations, each of one kind below.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bench.chaos import causality, compensation, repeats
+from bench.chaos.case import TERMINAL, Case, Violation
+from bench.chaos.evidence import Evidence
+
+LOST = "runs lost"
+TWO_RESULTS = "steps with two results"
+CHANGED = "terminal states changed"
+EVENTS = "events missing or out of causal order"
+COMPENSATIONS = "compensations missed or in the wrong order"
+CONCURRENT = "executed at the same time without a fault"
+UNEXPLAINED = "executed twice without a fault"
+INDEX = "index entries that are wrong"
+QUEUED = "messages left in work queues"
+STRANGE = "runs nobody started"
+
+KINDS = (
+    *(LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
+    *(CONCURRENT, UNEXPLAINED, INDEX, QUEUED, STRANGE),
+)
+"""All kinds of violations; each must be found zero times."""
+
+
+@dataclass
+class Verdict:
+    """What the checker found.
+
+    Attributes:
+        counts: how many runs, steps and so on; for information.
+        repeats: executions beyond the first of an attempt, by cause.
+        violations: everything that must not be.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    repeats: Counter[str] = field(default_factory=Counter)
+    violations: list[Violation] = field(default_factory=list)
+
+    def of(self, kind: str) -> int:
+        """How many violations of a kind."""
+        return sum(violation.kind == kind for violation in self.violations)
+
+
+def check(evidence: Evidence) -> Verdict:
+    """Judge all of it."""
+    verdict = Verdict()
+    cases = _cases(evidence)
+    for case in cases:
+        for rule in (_unfinished, _changed, _results):
+            verdict.violations += rule(case)
+        for kind, rule in ((EVENTS, causality.problems), (COMPENSATIONS, compensation.problems)):
+            verdict.violations += [Violation(kind, case.run, text) for text in rule(case)]
+    verdict.violations += _missing(evidence)
+    verdict.violations += _rejections(evidence)
+    verdict.violations += _index(evidence)
+    verdict.violations += [
+        Violation(QUEUED, "", f"{count} in {stream}")
+        for stream, count in evidence.queued.items()
+        if count
+    ]
+    faults = repeats.Faults(evidence.faults)
+    for case in cases:
+        for again in repeats.found(case):
+            cause = faults.cause(again)
+            verdict.repeats[cause or "unexplained"] += 1
+            if cause is None:
+                kind = CONCURRENT if again.overlapped else UNEXPLAINED
+                verdict.violations.append(Violation(kind, case.run, str(again)))
+    verdict.counts = _counts(evidence, cases)
+    return verdict
+
+
+def _cases(evidence: Evidence) -> list[Case]:
+    notes: dict[str, list] = {}
+    for note in evidence.notes:
+        notes.setdefault(note["run"], []).append(note)
+    return [
+        Case(
+            run,
+            record,
+            evidence.definitions.get(record["workflow"], {}),
+            evidence.steps.get(run, {}),
+            evidence.events.get(run, []),
+            notes.get(run, []),
+            evidence.ends.get(run, []),
+        )
+        for run, record in sorted(evidence.runs.items())
+    ]
+
+
+def _unfinished(case: Case) -> Iterator[Violation]:
+    if case.status not in TERMINAL:
+        yield Violation(LOST, case.run, f"is still {case.status}")
+
+
+def _missing(evidence: Evidence) -> Iterator[Violation]:
+    """An acknowledged start is a run, and nothing else is."""
+    asked = {start["run"] for start in evidence.starts}
+    for start in evidence.starts:
+        if start["acked"] and not start["bad"] and start["run"] not in evidence.runs:
+            yield Violation(LOST, start["run"], "was acknowledged, and no record exists")
+    for run in evidence.runs:
+        if run not in asked:
+            yield Violation(STRANGE, run, "has a record")
+
+
+def _rejections(evidence: Evidence) -> Iterator[Violation]:
+    for start in evidence.starts:
+        types = [event["type"] for event in evidence.events.get(start["run"], [])]
+        told = types.count("workflow.rejected")
+        if start["bad"] and start["acked"] and (told != 1 or start["run"] in evidence.runs):
+            yield Violation(EVENTS, start["run"], f"a bad start was rejected {told} times")
+
+
+def _changed(case: Case) -> Iterator[Violation]:
+    """One terminal event, which tells of the record as it is; nobody wrote the record again."""
+    seen = list(dict.fromkeys(case.ends))
+    if len(seen) > 1:
+        yield Violation(CHANGED, case.run, f"the record was {' then '.join(seen)}")
+    ends = case.distinct("workflow.completed", "workflow.failed", "workflow.cancelled")
+    if len(ends) > 1:
+        yield Violation(CHANGED, case.run, f"ended {len(ends)} times: {[e['type'] for e in ends]}")
+    for end in ends:
+        if end["type"] != f"workflow.{case.status.lower()}":
+            yield Violation(CHANGED, case.run, f"{end['type']}, and the record is {case.status}")
+        elif end["data"]["revision"] != case.record["_revision"]:
+            text = f"ended at {end['data']['revision']}, written again at {case.record['_revision']}"
+            yield Violation(CHANGED, case.run, text)
+
+
+def _results(case: Case) -> Iterator[Violation]:
+    """One result per step, the one that stands in its record, made by a handler that returned."""
+    results: dict[str, list] = {}
+    for event in case.distinct("workflow.step.completed"):
+        results.setdefault(event["data"]["step_id"], []).append(event["data"])
+    for step, found in results.items():
+        if len(found) > 1:
+            yield Violation(TWO_RESULTS, case.run, f"{step} completed {len(found)} times")
+        by_worker = found[0].get("worker")
+        record = case.steps.get(step)
+        if by_worker and record is None:
+            yield Violation(TWO_RESULTS, case.run, f"{step} completed, and has no record")
+        if not by_worker or record is None:
+            continue
+        if record["kind"] == "compensate":
+            if record.get("completed") != found[0]["revision"]:
+                yield Violation(TWO_RESULTS, case.run, f"{step} was compensated for another result")
+        elif record["_revision"] != found[0]["revision"]:
+            yield Violation(TWO_RESULTS, case.run, f"{step} was written again after its result")
+        nonce = _nonce(found[0])
+        if nonce is not None and nonce not in case.nonces(step):
+            yield Violation(TWO_RESULTS, case.run, f"{step}: no handler returned its result")
+        if _nonce(record) != nonce:
+            yield Violation(TWO_RESULTS, case.run, f"{step}: event and record differ")
+
+
+def _nonce(holder: dict) -> int | None:
+    output = holder.get("output") or {}
+    return (output.get("data") or {}).get("nonce") if output.get("kind") == "inline" else None
+
+
+def _index(evidence: Evidence) -> Iterator[Violation]:
+    listed = Counter(run for _, _, run in evidence.index)
+    for status, workflow, run in evidence.index:
+        record = evidence.runs.get(run)
+        if record is None or (record["status"], record["workflow"]) != (status, workflow):
+            found = "no record" if record is None else f"{record['status']} {record['workflow']}"
+            yield Violation(INDEX, run, f"listed as {status} {workflow}, found {found}")
+    for run in evidence.runs:
+        if listed[run] != 1:
+            yield Violation(INDEX, run, f"listed {listed[run]} times")
+
+
+def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
+    statuses = Counter(case.status for case in cases)
+    steps = sum(len(case.steps) for case in cases)
+    told = [event for case in cases for event in case.events]
+    return {
+        "runs started": sum(s["acked"] and not s["bad"] for s in evidence.starts),
+        "runs finished": sum(statuses[status] for status in TERMINAL),
+        **{f"... {status.lower()}": statuses[status] for status in sorted(TERMINAL)},
+        "bad starts rejected": sum(s["acked"] and s["bad"] for s in evidence.starts),
+        "steps": steps,
+        "handler executions": sum(note["what"] == "begin" for note in evidence.notes),
+        "events": len(told),
+        "events told twice": len(told) - sum(len({e["id"] for e in c.events}) for c in cases),
+        "faults": len(evidence.faults),
+    }

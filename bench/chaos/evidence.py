@@ -1,0 +1,99 @@
+"""Everything that a campaign left behind, as plain data: nothing here knows the engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.chaos.raw import Raw, Stored
+
+Json = dict[str, Any]
+
+WORKFLOWS = Path(__file__).parent / "workflows.yaml"
+
+
+@dataclass
+class Evidence:
+    """What the checker judges. Times are epoch seconds.
+
+    Attributes:
+        definitions: step id -> step as it stands in the YAML, by workflow.
+        starts: the ledger of those who started runs.
+        runs: run id -> its record; `_revision` is the sequence under which it is stored.
+        steps: run id -> step id -> its record, likewise.
+        index: (status, workflow, run) of every entry.
+        events: run id -> its CloudEvents in the order of the stream; `_seq` is the sequence.
+        notes: what the handlers wrote down, by time.
+        faults: what was done to the fleet.
+        ends: run id -> the terminal states that a witness saw in its record, in order.
+        queued: messages that are left in work queues, by stream.
+    """
+
+    definitions: dict[str, dict[str, Json]] = field(default_factory=dict)
+    starts: list[Json] = field(default_factory=list)
+    runs: dict[str, Json] = field(default_factory=dict)
+    steps: dict[str, dict[str, Json]] = field(default_factory=dict)
+    index: list[tuple[str, str, str]] = field(default_factory=list)
+    events: dict[str, list[Json]] = field(default_factory=dict)
+    notes: list[Json] = field(default_factory=list)
+    faults: list[Json] = field(default_factory=list)
+    ends: dict[str, list[str]] = field(default_factory=dict)
+    queued: dict[str, int] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """As JSON, to look into."""
+        path.write_text(json.dumps(self.__dict__, indent=1), encoding="utf-8")
+
+
+def definitions(path: Path = WORKFLOWS) -> dict[str, dict[str, Json]]:
+    """Steps by id, by workflow."""
+    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    return {one["name"]: {step["id"]: step for step in one["steps"]} for one in documents}
+
+
+def read_notes(folder: Path) -> list[Json]:
+    """All notes of all processes; a line that was cut short is no note."""
+    notes = []
+    for path in folder.glob("*.jsonl"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.endswith("}"):
+                notes.append(json.loads(line))
+    return sorted(notes, key=lambda note: note["at"])
+
+
+async def collect(raw: Raw, namespace: str, evidence: Evidence) -> None:
+    """Read records, index, events and queues as they are."""
+    bucket = f"{namespace}_runs"
+    for message in await raw.messages(f"KV_{bucket}", f"$KV.{bucket}.>"):
+        _enter(evidence, message.subject.removeprefix(f"$KV.{bucket}."), message)
+    upper = namespace.upper()
+    for message in await raw.messages(f"{upper}_EVENTS", f"{namespace}.event.>"):
+        run = message.subject.split(".")[3]
+        event = {**json.loads(message.data), "_seq": message.seq}
+        evidence.events.setdefault(run, []).append(event)
+    streams = await raw.streams()
+    retentions = await raw.count(f"{upper}_STEPS", f"{namespace}.timer.at.run.*.retention")
+    steps = streams[f"{upper}_STEPS"]["state"]["messages"] - retentions
+    evidence.queued = {
+        "commands": streams[f"{upper}_COMMANDS"]["state"]["messages"],
+        "steps": steps,
+    }
+
+
+def _enter(evidence: Evidence, key: str, message: Stored) -> None:
+    kind, _, rest = key.partition(".")
+    match kind:
+        case "run":
+            evidence.runs[rest] = {**json.loads(message.data), "_revision": message.seq}
+        case "step":
+            _, run, step = rest.split(".", 2)
+            record = {**json.loads(message.data), "_revision": message.seq}
+            evidence.steps.setdefault(run, {})[step] = record
+        case "index":
+            status, _, workflow_and_run = rest.partition(".")
+            workflow, _, run = workflow_and_run.rpartition(".")
+            evidence.index.append((status, workflow, run))

@@ -1,0 +1,72 @@
+"""A network that can be cut: a TCP proxy between a process and its server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Self
+
+from bench.chaos.cluster import HOST
+
+
+class Proxy:
+    """Passes bytes on.
+
+    Attributes:
+        shut: new connections are refused.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.shut = False
+        self._target = url.removeprefix("nats://").split(":")
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where to connect instead."""
+        assert self._server is not None
+        return f"nats://{HOST}:{self._server.sockets[0].getsockname()[1]}"
+
+    def cut(self) -> None:
+        """Break all connections."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.shut:
+            writer.transport.abort()
+            return
+        try:
+            back, forth = await asyncio.open_connection(self._target[0], int(self._target[1]))
+        except OSError:
+            writer.transport.abort()
+            return
+        pipes = [asyncio.ensure_future(_pipe(reader, forth)), asyncio.ensure_future(_pipe(back, writer))]
+        self._writers |= {writer, forth}
+        self._tasks |= set(pipes)
+        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+        for one in (writer, forth):
+            one.transport.abort()
+        self._writers -= {writer, forth}
+        self._tasks -= set(pipes)
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while part := await reader.read(65536):
+            writer.write(part)
+            await writer.drain()

@@ -1,0 +1,116 @@
+"""NATS without flowworker: what the checker sees, it sees with other eyes."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import Error as JetStreamError
+
+BATCH = 500
+TIMEOUT = 5.0
+ACTIVE = ("PENDING", "RUNNING", "COMPENSATING")
+"""Statuses in which a run goes on by itself."""
+
+
+class Refused(Exception):
+    """JetStream answered with an error."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A message as a stream keeps it."""
+
+    subject: str
+    seq: int
+    data: bytes
+    headers: dict[str, str]
+
+
+class Raw:
+    """A connection for questions and administration."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, url: str) -> AsyncIterator[Self]:
+        """Reconnects for ever."""
+
+        async def quiet(_: Exception) -> None:
+            return
+
+        client = await nats.connect(
+            url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=quiet
+        )
+        try:
+            yield cls(client)
+        finally:
+            await client.close()
+
+    async def api(self, request: str, body: Any = None) -> dict[str, Any]:
+        """JetStream's answer; raises Refused, or nats-py's errors."""
+        raw = b"" if body is None else json.dumps(body).encode()
+        answer = await self.client.request(f"$JS.API.{request}", raw, timeout=TIMEOUT)
+        decoded: dict[str, Any] = json.loads(answer.data)
+        if "error" in decoded:
+            raise Refused(f"{request}: {decoded['error'].get('description')}")
+        return decoded
+
+    async def streams(self) -> dict[str, dict[str, Any]]:
+        """Info by name."""
+        found = (await self.api("STREAM.LIST")).get("streams") or []
+        return {each["config"]["name"]: each for each in found}
+
+    async def count(self, stream: str, subject: str) -> int:
+        """How many subjects of a stream match."""
+        info = await self.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
+        return int(info.get("total") or len(info["state"].get("subjects") or {}))
+
+    async def unfinished(self, namespace: str) -> int:
+        """Runs that go on by themselves, as the index has it."""
+        bucket = f"{namespace}_runs"
+        counts = [
+            await self.count(f"KV_{bucket}", f"$KV.{bucket}.index.{status}.>") for status in ACTIVE
+        ]
+        return sum(counts)
+
+    async def messages(self, stream: str, subject: str) -> list[Stored]:
+        """All that a stream has at this moment, in order."""
+        info = await self.api(f"STREAM.INFO.{stream}")
+        last = info["state"]["last_seq"]
+        js = self.client.jetstream()
+        config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=30.0)
+        subscription = await js.pull_subscribe(subject, stream=stream, config=config)
+        found: list[Stored] = []
+        pending = 1
+        while pending:
+            try:
+                batch = await subscription.fetch(BATCH, timeout=1.0)
+            except (NatsError, JetStreamError, TimeoutError):
+                break
+            for message in batch:
+                meta = message.metadata
+                pending = meta.num_pending or 0
+                seq = meta.sequence.stream
+                if seq > last:
+                    continue
+                found.append(Stored(message.subject, seq, message.data, message.headers or {}))
+        with contextlib.suppress(NatsError, JetStreamError):
+            await subscription.unsubscribe()
+        return found
+
+    async def one(self, stream: str, seq: int) -> Stored:
+        """A message by its sequence."""
+        got = (await self.api(f"STREAM.MSG.GET.{stream}", {"seq": seq}))["message"]
+        return Stored(got["subject"], got["seq"], base64.b64decode(got.get("data", "")), {})

@@ -1,0 +1,149 @@
+"""Deliveries on their way: late, twice, lost, taken away; and acknowledgements that get lost."""
+
+from __future__ import annotations
+
+__all__ = ["SimConsumer", "SimDelivery", "deliver_to"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+
+    from flowworker.ports import Consumer, Delivery, OnDelivery
+    from flowworker.testing.simulation.gate import Gate
+
+OnAck = "Callable[[Delivery], None]"
+
+_LONGEST_DELAY = 3.0
+_EARLIEST = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class SimDelivery:
+    """The `Delivery` port: another one, as this process has it."""
+
+    subject: str
+    data: bytes
+    headers: Mapping[str, str]
+    sequence: int
+    order: int
+    delivered: int
+    time: float
+    inner: Delivery
+    _gate: Gate
+    _on_ack: Callable[[Delivery], None]
+
+    async def ack(self) -> None:
+        """Best effort: it never fails, but may be lost, or come late."""
+        await self._gate.send("ack", self.subject, self._ack)
+
+    async def nak(self, delay: float = 0.0) -> None:
+        """Best effort as well."""
+        await self._gate.send("nak", f"{self.subject} {delay:.3f}", lambda: self.inner.nak(delay))
+
+    async def in_progress(self) -> None:
+        """Restart the ack wait."""
+        await self._gate.call("in_progress", self.subject, self.inner.in_progress)
+
+    async def _ack(self) -> None:
+        await self.inner.ack()
+        self._on_ack(self)
+
+
+class SimConsumer:
+    """The `Consumer` port."""
+
+    def __init__(self, inner: Consumer, gate: Gate) -> None:
+        """Stand before `inner`."""
+        self._inner = inner
+        self._gate = gate
+
+    def grant(self, credit: int) -> None:
+        """Be ready for that many more."""
+        if self._gate.process.alive:
+            self._inner.grant(credit)
+
+    async def stop(self) -> None:
+        """Ask for no more."""
+        await self._inner.stop()
+
+
+class _Road:
+    """The way of deliveries from a source to one consumer of a process."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        virtual: asyncio.AbstractEventLoop,
+        on_delivery: OnDelivery,
+        on_ack: Callable[[Delivery], None],
+    ) -> None:
+        self.consumer: Consumer | None = None
+        self._gate = gate
+        self._virtual = virtual
+        self._on_delivery = on_delivery
+        self._on_ack = on_ack
+
+    def take(self, inner: Delivery) -> None:
+        """Called by the source, outside of all processes."""
+        gate = self._gate
+        faults, rates, random = gate.faults, gate.faults.rates, gate.faults.random
+        if faults.chance("delivery lost", rates.delivery_lost):
+            if self.consumer is not None:
+                self.consumer.grant(1)  # what was granted and not delivered is asked for again
+            return
+        delivery = SimDelivery(
+            inner.subject,
+            inner.data,
+            inner.headers,
+            inner.sequence,
+            inner.order,
+            inner.delivered,
+            inner.time,
+            inner,
+            gate,
+            self._on_ack,
+        )
+        delay = 0.0
+        if faults.chance("delivery late", rates.late):
+            delay = random.random() * _LONGEST_DELAY
+        self._pass_on(delivery, delay)
+        if faults.chance("delivery doubled", rates.doubled):
+            self._pass_on(delivery, delay + random.random() * _LONGEST_DELAY)
+        if faults.chance("delivery taken away", rates.early):
+            later = _EARLIEST + random.random() * _LONGEST_DELAY
+            self._virtual.call_later(later, self._take_away, inner)
+
+    def _pass_on(self, delivery: Delivery, delay: float) -> None:
+        delay = max(delay, self._gate.process.stall())
+        if delay > 0:
+            self._virtual.call_later(delay, self._arrive, delivery)
+        else:
+            self._arrive(delivery)
+
+    def _arrive(self, delivery: Delivery) -> None:
+        process = self._gate.process
+        if process.stall() > 0:
+            self._pass_on(delivery, 0.0)
+        else:
+            process.call(self._on_delivery, delivery)
+
+    def _take_away(self, inner: Delivery) -> None:
+        """The source believes that its ack wait is over."""
+        self._gate.now(inner.nak())  # type: ignore[arg-type]
+
+
+async def deliver_to(
+    gate: Gate,
+    virtual: asyncio.AbstractEventLoop,
+    on_delivery: OnDelivery,
+    on_ack: Callable[[Delivery], None],
+    consume: Callable[[OnDelivery], Consumer],
+) -> Consumer:
+    """A consumer of `gate`'s process, from whom deliveries are taken when it dies."""
+    road = _Road(gate, virtual, on_delivery, on_ack)
+    inner = road.consumer = consume(road.take)
+    gate.process.on_death.append(lambda: gate.now(inner.stop()))  # type: ignore[arg-type]
+    return SimConsumer(inner, gate)

@@ -1,0 +1,144 @@
+"""What goes wrong, how often: drawn from the seed, and different in every world.
+
+Each kind of fault is absent from half of the worlds: some defects show only where nothing else
+gets in their way.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Faults", "Rates", "Trouble", "any_rates"]
+
+from collections import Counter
+from dataclasses import dataclass, fields
+from enum import Enum
+from random import Random
+
+
+class Trouble(Enum):
+    """What befalls one call of a port."""
+
+    NONE = "none"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    DEATH_BEFORE = "death before an effect"
+    DEATH_AFTER = "death after an effect"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How likely each fault is, per opportunity.
+
+    Attributes:
+        refused: a call raises Unavailable and has no effect.
+        unanswered: it has its effect, and raises Unavailable.
+        death: the calling process dies right before the effect, or right after.
+        slow: a call or its answer takes up to seconds, not milliseconds.
+        ack_lost: an acknowledgement never arrives.
+        early: a delivery is handed to somebody else as well, long before its ack wait is over.
+        doubled: a delivery is handed to the same consumer twice.
+        late: a delivery is overtaken by later ones.
+        delivery_lost: one gets lost between the source and the consumer.
+        news_lost: a message of the notifier gets lost.
+        deluded: a coordinator believes that it renewed its leases, per renewal.
+        stalled: a process stands still for longer than its leases last, per second.
+        jump: a process's wall clock jumps, per second.
+        killed: any process dies out of itself, per second.
+        drained: it ends in good order, per second.
+    """
+
+    refused: float = 0.0
+    unanswered: float = 0.0
+    death: float = 0.0
+    slow: float = 0.0
+    ack_lost: float = 0.0
+    early: float = 0.0
+    doubled: float = 0.0
+    late: float = 0.0
+    delivery_lost: float = 0.0
+    news_lost: float = 0.0
+    deluded: float = 0.0
+    stalled: float = 0.0
+    jump: float = 0.0
+    killed: float = 0.0
+    drained: float = 0.0
+
+
+_HIGHEST = Rates(
+    refused=0.1,
+    unanswered=0.1,
+    death=0.005,
+    slow=0.05,
+    ack_lost=0.2,
+    early=0.1,
+    doubled=0.1,
+    late=0.1,
+    delivery_lost=0.1,
+    news_lost=0.5,
+    deluded=0.2,
+    stalled=0.05,
+    jump=0.05,
+    killed=0.05,
+    drained=0.02,
+)
+
+
+def any_rates(random: Random) -> Rates:
+    """The rates of one world."""
+    return Rates(
+        **{
+            field.name: getattr(_HIGHEST, field.name) * random.random() ** 2
+            if random.random() < 0.5  # noqa: PLR2004
+            else 0.0
+            for field in fields(Rates)
+        }
+    )
+
+
+class Faults:
+    """Draws faults while it is switched on, and counts them."""
+
+    def __init__(self, random: Random, rates: Rates) -> None:
+        """Draw from `random`."""
+        self.random = random
+        self.rates = rates
+        self.on = True
+        self.counts: Counter[str] = Counter()
+        self._refused = rates.refused
+        self._unanswered = self._refused + rates.unanswered
+        self._death_before = self._unanswered + rates.death
+        self._death_after = self._death_before + rates.death
+
+    def chance(self, name: str, rate: float) -> bool:
+        """Whether that fault happens now."""
+        if not self.on or rate <= 0.0 or self.random.random() >= rate:
+            return False
+        self.counts[name] += 1
+        return True
+
+    def trouble(self) -> Trouble:
+        """What befalls one call."""
+        if not self.on:
+            return Trouble.NONE
+        drawn = self.random.random()
+        if drawn >= self._death_after:
+            return Trouble.NONE
+        if drawn < self._refused:
+            found = Trouble.REFUSED
+        elif drawn < self._unanswered:
+            found = Trouble.UNANSWERED
+        elif drawn < self._death_before:
+            found = Trouble.DEATH_BEFORE
+        else:
+            found = Trouble.DEATH_AFTER
+        self.counts[found.value] += 1
+        return found
+
+    def latency(self) -> float:
+        """Seconds that a call takes one way; none for many, so that others come in between or not."""
+        if not self.on:
+            return 0.0
+        drawn = self.random.random()
+        if drawn < self.rates.slow:
+            self.counts["slow"] += 1
+            return self.random.random() * self.random.choice((0.1, 1.0, 8.0))
+        return 0.0 if drawn < 0.6 else drawn * 0.005  # noqa: PLR2004

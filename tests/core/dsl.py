@@ -1,0 +1,231 @@
+"""Given a run, when something happens to it, then this is decided: words for scenarios.
+
+The run's records are kept along with its state, as the workers and the coordinator would write
+them, so that every scenario can be rebuilt from them at any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from flowworker.core import events as ev
+from flowworker.core.commands import Command, Dispatch, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core.decide import decide
+from flowworker.core.graph import Plan
+from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow
+from flowworker.core.payload import EMPTY, Payload, inline
+from flowworker.core.rebuild import rebuild, view
+from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
+from flowworker.core.state import RunState, initial
+from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
+
+NOW = 1000.0
+RUN = "r1"
+BROKEN = ErrorInfo("Broken", "it broke")
+
+
+def step(
+    id_: str,
+    *after: str,
+    attempts: int = 1,
+    interval: float = 0.1,
+    non_retryable: tuple[str, ...] = (),
+    fallback: bool = False,
+    human: bool = False,
+    undo: bool | int = False,
+    critical: bool = False,
+) -> Step:
+    """A step; `undo` gives it a compensation, with that many attempts."""
+    return Step(
+        id_,
+        f"do.{id_}",
+        after,
+        retry=RetryPolicy(max_attempts=attempts, interval=interval, non_retryable=non_retryable),
+        fallback=Fallback(f"else.{id_}") if fallback else None,
+        escalation=Escalation() if human else None,
+        saga=Saga(f"undo.{id_}", critical, RetryPolicy(max_attempts=int(undo))) if undo else None,
+    )
+
+
+def out(text: str) -> Payload:
+    """The output of a step."""
+    return inline(f'"{text}"'.encode())
+
+
+class Run:
+    """A run to which things happen; `commands` are those of the last decision."""
+
+    def __init__(self, *steps: Step, timeout: float | None = None) -> None:
+        self.plan = Plan(Workflow("w", steps, timeout=timeout), "h")
+        self.now = NOW
+        self.revision = 1
+        record = RunRecord(RUN, "w", "h", RunStatus.RUNNING, EMPTY, NOW)
+        self.state: RunState = initial(self.plan, record, 1)
+        self.stored = (record, 1)
+        self.records: dict[str, tuple[StepRecord, int]] = {}
+        self.commands: tuple[Command, ...] = ()
+
+    # Given, when
+
+    def happens(self, event: ev.Event) -> Run:
+        self.state, self.commands = decide(self.plan, self.state, event, self.now)
+        if self.saved:
+            self.revision += 1
+            self.state = replace(self.state, revision=self.revision)
+            self.stored = (self.state.record, self.revision)
+        return self
+
+    def starts(self) -> Run:
+        return self.happens(ev.RunStarted())
+
+    def claims(self, id_: str, *, lost: int = 0, lease: float = 30.0) -> Run:
+        """A worker claims the attempt: no event tells the coordinator."""
+        self.write(id_, Outcome.RUNNING, lost=lost, lease_until=self.now + lease)
+        return self
+
+    def completes(self, *ids: str) -> Run:
+        for id_ in ids:
+            at = self.state.steps[id_]
+            revision = self.write(id_, Outcome.COMPLETED, output=out(id_), finished_at=self.now)
+            self.happens(
+                ev.StepCompleted(id_, at.kind, at.turn, at.attempt, out(id_), revision)
+            )
+        return self
+
+    def fails(self, *ids: str, error: ErrorInfo = BROKEN) -> Run:
+        """The attempt in flight fails, of whatever kind it is."""
+        for id_ in ids:
+            at = self.state.steps[id_]
+            revision = self.write(id_, Outcome.FAILED, error=error, finished_at=self.now)
+            self.happens(
+                ev.AttemptFailed(id_, at.kind, at.turn, at.attempt, error, revision, self.now)
+            )
+        return self
+
+    def is_fenced(self, *ids: str) -> Run:
+        for id_ in ids:
+            self.happens(ev.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
+        return self
+
+    def is_undone(self, *ids: str) -> Run:
+        for id_ in ids:
+            self.happens(ev.Compensated(id_, self.write(id_, Outcome.COMPLETED)))
+        return self
+
+    def is_answered(
+        self,
+        action: HumanAction,
+        id_: str = "",
+        output: Payload | None = None,
+        answer: str = "",
+    ) -> Run:
+        return self.happens(ev.HumanDecided(action, id_, output, answer))
+
+    def is_cancelled(self, reason: str = "") -> Run:
+        return self.happens(ev.CancelRequested(reason))
+
+    def is_terminated(self, reason: str = "") -> Run:
+        return self.happens(ev.CancelRequested(reason, terminate=True))
+
+    def times_out(self) -> Run:
+        return self.happens(ev.TimedOut())
+
+    def write(self, id_: str, outcome: Outcome, **changes: object) -> int:
+        """The step's record, for the attempt that was dispatched last."""
+        at = self.state.steps[id_]
+        before, _ = self.records.get(id_, (None, 0))
+        kept = {}
+        if at.kind is Kind.COMPENSATE:
+            kept = {"output": at.output, "completed": at.completed}
+        self.revision += 1
+        record = StepRecord(RUN, id_, at.kind, at.turn, max(at.attempt, 1), outcome)
+        if before is not None and before.rank() > record.rank():
+            raise AssertionError(f"{id_} is past that attempt")
+        self.records[id_] = (replace(record, **{**kept, **changes}), self.revision)
+        return self.revision
+
+    # Then
+
+    @property
+    def saved(self) -> bool:
+        return any(isinstance(command, Save) for command in self.commands)
+
+    @property
+    def moved_from(self) -> RunStatus | None:
+        return next(command.moved_from for command in self.commands if isinstance(command, Save))
+
+    @property
+    def status(self) -> RunStatus:
+        return self.state.status
+
+    def statuses(self) -> dict[str, StepStatus]:
+        return {id_: self.state.steps[id_].status for id_ in self.plan.order}
+
+    def is_at(self, id_: str) -> StepStatus:
+        return self.state.steps[id_].status
+
+    @property
+    def dispatched(self) -> list[str]:
+        """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`."""
+        return _attempts(c for c in self.commands if isinstance(c, Dispatch))
+
+    @property
+    def fenced(self) -> list[str]:
+        """The same for fences; `a!` for one with force."""
+        return _attempts(c for c in self.commands if isinstance(c, Fence))
+
+    @property
+    def told(self) -> list[str]:
+        """Event types without `workflow.`, with the step they are about."""
+        return [
+            " ".join(filter(None, (emit.type.removeprefix("workflow."), emit.step_id)))
+            for emit in self.emits
+        ]
+
+    @property
+    def emits(self) -> list[Emit]:
+        return [command for command in self.commands if isinstance(command, Emit)]
+
+    @property
+    def alarms(self) -> list[float]:
+        return [command.at for command in self.commands if isinstance(command, SetTimeout)]
+
+    @property
+    def finished(self) -> bool:
+        return any(isinstance(command, Finish) for command in self.commands)
+
+    # From the records
+
+    def rebuilt(self, *, abandoned: bool = False) -> Run:
+        """The same run as another coordinator knows it that has read nothing but the records."""
+        other = Run(*self.plan.workflow.steps, timeout=self.plan.workflow.timeout)
+        other.now, other.revision = self.now, self.revision
+        other.stored, other.records = self.stored, dict(self.records)
+        other.state, other.commands = rebuild(
+            self.plan, *self.stored, self.records, self.now, abandoned=abandoned
+        )
+        if other.saved:
+            other.revision += 1
+            other.state = replace(other.state, revision=other.revision)
+            other.stored = (other.state.record, other.revision)
+        return other
+
+    def viewed(self) -> dict[str, StepStatus]:
+        """The steps as people see them."""
+        state = view(self.plan, *self.stored, self.records, self.now)
+        return {id_: state.steps[id_].status for id_ in self.plan.order}
+
+
+_WORDS = {Kind.RUN: "", Kind.FALLBACK: "else ", Kind.COMPENSATE: "undo "}
+
+
+def _attempts(commands: Iterable[Dispatch | Fence]) -> list[str]:
+    words = []
+    for command in commands:
+        turn = f"@{command.turn}" if command.turn > 1 else ""
+        attempt = f"#{command.attempt}" if command.attempt > 1 else ""
+        force = "!" if isinstance(command, Fence) and command.force else ""
+        words.append(f"{_WORDS[command.kind]}{command.step}{turn}{attempt}{force}")
+    return words

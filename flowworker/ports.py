@@ -311,6 +311,8 @@ class Backend:
         max_message: bytes that one message may have, headers included.
         open_heartbeat: opens a link of its own on the event loop that calls it.
         ready: whether the outside is connected at this moment.
+        alive: False if the outside is connected and yet a consumer has not heard from it for
+            long, as a process that consumes nothing while it seems well.
         close: waits for what is on its way, then lets go of the outside.
     """
 
@@ -328,3 +330,4 @@ class Backend:
     open_heartbeat: Callable[[], Awaitable[HeartbeatLink]]
     ready: Callable[[], bool]
     close: Callable[[], Awaitable[None]]
+    alive: Callable[[], bool] = lambda: True

@@ -84,7 +84,18 @@ class Case:
         return None
 
 
+UNTOLD = {
+    "workflow.step.started": {"at", "revision", "worker"},
+    "workflow.completed": {"at"},
+    "workflow.failed": {"at"},
+    "workflow.cancelled": {"at"},
+}
+"""What may differ when an event is told again. A step that is taken over starts again elsewhere."""
+
+
 def _told(event: Json) -> Json:
     """What an event says, whenever it was said: coordinators tell with their own clock."""
-    data = {name: value for name, value in event["data"].items() if name not in {"at", "revision"}}
-    return {"type": event["type"], "data": data}
+    data = event["data"] if isinstance(event["data"], dict) else {"data": event["data"]}
+    usual = {"at"} if data.get("worker") else {"at", "revision"}
+    untold = UNTOLD.get(event["type"], usual)
+    return {name: value for name, value in data.items() if name not in untold}

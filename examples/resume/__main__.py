@@ -2,7 +2,7 @@
 
     python -m examples.resume --store redis     a Runner on Redis, resumed by resume_execution
     python -m examples.resume --store nats      the same on NATS
-    python -m examples.resume --store fleet     a coordinator and a worker: they recover by themselves
+    python -m examples.resume --store fleet     coordinator and worker, which recover by themselves
 
 Exits 0 if the workflow completed, no completed step was run again, and the interrupted one was.
 """

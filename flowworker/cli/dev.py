@@ -144,7 +144,8 @@ class _Fleet:
         name = self._workflows[0].name if self._workflows else "NAME"
         if not self._workflows:
             click.echo(f"no workflow is registered yet: flowworker register FILE{where}")
-        click.echo(f"start a run:   flowworker start {name} --input '{{}}' --wait{where}")
+        example = _example(self._workflows[0]) if self._workflows else "{}"
+        click.echo(f"start a run:   flowworker start {name} --input '{example}' --wait{where}")
         click.echo(f"watch events:  flowworker watch{where}")
         click.echo("Ctrl-C drains and ends")
 
@@ -199,3 +200,10 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _example(workflow: Workflow) -> str:
+    """An input that shows the keys which the workflow requires; the values are to be filled in."""
+    required = (workflow.input_schema or {}).get("required", ())
+    keys = ", ".join(f'"{key}": ...' for key in required)
+    return f"{{{keys}}}"

@@ -45,7 +45,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         made = wiring.make_coordinator(backend, settings, Metrics(registry))
-        with serve_health(http_port, registry, lambda: True, lambda: made.ready):
+        with serve_health(http_port, registry, backend.alive, lambda: made.ready):
             await until_signal(made.run)
 
 
@@ -115,5 +115,5 @@ async def run_worker(
         def ready() -> bool:
             return made.running and backend.ready()
 
-        with serve_health(http_port, registry, lambda: True, ready):
+        with serve_health(http_port, registry, backend.alive, ready):
             await until_signal(made.run, made.drain, signals)

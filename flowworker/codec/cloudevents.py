@@ -7,6 +7,7 @@ __all__ = [
     "CloudEvent",
     "EmittedEvent",
     "EventData",
+    "attempt_events",
     "cloud_event",
     "decode_event",
     "emitted",
@@ -196,6 +197,18 @@ def settled_event(
         case _:
             assert_never(record.outcome)
     return cloud_event(namespace, event_type, data, record.finished_at, detail)
+
+
+def attempt_events(
+    namespace: str, workflow: str, version: str, record: StepRecord, revision: int
+) -> list[CloudEvent]:
+    """All that is to be told of an attempt that is over, in order, for whoever finds its record."""
+    settled = settled_event(namespace, workflow, version, record, revision)
+    if settled is None:
+        return []
+    if record.kind is Kind.RUN and record.attempt == 1 and record.started_at > 0.0:
+        return [started_event(namespace, workflow, version, record, revision), settled]
+    return [settled]
 
 
 def _attempt(

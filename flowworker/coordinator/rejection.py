@@ -50,8 +50,8 @@ class Rejections:
         kind, _, name = delivery.subject.partition(".")
         wanted = delivery.headers.get(MSG_ID, "")
         run = wanted if RUN_ID.fullmatch(wanted) else run_id_of_sequence(delivery.sequence)
-        if kind != "start":  # control.<action>.<run>: about a run, not a workflow
-            about = name.rpartition(".")[2]
+        if kind != "start":  # control.<action>.<run>, signal.<run>.<name>: about a run
+            about = name.partition(".")[0 if kind == "signal" else 2]
             run, name = about if RUN_ID.fullmatch(about) else run, ""
         get_logger().warning("command rejected", subject=delivery.subject, run=run, reason=reason)
         self._metrics.commands_rejected.labels(kind).inc()

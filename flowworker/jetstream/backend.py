@@ -38,6 +38,12 @@ CLOSE_TIMEOUT = 3.0
 """Seconds that closing waits for answers under way."""
 
 
+READY_WITHIN = 10.0
+"""A consumer without news for so long is not ready; the server promises some in a few seconds."""
+ALIVE_WITHIN = 60.0
+"""One that had none for so long, while connected, will not recover by itself."""
+
+
 async def open_backend(
     options: ConnectionOptions,
     namespace: str = DEFAULT_NAMESPACE,
@@ -101,8 +107,9 @@ async def _assemble(
         notifier=notifier,
         max_message=connection.client.max_payload,
         open_heartbeat=partial(open_heartbeat, options, names.namespace),
-        ready=lambda: connection.connected,
+        ready=lambda: connection.connected and consumers.heard(READY_WITHIN),
         close=partial(_close, connection, consumers),
+        alive=lambda: not connection.connected or consumers.heard(ALIVE_WITHIN),
     )
 
 

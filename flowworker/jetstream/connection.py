@@ -185,6 +185,8 @@ class Connection:
         await self.client.close()
 
     async def _on_error(self, error: Exception) -> None:
+        if isinstance(error, ConnectionResetError) and self._last_error:
+            return  # it follows from what the server has said
         refused = isinstance(error, ConnectionRefusedError)
         self._last_error = "connection refused" if refused else f"{error}" or type(error).__name__
         if self._up.is_set():

@@ -49,6 +49,11 @@ class Consumers:
         self._started.append(consumer)
         return consumer
 
+    def heard(self, within: float) -> bool:
+        """Whether every consumer had news from the server in that many seconds."""
+        since = self._clock.monotonic() - within
+        return all(one.stopped or one.last_activity >= since for one in self._started)
+
     async def stop(self) -> None:
         """Stop them all."""
         await asyncio.gather(*(consumer.stop() for consumer in self._started))

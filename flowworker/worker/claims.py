@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import settled_event, started_event
+from flowworker.codec.cloudevents import attempt_events, settled_event, started_event
 from flowworker.codec.json import encode
 from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Repair, first_try, judge
 from flowworker.core.records import ErrorInfo, StepRecord
@@ -89,7 +89,7 @@ class Claims:
                     await delivery.nak(min(max(wait, _SHORTEST_WAIT), self._lease))
                     return None
                 case Repair():
-                    await self.tell(message, verdict.record, verdict.revision)
+                    await self.tell_all(message, verdict.record, verdict.revision)
                     await delivery.ack()
                     return None
                 case Drop():
@@ -129,6 +129,13 @@ class Claims:
         """Publish how an attempt ended; nothing if it has not."""
         event = settled_event(self._namespace, message.workflow, message.version, record, revision)
         if event is not None:
+            await self._publish(event)
+
+    async def tell_all(self, message: StepMessage, record: StepRecord, revision: int) -> None:
+        """As `tell`, and its start before, which may not have been told either."""
+        for event in attempt_events(
+            self._namespace, message.workflow, message.version, record, revision
+        ):
             await self._publish(event)
 
     async def tell_started(self, message: StepMessage, record: StepRecord, revision: int) -> None:

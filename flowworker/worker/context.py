@@ -196,10 +196,13 @@ class StepContext:
         """Publish nothing of this attempt before that is done."""
         self._news = news
 
-    async def told(self) -> None:
-        """Wait for what has to be told first, however it went."""
-        if self._news is not None and not self._news.done():
+    async def told(self) -> bool:
+        """Wait for what has to be told first; whether it was told."""
+        if self._news is None:
+            return True
+        if not self._news.done():
             await asyncio.wait([self._news])
+        return not self._news.cancelled() and self._news.exception() is None
 
     def enter(self) -> None:
         """Make it the current one, for this task and what it starts."""

@@ -36,7 +36,9 @@ T = TypeVar("T")
 DEFAULT_NAMESPACE = "flowworker"
 """Its events are told under their bare types; those of others under `<ns>.<type>`."""
 
-_OURS = frozenset({"cancel", "control", "event", "signal", "start", "step", "timer", "workflow"})
+_OURS = frozenset(
+    {"cancel", "control", "event", "lease", "signal", "start", "step", "timer", "workflow"}
+)
 """First tokens below `<ns>.` that mean something to the engine: nobody may forge those."""
 
 _HEADROOM = 4096

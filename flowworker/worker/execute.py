@@ -91,8 +91,9 @@ class Executor:
             return None
         bench = self._bench
         handler = bench.app.handlers.get(message.uses)
-        waited = bench.clock.now() - delivery.time
-        if handler is None and waited <= bench.settings.handler_grace:
+        # Counted in offers, not since the message was stored: it may have waited for other reasons.
+        offered = delivery.delivered * _ELSEWHERE
+        if handler is None and offered <= bench.settings.handler_grace:
             await delivery.nak(_ELSEWHERE)
             return None
         attempt = Attempt(message, handler, StepContext(message, bench.services))
@@ -129,7 +130,8 @@ class Executor:
             bench.heartbeats.drop(held)
 
     def _tell_started(self, attempt: Attempt, record: StepRecord, revision: int) -> None:
-        if record.kind is Kind.RUN and record.attempt == 1 and record.lost == 0:
+        # Also after a takeover: the one before may have died without telling. It has one id.
+        if record.kind is Kind.RUN and record.attempt == 1:
             news = asyncio.create_task(
                 self._bench.claims.tell_started(attempt.message, record, revision)
             )

@@ -54,8 +54,8 @@ async def settle(
         # Not acknowledged: the message may be in somebody else's hands by now.
         _refuse(bench, message)
         return
-    await attempt.context.told()
-    await bench.claims.tell(message, record, revision)
+    tell = bench.claims.tell if await attempt.context.told() else bench.claims.tell_all
+    await tell(message, record, revision)
     await delivery.ack()
     report(bench, message, record, ending.cause if isinstance(ending, Failed) else None)
 

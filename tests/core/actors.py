@@ -97,7 +97,11 @@ class Coordinator:
                 return
             event, first = self.mailbox.popleft()
             self.handling = event
-            self.task = self._recover(abandoned=first) if event is None else self._handle(event, first=first)
+            self.task = (
+                self._recover(abandoned=first)
+                if event is None
+                else self._handle(event, first=first)
+            )
         if next(self.task, self) is self:
             self.task = None
             self.handling = None
@@ -196,9 +200,9 @@ class Coordinator:
                 stop = self.state.record.stop
                 at = self.state.steps[command.step]
                 undo = command.kind is Kind.COMPENSATE
-                assert (
-                    stop is None or (undo and stop.reason is not StopReason.TERMINATED)
-                ), "an attempt is dispatched that may not start"
+                assert stop is None or (undo and stop.reason is not StopReason.TERMINATED), (
+                    "an attempt is dispatched that may not start"
+                )
                 self.world.enqueue(
                     Message(
                         command,

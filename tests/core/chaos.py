@@ -23,7 +23,7 @@ from flowworker.core.model import (
 from flowworker.core.payload import inline
 from flowworker.core.ids import event_id
 from flowworker.core.rebuild import rebuild, view
-from flowworker.core.records import rank
+from flowworker.core.records import Stop, rank
 from flowworker.core.state import RunState, StepState
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus, StepStatus
 from tests.core.actors import Coordinator, Worker
@@ -359,7 +359,11 @@ def seen(state: RunState, world: World) -> RunState:
         if at.status is StepStatus.CANCELLED:
             hidden |= {"error": None}
         steps[step] = replace(at, **hidden)
-    return replace(state, steps=type(state.steps)(steps))
+    record = state.record
+    if record.stop is not None and world.run[0].stop is None:
+        # Of several failures, the one that is heard of first is named.
+        record = replace(record, stop=Stop(record.stop.reason), error="")
+    return replace(state, record=record, steps=type(state.steps)(steps))
 
 
 def check_history(world: World) -> None:
@@ -367,9 +371,11 @@ def check_history(world: World) -> None:
     first: dict[str, int] = {}
     for position, told in enumerate(world.history):
         first.setdefault(told.id, position)
-    history = sorted(
-        (position, world.history[position]) for position in first.values()
-    ) if False else [world.history[position] for position in sorted(first.values())]
+    history = (
+        sorted((position, world.history[position]) for position in first.values())
+        if False
+        else [world.history[position] for position in sorted(first.values())]
+    )
     types = [told.type for told in history]
     assert types[0] is EventType.STARTED
     assert sum(event_type in ENDS for event_type in types) == 1, types
@@ -396,7 +402,12 @@ def check_history(world: World) -> None:
         before(EventType.COMPENSATING, end)
     if record.stop is not None and record.stop.step:
         at = next(
-            (t for t in history if t.type is EventType.STEP_FAILED and t.emit.step_id == record.stop.step), None
+            (
+                t
+                for t in history
+                if t.type is EventType.STEP_FAILED and t.emit.step_id == record.stop.step
+            ),
+            None,
         )
         assert at is not None, types
         before(f"{EventType.STEP_FAILED}/{at.emit.detail}", end)

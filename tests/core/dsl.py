@@ -89,9 +89,7 @@ class Run:
         for id_ in ids:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.COMPLETED, output=out(id_), finished_at=self.now)
-            self.happens(
-                ev.StepCompleted(id_, at.kind, at.turn, at.attempt, out(id_), revision)
-            )
+            self.happens(ev.StepCompleted(id_, at.kind, at.turn, at.attempt, out(id_), revision))
         return self
 
     def fails(self, *ids: str, error: ErrorInfo = BROKEN) -> Run:

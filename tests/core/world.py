@@ -136,9 +136,7 @@ class World:
 
     def enqueue(self, message: Message) -> None:
         wanted = message.dispatch
-        key = attempt_key(
-            RUN, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
-        )
+        key = attempt_key(RUN, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost)
         if key not in self.recent_messages:
             self.recent_messages.add(key)
             self.queue.append(message)

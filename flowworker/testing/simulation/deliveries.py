@@ -1,20 +1,18 @@
-"""Deliveries on their way: late, twice, lost, taken away; and acknowledgements that get lost."""
+"""Deliveries on their way: late, lost, taken away; and acknowledgements that get lost."""
 
 from __future__ import annotations
 
 __all__ = ["SimConsumer", "SimDelivery", "deliver_to"]
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from flowworker.ports import Consumer, Delivery, OnDelivery
     from flowworker.testing.simulation.gate import Gate
-
-OnAck = "Callable[[Delivery], None]"
 
 _LONGEST_DELAY = 3.0
 _EARLIEST = 0.05
@@ -110,8 +108,6 @@ class _Road:
         if faults.chance("delivery late", rates.late):
             delay = random.random() * _LONGEST_DELAY
         self._pass_on(delivery, delay)
-        if faults.chance("delivery doubled", rates.doubled):
-            self._pass_on(delivery, delay + random.random() * _LONGEST_DELAY)
         if faults.chance("delivery taken away", rates.early):
             later = _EARLIEST + random.random() * _LONGEST_DELAY
             self._virtual.call_later(later, self._take_away, inner)
@@ -132,7 +128,7 @@ class _Road:
 
     def _take_away(self, inner: Delivery) -> None:
         """The source believes that its ack wait is over."""
-        self._gate.now(inner.nak())  # type: ignore[arg-type]
+        self._gate.now(inner.nak())
 
 
 async def deliver_to(
@@ -140,10 +136,10 @@ async def deliver_to(
     virtual: asyncio.AbstractEventLoop,
     on_delivery: OnDelivery,
     on_ack: Callable[[Delivery], None],
-    consume: Callable[[OnDelivery], Consumer],
+    consume: Callable[[OnDelivery], Coroutine[Any, Any, Consumer]],
 ) -> Consumer:
     """A consumer of `gate`'s process, from whom deliveries are taken when it dies."""
     road = _Road(gate, virtual, on_delivery, on_ack)
-    inner = road.consumer = consume(road.take)
-    gate.process.on_death.append(lambda: gate.now(inner.stop()))  # type: ignore[arg-type]
+    inner = road.consumer = await gate.call("consume", "", lambda: consume(road.take))
+    gate.process.on_death.append(lambda: gate.now(inner.stop()))
     return SimConsumer(inner, gate)

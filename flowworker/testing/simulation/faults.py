@@ -35,7 +35,6 @@ class Rates:
         slow: a call or its answer takes up to seconds, not milliseconds.
         ack_lost: an acknowledgement never arrives.
         early: a delivery is handed to somebody else as well, long before its ack wait is over.
-        doubled: a delivery is handed to the same consumer twice.
         late: a delivery is overtaken by later ones.
         delivery_lost: one gets lost between the source and the consumer.
         news_lost: a message of the notifier gets lost.
@@ -52,7 +51,6 @@ class Rates:
     slow: float = 0.0
     ack_lost: float = 0.0
     early: float = 0.0
-    doubled: float = 0.0
     late: float = 0.0
     delivery_lost: float = 0.0
     news_lost: float = 0.0
@@ -70,7 +68,6 @@ _HIGHEST = Rates(
     slow=0.05,
     ack_lost=0.2,
     early=0.1,
-    doubled=0.1,
     late=0.1,
     delivery_lost=0.1,
     news_lost=0.5,

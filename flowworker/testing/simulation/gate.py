@@ -12,7 +12,7 @@ from flowworker.errors import Conflict, Unavailable
 from flowworker.testing.simulation.faults import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from flowworker.testing.simulation.faults import Faults
     from flowworker.testing.simulation.process import Process
@@ -61,14 +61,30 @@ class Gate:
             raise Unavailable(f"simulated: {port} {about} unanswered")
         return result
 
-    def now(self, effect: Coroutine[Any, Any, T]) -> T:
+    async def send(
+        self, port: str, about: str, effect: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Have an effect of which no answer comes, so that nobody knows whether it arrived."""
+        process, faults = self.process, self.faults
+        await process.wait(0.0)
+        if faults.chance("death before an effect", faults.rates.death):
+            self._die(port, about, "dies before it")
+        if faults.chance("ack lost", faults.rates.ack_lost):
+            self.trace.call(process, port, about, "lost")
+            return
+        self.now(effect())
+        self.trace.call(process, port, about, "sent")
+        if faults.chance("death after an effect", faults.rates.death):
+            self._die(port, about, "dies after it")
+
+    def now(self, effect: Awaitable[T]) -> T:
         """What an effect returns that waits for nothing."""
+        steps = effect.__await__()
         try:
-            self._outside.run(effect.send, None)
+            self._outside.run(next, steps)
         except StopIteration as done:
             result: T = done.value
             return result
-        effect.close()
         raise RuntimeError("an effect of the memory adapters waits for something")
 
     def _die(self, port: str, about: str, how: str) -> None:

@@ -78,13 +78,17 @@ class Process:
         self._tasks = []
         self.died.set()
 
+    def stall(self) -> float:
+        """Seconds for which it stands still from now."""
+        return max(0.0, self.stalled_until - self._virtual.moment)
+
     async def wait(self, seconds: float) -> None:
         """Let time pass, and all the time that it stands still; then go on, or be dead."""
         if not self.alive:
             raise asyncio.CancelledError
         if seconds > 0:
             await asyncio.sleep(seconds)
-        while (stall := self.stalled_until - self._virtual.moment) > 0:
+        while (stall := self.stall()) > 0:
             await asyncio.sleep(stall)
         if not self.alive:
             raise asyncio.CancelledError

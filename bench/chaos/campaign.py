@@ -1,0 +1,222 @@
+"""A fleet under load while everything around it fails; then all is healed, and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import Error as JetStreamError
+
+from bench.chaos.checker import Verdict, check
+from bench.chaos.case import TERMINAL
+from bench.chaos.cluster import Cluster
+from bench.chaos.evidence import WORKFLOWS, Evidence, collect, definitions, read_notes
+from bench.chaos.faults import Faults
+from bench.chaos.load import Load
+from bench.chaos.processes import Processes
+from bench.chaos.proxy import Proxy
+from bench.chaos.raw import Raw, Refused
+from flowworker import wiring
+from flowworker.client import Client
+from flowworker.definitions import load_paths
+from flowworker.jetstream import ConnectionOptions, TopologyOptions
+
+NAMESPACE = "chaos"
+WORKER = ("worker", "--app", "bench.chaos.handlers:app", "--log-level", "info")
+COORDINATOR = ("coordinator", "--log-level", "info")
+SETTLE = 120.0
+"""Seconds after the last fault within which every run has to end."""
+NAT_ERRORS = (NatsError, JetStreamError, Refused, TimeoutError, OSError)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for.
+
+    Attributes:
+        seconds: how long faults go on.
+        runs: no more than that many are started.
+        rate: runs started per second.
+    """
+
+    seconds: float = 120.0
+    runs: int = 100_000
+    rate: float = 15.0
+    nodes: int = 1
+    seed: int = 1
+    workers: int = 3
+    coordinators: int = 2
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        deaths: processes that ended by themselves.
+        settled: seconds from the last fault to the end of the last run; None if it never came.
+    """
+
+    plan: Plan
+    verdict: Verdict
+    evidence: Evidence
+    deaths: list[dict]
+    settled: float | None
+
+
+def run_campaign(plan: Plan, folder: Path) -> Outcome:
+    """Everything, from the start of the servers to the verdict."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Cluster(plan.nodes) as cluster, Processes(folder, NAMESPACE) as processes:
+        return asyncio.run(_campaign(plan, folder, cluster, processes))
+
+
+async def _campaign(
+    plan: Plan, folder: Path, cluster: Cluster, processes: Processes
+) -> Outcome:
+    evidence = Evidence(definitions=definitions())
+    async with (
+        prepared(cluster) as client,
+        Proxy(cluster.nodes[0].url) as proxy,
+        Raw.connected(cluster.url) as raw,
+    ):
+        start_fleet(plan, processes, cluster.url, proxy.url)
+        load = Load(client, processes.notes, plan.seed, plan.rate)
+        faults = Faults(cluster, processes, proxy, raw, plan.seed)
+        background = [
+            asyncio.create_task(work)
+            for work in (
+                load.humans(),
+                faults.supervise(),
+                witness(raw, evidence.ends),
+                watch_backlog(raw, load),
+            )
+        ]
+        try:
+            until = time.monotonic() + plan.seconds
+            await asyncio.gather(load.run(until, plan.runs), _harm(faults, plan, until))
+            settled = await settle(raw)
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+        evidence.starts, evidence.faults = load.exported(), faults.log
+        await collect(raw, NAMESPACE, evidence)
+    await asyncio.to_thread(processes.stop)
+    evidence.notes = read_notes(processes.notes)
+    evidence.write(folder / "evidence.json")
+    return Outcome(plan, check(evidence), evidence, faults.deaths, settled)
+
+
+async def _harm(faults: Faults, plan: Plan, until: float) -> None:
+    await asyncio.sleep(2.0)  # let them begin
+    for kind in plan.faults:
+        await faults.do(kind)
+        await asyncio.sleep(1.0)
+    if not plan.faults:
+        await faults.run(until)
+
+
+@contextlib.asynccontextmanager
+async def prepared(cluster: Cluster):
+    """A client of the namespace, whose streams have as many copies as there are nodes."""
+    options = ConnectionOptions(url=cluster.url, name="chaos", wait=20.0)
+    topology = TopologyOptions(replicas=cluster.replicas)
+    async with contextlib.AsyncExitStack() as stack:
+        backend = await _patiently(stack, options, topology)
+        client = Client(backend)
+        for _, workflow in load_paths([WORKFLOWS]):
+            await client.register(workflow)
+        yield client
+        client.close()
+
+
+async def _patiently(stack, options, topology):
+    """A cluster that has just started elects its leaders first."""
+    until = time.monotonic() + 30.0
+    while True:
+        try:
+            opened = wiring.nats(options, NAMESPACE, topology=topology)
+            return await stack.enter_async_context(opened)
+        except Exception:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.5)
+
+
+def start_fleet(plan: Plan, processes: Processes, url: str, proxied: str) -> None:
+    """One worker and one coordinator are behind the proxy."""
+    for number in range(plan.coordinators):
+        processes.start(f"coordinator-{number}", url, *COORDINATOR)
+    for number in range(plan.workers - 1):
+        processes.start(f"worker-{number}", url, *WORKER)
+    processes.start("worker-proxied", proxied, *WORKER)
+
+
+async def watch_backlog(raw: Raw, load: Load) -> None:
+    """Tell the load how many runs are under way, until cancelled."""
+    while True:
+        await asyncio.sleep(1.0)
+        with contextlib.suppress(*NAT_ERRORS):
+            load.unfinished = await raw.unfinished(NAMESPACE)
+
+
+async def witness(raw: Raw, ends: dict[str, list[str]]) -> None:
+    """Note every terminal state that a run's record ever has, until cancelled."""
+    bucket = f"{NAMESPACE}_runs"
+    after = 0
+    while True:
+        config = ConsumerConfig(
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
+            inactive_threshold=20.0,
+            mem_storage=True,
+        )
+        with contextlib.suppress(*NAT_ERRORS):
+            subscription = await raw.client.jetstream().pull_subscribe(
+                f"$KV.{bucket}.run.>", stream=f"KV_{bucket}", config=config
+            )
+            silent = 0
+            while silent < 3:
+                try:
+                    batch = await subscription.fetch(200, timeout=1.0)
+                    silent = 0
+                except NatsError:
+                    silent += 1
+                    continue
+                for message in batch:
+                    after = message.metadata.sequence.stream
+                    status = json.loads(message.data)["status"]
+                    if status in TERMINAL:
+                        run = message.subject.rpartition(".")[2]
+                        ends.setdefault(run, []).append(status)
+        await asyncio.sleep(0.2)
+
+
+async def settle(raw: Raw, patience: float = SETTLE) -> float | None:
+    """Wait until nothing is under way; how long that took."""
+    began = time.monotonic()
+    while time.monotonic() - began < patience:
+        with contextlib.suppress(*NAT_ERRORS):
+            if await _is_quiet(raw):
+                await asyncio.sleep(2.0)  # acknowledgements on their way
+                if await _is_quiet(raw):
+                    return time.monotonic() - began
+        await asyncio.sleep(0.5)
+    return None
+
+
+async def _is_quiet(raw: Raw) -> bool:
+    bucket = f"{NAMESPACE}_runs"
+    waiting = await raw.count(f"KV_{bucket}", f"$KV.{bucket}.index.WAITING_HUMAN.>")
+    streams = await raw.streams()
+    commands = streams[f"{NAMESPACE.upper()}_COMMANDS"]["state"]["messages"]
+    return waiting + commands + await raw.unfinished(NAMESPACE) == 0

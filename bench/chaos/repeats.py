@@ -1,0 +1,102 @@
+"""Attempts whose handler ran more than once, and which fault explains it.
+
+At least once per attempt is what is promised, and concurrently never while the lease holds: so a
+repetition needs a cause, and an overlap a cause that kept a live process from renewing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.chaos.case import Case, Json
+
+SLACK = 6.0
+"""Seconds after a fault in which its consequences may still come: a lease, and its margin."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Two executions of one attempt, one after the other began.
+
+    Attributes:
+        began, ended: of the former; `ended` is None if it never came to its end.
+        again: when the latter began.
+        pid: of the former's process.
+    """
+
+    step: str
+    uses: str
+    attempt: int
+    began: float
+    ended: float | None
+    again: float
+    pid: int
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether the former still ran when the latter began, as far as the notes say."""
+        return self.ended is not None and self.ended > self.again
+
+    def __str__(self) -> str:
+        how = "never ended" if self.ended is None else f"ended {self.ended:.3f}"
+        return (
+            f"{self.step} ({self.uses}) attempt {self.attempt}: began {self.began:.3f} in "
+            f"process {self.pid}, {how}, began again {self.again:.3f}"
+        )
+
+
+def found(case: Case) -> Iterator[Again]:
+    """Executions beyond one per attempt and turn."""
+    ends = {note["nonce"]: note["at"] for note in case.notes if note["what"] == "end"}
+    attempts: dict[tuple[str, str, int], list[Json]] = {}
+    for note in case.notes:
+        if note["what"] == "begin":
+            attempts.setdefault((note["step"], note["uses"], note["attempt"]), []).append(note)
+    for (step, uses, attempt), begun in attempts.items():
+        allowed = 1 if _undoes(case, step, uses) else _turns(case, step)
+        extra = len(begun) - allowed
+        for former, latter in list(zip(begun, begun[1:], strict=False))[: max(extra, 0)]:
+            ended = ends.get(former["nonce"])
+            yield Again(step, uses, attempt, former["at"], ended, latter["at"], former["pid"])
+
+
+def _undoes(case: Case, step: str, uses: str) -> bool:
+    saga = case.definition.get(step, {}).get("saga") or {}
+    return bool(uses == saga.get("uses"))
+
+
+def _turns(case: Case, step: str) -> int:
+    """How often the step was begun anew by a human's wish."""
+    mine = (e["data"] for e in case.events if e["data"].get("step_id") == step)
+    return max((data.get("turn", 1) for data in mine), default=1)
+
+
+class Faults:
+    """What was done, to be asked for a cause."""
+
+    def __init__(self, log: list[Json]) -> None:
+        self._log = log
+
+    def cause(self, again: Again) -> str | None:
+        """The fault that explains it, or None."""
+        for entry in self._log:
+            kind = entry["kind"]
+            until = entry.get("until", entry["from"])
+            if not (entry["from"] <= again.again and again.began <= until + SLACK):
+                continue
+            if entry.get("pid") == again.pid:
+                if kind.startswith("kill") and not again.overlapped:
+                    return "its worker was killed"
+                if kind.startswith("stop"):
+                    return "its worker hung longer than its lease"
+                if kind.startswith("drain"):
+                    return "its worker stopped, and gave it back"
+                if kind.startswith("cut"):
+                    return "its worker was cut off longer than its lease"
+        for entry in self._log:
+            until = entry.get("until", entry["from"])
+            near = entry["from"] <= again.again and again.began <= until + SLACK
+            if near and entry["kind"].endswith(("server", "quorum", "down")):
+                return f"NATS was away ({entry['kind']})"
+        return None

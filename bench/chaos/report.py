@@ -1,0 +1,82 @@
+"""The table, for people; and the same as JSON, for comparing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.chaos.checker import KINDS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.chaos.campaign import Outcome
+
+SHOWN = 15
+
+
+def passed(outcome: Outcome) -> bool:
+    """Whether there are zeros where zeros belong."""
+    return not outcome.verdict.violations and outcome.settled is not None
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """Print everything."""
+    plan, verdict = outcome.plan, outcome.verdict
+    nodes = "1 node" if plan.nodes == 1 else f"{plan.nodes} nodes, R{plan.nodes}"
+    console.print(
+        f"{nodes}, {plan.coordinators} coordinators, {plan.workers} workers, "
+        f"faults for {plan.seconds:g} s, seed {plan.seed}"
+    )
+    counts = _table("what happened", "count")
+    for name, count in verdict.counts.items():
+        counts.add_row(name, f"{count:,}")
+    for kind, count in sorted(Counter(fault["kind"] for fault in outcome.evidence.faults).items()):
+        counts.add_row(f"... {kind}", str(count))
+    counts.add_row("processes that ended by themselves", str(len(outcome.deaths)))
+    settled = "never" if outcome.settled is None else f"{outcome.settled:.1f} s"
+    counts.add_row("last fault to last end", settled)
+    console.print(counts)
+
+    zeros = _table("what must not happen", "found")
+    for kind in KINDS:
+        zeros.add_row(kind, str(verdict.of(kind)))
+    console.print(zeros)
+
+    again = _table("executed again, by cause", "per thousand steps")
+    steps = max(verdict.counts["steps"], 1)
+    for cause, count in verdict.repeats.most_common():
+        again.add_row(f"{cause} ({count})", f"{1000 * count / steps:.2f}")
+    again.add_row("in all", f"{1000 * verdict.repeats.total() / steps:.2f}")
+    console.print(again)
+    for violation in verdict.violations[:SHOWN]:
+        console.print(f"  {violation.kind}: {violation.run}: {violation.text}", soft_wrap=True)
+    if len(verdict.violations) > SHOWN:
+        console.print(f"  and {len(verdict.violations) - SHOWN} more")
+
+
+def write(outcome: Outcome, path: Path) -> None:
+    """The numbers as JSON."""
+    verdict = outcome.verdict
+    content = {
+        "plan": outcome.plan.__dict__,
+        "counts": verdict.counts,
+        "violations": {kind: verdict.of(kind) for kind in KINDS},
+        "found": [violation.__dict__ for violation in verdict.violations],
+        "repeats": dict(verdict.repeats),
+        "deaths": outcome.deaths,
+        "settled": outcome.settled,
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _table(title: str, unit: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(title)
+    table.add_column(unit, justify="right")
+    return table

@@ -1,0 +1,116 @@
+"""What steps do in a simulated world: work, fail, dawdle, tell, or kill the worker."""
+
+from __future__ import annotations
+
+__all__ = ["Behaviour", "simulated_app"]
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from flowworker.core.payload import Inline
+from flowworker.core.status import Kind
+from flowworker.errors import NonRetryableError
+from flowworker.testing.simulation.process import current_process
+from flowworker.worker import App, StepContext
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from flowworker.testing.simulation.faults import Faults
+    from flowworker.testing.simulation.watch import Watch
+
+PADDING = "x" * 200
+"""Makes an output too large to travel inline, where the world's limits are low."""
+
+
+class Refused(Exception):
+    """An error that some retry policies do not try again."""
+
+
+class Behaviour:
+    """How the handlers of one world behave.
+
+    Some steps are poison: every worker that runs them dies.
+    """
+
+    def __init__(self, random: Random, watch: Watch, faults: Faults) -> None:
+        """Draw what happens from `random`."""
+        self._random = random
+        self._watch = watch
+        self._faults = faults
+        self._failing = random.random() * 0.4
+        self._slow = random.random() * 0.3
+        self._deadly = random.random() ** 4 * 0.3
+        self._poison = random.random() ** 4 * 0.2
+        self._poisoned: dict[tuple[str, str, str], bool] = {}
+        self._outputs = 0
+
+    async def perform(self, context: StepContext) -> dict[str, Any]:
+        """One execution of a handler."""
+        random = self._random
+        process = current_process()
+        self._check(context, "" if process is None else process.name)
+        if process is not None and self._kills(context):
+            self._watch.counts["worker killed by its step"] += 1
+            process.die()
+            raise asyncio.CancelledError
+        if random.random() < 0.1:  # noqa: PLR2004
+            await context.emit("thing.done", {"step": context.step_id}, key=context.step_id)
+        await asyncio.sleep(self._duration())
+        if random.random() < self._failing:
+            raise random.choice((ValueError, Refused, NonRetryableError))("simulated")
+        self._outputs += 1
+        return {"n": self._outputs, "padding": PADDING if random.random() < 0.3 else ""}  # noqa: PLR2004
+
+    def _duration(self) -> float:
+        if self._random.random() < self._slow:
+            return self._random.uniform(0.5, 15.0)
+        return self._random.random() * 0.2
+
+    def _kills(self, context: StepContext) -> bool:
+        key = (context.run_id, context.step_id, context.kind)
+        poisoned = self._poisoned.get(key)
+        if poisoned is None:
+            poisoned = self._poisoned[key] = self._random.random() < self._poison
+        return poisoned or self._faults.chance("step kills", self._deadly)
+
+    def _check(self, context: StepContext, worker: str) -> None:
+        """A handler runs under a claim, and gets what its ancestors put out and nothing else."""
+        truth = self._watch.runs[context.run_id]
+        step, where = context.step_id, f"{context.run_id} {context.step_id} {context.kind}"
+        record, _ = truth.steps.get(step, (None, 0))
+        if record is None:
+            self._watch.fail("a handler runs without a claim", where)
+            return
+        if record.worker != worker or truth.over:
+            # It lost its claim before it began: allowed, but nobody may have taken it in time.
+            self._watch.counts["handler began without its claim"] += 1
+            return
+        self._watch.expect(record.kind is context.kind, "another attempt's handler runs", where)
+        for ancestor in truth.plan.ancestors(step):
+            expected = self._output_of(context.run_id, ancestor)
+            found = context.input.get(ancestor)
+            same = expected is None or expected == found
+            self._watch.expect(same, "a step got what nobody put out", f"{where}: {ancestor}")
+        if context.kind is Kind.COMPENSATE:
+            self._watch.expect(step in context.input, "a compensation without the output", where)
+
+    def _output_of(self, run: str, step: str) -> Any:
+        record, _ = self._watch.runs[run].steps.get(step, (None, 0))
+        payload = None if record is None else record.output
+        return msgspec.json.decode(payload.data) if isinstance(payload, Inline) else None
+
+
+def simulated_app(behaviour_of: Callable[[], Behaviour]) -> App:
+    """Handlers for all simulated workflows; each asks in which world it is."""
+    app = App()
+
+    async def work(context: StepContext) -> dict[str, Any]:
+        return await behaviour_of().perform(context)
+
+    for name in ("work", "fallback", "undo"):
+        app.step(name)(work)
+    return app

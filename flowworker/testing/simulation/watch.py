@@ -1,0 +1,229 @@
+"""Sees everything that becomes durable, at the moment when it does, and holds it to the rules."""
+
+from __future__ import annotations
+
+__all__ = ["Watch"]
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import decode_event, settled_event
+from flowworker.codec.json import decode_run, decode_step
+from flowworker.codec.messages import decode_step_message
+from flowworker.core.commands import EventType
+from flowworker.core.ids import event_id
+from flowworker.core.records import rank
+from flowworker.core.status import Kind, Outcome, RunStatus
+from flowworker.testing.simulation.history import check_event
+from flowworker.testing.simulation.rules import (
+    Violation,
+    check_run_write,
+    check_step_write,
+    expect,
+)
+from flowworker.testing.simulation.truth import Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.memory.events import MemoryEventLog
+    from flowworker.memory.steps import MemoryStepQueue
+    from flowworker.ports import Delivery, StepAddress
+    from flowworker.testing.simulation.process import Process
+
+
+class Watch:
+    """The truth about all runs of a world.
+
+    Attributes:
+        runs: by id.
+        counts: how often something interesting happened.
+        slack: seconds by which the clocks of processes may differ.
+    """
+
+    def __init__(
+        self,
+        plans: dict[str, Plan],
+        steps: MemoryStepQueue,
+        events: MemoryEventLog,
+        on_violation: Callable[[str], None],
+    ) -> None:
+        """Look up definitions in `plans`, and what is pending in the queues."""
+        self.runs: dict[str, Truth] = {}
+        self.rejected: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.slack = 0.0
+        self._plans = plans
+        self._steps = steps
+        self._events = events
+        self._on_violation = on_violation
+
+    def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
+        """A record was written."""
+        kind = key.partition(".")[0]
+        try:
+            if kind == "run":
+                self._run_written(decode_run(key, value))
+            elif kind == "step":
+                self._step_written(process, decode_step(key, value), revision)
+        except Violation as violation:
+            self._on_violation(str(violation))
+
+    def purged(self, pattern: str) -> None:
+        """Records were removed."""
+        kind, _, run = pattern.partition(".")
+        truth = self.runs.get(run) if kind == "run" else None
+        if truth is not None and not truth.gone:
+            truth.gone = True
+            self._expect(truth.over, "a run was removed before its end", run)
+
+    def forgotten(self, run: str) -> None:
+        """A run's history was removed."""
+        truth = self.runs.get(run)
+        self._expect(truth is None or truth.over, "history removed before the end", run)
+
+    def published(self, run: str, event_type: str, data: bytes, event: str) -> None:
+        """An event was stored, unless it was known."""
+        if event_type.startswith("emit."):
+            return
+        told = decode_event(data)
+        if told.type is EventType.REJECTED:
+            self.rejected.add(event)
+            self.counts["command rejected"] += 1
+            return
+        truth = self.runs.get(run)
+        if truth is None:
+            self._on_violation(f"an event of a run that does not exist: {event}")
+            return
+        if event in truth.told:
+            self.counts["event told again"] += 1
+            return
+        try:
+            check_event(truth, told)
+        except Violation as violation:
+            self._on_violation(str(violation))
+        truth.told[event] = told.type
+        self.counts[told.type] += 1
+
+    def enqueued(self, address: StepAddress, data: bytes) -> None:
+        """A step message was stored, unless it was known."""
+        truth = self.runs.get(address.run)
+        if truth is None:
+            self._on_violation(f"a step of a run that does not exist: {address}")
+            return
+        message = decode_step_message(data)
+        where = f"{message.run} {message.step} {message.kind}"
+        if message.kind is Kind.COMPENSATE:
+            begun = truth.over or truth.record.status is RunStatus.COMPENSATING
+            self._expect(begun, "a compensation is enqueued without a saga", where)
+        else:
+            self._expect(truth.ready(message.step), "enqueued before what it depends on", where)
+
+    def command_acked(self, delivery: Delivery) -> None:
+        """A command was acknowledged: what it stands for is durable."""
+        kind, _, rest = delivery.subject.partition(".")
+        run = delivery.headers.get("Nats-Msg-Id") or f"seq-{delivery.sequence:012d}"
+        requests = [EventType.REJECTED]
+        if kind == "control":
+            run = rest.rpartition(".")[2]
+            requests += [EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
+        elif run in self.runs:
+            told = self.runs[run].told
+            self._expect(event_id(run, EventType.STARTED) in told, "a start is not told", run)
+            return
+        known = {*self.rejected, *(self.runs[run].told if run in self.runs else ())}
+        ids = [event_id(run, request, str(delivery.sequence)) for request in requests]
+        self._expect(known.intersection(ids), "a command was lost", delivery.subject)
+
+    def step_acked(self, delivery: Delivery) -> None:
+        """A step message was acknowledged: its attempt is over and told, or out of date."""
+        message = decode_step_message(delivery.data)
+        truth = self.runs[message.run]
+        if truth.over:
+            return
+        where = f"{message.run} {message.step} {message.kind} {message.turn}.{message.attempt}"
+        record, revision = truth.steps.get(message.step, (None, 0))
+        asked = rank(message.kind, message.turn, message.attempt)
+        if record is None:
+            self._expect(message.revision, "a step message was lost", where)
+        elif record.rank() == asked:
+            event = settled_event("flowworker", message.workflow, "", record, revision)
+            over = event is not None and event.id in truth.told
+            self._expect(over, "a step was acknowledged before it was told", where)
+        self._check_moving(truth)
+
+    def event_acked(self, delivery: Delivery) -> None:
+        """An event was acknowledged: what follows from it is durable."""
+        truth = self.runs.get(delivery.subject.split(".")[2])
+        if truth is not None:
+            self._check_moving(truth)
+
+    def timer_acked(self, delivery: Delivery) -> None:
+        """An alarm was acknowledged."""
+        _, run, name = delivery.subject.split(".", 2)
+        truth = self.runs[run]
+        if name == "timeout":
+            told = event_id(run, EventType.TIMED_OUT) in truth.told
+            self._expect(told or truth.over, "a timeout was lost", run)
+        else:
+            self._expect(truth.gone, "the end of a retention was lost", run)
+
+    def _check_moving(self, truth: Truth) -> None:
+        """Something durable moves the run on, without anybody looking after it."""
+        run = truth.run
+        if truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
+            return
+        pending = self._steps.pending(run) + self._events.pending(run)
+        self._expect(pending, "nothing moves the run on", run)
+
+    def _run_written(self, record: RunRecord) -> None:
+        truth = self.runs.get(record.run)
+        if truth is None:
+            self.runs[record.run] = Truth(
+                record.run, self._plans[record.definition], record, record
+            )
+            expect(record.status is RunStatus.RUNNING, "a run begins otherwise", record.run)
+            return
+        check_run_write(truth, record)
+        if record.status is not truth.record.status:
+            self.counts[f"run {record.status}"] += 1
+        truth.record = record
+
+    def _step_written(self, process: Process, record: StepRecord, revision: int) -> None:
+        truth = self.runs.get(record.run)
+        if truth is None:
+            raise Violation(f"a step of a run that does not exist: {record.run}")
+        before, _ = truth.steps.get(record.step, (None, 0))
+        check_step_write(truth, record, revision, process.name, process.clock.now(), self.slack)
+        self._count(before, record, process)
+        truth.steps[record.step] = (record, revision)
+        if record.outcome is not Outcome.RUNNING:
+            truth.settled[record.step, revision] = record
+        if record.kind is Kind.COMPENSATE:
+            if record.outcome is Outcome.RUNNING and record.step not in truth.undone:
+                truth.undone.append(record.step)
+        elif record.outcome is Outcome.COMPLETED:
+            truth.outputs[record.step] = revision
+
+    def _count(self, before: StepRecord | None, record: StepRecord, process: Process) -> None:
+        if record.outcome is Outcome.RUNNING:
+            mine = before is not None and before.worker == record.worker
+            if mine and before is not None and before.started_at == record.started_at:
+                self.counts["lease given back" if not record.lease_until else "lease renewed"] += 1
+            elif record.lost:
+                self.counts["claim taken over"] += 1
+            else:
+                self.counts[f"claim to {record.kind}"] += 1
+        elif record.error is not None and record.error.type == "WorkerLost":
+            self.counts["given up"] += 1
+        elif record.outcome is Outcome.CANCELLED and process.name != record.worker:
+            revoked = before is not None and before.outcome is Outcome.RUNNING
+            self.counts["fenced: revoked" if revoked else "fenced: never claimed"] += 1
+        else:
+            self.counts[f"attempt {record.outcome}"] += 1
+
+    def _expect(self, holds: object, what: str, about: object) -> None:
+        if not holds:
+            self._on_violation(f"{what}: {about}")

@@ -1,0 +1,75 @@
+"""Random workflows: DAGs whose steps have random failure policies."""
+
+from __future__ import annotations
+
+__all__ = ["any_workflow"]
+
+from typing import TYPE_CHECKING, TypeVar
+
+from flowworker.core.model import (
+    Backoff,
+    Escalation,
+    Fallback,
+    RetryPolicy,
+    Saga,
+    Step,
+    Workflow,
+)
+from flowworker.core.status import Priority
+
+if TYPE_CHECKING:
+    from random import Random
+
+T = TypeVar("T")
+
+MOST_STEPS = 8
+
+
+def any_workflow(random: Random, name: str) -> Workflow:
+    """A workflow of up to eight steps."""
+    size = random.randint(1, MOST_STEPS)
+    density = random.random() * 2
+    steps: list[Step] = []
+    for number in range(size):
+        before = [step.id for step in steps]
+        chosen = tuple(step for step in before if random.random() < density / (number or 1))
+        steps.append(_any_step(random, f"s{number}", chosen))
+    return Workflow(
+        name,
+        tuple(steps),
+        timeout=_sometimes(random, 0.2, random.uniform(5.0, 60.0)),
+        priority=random.choice(list(Priority)),
+    )
+
+
+def _any_step(random: Random, step: str, depends_on: tuple[str, ...]) -> Step:
+    return Step(
+        step,
+        "missing" if random.random() < 0.01 else "work",  # noqa: PLR2004
+        depends_on,
+        timeout=_sometimes(random, 0.2, random.uniform(1.0, 10.0)),
+        retry=_any_retry(random),
+        fallback=_sometimes(random, 0.2, Fallback("fallback")),
+        escalation=_sometimes(random, 0.2, Escalation()),
+        saga=_sometimes(random, 0.5, _any_saga(random)),
+    )
+
+
+def _any_saga(random: Random) -> Saga:
+    timeout = _sometimes(random, 0.2, random.uniform(1.0, 10.0))
+    return Saga("undo", random.random() < 0.5, _any_retry(random), timeout)  # noqa: PLR2004
+
+
+def _any_retry(random: Random) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=random.choice((1, 1, 2, 3)),
+        backoff=random.choice(list(Backoff)),
+        interval=random.choice((0.01, 0.1, 0.8, 4.0)),
+        max_interval=_sometimes(random, 0.3, 5.0),
+        jitter=random.choice((0.0, 0.5)),
+        non_retryable=random.choice(((), ("Refused",))),
+    )
+
+
+def _sometimes(random: Random, rate: float, value: T) -> T | None:
+    return value if random.random() < rate else None

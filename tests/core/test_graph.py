@@ -1,0 +1,142 @@
+"""Order, neighbours and cycles of a workflow's graph."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowworker.core.graph import Plan, find_cycle, topological_order
+from flowworker.core.model import Step, Workflow
+from flowworker.errors import DefinitionError
+
+
+def plan(**depends_on: str) -> Plan:
+    """`plan(a="", b="a", c="a b")`."""
+    steps = (Step(id_, "h", tuple(deps.split())) for id_, deps in depends_on.items())
+    return Plan(Workflow("w", tuple(steps)), "hash")
+
+
+@pytest.mark.parametrize(
+    ("depends_on", "order"),
+    [
+        ({}, []),
+        ({"a": []}, ["a"]),
+        ({"b": ["a"], "a": []}, ["a", "b"]),
+        ({"b": [], "a": []}, ["b", "a"]),
+        ({"d": ["b", "c"], "c": ["a"], "b": ["a"], "a": []}, ["a", "c", "b", "d"]),
+        ({"a": ["a"]}, []),
+        ({"a": ["b"], "b": ["a"], "c": ["b"], "d": []}, ["d"]),
+    ],
+)
+def test_topological_order(depends_on, order):
+    assert topological_order(depends_on) == order
+
+
+@pytest.mark.parametrize(
+    ("depends_on", "cycle"),
+    [
+        ({}, None),
+        ({"a": [], "b": ["a"]}, None),
+        ({"a": ["a"]}, ["a", "a"]),
+        ({"a": ["b"], "b": ["a"]}, ["a", "b", "a"]),
+        ({"a": ["c"], "b": ["a"], "c": ["b"]}, ["a", "c", "b", "a"]),
+        # a step behind the cycle is not part of its path
+        ({"z": ["y"], "x": ["y"], "y": ["x"]}, ["y", "x", "y"]),
+        ({"r": [], "a": ["r", "b"], "b": ["r", "a"]}, ["a", "b", "a"]),
+    ],
+)
+def test_the_path_of_a_cycle(depends_on, cycle):
+    assert find_cycle(depends_on) == cycle
+
+
+graphs = st.integers(1, 8).flatmap(
+    lambda size: st.fixed_dictionaries(
+        {
+            f"s{number}": st.lists(
+                st.integers(0, size - 1).map(lambda other: f"s{other}"), max_size=4, unique=True
+            )
+            for number in range(size)
+        }
+    )
+)
+
+
+@given(graphs)
+def test_a_graph_has_either_a_full_order_or_a_cycle(depends_on):
+    order = topological_order(depends_on)
+    cycle = find_cycle(depends_on)
+
+    position = {step: index for index, step in enumerate(order)}
+    assert all(position[dep] < position[step] for step in order for dep in depends_on[step])
+    assert (cycle is None) == (len(order) == len(depends_on))
+    if cycle is not None:
+        assert cycle[0] == cycle[-1]
+        assert len(set(cycle)) == len(cycle) - 1
+        assert all(dep in depends_on[step] for step, dep in zip(cycle, cycle[1:], strict=False))
+
+
+def test_a_plan_knows_the_neighbours_of_each_step():
+    diamond = plan(d="b c", b="a", c="a", a="", e="")
+
+    assert diamond.order == ("a", "e", "b", "c", "d")
+    assert diamond.successors == {"a": ("b", "c"), "b": ("d",), "c": ("d",), "d": (), "e": ()}
+    assert {step: diamond.ancestors(step) for step in diamond.order} == {
+        "a": (),
+        "b": ("a",),
+        "c": ("a",),
+        "d": ("a", "b", "c"),
+        "e": (),
+    }
+    assert diamond.leaves == ("e", "d")
+    assert diamond.hash == "hash"
+    assert diamond.steps["b"].depends_on == ("a",)
+
+
+@given(graphs)
+def test_ancestors_are_all_that_a_step_can_reach_in_topological_order(depends_on):
+    if find_cycle(depends_on):
+        return
+    found = plan(**{step: " ".join(deps) for step, deps in depends_on.items()})
+
+    for step in found.order:
+        reached, todo = set(), list(depends_on[step])
+        while todo:
+            before = todo.pop()
+            reached.add(before)
+            todo.extend(depends_on[before])
+        expected = tuple(other for other in found.order if other in reached)
+        assert found.ancestors(step) == expected
+        assert found.ancestors(step) == expected  # remembered
+
+
+def test_a_long_chain_remembers_no_ancestors():
+    steps = [Step("s0", "h")]
+    steps += [Step(f"s{number}", "h", (f"s{number - 1}",)) for number in range(1, 600)]
+
+    chain = Plan(Workflow("w", tuple(steps)), "h")
+
+    assert chain.ancestors("s599") == tuple(f"s{number}" for number in range(599))
+    assert chain.ancestors("s599") is not chain.ancestors("s599")
+
+
+@pytest.mark.parametrize(
+    ("steps", "problems"),
+    [
+        ((), ("workflow 'w' has no steps",)),
+        ((Step("a", "h"), Step("a", "h")), ("workflow 'w' has duplicate step ids",)),
+        (
+            (Step("a", "h", ("x",)), Step("b", "h", ("a", "y"))),
+            ("step 'a' depends on unknown step 'x'", "step 'b' depends on unknown step 'y'"),
+        ),
+        (
+            (Step("a", "h", ("b",)), Step("b", "h", ("a",))),
+            ("deadlock detected in workflow DAG: a -> b -> a",),
+        ),
+    ],
+)
+def test_what_is_not_a_dag_is_refused(steps, problems):
+    with pytest.raises(DefinitionError) as refused:
+        Plan(Workflow("w", steps), "h")
+
+    assert refused.value.problems == problems

@@ -1,0 +1,110 @@
+"""Names, partitions, and the identities that make effects idempotent."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowworker.core.ids import (
+    DOTTED_NAME,
+    RUN_ID,
+    TOKEN,
+    attempt_key,
+    event_id,
+    idempotency_key,
+    partition_of,
+    run_id_of_sequence,
+)
+from flowworker.core.status import Kind
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"),
+    [
+        ("a", True),
+        ("0197-aB_9", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("", False),
+        ("a.b", False),
+        ("a b", False),
+        ("a*", False),
+        (">", False),
+        ("a\n", False),
+        ("ä", False),
+    ],
+)
+def test_run_ids_and_tokens_are_one_token_of_a_subject(text, is_id):
+    assert bool(RUN_ID.fullmatch(text)) is is_id
+    assert bool(TOKEN.fullmatch(text)) is is_id
+
+
+@pytest.mark.parametrize(
+    ("text", "is_name"),
+    [
+        ("a", True),
+        ("customer.calculate_persona", True),
+        ("a.b-c.d_e.9", True),
+        ("", False),
+        (".a", False),
+        ("a.", False),
+        ("a..b", False),
+        ("a b", False),
+        ("a.*", False),
+        ("a.>", False),
+        ("a\n", False),
+    ],
+)
+def test_names_are_tokens_joined_by_dots(text, is_name):
+    assert bool(DOTTED_NAME.fullmatch(text)) is is_name
+
+
+@pytest.mark.parametrize(
+    ("run", "partitions", "partition"),
+    [("r1", 16, 1), ("r1", 1, 0), ("seq-000000000001", 16, 0), ("", 16, 0)],
+)
+def test_partitions_stay_the_same_in_every_release(run, partitions, partition):
+    assert partition_of(run, partitions) == partition
+
+
+@given(st.from_regex(RUN_ID, fullmatch=True), st.integers(1, 64))
+def test_every_run_has_one_of_the_partitions(run, partitions):
+    assert 0 <= partition_of(run, partitions) < partitions
+
+
+def test_the_id_from_a_sequence_is_a_run_id_and_sorts_by_it():
+    ids = [run_id_of_sequence(sequence) for sequence in (1, 9, 10, 99_999, 123_456_789_012)]
+
+    assert ids[0] == "seq-000000000001"
+    assert ids == sorted(ids)
+    assert all(RUN_ID.fullmatch(id_) for id_ in ids)
+
+
+def test_what_is_different_has_a_different_key():
+    kinds, numbers = list(Kind), (1, 2, 11)
+    keys = {
+        attempt_key(run, step, kind, turn, attempt, lost)
+        for run, step, kind, turn, attempt, lost in itertools.product(
+            ("r", "r1"), ("a", "a.b"), kinds, numbers, numbers, (0, 1, 2)
+        )
+    }
+
+    assert len(keys) == 2 * 2 * 3 * 3 * 3 * 3
+
+
+@pytest.mark.parametrize(("lost", "key"), [(0, "r/a.b/fallback/2.1"), (2, "r/a.b/fallback/2.1+2")])
+def test_an_attempts_key(lost, key):
+    assert attempt_key("r", "a.b", Kind.FALLBACK, 2, 1, lost) == key
+
+
+def test_idempotency_keys_are_stable_over_attempts_but_not_over_kinds():
+    assert idempotency_key("r", "a", Kind.RUN) == "r/a/run"
+    assert idempotency_key("r", "a", Kind.COMPENSATE) == "r/a/compensate"
+
+
+def test_event_ids():
+    assert event_id("r", "workflow.started") == "r/workflow.started"
+    assert event_id("r", "workflow.step.failed", "a/1") == "r/workflow.step.failed/a/1"

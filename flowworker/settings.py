@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ENV_PREFIX", "Settings", "settings_from"]
+__all__ = ["ENV_PREFIX", "Settings", "from_environment", "settings_from"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,8 @@ from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+T = TypeVar("T", bound=Struct)
 
 ENV_PREFIX = "FLOWWORKER_"
 """Environment variables of settings: `FLOWWORKER_LEASE=10`."""
@@ -53,13 +55,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Settings with what the environment says; lists are separated by commas.
+    """Settings with what the environment says; raises InvalidInput as `from_environment` does."""
+    return from_environment(Settings, environment)
+
+
+def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
+    """A struct of settings with what the environment says; lists are separated by commas.
 
     Raises:
         InvalidInput: a value is not what its setting is made of, or out of range.
     """
     chosen: dict[str, object] = {}
-    for field in msgspec.structs.fields(Settings):
+    for field in msgspec.structs.fields(kind):
         variable = f"{ENV_PREFIX}{field.name.upper()}"
         if (text := environment.get(variable)) is None:
             continue
@@ -71,4 +78,4 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         number = chosen[field.name]
         if isinstance(number, int | float) and not 0 < number < float("inf"):
             raise InvalidInput(f"{variable}={text!r}: expected a positive number")
-    return Settings(**chosen)  # type: ignore[arg-type]
+    return kind(**chosen)

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from flowworker.client import Client
 from flowworker.clock import SystemClock
 from flowworker.errors import InvalidInput
-from flowworker.settings import Settings, settings_from
+from flowworker.settings import Settings, from_environment, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -109,7 +109,7 @@ async def nats(
         options,
         namespace,
         settings=settings or Settings(),
-        topology=topology or TopologyOptions(),
+        topology=topology or from_environment(TopologyOptions, os.environ),
         clock=clock or SystemClock(),
     )
     try:

@@ -18,7 +18,7 @@ from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, Api, ApiError
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology import Topology
-from flowworker.settings import settings_from
+from flowworker.settings import from_environment, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -77,7 +77,8 @@ class _Examination:
         self._names = names
         self._api = Api(connection) if fix else _LookOnly(connection)
         self._wanted = settings_from(os.environ)
-        self._topology = Topology(self._api, names, TopologyOptions())
+        self._options = from_environment(TopologyOptions, os.environ)
+        self._topology = Topology(self._api, names, self._options)
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
         found = self._connection.client.connected_server_version
@@ -88,7 +89,7 @@ class _Examination:
         settings, partitions = await self._settings()
         yield settings
         states = {}
-        for spec in stream_specs(self._names, TopologyOptions()):
+        for spec in stream_specs(self._names, self._options):
             state = await self._info(f"STREAM.INFO.{spec.name}", NO_STREAM)
             if state is not None:
                 states[spec.name] = state

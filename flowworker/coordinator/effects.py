@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import emitted, id_of
+from flowworker.codec.cloudevents import attempt_events, emitted, id_of
 from flowworker.codec.json import encode
 from flowworker.coordinator.retention import TIMEOUT
 from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save, SetTimeout
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Collection, Coroutine, Iterable, Mapping
 
     from flowworker.clock import Clock
     from flowworker.coordinator.dispatch import Dispatcher
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.retention import Retention
     from flowworker.core.commands import Command
     from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.state import RunState
     from flowworker.ports import Backend
     from flowworker.settings import Settings
@@ -85,15 +86,30 @@ class Effects:
         self._clock = clock
         self._metrics = metrics
 
+    async def retell(
+        self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]]
+    ) -> Collection[str]:
+        """Tell what the records of steps say and the history does not; ids of all that it says.
+
+        A worker may have died between the two. What follows from its record happens next, and
+        would stand in the history before its cause.
+        """
+        told = {id_of(raw) for raw in await self._events.history(run.run)}
+        for step, revision in sorted(steps.values(), key=lambda found: found[1]):
+            for event in attempt_events(self._namespace, run.workflow, run.version, step, revision):
+                if event.id not in told:
+                    await self._events.publish(run.run, event.type, encode(event), event.id)
+        return told
+
     async def perform(
-        self, active: Active, commands: Iterable[Command], *, recovering: bool = False
+        self, active: Active, commands: Iterable[Command], *, told: Collection[str] = ()
     ) -> list[asyncio.Task[None]]:
         """Do all of it.
 
         Args:
             active: the run; its state is the one after the decision.
             commands: as `decide` returned them.
-            recovering: some may have been performed before; the history is asked.
+            told: ids of events that need not be told again.
 
         Returns:
             Dispatches that wait for a short delay: what triggered them must not be
@@ -118,7 +134,7 @@ class Effects:
                 case _:
                     rest.append(command)
         if emits or moved_from is not None:
-            await self._tell(active, emits, moved_from, recovering=recovering)
+            await self._tell(active, emits, moved_from, told)
         effects = [self._effect(active, command) for command in rest]
         if moved_from is not None:
             effects.append(self._unlist(active, moved_from))
@@ -142,15 +158,10 @@ class Effects:
         active: Active,
         emits: list[Emit],
         moved_from: RunStatus | None,
-        *,
-        recovering: bool,
+        told: Collection[str],
     ) -> None:
         record = active.state.record
         now = self._clock.now()
-        told: set[str] = set()
-        if recovering and emits:
-            history = await self._events.history(record.run)
-            told = {id_of(raw) for raw in history}
         effects: list[Coroutine[object, object, None]] = []
         for emit in emits:
             event = emitted(self._namespace, record, emit, active.state.revision, now)

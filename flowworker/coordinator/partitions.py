@@ -8,7 +8,9 @@ Safety does not rest on this: two coordinators that both believe they own a part
 events, notice the gap in the count of deliveries, and are kept apart by compare-and-set. Leases
 only see to it that this is rare. An owner that could not renew in time stops by itself before
 its lease is over for the others. Liveness: a partition without owner is free once its lease ran
-out, and every coordinator looks for free ones at each beat, a third of the lease.
+out, and every coordinator looks for free ones at each beat, a third of the lease. What waits for
+the outside has a time limit within a beat, so that the next renewal is not late; what starts and
+stops the work has none, since a partition that is owned and not driven would be nobody's.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from __future__ import annotations
 __all__ = ["Partitions"]
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from flowworker.errors import FlowworkerError
+from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from flowworker.clock import Clock
     from flowworker.ports import Leases
@@ -62,16 +65,33 @@ class Partitions:
         """Beat until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(self._ttl / 2):
-                    await self.beat()
-            except (FlowworkerError, TimeoutError) as error:
+                await self.beat()
+            except FlowworkerError as error:
                 get_logger().warning("partitions: leases not renewed", error=str(error))
                 if self._clock.monotonic() - self._renewed > self._ttl * 0.8:
                     await self._lose(list(self.owned))
             await self._clock.sleep(self._ttl / 3)
 
     async def beat(self) -> None:
-        """Renew, then take or give up what the fair share wants."""
+        """Renew, then take or give up what the fair share wants.
+
+        Raises:
+            Unavailable: not in time; what was taken until then is driven.
+        """
+        async with self._in_time():
+            lost = await self._renew()
+        await self._lose(lost)
+        async with self._in_time():
+            presence = f"coordinator.{self._member}"
+            self._presence = await self._leases.acquire(presence, self._member, self._ttl) or 0
+            members = await self._leases.holders("coordinator.*")
+            holders = await self._leases.holders("partition.*")
+        share = -(-self._partitions // max(1, len(members)))
+        await self._give_up(share)
+        await self._take(share, holders)
+
+    async def _renew(self) -> list[int]:
+        """Renew what is owned; what of it was lost."""
         began = self._clock.monotonic()
         lost = []
         for partition, token in self.owned.items():
@@ -81,14 +101,7 @@ class Partitions:
             else:
                 self.owned[partition] = renewed
         self._renewed = began
-        await self._lose(lost)
-        presence = f"coordinator.{self._member}"
-        self._presence = await self._leases.acquire(presence, self._member, self._ttl) or 0
-        members = await self._leases.holders("coordinator.*")
-        holders = await self._leases.holders("partition.*")
-        share = -(-self._partitions // max(1, len(members)))
-        await self._give_up(share)
-        await self._take(share, holders)
+        return lost
 
     async def leave(self) -> None:
         """Give up everything, so that others need not wait for leases to end."""
@@ -104,19 +117,42 @@ class Partitions:
             await self._leases.release(_key(partition), self._member, token)
 
     async def _take(self, share: int, holders: dict[str, str]) -> None:
-        taken = []
-        for partition in range(self._partitions):
-            if len(self.owned) >= share:
-                break
-            if partition in self.owned or _key(partition) in holders:
-                continue
-            token = await self._leases.acquire(_key(partition), self._member, self._ttl)
-            if token is not None:
-                self.owned[partition] = token
-                taken.append(partition)
-        if taken:
-            get_logger().info("partitions taken", partitions=taken)
+        taken: list[int] = []
+        try:
+            async with self._in_time():
+                for partition in range(self._partitions):
+                    if len(self.owned) >= share:
+                        break
+                    if partition in self.owned or self._is_taken(partition, holders):
+                        continue
+                    token = await self._leases.acquire(_key(partition), self._member, self._ttl)
+                    if token is not None:
+                        self.owned[partition] = token
+                        taken.append(partition)
+        finally:
+            if taken:
+                await self._drive(taken)
+
+    def _is_taken(self, partition: int, holders: dict[str, str]) -> bool:
+        """Whether somebody else has it. One that we have and do not own was cut short."""
+        return holders.get(_key(partition), self._member) != self._member
+
+    async def _drive(self, taken: list[int]) -> None:
+        get_logger().info("partitions taken", partitions=taken)
+        try:
             await self._on_taken(taken)
+        except BaseException:
+            await self._lose(taken)
+            raise
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Half a lease for what waits for the outside."""
+        try:
+            async with asyncio.timeout(self._ttl / 2):
+                yield
+        except TimeoutError:
+            raise Unavailable(f"no answer within {self._ttl / 2:g} s") from None
 
     async def _lose(self, partitions: list[int]) -> None:
         for partition in partitions:

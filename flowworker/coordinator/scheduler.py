@@ -86,6 +86,7 @@ class Scheduler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._order = 0
+        self._stopped = False
 
     async def start(self) -> None:
         """Begin to consume."""
@@ -94,6 +95,7 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Consume no more; what is in hand is dropped and comes again, to whoever is next."""
+        self._stopped = True
         if self._consumer is not None:
             await self._consumer.stop()
         tasks = [*self._tasks, *(task for run in self.active.values() for task in run.delayed)]
@@ -104,7 +106,8 @@ class Scheduler:
 
     def recover(self, run: str, how: Recovered = _LOST) -> None:
         """Rebuild a run from its records and decide again, after what is queued for it."""
-        self._post(run, how)
+        if not self._stopped:
+            self._post(run, how)
 
     def _on_delivery(self, delivery: Delivery) -> None:
         if delivery.order != self._order + 1:
@@ -251,7 +254,8 @@ class Scheduler:
         active = self._keep(plan, state)
         active.generation = generation
         self._metrics.recoveries.inc()
-        await self._effects.perform(active, commands, recovering=True)
+        told = await self._effects.retell(record, steps)
+        await self._effects.perform(active, commands, told=told)
         if active.state.status in TERMINAL:
             self._forget(run)
         return active

@@ -96,6 +96,7 @@ class Coordinator:
         )
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._sweeps: set[asyncio.Task[None]] = set()
 
     @property
     def partitions(self) -> tuple[int, ...]:
@@ -127,9 +128,10 @@ class Coordinator:
 
     async def stop(self) -> None:
         """Take nothing new, give up the partitions, and let others go on at once."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._sweeps]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks = []
         await self._intake.stop()
         await self._alarms.stop()
@@ -152,37 +154,42 @@ class Coordinator:
         return True
 
     async def _take(self, partitions: list[int]) -> None:
-        taken = {}
-        for partition in partitions:
-            scheduler = Scheduler(
-                partition,
-                self._backend.events,
-                self._runs,
-                self._definitions,
-                self._effects,
-                self._clock,
-                self._metrics,
-                self._settings.max_active,
-            )
-            await scheduler.start()
-            taken[partition] = self._schedulers[partition] = scheduler
+        taken = {partition: self._scheduler(partition) for partition in partitions}
+        self._schedulers |= taken
+        await asyncio.gather(*(scheduler.start() for scheduler in taken.values()))
         self._metrics.partitions_owned.set(len(self._schedulers))
-        await self._recovery.sweep(taken, taken=True)
+        # Beside the beat: it may take longer than the leases that the beat has to renew.
+        task = asyncio.create_task(self._look_through(taken, taken=True), name="sweep-taken")
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    def _scheduler(self, partition: int) -> Scheduler:
+        return Scheduler(
+            partition,
+            self._backend.events,
+            self._runs,
+            self._definitions,
+            self._effects,
+            self._clock,
+            self._metrics,
+            self._settings.max_active,
+        )
 
     async def _lose(self, partitions: list[int]) -> None:
-        for partition in partitions:
-            scheduler = self._schedulers.pop(partition, None)
-            if scheduler is not None:
-                await scheduler.stop()
+        lost = [self._schedulers.pop(one) for one in partitions if one in self._schedulers]
+        await asyncio.gather(*(scheduler.stop() for scheduler in lost))
         self._metrics.partitions_owned.set(len(self._schedulers))
 
     async def _sweep(self) -> None:
         while True:
             await self._clock.sleep(self._settings.sweep)
-            try:
-                await self._recovery.sweep(self._schedulers, taken=False)
-            except FlowworkerError as error:
-                get_logger().warning("sweep was cut short", error=str(error))
+            await self._look_through(self._schedulers, taken=False)
             self._metrics.runs_active.set(
                 sum(len(scheduler.active) for scheduler in self._schedulers.values())
             )
+
+    async def _look_through(self, schedulers: dict[int, Scheduler], *, taken: bool) -> None:
+        try:
+            await self._recovery.sweep(schedulers, taken=taken)
+        except FlowworkerError as error:
+            get_logger().warning("sweep was cut short", error=str(error))

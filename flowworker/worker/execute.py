@@ -114,7 +114,7 @@ class Executor:
     ) -> None:
         bench, message = self._bench, attempt.message
         if record.outcome is not Outcome.RUNNING:  # given up
-            await bench.claims.tell(message, record, revision)
+            await bench.claims.tell_all(message, record, revision)
             await delivery.ack()
             report(bench, message, record)
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Behaviour", "simulated_app"]
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +13,7 @@ from flowworker.core.payload import Inline
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError
 from flowworker.testing.simulation.process import current_process
-from flowworker.worker import App, StepContext
+from flowworker.worker import App, StepContext  # noqa: TC001  # read at run time
 
 if TYPE_CHECKING:
     from random import Random
@@ -104,12 +103,12 @@ class Behaviour:
         return msgspec.json.decode(payload.data) if isinstance(payload, Inline) else None
 
 
-def simulated_app(behaviour_of: Callable[[], Behaviour]) -> App:
-    """Handlers for all simulated workflows; each asks in which world it is."""
+def simulated_app(behaviour: Behaviour) -> App:
+    """Handlers for all simulated workflows."""
     app = App()
 
     async def work(context: StepContext) -> dict[str, Any]:
-        return await behaviour_of().perform(context)
+        return await behaviour.perform(context)
 
     for name in ("work", "fallback", "undo"):
         app.step(name)(work)

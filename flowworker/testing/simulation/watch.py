@@ -77,12 +77,12 @@ class Watch:
         truth = self.runs.get(run) if kind == "run" else None
         if truth is not None and not truth.gone:
             truth.gone = True
-            self._expect(truth.over, "a run was removed before its end", run)
+            self.expect(truth.over, "a run was removed before its end", run)
 
     def forgotten(self, run: str) -> None:
         """A run's history was removed."""
         truth = self.runs.get(run)
-        self._expect(truth is None or truth.over, "history removed before the end", run)
+        self.expect(truth is None or truth.over, "history removed before the end", run)
 
     def published(self, run: str, event_type: str, data: bytes, event: str) -> None:
         """An event was stored, unless it was known."""
@@ -117,9 +117,9 @@ class Watch:
         where = f"{message.run} {message.step} {message.kind}"
         if message.kind is Kind.COMPENSATE:
             begun = truth.over or truth.record.status is RunStatus.COMPENSATING
-            self._expect(begun, "a compensation is enqueued without a saga", where)
+            self.expect(begun, "a compensation is enqueued without a saga", where)
         else:
-            self._expect(truth.ready(message.step), "enqueued before what it depends on", where)
+            self.expect(truth.ready(message.step), "enqueued before what it depends on", where)
 
     def command_acked(self, delivery: Delivery) -> None:
         """A command was acknowledged: what it stands for is durable."""
@@ -131,11 +131,11 @@ class Watch:
             requests += [EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
         elif run in self.runs:
             told = self.runs[run].told
-            self._expect(event_id(run, EventType.STARTED) in told, "a start is not told", run)
+            self.expect(event_id(run, EventType.STARTED) in told, "a start is not told", run)
             return
         known = {*self.rejected, *(self.runs[run].told if run in self.runs else ())}
         ids = [event_id(run, request, str(delivery.sequence)) for request in requests]
-        self._expect(known.intersection(ids), "a command was lost", delivery.subject)
+        self.expect(known.intersection(ids), "a command was lost", delivery.subject)
 
     def step_acked(self, delivery: Delivery) -> None:
         """A step message was acknowledged: its attempt is over and told, or out of date."""
@@ -147,11 +147,11 @@ class Watch:
         record, revision = truth.steps.get(message.step, (None, 0))
         asked = rank(message.kind, message.turn, message.attempt)
         if record is None:
-            self._expect(message.revision, "a step message was lost", where)
+            self.expect(message.revision, "a step message was lost", where)
         elif record.rank() == asked:
             event = settled_event("flowworker", message.workflow, "", record, revision)
             over = event is not None and event.id in truth.told
-            self._expect(over, "a step was acknowledged before it was told", where)
+            self.expect(over, "a step was acknowledged before it was told", where)
         self._check_moving(truth)
 
     def event_acked(self, delivery: Delivery) -> None:
@@ -166,9 +166,9 @@ class Watch:
         truth = self.runs[run]
         if name == "timeout":
             told = event_id(run, EventType.TIMED_OUT) in truth.told
-            self._expect(told or truth.over, "a timeout was lost", run)
+            self.expect(told or truth.over, "a timeout was lost", run)
         else:
-            self._expect(truth.gone, "the end of a retention was lost", run)
+            self.expect(truth.gone, "the end of a retention was lost", run)
 
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
@@ -176,7 +176,7 @@ class Watch:
         if truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
         pending = self._steps.pending(run) + self._events.pending(run)
-        self._expect(pending, "nothing moves the run on", run)
+        self.expect(pending, "nothing moves the run on", run)
 
     def _run_written(self, record: RunRecord) -> None:
         truth = self.runs.get(record.run)
@@ -224,6 +224,11 @@ class Watch:
         else:
             self.counts[f"attempt {record.outcome}"] += 1
 
-    def _expect(self, holds: object, what: str, about: object) -> None:
+    def expect(self, holds: object, what: str, about: object) -> None:
+        """Report a violation unless it holds."""
         if not holds:
-            self._on_violation(f"{what}: {about}")
+            self.fail(what, about)
+
+    def fail(self, what: str, about: object) -> None:
+        """Report a violation."""
+        self._on_violation(f"{what}: {about}")

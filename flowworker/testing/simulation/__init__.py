@@ -1,0 +1,11 @@
+"""The real coordinator and worker in a world of faults that are drawn from a seed.
+
+loop, clock   virtual time
+process       what dies, stalls, and is started anew
+faults        what goes wrong, how often
+gate, ports, deliveries   where it goes wrong: between a process and the memory adapters
+workflows, handlers, people   what is asked of the fleet
+truth, watch, rules, history, rest   what must hold, at every write and at the end
+world         one seed from its beginning to its end
+campaign      many of them
+"""

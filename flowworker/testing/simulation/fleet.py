@@ -1,0 +1,158 @@
+"""The processes of a world: they start, suffer, end, and are started anew."""
+
+from __future__ import annotations
+
+__all__ = ["Fleet"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.coordinator import Coordinator
+from flowworker.errors import FlowworkerError
+from flowworker.testing.simulation.clock import SimClock
+from flowworker.testing.simulation.gate import Gate
+from flowworker.testing.simulation.handlers import simulated_app
+from flowworker.testing.simulation.ports import backend_of
+from flowworker.testing.simulation.process import Process
+from flowworker.testing.simulation.pulse import LoopPulse
+from flowworker.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from contextvars import Context
+    from random import Random
+    from typing import Any
+
+    from flowworker.ports import Backend
+    from flowworker.settings import Settings
+    from flowworker.telemetry.metrics import Metrics
+    from flowworker.testing.simulation.faults import Faults
+    from flowworker.testing.simulation.handlers import Behaviour
+    from flowworker.testing.simulation.loop import VirtualLoop
+    from flowworker.testing.simulation.trace import Trace
+    from flowworker.testing.simulation.watch import Watch
+
+    Main = Callable[[Process, Backend], Coroutine[Any, Any, None]]
+
+MAX_SKEW = 8.0
+"""Seconds by which a wall clock may be wrong."""
+
+SLACK = 3 * MAX_SKEW
+"""Seconds by which two may differ, and the same one from itself of a moment ago."""
+
+_LONGEST_PAUSE = 5.0
+"""Seconds until a process that ended is started anew."""
+
+
+class Fleet:
+    """Coordinators and workers, some of each."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        random: Random,
+        virtual: VirtualLoop,
+        backend: Backend,
+        settings: Settings,
+        metrics: Metrics,
+        faults: Faults,
+        watch: Watch,
+        trace: Trace,
+        behaviour: Behaviour,
+        outside: Context,
+    ) -> None:
+        """Nothing runs before `start`."""
+        self.processes: list[Process] = []
+        self._random = random
+        self._virtual = virtual
+        self._backend = backend
+        self._settings = settings
+        self._metrics = metrics
+        self._faults = faults
+        self._watch = watch
+        self._trace = trace
+        self._app = simulated_app(behaviour)
+        self._outside = outside
+        self._ends: dict[Process, Callable[[], object]] = {}
+        self._started = 0
+        if faults.rates.jump:
+            watch.slack = SLACK
+
+    def start(self) -> None:
+        """Start all, and whatever befalls them."""
+        for _ in range(self._random.choice((1, 2, 2, 3))):
+            self._virtual.create_task(self._keep("c", self._coordinate))
+        for _ in range(self._random.choice((1, 2, 2, 3))):
+            self._virtual.create_task(self._keep("w", self._work))
+        self._virtual.create_task(self._suffer())
+
+    async def _keep(self, kind: str, main: Main) -> None:
+        """One of the fleet: whenever it ended it is started anew."""
+        while True:
+            self._started += 1
+            skew = self._random.uniform(-1, 1) * MAX_SKEW if self._faults.rates.jump else 0.0
+            clock = SimClock(self._virtual, skew)
+            process = Process(f"{kind}{self._started}", self._virtual, clock)
+            gate = Gate(process, self._faults, self._trace, self._outside)
+            backend = backend_of(gate, self._backend, self._watch, self._virtual)
+            self.processes.append(process)
+            self._trace.note(process.name, f"starts, its clock {skew:+.3f} s")
+            process.spawn(self._live(process, main(process, backend)))
+            await process.died.wait()
+            self._trace.note(process.name, "is gone")
+            self.processes.remove(process)
+            self._ends.pop(process, None)
+            await asyncio.sleep(self._random.random() * _LONGEST_PAUSE)
+
+    async def _live(self, process: Process, main: Coroutine[Any, Any, None]) -> None:
+        try:
+            await main
+        except FlowworkerError as error:
+            self._trace.note(process.name, f"ends: {error}")
+        except Exception as error:  # noqa: BLE001
+            self._watch.fail("defect: a process ended", repr(error))
+        finally:
+            process.die()
+
+    async def _coordinate(self, process: Process, backend: Backend) -> None:
+        coordinator = Coordinator(
+            backend, self._settings, process.clock, process.name, self._metrics
+        )
+        running = asyncio.create_task(coordinator.run())
+        self._ends[process] = running.cancel
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.result()
+
+    async def _work(self, process: Process, backend: Backend) -> None:
+        worker = Worker(
+            backend,
+            self._app,
+            self._settings,
+            process.clock,
+            concurrency=self._random.choice((1, 2, 8)),
+            worker_id=process.name,
+            metrics=self._metrics,
+            make_pulse=LoopPulse,
+        )
+        await worker.start()
+        self._ends[process] = lambda: process.spawn(worker.drain())
+        await worker.run()
+
+    async def _suffer(self) -> None:
+        """What befalls processes out of themselves, second by second."""
+        faults, rates, random = self._faults, self._faults.rates, self._random
+        while True:
+            await asyncio.sleep(random.random() * 2)
+            for process in list(self.processes):
+                if faults.chance("killed", rates.killed):
+                    process.die()
+                elif faults.chance("stalled", rates.stalled):
+                    seconds = random.uniform(0.2, 2.5) * self._settings.lease
+                    process.stalled_until = self._virtual.moment + seconds
+                    self._trace.note(process.name, f"stands still for {seconds:.3f} s")
+                elif faults.chance("clock jumped", rates.jump):
+                    process.clock.skew = random.uniform(-1, 1) * MAX_SKEW
+                    self._trace.note(process.name, f"its clock is {process.clock.skew:+.3f} s")
+                elif process in self._ends and faults.chance("drained", rates.drained):
+                    self._trace.note(process.name, "is asked to end")
+                    self._ends.pop(process)()

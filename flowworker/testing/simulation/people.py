@@ -1,0 +1,102 @@
+"""Those who start runs, answer questions and change their minds: everybody outside the fleet."""
+
+from __future__ import annotations
+
+__all__ = ["People"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.codec.json import encode
+from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
+from flowworker.core.ids import run_id_of_sequence
+from flowworker.core.status import HumanAction, Priority, RunStatus
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from flowworker.ports import CommandQueue
+    from flowworker.testing.simulation.truth import Truth
+    from flowworker.testing.simulation.watch import Watch
+
+LAST_START = 15.0
+"""Seconds within which everything is started."""
+
+_WEIGHTS = (2, 1, 3, 3)
+_PATIENCE = 6
+"""Answers after which nobody orders another retry."""
+
+
+class People:
+    """Clients and operators.
+
+    Attributes:
+        acknowledged: ids of runs whose start was stored; nobody may lose those.
+    """
+
+    def __init__(
+        self, random: Random, commands: CommandQueue, workflows: list[str], watch: Watch
+    ) -> None:
+        """Speak to the fleet by commands alone; look over the observer's shoulder."""
+        self.acknowledged: set[str] = set()
+        self._random = random
+        self._commands = commands
+        self._workflows = workflows
+        self._watch = watch
+        self._answers = 0
+
+    async def start(self, number: int) -> None:
+        """Start a run at some time, perhaps twice, and perhaps regret it."""
+        random = self._random
+        await asyncio.sleep(random.random() * LAST_START)
+        headers = {}
+        if random.random() < 0.8:  # noqa: PLR2004
+            headers[MSG_ID] = f"r{number}"
+        if random.random() < 0.3:  # noqa: PLR2004
+            headers[FLOW_REPLY] = f"_INBOX.{number}"
+        if random.random() < 0.2:  # noqa: PLR2004
+            headers[FLOW_PRIORITY] = random.choice(list(Priority))
+        known = random.random() > 0.02  # noqa: PLR2004
+        workflow = random.choice(self._workflows) if known else "unknown"
+        body = encode({"order": number, "padding": "x" * random.choice((0, 0, 300))})
+        sequence = await self._commands.send(f"start.{workflow}", body, headers)
+        run = headers.get(MSG_ID) or run_id_of_sequence(sequence)
+        if known:
+            self.acknowledged.add(run)
+        if MSG_ID in headers and random.random() < 0.2:  # noqa: PLR2004
+            await asyncio.sleep(random.random() * 5)
+            await self._commands.send(f"start.{workflow}", body, headers)
+        await self._regret(run)
+
+    async def _regret(self, run: str) -> None:
+        random = self._random
+        for action, rate in (("cancel", 0.15), ("terminate", 0.1)):
+            if random.random() < rate:
+                await asyncio.sleep(random.random() ** 2 * 20)
+                await self._commands.send(f"control.{action}.{run}", b"", {})
+
+    async def operate(self) -> None:
+        """Answer whoever waits, for ever."""
+        while True:
+            await asyncio.sleep(1.0)
+            for truth in list(self._watch.runs.values()):
+                waiting = truth.record.status is RunStatus.WAITING_HUMAN
+                if self._random.random() < (0.5 if waiting else 0.002):  # noqa: PLR2004
+                    await self._answer(truth)
+
+    async def _answer(self, truth: Truth) -> None:
+        random = self._random
+        self._answers += 1
+        asked = sum(len(past) for past in truth.record.decisions.values())
+        weights = _WEIGHTS if asked < _PATIENCE else (0, *_WEIGHTS[1:])
+        action = random.choices(list(HumanAction), weights)[0]
+        steps = [step.id for step in truth.plan.workflow.steps if step.escalation is not None]
+        body = {
+            "action": action,
+            "step": random.choice(["", *steps]),
+            "output": {"answer": self._answers},
+        }
+        if action is not HumanAction.COMPLETE:
+            del body["output"]
+        for _ in range(random.choice((1, 1, 2))):
+            await self._commands.send(f"control.resume.{truth.run}", encode(body), {})

@@ -1,0 +1,66 @@
+"""What has to be left once all runs are over, and what once their retention is."""
+
+from __future__ import annotations
+
+__all__ = ["left_over", "unrest"]
+
+from typing import TYPE_CHECKING, Any
+
+from flowworker.codec.keys import RETENTION, index_key
+from flowworker.core.status import TERMINAL
+from flowworker.testing.simulation.history import check_history
+from flowworker.testing.simulation.rules import Violation
+
+if TYPE_CHECKING:
+    from flowworker.testing.simulation.truth import Truth
+    from flowworker.testing.simulation.watch import Watch
+
+
+async def unrest(backend: Any, watch: Watch) -> list[str]:
+    """Whatever is still going on though all runs are over, or not as it has to be."""
+    found = []
+    for truth in watch.runs.values():
+        if truth.gone:
+            continue
+        found += await _unrest(backend, truth)
+        try:
+            check_history(truth, await backend.events.history(truth.run))
+        except Violation as violation:
+            found.append(str(violation))
+    listed = sorted(await backend.runs.keys("index.>"))
+    right = sorted(
+        index_key(truth.record.status, truth.record.workflow, truth.run)
+        for truth in watch.runs.values()
+        if not truth.gone
+    )
+    if listed != right:
+        found.append(f"the index is {listed}, not {right}")
+    return found
+
+
+async def _unrest(backend: Any, truth: Truth) -> list[str]:
+    run = truth.run
+    pending = {
+        "steps": backend.steps.pending(run),
+        "events": backend.events.pending(run),
+    }
+    found = [f"{run}: {count} {what} pending" for what, count in pending.items() if count]
+    if truth.record.status not in TERMINAL:
+        found.append(f"{run} is {truth.record.status}")
+    elif not backend.timers.pending(run, RETENTION):
+        found.append(f"{run}: nobody will remove it")
+    return found
+
+
+async def left_over(backend: Any, watch: Watch) -> list[str]:
+    """Traces of runs whose retention is over."""
+    found: list[str] = await backend.runs.keys(">")
+    found += await backend.payloads.keys(">")
+    for run in watch.runs:
+        if await backend.events.history(run):
+            found.append(f"history of {run}")
+        if backend.steps.pending(run) or backend.events.pending(run):
+            found.append(f"messages of {run}")
+        if any(backend.timers.pending(run, name) for name in (RETENTION, "timeout")):
+            found.append(f"timers of {run}")
+    return sorted(found)

@@ -1,0 +1,215 @@
+"""One world: a fleet on memory adapters, the people who use it, what goes wrong, and its end.
+
+First faults, then calm: every run must come to its end, everything come to rest, and nothing be
+left once the runs' retention is over.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Outcome", "World"]
+
+import asyncio
+from collections import Counter
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from flowworker.definitions.content import plan_of
+from flowworker.memory import memory_backend
+from flowworker.settings import Settings
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.testing.simulation.clock import SimClock
+from flowworker.testing.simulation.faults import Faults, any_rates
+from flowworker.testing.simulation.fleet import Fleet
+from flowworker.testing.simulation.handlers import Behaviour
+from flowworker.testing.simulation.logs import watched_logs
+from flowworker.testing.simulation.loop import Standstill, VirtualLoop
+from flowworker.testing.simulation.people import LAST_START, People
+from flowworker.testing.simulation.process import current_process, process_tasks
+from flowworker.testing.simulation.rest import left_over, unrest
+from flowworker.testing.simulation.trace import Trace
+from flowworker.testing.simulation.watch import Watch
+from flowworker.testing.simulation.workflows import any_workflow
+
+if TYPE_CHECKING:
+    from flowworker.telemetry.metrics import Metrics
+
+PATIENCE = 1500.0
+"""Seconds of calm in which every run has to end."""
+
+RETENTION = 40.0
+
+_REST = 60.0
+"""Seconds after the last run's end in which everything has to come to rest."""
+
+_REMOVAL = 120.0
+"""Seconds beyond the retention in which everything has to be gone."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a world ended.
+
+    Attributes:
+        violations: what did not hold; empty if all is well.
+        moment: seconds that passed in it.
+        digest: of its trace, if that was kept; the same for the same history of the world.
+    """
+
+    seed: int
+    runs: int
+    violations: tuple[str, ...]
+    moment: float
+    turns: int
+    faults: Counter[str] = field(repr=False)
+    seen: Counter[str] = field(repr=False)
+    digest: str = ""
+    trace: tuple[str, ...] = field(default=(), repr=False)
+
+
+class World:
+    """Everything follows from the seed."""
+
+    def __init__(self, seed: int, metrics: Metrics, *, keep_trace: bool = False) -> None:
+        """Draw the world; `run` lets it live."""
+        self.seed = seed
+        self.violations: list[str] = []
+        self._random = random = Random(seed)
+        self._virtual = VirtualLoop()
+        self._virtual.set_task_factory(process_tasks)
+        self._virtual.set_exception_handler(self._on_exception)
+        self._clock = SimClock(self._virtual)
+        self._trace = Trace(self._virtual, keep=keep_trace)
+        self._settings = _any_settings(random)
+        self._backend: Any = memory_backend(
+            settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
+        )
+        self._faults = Faults(random, any_rates(random))
+        self._workflows = [any_workflow(random, f"flow{n}") for n in range(random.randint(1, 4))]
+        plans = {plan.hash: plan for plan in map(plan_of, self._workflows)}
+        self._watch = Watch(plans, self._backend.steps, self._backend.events, self.fail)
+        names = [workflow.name for workflow in self._workflows]
+        self._people = People(random, self._backend.commands, names, self._watch)
+        self._fleet = Fleet(
+            random,
+            self._virtual,
+            self._backend,
+            self._settings,
+            metrics,
+            self._faults,
+            self._watch,
+            self._trace,
+            Behaviour(random, self._watch, self._faults),
+            copy_context(),
+        )
+        self._failed = asyncio.Event()
+
+    def fail(self, violation: str) -> None:
+        """An invariant does not hold: the world ends."""
+        self._trace.note("WATCH", f"VIOLATION {violation}")
+        self.violations.append(violation)
+        self._failed.set()
+
+    def run(self) -> Outcome:
+        """Live, to the end."""
+        with watched_logs(self._trace, self._on_defect):
+            try:
+                self._virtual.run_until_complete(self._live())
+            except Standstill as end:
+                self.fail(str(end))
+            finally:
+                self._close()
+        return Outcome(
+            self.seed,
+            len(self._watch.runs),
+            tuple(self.violations),
+            self._virtual.moment,
+            self._virtual.turns,
+            self._faults.counts,
+            self._watch.counts,
+            self._trace.digest() if self._trace.keep else "",
+            tuple(self._trace.lines),
+        )
+
+    async def _live(self) -> None:
+        story = self._virtual.create_task(self._story())
+        failed = self._virtual.create_task(self._failed.wait())
+        await asyncio.wait([story, failed], return_when=asyncio.FIRST_COMPLETED)
+        if story.done():
+            story.result()
+
+    async def _story(self) -> None:
+        for workflow in self._workflows:
+            await DefinitionStore(self._backend.definitions).register(workflow)
+        self._fleet.start()
+        operator = self._virtual.create_task(self._people.operate())
+        starts = [
+            self._virtual.create_task(self._people.start(number))
+            for number in range(self._random.randint(2, 8))
+        ]
+        await asyncio.sleep(LAST_START + self._random.random() * 30)
+        self._faults.on = False
+        self._trace.note("WORLD", "calm")
+        await asyncio.wait(starts)
+        if not await self._wait(PATIENCE, self._unfinished):
+            return
+        operator.cancel()
+        if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
+            return
+        await asyncio.sleep(RETENTION)
+        await self._wait(_REMOVAL, lambda: left_over(self._backend, self._watch))
+
+    async def _wait(self, patience: float, problems: Any) -> bool:
+        """Whether nothing is wrong any more before patience is over."""
+        end = self._virtual.moment + patience
+        while True:
+            found = await problems()
+            if not found:
+                return True
+            if self._virtual.moment > end:
+                self.fail(f"after {patience:g} s: {found}")
+                return False
+            await asyncio.sleep(1.0)
+
+    async def _unfinished(self) -> list[str]:
+        runs = self._watch.runs
+        lost = [f"{run}: never began" for run in self._people.acknowledged if run not in runs]
+        open_runs = [f"{t.run}: {t.record.status}" for t in runs.values() if not t.over]
+        return sorted(lost) + open_runs
+
+    def _on_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        process = current_process()
+        if process is None or process.alive:
+            self.fail(f"defect: {context.get('message')}: {context.get('exception')!r}")
+
+    def _on_defect(self, text: str) -> None:
+        process = current_process()
+        if process is None or process.alive:
+            self.fail(f"defect: {text}")
+
+    def _close(self) -> None:
+        self._virtual.set_exception_handler(lambda *_: None)
+        for process in self._fleet.processes:
+            process.die()
+        tasks = asyncio.all_tasks(self._virtual)
+        for task in tasks:
+            task.cancel()
+        self._virtual.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._virtual.close()
+
+
+def _any_settings(random: Random) -> Settings:
+    limits = random.choice(((32_768, 262_144), (32_768, 262_144), (150, 600)))
+    return Settings(
+        lease=6.0,
+        partition_lease=random.choice((3.0, 6.0)),
+        inline_limit=limits[0],
+        message_limit=limits[1],
+        retention=RETENTION,
+        handler_grace=3.0,
+        short_delay=1.0,
+        drain=2.0,
+        sweep=random.choice((3.0, 6.0)),
+        max_active=random.choice((2, 50_000)),
+    )

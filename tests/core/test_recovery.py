@@ -1,0 +1,149 @@
+"""After a loss everything that may be missing is done again, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.core import events as ev
+from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish
+from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus
+from tests.core.dsl import NOW, Run, step
+
+LOST = ev.Recovered()
+
+
+def test_before_the_start_it_starts():
+    run = Run(step("a"), step("b", "a"), timeout=60.0).happens(LOST)
+
+    assert run.dispatched == ["a"]
+    assert run.alarms == [NOW + 60.0]
+
+
+def test_what_is_in_flight_is_dispatched_again():
+    run = Run(step("a", attempts=2), step("b"), timeout=60.0).starts().fails("a")
+    before = run.state
+
+    run.happens(LOST)
+
+    assert run.alarms == [NOW + 60.0]
+    assert run.dispatched == ["a#2", "b"]
+    (again,) = (c for c in run.commands if isinstance(c, Dispatch) and c.step == "a")
+    assert (again.revision, again.due, again.lost) == (run.records["a"][1], NOW + 0.1, 0)
+    assert run.state is before
+
+
+def test_while_a_human_is_awaited_there_is_nothing_to_do():
+    run = Run(step("a", human=True)).starts().fails("a").happens(LOST)
+
+    assert run.commands == ()
+
+
+def test_while_stopping_what_is_in_flight_is_fenced_again():
+    run = Run(step("a"), step("b"), timeout=60.0).starts().is_cancelled().is_fenced("a")
+
+    assert run.happens(LOST).commands == (Fence("b", Kind.RUN, 1, 1),)
+
+
+def test_while_terminating_it_is_fenced_with_force():
+    run = Run(step("a")).starts().is_terminated()
+
+    assert run.happens(LOST).fenced == ["a!"]
+
+
+def test_during_the_saga_the_compensation_is_dispatched_again():
+    run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
+
+    assert run.happens(LOST).commands == (
+        Dispatch("a", Kind.COMPENSATE, 1, 1, run.records["a"][1]),
+    )
+
+
+def test_while_terminating_the_saga_its_compensation_is_fenced_again():
+    run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
+
+    assert run.is_terminated().happens(LOST).fenced == ["undo a!"]
+
+
+@pytest.mark.parametrize(
+    ("end", "event_type"),
+    [
+        (lambda run: run.completes("a"), EventType.COMPLETED),
+        (lambda run: run.fails("a"), EventType.FAILED),
+        (lambda run: run.is_cancelled().is_fenced("a"), EventType.CANCELLED),
+    ],
+)
+def test_after_the_end_it_is_told_again(end, event_type):
+    run = Run(step("a")).starts()
+    end(run)
+    before = run.state
+
+    run.happens(LOST)
+
+    assert run.commands == (Emit(event_type, error=before.record.error), Finish())
+    assert run.state is before
+
+
+# From the records
+
+
+def test_a_claim_whose_lease_holds_is_left_alone():
+    run = Run(step("a")).starts().claims("a", lease=30.0)
+
+    assert run.rebuilt().commands == ()
+    run.now += 30.0
+    assert run.rebuilt().commands == (
+        Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),
+    )
+
+
+def test_losses_are_counted_on():
+    run = Run(step("a")).starts().claims("a", lost=2, lease=-1.0)
+
+    assert run.rebuilt().commands == (
+        Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=3),
+    )
+
+
+def test_a_claim_that_was_given_back_cost_no_worker():
+    run = Run(step("a")).starts()
+    run.write("a", Outcome.RUNNING, lost=1)
+
+    assert run.rebuilt().commands == (
+        Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),
+    )
+
+
+def test_if_nobody_executes_anything_leases_do_not_count():
+    run = Run(step("a"), step("b")).starts().claims("a", lease=1e6)
+
+    rebuilt = run.rebuilt(abandoned=True)
+
+    assert rebuilt.dispatched == ["b", "a"]
+    assert run.rebuilt().dispatched == ["b"]
+
+
+def test_if_nobody_executes_anything_a_fence_need_not_wait():
+    run = Run(step("a")).starts().claims("a", lease=1e6).is_cancelled()
+
+    assert run.rebuilt(abandoned=True).fenced == ["a!"]
+    assert run.rebuilt().fenced == ["a"]
+    assert run.happens(ev.Recovered(abandoned=True)).fenced == ["a!"]
+
+
+def test_a_compensations_claim_is_taken_over_too():
+    run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
+    run.claims("a", lease=-1.0)
+
+    assert run.rebuilt().commands[-1] == Dispatch(
+        "a", Kind.COMPENSATE, 1, 1, run.records["a"][1], lost=1
+    )
+
+
+def test_a_decision_whose_effects_were_lost_is_followed():
+    run = Run(step("a", human=True)).starts().fails("a").is_answered(HumanAction.RETRY)
+
+    rebuilt = run.rebuilt()
+
+    assert rebuilt.status is RunStatus.RUNNING
+    assert rebuilt.dispatched == ["a@2"]
+    assert rebuilt.told == []

@@ -1,0 +1,55 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.errors import InvalidInput
+from flowworker.jetstream import TopologyOptions
+from flowworker.settings import Settings, from_environment, settings_from
+
+
+def test_nothing_said_gives_the_defaults():
+    assert settings_from({"PATH": "/bin"}) == Settings()
+
+
+def test_what_is_said_is_taken():
+    environment = {
+        "FLOWWORKER_LEASE": "2.5",
+        "FLOWWORKER_CONCURRENCY": "8",
+        "FLOWWORKER_REPLY_PREFIXES": "_INBOX.,replies.",
+    }
+
+    settings = settings_from(environment)
+
+    assert (settings.lease, settings.concurrency) == (2.5, 8)
+    assert settings.reply_prefixes == ("_INBOX.", "replies.")
+
+
+def test_streams_are_described_the_same_way():
+    environment = {"FLOWWORKER_REPLICAS": "3", "FLOWWORKER_STORAGE": "memory"}
+
+    assert from_environment(TopologyOptions, environment) == TopologyOptions(
+        replicas=3, storage="memory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("FLOWWORKER_LEASE", "soon"),
+        ("FLOWWORKER_LEASE", "0"),
+        ("FLOWWORKER_LEASE", "-1"),
+        ("FLOWWORKER_LEASE", "inf"),
+        ("FLOWWORKER_LEASE", "nan"),
+        ("FLOWWORKER_CONCURRENCY", "1.5"),
+    ],
+)
+def test_a_bad_value_is_one_clear_error(variable, text):
+    with pytest.raises(InvalidInput, match=f"{variable}='{text}'"):
+        settings_from({variable: text})
+
+
+def test_a_bad_storage_is_one_clear_error():
+    with pytest.raises(InvalidInput, match="FLOWWORKER_STORAGE='tape'"):
+        from_environment(TopologyOptions, {"FLOWWORKER_STORAGE": "tape"})

@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterator
 from bench.chaos.case import Case, Json
 
 STEP = "workflow.step."
-REQUESTS = {"workflow.cancel_requested", "workflow.human_decided", "workflow.timed_out"}
-"""They come from outside, and so at any time."""
+REQUESTS = {
+    "workflow.cancel_requested",
+    "workflow.human_decided",
+    "workflow.timed_out",
+    "workflow.rejected",
+}
+"""They come from outside, or answer what does, and so at any time."""
 ENDS = {"workflow.completed", "workflow.failed", "workflow.cancelled"}
 RESOLVED = (f"{STEP}completed", f"{STEP}skipped")
 

@@ -64,9 +64,7 @@ def check(evidence: Evidence) -> Verdict:
     verdict.violations += _rejections(evidence)
     verdict.violations += _index(evidence)
     verdict.violations += [
-        Violation(QUEUED, "", f"{count} in {stream}")
-        for stream, count in evidence.queued.items()
-        if count
+        Violation(QUEUED, "", subject) for subject in evidence.queued
     ]
     faults = repeats.Faults(evidence.faults)
     for case in cases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Evidence:
         notes: what the handlers wrote down, by time.
         faults: what was done to the fleet.
         ends: run id -> the terminal states that a witness saw in its record, in order.
-        queued: messages that are left in work queues, by stream.
+        queued: subjects of what is left in work queues, but for timers of retention.
     """
 
     definitions: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Evidence:
     notes: list[Json] = field(default_factory=list)
     faults: list[Json] = field(default_factory=list)
     ends: dict[str, list[str]] = field(default_factory=dict)
-    queued: dict[str, int] = field(default_factory=dict)
+    queued: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """As JSON, to look into."""
@@ -75,13 +76,9 @@ async def collect(raw: Raw, namespace: str, evidence: Evidence) -> None:
         run = message.subject.split(".")[3]
         event = {**json.loads(message.data), "_seq": message.seq}
         evidence.events.setdefault(run, []).append(event)
-    streams = await raw.streams()
-    retentions = await raw.count(f"{upper}_STEPS", f"{namespace}.timer.at.run.*.retention")
-    steps = streams[f"{upper}_STEPS"]["state"]["messages"] - retentions
-    evidence.queued = {
-        "commands": streams[f"{upper}_COMMANDS"]["state"]["messages"],
-        "steps": steps,
-    }
+    queued = await raw.subjects(f"{upper}_COMMANDS") + await raw.subjects(f"{upper}_STEPS")
+    retention = re.compile(rf"{namespace}\.timer\.at\.run\.[^.]+\.retention")
+    evidence.queued = [subject for subject in queued if not retention.fullmatch(subject)]
 
 
 def _enter(evidence: Evidence, key: str, message: Stored) -> None:

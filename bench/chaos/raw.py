@@ -77,6 +77,11 @@ class Raw:
         info = await self.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
         return int(info.get("total") or len(info["state"].get("subjects") or {}))
 
+    async def subjects(self, stream: str, subject: str = ">") -> list[str]:
+        """Those of a stream that match, up to some 100,000."""
+        info = await self.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
+        return sorted(info["state"].get("subjects") or {})
+
     async def unfinished(self, namespace: str) -> int:
         """Runs that go on by themselves, as the index has it."""
         bucket = f"{namespace}_runs"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench.chaos.case import Case, Json
 
@@ -22,7 +23,7 @@ class Again:
     Attributes:
         began, ended: of the former; `ended` is None if it never came to its end.
         again: when the latter began.
-        pid: of the former's process.
+        pid, pid_again: of the former's process, and of the latter's.
     """
 
     step: str
@@ -32,6 +33,7 @@ class Again:
     ended: float | None
     again: float
     pid: int
+    pid_again: int = 0
 
     @property
     def overlapped(self) -> bool:
@@ -56,9 +58,19 @@ def found(case: Case) -> Iterator[Again]:
     for (step, uses, attempt), begun in attempts.items():
         allowed = 1 if _undoes(case, step, uses) else _turns(case, step)
         extra = len(begun) - allowed
-        for former, latter in list(zip(begun, begun[1:], strict=False))[: max(extra, 0)]:
-            ended = ends.get(former["nonce"])
-            yield Again(step, uses, attempt, former["at"], ended, latter["at"], former["pid"])
+        # With several turns nobody tells which were too many: those that never ended come first.
+        pairs = sorted(pairwise(begun), key=lambda pair: pair[0]["nonce"] in ends)
+        for former, latter in pairs[: max(extra, 0)]:
+            yield Again(
+                step,
+                uses,
+                attempt,
+                began=former["at"],
+                ended=ends.get(former["nonce"]),
+                again=latter["at"],
+                pid=former["pid"],
+                pid_again=latter["pid"],
+            )
 
 
 def _undoes(case: Case, step: str, uses: str) -> bool:
@@ -85,6 +97,8 @@ class Faults:
             until = entry.get("until", entry["from"])
             if not (entry["from"] <= again.again and again.began <= until + SLACK):
                 continue
+            if kind.startswith("stop") and entry.get("pid") == again.pid_again:
+                return "it was claimed, then its worker hung longer than its lease"
             if entry.get("pid") == again.pid:
                 if kind.startswith("kill") and not again.overlapped:
                     return "its worker was killed"

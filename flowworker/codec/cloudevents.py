@@ -13,6 +13,7 @@ __all__ = [
     "emitted",
     "emitted_by_handler",
     "id_of",
+    "run_started_event",
     "settled_event",
     "started_event",
     "to_fact",
@@ -162,6 +163,28 @@ FACT_TYPES = (
     EventType.TIMED_OUT,
 )
 """The types that `to_fact` understands: all that a scheduler needs to be delivered."""
+
+
+def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> CloudEvent:
+    """The first event of a run, with all that its scheduler needs to begin.
+
+    `revision` is that of the record as it was created; 0 says that the run may have gone on since,
+    so that its scheduler has to read it.
+    """
+    data = EventData(
+        id=record.run,
+        name=record.workflow,
+        version=record.version,
+        definition=record.definition,
+        input=record.input,
+        revision=revision,
+        at=record.created_at,
+        priority=record.priority,
+        origin=record.origin,
+        reply_to=record.reply_to,
+        trace=record.trace,
+    )
+    return cloud_event(namespace, EventType.STARTED, data, record.created_at)
 
 
 def started_event(

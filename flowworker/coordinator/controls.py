@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.rejection import Rejected
@@ -21,6 +21,7 @@ from flowworker.errors import InvalidInput
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.messages import ControlCommand
+    from flowworker.core.records import RunRecord
     from flowworker.ports import Backend, Delivery
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
@@ -58,8 +59,16 @@ class Controls:
         else:
             kind = EventType.CANCEL_REQUESTED
             data = replace(data, reason=command.reason, terminate=action == "terminate")
+        await self._tell_started(record)
         event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
         await self._backend.events.publish(run, event.type, encode(event), event.id)
+
+    async def _tell_started(self, record: RunRecord) -> None:
+        """A run's start comes first, though whoever took it in may be slow or dead."""
+        event = run_started_event(self._backend.namespace, record)
+        await self._backend.events.publish(
+            record.run, event.type, encode(event), event.id, once=True
+        )
 
     async def _decision(self, data: EventData, command: ControlCommand, sequence: int) -> EventData:
         payload = None

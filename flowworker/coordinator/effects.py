@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import attempt_events, emitted, id_of
+from flowworker.codec.cloudevents import attempt_events, emitted, id_of, run_started_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.retention import TIMEOUT
 from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save, SetTimeout
@@ -50,6 +50,8 @@ class Active:
         generation: of the partition's view that it belongs to.
         touched: when something last happened to it (monotonic seconds).
         checked: how often recovery found it idle since then.
+        delayed: dispatches that wait for a short delay; what caused them must not be acknowledged
+            before they are done.
     """
 
     plan: Plan
@@ -95,6 +97,11 @@ class Effects:
         would stand in the history before its cause.
         """
         told = {id_of(raw) for raw in await self._events.history(run.run)}
+        started = run_started_event(self._namespace, run)
+        if started.id not in told:
+            await self._events.publish(
+                run.run, started.type, encode(started), started.id, once=True
+            )
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             for event in attempt_events(self._namespace, run.workflow, run.version, step, revision):
                 if event.id not in told:
@@ -103,17 +110,13 @@ class Effects:
 
     async def perform(
         self, active: Active, commands: Iterable[Command], *, told: Collection[str] = ()
-    ) -> list[asyncio.Task[None]]:
-        """Do all of it.
+    ) -> None:
+        """Do all of it; dispatches that wait for a short delay are left to `active.delayed`.
 
         Args:
             active: the run; its state is the one after the decision.
             commands: as `decide` returned them.
             told: ids of events that need not be told again.
-
-        Returns:
-            Dispatches that wait for a short delay: what triggered them must not be
-            acknowledged before they are done.
 
         Raises:
             Conflict: another coordinator changed the run; the memory of it is outdated.
@@ -121,7 +124,6 @@ class Effects:
         emits: list[Emit] = []
         rest: list[Command] = []
         moved_from: RunStatus | None = None
-        delayed: list[asyncio.Task[None]] = []
         for command in commands:
             match command:
                 case Save():
@@ -130,7 +132,7 @@ class Effects:
                 case Emit():
                     emits.append(command)
                 case Dispatch() if self._is_soon(command):
-                    delayed.append(self._dispatch_later(active, command))
+                    self._dispatch_later(active, command)
                 case _:
                     rest.append(command)
         if emits or moved_from is not None:
@@ -142,7 +144,6 @@ class Effects:
             await effects[0]
         elif effects:
             await asyncio.gather(*effects)
-        return delayed
 
     async def _save(self, active: Active) -> None:
         revision = await self._runs.save(active.state.record, active.state.revision)
@@ -161,20 +162,23 @@ class Effects:
         told: Collection[str],
     ) -> None:
         record = active.state.record
-        now = self._clock.now()
-        effects: list[Coroutine[object, object, None]] = []
-        for emit in emits:
-            event = emitted(self._namespace, record, emit, active.state.revision, now)
-            if event.id not in told:
-                once = emit.type in _END
-                effects.append(
-                    self._events.publish(record.run, event.type, encode(event), event.id, once=once)
-                )
+        effects = [self._emit(active, emits, told)]
         if moved_from is not None:
             effects.append(self._runs.index(record.status, record.workflow, record.run))
             if record.status in TERMINAL:
                 self._metrics.runs_finished.labels(record.status.value).inc()
         await asyncio.gather(*effects)
+
+    async def _emit(self, active: Active, emits: list[Emit], told: Collection[str]) -> None:
+        """One after the other: a cause whose telling fails must not be overtaken by its effect."""
+        record, now = active.state.record, self._clock.now()
+        for emit in emits:
+            event = emitted(self._namespace, record, emit, active.state.revision, now)
+            if event.id not in told:
+                once = emit.type in _END
+                await self._events.publish(
+                    record.run, event.type, encode(event), event.id, once=once
+                )
 
     async def _effect(self, active: Active, command: Command) -> None:
         match command:
@@ -195,7 +199,7 @@ class Effects:
         """Whether a dispatch is due so soon that a durable timer would only make it late."""
         return 0.0 < command.due - self._clock.now() <= self._short_delay
 
-    def _dispatch_later(self, active: Active, command: Dispatch) -> asyncio.Task[None]:
+    def _dispatch_later(self, active: Active, command: Dispatch) -> None:
         async def wait() -> None:
             await self._clock.sleep(command.due - self._clock.now())
             at = active.state.steps[command.step]
@@ -206,4 +210,3 @@ class Effects:
         task = asyncio.create_task(wait())
         active.delayed.add(task)
         task.add_done_callback(active.delayed.discard)
-        return task

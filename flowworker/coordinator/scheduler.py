@@ -18,7 +18,7 @@ __all__ = ["Scheduler"]
 import asyncio
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -57,6 +57,13 @@ _RETRY_DELAY = 0.5
 """Seconds until an event whose effects failed comes again."""
 
 
+class _Arrival(NamedTuple):
+    """A delivery, and the generation of the partition's view when it came."""
+
+    delivery: Delivery
+    generation: int
+
+
 class Scheduler:
     """One partition, from `start` to `stop`."""
 
@@ -82,7 +89,7 @@ class Scheduler:
         self._metrics = metrics
         self._max_active = max_active
         self._consumer: Consumer | None = None
-        self._mailboxes: dict[str, deque[Delivery | Recovered]] = {}
+        self._mailboxes: dict[str, deque[_Arrival | Recovered]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._order = 0
@@ -114,9 +121,9 @@ class Scheduler:
             self._generation += 1  # somebody else saw events: what is in memory may be outdated
         self._order = delivery.order
         # event.<partition>.<run>.<type>
-        self._post(delivery.subject.split(".", 3)[2], delivery)
+        self._post(delivery.subject.split(".", 3)[2], _Arrival(delivery, self._generation))
 
-    def _post(self, run: str, item: Delivery | Recovered) -> None:
+    def _post(self, run: str, item: _Arrival | Recovered) -> None:
         mailbox = self._mailboxes.get(run)
         if mailbox is not None:
             mailbox.append(item)
@@ -160,7 +167,8 @@ class Scheduler:
             self._forget(run)
             get_logger().exception("recovery of a run failed", run=run)
 
-    async def _handle(self, run: str, delivery: Delivery) -> None:
+    async def _handle(self, run: str, arrival: _Arrival) -> None:
+        delivery = arrival.delivery
         try:
             event = decode_event(delivery.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -169,7 +177,7 @@ class Scheduler:
             await delivery.ack()
             return
         try:
-            delayed = await self._decide(run, event, delivery)
+            delayed = await self._decide(run, event, arrival)
         except (CorruptRecord, WorkflowNotFound) as error:
             get_logger().error("run cannot go on", run=run, error=str(error))
             self._forget(run)
@@ -192,12 +200,13 @@ class Scheduler:
                 await delivery.ack()
 
     async def _decide(
-        self, run: str, event: CloudEvent, delivery: Delivery
+        self, run: str, event: CloudEvent, arrival: _Arrival
     ) -> list[asyncio.Task[None]]:
         active = self.active.get(run)
-        if active is None or active.generation != self._generation:
-            first = event.type is EventType.STARTED and delivery.delivered == 1
-            active = await (self._begin(event) if first else self._load(run))
+        if active is None and _is_beginning(event, arrival.delivery):
+            active = await self._begin(event, arrival.generation)
+        elif active is None or active.generation != self._generation:
+            active = await self._load(run)
         fact = to_fact(event)
         if active is None or fact is None:
             return []
@@ -206,7 +215,7 @@ class Scheduler:
         before = active.state
         active.state, commands = decide(active.plan, before, fact, self._clock.now())
         try:
-            delayed = await self._effects.perform(active, commands)
+            await self._effects.perform(active, commands)
         except Conflict:
             # Another coordinator was faster. Its view and the facts are in the records.
             self._forget(run)
@@ -214,13 +223,19 @@ class Scheduler:
             if active is None:
                 return []
             active.state, commands = decide(active.plan, active.state, fact, self._clock.now())
-            delayed = await self._effects.perform(active, commands)
+            await self._effects.perform(active, commands)
         if active.state.status in TERMINAL:
             self._forget(run)
-        return delayed
+            return []
+        # Also those that were begun before: this may be a second delivery of what caused them, and
+        # to acknowledge one is to acknowledge both.
+        return list(active.delayed)
 
-    async def _begin(self, event: CloudEvent) -> Active:
-        """A run that has just started: all that is known of it stands in the event."""
+    async def _begin(self, event: CloudEvent, generation: int) -> Active:
+        """A run that has just started: all that is known of it stands in the event.
+
+        The view is that of when the event arrived: others may have seen later ones since then.
+        """
         data = event.data
         plan = await self._definitions.by_hash(data.definition)
         record = RunRecord(
@@ -236,7 +251,7 @@ class Scheduler:
             reply_to=data.reply_to,
             trace=data.trace,
         )
-        return self._keep(plan, initial(plan, record, data.revision))
+        return self._keep(plan, initial(plan, record, data.revision), generation)
 
     async def _load(self, run: str, how: Recovered = _LOST) -> Active | None:
         """A run from its records, with whatever may have been lost repeated; None if gone."""
@@ -251,8 +266,7 @@ class Scheduler:
         state, commands = rebuild(
             plan, record, revision, steps, self._clock.now(), abandoned=how.abandoned
         )
-        active = self._keep(plan, state)
-        active.generation = generation
+        active = self._keep(plan, state, generation)
         self._metrics.recoveries.inc()
         told = await self._effects.retell(record, steps)
         await self._effects.perform(active, commands, told=told)
@@ -260,8 +274,8 @@ class Scheduler:
             self._forget(run)
         return active
 
-    def _keep(self, plan: Plan, state: RunState) -> Active:
-        active = Active(plan, state, self._generation, self._clock.monotonic())
+    def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
+        active = Active(plan, state, generation, self._clock.monotonic())
         self.active[state.record.run] = active
         if len(self.active) > self._max_active:
             # The one that was taken in first, unless it is being worked on: it can be rebuilt.
@@ -276,6 +290,13 @@ class Scheduler:
         if active is not None:
             for task in active.delayed:
                 task.cancel()
+
+
+def _is_beginning(event: CloudEvent, delivery: Delivery) -> bool:
+    """Whether nobody can have handled the run's start before."""
+    return (
+        event.type is EventType.STARTED and event.data.revision > 0 and delivery.delivered == 1
+    )
 
 
 async def _ack_after(delayed: list[asyncio.Task[None]], delivery: Delivery) -> None:

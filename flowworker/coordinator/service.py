@@ -156,7 +156,10 @@ class Coordinator:
     async def _take(self, partitions: list[int]) -> None:
         taken = {partition: self._scheduler(partition) for partition in partitions}
         self._schedulers |= taken
-        await asyncio.gather(*(scheduler.start() for scheduler in taken.values()))
+        starting = (scheduler.start() for scheduler in taken.values())
+        for result in await asyncio.gather(*starting, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result  # when none is starting any more: those that did will be stopped
         self._metrics.partitions_owned.set(len(self._schedulers))
         # Beside the beat: it may take longer than the leases that the beat has to renew.
         task = asyncio.create_task(self._look_through(taken, taken=True), name="sweep-taken")

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT
 from flowworker.coordinator.rejection import Rejected
-from flowworker.core.commands import EventType
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, run_id_of_sequence
 from flowworker.core.records import RunRecord
 from flowworker.core.status import Priority, RunStatus
@@ -110,7 +109,7 @@ class Starts:
             found = await self._runs.load(start.run)
             if found is None:
                 raise  # removed between the two: try again
-            record, revision = found
+            record, revision = found[0], 0  # it may have gone on since it was created
             if not self._is_same(start, record):
                 return
         await asyncio.gather(
@@ -133,20 +132,7 @@ class Starts:
         return False
 
     async def _tell_started(self, record: RunRecord, revision: int) -> None:
-        data = EventData(
-            id=record.run,
-            name=record.workflow,
-            version=record.version,
-            definition=record.definition,
-            input=record.input,
-            revision=revision,
-            at=record.created_at,
-            priority=record.priority,
-            origin=record.origin,
-            reply_to=record.reply_to,
-            trace=record.trace,
-        )
-        event = cloud_event(self._backend.namespace, EventType.STARTED, data, record.created_at)
+        event = run_started_event(self._backend.namespace, record, revision)
         await self._backend.events.publish(
             record.run, event.type, encode(event), event.id, once=True
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Escalate", "Fail", "FallBack", "FollowUp", "Retry", "follow_up"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct
 
@@ -63,3 +63,5 @@ def _policy(step: Step, kind: Kind) -> RetryPolicy | None:
             return None
         case Kind.COMPENSATE:
             return step.saga.retry if step.saga else None
+        case _:
+            assert_never(kind)

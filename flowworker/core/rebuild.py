@@ -10,7 +10,7 @@ from __future__ import annotations
 
 __all__ = ["rebuild", "view"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
@@ -141,6 +141,8 @@ def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
                 revision=revision,
                 error=step.error,
             )
+        case _:
+            assert_never(step.outcome)
 
 
 def _answered(turn: Turn, step: str) -> Payload | None:
@@ -178,3 +180,5 @@ def _replay_saga(turn: Turn, records: Mapping[str, tuple[StepRecord, int]]) -> N
                 step_cancelled(turn, StepCancelled(step, revision))
             case Outcome.RUNNING:
                 pass
+            case _:
+                assert_never(record.outcome)

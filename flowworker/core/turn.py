@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Commands", "Turn"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
@@ -142,3 +142,5 @@ def _dispatched(kind: Kind, attempt: int) -> StepStatus:
             return StepStatus.FALLBACK
         case Kind.COMPENSATE:
             return StepStatus.COMPENSATING
+        case _:
+            assert_never(kind)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
+from flowworker.jetstream.api import ApiError
 from flowworker.jetstream.delivery import JetStreamDelivery
 from flowworker.jetstream.headers import status_of
 
@@ -59,7 +60,7 @@ SLOTS = 12
 
 IDLE_HEARTBEAT = 100
 TIMED_OUT = 408
-NO_RESPONDERS = 503
+NO_RESPONDERS = UNAVAILABLE = 503
 
 
 @dataclass(slots=True, eq=False)
@@ -115,8 +116,17 @@ class PullConsumer:
         return self._stopped
 
     async def start(self) -> None:
-        """Create the consumer unless it exists, and watch over what is asked of it."""
-        await self._ensure(self._spec)
+        """Create the consumer unless it exists, and watch over what is asked of it.
+
+        A server that does not answer, as while a cluster elects, is asked again by the supervisor.
+        """
+        try:
+            await self._ensure(self._spec)
+        except Unavailable as error:
+            if isinstance(error, ApiError) and error.failure.code != UNAVAILABLE:
+                raise
+            self._troubled = True
+            _log.warning("a consumer is not usable yet", consumer=self._name, error=str(error))
         self._connection.on_reconnected.append(self._renew)
         self._supervisor = self._loop.create_task(self._supervise(), name=self._name)
 

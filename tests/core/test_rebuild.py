@@ -162,14 +162,17 @@ ENDS: dict[str, Callable[[], Run]] = {
     "failed": lambda: Run(step("a"), step("b", "a")).starts().fails("a"),
     "cancelled": lambda: Run(step("a"), step("b", "a")).starts().is_cancelled().is_fenced("a"),
     "compensated": lambda: undoing().is_undone("backed", "asking", "plain"),
-    "not all compensated": lambda: undoing().is_undone("backed").fails("asking", "asking")
-    .is_undone("plain"),
+    "not all compensated": lambda: (
+        undoing().is_undone("backed").fails("asking", "asking").is_undone("plain")
+    ),
     "terminated": lambda: undoing().is_terminated().is_fenced("backed"),
-    "terminated before the saga": lambda: Run(step("a", undo=True), step("b", "a"), step("c", "b"))
-    .starts()
-    .completes("a")
-    .is_terminated()
-    .is_fenced("b"),
+    "terminated before the saga": lambda: (
+        Run(step("a", undo=True), step("b", "a"), step("c", "b"))
+        .starts()
+        .completes("a")
+        .is_terminated()
+        .is_fenced("b")
+    ),
 }
 
 

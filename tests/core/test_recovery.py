@@ -91,26 +91,20 @@ def test_a_claim_whose_lease_holds_is_left_alone():
 
     assert run.rebuilt().commands == ()
     run.now += 30.0
-    assert run.rebuilt().commands == (
-        Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),
-    )
+    assert run.rebuilt().commands == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
 
 
 def test_losses_are_counted_on():
     run = Run(step("a")).starts().claims("a", lost=2, lease=-1.0)
 
-    assert run.rebuilt().commands == (
-        Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=3),
-    )
+    assert run.rebuilt().commands == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=3),)
 
 
 def test_a_claim_that_was_given_back_cost_no_worker():
     run = Run(step("a")).starts()
     run.write("a", Outcome.RUNNING, lost=1)
 
-    assert run.rebuilt().commands == (
-        Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),
-    )
+    assert run.rebuilt().commands == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
 
 
 def test_if_nobody_executes_anything_leases_do_not_count():

@@ -24,8 +24,6 @@ from flowworker.errors import Conflict
 RUN = "r1"
 LEASE = 10.0
 
-ENDS = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED}
-
 
 class Told(Struct, frozen=True):
     """One entry of the run's history."""
@@ -35,6 +33,13 @@ class Told(Struct, frozen=True):
     fact: ev.Event | None = None
     emit: Emit | None = None
     record: StepRecord | None = None
+
+    @property
+    def step(self) -> str:
+        """The step that it is about, or nothing."""
+        if self.emit is not None:
+            return self.emit.step_id
+        return getattr(self.record or self.fact, "step", "")
 
 
 @dataclass(eq=False)
@@ -198,10 +203,9 @@ class World:
             )
             if not renewed:
                 self.check_claim(record, before, revision)
-        if record.outcome is Outcome.COMPLETED:
-            if record.kind is not Kind.COMPENSATE:
-                assert record.step not in self.outputs, "an output was written twice"
-                self.outputs[record.step] = self.revision + 1
+        if record.outcome is Outcome.COMPLETED and record.kind is not Kind.COMPENSATE:
+            assert record.step not in self.outputs, "an output was written twice"
+            self.outputs[record.step] = self.revision + 1
         if record.outcome is Outcome.CANCELLED:
             assert self.run[0].stop is not None, "cancelled without a stop"
             assert before is None or before.outcome is not Outcome.CANCELLED

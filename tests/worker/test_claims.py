@@ -112,7 +112,8 @@ async def test_an_outcome_whose_news_was_lost_is_told_again(fleet, calls):
     await fleet.run("count")
     await fleet.clock.advance(100.0)
 
-    (event,) = await fleet.history()
+    started, event = await fleet.history()
+    assert started["type"] == "workflow.step.started"
     assert event["type"] == "workflow.step.completed"
     assert event["data"]["revision"] == revision
     assert event["data"]["output"] == {"kind": "inline", "data": 7}
@@ -146,7 +147,8 @@ async def test_an_attempt_that_kills_its_workers_is_given_up(fleet, calls):
     assert calls == []
     assert record.outcome is Outcome.FAILED
     assert record.error == ErrorInfo("WorkerLost", "3 workers died running this step", False)
-    (event,) = await fleet.history()
+    started, event = await fleet.history()
+    assert started["type"] == "workflow.step.started"
     assert event["type"] == "workflow.step.attempt_failed"
     assert (event["data"]["error_type"], event["data"]["retryable"]) == ("WorkerLost", False)
     assert fleet.sample("attempts_total", handler="count", outcome="failed") == 1
@@ -268,7 +270,7 @@ async def test_news_that_cannot_be_told_is_told_after_redelivery(fleet, calls):
     await fleet.clock.advance(400.0)
 
     assert calls == [("s", 1)]
-    assert await fleet.types() == ["step.completed"]
+    assert await fleet.types() == ["step.started", "step.completed"]
 
 
 async def test_the_start_is_stored_before_the_end_is_told(fleet, calls):

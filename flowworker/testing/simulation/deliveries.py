@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine, Mapping
 
     from flowworker.ports import Consumer, Delivery, OnDelivery
     from flowworker.testing.simulation.gate import Gate
+    from flowworker.testing.simulation.loop import VirtualLoop
 
 _LONGEST_DELAY = 3.0
 _EARLIEST = 0.05
@@ -74,7 +74,7 @@ class _Road:
     def __init__(
         self,
         gate: Gate,
-        virtual: asyncio.AbstractEventLoop,
+        virtual: VirtualLoop,
         on_delivery: OnDelivery,
         on_ack: Callable[[Delivery], None],
     ) -> None:
@@ -83,6 +83,7 @@ class _Road:
         self._virtual = virtual
         self._on_delivery = on_delivery
         self._on_ack = on_ack
+        self._clear_at = 0.0
 
     def take(self, inner: Delivery) -> None:
         """Called by the source, outside of all processes."""
@@ -113,9 +114,11 @@ class _Road:
             self._virtual.call_later(later, self._take_away, inner)
 
     def _pass_on(self, delivery: Delivery, delay: float) -> None:
-        delay = max(delay, self._gate.process.stall())
-        if delay > 0:
-            self._virtual.call_later(delay, self._arrive, delivery)
+        """In the order in which they came, as one connection does it."""
+        now = self._virtual.moment
+        self._clear_at = max(self._clear_at, now + max(delay, self._gate.process.stall()))
+        if self._clear_at > now:
+            self._virtual.call_at(self._clear_at, self._arrive, delivery)
         else:
             self._arrive(delivery)
 
@@ -133,7 +136,7 @@ class _Road:
 
 async def deliver_to(
     gate: Gate,
-    virtual: asyncio.AbstractEventLoop,
+    virtual: VirtualLoop,
     on_delivery: OnDelivery,
     on_ack: Callable[[Delivery], None],
     consume: Callable[[OnDelivery], Coroutine[Any, Any, Consumer]],

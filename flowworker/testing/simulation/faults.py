@@ -35,7 +35,7 @@ class Rates:
         slow: a call or its answer takes up to seconds, not milliseconds.
         ack_lost: an acknowledgement never arrives.
         early: a delivery is handed to somebody else as well, long before its ack wait is over.
-        late: a delivery is overtaken by later ones.
+        late: a delivery arrives up to seconds late, and so do those behind it.
         delivery_lost: one gets lost between the source and the consumer.
         news_lost: a message of the notifier gets lost.
         deluded: a coordinator believes that it renewed its leases, per renewal.

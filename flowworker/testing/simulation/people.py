@@ -81,7 +81,7 @@ class People:
             await asyncio.sleep(1.0)
             for truth in list(self._watch.runs.values()):
                 waiting = truth.record.status is RunStatus.WAITING_HUMAN
-                if self._random.random() < (0.5 if waiting else 0.002):  # noqa: PLR2004
+                if not truth.over and self._random.random() < (0.5 if waiting else 0.002):  # noqa: PLR2004
                     await self._answer(truth)
 
     async def _answer(self, truth: Truth) -> None:

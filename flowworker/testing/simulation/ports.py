@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from flowworker.testing.simulation.deliveries import SimDelivery, deliver_to
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Mapping
 
     from flowworker.core.status import Priority
@@ -23,11 +22,12 @@ if TYPE_CHECKING:
         StepAddress,
     )
     from flowworker.testing.simulation.gate import Gate
+    from flowworker.testing.simulation.loop import VirtualLoop
     from flowworker.testing.simulation.watch import Watch
 
 
 def backend_of(
-    gate: Gate, backend: Backend, watch: Watch, virtual: asyncio.AbstractEventLoop
+    gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop
 ) -> Backend:
     """What `gate`'s process sees of a backend."""
     runs = _Runs(gate, backend, watch)
@@ -176,7 +176,7 @@ class _Source:
     """A port from which deliveries come."""
 
     def __init__(
-        self, gate: Gate, backend: Backend, watch: Watch, virtual: asyncio.AbstractEventLoop
+        self, gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop
     ) -> None:
         self._gate = gate
         self._backend = backend

@@ -25,9 +25,9 @@ def expect(holds: object, what: str, about: object = "") -> None:
         raise Violation(f"{what}: {about}" if about != "" else what)
 
 
-def check_run_write(truth: Truth, record: RunRecord) -> None:
-    """A run's record is overwritten; `truth` is from before."""
-    before, run = truth.record, truth.run
+def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
+    """A run's record was overwritten."""
+    run = truth.run
     expect(not truth.gone, "a removed run was written again", run)
     expect(before.status not in TERMINAL, "a terminal state changed", run)
     expect(

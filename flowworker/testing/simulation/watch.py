@@ -186,10 +186,10 @@ class Watch:
             )
             expect(record.status is RunStatus.RUNNING, "a run begins otherwise", record.run)
             return
-        check_run_write(truth, record)
-        if record.status is not truth.record.status:
+        before, truth.record = truth.record, record
+        if record.status is not before.status:
             self.counts[f"run {record.status}"] += 1
-        truth.record = record
+        check_run_write(truth, before, record)
 
     def _step_written(self, process: Process, record: StepRecord, revision: int) -> None:
         truth = self.runs.get(record.run)

@@ -1,0 +1,112 @@
+"""Events that are old, repeated, foreign or out of place: nothing is broken by them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowworker.core import events as ev
+from flowworker.core.commands import Emit, Finish, Save
+from flowworker.core.decide import decide
+from flowworker.core.status import TERMINAL, HumanAction, Kind, RunStatus
+from tests.core.dsl import BROKEN, NOW, Run, out, step
+
+steps = st.sampled_from(["a", "b", "c", "unknown", ""])
+numbers = st.integers(0, 4)
+kinds = st.sampled_from(Kind)
+anything: st.SearchStrategy[ev.Event] = st.one_of(
+    st.just(ev.RunStarted()),
+    st.just(ev.TimedOut()),
+    st.builds(ev.Recovered, st.booleans()),
+    st.builds(ev.CancelRequested, st.just(""), st.booleans()),
+    st.builds(
+        ev.StepCompleted, steps, kinds, numbers, numbers, st.just(out("x")), st.integers(2, 99)
+    ),
+    st.builds(
+        ev.AttemptFailed, steps, kinds, numbers, numbers, st.just(BROKEN), numbers, st.just(NOW)
+    ),
+    st.builds(ev.StepCancelled, steps, numbers),
+    st.builds(ev.Compensated, steps, numbers),
+    st.builds(ev.HumanDecided, st.sampled_from(HumanAction), steps, st.none(), st.text()),
+)
+
+
+def fresh() -> Run:
+    return Run(
+        step("a", attempts=2, human=True, undo=2),
+        step("b", "a", fallback=True, undo=True),
+        step("c", "a", human=True),
+    )
+
+
+@given(st.lists(anything, max_size=30))
+def test_decide_takes_any_event_at_any_time(events):
+    run = fresh()
+    ended = False
+    for event in events:
+        before = run.state
+        run.happens(event)
+
+        kinds = [type(command) for command in run.commands]
+        assert kinds.count(Save) == (run.state.record != before.record)
+        assert Save not in kinds[1:]
+        tail = [kind for kind in kinds if kind is not Save]
+        assert tail == sorted(tail, key=lambda kind: kind is not Emit)
+        assert all(0 <= run.state.unmet[id_] <= 1 for id_ in run.plan.order)
+        assert (run.status is RunStatus.WAITING_HUMAN) == bool(run.state.waiting)
+        if ended:
+            assert run.state is before
+        assert kinds.count(Finish) == (
+            run.status in TERMINAL and (not ended or isinstance(event, ev.Recovered))
+        )
+        ended = run.status in TERMINAL
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda run: run.starts().completes("a").completes("b", "c"),
+        lambda run: run.starts().is_terminated().is_fenced("a"),
+        lambda run: run.starts().completes("a").fails("b", "b").is_fenced("c").is_undone("a"),
+    ],
+)
+@given(event=anything)
+def test_the_end_is_the_end(end, event):
+    run = end(fresh())
+    assert run.status in TERMINAL
+
+    state, commands = decide(run.plan, run.state, event, NOW + 1)
+
+    assert state is run.state
+    assert bool(commands) == isinstance(event, ev.Recovered)
+
+
+FOREIGN = [
+    ev.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9),
+    ev.AttemptFailed("x", Kind.RUN, 1, 1, BROKEN, 9, NOW),
+    ev.AttemptFailed("x", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
+    ev.StepCancelled("x", 9),
+    ev.Compensated("x", 9),
+    ev.HumanDecided(HumanAction.SKIP, "x"),
+]
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        lambda run: run,
+        lambda run: run.starts(),
+        lambda run: run.starts().fails("a").fails("a"),
+        lambda run: run.starts().is_cancelled(),
+        lambda run: run.starts().completes("a").fails("b", "b").is_fenced("c"),
+    ],
+    ids=["created", "running", "waiting", "stopping", "compensating"],
+)
+@pytest.mark.parametrize("event", FOREIGN, ids=lambda event: type(event).__name__)
+def test_a_step_that_is_not_of_this_workflow_changes_nothing(life, event):
+    run = life(fresh())
+    before = run.state
+
+    assert run.happens(event).commands == ()
+    assert run.state is before

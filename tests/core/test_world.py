@@ -1,0 +1,74 @@
+"""The core in a world where everything goes wrong: what must always hold, always holds.
+
+`World` checks the invariants at every write, `Chaos` compares what coordinators believe with what
+the records say, `History` reads what was told. FLOWWORKER_EXAMPLES=100000 makes a campaign of it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flowworker.core import events as ev
+from flowworker.core.decide import decide
+from tests.core.chaos import Chaos, Faults
+from tests.core.history import History
+
+EXAMPLES = int(os.environ.get("FLOWWORKER_EXAMPLES", "250"))
+campaign = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+seeds = st.integers(0, 2**64 - 1)
+sizes = st.sampled_from([1, 2, 2, 3, 3, 4, 5, 8, 12])
+lengths = st.integers(0, 600)
+failing = st.sampled_from([0.0, 0.3, 0.5])
+
+
+def likely(chance: float) -> st.SearchStrategy[float]:
+    return st.sampled_from([0.0, chance, chance * 3])
+
+
+faults = st.builds(
+    Faults,
+    crash=likely(0.02),
+    outdated=likely(0.05),
+    redeliver=likely(0.05),
+    lose=likely(0.01),
+    wait=likely(0.1),
+    interfere=likely(0.03),
+    failing=failing,
+)
+
+
+@campaign
+@given(seeds, sizes, lengths, faults)
+def test_every_run_comes_to_its_end_and_nothing_is_done_twice(seed, size, length, faults):
+    chaos = Chaos(seed, size, faults)
+    for _ in range(length):
+        chaos.act()
+
+    chaos.calm_down()
+
+    calm = not (faults.crash or faults.outdated or faults.redeliver or faults.lose)
+    History(chaos.world).check(calm=calm and not faults.interfere)
+
+
+@campaign
+@given(seeds, sizes, st.integers(0, 200), failing)
+def test_what_was_handled_changes_nothing_when_it_comes_again(seed, size, length, failing):
+    chaos = Chaos(seed, size, Faults(interfere=0.01, failing=failing))
+    (coordinator, _) = chaos.coordinators
+    for _ in range(length):
+        chaos.act()
+        if coordinator.state is None:
+            continue
+        waiting = [coordinator.handling, *(event for event, _ in coordinator.mailbox)]
+        for event in chaos.delivered:
+            if isinstance(event, ev.HumanDecided) or any(event is other for other in waiting):
+                continue  # an answer that nobody waited for may be welcome later
+            state, commands = decide(chaos.world.plan, coordinator.state, event, chaos.world.now)
+            assert state is coordinator.state
+            assert commands == ()

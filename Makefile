@@ -22,6 +22,9 @@ CODE := $(wildcard flowworker tests integration bench examples)
 JOBS ?= auto
 INTEGRATION_JOBS ?= 0
 PYTEST_ARGS ?=
+RUNS ?=
+SEED ?=
+SIM_ARGS ?=
 COVERAGE := --cov --cov-report=
 PURE := flowworker/core/*,flowworker/codec/*,flowworker/definitions/*
 
@@ -67,9 +70,23 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	$(PY) -m ruff check --fix-only --exit-zero .
 	$(PY) -m ruff format .
 
+.PHONY: sim
+sim: $(DEV) ## Simulate the fleet under faults: RUNS=100000, or one world again: SEED=7
+	$(PY) -m flowworker.testing.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
+
 .PHONY: bench
 bench: $(DEV) ## Measure throughput and latency on this machine
 	$(PY) -m bench
+
+.PHONY: chaos
+chaos: $(DEV) ## Kill real processes at random for minutes, and check what is left (CHAOS_ARGS)
+	$(PY) -m bench.chaos --nodes 1 $(CHAOS_ARGS)
+	$(PY) -m bench.chaos --nodes 3 $(CHAOS_ARGS)
+
+SOAK_MINUTES ?= 30
+.PHONY: soak
+soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
+	$(PY) -m bench.chaos.soak --minutes $(SOAK_MINUTES)
 
 .PHONY: schemas
 schemas: $(DEV) ## Write schemas/ from the message types

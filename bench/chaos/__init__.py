@@ -1,12 +1,20 @@
 """Chaos: a fleet of real processes under load, faults at random, and an independent checker.
 
-cluster    one nats-server, or three that form a cluster        processes  a fleet to be killed
-handlers   what the steps do, noted in files                     load       starts, humans, cancels
-faults     what goes wrong, drawn from a seed                    campaign   all of it at the same time
-evidence   everything left behind, read as plain JSON            checker    what must hold of it
-causality  the rules of one run's history                        repeats    what ran twice, and why
-report     the table                                             takeover   how long a takeover takes
-soak       the same load for long, measured and drawn            chart      drawings without a library
+cluster       one nats-server, or three that form a cluster
+processes     a fleet to be killed
+handlers      what the steps do, noted in files
+load          starts, humans, cancels
+faults        what goes wrong, drawn from a seed
+campaign      all of it at the same time
+raw           NATS without flowworker
+evidence      everything left behind, read as plain JSON
+checker       what must hold of it, one `case` per run:
+causality     ... the order of its history
+compensation  ... its saga
+repeats       ... what ran twice, and why
+report        the table
+takeover      how long a takeover takes
+soak          the same load for long, measured, and drawn by `chart`
 """
 
 from __future__ import annotations

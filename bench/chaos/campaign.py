@@ -13,8 +13,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as JetStreamError
 
-from bench.chaos.checker import Verdict, check
 from bench.chaos.case import TERMINAL
+from bench.chaos.checker import Verdict, check
 from bench.chaos.cluster import Cluster
 from bench.chaos.evidence import WORKFLOWS, Evidence, collect, definitions, read_notes
 from bench.chaos.faults import Faults
@@ -28,8 +28,8 @@ from flowworker.definitions import load_paths
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
 
 NAMESPACE = "chaos"
-WORKER = ("worker", "--app", "bench.chaos.handlers:app", "--log-level", "info")
-COORDINATOR = ("coordinator", "--log-level", "info")
+WORKER = ("worker", "--app", "bench.chaos.handlers:app")
+COORDINATOR = ("coordinator",)
 SETTLE = 120.0
 """Seconds after the last fault within which every run has to end."""
 NAT_ERRORS = (NatsError, JetStreamError, Refused, TimeoutError, OSError)
@@ -78,9 +78,7 @@ def run_campaign(plan: Plan, folder: Path) -> Outcome:
         return asyncio.run(_campaign(plan, folder, cluster, processes))
 
 
-async def _campaign(
-    plan: Plan, folder: Path, cluster: Cluster, processes: Processes
-) -> Outcome:
+async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Processes) -> Outcome:
     evidence = Evidence(definitions=definitions())
     async with (
         prepared(cluster) as client,

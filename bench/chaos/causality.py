@@ -71,7 +71,7 @@ def _by_human(case: Case, step: str) -> bool:
 
 
 def _attempts(case: Case) -> Iterator[str]:
-    """Each attempt has a cause: a start, a retry, a fallback, an answer; each outcome an attempt."""
+    """Each attempt has a cause: a start, a retry, an answer; and each decision an outcome."""
     seen: set[str] = set()
     for event in case.first_told:
         data = event["data"]
@@ -80,7 +80,7 @@ def _attempts(case: Case) -> Iterator[str]:
                 if f"{case.run}/{cause}" not in seen:
                     yield f"{event['id']} without {cause}"
         elif event["type"] in FOLLOWS:
-            cause = f"{case.run}/{FOLLOWS[event['type']](event, data)}"
+            cause = f"{case.run}/{FOLLOWS[event['type']](event)}"
             if not any(known.startswith(cause) for known in seen):
                 yield f"{event['id']} without {cause}"
         seen.add(event["id"])
@@ -96,23 +96,23 @@ def _causes(data: Json) -> Iterator[str]:
         yield f"{STEP}retrying/{step}/{kind}/{turn}.{attempt}"
 
 
-def _failed(event: Json, data: Json) -> str:
+def _failed(event: Json) -> str:
     """The failure that a decision follows from, as far as the event tells which."""
-    return f"{STEP}attempt_failed/{data['step_id']}/"
+    return f"{STEP}attempt_failed/{event['data']['step_id']}/"
 
 
-def _retried(event: Json, data: Json) -> str:
+def _retried(event: Json) -> str:
     detail, _, attempt = event["id"].partition(f"{STEP}retrying/")[2].rpartition(".")
     return f"{STEP}attempt_failed/{detail}.{int(attempt) - 1}"
 
 
-FOLLOWS: dict[str, Callable[[Json, Json], str]] = {
+FOLLOWS: dict[str, Callable[[Json], str]] = {
     f"{STEP}retrying": _retried,
     f"{STEP}fallback": _failed,
     f"{STEP}failed": _failed,
     "workflow.waiting_human": _failed,
-    f"{STEP}skipped": lambda *_: "workflow.human_decided",
-    f"{STEP}compensated": lambda *_: "workflow.compensating",
+    f"{STEP}skipped": lambda _: "workflow.human_decided",
+    f"{STEP}compensated": lambda _: "workflow.compensating",
     f"{STEP}compensation_failed": _failed,
 }
 """What must have come before, by type of event: the beginning of an event's id."""
@@ -134,9 +134,7 @@ def _reasons(case: Case) -> Iterator[str]:
         "cancelled": "workflow.cancel_requested",
         "terminated": "workflow.cancel_requested",
     }.get(case.stop)
-    if case.status in {"FAILED", "CANCELLED"} and (
-        needed is None or case.position(needed) is None
-    ):
+    if case.status in {"FAILED", "CANCELLED"} and (needed is None or case.position(needed) is None):
         yield f"{case.status} ({case.stop or 'for no reason'}) without {needed}"
 
 

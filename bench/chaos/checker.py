@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.chaos import causality, compensation, repeats
-from bench.chaos.case import TERMINAL, Case, Violation
+from bench.chaos.case import TERMINAL, Case, Json, Violation
 from bench.chaos.evidence import Evidence
 
 LOST = "runs lost"
@@ -63,9 +63,7 @@ def check(evidence: Evidence) -> Verdict:
     verdict.violations += _missing(evidence)
     verdict.violations += _rejections(evidence)
     verdict.violations += _index(evidence)
-    verdict.violations += [
-        Violation(QUEUED, "", subject) for subject in evidence.queued
-    ]
+    verdict.violations += [Violation(QUEUED, "", subject) for subject in evidence.queued]
     faults = repeats.Faults(evidence.faults)
     for case in cases:
         for again in repeats.found(case):
@@ -132,37 +130,44 @@ def _changed(case: Case) -> Iterator[Violation]:
         if end["type"] != f"workflow.{case.status.lower()}":
             yield Violation(CHANGED, case.run, f"{end['type']}, and the record is {case.status}")
         elif end["data"]["revision"] != case.record["_revision"]:
-            text = f"ended at {end['data']['revision']}, written again at {case.record['_revision']}"
+            text = (
+                f"ended at {end['data']['revision']}, written again at {case.record['_revision']}"
+            )
             yield Violation(CHANGED, case.run, text)
 
 
 def _results(case: Case) -> Iterator[Violation]:
     """One result per step, the one that stands in its record, made by a handler that returned."""
-    results: dict[str, list] = {}
+    results: dict[str, list[Json]] = {}
     for event in case.distinct("workflow.step.completed"):
         results.setdefault(event["data"]["step_id"], []).append(event["data"])
     for step, found in results.items():
         if len(found) > 1:
             yield Violation(TWO_RESULTS, case.run, f"{step} completed {len(found)} times")
-        by_worker = found[0].get("worker")
-        record = case.steps.get(step)
-        if by_worker and record is None:
-            yield Violation(TWO_RESULTS, case.run, f"{step} completed, and has no record")
-        if not by_worker or record is None:
-            continue
-        if record["kind"] == "compensate":
-            if record.get("completed") != found[0]["revision"]:
-                yield Violation(TWO_RESULTS, case.run, f"{step} was compensated for another result")
-        elif record["_revision"] != found[0]["revision"]:
-            yield Violation(TWO_RESULTS, case.run, f"{step} was written again after its result")
-        nonce = _nonce(found[0])
-        if nonce is not None and nonce not in case.nonces(step):
-            yield Violation(TWO_RESULTS, case.run, f"{step}: no handler returned its result")
-        if _nonce(record) != nonce:
-            yield Violation(TWO_RESULTS, case.run, f"{step}: event and record differ")
+        if found[0].get("worker"):  # a human's answer has no record of its own
+            for text in _differences(case, step, found[0]):
+                yield Violation(TWO_RESULTS, case.run, f"{step} {text}")
 
 
-def _nonce(holder: dict) -> int | None:
+def _differences(case: Case, step: str, told: Json) -> Iterator[str]:
+    """Between what was told of a result, its record, and the handlers' notes."""
+    record = case.steps.get(step)
+    if record is None:
+        yield "completed, and has no record"
+        return
+    if record["kind"] == "compensate":
+        if record.get("completed") != told["revision"]:
+            yield "was compensated for another result"
+    elif record["_revision"] != told["revision"]:
+        yield "was written again after its result"
+    nonce = _nonce(told)
+    if nonce is not None and nonce not in case.nonces(step):
+        yield "completed, and no handler returned its result"
+    if _nonce(record) != nonce:
+        yield "has one result in its event and another in its record"
+
+
+def _nonce(holder: Json) -> int | None:
     output = holder.get("output") or {}
     return (output.get("data") or {}).get("nonce") if output.get("kind") == "inline" else None
 

@@ -60,9 +60,8 @@ def read_notes(folder: Path) -> list[Json]:
     """All notes of all processes; a line that was cut short is no note."""
     notes = []
     for path in folder.glob("*.jsonl"):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.endswith("}"):
-                notes.append(json.loads(line))
+        lines = path.read_text(encoding="utf-8").splitlines()
+        notes += [json.loads(line) for line in lines if line.endswith("}")]
     return sorted(notes, key=lambda note: note["at"])
 
 

@@ -55,7 +55,8 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        pipes = [asyncio.ensure_future(_pipe(reader, forth)), asyncio.ensure_future(_pipe(back, writer))]
+        both = ((reader, forth), (back, writer))
+        pipes = [asyncio.ensure_future(_pipe(*ends)) for ends in both]
         self._writers |= {writer, forth}
         self._tasks |= set(pipes)
         await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)

@@ -92,25 +92,33 @@ class Faults:
 
     def cause(self, again: Again) -> str | None:
         """The fault that explains it, or None."""
-        for entry in self._log:
-            kind = entry["kind"]
-            until = entry.get("until", entry["from"])
-            if not (entry["from"] <= again.again and again.began <= until + SLACK):
-                continue
-            if kind.startswith("stop") and entry.get("pid") == again.pid_again:
-                return "it was claimed, then its worker hung longer than its lease"
-            if entry.get("pid") == again.pid:
-                if kind.startswith("kill") and not again.overlapped:
-                    return "its worker was killed"
-                if kind.startswith("stop"):
-                    return "its worker hung longer than its lease"
-                if kind.startswith("drain"):
-                    return "its worker stopped, and gave it back"
-                if kind.startswith("cut"):
-                    return "its worker was cut off longer than its lease"
-        for entry in self._log:
-            until = entry.get("until", entry["from"])
-            near = entry["from"] <= again.again and again.began <= until + SLACK
-            if near and entry["kind"].endswith(("server", "quorum", "down")):
+        near = [entry for entry in self._log if _is_near(entry, again)]
+        for entry in near:
+            what, _, whom = entry["kind"].partition(" ")
+            mine = whom == "worker" and entry.get("pid") == again.pid and what in OF_WORKER
+            if mine and not (what == "kill" and again.overlapped):
+                return OF_WORKER[what]
+        for entry in near:
+            woke = entry["from"] <= again.began and abs(_until(entry) - again.again) <= 1.0
+            if woke and entry["kind"] == "stop worker" and entry.get("pid") == again.pid_again:
+                return "a worker hung between its claim and its handler"
+        for entry in near:
+            if entry["kind"].endswith(("server", "quorum", "down")):
                 return f"NATS was away ({entry['kind']})"
         return None
+
+
+OF_WORKER = {
+    "kill": "its worker was killed",
+    "stop": "its worker hung longer than its lease",
+    "drain": "its worker stopped, and gave it back",
+    "cut": "its worker was cut off longer than its lease",
+}
+
+
+def _until(entry: Json) -> float:
+    return float(entry.get("until", entry["from"]))
+
+
+def _is_near(entry: Json, again: Again) -> bool:
+    return bool(entry["from"] <= again.again and again.began <= _until(entry) + SLACK)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, assert_never
 from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
-from flowworker.core.claim import Busy, Repair, Revoke, judge_fence
+from flowworker.core.claim import Busy, Drop, Repair, Revoke, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
 from flowworker.telemetry.log import get_logger
@@ -95,9 +95,11 @@ class Fences:
         while True:
             found = await self._runs.load_step(queue, run, wanted.step)
             record, revision = found or (None, 0)
+            verdict = judge_fence(run, wanted, record, revision, self._clock.now() - _MARGIN)
+            if isinstance(verdict, Drop):
+                return True
             if record is not None and record.outcome is Outcome.RUNNING:
                 await self._ask(run, wanted.step)
-            verdict = judge_fence(run, wanted, record, revision, self._clock.now() - _MARGIN)
             match verdict:
                 case Busy():
                     return False

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.effects import Effects
+    from flowworker.core.events import Event
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
     from flowworker.ports import Consumer, Delivery, EventLog
@@ -195,41 +196,68 @@ class Scheduler:
         else:
             self._metrics.events_handled.labels(event.type).inc()
             if delayed:
-                self._spawn(_ack_after(delayed, delivery))
+                self._spawn(self._ack_after(run, delayed, delivery))
             else:
                 await delivery.ack()
+
+    async def _ack_after(
+        self, run: str, delayed: list[asyncio.Task[None]], delivery: Delivery
+    ) -> None:
+        """Acknowledge once short-delayed dispatches are durable; if they fail, try all again.
+
+        The run in memory believes that they were made, so it is not to be believed any more.
+        """
+        results = await asyncio.gather(*delayed, return_exceptions=True)
+        if any(isinstance(result, BaseException) for result in results):
+            self._forget(run)
+            await delivery.nak(_RETRY_DELAY)
+        else:
+            await delivery.ack()
 
     async def _decide(
         self, run: str, event: CloudEvent, arrival: _Arrival
     ) -> list[asyncio.Task[None]]:
-        active = self.active.get(run)
+        """Dispatches on which the event's acknowledgement has to wait."""
+        active, certain = self.active.get(run), False
         if active is None and _is_beginning(event, arrival.delivery):
-            active = await self._begin(event, arrival.generation)
+            active, certain = await self._begin(event, arrival.generation), True
         elif active is None or active.generation != self._generation:
-            active = await self._load(run)
+            active, certain = await self._load(run), True
         fact = to_fact(event)
         if active is None or fact is None:
             return []
         active.touched = self._clock.monotonic()
         active.checked = 0
-        before = active.state
-        active.state, commands = decide(active.plan, before, fact, self._clock.now())
         try:
-            await self._effects.perform(active, commands)
+            certain = await self._follow(active, fact) or certain
         except Conflict:
-            # Another coordinator was faster. Its view and the facts are in the records.
+            certain = False
+        if not certain:
+            # Another coordinator was faster, or had an event in hand when this view was made. All
+            # that it did, and all that this fact tells, is in the records.
             self._forget(run)
             active = await self._load(run)
             if active is None:
                 return []
-            active.state, commands = decide(active.plan, active.state, fact, self._clock.now())
-            await self._effects.perform(active, commands)
+            await self._follow(active, fact)
         if active.state.status in TERMINAL:
             self._forget(run)
             return []
         # Also those that were begun before: this may be a second delivery of what caused them, and
         # to acknowledge one is to acknowledge both.
         return list(active.delayed)
+
+    async def _follow(self, active: Active, fact: Event) -> bool:
+        """Do what follows from a fact; whether it changed anything.
+
+        Raises:
+            Conflict: another coordinator changed the run; the memory of it is outdated.
+        """
+        before = active.state
+        active.state, commands = decide(active.plan, before, fact, self._clock.now())
+        changed = active.state is not before
+        await self._effects.perform(active, commands)
+        return changed
 
     async def _begin(self, event: CloudEvent, generation: int) -> Active:
         """A run that has just started: all that is known of it stands in the event.
@@ -297,12 +325,3 @@ def _is_beginning(event: CloudEvent, delivery: Delivery) -> bool:
     return (
         event.type is EventType.STARTED and event.data.revision > 0 and delivery.delivered == 1
     )
-
-
-async def _ack_after(delayed: list[asyncio.Task[None]], delivery: Delivery) -> None:
-    """Acknowledge once short-delayed dispatches are durable; if they fail, try all again."""
-    results = await asyncio.gather(*delayed, return_exceptions=True)
-    if any(isinstance(result, BaseException) for result in results):
-        await delivery.nak(_RETRY_DELAY)
-    else:
-        await delivery.ack()

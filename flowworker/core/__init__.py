@@ -6,7 +6,7 @@
     commands  what shall be done about it       decide    (state, event) -> (state, commands)
     failure   a failed attempt -> what follows  retry     the delay before the next attempt
     saga      what to compensate, in order      rebuild   records -> state
-    claim     may this worker run this attempt? ids       names, partitions, idempotency keys
+    claim     may an attempt run, or be ended?  ids       names, partitions, idempotency keys
 
 Nothing here reads a clock, a random source, the network or a log: `now` is an argument.
 """

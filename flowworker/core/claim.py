@@ -74,7 +74,7 @@ class Repair(Struct, frozen=True):
 
 
 class Drop(Struct, frozen=True):
-    """The message is out of date: acknowledge it and do nothing."""
+    """The message, or the fence, is out of date: be done with it and do nothing."""
 
 
 class Revoke(Struct, frozen=True):
@@ -118,17 +118,20 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
 
 def judge_fence(
     run: str, wanted: Fence, record: StepRecord | None, revision: int, now: float
-) -> Revoke | Busy | Repair:
+) -> Revoke | Busy | Repair | Drop:
     """How to end an attempt, given the step's record as the leader has it.
 
-    `Busy` means: ask the worker to stop, and come back until the attempt is over. Arguments as in
-    `judge`; the record written must be the one judged, else judge again.
+    `Busy` means: ask the worker to stop, and come back until the attempt is over; `Drop`, that this
+    was so when the run went on to its saga. Arguments as in `judge`; the record written must be the
+    one judged, else judge again.
     """
     if record is None:
         record = StepRecord(
             run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, Outcome.CANCELLED
         )
     elif record.outcome is Outcome.RUNNING:
+        if record.kind is Kind.COMPENSATE is not wanted.kind:
+            return Drop()  # the attempt is over long since: this is what undoes it
         if record.lease_until > now and not wanted.force:
             return Busy(record.lease_until)
     elif _precedes(record, wanted):

@@ -99,8 +99,8 @@ def _replay(
         _replay_forward(turn, step, rev)
     undone = any(step.kind is Kind.COMPENSATE for step, _ in known.values())
     fenced = any(step.outcome is Outcome.CANCELLED for step, _ in known.values())
-    if (undone or fenced) and not turn.stopping:
-        # The run's record was read before it was stopped. To save this state will be a conflict.
+    if undone or fenced:
+        # If the run's record knows of no stop it was read before. To save this is a conflict then.
         cancel_requested(turn, CancelRequested("its steps were cancelled"))
     stop = turn.state.record.stop
     if stop is not None:

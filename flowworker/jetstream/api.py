@@ -5,7 +5,7 @@ All that we ask is idempotent, so that a request without an answer is simply rep
 
 from __future__ import annotations
 
-__all__ = ["Api", "ApiError", "StoredMessage"]
+__all__ = ["Api", "ApiError", "StoredMessage", "is_passing"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NO_MESSAGE = 10037
 NO_STREAM = 10059
 NO_CONSUMER = 10014
+UNAVAILABLE = 503
 
 
 class ApiError(Unavailable):
@@ -37,6 +38,11 @@ class ApiError(Unavailable):
         self.failure = failure
         code = failure.err_code or failure.code
         super().__init__(f"{request}: {failure.description} (JetStream error {code})")
+
+
+def is_passing(error: Unavailable) -> bool:
+    """Whether it may go by itself: no answer, or none while a cluster elects."""
+    return not isinstance(error, ApiError) or error.failure.code == UNAVAILABLE
 
 
 class StoredMessage(Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flowworker.clock import SystemClock
 from flowworker.errors import Unavailable
 from flowworker.jetstream.announcements import Announcements
-from flowworker.jetstream.api import Api
+from flowworker.jetstream.api import Api, is_passing
 from flowworker.jetstream.commands import StreamCommandQueue
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.consumers import Consumers
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.jetstream.connection import Connection, ConnectionOptions
 
+PAUSE = 0.5
+"""Seconds between two attempts to find everything there."""
 CLOSE_TIMEOUT = 3.0
 """Seconds that closing waits for answers under way."""
 
@@ -86,7 +88,7 @@ async def _assemble(
     api = Api(connection)
     await api.check()
     topology = Topology(api, names, topology_options)
-    partitions = await topology.ensure()
+    partitions = await _ensured(topology, clock, options.wait)
     publisher = Publisher(connection)
     consumers = Consumers(connection, topology, names, clock)
     records = partial(BucketRecords, publisher, api)
@@ -111,6 +113,18 @@ async def _assemble(
         close=partial(_close, connection, consumers),
         alive=lambda: not connection.connected or consumers.heard(ALIVE_WITHIN),
     )
+
+
+async def _ensured(topology: Topology, clock: Clock, wait: float) -> int:
+    """Create or check what is needed; a cluster that elects just now is asked again."""
+    until = clock.monotonic() + wait
+    while True:
+        try:
+            return await topology.ensure()
+        except Unavailable as error:
+            if not is_passing(error) or clock.monotonic() >= until:
+                raise
+        await clock.sleep(PAUSE)
 
 
 async def _close(connection: Connection, consumers: Consumers) -> None:

@@ -27,6 +27,8 @@ MINIMUM = (2, 12, 2)
 """Per-message TTL, message schedules, several filters; earlier 2.12s lose atomic batches."""
 
 RECONNECT_WAIT = 0.25
+NEWS = 0.02
+"""Seconds after which the client will have told that the connection was lost."""
 PING_INTERVAL = 5
 FLUSH_TIMEOUT = 5
 
@@ -103,6 +105,9 @@ class Connection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._up.wait()
+                while not self.connected:  # it was lost just now, and we are yet to be told
+                    await asyncio.sleep(NEWS)
+                    await self._up.wait()
         return self.connected
 
     async def open(self) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
-from flowworker.jetstream.api import ApiError
+from flowworker.jetstream.api import is_passing
 from flowworker.jetstream.delivery import JetStreamDelivery
 from flowworker.jetstream.headers import status_of
 
@@ -60,7 +60,7 @@ SLOTS = 12
 
 IDLE_HEARTBEAT = 100
 TIMED_OUT = 408
-NO_RESPONDERS = UNAVAILABLE = 503
+NO_RESPONDERS = 503
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +123,7 @@ class PullConsumer:
         try:
             await self._ensure(self._spec)
         except Unavailable as error:
-            if isinstance(error, ApiError) and error.failure.code != UNAVAILABLE:
+            if not is_passing(error):
                 raise
             self._troubled = True
             _log.warning("a consumer is not usable yet", consumer=self._name, error=str(error))

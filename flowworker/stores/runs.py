@@ -82,7 +82,9 @@ class RunStore:
         return [(workflow_name, run) for workflow_name, _, run in entries]
 
     async def purge(self, record: RunRecord) -> None:
-        """Forget a run. Its index entry goes last, so that a purge cut short is found again."""
-        for pattern in run_patterns(record.run):
+        """Forget a run. The record itself goes last: what was cut short can be done again."""
+        *parts, whole = run_patterns(record.run)
+        for pattern in parts:
             await self._records.purge(pattern)
         await self.unindex(record.status, record.workflow, record.run)
+        await self._records.purge(whole)

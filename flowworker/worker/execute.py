@@ -29,7 +29,7 @@ from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
-from flowworker.worker.attempt import Attempt, Failed, Returned, Stopped, error_info
+from flowworker.worker.attempt import Attempt, Failed, Halt, Returned, Stopped, error_info
 from flowworker.worker.context import StepContext
 from flowworker.worker.inputs import StepInputs
 from flowworker.worker.patience import patiently
@@ -155,6 +155,8 @@ class Executor:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the attempt cannot be made
             return Failed(error_info(error), error)
+        if _is_over(attempt, bench.clock.now()):
+            return Stopped(Halt.LOST)
         begun = bench.clock.monotonic()
         ending = await attempt.run(handler, bench.pool, bench.clock)
         took = bench.clock.monotonic() - begun
@@ -201,6 +203,11 @@ class Executor:
             await delivery.nak(delay)
         except Exception as error:  # noqa: BLE001  # then it comes back by itself
             self._bench.log.warning("nak failed", subject=delivery.subject, error=repr(error))
+
+
+def _is_over(attempt: Attempt, now: float) -> bool:
+    """Whether the claim ran out before its handler began, as in a process that was stopped."""
+    return attempt.claim is not None and attempt.claim.record.lease_until <= now
 
 
 def _no_handler(name: str, known: list[str]) -> ErrorInfo:

@@ -242,6 +242,8 @@ class Coordinator:
                 case Repair(record=over, revision=at):
                     world.tell_outcome(over, at)
                     return
+                case Drop():
+                    return
                 case Revoke(record=revoked, revision=expected):
                     try:
                         held = world.holds(wanted.step, expected)

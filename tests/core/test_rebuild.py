@@ -329,6 +329,8 @@ def test_a_step_that_nobody_has_claimed_is_pending_to_the_eye():
         "c": StepStatus.PENDING,
     }
     assert Run(step("a")).starts().viewed() == {"a": StepStatus.PENDING}
+    run = Run(step("a"), step("b", "a")).starts().completes("a")
+    assert run.viewed() == {"a": StepStatus.COMPLETED, "b": StepStatus.PENDING}
 
 
 def test_a_step_that_waits_is_seen_to_wait():

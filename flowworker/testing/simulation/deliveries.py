@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LONGEST_DELAY = 3.0
 _EARLIEST = 0.05
+_APART = 1e-6
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +84,7 @@ class _Road:
         self._virtual = virtual
         self._on_delivery = on_delivery
         self._on_ack = on_ack
-        self._clear_at = 0.0
+        self._clear_at = -1.0
 
     def take(self, inner: Delivery) -> None:
         """Called by the source, outside of all processes."""
@@ -116,7 +117,8 @@ class _Road:
     def _pass_on(self, delivery: Delivery, delay: float) -> None:
         """In the order in which they came, as one connection does it."""
         now = self._virtual.moment
-        self._clear_at = max(self._clear_at, now + max(delay, self._gate.process.stall()))
+        delay = max(delay, self._gate.process.stall())
+        self._clear_at = max(self._clear_at + _APART, now + delay)
         if self._clear_at > now:
             self._virtual.call_at(self._clear_at, self._arrive, delivery)
         else:

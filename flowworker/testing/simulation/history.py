@@ -4,11 +4,12 @@ from __future__ import annotations
 
 __all__ = ["check_event", "check_history"]
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.core.commands import EventType
-from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
+from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
 from flowworker.testing.simulation.rules import expect
 
 if TYPE_CHECKING:
@@ -93,18 +94,29 @@ def _told_as(record: StepRecord) -> str:
 
 def check_history(truth: Truth, history: list[bytes]) -> None:
     """A run is over: its history has one beginning and one end."""
-    first: dict[str, EventType] = {}
+    first: dict[str, CloudEvent] = {}
     for raw in history:
         if b'"type":"workflow.' in raw:
             event = decode_event(raw)
-            first.setdefault(event.id, event.type)
-    types = [kind for kind in first.values() if kind is not EventType.REJECTED]
+            first.setdefault(event.id, event)
+    types = [event.type for event in first.values() if event.type is not EventType.REJECTED]
     run = truth.run
     expect(truth.record.status in TERMINAL, "no end", run)
     expect(types.count(EventType.STARTED) == 1, "not exactly one start", f"{run} {types}")
     expect(types[0] is EventType.STARTED, "the start is not the first", f"{run} {types}")
     ends = [kind for kind in types if kind in END_OF.values()]
     expect(ends == [END_OF[truth.record.status]], "not exactly one end", f"{run} {types}")
-    asked = sum(kind is EventType.HUMAN_DECIDED for kind in types)
-    followed = sum(len(past) for past in truth.record.decisions.values())
-    expect(followed <= asked, "an answer was followed twice", f"{run} {followed} of {asked}")
+    _check_answers(truth, list(first.values()))
+
+
+def _check_answers(truth: Truth, history: list[CloudEvent]) -> None:
+    """Every decision follows from an answer of its own."""
+    asked: Counter[tuple[str, HumanAction]] = Counter()
+    for event in history:
+        if event.type is EventType.HUMAN_DECIDED and event.data.action is not None:
+            asked[event.data.step_id, event.data.action] += 1
+    for step, past in truth.record.decisions.items():
+        for action, followed in Counter(decision.action for decision in past).items():
+            answers = asked[step, action] + asked["", action]
+            where = f"{truth.run} {step}: {action}"
+            expect(followed <= answers, "an answer was followed twice", where)

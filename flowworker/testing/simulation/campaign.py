@@ -1,0 +1,97 @@
+"""Many worlds, side by side in several processes, and what they came to."""
+
+from __future__ import annotations
+
+__all__ = ["Tally", "campaign", "live"]
+
+import itertools
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing.simulation.world import Outcome, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+
+CHUNK = 20
+"""Worlds that a process takes at a time."""
+
+ENOUGH = 3
+"""Worlds with violations after which a campaign ends early."""
+
+
+@dataclass
+class Tally:
+    """What worlds came to in all.
+
+    Attributes:
+        failed: the worlds in which something did not hold.
+        moments: seconds that passed in them.
+    """
+
+    worlds: int = 0
+    runs: int = 0
+    moments: float = 0.0
+    failed: list[Outcome] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """One world more."""
+        self.worlds += 1
+        self.runs += outcome.runs
+        self.moments += outcome.moment
+        self.faults.update(outcome.faults)
+        self.seen.update(outcome.seen)
+        if outcome.violations:
+            self.failed.append(outcome)
+
+    def merge(self, other: Tally) -> None:
+        """All that another one has."""
+        self.worlds += other.worlds
+        self.runs += other.runs
+        self.moments += other.moments
+        self.failed += other.failed
+        self.faults.update(other.faults)
+        self.seen.update(other.seen)
+
+
+def live(seeds: Iterable[int], *, keep_trace: bool = False) -> Tally:
+    """Worlds one after the other, up to the first that fails."""
+    tally = Tally()
+    metrics = Metrics(CollectorRegistry())
+    for seed in seeds:
+        tally.add(World(seed, metrics, keep_trace=keep_trace).run())
+        if tally.failed:
+            break
+    return tally
+
+
+def campaign(
+    seeds: Iterable[int], runs: int, jobs: int, on_progress: Callable[[Tally], None]
+) -> Tally:
+    """Worlds until there were that many runs, the seeds are used up, or enough has failed."""
+    left = iter(seeds)
+    tally = Tally()
+    pending: set[Future[Tally]] = set()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        while True:
+            wanted = tally.runs < runs and len(tally.failed) < ENOUGH
+            while wanted and len(pending) < 2 * jobs:
+                chunk = list(itertools.islice(left, CHUNK))
+                if not chunk:
+                    break
+                pending.add(pool.submit(live, chunk))
+            if not pending:
+                return tally
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                tally.merge(future.result())
+            on_progress(tally)

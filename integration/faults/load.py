@@ -1,0 +1,35 @@
+"""Runs that are started while something goes wrong, each until its start is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flowworker.errors import Unavailable
+from integration.fleet.fleet import Fleet
+
+
+async def start(fleet: Fleet, run: str) -> str:
+    """Repeat what was not acknowledged: the id makes that harmless."""
+    while True:
+        try:
+            return await fleet.client.start("diamond", run_id=run)
+        except Unavailable:
+            await asyncio.sleep(0.2)
+
+
+async def start_many(fleet: Fleet, count: int, every: float) -> list[str]:
+    """One after the other, without waiting for any."""
+    starts = []
+    for number in range(count):
+        starts.append(asyncio.create_task(start(fleet, f"r-{number}")))
+        await asyncio.sleep(every)
+    return list(await asyncio.gather(*starts))
+
+
+async def all_complete(fleet: Fleet, runs: list[str], patience: float = 40.0) -> None:
+    """Every run completes, and its history says so once."""
+    results = await asyncio.gather(*(fleet.client.result(run, patience) for run in runs))
+    assert {result.status for result in results} == {"COMPLETED"}
+    for run in runs:
+        types = await fleet.types(run)
+        assert (types[0], types[-1], types.count("completed")) == ("started", "completed", 1), types

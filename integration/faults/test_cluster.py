@@ -1,0 +1,54 @@
+"""A cluster of three: a node killed, leaders stepped down, quorum lost, all under load."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from bench.chaos.cluster import Cluster
+from bench.chaos.raw import Raw, Refused
+from integration.faults.load import all_complete, start_many
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+
+
+async def test_a_node_killed_and_leaders_stepped_down_lose_nothing(open_fleet):
+    with Cluster(3) as cluster:
+        async with open_fleet(cluster, replicas=3) as fleet, Raw.connected(cluster.url) as raw:
+            for role in ("coordinator", "worker", "worker"):
+                fleet.start(role)
+
+            load = asyncio.create_task(start_many(fleet, 60, 0.08))
+            await fleet.until(lambda: fleet.count("r-0")["top"])
+            leader = (await raw.api("STREAM.INFO.KV_faults_runs"))["cluster"]["leader"]
+            await asyncio.to_thread(cluster.nodes[int(leader[1:])].kill)
+            await asyncio.sleep(1.0)
+            for stream in ("FAULTS_EVENTS", "FAULTS_STEPS", "KV_faults_runs"):
+                try:
+                    await raw.api(f"STREAM.LEADER.STEPDOWN.{stream}")
+                except (Refused, TimeoutError, OSError):
+                    continue  # it is just being elected
+            await asyncio.to_thread(cluster.start)
+
+            await all_complete(fleet, await load)
+
+
+async def test_work_waits_while_there_is_no_quorum(open_fleet):
+    with Cluster(3) as cluster:
+        async with open_fleet(cluster, replicas=3) as fleet:
+            for role in ("coordinator", "worker"):
+                fleet.start(role)
+            load = asyncio.create_task(start_many(fleet, 30, 0.1))
+            await fleet.until(lambda: fleet.count("r-0")["top"])
+
+            hung = [node.pid for node in cluster.nodes[1:] if node.pid is not None]
+            for pid in hung:
+                os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(5.0)
+            for pid in hung:
+                os.kill(pid, signal.SIGCONT)
+
+            await all_complete(fleet, await load)

@@ -1,0 +1,140 @@
+"""A made-up history of one run that is as it must be, to be spoiled in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.chaos.evidence import Evidence
+
+RUN = "r1"
+STEPS = {
+    "one": {"id": "one", "uses": "do", "saga": {"uses": "undo"}},
+    "two": {"id": "two", "uses": "do", "depends_on": ["one"], "saga": {"uses": "undo"}},
+    "three": {"id": "three", "uses": "bad", "depends_on": ["two"]},
+}
+
+
+class History:
+    """Builds evidence event by event; sequences and times count up."""
+
+    def __init__(self) -> None:
+        self.evidence = Evidence(
+            definitions={"w": STEPS},
+            starts=[{"run": RUN, "workflow": "w", "acked": True, "bad": False}],
+        )
+        self.events = self.evidence.events.setdefault(RUN, [])
+        self.notes = self.evidence.notes
+        self.revision = 100
+        self.at = 1000.0
+
+    def tell(self, event: str, detail: str = "", **data: Any) -> dict[str, Any]:
+        """An event."""
+        self.at += 1.0
+        suffix = f"/{detail}" if detail else ""
+        told = {
+            "id": f"{RUN}/workflow.{event}{suffix}",
+            "type": f"workflow.{event}",
+            "data": {"id": RUN, "at": self.at, **data},
+            "_seq": len(self.events) + 1,
+        }
+        self.events.append(told)
+        return told
+
+    def execute(self, step: str, uses: str, attempt: int = 1, pid: int = 7, how: str = "ok") -> int:
+        """A handler runs; the nonce that it returns."""
+        nonce = len(self.notes) + 1
+        about = {"run": RUN, "step": step, "uses": uses, "attempt": attempt, "nonce": nonce}
+        for what, more in (("begin", {}), ("end", {"how": how})):
+            self.at += 0.1
+            self.notes.append({"what": what, "at": self.at, "pid": pid, **about, **more})
+        return nonce
+
+    def complete(self, step: str) -> None:
+        """A step begins, runs and completes."""
+        self.revision += 1
+        attempt = {"step_id": step, "kind": "run", "turn": 1, "attempt": 1, "worker": "w1"}
+        self.tell("step.started", f"{step}/1", **attempt)
+        output = {"kind": "inline", "data": {"nonce": self.execute(step, "do")}}
+        told = {**attempt, "revision": self.revision, "output": output}
+        self.tell("step.completed", f"{step}/1", **told)
+        self.evidence.steps.setdefault(RUN, {})[step] = {
+            "kind": "run",
+            "output": output,
+            "_revision": self.revision,
+        }
+
+    def fail(self, step: str) -> None:
+        """A step begins, fails twice, and the run stops."""
+        for attempt in (1, 2):
+            told = {"step_id": step, "kind": "run", "turn": 1, "attempt": attempt}
+            if attempt == 1:
+                self.tell("step.started", f"{step}/1", worker="w1", **told)
+            self.execute(step, "bad", attempt, how="failed")
+            self.tell("step.attempt_failed", f"{step}/run/1.{attempt}", worker="w1", **told)
+            if attempt == 1:
+                self.tell("step.retrying", f"{step}/run/1.2", step_id=step, attempt=2)
+        self.tell("step.failed", f"{step}/1", step_id=step)
+
+    def undo(self, step: str) -> None:
+        """A compensation."""
+        self.execute(step, "undo")
+        self.tell("step.compensated", step, step_id=step, worker="w1", kind="compensate")
+        record = self.evidence.steps[RUN][step]
+        record |= {"kind": "compensate", "completed": record["_revision"]}
+
+    def end(self, status: str, stop: str = "") -> None:
+        """The run is over."""
+        self.revision += 1
+        self.tell(status.lower(), revision=self.revision)
+        self.evidence.runs[RUN] = {
+            "workflow": "w",
+            "status": status,
+            "_revision": self.revision,
+            **({"stop": {"reason": stop}} if stop else {}),
+        }
+        self.evidence.ends[RUN] = [status]
+        self.evidence.index.append((status, "w", RUN))
+
+    def find(self, kind: str, step: str = "") -> dict[str, Any]:
+        """The first such event."""
+        return next(
+            event
+            for event in self.events
+            if event["type"] == f"workflow.{kind}" and step in ("", event["data"].get("step_id"))
+        )
+
+    def remove(self, kind: str, step: str = "") -> None:
+        """As if an event had been lost."""
+        self.events.remove(self.find(kind, step))
+
+    def move(self, kind: str, step: str, to: int) -> None:
+        """As if an event had been stored at another place."""
+        event = self.find(kind, step)
+        self.events.remove(event)
+        self.events.insert(to, event)
+        for number, each in enumerate(self.events):
+            each["_seq"] = number + 1
+
+
+def failed() -> History:
+    """Two steps complete, the third fails, both are compensated."""
+    history = History()
+    history.tell("started")
+    history.complete("one")
+    history.complete("two")
+    history.fail("three")
+    history.tell("compensating")
+    history.undo("two")
+    history.undo("one")
+    history.end("FAILED", "failed")
+    return history
+
+
+def completed() -> History:
+    """All three steps complete."""
+    history = History()
+    history.tell("started")
+    for step in STEPS:
+        history.complete(step)
+    history.end("COMPLETED")
+    return history

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.chaos.campaign import Plan, run_campaign
-from bench.chaos.report import passed, show, write
+from bench.chaos.report import passed, show, show_takeovers, write
+from bench.chaos.takeover import measure_all
 from flowworker.errors import FlowworkerError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     console.print(f"logs, notes and evidence: {folder}", soft_wrap=True)
     try:
+        if options.takeover:
+            show_takeovers(console, measure_all(folder, options.takeover))
+            return 0
         outcome = run_campaign(plan, folder)
     except (FlowworkerError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -58,6 +62,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of load and faults")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--coordinators", type=int, default=2)
+    parser.add_argument(
+        "--takeover", type=int, metavar="SAMPLES", help="measure how long takeovers take instead"
+    )
     parser.add_argument("--keep", help="folder for logs, notes and evidence; a temporary one")
     return parser.parse_args(arguments)
 

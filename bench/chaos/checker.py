@@ -58,8 +58,9 @@ def check(evidence: Evidence) -> Verdict:
     for case in cases:
         for rule in (_unfinished, _changed, _results):
             verdict.violations += rule(case)
-        for kind, rule in ((EVENTS, causality.problems), (COMPENSATIONS, compensation.problems)):
-            verdict.violations += [Violation(kind, case.run, text) for text in rule(case)]
+        texts = ((EVENTS, causality.problems), (COMPENSATIONS, compensation.problems))
+        for kind, problems in texts:
+            verdict.violations += [Violation(kind, case.run, text) for text in problems(case)]
     verdict.violations += _missing(evidence)
     verdict.violations += _rejections(evidence)
     verdict.violations += _index(evidence)

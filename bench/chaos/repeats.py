@@ -117,7 +117,7 @@ OF_WORKER = {
 
 
 def _until(entry: Json) -> float:
-    return float(entry.get("until", entry["from"]))
+    return float(entry["until"] if "until" in entry else entry["from"])
 
 
 def _is_near(entry: Json, again: Again) -> bool:

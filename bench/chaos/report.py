@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -58,6 +58,16 @@ def show(console: Console, outcome: Outcome) -> None:
         console.print(f"  {violation.kind}: {violation.run}: {violation.text}", soft_wrap=True)
     if len(verdict.violations) > SHOWN:
         console.print(f"  and {len(verdict.violations) - SHOWN} more")
+
+
+def show_takeovers(console: Console, measured: list[dict[str, Any]]) -> None:
+    """Print how long takeovers took."""
+    table = _table("takeover after", "median")
+    table.add_column("worst", justify="right")
+    for row in measured:
+        name = f"{row['what']} ({row['settings']}, {row['samples']} samples)"
+        table.add_row(name, f"{row['median']:.1f} s", f"{row['worst']:.1f} s")
+    console.print(table)
 
 
 def write(outcome: Outcome, path: Path) -> None:

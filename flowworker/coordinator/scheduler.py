@@ -6,9 +6,12 @@ order of the stream.
 Safety: the runs in memory are a cache of records. It is right as long as this coordinator alone
 sees the partition's events, and that is checked: deliveries are counted, and a gap in the count
 (somebody else got one) makes the cache void. Even an outdated cache does no harm, for records
-change by compare-and-set and all other effects are idempotent. Liveness: an event is acknowledged
-only when its effects are durable; if they fail it comes again, and the run is rebuilt from its
-records.
+change by compare-and-set and all other effects are idempotent.
+
+Liveness: an event is acknowledged only when its effects are durable; if they fail it comes again,
+and the run is rebuilt from its records. Whoever got the event in the gap may still have it in hand
+when the cache is made anew, and change the run's record only then: so a fact that changes nothing
+is not taken for an old one before the records say so.
 """
 
 from __future__ import annotations

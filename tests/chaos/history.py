@@ -7,7 +7,7 @@ from typing import Any
 from bench.chaos.evidence import Evidence
 
 RUN = "r1"
-STEPS = {
+STEPS: dict[str, dict[str, Any]] = {
     "one": {"id": "one", "uses": "do", "saga": {"uses": "undo"}},
     "two": {"id": "two", "uses": "do", "depends_on": ["one"], "saga": {"uses": "undo"}},
     "three": {"id": "three", "uses": "bad", "depends_on": ["two"]},

@@ -50,7 +50,7 @@ class Again:
 
 def found(case: Case) -> Iterator[Again]:
     """Executions beyond one per attempt and turn."""
-    ends = {note["nonce"]: note["at"] for note in case.notes if note["what"] == "end"}
+    ends = {note["nonce"]: note for note in case.notes if note["what"] == "end"}
     attempts: dict[tuple[str, str, int], list[Json]] = {}
     for note in case.notes:
         if note["what"] == "begin":
@@ -58,15 +58,17 @@ def found(case: Case) -> Iterator[Again]:
     for (step, uses, attempt), begun in attempts.items():
         allowed = 1 if _undoes(case, step, uses) else _turns(case, step)
         extra = len(begun) - allowed
-        # With several turns nobody tells which were too many: those that never ended come first.
-        pairs = sorted(pairwise(begun), key=lambda pair: pair[0]["nonce"] in ends)
+        # A turn ends with a failure, so that what did not fail was no turn's last execution.
+        pairs = sorted(
+            pairwise(begun), key=lambda pair: ends.get(pair[0]["nonce"], {}).get("how") == "failed"
+        )
         for former, latter in pairs[: max(extra, 0)]:
             yield Again(
                 step,
                 uses,
                 attempt,
                 began=former["at"],
-                ended=ends.get(former["nonce"]),
+                ended=ends.get(former["nonce"], {}).get("at"),
                 again=latter["at"],
                 pid=former["pid"],
                 pid_again=latter["pid"],

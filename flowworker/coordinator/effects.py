@@ -24,7 +24,7 @@ from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, S
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from flowworker.clock import Clock
     from flowworker.coordinator.dispatch import Dispatcher

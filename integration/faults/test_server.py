@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -68,3 +71,37 @@ async def test_a_coordinator_cut_off_for_longer_than_its_lease_is_replaced(open_
             proxy.shut = False
             log = fleet.folder / "coordinator-0.log"
             await fleet.until(lambda: "partitions given up" in log.read_text())
+
+
+async def test_readiness_says_whether_there_is_a_server(open_fleet):
+    with EmbeddedServer() as server:
+        async with open_fleet(server) as fleet:
+            ports = {role: free_port() for role in ("coordinator", "worker")}
+            for role, port in ports.items():
+                fleet.start(role, "--http-port", str(port))
+
+            async def all_say(status: int) -> bool:
+                answers = [asyncio.to_thread(readiness, port) for port in ports.values()]
+                return set(await asyncio.gather(*answers)) == {status}
+
+            await fleet.until(lambda: all_say(200))
+            await asyncio.to_thread(server.kill)
+            await fleet.until(lambda: all_say(503))
+            await asyncio.to_thread(server.start)
+            await fleet.until(lambda: all_say(200))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def readiness(port: int) -> int:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+    except OSError:
+        return 0

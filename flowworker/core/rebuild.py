@@ -81,7 +81,7 @@ def view(
     """The same state for people to look at: a step that no worker has claimed is PENDING."""
     state = _replay(plan, record, revision, steps, now).state
     for step in state.in_flight:
-        if state.steps[step].status is StepStatus.RUNNING and step not in steps:
+        if step not in steps:
             state = state.with_step(step, status=StepStatus.PENDING)
     return replace(state, record=record)
 
@@ -95,7 +95,7 @@ def _replay(
 ) -> Turn:
     turn = Turn(plan, initial(plan, record, revision), now)
     known = {step: entry for step, entry in steps.items() if step in plan.steps}
-    for step, rev in sorted(known.values(), key=lambda entry: entry[0].completed or entry[1]):
+    for step, rev in sorted(known.values(), key=lambda entry: entry[1]):
         _replay_forward(turn, step, rev)
     undone = any(step.kind is Kind.COMPENSATE for step, _ in known.values())
     fenced = any(step.outcome is Outcome.CANCELLED for step, _ in known.values())

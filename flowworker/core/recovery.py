@@ -31,8 +31,8 @@ def recover(turn: Turn, *, abandoned: bool) -> None:
 
 def _dispatch_again(turn: Turn, step: str, *, abandoned: bool) -> None:
     at = turn.state.steps[step]
-    claimed = at.lease_until > 0.0
-    if claimed and at.lease_until > turn.now and not abandoned:
+    if at.lease_until > turn.now and not abandoned:
         return
-    lost = at.lost + 1 if claimed else at.lost
+    # Without a lease nobody has claimed it, or who had has given it back.
+    lost = at.lost + (at.lease_until > 0.0)
     turn.effects.append(Dispatch(step, at.kind, at.turn, at.attempt, at.revision, lost, at.due))

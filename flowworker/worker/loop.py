@@ -109,7 +109,7 @@ class Worker:
             self._slots,
             self._metrics,
             self.around,
-            self._make_pulse,
+            make_pulse=self._make_pulse,
         )
         try:
             await shift.open(self._queues)

@@ -54,6 +54,7 @@ class Shift:
         slots: int,
         metrics: Metrics,
         around: Surroundings,
+        *,
         make_pulse: type[Pulse] | None = None,
     ) -> None:
         """Compose the parts; `open` begins."""

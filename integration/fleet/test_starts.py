@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import nats
 import pytest
 import pytest_asyncio
+from nats.aio.client import Client
 
 from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
@@ -17,14 +18,14 @@ RUN = "run-1"
 
 
 @pytest_asyncio.fixture
-async def connection(fleet_server: EmbeddedServer) -> AsyncIterator[nats.NATS]:
+async def connection(fleet_server: EmbeddedServer) -> AsyncIterator[Client]:
     """A bare NATS client, as any other program would use it."""
     connection = await nats.connect(fleet_server.url)
     yield connection
     await connection.close()
 
 
-async def collect(connection: nats.NATS, subject: str, last: str) -> list[dict]:
+async def collect(connection: Client, subject: str, last: str) -> asyncio.Task[list[dict]]:
     """Subscribe, and gather events until one of that type arrives."""
     events: list[dict] = []
     subscription = await connection.subscribe(subject)
@@ -39,7 +40,7 @@ async def collect(connection: nats.NATS, subject: str, last: str) -> list[dict]:
     return asyncio.create_task(gather())
 
 
-async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet, connection: nats.NATS):
+async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet, connection: Client):
     task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
 
     ack = await connection.jetstream().publish(f"{fleet.namespace}.start.chain", b'{"order": 1}')
@@ -56,7 +57,7 @@ async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet, connectio
     assert (await fleet.client.result(run, 5)).status == "COMPLETED"
 
 
-async def test_an_id_given_twice_gives_one_run(fleet: Fleet, connection: nats.NATS):
+async def test_an_id_given_twice_gives_one_run(fleet: Fleet, connection: Client):
     jetstream = connection.jetstream()
     subject = f"{fleet.namespace}.start.chain"
     await jetstream.publish(subject, b"{}", headers={"Nats-Msg-Id": RUN})
@@ -93,7 +94,7 @@ BAD_STARTS = {
 
 @pytest.mark.parametrize("case", BAD_STARTS)
 async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
-    fleet: Fleet, connection: nats.NATS, case: str
+    fleet: Fleet, connection: Client, case: str
 ):
     subject, body, headers, reason = BAD_STARTS[case]
     task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
@@ -110,7 +111,7 @@ async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
     assert reason in rejections[0]["data"]["reason"]
 
 
-async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, connection: nats.NATS):
+async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, connection: Client):
     for subject in ("event.0.run-x.workflow.step.completed", "step.default.normal.run-x.a"):
         for body in (b"", b"nonsense", b"{}", b'{"v": 99}', bytes(range(256))):
             await connection.publish(f"{fleet.namespace}.{subject}", body)
@@ -132,9 +133,7 @@ async def test_an_output_that_is_no_json_fails_the_step_once(fleet: Fleet):
     assert (result.status, fleet.count(RUN)) == ("FAILED", {"bad": 1})
 
 
-async def test_a_finished_run_leaves_nothing_after_its_retention(
-    fleet: Fleet, connection: nats.NATS
-):
+async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet, connection: Client):
     await fleet.client.run("strict", {"order_id": 1}, run_id=RUN, timeout=30)
 
     async def subjects() -> list[str]:

@@ -30,7 +30,7 @@ def test_a_field_of_a_newer_release_is_passed_over():
 )
 @pytest.mark.parametrize("decode", [decode_run, decode_step])
 def test_what_cannot_be_read_is_kept(decode, raw):
-    with pytest.raises(CorruptRecord, match="some.key: stored bytes cannot be read") as caught:
+    with pytest.raises(CorruptRecord, match=r"some\.key: stored bytes cannot be read") as caught:
         decode("some.key", raw)
 
     assert (caught.value.key, caught.value.raw) == ("some.key", raw)

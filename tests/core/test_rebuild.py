@@ -138,6 +138,7 @@ SAGAS: dict[str, tuple[Callable[[Run], Run], list[str]]] = {
         ["step.compensation_failed backed", "step.compensation_failed asking"],
     ),
     "terminated": (lambda run: run.is_undone("backed").is_terminated(), []),
+    "terminated at once": (lambda run: run.is_terminated(), []),
     "terminated while retrying": (lambda run: run.fails("backed").is_terminated(), []),
     "terminated too late": (lambda run: run.is_terminated().is_undone("backed"), []),
 }
@@ -231,7 +232,22 @@ def test_a_failure_without_an_error_is_a_failure():
     run = Run(step("a")).starts()
     run.write("a", Outcome.FAILED)
 
-    assert run.rebuilt().told == ["step.failed a", "failed"]
+    rebuilt = run.rebuilt()
+
+    assert rebuilt.told == ["step.failed a", "failed"]
+    assert "the record of the failure has no error" in rebuilt.state.record.error
+
+
+def test_of_two_failures_the_first_one_stops_the_run():
+    run = Run(step("a"), step("b")).starts().claims("a")
+    run.write("b", Outcome.FAILED)
+    run.write("a", Outcome.FAILED)
+
+    rebuilt = run.rebuilt()
+
+    assert rebuilt.told == ["step.failed b", "step.failed a", "failed"]
+    assert rebuilt.state.record.stop is not None
+    assert rebuilt.state.record.stop.step == "b"
 
 
 def test_completions_that_nobody_has_heard_of_lead_on():
@@ -303,6 +319,17 @@ def test_so_does_a_saga_of_which_it_does_not_know():
         rebuilt = run.rebuilt()
         assert rebuilt.commands[0] == Save(RunStatus.RUNNING)
         assert rebuilt.dispatched == []
+
+
+def test_so_does_a_saga_before_which_nothing_had_to_be_fenced():
+    run = Run(step("a", undo=True), step("b", "a", human=True)).starts().completes("a").fails("b")
+    outdated = run.stored
+    run.is_cancelled().claims("a")
+    run.stored = outdated
+
+    rebuilt = run.rebuilt()
+
+    assert rebuilt.commands[0] == Save(RunStatus.WAITING_HUMAN)
 
 
 def test_so_does_a_terminate_of_which_it_does_not_know():

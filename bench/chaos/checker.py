@@ -198,5 +198,6 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         "handler executions": sum(note["what"] == "begin" for note in evidence.notes),
         "events": len(told),
         "events told twice": len(told) - sum(len({e["id"] for e in c.events}) for c in cases),
+        "timeouts yet to fire in vain": len(evidence.timers),
         "faults": len(evidence.faults),
     }

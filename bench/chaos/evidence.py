@@ -31,7 +31,8 @@ class Evidence:
         notes: what the handlers wrote down, by time.
         faults: what was done to the fleet.
         ends: run id -> the terminal states that a witness saw in its record, in order.
-        queued: subjects of what is left in work queues, but for timers of retention.
+        queued: subjects of what is left in work queues, but for timers of runs.
+        timers: subjects of timeouts that are left: they find nothing to do when they fire.
     """
 
     definitions: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Evidence:
     faults: list[Json] = field(default_factory=list)
     ends: dict[str, list[str]] = field(default_factory=dict)
     queued: list[str] = field(default_factory=list)
+    timers: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """As JSON, to look into."""
@@ -76,8 +78,9 @@ async def collect(raw: Raw, namespace: str, evidence: Evidence) -> None:
         event = {**json.loads(message.data), "_seq": message.seq}
         evidence.events.setdefault(run, []).append(event)
     queued = await raw.subjects(f"{upper}_COMMANDS") + await raw.subjects(f"{upper}_STEPS")
-    retention = re.compile(rf"{namespace}\.timer\.at\.run\.[^.]+\.retention")
-    evidence.queued = [subject for subject in queued if not retention.fullmatch(subject)]
+    timers = re.compile(rf"{namespace}\.timer\.at\.run\.[^.]+\.(retention|timeout)")
+    evidence.queued = [subject for subject in queued if not timers.fullmatch(subject)]
+    evidence.timers = [subject for subject in queued if subject.endswith(".timeout")]
 
 
 def _enter(evidence: Evidence, key: str, message: Stored) -> None:

@@ -109,14 +109,15 @@ class Effects:
         return told
 
     async def perform(
-        self, active: Active, commands: Iterable[Command], *, told: Collection[str] = ()
+        self, active: Active, commands: Iterable[Command], *, told: Collection[str] | None = None
     ) -> None:
         """Do all of it; dispatches that wait for a short delay are left to `active.delayed`.
 
         Args:
             active: the run; its state is the one after the decision.
             commands: as `decide` returned them.
-            told: ids of events that need not be told again.
+            told: ids of events that need not be told again, if some of it may have been done
+                before. Nothing is timed in process then: there may be no event to come again.
 
         Raises:
             Conflict: another coordinator changed the run; the memory of it is outdated.
@@ -131,12 +132,12 @@ class Effects:
                     moved_from = command.moved_from
                 case Emit():
                     emits.append(command)
-                case Dispatch() if self._is_soon(command):
+                case Dispatch() if told is None and self._is_soon(command):
                     self._dispatch_later(active, command)
                 case _:
                     rest.append(command)
         if emits or moved_from is not None:
-            await self._tell(active, emits, moved_from, told)
+            await self._tell(active, emits, moved_from, told or ())
         effects = [self._effect(active, command) for command in rest]
         if moved_from is not None:
             effects.append(self._unlist(active, moved_from))
@@ -207,6 +208,11 @@ class Effects:
             if (at.kind, at.turn, at.attempt) == wanted and command.step in active.state.in_flight:
                 await self._dispatcher.enqueue(active.plan, active.state, command, 0.0)
 
+        def over(task: asyncio.Task[None]) -> None:
+            # One that failed stays: whoever comes to wait for it has to know.
+            if not task.cancelled() and task.exception() is None:
+                active.delayed.discard(task)
+
         task = asyncio.create_task(wait())
         active.delayed.add(task)
-        task.add_done_callback(active.delayed.discard)
+        task.add_done_callback(over)

@@ -61,6 +61,7 @@ class Retention:
         if found is not None and found[0].status not in TERMINAL:
             return False
         await self._backend.steps.drop(run)
+        await self._backend.timers.clear(run, TIMEOUT)  # a late repetition may have set it again
         await self._payloads.purge(run)
         await self._backend.events.drop(run)
         if found is not None:

@@ -325,6 +325,4 @@ class Scheduler:
 
 def _is_beginning(event: CloudEvent, delivery: Delivery) -> bool:
     """Whether nobody can have handled the run's start before."""
-    return (
-        event.type is EventType.STARTED and event.data.revision > 0 and delivery.delivered == 1
-    )
+    return event.type is EventType.STARTED and event.data.revision > 0 and delivery.delivered == 1

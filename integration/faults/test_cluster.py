@@ -52,3 +52,18 @@ async def test_work_waits_while_there_is_no_quorum(open_fleet):
                 os.kill(pid, signal.SIGCONT)
 
             await all_complete(fleet, await load)
+
+
+async def test_processes_that_start_without_a_quorum_wait_for_it(open_fleet):
+    with Cluster(3) as cluster:
+        async with open_fleet(cluster, replicas=3) as fleet:
+            hung = [node.pid for node in cluster.nodes[1:] if node.pid is not None]
+            for pid in hung:
+                os.kill(pid, signal.SIGSTOP)
+            processes = [fleet.start(role) for role in ("coordinator", "worker")]
+            await asyncio.sleep(6.0)
+            for pid in hung:
+                os.kill(pid, signal.SIGCONT)
+
+            await all_complete(fleet, await start_many(fleet, 5, 0.1))
+            assert [process.poll() for process in processes] == [None, None]

@@ -54,6 +54,7 @@ def _one(seed: int, *, full: bool) -> int:
     if tally.failed:
         _show_failure(tally.failed[0], full=full)
         return 1
+    _say(f"trace {tally.digest}")
     _say(f"seed {seed}: {tally.runs} runs in {tally.moments:.0f} simulated seconds, all is well")
     return 0
 

@@ -34,11 +34,13 @@ class Tally:
     Attributes:
         failed: the worlds in which something did not hold.
         moments: seconds that passed in them.
+        digest: of the last one's trace, if that was kept.
     """
 
     worlds: int = 0
     runs: int = 0
     moments: float = 0.0
+    digest: str = ""
     failed: list[Outcome] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
@@ -48,6 +50,7 @@ class Tally:
         self.worlds += 1
         self.runs += outcome.runs
         self.moments += outcome.moment
+        self.digest = outcome.digest
         self.faults.update(outcome.faults)
         self.seen.update(outcome.seen)
         if outcome.violations:

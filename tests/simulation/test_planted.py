@@ -1,0 +1,205 @@
+"""Defects that somebody might make are found, each within a bounded number of worlds."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import to_fact
+from flowworker.codec.json import encode
+from flowworker.codec.keys import step_key
+from flowworker.coordinator import effects, fencing, scheduler
+from flowworker.coordinator.effects import Effects
+from flowworker.core import claim, forward, human, stopping
+from flowworker.core.status import Outcome
+from flowworker.errors import Unavailable
+from flowworker.stores.runs import RunStore
+from flowworker.testing.simulation.campaign import live
+from flowworker.worker import claims, execute, settle
+from flowworker.worker.claims import Claims
+
+WORLDS = 150
+
+
+def violation() -> str:
+    """What is found first."""
+    tally = live(range(WORLDS))
+    assert tally.failed, f"nothing was found in {WORLDS} worlds"
+    return tally.failed[0].violations[0]
+
+
+def test_an_acknowledgement_before_the_write(monkeypatch):
+    right = execute.settle
+
+    async def early(bench, attempt, delivery, *rest):
+        await delivery.ack()
+        await right(bench, attempt, delivery, *rest)
+
+    monkeypatch.setattr(execute, "settle", early)
+
+    assert "acknowledged before it was told" in violation()
+
+
+def test_a_claim_without_compare_and_set(monkeypatch):
+    async def put(self, queue, record, revision):
+        return await self._records.put(step_key(queue, record.run, record.step), encode(record))
+
+    monkeypatch.setattr(RunStore, "save_step", put)
+
+    assert violation()
+
+
+def test_a_step_that_does_not_wait_for_what_it_depends_on(monkeypatch):
+    def hasty(turn, steps):
+        for step in turn.plan.order:
+            if turn.state.steps[step].status == "PENDING":
+                turn.dispatch(step, forward.Kind.RUN, 1, 1)
+
+    monkeypatch.setattr(forward, "dispatch_ready", hasty)
+
+    assert "enqueued before what it depends on" in violation()
+
+
+def test_an_event_that_is_acknowledged_though_its_effects_failed(monkeypatch):
+    right = Effects.perform
+
+    async def careless(self, *args, **options):
+        with suppress(Unavailable):
+            await right(self, *args, **options)
+
+    monkeypatch.setattr(Effects, "perform", careless)
+
+    assert violation()
+
+
+def test_a_result_that_is_told_before_it_is_durable(monkeypatch):
+    right = settle._write
+
+    async def early(bench, message, held, record):
+        await bench.claims.tell(message, record, held.revision + 1)
+        return await right(bench, message, held, record)
+
+    monkeypatch.setattr(settle, "_write", early)
+
+    assert "told before it is durable" in violation()
+
+
+def test_a_takeover_while_the_lease_holds(monkeypatch):
+    right = claims.judge
+    monkeypatch.setattr(
+        claims, "judge", lambda wanted, record, revision, now: right(wanted, record, revision, now + 60)
+    )
+
+    assert "taken while its lease held" in violation()
+
+
+def test_a_fence_that_does_not_wait_for_the_lease(monkeypatch):
+    right = fencing.judge_fence
+    monkeypatch.setattr(
+        fencing,
+        "judge_fence",
+        lambda run, wanted, record, revision, now: right(run, wanted, record, revision, now + 60),
+    )
+
+    assert "revoked while its lease held" in violation()
+
+
+def test_a_fence_that_ends_a_compensation(monkeypatch):
+    right = fencing.judge_fence
+
+    def blind(run, wanted, record, revision, now):
+        found = right(run, wanted, record, revision, now)
+        if isinstance(found, claim.Drop):
+            ended = replace(record, outcome=Outcome.CANCELLED, lease_until=0.0, finished_at=now)
+            return claim.Revoke(ended, revision)
+        return found
+
+    monkeypatch.setattr(fencing, "judge_fence", blind)
+
+    assert violation()
+
+
+def test_a_step_that_kills_workers_for_ever(monkeypatch):
+    monkeypatch.setattr(claim, "_claim", claim.Claim)
+
+    assert "circles for ever" in violation()
+
+
+def test_compensations_in_the_order_of_completion(monkeypatch):
+    right = stopping.compensations
+    monkeypatch.setattr(stopping, "compensations", lambda *args: right(*args)[::-1])
+
+    assert "compensations out of order" in violation()
+
+
+def test_a_claim_that_was_lost_and_writes_its_result(monkeypatch):
+    right = Claims.write
+
+    async def stubborn(self, queue, record, revision, until):
+        written = await right(self, queue, record, revision, until)
+        if written is None and record.outcome is Outcome.COMPLETED:
+            key = step_key(queue, record.run, record.step)
+            written = await self._runs._records.put(key, encode(record))
+        return written
+
+    monkeypatch.setattr(Claims, "write", stubborn)
+
+    assert violation()
+
+
+def test_an_end_that_overtakes_its_cause(monkeypatch):
+    right = Effects._emit
+
+    async def hurried(self, active, emits, told):
+        await right(self, active, emits[::-1], told)
+
+    monkeypatch.setattr(Effects, "_emit", hurried)
+
+    assert "told after the end" in violation()
+
+
+def test_a_view_that_is_trusted_though_others_see_events(monkeypatch):
+    right = scheduler.Scheduler._on_delivery
+
+    def trusting(self, delivery):
+        self._order = delivery.order - 1
+        right(self, delivery)
+
+    monkeypatch.setattr(scheduler.Scheduler, "_on_delivery", trusting)
+
+    assert violation()
+
+
+def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
+    right = Effects._dispatch_later
+
+    def forgotten(self, active, command):
+        right(self, active, command)
+        active.delayed.clear()
+
+    monkeypatch.setattr(effects.Effects, "_dispatch_later", forgotten)
+
+    assert "nothing moves the run on" in violation()
+
+
+def test_an_answer_that_is_followed_as_often_as_it_is_told(monkeypatch):
+    numbers: Any = count()
+
+    def anonymous(event):
+        fact = to_fact(event)
+        return replace(fact, id=f"{next(numbers)}") if hasattr(fact, "action") else fact
+
+    monkeypatch.setattr(scheduler, "to_fact", anonymous)
+    assert human
+
+    assert "an answer was followed twice" in violation()
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """What a planted defect logs concerns nobody."""
+    return

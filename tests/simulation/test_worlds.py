@@ -1,0 +1,79 @@
+"""The fleet in worlds of faults: a short run of what `make sim` does at length."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing.simulation.campaign import live
+from flowworker.testing.simulation.world import World
+
+SEEDS = 80
+CHUNK = 10
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_whatever_goes_wrong_the_invariants_hold(first):
+    tally = live(range(first, first + CHUNK))
+
+    assert [(failed.seed, failed.violations) for failed in tally.failed] == []
+    assert tally.worlds == CHUNK
+
+
+def test_enough_goes_wrong_to_matter():
+    tally = live(range(1000, 1060))
+
+    seen, faults = tally.seen, tally.faults
+    for what in (
+        "attempt CANCELLED",
+        "claim taken over",
+        "claim to compensate",
+        "claim to fallback",
+        "fenced: never claimed",
+        "fenced: revoked",
+        "given up",
+        "lease renewed",
+        "run CANCELLED",
+        "run COMPLETED",
+        "run FAILED",
+        "run WAITING_HUMAN",
+        "workflow.timed_out",
+    ):
+        assert seen[what] > 0, what
+    for what in ("ack lost", "conflict", "delivery taken away", "deluded owner", "stalled"):
+        assert faults[what] > 0, what
+    assert faults["death before an effect"] + faults["death after an effect"] > 0
+    assert not tally.failed
+
+
+def test_a_seed_gives_the_same_world_every_time():
+    worlds = [World(7, Metrics(CollectorRegistry()), keep_trace=True).run() for _ in range(2)]
+
+    assert worlds[0] == worlds[1]
+    assert len(worlds[0].trace) > 100
+
+
+def test_watching_changes_nothing():
+    seen = World(8, Metrics(CollectorRegistry()), keep_trace=True).run()
+    unseen = World(8, Metrics(CollectorRegistry())).run()
+
+    assert (seen.turns, seen.moment, seen.faults) == (unseen.turns, unseen.moment, unseen.faults)
+
+
+def test_a_seed_gives_the_same_world_in_every_process():
+    def shown(hash_seed: str) -> str:
+        command = [sys.executable, "-m", "flowworker.testing.simulation", "--seed", "9"]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    first = shown("1")
+
+    assert "trace " in first
+    assert first == shown("2")

@@ -29,7 +29,7 @@ from flowworker.errors import FlowworkerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MIX = ("chaos.chain", "chaos.wide", "chaos.fallback", "chaos.saga")
+MIX = ("chaos.chain", "chaos.fallback", "chaos.saga", "chaos.retry")
 RESULTS = Path(__file__).parents[1] / "results"
 SAMPLES = 200
 """Points of the drawing, at most."""

@@ -37,7 +37,7 @@ _RUN = click.argument("run")
 @connection
 @as_json
 @click.pass_context
-def start(  # noqa: PLR0913 - one argument per option
+def start(
     ctx: click.Context,
     target: Target,
     name: str,

@@ -300,7 +300,7 @@ def to_fact(event: CloudEvent) -> ev.Event | None:
         case EventType.STEP_COMPENSATED:
             return ev.Compensated(data.step_id, data.revision)
         case EventType.HUMAN_DECIDED if data.action is not None:
-            return ev.HumanDecided(data.action, data.step_id, data.output)
+            return ev.HumanDecided(data.action, data.step_id, data.output, event.id)
         case EventType.CANCEL_REQUESTED:
             return ev.CancelRequested(data.reason, data.terminate)
         case EventType.TIMED_OUT:

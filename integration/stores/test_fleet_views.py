@@ -144,8 +144,7 @@ async def test_a_runner_on_nats_is_a_member_of_the_fleet(fleet, server, namespac
     async with store, Runner(store=store) as runner:
         runner.register_handler("own", lambda ctx: {"own": True})
         workflow = parse(
-            "name: both\nsteps:\n  - {id: a, uses: puts}\n"
-            "  - {id: b, uses: own, depends_on: [a]}\n"
+            "name: both\nsteps:\n  - {id: a, uses: puts}\n  - {id: b, uses: own, depends_on: [a]}\n"
         )
 
         results = await runner.execute_sync_workflow(RUN, workflow)

@@ -11,7 +11,10 @@ __all__ = ["Faults", "Rates", "Trouble", "any_rates"]
 from collections import Counter
 from dataclasses import dataclass, fields
 from enum import Enum
-from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Trouble(Enum):
@@ -131,7 +134,7 @@ class Faults:
         return found
 
     def latency(self) -> float:
-        """Seconds that a call takes one way; none for many, so that others come in between or not."""
+        """Seconds that a call takes one way; none for many."""
         if not self.on:
             return 0.0
         drawn = self.random.random()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Fleet"]
+__all__ = ["Fleet", "Scene"]
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator import Coordinator
@@ -44,78 +45,82 @@ _LONGEST_PAUSE = 5.0
 """Seconds until a process that ended is started anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where the processes of a world live.
+
+    Attributes:
+        backend: what is durable, before anything goes wrong on the way to it.
+        outside: the context in which the effects of their calls happen.
+    """
+
+    random: Random
+    virtual: VirtualLoop
+    backend: Backend
+    settings: Settings
+    metrics: Metrics
+    faults: Faults
+    watch: Watch
+    trace: Trace
+    outside: Context
+
+
 class Fleet:
     """Coordinators and workers, some of each."""
 
-    def __init__(  # noqa: PLR0913
-        self,
-        random: Random,
-        virtual: VirtualLoop,
-        backend: Backend,
-        settings: Settings,
-        metrics: Metrics,
-        faults: Faults,
-        watch: Watch,
-        trace: Trace,
-        behaviour: Behaviour,
-        outside: Context,
-    ) -> None:
+    def __init__(self, scene: Scene, behaviour: Behaviour) -> None:
         """Nothing runs before `start`."""
         self.processes: list[Process] = []
-        self._random = random
-        self._virtual = virtual
-        self._backend = backend
-        self._settings = settings
-        self._metrics = metrics
-        self._faults = faults
-        self._watch = watch
-        self._trace = trace
+        self._scene = scene
         self._app = simulated_app(behaviour)
-        self._outside = outside
         self._ends: dict[Process, Callable[[], object]] = {}
         self._started = 0
-        if faults.rates.jump:
-            watch.slack = SLACK
+        if scene.faults.rates.jump:
+            scene.watch.slack = SLACK
 
     def start(self) -> None:
         """Start all, and whatever befalls them."""
-        for _ in range(self._random.choice((1, 2, 2, 3))):
-            self._virtual.create_task(self._keep("c", self._coordinate))
-        for _ in range(self._random.choice((1, 2, 2, 3))):
-            self._virtual.create_task(self._keep("w", self._work))
-        self._virtual.create_task(self._suffer())
+        for _ in range(self._scene.random.choice((1, 2, 2, 3))):
+            self._scene.virtual.create_task(self._keep("c", self._coordinate))
+        for _ in range(self._scene.random.choice((1, 2, 2, 3))):
+            self._scene.virtual.create_task(self._keep("w", self._work))
+        self._scene.virtual.create_task(self._suffer())
 
     async def _keep(self, kind: str, main: Main) -> None:
         """One of the fleet: whenever it ended it is started anew."""
         while True:
             self._started += 1
-            skew = self._random.uniform(-1, 1) * MAX_SKEW if self._faults.rates.jump else 0.0
-            clock = SimClock(self._virtual, skew)
-            process = Process(f"{kind}{self._started}", self._virtual, clock)
-            gate = Gate(process, self._faults, self._trace, self._outside)
-            backend = backend_of(gate, self._backend, self._watch, self._virtual)
+            skew = (
+                self._scene.random.uniform(-1, 1) * MAX_SKEW
+                if self._scene.faults.rates.jump
+                else 0.0
+            )
+            clock = SimClock(self._scene.virtual, skew)
+            process = Process(f"{kind}{self._started}", self._scene.virtual, clock)
+            gate = Gate(process, self._scene.faults, self._scene.trace, self._scene.outside)
+            backend = backend_of(gate, self._scene.backend, self._scene.watch, self._scene.virtual)
             self.processes.append(process)
-            self._trace.note(process.name, f"starts, its clock {skew:+.3f} s")
+            self._scene.trace.note(process.name, f"starts, its clock {skew:+.3f} s")
             process.spawn(self._live(process, main(process, backend)))
             await process.died.wait()
-            self._trace.note(process.name, "is gone")
+            self._scene.trace.note(process.name, "is gone")
             self.processes.remove(process)
             self._ends.pop(process, None)
-            await asyncio.sleep(self._random.random() * _LONGEST_PAUSE)
+            await asyncio.sleep(self._scene.random.random() * _LONGEST_PAUSE)
 
     async def _live(self, process: Process, main: Coroutine[Any, Any, None]) -> None:
         try:
             await main
         except FlowworkerError as error:
-            self._trace.note(process.name, f"ends: {error}")
+            self._scene.trace.note(process.name, f"ends: {error}")
         except Exception as error:  # noqa: BLE001
-            self._watch.fail("defect: a process ended", repr(error))
+            self._scene.watch.fail("defect: a process ended", repr(error))
         finally:
             process.die()
 
     async def _coordinate(self, process: Process, backend: Backend) -> None:
         coordinator = Coordinator(
-            backend, self._settings, process.clock, process.name, self._metrics
+            backend, self._scene.settings, process.clock, process.name, self._scene.metrics
         )
         running = asyncio.create_task(coordinator.run())
         self._ends[process] = running.cancel
@@ -127,11 +132,11 @@ class Fleet:
         worker = Worker(
             backend,
             self._app,
-            self._settings,
+            self._scene.settings,
             process.clock,
-            concurrency=self._random.choice((1, 2, 8)),
+            concurrency=self._scene.random.choice((1, 2, 8)),
             worker_id=process.name,
-            metrics=self._metrics,
+            metrics=self._scene.metrics,
             make_pulse=LoopPulse,
         )
         await worker.start()
@@ -140,19 +145,21 @@ class Fleet:
 
     async def _suffer(self) -> None:
         """What befalls processes out of themselves, second by second."""
-        faults, rates, random = self._faults, self._faults.rates, self._random
+        faults, rates, random = self._scene.faults, self._scene.faults.rates, self._scene.random
         while True:
             await asyncio.sleep(random.random() * 2)
             for process in list(self.processes):
                 if faults.chance("killed", rates.killed):
                     process.die()
                 elif faults.chance("stalled", rates.stalled):
-                    seconds = random.uniform(0.2, 2.5) * self._settings.lease
-                    process.stalled_until = self._virtual.moment + seconds
-                    self._trace.note(process.name, f"stands still for {seconds:.3f} s")
+                    seconds = random.uniform(0.2, 2.5) * self._scene.settings.lease
+                    process.stalled_until = self._scene.virtual.moment + seconds
+                    self._scene.trace.note(process.name, f"stands still for {seconds:.3f} s")
                 elif faults.chance("clock jumped", rates.jump):
                     process.clock.skew = random.uniform(-1, 1) * MAX_SKEW
-                    self._trace.note(process.name, f"its clock is {process.clock.skew:+.3f} s")
+                    self._scene.trace.note(
+                        process.name, f"its clock is {process.clock.skew:+.3f} s"
+                    )
                 elif process in self._ends and faults.chance("drained", rates.drained):
-                    self._trace.note(process.name, "is asked to end")
+                    self._scene.trace.note(process.name, "is asked to end")
                     self._ends.pop(process)()

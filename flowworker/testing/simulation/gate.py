@@ -1,11 +1,10 @@
-"""The way from a process to the outside: every call of a port passes here, and may go wrong here."""
+"""The way from a process to the outside: every call of a port passes it, and may go wrong in it."""
 
 from __future__ import annotations
 
 __all__ = ["Gate"]
 
 import asyncio
-from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.errors import Conflict, Unavailable
@@ -13,6 +12,7 @@ from flowworker.testing.simulation.faults import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from contextvars import Context
 
     from flowworker.testing.simulation.faults import Faults
     from flowworker.testing.simulation.process import Process

@@ -13,7 +13,7 @@ from flowworker.core.payload import Inline
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError
 from flowworker.testing.simulation.process import current_process
-from flowworker.worker import App, StepContext  # noqa: TC001  # read at run time
+from flowworker.worker import App, StepContext
 
 if TYPE_CHECKING:
     from random import Random
@@ -56,16 +56,19 @@ class Behaviour:
             self._watch.counts["worker killed by its step"] += 1
             process.die()
             raise asyncio.CancelledError
-        if random.random() < 0.1:  # noqa: PLR2004
+        if self._chance(0.1):
             await context.emit("thing.done", {"step": context.step_id}, key=context.step_id)
         await asyncio.sleep(self._duration())
-        if random.random() < self._failing:
+        if self._chance(self._failing):
             raise random.choice((ValueError, Refused, NonRetryableError))("simulated")
         self._outputs += 1
-        return {"n": self._outputs, "padding": PADDING if random.random() < 0.3 else ""}  # noqa: PLR2004
+        return {"n": self._outputs, "padding": PADDING if self._chance(0.3) else ""}
+
+    def _chance(self, rate: float) -> bool:
+        return self._random.random() < rate
 
     def _duration(self) -> float:
-        if self._random.random() < self._slow:
+        if self._chance(self._slow):
             return self._random.uniform(0.5, 15.0)
         return self._random.random() * 0.2
 
@@ -73,7 +76,7 @@ class Behaviour:
         key = (context.run_id, context.step_id, context.kind)
         poisoned = self._poisoned.get(key)
         if poisoned is None:
-            poisoned = self._poisoned[key] = self._random.random() < self._poison
+            poisoned = self._poisoned[key] = self._chance(self._poison)
         return poisoned or self._faults.chance("step kills", self._deadly)
 
     def _check(self, context: StepContext, worker: str) -> None:

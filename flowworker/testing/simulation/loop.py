@@ -19,9 +19,11 @@ class Standstill(BaseException):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Attributes:
-    moment: seconds since the loop was made.
-    turns: how often it went round.
+    """An event loop on which waiting takes no time.
+
+    Attributes:
+        moment: seconds since the loop was made.
+        turns: how often it went round.
     """
 
     def __init__(self) -> None:

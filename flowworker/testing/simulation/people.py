@@ -50,20 +50,20 @@ class People:
         random = self._random
         await asyncio.sleep(random.random() * LAST_START)
         headers = {}
-        if random.random() < 0.8:  # noqa: PLR2004
+        if self._chance(0.8):
             headers[MSG_ID] = f"r{number}"
-        if random.random() < 0.3:  # noqa: PLR2004
+        if self._chance(0.3):
             headers[FLOW_REPLY] = f"_INBOX.{number}"
-        if random.random() < 0.2:  # noqa: PLR2004
+        if self._chance(0.2):
             headers[FLOW_PRIORITY] = random.choice(list(Priority))
-        known = random.random() > 0.02  # noqa: PLR2004
+        known = not self._chance(0.02)
         workflow = random.choice(self._workflows) if known else "unknown"
         body = encode({"order": number, "padding": "x" * random.choice((0, 0, 300))})
         sequence = await self._commands.send(f"start.{workflow}", body, headers)
         run = headers.get(MSG_ID) or run_id_of_sequence(sequence)
         if known:
             self.acknowledged.add(run)
-        if MSG_ID in headers and random.random() < 0.2:  # noqa: PLR2004
+        if MSG_ID in headers and self._chance(0.2):
             await asyncio.sleep(random.random() * 5)
             await self._commands.send(f"start.{workflow}", body, headers)
         await self._regret(run)
@@ -71,7 +71,7 @@ class People:
     async def _regret(self, run: str) -> None:
         random = self._random
         for action, rate in (("cancel", 0.15), ("terminate", 0.1)):
-            if random.random() < rate:
+            if self._chance(rate):
                 await asyncio.sleep(random.random() ** 2 * 20)
                 await self._commands.send(f"control.{action}.{run}", b"", {})
 
@@ -81,7 +81,7 @@ class People:
             await asyncio.sleep(1.0)
             for truth in list(self._watch.runs.values()):
                 waiting = truth.record.status is RunStatus.WAITING_HUMAN
-                if not truth.over and self._random.random() < (0.5 if waiting else 0.002):  # noqa: PLR2004
+                if not truth.over and self._chance(0.5 if waiting else 0.002):
                     await self._answer(truth)
 
     async def _answer(self, truth: Truth) -> None:
@@ -100,3 +100,6 @@ class People:
             del body["output"]
         for _ in range(random.choice((1, 1, 2))):
             await self._commands.send(f"control.resume.{truth.run}", encode(body), {})
+
+    def _chance(self, rate: float) -> bool:
+        return self._random.random() < rate

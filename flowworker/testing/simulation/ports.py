@@ -7,7 +7,8 @@ __all__ = ["backend_of"]
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flowworker.testing.simulation.deliveries import SimDelivery, deliver_to
+from flowworker.testing.simulation.deliveries import deliver_to
+from flowworker.testing.simulation.records import SimLink, SimRecords, SimRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from flowworker.ports import (
         Backend,
         Consumer,
-        Delivery,
         OnDelivery,
-        Records,
         StepAddress,
     )
     from flowworker.testing.simulation.gate import Gate
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
     from flowworker.testing.simulation.watch import Watch
 
 
-def backend_of(
-    gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop
-) -> Backend:
+def backend_of(gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop) -> Backend:
     """What `gate`'s process sees of a backend."""
-    runs = _Runs(gate, backend, watch)
+    runs = SimRuns(gate, backend, watch)
 
-    async def open_heartbeat() -> _Link:
-        return _Link(runs)
+    async def open_heartbeat() -> SimLink:
+        return SimLink(runs)
 
     async def close() -> None:
         pass
@@ -41,8 +38,8 @@ def backend_of(
     return replace(
         backend,
         runs=runs,
-        definitions=_Records(gate, backend.definitions, "definitions"),
-        payloads=_Records(gate, backend.payloads, "payloads"),
+        definitions=SimRecords(gate, backend.definitions, "definitions"),
+        payloads=SimRecords(gate, backend.payloads, "payloads"),
         leases=_Leases(gate, backend),
         steps=_Steps(gate, backend, watch, virtual),
         events=_Events(gate, backend, watch, virtual),
@@ -52,81 +49,6 @@ def backend_of(
         open_heartbeat=open_heartbeat,
         close=close,
     )
-
-
-class _Records:
-    def __init__(self, gate: Gate, records: Records, name: str) -> None:
-        self._gate = gate
-        self._records = records
-        self._name = name
-
-    async def read(self, key: str) -> tuple[bytes, int] | None:
-        return await self._gate.call(f"{self._name}.read", key, lambda: self._records.read(key))
-
-    async def write(self, key: str, value: bytes, revision: int) -> int:
-        return await self._gate.call(
-            f"{self._name}.write",
-            f"{key} over {revision}",
-            lambda: self._write(key, value, revision),
-        )
-
-    async def put(self, key: str, value: bytes) -> int:
-        return await self._gate.call(f"{self._name}.put", key, lambda: self._put(key, value))
-
-    async def keys(self, pattern: str) -> list[str]:
-        return await self._gate.call(
-            f"{self._name}.keys", pattern, lambda: self._records.keys(pattern)
-        )
-
-    async def purge(self, pattern: str) -> None:
-        await self._gate.call(f"{self._name}.purge", pattern, lambda: self._records.purge(pattern))
-
-    async def _write(self, key: str, value: bytes, revision: int) -> int:
-        return await self._records.write(key, value, revision)
-
-    async def _put(self, key: str, value: bytes) -> int:
-        return await self._records.put(key, value)
-
-
-class _Runs(_Records):
-    """Run and step records: every write is looked at."""
-
-    def __init__(self, gate: Gate, backend: Backend, watch: Watch) -> None:
-        super().__init__(gate, backend.runs, "runs")
-        self._watch = watch
-
-    async def purge(self, pattern: str) -> None:
-        async def effect() -> None:
-            await self._records.purge(pattern)
-            self._watch.purged(pattern)
-
-        await self._gate.call("runs.purge", pattern, effect)
-
-    async def _write(self, key: str, value: bytes, revision: int) -> int:
-        written = await super()._write(key, value, revision)
-        self._watch.written(self._gate.process, key, value, written)
-        return written
-
-    async def _put(self, key: str, value: bytes) -> int:
-        written = await super()._put(key, value)
-        self._watch.written(self._gate.process, key, value, written)
-        return written
-
-
-class _Link:
-    """The heartbeats' way out."""
-
-    def __init__(self, runs: _Runs) -> None:
-        self._runs = runs
-
-    async def write(self, key: str, value: bytes, revision: int) -> int:
-        return await self._runs.write(key, value, revision)
-
-    async def in_progress(self, delivery: Delivery) -> None:
-        await delivery.in_progress()
-
-    async def close(self) -> None:
-        pass
 
 
 class _Leases:
@@ -175,9 +97,7 @@ class _Leases:
 class _Source:
     """A port from which deliveries come."""
 
-    def __init__(
-        self, gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop
-    ) -> None:
+    def __init__(self, gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop) -> None:
         self._gate = gate
         self._backend = backend
         self._watch = watch

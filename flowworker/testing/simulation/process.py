@@ -88,7 +88,7 @@ class Process:
             raise asyncio.CancelledError
         if seconds > 0:
             await asyncio.sleep(seconds)
-        while (stall := self.stall()) > 0:
+        while (stall := self.stall()) > 0:  # noqa: ASYNC110  # it may be prolonged meanwhile
             await asyncio.sleep(stall)
         if not self.alive:
             raise asyncio.CancelledError

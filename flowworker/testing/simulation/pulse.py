@@ -19,6 +19,6 @@ class LoopPulse(Pulse):
         try:
             while not self._stopping.is_set():
                 self._beat(self)
-                await asyncio.sleep(self._tick)
+                await asyncio.sleep(2 * self._tick)
         finally:
             self._ended.set()

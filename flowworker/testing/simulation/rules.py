@@ -114,6 +114,8 @@ def check_step_write(
             if not own and not _terminated(truth):
                 held = before is not None and before.lease_until > now + slack
                 expect(not held, "a claim was revoked while its lease held", where)
+        case _:
+            pass  # renewed, or settled, by its own worker
     if record.kind is Kind.COMPENSATE:
         known = truth.outputs.get(step, record.completed)
         expect(record.completed == known > 0, "a compensation lost its place", where)

@@ -7,10 +7,10 @@ __all__ = ["Truth"]
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowworker.core.commands import EventType
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome
 
 if TYPE_CHECKING:
+    from flowworker.core.commands import EventType
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
 

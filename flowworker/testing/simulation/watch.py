@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.memory.events import MemoryEventLog
-    from flowworker.memory.steps import MemoryStepQueue
     from flowworker.ports import Delivery, StepAddress
     from flowworker.testing.simulation.process import Process
 
@@ -46,18 +44,16 @@ class Watch:
     def __init__(
         self,
         plans: dict[str, Plan],
-        steps: MemoryStepQueue,
-        events: MemoryEventLog,
+        pending: Callable[[str], int],
         on_violation: Callable[[str], None],
     ) -> None:
-        """Look up definitions in `plans`, and what is pending in the queues."""
+        """Look up definitions in `plans`; ask `pending` what is queued for a run."""
         self.runs: dict[str, Truth] = {}
         self.rejected: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.slack = 0.0
         self._plans = plans
-        self._steps = steps
-        self._events = events
+        self._pending = pending
         self._on_violation = on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
@@ -175,8 +171,7 @@ class Watch:
         run = truth.run
         if truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
-        pending = self._steps.pending(run) + self._events.pending(run)
-        self.expect(pending, "nothing moves the run on", run)
+        self.expect(self._pending(run), "nothing moves the run on", run)
 
     def _run_written(self, record: RunRecord) -> None:
         truth = self.runs.get(record.run)

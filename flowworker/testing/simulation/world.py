@@ -9,11 +9,10 @@ from __future__ import annotations
 __all__ = ["Outcome", "World"]
 
 import asyncio
-from collections import Counter
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowworker.definitions.content import plan_of
 from flowworker.memory import memory_backend
@@ -21,7 +20,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.faults import Faults, any_rates
-from flowworker.testing.simulation.fleet import Fleet
+from flowworker.testing.simulation.fleet import Fleet, Scene
 from flowworker.testing.simulation.handlers import Behaviour
 from flowworker.testing.simulation.logs import watched_logs
 from flowworker.testing.simulation.loop import Standstill, VirtualLoop
@@ -33,6 +32,10 @@ from flowworker.testing.simulation.watch import Watch
 from flowworker.testing.simulation.workflows import any_workflow
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from flowworker.memory.events import MemoryEventLog
+    from flowworker.memory.steps import MemoryStepQueue
     from flowworker.telemetry.metrics import Metrics
 
 PATIENCE = 1500.0
@@ -77,21 +80,22 @@ class World:
         self.violations: list[str] = []
         self._random = random = Random(seed)
         self._virtual = VirtualLoop()
-        self._virtual.set_task_factory(process_tasks)
+        factory: Any = process_tasks
+        self._virtual.set_task_factory(factory)
         self._virtual.set_exception_handler(self._on_exception)
         self._clock = SimClock(self._virtual)
         self._trace = Trace(self._virtual, keep=keep_trace)
         self._settings = _any_settings(random)
-        self._backend: Any = memory_backend(
+        self._backend = memory_backend(
             settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
         )
         self._faults = Faults(random, any_rates(random))
         self._workflows = [any_workflow(random, f"flow{n}") for n in range(random.randint(1, 4))]
         plans = {plan.hash: plan for plan in map(plan_of, self._workflows)}
-        self._watch = Watch(plans, self._backend.steps, self._backend.events, self.fail)
+        self._watch = Watch(plans, self._pending, self.fail)
         names = [workflow.name for workflow in self._workflows]
         self._people = People(random, self._backend.commands, names, self._watch)
-        self._fleet = Fleet(
+        scene = Scene(
             random,
             self._virtual,
             self._backend,
@@ -100,9 +104,9 @@ class World:
             self._faults,
             self._watch,
             self._trace,
-            Behaviour(random, self._watch, self._faults),
             copy_context(),
         )
+        self._fleet = Fleet(scene, Behaviour(random, self._watch, self._faults))
         self._failed = asyncio.Event()
 
     def fail(self, violation: str) -> None:
@@ -132,6 +136,12 @@ class World:
             tuple(self._trace.lines),
         )
 
+    def _pending(self, run: str) -> int:
+        """Step messages and facts of a run that are not acknowledged."""
+        steps = cast("MemoryStepQueue", self._backend.steps)
+        events = cast("MemoryEventLog", self._backend.events)
+        return steps.pending(run) + events.pending(run)
+
     async def _live(self) -> None:
         story = self._virtual.create_task(self._story())
         failed = self._virtual.create_task(self._failed.wait())
@@ -146,7 +156,7 @@ class World:
         operator = self._virtual.create_task(self._people.operate())
         starts = [
             self._virtual.create_task(self._people.start(number))
-            for number in range(self._random.randint(2, 8))
+            for number in range(self._random.randint(3, 14))
         ]
         await asyncio.sleep(LAST_START + self._random.random() * 30)
         self._faults.on = False

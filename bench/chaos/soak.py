@@ -11,6 +11,7 @@ import asyncio
 import json
 import statistics
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,9 +170,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     settings = {"FLOWWORKER_RETENTION": str(RETENTION)}
-    logs = options.folder / "soak-logs"
-    logs.mkdir(exist_ok=True)
-    with Cluster() as cluster, Processes(logs, NAMESPACE, settings) as processes:
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        Cluster() as cluster,
+        Processes(Path(logs), NAMESPACE, settings) as processes,
+    ):
         soak = asyncio.run(_soak(options, cluster, processes))
     left = soak.series.values.pop("left")[-1]
     (options.folder / "soak.svg").write_text(draw(soak.series.times, panels(soak.series)))

@@ -98,8 +98,18 @@ class Client:
             PayloadTooLarge: the input does not fit a message.
         """
         run, body, headers = self._start_message(workflow, input, run_id, priority)
+        if run_id is not None:
+            await self._check_same(workflow, run)
         await self._send_start(workflow, run, body, headers)
         return run
+
+    async def _check_same(self, workflow: str, run: str) -> None:
+        """An id that is taken gives the run that exists, which should be what was asked for."""
+        record = await self._views.record(run)
+        if record is not None and record.workflow != workflow:
+            raise InvalidInput(
+                f"run id {run} is taken by a run of {record.workflow}; choose another id"
+            )
 
     def _start_message(
         self, workflow: str, value: Any, run_id: str | None, priority: Priority | str | None
@@ -141,6 +151,7 @@ class Client:
         """Start a run and wait for its end: `start` and `result` in one."""
         run, body, headers = self._start_message(workflow, input, run_id, priority)
         if run_id is not None:
+            await self._check_same(workflow, run)
             await self._send_start(workflow, run, body, headers)
             return await self._results.wait(run, timeout)
         async with self._results.listen(run) as waiter:  # nobody else has this id

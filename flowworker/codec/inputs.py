@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["merged"]
+__all__ = ["RESERVED", "merged"]
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+RESERVED = frozenset({"input", "_workflow_id"})
+"""Keys of the merged map that no step's output may take."""
 
 
 def merged(run: str, base: Any, outputs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

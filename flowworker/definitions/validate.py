@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from flowworker.codec.inputs import RESERVED
 from flowworker.core.ids import TOKEN
 from flowworker.core.model import (
     Backoff,
@@ -154,6 +155,9 @@ class _Reader:
             depends_on=tuple(name for name, _ in depends_on),
             retry=self._retry(section),
         )
+        if step.id in RESERVED:
+            message = f"{section.title}: its id is a key of every step's input"
+            self._report.add(section.mark_of("id"), message, "choose another id")
         declaration = Declaration(Located(step.id, section.mark_of("id")), depends_on)
         return replace(step, **given), declaration
 

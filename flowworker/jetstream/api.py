@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NO_MESSAGE = 10037
 NO_STREAM = 10059
 NO_CONSUMER = 10014
+NO_LEADER = 10008
 UNAVAILABLE = 503
 
 
@@ -126,6 +127,7 @@ class Api:
 
         Raises:
             ServerUnavailable: says what was found.
+            ApiError: a cluster has no leader at the moment.
         """
         needed = "flowworker needs NATS JetStream; start nats-server with -js"
         found = f"found none at {self._connection.url}"
@@ -137,5 +139,7 @@ class Api:
         except Unavailable as error:
             raise ServerUnavailable(f"{needed}, {found}: {error}") from error
         failure = _decode_answer(raw).error
+        if failure is not None and failure.err_code == NO_LEADER:
+            raise ApiError("INFO", failure)
         if failure is not None:
             raise ServerUnavailable(f"{needed}, {found}: {failure.description}")

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.clock import SystemClock
-from flowworker.errors import Unavailable
+from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.announcements import Announcements
 from flowworker.jetstream.api import Api, is_passing
 from flowworker.jetstream.commands import StreamCommandQueue
@@ -86,9 +86,8 @@ async def _assemble(
     clock: Clock,
 ) -> Backend:
     api = Api(connection)
-    await api.check()
     topology = Topology(api, names, topology_options)
-    partitions = await _ensured(topology, clock, options.wait)
+    partitions = await _ensured(api, topology, clock, options.wait)
     publisher = Publisher(connection)
     consumers = Consumers(connection, topology, names, clock)
     records = partial(BucketRecords, publisher, api)
@@ -115,12 +114,15 @@ async def _assemble(
     )
 
 
-async def _ensured(topology: Topology, clock: Clock, wait: float) -> int:
+async def _ensured(api: Api, topology: Topology, clock: Clock, wait: float) -> int:
     """Create or check what is needed; a cluster that elects just now is asked again."""
     until = clock.monotonic() + wait
     while True:
         try:
+            await api.check()
             return await topology.ensure()
+        except ServerUnavailable:
+            raise
         except Unavailable as error:
             if not is_passing(error) or clock.monotonic() >= until:
                 raise

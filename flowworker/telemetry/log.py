@@ -17,6 +17,10 @@ LOGGER = "flowworker"
 """Name of the standard library's logger that stands in where nobody configured structlog."""
 
 
+_LONGEST = 16_384
+"""Characters of a traceback that are shown."""
+
+
 def configure_logging(*, json: bool, level: str = "info") -> None:
     """Set up structlog, and send what libraries log by `logging` the same way.
 
@@ -29,11 +33,17 @@ def configure_logging(*, json: bool, level: str = "info") -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderers: list[Processor]
+    # Plain tracebacks: pretty ones print the values of variables, which may be secrets, and take
+    # minutes over a long message, on the event loop.
+    renderers: list[Processor] = [structlog.processors.format_exc_info, _shortened]
     if json:
-        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderers.append(structlog.processors.JSONRenderer())
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        renderers.append(
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        )
     structlog.configure(
         processors=[*common, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -69,6 +79,14 @@ def get_logger(**values: Any) -> FilteringBoundLogger:
         **values,
     )
     return wrapped
+
+
+def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Tracebacks of a readable length, whatever the exception has to say."""
+    text = event.get("exception")
+    if isinstance(text, str) and len(text) > _LONGEST:
+        event["exception"] = f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
+    return event
 
 
 def _to_logging(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.chaos.checker import check
 from bench.chaos.evidence import Evidence
 
 RUN = "r1"
@@ -138,3 +139,8 @@ def completed() -> History:
         history.complete(step)
     history.end("COMPLETED")
     return history
+
+
+def kinds(history: History) -> set[str]:
+    """Of the violations that the checker finds."""
+    return {violation.kind for violation in check(history.evidence).violations}

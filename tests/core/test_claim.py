@@ -150,6 +150,9 @@ BROKEN = ErrorInfo("Broken", "it broke")
         (fence(), GIVEN_BACK, 9, Revoke(cancelled(lost=1), 9)),
         (fence(), record(RUNNING, attempt=2, lease=NOW + 5), 9, Busy(NOW + 5)),
         (fence(), record(RUNNING, attempt=2), 9, Revoke(cancelled(attempt=2), 9)),
+        # it is over so long since that it is being undone
+        (fence(), record(RUNNING, UNDO), 9, Drop()),
+        (fence(force=True), record(RUNNING, UNDO), 9, Drop()),
         # it is over, and the news may be lost
         (fence(), record(COMPLETED), 9, Repair(record(COMPLETED), 9)),
         (fence(force=True), record(COMPLETED), 9, Repair(record(COMPLETED), 9)),

@@ -495,3 +495,9 @@ _odd_documents = st.builds(
 def test_whatever_is_read_nothing_else_is_raised(text):
     with suppress(DefinitionError):
         content_hash(parse(text))
+
+
+@pytest.mark.parametrize("step", ["input", "_workflow_id"])
+def test_a_step_may_not_hide_a_key_of_the_input(step):
+    with pytest.raises(DefinitionError, match=r"1:24: step .* key of every step's input"):
+        parse(f"{{name: w, steps: [{{id: {step}, uses: h}}]}}")

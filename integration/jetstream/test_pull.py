@@ -55,7 +55,7 @@ async def test_credit_is_never_exceeded_under_load(lane):
     await asyncio.gather(*(lane.fill(count // 30, start=i * 100) for i in range(30)))
 
     await eventually(lambda: done == count)
-    assert most == limit
+    assert most <= limit
     assert consumer._pending + consumer._wanted == limit
 
 

@@ -29,7 +29,7 @@ def open_fleet(tmp_path: Path) -> OpenFleet:
     @asynccontextmanager
     async def opened(server: EmbeddedServer | Cluster, replicas: int = 1) -> AsyncIterator[Fleet]:
         fleet = Fleet(server, "faults", tmp_path)  # type: ignore[arg-type]
-        options = ConnectionOptions(url=server.url, wait=15.0)
+        options = ConnectionOptions(url=server.url, wait=60.0)
         topology = TopologyOptions(replicas=replicas)
         async with contextlib.AsyncExitStack() as stack:
             backend = await stack.enter_async_context(

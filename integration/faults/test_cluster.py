@@ -12,7 +12,7 @@ from bench.chaos.cluster import Cluster
 from bench.chaos.raw import Raw, Refused
 from integration.faults.load import all_complete, start_many
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
 
 async def test_a_node_killed_and_leaders_stepped_down_lose_nothing(open_fleet):

@@ -52,6 +52,16 @@ class Claim(Struct, frozen=True):
     revision: int
     lost: int
 
+    @property
+    def is_last(self) -> bool:
+        """Whether it fails if it loses its worker once more.
+
+        Which of the steps in a process killed it, nobody knows: all of them lost their worker, and
+        all of them may come to the same next one. So a worker runs one last claim at a time, and a
+        step that kills does not take those with it that were only beside it.
+        """
+        return self.lost == MAX_LOST - 1
+
 
 class GiveUp(Struct, frozen=True):
     """Write FAILED over `revision`: this attempt has killed too many workers."""

@@ -45,6 +45,7 @@ class Attempts:
         self._lease = lease
         self._log = log
         self._attempts: dict[AttemptId, Attempt] = {}
+        self._last: Attempt | None = None
         self._checks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -61,6 +62,14 @@ class Attempts:
     def leave(self, attempt: Attempt) -> None:
         """It is over."""
         del self._attempts[_id(attempt.message)]
+        if self._last is attempt:
+            self._last = None
+
+    def may_be_last(self, attempt: Attempt) -> bool:
+        """Whether no other one runs on its last claim; from now on this one does."""
+        if self._last is None:
+            self._last = attempt
+        return self._last is attempt
 
     def cancel(self, run: str, step: str = "") -> None:
         """Stop those of a run, or of one step of it.

@@ -27,6 +27,8 @@ from flowworker.errors import Conflict
 from flowworker.worker.patience import patiently
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.codec.messages import StepMessage
@@ -41,6 +43,9 @@ _MARGIN = 0.1
 """Seconds to wait beyond the end of somebody else's lease."""
 
 _SHORTEST_WAIT = 0.2
+
+_MEANWHILE = 1.0
+"""Seconds for which a last claim is put back while this worker runs another one."""
 
 
 class Claims:
@@ -64,11 +69,12 @@ class Claims:
         self._worker = worker
 
     async def claim(
-        self, delivery: Delivery, message: StepMessage
+        self, delivery: Delivery, message: StepMessage, may_be_last: Callable[[], bool]
     ) -> tuple[StepRecord, int] | None:
         """The record as written, and its revision; None if the delivery is dealt with.
 
         A record that is FAILED instead of RUNNING is one that was given up: it is to be told.
+        `may_be_last` is asked before a claim that is an attempt's last one (`Claim.is_last`).
         """
         wanted = message.wanted()
         until = self._clock.monotonic() + self._lease / 3
@@ -78,6 +84,9 @@ class Claims:
             verdict = first_try(wanted)
         for _ in range(_ROUNDS):
             match verdict:
+                case Claim(is_last=True) if not may_be_last():
+                    await delivery.nak(_MEANWHILE)
+                    return None
                 case Claim() | GiveUp():
                     record = self._record_for(verdict, message)
                     revision = await self.write(message.queue, record, verdict.revision, until)

@@ -102,7 +102,8 @@ class Executor:
             await delivery.nak(bench.settings.lease / 3)
             return None
         try:
-            claimed = await bench.claims.claim(delivery, message)
+            may_be_last = partial(self._attempts.may_be_last, attempt)
+            claimed = await bench.claims.claim(delivery, message, may_be_last)
             if claimed is not None:
                 await self._perform(attempt, delivery, *claimed)
         finally:

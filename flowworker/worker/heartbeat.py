@@ -19,7 +19,7 @@ refused.
 
 from __future__ import annotations
 
-__all__ = ["Heartbeats", "HeldClaim", "HeldDelivery"]
+__all__ = ["Heartbeats", "HeldClaim"]
 
 import asyncio
 import threading
@@ -47,36 +47,27 @@ _LONGEST_TICK = 0.25
 
 
 @dataclass(slots=True, eq=False)
-class HeldDelivery:
-    """A delivery that is kept from being handed to somebody else. `Heartbeats` guards it.
+class HeldClaim:
+    """A claim that is kept alive, and its delivery. `Heartbeats` guards it.
 
     Attributes:
         due: when to renew next, by the clock's `monotonic`.
+        key: of the step's record.
+        record: as it was written last, RUNNING.
+        revision: of that record: the fencing token.
+        on_conflict: called on the main loop when a renewal met another revision.
         held: not released, nor in doubt.
     """
 
     delivery: Delivery
     due: float
-    held: bool = field(default=True, init=False)
-    renewing: bool = field(default=False, init=False)
-    waiter: asyncio.Future[None] | None = field(default=None, init=False)
-
-
-@dataclass(slots=True, eq=False)
-class HeldClaim(HeldDelivery):
-    """A claim that is kept alive, and its delivery.
-
-    Attributes:
-        key: of the step's record.
-        record: as it was written last, RUNNING.
-        revision: of that record: the fencing token.
-        on_conflict: called on the main loop when a renewal met another revision.
-    """
-
     key: str
     record: StepRecord
     revision: int
     on_conflict: Callable[[HeldClaim], None]
+    held: bool = field(default=True, init=False)
+    renewing: bool = field(default=False, init=False)
+    waiter: asyncio.Future[None] | None = field(default=None, init=False)
 
 
 class Heartbeats:
@@ -104,7 +95,7 @@ class Heartbeats:
         self._probe = probe
         self._log = log
         self._lock = threading.Lock()
-        self._held: dict[HeldDelivery, None] = {}  # the oldest first
+        self._held: dict[HeldClaim, None] = {}  # the oldest first
         self._pulse: Pulse | None = None
 
     def hold(
@@ -118,20 +109,17 @@ class Heartbeats:
         """Keep a claim alive from now on."""
         due = self._clock.monotonic() + self._interval
         claim = HeldClaim(delivery, due, key, record, revision, on_conflict)
-        self._enter(claim)
+        with self._lock:
+            self._held[claim] = None
+        if self._pulse is None:
+            self._pulse = self._make_pulse(self._beat, self._tick, self._open_link, self._log)
         return claim
 
-    def keep(self, delivery: Delivery) -> HeldDelivery:
-        """Keep a delivery that waits to be claimed from being handed to somebody else."""
-        kept = HeldDelivery(delivery, self._clock.monotonic() + self._interval)
-        self._enter(kept)
-        return kept
-
-    def drop(self, kept: HeldDelivery) -> None:
+    def drop(self, claim: HeldClaim) -> None:
         """Renew it no more; harmless if that is so already."""
         with self._lock:
-            self._held.pop(kept, None)
-            kept.held = False
+            self._held.pop(claim, None)
+            claim.held = False
 
     async def release(self, claim: HeldClaim) -> int:
         """Renew it no more, and wait for a renewal in flight: the final revision."""
@@ -158,41 +146,34 @@ class Heartbeats:
         if pulse is not None:
             await pulse.stop()
 
-    def _enter(self, kept: HeldDelivery) -> None:
-        with self._lock:
-            self._held[kept] = None
-        if self._pulse is None:
-            self._pulse = self._make_pulse(self._beat, self._tick, self._open_link, self._log)
-
     def _beat(self, pulse: Pulse) -> None:
         """On the thread, once per tick."""
         self._probe.ask()
         now = self._clock.monotonic()
         with self._lock:
-            due = [kept for kept in self._held if _is_due(kept, now)]
-            for kept in due:
-                kept.renewing = True
-        for kept in due:
-            pulse.start(self._renew(kept, pulse))
+            due = [claim for claim in self._held if _is_due(claim, now)]
+            for claim in due:
+                claim.renewing = True
+        for claim in due:
+            pulse.start(self._renew(claim, pulse))
 
-    async def _renew(self, kept: HeldDelivery, pulse: Pulse) -> None:
+    async def _renew(self, claim: HeldClaim, pulse: Pulse) -> None:
         pause = self._interval / 4
         try:
             async with asyncio.timeout(self._interval):
-                if isinstance(kept, HeldClaim):
-                    await self._write(kept, pulse)
-                await pulse.over_link(lambda link: link.in_progress(kept.delivery))
+                await self._write(claim, pulse)
+                await pulse.over_link(lambda link: link.in_progress(claim.delivery))
             pause = self._interval
         except Conflict:
-            self._doubt(kept, pulse)
+            self._doubt(claim, pulse)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again
-            subject = kept.delivery.subject
+            subject = claim.delivery.subject
             self._log.warning("renewal failed, will try again", subject=subject, error=repr(error))
         finally:
             with self._lock:
-                kept.renewing = False
-                kept.due = self._clock.monotonic() + pause
-                waiter, kept.waiter = kept.waiter, None
+                claim.renewing = False
+                claim.due = self._clock.monotonic() + pause
+                waiter, claim.waiter = claim.waiter, None
             if waiter is not None:
                 pulse.on_main(_resolve, waiter)
 
@@ -203,16 +184,16 @@ class Heartbeats:
         with self._lock:
             claim.record, claim.revision = record, revision
 
-    def _doubt(self, kept: HeldDelivery, pulse: Pulse) -> None:
+    def _doubt(self, claim: HeldClaim, pulse: Pulse) -> None:
         with self._lock:
-            in_doubt = kept.held
-            kept.held = False
-        if in_doubt and isinstance(kept, HeldClaim):
-            pulse.on_main(kept.on_conflict, kept)
+            in_doubt = claim.held
+            claim.held = False
+        if in_doubt:
+            pulse.on_main(claim.on_conflict, claim)
 
 
-def _is_due(kept: HeldDelivery, now: float) -> bool:
-    return kept.held and not kept.renewing and kept.due <= now
+def _is_due(claim: HeldClaim, now: float) -> bool:
+    return claim.held and not claim.renewing and claim.due <= now
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

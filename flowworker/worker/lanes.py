@@ -6,13 +6,16 @@ While something waits, only the high lanes get credit. They keep a little of it 
 when every slot is taken, so that a step of high priority is in hand when the next slot is free.
 
 Outstanding credit of all lanes together stays within three times the slots, so no more than twice
-the slots, and the high lanes' little, can ever wait in hand.
+the slots, and the high lanes' little, can ever wait in hand. Nothing waits there for long: after
+`PATIENCE` seconds it is put back, since by then another worker may be free. What is older than a
+lease is left alone: its source has given it to somebody else, or its run is over and removed.
 """
 
 from __future__ import annotations
 
-__all__ = ["Lanes"]
+__all__ = ["PATIENCE", "Lanes"]
 
+import asyncio
 import heapq
 from dataclasses import dataclass
 from itertools import count
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 
     from prometheus_client import Gauge
 
+    from flowworker.clock import Clock
     from flowworker.ports import Consumer, Delivery, StepQueue
-    from flowworker.worker.heartbeat import Heartbeats, HeldDelivery
+
+PATIENCE = 3.0
+"""Seconds that a delivery waits in hand; less where a lease is short."""
 
 _ORDER = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
@@ -39,19 +45,32 @@ class _Lane:
     waiting: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    rank: tuple[int, int]
+    since: float
+    lane: _Lane
+    delivery: Delivery
+
+    def __lt__(self, other: _Waiting) -> bool:
+        return self.rank < other.rank
+
+
 class Lanes:
     """The lanes of a worker's queues, and what waits in hand.
 
     Args of the constructor:
         slots: handlers that may run at a time.
+        lease: seconds that a delivery stays this worker's without its doing.
         start: takes a delivery into a free slot.
-        refuse: takes a delivery that came after `close`.
+        refuse: puts a delivery back that came after `close`, or waits for too long.
     """
 
     def __init__(
         self,
         slots: int,
-        heartbeats: Heartbeats,
+        clock: Clock,
+        lease: float,
         in_hand: Gauge,
         start: Callable[[Delivery], None],
         refuse: Callable[[Delivery], None],
@@ -60,13 +79,16 @@ class Lanes:
         self._slots = slots
         self._standing = max(1, slots // 8)
         self._free = slots
-        self._heartbeats = heartbeats
+        self._clock = clock
+        self._lease = lease
+        self._patience = min(PATIENCE, lease / 3)
         self._gauge = in_hand
         self._start = start
         self._refuse = refuse
         self._lanes: list[_Lane] = []
         self._arrivals = count()
-        self._waiting: list[tuple[int, int, Delivery, HeldDelivery, _Lane]] = []
+        self._waiting: list[_Waiting] = []
+        self._tidying: asyncio.Task[None] | None = None
         self._open = True
 
     async def open(self, steps: StepQueue, queues: tuple[str, ...]) -> None:
@@ -83,14 +105,19 @@ class Lanes:
         for lane in self._lanes:
             if lane.consumer is not None:
                 await lane.consumer.stop()
-        while self._waiting:
-            self._refuse(self._next())
+        if self._tidying is not None:
+            self._tidying.cancel()
+        waiting, self._waiting = self._waiting, []
+        self._put_back(waiting)
 
     def free(self) -> None:
         """A slot is free again."""
         self._free += 1
+        self._tidy()
         if self._waiting and self._open:
-            self._take(self._next())
+            first = heapq.heappop(self._waiting)
+            self._leave(first)
+            self._take(first.delivery)
         self._grant()
 
     def _taker(self, lane: _Lane) -> Callable[[Delivery], None]:
@@ -108,18 +135,37 @@ class Lanes:
         return take
 
     def _wait(self, lane: _Lane, delivery: Delivery) -> None:
-        kept = self._heartbeats.keep(delivery)
-        entry = (_ORDER[lane.priority], next(self._arrivals), delivery, kept, lane)
-        heapq.heappush(self._waiting, entry)
+        rank = (_ORDER[lane.priority], next(self._arrivals))
+        heapq.heappush(self._waiting, _Waiting(rank, self._clock.monotonic(), lane, delivery))
         lane.waiting += 1
         self._gauge.inc()
+        if self._tidying is None:
+            self._tidying = asyncio.create_task(self._keep_tidy())
 
-    def _next(self) -> Delivery:
-        _, _, delivery, kept, lane = heapq.heappop(self._waiting)
-        self._heartbeats.drop(kept)
-        lane.waiting -= 1
+    def _leave(self, one: _Waiting) -> None:
+        one.lane.waiting -= 1
         self._gauge.dec()
-        return delivery
+
+    async def _keep_tidy(self) -> None:
+        while self._waiting:
+            await self._clock.sleep(self._patience / 2)
+            self._tidy()
+            self._grant()
+        self._tidying = None
+
+    def _tidy(self) -> None:
+        now = self._clock.monotonic()
+        if late := [one for one in self._waiting if now - one.since > self._patience]:
+            self._waiting = [one for one in self._waiting if now - one.since <= self._patience]
+            heapq.heapify(self._waiting)
+            self._put_back(late)
+
+    def _put_back(self, several: list[_Waiting]) -> None:
+        now = self._clock.monotonic()
+        for one in several:
+            self._leave(one)
+            if now - one.since < self._lease:
+                self._refuse(one.delivery)
 
     def _take(self, delivery: Delivery) -> None:
         self._free -= 1

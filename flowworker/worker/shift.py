@@ -95,7 +95,9 @@ class Shift:
             log=log,
         )
         self._executor = Executor(self._bench, self._attempts)
-        self._lanes = Lanes(slots, heartbeats, metrics.in_hand, self._start, self._refuse)
+        self._lanes = Lanes(
+            slots, clock, settings.lease, metrics.in_hand, self._start, self._refuse
+        )
 
     async def open(self, queues: tuple[str, ...]) -> None:
         """Take steps of these queues from now on."""

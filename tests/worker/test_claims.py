@@ -154,6 +154,34 @@ async def test_an_attempt_that_kills_its_workers_is_given_up(fleet, calls):
     assert fleet.sample("attempts_total", handler="count", outcome="failed") == 1
 
 
+async def test_a_worker_runs_one_last_claim_at_a_time(fleet):
+    entered, gates = [], {run: asyncio.Event() for run in ("r1", "r2", "r3")}
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        entered.append(ctx.run_id)
+        await gates[ctx.run_id].wait()
+
+    for run, lost in (("r1", 1), ("r2", 1), ("r3", 0)):
+        await fleet.write(running(fleet.clock, run, lease=-1.0, lost=lost))
+    await fleet.worker()
+    for run in gates:
+        await fleet.send(fleet.message("wait", run=run), again="!")
+    await fleet.clock.advance(5.0)
+
+    # r1 and r2 lost two workers each: whichever killed them is not to take the other with it.
+    assert sorted(entered) == ["r1", "r3"]
+    gates["r3"].set()
+    await fleet.clock.advance(5.0)
+    assert sorted(entered) == ["r1", "r3"]
+    gates["r1"].set()
+    await fleet.clock.advance(2.0)
+    assert entered[-1] == "r2"
+    gates["r2"].set()
+    await settle()
+    assert (await fleet.record("r2")).outcome is Outcome.COMPLETED
+
+
 async def test_a_dispatch_that_knows_of_three_lost_workers_is_given_up_unread(fleet, calls):
     revision = await fleet.write(running(fleet.clock, lease=-1.0, lost=2))
     await fleet.worker()

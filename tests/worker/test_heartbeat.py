@@ -130,21 +130,6 @@ async def test_the_memory_backends_own_link_renews(fleet, gate):
     assert record.outcome is Outcome.COMPLETED
 
 
-async def test_a_waiting_delivery_is_kept(fleet, link, gate):
-    await fleet.worker(concurrency=1)
-    await fleet.run("wait")
-    await fleet.run("wait", run="r2", priority="high")
-    assert fleet.sample("deliveries_in_hand") == 1
-
-    await fleet.clock.advance(10.5)
-    await fleet.eventually(lambda: link.beats == 2)
-    assert link.writes == 1  # only one of them is a claim
-    gate.set()
-
-    assert (await fleet.ended("r2")).outcome is Outcome.COMPLETED
-    assert fleet.sample("deliveries_in_hand") == 0
-
-
 @pytest.mark.parametrize("fault", ["before", Unavailable("x"), RuntimeError("odd"), "hang"])
 async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fault):
     fleet = Fleet(Settings(lease=0.9), SystemClock())

@@ -11,6 +11,7 @@ from flowworker.core.status import Outcome, Priority
 from flowworker.errors import InvalidInput, Unavailable
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
+from flowworker.worker.lanes import PATIENCE
 from flowworker.worker.loop import Worker
 from flowworker.worker.registry import App
 from tests.worker.faults import Flaky
@@ -120,6 +121,42 @@ async def test_what_is_in_hand_has_a_bound(fleet, work, slots, queues):
     assert most <= 2 * slots + lanes + len(queues) * max(1, slots // 8)
     await work.let_all_go()
     assert len(work.left) == 180 * len(queues)
+
+
+async def test_what_waits_in_hand_for_long_goes_to_a_worker_that_is_free(fleet, work):
+    await fleet.worker(concurrency=1, worker_id="busy")
+    for priority in (Priority.NORMAL, Priority.LOW):
+        await send(fleet, priority.value, priority)
+    await settle()
+    assert fleet.sample("deliveries_in_hand") == 1
+
+    await fleet.worker(concurrency=1, worker_id="free")
+    await fleet.clock.advance(PATIENCE / 2)
+    assert work.entered == ["normal"]
+    await fleet.clock.advance(2 * PATIENCE)
+
+    assert work.entered == ["normal", "low"]
+    assert (await fleet.record("low")).worker == "free"
+    assert fleet.sample("deliveries_in_hand") == 0
+    await work.let_all_go()
+
+
+async def test_what_is_older_than_a_lease_is_not_taken(fleet, work):
+    # As in a process that was stopped: its slot is free again before it looks what waits.
+    worker = await fleet.worker(concurrency=1)
+    for priority in (Priority.NORMAL, Priority.LOW):
+        await send(fleet, priority.value, priority)
+    await settle()
+    lanes = worker._shift._lanes
+    for one in lanes._waiting:
+        one.since -= fleet.settings.lease
+    await fleet.backend.steps.drop("low")
+
+    await work.let_all_go()
+    await fleet.clock.advance(100.0)
+
+    assert work.entered == ["normal"]
+    assert fleet.sample("deliveries_in_hand") == 0
 
 
 async def test_several_workers_share_a_queue(fleet, work):

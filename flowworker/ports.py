@@ -113,7 +113,8 @@ class Records(Protocol):
     """A durable map from keys to bytes with revisions, one key at a time.
 
     * Every successful write gives the key a revision greater than any that this map gave before.
-    * Reads are linearizable: they see every write that was acknowledged before they began.
+    * Reads ask the leader: they see every write that was acknowledged before they began, unless it
+      was deposed and does not know it yet. What was decided upon an old answer fails when written.
     * Keys are tokens of `[A-Za-z0-9_-]` joined by dots; patterns use `*` and a final `>`.
     """
 
@@ -205,6 +206,10 @@ class StepQueue(Protocol):
         """Share a lane of a queue with all others who do."""
         ...
 
+    async def queued(self, address: StepAddress) -> list[bytes]:
+        """Messages of a step, queued, scheduled or in a worker's hand: at least the newest."""
+        ...
+
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""
         ...
@@ -277,9 +282,15 @@ class Notifier(Protocol):
         ...
 
     async def subscribe(
-        self, subject: str, on_message: Callable[[str, bytes], None]
+        self,
+        subject: str,
+        on_message: Callable[[str, bytes], None],
+        on_lost: Callable[[], None] | None = None,
     ) -> Callable[[], object]:
-        """Call with subject and data for each message; the result ends it when called."""
+        """Call with subject and data for each message; the result ends it when called.
+
+        `on_lost` is called when messages may have been missed, where that can be known.
+        """
         ...
 
 

@@ -1,8 +1,12 @@
-"""What holds for all tests: logging is as it was before, whoever configured it."""
+"""What holds for all tests: logging is as it was before, whoever configured it.
+
+`uncovered` is for tests that do at length what others do in short.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,3 +21,15 @@ def unconfigured_logging() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def uncovered() -> Iterator[None]:
+    """Coverage does not look, which makes it several times as fast.
+
+    pytest-cov's `no_cover` has no effect in the processes of xdist: coverage runs twice in those.
+    """
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)

@@ -15,6 +15,8 @@ from typing import Self
 from flowworker.embedded import EmbeddedServer
 
 HOST = "127.0.0.1"
+NOWHERE = 1
+"""A port at which nobody listens."""
 
 
 class Cluster:
@@ -24,17 +26,35 @@ class Cluster:
 
     Attributes:
         nodes: in order; each may be stopped, killed and started alone.
+        gate: with `gated`, the port at which a proxy has to listen.
+        behind: with `gated`, where that proxy has to lead.
     """
 
-    def __init__(self, nodes: int = 1, *, config: str = "", sync_always: bool = False) -> None:
-        """Describe it; `start` begins. `config` is appended to each node's configuration."""
+    def __init__(
+        self,
+        nodes: int = 1,
+        *,
+        config: str = "",
+        sync_always: bool = False,
+        gated: bool = False,
+    ) -> None:
+        """Describe it; `start` begins.
+
+        Args:
+            nodes: how many.
+            config: appended to each node's configuration.
+            sync_always: flush every write to disk before it is acknowledged.
+            gated: node 0 and the others have no way to each other but through a proxy.
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="flowworker-cluster-")
-        routes = [_free_port() for _ in range(nodes)]
+        routes = [free_port() for _ in range(nodes)]
+        self.gate = free_port() if gated else 0
+        self.behind = f"nats://{HOST}:{routes[0]}"
         self.nodes = [
             EmbeddedServer(
                 store=Path(self._folder.name) / f"n{number}",
                 sync_always=sync_always,
-                config=config + (_clustered(number, routes) if nodes > 1 else ""),
+                config=config + (_clustered(number, routes, self.gate) if nodes > 1 else ""),
             )
             for number in range(nodes)
         ]
@@ -96,14 +116,23 @@ def resident(pid: int | None) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _clustered(number: int, routes: list[int]) -> str:
-    urls = json.dumps([f"nats://{HOST}:{port}" for port in routes])
+def _clustered(number: int, routes: list[int], gate: int) -> str:
+    """A node's part of the cluster.
+
+    With a gate the others know node 0 by that alone, and node 0 knows nobody else: it waits until
+    they come. What servers tell each other of addresses leads to where nobody listens.
+    """
+    known, advertise = routes, ""
+    if gate:
+        known = [gate, *routes[1:]] if number else [gate]
+        advertise = f', advertise: "{HOST}:{NOWHERE}"'
+    urls = json.dumps([f"nats://{HOST}:{port}" for port in known])
     listen = f"{HOST}:{routes[number]}"
-    cluster = f'name: chaos, listen: "{listen}", routes: {urls}, no_advertise: true'
+    cluster = f'name: chaos, listen: "{listen}", routes: {urls}, no_advertise: true{advertise}'
     return f"server_name: n{number}\ncluster {{{cluster}}}\n"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

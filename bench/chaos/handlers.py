@@ -42,6 +42,7 @@ def noted(ctx: StepContext, uses: str) -> Iterator[dict[str, Any]]:
         "run": ctx.run_id,
         "step": ctx.step_id,
         "uses": uses,
+        "turn": ctx.turn,
         "attempt": ctx.attempt,
         "nonce": number,
     }

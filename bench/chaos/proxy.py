@@ -1,4 +1,4 @@
-"""A network that can be cut: a TCP proxy between a process and its server."""
+"""A network that can be cut, or fall silent: a TCP proxy between a process and its server."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ class Proxy:
         shut: new connections are refused.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, port: int = 0) -> None:
+        """In front of `url`; on a free port unless it is given."""
         self.shut = False
+        self._port = port
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._target = url.removeprefix("nats://").split(":")
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -34,8 +38,16 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def hold(self) -> None:
+        """Keep all bytes back, in both directions; nobody sees a connection end."""
+        self._flowing.clear()
+
+    def release(self) -> None:
+        """Pass on what was kept back, and go on."""
+        self._flowing.set()
+
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self._server = await asyncio.start_server(self._serve, HOST, self._port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -56,7 +68,7 @@ class Proxy:
             writer.transport.abort()
             return
         both = ((reader, forth), (back, writer))
-        pipes = [asyncio.ensure_future(_pipe(*ends)) for ends in both]
+        pipes = [asyncio.ensure_future(self._pipe(*ends)) for ends in both]
         self._writers |= {writer, forth}
         self._tasks |= set(pipes)
         await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
@@ -65,9 +77,9 @@ class Proxy:
         self._writers -= {writer, forth}
         self._tasks -= set(pipes)
 
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while part := await reader.read(65536):
-            writer.write(part)
-            await writer.drain()
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while part := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(part)
+                await writer.drain()

@@ -49,41 +49,25 @@ class Again:
 
 
 def found(case: Case) -> Iterator[Again]:
-    """Executions beyond one per attempt and turn."""
-    ends = {note["nonce"]: note for note in case.notes if note["what"] == "end"}
-    attempts: dict[tuple[str, str, int], list[Json]] = {}
+    """Executions beyond one per attempt."""
+    ends = {note["nonce"]: note["at"] for note in case.notes if note["what"] == "end"}
+    attempts: dict[tuple[str, str, int, int], list[Json]] = {}
     for note in case.notes:
         if note["what"] == "begin":
-            attempts.setdefault((note["step"], note["uses"], note["attempt"]), []).append(note)
-    for (step, uses, attempt), begun in attempts.items():
-        allowed = 1 if _undoes(case, step, uses) else _turns(case, step)
-        extra = len(begun) - allowed
-        # A turn ends with a failure, so that what did not fail was no turn's last execution.
-        pairs = sorted(
-            pairwise(begun), key=lambda pair: ends.get(pair[0]["nonce"], {}).get("how") == "failed"
-        )
-        for former, latter in pairs[: max(extra, 0)]:
+            key = (note["step"], note["uses"], note["turn"], note["attempt"])
+            attempts.setdefault(key, []).append(note)
+    for (step, uses, _, attempt), begun in attempts.items():
+        for former, latter in pairwise(begun):
             yield Again(
                 step,
                 uses,
                 attempt,
                 began=former["at"],
-                ended=ends.get(former["nonce"], {}).get("at"),
+                ended=ends.get(former["nonce"]),
                 again=latter["at"],
                 pid=former["pid"],
                 pid_again=latter["pid"],
             )
-
-
-def _undoes(case: Case, step: str, uses: str) -> bool:
-    saga = case.definition.get(step, {}).get("saga") or {}
-    return bool(uses == saga.get("uses"))
-
-
-def _turns(case: Case, step: str) -> int:
-    """How often the step was begun anew by a human's wish."""
-    mine = (e["data"] for e in case.events if e["data"].get("step_id") == step)
-    return max((data.get("turn", 1) for data in mine), default=1)
 
 
 class Faults:

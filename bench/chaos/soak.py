@@ -2,6 +2,10 @@
 
 Runs are kept for a short while, so that after that the server forgets as much as it learns: from
 then on nothing may grow. Measured at every tick, drawn as SVG in the end. `make soak`.
+
+What a finished run costs the server once it is forgotten is measured by the server's live heap,
+right after a garbage collection, when nothing is left of a first load and when nothing is left of
+all: resident memory tells more of the collector than of what is in use.
 """
 
 from __future__ import annotations
@@ -9,10 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import statistics
 import sys
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +27,7 @@ from rich.console import Console
 
 from bench.chaos.campaign import COORDINATOR, NAMESPACE, WORKER, prepared
 from bench.chaos.chart import Panel, draw
-from bench.chaos.cluster import Cluster
+from bench.chaos.cluster import HOST, Cluster, free_port
 from bench.chaos.processes import Processes
 from bench.chaos.raw import Raw
 from flowworker.client import Client
@@ -36,6 +42,10 @@ SAMPLES = 200
 """Points of the drawing, at most."""
 RETENTION = 30.0
 """Seconds for which finished runs are kept."""
+MEMORY = 130.0
+"""Seconds for which the server remembers message ids, and a few more."""
+WARM_UP = 60.0
+"""Seconds of load before the first look at the server's live heap."""
 MEGA = 1024 * 1024
 
 
@@ -64,23 +74,33 @@ class Soak:
         self._raw = raw
         self._cluster = cluster
         self._processes = processes
+        self._began = time.monotonic()
+        self._started = 0
         self._latencies: list[float] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, seconds: float, rate: float) -> None:
-        """Start runs at that rate, and measure."""
+    async def load(self, seconds: float, rate: float) -> None:
+        """Start runs at that rate, then wait until they are forgotten."""
         began = time.monotonic()
-        tick = max(1.0, seconds / SAMPLES)
-        measuring = asyncio.create_task(self._measure(began, tick))
-        number = 0
+        first = self._started
         while (now := time.monotonic()) < began + seconds:
-            await asyncio.sleep(max(0.0, began + number / rate - now))
-            task = asyncio.create_task(self._one(MIX[number % len(MIX)], f"soak-{number:08d}"))
+            await asyncio.sleep(max(0.0, began + (self._started - first) / rate - now))
+            workflow, run = MIX[self._started % len(MIX)], f"soak-{self._started:08d}"
+            task = asyncio.create_task(self._one(workflow, run))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            number += 1
+            self._started += 1
         await asyncio.gather(*self._tasks)
-        measuring.cancel()
+        await asyncio.sleep(RETENTION + MEMORY)
+
+    async def left(self) -> int:
+        """Subjects in all streams, those of definitions and leases apart."""
+        names = [
+            name
+            for name in await self._raw.streams()
+            if not name.endswith(("_definitions", "_locks"))
+        ]
+        return sum([len(await self._raw.subjects(name)) for name in names])
 
     async def _one(self, workflow: str, run: str) -> None:
         began = time.monotonic()
@@ -93,7 +113,8 @@ class Soak:
         if workflow == MIX[0]:
             self._latencies.append((time.monotonic() - began) * 1000)
 
-    async def _measure(self, began: float, tick: float) -> None:
+    async def measure(self, tick: float) -> None:
+        """Look at everything at each tick, until cancelled."""
         before = 0
         while True:
             await asyncio.sleep(tick)
@@ -110,7 +131,7 @@ class Soak:
             for name, info in (await self._raw.streams()).items():
                 measured[f"{name} messages"] = info["state"]["messages"]
                 measured[f"{name} bytes"] = info["state"]["bytes"] / MEGA
-            self.series.add(time.monotonic() - began, measured)
+            self.series.add(time.monotonic() - self._began, measured)
 
 
 def panels(series: Series) -> list[Panel]:
@@ -143,21 +164,53 @@ def growth(series: Series) -> dict[str, tuple[float, float]]:
     }
 
 
-async def _soak(options: argparse.Namespace, cluster: Cluster, processes: Processes) -> Soak:
+@dataclass(frozen=True)
+class Heap:
+    """The server's live heap, in bytes, when nothing was left of so many runs."""
+
+    runs: int
+    size: int
+
+
+def live_heap(port: int) -> int:
+    """Bytes in use right after a garbage collection, as the server's own profile has it."""
+    url = f"http://{HOST}:{port}/debug/pprof/heap?gc=1&debug=1"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found = re.search(r"# HeapAlloc = (\d+)", answer.read().decode())
+    assert found is not None, "the server's heap profile has no HeapAlloc"
+    return int(found[1])
+
+
+@dataclass
+class Found:
+    """What a soak has found."""
+
+    soak: Soak
+    heaps: list[Heap]
+    left: int
+
+    @property
+    def bytes_a_run(self) -> float:
+        """What a forgotten run costs the server's memory."""
+        first, last = self.heaps
+        return (last.size - first.size) / max(1, last.runs - first.runs)
+
+
+async def _soak(options: argparse.Namespace, cluster: Cluster, processes: Processes) -> Found:
+    seconds = options.minutes * 60
     async with prepared(cluster) as client, Raw.connected(cluster.url) as raw:
         processes.start("coordinator-0", cluster.url, *COORDINATOR, "--log-level", "error")
         for number in range(2):
             processes.start(f"worker-{number}", cluster.url, *WORKER, "--log-level", "error")
         soak = Soak(client, raw, cluster, processes)
-        await soak.run(options.minutes * 60, options.rate)
-        await asyncio.sleep(RETENTION + 5)
-        left = {
-            name: len(await raw.subjects(name))
-            for name in await raw.streams()
-            if not name.endswith(("_definitions", "_locks"))
-        }
-        soak.series.values["left"] = [float(sum(left.values()))] * len(soak.series.times)
-        return soak
+        heaps = []
+        measuring = asyncio.create_task(soak.measure(max(1.0, seconds / SAMPLES)))
+        for part in (min(WARM_UP, seconds / 3), seconds):
+            await soak.load(part, options.rate)
+            size = await asyncio.to_thread(live_heap, options.profile)
+            heaps.append(Heap(soak.finished, size))
+        measuring.cancel()
+        return Found(soak, heaps, await soak.left())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,34 +221,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
+    options.profile = free_port()
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     settings = {"FLOWWORKER_RETENTION": str(RETENTION)}
     with (
         tempfile.TemporaryDirectory() as logs,
-        Cluster() as cluster,
+        Cluster(config=f"prof_port: {options.profile}\n") as cluster,
         Processes(Path(logs), NAMESPACE, settings) as processes,
     ):
-        soak = asyncio.run(_soak(options, cluster, processes))
-    left = soak.series.values.pop("left")[-1]
-    (options.folder / "soak.svg").write_text(draw(soak.series.times, panels(soak.series)))
+        found = asyncio.run(_soak(options, cluster, processes))
+    _write(found, options)
+    _show(found, options, console)
+    return 1 if found.soak.failures or found.left else 0
+
+
+def _write(found: Found, options: argparse.Namespace) -> None:
+    series = found.soak.series
+    (options.folder / "soak.svg").write_text(draw(series.times, panels(series)))
     result: dict[str, Any] = {
         "minutes": options.minutes,
-        "runs": soak.finished,
-        "failures": soak.failures,
-        "left after retention": left,
-        "growth": growth(soak.series),
-        "times": soak.series.times,
-        "values": soak.series.values,
+        "runs": found.soak.finished,
+        "failures": found.soak.failures,
+        "left after retention": found.left,
+        "live heap of the server": [(heap.runs, heap.size) for heap in found.heaps],
+        "growth": growth(series),
+        "times": series.times,
+        "values": series.values,
     }
     (options.folder / "soak.json").write_text(json.dumps(result) + "\n")
+
+
+def _show(found: Found, options: argparse.Namespace, console: Console) -> None:
+    soak = found.soak
     console.print(
         f"{soak.finished:,} runs in {options.minutes:g} min, {len(soak.failures)} failures"
     )
+    console.print(f"  {'median of a quarter':32} {'second':>12} {'last':>12}")
     for name, (early, late) in growth(soak.series).items():
         console.print(f"  {name:32} {early:12,.1f} {late:12,.1f}")
-    console.print(f"  {'left after retention':32} {'':12} {left:12,.0f}")
+    console.print(f"subjects left after retention: {found.left}")
+    for heap in found.heaps:
+        size = heap.size / MEGA
+        console.print(f"live heap of the server after {heap.runs:,} runs: {size:.2f} MB")
+    console.print(f"bytes of it for each forgotten run: {found.bytes_a_run:.1f}")
     console.print(f"drawn in {options.folder / 'soak.svg'}", soft_wrap=True)
-    return 1 if soak.failures or left else 0
 
 
 if __name__ == "__main__":

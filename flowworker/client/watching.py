@@ -3,6 +3,10 @@
 For one run nothing is missed and nothing is told twice, although live news are sent at most once:
 it subscribes before it reads the history, tells events by their id, reads the history again after
 a silence, and once more before the last event.
+
+Order: news come in the order of the history, as long as none are lost. Where that is known, because
+too many waited for a slow reader or because the connection was lost, what waits is thrown away and
+the history is read instead, before anything that came later is told.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from flowworker.clock import Clock
     from flowworker.ports import Backend
@@ -31,7 +35,9 @@ SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
 DEFAULT_NAMESPACE = "flowworker"
 """The one whose events are told under their bare types."""
 BACKLOG = 10_000
-"""Events that may wait for a slow reader before the oldest are dropped."""
+BACKLOG_BYTES = 32 * 1024 * 1024
+"""What may wait for a slow reader: of one run all is dropped beyond it and read from the history
+instead, of all runs the oldest."""
 
 _ENDS = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED})
 
@@ -48,29 +54,55 @@ def decode(raw: bytes) -> Event | None:
 
 
 class _News:
-    """Events that came and were not told yet."""
+    """Events that came and were not told yet.
 
-    def __init__(self) -> None:
-        self._events: deque[Event] = deque(maxlen=BACKLOG)
+    Attributes:
+        lost: some may be missing; nothing is kept from before that.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        """With `whole`, a gap is as bad as nothing."""
+        self.lost = False
+        self._whole = whole
+        self._events: deque[bytes] = deque()
+        self._size = 0
         self._arrived = asyncio.Event()
 
     def put(self, _subject: str, data: bytes) -> None:
-        event = decode(data)
-        if event is not None:
-            self._events.append(event)
-            self._arrived.set()
+        if self.lost:
+            return  # the history will be read after this
+        self._events.append(data)
+        self._size += len(data)
+        while len(self._events) > BACKLOG or self._size > BACKLOG_BYTES:
+            if self._whole:
+                self.lose()
+                return
+            self._size -= len(self._events.popleft())
+        self._arrived.set()
 
-    async def get(self) -> Event:
-        while not self._events:
+    def lose(self) -> None:
+        self.lost = True
+        self._events.clear()
+        self._size = 0
+        self._arrived.set()
+
+    async def get(self) -> Event | None:
+        """The next one; None for nonsense, or if some may be missing here."""
+        while not (self._events or self.lost):
             self._arrived.clear()
             await self._arrived.wait()
-        return self._events.popleft()
+        if self.lost:
+            return None
+        data = self._events.popleft()
+        self._size -= len(data)
+        return decode(data)
 
 
 @asynccontextmanager
-async def _subscribed(backend: Backend, subject: str) -> AsyncIterator[_News]:
-    news = _News()
-    unsubscribe = await backend.notifier.subscribe(subject, news.put)
+async def _subscribed(backend: Backend, subject: str, *, whole: bool) -> AsyncIterator[_News]:
+    news = _News(whole=whole)
+    on_lost = news.lose if whole else None
+    unsubscribe = await backend.notifier.subscribe(subject, news.put, on_lost)
     try:
         yield news
     finally:
@@ -81,9 +113,11 @@ async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     """Events of all runs from now on, at most once each."""
     namespace = backend.namespace
     subject = "workflow.>" if namespace == DEFAULT_NAMESPACE else f"{namespace}.workflow.>"
-    async with _subscribed(backend, subject) as news:
+    async with _subscribed(backend, subject, whole=False) as news:
         while True:
-            yield await news.get()
+            event = await news.get()
+            if event is not None:
+                yield event
 
 
 async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[Event, None]:
@@ -92,15 +126,16 @@ async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[
     subject = f"{backend.namespace}.event.{partition}.{run}.>"
     told: set[str] = set()
     async with (
-        _subscribed(backend, subject) as news,
+        _subscribed(backend, subject, whole=True) as news,
         aclosing(_unordered(backend, clock, run, news)) as events,
     ):
         async for event in events:
             if event["id"] in told:
                 continue
             if event.get("type") in _ENDS or _is_rejected_start(event):
+                told.add(event["id"])
                 for earlier in await _history(backend, run):
-                    if earlier["id"] not in told | {event["id"]}:
+                    if earlier["id"] not in told:
                         told.add(earlier["id"])
                         yield earlier
                 yield event
@@ -121,9 +156,9 @@ async def _unordered(
 ) -> AsyncGenerator[Event, None]:
     """Everything, some of it again and again."""
     silence = SHORTEST_SILENCE
-    waiting: asyncio.Task[Event] | None = None
-    for event in await _history(backend, run):
-        yield event
+    waiting: asyncio.Task[Event | None] | None = None
+    for known in await _history(backend, run):
+        yield known
     try:
         while True:
             waiting = waiting or asyncio.create_task(news.get())
@@ -133,23 +168,32 @@ async def _unordered(
             if waiting.done():
                 silence = SHORTEST_SILENCE
                 event, waiting = waiting.result(), None
-                yield event
-                continue
+                if event is not None:
+                    yield event
+                if not news.lost:
+                    continue
             silence = min(silence * 2, LONGEST_SILENCE)
-            for event in await _history_if_reached(backend, run):
-                yield event
+            for known in await _history_if_reached(backend, clock, run, news):
+                yield known
     finally:
         if waiting is not None:
             waiting.cancel()
 
 
-async def _history(backend: Backend, run: str) -> list[Event]:
-    found = (decode(raw) for raw in await backend.events.history(run))
-    return [event for event in found if event is not None]
+async def _history(backend: Backend, run: str) -> Iterator[Event]:
+    found = await backend.events.history(run)
+    return (event for event in map(decode, found) if event is not None)
 
 
-async def _history_if_reached(backend: Backend, run: str) -> list[Event]:
+async def _history_if_reached(
+    backend: Backend, clock: Clock, run: str, news: _News
+) -> Iterator[Event]:
+    """It makes up for all that was lost until now."""
+    lost, news.lost = news.lost, False
     try:
         return await _history(backend, run)
     except Unavailable:
-        return []  # live news go on once the outside is back
+        if lost:
+            news.lose()
+            await clock.sleep(SHORTEST_SILENCE)
+        return iter(())  # live news go on once the outside is back

@@ -12,7 +12,6 @@ __all__ = [
     "decode_event",
     "emitted",
     "emitted_by_handler",
-    "id_of",
     "run_started_event",
     "settled_event",
     "started_event",
@@ -90,10 +89,6 @@ class CloudEvent(Struct, frozen=True):
     datacontenttype: str = "application/json"
 
 
-class _Identified(Struct):
-    id: str
-
-
 class EmittedEvent(Struct, frozen=True):
     """The envelope of what a handler emits; `type` and `data` are the handler's own."""
 
@@ -107,12 +102,6 @@ class EmittedEvent(Struct, frozen=True):
 
 
 decode_event = msgspec.json.Decoder(CloudEvent).decode
-_decode_identified = msgspec.json.Decoder(_Identified).decode
-
-
-def id_of(raw: bytes) -> str:
-    """The id of any CloudEvent, whatever its type."""
-    return _decode_identified(raw).id
 
 
 def cloud_event(

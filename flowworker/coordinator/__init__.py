@@ -4,6 +4,7 @@ intake      start and control commands -> records and events     (shared by all 
 alarms      timers that went off -> events, or the end of a run's retention       (shared)
 partitions  which coordinator drives which runs: leases
 scheduler   the events of one partition -> `core.decide` -> effects, run by run
+active      the runs of a partition in memory, begun by an event or rebuilt from records
 effects     performs what was decided
 dispatch    an attempt -> a step message
 fencing     sees to it that an attempt ends

@@ -6,14 +6,18 @@ __all__ = ["Dispatcher"]
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from flowworker.codec.json import encode
-from flowworker.codec.messages import StepInput, StepMessage
+from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.core.ids import attempt_key, idempotency_key
 from flowworker.core.payload import Inline
+from flowworker.core.records import rank
 from flowworker.core.status import Kind
 from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
+    from flowworker.clock import Clock
     from flowworker.core.commands import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
@@ -27,24 +31,39 @@ if TYPE_CHECKING:
 class Dispatcher:
     """Enqueues attempts. Equal attempts have equal message ids, so twice is once."""
 
-    def __init__(self, steps: StepQueue, payloads: PayloadStore, settings: Settings) -> None:
+    def __init__(
+        self, steps: StepQueue, payloads: PayloadStore, settings: Settings, clock: Clock
+    ) -> None:
         """Enqueue to `steps`; what would not fit a message goes to `payloads`."""
         self._steps = steps
         self._payloads = payloads
         self._limit = settings.message_limit
+        self._clock = clock
 
     async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
         """Enqueue one attempt, not to be delivered before `due` (0: at once)."""
+        await self._enqueue(plan, state, wanted, due, "")
+
+    async def restore(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
+        """Enqueue an attempt unless a message of it, or of a later one, is there.
+
+        Its id may be known, of a message that somebody has removed: so it gets a new one. Two
+        messages do no harm, since an attempt is claimed once.
+        """
+        queued = await self._steps.queued(_address(plan, state, wanted))
+        if not any(_covers(raw, wanted) for raw in queued):
+            await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+
+    async def _enqueue(
+        self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
+    ) -> None:
         record = state.record
         message = _message(plan, state, wanted, await self._input(plan, state, wanted))
-        await self._steps.enqueue(
-            StepAddress(message.queue, record.priority, record.run, wanted.step),
-            encode(message),
-            attempt_key(
-                record.run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
-            ),
-            due,
+        key = attempt_key(
+            record.run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
         )
+        address = _address(plan, state, wanted)
+        await self._steps.enqueue(address, encode(message), key + mark, due)
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput | Stored:
         merged = step_input(plan, state, wanted.step, with_own=wanted.kind is Kind.COMPENSATE)
@@ -53,6 +72,21 @@ class Dispatcher:
             return merged
         name = f"{wanted.step}.input"
         return await self._payloads.store(state.record.run, name, encode(merged))
+
+
+def _address(plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
+    record = state.record
+    queue = plan.steps[wanted.step].queue
+    return StepAddress(queue, record.priority, record.run, wanted.step)
+
+
+def _covers(raw: bytes, wanted: Dispatch) -> bool:
+    try:
+        found = decode_step_message(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False  # whatever it is, no worker can do anything with it
+    asked = rank(wanted.kind, wanted.turn, wanted.attempt)
+    return asked <= rank(found.kind, found.turn, found.attempt)
 
 
 def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> StepInput:

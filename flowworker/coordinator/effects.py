@@ -9,57 +9,37 @@ Whatever triggered the decision is acknowledged only after all of them.
 
 from __future__ import annotations
 
-__all__ = ["Active", "Effects"]
+__all__ = ["Effects"]
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import attempt_events, emitted, id_of, run_started_event
+from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
+from flowworker.codec.history import Told
 from flowworker.codec.json import encode
 from flowworker.coordinator.retention import TIMEOUT
 from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save, SetTimeout
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from flowworker.clock import Clock
+    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.active import Active
     from flowworker.coordinator.dispatch import Dispatcher
     from flowworker.coordinator.fencing import Fences
     from flowworker.coordinator.retention import Retention
     from flowworker.core.commands import Command
-    from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.core.state import RunState
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.stores.runs import RunStore
     from flowworker.telemetry.metrics import Metrics
 
 _END = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED}
-
-
-@dataclass(slots=True)
-class Active:
-    """A run that this coordinator holds in memory.
-
-    Attributes:
-        generation: of the partition's view that it belongs to.
-        touched: when something last happened to it (monotonic seconds).
-        checked: how often recovery found it idle since then.
-        delayed: dispatches that wait for a short delay; what caused them must not be acknowledged
-            before they are done.
-    """
-
-    plan: Plan
-    state: RunState
-    generation: int
-    touched: float
-    checked: int = 0
-    delayed: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Effects:
@@ -88,57 +68,46 @@ class Effects:
         self._clock = clock
         self._metrics = metrics
 
-    async def retell(
-        self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]]
-    ) -> Collection[str]:
-        """Tell what the records of steps say and the history does not; ids of all that it says.
+    async def retell(self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]]) -> Told:
+        """Tell what the records of steps say and the history does not; all that it says then.
 
         A worker may have died between the two. What follows from its record happens next, and
         would stand in the history before its cause.
         """
-        told = {id_of(raw) for raw in await self._events.history(run.run)}
-        started = run_started_event(self._namespace, run)
-        if started.id not in told:
-            await self._events.publish(
-                run.run, started.type, encode(started), started.id, once=True
-            )
+        told = Told(await self._events.history(run.run))
+        await self._publish(run_started_event(self._namespace, run), told, once=True)
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             for event in attempt_events(self._namespace, run.workflow, run.version, step, revision):
-                if event.id not in told:
-                    await self._events.publish(run.run, event.type, encode(event), event.id)
+                await self._publish(event, told)
         return told
 
     async def perform(
-        self, active: Active, commands: Iterable[Command], *, told: Collection[str] | None = None
+        self, active: Active, commands: Sequence[Command], *, told: Told | None = None
     ) -> None:
         """Do all of it; dispatches that wait for a short delay are left to `active.delayed`.
 
         Args:
             active: the run; its state is the one after the decision.
             commands: as `decide` returned them.
-            told: ids of events that need not be told again, if some of it may have been done
-                before. Nothing is timed in process then: there may be no event to come again.
+            told: what need not be told again, if some of it may have been done before. Then a step
+                is enqueued only if no message of it is there, and nothing is timed in process:
+                there may be no event to come again.
 
         Raises:
             Conflict: another coordinator changed the run; the memory of it is outdated.
         """
-        emits: list[Emit] = []
-        rest: list[Command] = []
         moved_from: RunStatus | None = None
-        for command in commands:
-            match command:
-                case Save():
-                    await self._save(active)
-                    moved_from = command.moved_from
-                case Emit():
-                    emits.append(command)
-                case Dispatch() if told is None and self._is_soon(command):
-                    self._dispatch_later(active, command)
-                case _:
-                    rest.append(command)
+        if commands and isinstance(commands[0], Save):
+            await self._save(active)
+            moved_from = commands[0].moved_from
+        emits = [command for command in commands if isinstance(command, Emit)]
         if emits or moved_from is not None:
-            await self._tell(active, emits, moved_from, told or ())
-        effects = [self._effect(active, command) for command in rest]
+            await self._tell(active, emits, moved_from, told)
+        dispatches = [command for command in commands if isinstance(command, Dispatch)]
+        effects = self._dispatches(active, dispatches, told)
+        for command in commands:
+            if not isinstance(command, Save | Emit | Dispatch):
+                effects.append(self._effect(active, command))
         if moved_from is not None:
             effects.append(self._unlist(active, moved_from))
         if len(effects) == 1:
@@ -160,7 +129,7 @@ class Effects:
         active: Active,
         emits: list[Emit],
         moved_from: RunStatus | None,
-        told: Collection[str],
+        told: Told | None,
     ) -> None:
         record = active.state.record
         effects = [self._emit(active, emits, told)]
@@ -170,29 +139,42 @@ class Effects:
                 self._metrics.runs_finished.labels(record.status.value).inc()
         await asyncio.gather(*effects)
 
-    async def _emit(self, active: Active, emits: list[Emit], told: Collection[str]) -> None:
+    async def _emit(self, active: Active, emits: list[Emit], told: Told | None) -> None:
         """One after the other: a cause whose telling fails must not be overtaken by its effect."""
         record, now = active.state.record, self._clock.now()
         for emit in emits:
             event = emitted(self._namespace, record, emit, active.state.revision, now)
-            if event.id not in told:
-                once = emit.type in _END
-                await self._events.publish(
-                    record.run, event.type, encode(event), event.id, once=once
-                )
+            await self._publish(event, told, once=emit.type in _END)
 
-    async def _effect(self, active: Active, command: Command) -> None:
+    async def _publish(self, event: CloudEvent, told: Told | None, *, once: bool = False) -> None:
+        if told is None or event.id not in told:
+            run, body = event.data.id, encode(event)
+            await self._events.publish(run, event.type, body, event.id, once=once)
+            if told is not None:
+                told.add(event)
+
+    def _dispatches(
+        self, active: Active, wanted: list[Dispatch], told: Told | None
+    ) -> list[Coroutine[Any, Any, None]]:
+        plan, state = active.plan, active.state
+        effects = []
+        for one in wanted:
+            if told is not None:
+                effects.append(self._dispatcher.restore(plan, state, one))
+            elif self._is_soon(one):
+                self._dispatch_later(active, one)
+            else:
+                effects.append(self._dispatcher.enqueue(plan, state, one, one.due))
+        return effects
+
+    async def _effect(self, active: Active, command: Fence | SetTimeout | Finish) -> None:
         match command:
-            case Dispatch():
-                await self._dispatcher.enqueue(active.plan, active.state, command, command.due)
             case Fence():
                 await self._fences.fence(active.plan, active.state, command)
             case SetTimeout():
                 await self._timers.set(active.state.record.run, TIMEOUT, command.at)
             case Finish():
                 await self._retention.finish(active.plan, active.state)
-            case Save() | Emit():
-                pass  # performed before
             case _:
                 assert_never(command)
 

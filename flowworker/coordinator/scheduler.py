@@ -10,8 +10,9 @@ change by compare-and-set and all other effects are idempotent.
 
 Liveness: an event is acknowledged only when its effects are durable; if they fail it comes again,
 and the run is rebuilt from its records. Whoever got the event in the gap may still have it in hand
-when the cache is made anew, and change the run's record only then: so a fact that changes nothing
-is not taken for an old one before the records say so.
+when the cache is made anew, and follow it only then. So requests, which stand in no record before
+somebody has followed them, are taken from the history as well; and a fact that changes nothing is
+not taken for an old one before the records say so.
 """
 
 from __future__ import annotations
@@ -19,22 +20,15 @@ from __future__ import annotations
 __all__ = ["Scheduler"]
 
 import asyncio
-import itertools
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from flowworker.codec.cloudevents import decode_event, to_fact
-from flowworker.coordinator.effects import Active
+from flowworker.coordinator.active import ActiveRuns
 from flowworker.core.commands import EventType
-from flowworker.core.decide import decide
 from flowworker.core.events import Recovered
-from flowworker.core.payload import EMPTY
-from flowworker.core.rebuild import rebuild
-from flowworker.core.records import RunRecord
-from flowworker.core.state import initial
-from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, FlowworkerError, WorkflowNotFound
 from flowworker.telemetry.log import get_logger
 
@@ -44,9 +38,6 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.effects import Effects
-    from flowworker.core.events import Event
-    from flowworker.core.graph import Plan
-    from flowworker.core.state import RunState
     from flowworker.ports import Consumer, Delivery, EventLog
     from flowworker.stores.definitions import DefinitionStore
     from flowworker.stores.runs import RunStore
@@ -84,16 +75,14 @@ class Scheduler:
     ) -> None:
         """Nothing is consumed before `start`."""
         self.partition = partition
-        self.active: dict[str, Active] = {}
         self._events = events
-        self._runs = runs
-        self._definitions = definitions
-        self._effects = effects
         self._clock = clock
         self._metrics = metrics
-        self._max_active = max_active
         self._consumer: Consumer | None = None
         self._mailboxes: dict[str, deque[_Arrival | Recovered]] = {}
+        self.active = ActiveRuns(
+            runs, definitions, effects, clock, metrics, max_active, self._mailboxes.__contains__
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._order = 0
@@ -109,11 +98,10 @@ class Scheduler:
         self._stopped = True
         if self._consumer is not None:
             await self._consumer.stop()
-        tasks = [*self._tasks, *(task for run in self.active.values() for task in run.delayed)]
+        tasks = [*self._tasks, *self.active.delayed()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.active.clear()
 
     def recover(self, run: str, how: Recovered = _LOST) -> None:
         """Rebuild a run from its records and decide again, after what is queued for it."""
@@ -159,16 +147,16 @@ class Scheduler:
 
     async def _recover(self, run: str, how: Recovered) -> None:
         before = self.active.get(run)
-        self._forget(run)
+        self.active.forget(run)
         try:
-            active = await self._load(run, how)
+            active = await self.active.load(run, self._generation, abandoned=how.abandoned)
             if before is not None and active is not None:
                 active.checked = before.checked
         except FlowworkerError as error:
-            self._forget(run)
+            self.active.forget(run)
             get_logger().warning("recovery of a run failed", run=run, error=str(error))
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
-            self._forget(run)
+            self.active.forget(run)
             get_logger().exception("recovery of a run failed", run=run)
 
     async def _handle(self, run: str, arrival: _Arrival) -> None:
@@ -184,17 +172,17 @@ class Scheduler:
             delayed = await self._decide(run, event, arrival)
         except (CorruptRecord, WorkflowNotFound) as error:
             get_logger().error("run cannot go on", run=run, error=str(error))
-            self._forget(run)
+            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY * 20)
         except FlowworkerError as error:
             get_logger().warning(
                 "event will be tried again", run=run, id=event.id, error=str(error)
             )
-            self._forget(run)
+            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY)
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("event will be tried again", run=run, id=event.id)
-            self._forget(run)
+            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY)
         else:
             self._metrics.events_handled.labels(event.type).inc()
@@ -212,7 +200,7 @@ class Scheduler:
         """
         results = await asyncio.gather(*delayed, return_exceptions=True)
         if any(isinstance(result, BaseException) for result in results):
-            self._forget(run)
+            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY)
         else:
             await delivery.ack()
@@ -223,104 +211,32 @@ class Scheduler:
         """Dispatches on which the event's acknowledgement has to wait."""
         active, certain = self.active.get(run), False
         if active is None and _is_beginning(event, arrival.delivery):
-            active, certain = await self._begin(event, arrival.generation), True
+            active, certain = await self.active.begin(event, arrival.generation), True
         elif active is None or active.generation != self._generation:
-            active, certain = await self._load(run), True
+            active, certain = await self.active.load(run, self._generation), True
         fact = to_fact(event)
         if active is None or fact is None:
             return []
         active.touched = self._clock.monotonic()
         active.checked = 0
         try:
-            certain = await self._follow(active, fact) or certain
+            certain = await self.active.follow(active, fact) or certain
         except Conflict:
             certain = False
         if not certain:
             # Another coordinator was faster, or had an event in hand when this view was made. All
             # that it did, and all that this fact tells, is in the records.
-            self._forget(run)
-            active = await self._load(run)
+            self.active.forget(run)
+            active = await self.active.load(run, self._generation)
             if active is None:
                 return []
-            await self._follow(active, fact)
-        if active.state.status in TERMINAL:
-            self._forget(run)
+            await self.active.follow(active, fact)
+        if active.over:
+            self.active.forget(run)
             return []
         # Also those that were begun before: this may be a second delivery of what caused them, and
         # to acknowledge one is to acknowledge both.
         return list(active.delayed)
-
-    async def _follow(self, active: Active, fact: Event) -> bool:
-        """Do what follows from a fact; whether it changed anything.
-
-        Raises:
-            Conflict: another coordinator changed the run; the memory of it is outdated.
-        """
-        before = active.state
-        active.state, commands = decide(active.plan, before, fact, self._clock.now())
-        changed = active.state is not before
-        await self._effects.perform(active, commands)
-        return changed
-
-    async def _begin(self, event: CloudEvent, generation: int) -> Active:
-        """A run that has just started: all that is known of it stands in the event.
-
-        The view is that of when the event arrived: others may have seen later ones since then.
-        """
-        data = event.data
-        plan = await self._definitions.by_hash(data.definition)
-        record = RunRecord(
-            run=data.id,
-            workflow=data.name,
-            definition=data.definition,
-            version=data.version,
-            status=RunStatus.RUNNING,
-            input=data.input or EMPTY,
-            created_at=data.at,
-            priority=data.priority,
-            origin=data.origin,
-            reply_to=data.reply_to,
-            trace=data.trace,
-        )
-        return self._keep(plan, initial(plan, record, data.revision), generation)
-
-    async def _load(self, run: str, how: Recovered = _LOST) -> Active | None:
-        """A run from its records, with whatever may have been lost repeated; None if gone."""
-        generation = self._generation
-        found = await self._runs.load(run)
-        if found is None or not found[0].definition:  # a checkpoint that nobody has resumed
-            self._forget(run)
-            return None
-        record, revision = found
-        plan = await self._definitions.by_hash(record.definition)
-        steps = await self._runs.load_steps(run)
-        state, commands = rebuild(
-            plan, record, revision, steps, self._clock.now(), abandoned=how.abandoned
-        )
-        active = self._keep(plan, state, generation)
-        self._metrics.recoveries.inc()
-        told = await self._effects.retell(record, steps)
-        await self._effects.perform(active, commands, told=told)
-        if active.state.status in TERMINAL:
-            self._forget(run)
-        return active
-
-    def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
-        active = Active(plan, state, generation, self._clock.monotonic())
-        self.active[state.record.run] = active
-        if len(self.active) > self._max_active:
-            # The one that was taken in first, unless it is being worked on: it can be rebuilt.
-            for run in itertools.islice(self.active, 16):
-                if run not in self._mailboxes and not self.active[run].delayed:
-                    self._forget(run)
-                    break
-        return active
-
-    def _forget(self, run: str) -> None:
-        active = self.active.pop(run, None)
-        if active is not None:
-            for task in active.delayed:
-                task.cancel()
 
 
 def _is_beginning(event: CloudEvent, delivery: Delivery) -> bool:

@@ -70,7 +70,7 @@ class Coordinator:
         self._effects = Effects(
             backend,
             self._runs,
-            Dispatcher(backend.steps, payloads, settings),
+            Dispatcher(backend.steps, payloads, settings, clock),
             self._fences,
             retention,
             settings,

@@ -87,7 +87,7 @@ async def _assemble(
 ) -> Backend:
     api = Api(connection)
     topology = Topology(api, names, topology_options)
-    partitions = await _ensured(api, topology, clock, options.wait)
+    partitions = await _ensured(connection, api, topology, clock, options.wait)
     publisher = Publisher(connection)
     consumers = Consumers(connection, topology, names, clock)
     records = partial(BucketRecords, publisher, api)
@@ -114,15 +114,19 @@ async def _assemble(
     )
 
 
-async def _ensured(api: Api, topology: Topology, clock: Clock, wait: float) -> int:
+async def _ensured(
+    connection: Connection, api: Api, topology: Topology, clock: Clock, wait: float
+) -> int:
     """Create or check what is needed; a cluster that elects just now is asked again."""
     until = clock.monotonic() + wait
     while True:
         try:
             await api.check()
             return await topology.ensure()
-        except ServerUnavailable:
-            raise
+        except ServerUnavailable as error:
+            silent = connection.announces_jetstream and isinstance(error.__cause__, Unavailable)
+            if not silent or clock.monotonic() >= until:
+                raise
         except Unavailable as error:
             if not is_passing(error) or clock.monotonic() >= until:
                 raise

@@ -70,13 +70,14 @@ class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Connection:
-    """The client, its replies, and whoever wants to know that the connection was renewed."""
+    """The client, its replies, and whoever wants to know that it was lost or renewed."""
 
     def __init__(self, options: ConnectionOptions) -> None:
         """Not connected yet."""
         self.client = WireClient()
         self.url = _redacted(options.url)
         self.on_reconnected: list[Callable[[], None]] = []
+        self.on_disconnected: list[Callable[[], None]] = []
         self._options = options
         self._up = asyncio.Event()
         self._closing = False
@@ -201,6 +202,8 @@ class Connection:
         self._up.clear()
         if self._replies is not None:
             self._replies.give_up("the connection to NATS was lost")
+        for callback in tuple(self.on_disconnected):
+            callback()
         if not self._closing and self._replies is not None:
             _log.warning("disconnected from NATS; reconnecting", url=self.url)
 

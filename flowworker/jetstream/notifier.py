@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["CoreNotifier"]
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.errors import InvalidInput
@@ -31,13 +30,28 @@ class CoreNotifier:
         self._client.send(checked_subject(subject), "", b"", data)
 
     async def subscribe(
-        self, subject: str, on_message: Callable[[str, bytes], None]
+        self,
+        subject: str,
+        on_message: Callable[[str, bytes], None],
+        on_lost: Callable[[], None] | None = None,
     ) -> Callable[[], object]:
-        """Call with subject and data for each message; the result ends it when called."""
+        """Call with subject and data for each message; the result ends it when called.
+
+        `on_lost` is called when the connection is lost, and what is told meanwhile with it.
+        """
 
         def hand_over(found: bytes, _reply: bytes, data: bytes, _headers: bytes | None) -> None:
             on_message(found.decode(), data)
 
         sid = self._client.listen(checked_subject(subject), hand_over)
         await self._connection.flush()
-        return partial(self._client.unlisten, sid)
+        lost = self._connection.on_disconnected
+        if on_lost is not None:
+            lost.append(on_lost)
+
+        def end() -> None:
+            self._client.unlisten(sid)
+            if on_lost in lost:
+                lost.remove(on_lost)
+
+        return end

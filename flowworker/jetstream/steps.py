@@ -61,6 +61,20 @@ class StreamStepQueue:
         spec = consumer_specs.lane(self._names, self._settings, queue, priority)
         return await self._consumers.start(spec, on_delivery)
 
+    async def queued(self, address: StepAddress) -> list[bytes]:
+        """Messages of a step, queued, scheduled or in a worker's hand: at least the newest."""
+        subjects = (
+            self._names.step(address),
+            self._names.step_schedule(address.run, address.step),
+        )
+        found = await asyncio.gather(
+            *(
+                self._api.message(self._names.steps, {"last_by_subj": subject})
+                for subject in subjects
+            )
+        )
+        return [message.data for message in found if message is not None]
+
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""
         stream = self._names.steps

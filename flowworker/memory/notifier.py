@@ -69,7 +69,10 @@ class MemoryNotifier:
             self._home.soon(subscription.tell, subject, data)
 
     async def subscribe(
-        self, subject: str, on_message: Callable[[str, bytes], None]
+        self,
+        subject: str,
+        on_message: Callable[[str, bytes], None],
+        on_lost: Callable[[], None] | None = None,  # noqa: ARG002  # nothing is
     ) -> Callable[[], object]:
         """Call with subject and data for each message; the result ends it when called."""
         self._count += 1

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from flowworker.memory.home import EARLY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from flowworker.memory.home import Alarm, Home
     from flowworker.ports import OnDelivery
@@ -136,11 +136,15 @@ class Queue:
 
     def count(self, group: str) -> int:
         """How many messages of a group there are, wherever they are."""
-        return len(self._groups.get(group, ()))
+        return len(self.of(group))
+
+    def of(self, group: str) -> Collection[Message]:
+        """A group's messages, wherever they are."""
+        return self._groups.get(group, {}).keys()
 
     def drop(self, group: str) -> None:
         """Remove a group's messages, wherever they are."""
-        for message in tuple(self._groups.get(group, ())):
+        for message in tuple(self.of(group)):
             self.remove(message)
 
     def remove(self, message: Message) -> None:

@@ -35,7 +35,7 @@ class MemoryStepQueue:
         check_token(address.queue, "a queue")
         check_token(address.run, "a run id")
         check_dotted(address.step, "a step id")
-        subject = f"step.{address.queue}.{address.priority}.{address.run}.{address.step}"
+        subject = _subject(address)
         check_size(subject, data)
         if self._window.find(message_id) is not None:
             return
@@ -46,6 +46,12 @@ class MemoryStepQueue:
     async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
         """Share a lane of a queue with all others who do."""
         return self._lane(queue, priority).consume(on_delivery)
+
+    async def queued(self, address: StepAddress) -> list[bytes]:
+        """Messages of a step, queued, scheduled or in a worker's hand."""
+        subject = _subject(address)
+        lane = self._lane(address.queue, address.priority)
+        return [message.data for message in lane.of(address.run) if message.subject == subject]
 
     def pending(self, run: str) -> int:
         """How many messages of a run are queued, scheduled or in hand."""
@@ -62,3 +68,7 @@ class MemoryStepQueue:
             lane = Queue(self._home, self._ack_wait, self._sequence)
             self._lanes[queue, priority] = lane
         return lane
+
+
+def _subject(address: StepAddress) -> str:
+    return f"step.{address.queue}.{address.priority}.{address.run}.{address.step}"

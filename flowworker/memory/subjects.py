@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ["literal_prefix", "matches", "prefixes"]
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 WILDCARDS = frozenset({"*", ">"})
 
 
+@lru_cache(maxsize=1024)
 def matches(pattern: str, subject: str) -> bool:
     """Whether the pattern covers the subject."""
     wanted, found = pattern.split("."), subject.split(".")

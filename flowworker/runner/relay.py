@@ -61,10 +61,13 @@ class Relay:
         await self._bus.tell(subject.removeprefix(self._prefix), data)
 
     async def subscribe(
-        self, subject: str, on_message: Callable[[str, bytes], None]
+        self,
+        subject: str,
+        on_message: Callable[[str, bytes], None],
+        on_lost: Callable[[], None] | None = None,
     ) -> Callable[[], object]:
         """Listen here."""
-        return await self._notifier.subscribe(subject, on_message)
+        return await self._notifier.subscribe(subject, on_message, on_lost)
 
     async def _work(self) -> None:
         while True:

@@ -52,6 +52,7 @@ class StepContext:
         workflow_id: the run's id again, as the seed calls it (`GetWorkflowID`, `_workflow_id`).
         step_id: the step.
         kind: run, fallback or compensate.
+        turn: from 1; a human who answers `retry` begins another one.
         attempt: from 1 within kind and turn.
         input: the merged map; shared, so leave it as it is.
         idempotency_key: the same for all attempts of this step: pass it on to the outside.
@@ -73,6 +74,7 @@ class StepContext:
         "progress",
         "run_id",
         "step_id",
+        "turn",
         "workflow",
     )
 
@@ -86,6 +88,7 @@ class StepContext:
         self.workflow = message.workflow
         self.step_id = message.step
         self.kind = message.kind
+        self.turn = message.turn
         self.attempt = message.attempt
         self.input: dict[str, Any] = {}
         self.idempotency_key = message.idempotency_key

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from flowworker.core.status import Priority
-from integration.contract.support import SLACK, Worker, enqueue, eventually, open_lane, step
+from integration.contract.support import RUN, SLACK, Worker, enqueue, eventually, open_lane, step
 
 
 async def test_a_message_arrives_as_it_was_enqueued(backend, peer):
@@ -68,6 +68,31 @@ async def test_an_id_is_known_while_and_after_its_message_is_handled(backend):
 
     await inbox.take(2)
     assert inbox.bodies == [b"first", b"last"]
+
+
+async def test_a_step_is_queued_until_it_is_acknowledged(backend, peer):
+    later = time.time() + 60
+    in_hand, delayed, slow = step("in.hand"), step("is.delayed"), step("waits", queue="slow")
+    await backend.steps.enqueue(in_hand, b"1", "id-1")
+    [got] = await (await open_lane(backend, 1)).take(1)
+    await backend.steps.enqueue(slow, b"2", "id-2")
+    await backend.steps.enqueue(delayed, b"3", "id-3", later)
+    await backend.steps.enqueue(delayed, b"4", "id-4")
+    await backend.steps.enqueue(step("waits", run="other"), b"5", "id-5")
+
+    assert await peer.steps.queued(in_hand) == [b"1"]
+    assert await peer.steps.queued(slow) == [b"2"]
+    assert sorted(await peer.steps.queued(delayed)) == [b"3", b"4"]
+    assert await peer.steps.queued(step("unknown")) == []
+
+    await got.ack()
+
+    async def is_gone():
+        return await peer.steps.queued(in_hand) == []
+
+    await eventually(is_gone)
+    await backend.steps.drop(RUN)
+    assert await peer.steps.queued(delayed) == []
 
 
 async def test_lanes_have_nothing_in_common(backend):

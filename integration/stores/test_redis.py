@@ -96,7 +96,8 @@ async def test_purging_leaves_nothing(ports, client, namespace):
 
 async def test_a_run_is_removed_though_its_process_is_gone(redis_server, client, namespace):
     # Given a run that is to be kept for a second after its end, and whose runner is closed then
-    store = RedisStore(redis_server.url, namespace=namespace, settings=Settings(inline_limit=1))
+    settings = Settings(inline_limit=1, lease=1.0)
+    store = RedisStore(redis_server.url, namespace=namespace, settings=settings)
     async with store, Runner(store=store) as runner:
         runner.register_handler("ok", lambda ctx: {"n": "x" * 1000})
         await runner.execute_sync_workflow(RUN, WORKFLOW, {"n": 1})

@@ -44,7 +44,8 @@ class History:
     def execute(self, step: str, uses: str, attempt: int = 1, pid: int = 7, how: str = "ok") -> int:
         """A handler runs; the nonce that it returns."""
         nonce = len(self.notes) + 1
-        about = {"run": RUN, "step": step, "uses": uses, "attempt": attempt, "nonce": nonce}
+        about = {"run": RUN, "step": step, "uses": uses, "turn": 1, "attempt": attempt}
+        about["nonce"] = nonce
         for what, more in (("begin", {}), ("end", {"how": how})):
             self.at += 0.1
             self.notes.append({"what": what, "at": self.at, "pid": pid, **about, **more})

@@ -69,3 +69,12 @@ def test_a_fault_of_another_time_explains_nothing():
     history.evidence.faults = [fault]
 
     assert kinds(history) == {checker.CONCURRENT}
+
+
+def test_a_turn_that_a_human_began_is_no_repetition():
+    history, begin = repeated()
+    for note in history.notes:
+        if note["nonce"] != begin["nonce"]:
+            note["turn"] = 2
+
+    assert kinds(history) == set()

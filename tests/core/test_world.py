@@ -1,7 +1,9 @@
 """The core in a world where everything goes wrong: what must always hold, always holds.
 
 `World` checks the invariants at every write, `Chaos` compares what coordinators believe with what
-the records say, `History` reads what was told. FLOWWORKER_EXAMPLES=100000 makes a campaign of it.
+the records say, `History` reads what was told. A campaign:
+
+    FLOWWORKER_EXAMPLES=100000 python -m pytest tests/core/test_world.py --timeout=0
 """
 
 from __future__ import annotations

@@ -14,8 +14,17 @@ from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
+from flowworker.worker import heartbeat
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
+
+TICK = 0.02
+"""Real seconds from one beat of the thread to the next."""
+
+
+@pytest.fixture(autouse=True)
+def short_tick(monkeypatch):
+    monkeypatch.setattr(heartbeat, "_LONGEST_TICK", TICK)
 
 
 class Link:
@@ -88,7 +97,7 @@ async def test_short_steps_cost_no_renewal_and_no_link(fleet, link, gate):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(9.0)
-    await asyncio.sleep(0.6)  # two ticks of the thread
+    await asyncio.sleep(5 * TICK)
     gate.set()
     record = await fleet.ended()
 
@@ -157,9 +166,12 @@ async def test_a_link_that_cannot_be_opened_is_tried_again(fleet, link, gate):
     link.refused = 2
     await fleet.worker()
     await fleet.run("wait")
-    for _ in range(8):
-        await fleet.clock.advance(3.0)
-        await asyncio.sleep(0.3)
+    await fleet.clock.advance(9.0)
+    for _ in range(40):
+        await fleet.clock.advance(0.5)
+        await asyncio.sleep(2 * TICK)
+        if link.writes:
+            break
     await fleet.eventually(lambda: link.writes >= 1)
     gate.set()
     record = await fleet.ended()
@@ -178,9 +190,9 @@ async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
         return await fleet.revision() == first + 1
 
     await fleet.eventually(renewed)
-    for _ in range(10):  # the next try meets a Conflict, and the one after it succeeds
-        await fleet.clock.advance(3.0)
-        await asyncio.sleep(0.3)
+    for _ in range(38):  # the next try meets a Conflict, and the one after it succeeds
+        await fleet.clock.advance(0.5)
+        await asyncio.sleep(2 * TICK)
         if link.writes:
             break
     gate.set()
@@ -250,7 +262,7 @@ async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link,
     records.scripts["read"] = ["before"] * 1000
     for _ in range(30):
         await fleet.clock.advance(3.0)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(TICK)
     await fleet.eventually(lambda: "cannot be read" in caplog.text)
     records.scripts["read"] = []
     gate.set()
@@ -291,15 +303,15 @@ async def test_a_release_waits_for_the_renewal_in_flight(fleet):
 
 
 async def test_a_blocked_event_loop_does_not_lose_its_claims(caplog):
-    # Given a lease of 0.6 s and a handler that blocks the loop for much longer
-    fleet = Fleet(Settings(lease=0.6), SystemClock())
+    # Given a lease of 0.4 s and a handler that blocks the loop for much longer
+    fleet = Fleet(Settings(lease=0.4), SystemClock())
     link = Link(fleet.backend.runs)
     fleet.rewire(open_heartbeat=link.open)
     seen = []
 
     @fleet.app.step("rude")
     async def rude(ctx):
-        until = time.monotonic() + 2.0
+        until = time.monotonic() + 1.3
         while time.monotonic() < until:
             found = await_now(fleet.backend.runs.read("step.default.r1.s"))
             seen.append(found[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["Tally", "campaign", "live"]
 
 import itertools
+import os
+import threading
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -84,7 +86,8 @@ def campaign(
     left = iter(seeds)
     tally = Tally()
     pending: set[Future[Tally]] = set()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=_die_with, initargs=(os.getpid(),)) as pool:
         while True:
             wanted = tally.runs < runs and len(tally.failed) < ENOUGH
             while wanted and len(pending) < 2 * jobs:
@@ -98,3 +101,14 @@ def campaign(
             for future in done:
                 tally.merge(future.result())
             on_progress(tally)
+
+
+def _die_with(parent: int) -> None:
+    """End this process when that one, which gives it work, was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            threading.Event().wait(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -40,7 +40,7 @@ class SimClock:
         """Wait; whoever stands still meanwhile wakes later."""
         process = current_process()
         if process is None:
-            await asyncio.sleep(max(seconds, 0.0))
+            await self._virtual.pause(seconds)
             return
         if seconds <= 0:
             await asyncio.sleep(0)

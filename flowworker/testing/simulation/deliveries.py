@@ -145,6 +145,6 @@ async def deliver_to(
 ) -> Consumer:
     """A consumer of `gate`'s process, from whom deliveries are taken when it dies."""
     road = _Road(gate, virtual, on_delivery, on_ack)
-    inner = road.consumer = await gate.call("consume", "", lambda: consume(road.take))
+    inner = road.consumer = await gate.call("consume", "", consume, road.take)
     gate.process.on_death.append(lambda: gate.now(inner.stop()))
     return SimConsumer(inner, gate)

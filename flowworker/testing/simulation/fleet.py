@@ -74,17 +74,24 @@ class Fleet:
         self._scene = scene
         self._app = simulated_app(behaviour)
         self._ends: dict[Process, Callable[[], object]] = {}
+        self._keepers: list[asyncio.Task[None]] = []
         self._started = 0
         if scene.faults.rates.jump:
             scene.watch.slack = SLACK
 
     def start(self) -> None:
         """Start all, and whatever befalls them."""
-        for _ in range(self._scene.random.choice((1, 2, 2, 3))):
-            self._scene.virtual.create_task(self._keep("c", self._coordinate))
-        for _ in range(self._scene.random.choice((1, 2, 2, 3))):
-            self._scene.virtual.create_task(self._keep("w", self._work))
+        roles: tuple[tuple[str, Main], ...] = (("c", self._coordinate), ("w", self._work))
+        for kind, main in roles:
+            for _ in range(self._scene.random.choice((1, 2, 2, 3))):
+                keeper = self._scene.virtual.create_task(self._keep(kind, main))
+                self._keepers.append(keeper)
         self._scene.virtual.create_task(self._suffer())
+
+    def shrink(self) -> None:
+        """All die but one coordinator, and stay dead."""
+        for keeper in self._keepers[1:]:
+            keeper.cancel()
 
     async def _keep(self, kind: str, main: Main) -> None:
         """One of the fleet: whenever it ended it is started anew."""
@@ -102,7 +109,10 @@ class Fleet:
             self.processes.append(process)
             self._scene.trace.note(process.name, f"starts, its clock {skew:+.3f} s")
             process.spawn(self._live(process, main(process, backend)))
-            await process.died.wait()
+            try:
+                await process.died.wait()
+            finally:
+                process.die()
             self._scene.trace.note(process.name, "is gone")
             self.processes.remove(process)
             self._ends.pop(process, None)
@@ -146,7 +156,7 @@ class Fleet:
     async def _suffer(self) -> None:
         """What befalls processes out of themselves, second by second."""
         faults, rates, random = self._scene.faults, self._scene.faults.rates, self._scene.random
-        while True:
+        while faults.on:
             await asyncio.sleep(random.random() * 2)
             for process in list(self.processes):
                 if faults.chance("killed", rates.killed):

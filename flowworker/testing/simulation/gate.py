@@ -11,7 +11,7 @@ from flowworker.errors import Conflict, Unavailable
 from flowworker.testing.simulation.faults import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
     from contextvars import Context
 
     from flowworker.testing.simulation.faults import Faults
@@ -35,10 +35,18 @@ class Gate:
         self.trace = trace
         self._outside = outside
 
-    async def call(self, port: str, about: str, effect: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def call(
+        self,
+        port: str,
+        about: str,
+        effect: Callable[..., Coroutine[Any, Any, T]],
+        *arguments: object,
+    ) -> T:
         """What the effect returns, unless something goes wrong."""
         process, faults = self.process, self.faults
-        await process.wait(faults.latency())
+        delay = faults.latency()
+        if process.is_held_up(delay):
+            await process.wait(delay)
         trouble = faults.trouble()
         if trouble is Trouble.REFUSED:
             self.trace.call(process, port, about, "refused")
@@ -46,7 +54,7 @@ class Gate:
         if trouble is Trouble.DEATH_BEFORE:
             self._die(port, about, "dies before it")
         try:
-            result = self.now(effect())
+            result = self.now(effect(*arguments))
         except Conflict:
             self.faults.counts["conflict"] += 1
             self.trace.call(process, port, about, "conflict")
@@ -55,7 +63,9 @@ class Gate:
         self.trace.call(process, port, about, result)
         if trouble is Trouble.DEATH_AFTER:
             self._die(port, about, "dies after it")
-        await process.wait(faults.latency())
+        delay = faults.latency()
+        if process.is_held_up(delay):
+            await process.wait(delay)
         if trouble is Trouble.UNANSWERED:
             self.trace.call(process, port, about, "unanswered")
             raise Unavailable(f"simulated: {port} {about} unanswered")
@@ -66,7 +76,8 @@ class Gate:
     ) -> None:
         """Have an effect of which no answer comes, so that nobody knows whether it arrived."""
         process, faults = self.process, self.faults
-        await process.wait(0.0)
+        if process.is_held_up(0.0):
+            await process.wait(0.0)
         if faults.chance("death before an effect", faults.rates.death):
             self._die(port, about, "dies before it")
         if faults.chance("ack lost", faults.rates.ack_lost):
@@ -77,11 +88,10 @@ class Gate:
         if faults.chance("death after an effect", faults.rates.death):
             self._die(port, about, "dies after it")
 
-    def now(self, effect: Awaitable[T]) -> T:
+    def now(self, effect: Coroutine[Any, Any, T]) -> T:
         """What an effect returns that waits for nothing."""
-        steps = effect.__await__()
         try:
-            self._outside.run(next, steps)
+            self._outside.run(effect.send, None)
         except StopIteration as done:
             result: T = done.value
             return result

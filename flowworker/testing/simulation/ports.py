@@ -5,13 +5,14 @@ from __future__ import annotations
 __all__ = ["backend_of"]
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from flowworker.testing.simulation.deliveries import deliver_to
 from flowworker.testing.simulation.records import SimLink, SimRecords, SimRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
 
     from flowworker.core.status import Priority
     from flowworker.ports import (
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from flowworker.testing.simulation.gate import Gate
     from flowworker.testing.simulation.loop import VirtualLoop
     from flowworker.testing.simulation.watch import Watch
+
+T = TypeVar("T")
+
+_Later: TypeAlias = "Coroutine[Any, Any, T]"
 
 
 def backend_of(gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop) -> Backend:
@@ -56,10 +61,8 @@ class _Leases:
         self._gate = gate
         self._leases = backend.leases
 
-    async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
-        return await self._gate.call(
-            "lease.acquire", key, lambda: self._leases.acquire(key, holder, ttl)
-        )
+    def acquire(self, key: str, holder: str, ttl: int) -> _Later[int | None]:
+        return self._gate.call("lease.acquire", key, self._leases.acquire, key, holder, ttl)
 
     async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
         process, faults = self._gate.process, self._gate.faults
@@ -69,29 +72,22 @@ class _Leases:
             process.deluded_until = process.clock.monotonic() + ttl * (1 + faults.random.random())
             return token
         return await self._gate.call(
-            "lease.renew", key, lambda: self._leases.renew(key, holder, ttl, token)
+            "lease.renew", key, self._leases.renew, key, holder, ttl, token
         )
 
-    async def release(self, key: str, holder: str, token: int) -> None:
-        await self._gate.call(
-            "lease.release", key, lambda: self._leases.release(key, holder, token)
+    def release(self, key: str, holder: str, token: int) -> _Later[None]:
+        return self._gate.call("lease.release", key, self._leases.release, key, holder, token)
+
+    def holders(self, pattern: str) -> _Later[dict[str, str]]:
+        return self._gate.call("lease.holders", pattern, self._leases.holders, pattern)
+
+    def remaining(self, key: str) -> _Later[float | None]:
+        return self._gate.call("lease.remaining", key, self._leases.remaining, key)
+
+    def watch(self, key: str, on_free: Callable[[], None]) -> _Later[Callable[[], object]]:
+        return self._gate.call(
+            "lease.watch", key, self._leases.watch, key, lambda: self._gate.process.call(on_free)
         )
-
-    async def holders(self, pattern: str) -> dict[str, str]:
-        return await self._gate.call(
-            "lease.holders", pattern, lambda: self._leases.holders(pattern)
-        )
-
-    async def remaining(self, key: str) -> float | None:
-        return await self._gate.call("lease.remaining", key, lambda: self._leases.remaining(key))
-
-    async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
-        return await self._gate.call(
-            "lease.watch", key, lambda: self._leases.watch(key, lambda: self._call(on_free))
-        )
-
-    def _call(self, on_free: Callable[[], None]) -> None:
-        self._gate.process.call(on_free)
 
 
 class _Source:
@@ -105,17 +101,17 @@ class _Source:
 
 
 class _Steps(_Source):
-    async def enqueue(
+    def enqueue(
         self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
-    ) -> None:
+    ) -> _Later[None]:
         async def effect() -> None:
             await self._backend.steps.enqueue(address, data, message_id, due)
             self._watch.enqueued(address, data)
 
-        await self._gate.call("steps.enqueue", message_id, effect)
+        return self._gate.call("steps.enqueue", message_id, effect)
 
-    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
-        return await deliver_to(
+    def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> _Later[Consumer]:
+        return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
@@ -123,8 +119,12 @@ class _Steps(_Source):
             lambda take: self._backend.steps.consume(queue, priority, take),
         )
 
-    async def drop(self, run: str) -> None:
-        await self._gate.call("steps.drop", run, lambda: self._backend.steps.drop(run))
+    def queued(self, address: StepAddress) -> _Later[list[bytes]]:
+        about = f"{address.run}/{address.step}"
+        return self._gate.call("steps.queued", about, self._backend.steps.queued, address)
+
+    def drop(self, run: str) -> _Later[None]:
+        return self._gate.call("steps.drop", run, self._backend.steps.drop, run)
 
 
 class _Events(_Source):
@@ -132,17 +132,17 @@ class _Events(_Source):
     def partitions(self) -> int:
         return self._backend.events.partitions
 
-    async def publish(
+    def publish(
         self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
-    ) -> None:
+    ) -> _Later[None]:
         async def effect() -> None:
             await self._backend.events.publish(run, event_type, data, event_id, once=once)
             self._watch.published(run, event_type, data, event_id)
 
-        await self._gate.call("events.publish", event_id, effect)
+        return self._gate.call("events.publish", event_id, effect)
 
-    async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
-        return await deliver_to(
+    def consume(self, partition: int, on_delivery: OnDelivery) -> _Later[Consumer]:
+        return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
@@ -150,27 +150,25 @@ class _Events(_Source):
             lambda take: self._backend.events.consume(partition, take),
         )
 
-    async def history(self, run: str) -> list[bytes]:
-        return await self._gate.call(
-            "events.history", run, lambda: self._backend.events.history(run)
-        )
+    def history(self, run: str) -> _Later[list[bytes]]:
+        return self._gate.call("events.history", run, self._backend.events.history, run)
 
-    async def drop(self, run: str) -> None:
+    def drop(self, run: str) -> _Later[None]:
         async def effect() -> None:
             await self._backend.events.drop(run)
             self._watch.forgotten(run)
 
-        await self._gate.call("events.drop", run, effect)
+        return self._gate.call("events.drop", run, effect)
 
 
 class _Commands(_Source):
-    async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
-        return await self._gate.call(
-            "commands.send", subject, lambda: self._backend.commands.send(subject, data, headers)
+    def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> _Later[int]:
+        return self._gate.call(
+            "commands.send", subject, self._backend.commands.send, subject, data, headers
         )
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        return await deliver_to(
+    def consume(self, on_delivery: OnDelivery) -> _Later[Consumer]:
+        return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
@@ -180,18 +178,18 @@ class _Commands(_Source):
 
 
 class _Timers(_Source):
-    async def set(self, run: str, name: str, at: float) -> None:
-        await self._gate.call(
-            "timers.set", f"{run} {name}", lambda: self._backend.timers.set(run, name, at)
+    def set(self, run: str, name: str, at: float) -> _Later[None]:
+        return self._gate.call(
+            "timers.set", f"{run} {name}", self._backend.timers.set, run, name, at
         )
 
-    async def clear(self, run: str, name: str) -> None:
-        await self._gate.call(
-            "timers.clear", f"{run} {name}", lambda: self._backend.timers.clear(run, name)
+    def clear(self, run: str, name: str) -> _Later[None]:
+        return self._gate.call(
+            "timers.clear", f"{run} {name}", self._backend.timers.clear, run, name
         )
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        return await deliver_to(
+    def consume(self, on_delivery: OnDelivery) -> _Later[Consumer]:
+        return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
@@ -206,20 +204,20 @@ class _Notifier:
         self._notifier = backend.notifier
 
     async def publish(self, subject: str, data: bytes) -> None:
-        if self._lost():
-            return
-        await self._gate.call("publish", subject, lambda: self._notifier.publish(subject, data))
+        if not self._lost():
+            await self._gate.call("publish", subject, self._notifier.publish, subject, data)
 
     async def subscribe(
-        self, subject: str, on_message: Callable[[str, bytes], None]
+        self,
+        subject: str,
+        on_message: Callable[[str, bytes], None],
+        on_lost: Callable[[], None] | None = None,  # noqa: ARG002  # nobody knows
     ) -> Callable[[], object]:
         def take(subject: str, data: bytes) -> None:
             if not self._lost():
                 self._gate.process.call(on_message, subject, data)
 
-        end = await self._gate.call(
-            "subscribe", subject, lambda: self._notifier.subscribe(subject, take)
-        )
+        end = await self._gate.call("subscribe", subject, self._notifier.subscribe, subject, take)
         self._gate.process.on_death.append(end)
         return end
 

@@ -82,14 +82,18 @@ class Process:
         """Seconds for which it stands still from now."""
         return max(0.0, self.stalled_until - self._virtual.moment)
 
+    def is_held_up(self, seconds: float) -> bool:
+        """Whether `wait` would do anything."""
+        return seconds > 0 or self.stalled_until > self._virtual.moment or not self.alive
+
     async def wait(self, seconds: float) -> None:
         """Let time pass, and all the time that it stands still; then go on, or be dead."""
         if not self.alive:
             raise asyncio.CancelledError
         if seconds > 0:
-            await asyncio.sleep(seconds)
-        while (stall := self.stall()) > 0:  # noqa: ASYNC110  # it may be prolonged meanwhile
-            await asyncio.sleep(stall)
+            await self._virtual.pause(seconds)
+        while (stall := self.stall()) > 0:  # it may be prolonged meanwhile
+            await self._virtual.pause(stall)
         if not self.alive:
             raise asyncio.CancelledError
 

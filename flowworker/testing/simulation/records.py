@@ -4,12 +4,20 @@ from __future__ import annotations
 
 __all__ = ["SimLink", "SimRecords", "SimRuns"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
     from flowworker.ports import Backend, Delivery, Records
     from flowworker.testing.simulation.gate import Gate
     from flowworker.testing.simulation.watch import Watch
+
+
+T = TypeVar("T")
+
+_Later: TypeAlias = "Coroutine[Any, Any, T]"
 
 
 class SimRecords:
@@ -20,37 +28,35 @@ class SimRecords:
         self._records = records
         self._name = name
 
-    async def read(self, key: str) -> tuple[bytes, int] | None:
+    def read(self, key: str) -> _Later[tuple[bytes, int] | None]:
         """Value and revision, or None."""
-        return await self._gate.call(f"{self._name}.read", key, lambda: self._records.read(key))
+        return self._gate.call(f"{self._name}.read", key, self._records.read, key)
 
-    async def write(self, key: str, value: bytes, revision: int) -> int:
+    def write(self, key: str, value: bytes, revision: int) -> _Later[int]:
         """Compare-and-set: the new revision."""
-        return await self._gate.call(
-            f"{self._name}.write",
-            f"{key} over {revision}",
-            lambda: self._write(key, value, revision),
-        )
+        about = f"{key} over {revision}"
+        return self._gate.call(f"{self._name}.write", about, self._write, key, value, revision)
 
-    async def put(self, key: str, value: bytes) -> int:
+    def put(self, key: str, value: bytes) -> _Later[int]:
         """Write whatever is there: the new revision."""
-        return await self._gate.call(f"{self._name}.put", key, lambda: self._put(key, value))
+        return self._gate.call(f"{self._name}.put", key, self._put, key, value)
 
-    async def keys(self, pattern: str) -> list[str]:
+    def keys(self, pattern: str) -> _Later[list[str]]:
         """Existing keys that match."""
-        return await self._gate.call(
-            f"{self._name}.keys", pattern, lambda: self._records.keys(pattern)
-        )
+        return self._gate.call(f"{self._name}.keys", pattern, self._records.keys, pattern)
 
-    async def purge(self, pattern: str) -> None:
+    def purge(self, pattern: str) -> _Later[None]:
         """Remove all matching keys."""
-        await self._gate.call(f"{self._name}.purge", pattern, lambda: self._records.purge(pattern))
+        return self._gate.call(f"{self._name}.purge", pattern, self._purge, pattern)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         return await self._records.write(key, value, revision)
 
     async def _put(self, key: str, value: bytes) -> int:
         return await self._records.put(key, value)
+
+    async def _purge(self, pattern: str) -> None:
+        await self._records.purge(pattern)
 
 
 class SimRuns(SimRecords):
@@ -59,15 +65,6 @@ class SimRuns(SimRecords):
     def __init__(self, gate: Gate, backend: Backend, watch: Watch) -> None:
         super().__init__(gate, backend.runs, "runs")
         self._watch = watch
-
-    async def purge(self, pattern: str) -> None:
-        """Remove all matching keys."""
-
-        async def effect() -> None:
-            await self._records.purge(pattern)
-            self._watch.purged(pattern)
-
-        await self._gate.call("runs.purge", pattern, effect)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         written = await super()._write(key, value, revision)
@@ -78,6 +75,10 @@ class SimRuns(SimRecords):
         written = await super()._put(key, value)
         self._watch.written(self._gate.process, key, value, written)
         return written
+
+    async def _purge(self, pattern: str) -> None:
+        await super()._purge(pattern)
+        self._watch.purged(pattern)
 
 
 class SimLink:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from flowworker.testing.simulation.watch import Watch
 
 
+_REJECTED = b'"type":"workflow.rejected"'
+
+
 async def unrest(backend: Any, watch: Watch) -> list[str]:
     """Whatever is still going on though all runs are over, or not as it has to be."""
     found = []
@@ -57,7 +60,9 @@ async def left_over(backend: Any, watch: Watch) -> list[str]:
     found: list[str] = await backend.runs.keys(">")
     found += await backend.payloads.keys(">")
     for run in watch.runs:
-        if await backend.events.history(run):
+        # Whoever asks for something of a run that is gone is told so, and that is history, too.
+        told = [raw for raw in await backend.events.history(run) if _REJECTED not in raw]
+        if told:
             found.append(f"history of {run}")
         if backend.steps.pending(run) or backend.events.pending(run):
             found.append(f"messages of {run}")

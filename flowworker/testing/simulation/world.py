@@ -49,6 +49,10 @@ _REST = 60.0
 _REMOVAL = 120.0
 """Seconds beyond the retention in which everything has to be gone."""
 
+_SHRINKS = 0.75
+"""Share of worlds in which one coordinator alone waits for the end of the retention: a whole fleet
+without work costs as much as one that has some."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -167,6 +171,8 @@ class World:
         operator.cancel()
         if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
             return
+        if self._random.random() < _SHRINKS:
+            self._fleet.shrink()
         await asyncio.sleep(RETENTION)
         await self._wait(_REMOVAL, lambda: left_over(self._backend, self._watch))
 

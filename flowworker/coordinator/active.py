@@ -1,0 +1,179 @@
+"""The runs that a coordinator holds in memory: begun or rebuilt, followed, forgotten.
+
+They are a cache of records, and never more: what is forgotten can be rebuilt at any time.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Active", "ActiveRuns"]
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flowworker.core.decide import decide
+from flowworker.core.payload import EMPTY
+from flowworker.core.rebuild import rebuild
+from flowworker.core.records import RunRecord
+from flowworker.core.state import initial
+from flowworker.core.status import TERMINAL, RunStatus
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from flowworker.clock import Clock
+    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.effects import Effects
+    from flowworker.core.events import Event
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+    from flowworker.stores.definitions import DefinitionStore
+    from flowworker.stores.runs import RunStore
+    from flowworker.telemetry.metrics import Metrics
+
+_CANDIDATES = 16
+"""Runs that are looked at to find one that can be forgotten."""
+
+
+@dataclass(slots=True)
+class Active:
+    """A run in memory.
+
+    Attributes:
+        generation: of the partition's view that it belongs to.
+        touched: when something last happened to it (monotonic seconds).
+        checked: how often recovery found it idle since then.
+        delayed: dispatches that wait for a short delay; what caused them must not be acknowledged
+            before they are done.
+    """
+
+    plan: Plan
+    state: RunState
+    generation: int
+    touched: float
+    checked: int = 0
+    delayed: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end."""
+        return self.state.status in TERMINAL
+
+
+class ActiveRuns:
+    """Those of one partition, by their ids."""
+
+    def __init__(
+        self,
+        runs: RunStore,
+        definitions: DefinitionStore,
+        effects: Effects,
+        clock: Clock,
+        metrics: Metrics,
+        most: int,
+        is_busy: Callable[[str], bool],
+    ) -> None:
+        """Hold `most` of them, and forget none that `is_busy`."""
+        self._runs = runs
+        self._definitions = definitions
+        self._effects = effects
+        self._clock = clock
+        self._metrics = metrics
+        self._most = most
+        self._is_busy = is_busy
+        self._active: dict[str, Active] = {}
+
+    def __len__(self) -> int:
+        return len(self._active)
+
+    def get(self, run: str) -> Active | None:
+        """A run, if it is in memory."""
+        return self._active.get(run)
+
+    def delayed(self) -> list[asyncio.Task[None]]:
+        """Dispatches of all runs that wait for a short delay."""
+        return [task for active in self._active.values() for task in active.delayed]
+
+    async def begin(self, event: CloudEvent, generation: int) -> Active:
+        """A run that has just started: all that is known of it stands in the event.
+
+        The view is that of when the event arrived: others may have seen later ones since then.
+        """
+        data = event.data
+        plan = await self._definitions.by_hash(data.definition)
+        record = RunRecord(
+            run=data.id,
+            workflow=data.name,
+            definition=data.definition,
+            version=data.version,
+            status=RunStatus.RUNNING,
+            input=data.input or EMPTY,
+            created_at=data.at,
+            priority=data.priority,
+            origin=data.origin,
+            reply_to=data.reply_to,
+            trace=data.trace,
+        )
+        return self._keep(plan, initial(plan, record, data.revision), generation)
+
+    async def load(self, run: str, generation: int, *, abandoned: bool = False) -> Active | None:
+        """A run from its records, with whatever may have been lost repeated; None if gone.
+
+        Args:
+            run: its id.
+            generation: of the partition's view, from before this call.
+            abandoned: nobody executes any attempt of it, whatever leases say.
+
+        Raises:
+            Conflict: another coordinator changed the run meanwhile.
+        """
+        found = await self._runs.load(run)
+        if found is None or not found[0].definition:  # a checkpoint that nobody has resumed
+            self.forget(run)
+            return None
+        record, revision = found
+        plan = await self._definitions.by_hash(record.definition)
+        steps = await self._runs.load_steps(run)
+        state, commands = rebuild(
+            plan, record, revision, steps, self._clock.now(), abandoned=abandoned
+        )
+        active = self._keep(plan, state, generation)
+        self._metrics.recoveries.inc()
+        told = await self._effects.retell(record, steps)
+        await self._effects.perform(active, commands, told=told)
+        for request in told.requests:
+            await self.follow(active, request)
+        if active.over:
+            self.forget(run)
+        return active
+
+    async def follow(self, active: Active, fact: Event) -> bool:
+        """Do what follows from a fact; whether it changed anything.
+
+        Raises:
+            Conflict: another coordinator changed the run; the memory of it is outdated.
+        """
+        before = active.state
+        active.state, commands = decide(active.plan, before, fact, self._clock.now())
+        changed = active.state is not before
+        await self._effects.perform(active, commands)
+        return changed
+
+    def forget(self, run: str) -> None:
+        """Hold it no more; its delayed dispatches are not made."""
+        active = self._active.pop(run, None)
+        if active is not None:
+            for task in active.delayed:
+                task.cancel()
+
+    def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
+        active = Active(plan, state, generation, self._clock.monotonic())
+        self._active[state.record.run] = active
+        if len(self._active) > self._most:
+            # The one that was taken in first, unless it is being worked on.
+            for run in itertools.islice(self._active, _CANDIDATES):
+                if not self._is_busy(run) and not self._active[run].delayed:
+                    self.forget(run)
+                    break
+        return active

@@ -1,0 +1,77 @@
+"""What a run's history says beyond its records."""
+
+from __future__ import annotations
+
+from flowworker.codec.cloudevents import EventData, cloud_event, emitted_by_handler
+from flowworker.codec.history import Told
+from flowworker.codec.json import encode
+from flowworker.core.commands import EventType
+from flowworker.core.events import CancelRequested, HumanDecided, TimedOut
+from flowworker.core.status import HumanAction
+
+RUN = "r1"
+
+
+def event(event_type, detail="", **data):
+    return cloud_event("ns", event_type, EventData(id=RUN, **data), 0.0, detail)
+
+
+def answer(number, step=""):
+    data = {"step_id": step, "action": HumanAction.RETRY}
+    return event(EventType.HUMAN_DECIDED, str(number), **data)
+
+
+def waits(step, turn=1):
+    return event(EventType.WAITING_HUMAN, f"{step}/{turn}", step_id=step)
+
+
+def told(*events):
+    return Told([encode(one) for one in events])
+
+
+def answers(history):
+    return [request.id.rpartition("/")[2] for request in history.requests]
+
+
+def test_ids_of_all_events_are_known():
+    emitted = emitted_by_handler("ns", "flow", RUN, "order.paid", "1", {"n": 1}, 0.0)
+    started = event(EventType.STARTED)
+
+    history = told(started, emitted)
+
+    assert started.id in history
+    assert emitted.id in history
+    assert event(EventType.COMPLETED).id not in history
+    assert history.requests == []
+
+
+def test_requests_come_in_their_order():
+    history = told(
+        event(EventType.STARTED),
+        event(EventType.TIMED_OUT),
+        event(EventType.CANCEL_REQUESTED, reason="why", terminate=True),
+        event(EventType.STEP_STARTED, "a/1", step_id="a"),
+    )
+
+    assert history.requests == [TimedOut(), CancelRequested("why", True)]
+
+
+def test_an_answer_is_meant_for_a_step_that_waited_before():
+    history = told(answer(1, "a"), waits("a"), answer(2, "a"), answer(3, "a"))
+    assert answers(history) == ["2", "3"]
+
+    history = told(waits("a"), answer(1, "a"), waits("b"), answer(2, "b"))
+    assert answers(history) == ["1", "2"]
+
+    history = told(waits("a"), answer(1), waits("b"))
+    assert answers(history) == []
+
+
+def test_what_is_told_later_counts():
+    history = told(waits("a"), answer(1, "a"))
+    history.add(waits("a", turn=2))
+    assert history.requests == []
+    assert waits("a", turn=2).id in history
+
+    history.add(answer(2, "a"))
+    assert isinstance(history.requests[0], HumanDecided)

@@ -1,0 +1,119 @@
+"""A run is rebuilt from what is durable, whoever has its events and messages in hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker import wiring
+from flowworker.client import Client
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.codec.messages import decode_step_message
+from flowworker.core.commands import EventType
+from flowworker.core.model import Step, Workflow
+from flowworker.core.status import Priority
+from flowworker.ports import Delivery, StepAddress
+from flowworker.settings import Settings
+from flowworker.telemetry.metrics import Metrics
+
+FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
+RUN = "r1"
+ADDRESS = StepAddress("default", Priority.NORMAL, RUN, "a")
+
+
+@pytest.fixture
+async def backend():
+    async with wiring.memory(partitions=1) as backend:
+        yield backend
+
+
+@pytest.fixture
+def client(backend):
+    client = Client(backend)
+    yield client
+    client.close()
+
+
+async def coordinated(backend):
+    coordinator = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+    await coordinator.start()
+    return coordinator
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def begun(backend, client):
+    """A run whose first step is queued, and whose coordinator is gone."""
+    await client.register(FLOW)
+    first = await coordinated(backend)
+    await client.start("two", run_id=RUN)
+    await until(lambda: backend.steps.queued(ADDRESS))
+    await first.stop()
+
+
+@pytest.mark.usefixtures("begun")
+async def test_what_somebody_else_has_in_hand_and_does_not_follow_is_followed(backend, client):
+    # Given somebody who was handed a request and hangs
+    in_hand: list[Delivery] = []
+    hung = await backend.events.consume(0, in_hand.append)
+    hung.grant(1)
+    request = cloud_event(
+        "flowworker", EventType.CANCEL_REQUESTED, EventData(id=RUN, name="two"), 0.0
+    )
+    await backend.events.publish(RUN, request.type, encode(request), request.id)
+
+    # When another coordinator takes over
+    second = await coordinated(backend)
+    result = await client.result(RUN, 5)
+    await second.stop()
+
+    assert result.status == "CANCELLED"
+    assert [delivery.delivered for delivery in in_hand] == [1]
+    await hung.stop()
+
+
+@pytest.mark.usefixtures("begun")
+async def test_a_step_message_that_was_removed_is_enqueued_again(backend):
+    [before] = await backend.steps.queued(ADDRESS)
+    await backend.steps.drop(RUN)
+
+    second = await coordinated(backend)
+    await until(lambda: backend.steps.queued(ADDRESS))
+    await second.stop()
+
+    assert await backend.steps.queued(ADDRESS) == [before]
+
+
+@pytest.mark.usefixtures("begun")
+async def test_a_step_message_that_is_there_is_not_enqueued_again(backend):
+    for _ in range(2):
+        coordinator = await coordinated(backend)
+        await asyncio.sleep(0.05)
+        await coordinator.stop()
+
+    assert len(await backend.steps.queued(ADDRESS)) == 1
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("body", [b"", b"no message", b'{"v": 99}'])
+async def test_what_is_no_message_of_the_step_does_not_count(backend, body):
+    await backend.steps.drop(RUN)
+    await backend.steps.enqueue(ADDRESS, body, "nonsense")
+
+    second = await coordinated(backend)
+
+    async def is_restored():
+        return len(await backend.steps.queued(ADDRESS)) == 2
+
+    await until(is_restored)
+    await second.stop()
+    queued = await backend.steps.queued(ADDRESS)
+    assert decode_step_message(queued[-1]).step == "a"

@@ -1,20 +1,26 @@
 """Runs handlers: from a step message in hand to its outcome in the record.
 
+loop       the worker
+shift      a worker at work, from its start to the end of its drain
+workbench  what the parts of one worker share
+lanes      credit and priorities: what is taken, and what waits in hand
+execute    one delivery, from claim to acknowledgement
+claims     the step's record: claimed, written, told
+inputs     a step's merged input
+attempt    one handler call: its timeout, its cancellation, how it ended
+settle     how an attempt ended -> record, event, acknowledgement
+under_way  the attempts in this process: found to be cancelled, or to be blamed
+heartbeat  claims stay alive whatever a handler does to the event loop
+heartbeat_thread, lag   the thread that renews them, and watches the event loop
+patience   repeats what is safe to repeat while the outside is away
+
 registry   what the user registers: `App`
 handlers   a function and its signature: typed arguments in, JSON out
 context    what a handler gets: `StepContext`
-inputs     a step's merged input
 emits      what handlers tell the world, once
 locks      locks for handlers
 current    the seed's functions, which find the run in which they are called
 surroundings  what handlers reach beyond their step
-heartbeat  claims stay alive whatever a handler does to the event loop
-claims     the step's record: claimed, settled, told
-attempt    one handler call: its timeout, its cancellation, how it ended
-execute    one delivery, from claim to acknowledgement
-lanes      credit and priorities
-shift      a worker at work, and its drain
-loop       the worker
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from flowworker.core.records import StepRecord
     from flowworker.ports import Delivery
-    from flowworker.worker.attempts import Attempts
-    from flowworker.worker.bench import Workbench
+    from flowworker.worker.under_way import AttemptsUnderWay
+    from flowworker.worker.workbench import Workbench
 
 MESSAGE_VERSION = 1
 """Step messages that this release understands."""
@@ -67,7 +67,7 @@ _decode_version = msgspec.json.Decoder(_Versioned).decode
 class Executor:
     """Executes deliveries, each in a task of its own."""
 
-    def __init__(self, bench: Workbench, attempts: Attempts) -> None:
+    def __init__(self, bench: Workbench, attempts: AttemptsUnderWay) -> None:
         """Work at `bench`, and be found in `attempts` meanwhile."""
         self._bench = bench
         self._attempts = attempts

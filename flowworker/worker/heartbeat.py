@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.errors import Conflict
-from flowworker.worker.pulse import Pulse
+from flowworker.worker.heartbeat_thread import HeartbeatThread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,13 +80,13 @@ class Heartbeats:
         lease: float,
         probe: LagProbe,
         log: FilteringBoundLogger,
-        make_pulse: type[Pulse] | None = None,
+        make_thread: type[HeartbeatThread] | None = None,
     ) -> None:
         """Renew over a link of `open_link`; ask `probe` how the main loop is at every tick.
 
-        What beats is a `Pulse`, unless `make_pulse` says otherwise.
+        What beats is a `HeartbeatThread`, unless `make_thread` says otherwise.
         """
-        self._make_pulse = make_pulse or Pulse
+        self._make_thread = make_thread or HeartbeatThread
         self._open_link = open_link
         self._clock = clock
         self._lease = lease
@@ -96,7 +96,7 @@ class Heartbeats:
         self._log = log
         self._lock = threading.Lock()
         self._held: dict[HeldClaim, None] = {}  # the oldest first
-        self._pulse: Pulse | None = None
+        self._thread: HeartbeatThread | None = None
 
     def hold(
         self,
@@ -111,8 +111,8 @@ class Heartbeats:
         claim = HeldClaim(delivery, due, key, record, revision, on_conflict)
         with self._lock:
             self._held[claim] = None
-        if self._pulse is None:
-            self._pulse = self._make_pulse(self._beat, self._tick, self._open_link, self._log)
+        if self._thread is None:
+            self._thread = self._make_thread(self._beat, self._tick, self._open_link, self._log)
         return claim
 
     def drop(self, claim: HeldClaim) -> None:
@@ -142,11 +142,11 @@ class Heartbeats:
 
     async def stop(self) -> None:
         """End the thread; what is still held runs out."""
-        pulse, self._pulse = self._pulse, None
-        if pulse is not None:
-            await pulse.stop()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await thread.stop()
 
-    def _beat(self, pulse: Pulse) -> None:
+    def _beat(self, thread: HeartbeatThread) -> None:
         """On the thread, once per tick."""
         self._probe.ask()
         now = self._clock.monotonic()
@@ -155,17 +155,17 @@ class Heartbeats:
             for claim in due:
                 claim.renewing = True
         for claim in due:
-            pulse.start(self._renew(claim, pulse))
+            thread.start(self._renew(claim, thread))
 
-    async def _renew(self, claim: HeldClaim, pulse: Pulse) -> None:
+    async def _renew(self, claim: HeldClaim, thread: HeartbeatThread) -> None:
         pause = self._interval / 4
         try:
             async with asyncio.timeout(self._interval):
-                await self._write(claim, pulse)
-                await pulse.over_link(lambda link: link.in_progress(claim.delivery))
+                await self._write(claim, thread)
+                await thread.over_link(lambda link: link.in_progress(claim.delivery))
             pause = self._interval
         except Conflict:
-            self._doubt(claim, pulse)
+            self._doubt(claim, thread)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again
             subject = claim.delivery.subject
             self._log.warning("renewal failed, will try again", subject=subject, error=repr(error))
@@ -175,21 +175,21 @@ class Heartbeats:
                 claim.due = self._clock.monotonic() + pause
                 waiter, claim.waiter = claim.waiter, None
             if waiter is not None:
-                pulse.on_main(_resolve, waiter)
+                thread.on_main(_resolve, waiter)
 
-    async def _write(self, claim: HeldClaim, pulse: Pulse) -> None:
+    async def _write(self, claim: HeldClaim, thread: HeartbeatThread) -> None:
         record = replace(claim.record, lease_until=self._clock.now() + self._lease)
         value = encode(record)
-        revision = await pulse.over_link(lambda link: link.write(claim.key, value, claim.revision))
+        revision = await thread.over_link(lambda link: link.write(claim.key, value, claim.revision))
         with self._lock:
             claim.record, claim.revision = record, revision
 
-    def _doubt(self, claim: HeldClaim, pulse: Pulse) -> None:
+    def _doubt(self, claim: HeldClaim, thread: HeartbeatThread) -> None:
         with self._lock:
             in_doubt = claim.held
             claim.held = False
         if in_doubt:
-            pulse.on_main(claim.on_conflict, claim)
+            thread.on_main(claim.on_conflict, claim)
 
 
 def _is_due(claim: HeldClaim, now: float) -> bool:

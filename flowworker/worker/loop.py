@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.ports import Backend
     from flowworker.settings import Settings
-    from flowworker.worker.pulse import Pulse
+    from flowworker.worker.heartbeat_thread import HeartbeatThread
     from flowworker.worker.registry import App
 
 
@@ -51,7 +51,7 @@ class Worker:
         concurrency: int | None = None,
         worker_id: str = "",
         metrics: Metrics | None = None,
-        make_pulse: type[Pulse] | None = None,
+        make_thread: type[HeartbeatThread] | None = None,
     ) -> None:
         """Describe it; `start` begins.
 
@@ -64,7 +64,7 @@ class Worker:
             concurrency: handlers that run at a time; the settings' if None.
             worker_id: unique for all time; made up if empty.
             metrics: where it counts; in a registry of its own if None.
-            make_pulse: what keeps its claims alive; a thread of its own if None.
+            make_thread: what keeps its claims alive; a thread of its own if None.
 
         Raises:
             InvalidInput: no queue, or no slot.
@@ -81,7 +81,7 @@ class Worker:
         self._clock = clock
         self._queues = tuple(dict.fromkeys(queues))
         self._metrics = metrics or Metrics(CollectorRegistry())
-        self._make_pulse = make_pulse
+        self._make_thread = make_thread
         self.around = surroundings_of(backend, settings, clock)
         self._shift: Shift | None = None
         self._draining = False
@@ -109,7 +109,7 @@ class Worker:
             self._slots,
             self._metrics,
             self.around,
-            make_pulse=self._make_pulse,
+            make_thread=self._make_thread,
         )
         try:
             await shift.open(self._queues)

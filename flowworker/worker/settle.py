@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from flowworker.core.records import StepRecord
     from flowworker.ports import Delivery
     from flowworker.worker.attempt import Attempt
-    from flowworker.worker.bench import Workbench
     from flowworker.worker.heartbeat import HeldClaim
+    from flowworker.worker.workbench import Workbench
 
 
 class Completed(Struct, frozen=True):

@@ -15,8 +15,6 @@ from flowworker.codec.messages import decode_cancel
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
-from flowworker.worker.attempts import Attempts
-from flowworker.worker.bench import Workbench
 from flowworker.worker.claims import Claims
 from flowworker.worker.context import StepServices
 from flowworker.worker.emits import Emitter
@@ -24,6 +22,8 @@ from flowworker.worker.execute import Executor
 from flowworker.worker.heartbeat import Heartbeats
 from flowworker.worker.lag import LagProbe
 from flowworker.worker.lanes import Lanes
+from flowworker.worker.under_way import AttemptsUnderWay
+from flowworker.worker.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend, Delivery
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
-    from flowworker.worker.pulse import Pulse
+    from flowworker.worker.heartbeat_thread import HeartbeatThread
     from flowworker.worker.registry import App
     from flowworker.worker.surroundings import Surroundings
 
@@ -55,7 +55,7 @@ class Shift:
         metrics: Metrics,
         around: Surroundings,
         *,
-        make_pulse: type[Pulse] | None = None,
+        make_thread: type[HeartbeatThread] | None = None,
     ) -> None:
         """Compose the parts; `open` begins."""
         self.last_activity = clock.monotonic()
@@ -69,7 +69,7 @@ class Shift:
         self._unsubscribe: Callable[[], object] | None = None
         probe = LagProbe(loop, clock, self._blame, metrics.loop_lag, log)
         heartbeats = Heartbeats(
-            backend.open_heartbeat, clock, settings.lease, probe, log, make_pulse
+            backend.open_heartbeat, clock, settings.lease, probe, log, make_thread
         )
         claims = Claims(
             backend.namespace,
@@ -80,7 +80,7 @@ class Shift:
             worker,
         )
         emitter = Emitter(backend, clock, settings.lease / 3)
-        self._attempts = Attempts(claims, heartbeats, clock, settings.lease, log)
+        self._attempts = AttemptsUnderWay(claims, heartbeats, clock, settings.lease, log)
         self._bench = Workbench(
             worker=worker,
             app=app,

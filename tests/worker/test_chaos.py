@@ -23,8 +23,8 @@ from tests.worker.fleet import Fleet
 STEPS = [f"s{n}" for n in range(6)]
 
 
-class LoopPulse:
-    """`Pulse` without a thread: it beats on the main loop, by the clock."""
+class LoopHeartbeat:
+    """`HeartbeatThread` without a thread: it beats on the main loop, by the clock."""
 
     clock: Any = None
 
@@ -51,7 +51,7 @@ class LoopPulse:
     async def _live(self, beat, tick):
         while True:
             beat(self)
-            await LoopPulse.clock.sleep(tick)
+            await LoopHeartbeat.clock.sleep(tick)
 
 
 class Watched:
@@ -126,7 +126,7 @@ class Disaster:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.fleet = Fleet(Settings(lease=10.0, drain=3.0))
-        LoopPulse.clock = self.fleet.clock
+        LoopHeartbeat.clock = self.fleet.clock
         self.trouble = True
         runs, events = self.fleet.backend.runs, self.fleet.backend.events
 
@@ -214,7 +214,7 @@ async def kill(worker):
 
 @pytest.mark.parametrize("seed", range(25))
 async def test_every_attempt_ends_once_and_is_told(seed, monkeypatch):
-    monkeypatch.setattr(heartbeat, "Pulse", LoopPulse)
+    monkeypatch.setattr(heartbeat, "HeartbeatThread", LoopHeartbeat)
     disaster = Disaster(seed)
     fleet = disaster.fleet
 

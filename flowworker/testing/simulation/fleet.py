@@ -13,9 +13,9 @@ from flowworker.errors import FlowworkerError
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.gate import Gate
 from flowworker.testing.simulation.handlers import simulated_app
+from flowworker.testing.simulation.heartbeat import LoopHeartbeat
 from flowworker.testing.simulation.ports import backend_of
 from flowworker.testing.simulation.process import Process
-from flowworker.testing.simulation.pulse import LoopPulse
 from flowworker.worker import Worker
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Fleet:
             concurrency=self._scene.random.choice((1, 2, 8)),
             worker_id=process.name,
             metrics=self._scene.metrics,
-            make_pulse=LoopPulse,
+            make_thread=LoopHeartbeat,
         )
         await worker.start()
         self._ends[process] = lambda: process.spawn(worker.drain())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Pulse"]
+__all__ = ["HeartbeatThread"]
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ _PARTING = 2.0
 """Seconds that a link may take to close."""
 
 
-class Pulse:
+class HeartbeatThread:
     """Calls `beat` at every tick until it is stopped or the main loop is closed.
 
     It starts at once. Methods are for its own thread, except for `stop`.
@@ -32,7 +32,7 @@ class Pulse:
 
     def __init__(
         self,
-        beat: Callable[[Pulse], None],
+        beat: Callable[[HeartbeatThread], None],
         tick: float,
         open_link: Callable[[], Awaitable[HeartbeatLink]],
         log: FilteringBoundLogger,

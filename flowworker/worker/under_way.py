@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Attempts"]
+__all__ = ["AttemptsUnderWay"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ _SECOND_LOOK = 0.25
 """Seconds between a notice and the look at what became of the record: it is told, then written."""
 
 
-class Attempts:
+class AttemptsUnderWay:
     """At most one of each attempt, whatever is delivered twice."""
 
     def __init__(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["LoopPulse"]
+__all__ = ["LoopHeartbeat"]
 
 import asyncio
 
-from flowworker.worker.pulse import Pulse
+from flowworker.worker.heartbeat_thread import HeartbeatThread
 
 
-class LoopPulse(Pulse):
-    """A `Pulse` on the main loop. What blocks that loop is not simulated."""
+class LoopHeartbeat(HeartbeatThread):
+    """A `HeartbeatThread` on the main loop. What blocks that loop is not simulated."""
 
     def _begin(self) -> None:
         self.start(self._beat_here())

@@ -18,7 +18,7 @@ from flowworker.cli.apps import app_option, load_app
 from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
-from flowworker.cli.serving import run_process, until_signal
+from flowworker.cli.serving import leave_handlers_behind, run_process, until_signal
 from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.settings import settings_from
 
@@ -66,6 +66,7 @@ def dev(
     with EmbeddedServer(port=_port(port), store=store) as server:
         fleet = _Fleet(server, app_name, app, list(definitions.values()), workers)
         run_process(fleet.run(), "info", json=False)
+    leave_handlers_behind()
 
 
 def _port(port: int | None) -> int:
@@ -193,6 +194,7 @@ def _work(target: Target, app_name: str, queues: tuple[str, ...]) -> None:
         "info",
         json=False,
     )
+    leave_handlers_behind()
 
 
 def _end_with_parent() -> None:

@@ -13,7 +13,13 @@ from msgspec.structs import replace
 
 from flowworker.cli.apps import app_option, load_app
 from flowworker.cli.options import Target, connection
-from flowworker.cli.serving import STARTUP_WAIT, process_options, run_process, until_signal
+from flowworker.cli.serving import (
+    STARTUP_WAIT,
+    leave_handlers_behind,
+    process_options,
+    run_process,
+    until_signal,
+)
 from flowworker.core.ids import TOKEN
 from flowworker.errors import InvalidInput
 from flowworker.settings import Settings, settings_from
@@ -90,6 +96,7 @@ def worker(
     if concurrency is not None:
         settings = replace(settings, concurrency=concurrency)
     run_process(run_worker(target, app, settings, queues, http_port), log_level)
+    leave_handlers_behind()
 
 
 async def run_worker(

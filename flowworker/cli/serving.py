@@ -7,13 +7,20 @@ others when its leases run out.
 
 from __future__ import annotations
 
-__all__ = ["STARTUP_WAIT", "process_options", "run_process", "until_signal"]
+__all__ = [
+    "STARTUP_WAIT",
+    "leave_handlers_behind",
+    "process_options",
+    "run_process",
+    "until_signal",
+]
 
 import asyncio
 import gc
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +30,9 @@ if TYPE_CHECKING:
 
 STARTUP_WAIT = 10.0
 """Seconds that a process which starts before its server waits for it."""
+
+_LAST_CHANCE = 0.5
+"""Seconds for a plain function to return after everything else has ended."""
 
 
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,6 +80,22 @@ def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool =
         import uvloop
 
         uvloop.run(main)
+
+
+def leave_handlers_behind() -> None:
+    """The last thing that a process with a worker does: plain functions do not keep it alive.
+
+    The drain has waited for them and nothing can stop them, but Python would wait for ever.
+    """
+    from flowworker.worker.shift import HANDLER_THREADS
+
+    handlers = [one for one in threading.enumerate() if one.name.startswith(HANDLER_THREADS)]
+    for one in handlers:
+        one.join(_LAST_CHANCE / len(handlers))
+    if any(one.is_alive() for one in handlers):
+        click.echo("handlers that did not return are left behind", err=True)
+        sys.stdout.flush()
+        os._exit(0)
 
 
 async def until_signal(

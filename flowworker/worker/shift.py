@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Shift"]
+__all__ = ["HANDLER_THREADS", "Shift"]
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from flowworker.worker.heartbeat_thread import HeartbeatThread
     from flowworker.worker.registry import App
     from flowworker.worker.surroundings import Surroundings
+
+HANDLER_THREADS = "flowworker-handler"
+"""How the names of threads begin in which plain functions run."""
 
 _PARTING = 5.0
 """Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
@@ -90,7 +93,7 @@ class Shift:
             payloads=PayloadStore(backend.payloads, settings),
             heartbeats=heartbeats,
             services=StepServices(emitter, backend.leases, clock, log, loop, app, around),
-            pool=ThreadPoolExecutor(slots, "flowworker-handler"),
+            pool=ThreadPoolExecutor(slots, HANDLER_THREADS),
             metrics=metrics,
             log=log,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from flowworker import App, StepContext
 
@@ -23,6 +24,11 @@ def refuse(ctx: StepContext) -> dict:
 async def sleep(ctx: StepContext) -> dict:
     await asyncio.sleep(ctx.input.get("seconds", 30))
     return {"slept": True}
+
+
+@app.step("stuck")
+def stuck(ctx: StepContext) -> None:
+    time.sleep(600)
 
 
 @app.step("large")

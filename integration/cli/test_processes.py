@@ -81,6 +81,22 @@ def test_dev_drains_and_takes_its_server_with_it(workers):
     assert not is_reachable(dev.url)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_plain_function_that_never_returns_does_not_keep_a_process_alive(workers):
+    with Commands("", FLOWWORKER_DRAIN="0.5").running(*DEV, "--workers", workers) as process:
+        dev = Commands(url_of(process))
+        dev("start", "sum", "--wait")
+        run = dev("start", "stuck").strip()
+        with dev.running("watch", run, "--json") as watch:
+            assert watch.stdout is not None
+            types = (json.loads(line)["type"] for line in watch.stdout)
+            assert "workflow.step.started" in types
+            stderr = ended(process)
+    assert process.returncode == 0
+    assert "handlers that did not return are left behind\n" in stderr
+    until_unreachable(dev.url)
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_second_signal_ends_dev_at_once(workers):

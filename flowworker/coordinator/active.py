@@ -1,6 +1,8 @@
 """The runs that a coordinator holds in memory: begun or rebuilt, followed, forgotten.
 
-They are a cache of records, and never more: what is forgotten can be rebuilt at any time.
+They are a cache of records, and never more: what is forgotten can be rebuilt at any time. A run
+whose effects were not all performed, for whatever reason, is forgotten, since what is in memory
+says that they were.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 __all__ = ["Active", "ActiveRuns"]
 
 import itertools
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +23,7 @@ from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
@@ -140,10 +143,11 @@ class ActiveRuns:
         )
         active = self._keep(plan, state, generation)
         self._metrics.recoveries.inc()
-        told = await self._effects.retell(record, steps)
-        await self._effects.perform(active, commands, told=told)
-        for request in told.requests:
-            await self.follow(active, request)
+        with self._trusted(run):
+            told = await self._effects.retell(record, steps)
+            await self._effects.perform(active, commands, told=told)
+            for request in told.requests:
+                await self.follow(active, request)
         if active.over:
             self.forget(run)
         return active
@@ -157,7 +161,8 @@ class ActiveRuns:
         before = active.state
         active.state, commands = decide(active.plan, before, fact, self._clock.now())
         changed = active.state is not before
-        await self._effects.perform(active, commands)
+        with self._trusted(before.record.run):
+            await self._effects.perform(active, commands)
         return changed
 
     def forget(self, run: str) -> None:
@@ -166,6 +171,15 @@ class ActiveRuns:
         if active is not None:
             for task in active.delayed:
                 task.cancel()
+
+    @contextmanager
+    def _trusted(self, run: str) -> Iterator[None]:
+        """Hold a run in memory unless its effects fail."""
+        try:
+            yield
+        except BaseException:  # also if cancelled: others may still handle what comes for the run
+            self.forget(run)
+            raise
 
     def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
         active = Active(plan, state, generation, self._clock.monotonic())

@@ -109,6 +109,8 @@ class Scheduler:
             self._post(run, how)
 
     def _on_delivery(self, delivery: Delivery) -> None:
+        if self._stopped:
+            return
         if delivery.order != self._order + 1:
             self._generation += 1  # somebody else saw events: what is in memory may be outdated
         self._order = delivery.order
@@ -153,10 +155,8 @@ class Scheduler:
             if before is not None and active is not None:
                 active.checked = before.checked
         except FlowworkerError as error:
-            self.active.forget(run)
             get_logger().warning("recovery of a run failed", run=run, error=str(error))
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
-            self.active.forget(run)
             get_logger().exception("recovery of a run failed", run=run)
 
     async def _handle(self, run: str, arrival: _Arrival) -> None:
@@ -172,17 +172,14 @@ class Scheduler:
             delayed = await self._decide(run, event, arrival)
         except (CorruptRecord, WorkflowNotFound) as error:
             get_logger().error("run cannot go on", run=run, error=str(error))
-            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY * 20)
         except FlowworkerError as error:
             get_logger().warning(
                 "event will be tried again", run=run, id=event.id, error=str(error)
             )
-            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY)
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("event will be tried again", run=run, id=event.id)
-            self.active.forget(run)
             await delivery.nak(_RETRY_DELAY)
         else:
             self._metrics.events_handled.labels(event.type).inc()

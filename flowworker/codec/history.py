@@ -4,10 +4,12 @@ from __future__ import annotations
 
 __all__ = ["Told"]
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import decode_event, to_fact
 from flowworker.core.commands import EventType
@@ -36,19 +38,22 @@ class Told:
 
     Attributes:
         requests: what was asked for, oldest first. Whoever has such an event in hand may not have
-            followed it yet, so records alone do not tell what the run is about to do. An answer
-            that came before a step waited (again) is not meant for it, and left out.
+            followed it yet, so records alone do not tell what the run is about to do. Answers are
+            those to the step that waited when they came, and name it; others were ignored then,
+            and are left out.
     """
 
     def __init__(self, history: Iterable[bytes]) -> None:
-        """Read events of any type, oldest first."""
+        """Read events of any type, oldest first; what is no event is not ours."""
         self.requests: list[Event] = []
         self._ids: set[str] = set()
+        self._waiting: set[str] = set()
         for raw in history:
-            seen = _glimpse(raw)
-            self._ids.add(seen.id)
-            if seen.type in _REQUESTS or seen.type == EventType.WAITING_HUMAN:
-                self._note(decode_event(raw))
+            with suppress(DecodeError, UnicodeDecodeError):
+                seen = _glimpse(raw)
+                self._ids.add(seen.id)
+                if seen.type in _REQUESTS or seen.type == EventType.WAITING_HUMAN:
+                    self._note(decode_event(raw))
 
     def __contains__(self, event_id: object) -> bool:
         return event_id in self._ids
@@ -60,12 +65,27 @@ class Told:
 
     def _note(self, event: CloudEvent) -> None:
         if event.type is EventType.WAITING_HUMAN:
-            self.requests = [
-                request for request in self.requests if not _answers(request, event.data.step_id)
-            ]
-        elif event.type in _REQUESTS and (fact := to_fact(event)) is not None:
+            self._waits(event.data.step_id)
+            return
+        fact = to_fact(event) if event.type in _REQUESTS else None
+        if isinstance(fact, HumanDecided):
+            self._answered(fact)
+        elif fact is not None:
             self.requests.append(fact)
 
+    def _waits(self, step: str) -> None:
+        """From now on; what came before was not meant for this."""
+        self._waiting.add(step)
+        self.requests = [
+            request
+            for request in self.requests
+            if not (isinstance(request, HumanDecided) and request.step == step)
+        ]
 
-def _answers(request: Event, step: str) -> bool:
-    return isinstance(request, HumanDecided) and request.step in ("", step)
+    def _answered(self, answer: HumanDecided) -> None:
+        """As `core.human` understands it: the one that waits need not be named."""
+        only = next(iter(self._waiting)) if len(self._waiting) == 1 else ""
+        step = answer.step or only
+        if step in self._waiting:
+            self._waiting.remove(step)
+            self.requests.append(replace(answer, step=step))

@@ -47,8 +47,9 @@ class Dispatcher:
     async def restore(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
         """Enqueue an attempt unless a message of it, or of a later one, is there.
 
-        Its id may be known, of a message that somebody has removed: so it gets a new one. Two
-        messages do no harm, since an attempt is claimed once.
+        A message that knows less of workers which were lost does not count: only the new one can
+        take over from them at once. Its id may be known, of a message that somebody has removed: so
+        it gets a new one. Two messages do no harm, since an attempt is claimed once.
         """
         queued = await self._steps.queued(_address(plan, state, wanted))
         if not any(_covers(raw, wanted) for raw in queued):
@@ -85,8 +86,11 @@ def _covers(raw: bytes, wanted: Dispatch) -> bool:
         found = decode_step_message(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False  # whatever it is, no worker can do anything with it
-    asked = rank(wanted.kind, wanted.turn, wanted.attempt)
-    return asked <= rank(found.kind, found.turn, found.attempt)
+    return _standing(wanted) <= _standing(found)
+
+
+def _standing(asked: Dispatch | StepMessage) -> tuple[tuple[bool, int, bool, int], int, int]:
+    return rank(asked.kind, asked.turn, asked.attempt), asked.revision, asked.lost
 
 
 def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> StepInput:

@@ -47,18 +47,24 @@ MAX_LOST = 3
 
 
 class Claim(Struct, frozen=True):
-    """Write RUNNING over `revision` (0: nothing is there), then run the handler."""
+    """Write RUNNING over `revision` (0: nothing is there), then run the handler.
+
+    Attributes:
+        free: seconds since the lease of the claim before ran out; 0 if that was not read.
+    """
 
     revision: int
     lost: int
+    free: float = 0.0
 
     @property
     def is_last(self) -> bool:
         """Whether it fails if it loses its worker once more.
 
         Which of the steps in a process killed it, nobody knows: all of them lost their worker, and
-        all of them may come to the same next one. So a worker runs one last claim at a time, and a
-        step that kills does not take those with it that were only beside it.
+        all of them may come to the same next one. So a worker runs one last claim at a time, unless
+        that takes too long, and a step that kills at once does not take those with it that were
+        only beside it.
         """
         return self.lost == MAX_LOST - 1
 
@@ -172,8 +178,9 @@ def _same_attempt(record: StepRecord, revision: int, now: float) -> Verdict:
     if record.lease_until > now:
         return Busy(record.lease_until)
     # A lease of 0 was given back by a worker that stopped in good order: nobody died.
-    return _claim(revision, record.lost + (record.lease_until > 0.0))
+    died = record.lease_until > 0.0
+    return _claim(revision, record.lost + died, now - record.lease_until if died else 0.0)
 
 
-def _claim(revision: int, lost: int) -> Claim | GiveUp:
-    return GiveUp(revision, lost) if lost >= MAX_LOST else Claim(revision, lost)
+def _claim(revision: int, lost: int, free: float = 0.0) -> Claim | GiveUp:
+    return GiveUp(revision, lost) if lost >= MAX_LOST else Claim(revision, lost, free)

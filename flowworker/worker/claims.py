@@ -6,6 +6,9 @@ tells whether it was the own one that came first (`_same`), or the own claim wit
 (`_own_claim`): worker, attempt, `lost` and the moment of the claim identify it, since a worker's id
 is used by one process once and never has two deliveries of one attempt in work.
 
+A message that is not fresh may have outlived its run, and with it the records that refused it: so
+then it is asked whether the run is still there.
+
 Liveness: what cannot be written while the lease holds is left to the redelivery of the message.
 """
 
@@ -44,8 +47,11 @@ _MARGIN = 0.1
 
 _SHORTEST_WAIT = 0.2
 
-_MEANWHILE = 1.0
+_MEANWHILE = 3.0
 """Seconds for which a last claim is put back while this worker runs another one."""
+
+_LONGEST_APART = 3.0
+"""Leases after which it is run nevertheless: many that are long must not wait for each other."""
 
 
 class Claims:
@@ -78,14 +84,16 @@ class Claims:
         """
         wanted = message.wanted()
         until = self._clock.monotonic() + self._lease / 3
-        if delivery.delivered > 1:
+        if delivery.delivered > 1 or self._clock.now() - delivery.time > self._lease:
             verdict = await self._judge(message, until)
         else:
             verdict = first_try(wanted)
         for _ in range(_ROUNDS):
             match verdict:
-                case Claim(is_last=True) if not may_be_last():
-                    await delivery.nak(_MEANWHILE)
+                case Claim(is_last=True) if not (
+                    may_be_last() or verdict.free > _LONGEST_APART * self._lease
+                ):
+                    await delivery.nak(min(_MEANWHILE, self._lease / 3))
                     return None
                 case Claim() | GiveUp():
                     record = self._record_for(verdict, message)
@@ -164,8 +172,14 @@ class Claims:
 
     async def _judge(self, message: StepMessage, until: float) -> Verdict:
         found = await self.read(message.queue, message.run, message.step, until)
+        if found is None and await self._is_gone(message.run, until):
+            return Drop()
         record, revision = found or (None, 0)
         return judge(message.wanted(), record, revision, self._clock.now())
+
+    async def _is_gone(self, run: str, until: float) -> bool:
+        """Whether a run was removed, whose message was in somebody's hand or on its way."""
+        return await patiently(self._clock, until, lambda: self._runs.load(run)) is None
 
     def _record_for(self, verdict: Claim | GiveUp, message: StepMessage) -> StepRecord:
         now = self._clock.now()

@@ -18,6 +18,7 @@ from __future__ import annotations
 __all__ = ["Executor"]
 
 import asyncio
+from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,9 @@ MESSAGE_VERSION = 1
 _ELSEWHERE = 1.0
 """Seconds after which a message that this worker cannot serve is offered again."""
 
+_REMEMBERED = 10_000
+"""Attempts without a handler here whose offers are counted, the latest ones."""
+
 _SHOWN = 200
 """Bytes of a message that nobody understands which go into the log."""
 
@@ -72,6 +76,7 @@ class Executor:
         self._bench = bench
         self._attempts = attempts
         self._inputs = StepInputs(bench.payloads)
+        self._offered: OrderedDict[tuple[object, ...], int] = OrderedDict()
 
     async def execute(self, delivery: Delivery) -> Future[Any] | None:
         """Deal with one delivery, whatever it is; the thread that it leaves running, if any."""
@@ -80,9 +85,10 @@ class Executor:
             return await self._execute(delivery)
         except Unavailable as error:
             log.warning("delivery put back", subject=delivery.subject, error=str(error))
+            await self._put_back(delivery, _ELSEWHERE)
         except Exception:  # one bad delivery must not stop the others
             log.exception("delivery put back", subject=delivery.subject)
-        await self._put_back(delivery)
+            await self._put_back(delivery, self._bench.settings.lease)
         return None
 
     async def _execute(self, delivery: Delivery) -> Future[Any] | None:
@@ -91,9 +97,7 @@ class Executor:
             return None
         bench = self._bench
         handler = bench.app.handlers.get(message.uses)
-        # Counted in offers, not since the message was stored: it may have waited for other reasons.
-        offered = delivery.delivered * _ELSEWHERE
-        if handler is None and offered <= bench.settings.handler_grace:
+        if handler is None and self._may_be_served_elsewhere(message):
             await delivery.nak(_ELSEWHERE)
             return None
         attempt = Attempt(message, handler, StepContext(message, bench.services))
@@ -109,6 +113,20 @@ class Executor:
         finally:
             self._attempts.leave(attempt)
         return attempt.lingering
+
+    def _may_be_served_elsewhere(self, message: StepMessage) -> bool:
+        """Whether a step without a handler here was not offered to others for long enough.
+
+        Counted in offers made here: it may have waited in other hands, or in the queue, for long.
+        """
+        attempt = (message.run, message.step, message.kind, message.turn, message.attempt)
+        offers = self._offered.pop(attempt, 0) + 1
+        if offers * _ELSEWHERE > self._bench.settings.handler_grace:
+            return False
+        self._offered[attempt] = offers
+        if len(self._offered) > _REMEMBERED:
+            self._offered.popitem(last=False)
+        return True
 
     async def _perform(
         self, attempt: Attempt, delivery: Delivery, record: StepRecord, revision: int
@@ -198,10 +216,10 @@ class Executor:
         await delivery.ack()
         return None
 
-    async def _put_back(self, delivery: Delivery) -> None:
-        delay = min(0.25 * 2 ** min(delivery.delivered, 10), self._bench.settings.lease)
+    async def _put_back(self, delivery: Delivery, longest: float) -> None:
+        delay = 0.25 * 2 ** min(delivery.delivered, 10)
         try:
-            await delivery.nak(delay)
+            await delivery.nak(min(delay, longest))
         except Exception as error:  # noqa: BLE001  # then it comes back by itself
             self._bench.log.warning("nak failed", subject=delivery.subject, error=repr(error))
 

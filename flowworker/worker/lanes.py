@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 PATIENCE = 3.0
 """Seconds that a delivery waits in hand; less where a lease is short."""
 
+_SHORTEST = 0.01
+
 _ORDER = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
 
@@ -148,15 +150,16 @@ class Lanes:
 
     async def _keep_tidy(self) -> None:
         while self._waiting:
-            await self._clock.sleep(self._patience / 2)
+            due = min(one.since for one in self._waiting) + self._patience
+            await self._clock.sleep(max(due - self._clock.monotonic(), _SHORTEST))
             self._tidy()
             self._grant()
         self._tidying = None
 
     def _tidy(self) -> None:
         now = self._clock.monotonic()
-        if late := [one for one in self._waiting if now - one.since > self._patience]:
-            self._waiting = [one for one in self._waiting if now - one.since <= self._patience]
+        if late := [one for one in self._waiting if now - one.since >= self._patience]:
+            self._waiting = [one for one in self._waiting if now - one.since < self._patience]
             heapq.heapify(self._waiting)
             self._put_back(late)
 

@@ -48,9 +48,6 @@ class AttemptsUnderWay:
         self._last: Attempt | None = None
         self._checks: set[asyncio.Task[None]] = set()
 
-    def __len__(self) -> int:
-        return len(self._attempts)
-
     def enter(self, attempt: Attempt) -> bool:
         """Whether it is new here."""
         key = _id(attempt.message)

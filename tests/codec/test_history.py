@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from flowworker.codec.cloudevents import EventData, cloud_event, emitted_by_handler
 from flowworker.codec.history import Told
 from flowworker.codec.json import encode
@@ -56,15 +58,24 @@ def test_requests_come_in_their_order():
     assert history.requests == [TimedOut(), CancelRequested("why", True)]
 
 
-def test_an_answer_is_meant_for_a_step_that_waited_before():
+def test_an_answer_is_meant_for_a_step_that_waits_when_it_comes():
+    # The first came too early, the third when nobody waited any more
     history = told(answer(1, "a"), waits("a"), answer(2, "a"), answer(3, "a"))
-    assert answers(history) == ["2", "3"]
+    assert answers(history) == ["2"]
 
-    history = told(waits("a"), answer(1, "a"), waits("b"), answer(2, "b"))
-    assert answers(history) == ["1", "2"]
+    history = told(waits("a"), answer(1, "a"), waits("b"), answer(2, "b"), waits("a", 2))
+    assert answers(history) == ["2"]
 
+
+def test_an_answer_without_a_step_is_meant_for_the_only_one_that_waits():
     history = told(waits("a"), answer(1), waits("b"))
-    assert answers(history) == []
+    assert [(request.id[-1], request.step) for request in history.requests] == [("1", "a")]
+
+    # Ambiguous when it came, it was ignored, and is not meant for the one that waits on
+    history = told(waits("a"), waits("b"), answer(1), answer(2, "a"))
+    assert [(request.id[-1], request.step) for request in history.requests] == [("2", "a")]
+
+    assert answers(told(answer(1), waits("a"))) == []
 
 
 def test_what_is_told_later_counts():
@@ -75,3 +86,19 @@ def test_what_is_told_later_counts():
 
     history.add(answer(2, "a"))
     assert isinstance(history.requests[0], HumanDecided)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"hello",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"id": "x", "type": "workflow.human_decided", "data": {"action": "of a newer release"}}',
+    ],
+)
+def test_what_is_no_event_of_ours_is_passed_over(raw):
+    history = Told([raw, encode(event(EventType.TIMED_OUT))])
+
+    assert history.requests == [TimedOut()]

@@ -75,7 +75,7 @@ HOPELESS = record(RUNNING, lease=NOW - 5, lost=MAX_LOST - 1)
         (wanted(attempt=2, revision=7), None, 0, Drop()),
         # this very attempt is there
         (wanted(), HELD, 9, Busy(NOW + 5)),
-        (wanted(), OVER, 9, Claim(9, 2)),
+        (wanted(), OVER, 9, Claim(9, 2, free=5.0)),
         (wanted(), record(RUNNING, lease=NOW), 9, Claim(9, 1)),
         (wanted(), GIVEN_BACK, 9, Claim(9, 1)),
         (wanted(), HOPELESS, 9, GiveUp(9, MAX_LOST)),

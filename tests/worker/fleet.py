@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from dataclasses import replace as with_fields
 from typing import Any
@@ -13,9 +14,10 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.json import encode
 from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.core.ids import attempt_key, idempotency_key
-from flowworker.core.payload import Inline, inline
-from flowworker.core.records import StepRecord
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.payload import EMPTY, Inline, inline
+from flowworker.core.records import RunRecord, StepRecord
+from flowworker.core.status import Kind, Outcome, RunStatus
+from flowworker.errors import Conflict
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend, StepAddress
 from flowworker.settings import Settings
@@ -34,7 +36,7 @@ class Fleet:
         self.settings = settings
         self.clock = clock or ManualClock()
         self.backend: Backend = memory_backend(namespace, settings=settings, clock=self.clock)
-        self.runs = RunStore(self.backend.runs)
+        self.runs = self._runs = RunStore(self.backend.runs)
         self.app = App()
         self.workers: list[Worker] = []
         self.registry = CollectorRegistry()
@@ -68,11 +70,18 @@ class Fleet:
         await self.send_raw(encode(message), message, again)
 
     async def send_raw(self, data: bytes, message: StepMessage, again: str = "") -> None:
+        await self._begin(message)
         address = StepAddress(message.queue, message.priority, message.run, message.step)
         key = attempt_key(
             message.run, message.step, message.kind, message.turn, message.attempt, message.lost
         )
         await self.backend.steps.enqueue(address, data, key + again)
+
+    async def _begin(self, message: StepMessage) -> None:
+        """A run has a record as long as it exists."""
+        record = RunRecord(message.run, message.workflow, "h", RunStatus.RUNNING, EMPTY, 0.0)
+        with contextlib.suppress(Conflict):
+            await self._runs.save(record, 0)
 
     async def run(self, uses: str, **fields: Any) -> StepMessage:
         """Send a message and let happen what happens without any time passing."""

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.status import Kind, Outcome, Priority
 from flowworker.errors import Conflict
+from flowworker.ports import Delivery
 from flowworker.testing.clock import settle
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
@@ -180,6 +181,53 @@ async def test_a_worker_runs_one_last_claim_at_a_time(fleet):
     gates["r2"].set()
     await settle()
     assert (await fleet.record("r2")).outcome is Outcome.COMPLETED
+
+
+async def test_last_claims_do_not_wait_for_each_other_for_ever(fleet):
+    entered = []
+
+    @fleet.app.step("long")
+    async def long(ctx):
+        entered.append(ctx.run_id)
+        await asyncio.Event().wait()
+
+    for run in ("r1", "r2"):
+        await fleet.write(running(fleet.clock, run, lease=-1.0, lost=1))
+    await fleet.worker()
+    for run in ("r1", "r2"):
+        await fleet.send(fleet.message("long", run=run), again="!")
+    await fleet.clock.advance(60.0)
+    assert len(entered) == 1
+
+    await fleet.clock.advance(40.0)
+    assert sorted(entered) == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("delivered", [1, 2])
+async def test_a_message_that_outlived_its_run_is_dropped(fleet, calls, delivered):
+    # Given a message that was in somebody's hand when its run was removed
+    message = fleet.message("count")
+    await fleet.send(message)
+    await fleet.backend.runs.purge("run.>")
+    held: list[Delivery] = []
+    hand = await fleet.backend.steps.consume("default", Priority.NORMAL, held.append)
+    hand.grant(1)
+    await settle()
+    assert len(held) == 1
+    await hand.stop()
+
+    if delivered == 1:
+        await fleet.clock.advance(31.0)
+        await fleet.backend.steps.drop("r1")
+        worker = await fleet.worker()
+        worker._shift._start(held[0])
+    else:
+        await held[0].nak()
+        await fleet.worker()
+    await fleet.clock.advance(100.0)
+
+    assert calls == []
+    assert await fleet.backend.runs.keys(">") == []
 
 
 async def test_a_dispatch_that_knows_of_three_lost_workers_is_given_up_unread(fleet, calls):

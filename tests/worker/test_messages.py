@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec.json import encode
-from flowworker.core.status import Outcome
+from flowworker.core.status import Outcome, Priority
+from flowworker.ports import Delivery
 from flowworker.testing.clock import settle
 from flowworker.worker.registry import App
 
@@ -55,7 +56,7 @@ async def test_names_that_would_reach_other_keys_are_refused(fleet, served, fiel
 
     assert "not a step message, dropped" in caplog.text
     assert served == []
-    assert await fleet.backend.runs.keys(">") == []
+    assert await fleet.backend.runs.keys("step.>") == []
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,24 @@ async def test_a_handler_that_nobody_has_fails_the_attempt_after_the_grace(fleet
     )
     assert await fleet.types() == ["step.started", "step.attempt_failed"]
     assert await queued(fleet) == 0
+
+
+async def test_what_went_through_many_other_hands_gets_the_whole_grace(fleet, served):
+    held: list[Delivery] = []
+    hand = await fleet.backend.steps.consume("default", Priority.NORMAL, held.append)
+    hand.grant(20)
+    await fleet.run("payments.charge")
+    while len(held) < 20:
+        await held[-1].nak()
+        await settle()
+    await hand.stop()
+    await held[-1].nak()
+
+    await fleet.worker()
+    await fleet.clock.advance(9.0)
+    assert await fleet.revision() == 0
+    await fleet.clock.advance(3.0)
+    assert (await fleet.record()).outcome is Outcome.FAILED
 
 
 async def test_the_handlers_that_are_named_have_an_end(fleet):

@@ -3,9 +3,9 @@
 Runs are kept for a short while, so that after that the server forgets as much as it learns: from
 then on nothing may grow. Measured at every tick, drawn as SVG in the end. `make soak`.
 
-What a finished run costs the server once it is forgotten is measured by the server's live heap,
-right after a garbage collection, when nothing is left of a first load and when nothing is left of
-all: resident memory tells more of the collector than of what is in use.
+The load pauses some times until all its runs are forgotten. Then nothing may be left, and the live
+heap of the server, right after a garbage collection, tells what forgotten runs cost it: resident
+memory tells more of the collector than of what is in use.
 """
 
 from __future__ import annotations
@@ -36,10 +36,19 @@ from flowworker.errors import FlowworkerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MIX = ("chaos.chain", "chaos.fallback", "chaos.saga", "chaos.retry")
+MIX = {
+    "chaos.chain": "COMPLETED",
+    "chaos.fallback": "COMPLETED",
+    "chaos.saga": "FAILED",
+    "chaos.retry": "COMPLETED",
+}
+"""Workflows, and how their runs end."""
+CHAIN = "chaos.chain"
 RESULTS = Path(__file__).parents[1] / "results"
 SAMPLES = 200
-"""Points of the drawing, at most."""
+"""Points of the drawing while there is load."""
+PARTS = 3
+"""How often the load pauses, its warm-up apart."""
 RETENTION = 30.0
 """Seconds for which finished runs are kept."""
 MEMORY = 130.0
@@ -51,14 +60,21 @@ MEGA = 1024 * 1024
 
 @dataclass
 class Series:
-    """What was measured; `values` by name, each as long as `times`."""
+    """What was measured.
+
+    Attributes:
+        loaded: at which ticks there was load, after the warm-up and the first of its runs' end.
+        values: by name, each as long as `times`.
+    """
 
     times: list[float] = field(default_factory=list)
+    loaded: list[bool] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, at: float, measured: dict[str, float]) -> None:
+    def add(self, at: float, measured: dict[str, float], *, loaded: bool) -> None:
         """One tick."""
         self.times.append(at)
+        self.loaded.append(loaded)
         for name, value in measured.items():
             self.values.setdefault(name, [0.0] * (len(self.times) - 1)).append(value)
 
@@ -70,30 +86,35 @@ class Soak:
         self.series = Series()
         self.finished = 0
         self.failures: list[str] = []
+        self.left: list[int] = []
         self._client = client
         self._raw = raw
         self._cluster = cluster
         self._processes = processes
         self._began = time.monotonic()
         self._started = 0
+        self._loaded = False
         self._latencies: list[float] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def load(self, seconds: float, rate: float) -> None:
-        """Start runs at that rate, then wait until they are forgotten."""
+    async def load(self, seconds: float, rate: float, *, warm_up: bool = False) -> None:
+        """Start runs at that rate, then wait until they are forgotten, and look what is left."""
         began = time.monotonic()
         first = self._started
         while (now := time.monotonic()) < began + seconds:
+            self._loaded = not warm_up and now > began + min(RETENTION, seconds / 2)
             await asyncio.sleep(max(0.0, began + (self._started - first) / rate - now))
-            workflow, run = MIX[self._started % len(MIX)], f"soak-{self._started:08d}"
-            task = asyncio.create_task(self._one(workflow, run))
+            workflow = tuple(MIX)[self._started % len(MIX)]
+            task = asyncio.create_task(self._one(workflow, f"soak-{self._started:08d}"))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
             self._started += 1
-        await asyncio.gather(*self._tasks)
+        self._loaded = False
+        tasks, self._tasks = self._tasks, set()
+        await asyncio.gather(*tasks)
         await asyncio.sleep(RETENTION + MEMORY)
+        self.left.append(await self._count_left())
 
-    async def left(self) -> int:
+    async def _count_left(self) -> int:
         """Subjects in all streams, those of definitions and leases apart."""
         names = [
             name
@@ -105,12 +126,14 @@ class Soak:
     async def _one(self, workflow: str, run: str) -> None:
         began = time.monotonic()
         try:
-            await self._client.run(workflow, {}, run_id=run, timeout=60)
+            result = await self._client.run(workflow, {}, run_id=run, timeout=60)
         except FlowworkerError as error:
             self.failures.append(f"{run}: {error}")
             return
         self.finished += 1
-        if workflow == MIX[0]:
+        if result.status != MIX[workflow]:
+            self.failures.append(f"{run}: {workflow} ended as {result.status}")
+        if workflow == CHAIN:
             self._latencies.append((time.monotonic() - began) * 1000)
 
     async def measure(self, tick: float) -> None:
@@ -131,7 +154,7 @@ class Soak:
             for name, info in (await self._raw.streams()).items():
                 measured[f"{name} messages"] = info["state"]["messages"]
                 measured[f"{name} bytes"] = info["state"]["bytes"] / MEGA
-            self.series.add(time.monotonic() - self._began, measured)
+            self.series.add(time.monotonic() - self._began, measured, loaded=self._loaded)
 
 
 def panels(series: Series) -> list[Panel]:
@@ -153,15 +176,16 @@ def panels(series: Series) -> list[Panel]:
 
 
 def growth(series: Series) -> dict[str, tuple[float, float]]:
-    """Medians of the second and of the last quarter: after warming up, and in the end."""
-    quarter = max(1, len(series.times) // 4)
-    return {
-        name: (
-            statistics.median(values[quarter : 2 * quarter] or values),
-            statistics.median(values[-quarter:]),
-        )
-        for name, values in series.values.items()
-    }
+    """Medians of the first and of the last quarter of the load."""
+    found = {}
+    for name, values in series.values.items():
+        loaded = [
+            value for value, is_loaded in zip(values, series.loaded, strict=True) if is_loaded
+        ]
+        quarter = max(1, len(loaded) // 4)
+        if loaded:
+            found[name] = statistics.median(loaded[:quarter]), statistics.median(loaded[-quarter:])
+    return found
 
 
 @dataclass(frozen=True)
@@ -181,22 +205,9 @@ def live_heap(port: int) -> int:
     return int(found[1])
 
 
-@dataclass
-class Found:
-    """What a soak has found."""
-
-    soak: Soak
-    heaps: list[Heap]
-    left: int
-
-    @property
-    def bytes_a_run(self) -> float:
-        """What a forgotten run costs the server's memory."""
-        first, last = self.heaps
-        return (last.size - first.size) / max(1, last.runs - first.runs)
-
-
-async def _soak(options: argparse.Namespace, cluster: Cluster, processes: Processes) -> Found:
+async def _soak(
+    options: argparse.Namespace, cluster: Cluster, processes: Processes
+) -> tuple[Soak, list[Heap]]:
     seconds = options.minutes * 60
     async with prepared(cluster) as client, Raw.connected(cluster.url) as raw:
         processes.start("coordinator-0", cluster.url, *COORDINATOR, "--log-level", "error")
@@ -205,12 +216,19 @@ async def _soak(options: argparse.Namespace, cluster: Cluster, processes: Proces
         soak = Soak(client, raw, cluster, processes)
         heaps = []
         measuring = asyncio.create_task(soak.measure(max(1.0, seconds / SAMPLES)))
-        for part in (min(WARM_UP, seconds / 3), seconds):
-            await soak.load(part, options.rate)
-            size = await asyncio.to_thread(live_heap, options.profile)
-            heaps.append(Heap(soak.finished, size))
+        for part in range(PARTS + 1):
+            loading = soak.load(
+                seconds / PARTS if part else WARM_UP, options.rate, warm_up=not part
+            )
+            load = asyncio.create_task(loading)
+            await asyncio.wait({load, measuring}, return_when=asyncio.FIRST_COMPLETED)
+            if measuring.done():
+                load.cancel()
+                measuring.result()
+            await load
+            heaps.append(Heap(soak.finished, await asyncio.to_thread(live_heap, options.profile)))
         measuring.cancel()
-        return Found(soak, heaps, await soak.left())
+        return soak, heaps
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,41 +247,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Cluster(config=f"prof_port: {options.profile}\n") as cluster,
         Processes(Path(logs), NAMESPACE, settings) as processes,
     ):
-        found = asyncio.run(_soak(options, cluster, processes))
-    _write(found, options)
-    _show(found, options, console)
-    return 1 if found.soak.failures or found.left else 0
+        soak, heaps = asyncio.run(_soak(options, cluster, processes))
+    _write(soak, heaps, options)
+    _show(soak, heaps, options, console)
+    return 1 if soak.failures or any(soak.left) else 0
 
 
-def _write(found: Found, options: argparse.Namespace) -> None:
-    series = found.soak.series
+def _write(soak: Soak, heaps: list[Heap], options: argparse.Namespace) -> None:
+    series = soak.series
     (options.folder / "soak.svg").write_text(draw(series.times, panels(series)))
     result: dict[str, Any] = {
         "minutes": options.minutes,
-        "runs": found.soak.finished,
-        "failures": found.soak.failures,
-        "left after retention": found.left,
-        "live heap of the server": [(heap.runs, heap.size) for heap in found.heaps],
+        "runs": soak.finished,
+        "failures": soak.failures,
+        "left after retention": soak.left,
+        "live heap of the server": [(heap.runs, heap.size) for heap in heaps],
         "growth": growth(series),
         "times": series.times,
+        "loaded": series.loaded,
         "values": series.values,
     }
     (options.folder / "soak.json").write_text(json.dumps(result) + "\n")
 
 
-def _show(found: Found, options: argparse.Namespace, console: Console) -> None:
-    soak = found.soak
+def _show(soak: Soak, heaps: list[Heap], options: argparse.Namespace, console: Console) -> None:
     console.print(
-        f"{soak.finished:,} runs in {options.minutes:g} min, {len(soak.failures)} failures"
+        f"{soak.finished:,} runs, {heaps[0].runs:,} of them in the warm-up and the others in "
+        f"{options.minutes:g} min; {len(soak.failures)} failures"
     )
-    console.print(f"  {'median of a quarter':32} {'second':>12} {'last':>12}")
+    for failure in soak.failures[:10]:
+        console.print(f"  {failure}")
+    console.print(f"  {'median of a quarter of the load':32} {'first':>12} {'last':>12}")
     for name, (early, late) in growth(soak.series).items():
         console.print(f"  {name:32} {early:12,.1f} {late:12,.1f}")
-    console.print(f"subjects left after retention: {found.left}")
-    for heap in found.heaps:
-        size = heap.size / MEGA
-        console.print(f"live heap of the server after {heap.runs:,} runs: {size:.2f} MB")
-    console.print(f"bytes of it for each forgotten run: {found.bytes_a_run:.1f}")
+    console.print(f"subjects left after each pause: {soak.left}")
+    for before, heap in zip((None, *heaps), heaps, strict=False):
+        text = f"live heap of the server after {heap.runs:,} forgotten runs: "
+        text += f"{heap.size / MEGA:.2f} MB"
+        if before is not None:
+            each = (heap.size - before.size) / max(1, heap.runs - before.runs)
+            text += f", {each:+.0f} bytes for each since the line before"
+        console.print(text)
     console.print(f"drawn in {options.folder / 'soak.svg'}", soft_wrap=True)
 
 

@@ -30,7 +30,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         message_limit: a step message's input up to this size travels in it.
         payload_limit: a payload above this size is refused.
         retention: a finished run is kept this long, unless its workflow says otherwise.
-        handler_grace: how long a step waits for a worker that has its handler.
+        handler_grace: how long a worker that lacks a handler puts its steps back for others.
         short_delay: retries due sooner are timed in process, their event unacknowledged.
         concurrency: handlers that a worker runs at a time.
         drain: how long a worker waits for running handlers on SIGTERM.

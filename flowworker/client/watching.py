@@ -175,6 +175,9 @@ async def _unordered(
             silence = min(silence * 2, LONGEST_SILENCE)
             for known in await _history_if_reached(backend, clock, run, news):
                 yield known
+            if news.lost and waiting is not None:
+                waiting.cancel()  # it may hold an event that came before the loss was made good
+                waiting = None
     finally:
         if waiting is not None:
             waiting.cancel()

@@ -50,8 +50,8 @@ class Retention:
         kept = plan.workflow.retention
         kept = self._settings.retention if kept is None else kept
         until = record.expires or record.finished_at + kept
-        # While the records are there they refuse what a worker still has in hand of the run, which
-        # it has for no longer than a lease.
+        # While the records are there they refuse what a worker still has in hand of the run, and it
+        # rarely has that for longer than a lease.
         until = max(until, record.finished_at + self._settings.lease)
         await self._backend.timers.set(record.run, RETENTION, until)
 

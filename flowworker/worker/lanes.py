@@ -7,8 +7,8 @@ when every slot is taken, so that a step of high priority is in hand when the ne
 
 Outstanding credit of all lanes together stays within three times the slots, so no more than twice
 the slots, and the high lanes' little, can ever wait in hand. Nothing waits there for long: after
-`PATIENCE` seconds it is put back, since by then another worker may be free. What is older than a
-lease is left alone: its source has given it to somebody else, or its run is over and removed.
+`PATIENCE` seconds it is put back, since by then another worker may be free. What has waited for a
+lease, in a process that was stopped, is left alone: its source has given it to somebody else.
 """
 
 from __future__ import annotations

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
 
+_AGAIN = 0.5
+"""Seconds after which a task that did not end when it was cancelled is cancelled again."""
+
 
 class Coordinator:
     """Takes starts in and drives the runs of its share of the partitions.
@@ -128,10 +131,7 @@ class Coordinator:
 
     async def stop(self) -> None:
         """Take nothing new, give up the partitions, and let others go on at once."""
-        tasks = [*self._tasks, *self._sweeps]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end({*self._tasks, *self._sweeps})
         self._tasks = []
         await self._intake.stop()
         await self._alarms.stop()
@@ -196,3 +196,13 @@ class Coordinator:
             await self._recovery.sweep(schedulers, taken=taken)
         except FlowworkerError as error:
             get_logger().warning("sweep was cut short", error=str(error))
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks that go on for ever, and wait; again, since redis-py may swallow it."""
+    pending = tasks
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -117,3 +118,23 @@ async def test_what_is_no_message_of_the_step_does_not_count(backend, body):
     await second.stop()
     queued = await backend.steps.queued(ADDRESS)
     assert decode_step_message(queued[-1]).step == "a"
+
+
+async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinator_alive(backend):
+    cancelled = 0
+
+    async def deaf():
+        nonlocal cancelled
+        while cancelled < 2:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            cancelled += 1
+
+    coordinator = await coordinated(backend)
+    coordinator._sweeps.add(asyncio.create_task(deaf()))
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(10):
+        await coordinator.stop()
+
+    assert cancelled == 2

@@ -84,6 +84,11 @@ async def test_closing_twice_is_fine(opener, namespace):
     await backend.close()
     await backend.close()
 
+    # Nor does it take another member of the fleet with it
+    other = await opener(namespace)
+    revision = await other.runs.put(KEY, b"1")
+    assert await other.runs.read(KEY) == (b"1", revision)
+
 
 @pytest.mark.parametrize("adapter_name", ["jetstream"])  # nothing in memory outlives its backend
 async def test_what_was_published_before_closing_is_not_lost(backend, opener, namespace):

@@ -173,3 +173,4 @@ async def test_a_failing_callback_does_not_stop_the_others(backend):
     await enqueue(backend, "bad", "good")
 
     await eventually(lambda: b"good" in inbox.bodies)
+    assert inbox.bodies == [b"bad", b"good"]

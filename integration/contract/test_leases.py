@@ -181,7 +181,16 @@ async def test_whoever_watches_is_told_of_a_release(backend, peer):
 
 
 async def test_watching_may_end_twice(backend):
-    end = await backend.leases.watch(KEY, lambda: None)
+    # Given one who watches, and one who does no more
+    gone, news = [], []
+    end = await backend.leases.watch(KEY, lambda: gone.append(KEY))
+    await backend.leases.watch(KEY, lambda: news.append(KEY))
 
     end()
     end()
+
+    # Then the first is told, and only he
+    token = await backend.leases.acquire(KEY, "a", 30)
+    await backend.leases.release(KEY, "a", token)
+    await eventually(lambda: news)
+    assert gone == []

@@ -120,11 +120,11 @@ async def test_what_another_owns_is_not_released(lockers):
 
 async def test_another_process_of_the_same_owner_can_release_it(lockers):
     one, two = lockers
-    await one.acquire(CARD, "run-1", ttl=600)
+    first = await one.acquire(CARD, "run-1", ttl=600)
 
     await two.release(CARD, "run-1")
 
-    await two.acquire(CARD, "run-2", ttl=30, timeout=10)
+    assert await two.acquire(CARD, "run-2", ttl=30, timeout=10) > first
 
 
 async def test_tokens_grow_from_holder_to_holder(lockers):
@@ -207,10 +207,11 @@ async def test_two_steps_of_one_run_share_a_lock(lockers):
 async def test_closing_gives_up_what_is_held(lockers, keeper):
     one, two = lockers
     if keeper == "memory":
-        two = InMemLocker()
-    await one.acquire(CARD, "run-1", ttl=600)
+        two = InMemLocker()  # what is closed lends its memory to nobody
+    first = await one.acquire(CARD, "run-1", ttl=600)
 
     await one.close()
 
-    await two.acquire(CARD, "run-2", ttl=30, timeout=10)
+    token = await two.acquire(CARD, "run-2", ttl=30, timeout=10)
+    assert token > (0 if keeper == "memory" else first)
     await two.close()

@@ -37,8 +37,15 @@ async def test_whoever_listens_is_told(backend, peer, namespace):
         assert listener.heard == [(subject, b"1"), (subject, b"")]
 
 
-async def test_nobody_has_to_listen(backend, namespace):
-    await backend.notifier.publish(f"{namespace}.nobody", b"1")
+async def test_what_nobody_listens_to_is_not_kept(backend, namespace):
+    subject = f"{namespace}.nobody"
+    await backend.notifier.publish(subject, b"1")
+
+    listener = await listen(backend, subject)
+    await backend.notifier.publish(subject, b"2")
+
+    await listener.count(1)
+    assert listener.heard == [(subject, b"2")]
 
 
 @pytest.mark.parametrize(

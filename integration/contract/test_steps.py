@@ -147,7 +147,7 @@ async def test_a_message_that_was_due_comes_at_once(backend):
 
     await backend.steps.enqueue(step("a"), b"a", "id-1", time.time() - 3600)
 
-    await inbox.take(1)
+    assert [got.data for got in await inbox.take(1)] == [b"a"]
 
 
 async def test_equal_ids_are_stored_once_also_if_they_are_not_due(backend):
@@ -167,7 +167,7 @@ async def test_what_is_due_is_delivered_without_whoever_enqueued_it(backend, pee
     await backend.steps.enqueue(step("a"), b"a", "id", time.time() + 0.3)
     inbox = await open_lane(peer, 1)
 
-    await inbox.take(1)
+    assert [got.data for got in await inbox.take(1)] == [b"a"]
 
 
 async def test_dropping_a_run_removes_what_is_queued_and_scheduled(backend, peer):

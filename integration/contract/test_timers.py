@@ -42,7 +42,8 @@ async def test_a_timer_whose_time_is_past_is_delivered_soon(backend):
 async def test_a_timer_waits_for_somebody_to_take_it(backend, peer):
     await backend.timers.set("run-1", "timeout", at(-1))
 
-    await (await consume(peer, 1)).take(1)
+    [got] = await (await consume(peer, 1)).take(1)
+    assert got.subject.endswith("run-1.timeout")
 
 
 async def test_timers_come_by_their_times_and_not_by_when_they_were_set(backend):

@@ -147,8 +147,14 @@ async def test_a_bucket_that_keeps_old_values(api, names, topology):
 async def test_what_does_not_matter_may_differ(api, names, topology):
     await change(api, names.commands, description="ours", max_bytes=10**9)
     await change(api, names.events, max_age=10**15)
+    before = [await api.call(f"STREAM.INFO.{one}") for one in (names.commands, names.events)]
 
     await topology.ensure()
+
+    # It is the operator's, and stays as it is
+    after = [await api.call(f"STREAM.INFO.{one}") for one in (names.commands, names.events)]
+    assert [info["config"] for info in after] == [info["config"] for info in before]
+    assert after[0]["config"]["max_bytes"] == 10**9
 
 
 async def test_a_consumer_with_other_settings(api, names, topology):

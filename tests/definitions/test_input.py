@@ -64,13 +64,20 @@ def test_a_long_message_is_cut_short():
     assert len(problem) < 350
 
 
-@pytest.mark.parametrize("schema", [ORDER, {"items": {"$ref": "#"}}, {"uniqueItems": True}])
-def test_deep_input_is_a_problem_not_a_crash(schema):
-    # Given input as deep as JSON decoders let through
-    deep = nested(900)
-    # When it is judged, then nothing is raised
-    InputValidator(schema).problems(deep)
-    InputValidator(schema).problems([deep, nested(900)])
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (ORDER, "[[[..."),
+        ({"items": {"$ref": "#"}}, "nested too deeply"),
+        ({"uniqueItems": True}, "nested too deeply"),
+    ],
+)
+def test_deep_input_is_a_problem_not_a_crash(schema, expected):
+    # As deep as JSON decoders let through
+    (problem,) = InputValidator(schema).problems([nested(900), nested(900)])
+
+    assert problem.startswith("$: ")
+    assert expected in problem
 
 
 def test_input_deeper_than_a_recursive_schema_can_follow():
@@ -110,19 +117,30 @@ def test_what_is_no_schema_is_refused(schema):
 @pytest.mark.parametrize(
     "schema",
     [
-        {},
         {"$ref": "#/$defs/x", "$defs": {"x": {"type": "string"}}},
         {"$ref": "#x", "$defs": {"x": {"$anchor": "x", "type": "string"}}},
         {"$dynamicRef": "#x", "$defs": {"x": {"$dynamicAnchor": "x", "type": "string"}}},
-        {"$id": "https://a.example/b", "$ref": "c", "$defs": {"x": {"$id": "c"}}},
+        {"$id": "https://a.example/b", "$ref": "c", "$defs": {"x": {"$id": "c", "type": "string"}}},
         {"$ref": "#/definitions/x", "definitions": {"x": {"type": "string"}}},
-        {"$ref": "#/x-types/y", "x-types": {"y": {"$ref": "#/x-types/z"}, "z": True}},
-        {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"$ref": {}}},
-        {"const": {"$ref": "https://example.com"}},
+        {"$ref": "#/x-types/y", "x-types": {"y": {"$ref": "#/x-types/z"}, "z": {"type": "string"}}},
     ],
 )
 def test_references_within_the_schema_are_followed(schema):
-    InputValidator(schema).problems("text")
+    validator = InputValidator(schema)
+
+    assert validator.problems("text") == []
+    assert validator.problems(5) == ["$: 5 is not of type 'string'"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"$ref": {}}}, {}),
+        ({"const": {"$ref": "https://example.com"}}, {"$ref": "https://example.com"}),
+    ],
+)
+def test_what_only_looks_like_a_reference_is_none(schema, value):
+    assert InputValidator(schema).problems(value) == []
 
 
 _KEYWORDS = [

@@ -266,6 +266,12 @@ async def test_draining_twice_or_never_started_is_fine(fleet, work):
     other = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
     await other.drain()
 
+    assert not worker.running
+    assert not other.running
+    await send(fleet, "r1")
+    await settle()
+    assert work.entered == []
+
 
 async def test_run_returns_when_it_has_been_drained(fleet, work):
     worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
@@ -285,8 +291,10 @@ async def test_run_goes_on_with_a_worker_that_has_started(fleet, work):
     worker = await fleet.worker()
     running = asyncio.create_task(worker.run())
     await settle()
+    assert not running.done()
     await worker.drain()
     await running
+    assert not worker.running
 
 
 async def test_a_delivery_that_comes_after_the_end_is_put_back(fleet, work):

@@ -22,7 +22,8 @@ from flowworker.cli import cli
 from flowworker.cli import errors as exit_codes
 from flowworker.client import Client
 from flowworker.codec import messages
-from flowworker.codec.cloudevents import FACT_TYPES, EventData
+from flowworker.codec.cloudevents import EventData
+from flowworker.codec.facts import FACT_TYPES
 from flowworker.core.commands import EventType
 from flowworker.core.status import Priority
 from flowworker.definitions import InputValidator, document, load_paths, parse_all

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 __all__ = [
-    "FACT_TYPES",
     "CloudEvent",
     "EmittedEvent",
     "EventData",
@@ -15,7 +14,6 @@ __all__ = [
     "run_started_event",
     "settled_event",
     "started_event",
-    "to_fact",
 ]
 
 from datetime import UTC, datetime
@@ -24,11 +22,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 from msgspec import Struct
 
-from flowworker.core import events as ev
 from flowworker.core.commands import Emit, EventType
 from flowworker.core.ids import event_id
-from flowworker.core.payload import EMPTY, Payload
-from flowworker.core.records import ErrorInfo
+from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
@@ -141,19 +137,6 @@ def emitted(namespace: str, record: RunRecord, emit: Emit, revision: int, now: f
     return cloud_event(namespace, emit.type, data, now, emit.detail)
 
 
-FACT_TYPES = (
-    EventType.STARTED,
-    EventType.STEP_COMPLETED,
-    EventType.STEP_ATTEMPT_FAILED,
-    EventType.STEP_CANCELLED,
-    EventType.STEP_COMPENSATED,
-    EventType.HUMAN_DECIDED,
-    EventType.CANCEL_REQUESTED,
-    EventType.TIMED_OUT,
-)
-"""The types that `to_fact` understands: all that a scheduler needs to be delivered."""
-
-
 def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> CloudEvent:
     """The first event of a run, with all that its scheduler needs to begin.
 
@@ -257,42 +240,3 @@ def emitted_by_handler(
         time=_timestamp(now),
         data=data,
     )
-
-
-def to_fact(event: CloudEvent) -> ev.Event | None:
-    """What an event means to `decide`; None for those that only tell what was decided."""
-    data = event.data
-    match event.type:
-        case EventType.STEP_COMPLETED if data.kind is not None:
-            return ev.StepCompleted(
-                data.step_id,
-                data.kind,
-                data.turn,
-                data.attempt,
-                data.output or EMPTY,
-                data.revision,
-            )
-        case EventType.STARTED:
-            return ev.RunStarted()
-        case EventType.STEP_ATTEMPT_FAILED:
-            return ev.AttemptFailed(
-                data.step_id,
-                data.kind or Kind.RUN,
-                data.turn,
-                data.attempt,
-                ErrorInfo(data.error_type, data.error, data.retryable),
-                data.revision,
-                data.at,
-            )
-        case EventType.STEP_CANCELLED:
-            return ev.StepCancelled(data.step_id, data.revision)
-        case EventType.STEP_COMPENSATED:
-            return ev.Compensated(data.step_id, data.revision)
-        case EventType.HUMAN_DECIDED if data.action is not None:
-            return ev.HumanDecided(data.action, data.step_id, data.output, event.id)
-        case EventType.CANCEL_REQUESTED:
-            return ev.CancelRequested(data.reason, data.terminate)
-        case EventType.TIMED_OUT:
-            return ev.TimedOut()
-        case _:
-            return None

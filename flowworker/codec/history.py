@@ -11,7 +11,8 @@ from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import decode_event, to_fact
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.facts import to_fact
 from flowworker.core.commands import EventType
 from flowworker.core.events import HumanDecided
 

@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flowworker.codec.facts import begun_run
 from flowworker.core.decide import decide
-from flowworker.core.payload import EMPTY
 from flowworker.core.rebuild import rebuild
-from flowworker.core.records import RunRecord
 from flowworker.core.state import initial
-from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.core.status import TERMINAL
 
 if TYPE_CHECKING:
     import asyncio
@@ -103,22 +102,9 @@ class ActiveRuns:
 
         The view is that of when the event arrived: others may have seen later ones since then.
         """
-        data = event.data
-        plan = await self._definitions.by_hash(data.definition)
-        record = RunRecord(
-            run=data.id,
-            workflow=data.name,
-            definition=data.definition,
-            version=data.version,
-            status=RunStatus.RUNNING,
-            input=data.input or EMPTY,
-            created_at=data.at,
-            priority=data.priority,
-            origin=data.origin,
-            reply_to=data.reply_to,
-            trace=data.trace,
-        )
-        return self._keep(plan, initial(plan, record, data.revision), generation)
+        record = begun_run(event)
+        plan = await self._definitions.by_hash(record.definition)
+        return self._keep(plan, initial(plan, record, event.data.revision), generation)
 
     async def load(self, run: str, generation: int, *, abandoned: bool = False) -> Active | None:
         """A run from its records, with whatever may have been lost repeated; None if gone.

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from flowworker.codec.cloudevents import decode_event, to_fact
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.facts import to_fact
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.core.commands import EventType
 from flowworker.core.events import Recovered

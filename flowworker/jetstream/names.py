@@ -26,7 +26,7 @@ __all__ = ["DEFAULT_NAMESPACE", "PARTITIONS", "Bucket", "Names", "checked_subjec
 import re
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import FACT_TYPES
+from flowworker.codec.facts import FACT_TYPES
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 

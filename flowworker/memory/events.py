@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import FACT_TYPES
+from flowworker.codec.facts import FACT_TYPES
 from flowworker.core.ids import partition_of
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flowworker.codec.cloudevents import FACT_TYPES
+from flowworker.codec.facts import FACT_TYPES
 from flowworker.core.commands import EventType
 from flowworker.core.ids import partition_of
 from integration.contract.support import COMPLETED, SLACK, Worker, eventually, follow, publish

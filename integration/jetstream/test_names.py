@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from flowworker.codec.cloudevents import FACT_TYPES, EventData, cloud_event, to_fact
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.facts import FACT_TYPES, to_fact
 from flowworker.core.commands import EventType
 from flowworker.core.status import HumanAction, Kind, Priority
 from flowworker.errors import InvalidInput

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from flowworker.codec.cloudevents import FACT_TYPES, EventData, cloud_event, to_fact
+from flowworker.codec.cloudevents import (
+    EventData,
+    cloud_event,
+    decode_event,
+    run_started_event,
+)
+from flowworker.codec.facts import FACT_TYPES, begun_run, to_fact
+from flowworker.codec.json import encode
 from flowworker.core.commands import EventType
-from flowworker.core.status import HumanAction, Kind
+from flowworker.core.payload import inline
+from flowworker.core.records import RunRecord
+from flowworker.core.status import HumanAction, Kind, Priority, RunStatus
 
 
 def test_fact_types_are_exactly_those_with_a_meaning():
@@ -13,3 +22,24 @@ def test_fact_types_are_exactly_those_with_a_meaning():
     meant = {kind for kind in EventType if to_fact(cloud_event("ns", kind, data, 0.0)) is not None}
 
     assert meant == set(FACT_TYPES)
+
+
+def test_a_run_begins_as_it_was_created():
+    record = RunRecord(
+        "r1",
+        "w",
+        "hash",
+        RunStatus.RUNNING,
+        inline(b'{"n":1}'),
+        5.0,
+        version="v2",
+        priority=Priority.HIGH,
+        origin="7@1",
+        reply_to="_INBOX.x",
+        trace="00-1-2-01",
+    )
+
+    event = decode_event(encode(run_started_event("ns", record, 9)))
+
+    assert begun_run(event) == record
+    assert event.data.revision == 9

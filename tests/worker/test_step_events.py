@@ -9,8 +9,8 @@ from flowworker.codec.cloudevents import (
     emitted_by_handler,
     settled_event,
     started_event,
-    to_fact,
 )
+from flowworker.codec.facts import to_fact
 from flowworker.codec.json import encode
 from flowworker.core import events as ev
 from flowworker.core.payload import inline

@@ -1,0 +1,85 @@
+"""What events mean to whoever decides: CloudEvents -> core facts, and the run that one begins."""
+
+from __future__ import annotations
+
+__all__ = ["FACT_TYPES", "begun_run", "to_fact"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.core import events as ev
+from flowworker.core.commands import EventType
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import ErrorInfo, RunRecord
+from flowworker.core.status import Kind, RunStatus
+
+if TYPE_CHECKING:
+    from flowworker.codec.cloudevents import CloudEvent
+
+FACT_TYPES = (
+    EventType.STARTED,
+    EventType.STEP_COMPLETED,
+    EventType.STEP_ATTEMPT_FAILED,
+    EventType.STEP_CANCELLED,
+    EventType.STEP_COMPENSATED,
+    EventType.HUMAN_DECIDED,
+    EventType.CANCEL_REQUESTED,
+    EventType.TIMED_OUT,
+)
+"""The types that `to_fact` understands: all that a scheduler needs to be delivered."""
+
+
+def begun_run(event: CloudEvent) -> RunRecord:
+    """The record of a run as it was created: the inverse of `cloudevents.run_started_event`."""
+    data = event.data
+    return RunRecord(
+        run=data.id,
+        workflow=data.name,
+        definition=data.definition,
+        version=data.version,
+        status=RunStatus.RUNNING,
+        input=data.input or EMPTY,
+        created_at=data.at,
+        priority=data.priority,
+        origin=data.origin,
+        reply_to=data.reply_to,
+        trace=data.trace,
+    )
+
+
+def to_fact(event: CloudEvent) -> ev.Event | None:
+    """What an event means to `decide`; None for those that only tell what was decided."""
+    data = event.data
+    match event.type:
+        case EventType.STEP_COMPLETED if data.kind is not None:
+            return ev.StepCompleted(
+                data.step_id,
+                data.kind,
+                data.turn,
+                data.attempt,
+                data.output or EMPTY,
+                data.revision,
+            )
+        case EventType.STARTED:
+            return ev.RunStarted()
+        case EventType.STEP_ATTEMPT_FAILED:
+            return ev.AttemptFailed(
+                data.step_id,
+                data.kind or Kind.RUN,
+                data.turn,
+                data.attempt,
+                ErrorInfo(data.error_type, data.error, data.retryable),
+                data.revision,
+                data.at,
+            )
+        case EventType.STEP_CANCELLED:
+            return ev.StepCancelled(data.step_id, data.revision)
+        case EventType.STEP_COMPENSATED:
+            return ev.Compensated(data.step_id, data.revision)
+        case EventType.HUMAN_DECIDED if data.action is not None:
+            return ev.HumanDecided(data.action, data.step_id, data.output, event.id)
+        case EventType.CANCEL_REQUESTED:
+            return ev.CancelRequested(data.reason, data.terminate)
+        case EventType.TIMED_OUT:
+            return ev.TimedOut()
+        case _:
+            return None

@@ -36,7 +36,8 @@ async def test_purged_streams_are_made_good(open_fleet):
             worker = fleet.start("worker")
             await fleet.until(lambda: fleet.count(late)["try"])
             await fleet.until(lambda: fleet.shows(late, "try", "RETRYING"))
-            worker.kill()
+            worker.terminate()  # gently: a killed one may leave its message unacknowledged
+            await asyncio.to_thread(worker.wait, 15)
             runs = [await fleet.client.start("diamond", run_id=f"r-{n}") for n in range(20)]
             await fleet.until(lambda: _queued(raw, 21))
 

@@ -32,6 +32,8 @@ SETTINGS = {
 
 PATIENCE = 40.0
 
+_ENDS = {"completed", "failed", "cancelled"}
+
 
 class Fleet:
     """The processes of one test."""
@@ -113,6 +115,16 @@ class Fleet:
         return any(s.id == step and s.status == status for s in view.steps)
 
     async def types(self, run: str) -> list[str]:
-        """The event types of a run's history, in order, without the leading `workflow.`."""
-        history = await self.client.history(run)
-        return [event["type"].removeprefix("workflow.") for event in history]
+        """The event types of an ended run's history, in order, without the leading `workflow.`.
+
+        The last event follows the record: soon, or when another coordinator has taken over.
+        """
+        found: list[str] = []
+
+        async def ended() -> bool:
+            history = await self.client.history(run)
+            found[:] = [event["type"].removeprefix("workflow.") for event in history]
+            return not _ENDS.isdisjoint(found)
+
+        await self.until(ended)
+        return found

@@ -19,7 +19,7 @@ __all__ = [
     "steps_pattern",
 ]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from flowworker.core.status import RunStatus
@@ -44,8 +44,8 @@ def steps_pattern(run: str) -> str:
     return f"step.*.{run}.>"
 
 
-def index_key(status: RunStatus, workflow: str, run: str) -> str:
-    """Key whose existence says that the run has this status."""
+def index_key(status: RunStatus | Literal["*"], workflow: str, run: str) -> str:
+    """Key whose existence says that the run has this status; with `*` all of the run's."""
     return f"index.{status}.{workflow}.{run}"
 
 

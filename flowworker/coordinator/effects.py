@@ -3,6 +3,7 @@
     1. the run's record, by compare-and-set: an outdated coordinator stops here
     2. the history (and the index), so that no effect is seen before its cause
     3. step messages, fences, timers, the result: idempotent, in any order
+    4. the index entry of the former status, by which recovery finds the run until all is done
 
 Whatever triggered the decision is acknowledged only after all of them.
 """
@@ -68,18 +69,22 @@ class Effects:
         self._clock = clock
         self._metrics = metrics
 
-    async def retell(self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]]) -> Told:
-        """Tell what the records of steps say and the history does not; all that it says then.
+    async def told(self, run: str) -> Told:
+        """What the history of a run says."""
+        return Told(await self._events.history(run))
+
+    async def retell(
+        self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]], told: Told
+    ) -> None:
+        """Tell what the records of steps say and the history does not.
 
         A worker may have died between the two. What follows from its record happens next, and
         would stand in the history before its cause.
         """
-        told = Told(await self._events.history(run.run))
         await self._publish(run_started_event(self._namespace, run), told, once=True)
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             for event in attempt_events(self._namespace, run.workflow, run.version, step, revision):
                 await self._publish(event, told)
-        return told
 
     async def perform(
         self, active: Active, commands: Sequence[Command], *, told: Told | None = None
@@ -108,21 +113,18 @@ class Effects:
         for command in commands:
             if not isinstance(command, Save | Emit | Dispatch):
                 effects.append(self._effect(active, command))
-        if moved_from is not None:
-            effects.append(self._unlist(active, moved_from))
         if len(effects) == 1:
             await effects[0]
         elif effects:
             await asyncio.gather(*effects)
+        if moved_from is not None:
+            # Last: until it is listed anew alone, recovery finds the run here.
+            record = active.state.record
+            await self._runs.unindex(moved_from, record.workflow, record.run)
 
     async def _save(self, active: Active) -> None:
         revision = await self._runs.save(active.state.record, active.state.revision)
         active.state = replace(active.state, revision=revision)
-
-    async def _unlist(self, active: Active, moved_from: RunStatus) -> None:
-        """The last thing about a move: until it is listed anew, recovery finds the run here."""
-        record = active.state.record
-        await self._runs.unindex(moved_from, record.workflow, record.run)
 
     async def _tell(
         self,

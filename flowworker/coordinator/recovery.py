@@ -78,12 +78,12 @@ class Recovery:
                 await self._runs.unindex(status, workflow, run)
                 return
             record, _ = found
-            if record.status is not status:
-                await self._runs.index(record.status, record.workflow, run)
-                await self._runs.unindex(status, workflow, run)
+            if record.status in TERMINAL:
+                # Listed as long as not all is done that follows from its end.
+                get_logger().info("a finished run is listed as unfinished", run=run)
+            elif record.status is not status:
+                await self._runs.relist(record)
             if taken or self._clock.now() - record.created_at > self._sweep:
                 scheduler.recover(run)
-            if record.status in TERMINAL:
-                get_logger().info("a finished run was listed as unfinished", run=run)
         except FlowworkerError as error:
             get_logger().warning("sweep: run skipped", run=run, error=str(error))

@@ -74,6 +74,15 @@ class RunStore:
         """List the run under that status no longer."""
         await self._records.purge(index_key(status, workflow, run))
 
+    async def relist(self, record: RunRecord) -> None:
+        """List a run under its status alone, if it is listed under another one."""
+        right = index_key(record.status, record.workflow, record.run)
+        found = await self._records.keys(index_key("*", record.workflow, record.run))
+        if wrong := [key for key in found if key != right]:
+            await self._records.put(right, b"")
+            for key in wrong:
+                await self._records.purge(key)
+
     async def list(self, status: RunStatus, workflow: str | None = None) -> list[tuple[str, str]]:
         """Workflow and run of all that are listed under that status."""
         prefix = f"index.{status}."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace as with_fields
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
@@ -15,10 +17,12 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import decode_step_message
 from flowworker.core.commands import EventType
 from flowworker.core.model import Step, Workflow
-from flowworker.core.status import Priority
+from flowworker.core.status import Priority, RunStatus
 from flowworker.ports import Delivery, StepAddress
 from flowworker.settings import Settings
+from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
+from tests.worker.faults import Flaky
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
@@ -38,8 +42,9 @@ def client(backend):
     client.close()
 
 
-async def coordinated(backend):
-    coordinator = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+async def coordinated(backend, **settings):
+    settings, metrics = Settings(**settings), Metrics(CollectorRegistry())
+    coordinator = wiring.make_coordinator(backend, settings, metrics)
     await coordinator.start()
     return coordinator
 
@@ -118,6 +123,32 @@ async def test_what_is_no_message_of_the_step_does_not_count(backend, body):
     await second.stop()
     queued = await backend.steps.queued(ADDRESS)
     assert decode_step_message(queued[-1]).step == "a"
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("failing", ["events.publish", "timers.set"])
+async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(backend, failing):
+    # Given a run whose end is durable, and a coordinator to which nothing else is told
+    runs = RunStore(backend.runs)
+    record, revision = await runs.load(RUN)
+    ended = replace(record, status=RunStatus.COMPLETED, finished_at=record.created_at + 1.0)
+    await runs.save(ended, revision)
+    port, method = failing.split(".")
+    flaky = Flaky(getattr(backend, port), **{method: ["before"] * 3})
+
+    # When that fails, at first
+    coordinator = await coordinated(with_fields(backend, **{port: flaky}), sweep=0.1)
+
+    async def is_unlisted():
+        return await runs.list(RunStatus.RUNNING) == []
+
+    await until(is_unlisted)
+    await coordinator.stop()
+
+    # Then it is done before the run is unfinished no more
+    assert [name for name, _ in flaky.calls].count(method) > 3
+    assert await runs.list(RunStatus.COMPLETED) == [("two", RUN)]
+    assert b"workflow.completed" in (await backend.events.history(RUN))[-1]
 
 
 async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinator_alive(backend):

@@ -1,0 +1,42 @@
+"""What the engine asks of the world: small protocols, their contracts as bullets.
+
+Adapters (`memory`, `jetstream`, `redis`) implement them and pass one contract suite. All of them
+move bytes; what the bytes mean is the business of `codec`. Unless a method says otherwise it
+raises `Unavailable` when the outside cannot be reached in time; the effect may or may not have
+happened then, and the caller repeats it: every effect is idempotent or compare-and-set.
+
+deliveries   what comes in: one message at a time, acknowledged or put back
+records      what is kept: compare-and-set, and leases
+messages     what is sent: steps, events, commands, alarms, news
+backend      all of it, for one namespace
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Backend",
+    "CommandQueue",
+    "Consumer",
+    "Delivery",
+    "EventLog",
+    "HeartbeatLink",
+    "Leases",
+    "Notifier",
+    "OnDelivery",
+    "Records",
+    "StepAddress",
+    "StepQueue",
+    "Timers",
+]
+
+from flowworker.ports.backend import Backend, HeartbeatLink
+from flowworker.ports.deliveries import Consumer, Delivery, OnDelivery
+from flowworker.ports.messages import (
+    CommandQueue,
+    EventLog,
+    Notifier,
+    StepAddress,
+    StepQueue,
+    Timers,
+)
+from flowworker.ports.records import Leases, Records

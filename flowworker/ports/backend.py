@@ -1,0 +1,65 @@
+"""All ports of one namespace, in one hand."""
+
+from __future__ import annotations
+
+__all__ = ["Backend", "HeartbeatLink"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flowworker.ports.deliveries import Delivery
+    from flowworker.ports.messages import CommandQueue, EventLog, Notifier, StepQueue, Timers
+    from flowworker.ports.records import Leases, Records
+
+
+class HeartbeatLink(Protocol):
+    """A second way to the outside, for the thread that keeps claims alive.
+
+    Used only on the event loop on which it was opened, so that a handler that blocks the main
+    loop cannot block a renewal.
+    """
+
+    async def write(self, key: str, value: bytes, revision: int) -> int:
+        """As `Records.write` of the runs."""
+        ...
+
+    async def in_progress(self, delivery: Delivery) -> None:
+        """As `Delivery.in_progress`, for a step message."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """All ports of one namespace, as `wiring` hands them out.
+
+    Attributes:
+        max_message: bytes that one message may have, headers included.
+        open_heartbeat: opens a link of its own on the event loop that calls it.
+        ready: whether the outside is connected at this moment.
+        alive: False if the outside is connected and yet a consumer has not heard from it for
+            long, as a process that consumes nothing while it seems well.
+        close: waits for what is on its way, then lets go of the outside.
+    """
+
+    namespace: str
+    runs: Records
+    definitions: Records
+    payloads: Records
+    leases: Leases
+    steps: StepQueue
+    events: EventLog
+    commands: CommandQueue
+    timers: Timers
+    notifier: Notifier
+    max_message: int
+    open_heartbeat: Callable[[], Awaitable[HeartbeatLink]]
+    ready: Callable[[], bool]
+    close: Callable[[], Awaitable[None]]
+    alive: Callable[[], bool] = lambda: True

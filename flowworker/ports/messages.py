@@ -1,0 +1,129 @@
+"""What is sent: steps to workers, events to coordinators, commands, alarms, and news to anybody."""
+
+from __future__ import annotations
+
+__all__ = ["CommandQueue", "EventLog", "Notifier", "StepAddress", "StepQueue", "Timers"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowworker.core.status import Priority
+    from flowworker.ports.deliveries import Consumer, OnDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class StepAddress:
+    """Where a step message goes."""
+
+    queue: str
+    priority: Priority
+    run: str
+    step: str
+
+
+class StepQueue(Protocol):
+    """Step messages: each is handed to one worker at a time until it is acknowledged.
+
+    * Equal `message_id`s within some minutes are stored once.
+    * `due` (epoch seconds) in the future delays delivery durably; it may come late.
+    """
+
+    async def enqueue(
+        self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
+    ) -> None:
+        """Durable when it returns."""
+        ...
+
+    async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
+        """Share a lane of a queue with all others who do."""
+        ...
+
+    async def queued(self, address: StepAddress) -> list[bytes]:
+        """Messages of a step, queued, scheduled or in a worker's hand: at least the newest."""
+        ...
+
+    async def drop(self, run: str) -> None:
+        """Remove what is queued or scheduled for a run."""
+        ...
+
+
+class EventLog(Protocol):
+    """Every run's history, in the order in which it was published; one partition per run.
+
+    * Equal `event_id`s within some minutes are stored once.
+    * Everything stored is told to subscribers of its type as well, at most once.
+    """
+
+    @property
+    def partitions(self) -> int:
+        """How many there are; fixed for the life of a namespace."""
+        ...
+
+    async def publish(
+        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+    ) -> None:
+        """Durable when it returns. With `once`, a second event of this type and run is dropped."""
+        ...
+
+    async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
+        """Facts of a partition's runs (what `to_fact` understands), oldest first."""
+        ...
+
+    async def history(self, run: str) -> list[bytes]:
+        """All events of a run, oldest first."""
+        ...
+
+    async def drop(self, run: str) -> None:
+        """Forget a run's history."""
+        ...
+
+
+class CommandQueue(Protocol):
+    """Start, control and signal messages: `start.<workflow>`, `control.<action>.<run>`, ..."""
+
+    async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """The sequence under which it is stored, durably."""
+        ...
+
+    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+        """Share the commands with all others who do."""
+        ...
+
+
+class Timers(Protocol):
+    """Durable alarms. Each (run, name) has one; setting it again moves it."""
+
+    async def set(self, run: str, name: str, at: float) -> None:
+        """Deliver at that time (epoch seconds) or soon after, also when it is past."""
+        ...
+
+    async def clear(self, run: str, name: str) -> None:
+        """Forget it; it may still be on its way."""
+        ...
+
+    async def consume(self, on_delivery: OnDelivery) -> Consumer:
+        """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""
+        ...
+
+
+class Notifier(Protocol):
+    """At-most-once news, for speed and for spectators; truth never depends on it."""
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        """Tell whoever listens; the subject is taken as it is."""
+        ...
+
+    async def subscribe(
+        self,
+        subject: str,
+        on_message: Callable[[str, bytes], None],
+        on_lost: Callable[[], None] | None = None,
+    ) -> Callable[[], object]:
+        """Call with subject and data for each message; the result ends it when called.
+
+        `on_lost` is called when messages may have been missed, where that can be known.
+        """
+        ...

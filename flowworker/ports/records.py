@@ -1,0 +1,81 @@
+"""What is kept: records that change by compare-and-set, and leases that end by themselves."""
+
+from __future__ import annotations
+
+__all__ = ["Leases", "Records"]
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Records(Protocol):
+    """A durable map from keys to bytes with revisions, one key at a time.
+
+    * Every successful write gives the key a revision greater than any that this map gave before.
+    * Reads ask the leader: they see every write that was acknowledged before they began, unless it
+      was deposed and does not know it yet (`core.outdated`). What was decided upon an old answer
+      fails when written.
+    * Keys are tokens of `[A-Za-z0-9_-]` joined by dots; patterns use `*` and a final `>`.
+    """
+
+    async def read(self, key: str) -> tuple[bytes, int] | None:
+        """Value and revision, or None."""
+        ...
+
+    async def write(self, key: str, value: bytes, revision: int) -> int:
+        """Compare-and-set: the new revision.
+
+        Succeeds only if the key is at `revision` (0: does not exist), else raises Conflict. A
+        repeated write of the same value over the same revision may raise Conflict too.
+        """
+        ...
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Write whatever is there: the new revision."""
+        ...
+
+    async def keys(self, pattern: str) -> list[str]:
+        """Existing keys that match, in no order."""
+        ...
+
+    async def purge(self, pattern: str) -> None:
+        """Remove all matching keys and every trace of them; none is fine."""
+        ...
+
+
+class Leases(Protocol):
+    """Exclusive holds that end by themselves. Time to live in whole seconds, at least 1.
+
+    * Of all holders at most one has a key at a time, as long as their clocks run equally fast.
+    * The token grows with every change of holder: a fencing token.
+    """
+
+    async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
+        """The token, or None if another holder has it. A holder that has it renews it."""
+        ...
+
+    async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
+        """The next token, or None if the lease was lost."""
+        ...
+
+    async def release(self, key: str, holder: str, token: int) -> None:
+        """Give it up; does nothing if it is not held."""
+        ...
+
+    async def holders(self, pattern: str) -> dict[str, str]:
+        """Holder by key, of all leases that match and hold."""
+        ...
+
+    async def remaining(self, key: str) -> float | None:
+        """Seconds until it ends unless it is renewed, perhaps a little more; None if it is free."""
+        ...
+
+    async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
+        """Call soon after the lease was given up; the result ends that when called.
+
+        News, so it may be lost, or come for nothing; and none comes of a lease that ran out. Who
+        waits looks again whenever `remaining` is over.
+        """
+        ...

@@ -15,15 +15,19 @@ from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.core.commands import EventType
 from flowworker.core.events import HumanDecided
+from flowworker.core.outdated import may_be_unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.codec.cloudevents import CloudEvent, EventData
     from flowworker.core.events import Event
+    from flowworker.core.records import StepRecord
 
 _REQUESTS = frozenset({EventType.HUMAN_DECIDED, EventType.CANCEL_REQUESTED, EventType.TIMED_OUT})
 """Facts that stand in no record before a coordinator has followed them."""
+
+_OURS = frozenset(EventType)
 
 
 class _Glimpse(Struct):
@@ -49,11 +53,12 @@ class Told:
         self.requests: list[Event] = []
         self._ids: set[str] = set()
         self._waiting: set[str] = set()
+        self._latest: dict[str, tuple[int, float]] = {}
         for raw in history:
             with suppress(DecodeError, UnicodeDecodeError):
                 seen = _glimpse(raw)
                 self._ids.add(seen.id)
-                if seen.type in _REQUESTS or seen.type == EventType.WAITING_HUMAN:
+                if seen.type in _OURS:
                     self._note(decode_event(raw))
 
     def __contains__(self, event_id: object) -> bool:
@@ -64,7 +69,25 @@ class Told:
         self._ids.add(event.id)
         self._note(event)
 
+    def is_ahead(
+        self, revision: int, steps: Mapping[str, tuple[StepRecord, int]], now: float
+    ) -> bool:
+        """Whether these records lack what it tells of, so that they must be read again.
+
+        Args:
+            revision: of the run's record; 0 if there is none.
+            steps: records and revisions by step. All were read after the history.
+            now: epoch seconds.
+        """
+        shown = {step: entry[1] for step, entry in steps.items()} | {"": revision}
+        return any(
+            told > shown.get(key, 0) and may_be_unseen(at, now)
+            for key, (told, at) in self._latest.items()
+        )
+
     def _note(self, event: CloudEvent) -> None:
+        if event.type is not EventType.REJECTED:  # of no run
+            self._latest_of(event.data)
         if event.type is EventType.WAITING_HUMAN:
             self._waits(event.data.step_id)
             return
@@ -73,6 +96,13 @@ class Told:
             self._answered(fact)
         elif fact is not None:
             self.requests.append(fact)
+
+    def _latest_of(self, data: EventData) -> None:
+        if data.kind is None:  # of the run, which must exist for that
+            key, revision = "", max(data.revision, 1)
+        else:
+            key, revision = data.step_id, data.revision
+        self._latest[key] = max(self._latest.get(key, (0, 0.0)), (revision, data.at))
 
     def _waits(self, step: str) -> None:
         """From now on; what came before was not meant for this."""

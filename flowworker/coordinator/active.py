@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
-from flowworker.core.decide import decide
+from flowworker.core.decide import decide, outruns
 from flowworker.core.rebuild import rebuild
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL
+from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     import asyncio
@@ -106,36 +107,51 @@ class ActiveRuns:
         plan = await self._definitions.by_hash(record.definition)
         return self._keep(plan, initial(plan, record, event.data.revision), generation)
 
-    async def load(self, run: str, generation: int, *, abandoned: bool = False) -> Active | None:
+    async def load(
+        self,
+        run: str,
+        generation: int,
+        *,
+        cause: CloudEvent | None = None,
+        abandoned: bool = False,
+    ) -> Active | None:
         """A run from its records, with whatever may have been lost repeated; None if gone.
 
         Args:
             run: its id.
             generation: of the partition's view, from before this call.
+            cause: what the records must show as well, if they may not be outdated.
             abandoned: nobody executes any attempt of it, whatever leases say.
 
         Raises:
             Conflict: another coordinator changed the run meanwhile.
+            Unavailable: among others, if the records are older than what was told of them.
         """
+        told = await self._effects.told(run)  # first, so that the records must know all of it
+        if cause is not None and cause.id not in told:
+            told.add(cause)
         found = await self._runs.load(run)
+        steps = {} if found is None else await self._runs.load_steps(run)
+        if told.is_ahead(found[1] if found else 0, steps, self._clock.now()):
+            raise Unavailable(f"what was read of run {run} is outdated")
         if found is None or not found[0].definition:  # a checkpoint that nobody has resumed
             self.forget(run)
             return None
         record, revision = found
         plan = await self._definitions.by_hash(record.definition)
-        steps = await self._runs.load_steps(run)
         state, commands = rebuild(
             plan, record, revision, steps, self._clock.now(), abandoned=abandoned
         )
         active = self._keep(plan, state, generation)
         self._metrics.recoveries.inc()
         with self._trusted(run):
-            told = await self._effects.retell(record, steps)
+            await self._effects.retell(record, steps, told)
             await self._effects.perform(active, commands, told=told)
             for request in told.requests:
                 await self.follow(active, request)
         if active.over:
             self.forget(run)
+            await self._runs.relist(active.state.record)  # last: nobody looks after it from now on
         return active
 
     async def follow(self, active: Active, fact: Event) -> bool:
@@ -145,6 +161,8 @@ class ActiveRuns:
             Conflict: another coordinator changed the run; the memory of it is outdated.
         """
         before = active.state
+        if outruns(fact, before):
+            raise Conflict(f"run {before.record.run} went on elsewhere; it is read again")
         active.state, commands = decide(active.plan, before, fact, self._clock.now())
         changed = active.state is not before
         with self._trusted(before.record.run):

@@ -11,7 +11,9 @@ from flowworker.codec.json import encode
 from flowworker.coordinator.inbox import Inbox
 from flowworker.coordinator.retention import RETENTION, TIMEOUT
 from flowworker.core.commands import EventType
+from flowworker.core.outdated import may_be_unseen
 from flowworker.core.status import TERMINAL
+from flowworker.errors import Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -48,15 +50,17 @@ class Alarms:
         # timer.<run>.<name>
         _, run, name = delivery.subject.split(".", 2)
         if name == TIMEOUT:
-            await self._timed_out(run)
+            await self._timed_out(run, delivery.time)
         elif name == RETENTION:
             if not await self._retention.remove(run):
                 get_logger().warning("retention is over, but the run is not", run=run)
         else:
             get_logger().error("timer is unknown", subject=delivery.subject)
 
-    async def _timed_out(self, run: str) -> None:
+    async def _timed_out(self, run: str, at: float) -> None:
         found = await self._runs.load(run)
+        if found is None and may_be_unseen(at, self._clock.now()):
+            raise Unavailable(f"run {run} is gone, or what was read is outdated")
         if found is None or found[0].status in TERMINAL:
             return
         record, now = found[0], self._clock.now()

@@ -211,7 +211,7 @@ class Scheduler:
         if active is None and _is_beginning(event, arrival.delivery):
             active, certain = await self.active.begin(event, arrival.generation), True
         elif active is None or active.generation != self._generation:
-            active, certain = await self.active.load(run, self._generation), True
+            active, certain = await self.active.load(run, self._generation, cause=event), True
         fact = to_fact(event)
         if active is None or fact is None:
             return []
@@ -225,7 +225,7 @@ class Scheduler:
             # Another coordinator was faster, or had an event in hand when this view was made. All
             # that it did, and all that this fact tells, is in the records.
             self.active.forget(run)
-            active = await self.active.load(run, self._generation)
+            active = await self.active.load(run, self._generation, cause=event)
             if active is None:
                 return []
             await self.active.follow(active, fact)

@@ -23,6 +23,7 @@ __all__ = [
     "Claim",
     "Drop",
     "GiveUp",
+    "Outdated",
     "Repair",
     "Revoke",
     "Verdict",
@@ -82,6 +83,10 @@ class Busy(Struct, frozen=True):
     until: float
 
 
+class Outdated(Struct, frozen=True):
+    """The answer is older than what the message knows: ask again in a while."""
+
+
 class Repair(Struct, frozen=True):
     """The attempt is over but the news may be lost: tell it again, then acknowledge."""
 
@@ -100,7 +105,7 @@ class Revoke(Struct, frozen=True):
     revision: int
 
 
-Verdict = Claim | GiveUp | Busy | Repair | Drop
+Verdict = Claim | GiveUp | Busy | Outdated | Repair | Drop
 
 
 def first_try(wanted: Dispatch) -> Claim | GiveUp:
@@ -117,9 +122,10 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
         revision: of that record; 0 for None.
         now: seconds since the Unix epoch.
     """
+    if revision < wanted.revision:
+        return Outdated()
     if record is None:
-        # A first attempt finds nothing; a later one that finds nothing outlived its run.
-        return _claim(0, wanted.lost) if wanted.revision == 0 else Drop()
+        return _claim(0, wanted.lost)
     asked = rank(wanted.kind, wanted.turn, wanted.attempt)
     if asked < record.rank():
         return Drop()

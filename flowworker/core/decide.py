@@ -11,7 +11,7 @@ repeated or out of place changes nothing. The phases of a run:
 
 from __future__ import annotations
 
-__all__ = ["advance", "decide"]
+__all__ = ["advance", "decide", "outruns"]
 
 from typing import TYPE_CHECKING, assert_never
 
@@ -56,6 +56,19 @@ def decide(plan: Plan, state: RunState, event: ev.Event, now: float) -> tuple[Ru
         _apply(turn, event)
         advance(turn)
     return turn.state, turn.commands()
+
+
+def outruns(event: ev.Event, state: RunState) -> bool:
+    """Whether an event contradicts a run: the step that it tells of cannot have begun yet.
+
+    Whoever dispatched it knew more. The run was read from outdated records, and lacks outputs that
+    steps to come need.
+    """
+    match event:
+        case ev.StepCompleted() | ev.AttemptFailed():
+            return state.unmet.get(event.step, 0) > 0
+        case _:
+            return False
 
 
 def _apply(turn: Turn, event: ev.Event) -> None:

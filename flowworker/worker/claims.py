@@ -23,7 +23,8 @@ from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import attempt_events, settled_event, started_event
 from flowworker.codec.json import encode
-from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Repair, first_try, judge
+from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Outdated, Repair, first_try, judge
+from flowworker.core.outdated import may_be_unseen
 from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Conflict
@@ -48,7 +49,7 @@ _MARGIN = 0.1
 _SHORTEST_WAIT = 0.2
 
 _MEANWHILE = 3.0
-"""Seconds for which a last claim is put back while this worker runs another one."""
+"""Seconds for which a delivery is put back of which more will be known soon."""
 
 _LONGEST_APART = 3.0
 """Leases after which it is run nevertheless: many that are long must not wait for each other."""
@@ -85,7 +86,7 @@ class Claims:
         wanted = message.wanted()
         until = self._clock.monotonic() + self._lease / 3
         if delivery.delivered > 1 or self._clock.now() - delivery.time > self._lease:
-            verdict = await self._judge(message, until)
+            verdict = await self._judge(delivery, message, until)
         else:
             verdict = first_try(wanted)
         for _ in range(_ROUNDS):
@@ -100,10 +101,13 @@ class Claims:
                     revision = await self.write(message.queue, record, verdict.revision, until)
                     if revision is not None:
                         return record, revision
-                    verdict = await self._judge(message, until)
+                    verdict = await self._judge(delivery, message, until)
                 case Busy():
                     wait = verdict.until - self._clock.now() + _MARGIN
                     await delivery.nak(min(max(wait, _SHORTEST_WAIT), self._lease))
+                    return None
+                case Outdated():
+                    await delivery.nak(_MEANWHILE)
                     return None
                 case Repair():
                     await self.tell_all(message, verdict.record, verdict.revision)
@@ -170,15 +174,19 @@ class Claims:
             lambda: self._events.publish(event.data.id, event.type, body, event.id),
         )
 
-    async def _judge(self, message: StepMessage, until: float) -> Verdict:
+    async def _judge(self, delivery: Delivery, message: StepMessage, until: float) -> Verdict:
         found = await self.read(message.queue, message.run, message.step, until)
-        if found is None and await self._is_gone(message.run, until):
-            return Drop()
+        now = self._clock.now()
         record, revision = found or (None, 0)
-        return judge(message.wanted(), record, revision, self._clock.now())
+        verdict = judge(message.wanted(), record, revision, now)
+        if record is None and await self._is_unknown(message.run, until):
+            verdict = Outdated()
+        if isinstance(verdict, Outdated) and not may_be_unseen(delivery.time, now):
+            return Drop()  # it outlived what it is about
+        return verdict
 
-    async def _is_gone(self, run: str, until: float) -> bool:
-        """Whether a run was removed, whose message was in somebody's hand or on its way."""
+    async def _is_unknown(self, run: str, until: float) -> bool:
+        """Whether nothing is found of a run, whose message was in somebody's hand or on its way."""
         return await patiently(self._clock, until, lambda: self._runs.load(run)) is None
 
     def _record_for(self, verdict: Claim | GiveUp, message: StepMessage) -> StepRecord:

@@ -9,7 +9,7 @@ from flowworker.codec.history import Told
 from flowworker.codec.json import encode
 from flowworker.core.commands import EventType
 from flowworker.core.events import CancelRequested, HumanDecided, TimedOut
-from flowworker.core.status import HumanAction
+from flowworker.core.status import HumanAction, Kind
 
 RUN = "r1"
 
@@ -76,6 +76,37 @@ def test_an_answer_without_a_step_is_meant_for_the_only_one_that_waits():
     assert [(request.id[-1], request.step) for request in history.requests] == [("2", "a")]
 
     assert answers(told(answer(1), waits("a"))) == []
+
+
+def of_step(revision, step="a"):
+    data = {"step_id": step, "kind": Kind.RUN, "revision": revision}
+    return event(EventType.STEP_COMPLETED, f"{step}/{revision}", **data)
+
+
+@pytest.mark.parametrize(
+    ("events", "ahead"),
+    [
+        ([], False),
+        ([event(EventType.STARTED, revision=3)], False),
+        ([event(EventType.CANCEL_REQUESTED)], False),
+        ([event(EventType.COMPENSATING, revision=4)], True),
+        ([of_step(5)], False),
+        ([of_step(6), of_step(5)], True),
+        ([of_step(1, "b")], True),
+    ],
+)
+def test_records_that_are_older_than_what_was_told(events, ahead):
+    history, steps = told(*events), {"a": (None, 5)}
+
+    assert history.is_ahead(3, steps, now=10.0) is ahead
+    # Nobody shows what was for that long: the records are right then
+    assert not history.is_ahead(3, steps, now=100.0)
+
+
+def test_a_run_that_was_told_of_exists():
+    assert told(event(EventType.STARTED)).is_ahead(0, {}, now=10.0)
+    assert told(event(EventType.CANCEL_REQUESTED)).is_ahead(0, {}, now=10.0)
+    assert not told(event(EventType.REJECTED)).is_ahead(0, {}, now=10.0)
 
 
 def test_what_is_told_later_counts():

@@ -13,6 +13,7 @@ from flowworker.core.claim import (
     Claim,
     Drop,
     GiveUp,
+    Outdated,
     Repair,
     Revoke,
     first_try,
@@ -72,7 +73,9 @@ HOPELESS = record(RUNNING, lease=NOW - 5, lost=MAX_LOST - 1)
         # nothing is there
         (wanted(), None, 0, Claim(0, 0)),
         (wanted(lost=MAX_LOST), None, 0, GiveUp(0, MAX_LOST)),
-        (wanted(attempt=2, revision=7), None, 0, Drop()),
+        # the answer is older than the message
+        (wanted(attempt=2, revision=7), None, 0, Outdated()),
+        (wanted(attempt=2, revision=9), record(RUNNING, lease=NOW + 5), 7, Outdated()),
         # this very attempt is there
         (wanted(), HELD, 9, Busy(NOW + 5)),
         (wanted(), OVER, 9, Claim(9, 2, free=5.0)),

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
+from flowworker.codec.history import Told
 from flowworker.codec.json import encode
 from flowworker.codec.keys import step_key
 from flowworker.coordinator import effects, fencing, scheduler
@@ -185,3 +186,15 @@ def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
     monkeypatch.setattr(effects.Effects, "_dispatch_later", forgotten)
 
     assert "nothing moves the run on" in violation()
+
+
+def test_outdated_records_that_are_believed_though_more_was_told(monkeypatch):
+    monkeypatch.setattr(Told, "is_ahead", lambda *_, **__: False)
+
+    assert violation()
+
+
+def test_a_run_that_is_taken_for_gone_because_it_is_not_seen_yet(monkeypatch):
+    monkeypatch.setattr(claims, "may_be_unseen", lambda *_: False)
+
+    assert "was lost" in violation()

@@ -48,7 +48,14 @@ def test_enough_goes_wrong_to_matter():
         "workflow.timed_out",
     ):
         assert seen[what] > 0, what
-    for what in ("ack lost", "conflict", "delivery taken away", "deluded owner", "stalled"):
+    for what in (
+        "ack lost",
+        "conflict",
+        "deluded owner",
+        "delivery taken away",
+        "outdated",
+        "stalled",
+    ):
         assert faults[what] > 0, what
     assert faults["death before an effect"] + faults["death after an effect"] > 0
     assert not tally.failed

@@ -42,6 +42,7 @@ class Rates:
         delivery_lost: one gets lost between the source and the consumer.
         news_lost: a message of the notifier gets lost.
         deluded: a coordinator believes that it renewed its leases, per renewal.
+        outdated: a process is connected to a node that shows the past, per second.
         stalled: a process stands still for longer than its leases last, per second.
         jump: a process's wall clock jumps, per second.
         killed: any process dies out of itself, per second.
@@ -58,6 +59,7 @@ class Rates:
     delivery_lost: float = 0.0
     news_lost: float = 0.0
     deluded: float = 0.0
+    outdated: float = 0.0
     stalled: float = 0.0
     jump: float = 0.0
     killed: float = 0.0
@@ -75,6 +77,7 @@ _HIGHEST = Rates(
     delivery_lost=0.1,
     news_lost=0.5,
     deluded=0.2,
+    outdated=0.1,
     stalled=0.05,
     jump=0.05,
     killed=0.05,

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator import Coordinator
+from flowworker.core.outdated import LONGEST_PAST
 from flowworker.errors import FlowworkerError
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.gate import Gate
 from flowworker.testing.simulation.handlers import simulated_app
 from flowworker.testing.simulation.heartbeat import LoopHeartbeat
+from flowworker.testing.simulation.past import Past, histories_now, records_now
 from flowworker.testing.simulation.ports import backend_of
 from flowworker.testing.simulation.process import Process
 from flowworker.worker import Worker
@@ -165,6 +167,8 @@ class Fleet:
                     seconds = random.uniform(0.2, 2.5) * self._scene.settings.lease
                     process.stalled_until = self._scene.virtual.moment + seconds
                     self._scene.trace.note(process.name, f"stands still for {seconds:.3f} s")
+                elif faults.chance("outdated", rates.outdated):
+                    await self._cut_off(process)
                 elif faults.chance("clock jumped", rates.jump):
                     process.clock.skew = random.uniform(-1, 1) * MAX_SKEW
                     self._scene.trace.note(
@@ -173,3 +177,17 @@ class Fleet:
                 elif process in self._ends and faults.chance("drained", rates.drained):
                     self._scene.trace.note(process.name, "is asked to end")
                     self._ends.pop(process)()
+
+    async def _cut_off(self, process: Process) -> None:
+        """From now on it talks to a node that is alone and knows nothing new."""
+        scene, random = self._scene, self._scene.random
+        which = random.choice(("records", "histories", "both"))
+        until = scene.virtual.moment + random.random() * LONGEST_PAST
+        runs = list(scene.watch.runs)
+        scene.watch.misled |= which != "records"
+        process.past = Past(
+            until,
+            None if which == "histories" else await records_now(scene.backend.runs),
+            None if which == "records" else await histories_now(scene.backend.events, runs),
+        )
+        scene.trace.note(process.name, f"sees the past until {until:.3f}: {which}")

@@ -7,6 +7,7 @@ __all__ = ["backend_of"]
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from flowworker.errors import Unavailable
 from flowworker.testing.simulation.deliveries import deliver_to
 from flowworker.testing.simulation.records import SimLink, SimRecords, SimRuns
 
@@ -136,6 +137,7 @@ class _Events(_Source):
         self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
     ) -> _Later[None]:
         async def effect() -> None:
+            self._check()
             await self._backend.events.publish(run, event_type, data, event_id, once=once)
             self._watch.published(run, event_type, data, event_id)
 
@@ -151,14 +153,29 @@ class _Events(_Source):
         )
 
     def history(self, run: str) -> _Later[list[bytes]]:
-        return self._gate.call("events.history", run, self._backend.events.history, run)
+        return self._gate.call("events.history", run, self._history, run)
 
     def drop(self, run: str) -> _Later[None]:
         async def effect() -> None:
+            self._check()
             await self._backend.events.drop(run)
             self._watch.forgotten(run)
 
         return self._gate.call("events.drop", run, effect)
+
+    async def _history(self, run: str) -> list[bytes]:
+        past = self._past()
+        if past is None:
+            return await self._backend.events.history(run)
+        return list(past.get(run, ()))
+
+    def _past(self) -> Mapping[str, list[bytes]] | None:
+        past = self._gate.process.seen()
+        return None if past is None else past.histories
+
+    def _check(self) -> None:
+        if self._past() is not None:
+            raise Unavailable("simulated: a node without its peers")
 
 
 class _Commands(_Source):

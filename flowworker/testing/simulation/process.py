@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flowworker.testing.simulation.clock import SimClock
     from flowworker.testing.simulation.loop import VirtualLoop
+    from flowworker.testing.simulation.past import Past
 
 _current: ContextVar[Process | None] = ContextVar("flowworker_simulated_process", default=None)
 
@@ -29,6 +30,7 @@ class Process:
         name: no other process of this world ever has it.
         stalled_until: until when it stands still (the loop's time), as a paused container does.
         deluded_until: until when it takes its leases for renewed though they are not.
+        past: what it takes for the present while it is connected to a node that is outdated.
         on_death: called when it dies, to let go of what the outside holds of it.
     """
 
@@ -39,6 +41,7 @@ class Process:
         self.alive = True
         self.stalled_until = 0.0
         self.deluded_until = 0.0
+        self.past: Past | None = None
         self.on_death: list[Callable[[], object]] = []
         self.died = asyncio.Event()
         self._virtual = virtual
@@ -77,6 +80,11 @@ class Process:
             task.cancel()
         self._tasks = []
         self.died.set()
+
+    def seen(self) -> Past | None:
+        """The past that it sees now, if any."""
+        past = self.past
+        return None if past is None or past.until <= self._virtual.moment else past
 
     def stall(self) -> float:
         """Seconds for which it stands still from now."""

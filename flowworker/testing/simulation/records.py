@@ -6,12 +6,15 @@ __all__ = ["SimLink", "SimRecords", "SimRuns"]
 
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from flowworker.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
     from flowworker.ports import Backend, Delivery, Records
     from flowworker.testing.simulation.gate import Gate
+    from flowworker.testing.simulation.past import PastRecords
     from flowworker.testing.simulation.watch import Watch
 
 
@@ -30,7 +33,7 @@ class SimRecords:
 
     def read(self, key: str) -> _Later[tuple[bytes, int] | None]:
         """Value and revision, or None."""
-        return self._gate.call(f"{self._name}.read", key, self._records.read, key)
+        return self._gate.call(f"{self._name}.read", key, self._read, key)
 
     def write(self, key: str, value: bytes, revision: int) -> _Later[int]:
         """Compare-and-set: the new revision."""
@@ -43,11 +46,17 @@ class SimRecords:
 
     def keys(self, pattern: str) -> _Later[list[str]]:
         """Existing keys that match."""
-        return self._gate.call(f"{self._name}.keys", pattern, self._records.keys, pattern)
+        return self._gate.call(f"{self._name}.keys", pattern, self._keys, pattern)
 
     def purge(self, pattern: str) -> _Later[None]:
         """Remove all matching keys."""
         return self._gate.call(f"{self._name}.purge", pattern, self._purge, pattern)
+
+    async def _read(self, key: str) -> tuple[bytes, int] | None:
+        return await self._records.read(key)
+
+    async def _keys(self, pattern: str) -> list[str]:
+        return await self._records.keys(pattern)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         return await self._records.write(key, value, revision)
@@ -60,25 +69,44 @@ class SimRecords:
 
 
 class SimRuns(SimRecords):
-    """Run and step records: every write is looked at."""
+    """Run and step records: every write is looked at, and what is read may be outdated."""
 
     def __init__(self, gate: Gate, backend: Backend, watch: Watch) -> None:
         super().__init__(gate, backend.runs, "runs")
         self._watch = watch
 
+    async def _read(self, key: str) -> tuple[bytes, int] | None:
+        past = self._past()
+        return await super()._read(key) if past is None else past.read(key)
+
+    async def _keys(self, pattern: str) -> list[str]:
+        past = self._past()
+        return await super()._keys(pattern) if past is None else past.keys(pattern)
+
     async def _write(self, key: str, value: bytes, revision: int) -> int:
+        self._check()
         written = await super()._write(key, value, revision)
         self._watch.written(self._gate.process, key, value, written)
         return written
 
     async def _put(self, key: str, value: bytes) -> int:
+        self._check()
         written = await super()._put(key, value)
         self._watch.written(self._gate.process, key, value, written)
         return written
 
     async def _purge(self, pattern: str) -> None:
+        self._check()
         await super()._purge(pattern)
         self._watch.purged(pattern)
+
+    def _past(self) -> PastRecords | None:
+        past = self._gate.process.seen()
+        return None if past is None else past.records
+
+    def _check(self) -> None:
+        if self._past() is not None:
+            raise Unavailable("simulated: a node without its peers")
 
 
 class SimLink:

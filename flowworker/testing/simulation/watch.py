@@ -39,6 +39,8 @@ class Watch:
         runs: by id.
         counts: how often something interesting happened.
         slack: seconds by which the clocks of processes may differ.
+        misled: somebody may have read an outdated history, and not done what it would have asked
+            for: only a sweep corrects that.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Watch:
         self.rejected: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.slack = 0.0
+        self.misled = False
         self._plans = plans
         self._pending = pending
         self._on_violation = on_violation
@@ -169,7 +172,7 @@ class Watch:
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
         run = truth.run
-        if truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
+        if self.misled or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
         self.expect(self._pending(run), "nothing moves the run on", run)
 

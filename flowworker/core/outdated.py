@@ -1,0 +1,23 @@
+"""How old an answer may be.
+
+Records are read from their leader. A leader that is cut off from its peers does not know for some
+seconds that it was deposed, and shows what was. What is written upon such an answer is refused; but
+to do nothing because of it, or to enqueue a step, is no write. So whoever finds less than it has
+heard of asks again, for as long as the answer may be why.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LONGEST_PAST", "may_be_unseen"]
+
+LONGEST_PAST = 20.0
+"""Seconds: nats-server looks every ten whether a leader has heard from its peers in the last ten
+(`lostQuorumCheck` and `lostQuorumInterval` in its raft.go)."""
+
+_APART = 40.0
+"""Seconds by which clocks may differ, and a write come after the time that it states."""
+
+
+def may_be_unseen(at: float, now: float) -> bool:
+    """Whether an answer of now may lack what was written at that time; both in epoch seconds."""
+    return now - at < LONGEST_PAST + _APART

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 
 import pytest
 
@@ -69,3 +70,28 @@ async def test_a_full_disk_stops_the_fleet_and_loses_nothing(open_fleet, tmp_pat
 
             # Then all that was acknowledged goes on by itself
             await all_complete(fleet, runs)
+
+
+async def test_a_file_system_that_refuses_writes_loses_nothing(open_fleet):
+    with EmbeddedServer() as server:
+        async with open_fleet(server) as fleet:
+            # Given a fleet at work whose server can write to no file any more
+            fleet.start("coordinator")
+            fleet.start("worker")
+            await all_complete(fleet, [await fleet.client.start("chain", run_id="first")])
+            runs = [await fleet.client.start("chain", run_id=f"r-{n}") for n in range(20)]
+            assert server.pid is not None
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1, most))
+            async with asyncio.timeout(15):
+                with pytest.raises(Unavailable):
+                    await fill(fleet, runs)
+            runs.pop()  # that one was refused
+
+            # When it can again, which it does not notice before it is started anew
+            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(server.start)
+
+            # Then all that was acknowledged goes on by itself, in the same processes
+            await all_complete(fleet, runs)
+            assert [process.poll() for process in fleet.processes] == [None, None]

@@ -11,13 +11,17 @@ from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.core.payload import Inline
 from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.errors import FlowworkerError
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
+    from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.ports import Backend
     from flowworker.settings import Settings
+    from flowworker.stores.definitions import DefinitionStore
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
 
@@ -29,11 +33,17 @@ class Retention:
     """What is left to do once a run's terminal state is durable."""
 
     def __init__(
-        self, backend: Backend, runs: RunStore, payloads: PayloadStore, settings: Settings
+        self,
+        backend: Backend,
+        runs: RunStore,
+        definitions: DefinitionStore,
+        payloads: PayloadStore,
+        settings: Settings,
     ) -> None:
         """Act on all ports that hold something of a run."""
         self._backend = backend
         self._runs = runs
+        self._definitions = definitions
         self._payloads = payloads
         self._settings = settings
 
@@ -47,6 +57,27 @@ class Retention:
             await self._backend.timers.clear(record.run, TIMEOUT)
         if record.status is not RunStatus.COMPLETED:
             await self._backend.steps.drop(record.run)
+        await self._keep(plan, record)
+
+    async def restore(self) -> None:
+        """Set what timers finished runs have lost, as when the steps stream was purged."""
+        timed = set(await self._backend.timers.runs(RETENTION))
+        for status in sorted(TERMINAL):
+            for _, run in await self._runs.list(status):
+                if run not in timed:
+                    await self._restore(run)
+
+    async def _restore(self, run: str) -> None:
+        try:
+            found = await self._runs.load(run)
+            if found is None or found[0].status not in TERMINAL:
+                return  # it has just been removed
+            await self._keep(await self._definitions.by_hash(found[0].definition), found[0])
+            get_logger().info("a finished run has its retention again", run=run)
+        except FlowworkerError as error:
+            get_logger().warning("retention not restored", run=run, error=str(error))
+
+    async def _keep(self, plan: Plan, record: RunRecord) -> None:
         kept = plan.workflow.retention
         kept = self._settings.retention if kept is None else kept
         until = record.expires or record.finished_at + kept

@@ -28,7 +28,8 @@ from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from flowworker.clock import Clock
     from flowworker.ports import Backend
@@ -66,7 +67,7 @@ class Coordinator:
         self._runs = RunStore(backend.runs)
         self._definitions = DefinitionStore(backend.definitions)
         payloads = PayloadStore(backend.payloads, settings)
-        retention = Retention(backend, self._runs, payloads, settings)
+        self._retention = Retention(backend, self._runs, self._definitions, payloads, settings)
         self._fences = Fences(
             backend.namespace, self._runs, backend.events, backend.notifier, clock, settings
         )
@@ -75,7 +76,7 @@ class Coordinator:
             self._runs,
             Dispatcher(backend.steps, payloads, settings, clock),
             self._fences,
-            retention,
+            self._retention,
             settings,
             clock,
             metrics,
@@ -86,7 +87,8 @@ class Coordinator:
             Controls(backend, self._runs, payloads, clock),
             Rejections(backend, clock, metrics, settings.reply_prefixes),
         )
-        self._alarms = Alarms(backend, self._runs, retention, clock)
+        self._alarms = Alarms(backend, self._runs, self._retention, clock)
+        self._everybodys = adopts is None
         self._recovery = Recovery(self._runs, backend.events.partitions, clock, settings, adopts)
         self._partitions = Partitions(
             backend.leases,
@@ -120,6 +122,8 @@ class Coordinator:
             asyncio.create_task(self._partitions.run(), name="partitions"),
             asyncio.create_task(self._sweep(), name="sweep"),
         ]
+        if self._everybodys:
+            self._beside(self._restore(), "restore-retention")
 
     async def run(self) -> None:
         """Start, and go on until cancelled; then stop."""
@@ -162,7 +166,10 @@ class Coordinator:
                 raise result  # when none is starting any more: those that did will be stopped
         self._metrics.partitions_owned.set(len(self._schedulers))
         # Beside the beat: it may take longer than the leases that the beat has to renew.
-        task = asyncio.create_task(self._look_through(taken, taken=True), name="sweep-taken")
+        self._beside(self._look_through(taken, taken=True), "sweep-taken")
+
+    def _beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._sweeps.add(task)
         task.add_done_callback(self._sweeps.discard)
 
@@ -190,6 +197,13 @@ class Coordinator:
             self._metrics.runs_active.set(
                 sum(len(scheduler.active) for scheduler in self._schedulers.values())
             )
+
+    async def _restore(self) -> None:
+        """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""
+        try:
+            await self._retention.restore()
+        except FlowworkerError as error:
+            get_logger().warning("retention was not looked after", error=str(error))
 
     async def _look_through(self, schedulers: dict[int, Scheduler], *, taken: bool) -> None:
         try:

@@ -7,7 +7,7 @@ connection   connecting, for ever                          wire       short cuts
 replies      requests and answers                          patience   how often they are repeated
 publisher    acknowledged publishing                       api        JetStream's JSON API
 pull         standing pulls with credit                    consumers  starts and stops them
-delivery     a message in hand
+delivery     a message in hand                         subjects   which a stream has
 records, leases, steps, events, commands, timers, notifier: one port each
 """
 

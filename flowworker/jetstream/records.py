@@ -11,39 +11,19 @@ __all__ = ["BucketRecords"]
 
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Struct
-
-from flowworker.errors import Conflict, Unavailable
-from flowworker.jetstream.api import ApiError, StoredMessage
+from flowworker.errors import Conflict
 from flowworker.jetstream.headers import expecting
-from flowworker.jetstream.publisher import Failure, UncertainConflict
+from flowworker.jetstream.publisher import UncertainConflict
+from flowworker.jetstream.subjects import subjects_of
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.api import Api, StoredMessage
     from flowworker.jetstream.names import Bucket
     from flowworker.jetstream.publisher import Publisher
-
-PAGE_ATTEMPTS = 5
 
 MARKER = b"\r\nKV-Operation:"
 """Header of what other tools leave behind when they delete a key."""
 EXPIRY_MARKER = b"\r\nNats-Marker-Reason:"
-
-
-class _State(Struct, frozen=True):
-    subjects: dict[str, int] | None = None
-
-
-class _Info(Struct, frozen=True):
-    """Stream info, as far as subjects go; they come in pages."""
-
-    state: _State = _State()
-    total: int = 0
-    error: Failure | None = None
-
-
-_decode_info = msgspec.json.Decoder(_Info).decode
 
 
 class BucketRecords:
@@ -88,45 +68,10 @@ class BucketRecords:
         return (await self._publisher.publish(self._bucket.subject(key), value)).seq
 
     async def keys(self, pattern: str) -> list[str]:
-        """Existing keys that match, in no order.
-
-        The server pages beyond 100,000. Pages are sorted, so that only keys that vanish meanwhile
-        could hide others; then we start again.
-        """
-        subject_filter = self._bucket.filter(pattern)
-        found: set[str] = set()
-        for _ in range(PAGE_ATTEMPTS):
-            found, complete = await self._pages(subject_filter)
-            if complete:
-                break
+        """Existing keys that match, in no order."""
+        found = await subjects_of(self._api, self._bucket.stream, self._bucket.filter(pattern))
         cut = len(self._bucket.prefix)
         return [subject[cut:] for subject in found]
-
-    async def _pages(self, subject_filter: str) -> tuple[set[str], bool]:
-        found: set[str] = set()
-        offset, before = 0, 0
-        while True:
-            info = await self._page(subject_filter, offset)
-            page = info.state.subjects or {}
-            found.update(page)
-            offset += len(page)
-            if info.total < before:
-                return found, False
-            if not page or offset >= info.total:
-                return found, True
-            before = info.total
-
-    async def _page(self, subject_filter: str, offset: int) -> _Info:
-        request = f"STREAM.INFO.{self._bucket.stream}"
-        query = {"subjects_filter": subject_filter, "offset": offset}
-        raw = await self._api.raw(request, msgspec.json.encode(query))
-        try:
-            info = _decode_info(raw)
-        except msgspec.DecodeError as error:
-            raise Unavailable(f"{request}: {error}") from error
-        if info.error is not None:
-            raise ApiError(request, info.error)
-        return info
 
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys and every trace of them."""

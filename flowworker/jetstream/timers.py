@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowworker.jetstream import headers
 from flowworker.jetstream.delivery import Naming
 from flowworker.jetstream.specs import consumer_specs
+from flowworker.jetstream.subjects import subjects_of
 
 if TYPE_CHECKING:
     from flowworker.jetstream.api import Api
@@ -38,6 +39,14 @@ class StreamTimers:
     async def clear(self, run: str, name: str) -> None:
         """Forget it; it may still be on its way."""
         await self._api.purge(self._names.steps, self._names.timer_schedule(run, name))
+
+    async def runs(self, name: str) -> list[str]:
+        """All runs that have such an alarm, set or on its way."""
+        found: list[str] = []
+        for before, after in self._names.timers_named(name):
+            subjects = await subjects_of(self._api, self._names.steps, f"{before}*{after}")
+            found += [one.removeprefix(before).removesuffix(after) for one in subjects]
+        return found
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""

@@ -138,6 +138,10 @@ class Queue:
         """How many messages of a group there are, wherever they are."""
         return len(self.of(group))
 
+    def groups(self) -> Collection[str]:
+        """All groups that have messages."""
+        return self._groups.keys()
+
     def of(self, group: str) -> Collection[Message]:
         """A group's messages, wherever they are."""
         return self._groups.get(group, {}).keys()

@@ -38,6 +38,11 @@ class MemoryTimers:
         """How many alarms of that name are set or not acknowledged: one or none."""
         return self._queue.count(f"timer.{run}.{name}")
 
+    async def runs(self, name: str) -> list[str]:
+        """All runs that have such an alarm, set or on its way."""
+        groups = (group.split(".", 2) for group in self._queue.groups())
+        return [run for _, run, alarm in groups if alarm == name]
+
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms with all others who do."""
         return self._queue.consume(on_delivery)

@@ -104,6 +104,10 @@ class Timers(Protocol):
         """Forget it; it may still be on its way."""
         ...
 
+    async def runs(self, name: str) -> list[str]:
+        """All runs that have such an alarm, set or on its way, in no order."""
+        ...
+
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""
         ...

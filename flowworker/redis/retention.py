@@ -36,6 +36,10 @@ class RetentionTimers:
         """Forget it; a retention stands."""
         await self._timers.clear(run, name)
 
+    async def runs(self, name: str) -> list[str]:
+        """All runs that have such an alarm in this process."""
+        return await self._timers.runs(name)
+
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms with all others who do."""
         return await self._timers.consume(on_delivery)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from integration.contract.support import SLACK, Inbox
@@ -102,6 +103,27 @@ async def test_a_timer_can_be_set_again_after_it_was_delivered_or_cleared(backen
 
     await inbox.take(2)
     assert inbox.subjects == ["timer.run-1.a"] * 2
+
+
+async def test_who_has_a_timer_is_known(backend, peer):
+    # Given timers that wait, and one that has gone off and is in somebody's hand
+    inbox = await consume(backend)
+    assert await peer.timers.runs("a.b") == []
+    for run in ("run-1", "run-2", "run-3"):
+        await backend.timers.set(run, "a.b", at(3600))
+    await backend.timers.set("run-4", "b", at(3600))
+    await backend.timers.set("run-1", "a", at(3600))
+    await backend.timers.set("run-5", "a.b", at(0))
+    [fired] = await inbox.take(1)
+    await backend.timers.clear("run-3", "a.b")
+
+    assert sorted(await peer.timers.runs("a.b")) == ["run-1", "run-2", "run-5"]
+    assert await peer.timers.runs("b") == ["run-4"]
+
+    await fired.ack()
+    async with asyncio.timeout(5):
+        while "run-5" in await peer.timers.runs("a.b"):
+            await asyncio.sleep(0.02)
 
 
 async def test_names_of_timers_may_have_dots(backend):

@@ -43,8 +43,8 @@ def client(backend):
 
 
 async def coordinated(backend, **settings):
-    settings, metrics = Settings(**settings), Metrics(CollectorRegistry())
-    coordinator = wiring.make_coordinator(backend, settings, metrics)
+    metrics = Metrics(CollectorRegistry())
+    coordinator = wiring.make_coordinator(backend, Settings(**settings), metrics)
     await coordinator.start()
     return coordinator
 
@@ -130,7 +130,9 @@ async def test_what_is_no_message_of_the_step_does_not_count(backend, body):
 async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(backend, failing):
     # Given a run whose end is durable, and a coordinator to which nothing else is told
     runs = RunStore(backend.runs)
-    record, revision = await runs.load(RUN)
+    found = await runs.load(RUN)
+    assert found is not None
+    record, revision = found
     ended = replace(record, status=RunStatus.COMPLETED, finished_at=record.created_at + 1.0)
     await runs.save(ended, revision)
     port, method = failing.split(".")

@@ -122,7 +122,7 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
 
     monkeypatch.setattr(fencing, "judge_fence", blind)
 
-    assert violation(first=70)
+    assert violation()
 
 
 def test_a_step_that_kills_workers_for_ever(monkeypatch):
@@ -173,7 +173,7 @@ def test_a_view_that_is_trusted_though_others_see_events(monkeypatch):
 
     monkeypatch.setattr(scheduler.Scheduler, "_on_delivery", trusting)
 
-    assert violation()
+    assert violation(first=220)
 
 
 def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):

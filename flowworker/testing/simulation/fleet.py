@@ -78,8 +78,11 @@ class Fleet:
         self._ends: dict[Process, Callable[[], object]] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._started = 0
+        self._outdated = scene.random.choice(("records", "records", "histories", "both"))
         if scene.faults.rates.jump:
             scene.watch.slack = SLACK
+        if scene.faults.rates.outdated and self._outdated != "records":
+            scene.watch.misled = True
 
     def start(self) -> None:
         """Start all, and whatever befalls them."""
@@ -180,14 +183,12 @@ class Fleet:
 
     async def _cut_off(self, process: Process) -> None:
         """From now on it talks to a node that is alone and knows nothing new."""
-        scene, random = self._scene, self._scene.random
-        which = random.choice(("records", "histories", "both"))
-        until = scene.virtual.moment + random.random() * LONGEST_PAST
-        runs = list(scene.watch.runs)
-        scene.watch.misled |= which != "records"
+        scene, what = self._scene, self._outdated
+        until = scene.virtual.moment + scene.random.random() * LONGEST_PAST
+        runs, events = list(scene.watch.runs), scene.backend.events
         process.past = Past(
             until,
-            None if which == "histories" else await records_now(scene.backend.runs),
-            None if which == "records" else await histories_now(scene.backend.events, runs),
+            None if what == "histories" else await records_now(scene.backend.runs),
+            None if what == "records" else await histories_now(events, runs),
         )
-        scene.trace.note(process.name, f"sees the past until {until:.3f}: {which}")
+        scene.trace.note(process.name, f"sees the past until {until:.3f}: {what}")

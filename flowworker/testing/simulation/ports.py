@@ -205,6 +205,9 @@ class _Timers(_Source):
             "timers.clear", f"{run} {name}", self._backend.timers.clear, run, name
         )
 
+    def runs(self, name: str) -> _Later[list[str]]:
+        return self._gate.call("timers.runs", name, self._backend.timers.runs, name)
+
     def consume(self, on_delivery: OnDelivery) -> _Later[Consumer]:
         return deliver_to(
             self._gate,

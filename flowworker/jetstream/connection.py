@@ -239,10 +239,8 @@ async def _patiently(options: ConnectionOptions) -> Connection:
     try:
         async with asyncio.timeout(options.wait or None):
             while True:
-                connection = Connection(options)
                 try:
-                    await connection.open()
-                    return connection
+                    return await _once(options)
                 except ServerUnavailable as error:
                     last = error
                 if options.wait <= 0:
@@ -250,6 +248,32 @@ async def _patiently(options: ConnectionOptions) -> Connection:
                 await asyncio.sleep(RECONNECT_WAIT)
     except TimeoutError:
         raise last from None
+
+
+async def _once(options: ConnectionOptions) -> Connection:
+    connection = Connection(options)
+    try:
+        await connection.open()
+    except ServerUnavailable:
+        _heed_cancellation()
+        raise
+    try:
+        _heed_cancellation()
+    except asyncio.CancelledError:
+        await connection.close()
+        raise
+    return connection
+
+
+def _heed_cancellation() -> None:
+    """Be cancelled if somebody has asked for it.
+
+    Python 3.11's `wait_for`, which nats-py uses, swallows that if what it waits for has come at the
+    same moment.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _credentials(options: ConnectionOptions) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
-from flowworker.jetstream.connection import connect
+from flowworker.jetstream.connection import Connection, connect
 from flowworker.jetstream.wire import WireClient
 from integration.jetstream.proxy import eventually
 
@@ -247,3 +247,30 @@ async def test_tls_is_never_given_up_silently(server: EmbeddedServer):
         await connect(ConnectionOptions(url=f"tls://me:secret@{address}"))
     with pytest.raises(ServerUnavailable, match="TLS was asked for"):
         await connect(ConnectionOptions(url=server.url, tls_hostname="nats.example"))
+
+
+@pytest.mark.parametrize("ends", ["connected", "refused"])
+async def test_a_cancellation_that_a_library_swallows_ends_the_connecting(
+    options, monkeypatch, ends
+):
+    right, swallowed = Connection.open, []
+
+    async def deaf(self):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            swallowed.append(self)
+        if ends == "refused":
+            raise ServerUnavailable("nobody is there")
+        await right(self)
+
+    monkeypatch.setattr(Connection, "open", deaf)
+    connecting = asyncio.create_task(connect(ConnectionOptions(url=options.url, wait=60.0)))
+    await asyncio.sleep(0)
+    connecting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+
+    [connection] = swallowed
+    assert not connection.connected

@@ -16,6 +16,7 @@ from flowworker.codec.facts import to_fact
 from flowworker.core.commands import EventType
 from flowworker.core.events import HumanDecided
 from flowworker.core.outdated import may_be_unseen
+from flowworker.core.status import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 _REQUESTS = frozenset({EventType.HUMAN_DECIDED, EventType.CANCEL_REQUESTED, EventType.TIMED_OUT})
 """Facts that stand in no record before a coordinator has followed them."""
 
-_OURS = frozenset(EventType)
+_DECODED = {*_REQUESTS, EventType.WAITING_HUMAN}
+_OF_RUNS = frozenset(EventType) - {EventType.REJECTED}
 
 
 class _Glimpse(Struct):
@@ -35,7 +37,19 @@ class _Glimpse(Struct):
     type: str = ""
 
 
+class _About(Struct):
+    kind: Kind | None = None
+    step_id: str = ""
+    revision: int = 0
+    at: float = 0.0
+
+
+class _Brief(Struct):
+    data: _About
+
+
 _glimpse = Decoder(_Glimpse).decode
+_brief = Decoder(_Brief).decode
 
 
 class Told:
@@ -58,7 +72,9 @@ class Told:
             with suppress(DecodeError, UnicodeDecodeError):
                 seen = _glimpse(raw)
                 self._ids.add(seen.id)
-                if seen.type in _OURS:
+                if seen.type in _OF_RUNS:
+                    self._rank(_brief(raw).data)
+                if seen.type in _DECODED:
                     self._note(decode_event(raw))
 
     def __contains__(self, event_id: object) -> bool:
@@ -67,6 +83,8 @@ class Told:
     def add(self, event: CloudEvent) -> None:
         """It has been told now."""
         self._ids.add(event.id)
+        if event.type in _OF_RUNS:
+            self._rank(event.data)
         self._note(event)
 
     def is_ahead(
@@ -86,8 +104,6 @@ class Told:
         )
 
     def _note(self, event: CloudEvent) -> None:
-        if event.type is not EventType.REJECTED:  # of no run
-            self._latest_of(event.data)
         if event.type is EventType.WAITING_HUMAN:
             self._waits(event.data.step_id)
             return
@@ -97,7 +113,8 @@ class Told:
         elif fact is not None:
             self.requests.append(fact)
 
-    def _latest_of(self, data: EventData) -> None:
+    def _rank(self, data: EventData | _About) -> None:
+        """Keep the latest revision that was told of each record."""
         if data.kind is None:  # of the run, which must exist for that
             key, revision = "", max(data.revision, 1)
         else:

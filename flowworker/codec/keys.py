@@ -11,6 +11,7 @@ from __future__ import annotations
 __all__ = [
     "RETENTION",
     "emit_key",
+    "index_entries",
     "index_key",
     "index_pattern",
     "run_key",
@@ -19,7 +20,7 @@ __all__ = [
     "steps_pattern",
 ]
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowworker.core.status import RunStatus
@@ -44,14 +45,19 @@ def steps_pattern(run: str) -> str:
     return f"step.*.{run}.>"
 
 
-def index_key(status: RunStatus | Literal["*"], workflow: str, run: str) -> str:
-    """Key whose existence says that the run has this status; with `*` all of the run's."""
+def index_key(status: RunStatus, workflow: str, run: str) -> str:
+    """Key whose existence says that the run has this status."""
     return f"index.{status}.{workflow}.{run}"
 
 
 def index_pattern(status: RunStatus, workflow: str | None = None) -> str:
     """All runs with that status, of one workflow or of all."""
     return f"index.{status}.{workflow}.*" if workflow else f"index.{status}.>"
+
+
+def index_entries(workflow: str, run: str) -> str:
+    """All statuses under which a run is listed."""
+    return f"index.*.{workflow}.{run}"
 
 
 def emit_key(run: str, event_type: str) -> str:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
-from flowworker.core.decide import decide, outruns
+from flowworker.core.decide import decide
 from flowworker.core.rebuild import rebuild
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL
-from flowworker.errors import Conflict, Unavailable
+from flowworker.errors import Unavailable
 
 if TYPE_CHECKING:
     import asyncio
@@ -134,8 +134,12 @@ class ActiveRuns:
         steps = {} if found is None else await self._runs.load_steps(run)
         if told.is_ahead(found[1] if found else 0, steps, self._clock.now()):
             raise Unavailable(f"what was read of run {run} is outdated")
-        if found is None or not found[0].definition:  # a checkpoint that nobody has resumed
+        if found is None:
             self.forget(run)
+            return None
+        if not found[0].definition:  # a checkpoint that nobody has resumed
+            self.forget(run)
+            await self._runs.relist(found[0])
             return None
         record, revision = found
         plan = await self._definitions.by_hash(record.definition)
@@ -149,9 +153,10 @@ class ActiveRuns:
             await self._effects.perform(active, commands, told=told)
             for request in told.requests:
                 await self.follow(active, request)
+        # Last: once an ended run is not listed as unfinished, nobody looks after it any more.
+        await self._runs.relist(active.state.record)
         if active.over:
             self.forget(run)
-            await self._runs.relist(active.state.record)  # last: nobody looks after it from now on
         return active
 
     async def follow(self, active: Active, fact: Event) -> bool:
@@ -161,8 +166,6 @@ class ActiveRuns:
             Conflict: another coordinator changed the run; the memory of it is outdated.
         """
         before = active.state
-        if outruns(fact, before):
-            raise Conflict(f"run {before.record.run} went on elsewhere; it is read again")
         active.state, commands = decide(active.plan, before, fact, self._clock.now())
         changed = active.state is not before
         with self._trusted(before.record.run):

@@ -19,6 +19,7 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.retention import Retention
+    from flowworker.core.records import RunRecord
     from flowworker.ports import Backend, Delivery
     from flowworker.stores.runs import RunStore
 
@@ -49,21 +50,25 @@ class Alarms:
     async def _handle(self, delivery: Delivery) -> None:
         # timer.<run>.<name>
         _, run, name = delivery.subject.split(".", 2)
-        if name == TIMEOUT:
-            await self._timed_out(run, delivery.time)
-        elif name == RETENTION:
-            if not await self._retention.remove(run):
-                get_logger().warning("retention is over, but the run is not", run=run)
-        else:
+        if name not in {TIMEOUT, RETENTION}:
             get_logger().error("timer is unknown", subject=delivery.subject)
-
-    async def _timed_out(self, run: str, at: float) -> None:
-        found = await self._runs.load(run)
-        if found is None and may_be_unseen(at, self._clock.now()):
-            raise Unavailable(f"run {run} is gone, or what was read is outdated")
-        if found is None or found[0].status in TERMINAL:
             return
-        record, now = found[0], self._clock.now()
+        found = await self._runs.load(run)
+        record = None if found is None else found[0]
+        over = record is not None and record.status in TERMINAL
+        outdated = record is None if name == TIMEOUT else not over
+        if outdated and may_be_unseen(delivery.time, self._clock.now()):
+            raise Unavailable(f"what was read of run {run} may be outdated")
+        if name == RETENTION:
+            if record is None or over:
+                await self._retention.remove(run, record)
+            else:
+                get_logger().warning("retention is over, but the run is not", run=run)
+        elif record is not None and not over:
+            await self._time_out(record)
+
+    async def _time_out(self, record: RunRecord) -> None:
+        run, now = record.run, self._clock.now()
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         event = cloud_event(self._backend.namespace, EventType.TIMED_OUT, data, now)
         await self._backend.events.publish(run, event.type, encode(event), event.id, once=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, assert_never
 from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
-from flowworker.core.claim import Busy, Drop, Repair, Revoke, judge_fence
+from flowworker.core.claim import Busy, Drop, Outdated, Repair, Revoke, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
 from flowworker.telemetry.log import get_logger
@@ -98,6 +98,8 @@ class Fences:
             verdict = judge_fence(run, wanted, record, revision, self._clock.now() - _MARGIN)
             if isinstance(verdict, Drop):
                 return True
+            if isinstance(verdict, Outdated):
+                raise Unavailable(f"what was read of step {wanted.step!r} of {run} is outdated")
             if record is not None and record.outcome is Outcome.RUNNING:
                 await self._ask(run, wanted.step)
             match verdict:

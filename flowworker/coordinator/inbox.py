@@ -33,9 +33,10 @@ class Inbox:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, consume: Callable[[OnDelivery], Awaitable[Consumer]]) -> None:
-        """Begin to consume."""
-        self._consumer = await consume(self._on_delivery)
-        self._consumer.grant(self._credit)
+        """Begin to consume, unless it has begun."""
+        if self._consumer is None:
+            self._consumer = await consume(self._on_delivery)
+            self._consumer.grant(self._credit)
 
     async def stop(self) -> None:
         """Consume no more, and finish what is in hand."""

@@ -11,6 +11,7 @@ __all__ = ["Recovery"]
 from typing import TYPE_CHECKING
 
 from flowworker.core.ids import partition_of
+from flowworker.core.outdated import may_be_unseen
 from flowworker.core.status import ACTIVE, TERMINAL, RunStatus
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
@@ -44,6 +45,7 @@ class Recovery:
         self._clock = clock
         self._sweep = settings.sweep
         self._adopts = adopts
+        self._missed: dict[str, float] = {}
 
     async def sweep(self, schedulers: Mapping[int, Scheduler], *, taken: bool) -> None:
         """Have every run recovered that is unfinished, ours, and idle.
@@ -75,15 +77,24 @@ class Recovery:
         try:
             found = await self._runs.load(run)
             if found is None:
-                await self._runs.unindex(status, workflow, run)
+                await self._miss(status, workflow, run)
                 return
+            self._missed.pop(run, None)
             record, _ = found
+            if record.workflow != workflow:  # it was resumed as one of another name
+                await self._runs.index(status, record.workflow, run)
+                await self._runs.unindex(status, workflow, run)
             if record.status in TERMINAL:
                 # Listed as long as not all is done that follows from its end.
                 get_logger().info("a finished run is listed as unfinished", run=run)
-            elif record.status is not status:
-                await self._runs.relist(record)
             if taken or self._clock.now() - record.created_at > self._sweep:
                 scheduler.recover(run)
         except FlowworkerError as error:
             get_logger().warning("sweep: run skipped", run=run, error=str(error))
+
+    async def _miss(self, status: RunStatus, workflow: str, run: str) -> None:
+        """A run that is listed and not there is gone, unless the answer is outdated."""
+        now = self._clock.now()
+        if not may_be_unseen(self._missed.setdefault(run, now), now):
+            await self._runs.unindex(status, workflow, run)
+            del self._missed[run]

@@ -57,7 +57,7 @@ class Retention:
             await self._backend.timers.clear(record.run, TIMEOUT)
         if record.status is not RunStatus.COMPLETED:
             await self._backend.steps.drop(record.run)
-        await self._keep(plan, record)
+        await self._set_timer(record, plan)
 
     async def restore(self) -> None:
         """Set what timers finished runs have lost, as when the steps stream was purged."""
@@ -72,13 +72,18 @@ class Retention:
             found = await self._runs.load(run)
             if found is None or found[0].status not in TERMINAL:
                 return  # it has just been removed
-            await self._keep(await self._definitions.by_hash(found[0].definition), found[0])
+            record = found[0]
+            if not (record.expires or record.definition):
+                return  # a checkpoint of somebody who has not said how long it is to be kept
+            plan = None if record.expires else await self._definitions.by_hash(record.definition)
+            await self._set_timer(record, plan)
             get_logger().info("a finished run has its retention again", run=run)
         except FlowworkerError as error:
             get_logger().warning("retention not restored", run=run, error=str(error))
 
-    async def _keep(self, plan: Plan, record: RunRecord) -> None:
-        kept = plan.workflow.retention
+    async def _set_timer(self, record: RunRecord, plan: Plan | None) -> None:
+        """The plan may be missing if the record says how long it is to be kept."""
+        kept = None if plan is None else plan.workflow.retention
         kept = self._settings.retention if kept is None else kept
         until = record.expires or record.finished_at + kept
         # While the records are there they refuse what a worker still has in hand of the run, and it
@@ -86,21 +91,17 @@ class Retention:
         until = max(until, record.finished_at + self._settings.lease)
         await self._backend.timers.set(record.run, RETENTION, until)
 
-    async def remove(self, run: str) -> bool:
-        """Remove a finished run; False if it is not finished. Idempotent.
+    async def remove(self, run: str, record: RunRecord | None) -> None:
+        """Remove a finished run, or what is left of one without a record. Idempotent.
 
         The record goes last: a removal that was cut short is repeated by its timer.
         """
-        found = await self._runs.load(run)
-        if found is not None and found[0].status not in TERMINAL:
-            return False
         await self._backend.steps.drop(run)
         await self._backend.timers.clear(run, TIMEOUT)  # a late repetition may have set it again
         await self._payloads.purge(run)
         await self._backend.events.drop(run)
-        if found is not None:
-            await self._runs.purge(found[0])
-        return True
+        if record is not None:
+            await self._runs.purge(record)
 
 
 def result_of(plan: Plan, state: RunState, limit: int) -> Result:

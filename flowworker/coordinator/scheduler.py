@@ -29,6 +29,7 @@ from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.core.commands import EventType
+from flowworker.core.decide import outruns
 from flowworker.core.events import Recovered
 from flowworker.errors import Conflict, CorruptRecord, FlowworkerError, WorkflowNotFound
 from flowworker.telemetry.log import get_logger
@@ -218,12 +219,13 @@ class Scheduler:
         active.touched = self._clock.monotonic()
         active.checked = 0
         try:
-            certain = await self.active.follow(active, fact) or certain
+            if certain or not outruns(fact, active.state):
+                certain = await self.active.follow(active, fact) or certain
         except Conflict:
             certain = False
         if not certain:
-            # Another coordinator was faster, or had an event in hand when this view was made. All
-            # that it did, and all that this fact tells, is in the records.
+            # Another coordinator was faster, or had an event in hand when this view was made, or it
+            # was made from an outdated answer. All that is, and this fact, is in the records.
             self.active.forget(run)
             active = await self.active.load(run, self._generation, cause=event)
             if active is None:

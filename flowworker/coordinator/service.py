@@ -21,7 +21,7 @@ from flowworker.coordinator.scheduler import Scheduler
 from flowworker.coordinator.starts import Starts
 from flowworker.core.events import Recovered
 from flowworker.core.ids import partition_of
-from flowworker.errors import FlowworkerError
+from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowworker.telemetry.metrics import Metrics
 
 _AGAIN = 0.5
-"""Seconds after which a task that did not end when it was cancelled is cancelled again."""
+"""Seconds after which is tried again what did not work: to start, and to cancel a task."""
 
 
 class Coordinator:
@@ -88,7 +88,7 @@ class Coordinator:
             Rejections(backend, clock, metrics, settings.reply_prefixes),
         )
         self._alarms = Alarms(backend, self._runs, self._retention, clock)
-        self._everybodys = adopts is None
+        self._adopts_all = adopts is None
         self._recovery = Recovery(self._runs, backend.events.partitions, clock, settings, adopts)
         self._partitions = Partitions(
             backend.leases,
@@ -114,7 +114,11 @@ class Coordinator:
         return self._backend.ready() and bool(self._schedulers)
 
     async def start(self) -> None:
-        """Take partitions and begin; returns once the first beat is done."""
+        """Take partitions and begin; returns once the first beat is done.
+
+        Raises:
+            Unavailable: not in time; it may be called again.
+        """
         await self._partitions.beat()
         await self._intake.start()
         await self._alarms.start()
@@ -122,13 +126,18 @@ class Coordinator:
             asyncio.create_task(self._partitions.run(), name="partitions"),
             asyncio.create_task(self._sweep(), name="sweep"),
         ]
-        if self._everybodys:
+        if self._adopts_all:
             self._beside(self._restore(), "restore-retention")
 
     async def run(self) -> None:
-        """Start, and go on until cancelled; then stop."""
-        await self.start()
+        """Start, however long that takes, and go on until cancelled; then stop."""
         try:
+            while not self._tasks:
+                try:
+                    await self.start()
+                except Unavailable as error:
+                    get_logger().warning("start: will try again", error=str(error))
+                    await self._clock.sleep(_AGAIN)
             await asyncio.gather(*self._tasks)
         finally:
             await self.stop()

@@ -84,7 +84,7 @@ class Busy(Struct, frozen=True):
 
 
 class Outdated(Struct, frozen=True):
-    """The answer is older than what the message knows: ask again in a while."""
+    """The answer is older than what the message, or the fence, knows: ask again in a while."""
 
 
 class Repair(Struct, frozen=True):
@@ -140,7 +140,7 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
 
 def judge_fence(
     run: str, wanted: Fence, record: StepRecord | None, revision: int, now: float
-) -> Revoke | Busy | Repair | Drop:
+) -> Revoke | Busy | Outdated | Repair | Drop:
     """How to end an attempt, given the step's record as the leader has it.
 
     `Busy` means: ask the worker to stop, and come back until the attempt is over; `Drop`, that this
@@ -151,6 +151,8 @@ def judge_fence(
         record = StepRecord(
             run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, Outcome.CANCELLED
         )
+    elif revision < wanted.revision:
+        return Outdated()
     elif record.outcome is Outcome.RUNNING:
         if record.kind is Kind.COMPENSATE is not wanted.kind:
             return Drop()  # the attempt is over long since: this is what undoes it

@@ -84,7 +84,7 @@ class Fence(Struct, frozen=True):
     """See to it that the step's attempt ends: refuse its claim, or stop its worker.
 
     What that takes, given the step's record, says `claim.judge_fence`. With `force` the claim is
-    revoked even while its worker is alive.
+    revoked even while its worker is alive. The record is at `revision` or later.
     """
 
     step: str
@@ -92,6 +92,7 @@ class Fence(Struct, frozen=True):
     turn: int
     attempt: int
     force: bool = False
+    revision: int = 0
 
 
 class SetTimeout(Struct, frozen=True):

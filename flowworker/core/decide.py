@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from flowworker.core import events as ev
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import complete, start, step_completed
+from flowworker.core.forward import OPEN, complete, start, step_completed
 from flowworker.core.human import decided
 from flowworker.core.recovery import recover
 from flowworker.core.status import TERMINAL
@@ -59,14 +59,15 @@ def decide(plan: Plan, state: RunState, event: ev.Event, now: float) -> tuple[Ru
 
 
 def outruns(event: ev.Event, state: RunState) -> bool:
-    """Whether an event contradicts a run: the step that it tells of cannot have begun yet.
+    """Whether an event contradicts what is known of a run: its step cannot have begun yet.
 
-    Whoever dispatched it knew more. The run was read from outdated records, and lacks outputs that
-    steps to come need.
+    Whoever dispatched it knew more, most likely because the run was read from outdated records,
+    which lack outputs that steps to come need. (Or somebody has written a checkpoint by hand.)
     """
     match event:
-        case ev.StepCompleted() | ev.AttemptFailed():
-            return state.unmet.get(event.step, 0) > 0
+        case ev.StepCompleted() | ev.AttemptFailed() if state.status not in TERMINAL:
+            at = state.steps.get(event.step)
+            return at is not None and at.status in OPEN and state.unmet[event.step] > 0
         case _:
             return False
 

@@ -128,7 +128,7 @@ def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
             _replay_claim(turn, step, revision)
         case Outcome.FAILED if step.attempt == 0:
             # A checkpoint of a step that is still to be attempted: nothing failed.
-            turn.state = turn.state.with_step(step.step, revision=revision)
+            turn.state = turn.state.with_step(step.step, turn=step.turn, revision=revision)
         case Outcome.FAILED:
             attempt_failed(turn, _failure(step, revision))
         case Outcome.CANCELLED:

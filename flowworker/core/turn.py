@@ -103,7 +103,7 @@ class Turn:
         """See to it that an attempt in flight ends; a terminate does not wait for its worker."""
         at = self.state.steps[step]
         force = force or self.terminated
-        self.effects.append(Fence(step, at.kind, at.turn, at.attempt, force))
+        self.effects.append(Fence(step, at.kind, at.turn, at.attempt, force, at.revision))
 
     def settle(self, step: str, status: StepStatus, **changes: object) -> None:
         """The step has nothing in flight any more."""

@@ -163,7 +163,7 @@ class Names:
         _checked(RUN_ID, run, "a run id (one token)")
         return f"{self.namespace}.timer.at.run.{run}.{_dotted(name, 'the name of a timer')}"
 
-    def timers_named(self, name: str) -> tuple[tuple[str, str], ...]:
+    def timer_frames(self, name: str) -> tuple[tuple[str, str], ...]:
         """What stands before and after the run in the subjects of all timers of that name."""
         after = f".{_dotted(name, 'the name of a timer')}"
         return (f"{self.namespace}.timer.at.run.", after), (self.timer_due_prefix, after)

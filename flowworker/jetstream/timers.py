@@ -43,7 +43,7 @@ class StreamTimers:
     async def runs(self, name: str) -> list[str]:
         """All runs that have such an alarm, set or on its way."""
         found: list[str] = []
-        for before, after in self._names.timers_named(name):
+        for before, after in self._names.timer_frames(name):
             subjects = await subjects_of(self._api, self._names.steps, f"{before}*{after}")
             found += [one.removeprefix(before).removesuffix(after) for one in subjects]
         return found

@@ -25,7 +25,7 @@ from flowworker.core.policy import Fail, follow_up
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from flowworker.errors import CorruptRecord, RunNotFound
-from flowworker.stores.checkpoints import again
+from flowworker.stores.checkpoints import again, unattempted
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -106,14 +106,17 @@ async def _settle(kept: Kept, plan: Plan, run: RunRecord, step: str) -> None:
     queue, record, revision = found
     home = plan.steps[step].queue
     if record.noted is not None and record.outcome is not Outcome.COMPLETED:
-        await kept.backend.runs.purge(step_key(queue, run.run, step))
+        # Not removed: an older record, or none, than its history tells of is taken for outdated.
+        ready = replace(unattempted(run.run, step), turn=record.turn)
+    elif queue == home and run.stop is None and _is_spent(plan.steps[step], record):
+        ready = again(record)
+    elif queue != home:
+        ready = replace(record, completed=record.completed or revision)
+    else:
         return
+    await kept.runs.save_step(home, ready, revision if queue == home else 0)
     if queue != home:
-        moved = replace(record, completed=record.completed or revision)
-        await kept.runs.save_step(home, moved, 0)
         await kept.backend.runs.purge(step_key(queue, run.run, step))
-    elif run.stop is None and _is_spent(plan.steps[step], record):
-        await kept.runs.save_step(queue, again(record), revision)
 
 
 def _is_spent(step: Step, record: StepRecord) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.json import decode_run, decode_step, encode
 from flowworker.codec.keys import (
+    index_entries,
     index_key,
     index_pattern,
     run_key,
@@ -75,13 +76,21 @@ class RunStore:
         await self._records.purge(index_key(status, workflow, run))
 
     async def relist(self, record: RunRecord) -> None:
-        """List a run under its status alone, if it is listed under another one."""
+        """List a run under its status alone, if it is listed under another one as well.
+
+        Somebody else may be moving it at this moment: then it is listed where it moved to, too.
+        """
         right = index_key(record.status, record.workflow, record.run)
-        found = await self._records.keys(index_key("*", record.workflow, record.run))
-        if wrong := [key for key in found if key != right]:
-            await self._records.put(right, b"")
-            for key in wrong:
-                await self._records.purge(key)
+        found = await self._records.keys(index_entries(record.workflow, record.run))
+        wrong = [key for key in found if key != right]
+        if not wrong:
+            return
+        await self._records.put(right, b"")
+        for key in wrong:
+            await self._records.purge(key)
+        now = await self.load(record.run)
+        if now is not None and now[0].status is not record.status:
+            await self.index(now[0].status, now[0].workflow, record.run)
 
     async def list(self, status: RunStatus, workflow: str | None = None) -> list[tuple[str, str]]:
         """Workflow and run of all that are listed under that status."""

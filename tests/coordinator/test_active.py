@@ -11,11 +11,11 @@ from flowworker import wiring
 from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.history import Told
 from flowworker.coordinator.active import ActiveRuns
-from flowworker.core.events import AttemptFailed, CancelRequested, RunStarted, StepCompleted
+from flowworker.core.events import CancelRequested, RunStarted
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import ErrorInfo, RunRecord
-from flowworker.core.status import Kind, RunStatus
+from flowworker.core.records import RunRecord
+from flowworker.core.status import RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.stores.definitions import DefinitionStore
@@ -83,15 +83,3 @@ async def test_a_run_whose_effects_failed_is_forgotten(runs, hands, error):
     hands.error = None
     assert (await runs.load(RUN, 0)).state.record.stop is None
     assert len(runs) == 1
-
-
-@pytest.mark.parametrize(
-    "fact",
-    [
-        StepCompleted("b", Kind.RUN, 1, 1, EMPTY, revision=9),
-        AttemptFailed("b", Kind.RUN, 1, 1, ErrorInfo("E", ""), revision=9, at=0.0),
-    ],
-)
-async def test_a_fact_of_a_step_that_cannot_have_begun_makes_a_view_void(runs, fact):
-    with pytest.raises(Conflict):
-        await runs.follow(runs.get(RUN), fact)

@@ -7,16 +7,22 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from flowworker import App, wiring
 from flowworker.client import Client
+from flowworker.codec.keys import run_key
+from flowworker.coordinator import recovery
 from flowworker.core.model import Step, Workflow
-from flowworker.core.status import Priority
+from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import Unavailable
 from flowworker.ports import StepAddress
 from flowworker.settings import Settings
+from flowworker.stores.opening import existing
+from flowworker.stores.runs import RunStore
+from flowworker.stores.state import StateStore
 from flowworker.telemetry.metrics import Metrics
-from flowworker.testing.simulation.past import records_now
+from flowworker.testing.simulation.past import PastRecords
 
 STEPS = (Step("a", "one"), Step("b", "two", depends_on=("a",)))
 RUN = "r1"
@@ -31,7 +37,8 @@ class Deposed:
         self._past = None
 
     async def cut_off(self):
-        self._past = await records_now(self._records)
+        entries = {key: await self._records.read(key) for key in await self._records.keys(">")}
+        self._past = PastRecords(entries)
 
     def heal(self):
         self._past = None
@@ -66,8 +73,9 @@ def client(backend):
     client.close()
 
 
-async def coordinated(backend):
-    coordinator = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+async def coordinated(backend, **settings):
+    metrics = Metrics(CollectorRegistry())
+    coordinator = wiring.make_coordinator(backend, Settings(**settings), metrics)
     await coordinator.start()
     return coordinator
 
@@ -94,6 +102,10 @@ async def until(condition):
             await asyncio.sleep(0.005)
 
 
+async def is_logged(logs, text):
+    return any(entry["event"] == text for entry in logs)
+
+
 async def has_told(backend, event_type):
     return event_type in b" ".join(await backend.events.history(RUN))
 
@@ -117,12 +129,13 @@ async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     await until(lambda: has_told(backend, b"workflow.step.completed"))
 
     # When a coordinator takes over that sees the past
-    second = await coordinated(replace(backend, runs=deposed))
-    await asyncio.sleep(0.2)
+    with capture_logs() as logs:
+        second = await coordinated(replace(backend, runs=deposed))
+        await until(lambda: is_logged(logs, "event will be tried again"))
 
-    # Then it leaves the result alone, until it sees the present
+    # Then it enqueues nothing, until it sees the present
     assert await backend.steps.queued(ADDRESS) == []
-    assert seen == []
+    assert await backend.steps.queued(replace(ADDRESS, step="b")) == []
     deposed.heal()
     assert (await client.result(RUN, 5)).status == "COMPLETED"
     assert seen[0]["a"] == {"n": 1}
@@ -138,11 +151,82 @@ async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, clie
     await until(lambda: backend.steps.queued(ADDRESS))
     await first.stop()
 
-    second = await coordinated(replace(backend, runs=deposed))
-    await asyncio.sleep(0.5)
+    with capture_logs() as logs:
+        second = await coordinated(replace(backend, runs=deposed))
+        await until(lambda: is_logged(logs, "message will be tried again"))
     assert not await has_told(backend, b"workflow.timed_out")
     deposed.heal()
 
     assert (await client.result(RUN, 5)).status == "FAILED"
     assert await has_told(backend, b"workflow.timed_out")
     await second.stop()
+
+
+@pytest.mark.parametrize("cut", ["before the start", "before the end"])
+async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, deposed, cut):
+    # Given a run that has ended, and a time to live of its own that is over
+    await client.register(Workflow("two", STEPS))
+    if cut == "before the start":
+        await deposed.cut_off()
+    first = await coordinated(backend)
+    await client.start("two", run_id=RUN)
+    await until(lambda: backend.steps.queued(ADDRESS))
+    if cut == "before the end":
+        await deposed.cut_off()
+    worker = await worked(backend, [])
+    await client.result(RUN, 5)
+    await until(lambda: has_told(backend, b"workflow.completed"))
+    await worker.drain()
+    await first.stop()
+    await StateStore(existing(backend)).set_ttl(RUN, 0.0)
+
+    # When its timer goes off at a coordinator that sees the past
+    with capture_logs() as logs:
+        second = await coordinated(replace(backend, runs=deposed))
+        await until(lambda: is_logged(logs, "message will be tried again"))
+    assert await has_told(backend, b"workflow.completed")
+    deposed.heal()
+
+    # Then it is removed when that sees the present
+    async def is_gone():
+        return await backend.runs.keys(">") == [] and not await backend.events.history(RUN)
+
+    await until(is_gone)
+    await second.stop()
+
+
+async def test_a_listed_run_that_is_not_found_stays_listed(backend, client, monkeypatch):
+    await client.register(Workflow("two", STEPS))
+    first = await coordinated(backend)
+    await client.start("two", run_id=RUN)
+    await until(lambda: backend.steps.queued(ADDRESS))
+    await first.stop()
+    await backend.runs.purge(run_key(RUN))
+    looked = []
+    monkeypatch.setattr(RunStore, "load", spied(RunStore.load, looked))
+
+    # When sweeps do not find it, then that may be the answer's fault
+    second = await coordinated(backend, sweep=0.02)
+
+    async def is_looked_for():
+        return len(looked) > 3
+
+    await until(is_looked_for)
+    assert await RunStore(backend.runs).list(RunStatus.RUNNING) == [("two", RUN)]
+
+    # When the answer cannot be that old any more, then it is gone
+    monkeypatch.setattr(recovery, "may_be_unseen", lambda *_: False)
+
+    async def is_unlisted():
+        return await RunStore(backend.runs).list(RunStatus.RUNNING) == []
+
+    await until(is_unlisted)
+    await second.stop()
+
+
+def spied(method, calls):
+    async def spy(self, *arguments):
+        calls.append(arguments)
+        return await method(self, *arguments)
+
+    return spy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import replace as with_fields
 
 import pytest
@@ -151,23 +150,3 @@ async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(bac
     assert [name for name, _ in flaky.calls].count(method) > 3
     assert await runs.list(RunStatus.COMPLETED) == [("two", RUN)]
     assert b"workflow.completed" in (await backend.events.history(RUN))[-1]
-
-
-async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinator_alive(backend):
-    cancelled = 0
-
-    async def deaf():
-        nonlocal cancelled
-        while cancelled < 2:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
-            cancelled += 1
-
-    coordinator = await coordinated(backend)
-    coordinator._sweeps.add(asyncio.create_task(deaf()))
-    await asyncio.sleep(0)
-
-    async with asyncio.timeout(10):
-        await coordinator.stop()
-
-    assert cancelled == 2

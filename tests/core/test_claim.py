@@ -148,6 +148,10 @@ BROKEN = ErrorInfo("Broken", "it broke")
         (fence(turn=2), record(FAILED, FALLBACK), 9, Revoke(cancelled(turn=2), 9)),
         # somebody has
         (fence(), HELD, 9, Busy(NOW + 5)),
+        (replace(fence(), revision=9), HELD, 9, Busy(NOW + 5)),
+        (replace(fence(), revision=10), HELD, 9, Outdated()),
+        (replace(fence(force=True), revision=10), record(FAILED), 9, Outdated()),
+        (replace(fence(), revision=10), None, 0, Revoke(cancelled(), 0)),  # refused if it is there
         (fence(force=True), HELD, 9, Revoke(cancelled(), 9)),
         (fence(), OVER, 9, Revoke(cancelled(lost=1), 9)),
         (fence(), GIVEN_BACK, 9, Revoke(cancelled(lost=1), 9)),

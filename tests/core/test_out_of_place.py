@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flowworker.core import events as ev
 from flowworker.core.commands import Emit, Finish, Save
-from flowworker.core.decide import decide
+from flowworker.core.decide import decide, outruns
 from flowworker.core.status import TERMINAL, HumanAction, Kind, RunStatus
 from tests.core.dsl import BROKEN, NOW, Run, out, step
 
@@ -110,3 +110,24 @@ def test_a_step_that_is_not_of_this_workflow_changes_nothing(life, event):
 
     assert run.happens(event).commands == ()
     assert run.state is before
+
+
+DONE = ev.StepCompleted("b", Kind.RUN, 1, 1, out("x"), 9)
+BAD = ev.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
+
+
+@pytest.mark.parametrize(
+    ("life", "event", "outrun"),
+    [
+        (lambda run: run.starts(), DONE, True),
+        (lambda run: run.starts(), BAD, True),
+        (lambda run: run.starts().completes("a"), DONE, False),
+        (lambda run: run.starts().completes("a", "b"), DONE, False),
+        (lambda run: run.starts().fails("a").fails("a"), DONE, True),
+        (lambda run: run.starts().is_cancelled().is_fenced("a"), DONE, False),
+        (lambda run: run.starts(), ev.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9), False),
+        (lambda run: run.starts(), ev.CancelRequested(""), False),
+    ],
+)
+def test_a_fact_of_a_step_that_cannot_have_begun_says_that_more_has_happened(life, event, outrun):
+    assert outruns(event, life(fresh()).state) is outrun

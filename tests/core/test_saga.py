@@ -151,7 +151,7 @@ def test_cancel_during_the_saga_changes_nothing():
 def test_terminate_during_the_saga_revokes_the_compensation_and_starts_no_other():
     run = failing().is_terminated()
 
-    assert run.commands == (Save(), Fence("b", Kind.COMPENSATE, 1, 1, force=True))
+    assert run.commands == (Save(), Fence("b", Kind.COMPENSATE, 1, 1, force=True, revision=4))
     run.is_fenced("b")
     assert run.told == ["cancelled"]
     assert run.status is RunStatus.CANCELLED

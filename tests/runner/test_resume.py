@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from flowworker import (
     CorruptRecord,
@@ -257,3 +259,39 @@ async def test_what_was_emitted_is_not_emitted_again(notes, die):
         assert (event.type, event.payload) == ("noted", {"n": 2, "_workflow_id": RUN})
         assert [event async for event in heard] == []
     assert await store.is_event_emitted(RUN, "order.paid")
+
+
+async def test_a_completed_step_that_was_noted_as_pending_is_done_again_at_once(notes, die):
+    store = await die()
+    await store.save_state(RUN, "first", "PENDING")
+
+    async with Runner(store=store) as next_one:
+        async with asyncio.timeout(20):
+            await notes.register(next_one).resume_execution(RUN, WORKFLOW)
+
+    assert [step for what, step in notes.lines if what == "ok"].count("first") == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_step_that_was_noted_as_completed_before_its_predecessor(fails):
+    flow = Workflow("two", (Step("a", "one"), Step("b", "two", depends_on=("a",))))
+    ran = []
+
+    def one(ctx):
+        ran.append("a")
+        if fails:
+            raise ValueError("no")
+
+    async with InMemStore(settings=SETTINGS) as store, Runner(store=store) as runner:
+        runner.register_handler("one", one)
+        runner.register_handler("two", lambda ctx: ran.append("b"))
+        await store.initialize_execution(RUN, b"{}")
+        await store.save_step_output(RUN, "b", b"{}")
+        await store.save_state(RUN, "b", "COMPLETED")
+        with capture_logs() as logs, contextlib.suppress(RunFailed):
+            await runner.resume_execution(RUN, flow)
+            assert not fails
+        await asyncio.sleep(1.2)
+
+    assert ran == ["a"]
+    assert [entry for entry in logs if "again" in entry["event"]] == []

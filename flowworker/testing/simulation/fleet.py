@@ -15,7 +15,7 @@ from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.gate import Gate
 from flowworker.testing.simulation.handlers import simulated_app
 from flowworker.testing.simulation.heartbeat import LoopHeartbeat
-from flowworker.testing.simulation.past import Past, histories_now, records_now
+from flowworker.testing.simulation.past import Past
 from flowworker.testing.simulation.ports import backend_of
 from flowworker.testing.simulation.process import Process
 from flowworker.worker import Worker
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flowworker.testing.simulation.faults import Faults
     from flowworker.testing.simulation.handlers import Behaviour
     from flowworker.testing.simulation.loop import VirtualLoop
+    from flowworker.testing.simulation.past import Archive
     from flowworker.testing.simulation.trace import Trace
     from flowworker.testing.simulation.watch import Watch
 
@@ -53,6 +54,7 @@ class Scene:
 
     Attributes:
         backend: what is durable, before anything goes wrong on the way to it.
+        archive: what was durable.
         outside: the context in which the effects of their calls happen.
     """
 
@@ -63,6 +65,7 @@ class Scene:
     metrics: Metrics
     faults: Faults
     watch: Watch
+    archive: Archive
     trace: Trace
     outside: Context
 
@@ -78,11 +81,8 @@ class Fleet:
         self._ends: dict[Process, Callable[[], object]] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._started = 0
-        self._outdated = scene.random.choice(("records", "records", "histories", "both"))
         if scene.faults.rates.jump:
             scene.watch.slack = SLACK
-        if scene.faults.rates.outdated and self._outdated != "records":
-            scene.watch.misled = True
 
     def start(self) -> None:
         """Start all, and whatever befalls them."""
@@ -110,7 +110,13 @@ class Fleet:
             clock = SimClock(self._scene.virtual, skew)
             process = Process(f"{kind}{self._started}", self._scene.virtual, clock)
             gate = Gate(process, self._scene.faults, self._scene.trace, self._scene.outside)
-            backend = backend_of(gate, self._scene.backend, self._scene.watch, self._scene.virtual)
+            backend = backend_of(
+                gate,
+                self._scene.backend,
+                self._scene.watch,
+                self._scene.archive,
+                self._scene.virtual,
+            )
             self.processes.append(process)
             self._scene.trace.note(process.name, f"starts, its clock {skew:+.3f} s")
             process.spawn(self._live(process, main(process, backend)))
@@ -171,7 +177,7 @@ class Fleet:
                     process.stalled_until = self._scene.virtual.moment + seconds
                     self._scene.trace.note(process.name, f"stands still for {seconds:.3f} s")
                 elif faults.chance("outdated", rates.outdated):
-                    await self._cut_off(process)
+                    self._cut_off(process)
                 elif faults.chance("clock jumped", rates.jump):
                     process.clock.skew = random.uniform(-1, 1) * MAX_SKEW
                     self._scene.trace.note(
@@ -181,14 +187,17 @@ class Fleet:
                     self._scene.trace.note(process.name, "is asked to end")
                     self._ends.pop(process)()
 
-    async def _cut_off(self, process: Process) -> None:
-        """From now on it talks to a node that is alone and knows nothing new."""
-        scene, what = self._scene, self._outdated
-        until = scene.virtual.moment + scene.random.random() * LONGEST_PAST
-        runs, events = list(scene.watch.runs), scene.backend.events
+    def _cut_off(self, process: Process) -> None:
+        """From now on it talks to a node that has been alone for a while, and knows nothing new."""
+        scene, random = self._scene, self._scene.random
+        what = random.choice(("records", "records", "histories", "both"))
+        since = scene.virtual.moment - random.random() * LONGEST_PAST / 2
+        until = scene.virtual.moment + random.random() * LONGEST_PAST / 2
+        if what != "records":
+            scene.watch.misled = True
         process.past = Past(
             until,
-            None if what == "histories" else await records_now(scene.backend.runs),
-            None if what == "records" else await histories_now(events, runs),
+            None if what == "histories" else scene.archive.records_at(since),
+            None if what == "records" else scene.archive.histories_at(since),
         )
-        scene.trace.note(process.name, f"sees the past until {until:.3f}: {what}")
+        scene.trace.note(process.name, f"sees {what} of {since:.3f} until {until:.3f}")

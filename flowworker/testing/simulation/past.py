@@ -6,7 +6,7 @@ records may be outdated while the history is not, or the other way round.
 
 from __future__ import annotations
 
-__all__ = ["Past", "PastRecords", "histories_now", "records_now"]
+__all__ = ["Archive", "Past", "PastRecords"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from flowworker.memory.names import Names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.ports import EventLog, Records
+    from flowworker.testing.simulation.loop import VirtualLoop
 
 
 class PastRecords:
@@ -52,12 +52,28 @@ class Past:
     histories: Mapping[str, list[bytes]] | None = None
 
 
-async def records_now(records: Records) -> PastRecords:
-    """All that there is at this moment."""
-    found = {key: await records.read(key) for key in await records.keys(">")}
-    return PastRecords({key: entry for key, entry in found.items() if entry is not None})
+class Archive:
+    """Everything that ever was durable of runs, so that it can be shown as it was."""
 
+    def __init__(self, virtual: VirtualLoop) -> None:
+        """Start empty."""
+        self._virtual = virtual
+        self._records: list[tuple[float, str, tuple[bytes, int] | None]] = []
+        self._histories: list[tuple[float, str, list[bytes]]] = []
 
-async def histories_now(events: EventLog, runs: list[str]) -> dict[str, list[bytes]]:
-    """The histories of these runs at this moment."""
-    return {run: await events.history(run) for run in runs}
+    def record(self, key: str, entry: tuple[bytes, int] | None) -> None:
+        """A record was written or, None, removed."""
+        self._records.append((self._virtual.moment, key, entry))
+
+    def history(self, run: str, events: list[bytes]) -> None:
+        """A history has grown, or was dropped."""
+        self._histories.append((self._virtual.moment, run, events))
+
+    def records_at(self, moment: float) -> PastRecords:
+        """All records of that moment."""
+        latest = {key: entry for at, key, entry in self._records if at <= moment}
+        return PastRecords({key: entry for key, entry in latest.items() if entry is not None})
+
+    def histories_at(self, moment: float) -> dict[str, list[bytes]]:
+        """All histories of that moment."""
+        return {run: events for at, run, events in self._histories if at <= moment}

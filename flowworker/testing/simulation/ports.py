@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from flowworker.testing.simulation.gate import Gate
     from flowworker.testing.simulation.loop import VirtualLoop
+    from flowworker.testing.simulation.past import Archive
     from flowworker.testing.simulation.watch import Watch
 
 T = TypeVar("T")
@@ -31,9 +32,11 @@ T = TypeVar("T")
 _Later: TypeAlias = "Coroutine[Any, Any, T]"
 
 
-def backend_of(gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop) -> Backend:
+def backend_of(
+    gate: Gate, backend: Backend, watch: Watch, archive: Archive, virtual: VirtualLoop
+) -> Backend:
     """What `gate`'s process sees of a backend."""
-    runs = SimRuns(gate, backend, watch)
+    runs = SimRuns(gate, backend, watch, archive)
 
     async def open_heartbeat() -> SimLink:
         return SimLink(runs)
@@ -48,7 +51,7 @@ def backend_of(gate: Gate, backend: Backend, watch: Watch, virtual: VirtualLoop)
         payloads=SimRecords(gate, backend.payloads, "payloads"),
         leases=_Leases(gate, backend),
         steps=_Steps(gate, backend, watch, virtual),
-        events=_Events(gate, backend, watch, virtual),
+        events=_Events(gate, backend, watch, archive, virtual),
         commands=_Commands(gate, backend, watch, virtual),
         timers=_Timers(gate, backend, watch, virtual),
         notifier=_Notifier(gate, backend),
@@ -129,6 +132,12 @@ class _Steps(_Source):
 
 
 class _Events(_Source):
+    def __init__(
+        self, gate: Gate, backend: Backend, watch: Watch, archive: Archive, virtual: VirtualLoop
+    ) -> None:
+        super().__init__(gate, backend, watch, virtual)
+        self._archive = archive
+
     @property
     def partitions(self) -> int:
         return self._backend.events.partitions
@@ -139,6 +148,7 @@ class _Events(_Source):
         async def effect() -> None:
             self._check()
             await self._backend.events.publish(run, event_type, data, event_id, once=once)
+            self._archive.history(run, await self._backend.events.history(run))
             self._watch.published(run, event_type, data, event_id)
 
         return self._gate.call("events.publish", event_id, effect)
@@ -159,6 +169,7 @@ class _Events(_Source):
         async def effect() -> None:
             self._check()
             await self._backend.events.drop(run)
+            self._archive.history(run, [])
             self._watch.forgotten(run)
 
         return self._gate.call("events.drop", run, effect)

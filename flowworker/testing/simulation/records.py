@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flowworker.ports import Backend, Delivery, Records
     from flowworker.testing.simulation.gate import Gate
-    from flowworker.testing.simulation.past import PastRecords
+    from flowworker.testing.simulation.past import Archive, PastRecords
     from flowworker.testing.simulation.watch import Watch
 
 
@@ -71,9 +71,10 @@ class SimRecords:
 class SimRuns(SimRecords):
     """Run and step records: every write is looked at, and what is read may be outdated."""
 
-    def __init__(self, gate: Gate, backend: Backend, watch: Watch) -> None:
+    def __init__(self, gate: Gate, backend: Backend, watch: Watch, archive: Archive) -> None:
         super().__init__(gate, backend.runs, "runs")
         self._watch = watch
+        self._archive = archive
 
     async def _read(self, key: str) -> tuple[bytes, int] | None:
         past = self._past()
@@ -86,17 +87,21 @@ class SimRuns(SimRecords):
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         self._check()
         written = await super()._write(key, value, revision)
+        self._archive.record(key, (value, written))
         self._watch.written(self._gate.process, key, value, written)
         return written
 
     async def _put(self, key: str, value: bytes) -> int:
         self._check()
         written = await super()._put(key, value)
+        self._archive.record(key, (value, written))
         self._watch.written(self._gate.process, key, value, written)
         return written
 
     async def _purge(self, pattern: str) -> None:
         self._check()
+        for key in await super()._keys(pattern):
+            self._archive.record(key, None)
         await super()._purge(pattern)
         self._watch.purged(pattern)
 

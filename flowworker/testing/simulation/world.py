@@ -24,6 +24,7 @@ from flowworker.testing.simulation.fleet import Fleet, Scene
 from flowworker.testing.simulation.handlers import Behaviour
 from flowworker.testing.simulation.logs import watched_logs
 from flowworker.testing.simulation.loop import Standstill, VirtualLoop
+from flowworker.testing.simulation.past import Archive
 from flowworker.testing.simulation.people import LAST_START, People
 from flowworker.testing.simulation.process import current_process, process_tasks
 from flowworker.testing.simulation.rest import left_over, unrest
@@ -107,6 +108,7 @@ class World:
             metrics,
             self._faults,
             self._watch,
+            Archive(self._virtual),
             self._trace,
             copy_context(),
         )

@@ -1,0 +1,120 @@
+"""A run is listed under its status, and a wrong entry is corrected, whatever left it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker import wiring
+from flowworker.coordinator.retention import Retention
+from flowworker.core.model import Step, Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord
+from flowworker.core.status import RunStatus
+from flowworker.settings import Settings
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.opening import existing
+from flowworker.stores.runs import RunStore
+from flowworker.stores.state import StateStore
+from flowworker.telemetry.metrics import Metrics
+
+RUN = "r1"
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+async def backend():
+    async with wiring.memory(partitions=1) as backend:
+        yield backend
+
+
+@pytest.fixture
+def runs(backend):
+    return RunStore(backend.runs)
+
+
+async def sweep_for(backend, seconds):
+    settings, metrics = Settings(sweep=0.05, retention=1e9), Metrics(CollectorRegistry())
+    coordinator = wiring.make_coordinator(backend, settings, metrics)
+    await coordinator.start()
+    await asyncio.sleep(seconds)
+    await coordinator.stop()
+
+
+async def listed(runs):
+    return {str(status): found for status in RunStatus if (found := await runs.list(status))}
+
+
+@pytest.mark.parametrize("workflow", ["two", "another"])
+async def test_an_ended_run_that_is_listed_as_unfinished(backend, runs, monkeypatch, workflow):
+    finished: Counter[str] = Counter()
+    right = Retention.finish
+
+    async def finish(self, plan, state):
+        finished[state.record.run] += 1
+        await right(self, plan, state)
+
+    monkeypatch.setattr(Retention, "finish", finish)
+    digest = await DefinitionStore(backend.definitions).register(Workflow("two", (Step("a", "x"),)))
+    ended = RunRecord(RUN, "two", digest, RunStatus.COMPLETED, EMPTY, NOW, finished_at=NOW)
+    await runs.save(ended, 0)
+    await runs.index(RunStatus.COMPLETED, "two", RUN)
+    await runs.index(RunStatus.RUNNING, workflow, RUN)
+
+    await sweep_for(backend, 0.5)
+
+    assert await listed(runs) == {"COMPLETED": [("two", RUN)]}
+    assert 1 <= finished[RUN] <= 3
+
+
+async def test_an_ended_execution_of_no_workflow_that_is_listed_as_unfinished(backend, runs):
+    ended = RunRecord(RUN, "-", "", RunStatus.COMPLETED, EMPTY, NOW, finished_at=NOW)
+    await runs.save(ended, 0)
+    await runs.index(RunStatus.RUNNING, "-", RUN)
+
+    await sweep_for(backend, 0.3)
+
+    assert await listed(runs) == {"COMPLETED": [("-", RUN)]}
+
+
+async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved_to(backend, runs):
+    record = RunRecord(RUN, "two", "h", RunStatus.RUNNING, EMPTY, NOW)
+    revision = await runs.save(record, 0)
+    for status in (RunStatus.RUNNING, RunStatus.WAITING_HUMAN):
+        await runs.index(status, "two", RUN)
+    moved = RunRecord(RUN, "two", "h", RunStatus.COMPENSATING, EMPTY, NOW)
+
+    class Moving:
+        """The whole move happens between what is read and what is removed."""
+
+        def __getattr__(self, name):
+            return getattr(backend.runs, name)
+
+        async def keys(self, pattern):
+            await runs.save(moved, revision)
+            await runs.index(RunStatus.COMPENSATING, "two", RUN)
+            found = await backend.runs.keys(pattern)
+            await runs.unindex(RunStatus.RUNNING, "two", RUN)
+            return found
+
+    await RunStore(Moving()).relist(record)
+
+    assert (await listed(runs))["COMPENSATING"] == [("two", RUN)]
+
+
+async def test_retention_is_restored_only_where_it_is_known(backend):
+    # Given executions that were kept by hand, one of them with a time to live
+    store = StateStore(existing(backend))
+    for name in ("x", "y"):
+        await store.initialize_execution(name, b"{}")
+        await store.save_state(name, "", "COMPLETED")
+    await store.set_ttl("y", 3600)
+
+    # When timers are lost
+    await backend.timers.clear("y", "retention")
+    await sweep_for(backend, 0.1)
+
+    assert await backend.timers.runs("retention") == ["y"]

@@ -202,7 +202,7 @@ async def test_a_listed_run_that_is_not_found_stays_listed(backend, client, monk
     await until(lambda: backend.steps.queued(ADDRESS))
     await first.stop()
     await backend.runs.purge(run_key(RUN))
-    looked = []
+    looked: list[object] = []
     monkeypatch.setattr(RunStore, "load", spied(RunStore.load, looked))
 
     # When sweeps do not find it, then that may be the answer's fault

@@ -6,29 +6,20 @@ import asyncio
 from collections import Counter
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from flowworker import wiring
 from flowworker.coordinator.retention import Retention
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
-from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.opening import existing
 from flowworker.stores.runs import RunStore
 from flowworker.stores.state import StateStore
-from flowworker.telemetry.metrics import Metrics
+from tests.coordinator.support import coordinated
 
 RUN = "r1"
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-async def backend():
-    async with wiring.memory(partitions=1) as backend:
-        yield backend
 
 
 @pytest.fixture
@@ -37,9 +28,7 @@ def runs(backend):
 
 
 async def sweep_for(backend, seconds):
-    settings, metrics = Settings(sweep=0.05, retention=1e9), Metrics(CollectorRegistry())
-    coordinator = wiring.make_coordinator(backend, settings, metrics)
-    await coordinator.start()
+    coordinator = await coordinated(backend, sweep=0.05, retention=1e9)
     await asyncio.sleep(seconds)
     await coordinator.stop()
 

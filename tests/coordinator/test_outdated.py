@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,6 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from flowworker import App, wiring
-from flowworker.client import Client
 from flowworker.codec.keys import run_key
 from flowworker.coordinator import recovery
 from flowworker.core.model import Step, Workflow
@@ -23,6 +21,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.state import StateStore
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing.simulation.past import PastRecords
+from tests.coordinator.support import coordinated, until
 
 STEPS = (Step("a", "one"), Step("b", "two", depends_on=("a",)))
 RUN = "r1"
@@ -56,28 +55,8 @@ class Deposed:
 
 
 @pytest.fixture
-async def backend():
-    async with wiring.memory(partitions=1) as backend:
-        yield backend
-
-
-@pytest.fixture
 async def deposed(backend):
     return Deposed(backend.runs)
-
-
-@pytest.fixture
-def client(backend):
-    client = Client(backend)
-    yield client
-    client.close()
-
-
-async def coordinated(backend, **settings):
-    metrics = Metrics(CollectorRegistry())
-    coordinator = wiring.make_coordinator(backend, Settings(**settings), metrics)
-    await coordinator.start()
-    return coordinator
 
 
 async def worked(backend, seen):
@@ -94,12 +73,6 @@ async def worked(backend, seen):
     worker = wiring.make_worker(backend, app, Settings(), Metrics(CollectorRegistry()))
     await worker.start()
     return worker
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def is_logged(logs, text):

@@ -7,10 +7,7 @@ from dataclasses import replace as with_fields
 
 import pytest
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
-from flowworker import wiring
-from flowworker.client import Client
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import decode_step_message
@@ -18,40 +15,13 @@ from flowworker.core.commands import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Priority, RunStatus
 from flowworker.ports import Delivery, StepAddress
-from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
-from flowworker.telemetry.metrics import Metrics
+from tests.coordinator.support import coordinated, until
 from tests.worker.faults import Flaky
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
 ADDRESS = StepAddress("default", Priority.NORMAL, RUN, "a")
-
-
-@pytest.fixture
-async def backend():
-    async with wiring.memory(partitions=1) as backend:
-        yield backend
-
-
-@pytest.fixture
-def client(backend):
-    client = Client(backend)
-    yield client
-    client.close()
-
-
-async def coordinated(backend, **settings):
-    metrics = Metrics(CollectorRegistry())
-    coordinator = wiring.make_coordinator(backend, Settings(**settings), metrics)
-    await coordinator.start()
-    return coordinator
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

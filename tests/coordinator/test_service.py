@@ -7,22 +7,9 @@ import contextlib
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from flowworker import wiring
-from flowworker.settings import Settings
-from flowworker.telemetry.metrics import Metrics
+from tests.coordinator.support import make
 from tests.worker.faults import Flaky
-
-
-@pytest.fixture
-async def backend():
-    async with wiring.memory(partitions=1) as backend:
-        yield backend
-
-
-def make(backend):
-    return wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
 
 
 @pytest.mark.parametrize("failing", ["leases.acquire", "commands.consume", "timers.consume"])

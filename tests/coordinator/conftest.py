@@ -1,0 +1,21 @@
+"""A namespace in memory, and whoever starts runs in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker import wiring
+from flowworker.client import Client
+
+
+@pytest.fixture
+async def backend():
+    async with wiring.memory(partitions=1) as backend:
+        yield backend
+
+
+@pytest.fixture
+def client(backend):
+    client = Client(backend)
+    yield client
+    client.close()

@@ -1,0 +1,31 @@
+"""Coordinators for tests, and waiting for what they do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from flowworker import wiring
+from flowworker.coordinator import Coordinator
+from flowworker.ports import Backend
+from flowworker.settings import Settings
+from flowworker.telemetry.metrics import Metrics
+
+
+def make(backend: Backend, **settings: Any) -> Coordinator:
+    return wiring.make_coordinator(backend, Settings(**settings), Metrics(CollectorRegistry()))
+
+
+async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
+    coordinator = make(backend, **settings)
+    await coordinator.start()
+    return coordinator
+
+
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    async with asyncio.timeout(5):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

@@ -55,19 +55,20 @@ class Alarms:
             return
         found = await self._runs.load(run)
         record = None if found is None else found[0]
-        over = record is not None and record.status in TERMINAL
-        outdated = record is None if name == TIMEOUT else not over
-        if outdated and may_be_unseen(delivery.time, self._clock.now()):
+        is_over = record is not None and record.status in TERMINAL
+        expected = record is not None if name == TIMEOUT else is_over
+        if not expected and may_be_unseen(delivery.time, self._clock.now()):
             raise Unavailable(f"what was read of run {run} may be outdated")
-        if name == RETENTION:
-            if record is None or over:
-                await self._retention.remove(run, record)
-            else:
-                get_logger().warning("retention is over, but the run is not", run=run)
-        elif record is not None and not over:
+        if name == TIMEOUT:
             await self._time_out(record)
+        elif record is None or is_over:
+            await self._retention.remove(run, record)
+        else:
+            get_logger().warning("retention is over, but the run is not", run=run)
 
-    async def _time_out(self, record: RunRecord) -> None:
+    async def _time_out(self, record: RunRecord | None) -> None:
+        if record is None or record.status in TERMINAL:
+            return
         run, now = record.run, self._clock.now()
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         event = cloud_event(self._backend.namespace, EventType.TIMED_OUT, data, now)

@@ -18,9 +18,9 @@ PY := $(VENV)/bin/python
 CODE := $(wildcard flowworker tests integration bench examples)
 
 # The in-process tests use every core. The integration tests mostly wait, for leases to end and for
-# processes to come back, so two at a time do not get in each other's way, whatever the machine.
+# processes to come back, so three at a time do not get in each other's way, whatever the machine.
 JOBS ?= auto
-INTEGRATION_JOBS ?= 2
+INTEGRATION_JOBS ?= 3
 PYTEST_ARGS ?=
 RUNS ?=
 SEED ?=

@@ -8,6 +8,7 @@ replies      requests and answers                          patience   how often 
 publisher    acknowledged publishing                       api        JetStream's JSON API
 pull         standing pulls with credit                    consumers  starts and stops them
 delivery     a message in hand                         subjects   which a stream has
+options      where NATS is, and how to get in
 records, leases, steps, events, commands, timers, notifier: one port each
 """
 
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 from flowworker.jetstream.backend import open_backend
-from flowworker.jetstream.connection import ConnectionOptions
 from flowworker.jetstream.heartbeat import Heartbeats, open_heartbeat
 from flowworker.jetstream.names import DEFAULT_NAMESPACE, Names
+from flowworker.jetstream.options import ConnectionOptions
 from flowworker.jetstream.specs import TopologyOptions

@@ -32,7 +32,8 @@ from flowworker.settings import Settings
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.jetstream.connection import Connection, ConnectionOptions
+    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.options import ConnectionOptions
 
 PAUSE = 0.5
 """Seconds between two attempts to find everything there."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["Connection", "ConnectionOptions", "connect"]
+__all__ = ["Connection", "connect"]
 
 import asyncio
 import contextlib
-import re
-import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
-from msgspec import Struct
 from nats.errors import Error as NatsError
 
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
+from flowworker.jetstream.options import credentials_of, redacted, tls_of
 from flowworker.jetstream.replies import Replies
 from flowworker.jetstream.wire import WireClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from flowworker.jetstream.options import ConnectionOptions
 
 _log = structlog.get_logger()
 
@@ -33,49 +33,13 @@ PING_INTERVAL = 5
 FLUSH_TIMEOUT = 5
 
 
-class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where NATS is and how to get in. Times are seconds.
-
-    Attributes:
-        url: one or more URLs, separated by commas.
-        name: what the server's monitoring shows.
-        credentials: path of a `.creds` file.
-        nkey_seed: path of a file with an NKey seed.
-        tls_ca: path of the CA's certificates; TLS is used if any `tls_` option is set.
-        tls_cert, tls_key: paths of the client's certificate and key.
-        tls_hostname: the name that the server's certificate must have, if not the URL's.
-        connect_timeout: for one attempt to connect.
-        wait: how long to keep trying at first, for processes that start before their server.
-        inbox_prefix: for accounts that restrict replies.
-    """
-
-    url: str = "nats://127.0.0.1:4222"
-    name: str = "flowworker"
-    credentials: str = ""
-    nkey_seed: str = ""
-    user: str = ""
-    password: str = ""
-    token: str = ""
-    tls_ca: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
-    tls_hostname: str = ""
-    connect_timeout: float = 5.0
-    wait: float = 0.0
-    inbox_prefix: str = "_INBOX"
-
-    def __repr__(self) -> str:
-        """Without secrets."""
-        return f"ConnectionOptions(url={_redacted(self.url)!r}, name={self.name!r})"
-
-
 class Connection:
     """The client, its replies, and whoever wants to know that it was lost or renewed."""
 
     def __init__(self, options: ConnectionOptions) -> None:
         """Not connected yet."""
         self.client = WireClient()
-        self.url = _redacted(options.url)
+        self.url = redacted(options.url)
         self.on_reconnected: list[Callable[[], None]] = []
         self.on_disconnected: list[Callable[[], None]] = []
         self._options = options
@@ -119,7 +83,7 @@ class Connection:
         """
         options = self._options
         urls = [url.strip() for url in options.url.split(",")]
-        tls = _tls(options) is not None or any(url.startswith("tls://") for url in urls)
+        tls = tls_of(options) is not None or any(url.startswith("tls://") for url in urls)
         self.client.insists_on_tls = tls
         try:
             async with asyncio.timeout(options.connect_timeout * len(urls)):
@@ -136,7 +100,7 @@ class Connection:
                     ping_interval=PING_INTERVAL,
                     inbox_prefix=options.inbox_prefix,
                     skip_subject_validation=True,  # `names` has done it
-                    **_credentials(options),
+                    **credentials_of(options),
                 )
         except ImportError as error:
             await self._abandon()
@@ -235,7 +199,7 @@ async def connect(options: ConnectionOptions) -> Connection:
 
 
 async def _patiently(options: ConnectionOptions) -> Connection:
-    last = ServerUnavailable(f"no NATS server at {_redacted(options.url)}: no answer in time")
+    last = ServerUnavailable(f"no NATS server at {redacted(options.url)}: no answer in time")
     try:
         async with asyncio.timeout(options.wait or None):
             while True:
@@ -274,32 +238,3 @@ def _heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _credentials(options: ConnectionOptions) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "user": options.user or None,
-        "password": options.password or None,
-        "token": options.token or None,
-        "user_credentials": options.credentials or None,
-        "nkeys_seed": options.nkey_seed or None,
-        "tls": _tls(options),
-        "tls_hostname": options.tls_hostname or None,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _tls(options: ConnectionOptions) -> ssl.SSLContext | None:
-    if not (options.tls_ca or options.tls_cert or options.tls_hostname):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=options.tls_ca or None)
-        if options.tls_cert:
-            context.load_cert_chain(options.tls_cert, options.tls_key or None)
-    except OSError as error:
-        raise InvalidInput(f"the TLS files cannot be used: {error}") from error
-    return context
-
-
-def _redacted(url: str) -> str:
-    return re.sub(r"//[^@/,]*@", "//***@", url)

@@ -17,7 +17,8 @@ from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.connection import Connection, ConnectionOptions
+    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.options import ConnectionOptions
     from flowworker.ports import Delivery
 
 

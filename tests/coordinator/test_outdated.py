@@ -26,6 +26,7 @@ from tests.coordinator.support import coordinated, until
 STEPS = (Step("a", "one"), Step("b", "two", depends_on=("a",)))
 RUN = "r1"
 ADDRESS = StepAddress("default", Priority.NORMAL, RUN, "a")
+CUTS = ["before the start", "after the start"]
 
 
 class Deposed:
@@ -83,21 +84,27 @@ async def has_told(backend, event_type):
     return event_type in b" ".join(await backend.events.history(RUN))
 
 
-@pytest.mark.parametrize("cut", ["before the start", "before the end of a step"])
+async def begun(backend, client, deposed, cut, **options):
+    """A run whose first step is queued, by the coordinator that did it."""
+    await client.register(Workflow("two", STEPS, **options))
+    if cut == "before the start":
+        await deposed.cut_off()
+    coordinator = await coordinated(backend)
+    await client.start("two", run_id=RUN)
+    await until(lambda: backend.steps.queued(ADDRESS))
+    if cut == "after the start":
+        await deposed.cut_off()
+    return coordinator
+
+
+@pytest.mark.parametrize("cut", CUTS)
 async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     backend, client, deposed, cut
 ):
     # Given a step that was completed and told, whose successor nobody has enqueued
     seen: list[dict[str, object]] = []
-    await client.register(Workflow("two", STEPS))
-    if cut == "before the start":
-        await deposed.cut_off()
-    first = await coordinated(backend)
-    await client.start("two", run_id=RUN)
-    await until(lambda: backend.steps.queued(ADDRESS))
+    first = await begun(backend, client, deposed, cut)
     await first.stop()
-    if cut != "before the start":
-        await deposed.cut_off()
     worker = await worked(backend, seen)
     await until(lambda: has_told(backend, b"workflow.step.completed"))
 
@@ -117,11 +124,7 @@ async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
 
 
 async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, client, deposed):
-    await client.register(Workflow("two", STEPS, timeout=0.3))
-    await deposed.cut_off()
-    first = await coordinated(backend)
-    await client.start("two", run_id=RUN)
-    await until(lambda: backend.steps.queued(ADDRESS))
+    first = await begun(backend, client, deposed, CUTS[0], timeout=0.3)
     await first.stop()
 
     with capture_logs() as logs:
@@ -135,17 +138,10 @@ async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, clie
     await second.stop()
 
 
-@pytest.mark.parametrize("cut", ["before the start", "before the end"])
+@pytest.mark.parametrize("cut", CUTS)
 async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, deposed, cut):
     # Given a run that has ended, and a time to live of its own that is over
-    await client.register(Workflow("two", STEPS))
-    if cut == "before the start":
-        await deposed.cut_off()
-    first = await coordinated(backend)
-    await client.start("two", run_id=RUN)
-    await until(lambda: backend.steps.queued(ADDRESS))
-    if cut == "before the end":
-        await deposed.cut_off()
+    first = await begun(backend, client, deposed, cut)
     worker = await worked(backend, [])
     await client.result(RUN, 5)
     await until(lambda: has_told(backend, b"workflow.completed"))
@@ -169,10 +165,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
 
 
 async def test_a_listed_run_that_is_not_found_stays_listed(backend, client, monkeypatch):
-    await client.register(Workflow("two", STEPS))
-    first = await coordinated(backend)
-    await client.start("two", run_id=RUN)
-    await until(lambda: backend.steps.queued(ADDRESS))
+    first = await begun(backend, client, None, "never")
     await first.stop()
     await backend.runs.purge(run_key(RUN))
     looked: list[object] = []

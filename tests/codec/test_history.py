@@ -119,6 +119,15 @@ def test_what_is_told_later_counts():
     assert isinstance(history.requests[0], HumanDecided)
 
 
+def test_what_is_told_later_need_not_ask_for_anything():
+    history = told()
+    for event_type in (EventType.REJECTED, EventType.STARTED):
+        history.add(event(event_type))
+        assert event(event_type).id in history
+
+    assert history.requests == []
+
+
 @pytest.mark.parametrize(
     "raw",
     [

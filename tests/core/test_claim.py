@@ -61,6 +61,11 @@ def test_the_first_write_is_tried_without_reading(dispatch, verdict):
     assert first_try(dispatch) == verdict
 
 
+@pytest.mark.parametrize(("lost", "last"), [(0, False), (MAX_LOST - 1, True), (MAX_LOST, False)])
+def test_the_last_claim_is_the_one_before_giving_up(lost, last):
+    assert Claim(7, lost).is_last is last
+
+
 HELD = record(RUNNING, lease=NOW + 5)
 OVER = record(RUNNING, lease=NOW - 5, lost=1)
 GIVEN_BACK = record(RUNNING, lease=0.0, lost=1)

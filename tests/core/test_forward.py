@@ -54,6 +54,13 @@ def test_fan_out_and_fan_in():
     assert run.completes("last").status is RunStatus.COMPLETED
 
 
+def test_an_end_is_told_again_only_to_whoever_found_the_run_again():
+    run = Run(step("a")).starts().completes("a")
+
+    assert run.happens(ev.TimedOut()).commands == ()
+    assert run.happens(ev.Recovered(False)).commands == (Emit(EventType.COMPLETED), Finish())
+
+
 def test_steps_that_depend_on_nothing_start_together():
     run = Run(step("a"), step("b"), step("c", "a")).starts()
 

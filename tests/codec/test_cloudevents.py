@@ -1,0 +1,203 @@
+"""Events on the wire: which there are, what they say, and what makes their ids."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import (
+    EventData,
+    attempt_events,
+    cloud_event,
+    decode_event,
+    emitted,
+    emitted_by_handler,
+    run_started_event,
+    settled_event,
+    started_event,
+)
+from flowworker.codec.json import encode
+from flowworker.core.commands import Emit, EventType
+from flowworker.core.payload import inline
+from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
+from flowworker.core.status import Kind, Outcome, RunStatus
+
+RECORD = RunRecord("r1", "orders.ship", "hash", RunStatus.RUNNING, inline(b'{"n":1}'), 5.0)
+STEP = StepRecord(
+    "r1",
+    "pay",
+    Kind.RUN,
+    turn=1,
+    attempt=2,
+    outcome=Outcome.COMPLETED,
+    started_at=6.0,
+    finished_at=7.5,
+    worker="w1",
+    output=inline(b'"paid"'),
+)
+
+
+def settled(**changes: object):
+    return settled_event("ns", "orders.ship", "v2", replace(STEP, **changes), 9)
+
+
+def test_an_event_on_the_wire():
+    event = run_started_event("ns", RECORD, 3)
+
+    assert json.loads(encode(event)) == {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": "/ns/orders.ship/r1",
+        "type": "workflow.started",
+        "time": "1970-01-01T00:00:05.000000+00:00",
+        "datacontenttype": "application/json",
+        "data": {
+            "id": "r1",
+            "name": "orders.ship",
+            "definition": "hash",
+            "revision": 3,
+            "at": 5.0,
+            "input": {"kind": "inline", "data": {"n": 1}},
+        },
+    }
+    assert decode_event(encode(event)) == event
+
+
+def test_what_happens_once_has_one_id():
+    ids = [
+        cloud_event("ns", event_type, EventData(id=run), now, detail).id
+        for event_type, run, now, detail in [
+            (EventType.STARTED, "r1", 0.0, ""),
+            (EventType.STARTED, "r1", 1.0, ""),
+            (EventType.STARTED, "r2", 0.0, ""),
+            (EventType.COMPLETED, "r1", 0.0, ""),
+            (EventType.COMPLETED, "r1", 0.0, "again"),
+        ]
+    ]
+
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 4
+
+
+def test_what_a_decision_tells():
+    emit = Emit(
+        EventType.STEP_RETRYING,
+        detail="pay/run/1.2",
+        step_id="pay",
+        error="broke",
+        reason="why",
+        fallback_to="cash",
+        attempt=2,
+        delay=0.5,
+        steps_count=4,
+        failed_compensations=("ship",),
+    )
+
+    event = emitted("ns", RECORD, emit, 11, 8.0)
+
+    assert event.type is EventType.STEP_RETRYING
+    assert event.data == EventData(
+        id="r1",
+        name="orders.ship",
+        step_id="pay",
+        error="broke",
+        reason="why",
+        fallback_to="cash",
+        attempt=2,
+        delay=0.5,
+        steps_count=4,
+        failed_compensations=("ship",),
+        revision=11,
+        at=8.0,
+    )
+
+
+def test_the_claim_of_a_step_is_told_once_a_turn():
+    events = [
+        started_event("ns", "orders.ship", "v2", replace(STEP, **at), 4)
+        for at in [{}, {"attempt": 3}, {"turn": 2}]
+    ]
+
+    assert {event.type for event in events} == {EventType.STEP_STARTED}
+    assert {event.data.at for event in events} == {6.0}
+    assert events[0].id == events[1].id != events[2].id
+
+
+@pytest.mark.parametrize(
+    ("changes", "event_type"),
+    [
+        ({}, EventType.STEP_COMPLETED),
+        ({"kind": Kind.FALLBACK}, EventType.STEP_COMPLETED),
+        ({"kind": Kind.COMPENSATE}, EventType.STEP_COMPENSATED),
+        ({"outcome": Outcome.FAILED}, EventType.STEP_ATTEMPT_FAILED),
+        ({"outcome": Outcome.FAILED, "kind": Kind.COMPENSATE}, EventType.STEP_ATTEMPT_FAILED),
+        ({"outcome": Outcome.CANCELLED}, EventType.STEP_CANCELLED),
+    ],
+)
+def test_what_is_told_of_an_attempt_that_is_over(changes, event_type):
+    event = settled(**changes)
+
+    assert event.type is event_type
+    assert (event.data.step_id, event.data.turn, event.data.attempt) == ("pay", 1, 2)
+    assert (event.data.version, event.data.worker, event.data.revision) == ("v2", "w1", 9)
+    assert event.data.at == 7.5
+
+
+def test_only_completed_steps_tell_their_output():
+    assert settled().data.output == STEP.output
+    assert settled(kind=Kind.COMPENSATE).data.output is None
+    assert settled(outcome=Outcome.FAILED).data.output is None
+
+
+def test_a_failure_says_what_the_retry_policy_asks_for():
+    failed = settled(outcome=Outcome.FAILED, error=ErrorInfo("Broken", "it broke", retryable=False))
+
+    assert (failed.data.error_type, failed.data.error) == ("Broken", "it broke")
+    assert failed.data.retryable is False
+    assert settled(outcome=Outcome.FAILED).data.retryable is True
+
+
+def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
+    assert settled().id == settled(attempt=3).id != settled(turn=2).id
+    failures = {settled(outcome=Outcome.FAILED, attempt=n).id for n in (1, 2, 3)}
+    assert len(failures) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "types"),
+    [
+        ({"outcome": Outcome.RUNNING}, []),
+        ({"attempt": 1}, [EventType.STEP_STARTED, EventType.STEP_COMPLETED]),
+        ({"attempt": 2}, [EventType.STEP_COMPLETED]),
+        ({"attempt": 1, "kind": Kind.FALLBACK}, [EventType.STEP_COMPLETED]),
+        # It was cancelled before anybody had claimed it
+        (
+            {"attempt": 1, "outcome": Outcome.CANCELLED, "started_at": 0.0},
+            [EventType.STEP_CANCELLED],
+        ),
+    ],
+)
+def test_whoever_finds_the_record_can_tell_all_of_it_again(changes, types):
+    events = attempt_events("ns", "orders.ship", "v2", replace(STEP, **changes), 9)
+
+    assert [event.type for event in events] == types
+
+
+def test_what_a_handler_emits_has_its_own_type_and_data():
+    first, again, other = (
+        emitted_by_handler("ns", "orders.ship", "r1", "order.paid", key, {"n": 1}, 5.0)
+        for key in ("a", "a", "b")
+    )
+
+    assert json.loads(encode(first)) == {
+        "specversion": "1.0",
+        "id": first.id,
+        "source": "/ns/orders.ship/r1",
+        "type": "order.paid",
+        "time": "1970-01-01T00:00:05.000000+00:00",
+        "datacontenttype": "application/json",
+        "data": {"n": 1},
+    }
+    assert first.id == again.id != other.id

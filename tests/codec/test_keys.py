@@ -1,0 +1,29 @@
+"""Records' keys, which `nats kv` and other programs see too, and the patterns that find them."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.codec import keys
+from flowworker.core.status import RunStatus
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (keys.run_key("r1"), "run.r1"),
+        (keys.step_key("gpu", "r1", "a.b"), "step.gpu.r1.a.b"),
+        (keys.index_key(RunStatus.RUNNING, "orders.ship", "r1"), "index.RUNNING.orders.ship.r1"),
+        (keys.emit_key("r1", "order.paid"), "emit.r1.order.paid"),
+        (keys.steps_pattern("r1"), "step.*.r1.>"),
+        (keys.index_pattern(RunStatus.FAILED), "index.FAILED.>"),
+        (keys.index_pattern(RunStatus.FAILED, "orders.ship"), "index.FAILED.orders.ship.*"),
+        (keys.index_entries("orders.ship", "r1"), "index.*.orders.ship.r1"),
+    ],
+)
+def test_keys(key, expected):
+    assert key == expected
+
+
+def test_a_run_is_removed_last_of_all_that_belongs_to_it():
+    assert keys.run_patterns("r1") == ("step.*.r1.>", "emit.r1.>", "run.r1")

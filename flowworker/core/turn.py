@@ -92,7 +92,7 @@ class Turn:
         self.state = replace(
             self.state,
             steps=self.state.steps.set(step, changed),
-            in_flight=self.state.in_flight | {step},
+            in_flight=self.state.in_flight.set(step, None),
         )
         if self.forbids(kind):
             self.fence(step)
@@ -110,10 +110,11 @@ class Turn:
         changed = replace(
             self.state.steps[step], status=status, due=0.0, lost=0, lease_until=0.0, **changes
         )
+        in_flight = self.state.in_flight
         self.state = replace(
             self.state,
             steps=self.state.steps.set(step, changed),
-            in_flight=self.state.in_flight - {step},
+            in_flight=in_flight.delete(step) if step in in_flight else in_flight,
         )
 
     def end(self, status: RunStatus, **changes: object) -> None:

@@ -30,7 +30,7 @@ def test_a_dispatch_names_the_attempt_and_what_its_claim_must_find():
 
     assert run.commands == (Dispatch("a", Kind.RUN, 1, 1, revision=0, lost=0, due=0.0),)
     assert run.is_at("a") is StepStatus.RUNNING
-    assert run.state.in_flight == {"a"}
+    assert set(run.state.in_flight) == {"a"}
 
 
 def test_the_arms_of_a_diamond_run_side_by_side():

@@ -17,9 +17,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CODE := $(wildcard flowworker tests integration bench examples)
 
-# The in-process tests use every core. The integration tests mostly wait, for leases to end and for
-# processes to come back, so three at a time do not get in each other's way, whatever the machine.
-JOBS ?= auto
+# Tests wait as much as they compute, so more of them run at a time than there are cores. Those of
+# integration/ wait for leases to end and for processes to come back: three do not get in each
+# other's way, whatever the machine.
+JOBS ?= 4
 INTEGRATION_JOBS ?= 3
 PYTEST_ARGS ?=
 RUNS ?=

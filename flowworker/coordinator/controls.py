@@ -15,8 +15,9 @@ from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.rejection import Rejected
 from flowworker.core.commands import EventType
 from flowworker.core.ids import RUN_ID
+from flowworker.core.outdated import may_be_unseen
 from flowworker.core.status import TERMINAL, HumanAction
-from flowworker.errors import InvalidInput
+from flowworker.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -40,16 +41,24 @@ class Controls:
         self._clock = clock
 
     async def take(self, rest: str, delivery: Delivery) -> None:
-        """One message; `rest` is its subject after `control.`. Raises Rejected."""
+        """One message; `rest` is its subject after `control.`.
+
+        Raises:
+            Rejected: it cannot be followed.
+            Unavailable: it is to be tried again.
+        """
         action, _, run = rest.partition(".")
         if action not in CONTROL_ACTIONS or not RUN_ID.fullmatch(run):
             actions = ", ".join(CONTROL_ACTIONS)
             raise Rejected(f"control.{rest}: expected control.<{actions}>.<run id>")
         command = _decode(action, delivery.data)
-        found = await self._runs.load(run)
+        found, now = await self._runs.load(run), self._clock.now()
         if found is None:
+            # Its start may still be on its way: it was sent before this, and is handled beside it
+            if may_be_unseen(delivery.time, now):
+                raise Unavailable(f"run {run!r} is not known yet")
             raise Rejected(f"control.{action}: no run {run!r} exists")
-        record, now = found[0], self._clock.now()
+        record = found[0]
         if record.status in TERMINAL:
             raise Rejected(f"control.{action}: run {run!r} is {record.status} already")
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)

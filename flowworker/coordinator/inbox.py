@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from flowworker.ports import Consumer, Delivery, OnDelivery
 
-_RETRY_DELAY = 1.0
-"""Seconds until a message that could not be handled comes again."""
+_LONGEST_DELAY = 4.0
+"""Seconds until a message that could not be handled comes again, at most."""
 
 
 class Inbox:
@@ -56,12 +56,17 @@ class Inbox:
             get_logger().warning(
                 "message will be tried again", subject=delivery.subject, error=str(error)
             )
-            await delivery.nak(_RETRY_DELAY)
+            await delivery.nak(_delay(delivery))
         except Exception:  # noqa: BLE001 - a defect must not end the loop nor lose the message
             get_logger().exception("message will be tried again", subject=delivery.subject)
-            await delivery.nak(_RETRY_DELAY)
+            await delivery.nak(_delay(delivery))
         else:
             await delivery.ack()
         finally:
             if self._consumer is not None:
                 self._consumer.grant(1)
+
+
+def _delay(delivery: Delivery) -> float:
+    """Seconds: an eighth, then twice as many each time."""
+    return min(2.0 ** (delivery.delivered - 4), _LONGEST_DELAY)

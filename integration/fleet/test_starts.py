@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
+from flowworker.core.status import RunStatus
 from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
 
@@ -86,7 +87,6 @@ BAD_STARTS = {
     "bad reply": ("start.chain", b"{}", {"Flow-Reply": "orders.paid"}, "not allowed"),
     "bad priority": ("start.chain", b"{}", {"Flow-Priority": "urgent"}, "expected high"),
     "unknown control": ("control.dance.run-9", b"{}", {}, "expected control."),
-    "control of no run": ("control.cancel.run-9", b"{}", {}, "no run 'run-9' exists"),
     "bad control": ("control.resume.run-9", b'{"action": "pray"}', {}, "action"),
     "signal": ("signal.run-9.go", b"{}", {}, "no command of this kind"),
 }
@@ -166,3 +166,16 @@ async def test_a_new_version_does_not_touch_a_run_under_way(fleet: Fleet):
         "last": {"from": "last", "last_done": True}
     }
     assert (await fleet.client.run("slow", run_id="new", timeout=30)).output.keys() == {"other"}
+
+
+async def test_a_control_message_right_behind_its_start(fleet: Fleet, connection: Client):
+    runs = [f"run-{number}" for number in range(50)]
+    for run in runs:
+        headers = {"Nats-Msg-Id": run}
+        await connection.publish(f"{fleet.namespace}.start.slow", b"{}", headers=headers)
+        await connection.publish(f"{fleet.namespace}.control.cancel.{run}", b"")
+
+    async def are_over() -> bool:
+        return len(await fleet.client.list(RunStatus.CANCELLED)) == len(runs)
+
+    await fleet.until(are_over)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from flowworker.codec.history import Told
 from flowworker.codec.json import encode
 from flowworker.codec.keys import step_key
-from flowworker.coordinator import effects, fencing, scheduler
+from flowworker.coordinator import controls, effects, fencing, scheduler
 from flowworker.coordinator.effects import Effects
 from flowworker.core import claim, forward, saga, stopping
 from flowworker.core.status import Kind, Outcome
@@ -198,3 +198,9 @@ def test_a_run_that_is_taken_for_gone_because_it_is_not_seen_yet(monkeypatch):
     monkeypatch.setattr(claims, "may_be_unseen", lambda *_: False)
 
     assert "was lost" in violation()
+
+
+def test_a_command_that_is_refused_because_its_run_is_not_there_yet(monkeypatch):
+    monkeypatch.setattr(controls, "may_be_unseen", lambda *_: False)
+
+    assert "a command to a run that was on its way was refused" in violation(first=10)

@@ -37,6 +37,8 @@ class Watch:
 
     Attributes:
         runs: by id.
+        rejected: ids of the events that tell of commands that were not followed.
+        refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
         slack: seconds by which the clocks of processes may differ.
         misled: somebody may have read an outdated history, and not done what it would have asked
@@ -52,6 +54,7 @@ class Watch:
         """Look up definitions in `plans`; ask `pending` what is queued for a run."""
         self.runs: dict[str, Truth] = {}
         self.rejected: set[str] = set()
+        self.refused: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.slack = 0.0
         self.misled = False
@@ -128,6 +131,10 @@ class Watch:
         if kind == "control":
             run = rest.rpartition(".")[2]
             requests += [EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
+            if event_id(run, EventType.REJECTED, str(delivery.sequence)) in self.rejected:
+                self.refused.add(run)
+                over = run not in self.runs or self.runs[run].over
+                self.expect(over, "a command to a run that is under way was refused", run)
         elif run in self.runs:
             told = self.runs[run].told
             self.expect(event_id(run, EventType.STARTED) in told, "a start is not told", run)
@@ -183,6 +190,8 @@ class Watch:
                 record.run, self._plans[record.definition], record, record
             )
             expect(record.status is RunStatus.RUNNING, "a run begins otherwise", record.run)
+            known = record.run not in self.refused
+            expect(known, "a command to a run that was on its way was refused", record.run)
             return
         before, truth.record = truth.record, record
         if record.status is not before.status:

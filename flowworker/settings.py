@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ENV_PREFIX", "Settings", "from_environment", "settings_from"]
+__all__ = ["ENV_PREFIX", "Settings", "check_numbers", "from_environment", "settings_from"]
 
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,7 @@ ENV_PREFIX = "FLOWWORKER_"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of a fleet's processes. Times are seconds, sizes bytes.
+    """Settings of a fleet's processes. Times are seconds, sizes bytes; all are positive.
 
     Attributes:
         lease: how long a claim holds without news from its worker; also the ack wait of steps.
@@ -36,7 +36,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         drain: how long a worker waits for running handlers on SIGTERM.
         sweep: how often a coordinator looks for runs without progress.
         max_active: runs that a coordinator keeps in memory.
-        reply_prefixes: subjects to which a `Flow-Reply` may point.
+        reply_prefixes: subjects to which a `Flow-Reply` may point begin with one of these.
+
+    Raises:
+        InvalidInput: a number is out of range, or a prefix would allow any subject.
     """
 
     lease: float = 30.0
@@ -53,6 +56,23 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     max_active: int = 50_000
     reply_prefixes: tuple[str, ...] = ("_INBOX.",)
 
+    def __post_init__(self) -> None:
+        """Refuse what would do harm later."""
+        check_numbers(self)
+        if "" in self.reply_prefixes:
+            raise InvalidInput("reply_prefixes: expected beginnings of subjects, found ''")
+
+
+def check_numbers(settings: Struct) -> None:
+    """Raise InvalidInput unless all numbers among the settings are positive."""
+    for name, value in msgspec.structs.asdict(settings).items():
+        if not _is_in_range(value):
+            raise InvalidInput(f"{name}={value!r}: expected a positive number")
+
+
+def _is_in_range(value: object) -> bool:
+    return not isinstance(value, int | float) or 0 < value < float("inf")
+
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
     """Settings with what the environment says; raises InvalidInput as `from_environment` does."""
@@ -60,7 +80,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
-    """A struct of settings with what the environment says; lists are separated by commas.
+    """A struct of settings with what the environment says.
+
+    Lists are separated by commas; what is empty between those is nothing.
 
     Raises:
         InvalidInput: a value is not what its setting is made of, or out of range.
@@ -70,12 +92,15 @@ def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
         variable = f"{ENV_PREFIX}{field.name.upper()}"
         if (text := environment.get(variable)) is None:
             continue
-        value = tuple(text.split(",")) if field.type == tuple[str, ...] else text
+        value = _parts(text) if field.type == tuple[str, ...] else text
         try:
             chosen[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"{variable}={text!r}: {error}") from error
-        number = chosen[field.name]
-        if isinstance(number, int | float) and not 0 < number < float("inf"):
+        if not _is_in_range(chosen[field.name]):
             raise InvalidInput(f"{variable}={text!r}: expected a positive number")
     return kind(**chosen)
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

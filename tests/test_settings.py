@@ -53,3 +53,35 @@ def test_a_bad_value_is_one_clear_error(variable, text):
 def test_a_bad_storage_is_one_clear_error():
     with pytest.raises(InvalidInput, match="FLOWWORKER_STORAGE='tape'"):
         from_environment(TopologyOptions, {"FLOWWORKER_STORAGE": "tape"})
+
+
+@pytest.mark.parametrize(
+    ("make", "value"),
+    [
+        (Settings, {"lease": -1.0}),
+        (Settings, {"sweep": 0.0}),
+        (Settings, {"retention": float("nan")}),
+        (Settings, {"concurrency": 0}),
+        (TopologyOptions, {"partitions": 0}),
+    ],
+)
+def test_numbers_are_positive_wherever_they_come_from(make, value):
+    (name,) = value
+
+    with pytest.raises(InvalidInput, match=f"{name}=.*: expected a positive number"):
+        make(**value)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefixes"),
+    [("_INBOX.,", ("_INBOX.",)), (" a. , b.", ("a.", "b.")), ("", ()), (" , ", ())],
+)
+def test_nothing_between_commas_is_no_prefix(text, prefixes):
+    settings = settings_from({"FLOWWORKER_REPLY_PREFIXES": text})
+
+    assert settings.reply_prefixes == prefixes
+
+
+def test_a_prefix_that_allows_everything_is_refused():
+    with pytest.raises(InvalidInput, match="reply_prefixes"):
+        Settings(reply_prefixes=("_INBOX.", ""))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 import msgspec
 
+from flowworker.codec.json import UNREADABLE
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def read_json(option: str, value: str) -> bytes:
         raise InvalidInput(f"{option} {value}: {reason}") from error
     try:
         msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         hint = "" if value.startswith("@") else "; a file is given as @FILE"
         raise InvalidInput(f"{option}: not JSON: {error}{hint}") from error
     return raw.strip()

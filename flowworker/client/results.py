@@ -19,12 +19,12 @@ import msgspec
 from msgspec import Struct
 
 from flowworker.client.views import no_such_run
+from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import Result, ResultStatus, decode_result
 from flowworker.core.commands import EventType
 from flowworker.core.ids import event_id, partition_of
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
-    CorruptRecord,
     InvalidInput,
     ResultTimeout,
     RunCancelled,
@@ -210,7 +210,7 @@ class Results:
         for raw in reversed(await self._backend.events.history(run)):
             try:
                 event = msgspec.json.decode(raw, type=_Rejected)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 continue
             # A rejected command to a run is about no workflow, an earlier start not about ours.
             ours = command is None or event.id == event_id(run, event.type, str(command))
@@ -250,16 +250,13 @@ class Results:
         values = {}
         for step, payload in output.items():
             raw = await self._payloads.load(payload)
-            try:
-                values[step] = msgspec.json.decode(raw)
-            except msgspec.DecodeError as error:
-                raise CorruptRecord(f"output of {step}", raw, str(error)) from error
+            values[step] = decode_value(f"output of {step}", raw)
         return values
 
     def _on_reply(self, subject: str, data: bytes) -> None:
         try:
             reply = decode_result(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             return  # not from a coordinator; the record tells
         for waiter in self._waiters.get(subject.rpartition(".")[2], ()):
             waiter.reply = None if reply.partial else reply

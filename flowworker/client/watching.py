@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from flowworker.codec.json import UNREADABLE
 from flowworker.core.commands import EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
@@ -48,7 +49,7 @@ def decode(raw: bytes) -> Event | None:
     """An event, or None for what is not one."""
     try:
         event = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("id"), str) else None
 

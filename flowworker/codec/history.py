@@ -7,12 +7,13 @@ __all__ = ["Told"]
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from msgspec import DecodeError, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
+from flowworker.codec.json import UNREADABLE
 from flowworker.core.commands import EventType
 from flowworker.core.events import HumanDecided
 from flowworker.core.outdated import may_be_unseen
@@ -69,7 +70,7 @@ class Told:
         self._waiting: set[str] = set()
         self._latest: dict[str, tuple[int, float]] = {}
         for raw in history:
-            with suppress(DecodeError, UnicodeDecodeError):
+            with suppress(*UNREADABLE):
                 seen = _glimpse(raw)
                 self._ids.add(seen.id)
                 if seen.type in _OF_RUNS:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-__all__ = ["decode_record", "decode_run", "decode_step", "encode", "is_json"]
+__all__ = [
+    "MAX_NESTING",
+    "UNREADABLE",
+    "decode_record",
+    "decode_run",
+    "decode_step",
+    "decode_value",
+    "encode",
+    "is_json",
+    "is_nested_too_deep",
+]
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
 from flowworker.errors import CorruptRecord
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 T = TypeVar("T")
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding may raise, whatever is read."""
+
+MAX_NESTING = 256
+"""Levels of a value. Whoever reads it does so within messages of some levels, and the interpreter
+allows for a thousand calls: what is deeper could be written and never be read."""
 
 encode = msgspec.json.Encoder().encode
 _run_decoder = msgspec.json.Decoder(RunRecord)
@@ -23,8 +43,13 @@ def decode_record(key: str, raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """A stored value, or CorruptRecord with its key and bytes."""
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise CorruptRecord(key, raw, str(error)) from error
+
+
+def decode_value(key: str, raw: bytes) -> Any:
+    """A stored value of any shape, or CorruptRecord with its key and bytes."""
+    return decode_record(key, raw, _any_decoder)
 
 
 def decode_run(key: str, raw: bytes) -> RunRecord:
@@ -51,6 +76,27 @@ def is_json(raw: bytes) -> bool:
     """Whether the bytes are one valid JSON value."""
     try:
         _any_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
+
+
+def is_nested_too_deep(raw: bytes) -> bool:
+    """Whether a valid JSON value has more than MAX_NESTING levels of arrays and objects."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_NESTING:
+        return False
+    try:
+        level = _containers([_any_decoder.decode(raw)])
+    except RecursionError:
+        return True
+    for _ in range(MAX_NESTING):
+        level = [
+            inner
+            for outer in level
+            for inner in _containers(outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, list | dict)]

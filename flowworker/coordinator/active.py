@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flowworker.telemetry.metrics import Metrics
 
 _CANDIDATES = 16
-"""Runs that are looked at to find one that can be forgotten."""
+"""Runs that are looked at to find some that can be forgotten."""
 
 
 @dataclass(slots=True)
@@ -74,10 +74,10 @@ class ActiveRuns:
         effects: Effects,
         clock: Clock,
         metrics: Metrics,
-        most: int,
+        most: Callable[[], int],
         is_busy: Callable[[str], bool],
     ) -> None:
-        """Hold `most` of them, and forget none that `is_busy`."""
+        """Hold no more than `most` says, but forget none that `is_busy`."""
         self._runs = runs
         self._definitions = definitions
         self._effects = effects
@@ -191,10 +191,13 @@ class ActiveRuns:
     def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
         active = Active(plan, state, generation, self._clock.monotonic())
         self._active[state.record.run] = active
-        if len(self._active) > self._most:
-            # The one that was taken in first, unless it is being worked on.
-            for run in itertools.islice(self._active, _CANDIDATES):
-                if not self._is_busy(run) and not self._active[run].delayed:
-                    self.forget(run)
-                    break
+        surplus = len(self._active) - self._most()
+        if surplus > 0:
+            # Those that were taken in first, unless they are being worked on.
+            eldest = list(itertools.islice(self._active, _CANDIDATES))
+            idle = (
+                one for one in eldest if not self._is_busy(one) and not self._active[one].delayed
+            )
+            for run in itertools.islice(idle, surplus):
+                self.forget(run)
         return active

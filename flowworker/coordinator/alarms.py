@@ -11,6 +11,7 @@ from flowworker.codec.json import encode
 from flowworker.coordinator.inbox import Inbox
 from flowworker.coordinator.retention import RETENTION, TIMEOUT
 from flowworker.core.commands import EventType
+from flowworker.core.ids import RUN_ID
 from flowworker.core.outdated import may_be_unseen
 from flowworker.core.status import TERMINAL
 from flowworker.errors import Unavailable
@@ -49,8 +50,8 @@ class Alarms:
 
     async def _handle(self, delivery: Delivery) -> None:
         # timer.<run>.<name>
-        _, run, name = delivery.subject.split(".", 2)
-        if name not in {TIMEOUT, RETENTION}:
+        _, run, name = (*delivery.subject.split(".", 2), "", "")[:3]
+        if not RUN_ID.fullmatch(run) or name not in {TIMEOUT, RETENTION}:
             get_logger().error("timer is unknown", subject=delivery.subject)
             return
         found = await self._runs.load(run)

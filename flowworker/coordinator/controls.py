@@ -6,11 +6,10 @@ __all__ = ["Controls"]
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
-from flowworker.codec.json import encode
+from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.rejection import Rejected
 from flowworker.core.commands import EventType
@@ -93,7 +92,7 @@ class Controls:
 def _decode(action: str, body: bytes) -> ControlCommand:
     try:
         command = decode_control(body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Rejected(f"control.{action}: {error}") from error
     if action == "resume" and command.action is None:
         actions = ", ".join(HumanAction)

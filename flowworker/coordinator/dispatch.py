@@ -6,9 +6,7 @@ __all__ = ["Dispatcher"]
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from flowworker.codec.json import encode
+from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.core.ids import attempt_key, idempotency_key
 from flowworker.core.payload import Inline
@@ -84,7 +82,7 @@ def _address(plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
 def _covers(raw: bytes, wanted: Dispatch) -> bool:
     try:
         found = decode_step_message(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False  # whatever it is, no worker can do anything with it
     return _standing(wanted) <= _standing(found)
 

@@ -22,7 +22,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
 from flowworker.core.claim import Busy, Drop, Outdated, Repair, Revoke, judge_fence
 from flowworker.core.status import Outcome
-from flowworker.errors import Conflict, Unavailable
+from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -83,10 +83,12 @@ class Fences:
             try:
                 if await self._try(plan, state, wanted):
                     return
-            except Unavailable as error:
+            except FlowworkerError as error:
                 get_logger().warning(
                     "fence: will try again", run=state.record.run, error=str(error)
                 )
+            except Exception:  # noqa: BLE001 - a defect must not end it, nor be silent
+                get_logger().exception("fence: will try again", run=state.record.run)
 
     async def _try(self, plan: Plan, state: RunState, wanted: Fence) -> bool:
         """Whether the attempt is over and the world has been told."""

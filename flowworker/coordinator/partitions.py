@@ -8,9 +8,9 @@ Safety does not rest on this: two coordinators that both believe they own a part
 events, notice the gap in the count of deliveries, and are kept apart by compare-and-set. Leases
 only see to it that this is rare. An owner that could not renew in time stops by itself before
 its lease is over for the others. Liveness: a partition without owner is free once its lease ran
-out, and every coordinator looks for free ones at each beat, a third of the lease. What waits for
-the outside has a time limit within a beat, so that the next renewal is not late; what starts and
-stops the work has none, since a partition that is owned and not driven would be nobody's.
+out, and every coordinator looks for free ones at each beat, a third of the lease. All that waits
+for the outside within a beat has one time limit, so that the next renewal is not late; what starts
+and stops the work has none, since a partition that is owned and not driven would be nobody's.
 """
 
 from __future__ import annotations
@@ -25,11 +25,21 @@ from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from flowworker.clock import Clock
     from flowworker.ports import Leases
     from flowworker.settings import Settings
+
+
+_TOO_LATE = 0.8
+"""Fraction of a lease after which an owner that could not renew it stops."""
+
+_LIMITS = (0.1, 0.4)
+"""Fractions of a lease that a beat may wait for the outside, at least and at most."""
+
+_AGAIN = 0.1
+"""Fraction of a lease until a beat that failed is repeated."""
 
 
 class Partitions:
@@ -64,13 +74,21 @@ class Partitions:
     async def run(self) -> None:
         """Beat until cancelled."""
         while True:
+            began = self._clock.monotonic()
             try:
                 await self.beat()
             except FlowworkerError as error:
                 get_logger().warning("partitions: leases not renewed", error=str(error))
-                if self._clock.monotonic() - self._renewed > self._ttl * 0.8:
+                if self._left() <= 0:
                     await self._lose(list(self.owned))
-            await self._clock.sleep(self._ttl / 3)
+                pause = self._ttl * _AGAIN
+            else:
+                pause = began + self._ttl / 3 - self._clock.monotonic()
+            await self._clock.sleep(max(0.0, pause))
+
+    def _left(self) -> float:
+        """Seconds until leases that are not renewed are to be given up."""
+        return self._renewed + self._ttl * _TOO_LATE - self._clock.monotonic()
 
     async def beat(self) -> None:
         """Renew, then take or give up what the fair share wants.
@@ -78,64 +96,76 @@ class Partitions:
         Raises:
             Unavailable: not in time; what was taken until then is driven.
         """
-        async with self._in_time():
+        shortest, longest = (self._ttl * limit for limit in _LIMITS)
+        limit = min(max(self._left(), shortest), longest) if self.owned else longest
+        until = self._clock.monotonic() + limit
+        async with self._in_time(until):
             lost = await self._renew()
         await self._lose(lost)
-        async with self._in_time():
+        async with self._in_time(until):
             presence = f"coordinator.{self._member}"
             self._presence = await self._leases.acquire(presence, self._member, self._ttl) or 0
             members = await self._leases.holders("coordinator.*")
             holders = await self._leases.holders("partition.*")
         share = -(-self._partitions // max(1, len(members)))
-        await self._give_up(share)
-        await self._take(share, holders)
+        await self._give_up(share, until)
+        await self._take(share, holders, until)
 
     async def _renew(self) -> list[int]:
         """Renew what is owned; what of it was lost."""
         began = self._clock.monotonic()
         lost = []
-        for partition, token in self.owned.items():
+
+        async def renew(partition: int, token: int) -> None:
             renewed = await self._leases.renew(_key(partition), self._member, self._ttl, token)
             if renewed is None:
                 lost.append(partition)
             else:
                 self.owned[partition] = renewed
+
+        await _together(renew(*owned) for owned in self.owned.items())
         self._renewed = began
         return lost
 
     async def leave(self) -> None:
         """Give up everything, so that others need not wait for leases to end."""
-        await self._give_up(0)
+        await self._give_up(0, self._clock.monotonic() + self._ttl)
         presence = f"coordinator.{self._member}"
         await self._leases.release(presence, self._member, self._presence)
 
-    async def _give_up(self, share: int) -> None:
+    async def _give_up(self, share: int, until: float) -> None:
         extra = sorted(self.owned)[share:]
         tokens = {partition: self.owned[partition] for partition in extra}
         await self._lose(extra)
-        for partition, token in tokens.items():
-            await self._leases.release(_key(partition), self._member, token)
+        async with self._in_time(until):
+            await _together(
+                self._leases.release(_key(partition), self._member, token)
+                for partition, token in tokens.items()
+            )
 
-    async def _take(self, share: int, holders: dict[str, str]) -> None:
+    async def _take(self, share: int, holders: dict[str, str], until: float) -> None:
         taken: list[int] = []
+
+        async def take(partition: int) -> None:
+            token = await self._leases.acquire(_key(partition), self._member, self._ttl)
+            if token is not None:
+                self.owned[partition] = token
+                taken.append(partition)
+
+        free = [one for one in range(self._partitions) if self._is_free(one, holders)]
         try:
-            async with self._in_time():
-                for partition in range(self._partitions):
-                    if len(self.owned) >= share:
-                        break
-                    if partition in self.owned or self._is_taken(partition, holders):
-                        continue
-                    token = await self._leases.acquire(_key(partition), self._member, self._ttl)
-                    if token is not None:
-                        self.owned[partition] = token
-                        taken.append(partition)
+            async with self._in_time(until):
+                while free and (missing := share - len(self.owned)) > 0:
+                    await _together(take(one) for one in free[:missing])
+                    del free[:missing]
         finally:
             if taken:
                 await self._drive(taken)
 
-    def _is_taken(self, partition: int, holders: dict[str, str]) -> bool:
-        """Whether somebody else has it. One that we have and do not own was cut short."""
-        return holders.get(_key(partition), self._member) != self._member
+    def _is_free(self, partition: int, holders: dict[str, str]) -> bool:
+        """Whether nobody owns it. If we have the lease and do not own it, that was cut short."""
+        holder = holders.get(_key(partition), self._member)
+        return partition not in self.owned and holder == self._member
 
     async def _drive(self, taken: list[int]) -> None:
         get_logger().info("partitions taken", partitions=taken)
@@ -146,13 +176,13 @@ class Partitions:
             raise
 
     @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """Half a lease for what waits for the outside."""
+    async def _in_time(self, until: float) -> AsyncIterator[None]:
+        """Wait for the outside until then (monotonic), no longer."""
         try:
-            async with asyncio.timeout(self._ttl / 2):
+            async with asyncio.timeout(until - self._clock.monotonic()):
                 yield
         except TimeoutError:
-            raise Unavailable(f"no answer within {self._ttl / 2:g} s") from None
+            raise Unavailable("leases: no answer in time") from None
 
     async def _lose(self, partitions: list[int]) -> None:
         for partition in partitions:
@@ -160,6 +190,13 @@ class Partitions:
         if partitions:
             get_logger().info("partitions given up", partitions=partitions)
             await self._on_lost(partitions)
+
+
+async def _together(calls: Iterable[Awaitable[object]]) -> None:
+    """Wait for all; then raise what went wrong first."""
+    for result in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def _key(partition: int) -> str:

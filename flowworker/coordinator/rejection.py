@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Rejected", "Rejections"]
+__all__ = ["Rejected", "Rejections", "may_reply_to"]
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
 from flowworker.core.commands import EventType
-from flowworker.core.ids import RUN_ID, run_id_of_sequence
+from flowworker.core.ids import RUN_ID, SUBJECT, run_id_of_sequence
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ class Rejected(Exception):
         """Say why."""
         super().__init__(reason)
         self.error_type = error_type
+
+
+def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether one may be told to publish a result there."""
+    return subject.startswith(prefixes) and SUBJECT.fullmatch(subject) is not None
 
 
 class Rejections:
@@ -62,7 +67,7 @@ class Rejections:
         )
         await self._backend.events.publish(run, event.type, encode(event), event.id)
         reply_to = delivery.headers.get(FLOW_REPLY, "")
-        if reply_to.startswith(self._reply_prefixes):
+        if may_reply_to(reply_to, self._reply_prefixes):
             result = Result(
                 run, name, ResultStatus.REJECTED, error=reason, error_type=rejected.error_type
             )

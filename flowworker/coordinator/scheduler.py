@@ -23,19 +23,25 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
+from flowworker.codec.json import UNREADABLE
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.core.commands import EventType
 from flowworker.core.decide import outruns
 from flowworker.core.events import Recovered
-from flowworker.errors import Conflict, CorruptRecord, FlowworkerError, WorkflowNotFound
+from flowworker.core.ids import RUN_ID
+from flowworker.errors import (
+    Conflict,
+    CorruptRecord,
+    FlowworkerError,
+    InvalidInput,
+    WorkflowNotFound,
+)
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
@@ -73,7 +79,7 @@ class Scheduler:
         effects: Effects,
         clock: Clock,
         metrics: Metrics,
-        max_active: int,
+        most_active: Callable[[], int],
     ) -> None:
         """Nothing is consumed before `start`."""
         self.partition = partition
@@ -83,7 +89,7 @@ class Scheduler:
         self._consumer: Consumer | None = None
         self._mailboxes: dict[str, deque[_Arrival | Recovered]] = {}
         self.active = ActiveRuns(
-            runs, definitions, effects, clock, metrics, max_active, self._mailboxes.__contains__
+            runs, definitions, effects, clock, metrics, most_active, self._mailboxes.__contains__
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
@@ -164,8 +170,8 @@ class Scheduler:
     async def _handle(self, run: str, arrival: _Arrival) -> None:
         delivery = arrival.delivery
         try:
-            event = decode_event(delivery.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            event = _read(run, delivery.data)
+        except InvalidInput as error:
             # Not ours, or damaged: nobody can ever handle it. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))
             await delivery.ack()
@@ -237,6 +243,16 @@ class Scheduler:
         # Also those that were begun before: this may be a second delivery of what caused them, and
         # to acknowledge one is to acknowledge both.
         return list(active.delayed)
+
+
+def _read(run: str, raw: bytes) -> CloudEvent:
+    """An event of a run, or InvalidInput for what can be none."""
+    if RUN_ID.fullmatch(run) is None:
+        raise InvalidInput(f"{run[:140]!r} cannot be a run id")
+    try:
+        return decode_event(raw)
+    except UNREADABLE as error:
+        raise InvalidInput(str(error)) from error
 
 
 def _is_beginning(event: CloudEvent, delivery: Delivery) -> bool:

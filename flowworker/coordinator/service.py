@@ -191,8 +191,12 @@ class Coordinator:
             self._effects,
             self._clock,
             self._metrics,
-            self._settings.max_active,
+            self._most_active,
         )
+
+    def _most_active(self) -> int:
+        """Runs in memory per partition: they spread evenly over these."""
+        return max(1, self._settings.max_active // max(1, len(self._schedulers)))
 
     async def _lose(self, partitions: list[int]) -> None:
         lost = [self._schedulers.pop(one) for one in partitions if one in self._schedulers]

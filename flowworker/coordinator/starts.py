@@ -13,15 +13,16 @@ from __future__ import annotations
 __all__ = ["Starts"]
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from flowworker.codec.cloudevents import run_started_event
-from flowworker.codec.json import encode
+from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT
-from flowworker.coordinator.rejection import Rejected
+from flowworker.coordinator.rejection import Rejected, may_reply_to
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, run_id_of_sequence
 from flowworker.core.records import RunRecord
 from flowworker.core.status import Priority, RunStatus
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from flowworker.stores.definitions import DefinitionStore
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
+
+_TRACE = re.compile(r"[!-~]{1,256}")
 
 
 class Start(Struct, frozen=True):
@@ -162,9 +165,9 @@ def parse_start(workflow: str, delivery: Delivery, reply_prefixes: tuple[str, ..
         expected = "expected 1 to 128 letters, digits, '_' or '-'"
         raise Rejected(f"Nats-Msg-Id {wanted[:140]!r} cannot be a run id: {expected}")
     reply_to = headers.get(FLOW_REPLY, "")
-    if reply_to and not reply_to.startswith(reply_prefixes):
-        allowed = " or ".join(f"{prefix}>" for prefix in reply_prefixes)
-        raise Rejected(f"Flow-Reply {reply_to!r} is not allowed: expected {allowed}")
+    if reply_to and not may_reply_to(reply_to, reply_prefixes):
+        allowed = " or ".join(f"{prefix}…" for prefix in reply_prefixes) or "none"
+        raise Rejected(f"Flow-Reply {reply_to[:140]!r} is not allowed: expected {allowed}")
     return Start(
         run=wanted or run_id_of_sequence(delivery.sequence),
         derived=not wanted,
@@ -172,8 +175,13 @@ def parse_start(workflow: str, delivery: Delivery, reply_prefixes: tuple[str, ..
         input=delivery.data or b"{}",
         reply_to=reply_to,
         priority=_priority(headers.get(FLOW_PRIORITY, "")),
-        trace=headers.get(TRACE_PARENT, ""),
+        trace=_trace(headers.get(TRACE_PARENT, "")),
     )
+
+
+def _trace(text: str) -> str:
+    """A trace context that can be passed on; others are left out, as W3C says."""
+    return text if _TRACE.fullmatch(text) else ""
 
 
 def _priority(text: str) -> Priority | None:
@@ -190,7 +198,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """The input as a JSON object; raises Rejected for anything else."""
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Rejected(f"input is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise Rejected(f"input must be a JSON object, found {type(value).__name__}")

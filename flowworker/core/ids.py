@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "DOTTED_NAME",
     "RUN_ID",
+    "SUBJECT",
     "TOKEN",
     "attempt_key",
     "event_id",
@@ -28,6 +29,10 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 DOTTED_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 """Workflows, steps and handlers are tokens joined by dots."""
+
+SUBJECT = re.compile(r"(?=.{1,1024}$)[^\s*>.\x00-\x1f\x7f]+(\.[^\s*>.\x00-\x1f\x7f]+)*")
+"""What somebody else may have us publish to. (A server ends a connection over one that is much
+longer than that.)"""
 
 
 def partition_of(run: str, partitions: int) -> int:

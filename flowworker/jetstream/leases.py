@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, InvalidInput
 from flowworker.jetstream import headers
 from flowworker.jetstream.publisher import UncertainConflict
@@ -195,5 +196,5 @@ def _lease_of(message: StoredMessage) -> _Lease | None:
     """What a message says; None if it is no lease, such as a marker of another tool."""
     try:
         return _decode(message.data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None

@@ -6,6 +6,7 @@ __all__ = ["CoreNotifier"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.core.ids import SUBJECT
 from flowworker.errors import InvalidInput
 from flowworker.jetstream.names import checked_subject
 
@@ -25,9 +26,9 @@ class CoreNotifier:
 
     async def publish(self, subject: str, data: bytes) -> None:
         """Tell whoever listens."""
-        if "*" in subject or ">" in subject:
-            raise InvalidInput(f"a subject to publish to may have no wildcards, found {subject!r}")
-        self._client.send(checked_subject(subject), "", b"", data)
+        if SUBJECT.fullmatch(subject) is None:
+            raise InvalidInput(f"not a subject that one can publish to: {subject[:150]!r}")
+        self._client.send(subject, "", b"", data)
 
     async def subscribe(
         self,

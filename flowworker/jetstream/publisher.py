@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
 from flowworker.jetstream.patience import Patience
 from flowworker.jetstream.replies import NoAnswer
@@ -104,7 +105,7 @@ class Publisher:
 def _decode_ack(raw: bytes) -> PubAck:
     try:
         return _decode(raw)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Unavailable(f"not an acknowledgement of JetStream: {raw[:80]!r}") from error
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from flowworker.jetstream.names import PARTITIONS
+from flowworker.settings import check_numbers
 
 if TYPE_CHECKING:
     from flowworker.core.status import Priority
@@ -43,6 +44,10 @@ class TopologyOptions(Struct, frozen=True, forbid_unknown_fields=True):
     storage: Literal["file", "memory"] | None = None
     events_age: float | None = None
     partitions: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no server takes."""
+        check_numbers(self)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Unavailable
 from flowworker.jetstream.api import ApiError
 from flowworker.jetstream.publisher import Failure
@@ -69,7 +70,7 @@ async def _page(api: Api, stream: str, pattern: str, offset: int) -> _Info:
     raw = await api.raw(request, msgspec.json.encode(query))
     try:
         info = _decode_info(raw)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Unavailable(f"{request}: {error}") from error
     if info.error is not None:
         raise ApiError(request, info.error)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 __all__ = ["MemoryNotifier"]
 
-import re
 from typing import TYPE_CHECKING
 
+from flowworker.core.ids import SUBJECT
 from flowworker.errors import InvalidInput
 from flowworker.memory.checks import check_size
 from flowworker.memory.subjects import literal_prefix, matches, prefixes
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.memory.home import Home
-
-_NO_SUBJECT = re.compile(r"[\s*>]")
 
 
 class _Subscription:
@@ -52,7 +50,7 @@ class MemoryNotifier:
         Raises:
             InvalidInput: the subject is a pattern, or none at all.
         """
-        if _NO_SUBJECT.search(subject) is not None or not subject:
+        if SUBJECT.fullmatch(subject) is None:
             raise InvalidInput(f"not a subject that one can publish to: {subject[:150]!r}")
         check_size(subject, data)
         self.tell(subject, data)

@@ -16,15 +16,15 @@ __all__ = ["make_ready"]
 import asyncio
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
+from flowworker.codec.json import decode_value
 from flowworker.codec.keys import step_key
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.policy import Fail, follow_up
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
-from flowworker.errors import CorruptRecord, RunNotFound
+from flowworker.errors import RunNotFound
 from flowworker.stores.checkpoints import again, unattempted
 
 if TYPE_CHECKING:
@@ -91,11 +91,7 @@ async def _check_payloads(
 
 
 async def _check_payload(kept: Kept, what: str, payload: Payload) -> None:
-    raw = await kept.payloads.load(payload)
-    try:
-        msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptRecord(what, raw, str(error)) from error
+    decode_value(what, await kept.payloads.load(payload))
 
 
 async def _settle(kept: Kept, plan: Plan, run: RunRecord, step: str) -> None:

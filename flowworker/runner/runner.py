@@ -7,14 +7,13 @@ __all__ = ["Runner"]
 import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
 from flowworker.backends import InMemStore
 from flowworker.codec.inputs import merged
+from flowworker.codec.json import decode_value
 from flowworker.core.rebuild import view
 from flowworker.core.status import RunStatus
 from flowworker.definitions import InputValidator, Registry
-from flowworker.errors import CorruptRecord, InvalidInput, RunNotFound
+from flowworker.errors import InvalidInput, RunNotFound
 from flowworker.runner.parts import Parts
 from flowworker.runner.resuming import make_ready
 from flowworker.stores.buses import EventBus
@@ -251,8 +250,4 @@ class Runner:
         return merged(run, await self._value(parts, "input", found[0].input), outputs)
 
     async def _value(self, parts: Parts, what: str, payload: Payload) -> Any:
-        raw = await parts.kept.payloads.load(payload)
-        try:
-            return msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CorruptRecord(what, raw, str(error)) from error
+        return decode_value(what, await parts.kept.payloads.load(payload))

@@ -23,7 +23,7 @@ import structlog
 from msgspec import UNSET, Struct, UnsetType
 
 from flowworker.clock import SystemClock
-from flowworker.codec.json import encode
+from flowworker.codec.json import UNREADABLE, encode
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput
 
@@ -239,7 +239,7 @@ class EventBus:
 def _event(subject: str, data: bytes) -> Event | None:
     try:
         envelope = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         _log.warning("not an event", subject=subject, error=str(error))
         return None
     namespace, _, event_type = envelope.type.partition(".")

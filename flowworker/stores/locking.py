@@ -17,6 +17,8 @@ import hashlib
 import math
 from typing import TYPE_CHECKING, Self
 
+import structlog
+
 from flowworker.clock import SystemClock
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import LockTimeoutError, Unavailable
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend, Leases
     from flowworker.stores.opening import Opening
 
+_log = structlog.get_logger()
+
 _SHORTEST_WAIT = 0.05
 """Seconds between two looks at a lease that should be over and is not."""
 _LONGEST_NAME = 128
@@ -38,7 +42,6 @@ class Lock:
 
     Attributes:
         token: the fencing token while it is held; 0 before.
-        lost: its lease could not be renewed in time, so another owner may hold it.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class Lock:
     ) -> None:
         """Describe the lock; `acquire` takes it."""
         self.token = 0
-        self.lost = False
+        self._gone = False
+        self._until = 0.0
         self._leases = leases
         self._clock = clock
         self._name = key
@@ -57,16 +61,22 @@ class Lock:
         self._renewal: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()
 
+    @property
+    def lost(self) -> bool:
+        """Whether its lease could not be renewed in time, so that another owner may hold it."""
+        held = self._renewal is not None
+        return self._gone or (held and self._clock.monotonic() >= self._until)
+
     async def acquire(self) -> Self:
         """Wait until it is ours.
 
         Raises:
             LockTimeoutError: it was not free within the timeout.
         """
-        token = await self._leases.acquire(self._key, self._holder, self._ttl)
-        if token is None:
-            token = await self._wait(self._clock.monotonic() + self._timeout)
-        self.token, self.lost = token, False
+        until = self._clock.monotonic() + self._timeout
+        token = await self._ask()
+        self.token = await self._wait(until) if token is None else token
+        self._gone = False
         self._renewal = asyncio.create_task(self._renew(), name=f"lock {self._name}")
         return self
 
@@ -77,7 +87,7 @@ class Lock:
             return
         async with self._renewing:
             renewal.cancel()
-            if not self.lost:
+            if not self._gone:
                 await self._leases.release(self._key, self._holder, self.token)
 
     def leave(self) -> None:
@@ -95,7 +105,19 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.release()
+        try:
+            await self.release()
+        except Unavailable as failure:
+            # What was done under the lock is done; the lease runs out by itself
+            _log.warning("a lock was not given back", lock=self._name, error=str(failure))
+
+    async def _ask(self) -> int | None:
+        """Acquire it; None if somebody else has it."""
+        asked = self._clock.monotonic()
+        token = await self._leases.acquire(self._key, self._holder, self._ttl)
+        if token is not None:
+            self._until = asked + self._ttl
+        return token
 
     async def _wait(self, until: float) -> int:
         news = asyncio.Event()
@@ -103,7 +125,7 @@ class Lock:
         try:
             while True:
                 news.clear()
-                token = await self._leases.acquire(self._key, self._holder, self._ttl)
+                token = await self._ask()
                 if token is not None:
                     return token
                 left = until - self._clock.monotonic()
@@ -129,24 +151,28 @@ class Lock:
                 task.cancel()
 
     async def _renew(self) -> None:
-        while not self.lost:
-            await self._clock.sleep(self._ttl / 2)
+        pause = self._ttl / 2
+        while not self._gone:
+            await self._clock.sleep(pause)
+            pause = self._ttl / 10
             async with self._renewing:
+                asked = self._clock.monotonic()
                 try:
                     token = await self._leases.renew(self._key, self._holder, self._ttl, self.token)
                     if token is None:
                         token = await self._shared()
                 except Unavailable:
                     continue  # the next answer tells
-                self.lost = token is None
-                self.token = token or self.token
+                self._gone = token is None
+                self.token, self._until = token or self.token, asked + self._ttl
+                pause = self._ttl / 2
 
     async def _shared(self) -> int | None:
         """The token, if another step of the same run has acquired the lock meanwhile."""
         holders = await self._leases.holders(self._key)
         if holders.get(self._key) != self._holder:
             return None
-        return await self._leases.acquire(self._key, self._holder, self._ttl)
+        return await self._ask()
 
 
 class Locker:

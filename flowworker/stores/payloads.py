@@ -1,7 +1,7 @@
 """Values that would not fit a message: chunked, keyed by run, checked by digest.
 
-Chunks are plain records under `<run>.<name>.<n>`; a read asks for each by its key. (An object
-store would leave a consumer behind for every read.)
+Chunks are plain records under `<run>.<name>.<digest>.<n>`; a read asks for each by its key. (An
+object store would leave a consumer behind for every read.)
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
+from flowworker.codec.json import MAX_NESTING, is_nested_too_deep
 from flowworker.core.payload import Inline, Stored, inline
-from flowworker.errors import CorruptRecord, PayloadTooLarge
+from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
 
 if TYPE_CHECKING:
     from flowworker.core.payload import Payload
@@ -45,7 +46,10 @@ class PayloadStore:
 
         Raises:
             PayloadTooLarge: it exceeds the limit.
+            InvalidInput: it is nested too deep.
         """
+        if is_nested_too_deep(data):
+            raise InvalidInput(f"{name}: nested deeper than {MAX_NESTING} levels")
         if len(data) <= self._inline_limit:
             return inline(data)
         return await self.store(run, name, data)

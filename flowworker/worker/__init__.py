@@ -18,7 +18,6 @@ registry   what the user registers: `App`
 handlers   a function and its signature: typed arguments in, JSON out
 context    what a handler gets: `StepContext`
 emits      what handlers tell the world, once
-locks      locks for handlers
 current    the seed's functions, which find the run in which they are called
 surroundings  what handlers reach beyond their step
 """

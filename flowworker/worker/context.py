@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.errors import InvalidInput
+from flowworker.stores.locking import Lock
 from flowworker.worker.current import current_scope, enter_scope
-from flowworker.worker.locks import StepLock
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -132,7 +132,7 @@ class StepContext:
         await self.told()
         await self._services.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
 
-    def lock(self, key: str, *, ttl: float, timeout: float) -> StepLock:
+    def lock(self, key: str, *, ttl: float, timeout: float) -> Lock:
         """A lock that this run holds within `async with`, renewed for as long as that takes.
 
         Args:
@@ -141,7 +141,7 @@ class StepContext:
             timeout: seconds to wait for it before LockTimeoutError.
         """
         services = self._services
-        return StepLock(services.leases, services.clock, key, self.run_id, ttl, timeout)
+        return Lock(services.leases, services.clock, key, self.run_id, ttl, timeout)
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
         """Have the run take a lock, as `lock` does; its fencing token.

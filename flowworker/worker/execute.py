@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from flowworker.codec.json import UNREADABLE
 from flowworker.codec.keys import step_key
 from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
@@ -200,7 +201,7 @@ class Executor:
         try:
             message = decode_step_message(delivery.data)
             problem = _problem(message)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             message, problem = None, str(error)
         if message is not None and not problem:
             return message
@@ -250,5 +251,5 @@ def _problem(message: StepMessage) -> str:
 def _version(raw: bytes) -> int:
     try:
         return _decode_version(raw).v
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return 0

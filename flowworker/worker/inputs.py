@@ -7,9 +7,8 @@ __all__ = ["StepInputs"]
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from flowworker.codec.inputs import merged
+from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import decode_input
 from flowworker.core.payload import Inline, Stored
 from flowworker.errors import CorruptRecord, InvalidInput
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import StepInput, StepMessage
     from flowworker.core.payload import Payload
     from flowworker.stores.payloads import PayloadStore
-
-_decode = msgspec.json.Decoder(Any).decode
 
 
 class StepInputs:
@@ -55,14 +52,10 @@ class StepInputs:
         raw = await self._payloads.load(stored)
         try:
             return decode_input(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise CorruptRecord(stored.key, raw, str(error)) from error
 
     async def _value(self, payload: Payload) -> Any:
         if isinstance(payload, Inline):
-            return _decode(payload.data)
-        raw = await self._payloads.load(payload)
-        try:
-            return _decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise CorruptRecord(payload.key, raw, str(error)) from error
+            return decode_value("input", bytes(payload.data))
+        return decode_value(payload.key, await self._payloads.load(payload))

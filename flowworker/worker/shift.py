@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_cancel
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
@@ -161,7 +160,7 @@ class Shift:
     def _on_notice(self, subject: str, data: bytes) -> None:
         try:
             notice = decode_cancel(data or b"{}")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             self._log.warning("not a cancel notice", subject=subject, error=str(error))
             return
         self._attempts.cancel(subject.rpartition(".")[2], notice.step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+import msgspec
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
@@ -32,6 +33,14 @@ async def large(ctx):
     return "x" * 100_000
 
 
+@app.step("nest")
+async def nest(ctx):
+    value: list[object] = []
+    for _ in range(ctx.input["levels"] - 1):
+        value = [value]
+    return value
+
+
 @app.step("refuse")
 async def refuse(ctx):
     raise ValueError("no")
@@ -41,6 +50,7 @@ ASK = Escalation()
 WORKFLOWS = (
     Workflow("doubled", (Step("a", "double"),)),
     Workflow("large", (Step("a", "large"),)),
+    Workflow("nested", (Step("a", "nest"), Step("b", "nest", ("a",)))),
     Workflow("refused", (Step("a", "refuse"),)),
     Workflow("asked", (Step("a", "refuse", escalation=ASK), Step("b", "refuse", escalation=ASK))),
 )
@@ -117,3 +127,19 @@ async def test_several_steps_wait_for_a_human(fleet):
     assert [steps["a"].status, steps["b"].status] == [StepStatus.COMPLETED, StepStatus.SKIPPED]
     assert steps["a"].error == ""
     assert steps["a"].worker
+
+
+async def test_the_deepest_value_that_is_let_in_is_read_everywhere(fleet):
+    deepest = 255 * '{"a":' + "1" + 255 * "}"
+    value = {"levels": 256, "a": msgspec.json.decode(deepest)}
+
+    result = await fleet.run("nested", value, timeout=20)
+
+    assert result.output["b"] == msgspec.json.decode(256 * "[" + 256 * "]")
+
+
+async def test_an_output_that_others_could_not_read_fails_its_step(fleet):
+    result = await fleet.run("nested", {"levels": 257}, timeout=20)
+
+    assert result.status is RunStatus.FAILED
+    assert "output.a: nested deeper than 256 levels" in result.error

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.codec.json import decode_run, decode_step, encode, is_json
+from flowworker.codec.json import (
+    decode_run,
+    decode_step,
+    decode_value,
+    encode,
+    is_json,
+    is_nested_too_deep,
+)
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus
@@ -50,3 +57,30 @@ def test_a_newer_version_is_refused(decode, record):
 )
 def test_json_is_told_from_other_bytes(raw, expected):
     assert is_json(raw) is expected
+
+
+@pytest.mark.parametrize(("levels", "too_deep"), [(1, False), (256, False), (257, True)])
+@pytest.mark.parametrize(
+    ("before", "core", "after"),
+    [("[", "", "]"), ('{"a":', "1", "}"), ('[1,{},"[[[",', "[]", ",[]]")],
+)
+def test_levels_are_counted(levels, too_deep, before, core, after):
+    around = levels - (core == "[]")
+
+    assert is_nested_too_deep((around * before + core + around * after).encode()) is too_deep
+
+
+def test_what_is_deeper_than_the_interpreter_is_too_deep():
+    assert is_nested_too_deep(b"[" * 9999 + b"]" * 9999)
+
+
+def test_many_brackets_are_not_deep():
+    assert not is_nested_too_deep(encode([[{}]] * 9999))
+    assert not is_nested_too_deep(encode("[" * 9999))
+
+
+def test_a_value_of_any_shape():
+    assert decode_value("some.key", b'{"a":[1]}') == {"a": [1]}
+
+    with pytest.raises(CorruptRecord, match=r"some\.key"):
+        decode_value("some.key", b"{")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from flowworker.clock import SystemClock
 from flowworker.coordinator.partitions import Partitions
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
+from flowworker.testing.simulation.clock import SimClock
+from flowworker.testing.simulation.loop import VirtualLoop
 
 COUNT = 4
 
@@ -118,3 +123,64 @@ async def test_leaving_gives_everything_back(partitions, leases, drive):
     await partitions.leave()
 
     assert (drive.driven, leases.held) == (set(), {})
+
+
+class Server:
+    """Leases that end, of a server that takes `delay` seconds to answer, and is away at times."""
+
+    def __init__(self, loop: VirtualLoop, delay: float, outage: str) -> None:
+        self.until: dict[str, float] = {}
+        self._loop = loop
+        self._delay = delay
+        self._outage = outage
+
+    async def _reach(self) -> None:
+        if self._loop.time() >= AWAY:
+            if self._outage == "refuses":
+                raise Unavailable("no server")
+            await asyncio.sleep(3600)
+
+    async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
+        return await self.renew(key, holder, ttl, 0)
+
+    async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
+        await self._reach()
+        self.until[key] = self._loop.time() + ttl
+        await asyncio.sleep(self._delay)
+        return token + 1
+
+    async def holders(self, pattern: str) -> dict[str, str]:
+        await self._reach()
+        await asyncio.sleep(self._delay)
+        return {}
+
+
+AWAY = 60.0
+
+
+@pytest.mark.parametrize("outage", ["refuses", "hangs"])
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.1, 0.3, 0.6, 0.9, 3.0])
+def test_an_owner_stops_before_its_leases_are_over(drive, delay, outage):
+    virtual = VirtualLoop()
+    server: Any = Server(virtual, delay, outage)
+    settings = Settings(partition_lease=10.0)
+    partitions = Partitions(
+        server, "c1", COUNT, SimClock(virtual), settings, drive.take, drive.lose
+    )
+    owned = 0
+
+    async def watch() -> None:
+        nonlocal owned
+        beats = asyncio.create_task(partitions.run())
+        while virtual.time() < 2 * AWAY:
+            now = virtual.time()
+            assert all(server.until[f"partition.{one}"] > now for one in partitions.owned)
+            owned += len(partitions.owned)
+            await asyncio.sleep(0.05)
+        beats.cancel()
+
+    virtual.run_until_complete(watch())
+    virtual.close()
+
+    assert drive.driven == set()
+    assert (owned > 0) == (delay < 1)

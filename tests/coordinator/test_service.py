@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from tests.coordinator.support import make
+from flowworker import wiring
+from flowworker.client import Client
+from flowworker.core.commands import EventType
+from flowworker.core.model import Step, Workflow
+from flowworker.core.status import RunStatus
+from flowworker.settings import Settings
+from flowworker.telemetry.metrics import Metrics
+from tests.coordinator.support import make, until
 from tests.worker.faults import Flaky
 
 
@@ -48,3 +58,64 @@ async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinato
         await coordinator.stop()
 
     assert cancelled == 2
+
+
+async def test_what_it_keeps_in_memory_is_bounded_over_all_partitions():
+    metrics = Metrics(CollectorRegistry())
+    async with wiring.memory(partitions=4) as backend:
+        settings = Settings(max_active=8, sweep=0.02)
+        coordinator = wiring.make_coordinator(backend, settings, metrics)
+        await coordinator.start()
+        client = Client(backend)
+        await client.register(Workflow("one", (Step("a", "nobody.has.this"),)))
+        runs = [await client.start("one") for _ in range(60)]
+
+        async def are_begun():
+            views = [await client.status(run) for run in runs]
+            return all(view.status is RunStatus.RUNNING for view in views)
+
+        async def kept():
+            return metrics.runs_active._value.get()
+
+        await until(are_begun)
+        await until(kept)
+        assert await kept() <= 8
+        client.close()
+        await coordinator.stop()
+
+
+@pytest.mark.parametrize("subject", ["timer.x", "timer.a$b.timeout", "timer.r1.tea", "timer.a.b.c"])
+async def test_a_timer_of_somebody_else_is_passed_over(backend, subject):
+    acked, consumers = asyncio.Event(), []
+    timers: Any = Flaky(backend.timers)
+
+    async def consume(on_delivery):
+        consumers.append(on_delivery)
+        return await backend.timers.consume(on_delivery)
+
+    async def ack():
+        acked.set()
+
+    timers.consume = consume
+    coordinator = make(replace(backend, timers=timers))
+    await coordinator.start()
+
+    consumers[0](SimpleNamespace(subject=subject, time=0.0, delivered=1, ack=ack))
+    await asyncio.wait_for(acked.wait(), 5)
+    await coordinator.stop()
+
+
+async def test_what_is_nested_too_deep_wedges_no_run(backend, client):
+    await client.register(Workflow("one", (Step("a", "h"),)))
+    coordinator = make(backend)
+    await coordinator.start()
+    run = await client.start("one")
+    deep = b'{"id":"x","type":"workflow.timed_out","data":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    await backend.events.publish(run, EventType.TIMED_OUT, deep, "x")
+    await client.terminate(run)
+
+    async def is_over():
+        return (await client.status(run)).status is RunStatus.CANCELLED
+
+    await until(is_over)
+    await coordinator.stop()

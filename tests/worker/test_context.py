@@ -20,9 +20,9 @@ from flowworker.errors import (
     LockTimeoutError,
     PayloadTooLarge,
 )
+from flowworker.stores.locking import Lock, lock_key
 from flowworker.testing.clock import settle
 from flowworker.worker.context import current_context
-from flowworker.worker.locks import StepLock, lock_key
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet
 
@@ -344,7 +344,7 @@ async def test_run_on_the_loop_would_wait_for_itself(fleet):
 
 def lock_of(fleet, holder="r2", ttl=10.0, timeout=0.0, leases=None):
     leases = leases or fleet.backend.leases
-    return StepLock(leases, fleet.clock, "card:7", holder, ttl, timeout)
+    return Lock(leases, fleet.clock, "card:7", holder, ttl, timeout)
 
 
 async def test_a_lock_keeps_other_runs_out(fleet):
@@ -393,7 +393,7 @@ async def test_a_lock_is_renewed_while_it_is_held(fleet):
 
 
 async def test_a_lock_whose_lease_was_lost_says_so_and_takes_nothing_away(fleet):
-    leases = Flaky(fleet.backend.leases, renew=["before", "before"])
+    leases = Flaky(fleet.backend.leases, renew=["before"] * 9)
     async with lock_of(fleet, "r1", ttl=2.0, leases=leases) as lock:
         await fleet.clock.advance(2.5)
         async with lock_of(fleet, "r2", ttl=60.0):
@@ -403,6 +403,25 @@ async def test_a_lock_whose_lease_was_lost_says_so_and_takes_nothing_away(fleet)
             await lock.release()
             with pytest.raises(LockTimeoutError):
                 await lock_of(fleet, "r3").acquire()
+
+
+async def test_a_lock_that_is_not_renewed_in_time_is_lost_though_nobody_says_so(fleet):
+    leases = Flaky(fleet.backend.leases, renew=["before"] * 99)
+    async with lock_of(fleet, "r1", ttl=2.0, leases=leases) as lock:
+        await fleet.clock.advance(1.9)
+        assert not lock.lost
+        await fleet.clock.advance(0.2)
+        assert lock.lost
+
+
+async def test_a_lock_that_cannot_be_given_back_does_not_fail_what_was_done_under_it(fleet):
+    leases = Flaky(fleet.backend.leases, release=["before"])
+    async with lock_of(fleet, "r1", ttl=2.0, leases=leases):
+        pass
+
+    await fleet.clock.advance(2.5)
+    async with lock_of(fleet, "r2"):
+        pass
 
 
 async def test_a_thread_takes_a_lock_through_run(fleet):

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 from flowworker.client import Client
 from flowworker.clock import SystemClock
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput
 from flowworker.settings import Settings, from_environment, settings_from
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker import App, Worker
-
-DEFAULT_NAMESPACE = "flowworker"
 
 _SCHEMES = {"nats", "tls", "ws", "wss"}
 

@@ -20,11 +20,12 @@ from examples.orders.fulfil import Outcome, fulfil
 from examples.orders.ledger import Ledger
 from examples.orders.report import show_summary, write_report
 from examples.orders.rows import BadFile, Row, read_orders
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
 from flowworker.jetstream import ConnectionOptions
-from flowworker.wiring import DEFAULT_NAMESPACE, connect
+from flowworker.wiring import connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

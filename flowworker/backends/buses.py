@@ -7,8 +7,8 @@ __all__ = ["InMemBus", "NATSBus"]
 from typing import TYPE_CHECKING
 
 from flowworker.backends.opening import memory_opening, nats_opening
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.stores.buses import EventBus
-from flowworker.wiring import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

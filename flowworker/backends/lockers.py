@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.backends.opening import memory_opening, nats_opening, open_redis
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.stores.locking import Locker
 from flowworker.stores.opening import Opening
-from flowworker.wiring import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowworker.clock import SystemClock
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.opening import Opening
-from flowworker.wiring import DEFAULT_NAMESPACE, options_from
+from flowworker.wiring import options_from
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from flowworker.backends.opening import nats_opening, open_memory, open_redis
 from flowworker.clock import SystemClock
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.settings import Settings
 from flowworker.stores.opening import Opening
 from flowworker.stores.state import StateStore
-from flowworker.wiring import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Target:
     """Which fleet, and how to get there: the values of the connection options."""
 
     nats_url: str = "nats://127.0.0.1:4222"
-    namespace: str = "flowworker"
+    namespace: str = DEFAULT_NAMESPACE
     creds: str = ""
     nkey: str = ""
     user: str = ""

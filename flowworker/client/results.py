@@ -21,6 +21,7 @@ from msgspec import Struct
 from flowworker.client.views import no_such_run
 from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import Result, ResultStatus, decode_result
+from flowworker.codec.subjects import event_subject
 from flowworker.core.commands import EventType
 from flowworker.core.ids import event_id, partition_of
 from flowworker.core.status import TERMINAL, RunStatus
@@ -140,7 +141,7 @@ class Results:
         async with self.listen(run) as waiter:
             partition = partition_of(run, self._backend.events.partitions)
             unsubscribe = await self._backend.notifier.subscribe(
-                f"{self._backend.namespace}.event.{partition}.{run}.workflow.*",
+                event_subject(self._backend.namespace, partition, run, "workflow.*"),
                 lambda subject, _: _wake(waiter, subject),
             )
             try:

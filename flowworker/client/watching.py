@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.subjects import event_subject, told_subject
 from flowworker.core.commands import EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
 """Seconds without news after which the history is read again."""
-DEFAULT_NAMESPACE = "flowworker"
-"""The one whose events are told under their bare types."""
 BACKLOG = 10_000
 BACKLOG_BYTES = 32 * 1024 * 1024
 """What may wait for a slow reader: of one run all is dropped beyond it and read from the history
@@ -112,8 +111,7 @@ async def _subscribed(backend: Backend, subject: str, *, whole: bool) -> AsyncIt
 
 async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     """Events of all runs from now on, at most once each."""
-    namespace = backend.namespace
-    subject = "workflow.>" if namespace == DEFAULT_NAMESPACE else f"{namespace}.workflow.>"
+    subject = told_subject(backend.namespace, "workflow.>")
     async with _subscribed(backend, subject, whole=False) as news:
         while True:
             event = await news.get()
@@ -124,7 +122,7 @@ async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
 async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[Event, None]:
     """Events of one run from its first to its last, each once."""
     partition = partition_of(run, backend.events.partitions)
-    subject = f"{backend.namespace}.event.{partition}.{run}.>"
+    subject = event_subject(backend.namespace, partition, run, ">")
     told: set[str] = set()
     async with (
         _subscribed(backend, subject, whole=True) as news,

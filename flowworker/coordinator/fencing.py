@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, assert_never
 from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
+from flowworker.codec.subjects import cancel_subject
 from flowworker.core.claim import Busy, Drop, Outdated, Repair, Revoke, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
@@ -124,7 +125,9 @@ class Fences:
 
     async def _ask(self, run: str, step: str) -> None:
         """Have the worker stop its handler, if it hears of it."""
-        await self._notifier.publish(f"{self._namespace}.cancel.{run}", encode(CancelNotice(step)))
+        await self._notifier.publish(
+            cancel_subject(self._namespace, run), encode(CancelNotice(step))
+        )
 
     async def _tell(self, state: RunState, record: StepRecord, revision: int) -> None:
         run = state.record

@@ -18,10 +18,10 @@ from __future__ import annotations
 __all__ = ["Partitions"]
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from flowworker.errors import FlowworkerError, Unavailable
+from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -72,13 +72,19 @@ class Partitions:
         self._renewed = 0.0
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Beat until cancelled.
+
+        Raises:
+            TopologyMismatch: this process cannot drive what it takes.
+        """
         while True:
             began = self._clock.monotonic()
             try:
                 await self.beat()
+            except TopologyMismatch:
+                raise
             except FlowworkerError as error:
-                get_logger().warning("partitions: leases not renewed", error=str(error))
+                get_logger().warning("partitions: not in order", error=str(error))
                 if self._left() <= 0:
                     await self._lose(list(self.owned))
                 pause = self._ttl * _AGAIN
@@ -138,10 +144,13 @@ class Partitions:
         tokens = {partition: self.owned[partition] for partition in extra}
         await self._lose(extra)
         async with self._in_time(until):
-            await _together(
-                self._leases.release(_key(partition), self._member, token)
-                for partition, token in tokens.items()
-            )
+            await self._release(tokens)
+
+    async def _release(self, tokens: dict[int, int]) -> None:
+        await _together(
+            self._leases.release(_key(partition), self._member, token)
+            for partition, token in tokens.items()
+        )
 
     async def _take(self, share: int, holders: dict[str, str], until: float) -> None:
         taken: list[int] = []
@@ -172,7 +181,11 @@ class Partitions:
         try:
             await self._on_taken(taken)
         except BaseException:
+            # Others can drive them perhaps, and shall not have to wait for the leases to end
+            tokens = {partition: self.owned[partition] for partition in taken}
             await self._lose(taken)
+            with suppress(FlowworkerError):
+                await self._release(tokens)
             raise
 
     @asynccontextmanager

@@ -15,7 +15,6 @@ records, leases, steps, events, commands, timers, notifier: one port each
 from __future__ import annotations
 
 __all__ = [
-    "DEFAULT_NAMESPACE",
     "ConnectionOptions",
     "Heartbeats",
     "Names",
@@ -26,6 +25,6 @@ __all__ = [
 
 from flowworker.jetstream.backend import open_backend
 from flowworker.jetstream.heartbeat import Heartbeats, open_heartbeat
-from flowworker.jetstream.names import DEFAULT_NAMESPACE, Names
+from flowworker.jetstream.names import Names
 from flowworker.jetstream.options import ConnectionOptions
 from flowworker.jetstream.specs import TopologyOptions

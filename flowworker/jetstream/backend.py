@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.clock import SystemClock
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.announcements import Announcements
 from flowworker.jetstream.api import Api, is_passing
@@ -19,7 +20,7 @@ from flowworker.jetstream.consumers import Consumers
 from flowworker.jetstream.events import StreamEventLog
 from flowworker.jetstream.heartbeat import open_heartbeat
 from flowworker.jetstream.leases import BucketLeases
-from flowworker.jetstream.names import DEFAULT_NAMESPACE, Names
+from flowworker.jetstream.names import Names
 from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords

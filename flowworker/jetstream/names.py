@@ -7,8 +7,8 @@
                             ns.timer.due.<run>.<name>       a timer that fired
     stream <NS>_EVENTS      ns.event.<partition>.<run>.<type>
     stream KV_<ns>_runs     $KV.<ns>_runs.<key>; likewise definitions, payloads, locks
-    core NATS               workflow.<type> (default namespace) or <ns>.workflow.<type>
-                            ns.lease.free.<key>             a lease was given up
+    core NATS               ns.lease.free.<key>             a lease was given up
+                            and what others speak of, too: codec/subjects.py
 
     consumers of COMMANDS   intake
     consumers of STEPS      timers, step-<queue>-<priority>
@@ -21,12 +21,13 @@ reach a subject that is not meant.
 
 from __future__ import annotations
 
-__all__ = ["DEFAULT_NAMESPACE", "PARTITIONS", "Bucket", "Names", "checked_subject"]
+__all__ = ["PARTITIONS", "Bucket", "Names", "checked_subject"]
 
 import re
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
+from flowworker.codec.subjects import COMMAND_KINDS, told_subject
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
@@ -34,13 +35,8 @@ if TYPE_CHECKING:
     from flowworker.core.status import Priority
     from flowworker.ports import StepAddress
 
-DEFAULT_NAMESPACE = "flowworker"
-
 PARTITIONS = "flowworker.partitions"
 """Metadata key of the events stream: how many partitions the namespace has."""
-
-COMMANDS = ("start", "control", "signal")
-"""First tokens of command subjects."""
 
 _PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
 
@@ -105,12 +101,11 @@ class Names:
         self.locks = Bucket(f"{namespace}_locks")
         self.prefix = f"{namespace}."
         self.timer_due_prefix = f"{namespace}.timer.due."
-        self.tell_prefix = "" if namespace == DEFAULT_NAMESPACE else self.prefix
 
     @property
     def command_subjects(self) -> list[str]:
         """What the commands stream stores, and its consumer is handed."""
-        return [f"{self.namespace}.{kind}.>" for kind in COMMANDS]
+        return [f"{self.namespace}.{kind}.>" for kind in COMMAND_KINDS]
 
     @property
     def step_subjects(self) -> list[str]:
@@ -125,12 +120,14 @@ class Names:
     @property
     def republished(self) -> tuple[str, str]:
         """Which events the server tells by itself, and where."""
-        return f"{self.namespace}.event.*.*.workflow.>", f"{self.tell_prefix}workflow.>"
+        return f"{self.namespace}.event.*.*.workflow.>", told_subject(self.namespace, "workflow.>")
 
     def command(self, subject: str) -> str:
         """`start.<workflow>` and the like, in this namespace."""
-        if subject.partition(".")[0] not in COMMANDS:
-            raise InvalidInput(f"a command starts with one of {COMMANDS}, found {subject[:150]!r}")
+        if subject.partition(".")[0] not in COMMAND_KINDS:
+            raise InvalidInput(
+                f"a command starts with one of {COMMAND_KINDS}, found {subject[:150]!r}"
+            )
         return self.prefix + _dotted(subject, "a command's subject")
 
     def step(self, address: StepAddress) -> str:

@@ -14,6 +14,7 @@ __all__ = ["memory_backend"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.memory.checks import MAX_MESSAGE
 from flowworker.memory.commands import MemoryCommandQueue
 from flowworker.memory.events import MemoryEventLog
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def memory_backend(
-    namespace: str = "flowworker", *, settings: Settings, clock: Clock, partitions: int = 16
+    namespace: str = DEFAULT_NAMESPACE, *, settings: Settings, clock: Clock, partitions: int = 16
 ) -> Backend:
     """An empty namespace of its own. Use it on one event loop; only heartbeats come from others."""
     home = Home(clock)

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from flowworker.codec.messages import MSG_ID
+from flowworker.codec.subjects import COMMAND_KINDS
 from flowworker.errors import InvalidInput
 from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.dedupe import Window
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from flowworker.memory.home import Home
     from flowworker.ports import Consumer, OnDelivery
-
-KINDS = ("start", "control", "signal")
-"""First tokens of commands."""
 
 
 class MemoryCommandQueue:
@@ -35,8 +33,10 @@ class MemoryCommandQueue:
         """The sequence under which it is stored, now or by the first one with its id."""
         check_dotted(subject, "a command's subject")
         kind, _, rest = subject.partition(".")
-        if kind not in KINDS or not rest:
-            raise InvalidInput(f"a command starts with one of {KINDS}, found {subject[:150]!r}")
+        if kind not in COMMAND_KINDS or not rest:
+            raise InvalidInput(
+                f"a command starts with one of {COMMAND_KINDS}, found {subject[:150]!r}"
+            )
         check_size(subject, data, headers)
         message_id = headers.get(MSG_ID, "")
         if message_id and (stored := self._window.find(message_id)) is not None:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
+from flowworker.codec.subjects import told_subject
 from flowworker.core.ids import partition_of
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from flowworker.memory.home import Home
     from flowworker.memory.notifier import MemoryNotifier
     from flowworker.ports import Consumer, OnDelivery
-
-DEFAULT_NAMESPACE = "flowworker"
-"""Its events are told under their bare types; those of others under `<ns>.<type>`."""
 
 PUBLIC = "workflow."
 """Types that are told under their type as well as under their full subject."""
@@ -100,6 +98,4 @@ class MemoryEventLog:
     def _tell(self, subject: str, event_type: str, data: bytes) -> None:
         self._notifier.tell(f"{self._namespace}.{subject}", data)
         if event_type.startswith(PUBLIC):
-            default = self._namespace == DEFAULT_NAMESPACE
-            public = event_type if default else f"{self._namespace}.{event_type}"
-            self._notifier.tell(public, data)
+            self._notifier.tell(told_subject(self._namespace, event_type), data)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.backends.opening import open_memory
 from flowworker.client import Client
+from flowworker.codec.subjects import event_subject
 from flowworker.coordinator import Coordinator
 from flowworker.core.commands import EventType
 from flowworker.runner.relay import Relay
@@ -83,7 +84,7 @@ class Parts:
         if self._relay is not None:
             await self._relay.start()
         for end in _ENDS:
-            subject = f"{self.backend.namespace}.event.*.*.{end}"
+            subject = event_subject(self.backend.namespace, "*", "*", end)
             self._forget.append(await self.backend.notifier.subscribe(subject, self._on_end))
         await self.coordinator.start()
         await self.worker.start()

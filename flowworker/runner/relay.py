@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from flowworker.codec.subjects import told_prefix
 from flowworker.errors import FlowworkerError
-from flowworker.stores.buses import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,7 @@ class Relay:
 
     def __init__(self, backend: Backend, bus: EventBus) -> None:
         """Tell on both."""
-        default = backend.namespace == DEFAULT_NAMESPACE
-        self._prefix = "" if default else f"{backend.namespace}."
+        self._prefix = told_prefix(backend.namespace)
         self._notifier = backend.notifier
         self._bus = bus
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()

@@ -24,6 +24,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from flowworker.clock import SystemClock
 from flowworker.codec.json import UNREADABLE, encode
+from flowworker.codec.subjects import told_prefix
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput
 
@@ -38,9 +39,6 @@ _log = structlog.get_logger()
 
 BUFFERED = 10_000
 """Events that wait for one slow subscriber; the oldest are dropped beyond that."""
-
-DEFAULT_NAMESPACE = "flowworker"
-"""The fleet whose subjects have no prefix."""
 
 _NOW = datetime.fromtimestamp(0, UTC)
 
@@ -179,7 +177,7 @@ class EventBus:
     async def tell(self, subject: str, body: bytes) -> None:
         """Publish an event that is in its envelope already."""
         backend = await self.backend()
-        await backend.notifier.publish(_prefix(backend) + subject, body)
+        await backend.notifier.publish(told_prefix(backend.namespace) + subject, body)
 
     async def subscribe(self, namespace: str, event_type: str = ">") -> Subscription:
         """Events of that subject from now on.
@@ -194,7 +192,7 @@ class EventBus:
         ):
             raise InvalidInput(f"expected tokens joined by dots, or wildcards, found {subject!r}")
         backend = await self.backend()
-        cut = len(_prefix(backend))
+        cut = len(told_prefix(backend.namespace))
         subscription = Subscription()
 
         def on_message(found: str, data: bytes) -> None:
@@ -202,7 +200,7 @@ class EventBus:
             if event is not None:
                 subscription.take(event)
 
-        end = await backend.notifier.subscribe(_prefix(backend) + subject, on_message)
+        end = await backend.notifier.subscribe(told_prefix(backend.namespace) + subject, on_message)
 
         def stop() -> None:
             self._listening.pop(subscription, None)
@@ -245,10 +243,6 @@ def _event(subject: str, data: bytes) -> Event | None:
     namespace, _, event_type = envelope.type.partition(".")
     trace = "" if isinstance(envelope.traceparent, UnsetType) else envelope.traceparent
     return Event(namespace, event_type, envelope.data, envelope.id, envelope.time, trace)
-
-
-def _prefix(backend: Backend) -> str:
-    return "" if backend.namespace == DEFAULT_NAMESPACE else f"{backend.namespace}."
 
 
 def _check(what: str, name: str) -> None:

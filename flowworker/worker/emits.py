@@ -21,6 +21,7 @@ import msgspec
 from flowworker.codec.cloudevents import emitted_by_handler
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
+from flowworker.codec.subjects import DEFAULT_NAMESPACE, told_subject
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
 from flowworker.worker.patience import patiently
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
 
 T = TypeVar("T")
-
-DEFAULT_NAMESPACE = "flowworker"
-"""Its events are told under their bare types; those of others under `<ns>.<type>`."""
 
 _OURS = frozenset(
     {"cancel", "control", "event", "lease", "signal", "start", "step", "timer", "workflow"}
@@ -97,8 +95,7 @@ class Emitter:
         return await patiently(self._clock, until, partial(call, *arguments))
 
     def _subject(self, event_type: str) -> str:
-        default = self._namespace == DEFAULT_NAMESPACE
-        return event_type if default else f"{self._namespace}.{event_type}"
+        return told_subject(self._namespace, event_type)
 
     def _check(self, event_type: str) -> None:
         if not isinstance(event_type, str) or not DOTTED_NAME.fullmatch(event_type):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_cancel
+from flowworker.codec.subjects import cancel_subject
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
@@ -104,7 +105,7 @@ class Shift:
     async def open(self, queues: tuple[str, ...]) -> None:
         """Take steps of these queues from now on."""
         self._unsubscribe = await self._backend.notifier.subscribe(
-            f"{self._backend.namespace}.cancel.*", self._on_notice
+            cancel_subject(self._backend.namespace, "*"), self._on_notice
         )
         await self._lanes.open(self._backend.steps, queues)
 

@@ -9,7 +9,7 @@ import pytest
 
 from flowworker.clock import SystemClock
 from flowworker.coordinator.partitions import Partitions
-from flowworker.errors import Unavailable
+from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.settings import Settings
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.loop import VirtualLoop
@@ -52,12 +52,13 @@ class Drive:
     def __init__(self) -> None:
         self.driven: set[int] = set()
         self.failing = 0
+        self.error: Exception = Unavailable("no consumer")
 
     async def take(self, partitions: list[int]) -> None:
         self.driven.update(partitions)
         if self.failing:
             self.failing -= 1
-            raise Unavailable("no consumer")
+            raise self.error
 
     async def lose(self, partitions: list[int]) -> None:
         self.driven.difference_update(partitions)
@@ -98,6 +99,24 @@ async def test_what_cannot_be_driven_is_not_owned(partitions, drive):
 
     await partitions.beat()
     assert drive.driven == set(partitions.owned) == set(range(COUNT))
+
+
+async def test_what_cannot_be_driven_here_is_left_to_others(partitions, leases, drive):
+    drive.failing = 1
+
+    with pytest.raises(Unavailable):
+        await partitions.beat()
+
+    assert leases.held == {"coordinator.c1": "c1"}
+
+
+async def test_who_can_drive_nothing_does_not_compete(partitions, leases, drive):
+    drive.failing, drive.error = 99, TopologyMismatch("ack_wait: 10, not 40")
+
+    with pytest.raises(TopologyMismatch):
+        await asyncio.wait_for(partitions.run(), 5)
+
+    assert leases.held == {"coordinator.c1": "c1"}
 
 
 async def test_what_somebody_else_holds_is_let_be(partitions, leases, drive):

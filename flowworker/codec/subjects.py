@@ -1,0 +1,43 @@
+"""Subjects that others than the adapters speak of.
+
+<ns>.event.<partition>.<run>.<type>    an event as it is stored
+workflow.<type>, <ns>.workflow.<type>  the same as it is told: bare in the default namespace
+<ns>.cancel.<run>                      to all workers: stop what you run of it
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "COMMAND_KINDS",
+    "DEFAULT_NAMESPACE",
+    "cancel_subject",
+    "event_subject",
+    "told_prefix",
+    "told_subject",
+]
+
+DEFAULT_NAMESPACE = "flowworker"
+"""The one whose events are told under their bare types."""
+
+COMMAND_KINDS = ("start", "control", "signal")
+"""First tokens of commands, after the namespace."""
+
+
+def told_prefix(namespace: str) -> str:
+    """What precedes an event's type in the subject under which it is told."""
+    return "" if namespace == DEFAULT_NAMESPACE else f"{namespace}."
+
+
+def told_subject(namespace: str, event_type: str) -> str:
+    """Where an event, or a pattern of them, is told."""
+    return f"{told_prefix(namespace)}{event_type}"
+
+
+def event_subject(namespace: str, partition: int | str, run: str, event_type: str) -> str:
+    """Where an event, or a pattern of them, is stored."""
+    return f"{namespace}.event.{partition}.{run}.{event_type}"
+
+
+def cancel_subject(namespace: str, run: str) -> str:
+    """Where workers hear that they should stop what they run."""
+    return f"{namespace}.cancel.{run}"

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import Struct
 
+from flowworker.core.model import MAX_SECONDS
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 T = TypeVar("T", bound=Struct)
+
+_EXPECTED = f"expected a positive number; of seconds, at most {MAX_SECONDS:,.0f}"
 
 ENV_PREFIX = "FLOWWORKER_"
 """Environment variables of settings: `FLOWWORKER_LEASE=10`."""
@@ -67,11 +70,13 @@ def check_numbers(settings: Struct) -> None:
     """Raise InvalidInput unless all numbers among the settings are positive."""
     for name, value in msgspec.structs.asdict(settings).items():
         if not _is_in_range(value):
-            raise InvalidInput(f"{name}={value!r}: expected a positive number")
+            raise InvalidInput(f"{name}={value!r}: {_EXPECTED}")
 
 
 def _is_in_range(value: object) -> bool:
-    return not isinstance(value, int | float) or 0 < value < float("inf")
+    if isinstance(value, float):
+        return 0 < value <= MAX_SECONDS
+    return not isinstance(value, int) or value > 0
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -98,7 +103,7 @@ def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
         except msgspec.ValidationError as error:
             raise InvalidInput(f"{variable}={text!r}: {error}") from error
         if not _is_in_range(chosen[field.name]):
-            raise InvalidInput(f"{variable}={text!r}: expected a positive number")
+            raise InvalidInput(f"{variable}={text!r}: {_EXPECTED}")
     return kind(**chosen)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "COMMAND_KINDS",
     "DEFAULT_NAMESPACE",
+    "RESERVED_NAMESPACES",
     "cancel_subject",
     "event_subject",
     "told_prefix",
@@ -18,6 +19,9 @@ __all__ = [
 
 DEFAULT_NAMESPACE = "flowworker"
 """The one whose events are told under their bare types."""
+
+RESERVED_NAMESPACES = frozenset({"workflow"})
+"""What no namespace can be called: its streams would store what others are told."""
 
 COMMAND_KINDS = ("start", "control", "signal")
 """First tokens of commands, after the namespace."""

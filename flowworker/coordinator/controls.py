@@ -15,6 +15,7 @@ from flowworker.coordinator.rejection import Rejected
 from flowworker.core.commands import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.outdated import may_be_unseen
+from flowworker.core.records import shortened
 from flowworker.core.status import TERMINAL, HumanAction
 from flowworker.errors import InvalidInput, Unavailable
 
@@ -66,7 +67,7 @@ class Controls:
             data = await self._decision(data, command, delivery.sequence)
         else:
             kind = EventType.CANCEL_REQUESTED
-            data = replace(data, reason=command.reason, terminate=action == "terminate")
+            data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
         await self._tell_started(record)
         event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
         await self._backend.events.publish(run, event.type, encode(event), event.id)

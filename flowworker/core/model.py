@@ -7,6 +7,7 @@ builds them and reports what is wrong; `graph.Plan` refuses what is not a DAG.
 from __future__ import annotations
 
 __all__ = [
+    "MAX_SECONDS",
     "Backoff",
     "Escalation",
     "EscalationStrategy",
@@ -23,6 +24,10 @@ from typing import Any
 from msgspec import Struct
 
 from flowworker.core.status import Priority
+
+MAX_SECONDS = 1000 * 86_400.0
+"""The longest duration anywhere: a thousand days. More is a mistake in the unit, such as
+nanoseconds written as a number, and may lead to moments that cannot be written."""
 
 
 class Backoff(StrEnum):

@@ -11,6 +11,7 @@ they order what happened in a run (the saga relies on it).
 from __future__ import annotations
 
 __all__ = [
+    "MAX_TEXT",
     "RECORD_VERSION",
     "Decision",
     "ErrorInfo",
@@ -18,6 +19,7 @@ __all__ = [
     "StepRecord",
     "Stop",
     "StopReason",
+    "shortened",
 ]
 
 from enum import StrEnum
@@ -28,6 +30,15 @@ from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
 
 RECORD_VERSION = 1
+
+
+MAX_TEXT = 2000
+"""Characters of a text that somebody else wrote and that stands in a record."""
+
+
+def shortened(text: str) -> str:
+    """As much of it as a record takes."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 class ErrorInfo(Struct, frozen=True, omit_defaults=True):

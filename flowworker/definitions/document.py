@@ -25,9 +25,9 @@ from msgspec import Meta, Struct
 from msgspec.json import schema_components
 
 from flowworker.core.ids import DOTTED_NAME, TOKEN
-from flowworker.core.model import Backoff, EscalationStrategy
+from flowworker.core.model import MAX_SECONDS, Backoff, EscalationStrategy
 from flowworker.core.status import Priority
-from flowworker.definitions.duration import DURATION_PATTERN, MAX_SECONDS
+from flowworker.definitions.duration import DURATION_PATTERN
 
 MAX_NAME = 128
 """Longest name of a workflow, step, handler or queue, and longest version, in characters."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["DURATION_PATTERN", "MAX_SECONDS", "format_duration", "parse_duration"]
+__all__ = ["DURATION_PATTERN", "format_duration", "parse_duration"]
 
 import re
 from decimal import Decimal
 from typing import Final
 
+from flowworker.core.model import MAX_SECONDS
 from flowworker.definitions.tree import quoted
 from flowworker.errors import InvalidInput
-
-MAX_SECONDS = 1000 * 86_400.0
-"""A thousand days: more is a mistake in the unit, such as nanoseconds written as a number."""
 
 # Go's units (time.ParseDuration), days and weeks.
 _UNITS: Final[dict[str, Decimal]] = {

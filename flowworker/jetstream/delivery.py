@@ -61,7 +61,8 @@ class JetStreamDelivery:
     @property
     def subject(self) -> str:
         """What the message is about, without the namespace."""
-        return self._naming.head + self._subject[self._naming.cut :].decode()
+        # What is not UTF-8 is nobody's name, and shall be found out by whoever checks names
+        return self._naming.head + self._subject[self._naming.cut :].decode("utf-8", "replace")
 
     @property
     def headers(self) -> Mapping[str, str]:

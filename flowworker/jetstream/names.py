@@ -27,7 +27,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
-from flowworker.codec.subjects import COMMAND_KINDS, told_subject
+from flowworker.codec.subjects import COMMAND_KINDS, RESERVED_NAMESPACES, told_subject
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
@@ -91,6 +91,8 @@ class Names:
     def __init__(self, namespace: str) -> None:
         """Check the namespace, which is one token."""
         self.namespace = _checked(TOKEN, namespace, "a namespace (one token)")
+        if namespace in RESERVED_NAMESPACES:
+            raise InvalidInput(f"a namespace cannot be called {namespace!r}: events are told there")
         upper = namespace.upper()
         self.commands = f"{upper}_COMMANDS"
         self.steps = f"{upper}_STEPS"

@@ -42,7 +42,7 @@ class CoreNotifier:
         """
 
         def hand_over(found: bytes, _reply: bytes, data: bytes, _headers: bytes | None) -> None:
-            on_message(found.decode(), data)
+            on_message(found.decode("utf-8", "replace"), data)
 
         sid = self._client.listen(checked_subject(subject), hand_over)
         await self._connection.flush()

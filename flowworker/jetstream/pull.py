@@ -204,9 +204,12 @@ class PullConsumer:
         slot.pending -= 1
         self._pending -= 1
         self._ask_soon()
-        self._on_delivery(
-            JetStreamDelivery(self._client, self._naming, subject, reply, data, headers)
-        )
+        delivery = JetStreamDelivery(self._client, self._naming, subject, reply, data, headers)
+        try:
+            self._on_delivery(delivery)
+        except Exception:  # noqa: BLE001 - a defect must not cost credit
+            _log.exception("a delivery could not be taken", consumer=self._name, subject=subject)
+            self.grant(1)
 
     def _on_status(self, slot: _Slot, code: int, text: str) -> None:
         if code == IDLE_HEARTBEAT:

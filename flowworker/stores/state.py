@@ -18,6 +18,7 @@ from flowworker.clock import SystemClock
 from flowworker.codec.json import is_json
 from flowworker.codec.keys import RETENTION, emit_key
 from flowworker.core.ids import DOTTED_NAME, RUN_ID
+from flowworker.core.model import MAX_SECONDS
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
 from flowworker.core.status import TERMINAL, RunStatus, StepStatus
@@ -139,7 +140,7 @@ class StateStore:
         coordinator to come true; Redis removes by itself.
         """
         kept = await self._of(exec_id)
-        _check(ttl >= 0, f"ttl must not be negative, found {ttl}")
+        _check(0 <= ttl <= MAX_SECONDS, f"expected a ttl of 0 to {MAX_SECONDS:,.0f} s, found {ttl}")
         at = self.clock.now() + ttl
 
         def change(record: RunRecord | None) -> RunRecord | None:

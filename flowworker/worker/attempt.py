@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from flowworker.core.records import ErrorInfo
+from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError
 from flowworker.worker.handlers import encode_output
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from flowworker.worker.handlers import Handler
     from flowworker.worker.heartbeat import HeldClaim
 
-_LONGEST_MESSAGE = 2000
 _HOPELESS = (NonRetryableError, InvalidInput, CorruptRecord)
 """Errors that trying again cannot help against; ConversionError is an InvalidInput."""
 
@@ -127,8 +126,10 @@ class Attempt:
             return Returned(encode_output(handler.name, result))
         except asyncio.CancelledError as error:
             return self._cancelled(error)
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
+        except (KeyboardInterrupt, GeneratorExit) as error:
+            if not handler.threaded:
+                raise
+            return Failed(error_info(error), error)  # the handler's own: threads get no signals
         except BaseException as error:  # noqa: BLE001  # also SystemExit: it ends a step, not us
             if limit.expired() and isinstance(error, TimeoutError):
                 return Failed(self._timeout(clock))
@@ -189,10 +190,7 @@ def _one_line(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001  # an exception that cannot describe itself
         text = "its message cannot be read"
-    text = " ".join(text.split())
-    if len(text) > _LONGEST_MESSAGE:
-        text = f"{text[:_LONGEST_MESSAGE]}…"
-    return text.encode("utf-8", "replace").decode()
+    return shortened(" ".join(text.split())).encode("utf-8", "replace").decode()
 
 
 def _guarded(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:

@@ -62,6 +62,7 @@ class StepContext:
 
     __slots__ = (
         "_acquired",
+        "_left",
         "_log",
         "_news",
         "_services",
@@ -97,6 +98,7 @@ class StepContext:
         self.progress: float | None = None
         self._services = services
         self._acquired: set[str] = set()
+        self._left = False
         self._news: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
 
@@ -127,8 +129,11 @@ class StepContext:
         map gets `_workflow_id`.
 
         Raises:
-            InvalidInput: the type is not a dotted name, or belongs to the engine.
+            InvalidInput: the type is not a dotted name, or belongs to the engine; or the handler is
+                done, and its run may be gone.
         """
+        if self._left:
+            raise InvalidInput(f"emit {event_type!r}: the handler of {self.step_id!r} is done")
         await self.told()
         await self._services.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
 
@@ -212,7 +217,8 @@ class StepContext:
         enter_scope(self)
 
     def leave(self) -> None:
-        """The handler is done: nobody renews the locks that it did not give up."""
+        """The handler is done: nobody renews the locks that it did not give up, nor emits."""
+        self._left = True
         for key in self._acquired:
             self._services.around.locker.leave(key, self.run_id)
         self._acquired.clear()

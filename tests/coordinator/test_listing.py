@@ -28,7 +28,7 @@ def runs(backend):
 
 
 async def sweep_for(backend, seconds):
-    coordinator = await coordinated(backend, sweep=0.05, retention=1e9)
+    coordinator = await coordinated(backend, sweep=0.05, retention=1e7)
     await asyncio.sleep(seconds)
     await coordinator.stop()
 

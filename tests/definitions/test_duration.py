@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowworker.definitions.duration import MAX_SECONDS, format_duration, parse_duration
+from flowworker.core.model import MAX_SECONDS
+from flowworker.definitions.duration import format_duration, parse_duration
 from flowworker.errors import InvalidInput
 
 

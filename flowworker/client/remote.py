@@ -119,7 +119,7 @@ class Client:
         headers = {MSG_ID: run}
         if priority is not None:
             headers[FLOW_PRIORITY] = _one_of(Priority, priority, "a priority")
-        return run, encode_input(value, self._backend.max_message), headers
+        return run, encode_input(value, self._backend.max_body), headers
 
     async def _send_start(
         self, workflow: str, run: str, body: bytes, headers: dict[str, str]
@@ -248,10 +248,10 @@ class Client:
             body = encode(command)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
-        if len(body) > self._backend.max_message:
+        if len(body) > self._backend.max_body:
             raise PayloadTooLarge(
                 f"the command has {len(body):,} bytes, and a message may have "
-                f"{self._backend.max_message:,}"
+                f"{self._backend.max_body:,}"
             )
         await self._backend.commands.send(f"control.{action}.{run}", body, {})
 

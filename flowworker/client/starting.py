@@ -12,9 +12,6 @@ from flowworker.codec.json import encode
 from flowworker.core.ids import DOTTED_NAME, RUN_ID
 from flowworker.errors import InvalidInput, PayloadTooLarge
 
-_HEADROOM = 4096
-"""Bytes of a message that subject and headers may take."""
-
 
 def new_run_id(now: float) -> str:
     """A UUIDv7 (RFC 9562): ids sort by the time at which they were made, to the millisecond."""
@@ -44,7 +41,7 @@ def check_dotted_name(what: str, name: str) -> str:
     return name
 
 
-def encode_input(value: Any, max_message: int) -> bytes:
+def encode_input(value: Any, max_body: int) -> bytes:
     """A run's input as the body of its start message.
 
     Raises:
@@ -57,9 +54,9 @@ def encode_input(value: Any, max_message: int) -> bytes:
         raise InvalidInput(f"the input cannot be written as JSON: {error}") from error
     if not body.startswith(b"{"):
         raise InvalidInput(f"expected a JSON object as input, found {body[:80].decode()}")
-    if len(body) > max_message - _HEADROOM:
+    if len(body) > max_body:
         raise PayloadTooLarge(
-            f"the input has {len(body):,} bytes and a message may have {max_message:,}; store it "
+            f"the input has {len(body):,} bytes and a message may have {max_body:,}; store it "
             "elsewhere and pass a reference to it, or raise the server's max_payload"
         )
     return body

@@ -126,7 +126,8 @@ class Result(Struct, frozen=True, omit_defaults=True):
     Attributes:
         output: outputs of the steps on which nothing depends, by step id.
         error_type: of a rejection, the name of the error that a client should raise.
-        partial: the output would not fit a message; the step records have it.
+        partial: the output is left to the step records, since it would not fit a message, or since
+            the run was over before somebody started it again.
     """
 
     id: str

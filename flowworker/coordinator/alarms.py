@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _CREDIT = 64
 
+_ROUNDED = 1.0
+"""Seconds by which an alarm may go off early: whatever tells it may count whole ones."""
+
 
 class Alarms:
     """Takes alarms in, beside all other coordinators."""
@@ -60,16 +63,19 @@ class Alarms:
         expected = record is not None if name == TIMEOUT else is_over
         if not expected and may_be_unseen(delivery.time, self._clock.now()):
             raise Unavailable(f"what was read of run {run} may be outdated")
-        if name == TIMEOUT:
-            await self._time_out(record)
+        due = None if record is None else await self._retention.due(record, name)
+        if due is not None and delivery.time + _ROUNDED < due:
+            # The alarm of an earlier run of this id, which somebody had in hand for long
+            await self._backend.timers.set(run, name, due)
+        elif name == TIMEOUT:
+            if due is not None and record is not None and not is_over:
+                await self._time_out(record)
         elif record is None or is_over:
             await self._retention.remove(run, record)
         else:
             get_logger().warning("retention is over, but the run is not", run=run)
 
-    async def _time_out(self, record: RunRecord | None) -> None:
-        if record is None or record.status in TERMINAL:
-            return
+    async def _time_out(self, record: RunRecord) -> None:
         run, now = record.run, self._clock.now()
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         event = cloud_event(self._backend.namespace, EventType.TIMED_OUT, data, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "size_in_message"]
 
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,29 @@ if TYPE_CHECKING:
     from flowworker.stores.payloads import PayloadStore
 
 
+_FRAME = 8192
+"""Bytes of a step message around its input."""
+_AROUND = 64
+"""Bytes of JSON around a payload."""
+_REFERENCE = 128
+"""Bytes of a reference to a payload, but for its key."""
+
+
 class Dispatcher:
     """Enqueues attempts. Equal attempts have equal message ids, so twice is once."""
 
     def __init__(
-        self, steps: StepQueue, payloads: PayloadStore, settings: Settings, clock: Clock
+        self,
+        steps: StepQueue,
+        payloads: PayloadStore,
+        settings: Settings,
+        clock: Clock,
+        max_body: int,
     ) -> None:
-        """Enqueue to `steps`; what would not fit a message goes to `payloads`."""
+        """Enqueue to `steps`; an input that would not fit a message goes to `payloads`."""
         self._steps = steps
         self._payloads = payloads
-        self._limit = settings.message_limit
+        self._limit = min(settings.message_limit, max_body - _FRAME)
         self._clock = clock
 
     async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
@@ -66,8 +79,9 @@ class Dispatcher:
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput | Stored:
         merged = step_input(plan, state, wanted.step, with_own=wanted.kind is Kind.COMPENSATE)
-        size = sum(_inline_size(payload) for _, payload in merged.outputs)
-        if size + _inline_size(merged.base) <= self._limit:
+        if sum(size_in_message(step, payload) for step, payload in merged.outputs) <= (
+            self._limit - size_in_message("", merged.base)
+        ):
             return merged
         name = f"{wanted.step}.input"
         return await self._payloads.store(state.record.run, name, encode(merged))
@@ -104,8 +118,11 @@ def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> Ste
     return StepInput(state.record.input, outputs)
 
 
-def _inline_size(payload: Payload) -> int:
-    return len(memoryview(payload.data)) if isinstance(payload, Inline) else 0
+def size_in_message(name: str, payload: Payload) -> int:
+    """Bytes that a payload under a name takes in a message, at most: a reference names both."""
+    if isinstance(payload, Inline):
+        return len(name) + len(memoryview(payload.data)) + _AROUND
+    return len(name) + len(payload.key) + _AROUND + _REFERENCE
 
 
 def _message(

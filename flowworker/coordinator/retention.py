@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["RETENTION", "TIMEOUT", "Retention", "result_of"]
+__all__ = ["RETENTION", "TIMEOUT", "Retention", "brief_result", "result_of"]
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
-from flowworker.core.payload import Inline
+from flowworker.coordinator.dispatch import size_in_message
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import FlowworkerError
+from flowworker.errors import FlowworkerError, Unavailable, WorkflowNotFound
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
+    from flowworker.clock import Clock
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
@@ -28,6 +31,12 @@ if TYPE_CHECKING:
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""
 
+_FRAME = 8192
+"""Bytes of a result around its outputs."""
+
+_REMOVAL = 5.0
+"""Seconds within which a run is removed: well below the time after which somebody else does it."""
+
 
 class Retention:
     """What is left to do once a run's terminal state is durable."""
@@ -39,6 +48,7 @@ class Retention:
         definitions: DefinitionStore,
         payloads: PayloadStore,
         settings: Settings,
+        clock: Clock,
     ) -> None:
         """Act on all ports that hold something of a run."""
         self._backend = backend
@@ -46,12 +56,14 @@ class Retention:
         self._definitions = definitions
         self._payloads = payloads
         self._settings = settings
+        self._clock = clock
 
     async def finish(self, plan: Plan, state: RunState) -> None:
         """Send the result, start the retention, drop what is queued. Idempotent."""
         record = state.record
         if record.reply_to:
-            result = result_of(plan, state, self._settings.message_limit)
+            limit = min(self._settings.message_limit, self._backend.max_body - _FRAME)
+            result = result_of(plan, state, limit)
             await self._backend.notifier.publish(record.reply_to, encode(result))
         if plan.workflow.timeout is not None:
             await self._backend.timers.clear(record.run, TIMEOUT)
@@ -81,27 +93,52 @@ class Retention:
         except FlowworkerError as error:
             get_logger().warning("retention not restored", run=run, error=str(error))
 
+    async def due(self, record: RunRecord, timer: str) -> float | None:
+        """When a run's timer is to go off, epoch seconds; None if there should be none."""
+        plan = None
+        if record.definition:
+            with suppress(WorkflowNotFound):
+                plan = await self._definitions.by_hash(record.definition)
+        if timer == RETENTION:
+            over = record.status in TERMINAL
+            return (record.expires or self._until(record, plan)) if over else None
+        limit = None if plan is None else plan.workflow.timeout
+        return None if limit is None else record.created_at + limit
+
     async def _set_timer(self, record: RunRecord, plan: Plan | None) -> None:
         """The plan may be missing if the record says how long it is to be kept."""
+        await self._backend.timers.set(record.run, RETENTION, self._until(record, plan))
+
+    def _until(self, record: RunRecord, plan: Plan | None) -> float:
         kept = None if plan is None else plan.workflow.retention
         kept = self._settings.retention if kept is None else kept
         until = record.expires or record.finished_at + kept
         # While the records are there they refuse what a worker still has in hand of the run, and it
         # rarely has that for longer than a lease.
-        until = max(until, record.finished_at + self._settings.lease)
-        await self._backend.timers.set(record.run, RETENTION, until)
+        return max(until, record.finished_at + self._settings.lease)
 
     async def remove(self, run: str, record: RunRecord | None) -> None:
         """Remove a finished run, or what is left of one without a record. Idempotent.
 
-        The record goes last: a removal that was cut short is repeated by its timer.
+        The record goes last: a removal that was cut short is repeated by its timer. Whoever stood
+        still meanwhile stops, because somebody else may have removed it, and the id be used again.
+
+        Raises:
+            Unavailable: it took too long.
         """
-        await self._backend.steps.drop(run)
-        await self._backend.timers.clear(run, TIMEOUT)  # a late repetition may have set it again
-        await self._payloads.purge(run)
-        await self._backend.events.drop(run)
+        until = self._clock.monotonic() + _REMOVAL
+        removals = [
+            partial(self._backend.steps.drop, run),
+            partial(self._backend.timers.clear, run, TIMEOUT),  # a late repetition may have set it
+            partial(self._payloads.purge, run),
+            partial(self._backend.events.drop, run),
+        ]
         if record is not None:
-            await self._runs.purge(record)
+            removals.append(partial(self._runs.purge, record))
+        for removal in removals:
+            if self._clock.monotonic() > until:
+                raise Unavailable(f"the removal of run {run} took too long")
+            await removal()
 
 
 def result_of(plan: Plan, state: RunState, limit: int) -> Result:
@@ -113,13 +150,22 @@ def result_of(plan: Plan, state: RunState, limit: int) -> Result:
             payload = state.steps[step].output
             if payload is not None:
                 output[step] = payload
-    size = sum(len(bytes(p.data)) if isinstance(p, Inline) else 256 for p in output.values())
+    size = sum(size_in_message(step, payload) for step, payload in output.items())
+    return _result(record, output if size <= limit else {}, partial=size > limit)
+
+
+def brief_result(record: RunRecord) -> Result:
+    """How a run ended, for somebody who asks late: outputs are left to the step records."""
+    return _result(record, {}, partial=record.status is RunStatus.COMPLETED)
+
+
+def _result(record: RunRecord, output: dict[str, Payload], *, partial: bool) -> Result:
     return Result(
         id=record.run,
         workflow=record.workflow,
         status=ResultStatus(record.status),
-        output=output if size <= limit else {},
-        partial=size > limit,
+        output=output,
+        partial=partial,
         error=record.error,
         failed_compensations=record.failed_compensations,
         needs_attention=record.needs_attention,

@@ -67,14 +67,16 @@ class Coordinator:
         self._runs = RunStore(backend.runs)
         self._definitions = DefinitionStore(backend.definitions)
         payloads = PayloadStore(backend.payloads, settings)
-        self._retention = Retention(backend, self._runs, self._definitions, payloads, settings)
+        self._retention = Retention(
+            backend, self._runs, self._definitions, payloads, settings, clock
+        )
         self._fences = Fences(
             backend.namespace, self._runs, backend.events, backend.notifier, clock, settings
         )
         self._effects = Effects(
             backend,
             self._runs,
-            Dispatcher(backend.steps, payloads, settings, clock),
+            Dispatcher(backend.steps, payloads, settings, clock, backend.max_body),
             self._fences,
             self._retention,
             settings,

@@ -3,7 +3,7 @@
 Step by step, and what happens if the coordinator dies after each:
 
     validate            the message comes again
-    create the record   again: the record is found, with this message as its origin; go on
+    create the record   again: the record is found; go on. So does a second start of the run
     index and event     again: both are idempotent
     acknowledge         done
 """
@@ -23,9 +23,10 @@ from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT
 from flowworker.coordinator.rejection import Rejected, may_reply_to
+from flowworker.coordinator.retention import brief_result
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, run_id_of_sequence
 from flowworker.core.records import RunRecord
-from flowworker.core.status import Priority, RunStatus
+from flowworker.core.status import TERMINAL, Priority, RunStatus
 from flowworker.definitions import InputValidator
 from flowworker.errors import Conflict, DefinitionError, InvalidInput, WorkflowNotFound
 from flowworker.telemetry.log import get_logger
@@ -113,26 +114,19 @@ class Starts:
             if found is None:
                 raise  # removed between the two: try again
             record, revision = found[0], 0  # it may have gone on since it was created
-            if not self._is_same(start, record):
+            _compare(start, record)
+            if record.status is not RunStatus.RUNNING:
+                await self._answer(start, record)
                 return
         await asyncio.gather(
             self._runs.index(record.status, record.workflow, record.run),
             self._tell_started(record, revision),
         )
 
-    def _is_same(self, start: Start, record: RunRecord) -> bool:
-        """Whether an existing run came from this very message, cut short; it is to be completed.
-
-        A second start with the same id is answered by the run that exists: that is what the id
-        is for. An id made from a sequence cannot come twice, unless the stream was made anew.
-        """
-        if start.origin == record.origin:
-            return record.status is RunStatus.RUNNING
-        if start.derived:
-            message = f"run id {start.run!r} is taken by an older run of another commands stream"
-            raise Rejected(f"{message}; send a Nats-Msg-Id, or wait until its retention is over")
-        get_logger().info("run was started before", run=start.run)
-        return False
+    async def _answer(self, start: Start, record: RunRecord) -> None:
+        """Who starts a run that is over need not wait for its end."""
+        if start.reply_to and record.status in TERMINAL:
+            await self._backend.notifier.publish(start.reply_to, encode(brief_result(record)))
 
     async def _tell_started(self, record: RunRecord, revision: int) -> None:
         event = run_started_event(self._backend.namespace, record, revision)
@@ -153,6 +147,20 @@ class Starts:
                 raise Rejected(f"input_schema of {plan.workflow.name!r}: {error}") from error
         if problems := validator.problems(value):
             raise Rejected(f"input does not satisfy input_schema: {'; '.join(problems)}")
+
+
+def _compare(start: Start, record: RunRecord) -> None:
+    """Look whether an existing run came from this very message, cut short.
+
+    A second start with the same id is answered by the run that exists: that is what the id is for.
+    An id made from a sequence cannot come twice, unless the stream was made anew.
+    """
+    if start.origin == record.origin:
+        return
+    if start.derived:
+        message = f"run id {start.run!r} is taken by an older run of another commands stream"
+        raise Rejected(f"{message}; send a Nats-Msg-Id, or wait until its retention is over")
+    get_logger().info("run was started before", run=start.run)
 
 
 def parse_start(workflow: str, delivery: Delivery, reply_prefixes: tuple[str, ...]) -> Start:

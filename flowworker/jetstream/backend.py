@@ -42,6 +42,9 @@ CLOSE_TIMEOUT = 3.0
 """Seconds that closing waits for answers under way."""
 
 
+LEAST_PAYLOAD = 768 * 1024
+"""Bytes that a server's messages must be able to have: chunks of payloads have 512 KiB."""
+
 READY_WITHIN = 10.0
 """A consumer without news for so long is not ready; the server promises some in a few seconds."""
 ALIVE_WITHIN = 60.0
@@ -87,6 +90,11 @@ async def _assemble(
     topology_options: TopologyOptions,
     clock: Clock,
 ) -> Backend:
+    if connection.client.max_payload < LEAST_PAYLOAD:
+        raise ServerUnavailable(
+            f"{connection.url} takes messages of at most {connection.client.max_payload:,} bytes, "
+            f"and flowworker needs {LEAST_PAYLOAD:,}: raise the server's max_payload"
+        )
     api = Api(connection)
     topology = Topology(api, names, topology_options)
     partitions = await _ensured(connection, api, topology, clock, options.wait)

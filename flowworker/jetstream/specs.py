@@ -23,6 +23,9 @@ DEFAULT_PARTITIONS = 16
 DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
 DUPLICATE_WINDOW = 120
 """Seconds in which a message id is stored once."""
+COMMANDS_WINDOW = 2
+"""The same for commands. A start that comes twice finds its run, however late; but one whose run
+was rejected or removed meanwhile is a new one, and must not be swallowed."""
 COORDINATOR_ACK_WAIT = 10.0
 """Seconds after which another coordinator gets what one did not acknowledge, at least."""
 MAX_ACK_PENDING = 50_000
@@ -107,6 +110,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         **common,
         "name": names.commands,
         "description": "flowworker: what shall be done",
+        "duplicate_window": COMMANDS_WINDOW * NANO,
         "subjects": names.command_subjects,
         "retention": "workqueue",
     }

@@ -11,7 +11,7 @@ from flowworker.codec.messages import MSG_ID
 from flowworker.codec.subjects import COMMAND_KINDS
 from flowworker.errors import InvalidInput
 from flowworker.memory.checks import check_dotted, check_size
-from flowworker.memory.dedupe import Window
+from flowworker.memory.dedupe import COMMANDS_WINDOW, Window
 from flowworker.memory.queue import Message, Queue
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class MemoryCommandQueue:
 
     def __init__(self, home: Home, ack_wait: float) -> None:
         """Start empty."""
-        self._window = Window(home.clock)
+        self._window = Window(home.clock, COMMANDS_WINDOW)
         self._queue = Queue(home, ack_wait, count(1))
 
     async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DEDUPE_WINDOW", "Window"]
+__all__ = ["COMMANDS_WINDOW", "Window"]
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 DEDUPE_WINDOW = 120.0
 """Seconds for which a message id is remembered."""
+COMMANDS_WINDOW = 2.0
+"""The same for commands: the streams' settings are the same."""
 
 
 class Window:
     """The ids of late, each with the sequence under which it was stored first."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Forget by that clock."""
+    def __init__(self, clock: Clock, seconds: float = DEDUPE_WINDOW) -> None:
+        """Remember ids for so long, by that clock."""
         self._clock = clock
+        self._seconds = seconds
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def find(self, message_id: str) -> int | None:
@@ -35,4 +38,4 @@ class Window:
 
     def remember(self, message_id: str, sequence: int) -> None:
         """Enter a message that `find` did not know."""
-        self._seen[message_id] = (self._clock.monotonic() + DEDUPE_WINDOW, sequence)
+        self._seen[message_id] = (self._clock.monotonic() + self._seconds, sequence)

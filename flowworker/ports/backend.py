@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from flowworker.ports.records import Leases, Records
 
 
+_HEADROOM = 4096
+"""Bytes of a message that its subject and headers may take."""
+
+
 class HeartbeatLink(Protocol):
     """A second way to the outside, for the thread that keeps claims alive.
 
@@ -63,3 +67,8 @@ class Backend:
     ready: Callable[[], bool]
     close: Callable[[], Awaitable[None]]
     alive: Callable[[], bool] = lambda: True
+
+    @property
+    def max_body(self) -> int:
+        """Bytes that the body of a message may have."""
+        return self.max_message - _HEADROOM

@@ -39,9 +39,6 @@ _OURS = frozenset(
 )
 """First tokens below `<ns>.` that mean something to the engine: nobody may forge those."""
 
-_HEADROOM = 4096
-"""Bytes of a message that its subject and headers may take."""
-
 
 class Emitter:
     """Emits on behalf of handlers."""
@@ -52,7 +49,7 @@ class Emitter:
         self._records = backend.runs
         self._events = backend.events
         self._notifier = backend.notifier
-        self._limit = backend.max_message - _HEADROOM
+        self._limit = backend.max_body
         self._clock = clock
         self._patience = patience
 

@@ -111,6 +111,20 @@ async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
     assert rejected.pending_msgs == 0
 
 
+async def test_an_id_whose_start_was_rejected_may_be_used_again(fleet: Fleet, connection: Client):
+    jetstream, headers = connection.jetstream(), {"Nats-Msg-Id": RUN}
+    rejected = await connection.subscribe(f"{fleet.namespace}.workflow.rejected")
+    await jetstream.publish(f"{fleet.namespace}.start.nothing", b"{}", headers=headers)
+    await rejected.next_msg(30)
+    await asyncio.sleep(2.5)
+
+    completed = await connection.subscribe(f"{fleet.namespace}.workflow.completed")
+    await jetstream.publish(f"{fleet.namespace}.start.chain", b"{}", headers=headers)
+
+    event = json.loads((await completed.next_msg(30)).data)
+    assert event["data"]["id"] == RUN
+
+
 async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, connection: Client):
     fact = b'{"id": "1", "type": "workflow.timed_out", "data": {"id": "a$b"}}'
     for subject in (

@@ -43,7 +43,6 @@ async def test_an_id_is_forgotten_after_two_minutes(backend, clock):
     for body, pause in ((b"1", 119), (b"2", 2), (b"3", 1)):
         await backend.steps.enqueue(ADDRESS, body, "id")
         await backend.events.publish("run-1", "workflow.step.started", body, "id")
-        await backend.commands.send("start.w", body, {MSG_ID: "id"})
         await clock.advance(0)
         for delivery in got:
             await delivery.ack()
@@ -51,7 +50,15 @@ async def test_an_id_is_forgotten_after_two_minutes(backend, clock):
 
     assert [delivery.data for delivery in got] == [b"1", b"3"]
     assert await backend.events.history("run-1") == [b"1", b"3"]
-    assert await backend.commands.send("start.w", b"", {MSG_ID: "id"}) == 2
+
+
+async def test_the_id_of_a_command_is_forgotten_after_two_seconds(backend, clock):
+    stored = []
+    for pause in (1.5, 1.0, 1.5, 1.0):
+        stored.append(await backend.commands.send("start.w", b"{}", {MSG_ID: "id"}))
+        await clock.advance(pause)
+
+    assert stored == [1, 1, 2, 2]
 
 
 async def test_a_delivery_comes_again_exactly_after_the_ack_wait(backend, clock):

@@ -122,7 +122,7 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
 
     monkeypatch.setattr(fencing, "judge_fence", blind)
 
-    assert violation(first=30)
+    assert violation(first=180)
 
 
 def test_a_step_that_kills_workers_for_ever(monkeypatch):

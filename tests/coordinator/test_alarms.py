@@ -1,0 +1,111 @@
+"""Timers that go off: each is about one run, though its id may have been used before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker import App, wiring
+from flowworker.coordinator.retention import RETENTION, TIMEOUT, Retention
+from flowworker.core.model import Step, Workflow
+from flowworker.core.status import RunStatus
+from flowworker.errors import Unavailable
+from flowworker.ports import StepQueue
+from flowworker.settings import Settings
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.payloads import PayloadStore
+from flowworker.stores.runs import RunStore
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+from tests.coordinator.support import coordinated, until
+
+RUN = "r1"
+
+app = App()
+
+
+@app.step("done")
+async def done(ctx):
+    return 1
+
+
+@pytest.fixture
+async def fleet(backend, client):
+    await client.register(Workflow("quick", (Step("a", "done"),)))
+    await client.register(Workflow("slow", (Step("a", "nobody.has.this"),), timeout=600.0))
+    worker = wiring.make_worker(backend, app, Settings(), Metrics(CollectorRegistry()))
+    await worker.start()
+    coordinator = await coordinated(backend)
+    yield client
+    await worker.drain()
+    await coordinator.stop()
+
+
+async def timers(backend, name):
+    return await backend.timers.runs(name)
+
+
+async def test_the_end_of_an_earlier_retention_removes_no_later_run(backend, fleet):
+    await fleet.run("quick", run_id=RUN, timeout=5)
+    await backend.timers.set(RUN, RETENTION, time.time() - 60.0)
+
+    async def is_set_again():
+        return RUN in await timers(backend, RETENTION)
+
+    await until(is_set_again)
+    assert (await fleet.status(RUN)).status is RunStatus.COMPLETED
+
+
+async def test_an_earlier_timeout_ends_no_later_run(backend, fleet):
+    await fleet.start("slow", run_id=RUN)
+    await until(partial(timers, backend, TIMEOUT))
+    await backend.timers.set(RUN, TIMEOUT, time.time() - 60.0)
+
+    await until(partial(timers, backend, TIMEOUT))
+    assert (await fleet.status(RUN)).status is RunStatus.RUNNING
+
+
+async def test_whoever_stood_still_during_a_removal_stops(backend):
+    clock, removed = ManualClock(), []
+
+    class Steps:
+        async def drop(self, run):
+            removed.append(run)
+            await clock.advance(6.0)
+
+    retention = Retention(
+        replace(backend, steps=cast("StepQueue", Steps())),
+        RunStore(backend.runs),
+        DefinitionStore(backend.definitions),
+        PayloadStore(backend.payloads, Settings()),
+        Settings(),
+        clock,
+    )
+
+    with pytest.raises(Unavailable, match="took too long"):
+        await retention.remove(RUN, None)
+
+    assert removed == [RUN]
+
+
+async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):
+    await fleet.run("quick", run_id=RUN, timeout=5)
+    replies = []
+    await backend.notifier.subscribe("_INBOX.late", lambda _, data: replies.append(data))
+
+    await asyncio.sleep(2.1)  # within two seconds it would be the same message
+    headers = {"Nats-Msg-Id": RUN, "Flow-Reply": "_INBOX.late"}
+    await backend.commands.send("start.slow", b"{}", headers)
+
+    async def is_answered():
+        return replies
+
+    await until(is_answered)
+    assert b'"status":"COMPLETED"' in replies[0]
+    assert b'"partial":true' in replies[0]

@@ -8,6 +8,7 @@
     ├── NotFound
     │   ├── WorkflowNotFound
     │   ├── RunNotFound
+    │   ├── NamespaceNotFound
     │   └── HandlerNotFound
     ├── Conflict               a compare-and-set lost: somebody else wrote first
     ├── CorruptRecord          stored bytes cannot be read; keeps them
@@ -20,7 +21,8 @@
     ├── RunCancelled           a run that was waited for ended CANCELLED
     └── NonRetryableError      raised by handlers: do not try this step again
 
-Messages are one line and say what was expected, what was found, and what to do.
+Messages say what was expected, what was found, and what to do; in one line, but for those that
+list several problems or show what a server wrote.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ __all__ = [
     "HandlerNotFound",
     "InvalidInput",
     "LockTimeoutError",
+    "NamespaceNotFound",
     "NonRetryableError",
     "NotFound",
     "PayloadTooLarge",
@@ -92,6 +95,10 @@ class WorkflowNotFound(NotFound):
 
 class RunNotFound(NotFound):
     """No run of that id exists: never started, or its retention is over."""
+
+
+class NamespaceNotFound(NotFound):
+    """The server has no streams of that namespace, and they were not to be created."""
 
 
 class HandlerNotFound(NotFound):

@@ -95,10 +95,12 @@ async def nats(
     settings: Settings | None = None,
     topology: TopologyOptions | None = None,
     clock: Clock | None = None,
+    create: bool = True,
 ) -> AsyncIterator[Backend]:
     """All ports of a namespace on a NATS server; what is missing there is created.
 
     Raises:
+        NamespaceNotFound: something is missing, and `create` is not wanted.
         ServerUnavailable: there is no usable server.
         TopologyMismatch: a stream or bucket exists with other settings.
     """
@@ -110,6 +112,7 @@ async def nats(
         settings=settings or Settings(),
         topology=topology or from_environment(TopologyOptions, os.environ),
         clock=clock or SystemClock(),
+        create=create,
     )
     try:
         yield backend
@@ -146,6 +149,7 @@ async def connect(
     *,
     namespace: str | None = None,
     settings: Settings | None = None,
+    create: bool = True,
     **options: Any,
 ) -> AsyncIterator[Client]:
     """A client of the fleet at a NATS server, for the time of the context.
@@ -160,17 +164,19 @@ async def connect(
             says (`FLOWWORKER_NATS_URL`), or the local server.
         namespace: which fleet; by default `FLOWWORKER_NAMESPACE`, or `flowworker`.
         settings: of the fleet; by default what the environment says.
+        create: the namespace's streams, if there are none.
         options: further fields of `ConnectionOptions`, such as `credentials`.
 
     Raises:
         ServerUnavailable: there is no usable server.
+        NamespaceNotFound: there is no such fleet, and `create` is not wanted.
     """
     if url is None or isinstance(url, str):
         given = options if url is None else {**options, "url": url}
         url = options_from(os.environ, **given)
     settings = settings or settings_from(os.environ)
     namespace = namespace or os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE
-    async with nats(url, namespace, settings=settings) as backend:
+    async with nats(url, namespace, settings=settings, create=create) as backend:
         client = Client(backend, settings)
         try:
             yield client

@@ -125,13 +125,14 @@ def as_json(command: Callable[P, T]) -> Callable[P, T]:
     return click.option("--json", "json_", is_flag=True, help="Print JSON, for programs.")(command)
 
 
-def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
-    """Connect, let `use` do its work, and disconnect."""
+def run_client(target: Target, use: Callable[[Client], Awaitable[T]], *, create: bool = False) -> T:
+    """Connect, let `use` do its work, and disconnect. `create` a namespace that has no streams."""
     from flowworker.telemetry.log import configure_logging
     from flowworker.wiring import connect
 
     async def run() -> T:
-        async with connect(target.options("flowworker-cli"), namespace=target.namespace) as client:
+        options = target.options("flowworker-cli")
+        async with connect(options, namespace=target.namespace, create=create) as client:
             return await use(client)
 
     configure_logging(json=False, level="warning")

@@ -8,7 +8,7 @@ replies      requests and answers                          patience   how often 
 publisher    acknowledged publishing                       api        JetStream's JSON API
 pull         standing pulls with credit                    consumers  starts and stops them
 delivery     a message in hand                         subjects   which a stream has
-options      where NATS is, and how to get in
+options      where NATS is, and how to get in              caretaker  makes lost streams again
 records, leases, steps, events, commands, timers, notifier: one port each
 """
 

@@ -14,6 +14,7 @@ from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.announcements import Announcements
 from flowworker.jetstream.api import Api, is_passing
+from flowworker.jetstream.caretaker import Caretaker
 from flowworker.jetstream.commands import StreamCommandQueue
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.consumers import Consumers
@@ -58,10 +59,12 @@ async def open_backend(
     settings: Settings | None = None,
     topology: TopologyOptions | None = None,
     clock: Clock | None = None,
+    create: bool = True,
 ) -> Backend:
     """Connect, check the server, create or check streams, and hand out all ports.
 
     Raises:
+        NamespaceNotFound: something is missing, and `create` is not wanted.
         InvalidInput: the namespace or the options are not usable.
         ServerUnavailable: there is no usable server.
         TopologyMismatch: streams exist with other settings.
@@ -76,6 +79,7 @@ async def open_backend(
             settings or Settings(),
             topology or TopologyOptions(),
             clock or SystemClock(),
+            create=create,
         )
     except BaseException:
         await connection.close()
@@ -89,6 +93,8 @@ async def _assemble(
     settings: Settings,
     topology_options: TopologyOptions,
     clock: Clock,
+    *,
+    create: bool,
 ) -> Backend:
     if connection.client.max_payload < LEAST_PAYLOAD:
         raise ServerUnavailable(
@@ -96,10 +102,11 @@ async def _assemble(
             f"and flowworker needs {LEAST_PAYLOAD:,}: raise the server's max_payload"
         )
     api = Api(connection)
-    topology = Topology(api, names, topology_options)
+    topology = Topology(api, names, topology_options, create=create)
     partitions = await _ensured(connection, api, topology, clock, options.wait)
     publisher = Publisher(connection)
-    consumers = Consumers(connection, topology, names, clock)
+    caretaker = Caretaker(connection, topology)
+    consumers = Consumers(connection, topology, caretaker, names, clock)
     records = partial(BucketRecords, publisher, api)
     notifier = CoreNotifier(connection)
     announcements = Announcements(notifier, names)
@@ -118,7 +125,9 @@ async def _assemble(
         notifier=notifier,
         max_message=connection.client.max_payload,
         open_heartbeat=partial(open_heartbeat, options, names.namespace),
-        ready=lambda: connection.connected and consumers.heard(READY_WITHIN),
+        ready=lambda: (
+            connection.connected and consumers.heard(READY_WITHIN) and caretaker.satisfied
+        ),
         close=partial(_close, connection, consumers),
         alive=lambda: not connection.connected or consumers.heard(ALIVE_WITHIN),
     )

@@ -12,6 +12,7 @@ from flowworker.jetstream.pull import PullConsumer
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.jetstream.caretaker import Caretaker
     from flowworker.jetstream.connection import Connection
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.specs import ConsumerSpec
@@ -23,11 +24,17 @@ class Consumers:
     """All consumers of one connection."""
 
     def __init__(
-        self, connection: Connection, topology: Topology, names: Names, clock: Clock
+        self,
+        connection: Connection,
+        topology: Topology,
+        caretaker: Caretaker,
+        names: Names,
+        clock: Clock,
     ) -> None:
         """None yet."""
         self._connection = connection
         self._topology = topology
+        self._caretaker = caretaker
         self._naming = Naming(names.prefix)
         self._clock = clock
         self._started: list[PullConsumer] = []
@@ -35,7 +42,8 @@ class Consumers:
     async def start(
         self, spec: ConsumerSpec, on_delivery: OnDelivery, naming: Naming | None = None
     ) -> PullConsumer:
-        """A consumer without credit."""
+        """A consumer without credit; from the first one on the streams are looked after."""
+        self._caretaker.start()
         consumer = PullConsumer(
             self._connection,
             spec,
@@ -56,4 +64,5 @@ class Consumers:
 
     async def stop(self) -> None:
         """Stop them all."""
+        await self._caretaker.stop()
         await asyncio.gather(*(consumer.stop() for consumer in self._started))

@@ -87,7 +87,7 @@ class PullConsumer:
     ) -> None:
         """Ask for nothing yet; call `start`, then `grant`."""
         self.last_activity = clock.monotonic()
-        """When the server was last heard from, in the clock's monotonic time."""
+        """When the consumer was last heard from, in the clock's monotonic time."""
         self._connection = connection
         self._client = connection.client
         self._spec = spec
@@ -103,7 +103,7 @@ class PullConsumer:
         self._wanted = 0
         self._pending = 0
         self._asking = False
-        self._heard = False
+        self._heard = self._served = False
         self._troubled = False
         self._unfit = False
         self._stopped = False
@@ -198,6 +198,7 @@ class PullConsumer:
         if status is not None:
             self._on_status(slot, *status)
             return
+        self._served = True
         if not slot.pending:
             self._send_back(subject, reply, data, headers)
             return
@@ -212,6 +213,8 @@ class PullConsumer:
             self.grant(1)
 
     def _on_status(self, slot: _Slot, code: int, text: str) -> None:
+        # That nobody is there to answer is a word from the server, but not from the consumer
+        self._served = self._served or code != NO_RESPONDERS
         if code == IDLE_HEARTBEAT:
             return
         self._give_back(slot)
@@ -268,11 +271,12 @@ class PullConsumer:
 
     def _is_silent(self) -> bool:
         """Whether the server owes us a word and did not say one since the last tick."""
-        if self._heard or not (self._pending or self._wanted):
-            self._heard = False
+        idle = not (self._pending or self._wanted)
+        silent = not (idle or self._heard)
+        if idle or self._served:
             self.last_activity = self._clock.monotonic()
-            return False
-        return True
+        self._heard = self._served = False
+        return silent
 
     def _end_overdue(self) -> None:
         for slot in self._slots:

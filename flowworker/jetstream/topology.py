@@ -10,7 +10,10 @@ __all__ = ["Topology"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.errors import TopologyMismatch
+import structlog
+from msgspec.structs import replace
+
+from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, ApiError
 from flowworker.jetstream.names import PARTITIONS
 from flowworker.jetstream.specs import stream_specs
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.specs import ConsumerSpec, StreamSpec, TopologyOptions
 
+_log = structlog.get_logger()
+
 STREAM_EXISTS = {10058}
 CONSUMER_EXISTS = {10013, 10105, 10148}
 UNLIMITED: tuple[Any, ...] = (None, False, 0, -1, "", [], {})
@@ -28,17 +33,22 @@ UNLIMITED: tuple[Any, ...] = (None, False, 0, -1, "", [], {})
 class Topology:
     """Sees to it that everything is there and as it must be."""
 
-    def __init__(self, api: Api, names: Names, options: TopologyOptions) -> None:
+    def __init__(
+        self, api: Api, names: Names, options: TopologyOptions, *, create: bool = True
+    ) -> None:
         """For one namespace."""
         self._api = api
         self._names = names
         self._options = options
+        self._create = create
+        self._complete = False
 
     async def ensure(self) -> int:
         """Create or check all streams; how many partitions there are.
 
         Raises:
             TopologyMismatch: something exists with other settings.
+            NamespaceNotFound: something is missing, and nothing is to be created.
             Unavailable: JetStream refuses, or does not answer.
         """
         partitions = 0
@@ -46,14 +56,25 @@ class Topology:
             found = await self._stream(spec)
             if spec.name == self._names.events:
                 partitions = self._partitions(spec.name, found)
+        # Should the stream that says it get lost: this process goes on with what it has read
+        self._options = replace(self._options, partitions=partitions)
+        self._complete = True
         return partitions
 
     async def _stream(self, spec: StreamSpec) -> dict[str, Any]:
         found = await self._config(f"STREAM.INFO.{spec.name}", NO_STREAM)
+        if found is None and not self._create:
+            raise NamespaceNotFound(
+                f"namespace {self._names.namespace!r} has no stream {spec.name} here: start a "
+                "coordinator or a worker, which create what is missing, or look at `flowworker "
+                "doctor`; is it the right namespace, and the right server?"
+            )
         if found is None:
             try:
                 created = await self._api.call(f"STREAM.CREATE.{spec.name}", spec.config)
                 found = created["config"]
+                if self._complete:
+                    _log.error("a stream was gone and is made again, empty", stream=spec.name)
             except ApiError as error:
                 if error.failure.err_code not in STREAM_EXISTS:
                     raise

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import nats
 import pytest
 
+from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
+from flowworker.errors import FlowworkerError
+from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, start_many
+from integration.fleet.fleet import Fleet
 from integration.jetstream.proxy import Proxy
 
 pytestmark = pytest.mark.chaos
@@ -89,6 +95,50 @@ async def test_readiness_says_whether_there_is_a_server(open_fleet):
             await fleet.until(lambda: all_say(503))
             await asyncio.to_thread(server.start)
             await fleet.until(lambda: all_say(200))
+
+
+async def test_a_server_that_comes_back_empty_is_set_up_again(open_fleet, tmp_path):
+    store = tmp_path / "store"
+    with EmbeddedServer(store=store) as server:
+        async with open_fleet(server) as fleet:
+            fleet.start("coordinator")
+            fleet.start("worker")
+            await fleet.client.run("chain", run_id="r-1", timeout=30)
+
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(shutil.rmtree, store)
+            await asyncio.to_thread(server.start)
+
+            await fleet.until(lambda: starts_again(fleet, "r-2"))
+            await all_complete(fleet, ["r-2"])
+
+
+async def test_streams_that_somebody_removed_are_made_again(open_fleet):
+    with EmbeddedServer() as server:
+        async with open_fleet(server) as fleet:
+            fleet.start("coordinator")
+            fleet.start("worker")
+            await fleet.client.run("chain", run_id="r-1", timeout=30)
+            connection = await nats.connect(server.url)
+
+            for lost in ("FAULTS_EVENTS", "KV_faults_runs"):
+                await connection.jetstream().delete_stream(lost)
+
+            await fleet.until(lambda: starts_again(fleet, "r-2"))
+            await all_complete(fleet, ["r-2"])
+            await connection.close()
+
+
+async def starts_again(fleet: Fleet, run: str) -> bool:
+    """Whether all that a run needs is there: a workflow, and somebody who takes the start."""
+    try:
+        for _, workflow in load_paths([WORKFLOWS]):
+            await fleet.client.register(workflow)
+        await fleet.client.start("chain", run_id=run)
+        await fleet.client.status(run)
+    except FlowworkerError:
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -24,6 +24,7 @@ from flowworker.cli.errors import Commands
         (errors.PayloadTooLarge("big"), 2),
         (errors.WorkflowNotFound("none"), 3),
         (errors.RunNotFound("none"), 3),
+        (errors.NamespaceNotFound("none"), 3),
         (errors.Unavailable("away"), 4),
         (errors.ServerUnavailable("away"), 4),
         (errors.ResultTimeout("late"), 5),

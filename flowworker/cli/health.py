@@ -47,9 +47,9 @@ def serve_health(
     def answer(path: str) -> tuple[int, str, bytes] | None:
         match path.partition("?")[0]:
             case "/healthz":
-                return _verdict(good=alive())
+                return _verdict("not alive: nothing is heard from the server", good=alive())
             case "/readyz":
-                return _verdict(good=ready())
+                return _verdict("not ready", good=ready())
             case "/metrics":
                 return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
             case _:
@@ -70,7 +70,7 @@ def serve_health(
     try:
         server = ThreadingHTTPServer(("", port), Handler)
     except OSError as error:
-        raise InvalidInput(f"--http-port {port}: {error.strerror}") from error
+        raise InvalidInput(f"--http-port {port}: {error.strerror}; choose another one") from error
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
@@ -81,5 +81,5 @@ def serve_health(
         server.server_close()
 
 
-def _verdict(*, good: bool) -> tuple[int, str, bytes]:
-    return (200, _TEXT, b"ok\n") if good else (503, _TEXT, b"not ready\n")
+def _verdict(otherwise: str, *, good: bool) -> tuple[int, str, bytes]:
+    return (200, _TEXT, b"ok\n") if good else (503, _TEXT, f"{otherwise}\n".encode())

@@ -1,6 +1,8 @@
 """The coordinator: takes start messages in, and drives runs forward.
 
-intake      start and control commands -> records and events     (shared by all coordinators)
+intake      commands, shared by all coordinators, each to who takes it: `starts` -> a run,
+            `controls` -> an event, or `rejection`
+inbox       takes messages that are independent of each other, and acknowledges them
 alarms      timers that went off -> events, or the end of a run's retention       (shared)
 partitions  which coordinator drives which runs: leases
 scheduler   the events of one partition -> `core.decide` -> effects, run by run

@@ -167,7 +167,8 @@ def parse_start(workflow: str, delivery: Delivery, reply_prefixes: tuple[str, ..
     """The message's parts; raises Rejected for those that cannot be."""
     headers = delivery.headers
     if not DOTTED_NAME.fullmatch(workflow):
-        raise Rejected(f"{workflow!r} is not a workflow name")
+        expected = "expected a workflow's name: tokens of letters, digits, '_' or '-'"
+        raise Rejected(f"{workflow[:140]!r}: {expected}")
     wanted = headers.get(MSG_ID, "")
     if wanted and not RUN_ID.fullmatch(wanted):
         expected = "expected 1 to 128 letters, digits, '_' or '-'"

@@ -16,15 +16,15 @@ from __future__ import annotations
 
 __all__ = [
     "ConnectionOptions",
-    "Heartbeats",
     "Names",
+    "StreamHeartbeatLink",
     "TopologyOptions",
     "open_backend",
     "open_heartbeat",
 ]
 
 from flowworker.jetstream.backend import open_backend
-from flowworker.jetstream.heartbeat import Heartbeats, open_heartbeat
+from flowworker.jetstream.heartbeat import StreamHeartbeatLink, open_heartbeat
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.options import ConnectionOptions
 from flowworker.jetstream.specs import TopologyOptions

@@ -137,6 +137,11 @@ class Api:
             else:
                 raw = await self._connection.replies.ask("$JS.API.INFO", b"")
         except Unavailable as error:
+            if self._connection.announces_jetstream:
+                raise ServerUnavailable(
+                    f"JetStream at {self._connection.url} does not answer: {error}; has this user "
+                    "the right to publish to $JS.API.> and to its inbox?"
+                ) from error
             raise ServerUnavailable(f"{needed}, {found}: {error}") from error
         failure = _decode_answer(raw).error
         if failure is not None and failure.err_code == NO_LEADER:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Heartbeats", "open_heartbeat"]
+__all__ = ["StreamHeartbeatLink", "open_heartbeat"]
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Delivery
 
 
-class Heartbeats:
+class StreamHeartbeatLink:
     """Renews claims and deliveries that were taken over another connection.
 
     Belongs to the event loop in which it was opened.
@@ -48,7 +48,7 @@ class Heartbeats:
         await self._connection.close()
 
 
-async def open_heartbeat(options: ConnectionOptions, namespace: str) -> Heartbeats:
+async def open_heartbeat(options: ConnectionOptions, namespace: str) -> StreamHeartbeatLink:
     """Connect in the calling thread's event loop; the topology has to exist.
 
     Raises:
@@ -57,4 +57,4 @@ async def open_heartbeat(options: ConnectionOptions, namespace: str) -> Heartbea
     names = Names(namespace)
     connection = await connect(replace(options, name=f"{options.name}-heartbeat"))
     records = BucketRecords(Publisher(connection), Api(connection), names.runs)
-    return Heartbeats(connection, records)
+    return StreamHeartbeatLink(connection, records)

@@ -211,7 +211,8 @@ class StateStore:
         return self._kept
 
     async def _of(self, exec_id: str, name: str = "") -> Kept:
-        _check(RUN_ID.fullmatch(exec_id), f"{exec_id!r} is not an execution id")
+        expected = "expected 1 to 128 letters, digits, '_' or '-'"
+        _check(RUN_ID.fullmatch(exec_id), f"execution id {exec_id[:140]!r}: {expected}")
         _check(not name or DOTTED_NAME.fullmatch(name), f"{name!r} is not a step or event type")
         return await self._open()
 
@@ -254,7 +255,8 @@ class StateStore:
     async def _change_step(
         self, kept: Kept, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
     ) -> None:
-        _check(DOTTED_NAME.fullmatch(step_id), f"{step_id!r} is not a step id")
+        expected = "expected tokens of letters, digits, '_' or '-'"
+        _check(DOTTED_NAME.fullmatch(step_id), f"step id {step_id[:140]!r}: {expected}")
         while True:
             found = await kept.runs.find_step(exec_id, step_id)
             queue, record, revision = found or (QUEUE, unattempted(exec_id, step_id), 0)

@@ -27,7 +27,7 @@ class Metrics:
         events_handled: by event type.
         runs_finished: by status.
         runs_active: runs that this process keeps in memory.
-        commands_rejected: by kind of command (start, control).
+        commands_rejected: by kind of command (start, control, signal).
         partitions_owned: partitions that this process schedules.
         recoveries: runs rebuilt from their records.
     """

@@ -208,7 +208,7 @@ class Claims:
         )
         if isinstance(verdict, Claim):
             return running
-        text = f"{verdict.lost} workers died running this step"
+        text = f"{verdict.lost} workers were lost with this step: they died, hung or were cut off"
         error = ErrorInfo("WorkerLost", text, retryable=False)
         return replace(
             running, outcome=Outcome.FAILED, lease_until=0.0, finished_at=now, error=error

@@ -148,7 +148,9 @@ async def test_an_attempt_that_kills_its_workers_is_given_up(fleet, calls):
     record = await fleet.record()
     assert calls == []
     assert record.outcome is Outcome.FAILED
-    assert record.error == ErrorInfo("WorkerLost", "3 workers died running this step", False)
+    assert record.error == ErrorInfo(
+        "WorkerLost", "3 workers were lost with this step: they died, hung or were cut off", False
+    )
     started, event = await fleet.history()
     assert started["type"] == "workflow.step.started"
     assert event["type"] == "workflow.step.attempt_failed"
@@ -238,7 +240,7 @@ async def test_a_dispatch_that_knows_of_three_lost_workers_is_given_up_unread(fl
     await fleet.run("count", lost=3, revision=revision)
 
     assert (await fleet.record()).error == ErrorInfo(
-        "WorkerLost", "3 workers died running this step", False
+        "WorkerLost", "3 workers were lost with this step: they died, hung or were cut off", False
     )
 
 

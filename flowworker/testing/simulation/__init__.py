@@ -3,9 +3,11 @@
 loop, clock   virtual time
 process       what dies, stalls, and is started anew
 faults        what goes wrong, how often
-gate, ports, deliveries   where it goes wrong: between a process and the memory adapters
+gate, ports, deliveries, records, past, heartbeat   where it goes wrong: between a process and the
+              memory adapters
 workflows, handlers, people   what is asked of the fleet
 truth, watch, rules, history, rest   what must hold, at every write and at the end
 world         one seed from its beginning to its end
 campaign      many of them
+trace, logs   what a world has to tell
 """

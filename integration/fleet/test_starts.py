@@ -151,6 +151,28 @@ async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, con
     await fleet.until(are_done_with)
 
 
+async def test_subjects_that_are_no_text_use_nothing_up(fleet: Fleet, fleet_server: EmbeddedServer):
+    namespace = fleet.namespace.encode()
+    host, port = fleet_server.url.removeprefix("nats://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    await reader.readline()
+    writer.write(b'CONNECT {"verbose":false}\r\n')
+    for partition in range(16):
+        foreign = b"event.%d.r\xfc.workflow.started" % partition
+        writer.write(600 * (b"PUB %s.%s 2\r\n{}\r\n" % (namespace, foreign)))
+    for foreign in (
+        b"start.gr\xf6\xdfe",
+        b"step.default.normal.run-x.\xfc",
+        b"timer.due.\xfc.timeout",
+    ):
+        writer.write(b"PUB %s.%s 2\r\n{}\r\n" % (namespace, foreign))
+    writer.write(b"PING\r\n")
+    assert b"PONG" in await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+
+    assert (await fleet.client.run("chain", run_id=RUN, timeout=30)).status == "COMPLETED"
+
+
 async def test_a_step_without_a_worker_fails_after_the_grace_period(fleet: Fleet):
     result = await fleet.client.run("unhandled", run_id=RUN, timeout=30)
 

@@ -58,3 +58,16 @@ async def test_one_for_a_run_that_does_not_come_is_rejected_in_the_end(
     await until(is_rejected)
     assert await rejections(backend, RUN) == [f"control.{action}: no run 'r1' exists"]
     await coordinator.stop()
+
+
+async def test_a_long_reason_is_kept_as_far_as_a_record_takes_it(backend, client):
+    await client.register(Workflow("one", (Step("a", "h"),)))
+    coordinator = await coordinated(backend)
+    await client.start("one", run_id=RUN)
+
+    await client.terminate(RUN, reason="because " * 100_000)
+
+    result = await client.result(RUN, 5)
+    assert result.status is RunStatus.CANCELLED
+    assert len(result.error) == 2001
+    await coordinator.stop()

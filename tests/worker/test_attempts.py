@@ -81,6 +81,19 @@ async def test_whatever_a_handler_raises_fails_the_attempt(fleet, error, expecte
     assert event["data"]["at"] == record.finished_at
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
+async def test_what_would_end_a_process_ends_only_its_attempt_in_a_thread(fleet, error):
+    @fleet.app.step("fail")
+    def plain(ctx):
+        raise error
+
+    await fleet.worker()
+
+    await fleet.run("fail")
+
+    assert (await fleet.ended()).error == ErrorInfo(error.__name__, "")
+
+
 def test_what_cannot_be_encoded_does_not_get_into_the_record():
     assert error_info(ValueError("\ud800")) == ErrorInfo("ValueError", "?")
 

@@ -232,6 +232,16 @@ async def test_an_emit_that_broke_off_is_repeated_and_stored_once(fleet):
     assert types.count("order.paid") == 1
 
 
+async def test_a_handler_that_is_done_emits_no_more(fleet):
+    async def body(ctx):
+        return ctx
+
+    ctx = await inside(fleet, body)
+
+    with pytest.raises(InvalidInput, match="the handler of 's' is done"):
+        await ctx.emit("order.paid")
+
+
 async def test_an_emit_rides_over_a_short_outage(fleet):
     told = await Told.on(fleet, "order.paid")
     fleet.rewire(

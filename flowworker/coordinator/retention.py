@@ -13,7 +13,13 @@ from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.coordinator.dispatch import size_in_message
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import FlowworkerError, Unavailable, WorkflowNotFound
+from flowworker.errors import (
+    DefinitionError,
+    FlowworkerError,
+    InvalidInput,
+    Unavailable,
+    WorkflowNotFound,
+)
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -64,7 +70,10 @@ class Retention:
         if record.reply_to:
             limit = min(self._settings.message_limit, self._backend.max_body - _FRAME)
             result = result_of(plan, state, limit)
-            await self._backend.notifier.publish(record.reply_to, encode(result))
+            try:
+                await self._backend.notifier.publish(record.reply_to, encode(result))
+            except InvalidInput as error:  # nobody can be told there, now or later
+                get_logger().warning("result not sent", run=record.run, error=str(error))
         if plan.workflow.timeout is not None:
             await self._backend.timers.clear(record.run, TIMEOUT)
         if record.status is not RunStatus.COMPLETED:
@@ -97,7 +106,7 @@ class Retention:
         """When a run's timer is to go off, epoch seconds; None if there should be none."""
         plan = None
         if record.definition:
-            with suppress(WorkflowNotFound):
+            with suppress(WorkflowNotFound, DefinitionError):
                 plan = await self._definitions.by_hash(record.definition)
         if timer == RETENTION:
             over = record.status in TERMINAL

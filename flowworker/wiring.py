@@ -11,7 +11,6 @@ __all__ = [
     "connect",
     "make_coordinator",
     "make_worker",
-    "memory",
     "nats",
     "options_from",
     "process_name",
@@ -113,29 +112,6 @@ async def nats(
         topology=topology or from_environment(TopologyOptions, os.environ),
         clock=clock or SystemClock(),
         create=create,
-    )
-    try:
-        yield backend
-    finally:
-        await backend.close()
-
-
-@asynccontextmanager
-async def memory(
-    namespace: str = DEFAULT_NAMESPACE,
-    *,
-    settings: Settings | None = None,
-    clock: Clock | None = None,
-    partitions: int = 1,
-) -> AsyncIterator[Backend]:
-    """All ports within this process, for the time of the context."""
-    from flowworker.memory import memory_backend  # noqa: PLC0415 - see above
-
-    backend = memory_backend(
-        namespace,
-        settings=settings or Settings(),
-        clock=clock or SystemClock(),
-        partitions=partitions,
     )
     try:
         yield backend

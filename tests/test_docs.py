@@ -37,6 +37,7 @@ from flowworker.jetstream.specs import (
 )
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
+from tests.backends import memory
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -526,7 +527,7 @@ async def every_event(client):
 async def test_events_have_the_fields_that_are_described():
     """Every type occurs, and states nothing that its row does not list."""
     settings = Settings()
-    async with wiring.memory(settings=settings) as backend:
+    async with memory(settings=settings) as backend:
         client = Client(backend, settings)
         coordinator = wiring.make_coordinator(backend, settings, Metrics(CollectorRegistry()))
         worker = wiring.make_worker(backend, handlers(), settings, Metrics(CollectorRegistry()))

@@ -13,6 +13,7 @@ from flowworker.core.model import Escalation, Step, Workflow
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
+from tests.backends import memory
 
 FLOW = Workflow(
     name="order.fulfil",
@@ -27,7 +28,7 @@ FLOW = Workflow(
 
 @pytest_asyncio.fixture
 async def backend() -> AsyncIterator[Backend]:
-    async with wiring.memory("shop", partitions=2) as made:
+    async with memory("shop", partitions=2) as made:
         yield made
 
 

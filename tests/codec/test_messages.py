@@ -41,60 +41,42 @@ MESSAGE = StepMessage(
 )
 
 
+WIRE = {
+    "run": "r1",
+    "workflow": "orders",
+    "step": "pay",
+    "uses": "do.pay",
+    "kind": "run",
+    "turn": 1,
+    "attempt": 2,
+    "input": {
+        "kind": "merge",
+        "base": {"kind": "inline", "data": {"n": 1}},
+        "outputs": [["a", {"kind": "inline", "data": 2}]],
+    },
+    "idempotency_key": "r1/pay/run",
+    "revision": 7,
+    "lost": 1,
+}
+
+
 @pytest.mark.parametrize(
     ("body", "decode", "wire"),
     [
-        (
-            MESSAGE,
-            decode_step_message,
-            {
-                "run": "r1",
-                "workflow": "orders",
-                "step": "pay",
-                "uses": "do.pay",
-                "kind": "run",
-                "turn": 1,
-                "attempt": 2,
-                "input": {
-                    "kind": "merge",
-                    "base": {"kind": "inline", "data": {"n": 1}},
-                    "outputs": [["a", {"kind": "inline", "data": 2}]],
-                },
-                "idempotency_key": "r1/pay/run",
-                "revision": 7,
-                "lost": 1,
-            },
-        ),
+        (MESSAGE, decode_step_message, WIRE),
         (
             msgspec.structs.replace(
                 MESSAGE, input=Stored("r1/in", 9, "ab"), priority=Priority.HIGH, queue="gpu"
             ),
             decode_step_message,
             {
-                "run": "r1",
-                "workflow": "orders",
-                "step": "pay",
-                "uses": "do.pay",
-                "kind": "run",
-                "turn": 1,
-                "attempt": 2,
+                **WIRE,
                 "input": {"kind": "stored", "key": "r1/in", "size": 9, "digest": "ab"},
-                "idempotency_key": "r1/pay/run",
                 "queue": "gpu",
                 "priority": "high",
-                "revision": 7,
-                "lost": 1,
             },
         ),
-        (
-            INPUT,
-            decode_input,
-            {
-                "kind": "merge",
-                "base": {"kind": "inline", "data": {"n": 1}},
-                "outputs": [["a", {"kind": "inline", "data": 2}]],
-            },
-        ),
+        (INPUT, decode_input, WIRE["input"]),
         (ControlCommand(), decode_control, {}),
         (
             ControlCommand(action=HumanAction.COMPLETE, step="pay", output={"ok": True}),

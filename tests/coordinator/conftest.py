@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker import wiring
 from flowworker.client import Client
+from tests.backends import memory
 
 
 @pytest.fixture
 async def backend():
-    async with wiring.memory(partitions=1) as backend:
+    async with memory(partitions=1) as backend:
         yield backend
 
 

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from flowworker import wiring
 from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.history import Told
 from flowworker.coordinator.active import ActiveRuns
@@ -22,6 +21,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
+from tests.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
@@ -51,7 +51,7 @@ def hands():
 
 @pytest.fixture
 async def runs(hands):
-    async with wiring.memory(partitions=1) as backend:
+    async with memory(partitions=1) as backend:
         definitions, records = DefinitionStore(backend.definitions), RunStore(backend.runs)
         await definitions.register(FLOW)
         record = RunRecord(RUN, "two", plan_of(FLOW).hash, RunStatus.RUNNING, EMPTY, 0.0)

@@ -18,6 +18,7 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
+from tests.backends import memory
 from tests.coordinator.support import make, until
 from tests.worker.faults import Flaky
 
@@ -62,7 +63,7 @@ async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinato
 
 async def test_what_it_keeps_in_memory_is_bounded_over_all_partitions():
     metrics = Metrics(CollectorRegistry())
-    async with wiring.memory(partitions=4) as backend:
+    async with memory(partitions=4) as backend:
         settings = Settings(max_active=8, sweep=0.02)
         coordinator = wiring.make_coordinator(backend, settings, metrics)
         await coordinator.start()

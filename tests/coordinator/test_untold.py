@@ -13,6 +13,7 @@ from flowworker.core.status import Kind, Outcome
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
+from tests.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
@@ -23,7 +24,7 @@ def made(backend):
 
 
 async def test_a_new_owner_tells_what_a_dead_worker_did_not():
-    async with wiring.memory(partitions=1) as backend:
+    async with memory(partitions=1) as backend:
         # Given a run whose coordinator and whose worker are gone, the latter after its last write
         client, first = Client(backend), made(backend)
         await client.register(FLOW)

@@ -1,0 +1,29 @@
+"""Subjects that clients, workers and coordinators speak of."""
+
+from __future__ import annotations
+
+from flowworker.codec.subjects import (
+    DEFAULT_NAMESPACE,
+    cancel_subject,
+    event_subject,
+    told_prefix,
+    told_subject,
+)
+
+
+def test_events_of_the_default_namespace_are_told_under_their_bare_types():
+    assert told_prefix(DEFAULT_NAMESPACE) == ""
+    assert told_subject(DEFAULT_NAMESPACE, "workflow.>") == "workflow.>"
+    assert told_prefix("shop") == "shop."
+    assert told_subject("shop", "order.paid") == "shop.order.paid"
+
+
+def test_where_an_event_is_stored():
+    subject = event_subject("shop", 3, "r1", "workflow.started")
+
+    assert subject == "shop.event.3.r1.workflow.started"
+    assert event_subject("shop", "*", "*", "workflow.>") == "shop.event.*.*.workflow.>"
+
+
+def test_where_workers_hear_that_they_should_stop():
+    assert cancel_subject("shop", "r1") == "shop.cancel.r1"

@@ -88,9 +88,7 @@ async def _check(client: Client, name: str, value: Raw) -> None:
         return
     import msgspec
 
-    problems = InputValidator(schema).problems(msgspec.json.decode(value))
-    if problems:
-        raise InvalidInput(f"the input does not fit workflow {name}: {'; '.join(problems)}")
+    InputValidator(schema).check(msgspec.json.decode(value))
 
 
 @click.command()

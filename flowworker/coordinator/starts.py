@@ -80,7 +80,7 @@ class Starts:
         self._payloads = payloads
         self._reply_prefixes = settings.reply_prefixes
         self._clock = clock
-        self._validators: dict[str, InputValidator] = {}
+        self._validators: dict[str, tuple[str, InputValidator]] = {}
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
         """One message: a run, or Rejected."""
@@ -139,14 +139,15 @@ class Starts:
         value = read_object(start.input)
         if schema is None:
             return
-        validator = self._validators.get(plan.hash)
-        if validator is None:
-            try:
-                validator = self._validators[plan.hash] = InputValidator(schema)
-            except DefinitionError as error:
-                raise Rejected(f"input_schema of {plan.workflow.name!r}: {error}") from error
-        if problems := validator.problems(value):
-            raise Rejected(f"input does not satisfy input_schema: {'; '.join(problems)}")
+        name = plan.workflow.name
+        known, validator = self._validators.get(name, ("", None))
+        try:
+            if validator is None or known != plan.hash:
+                validator = InputValidator(schema)
+                self._validators[name] = plan.hash, validator
+            validator.check(value)
+        except (DefinitionError, InvalidInput) as error:
+            raise Rejected(str(error)) from error
 
 
 def _compare(start: Start, record: RunRecord) -> None:

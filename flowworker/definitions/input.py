@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 
 from flowworker.definitions.schema import DEFEATED, schema_problems, shortened
-from flowworker.errors import DefinitionError
+from flowworker.errors import DefinitionError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,11 @@ class InputValidator:
         if found := schema_problems(schema):
             raise DefinitionError([f"input_schema: {problem.message}" for problem in found])
         self._validator = Draft202012Validator(schema, registry=Registry())
+
+    def check(self, value: Any) -> None:
+        """Raise InvalidInput unless a JSON value satisfies the schema."""
+        if problems := self.problems(value):
+            raise InvalidInput(f"input does not satisfy input_schema: {'; '.join(problems)}")
 
     def problems(self, value: Any) -> list[str]:
         """What is wrong with a JSON value, a line each that begins with its JSON path; or []."""

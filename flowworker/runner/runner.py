@@ -224,9 +224,8 @@ class Runner:
         return await existing(await self._store.backend()).backend()
 
     async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
-        schema = workflow.input_schema
-        if schema is not None and (problems := InputValidator(schema).problems(data or {})):
-            raise InvalidInput(f"input does not satisfy input_schema: {'; '.join(problems)}")
+        if workflow.input_schema is not None:
+            InputValidator(workflow.input_schema).check(data or {})
         parts = await self.running()
         await parts.kept.definitions.register(workflow)
         run = await parts.client.start(workflow.name, data, run_id=exec_id)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flowworker.definitions import InputValidator
 from flowworker.definitions.schema import MAX_SCHEMA_VALUES, schema_problems
-from flowworker.errors import DefinitionError
+from flowworker.errors import DefinitionError, InvalidInput
 from tests.definitions.strategies import json_values
 
 ORDER = {
@@ -164,3 +164,12 @@ _schemas = st.recursive(
 def test_whatever_the_schema_nothing_else_is_raised(schema, value):
     if not schema_problems(schema):
         InputValidator(schema).problems(value)
+
+
+def test_what_does_not_satisfy_the_schema_is_refused_with_all_reasons():
+    validator = InputValidator({"type": "object", "required": ["a", "b"]})
+
+    validator.check({"a": 1, "b": 2})
+
+    with pytest.raises(InvalidInput, match=r"input_schema: \$: 'a' is .*; \$: 'b' is "):
+        validator.check({})

@@ -23,9 +23,9 @@ DEFAULT_PARTITIONS = 16
 DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
 DUPLICATE_WINDOW = 120
 """Seconds in which a message id is stored once."""
-COMMANDS_WINDOW = 2
-"""The same for commands. A start that comes twice finds its run, however late; but one whose run
-was rejected or removed meanwhile is a new one, and must not be swallowed."""
+COMMANDS_WINDOW = 10
+"""The same for commands: long enough for whoever repeats what had no answer. A start that comes
+later finds its run; or it was rejected or removed meanwhile, and must not be swallowed."""
 COORDINATOR_ACK_WAIT = 10.0
 """Seconds after which another coordinator gets what one did not acknowledge, at least."""
 MAX_ACK_PENDING = 50_000

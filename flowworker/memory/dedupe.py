@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 DEDUPE_WINDOW = 120.0
 """Seconds for which a message id is remembered."""
-COMMANDS_WINDOW = 2.0
+COMMANDS_WINDOW = 10.0
 """The same for commands: the streams' settings are the same."""
 
 

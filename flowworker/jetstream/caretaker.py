@@ -74,5 +74,7 @@ class Caretaker:
             _log.error("a stream is not what it must be", error=str(error))
         except FlowworkerError as error:
             _log.warning("streams could not be looked after", error=str(error))
+        except Exception:  # noqa: BLE001 - a defect must not end it, nor be silent
+            _log.exception("streams could not be looked after")
         else:
             self.satisfied = True

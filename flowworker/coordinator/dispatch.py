@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Dispatcher", "size_in_message"]
+__all__ = ["Dispatcher", "payload_room", "size_in_message"]
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _FRAME = 8192
-"""Bytes of a step message around its input."""
+"""Bytes of a message around its payloads."""
 _AROUND = 64
 """Bytes of JSON around a payload."""
 _REFERENCE = 128
@@ -48,7 +48,7 @@ class Dispatcher:
         """Enqueue to `steps`; an input that would not fit a message goes to `payloads`."""
         self._steps = steps
         self._payloads = payloads
-        self._limit = min(settings.message_limit, max_body - _FRAME)
+        self._limit = payload_room(settings, max_body)
         self._clock = clock
 
     async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
@@ -116,6 +116,11 @@ def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> Ste
         if (payload := state.steps[source].output) is not None
     )
     return StepInput(state.record.input, outputs)
+
+
+def payload_room(settings: Settings, max_body: int) -> int:
+    """Bytes that payloads may take in one message; beyond it they are kept elsewhere."""
+    return min(settings.message_limit, max_body - _FRAME)
 
 
 def size_in_message(name: str, payload: Payload) -> int:

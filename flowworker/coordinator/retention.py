@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
-from flowworker.coordinator.dispatch import size_in_message
+from flowworker.coordinator.dispatch import payload_room, size_in_message
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
     DefinitionError,
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""
-
-_FRAME = 8192
-"""Bytes of a result around its outputs."""
 
 _REMOVAL = 5.0
 """Seconds within which a run is removed: well below the time after which somebody else does it."""
@@ -68,7 +65,7 @@ class Retention:
         """Send the result, start the retention, drop what is queued. Idempotent."""
         record = state.record
         if record.reply_to:
-            limit = min(self._settings.message_limit, self._backend.max_body - _FRAME)
+            limit = payload_room(self._settings, self._backend.max_body)
             result = result_of(plan, state, limit)
             try:
                 await self._backend.notifier.publish(record.reply_to, encode(result))

@@ -7,6 +7,7 @@ connection   connecting, for ever                          wire       short cuts
 replies      requests and answers                          patience   how often they are repeated
 publisher    acknowledged publishing                       api        JetStream's JSON API
 pull         standing pulls with credit                    consumers  starts and stops them
+hearing      when a consumer was last heard from
 delivery     a message in hand                         subjects   which a stream has
 options      where NATS is, and how to get in              caretaker  makes lost streams again
 records, leases, steps, events, commands, timers, notifier: one port each

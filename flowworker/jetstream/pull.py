@@ -31,6 +31,7 @@ from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
 from flowworker.jetstream.api import is_passing
 from flowworker.jetstream.delivery import JetStreamDelivery
 from flowworker.jetstream.headers import status_of
+from flowworker.jetstream.hearing import Hearing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,15 +87,12 @@ class PullConsumer:
         clock: Clock,
     ) -> None:
         """Ask for nothing yet; call `start`, then `grant`."""
-        self.last_activity = clock.monotonic()
-        """When the consumer was last heard from, in the clock's monotonic time."""
         self._connection = connection
         self._client = connection.client
         self._spec = spec
         self._naming = naming
         self._on_delivery = on_delivery
         self._ensure = ensure
-        self._clock = clock
         self._name = f"nats-pull-{spec.name}"
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.name}"
         self._loop = asyncio.get_running_loop()
@@ -103,12 +101,17 @@ class PullConsumer:
         self._wanted = 0
         self._pending = 0
         self._asking = False
-        self._heard = self._served = False
+        self._hearing = Hearing(clock)
         self._troubled = False
         self._unfit = False
         self._stopped = False
         self._supervisor: asyncio.Task[None] | None = None
         self._check: asyncio.Task[None] | None = None
+
+    @property
+    def last_activity(self) -> float:
+        """When the consumer was last heard from, in the clock's monotonic time."""
+        return self._hearing.last
 
     @property
     def stopped(self) -> bool:
@@ -193,12 +196,11 @@ class PullConsumer:
     def _on_message(
         self, slot: _Slot, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
-        self._heard = True
         status = status_of(headers)
+        self._hearing.note(answered=status is None or status[0] != NO_RESPONDERS)
         if status is not None:
             self._on_status(slot, *status)
             return
-        self._served = True
         if not slot.pending:
             self._send_back(subject, reply, data, headers)
             return
@@ -213,8 +215,6 @@ class PullConsumer:
             self.grant(1)
 
     def _on_status(self, slot: _Slot, code: int, text: str) -> None:
-        # That nobody is there to answer is a word from the server, but not from the consumer
-        self._served = self._served or code != NO_RESPONDERS
         if code == IDLE_HEARTBEAT:
             return
         self._give_back(slot)
@@ -254,7 +254,8 @@ class PullConsumer:
             if not self._connection.connected:
                 silent = 0
                 continue
-            silent = silent + 1 if self._is_silent() else 0
+            idle = not (self._pending or self._wanted)
+            silent = silent + 1 if self._hearing.tick(idle=idle) else 0
             if silent >= SILENT_TICKS:
                 _log.warning("no news about a pull; asking again", consumer=self._name)
                 self._abandon(self._slots)
@@ -268,15 +269,6 @@ class PullConsumer:
                 failures += 1
                 pause = min(failures, MAX_UNFIT_PAUSE if self._unfit else MAX_PAUSE)
                 self._recover()
-
-    def _is_silent(self) -> bool:
-        """Whether the server owes us a word and did not say one since the last tick."""
-        idle = not (self._pending or self._wanted)
-        silent = not (idle or self._heard)
-        if idle or self._served:
-            self.last_activity = self._clock.monotonic()
-        self._heard = self._served = False
-        return silent
 
     def _end_overdue(self) -> None:
         for slot in self._slots:

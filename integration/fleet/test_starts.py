@@ -203,6 +203,7 @@ async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet, c
         )
         return found + list(info.state.subjects or {})
 
+    assert any(RUN in subject for subject in await subjects())
     await fleet.until(lambda: _none_of(subjects, RUN))
 
 

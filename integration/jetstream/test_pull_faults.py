@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flowworker.clock import SystemClock
+from flowworker.errors import Unavailable
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, pull
 from flowworker.jetstream.api import Api
 from flowworker.jetstream.connection import connect
@@ -101,6 +102,24 @@ async def test_it_is_alive_as_long_as_it_hears_something(lane):
     start = clock.monotonic()
 
     await eventually(lambda: consumer.last_activity > start + 1.0)
+
+
+async def test_that_nobody_is_there_is_no_word_from_a_consumer(lane, monkeypatch):
+    # Given a consumer that is gone, and cannot be made again
+    monkeypatch.setattr(pull, "TICK", 0.05)
+    consumer = await lane.consume(lambda _: None, 1)
+
+    async def refused(_):
+        raise Unavailable("no leader")
+
+    consumer._ensure = refused
+    await lane.api.call(f"CONSUMER.DELETE.{lane.spec.stream}.{lane.spec.name}")
+    await asyncio.sleep(0.5)
+
+    # When it is asked again and again, then it seems alive no more
+    before = consumer.last_activity
+    await asyncio.sleep(1.0)
+    assert consumer.last_activity == before
 
 
 @pytest.mark.chaos

@@ -1,0 +1,37 @@
+"""When a consumer was last heard from, told from when its server was."""
+
+from __future__ import annotations
+
+__all__ = ["Hearing"]
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+
+
+class Hearing:
+    """What came since the last tick.
+
+    Attributes:
+        last: when the consumer was last heard from, or owed us nothing (monotonic seconds).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin as if something had just come."""
+        self.last = clock.monotonic()
+        self._clock = clock
+        self._heard = self._answered = False
+
+    def note(self, *, answered: bool) -> None:
+        """Something came; `answered` unless the server says that nobody is there to answer."""
+        self._heard = True
+        self._answered = self._answered or answered
+
+    def tick(self, *, idle: bool) -> bool:
+        """Whether there was silence since the last tick; there is none if nothing was asked for."""
+        silent = not (idle or self._heard)
+        if idle or self._answered:
+            self.last = self._clock.monotonic()
+        self._heard = self._answered = False
+        return silent

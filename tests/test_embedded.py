@@ -14,7 +14,7 @@ import time
 import pytest
 
 from flowworker.embedded import EmbeddedServer, find_server_binary
-from flowworker.errors import ServerUnavailable
+from flowworker.errors import InvalidInput, ServerUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +237,38 @@ def test_a_server_on_the_same_port_is_not_taken_for_ours(server, tmp_path):
 
     with pytest.raises(ServerUnavailable, match="address already in use"):
         EmbeddedServer(port=port, store=tmp_path).start()
+
+
+def test_a_folder_has_one_server(tmp_path, monkeypatch):
+    monkeypatch.setattr("flowworker.embedded.LOCK_TIMEOUT", 0.0)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    with EmbeddedServer(store=tmp_path / "data") as server:
+        # When somebody wants the same folder, by whatever name
+        with pytest.raises(InvalidInput, match=f"in use by the server that process {os.getpid()} "):
+            EmbeddedServer(store=tmp_path / "link").start()
+
+        # Then the first one goes on as before
+        with Connection(server) as connection:
+            assert "error" not in connection.request("$JS.API.INFO")
+
+    # And when it has ended, the folder is free
+    with EmbeddedServer(store=tmp_path / "link") as server, Connection(server) as connection:
+        assert connection.info["jetstream"] is True
+
+
+def test_a_folder_is_free_again_when_its_server_was_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("flowworker.embedded.LOCK_TIMEOUT", 0.0)
+    first = EmbeddedServer(store=tmp_path)
+    first.start()
+    os.kill(running_pid(first), signal.SIGKILL)
+    wait_until(lambda: first.pid is None)
+
+    # And the first one does not come back beside the second
+    with EmbeddedServer(store=tmp_path), pytest.raises(InvalidInput, match="in use"):
+        first.start()
+    first.start()
+    first.stop()
 
 
 def test_a_start_that_takes_too_long_is_ended(tmp_path):

@@ -173,6 +173,37 @@ def test_the_server_keeps_its_data(tmp_path):
         assert process.returncode == 0
 
 
+SERVER = ("server", "--port", "0")
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("first", [DEV, SERVER], ids=["dev", "server"])
+@pytest.mark.parametrize("second", [DEV, SERVER], ids=["dev", "server"])
+def test_a_folder_has_one_server(tmp_path, first, second):
+    store = ("--store", str(tmp_path / "data"))
+    with Commands("").running(*first, *store) as process:
+        commands = Commands(url_of(process))
+        commands("register", str(WORKFLOWS))
+
+        # When a second one is started on the folder
+        refused = Commands("").process(*second, *store)
+
+        # Then it says who has it, and the first one goes on
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"error: {store[1]} is in use by the server that process {process.pid} started: "
+            "stop that one, or choose another folder\n"
+        )
+        commands("register", str(WORKFLOWS))
+
+        # And when the first one is killed, the folder can be used with what is in it
+        process.kill()
+        with Commands("").running(*second, *store) as other:
+            Commands(url_of(other))("start", "sum")
+            ended(other)
+        assert other.returncode == 0
+
+
 def get(port: int, path: str) -> tuple[int, str]:
     deadline = time.monotonic() + PATIENCE
     while True:

@@ -9,8 +9,9 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 HOST = "127.0.0.1"
-PATIENCE = 15.0
 
 
 def find_binary() -> Path:

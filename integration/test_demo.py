@@ -18,6 +18,7 @@ from examples.orders.audit import CATALOG, audit
 from examples.orders.fulfil import Outcome
 from examples.orders.ledger import Entry, Ledger
 from examples.orders.rows import Row
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 DEMO = [sys.executable, "-m", "examples.orders"]
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=55, check=False
+        [*DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 
@@ -197,7 +198,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number, status, com
 
         # When it is ended
         demo.send_signal(number)
-        _, complaints = demo.communicate(timeout=30)
+        _, complaints = demo.communicate(timeout=PATIENCE)
 
     # Then it says so in one line if it can, and takes its processes along
     assert (demo.returncode, complaints) == (status, complaint)

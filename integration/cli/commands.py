@@ -16,12 +16,12 @@ from typing import Any
 from click.testing import CliRunner
 
 from flowworker.cli import cli
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 APP = "integration.cli.handlers:app"
 WORKFLOWS = HERE / "workflows.yaml"
-PATIENCE = 40.0
 
 
 class Commands:

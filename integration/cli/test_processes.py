@@ -17,7 +17,8 @@ from collections.abc import Iterator
 import pytest
 
 from flowworker.embedded import EmbeddedServer
-from integration.cli.commands import APP, PATIENCE, WORKFLOWS, Commands, ended, url_of
+from integration.cli.commands import APP, WORKFLOWS, Commands, ended, url_of
+from tests.waiting import PATIENCE
 
 DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
 

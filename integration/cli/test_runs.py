@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from integration.cli.commands import PATIENCE, Commands
+from integration.cli.commands import Commands
+from tests.waiting import PATIENCE
 
 
 def until(dev: Commands, run: str, state: str) -> dict:

@@ -8,7 +8,6 @@ waits for that.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from flowworker.core.commands import EventType
 from flowworker.core.ids import partition_of
 from flowworker.core.status import Priority
 from flowworker.ports import Consumer, Delivery, StepAddress
+from tests.waiting import eventually
 
-PATIENCE = 15.0
 """Seconds after which something that is to happen is taken not to."""
 
 ACK_WAIT = 0.6
@@ -51,19 +50,6 @@ class Adapter:
 
     shared: bool
     idle: float
-
-
-async def eventually(condition: Callable[[], Any], what: str = "it") -> Any:
-    """The first true answer of a plain or async function."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        answer = condition()
-        if inspect.isawaitable(answer):
-            answer = await answer
-        if answer:
-            return answer
-        assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s"
-        await asyncio.sleep(0.005)
 
 
 class Inbox:

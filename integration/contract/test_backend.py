@@ -9,7 +9,8 @@ import pytest
 
 from flowworker.core.status import Priority
 from flowworker.errors import Conflict
-from integration.contract.support import Inbox, enqueue, eventually, in_thread, open_lane
+from integration.contract.support import Inbox, enqueue, in_thread, open_lane
+from tests.waiting import eventually
 
 KEY = "run.run-1"
 

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from flowworker import Event, EventBus, InMemBus, InvalidInput, NATSBus
 from flowworker.stores import buses
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(params=["InMemBus", "NATSBus"])
@@ -35,7 +36,7 @@ async def pair(request: pytest.FixtureRequest, kind: str, namespace: str):
 
 
 async def take(subscription, count: int) -> list[Event]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         return [await anext(subscription) for _ in range(count)]
 
 

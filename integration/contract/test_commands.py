@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
-from integration.contract.support import Inbox, Worker, eventually
+from integration.contract.support import Inbox, Worker
+from tests.waiting import eventually
 
 
 async def consume(backend, credit, inbox=None):

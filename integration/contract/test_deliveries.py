@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from integration.contract.support import SLACK, Worker, enqueue, eventually, open_lane
+from integration.contract.support import SLACK, Worker, enqueue, open_lane
+from tests.waiting import eventually
 
 
 async def test_no_more_is_delivered_than_was_granted(backend):

@@ -9,7 +9,8 @@ import pytest
 from flowworker.codec.facts import FACT_TYPES
 from flowworker.core.commands import EventType
 from flowworker.core.ids import partition_of
-from integration.contract.support import COMPLETED, SLACK, Worker, eventually, follow, publish
+from integration.contract.support import COMPLETED, SLACK, Worker, follow, publish
+from tests.waiting import eventually
 
 STARTED = EventType.STEP_STARTED
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from integration.contract.support import KEEPERS, SLACK, Steadily, eventually
+from integration.contract.support import KEEPERS, SLACK, Steadily
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integration.contract.support import eventually
+from tests.waiting import eventually
 
 
 class Listener:

@@ -9,12 +9,12 @@ from integration.contract.support import (
     SLACK,
     Steadily,
     enqueue,
-    eventually,
     follow,
     in_thread,
     open_lane,
     publish,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("ack_wait", [ACK_WAIT])
 

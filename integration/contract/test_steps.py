@@ -8,7 +8,8 @@ import time
 import pytest
 
 from flowworker.core.status import Priority
-from integration.contract.support import RUN, SLACK, Worker, enqueue, eventually, open_lane, step
+from integration.contract.support import RUN, SLACK, Worker, enqueue, open_lane, step
+from tests.waiting import eventually
 
 
 async def test_a_message_arrives_as_it_was_enqueued(backend, peer):

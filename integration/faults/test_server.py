@@ -18,6 +18,7 @@ from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, start_many
 from integration.fleet.fleet import Fleet
 from integration.jetstream.proxy import Proxy
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.chaos
 
@@ -103,7 +104,7 @@ async def test_a_server_that_comes_back_empty_is_set_up_again(open_fleet, tmp_pa
         async with open_fleet(server) as fleet:
             fleet.start("coordinator")
             fleet.start("worker")
-            await fleet.client.run("chain", run_id="r-1", timeout=30)
+            await fleet.client.run("chain", run_id="r-1", timeout=PATIENCE)
 
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(shutil.rmtree, store)
@@ -118,7 +119,7 @@ async def test_streams_that_somebody_removed_are_made_again(open_fleet):
         async with open_fleet(server) as fleet:
             fleet.start("coordinator")
             fleet.start("worker")
-            await fleet.client.run("chain", run_id="r-1", timeout=30)
+            await fleet.client.run("chain", run_id="r-1", timeout=PATIENCE)
             connection = await nats.connect(server.url)
 
             for lost in ("FAULTS_EVENTS", "KV_faults_runs"):

@@ -24,6 +24,7 @@ from flowworker.ports import Backend, Records
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from integration.faults.load import all_complete
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.chaos
 
@@ -192,7 +193,7 @@ async def test_a_process_that_stands_still_is_disconnected_and_comes_back(
         async with open_fleet(server) as fleet:
             # Given a fleet in which one stands still
             processes = {one: fleet.start(one) for one in ("coordinator", "worker")}
-            await fleet.client.run("diamond", run_id="r-0", timeout=20)
+            await fleet.client.run("diamond", run_id="r-0", timeout=PATIENCE)
             stopped = processes[role]
             stopped.send_signal(signal.SIGSTOP)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -17,6 +16,7 @@ from flowworker.client import Client
 from flowworker.client.views import RunView
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import RunNotFound
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,8 +29,6 @@ SETTINGS = {
     "FLOWWORKER_DRAIN": "5",
 }
 """Short leases, so that takeovers are seen in seconds."""
-
-PATIENCE = 40.0
 
 _ENDS = {"completed", "failed", "cancelled"}
 
@@ -97,14 +95,7 @@ class Fleet:
 
     async def until(self, condition: Callable[[], object | Awaitable[object]]) -> Any:
         """Wait for something to become true."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                value = condition()
-                if isinstance(value, Awaitable):
-                    value = await value
-                if value:
-                    return value
-                await asyncio.sleep(0.05)
+        return await eventually(condition, pause=0.05)
 
     async def shows(self, run: str, step: str, status: str) -> bool:
         """Whether the client shows a step in that status."""

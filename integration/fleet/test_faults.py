@@ -6,6 +6,7 @@ import asyncio
 import signal
 
 from integration.fleet.fleet import Fleet
+from tests.waiting import PATIENCE
 
 RUN = "run-1"
 
@@ -78,7 +79,7 @@ async def test_a_step_that_kills_its_worker_fails_in_the_end(empty_fleet: Fleet)
     for _ in range(4):
         empty_fleet.start("worker")
 
-    result = await empty_fleet.client.run("killer", run_id=RUN, timeout=50)
+    result = await empty_fleet.client.run("killer", run_id=RUN, timeout=PATIENCE)
 
     assert result.status == "FAILED"
     assert "WorkerLost" in result.error
@@ -94,7 +95,7 @@ async def test_sigterm_drains(fleet: Fleet):
     code = await asyncio.to_thread(worker.wait, 20)
 
     assert code == 0
-    assert (await fleet.client.result(RUN, 30)).status == "COMPLETED"
+    assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
     assert fleet.count(RUN)["wait"] == 1
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from flowworker.core.status import RunStatus
 from integration.fleet.fleet import Fleet
+from tests.waiting import PATIENCE
 
 RUN = "run-1"
 
 
 async def test_a_chain_completes_and_tells_its_story_in_order(fleet: Fleet):
-    result = await fleet.client.run("chain", {"order": 7}, run_id=RUN, timeout=30)
+    result = await fleet.client.run("chain", {"order": 7}, run_id=RUN, timeout=PATIENCE)
 
     assert result.status == "COMPLETED"
     assert result.output == {
@@ -29,7 +30,7 @@ async def test_a_chain_completes_and_tells_its_story_in_order(fleet: Fleet):
 
 async def test_branches_of_a_diamond_meet_once(fleet: Fleet):
     results = await asyncio.gather(
-        *(fleet.client.run("diamond", run_id=f"d-{n}", timeout=30) for n in range(20))
+        *(fleet.client.run("diamond", run_id=f"d-{n}", timeout=PATIENCE) for n in range(20))
     )
 
     assert {result.status for result in results} == {"COMPLETED"}
@@ -38,7 +39,7 @@ async def test_branches_of_a_diamond_meet_once(fleet: Fleet):
 
 
 async def test_a_step_is_retried_until_it_succeeds(fleet: Fleet):
-    result = await fleet.client.run("retried", {"failures": 2}, run_id=RUN, timeout=30)
+    result = await fleet.client.run("retried", {"failures": 2}, run_id=RUN, timeout=PATIENCE)
 
     assert result.output == {"try": {"attempts": 3}}
     assert await fleet.types(RUN) == [
@@ -68,7 +69,7 @@ async def test_a_long_delay_is_a_timer_of_the_server(fleet: Fleet):
 
 
 async def test_attempts_spent_lead_to_the_fallback(fleet: Fleet):
-    result = await fleet.client.run("fallen", run_id=RUN, timeout=30)
+    result = await fleet.client.run("fallen", run_id=RUN, timeout=PATIENCE)
 
     assert result.output == {"pay": {"from": "pay", "pay_done": True}}
     assert "step.fallback" in await fleet.types(RUN)
@@ -76,7 +77,7 @@ async def test_attempts_spent_lead_to_the_fallback(fleet: Fleet):
 
 
 async def test_a_non_retryable_error_is_not_retried(fleet: Fleet):
-    result = await fleet.client.run("declined", run_id=RUN, timeout=30)
+    result = await fleet.client.run("declined", run_id=RUN, timeout=PATIENCE)
 
     assert (result.status, fleet.count(RUN)) == ("FAILED", {"pay": 1})
     assert "card declined" in result.error
@@ -94,17 +95,25 @@ async def test_a_non_retryable_error_is_not_retried(fleet: Fleet):
 async def test_a_human_decides(fleet: Fleet, action: str, status: str, output: dict):
     await fleet.client.start("human", run_id=RUN)
     await fleet.until(lambda: fleet.shows(RUN, "ask", "WAITING_HUMAN"))
-    assert [run.id for run in await fleet.client.list(RunStatus.WAITING_HUMAN)] == [RUN]
+
+    async def is_listed():  # the index follows the record
+        return [run.id for run in await fleet.client.list(RunStatus.WAITING_HUMAN)] == [RUN]
+
+    await fleet.until(is_listed)
     (fleet.trace / f"{RUN}.permission").touch()
 
     await fleet.client.resume(RUN, action, output={"allowed": 1} if action == "complete" else None)
-    result = await fleet.client.result(RUN, 30)
+    result = await fleet.client.result(RUN, PATIENCE)
 
     assert result.status == status
     if output:
         assert ("allowed" in result.output["after"]["seen"]) == output["seen"]
     assert fleet.count(RUN, "undo") == ({"before": 1} if status == "FAILED" else {})
-    assert await fleet.client.list(RunStatus.WAITING_HUMAN) == []
+
+    async def is_listed_no_more():
+        return await fleet.client.list(RunStatus.WAITING_HUMAN) == []
+
+    await fleet.until(is_listed_no_more)
 
 
 async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):
@@ -119,12 +128,12 @@ async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):
     fleet.start("worker")
     await fleet.client.resume(RUN, "retry")
 
-    assert (await fleet.client.result(RUN, 30)).status == "COMPLETED"
+    assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
     assert fleet.count(RUN)["before"] == 1
 
 
 async def test_the_saga_undoes_in_reverse_order_and_goes_on_after_a_failure(fleet: Fleet):
-    result = await fleet.client.run("saga", run_id=RUN, timeout=30)
+    result = await fleet.client.run("saga", run_id=RUN, timeout=PATIENCE)
 
     assert (result.status, result.needs_attention) == ("FAILED", True)
     assert result.failed_compensations == ("two",)
@@ -142,7 +151,7 @@ async def test_cancel_stops_the_handler_and_compensates(fleet: Fleet, workflow: 
     await fleet.until(lambda: fleet.count(RUN)["wait"])
 
     await fleet.client.cancel(RUN, "changed my mind")
-    result = await fleet.client.result(RUN, 30)
+    result = await fleet.client.result(RUN, PATIENCE)
 
     assert (result.status, result.error) == ("CANCELLED", "changed my mind")
     assert fleet.count(RUN, "cancelled") == {"wait": 1}
@@ -155,7 +164,7 @@ async def test_terminate_ends_at_once_without_compensation(fleet: Fleet):
     await fleet.until(lambda: fleet.count(RUN)["wait"])
 
     await fleet.client.terminate(RUN)
-    result = await fleet.client.result(RUN, 30)
+    result = await fleet.client.result(RUN, PATIENCE)
 
     assert result.status == "CANCELLED"
     await fleet.until(lambda: fleet.count(RUN, "cancelled") == {"wait": 1})
@@ -163,7 +172,7 @@ async def test_terminate_ends_at_once_without_compensation(fleet: Fleet):
 
 
 async def test_a_failure_stops_what_runs_beside_it(fleet: Fleet):
-    result = await fleet.client.run("fails.beside.slow", run_id=RUN, timeout=30)
+    result = await fleet.client.run("fails.beside.slow", run_id=RUN, timeout=PATIENCE)
 
     assert result.status == "FAILED"
     assert fleet.count(RUN, "cancelled").keys() <= {"slow"}
@@ -171,14 +180,14 @@ async def test_a_failure_stops_what_runs_beside_it(fleet: Fleet):
 
 
 async def test_a_step_has_a_timeout(fleet: Fleet):
-    result = await fleet.client.run("step.timeout", run_id=RUN, timeout=30)
+    result = await fleet.client.run("step.timeout", run_id=RUN, timeout=PATIENCE)
 
     assert (result.status, fleet.count(RUN)) == ("FAILED", {"wait": 2})
     assert "Timeout" in result.error
 
 
 async def test_a_run_has_a_timeout(fleet: Fleet):
-    result = await fleet.client.run("run.timeout", run_id=RUN, timeout=30)
+    result = await fleet.client.run("run.timeout", run_id=RUN, timeout=PATIENCE)
 
     assert (result.status, result.error) == ("FAILED", "workflow timed out after 1 s")
     assert fleet.count(RUN, "undo") == {"first": 1}
@@ -186,7 +195,7 @@ async def test_a_run_has_a_timeout(fleet: Fleet):
 
 async def test_outputs_that_fit_no_message_are_offloaded(fleet: Fleet):
     size = 3_000_000
-    result = await fleet.client.run("offloaded", {"size": size}, run_id=RUN, timeout=30)
+    result = await fleet.client.run("offloaded", {"size": size}, run_id=RUN, timeout=PATIENCE)
 
     assert result.output == {"measure": {"size": size}}
 
@@ -196,6 +205,6 @@ async def test_queues_keep_workers_apart(fleet: Fleet):
     await fleet.until(lambda: fleet.shows(RUN, "here", "COMPLETED"))
     other = fleet.start("worker", "--queue", "other")
 
-    assert (await fleet.client.result(RUN, 30)).status == "COMPLETED"
+    assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
     processes = {note[1]: int(note[3]) for note in fleet.notes(RUN)}
     assert processes["there"] == other.pid != processes["here"]

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from flowworker.core.status import RunStatus
 from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
+from tests.waiting import PATIENCE
 
 RUN = "run-1"
 
@@ -45,7 +46,7 @@ async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet, connectio
     task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
 
     ack = await connection.jetstream().publish(f"{fleet.namespace}.start.chain", b'{"order": 1}')
-    events = await asyncio.wait_for(task, 30)
+    events = await asyncio.wait_for(task, PATIENCE)
 
     run = f"seq-{ack.seq:012d}"
     assert [event["type"] for event in events] == [
@@ -104,7 +105,7 @@ async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
 
     await connection.publish(f"{fleet.namespace}.{subject}", body, headers=headers or None)
     event = json.loads((await rejected.next_msg(30)).data)
-    result = await fleet.client.run("strict", {"order_id": 1}, timeout=30)
+    result = await fleet.client.run("strict", {"order_id": 1}, timeout=PATIENCE)
 
     assert reason in event["data"]["reason"]
     assert result.status == "COMPLETED"
@@ -141,7 +142,7 @@ async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, con
             await connection.publish(f"{fleet.namespace}.{subject}", body)
     await connection.flush()
 
-    assert (await fleet.client.run("chain", run_id=RUN, timeout=30)).status == "COMPLETED"
+    assert (await fleet.client.run("chain", run_id=RUN, timeout=PATIENCE)).status == "COMPLETED"
 
     jetstream, name = connection.jetstream(), fleet.namespace.upper()
 
@@ -169,27 +170,27 @@ async def test_subjects_that_are_no_text_use_nothing_up(fleet: Fleet, fleet_serv
     ):
         writer.write(b"PUB %s.%s 2\r\n{}\r\n" % (namespace, foreign))
     writer.write(b"PING\r\n")
-    assert b"PONG" in await asyncio.wait_for(reader.readline(), 10)
+    assert b"PONG" in await asyncio.wait_for(reader.readline(), PATIENCE)
     writer.close()
 
-    assert (await fleet.client.run("chain", run_id=RUN, timeout=30)).status == "COMPLETED"
+    assert (await fleet.client.run("chain", run_id=RUN, timeout=PATIENCE)).status == "COMPLETED"
 
 
 async def test_a_step_without_a_worker_fails_after_the_grace_period(fleet: Fleet):
-    result = await fleet.client.run("unhandled", run_id=RUN, timeout=30)
+    result = await fleet.client.run("unhandled", run_id=RUN, timeout=PATIENCE)
 
     assert result.status == "FAILED"
     assert "no step handler found" in result.error
 
 
 async def test_an_output_that_is_no_json_fails_the_step_once(fleet: Fleet):
-    result = await fleet.client.run("unserialisable", run_id=RUN, timeout=30)
+    result = await fleet.client.run("unserialisable", run_id=RUN, timeout=PATIENCE)
 
     assert (result.status, fleet.count(RUN)) == ("FAILED", {"bad": 1})
 
 
 async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet, connection: Client):
-    await fleet.client.run("strict", {"order_id": 1}, run_id=RUN, timeout=30)
+    await fleet.client.run("strict", {"order_id": 1}, run_id=RUN, timeout=PATIENCE)
 
     async def subjects() -> list[str]:
         found = []
@@ -218,10 +219,12 @@ async def test_a_new_version_does_not_touch_a_run_under_way(fleet: Fleet):
     await fleet.until(lambda: fleet.count(RUN)["wait"])
     await fleet.client.register(parse("{name: slow, version: v2, steps: [{id: other, uses: ok}]}"))
 
-    assert (await fleet.client.result(RUN, 30)).output == {
+    assert (await fleet.client.result(RUN, PATIENCE)).output == {
         "last": {"from": "last", "last_done": True}
     }
-    assert (await fleet.client.run("slow", run_id="new", timeout=30)).output.keys() == {"other"}
+    assert (await fleet.client.run("slow", run_id="new", timeout=PATIENCE)).output.keys() == {
+        "other"
+    }
 
 
 async def test_a_control_message_right_behind_its_start(fleet: Fleet, connection: Client):

@@ -4,23 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 from collections.abc import Callable
-from typing import Any, Self
-
-PATIENCE = 20.0
-
-
-async def eventually(condition: Callable[[], Any], what: str = "it") -> Any:
-    """The first true answer of a plain or async function."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            answer = condition()
-            if inspect.isawaitable(answer):
-                answer = await answer
-            if answer:
-                return answer
-            await asyncio.sleep(0.01)
+from typing import Self
 
 
 class Proxy:

@@ -7,7 +7,7 @@ import pytest
 from flowworker.jetstream import caretaker
 from flowworker.jetstream.api import ApiError
 from flowworker.jetstream.caretaker import Caretaker
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.jetstream.connection import Connection, connect
 from flowworker.jetstream.wire import WireClient
-from integration.jetstream.proxy import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 def free_port() -> int:
@@ -43,7 +43,7 @@ async def fake_server(info):
 async def test_nobody_there():
     url = f"nats://me:secret@127.0.0.1:{free_port()}"
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(ServerUnavailable, match="no NATS server at nats://") as caught:
             await connect(ConnectionOptions(url=url))
 
@@ -58,7 +58,7 @@ async def test_somebody_who_does_not_answer():
         mute.listen()
         url = f"nats://127.0.0.1:{mute.getsockname()[1]}"
 
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(ServerUnavailable, match="no NATS server"):
                 await connect(ConnectionOptions(url=url, connect_timeout=0.5))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flowworker.core.ids import partition_of
 from flowworker.jetstream import TopologyOptions, events, open_backend
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 STARTED = "workflow.started"
 

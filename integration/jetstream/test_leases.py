@@ -12,7 +12,7 @@ from flowworker.jetstream import headers
 from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 KEY = "partition.1"
 

@@ -11,7 +11,7 @@ from flowworker.jetstream import ConnectionOptions, headers
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.publisher import Publisher, UncertainConflict
 from flowworker.jetstream.records import BucketRecords
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 
 def subject(names, key="run.a"):

@@ -12,7 +12,7 @@ from flowworker.jetstream.connection import connect
 from flowworker.jetstream.specs import consumer_specs
 from flowworker.settings import Settings
 from integration.jetstream.lane import ACK_WAIT
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 
 async def test_no_more_comes_than_was_granted(lane):

@@ -15,7 +15,7 @@ from flowworker.jetstream.api import Api
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.topology import Topology
 from integration.jetstream.lane import Lane
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 
 async def test_a_deleted_consumer_is_recreated(lane):
@@ -37,10 +37,9 @@ async def test_a_consumer_that_became_another_is_left_alone(lane):
     body = {"stream_name": lane.spec.stream, "config": config}
     await lane.api.call(request.format("CREATE"), body)
 
-    await asyncio.sleep(1.5)
-
+    await eventually(lambda: lane.consumers[0]._troubled)
+    await asyncio.sleep(0.5)
     assert (await lane.state())["config"]["max_deliver"] == 3
-    assert lane.consumers[0]._troubled
 
 
 async def test_a_network_that_breaks_costs_no_credit(proxy, proxied, names):

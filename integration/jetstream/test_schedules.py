@@ -9,7 +9,7 @@ import pytest
 
 from flowworker.core.status import Priority
 from flowworker.ports import StepAddress
-from integration.jetstream.proxy import eventually
+from tests.waiting import eventually
 
 
 def address(run="run-1", step="charge"):

@@ -17,7 +17,7 @@ from flowworker import (
     RedisStore,
     Unavailable,
 )
-from integration.contract.support import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 

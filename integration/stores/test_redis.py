@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from flowworker import CorruptRecord, RedisStore, Runner, Settings, parse
 from flowworker.clock import SystemClock
 from flowworker.redis import open_redis
-from integration.contract.support import eventually
+from tests.waiting import eventually
 
 RUN = "run-1"
 WORKFLOW = parse("name: w\nretention: 1s\nsteps: [{id: a, uses: ok}]\n")

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowworker.cli import cli
+from tests.waiting import PATIENCE
 
 Flowworker = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -55,7 +56,7 @@ def process(tmp_path: Path) -> Process:
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            timeout=50,
+            timeout=PATIENCE,
         )
 
     return run

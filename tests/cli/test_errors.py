@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from flowworker import errors
 from flowworker.cli.errors import Commands
+from tests.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_ctrl_c_while_connecting_is_silent():
         ) as waiting:
             connected, _ = mute.accept()
             waiting.send_signal(signal.SIGINT)
-            _, stderr = waiting.communicate(timeout=30)
+            _, stderr = waiting.communicate(timeout=PATIENCE)
             connected.close()
 
     assert waiting.returncode == 130

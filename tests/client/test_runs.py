@@ -16,6 +16,7 @@ from flowworker.errors import (
     RunNotFound,
     WorkflowNotFound,
 )
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("coordinator")
 
@@ -96,7 +97,7 @@ async def test_cancelling_ends_a_run(client):
 
 
 async def test_the_result_reaches_a_waiting_starter(client):
-    waiting = asyncio.create_task(client.run(*START, timeout=10))
+    waiting = asyncio.create_task(client.run(*START, timeout=PATIENCE))
     async with aclosing(client.watch()) as events:
         started = await anext(events)
     await client.terminate(started["data"]["id"])
@@ -134,7 +135,7 @@ async def test_two_starts_with_one_id_are_one_run(client):
 )
 async def test_a_rejected_start_is_told_with_its_reason(client, workflow, value, error, told):
     with pytest.raises(error, match=told):
-        await client.run(workflow, value, timeout=10)
+        await client.run(workflow, value, timeout=PATIENCE)
 
     run = await client.start(workflow, value)
     with pytest.raises(error, match=told):

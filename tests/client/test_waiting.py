@@ -13,6 +13,7 @@ from flowworker.codec.messages import Result, ResultStatus
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
+from tests.waiting import PATIENCE
 
 START = ("order.fulfil", {"order": 7})
 
@@ -67,7 +68,7 @@ async def test_a_reply_ends_the_wait_without_a_look_at_the_records(client, backe
     deliveries: asyncio.Queue = asyncio.Queue()
     consumer = await backend.commands.consume(deliveries.put_nowait)
     consumer.grant(1)
-    waiting = asyncio.create_task(client.run(*START, timeout=20))
+    waiting = asyncio.create_task(client.run(*START, timeout=PATIENCE))
     headers = (await deliveries.get()).headers
 
     for noise in (b"\xff", b"{}"):

@@ -18,6 +18,7 @@ from flowworker.errors import InvalidInput, RunFailed
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
+from tests.waiting import PATIENCE
 
 app = App()
 
@@ -76,7 +77,7 @@ async def waiting(client: Client, run: str, count: int) -> None:
 
 
 async def test_a_run_in_one_call(fleet):
-    result = await fleet.run("doubled", {"n": 21}, timeout=20, priority="low")
+    result = await fleet.run("doubled", {"n": 21}, timeout=PATIENCE, priority="low")
 
     assert result.status is RunStatus.COMPLETED
     assert result.output == {"a": {"n": 42}}
@@ -84,11 +85,11 @@ async def test_a_run_in_one_call(fleet):
 
 
 async def test_large_outputs_are_loaded(fleet):
-    assert (await fleet.run("large", timeout=20)).output == {"a": "x" * 100_000}
+    assert (await fleet.run("large", timeout=PATIENCE)).output == {"a": "x" * 100_000}
 
 
 async def test_a_run_that_failed_says_so(fleet):
-    result = await fleet.run("refused", timeout=20)
+    result = await fleet.run("refused", timeout=PATIENCE)
 
     assert (result.status, result.output) == (RunStatus.FAILED, {})
     with pytest.raises(RunFailed, match=r"\(refused\) ended FAILED: .*ValueError: no"):
@@ -96,7 +97,7 @@ async def test_a_run_that_failed_says_so(fleet):
 
 
 async def test_what_handlers_emit_stands_in_the_history(fleet):
-    result = await fleet.run("doubled", {"n": 1}, timeout=20)
+    result = await fleet.run("doubled", {"n": 1}, timeout=PATIENCE)
 
     events = {event["type"]: event for event in await fleet.history(result.id)}
 
@@ -133,13 +134,13 @@ async def test_the_deepest_value_that_is_let_in_is_read_everywhere(fleet):
     deepest = 255 * '{"a":' + "1" + 255 * "}"
     value = {"levels": 256, "a": msgspec.json.decode(deepest)}
 
-    result = await fleet.run("nested", value, timeout=20)
+    result = await fleet.run("nested", value, timeout=PATIENCE)
 
     assert result.output["b"] == msgspec.json.decode(256 * "[" + 256 * "]")
 
 
 async def test_an_output_that_others_could_not_read_fails_its_step(fleet):
-    result = await fleet.run("nested", {"levels": 257}, timeout=20)
+    result = await fleet.run("nested", {"levels": 257}, timeout=PATIENCE)
 
     assert result.status is RunStatus.FAILED
     assert "output.a: nested deeper than 256 levels" in result.error

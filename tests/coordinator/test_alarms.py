@@ -23,6 +23,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.coordinator.support import coordinated, until
+from tests.waiting import PATIENCE
 
 RUN = "r1"
 
@@ -51,7 +52,7 @@ async def timers(backend, name):
 
 
 async def test_the_end_of_an_earlier_retention_removes_no_later_run(backend, fleet):
-    await fleet.run("quick", run_id=RUN, timeout=5)
+    await fleet.run("quick", run_id=RUN, timeout=PATIENCE)
     await backend.timers.set(RUN, RETENTION, time.time() - 60.0)
 
     async def is_set_again():
@@ -94,7 +95,7 @@ async def test_whoever_stood_still_during_a_removal_stops(backend):
 
 
 async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):
-    await fleet.run("quick", run_id=RUN, timeout=5)
+    await fleet.run("quick", run_id=RUN, timeout=PATIENCE)
     replies = []
     await backend.notifier.subscribe("_INBOX.late", lambda _, data: replies.append(data))
 

@@ -13,6 +13,7 @@ from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.settings import Settings
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.loop import VirtualLoop
+from tests.waiting import PATIENCE
 
 COUNT = 4
 
@@ -114,7 +115,7 @@ async def test_who_can_drive_nothing_does_not_compete(partitions, leases, drive)
     drive.failing, drive.error = 99, TopologyMismatch("ack_wait: 10, not 40")
 
     with pytest.raises(TopologyMismatch):
-        await asyncio.wait_for(partitions.run(), 5)
+        await asyncio.wait_for(partitions.run(), PATIENCE)
 
     assert leases.held == {"coordinator.c1": "c1"}
 

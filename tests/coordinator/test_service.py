@@ -20,6 +20,7 @@ from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from tests.backends import memory
 from tests.coordinator.support import make, until
+from tests.waiting import PATIENCE
 from tests.worker.faults import Flaky
 
 
@@ -30,7 +31,7 @@ async def test_it_starts_as_soon_as_it_can(backend, failing):
     coordinator = make(replace(backend, **{port: flaky}))
 
     running = asyncio.create_task(coordinator.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while flaky.scripts[method] or not coordinator.ready:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     running.cancel()
@@ -55,7 +56,7 @@ async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinato
     coordinator._sweeps.add(asyncio.create_task(deaf()))
     await asyncio.sleep(0)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await coordinator.stop()
 
     assert cancelled == 2
@@ -102,7 +103,7 @@ async def test_a_timer_of_somebody_else_is_passed_over(backend, subject):
     await coordinator.start()
 
     consumers[0](SimpleNamespace(subject=subject, time=0.0, delivered=1, ack=ack))
-    await asyncio.wait_for(acked.wait(), 5)
+    await asyncio.wait_for(acked.wait(), PATIENCE)
     await coordinator.stop()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 from dataclasses import replace as with_fields
 from typing import Any
 
@@ -27,6 +26,7 @@ from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
 from flowworker.worker.registry import App
+from tests.waiting import eventually
 
 
 class Fleet:
@@ -115,12 +115,7 @@ class Fleet:
 
     async def eventually(self, condition: Any) -> None:
         """Wait for something that happens in another thread."""
-        for _ in range(5000):
-            found = condition()
-            if await found if inspect.isawaitable(found) else found:
-                return
-            await asyncio.sleep(0.001)
-        raise AssertionError("it never happened")
+        await eventually(condition, pause=0.001)
 
     async def ended(self, run: str = "r1", step: str = "s") -> StepRecord:
         """The record of an attempt that ends in real time."""

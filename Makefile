@@ -57,6 +57,12 @@ test: $(DEV) ## Run every test, then report the coverage
 	$(PY) -m pytest integration -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
 	$(PY) -m coverage report --fail-under=90
 
+TIMES ?= 3
+.PHONY: test-slow
+test-slow: $(DEV) ## Run every test TIMES times, on one core beside a busy neighbour (Linux)
+	taskset -c 0 $(PY) -c 'while True: pass' & neighbour=$$!; trap "kill $$neighbour" EXIT; \
+	for time in $$(seq $(TIMES)); do taskset -c 0 $(MAKE) test; done
+
 .PHONY: unit
 unit: $(DEV) ## Run tests/ alone, the fast ones
 	$(PY) -m pytest tests -n $(JOBS) $(PYTEST_ARGS)

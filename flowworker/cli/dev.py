@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import threading
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.settings import settings_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.context import SpawnProcess
 
     from flowworker.core.model import Workflow
@@ -65,8 +67,20 @@ def dev(
     definitions = {workflow.name: workflow for _, workflow in found}
     with EmbeddedServer(port=_port(port), store=store) as server:
         fleet = _Fleet(server, app_name, app, list(definitions.values()), workers)
-        run_process(fleet.run(), "info", json=False)
+        with _as_long_as_it_runs(server):
+            run_process(fleet.run(), "info", json=False)
     leave_handlers_behind()
+
+
+@contextmanager
+def _as_long_as_it_runs(server: EmbeddedServer) -> Iterator[None]:
+    """Whatever fails first when the server has ended, the server's end is the cause."""
+    try:
+        yield
+    except Exception as error:
+        if server.pid is None:
+            raise ServerUnavailable(f"nats-server ended; see {server.log_path}") from error
+        raise
 
 
 def _port(port: int | None) -> int:

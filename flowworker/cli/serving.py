@@ -67,9 +67,11 @@ def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool =
         log_level: the lowest level that is logged.
         json: log JSON unless to a terminal.
     """
-    from flowworker.telemetry.log import configure_logging
+    from flowworker.telemetry.log import configure_logging, log_everything
 
-    configure_logging(json=json and not sys.stderr.isatty(), level=log_level)
+    terminal = sys.stderr.isatty()
+    configure_logging(json=json and not terminal, level=log_level, colors=terminal)
+    log_everything()
     # Tens of thousands of runs in memory are not garbage, and looking through them again and
     # again takes a third of the processor. Cycles are rare here; they can wait.
     gc.freeze()

@@ -7,5 +7,6 @@ messages     step message, start and control command, result
 cloudevents  what is told: core records and commands -> CloudEvents 1.0
 facts        what was told: CloudEvents -> core facts
 history      a run's history, for whoever rebuilds the run
+text         what others wrote, as it may be shown
 inputs       what a step is given, merged from the run's input and outputs
 """

@@ -14,15 +14,13 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.errors import FlowworkerError, TopologyMismatch
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.jetstream.connection import Connection
     from flowworker.jetstream.topology import Topology
 
-_log = structlog.get_logger()
 
 EVERY = 10.0
 """Seconds between two looks: seven requests."""
@@ -71,10 +69,10 @@ class Caretaker:
             await self._topology.ensure()
         except TopologyMismatch as error:
             self.satisfied = False
-            _log.error("a stream is not what it must be", error=str(error))
+            get_logger().error("a stream is not what it must be", error=str(error))
         except FlowworkerError as error:
-            _log.warning("streams could not be looked after", error=str(error))
+            get_logger().warning("streams could not be looked after", error=str(error))
         except Exception:  # noqa: BLE001 - a defect must not end it, nor be silent
-            _log.exception("streams could not be looked after")
+            get_logger().exception("streams could not be looked after")
         else:
             self.satisfied = True

@@ -8,20 +8,19 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-import structlog
 from nats.errors import Error as NatsError
 
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream.options import credentials_of, redacted, tls_of
 from flowworker.jetstream.replies import Replies
 from flowworker.jetstream.wire import WireClient
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.jetstream.options import ConnectionOptions
 
-_log = structlog.get_logger()
 
 MINIMUM = (2, 12, 2)
 """Per-message TTL, message schedules, several filters; earlier 2.12s lose atomic batches."""
@@ -160,7 +159,7 @@ class Connection:
         refused = isinstance(error, ConnectionRefusedError)
         self._last_error = "connection refused" if refused else f"{error}" or type(error).__name__
         if self._up.is_set():
-            _log.warning("NATS reports an error", error=self._last_error)
+            get_logger().warning("NATS reports an error", error=self._last_error)
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
@@ -169,18 +168,18 @@ class Connection:
         for callback in tuple(self.on_disconnected):
             callback()
         if not self._closing and self._replies is not None:
-            _log.warning("disconnected from NATS; reconnecting", url=self.url)
+            get_logger().warning("disconnected from NATS; reconnecting", url=self.url)
 
     async def _on_reconnected(self) -> None:
         self._up.set()
-        _log.info("reconnected to NATS", url=self.url)
+        get_logger().info("reconnected to NATS", url=self.url)
         for callback in self.on_reconnected:
             callback()
 
     async def _on_closed(self) -> None:
         self._up.clear()
         if not self._closing and self._replies is not None:
-            _log.error("the connection to NATS was closed for good", error=self._last_error)
+            get_logger().error("the connection to NATS was closed for good", error=self._last_error)
 
 
 async def connect(options: ConnectionOptions) -> Connection:

@@ -25,13 +25,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
 from flowworker.jetstream.api import is_passing
 from flowworker.jetstream.delivery import JetStreamDelivery
 from flowworker.jetstream.headers import status_of
 from flowworker.jetstream.hearing import Hearing
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from flowworker.jetstream.specs import ConsumerSpec
     from flowworker.ports import OnDelivery
 
-_log = structlog.get_logger()
 
 EXPIRES = 5_000_000_000
 """Nanoseconds that a request lives."""
@@ -129,7 +127,9 @@ class PullConsumer:
             if not is_passing(error):
                 raise
             self._troubled = True
-            _log.warning("a consumer is not usable yet", consumer=self._name, error=str(error))
+            get_logger().warning(
+                "a consumer is not usable yet", consumer=self._name, error=str(error)
+            )
         self._connection.on_reconnected.append(self._renew)
         self._supervisor = self._loop.create_task(self._supervise(), name=self._name)
 
@@ -211,7 +211,9 @@ class PullConsumer:
         try:
             self._on_delivery(delivery)
         except Exception:  # noqa: BLE001 - a defect must not cost credit
-            _log.exception("a delivery could not be taken", consumer=self._name, subject=subject)
+            get_logger().exception(
+                "a delivery could not be taken", consumer=self._name, subject=subject
+            )
             self.grant(1)
 
     def _on_status(self, slot: _Slot, code: int, text: str) -> None:
@@ -222,7 +224,9 @@ class PullConsumer:
             self._ask_soon()
             return
         self._troubled = True  # the supervisor looks after it
-        _log.debug("a pull request was refused", consumer=self._name, code=code, reason=text)
+        get_logger().debug(
+            "a pull request was refused", consumer=self._name, code=code, reason=text
+        )
 
     def _send_back(self, _subject: bytes, reply: bytes, _data: bytes, _raw: bytes | None) -> None:
         """Let somebody else have what we are not ready for."""
@@ -257,7 +261,7 @@ class PullConsumer:
             idle = not (self._pending or self._wanted)
             silent = silent + 1 if self._hearing.tick(idle=idle) else 0
             if silent >= SILENT_TICKS:
-                _log.warning("no news about a pull; asking again", consumer=self._name)
+                get_logger().warning("no news about a pull; asking again", consumer=self._name)
                 self._abandon(self._slots)
                 self._troubled = True
                 silent = 0
@@ -292,6 +296,8 @@ class PullConsumer:
         except TopologyMismatch as error:
             self._unfit = self._troubled = True
             self._abandon(self._slots)
-            _log.error("a consumer is not what it must be", consumer=self._name, error=str(error))
+            get_logger().error(
+                "a consumer is not what it must be", consumer=self._name, error=str(error)
+            )
         except FlowworkerError as error:
-            _log.warning("a consumer is not usable", consumer=self._name, error=str(error))
+            get_logger().warning("a consumer is not usable", consumer=self._name, error=str(error))

@@ -10,20 +10,19 @@ __all__ = ["Topology"]
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from msgspec.structs import replace
 
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, ApiError
 from flowworker.jetstream.names import PARTITIONS
 from flowworker.jetstream.specs import stream_specs
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.jetstream.api import Api
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.specs import ConsumerSpec, StreamSpec, TopologyOptions
 
-_log = structlog.get_logger()
 
 STREAM_EXISTS = {10058}
 CONSUMER_EXISTS = {10013, 10105, 10148}
@@ -74,7 +73,9 @@ class Topology:
                 created = await self._api.call(f"STREAM.CREATE.{spec.name}", spec.config)
                 found = created["config"]
                 if self._complete:
-                    _log.error("a stream was gone and is made again, empty", stream=spec.name)
+                    get_logger().error(
+                        "a stream was gone and is made again, empty", stream=spec.name
+                    )
             except ApiError as error:
                 if error.failure.err_code not in STREAM_EXISTS:
                     raise

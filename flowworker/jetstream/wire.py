@@ -16,15 +16,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.protocol.parser import PERMISSIONS_ERR
 
 from flowworker.errors import PayloadTooLarge, Unavailable
-
-_log = structlog.get_logger()
+from flowworker.telemetry.log import get_logger
 
 OnRaw = Callable[[bytes, bytes, bytes, bytes | None], None]
 """Takes subject, reply, data and header block, as they came; may not block."""
@@ -59,7 +57,7 @@ class WireClient(Client):
         try:
             handler(subject, reply, data, headers)
         except Exception:  # noqa: BLE001 - or the client's only reading task would end
-            _log.exception("a message could not be handled", subject=subject)
+            get_logger().exception("a message could not be handled", subject=subject)
 
     async def _connect_to_server(self, s: Any) -> None:
         """Close what an attempt that failed halfway has left open."""

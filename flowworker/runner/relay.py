@@ -11,18 +11,15 @@ __all__ = ["Relay"]
 import asyncio
 from typing import TYPE_CHECKING
 
-import structlog
-
 from flowworker.codec.subjects import told_prefix
 from flowworker.errors import FlowworkerError
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.ports import Backend
     from flowworker.stores.buses import EventBus
-
-_log = structlog.get_logger()
 
 
 class Relay:
@@ -74,6 +71,6 @@ class Relay:
             try:
                 await self._bus.tell(subject.removeprefix(self._prefix), data)
             except FlowworkerError as error:
-                _log.warning("an event was not relayed", subject=subject, error=str(error))
+                get_logger().warning("an event was not relayed", subject=subject, error=str(error))
             finally:
                 self._queue.task_done()

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-import structlog
 from msgspec import UNSET, Struct, UnsetType
 
 from flowworker.clock import SystemClock
@@ -27,6 +26,7 @@ from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.subjects import told_prefix
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
     from flowworker.stores.opening import Opening
 
-_log = structlog.get_logger()
 
 BUFFERED = 10_000
 """Events that wait for one slow subscriber; the oldest are dropped beyond that."""
@@ -238,7 +237,7 @@ def _event(subject: str, data: bytes) -> Event | None:
     try:
         envelope = _decode(data)
     except UNREADABLE as error:
-        _log.warning("not an event", subject=subject, error=str(error))
+        get_logger().warning("not an event", subject=subject, error=str(error))
         return None
     namespace, _, event_type = envelope.type.partition(".")
     trace = "" if isinstance(envelope.traceparent, UnsetType) else envelope.traceparent

@@ -17,11 +17,10 @@ import hashlib
 import math
 from typing import TYPE_CHECKING, Self
 
-import structlog
-
 from flowworker.clock import SystemClock
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import LockTimeoutError, Unavailable
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend, Leases
     from flowworker.stores.opening import Opening
 
-_log = structlog.get_logger()
 
 _SHORTEST_WAIT = 0.05
 """Seconds between two looks at a lease that should be over and is not."""
@@ -109,7 +107,7 @@ class Lock:
             await self.release()
         except Unavailable as failure:
             # What was done under the lock is done; the lease runs out by itself
-            _log.warning("a lock was not given back", lock=self._name, error=str(failure))
+            get_logger().warning("a lock was not given back", lock=self._name, error=str(failure))
 
     async def _ask(self) -> int | None:
         """Acquire it; None if somebody else has it."""

@@ -1,5 +1,6 @@
 """What the processes say about themselves.
 
-log      structured log lines
-metrics  all metrics, for Prometheus
+log        structured log lines
+rendering  how they look
+metrics    all metrics, for Prometheus
 """

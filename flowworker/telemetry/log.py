@@ -1,92 +1,122 @@
-"""Structured log lines, on stderr: stdout is for results."""
+"""Structured log lines, by way of `logging`: ours, users' and every library's the same.
+
+A library does not configure anything: what flowworker logs goes to the logger `flowworker`, and to
+nobody's stdout. A process of ours renders all that reaches the root logger, on stderr, since stdout
+is for results.
+"""
 
 from __future__ import annotations
 
-__all__ = ["configure_logging", "get_logger"]
+__all__ = ["attempt_in_logs", "configure_logging", "get_logger", "is_json", "log_everything"]
 
 import logging
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from flowworker.telemetry.rendering import Lines, LogHandler, formatter
+
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+    from types import TracebackType
+
+    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 LOGGER = "flowworker"
-"""Name of the standard library's logger that stands in where nobody configured structlog."""
+"""Name of the standard library's logger."""
 
 
-_LONGEST = 16_384
-"""Characters of a traceback that are shown."""
-
-
-def configure_logging(*, json: bool, level: str = "info") -> None:
-    """Set up structlog, and send what libraries log by `logging` the same way.
+def configure_logging(*, json: bool, level: str = "info", colors: bool = False) -> None:
+    """Render what this process logs, on stderr.
 
     Args:
-        json: one JSON object a line; else lines for humans, coloured on a terminal.
+        json: one JSON object a line; else lines for humans.
         level: the lowest level that is shown: debug, info, warning, error.
+        colors: whether lines for humans are coloured.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    common: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    # Plain tracebacks: pretty ones print the values of variables, which may be secrets, and take
-    # minutes over a long message, on the event loop.
-    renderers: list[Processor] = [structlog.processors.format_exc_info, _shortened]
-    if json:
-        renderers.append(structlog.processors.JSONRenderer())
-    else:
-        renderers.append(
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        )
     structlog.configure(
-        processors=[*common, *renderers],
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: logging.getLogger(LOGGER),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[strip, *renderers], foreign_pre_chain=common
-        )
-    )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [LogHandler(_real_stderr(), formatter(json=json, colors=colors), json=json)]
     root.setLevel(number)
+
+
+def log_everything() -> None:
+    """Log what Python would print: warnings, and exceptions that nobody caught.
+
+    Where the log is JSON, whatever else is written to `sys.stderr` becomes JSON as well. What C
+    code writes, `faulthandler` above all, cannot be helped.
+    """
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(
+        args.exc_type, args.exc_value, args.exc_traceback, thread=getattr(args.thread, "name", "?")
+    )
+    sys.unraisablehook = lambda args: _uncaught(
+        args.exc_type, args.exc_value, args.exc_traceback, where=repr(args.object)
+    )
+    handler = _handler()
+    if handler is not None and handler.json:
+        sys.stderr = Lines(handler)
+
+
+def is_json() -> bool:
+    """Whether this process logs JSON."""
+    handler = _handler()
+    return handler is not None and handler.json
 
 
 def get_logger(**values: Any) -> FilteringBoundLogger:
     """A logger that carries `values`; call it when it is needed, not at import.
 
     An application that has configured structlog gets it as configured. In any other, lines go to
-    `logging`'s logger `flowworker`, so that a library does not write to somebody's stdout.
+    `logging`'s logger `flowworker`.
     """
     if structlog.is_configured():
         configured: FilteringBoundLogger = structlog.get_logger(**values)
         return configured
     plain = logging.getLogger(LOGGER)
+    if not plain.handlers:
+        plain.addHandler(logging.NullHandler())
     wrapped: FilteringBoundLogger = structlog.wrap_logger(
         plain,
-        processors=[_to_logging],
-        wrapper_class=structlog.make_filtering_bound_logger(plain.getEffectiveLevel()),
+        processors=[structlog.stdlib.filter_by_level, _to_logging],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         **values,
     )
     return wrapped
 
 
-def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Tracebacks of a readable length, whatever the exception has to say."""
-    text = event.get("exception")
-    if isinstance(text, str) and len(text) > _LONGEST:
-        event["exception"] = f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
-    return event
+def attempt_in_logs(**values: Any) -> None:
+    """Let all that this task, or a thread of its own, logs by `logging` carry these values."""
+    structlog.contextvars.bind_contextvars(**values)
+
+
+def _uncaught(
+    kind: type[BaseException],
+    error: BaseException | None,
+    traceback: TracebackType | None,
+    **where: str,
+) -> None:
+    if issubclass(kind, SystemExit):
+        return  # a thread's own end
+    exc_info = (kind, error or kind(), traceback)
+    get_logger().critical("an exception was not caught", exc_info=exc_info, **where)
+
+
+def _handler() -> LogHandler | None:
+    return next((h for h in logging.getLogger().handlers if isinstance(h, LogHandler)), None)
+
+
+def _real_stderr() -> Any:
+    """Where lines go, also if the process has configured its logging before."""
+    return sys.stderr.handler.stream if isinstance(sys.stderr, Lines) else sys.stderr
 
 
 def _to_logging(
@@ -96,4 +126,4 @@ def _to_logging(
     exc_info = event.pop("exc_info", None)
     text = event.pop("event", "")
     pairs = (f"{key}={value!r}" for key, value in event.items())
-    return (" ".join((text, *pairs)),), {"exc_info": exc_info}
+    return (" ".join((str(text), *pairs)),), {"exc_info": exc_info}

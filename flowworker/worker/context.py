@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.errors import InvalidInput
 from flowworker.stores.locking import Lock
+from flowworker.telemetry.log import attempt_in_logs
 from flowworker.worker.current import current_scope, enter_scope
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ class StepContext:
     def enter(self) -> None:
         """Make it the current one, for this task and what it starts."""
         enter_scope(self)
+        attempt_in_logs(run=self.run_id, step=self.step_id, attempt=self.attempt)
 
     def leave(self) -> None:
         """The handler is done: nobody renews the locks that it did not give up, nor emits."""

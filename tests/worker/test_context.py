@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import threading
 from dataclasses import dataclass
 
@@ -21,6 +23,7 @@ from flowworker.errors import (
     PayloadTooLarge,
 )
 from flowworker.stores.locking import Lock, lock_key
+from flowworker.telemetry.log import configure_logging
 from flowworker.testing.clock import settle
 from flowworker.worker.context import current_context
 from tests.worker.faults import Flaky
@@ -129,6 +132,27 @@ async def test_the_log_names_the_attempt(fleet, caplog):
     assert lines == [
         "look run='r1' step='s' kind='run' attempt=1 n=1",
         "again run='r1' step='s' kind='run' attempt=1",
+    ]
+
+
+async def test_what_users_log_names_the_attempt(fleet, capsys):
+    configure_logging(json=True)
+
+    async def body(ctx):
+        logging.getLogger("shop").warning("from a coroutine")
+        await asyncio.to_thread(logging.getLogger("shop").warning, "from its thread")
+
+    await inside(fleet, body)
+    await inside_thread(
+        fleet, lambda ctx: logging.getLogger("shop").warning("from a function"), run="r2"
+    )
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    shown = [(line["event"], line["run"], line["step"], line["attempt"]) for line in lines]
+    assert shown == [
+        ("from a coroutine", "r1", "s", 1),
+        ("from its thread", "r1", "s", 1),
+        ("from a function", "r2", "s", 1),
     ]
 
 

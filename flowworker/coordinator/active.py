@@ -144,15 +144,19 @@ class ActiveRuns:
         record, revision = found
         plan = await self._definitions.by_hash(record.definition)
         state, commands = rebuild(
-            plan, record, revision, steps, self._clock.now(), abandoned=abandoned
+            plan,
+            record,
+            revision,
+            steps,
+            self._clock.now(),
+            abandoned=abandoned,
+            requests=told.requests,
         )
         active = self._keep(plan, state, generation)
         self._metrics.recoveries.inc()
         with self._trusted(run):
             await self._effects.retell(record, steps, told)
             await self._effects.perform(active, commands, told=told)
-            for request in told.requests:
-                await self.follow(active, request)
         # Last: once an ended run is not listed as unfinished, nobody looks after it any more.
         await self._runs.relist(active.state.record)
         if active.over:

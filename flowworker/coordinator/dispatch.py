@@ -12,10 +12,12 @@ from flowworker.core.ids import attempt_key, idempotency_key
 from flowworker.core.payload import Inline
 from flowworker.core.records import rank
 from flowworker.core.status import Kind
+from flowworker.errors import InvalidInput
 from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.refusals import Refusals
     from flowworker.core.commands import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
@@ -41,13 +43,18 @@ class Dispatcher:
         self,
         steps: StepQueue,
         payloads: PayloadStore,
+        refusals: Refusals,
         settings: Settings,
         clock: Clock,
         max_body: int,
     ) -> None:
-        """Enqueue to `steps`; an input that would not fit a message goes to `payloads`."""
+        """Enqueue to `steps`; an input that would not fit a message goes to `payloads`.
+
+        An attempt that cannot be enqueued, because of what its run has put out, has failed.
+        """
         self._steps = steps
         self._payloads = payloads
+        self._refusals = refusals
         self._limit = payload_room(settings, max_body)
         self._clock = clock
 
@@ -69,13 +76,15 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
-        record = state.record
-        message = _message(plan, state, wanted, await self._input(plan, state, wanted))
         key = attempt_key(
-            record.run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
+            state.record.run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
         )
         address = _address(plan, state, wanted)
-        await self._steps.enqueue(address, encode(message), key + mark, due)
+        try:
+            message = _message(plan, state, wanted, await self._input(plan, state, wanted))
+            await self._steps.enqueue(address, encode(message), key + mark, due)
+        except InvalidInput as error:
+            await self._refusals.refuse(plan, state, wanted, error)
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput | Stored:
         merged = step_input(plan, state, wanted.step, with_own=wanted.kind is Kind.COMPENSATE)

@@ -15,6 +15,7 @@ from flowworker.coordinator.fencing import Fences
 from flowworker.coordinator.intake import Intake
 from flowworker.coordinator.partitions import Partitions
 from flowworker.coordinator.recovery import Recovery
+from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.rejection import Rejections
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
@@ -76,7 +77,14 @@ class Coordinator:
         self._effects = Effects(
             backend,
             self._runs,
-            Dispatcher(backend.steps, payloads, settings, clock, backend.max_body),
+            Dispatcher(
+                backend.steps,
+                payloads,
+                Refusals(backend.namespace, self._runs, backend.events, clock),
+                settings,
+                clock,
+                backend.max_body,
+            ),
             self._fences,
             self._retention,
             settings,

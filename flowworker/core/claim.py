@@ -30,6 +30,7 @@ __all__ = [
     "first_try",
     "judge",
     "judge_fence",
+    "refused",
 ]
 
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
     from flowworker.core.commands import Dispatch, Fence
+    from flowworker.core.records import ErrorInfo
+    from flowworker.core.state import StepState
 
 MAX_LOST = 3
 """Workers that one attempt may lose before it is failed."""
@@ -170,6 +173,30 @@ def judge_fence(
         return Repair(record, revision)
     ended = replace(record, outcome=Outcome.CANCELLED, lease_until=0.0, finished_at=now)
     return Revoke(ended, revision)
+
+
+def refused(
+    run: str, wanted: Dispatch, claim: Claim | GiveUp, at: StepState, error: ErrorInfo, now: float
+) -> StepRecord:
+    """What to write over `claim.revision` instead of a claim, for an attempt that cannot be made.
+
+    It competes with claims as a fence does, and what follows from it is the step's policy, as for
+    any attempt that failed. `at` is the step as known, whose output a compensation keeps.
+    """
+    undo = wanted.kind is Kind.COMPENSATE
+    return StepRecord(
+        run,
+        wanted.step,
+        wanted.kind,
+        wanted.turn,
+        wanted.attempt,
+        Outcome.FAILED,
+        lost=claim.lost,
+        finished_at=now,
+        output=at.output if undo else None,
+        error=error,
+        completed=at.completed if undo else 0,
+    )
 
 
 def _precedes(record: StepRecord, wanted: Fence) -> bool:

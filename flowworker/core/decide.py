@@ -11,7 +11,7 @@ repeated or out of place changes nothing. The phases of a run:
 
 from __future__ import annotations
 
-__all__ = ["advance", "decide", "outruns"]
+__all__ = ["advance", "decide", "follow", "outruns"]
 
 from typing import TYPE_CHECKING, assert_never
 
@@ -53,9 +53,14 @@ def decide(plan: Plan, state: RunState, event: ev.Event, now: float) -> tuple[Ru
         if isinstance(event, ev.Recovered):
             turn.tell_end()
     else:
-        _apply(turn, event)
-        advance(turn)
+        follow(turn, event)
     return turn.state, turn.commands()
+
+
+def follow(turn: Turn, event: ev.Event) -> None:
+    """Do what an event means to a run that is not over, and go on."""
+    _apply(turn, event)
+    advance(turn)
 
 
 def outruns(event: ev.Event, state: RunState) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.decide import advance
+from flowworker.core.decide import advance, follow
 from flowworker.core.events import (
     AttemptFailed,
     CancelRequested,
@@ -33,8 +33,9 @@ from flowworker.core.stopping import cancel_requested, compensated, open_saga, s
 from flowworker.core.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from flowworker.core.events import Event
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
@@ -50,8 +51,12 @@ def rebuild(
     now: float,
     *,
     abandoned: bool = False,
+    requests: Sequence[Event] = (),
 ) -> tuple[RunState, Commands]:
     """The state of a run, and everything that may be missing.
+
+    Requests are part of it, so that whatever keeps a step from being dispatched again does not keep
+    the run from being stopped.
 
     Args:
         plan: the definition that the run is pinned to.
@@ -60,6 +65,7 @@ def rebuild(
         steps: record and revision of each step that has one.
         now: seconds since the Unix epoch.
         abandoned: nobody executes any attempt of this run, whatever leases say.
+        requests: what was asked of the run and may stand in no record yet, oldest first.
     """
     turn = _replay(plan, record, revision, steps, now)
     turn.effects.clear()
@@ -68,6 +74,9 @@ def rebuild(
     else:
         recover(turn, abandoned=abandoned)
         advance(turn)
+        for request in requests:
+            if turn.state.status not in TERMINAL:
+                follow(turn, request)
     return turn.state, turn.commands()
 
 

@@ -67,10 +67,15 @@ class Turn:
     def commands(self) -> Commands:
         """Everything decided: the record first, then the history, then the rest."""
         record = self.state.record
+        effects = [effect for effect in self.effects if not self._is_superseded(effect)]
         if record is self._stored or record == self._stored:
-            return (*self.emits, *self.effects)
+            return (*self.emits, *effects)
         moved = record.status is not self._stored.status
-        return (Save(self._stored.status if moved else None), *self.emits, *self.effects)
+        return (Save(self._stored.status if moved else None), *self.emits, *effects)
+
+    def _is_superseded(self, effect: Command) -> bool:
+        """Whether it would enqueue what a later request has stopped: that needs no input."""
+        return isinstance(effect, Dispatch) and self.forbids(effect.kind)
 
     def dispatch(self, step: str, kind: Kind, turn: int, attempt: int, due: float = 0.0) -> None:
         """Enqueue an attempt.

@@ -182,7 +182,7 @@ def error_info(error: BaseException) -> ErrorInfo:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     retryable = not isinstance(error, _HOPELESS)
-    return ErrorInfo(type(error).__name__, _one_line(error), retryable)
+    return ErrorInfo(shortened(type(error).__name__), _one_line(error), retryable)
 
 
 def _one_line(error: BaseException) -> str:

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from flowworker.core.payload import Payload
 from flowworker.core.status import Kind, Outcome
-from flowworker.worker.attempt import Failed, Halt, Stopped
+from flowworker.errors import InvalidInput
+from flowworker.worker.attempt import Failed, Halt, Stopped, error_info
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
@@ -49,7 +50,15 @@ async def settle(
         return
     message = attempt.message
     record = _ended(held.record, ending, bench.clock.now())
-    revision = await _write(bench, message, held, record)
+    try:
+        revision = await _write(bench, message, held, record)
+    except InvalidInput as error:
+        if isinstance(ending, Failed):
+            raise
+        # No server takes what the handler put out, now or later: that is how the attempt ended.
+        ending = Failed(error_info(error), error)
+        record = _ended(held.record, ending, bench.clock.now())
+        revision = await _write(bench, message, held, record)
     if revision is None:
         # Not acknowledged: the message may be in somebody else's hands by now.
         _refuse(bench, message)

@@ -196,13 +196,18 @@ class Run:
 
     # From the records
 
-    def rebuilt(self, *, abandoned: bool = False) -> Run:
+    def rebuilt(self, *asked: ev.Event, abandoned: bool = False) -> Run:
         """The same run as another coordinator knows it that has read nothing but the records."""
         other = Run(*self.plan.workflow.steps, timeout=self.plan.workflow.timeout)
         other.now, other.revision = self.now, self.revision
         other.stored, other.records = self.stored, dict(self.records)
         other.state, other.commands = rebuild(
-            self.plan, *self.stored, self.records, self.now, abandoned=abandoned
+            self.plan,
+            *self.stored,
+            self.records,
+            self.now,
+            abandoned=abandoned,
+            requests=asked,
         )
         if other.saved:
             other.revision += 1

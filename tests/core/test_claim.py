@@ -19,10 +19,12 @@ from flowworker.core.claim import (
     first_try,
     judge,
     judge_fence,
+    refused,
 )
 from flowworker.core.commands import Dispatch, Fence
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, StepRecord
+from flowworker.core.state import StepState
 from flowworker.core.status import Kind, Outcome
 
 NOW = 100.0
@@ -246,3 +248,22 @@ def test_nobody_takes_what_is_held_and_nobody_undoes_an_end(found):
             assert found.outcome is not CANCELLED
             assert found.outcome is not COMPLETED or (kind is UNDO and found.kind is not UNDO)
             assert ending.record.rank() >= found.rank()
+
+
+REFUSAL = ErrorInfo("PayloadTooLarge", "too much", retryable=False)
+
+
+def test_a_refused_attempt_has_failed_without_a_worker():
+    at = StepState(output=inline(b"1"), completed=5)
+
+    record = refused("r", wanted(attempt=2, revision=7), Claim(7, 1), at, REFUSAL, NOW)
+
+    assert record == StepRecord("r", "a", RUN, 1, 2, FAILED, lost=1, finished_at=NOW, error=REFUSAL)
+
+
+def test_a_refused_compensation_keeps_what_the_step_put_out():
+    at = StepState(output=inline(b"1"), completed=5)
+
+    record = refused("r", wanted(UNDO, revision=7), GiveUp(7, 3), at, REFUSAL, NOW)
+
+    assert (record.output, record.completed, record.outcome) == (inline(b"1"), 5, FAILED)

@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.core.commands import Finish, Save
+from flowworker.core.events import CancelRequested, HumanDecided
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import ErrorInfo, StepRecord, StopReason
+from flowworker.core.records import ErrorInfo, StepRecord, Stop, StopReason
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
 from tests.core.dsl import RUN, Run, out, step
 
@@ -372,3 +373,27 @@ def test_the_record_is_shown_as_it_is_stored():
 
     assert run.viewed() == {"a": StepStatus.COMPLETED}
     assert run.status is RunStatus.RUNNING
+
+
+def test_what_was_asked_of_a_run_is_followed_before_anything_is_dispatched_again():
+    run = Run(step("a"), step("b", "a", undo=True), step("c", "b")).starts().completes("a", "b")
+
+    stopped = run.rebuilt(CancelRequested("enough"))
+
+    assert stopped.dispatched == []
+    assert stopped.fenced == ["c"]
+    assert stopped.state.record.stop == Stop(StopReason.CANCELLED, "enough")
+    assert stopped.saved
+
+
+def test_what_was_asked_of_a_run_that_ends_by_it_is_followed_no_further():
+    run = Run(step("a", human=True)).starts().fails("a")
+
+    ended = run.rebuilt(CancelRequested("first"), HumanDecided(SKIP, "a"))
+
+    assert ended.state.status is RunStatus.CANCELLED
+    assert ended.state.record.error == "first"
+
+
+def test_a_compensation_is_dispatched_again_though_its_run_is_stopping():
+    assert undoing().rebuilt(CancelRequested()).dispatched == ["undo backed"]

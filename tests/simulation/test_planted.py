@@ -12,10 +12,12 @@ from flowworker.codec.json import encode
 from flowworker.codec.keys import step_key
 from flowworker.coordinator import controls, effects, fencing, scheduler
 from flowworker.coordinator.effects import Effects
+from flowworker.coordinator.refusals import Refusals
 from flowworker.core import claim, forward, saga, stopping
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
 from flowworker.stores.runs import RunStore
+from flowworker.testing.simulation import world
 from flowworker.testing.simulation.campaign import live
 from flowworker.worker import claims, execute, settle
 from flowworker.worker.claims import Claims
@@ -204,3 +206,13 @@ def test_a_command_that_is_refused_because_its_run_is_not_there_yet(monkeypatch)
     monkeypatch.setattr(controls, "may_be_unseen", lambda *_: False)
 
     assert "a command to a run that was on its way was refused" in violation(first=10)
+
+
+def test_an_attempt_that_is_refused_for_ever(monkeypatch):
+    async def again(self, plan, state, wanted, why):
+        raise why
+
+    monkeypatch.setattr(Refusals, "refuse", again)
+    monkeypatch.setattr(world, "PATIENCE", 100.0)
+
+    assert "after 100 s" in violation()

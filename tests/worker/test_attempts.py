@@ -16,7 +16,7 @@ from flowworker.codec.messages import StepInput
 from flowworker.core.payload import Stored, inline
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
-from flowworker.errors import ConversionError, NonRetryableError
+from flowworker.errors import ConversionError, NonRetryableError, PayloadTooLarge
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
@@ -270,6 +270,37 @@ async def test_a_large_output_is_stored_and_a_huge_one_refused():
     assert huge.error is not None
     assert (huge.error.type, huge.error.retryable) == ("PayloadTooLarge", False)
     await fleet.close()
+
+
+async def test_an_output_that_no_record_takes_fails_the_attempt(fleet):
+    refusal = PayloadTooLarge("2 MB exceed the stream's max_msg_size")
+    fleet.rewire(runs=Flaky(fleet.backend.runs, write=["ok", refusal]))
+
+    @fleet.app.step("large")
+    async def large(ctx):
+        return "x"
+
+    await fleet.worker()
+    await fleet.run("large")
+
+    record = await fleet.record()
+    assert record.error == ErrorInfo("PayloadTooLarge", str(refusal), retryable=False)
+    assert (await fleet.types())[-1] == "step.attempt_failed"
+
+
+async def test_a_failure_that_no_record_takes_comes_again(fleet, caplog):
+    refusal = PayloadTooLarge("all is too much")
+    fleet.rewire(runs=Flaky(fleet.backend.runs, write=["ok", refusal]))
+
+    @fleet.app.step("broken")
+    async def broken(ctx):
+        raise ValueError
+
+    await fleet.worker()
+    await fleet.run("broken")
+
+    assert (await fleet.record()).outcome is Outcome.RUNNING
+    assert "delivery put back" in caplog.text
 
 
 async def test_an_output_that_cannot_be_stored_is_left_to_redelivery():

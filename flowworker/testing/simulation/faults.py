@@ -100,10 +100,11 @@ def any_rates(random: Random) -> Rates:
 class Faults:
     """Draws faults while it is switched on, and counts them."""
 
-    def __init__(self, random: Random, rates: Rates) -> None:
-        """Draw from `random`."""
+    def __init__(self, random: Random, rates: Rates, largest: int | None = None) -> None:
+        """Draw from `random`; a step message of more than `largest` bytes is always refused."""
         self.random = random
         self.rates = rates
+        self.largest = largest
         self.on = True
         self.counts: Counter[str] = Counter()
         self._refused = rates.refused

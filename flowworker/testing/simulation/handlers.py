@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from flowworker.testing.simulation.faults import Faults
     from flowworker.testing.simulation.watch import Watch
 
-PADDING = "x" * 200
-"""Makes an output too large to travel inline, where the world's limits are low."""
-
 
 class Refused(Exception):
     """An error that some retry policies do not try again."""
@@ -35,11 +32,14 @@ class Behaviour:
     Some steps are poison: every worker that runs them dies.
     """
 
-    def __init__(self, random: Random, watch: Watch, faults: Faults) -> None:
-        """Draw what happens from `random`."""
+    def __init__(
+        self, random: Random, watch: Watch, faults: Faults, sizes: tuple[int, ...]
+    ) -> None:
+        """Draw what happens from `random`; outputs are padded to `sizes` in turn, if at all."""
         self._random = random
         self._watch = watch
         self._faults = faults
+        self._sizes = sizes
         self._failing = random.random() * 0.4
         self._slow = random.random() * 0.3
         self._deadly = random.random() ** 4 * 0.3
@@ -62,7 +62,8 @@ class Behaviour:
         if self._chance(self._failing):
             raise random.choice((ValueError, Refused, NonRetryableError))("simulated")
         self._outputs += 1
-        return {"n": self._outputs, "padding": PADDING if self._chance(0.3) else ""}
+        size = self._sizes[self._outputs % len(self._sizes)]
+        return {"n": self._outputs, "padding": "x" * size if self._chance(0.3) else ""}
 
     def _chance(self, rate: float) -> bool:
         return self._random.random() < rate

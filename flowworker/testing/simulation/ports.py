@@ -7,7 +7,7 @@ __all__ = ["backend_of"]
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from flowworker.errors import Unavailable
+from flowworker.errors import PayloadTooLarge, Unavailable
 from flowworker.testing.simulation.deliveries import deliver_to
 from flowworker.testing.simulation.records import SimLink, SimRecords, SimRuns
 
@@ -109,6 +109,9 @@ class _Steps(_Source):
         self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0
     ) -> _Later[None]:
         async def effect() -> None:
+            largest = self._gate.faults.largest
+            if largest is not None and len(data) > largest:
+                raise PayloadTooLarge(f"simulated: {len(data)} bytes exceed {largest} bytes")
             await self._backend.steps.enqueue(address, data, message_id, due)
             self._watch.enqueued(address, data)
 

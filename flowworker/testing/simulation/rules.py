@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Violation", "check_run_write", "check_step_write", "expect"]
+__all__ = ["Violation", "check_run_write", "check_step_write", "expect", "is_refused"]
 
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,8 @@ def check_step_write(
     match record.outcome:
         case Outcome.RUNNING if not own:
             _check_claim(truth, record, before, where, now + slack)
+        case Outcome.FAILED if record.lost < MAX_LOST and is_refused(record):
+            _check_claim(truth, record, before, where, now + slack)  # it takes the place of one
         case Outcome.COMPLETED:
             expect(own, "a result of somebody who does not hold the claim", where)
             if record.kind is not Kind.COMPENSATE:
@@ -129,6 +131,13 @@ def _is_same_claim(before: StepRecord | None, record: StepRecord) -> bool:
         and (before.worker, before.lost, before.started_at, before.rank())
         == (record.worker, record.lost, record.started_at, record.rank())
     )
+
+
+def is_refused(record: StepRecord) -> bool:
+    """Whether no worker could be asked to make the attempt."""
+    error = record.error
+    refused = error is not None and error.type == "PayloadTooLarge" and not record.worker
+    return record.outcome is Outcome.FAILED and refused
 
 
 def _terminated(truth: Truth) -> bool:

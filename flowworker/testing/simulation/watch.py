@@ -20,6 +20,7 @@ from flowworker.testing.simulation.rules import (
     check_run_write,
     check_step_write,
     expect,
+    is_refused,
 )
 from flowworker.testing.simulation.truth import Truth
 
@@ -209,7 +210,8 @@ class Watch:
         if record.outcome is not Outcome.RUNNING:
             truth.settled[record.step, revision] = record
         if record.kind is Kind.COMPENSATE:
-            if record.outcome is Outcome.RUNNING and record.step not in truth.undone:
+            begun = record.outcome is Outcome.RUNNING or is_refused(record)
+            if begun and record.step not in truth.undone:
                 truth.undone.append(record.step)
         elif record.outcome is Outcome.COMPLETED:
             truth.outputs[record.step] = revision
@@ -225,6 +227,8 @@ class Watch:
                 self.counts[f"claim to {record.kind}"] += 1
         elif record.error is not None and record.error.type == "WorkerLost":
             self.counts["given up"] += 1
+        elif is_refused(record):
+            self.counts["attempt refused"] += 1
         elif record.outcome is Outcome.CANCELLED and process.name != record.worker:
             revoked = before is not None and before.outcome is Outcome.RUNNING
             self.counts["fenced: revoked" if revoked else "fenced: never claimed"] += 1

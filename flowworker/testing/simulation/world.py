@@ -50,6 +50,9 @@ _REST = 60.0
 _REMOVAL = 120.0
 """Seconds beyond the retention in which everything has to be gone."""
 
+_LOW = 1000
+"""Bytes: limits below it are low, and those of real fleets are above it."""
+
 _SHRINKS = 0.75
 """Share of worlds in which one coordinator alone waits for the end of the retention: a whole fleet
 without work costs as much as one that has some."""
@@ -90,11 +93,13 @@ class World:
         self._virtual.set_exception_handler(self._on_exception)
         self._clock = SimClock(self._virtual)
         self._trace = Trace(self._virtual, keep=keep_trace)
-        self._settings = _any_settings(random)
+        sizes = Random(f"sizes of {seed}")  # of its own, so that the rest does not depend on it
+        self._settings = _any_settings(random, sizes)
         self._backend = memory_backend(
             settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
         )
-        self._faults = Faults(random, any_rates(random))
+        largest = sizes.choice((None, None, None, 900))
+        self._faults = Faults(random, any_rates(random), largest)
         self._workflows = [any_workflow(random, f"flow{n}") for n in range(random.randint(1, 4))]
         plans = {plan.hash: plan for plan in map(plan_of, self._workflows)}
         self._watch = Watch(plans, self._pending, self.fail)
@@ -112,7 +117,9 @@ class World:
             self._trace,
             copy_context(),
         )
-        self._fleet = Fleet(scene, Behaviour(random, self._watch, self._faults))
+        self._fleet = Fleet(
+            scene, Behaviour(random, self._watch, self._faults, _outputs(self._settings))
+        )
         self._failed = asyncio.Event()
 
     def fail(self, violation: str) -> None:
@@ -217,13 +224,14 @@ class World:
         self._virtual.close()
 
 
-def _any_settings(random: Random) -> Settings:
+def _any_settings(random: Random, sizes: Random) -> Settings:
     limits = random.choice(((32_768, 262_144), (32_768, 262_144), (150, 600)))
     return Settings(
         lease=6.0,
         partition_lease=random.choice((3.0, 6.0)),
         inline_limit=limits[0],
         message_limit=limits[1],
+        payload_limit=sizes.choice((64 * 1024 * 1024, 64 * 1024 * 1024, 700)),
         retention=RETENTION,
         handler_grace=3.0,
         short_delay=1.0,
@@ -231,3 +239,9 @@ def _any_settings(random: Random) -> Settings:
         sweep=random.choice((3.0, 6.0)),
         max_active=random.choice((2, 50_000)),
     )
+
+
+def _outputs(settings: Settings) -> tuple[int, ...]:
+    """Bytes that outputs may have: on both sides of every limit that is low."""
+    limits = (settings.inline_limit, settings.message_limit, settings.payload_limit)
+    return (200, *(limit + by for limit in limits if limit < _LOW for by in (-60, 60)))

@@ -1,0 +1,75 @@
+"""Fails an attempt that nobody can be asked to make, since its message would be refused.
+
+Safety: the failure is written in place of the claim, by compare-and-set. If a worker has claimed
+the attempt, from a message that was enqueued before, the attempt is that worker's.
+
+Liveness: the refusal is told like any failure of an attempt, so the step's policy follows, and the
+run comes to an end. To enqueue the attempt again would be refused again.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Refusals"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import settled_event
+from flowworker.codec.json import encode
+from flowworker.core.claim import Claim, GiveUp, Outdated, Repair, first_try, judge, refused
+from flowworker.core.records import ErrorInfo, shortened
+from flowworker.errors import Conflict, Unavailable
+from flowworker.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.core.claim import Verdict
+    from flowworker.core.commands import Dispatch
+    from flowworker.core.graph import Plan
+    from flowworker.core.records import StepRecord
+    from flowworker.core.state import RunState
+    from flowworker.errors import InvalidInput
+    from flowworker.ports import EventLog
+    from flowworker.stores.runs import RunStore
+
+
+class Refusals:
+    """Writes and tells that an attempt failed before anybody could make it."""
+
+    def __init__(self, namespace: str, runs: RunStore, events: EventLog, clock: Clock) -> None:
+        """Write to `runs`, and publish to `events`."""
+        self._namespace = namespace
+        self._runs = runs
+        self._events = events
+        self._clock = clock
+
+    async def refuse(
+        self, plan: Plan, state: RunState, wanted: Dispatch, why: InvalidInput
+    ) -> None:
+        """End the attempt as failed, for good; nothing if somebody has it, or it is over."""
+        run, queue = state.record, plan.steps[wanted.step].queue
+        error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
+        verdict: Verdict = first_try(wanted)
+        while isinstance(verdict, Claim | GiveUp):
+            at, now = state.steps[wanted.step], self._clock.now()
+            record = refused(run.run, wanted, verdict, at, error, now)
+            try:
+                revision = await self._runs.save_step(queue, record, verdict.revision)
+            except Conflict:
+                found = await self._runs.load_step(queue, run.run, wanted.step)
+                before, revision = found or (None, 0)
+                verdict = judge(wanted, before, revision, now)
+            else:
+                get_logger().warning(
+                    "attempt refused", run=run.run, step=wanted.step, error=str(error)
+                )
+                verdict = Repair(record, revision)
+        if isinstance(verdict, Outdated):
+            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is outdated")
+        if isinstance(verdict, Repair):
+            await self._tell(state, verdict.record, verdict.revision)
+
+    async def _tell(self, state: RunState, record: StepRecord, revision: int) -> None:
+        run = state.record
+        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
+        if event is not None:
+            await self._events.publish(run.run, event.type, encode(event), event.id)

@@ -1,20 +1,15 @@
-"""Every run's history: one stream, republished by the server to whoever listens.
-
-History is read in one batch, which any replica may serve, and completed from the leader: what it
-has beyond the batch is asked for one by one, until it has no more.
-"""
+"""Every run's history: one stream, republished by the server to whoever listens."""
 
 from __future__ import annotations
 
 __all__ = ["StreamEventLog"]
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 from flowworker.core.ids import partition_of
-from flowworker.errors import Conflict, Unavailable
+from flowworker.errors import Conflict
 from flowworker.jetstream import headers
+from flowworker.jetstream.history import read_history
 from flowworker.jetstream.specs import consumer_specs
 
 if TYPE_CHECKING:
@@ -25,10 +20,6 @@ if TYPE_CHECKING:
     from flowworker.jetstream.publisher import Publisher
     from flowworker.ports import Consumer, OnDelivery
     from flowworker.settings import Settings
-
-BATCH = 1_000
-BATCH_TIMEOUT = 5.0
-"""Seconds to wait for a batch; without it history is read one by one."""
 
 
 class StreamEventLog:
@@ -79,52 +70,8 @@ class StreamEventLog:
 
     async def history(self, run: str) -> list[bytes]:
         """All events of a run, oldest first."""
-        subject = self._names.events_of(partition_of(run, self._partitions), run)
-        found: list[bytes] = []
-        last = 0
-        while True:
-            batch, last, more = await self._batch(subject, last + 1)
-            found += batch
-            if not more:
-                break
-        while True:
-            query = {"seq": last + 1, "next_by_subj": subject}
-            message = await self._api.message(self._names.events, query)
-            if message is None:
-                return found
-            found.append(message.data)
-            last = message.seq
-
-    async def _batch(self, subject: str, start: int) -> tuple[list[bytes], int, bool]:
-        """Some events, the last one's sequence, and whether there are more."""
-        found: list[bytes] = []
-        last, more = start - 1, False
-        done = asyncio.get_running_loop().create_future()
-
-        def on_message(_subject: bytes, _reply: bytes, data: bytes, raw: bytes | None) -> None:
-            nonlocal last, more
-            if headers.status_of(raw) is not None:  # 204 at the end, 404 for none
-                if not done.done():
-                    done.set_result(None)
-                return
-            fields = headers.decode(raw)
-            last = int(fields["Nats-Sequence"])
-            more = fields.get("Nats-Num-Pending", "0") != "0"
-            found.append(data)
-
-        client = self._connection.client
-        inbox = client.new_inbox()
-        sid = client.listen(inbox, on_message)
-        query = b'{"batch":%d,"seq":%d,"next_by_subj":"%b"}' % (BATCH, start, subject.encode())
-        try:
-            client.send(f"$JS.API.DIRECT.GET.{self._names.events}", inbox, b"", query)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BATCH_TIMEOUT):
-                    await done
-        finally:
-            with contextlib.suppress(Unavailable):
-                client.unlisten(sid)
-        return found, last, more and done.done()
+        pattern = self._names.events_of(partition_of(run, self._partitions), run)
+        return await read_history(self._connection, self._api, self._names.events, pattern)
 
     async def drop(self, run: str) -> None:
         """Forget a run's history."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["subjects_of"]
+__all__ = ["counts_of", "subjects_of"]
 
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,17 @@ _decode_info = msgspec.json.Decoder(_Info).decode
 
 
 async def subjects_of(api: Api, stream: str, pattern: str) -> set[str]:
-    """All of a stream's subjects that match.
+    """All of a stream's subjects that match."""
+    return set(await counts_of(api, stream, pattern))
+
+
+async def counts_of(api: Api, stream: str, pattern: str) -> dict[str, int]:
+    """How many messages there are by subject, of all that match.
 
     The server pages beyond 100,000. Pages are sorted, so that only subjects that vanish meanwhile
     could hide others; then we start again.
     """
-    found: set[str] = set()
+    found: dict[str, int] = {}
     for _ in range(_ATTEMPTS):
         found, complete = await _pages(api, stream, pattern)
         if complete:
@@ -49,8 +54,8 @@ async def subjects_of(api: Api, stream: str, pattern: str) -> set[str]:
     return found
 
 
-async def _pages(api: Api, stream: str, pattern: str) -> tuple[set[str], bool]:
-    found: set[str] = set()
+async def _pages(api: Api, stream: str, pattern: str) -> tuple[dict[str, int], bool]:
+    found: dict[str, int] = {}
     offset, before = 0, 0
     while True:
         info = await _page(api, stream, pattern, offset)

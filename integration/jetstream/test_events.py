@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from flowworker.core.ids import partition_of
-from flowworker.jetstream import TopologyOptions, events, open_backend
+from flowworker.jetstream import TopologyOptions, history, open_backend
 from tests.waiting import eventually
 
 STARTED = "workflow.started"
@@ -28,7 +28,7 @@ async def test_the_default_namespace_tells_under_bare_types(options):
 
 async def test_a_long_history_is_whole_and_in_order(open_jetstream, monkeypatch):
     # Given a history of several batches, among others
-    monkeypatch.setattr(events, "BATCH", 70)
+    monkeypatch.setattr(history, "BATCH", 70)
     backend = await open_jetstream()
     for i in range(300):
         await asyncio.gather(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["ENV_PREFIX", "Settings", "check_numbers", "from_environment", "settings_from"]
+__all__ = [
+    "ENV_PREFIX",
+    "Settings",
+    "check_fit",
+    "check_numbers",
+    "from_environment",
+    "settings_from",
+]
 
 import sys
 from typing import TYPE_CHECKING, TypeVar, get_args
@@ -43,7 +50,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         reply_prefixes: subjects to which a `Flow-Reply` may point begin with one of these.
 
     Raises:
-        InvalidInput: a number is out of range, or a prefix would allow any subject.
+        InvalidInput: a number is out of range, a prefix would allow any subject, or settings
+            contradict each other.
     """
 
     lease: float = 30.0
@@ -65,6 +73,30 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         check_numbers(self)
         if "" in self.reply_prefixes:
             raise InvalidInput("reply_prefixes: expected beginnings of subjects, found ''")
+        for larger in ("message_limit", "payload_limit"):
+            if self.inline_limit > getattr(self, larger):
+                raise InvalidInput(
+                    f"inline_limit={self.inline_limit}: expected at most {larger}, "
+                    f"which is {getattr(self, larger)}"
+                )
+
+
+FRAME = 16_384
+"""Bytes of a message, or a record, around its payloads: names, an error, what orders them."""
+
+
+def check_fit(settings: Settings, max_body: int) -> None:
+    """Raise InvalidInput unless all that the settings let into a message fits one.
+
+    That is, beside what a step is given of others, the run's input and the step's own output.
+    """
+    needed = settings.message_limit + 2 * settings.inline_limit + FRAME
+    if needed > max_body:
+        raise InvalidInput(
+            f"message_limit={settings.message_limit}, inline_limit={settings.inline_limit}: step "
+            f"messages may have {needed:,} bytes then, and the server takes {max_body:,}; lower "
+            "these settings, or raise the server's max_payload"
+        )
 
 
 def check_numbers(settings: Struct) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from flowworker.errors import InvalidInput
 from flowworker.jetstream import TopologyOptions
-from flowworker.settings import Settings, from_environment, settings_from
+from flowworker.jetstream.backend import LEAST_PAYLOAD
+from flowworker.settings import Settings, check_fit, from_environment, settings_from
 
 
 def test_nothing_said_gives_the_defaults():
@@ -91,3 +92,30 @@ def test_sizes_are_no_times():
 def test_a_prefix_that_allows_everything_is_refused():
     with pytest.raises(InvalidInput, match="reply_prefixes"):
         Settings(reply_prefixes=("_INBOX.", ""))
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"inline_limit": 300_000}, "inline_limit=300000: expected at most message_limit"),
+        (
+            {"message_limit": 90_000, "inline_limit": 80_000, "payload_limit": 70_000},
+            "inline_limit=80000: expected at most payload_limit, which is 70000",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings, text):
+    with pytest.raises(InvalidInput, match=text):
+        Settings(**settings)
+
+
+def test_settings_that_the_server_contradicts_are_refused():
+    settings = Settings(message_limit=900_000, inline_limit=900_000)
+
+    check_fit(settings, 3_000_000)
+    with pytest.raises(InvalidInput, match="raise the server's max_payload"):
+        check_fit(settings, 1_000_000)
+
+
+def test_the_defaults_fit_the_smallest_server_that_is_taken():
+    check_fit(Settings(), LEAST_PAYLOAD)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
 
+_ANSWER = 256
+"""Bytes up to which an answer's output stands in the run's record, beside all others."""
+
 
 class Controls:
     """Takes `control.<action>.<run>` in."""
@@ -63,6 +66,7 @@ class Controls:
             raise Rejected(f"control.{action}: run {run!r} is {record.status} already")
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         if action == "resume":
+            _check_room(record, self._backend.max_body)
             kind = EventType.HUMAN_DECIDED
             data = await self._decision(data, command, delivery.sequence)
         else:
@@ -84,10 +88,27 @@ class Controls:
         if command.action is HumanAction.COMPLETE:
             try:
                 output = encode(command.output)
-                payload = await self._payloads.pack(data.id, f"resume.{sequence}", output)
+                payload = await self._payloads.pack(
+                    data.id, f"resume.{sequence}", output, inline_limit=_ANSWER
+                )
             except InvalidInput as error:
                 raise Rejected(str(error)) from error
         return replace(data, action=command.action, step_id=command.step, output=payload)
+
+
+def _check_room(record: RunRecord, max_body: int) -> None:
+    """Refuse an answer to a run whose record is half full of answers.
+
+    The other half is for those that are on their way, and for the run's end.
+    """
+    size = len(encode(record))
+    if size > max_body // 2:
+        answers = sum(map(len, record.decisions.values()))
+        raise Rejected(
+            f"control.resume: run {record.run!r} has {answers:,} answers in a record of {size:,} "
+            f"bytes, of {max_body // 2:,} that it may have; cancel the run, and start others with "
+            "fewer questions each"
+        )
 
 
 def _decode(action: str, body: bytes) -> ControlCommand:

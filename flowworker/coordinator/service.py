@@ -23,6 +23,7 @@ from flowworker.coordinator.starts import Starts
 from flowworker.core.events import Recovered
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
+from flowworker.settings import check_fit
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
@@ -61,6 +62,7 @@ class Coordinator:
         With `adopts`, runs that others left behind are gone on with only if it says so; without,
         all are.
         """
+        check_fit(settings, backend.max_body)
         self._backend = backend
         self._settings = settings
         self._clock = clock

@@ -11,6 +11,7 @@ they order what happened in a run (the saga relies on it).
 from __future__ import annotations
 
 __all__ = [
+    "MAX_NAMED",
     "MAX_TEXT",
     "RECORD_VERSION",
     "Decision",
@@ -34,6 +35,10 @@ RECORD_VERSION = 1
 
 MAX_TEXT = 2000
 """Characters of a text that somebody else wrote and that stands in a record."""
+
+
+MAX_NAMED = 1000
+"""Steps that a record names because their compensation failed; the steps' own states name all."""
 
 
 def shortened(text: str) -> str:
@@ -108,7 +113,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         expires: when it is to be removed if it is over by then; 0 for the usual retention.
         stop: why no new steps start, if so.
         decisions: what humans answered, by step, oldest first.
-        failed_compensations: steps whose compensation failed for good.
+        failed_compensations: steps whose compensation failed for good, the first MAX_NAMED.
         needs_attention: a critical compensation failed.
     """
 

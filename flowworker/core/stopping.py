@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from flowworker.core.commands import Emit, EventType
 from flowworker.core.forward import dispatch_ready
-from flowworker.core.records import Stop, StopReason
+from flowworker.core.records import MAX_NAMED, Stop, StopReason
 from flowworker.core.saga import compensations
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
@@ -120,7 +120,9 @@ def compensation_failed(turn: Turn, event: AttemptFailed) -> None:
     record = turn.state.record
     failed = record.failed_compensations
     turn.state = turn.state.with_record(
-        failed_compensations=failed if event.step in failed else (*failed, event.step),
+        failed_compensations=(
+            failed if event.step in failed or len(failed) >= MAX_NAMED else (*failed, event.step)
+        ),
         needs_attention=record.needs_attention or critical,
     )
 

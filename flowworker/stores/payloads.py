@@ -36,13 +36,16 @@ class PayloadStore:
         self._inline_limit = settings.inline_limit
         self._limit = settings.payload_limit
 
-    async def pack(self, run: str, name: str, data: bytes) -> Payload:
+    async def pack(
+        self, run: str, name: str, data: bytes, *, inline_limit: int | None = None
+    ) -> Payload:
         """Bytes as a payload: inline if small.
 
         Args:
             run: whose payload it is, and whose end is its end.
             name: unique in the run for this value; the same name with the same bytes is fine.
             data: a JSON value.
+            inline_limit: what is small; as the settings say if None.
 
         Raises:
             PayloadTooLarge: it exceeds the limit.
@@ -50,7 +53,7 @@ class PayloadStore:
         """
         if is_nested_too_deep(data):
             raise InvalidInput(f"{name}: nested deeper than {MAX_NESTING} levels")
-        if len(data) <= self._inline_limit:
+        if len(data) <= (self._inline_limit if inline_limit is None else inline_limit):
             return inline(data)
         return await self.store(run, name, data)
 

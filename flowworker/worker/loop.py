@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from flowworker.errors import InvalidInput
+from flowworker.settings import check_fit
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker.shift import Shift
 from flowworker.worker.surroundings import surroundings_of
@@ -67,8 +68,9 @@ class Worker:
             make_thread: what keeps its claims alive; a thread of its own if None.
 
         Raises:
-            InvalidInput: no queue, or no slot.
+            InvalidInput: no queue, no slot, or settings that the server's limits contradict.
         """
+        check_fit(settings, backend.max_body)
         self._slots = settings.concurrency if concurrency is None else concurrency
         if self._slots < 1 or not queues:
             found = f"{len(queues)} queues, concurrency {self._slots}"

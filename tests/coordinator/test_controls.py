@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from flowworker import App, wiring
+from flowworker.codec.json import encode
 from flowworker.coordinator import controls
 from flowworker.core.commands import EventType
-from flowworker.core.model import Step, Workflow
-from flowworker.core.status import RunStatus
+from flowworker.core.model import Escalation, Step, Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import Decision, RunRecord
+from flowworker.core.status import HumanAction, RunStatus
+from flowworker.definitions.content import plan_of
+from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated, until
 
 RUN = "r1"
@@ -71,3 +80,72 @@ async def test_a_long_reason_is_kept_as_far_as_a_record_takes_it(backend, client
     assert result.status is RunStatus.CANCELLED
     assert len(result.error) == 2001
     await coordinator.stop()
+
+
+MANY = Workflow("many", tuple(Step(f"s{n}", "none", escalation=Escalation()) for n in range(60)))
+
+
+async def test_a_run_takes_as_many_large_answers_as_it_asks_for(backend, client):
+    """Their outputs would not fit its record, all together."""
+    await client.register(MANY)
+    failing = wiring.make_worker(backend, failing_app(), Settings(), Metrics(CollectorRegistry()))
+    await failing.start()
+    coordinator = await coordinated(backend)
+    await client.start("many", run_id=RUN)
+    await until(lambda: all_wait(client))
+
+    for step in MANY.steps:
+        await client.resume(RUN, "complete", step.id, {"text": "x" * 30_000})
+    result = await client.result(RUN, 5)
+    found = await RunStore(backend.runs).load(RUN)
+    await coordinator.stop()
+    await failing.drain()
+
+    assert result.status == "COMPLETED"
+    assert result.output["s59"] == {"text": "x" * 30_000}
+    assert found is not None
+    assert len(encode(found[0])) < 30_000
+
+
+def failing_app():
+    app = App()
+
+    @app.step("none")
+    def none(ctx):
+        raise ValueError
+
+    return app
+
+
+async def all_wait(client):
+    view = await client.status(RUN)
+    return all(step.status == "WAITING_HUMAN" for step in view.steps)
+
+
+async def test_an_answer_for_which_the_record_has_no_room_is_rejected_and_the_run_can_be_stopped(
+    backend, client
+):
+    answers = tuple(Decision(turn, HumanAction.RETRY, id="x" * 100) for turn in range(5000))
+    record = RunRecord(
+        RUN,
+        "many",
+        plan_of(MANY).hash,
+        RunStatus.WAITING_HUMAN,
+        EMPTY,
+        time.time(),
+        decisions={"s0": answers},
+    )
+    await client.register(MANY)
+    await RunStore(backend.runs).save(record, 0)
+    coordinator = await coordinated(backend)
+
+    answer = {"action": "retry", "step": "s1"}
+    await backend.commands.send(f"control.resume.{RUN}", encode(answer), {})
+    await until(lambda: rejections(backend, RUN))
+    await client.terminate(RUN)
+    result = await client.result(RUN, 5)
+    [reason] = await rejections(backend, RUN)
+    await coordinator.stop()
+
+    assert "5,000 answers" in reason
+    assert result.status == "CANCELLED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowworker.core import events as ev
+from flowworker.core import stopping
 from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Save
 from flowworker.core.saga import compensations
 from flowworker.core.status import Kind, RunStatus, StepStatus
@@ -209,3 +210,13 @@ def test_a_compensation_that_is_told_twice_counts_once():
 
     assert run.happens(ev.Compensated("b", run.records["b"][1])).commands == ()
     assert run.state is before
+
+
+def test_a_record_names_no_more_failed_compensations_than_it_has_room_for(monkeypatch):
+    monkeypatch.setattr(stopping, "MAX_NAMED", 1)
+
+    run = failing(critical=True).fails("b").fails("a")
+
+    assert run.state.record.failed_compensations == ("b",)
+    assert run.state.record.needs_attention
+    assert [run.is_at(id_) for id_ in "ab"] == [StepStatus.FAILED, StepStatus.FAILED]

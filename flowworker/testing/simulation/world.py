@@ -231,7 +231,7 @@ def _any_settings(random: Random, sizes: Random) -> Settings:
         partition_lease=random.choice((3.0, 6.0)),
         inline_limit=limits[0],
         message_limit=limits[1],
-        payload_limit=sizes.choice((64 * 1024 * 1024, 64 * 1024 * 1024, 700)),
+        payload_limit=sizes.choice((64 * 1024 * 1024, 700 if limits[0] < _LOW else 40_000)),
         retention=RETENTION,
         handler_grace=3.0,
         short_delay=1.0,

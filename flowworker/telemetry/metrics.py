@@ -23,6 +23,7 @@ class Metrics:
         claims_lost: results refused because somebody else had taken the claim over.
         in_hand: deliveries that wait for a free slot.
         running: attempts under way.
+        left_behind: async handlers that go on though their attempts are over.
         loop_lag: seconds that the event loop was late when it was last asked.
         events_handled: by event type.
         runs_finished: by status.
@@ -52,6 +53,7 @@ class Metrics:
         self.claims_lost = counter("claims_lost", "Results refused: the claim was taken over.")
         self.in_hand = gauge("deliveries_in_hand", "Deliveries that wait for a free slot.")
         self.running = gauge("attempts_running", "Attempts under way.")
+        self.left_behind = gauge("handlers_left_behind", "Async handlers that ignored their end.")
         self.loop_lag = gauge("event_loop_lag_seconds", "How late the event loop answered.")
 
         self.events_handled = counter("events_handled", "Events decided upon.", "type")

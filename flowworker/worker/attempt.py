@@ -31,6 +31,10 @@ _HOPELESS = (NonRetryableError, InvalidInput, CorruptRecord)
 """Errors that trying again cannot help against; ConversionError is an InvalidInput."""
 
 
+_End = tuple[bytes, BaseException | None]
+"""What a handler returned, as JSON; or what it raised."""
+
+
 class Halt(IntEnum):
     """Why an attempt is to stop, in the order of precedence."""
 
@@ -38,6 +42,14 @@ class Halt(IntEnum):
     CANCELLED = 1
     DRAINED = 2
     LOST = 3
+
+
+_GRACE = {Halt.NOT: 0.5, Halt.CANCELLED: 5.0, Halt.DRAINED: 2.0, Halt.LOST: 0.5}
+"""Seconds for an async handler to clean up after it was cancelled, before it is given up.
+
+After a time limit (`NOT`) or a lost claim the next attempt need not wait for it; a cancelled run is
+compensated next, and better not before the handler is done.
+"""
 
 
 class Returned(Struct, frozen=True):
@@ -62,16 +74,22 @@ class Stopped(Struct, frozen=True):
 class Attempt:
     """An attempt in this process, from before its claim to after its acknowledgement.
 
-    A plain function cannot be stopped from outside. Asked to cancel, it sees `ctx.cancelled` and is
-    waited for. If its time limit ran out or its claim was lost, it is not waited for: the thread
-    goes on, holds its slot until it returns (`lingering`), and what it returns is discarded; the
-    record is fenced by its revision.
+    The handler runs in a task of its own, from which nothing escapes: whatever it raises, be it
+    made to end a process, is how its attempt ended.
+
+    Asked to stop, an async handler is cancelled, and has a moment to clean up. One that goes on
+    nevertheless is given up: the attempt ends without it, what it returns is discarded, and the
+    record is fenced by its revision. A plain function cannot be stopped from outside. Asked to
+    cancel, it sees `ctx.cancelled` and is waited for. If its time limit ran out or its claim was
+    lost, it is given up at once; its thread holds its slot until it returns (`lingering`).
     """
 
     __slots__ = (
-        "_in_handler",
+        "_limit",
+        "_over",
         "_task",
         "_thread",
+        "_timers",
         "claim",
         "context",
         "halt",
@@ -80,15 +98,17 @@ class Attempt:
     )
 
     def __init__(self, message: StepMessage, handler: Handler | None, context: StepContext) -> None:
-        """Describe it; the running task is the one in which it will run."""
+        """Describe it; `run` begins."""
         self.message = message
         self.handler = handler
         self.context = context
         self.halt = Halt.NOT
         self.claim: HeldClaim | None = None
-        self._task = asyncio.current_task()
-        self._in_handler = False
+        self._task: asyncio.Task[_End] | None = None
         self._thread: Future[Any] | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._limit: ErrorInfo | None = None
+        self._timers: list[asyncio.TimerHandle] = []
 
     def stop(self, why: Halt) -> None:
         """Ask it to end; harmless at any time."""
@@ -98,13 +118,13 @@ class Attempt:
         asyncio.get_running_loop().call_soon(self._interrupt, why)
 
     def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether that is its task."""
+        """Whether that is the task of its handler."""
         return self._task is task
 
     @property
     def on_loop(self) -> bool:
         """Whether its handler runs on the event loop at this moment, or waits there."""
-        return self._in_handler and self.handler is not None and not self.handler.threaded
+        return self.unfinished is not None and self._thread is None
 
     @property
     def lingering(self) -> Future[Any] | None:
@@ -112,42 +132,52 @@ class Attempt:
         thread = self._thread
         return None if thread is None or thread.done() else thread
 
+    @property
+    def unfinished(self) -> asyncio.Task[_End] | None:
+        """The task that still runs its handler, if one does."""
+        task = self._task
+        return None if task is None or task.done() else task
+
     async def run(
         self, handler: Handler, pool: ThreadPoolExecutor, clock: Clock
     ) -> Returned | Failed | Stopped:
         """Call the handler with the context's input."""
         if self.halt:
             return Stopped(self.halt)
-        limit = asyncio.timeout(self.message.timeout or None)
-        self._in_handler = True
+        loop = asyncio.get_running_loop()
+        self._over = loop.create_future()
+        self.context.enter()
+        self._task = task = loop.create_task(self._guarded(handler, pool))
+        task.add_done_callback(self._end)
+        if self.message.timeout:
+            self._after(self.message.timeout, self._time_out, clock)
         try:
-            async with limit:
-                result = await self._call(handler, pool)
-            return Returned(encode_output(handler.name, result))
-        except asyncio.CancelledError as error:
-            return self._cancelled(error)
-        except (KeyboardInterrupt, GeneratorExit) as error:
-            if not handler.threaded:
-                raise
-            return Failed(error_info(error), error)  # the handler's own: threads get no signals
-        except BaseException as error:  # noqa: BLE001  # also SystemExit: it ends a step, not us
-            if limit.expired() and isinstance(error, TimeoutError):
-                return Failed(self._timeout(clock))
-            return Failed(error_info(error), error)
+            await self._over
+        except asyncio.CancelledError:
+            task.cancel()  # the worker itself is being torn down
+            raise
         finally:
-            self._in_handler = False
+            for timer in self._timers:
+                timer.cancel()
             self.context.leave()
-            if self.lingering is not None:
+            if self.lingering is not None or not task.done():
                 self.context.cancelled = True
-            self._forget_cancellations()
+        if task.done():
+            return self._ended(*_outcome(task))
+        return Stopped(self.halt) if self.halt or self._limit is None else Failed(self._limit)
+
+    async def _guarded(self, handler: Handler, pool: ThreadPoolExecutor) -> _End:
+        try:
+            return encode_output(handler.name, await self._call(handler, pool)), None
+        except BaseException as error:  # noqa: BLE001  # it ends a step, not us
+            return b"", error
 
     async def _call(self, handler: Handler, pool: ThreadPoolExecutor) -> Any:
-        self.context.enter()
         arguments = handler.arguments(self.context.input)
         if not handler.threaded:
             return await handler.function(self.context, **arguments)
         call = partial(handler.function, self.context, **arguments)
-        self._thread = pool.submit(copy_context().run, _guarded, call)
+        self._thread = pool.submit(copy_context().run, _in_thread, call)
         result, error = await asyncio.wrap_future(self._thread)
         if error is not None:
             raise error
@@ -155,26 +185,42 @@ class Attempt:
 
     def _interrupt(self, why: Halt) -> None:
         waits = why is Halt.CANCELLED and self.lingering is not None
-        if self._in_handler and self._task is not None and not waits:
-            self._task.cancel()
+        if not waits:
+            self._cancel(_GRACE[why])
 
-    def _cancelled(self, error: asyncio.CancelledError) -> Failed | Stopped:
-        if self.halt:
-            return Stopped(self.halt)
-        if self._task is not None and self._task.cancelling():
-            raise error  # the worker itself is being torn down
-        return Failed(error_info(error), error)
-
-    def _forget_cancellations(self) -> None:
-        while self.halt and self._task is not None and self._task.cancelling():
-            self._task.uncancel()
-
-    def _timeout(self, clock: Clock) -> ErrorInfo:
+    def _time_out(self, clock: Clock) -> None:
         text = f"no result within {self.message.timeout:g} s"
         if self.context.progress is not None:
             ago = clock.monotonic() - self.context.progress
             text = f"{text}; the last heartbeat was {ago:.1f} s ago"
-        return ErrorInfo("Timeout", text)
+        self._limit = ErrorInfo("Timeout", text)
+        self._cancel(_GRACE[Halt.NOT])
+
+    def _cancel(self, grace: float) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            self._after(grace, self._end)
+
+    def _after(self, seconds: float, call: Callable[..., object], *arguments: object) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_later(seconds, call, *arguments))
+
+    def _end(self, _task: object = None) -> None:
+        """Wait no longer: its handler has ended, or is given up."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def _ended(self, output: bytes, error: BaseException | None) -> Returned | Failed | Stopped:
+        if self.halt and isinstance(error, asyncio.CancelledError):
+            return Stopped(self.halt)
+        if self._limit and isinstance(error, None | TimeoutError | asyncio.CancelledError):
+            return Failed(self._limit)
+        return Returned(output) if error is None else Failed(error_info(error), error)
+
+
+def _outcome(task: asyncio.Task[_End]) -> _End:
+    """Cancelled before its first step, a task has no result."""
+    return (b"", asyncio.CancelledError()) if task.cancelled() else task.result()
 
 
 def error_info(error: BaseException) -> ErrorInfo:
@@ -188,13 +234,13 @@ def error_info(error: BaseException) -> ErrorInfo:
 def _one_line(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001  # an exception that cannot describe itself
+    except BaseException:  # noqa: BLE001  # an exception that cannot describe itself
         text = "its message cannot be read"
     return shortened(" ".join(text.split())).encode("utf-8", "replace").decode()
 
 
-def _guarded(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """In the thread: a returned exception survives the way back as it is, also a StopIteration."""
+def _in_thread(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """A returned exception survives the way back as it is, also a StopIteration."""
     try:
         return call(), None
     except BaseException as error:  # noqa: BLE001  # nobody else would see it

@@ -77,6 +77,7 @@ class Executor:
         self._bench = bench
         self._attempts = attempts
         self._inputs = StepInputs(bench.payloads)
+        self._left_behind: set[asyncio.Task[Any]] = set()
         self._offered: OrderedDict[tuple[object, ...], int] = OrderedDict()
 
     async def execute(self, delivery: Delivery) -> Future[Any] | None:
@@ -113,7 +114,17 @@ class Executor:
                 await self._perform(attempt, delivery, *claimed)
         finally:
             self._attempts.leave(attempt)
+            if (task := attempt.unfinished) is not None:
+                self._leave_behind(task)
         return attempt.lingering
+
+    def _leave_behind(self, task: asyncio.Task[Any]) -> None:
+        """A handler was given up and goes on; nobody waits for what it returns."""
+        gauge = self._bench.metrics.left_behind
+        gauge.inc()
+        self._left_behind.add(task)
+        task.add_done_callback(self._left_behind.discard)
+        task.add_done_callback(lambda _: gauge.dec())
 
     def _may_be_served_elsewhere(self, message: StepMessage) -> bool:
         """Whether a step without a handler here was not offered to others for long enough.

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HANDLER_THREADS = "flowworker-handler"
 """How the names of threads begin in which plain functions run."""
 
-_PARTING = 5.0
+_PARTING = 3.0
 """Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
 
 

@@ -20,6 +20,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.testing.simulation import world
 from flowworker.testing.simulation.campaign import live
 from flowworker.worker import claims, execute, settle
+from flowworker.worker.attempt import Attempt
 from flowworker.worker.claims import Claims
 
 WORLDS = 150
@@ -155,6 +156,16 @@ def test_a_claim_that_was_lost_and_writes_its_result(monkeypatch):
     assert violation(first=20)
 
 
+def test_a_handler_that_is_waited_for_though_it_ignores_its_end(monkeypatch):
+    def patient(self, grace):
+        if self.unfinished is not None:
+            self.unfinished.cancel()
+
+    monkeypatch.setattr(Attempt, "_cancel", patient)
+
+    assert violation()
+
+
 def test_an_end_that_overtakes_its_cause(monkeypatch):
     right = Effects._emit
 
@@ -175,7 +186,7 @@ def test_a_view_that_is_trusted_though_others_see_events(monkeypatch):
 
     monkeypatch.setattr(scheduler.Scheduler, "_on_delivery", trusting)
 
-    assert violation(first=220)
+    assert violation(first=1000)
 
 
 def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):

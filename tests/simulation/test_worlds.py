@@ -34,6 +34,7 @@ def test_enough_goes_wrong_to_matter():
     seen, faults = tally.seen, tally.faults
     for what in (
         "attempt CANCELLED",
+        "cancellation ignored",
         "claim taken over",
         "claim to compensate",
         "claim to fallback",

@@ -20,6 +20,7 @@ from flowworker.errors import ConversionError, NonRetryableError, PayloadTooLarg
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
+from flowworker.worker import attempt
 from flowworker.worker.attempt import error_info
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
@@ -37,7 +38,7 @@ class CardDeclined(Exception):
 
 class Unprintable(Exception):
     def __str__(self):
-        raise RuntimeError
+        raise SystemExit
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,8 @@ class Unprintable(Exception):
             ErrorInfo("ExceptionGroup", "g (2 sub-exceptions)"),
         ),
         (SystemExit(3), ErrorInfo("SystemExit", "3")),
+        (KeyboardInterrupt(), ErrorInfo("KeyboardInterrupt", "")),
+        (GeneratorExit(), ErrorInfo("GeneratorExit", "")),
         (asyncio.CancelledError(), ErrorInfo("CancelledError", "")),
         (Unprintable(), ErrorInfo("Unprintable", "its message cannot be read")),
         (ValueError("x" * 5000), ErrorInfo("ValueError", "x" * 2000 + "…")),
@@ -79,19 +82,6 @@ async def test_whatever_a_handler_raises_fails_the_attempt(fleet, error, expecte
     assert event["id"] == "r1/workflow.step.attempt_failed/s/run/1.1"
     assert event["data"]["error_type"] == expected.type
     assert event["data"]["at"] == record.finished_at
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
-async def test_what_would_end_a_process_ends_only_its_attempt_in_a_thread(fleet, error):
-    @fleet.app.step("fail")
-    def plain(ctx):
-        raise error
-
-    await fleet.worker()
-
-    await fleet.run("fail")
-
-    assert (await fleet.ended()).error == ErrorInfo(error.__name__, "")
 
 
 def test_what_cannot_be_encoded_does_not_get_into_the_record():
@@ -338,6 +328,84 @@ async def test_a_time_limit_ends_an_async_handler(fleet):
     record = await fleet.ended()
     assert record.error == ErrorInfo("Timeout", "no result within 0.01 s")
     assert cleaned == ["s"]
+
+
+async def test_a_handler_that_ignores_its_time_limit_is_given_up(fleet):
+    release, ended = asyncio.Event(), []
+
+    @fleet.app.step("stubborn")
+    async def stubborn(ctx):
+        while not release.is_set():
+            with suppress(BaseException):
+                await release.wait()
+        ended.append(ctx.cancelled)
+        return "too late"
+
+    @fleet.app.step("next")
+    async def following(ctx): ...
+
+    await fleet.worker(concurrency=1)
+    await fleet.run("stubborn", timeout=0.01)
+
+    assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
+    assert fleet.sample("handlers_left_behind") == 1
+    await fleet.run("next", step="n")
+    assert (await fleet.record(step="n")).outcome is Outcome.COMPLETED  # it has a slot
+    assert ended == []
+
+    release.set()
+    await settle()
+    assert ended == [True]
+    assert fleet.sample("handlers_left_behind") == 0
+    assert (await fleet.record()).outcome is Outcome.FAILED
+    assert await fleet.types() == [
+        *("step.started", "step.attempt_failed", "step.started", "step.completed")
+    ]
+
+
+async def test_a_result_that_comes_after_the_time_limit_is_none(fleet):
+    @fleet.app.step("late")
+    async def late(ctx):
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "late"
+
+    await fleet.worker()
+    await fleet.run("late", timeout=0.01)
+
+    assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
+
+
+async def test_an_error_of_its_own_at_the_time_limit_is_told(fleet):
+    @fleet.app.step("late")
+    async def late(ctx):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise CardDeclined("while cleaning up") from None
+
+    await fleet.worker()
+    await fleet.run("late", timeout=0.01)
+
+    assert (await fleet.ended()).error == ErrorInfo("CardDeclined", "while cleaning up")
+
+
+async def test_a_handler_that_ignores_its_cancellation_is_given_up(fleet, monkeypatch):
+    monkeypatch.setitem(attempt._GRACE, attempt.Halt.CANCELLED, 0.01)
+    release = asyncio.Event()
+
+    @fleet.app.step("stubborn")
+    async def stubborn(ctx):
+        while not release.is_set():
+            with suppress(BaseException):
+                await release.wait()
+
+    await fleet.worker()
+    await fleet.run("stubborn")
+    await cancel(fleet)
+
+    assert (await fleet.ended()).outcome is Outcome.CANCELLED
+    release.set()
 
 
 async def test_a_timeout_says_when_the_last_progress_was(fleet):

@@ -1,11 +1,11 @@
-"""What steps do in a simulated world: work, fail, dawdle, tell, or kill the worker."""
+"""What steps do in a simulated world: work, fail, dawdle, tell, ignore, or kill the worker."""
 
 from __future__ import annotations
 
 __all__ = ["Behaviour", "simulated_app"]
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from random import Random
 
     from flowworker.testing.simulation.faults import Faults
+    from flowworker.testing.simulation.loop import VirtualLoop
+    from flowworker.testing.simulation.process import Process
     from flowworker.testing.simulation.watch import Watch
+
+
+GIVEN_UP = 5.5
+"""Seconds after its cancellation at which every handler was given up; `worker.attempt` grants 5."""
 
 
 class Refused(Exception):
@@ -44,6 +50,7 @@ class Behaviour:
         self._slow = random.random() * 0.3
         self._deadly = random.random() ** 4 * 0.3
         self._poison = random.random() ** 4 * 0.2
+        self._stubborn = random.random() ** 2 * 0.5
         self._poisoned: dict[tuple[str, str, str], bool] = {}
         self._outputs = 0
 
@@ -58,12 +65,28 @@ class Behaviour:
             raise asyncio.CancelledError
         if self._chance(0.1):
             await context.emit("thing.done", {"step": context.step_id}, key=context.step_id)
-        await asyncio.sleep(self._duration())
+        too_late = await self._dawdle(self._duration(), process)
         if self._chance(self._failing):
             raise random.choice((ValueError, Refused, NonRetryableError))("simulated")
         self._outputs += 1
+        if too_late:
+            self._watch.discarded.add(self._outputs)
         size = self._sizes[self._outputs % len(self._sizes)]
         return {"n": self._outputs, "padding": "x" * size if self._chance(0.3) else ""}
+
+    async def _dawdle(self, seconds: float, process: Process | None) -> bool:
+        """Let time pass; some do not hear of their end. Whether it was given up meanwhile."""
+        stubborn = self._chance(self._stubborn)
+        until, cancelled = _now() + seconds, 0.0
+        while (left := until - _now()) > 0:
+            try:
+                await asyncio.sleep(left)
+            except asyncio.CancelledError:
+                if not stubborn or (process is not None and not process.alive):
+                    raise
+                cancelled = cancelled or _now()
+                self._watch.counts["cancellation ignored"] += 1
+        return bool(cancelled) and _now() - cancelled > GIVEN_UP
 
     def _chance(self, rate: float) -> bool:
         return self._random.random() < rate
@@ -105,6 +128,10 @@ class Behaviour:
         record, _ = self._watch.runs[run].steps.get(step, (None, 0))
         payload = None if record is None else record.output
         return msgspec.json.decode(payload.data) if isinstance(payload, Inline) else None
+
+
+def _now() -> float:
+    return cast("VirtualLoop", asyncio.get_running_loop()).moment
 
 
 def simulated_app(behaviour: Behaviour) -> App:

@@ -8,10 +8,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event, settled_event
-from flowworker.codec.json import decode_run, decode_step
+from flowworker.codec.json import decode_run, decode_step, decode_value
 from flowworker.codec.messages import decode_step_message
 from flowworker.core.commands import EventType
 from flowworker.core.ids import event_id
+from flowworker.core.payload import Inline
 from flowworker.core.records import rank
 from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.testing.simulation.history import check_event
@@ -41,6 +42,7 @@ class Watch:
         rejected: ids of the events that tell of commands that were not followed.
         refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
+        discarded: numbers of outputs whose handlers had been given up long before they returned.
         slack: seconds by which the clocks of processes may differ.
         misled: somebody may have read an outdated history, and not done what it would have asked
             for: only a sweep corrects that.
@@ -57,6 +59,7 @@ class Watch:
         self.rejected: set[str] = set()
         self.refused: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self.discarded: set[int] = set()
         self.slack = 0.0
         self.misled = False
         self._plans = plans
@@ -215,6 +218,13 @@ class Watch:
                 truth.undone.append(record.step)
         elif record.outcome is Outcome.COMPLETED:
             truth.outputs[record.step] = revision
+            self._check_output(record)
+
+    def _check_output(self, record: StepRecord) -> None:
+        if self.discarded and isinstance(record.output, Inline):
+            output = decode_value(record.step, record.output.data)
+            late = isinstance(output, dict) and output.get("n") in self.discarded
+            self.expect(not late, "a result of a handler that was given up", record.step)
 
     def _count(self, before: StepRecord | None, record: StepRecord, process: Process) -> None:
         if record.outcome is Outcome.RUNNING:

@@ -40,6 +40,7 @@ __all__ = [
     "NonRetryableError",
     "NotFound",
     "PayloadTooLarge",
+    "Problem",
     "ResultTimeout",
     "RunCancelled",
     "RunFailed",
@@ -52,6 +53,8 @@ __all__ = [
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,17 +63,42 @@ class FlowworkerError(Exception):
     """The root of the tree; catching it catches everything that flowworker raises on purpose."""
 
 
+class Problem(Struct, frozen=True):
+    """One thing that is wrong with a definition; as a text, one printable line.
+
+    Attributes:
+        message: what was expected and what was found.
+        source: the file, or what stands for it; empty if the message says it.
+        line: counted from 1; 0 if the problem has no place in the source.
+        column: counted from 1.
+        hint: what to do, if that can be said.
+    """
+
+    message: str
+    source: str = ""
+    line: int = 0
+    column: int = 0
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+        told = f"{place}: {self.message}" if place else self.message
+        return f"{told} ({self.hint})" if self.hint else told
+
+
 class DefinitionError(FlowworkerError):
     """A workflow definition is not usable.
 
     Attributes:
-        problems: one printable line each, in the order of the file.
+        problems: in the order of the file.
+        has_more: there are so many that these are not all.
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        """Keep every problem; the message shows them all, one a line."""
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+    def __init__(self, problems: Sequence[Problem | str], *, has_more: bool = False) -> None:
+        """Keep the problems; the message shows them, one a line."""
+        self.problems = tuple(Problem(each) if isinstance(each, str) else each for each in problems)
+        self.has_more = has_more
+        super().__init__("\n".join([*map(str, self.problems), *(["and more"] if has_more else [])]))
 
 
 class InvalidInput(FlowworkerError):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flowworker.client import Client
     from flowworker.core.model import Workflow
+    from flowworker.errors import Problem
 
 _PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 
@@ -41,21 +42,25 @@ def validate(ctx: click.Context, paths: tuple[str, ...], *, app_name: str, json_
         from flowworker.cli.apps import load_app
 
         handlers = load_app(app_name).handlers
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    has_more = False
     found: list[tuple[Path, Workflow]] = []
     try:
         found = load_paths(paths, handlers)
     except DefinitionError as error:
-        problems = error.problems
+        problems, has_more = error.problems, error.has_more
     if json_:
         workflows = [_described(path, workflow) for path, workflow in found]
-        click.echo(json_line({"workflows": workflows, "problems": problems}))
+        told = [_told(problem) for problem in problems]
+        click.echo(json_line({"workflows": workflows, "problems": told, "has_more": has_more}))
     else:
         for path, workflow in found:
             steps = f"{len(workflow.steps)} step{'' if len(workflow.steps) == 1 else 's'}"
             click.echo(f"{path}: {workflow.name} is fine, {steps}")
         for problem in problems:
-            click.echo(problem, err=True)
+            click.echo(str(problem), err=True)
+        if has_more:
+            click.echo(f"and more; these are the first {len(problems)}", err=True)
     if problems:
         ctx.exit(INVALID)
 
@@ -66,6 +71,17 @@ def _described(path: Path, workflow: Workflow) -> dict[str, object]:
         "name": workflow.name,
         "version": workflow.version,
         "steps": [step.id for step in workflow.steps],
+    }
+
+
+def _told(problem: Problem) -> dict[str, object]:
+    """A problem as editors and scripts take it; what is not there is null."""
+    return {
+        "file": problem.source or None,
+        "line": problem.line or None,
+        "column": problem.column or None,
+        "message": problem.message,
+        "hint": problem.hint or None,
     }
 
 

@@ -128,8 +128,9 @@ def _report_usage(error: click.ClickException) -> int:
 def _report_known(error: FlowworkerError) -> int:
     if isinstance(error, DefinitionError) and len(error.problems) > 1:
         for problem in error.problems:
-            click.echo(problem, err=True)
-        _say(f"{len(error.problems)} problems in the definitions")
+            click.echo(str(problem), err=True)
+        more = " or more" if error.has_more else ""
+        _say(f"{len(error.problems)}{more} problems in the definitions")
     else:
         _say(str(error))
     return exit_code(error)

@@ -23,6 +23,7 @@ from yaml.events import (
     ScalarEvent,
 )
 
+from flowworker.definitions.foreign import TEMPLATE_HINT
 from flowworker.definitions.scalars import resolve
 from flowworker.definitions.tree import (
     MAX_DEPTH,
@@ -40,7 +41,12 @@ if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
 
 MAX_NODES = 500_000
-"""How many values one file may stand for, with every alias written out."""
+"""How many values one file may stand for, with every alias written out.
+
+A text counts as one more for each `_WEIGHTY` characters, or aliases of long ones would be free.
+"""
+
+_WEIGHTY = 100
 
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -106,6 +112,20 @@ class Composer:
         self._anchors: dict[str, _Anchored | None] = {}  # None: its end was not read yet
         self._nodes = 0
 
+    @property
+    def inside(self) -> str:
+        """What is being read: "item 3 of 'steps' that begins on line 7"; or nothing."""
+        if not self._open:
+            return ""
+        last, *outer = reversed(self._open)
+        keys = [each.key for each in (last, *outer[:1]) if each.key]
+        begun = keys[0] if keys else last.node
+        name = described(begun)
+        if not keys and outer and isinstance(outer[0].node, SequenceNode):
+            of = [f" of {described(each.key)}" for each in outer[1:2] if each.key]
+            name = f"item {len(outer[0].node.items) + 1}{''.join(of)}"
+        return f"{name} that begins on line {begun.mark.line}"
+
     def feed(self, event: Event) -> None:
         """Take the parser's next event."""
         match event:
@@ -123,12 +143,14 @@ class Composer:
                 pass
 
     def _scalar(self, event: ScalarEvent) -> None:
-        self._count(1, event)
+        size = 1 + len(event.value) // _WEIGHTY
+        self._count(size, event)
         mark = _mark_of(event)
-        node = ScalarNode(self._value(event, mark), event.value, mark)
+        until = 0 if event.style else _line_of(event.end_mark)
+        node = ScalarNode(self._value(event, mark), event.value, mark, until)
         if event.anchor:
-            self._anchors[event.anchor] = _Anchored(node, 1, 0)
-        self._place(node, 1, 0)
+            self._anchors[event.anchor] = _Anchored(node, size, 0)
+        self._place(node, size, 0)
 
     def _start(self, event: CollectionStartEvent) -> None:
         self._count(1, event)
@@ -184,7 +206,9 @@ class Composer:
             parent.key = None
 
     def _pair(self, parent: _Open, mapping: MappingNode, key: Node, node: Node) -> None:
-        if not isinstance(key, ScalarNode) or not isinstance(key.value, str):
+        if _is_template(mapping, key):
+            self._report.settle(mapping.mark, "expected a value, found a '{{ }}'", TEMPLATE_HINT)
+        elif not isinstance(key, ScalarNode) or not isinstance(key.value, str):
             hint = "put it in quotes" if isinstance(key, ScalarNode) else ""
             self._report.add(key.mark, f"a key must be text, found {described(key)}", hint)
         elif key.value == "<<":
@@ -240,6 +264,20 @@ class Composer:
         self._report.add(_mark_of(event), f"tag {quoted(tag)} is not supported", hint)
 
 
+def _is_template(mapping: MappingNode, key: Node) -> bool:
+    """Whether `{{ name }}` without quotes was read: a mapping that is a key of another."""
+    directly = Mark(mapping.mark.line, mapping.mark.column + 1)
+    return (
+        isinstance(key, MappingNode)
+        and key.mark == directly
+        and [described(entry.node) for entry in key.entries.values()] == ["nothing"]
+    )
+
+
 def _mark_of(event: Event) -> Mark:
     mark: Any = event.start_mark
-    return Mark(mark.line + 1, mark.column + 1)
+    return Mark(_line_of(mark), mark.column + 1)
+
+
+def _line_of(mark: Any) -> int:
+    return int(mark.line) + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "MAX_BYTES",
     "MAX_NAME",
     "MAX_STEPS",
     "EscalationDocument",
@@ -34,6 +35,10 @@ MAX_NAME = 128
 
 MAX_STEPS = 10_000
 """Most steps of one workflow."""
+
+MAX_BYTES = 16 * 1024 * 1024
+"""The largest file that is read, and the largest workflow as JSON: one of as many steps as there
+may be, with long names and some dependencies each."""
 
 MAX_ATTEMPTS = 1_000
 """Most attempts of one step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_BYTES", "load"]
+__all__ = ["load"]
 
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,13 @@ import yaml
 from yaml.reader import Reader
 
 from flowworker.definitions.composer import Composer, Refused
+from flowworker.definitions.document import MAX_BYTES
+from flowworker.definitions.syntax import explained, lines_of
 from flowworker.definitions.tree import NOWHERE, Mark
 
 if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
     from flowworker.definitions.tree import Node
-
-MAX_BYTES = 1024 * 1024
-"""The largest file that is read."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, ten times as fast, where PyYAML was built with it."""
@@ -27,27 +26,19 @@ def load(data: str | bytes, report: Report) -> list[Node]:
     """The trees of a file; a mistake that ends the reading leaves those before it."""
     composer = Composer(report)
     text = _text(data, report)
+    report.lines = lines_of(text)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             composer.feed(event)
+            if report.is_full:
+                break
     except Refused as error:
         report.add(error.mark, str(error))
     except yaml.MarkedYAMLError as error:
-        report.add(_mark_of(error), f"not YAML: {error.problem}", _context(error))
+        report.add(*explained(error, report.lines, composer.inside))
     except ValueError as error:  # the parser in Python on escapes such as \U00110000
         report.add(NOWHERE, f"not YAML: {error}")
     return composer.documents
-
-
-def _mark_of(error: yaml.MarkedYAMLError) -> Mark:
-    mark = error.problem_mark
-    return Mark(mark.line + 1, mark.column + 1) if mark else NOWHERE
-
-
-def _context(error: yaml.MarkedYAMLError) -> str:
-    if error.context and error.context_mark:
-        return f"{error.context} that begins on line {error.context_mark.line + 1}"
-    return ""
 
 
 def _text(data: str | bytes, report: Report) -> str:
@@ -70,4 +61,5 @@ def _text(data: str | bytes, report: Report) -> str:
 
 
 def _end_of(text: str) -> Mark:
-    return Mark(text.count("\n") + 1, len(text) - text.rfind("\n"))
+    *_, last = lines = lines_of(text)
+    return Mark(len(lines), len(last) + 1)

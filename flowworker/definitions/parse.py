@@ -4,24 +4,25 @@ from __future__ import annotations
 
 __all__ = ["Parser", "load_paths", "parse", "parse_all"]
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowworker.definitions.content import encode
-from flowworker.definitions.loader import MAX_BYTES, load
-from flowworker.definitions.problems import Problem, Report
-from flowworker.definitions.tree import NOWHERE, Mark, ScalarNode, node_at, quoted
-from flowworker.definitions.validate import check_workflow, workflow_of
-from flowworker.errors import DefinitionError
+from flowworker.definitions.document import MAX_BYTES
+from flowworker.definitions.loader import load
+from flowworker.definitions.problems import MAX_PROBLEMS, Report
+from flowworker.definitions.tree import NOWHERE, MappingNode, Mark, ScalarNode, node_at, quoted
+from flowworker.definitions.validate import check_workflow, encoded, workflow_of
+from flowworker.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from os import PathLike
 
     from flowworker.core.model import Workflow
     from flowworker.definitions.tree import Node
 
-_SUFFIXES = (".yaml", ".yml", ".json")
+_SUFFIXES = (".yaml", ".yml")
+_JSON = ".json"
 
 
 class Parser:
@@ -52,14 +53,14 @@ def parse(
     `source` names the text in messages. With `known_handlers`, the use of any other is a problem.
 
     Raises:
-        DefinitionError: with every problem.
+        DefinitionError: with every problem, up to a hundred.
     """
     report = Report(source)
-    definitions = _read(text, report, known_handlers)
+    definitions = _definitions(load(text, report), report, known_handlers)
     if len(definitions) > 1:
         message = f"expected one workflow, found {len(definitions)}"
         report.add(definitions[1].mark, message, "parse_all reads several")
-    _raise(report.problems)
+    _raise(report.problems, is_full=report.is_full)
     return definitions[0].workflow
 
 
@@ -68,56 +69,114 @@ def parse_all(
 ) -> list[Workflow]:
     """All workflows that a text defines, one per YAML document; otherwise like `parse`."""
     report = Report(source)
-    definitions = _read(text, report, known_handlers)
-    _raise([*report.problems, *_conflicts(definitions)])
+    definitions = _definitions(load(text, report), report, known_handlers)
+    _raise([*report.problems, *_conflicts(definitions)], is_full=report.is_full)
     return [definition.workflow for definition in definitions]
 
 
 def load_paths(
-    paths: Iterable[str | PathLike[str]], known_handlers: Collection[str] | None = None
+    paths: str | PathLike[str] | Iterable[str | PathLike[str]],
+    known_handlers: Collection[str] | None = None,
 ) -> list[tuple[Path, Workflow]]:
-    """All workflows in files, and in the *.yaml, *.yml and *.json files below directories.
+    """All workflows in files and below directories, each with its file.
 
-    Hidden files and directories below a directory are left out.
+    Below a directory, the *.yaml and *.yml files are read, and those *.json files that have
+    `steps`: others are somebody else's. Hidden files and directories there are left out.
 
     Raises:
-        DefinitionError: with every problem of every file; no file, nothing in a file, and two
-            different workflows of one name are problems too.
+        DefinitionError: with every problem of every file, up to a hundred; no file, nothing in a
+            file, and two different workflows of one name are problems too.
     """
-    problems: list[Problem] = []
-    found: list[tuple[Path, _Definition]] = []
-    for file in _files(paths, problems):
+    files = _Files(known_handlers)
+    for path in [paths] if isinstance(paths, str | PathLike) else paths:
+        files.read(Path(path))
+    _raise([*files.problems, *_conflicts(found for _, found in files.found)], is_full=files.is_full)
+    return [(file, definition.workflow) for file, definition in files.found]
+
+
+class _Definition(NamedTuple):
+    """A workflow, its canonical JSON, and where its name stands."""
+
+    workflow: Workflow
+    content: bytes
+    source: str
+    mark: Mark
+
+
+class _Files:
+    """Reads files, each one once, in the order of the paths, and by name below a directory.
+
+    Attributes:
+        found: what they define.
+        problems: what is wrong with them.
+        is_full: there are more problems than are told; what came behind them was not read.
+    """
+
+    def __init__(self, known_handlers: Collection[str] | None) -> None:
+        self.found: list[tuple[Path, _Definition]] = []
+        self.problems: list[Problem] = []
+        self.is_full = False
+        self._known_handlers = known_handlers
+        self._is_ours: dict[Path, bool] = {}
+
+    def read(self, path: Path) -> None:
+        """Read a file, or those below a directory."""
+        if not path.is_dir():
+            self._file(path)
+        elif True not in [self._file(file, below=True) for file in _below(path)]:
+            suffixes = ", ".join(f"*{suffix}" for suffix in _SUFFIXES)
+            message = f"no {suffixes} file in this directory, or *{_JSON} file with 'steps'"
+            self.problems.append(Problem(message, str(path)))
+
+    def _file(self, file: Path, *, below: bool = False) -> bool:
+        """Read a file; whether it is one of definitions."""
+        name = file.absolute()
+        if name not in self._is_ours:
+            self._is_ours[name] = self._read(file, is_certain=not below or file.suffix != _JSON)
+        return self._is_ours[name]
+
+    def _read(self, file: Path, *, is_certain: bool) -> bool:
+        if len(self.problems) > MAX_PROBLEMS:
+            self.is_full = True
+            return True
         report = Report(str(file))
+        definitions: list[_Definition] = []
         try:
             with file.open("rb") as stream:
                 content = stream.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             report.add(NOWHERE, f"cannot be read: {getattr(error, 'strerror', error)}")
         else:
-            found += [(file, each) for each in _read(content, report, known_handlers)]
-        problems += report.problems
-    _raise([*problems, *_conflicts([definition for _, definition in found])])
-    return [(file, definition.workflow) for file, definition in found]
+            documents = load(content, report)
+            if not is_certain and not _has_steps(documents, content):
+                return False
+            definitions = _definitions(documents, report, self._known_handlers)
+        self.found += [(file, each) for each in definitions]
+        self.problems += report.problems
+        self.is_full = self.is_full or report.is_full
+        return True
 
 
-class _Definition(NamedTuple):
-    """A workflow and where its name stands."""
+def _has_steps(documents: list[Node], content: bytes) -> bool:
+    """Whether something is meant as a definition, also if it cannot be read to its end."""
+    if documents:
+        return any(isinstance(each, MappingNode) and "steps" in each.entries for each in documents)
+    return b'"steps"' in content
 
-    workflow: Workflow
-    source: str
-    mark: Mark
 
-
-def _read(
-    text: str | bytes, report: Report, known_handlers: Collection[str] | None
+def _definitions(
+    documents: list[Node], report: Report, known_handlers: Collection[str] | None
 ) -> list[_Definition]:
-    definitions = [
-        _Definition(
-            workflow_of(document, report, known_handlers), report.source, _name_mark(document)
-        )
-        for document in load(text, report)
-        if not (isinstance(document, ScalarNode) and document.value is None)
-    ]
+    definitions = []
+    for document in documents:
+        if report.is_full:
+            break
+        if isinstance(document, ScalarNode) and document.value is None:
+            continue
+        workflow = workflow_of(document, report, known_handlers)
+        # What is wrong need not be encoded: it is not compared with others, nor too large.
+        content = b"" if report.problems else encoded(workflow, report, _name_mark(document))
+        definitions.append(_Definition(workflow, content, report.source, _name_mark(document)))
     if not definitions and not report.problems:
         report.add(NOWHERE, "no workflow is defined here")
     return definitions
@@ -133,38 +192,26 @@ def _conflicts(definitions: Iterable[_Definition]) -> list[Problem]:
     first: dict[str, _Definition] = {}
     problems = []
     for definition in definitions:
-        workflow, source, mark = definition
-        other = first.setdefault(workflow.name, definition)
-        if encode(workflow) != encode(other.workflow):
-            message = f"workflow {quoted(workflow.name)} is defined differently elsewhere"
+        name, mark = definition.workflow.name, definition.mark
+        other = first.setdefault(name, definition)
+        if definition.content != other.content:
+            message = f"workflow {quoted(name)} is defined differently elsewhere"
             hint = f"see {other.source}:{other.mark.line}"
-            problems.append(Problem(source, *mark, message, hint))
+            problems.append(Problem(message, definition.source, *mark, hint))
     return problems
-
-
-def _files(paths: Iterable[str | PathLike[str]], problems: list[Problem]) -> list[Path]:
-    """Every file once, in the order of the paths, and by name below a directory."""
-    files: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        found = _below(path) if path.is_dir() else [path]
-        if not found:
-            message = f"no {', '.join(f'*{suffix}' for suffix in _SUFFIXES)} file in this directory"
-            problems.append(Problem(str(path), *NOWHERE, message))
-        for file in found:
-            files.setdefault(file.absolute(), file)
-    return list(files.values())
 
 
 def _below(directory: Path) -> list[Path]:
     return sorted(
         file
         for file in directory.rglob("*")
-        if file.suffix in _SUFFIXES
+        if file.suffix in {*_SUFFIXES, _JSON}
         and not any(part.startswith(".") for part in file.relative_to(directory).parts)
         and file.is_file()
     )
 
 
-def _raise(problems: Sequence[Problem]) -> None:
+def _raise(problems: Sequence[Problem], *, is_full: bool) -> None:
     if problems:
-        raise DefinitionError([str(problem) for problem in problems])
+        more = is_full or len(problems) > MAX_PROBLEMS
+        raise DefinitionError(problems[:MAX_PROBLEMS], has_more=more)

@@ -1,54 +1,43 @@
-"""What is wrong with a definition, where, and what to do about it."""
+"""Collects what is wrong with one source, and finds what was probably meant."""
 
 from __future__ import annotations
 
-__all__ = ["Problem", "Report", "nearest"]
+__all__ = ["MAX_PROBLEMS", "Report", "nearest"]
 
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from flowworker.definitions.tree import quoted
+from flowworker.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from flowworker.definitions.tree import Mark
+
+MAX_PROBLEMS = 100
+"""How many problems are told at once: whoever sees a hundred has mended something before more."""
 
 _COMPARISONS = 100_000
 """How many names one report compares in search of similar ones: about a second's work."""
 
 
-class Problem(Struct, frozen=True):
-    """One thing that is wrong.
+class Report:
+    """Collects the problems of one source, so that all of them are told at once.
 
     Attributes:
         source: the file, or what stands for it.
-        line: counted from 1; 0 if the problem has no place in the source.
-        column: counted from 1.
-        message: what was expected and what was found.
-        hint: what to do, if that can be said.
+        lines: its text, for messages that compare lines; none for what was not read from a text.
+        is_full: there were more than `MAX_PROBLEMS`, and those behind them were dropped.
     """
-
-    source: str
-    line: int
-    column: int
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
-        return f"{place}: {self.message} ({self.hint})" if self.hint else f"{place}: {self.message}"
-
-
-class Report:
-    """Collects the problems of one source, so that all of them are told at once."""
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self.lines: Sequence[str] = ()
+        self.is_full = False
         # An alias is judged wherever it is used, but stands in one place: a dict drops the echo.
         self._problems: dict[Problem, None] = {}
+        self._settled: set[Mark] = set()
         self._comparisons = _COMPARISONS
 
     @property
@@ -58,7 +47,18 @@ class Report:
 
     def add(self, mark: Mark, message: str, hint: str = "") -> None:
         """Note a problem."""
-        self._problems[Problem(self.source, *mark, message, hint)] = None
+        if mark in self._settled:
+            return
+        problem = Problem(message, self.source, *mark, hint)
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems[problem] = None
+        elif problem not in self._problems:
+            self.is_full = True
+
+    def settle(self, mark: Mark, message: str, hint: str = "") -> None:
+        """Note a problem that says all about its place: what follows from it is not told."""
+        self.add(mark, message, hint)
+        self._settled.add(mark)
 
     def nearest(self, word: str, known: Collection[str]) -> str:
         """A hint that names what was probably meant.
@@ -66,6 +66,8 @@ class Report:
         It is empty if nothing is similar, or if this source made so many mistakes already that
         looking for similar names would take minutes.
         """
+        if self.is_full:
+            return ""
         self._comparisons -= len(known)
         return nearest(word, known) if self._comparisons >= 0 else ""
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.definitions.document import MAX_NAME
 from flowworker.definitions.duration import parse_duration
+from flowworker.definitions.foreign import TEMPLATE_HINT, hint_for, is_template
+from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
     MappingNode,
     Mark,
@@ -63,7 +65,8 @@ class Section:
         for key, entry in node.entries.items():
             if key not in known:
                 message = f"unknown key {quoted(key)} in {title}"
-                report.add(entry.key_mark, message, report.nearest(key, known))
+                hint = hint_for(shape, key) or report.nearest(key, known)
+                report.add(entry.key_mark, message, hint)
 
     def node(self, key: str) -> Node | None:
         """What stands under the key; None for nothing."""
@@ -77,14 +80,25 @@ class Section:
         node = self.node(key)
         return node.mark if node else self.mark
 
-    def missing(self, key: str) -> None:
-        """Report that the key is absent."""
-        self._report.add(self.mark, f"missing {quoted(key)} in {self.title}")
+    def missing(self, key: str, expected: str) -> None:
+        """Report that the key is absent, or has nothing under it."""
+        if entry := self._entries.get(key):
+            message = f"{quoted(key)} of {self.title} is empty: expected {expected}"
+            self._report.add(entry.key_mark, message)
+        else:
+            self._report.add(self.mark, f"missing {quoted(key)} in {self.title}")
 
     def wrong(self, key: str, node: Node, expected: str, hint: str = "") -> None:
         """Report that a node under the key is not what was expected."""
         place = f"{quoted(key)} of {self.title}"
-        self._report.add(node.mark, f"{place}: expected {expected}, found {described(node)}", hint)
+        message = f"{place}: expected {expected}, found {described(node)}"
+        template = TEMPLATE_HINT if is_template(node) else ""
+        hint = hint or template or going_on(node, self._report.lines)
+        entry = self._entries[key]
+        # A mapping that begins on a later line has its first key there: no place for this.
+        is_below = node is entry.node and entry.key_mark.line < node.mark.line
+        mark = entry.key_mark if is_below and not isinstance(node, ScalarNode) else node.mark
+        self._report.add(mark, message, hint)
 
     def text(self, key: str, longest: int | None = None) -> str | None:
         """A text, or another scalar as it is written: a version `1.10` stays 1.10."""
@@ -103,7 +117,7 @@ class Section:
     def required_name(self, key: str) -> str:
         """A name that must be there; an empty text if it is not."""
         if self.node(key) is None:
-            self.missing(key)
+            self.missing(key, "a name")
         return self.name(key) or ""
 
     def names(self, key: str) -> list[Located]:

@@ -48,11 +48,17 @@ NOWHERE = Mark(0, 0)
 
 
 class ScalarNode(Struct, frozen=True):
-    """A single value, and the text that it was read from: `1.10` is a number, but a version too."""
+    """A single value.
+
+    Attributes:
+        text: what it was read from: `1.10` is a number, but a version too.
+        until: the last line of a text without quotes.
+    """
 
     value: str | int | float | bool | None
     text: str
     mark: Mark
+    until: int = 0
 
 
 class SequenceNode(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_workflow", "workflow_of"]
+__all__ = ["check_workflow", "encoded", "workflow_of"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from flowworker.definitions.content import encode
 from flowworker.definitions.dependencies import Declaration, check_dependencies
 from flowworker.definitions.document import (
     MAX_ATTEMPTS,
+    MAX_BYTES,
     MAX_NAME,
     MAX_STEPS,
     EscalationDocument,
@@ -36,11 +37,15 @@ from flowworker.definitions.document import (
     WorkflowDocument,
 )
 from flowworker.definitions.duration import format_duration
+from flowworker.definitions.foreign import system_of
 from flowworker.definitions.problems import Report
 from flowworker.definitions.schema import schema_problems
 from flowworker.definitions.section import Located, Section
+from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
+    NOWHERE,
     MappingNode,
+    Mark,
     Node,
     ScalarNode,
     SequenceNode,
@@ -72,15 +77,28 @@ def check_workflow(workflow: Workflow) -> None:
     Raises:
         DefinitionError: with every problem.
     """
-    encode(workflow)  # raises for values of wrong types, which the rules take for granted
-    report = Report(f"workflow {quoted(workflow.name)}")
+    report = Report(f"workflow {quoted(str(workflow.name))}")
+    encoded(workflow, report, NOWHERE)  # raises for values of wrong types
     try:
         document = tree_of(msgspec.to_builtins(workflow))
     except ValueError as error:
         raise DefinitionError([f"{report.source}: {error}"]) from error
     workflow_of(document, report)
     if problems := report.problems:
-        raise DefinitionError([str(problem) for problem in problems])
+        raise DefinitionError(problems, has_more=report.is_full)
+
+
+def encoded(workflow: Workflow, report: Report, mark: Mark) -> bytes:
+    """The canonical JSON of a workflow; that it is too large is reported.
+
+    Raises:
+        DefinitionError: the workflow was built by hand, from values of other types than declared.
+    """
+    content = encode(workflow)
+    if len(content) > MAX_BYTES:
+        message = f"too large: a workflow has at most {MAX_BYTES:,} bytes, found {len(content):,}"
+        report.add(mark, message)
+    return content
 
 
 class _Reader:
@@ -93,6 +111,10 @@ class _Reader:
     def workflow(self, document: Node) -> Workflow:
         if not isinstance(document, MappingNode):
             message = f"expected a mapping with 'name' and 'steps', found {described(document)}"
+            self._report.add(document.mark, message)
+            return Workflow(name="", steps=())
+        if system := system_of(document):
+            message = f"this looks like {system}; a workflow of flowworker has a 'name' and 'steps'"
             self._report.add(document.mark, message)
             return Workflow(name="", steps=())
         section = Section(document, WorkflowDocument, "the workflow", self._report)
@@ -113,10 +135,11 @@ class _Reader:
     def _steps(self, workflow: Section) -> tuple[Step, ...]:
         node = workflow.node("steps")
         if node is None:
-            workflow.missing("steps")
+            workflow.missing("steps", "a list of steps")
             return ()
         if not isinstance(node, SequenceNode):
-            workflow.wrong("steps", node, "a list of steps")
+            hint = "a step begins with '- id:'" if isinstance(node, MappingNode) else ""
+            workflow.wrong("steps", node, "a list of steps", hint)
             return ()
         if not 1 <= len(node.items) <= MAX_STEPS:
             message = f"a workflow has 1 to {MAX_STEPS:,} steps, found {len(node.items):,}"
@@ -127,7 +150,7 @@ class _Reader:
         for number, item in enumerate(node.items, 1):
             if not isinstance(item, MappingNode):
                 message = f"step {number}: expected a mapping, found {described(item)}"
-                self._report.add(item.mark, message)
+                self._report.add(item.mark, message, going_on(item, self._report.lines))
                 continue
             step, declaration = self._step(item, number)
             steps.append(step)

@@ -51,7 +51,28 @@ def test_problems_as_json(flowworker, tmp_path):
     assert result.exit_code == 2
     told = json.loads(result.stdout)
     assert told["workflows"] == []
-    assert len(told["problems"]) >= 2
+    assert told["has_more"] is False
+    assert {
+        "file": "bad.yaml",
+        "line": 5,
+        "column": 39,
+        "message": "unknown key 'retries' in step 'b'",
+        "hint": "did you mean 'retry'?",
+    } in told["problems"]
+
+
+def test_so_many_problems_are_not_all_told(flowworker, tmp_path):
+    (tmp_path / "bad.yaml").write_text("".join(f"x{i}: 1\n" for i in range(150)))
+
+    result = flowworker("validate", "bad.yaml")
+
+    assert len(result.stderr.splitlines()) == 101
+    assert result.stderr.endswith("and more; these are the first 100\n")
+    assert json.loads(flowworker("validate", "bad.yaml", "--json").stdout)["has_more"] is True
+
+    result = flowworker("register", "bad.yaml")
+
+    assert result.stderr.endswith("error: 100 or more problems in the definitions\n")
 
 
 def test_a_good_file_as_json(flowworker, tmp_path):

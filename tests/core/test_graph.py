@@ -140,4 +140,4 @@ def test_what_is_not_a_dag_is_refused(steps, problems):
     with pytest.raises(DefinitionError) as refused:
         Plan(Workflow("w", steps), "h")
 
-    assert refused.value.problems == problems
+    assert tuple(map(str, refused.value.problems)) == problems

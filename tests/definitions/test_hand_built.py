@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from flowworker.core.model import Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.definitions import Parser, Registry
+from flowworker.definitions.document import MAX_BYTES
 from flowworker.errors import DefinitionError, WorkflowNotFound
 
 
@@ -87,7 +88,9 @@ def test_the_parser_accepts_what_is_valid():
 def test_the_parser_tells_every_problem(broken, problems):
     with pytest.raises(DefinitionError) as caught:
         Parser().validate(broken)
-    assert caught.value.problems == tuple(f"workflow 'w': {problem}" for problem in problems)
+    assert tuple(map(str, caught.value.problems)) == tuple(
+        f"workflow 'w': {problem}" for problem in problems
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,6 +111,15 @@ def test_values_of_other_types_are_refused(broken):
 
 
 class TestRegistry:
+    def test_what_is_too_large_is_refused(self):
+        # Given a workflow whose JSON is larger than a file may be
+        large = workflow(description="x" * MAX_BYTES)
+        # When it is registered, then it is refused as a file would be
+        with pytest.raises(
+            DefinitionError, match=r"workflow 'w': too large: .* at most 16,777,216"
+        ):
+            Registry().register(large)
+
     def test_it_gives_back_what_was_registered(self):
         registry = Registry()
         first, second = workflow("order.fulfil"), workflow("order.cancel")

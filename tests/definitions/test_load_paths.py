@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flowworker.definitions import load_paths
-from flowworker.definitions.loader import MAX_BYTES
+from flowworker.definitions.document import MAX_BYTES
 from flowworker.errors import DefinitionError
 
 STEPS = "steps: [{id: a, uses: u}]\n"
@@ -29,7 +29,7 @@ def names(*paths, **options):
 def problems(*paths, **options):
     with pytest.raises(DefinitionError) as caught:
         load_paths(paths, **options)
-    return list(caught.value.problems)
+    return [str(problem) for problem in caught.value.problems]
 
 
 def test_files_and_directories_are_read():
@@ -78,16 +78,62 @@ def test_problems_of_all_files_are_told_at_once():
     files = ["bad.yaml", "worse.yaml", "empty.yaml", "latin.yaml", "large.yaml", "good.yaml"]
     found = problems(*files, "missing.yaml", "nothing", "\0")
     assert found == [
-        "nothing: no *.yaml, *.yml, *.json file in this directory",
-        "bad.yaml:1:1: missing 'steps' in the workflow",
-        found[2],
+        "bad.yaml:2:1: 'steps' of the workflow is empty: expected a list of steps",
+        found[1],
         "empty.yaml: no workflow is defined here",
         "latin.yaml:1:10: not UTF-8: byte 0xe9",
-        "large.yaml: too large: more than 1,048,576 bytes",
+        "large.yaml: too large: more than 16,777,216 bytes",
         "missing.yaml: cannot be read: No such file or directory",
+        "nothing: no *.yaml, *.yml file in this directory, or *.json file with 'steps'",
         "\0: cannot be read: embedded null byte",
     ]
-    assert found[2].startswith("worse.yaml:1:12: not YAML: ")
+    assert found[1].startswith("worse.yaml:1:12: a second ': ' in one value")
+
+
+def test_the_first_hundred_problems_are_told():
+    # Given more problems than anybody reads, in one file and in many
+    for number in range(70):
+        write(f"dir/{number:03}.yaml", "name: w\nx: 1\n")
+    # When they are loaded, then a hundred are told, and that there are more
+    with pytest.raises(DefinitionError) as caught:
+        load_paths("dir")
+    assert len(caught.value.problems) == 100
+    assert caught.value.has_more
+    assert str(caught.value.problems[-1]).startswith("dir/049.yaml:2:1: ")
+    with pytest.raises(DefinitionError) as caught:
+        load_paths(["dir/001.yaml", "dir/002.yaml"])
+    assert not caught.value.has_more
+
+
+def test_other_json_files_below_a_directory_are_somebody_elses():
+    write("dir/package.json", '{"name": "shop", "version": "1.0.0"}')
+    write("dir/nested.json", '[{"steps": []}, "\\"steps\\""]')
+    write("dir/broken.json", "{")
+    write("dir/data.json", "[" + "1, " * MAX_BYTES)
+    assert problems("dir") == [
+        "dir: no *.yaml, *.yml file in this directory, or *.json file with 'steps'"
+    ]
+    write("dir/order.json", '{"name": "order", "steps": [{"id": "a", "uses": "u"}]}')
+    assert names("dir") == [("dir/order.json", "order")]
+
+
+def test_json_that_is_meant_as_a_definition_is_judged():
+    # ... also if it cannot be read to its end
+    write("dir/cut.json", '{"name": "order", "steps": [{"id"')
+    write("dir/nameless.json", '{"steps": [{"id": "a", "uses": "u"}]}')
+    assert problems("dir") == [
+        "dir/cut.json:1:34: the file ends here, inside item 1 of 'steps' that begins on line 1",
+        "dir/nameless.json:1:1: missing 'name' in the workflow",
+    ]
+    # ... and any file that is named
+    write("package.json", '{"name": "shop"}')
+    assert problems("package.json") == ["package.json:1:1: missing 'steps' in the workflow"]
+
+
+def test_one_path_needs_no_list():
+    write("one.yaml", f"name: one\n{STEPS}")
+    assert [workflow.name for _, workflow in load_paths("one.yaml")] == ["one"]
+    assert [workflow.name for _, workflow in load_paths(Path("one.yaml"))] == ["one"]
 
 
 def test_a_name_may_be_given_twice_to_the_same_workflow():

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from flowworker.definitions import content_hash, parse
 from flowworker.definitions.document import MAX_STEPS, StepDocument, WorkflowDocument
-from flowworker.definitions.problems import Problem, Report
+from flowworker.definitions.problems import MAX_PROBLEMS, Report
 from flowworker.definitions.tree import Mark
-from flowworker.errors import DefinitionError
+from flowworker.errors import DefinitionError, Problem
 from tests.definitions.strategies import json_values, names
 
 NAME_RULE = "at most 128 letters, digits, '_' and '-' joined by dots"
@@ -23,7 +23,7 @@ DURATION_RULE = "a duration such as 500ms, 30s or 1h30m"
 def problems(text, **options):
     with pytest.raises(DefinitionError) as caught:
         parse(text, "f.yaml", **options)
-    return list(caught.value.problems)
+    return [str(problem) for problem in caught.value.problems]
 
 
 def in_workflow(line):
@@ -51,16 +51,30 @@ def in_step(line):
             ],
         ),
         (
-            "name:\nsteps:\n",
+            "name:\nversion: 1\nsteps:\n",
             [
-                "f.yaml:1:1: missing 'name' in the workflow",
-                "f.yaml:1:1: missing 'steps' in the workflow",
+                "f.yaml:1:1: 'name' of the workflow is empty: expected a name",
+                "f.yaml:3:1: 'steps' of the workflow is empty: expected a list of steps",
             ],
         ),
         ("name: w\nsteps: []\n", ["f.yaml:2:8: a workflow has 1 to 10,000 steps, found 0"]),
         (
             "name: w\nsteps: {a: b}\n",
-            ["f.yaml:2:8: 'steps' of the workflow: expected a list of steps, found a mapping"],
+            [
+                "f.yaml:2:8: 'steps' of the workflow: expected a list of steps, found a mapping "
+                "(a step begins with '- id:')"
+            ],
+        ),
+        (
+            "name: w\nsteps:\n  a: {uses: b}\n",
+            [
+                "f.yaml:2:1: 'steps' of the workflow: expected a list of steps, found a mapping "
+                "(a step begins with '- id:')"
+            ],
+        ),
+        (
+            "name: w\nsteps: all\n",
+            ["f.yaml:2:8: 'steps' of the workflow: expected a list of steps, found 'all'"],
         ),
         (
             "name: w\nsteps: [a, {id: b, uses: u}, [c]]\n",
@@ -214,7 +228,8 @@ def test_keys_of_a_workflow(line, expected):
         ("retry: 3", "3:10: 'retry' of step 'a': expected a mapping, found 3"),
         (
             "retry: {attempts: 3}",
-            "3:11: unknown key 'attempts' in retry of step 'a' (did you mean 'max_attempts'?)",
+            "3:11: unknown key 'attempts' in retry of step 'a' (did you mean 'max_attempts'? it "
+            "counts the first one too)",
         ),
         (
             "retry: {max_attempts: 0}",
@@ -462,8 +477,38 @@ steps:
     ]
 
 
+def test_a_hundred_problems_are_told():
+    lines = "".join(f"x{i}: 1\n" for i in range(150))
+    with pytest.raises(DefinitionError) as caught:
+        parse(lines, "f.yaml")
+    assert caught.value.has_more
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert str(caught.value).endswith("\nand more")
+
+
+def test_documents_behind_a_hundred_problems_are_not_judged():
+    with pytest.raises(DefinitionError) as caught:
+        parse("--- 1\n" * 10_000, "f.yaml")
+    assert caught.value.has_more
+    assert caught.value.problems[-1].line == MAX_PROBLEMS
+
+
+def test_exactly_a_hundred_problems_are_all_there_are():
+    report = Report("f.yaml")
+    for _ in range(2):  # what an alias repeats is no further problem
+        for line in range(MAX_PROBLEMS):
+            report.add(Mark(line, 1), "message")
+    assert not report.is_full
+    # When there is one more
+    report.add(Mark(MAX_PROBLEMS, 1), "message")
+    # Then it is not told, and no words are compared any more
+    assert report.is_full
+    assert len(report.problems) == MAX_PROBLEMS
+    assert report.nearest("nam", ["name"]) == ""
+
+
 def test_a_problem_without_a_place_names_its_source_alone():
-    assert str(Problem("f.yaml", 0, 0, "message", "hint")) == "f.yaml: message (hint)"
+    assert str(Problem("message", "f.yaml", hint="hint")) == "f.yaml: message (hint)"
 
 
 def test_similar_names_are_sought_within_bounds():

@@ -1,0 +1,111 @@
+"""Words and files of other systems: what they are called here, instead of what looks similar."""
+
+from __future__ import annotations
+
+__all__ = ["TEMPLATE_HINT", "hint_for", "is_template", "system_of"]
+
+from typing import TYPE_CHECKING, Final
+
+from flowworker.definitions.document import (
+    FallbackDocument,
+    RetryDocument,
+    SagaDocument,
+    StepDocument,
+    WorkflowDocument,
+)
+from flowworker.definitions.tree import MappingNode, ScalarNode, node_at
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+    from flowworker.definitions.tree import Node
+
+TEMPLATE_HINT = (
+    "templates are of another system; a handler's parameters take the run's input and the outputs "
+    "of earlier steps, by name"
+)
+
+_DEPENDS = "did you mean 'depends_on'?"
+_USES = "did you mean 'uses', the name of a handler?"
+_ATTEMPTS = "did you mean 'max_attempts'? it counts the first one too"
+_INTERVAL = "did you mean 'interval'?"
+_RETRY = "did you mean 'retry'?"
+_CONDITION = "a step has no condition; its handler can look at the outputs of earlier steps"
+_VALUES = (
+    "a step has no arguments of its own; a handler's parameters take the run's input and the "
+    "outputs of earlier steps, by name"
+)
+_CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
+_STEPS = "did you mean 'steps'?"
+_INPUT = "did you mean 'input_schema'?"
+
+_OF_STEPS: Final = {
+    **dict.fromkeys(
+        ("needs", "after", "requires", "dependencies", "dependsOn", "upstream"), _DEPENDS
+    ),
+    **dict.fromkeys(("run", "task", "handler", "action", "function", "template", "call"), _USES),
+    **dict.fromkeys(("if", "when", "unless", "condition", "conditions", "switch"), _CONDITION),
+    **dict.fromkeys(
+        ("params", "parameters", "args", "arguments", "with", "input", "inputs", "env", "vars"),
+        _VALUES,
+    ),
+    **dict.fromkeys(
+        ("limit", "limits", "concurrency", "parallelism", "max_parallel"), _CONCURRENCY
+    ),
+    **dict.fromkeys(("retries", "retryPolicy", "retryStrategy", "retry_policy"), _RETRY),
+    **dict.fromkeys(("compensate", "compensation", "rollback", "undo"), "did you mean 'saga'?"),
+    **dict.fromkeys(("catch", "on_error", "onError", "on_failure"), "did you mean 'fallback'?"),
+}
+_OF_RETRIES: Final = {
+    **dict.fromkeys(
+        ("limit", "attempts", "max", "count", "times", "max_retries", "retries", "maxAttempts"),
+        _ATTEMPTS,
+    ),
+    **dict.fromkeys(("delay", "wait", "initial_interval", "duration", "every"), _INTERVAL),
+}
+_WORDS: Final[dict[type[Struct], dict[str, str]]] = {
+    WorkflowDocument: {
+        **dict.fromkeys(("tasks", "jobs", "stages", "nodes", "states"), _STEPS),
+        **dict.fromkeys(("input", "inputs", "params", "parameters"), _INPUT),
+        **dict.fromkeys(("limit", "limits", "concurrency", "parallelism"), _CONCURRENCY),
+        **dict.fromkeys(
+            ("on", "cron", "schedule", "trigger", "triggers"),
+            "a run is started by a message; cron or a timer can send it",
+        ),
+    },
+    StepDocument: _OF_STEPS,
+    RetryDocument: _OF_RETRIES,
+    FallbackDocument: _OF_STEPS,
+    SagaDocument: _OF_STEPS,
+}
+
+_SYSTEMS: Final = (
+    ("a GitHub Actions workflow", {"jobs", "on"}),
+    ("a Step Functions state machine", {"StartAt", "States"}),
+    ("a Serverless Workflow", {"document", "do"}),
+    ("a Conductor workflow", {"tasks", "schemaVersion"}),
+    ("a Compose file", {"services"}),
+)
+_KUBERNETES: Final = {"argoproj.io": "an Argo workflow", "tekton.dev": "a Tekton pipeline"}
+
+
+def hint_for(shape: type[Struct], key: str) -> str:
+    """What a key of other systems is called here, and otherwise nothing."""
+    return _WORDS.get(shape, {}).get(key, "")
+
+
+def system_of(document: MappingNode) -> str:
+    """Of which other system a document without steps seems to be; otherwise nothing."""
+    keys = document.entries.keys()
+    if "steps" in keys:
+        return ""
+    if {"apiVersion", "kind"} <= keys:
+        version = node_at(document, ["apiVersion"])
+        group = version.text.partition("/")[0] if isinstance(version, ScalarNode) else ""
+        return _KUBERNETES.get(group, "a Kubernetes object")
+    return next((system for system, signs in _SYSTEMS if signs <= keys), "")
+
+
+def is_template(node: Node) -> bool:
+    """Whether it is a text that another system would fill in."""
+    return isinstance(node, ScalarNode) and any(sign in node.text for sign in ("{{", "${"))

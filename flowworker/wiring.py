@@ -125,7 +125,7 @@ async def connect(
     *,
     namespace: str | None = None,
     settings: Settings | None = None,
-    create: bool = True,
+    create: bool = False,
     **options: Any,
 ) -> AsyncIterator[Client]:
     """A client of the fleet at a NATS server, for the time of the context.
@@ -140,12 +140,13 @@ async def connect(
             says (`FLOWWORKER_NATS_URL`), or the local server.
         namespace: which fleet; by default `FLOWWORKER_NAMESPACE`, or `flowworker`.
         settings: of the fleet; by default what the environment says.
-        create: the namespace's streams, if there are none.
+        create: the namespace's streams, if there are none. A fleet's processes do so, and
+            `flowworker setup`; a client that does makes a namespace of each misspelt name.
         options: further fields of `ConnectionOptions`, such as `credentials`.
 
     Raises:
         ServerUnavailable: there is no usable server.
-        NamespaceNotFound: there is no such fleet, and `create` is not wanted.
+        NamespaceNotFound: there is no such fleet, and it is not to be created.
     """
     if url is None or isinstance(url, str):
         given = options if url is None else {**options, "url": url}

@@ -110,7 +110,7 @@ async def _fulfil(url: str, fleet: Fleet, rows: list[Row], console: Console) -> 
 
     async def work() -> list[Outcome]:
         options = ConnectionOptions(url=url, name="orders-demo")
-        async with connect(options, namespace=DEFAULT_NAMESPACE) as client:
+        async with connect(options, namespace=DEFAULT_NAMESPACE, create=True) as client:
             for _, workflow in load_paths([HERE / "workflow.yaml"]):
                 await client.register(workflow)
             with Display(console, len(rows)) as display:

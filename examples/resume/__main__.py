@@ -80,7 +80,7 @@ class Demo:
         with Fleet(self.folder, environment) as fleet:
             fleet.start("coordinator-1", "coordinator")
             fleet.start("worker-1", *serve)
-            async with connect(url) as client:
+            async with connect(url, create=True) as client:
                 await client.register(load())
                 await client.start(WORKFLOW, {"order_id": 7}, run_id=RUN)
                 await asyncio.to_thread(self.wait_for, "charge")

@@ -14,7 +14,7 @@ from flowworker import NATSStore, RedisStore, Runner, StateStore
 def store_at(kind: str, url: str) -> StateStore:
     if kind == "redis":
         return RedisStore(url, settings=SETTINGS)
-    return NATSStore(url, settings=SETTINGS)
+    return NATSStore(url, settings=SETTINGS, create=True)
 
 
 async def main(action: str, kind: str, url: str, run: str) -> None:

@@ -32,6 +32,7 @@ class NATSBus(EventBus):
         *,
         namespace: str = DEFAULT_NAMESPACE,
         clock: Clock | None = None,
+        create: bool = False,
     ) -> None:
         """Connect when it is first used; arguments as for `NATSStore`."""
-        super().__init__(nats_opening(url, namespace, clock=clock), clock)
+        super().__init__(nats_opening(url, namespace, clock=clock, create=create), clock)

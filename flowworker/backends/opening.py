@@ -99,6 +99,8 @@ def nats_opening(
     settings: Settings | None = None,
     clock: Clock | None = None,
     topology: TopologyOptions | None = None,
+    *,
+    create: bool = False,
 ) -> Opening:
     """All ports on NATS; without a URL where the environment says (`FLOWWORKER_NATS_URL`)."""
 
@@ -115,6 +117,7 @@ def nats_opening(
             settings=settings or Settings(),
             topology=topology or jetstream.TopologyOptions(),
             clock=clock or SystemClock(),
+            create=create,
         )
 
     return Opening(open_backend)

@@ -62,6 +62,7 @@ class NATSStore(StateStore):
         settings: Settings | None = None,
         clock: Clock | None = None,
         topology: TopologyOptions | None = None,
+        create: bool = False,
     ) -> None:
         """Connect when it is first used.
 
@@ -72,8 +73,9 @@ class NATSStore(StateStore):
             settings: as a fleet's.
             clock: None for the machine's.
             topology: how streams are created if they do not exist.
+            create: the namespace's streams, if there are none, as `flowworker setup` does.
         """
-        opening = nats_opening(url, namespace, settings, clock, topology)
+        opening = nats_opening(url, namespace, settings, clock, topology, create=create)
         super().__init__(opening, settings, clock)
 
 

@@ -4,6 +4,7 @@ server, dev, fleet    processes: nats-server, everything in one, coordinator and
 definitions           validate, register
 runs, watch, act      look at runs, and act on them
 doctor                checks
+namespaces            what makes a namespace, and removes it
 apps, health, serving what the processes are made of
 options, errors       what every command shares
 render, progress      what people see
@@ -21,6 +22,7 @@ from flowworker.cli.dev import dev
 from flowworker.cli.doctor import doctor
 from flowworker.cli.errors import Commands
 from flowworker.cli.fleet import coordinator, worker
+from flowworker.cli.namespaces import namespace, setup
 from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
 from flowworker.cli.watch import watch
@@ -52,6 +54,8 @@ for command in (
     terminate,
     resume,
     doctor,
+    setup,
+    namespace,
 ):
     cli.add_command(command)
 

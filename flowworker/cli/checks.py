@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from flowworker.core.status import Priority
-from flowworker.errors import TopologyMismatch
+from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import Names, TopologyOptions
 from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, Api, ApiError
 from flowworker.jetstream.connection import connect
@@ -78,7 +78,7 @@ class _Examination:
         self._api = Api(connection) if fix else _LookOnly(connection)
         self._wanted = settings_from(os.environ)
         self._options = from_environment(TopologyOptions, os.environ)
-        self._topology = Topology(self._api, names, self._options)
+        self._topology = Topology(self._api, names, self._options, create=fix)
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
         found = self._connection.client.connected_server_version
@@ -122,12 +122,7 @@ class _Examination:
         """Whether streams and buckets are there as they must be; how many partitions there are."""
         try:
             partitions = await self._topology.ensure()
-        except _Missing as missing:
-            name = str(missing).rpartition(".")[2]
-            found = f"stream {name} is missing"
-            advice = "start a coordinator, or let `flowworker doctor --fix` create it"
-            return Finding("streams", ok=False, found=found, advice=advice), 0
-        except TopologyMismatch as error:
+        except (NamespaceNotFound, TopologyMismatch) as error:
             found, _, advice = str(error).partition("; ")
             return Finding("streams", ok=False, found=found, advice=advice), 0
         found = f"as they must be, {partitions} partitions"

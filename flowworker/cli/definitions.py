@@ -107,4 +107,4 @@ def register(target: Target, paths: tuple[str, ...], *, json_: bool) -> None:
             else:
                 click.echo(f"registered {workflow.name} {workflow.version} ({digest[:12]})")
 
-    run_client(target, publish, create=True)
+    run_client(target, publish)

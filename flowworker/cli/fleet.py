@@ -12,7 +12,7 @@ import click
 from msgspec.structs import replace
 
 from flowworker.cli.apps import app_option, load_app
-from flowworker.cli.options import Target, connection
+from flowworker.cli.options import Target, check_queues, connection, queue_option
 from flowworker.cli.serving import (
     STARTUP_WAIT,
     leave_handlers_behind,
@@ -20,8 +20,6 @@ from flowworker.cli.serving import (
     run_process,
     until_signal,
 )
-from flowworker.core.ids import TOKEN
-from flowworker.errors import InvalidInput
 from flowworker.settings import Settings, settings_from
 
 if TYPE_CHECKING:
@@ -57,14 +55,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
 
 @click.command()
 @app_option
-@click.option(
-    "--queue",
-    "queues",
-    multiple=True,
-    default=("default",),
-    show_default=True,
-    help="Take the steps of this queue; may be given several times.",
-)
+@queue_option
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
@@ -86,11 +77,7 @@ def worker(
 
     SIGTERM or Ctrl-C: take nothing new, finish what runs, end. Twice: end at once.
     """
-    for queue in queues:
-        if not TOKEN.fullmatch(queue):
-            raise InvalidInput(
-                f"--queue: expected letters, digits, `_` and `-`, found {queue!r:.150}"
-            )
+    check_queues(queues)
     app = load_app(app_name)
     settings = settings_from(os.environ)
     if concurrency is not None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Target", "as_json", "connection", "read_json", "run_client"]
+__all__ = [
+    "Target",
+    "as_json",
+    "check_queues",
+    "connection",
+    "queue_option",
+    "read_json",
+    "run_client",
+]
 
 import asyncio
 import functools
@@ -16,10 +24,11 @@ import msgspec
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
+from flowworker.core.ids import TOKEN
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from flowworker.client import Client
     from flowworker.jetstream import ConnectionOptions
@@ -120,19 +129,40 @@ def connection(command: Callable[Concatenate[Target, P], T]) -> Callable[P, T]:
     return checked
 
 
+def queue_option(command: Callable[P, T]) -> Callable[P, T]:
+    """Give a command the option `--queue`."""
+    return click.option(
+        "--queue",
+        "queues",
+        multiple=True,
+        default=("default",),
+        show_default=True,
+        help="A queue of steps; may be given several times.",
+    )(command)
+
+
+def check_queues(queues: Sequence[str]) -> None:
+    """Refuse what cannot be a queue."""
+    for queue in queues:
+        if not TOKEN.fullmatch(queue):
+            raise InvalidInput(
+                f"--queue: expected letters, digits, `_` and `-`, found {queue!r:.150}"
+            )
+
+
 def as_json(command: Callable[P, T]) -> Callable[P, T]:
     """Give a command the option `--json`."""
     return click.option("--json", "json_", is_flag=True, help="Print JSON, for programs.")(command)
 
 
-def run_client(target: Target, use: Callable[[Client], Awaitable[T]], *, create: bool = False) -> T:
-    """Connect, let `use` do its work, and disconnect. `create` a namespace that has no streams."""
+def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
+    """Connect, let `use` do its work, and disconnect."""
     from flowworker.telemetry.log import configure_logging
     from flowworker.wiring import connect
 
     async def run() -> T:
         options = target.options("flowworker-cli")
-        async with connect(options, namespace=target.namespace, create=create) as client:
+        async with connect(options, namespace=target.namespace) as client:
             return await use(client)
 
     configure_logging(json=False, level="warning")

@@ -70,12 +70,12 @@ def start(
             return await client.result(run, timeout)
 
     if wait:
-        result = run_client(target, begin_and_wait, create=True)
+        result = run_client(target, begin_and_wait)
         click.echo(json_line(result))
         if result.status is not RunStatus.COMPLETED:
             ctx.exit(FAILED)
         return
-    run = run_client(target, begin, create=True)
+    run = run_client(target, begin)
     click.echo(json_line({"id": run}) if json_ else run)
 
 

@@ -31,4 +31,4 @@ def watch(target: Target, run: str | None, *, json_: bool) -> None:
             async for event in events:
                 click.echo(json_line(event) if json_ else event_line(event, with_run=not run))
 
-    run_client(target, follow, create=run is None)
+    run_client(target, follow)

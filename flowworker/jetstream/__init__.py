@@ -9,6 +9,7 @@ publisher    acknowledged publishing                       api        JetStream'
 pull         standing pulls with credit                    consumers  starts and stops them
 hearing      when a consumer was last heard from
 delivery     a message in hand                         subjects   which a stream has
+namespaces   which there are, and their removal
 options      where NATS is, and how to get in              caretaker  makes lost streams again
 records, leases, steps, events, commands, timers, notifier: one port each
 """

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from flowworker.errors import NamespaceNotFound, TopologyMismatch
+from flowworker.errors import TopologyMismatch
 from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, ApiError
 from flowworker.jetstream.names import PARTITIONS
+from flowworker.jetstream.namespaces import missing
 from flowworker.jetstream.specs import stream_specs
 from flowworker.telemetry.log import get_logger
 
@@ -63,11 +64,7 @@ class Topology:
     async def _stream(self, spec: StreamSpec) -> dict[str, Any]:
         found = await self._config(f"STREAM.INFO.{spec.name}", NO_STREAM)
         if found is None and not self._create:
-            raise NamespaceNotFound(
-                f"namespace {self._names.namespace!r} has no stream {spec.name} here: start a "
-                "coordinator or a worker, which create what is missing, or look at `flowworker "
-                "doctor`; is it the right namespace, and the right server?"
-            )
+            raise await missing(self._api, self._names, spec.name)
         if found is None:
             try:
                 created = await self._api.call(f"STREAM.CREATE.{spec.name}", spec.config)

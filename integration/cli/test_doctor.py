@@ -37,8 +37,8 @@ def test_an_empty_server_is_a_problem_that_can_be_fixed(server):
     fixed = doctor("doctor", "--fix")
     well = doctor("doctor")
 
-    assert "problem streams: stream EMPTY_COMMANDS is missing" in found
-    assert "flowworker doctor --fix" in found
+    assert "problem streams: there is no namespace 'empty' on this server" in found
+    assert "`flowworker setup --namespace empty`" in found
     assert again == found
     assert "consumer intake: 0 commands wait" in fixed
     assert "0 of 16 driven" in well

@@ -169,6 +169,7 @@ def test_the_server_keeps_its_data(tmp_path):
             commands = Commands(url_of(process))
             if expected:
                 commands("start", "sum")
+            commands("setup")
             commands("register", str(WORKFLOWS))
             assert ended(process, signal.SIGTERM) == ""
         assert process.returncode == 0
@@ -184,6 +185,7 @@ def test_a_folder_has_one_server(tmp_path, first, second):
     store = ("--store", str(tmp_path / "data"))
     with Commands("").running(*first, *store) as process:
         commands = Commands(url_of(process))
+        commands("setup")
         commands("register", str(WORKFLOWS))
 
         # When a second one is started on the folder
@@ -228,6 +230,7 @@ def free_port() -> int:
 def test_a_fleet_of_processes_serves_health_and_drains(server):
     commands, namespace = Commands(server.url), ("--namespace", "fleet")
     one, other = free_port(), free_port()
+    commands("setup", *namespace)
     commands("register", str(WORKFLOWS), *namespace)
     with (
         commands.running("coordinator", *namespace, "--http-port", str(one)) as coordinator,
@@ -264,6 +267,9 @@ def test_a_coordinator_waits_for_its_server():
         time.sleep(1.0)
         with EmbeddedServer(port=int(port)) as server:
             commands = Commands(server.url)
+            deadline = time.monotonic() + PATIENCE
+            while commands.code("list") != 0:  # it makes the namespace
+                assert time.monotonic() < deadline
             commands("register", str(WORKFLOWS))
             run = commands("start", "long").strip()
             until_found(commands, run)

@@ -190,5 +190,5 @@ def test_an_input_that_fits_no_message_is_refused(dev, tmp_path):
 def test_another_namespace_knows_nothing_of_this_one(dev):
     for _ in range(2):  # to look creates nothing
         line = dev.error("list", "--namespace", "other", code=3)
-        assert "namespace 'other' has no stream OTHER_COMMANDS" in line
+        assert "there is no namespace 'other' on this server; there are 'flowworker'; " in line
     dev.error("start", "sum", "--namespace", "other", code=3)

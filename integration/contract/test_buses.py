@@ -26,7 +26,7 @@ async def pair(request: pytest.FixtureRequest, kind: str, namespace: str):
     def make() -> EventBus:
         if kind == "InMemBus":
             return InMemBus()
-        return NATSBus(request.getfixturevalue("server").url, namespace=namespace)
+        return NATSBus(request.getfixturevalue("server").url, namespace=namespace, create=True)
 
     one = make()
     two = one if kind == "InMemBus" else make()

@@ -31,7 +31,8 @@ async def lockers(request: pytest.FixtureRequest, keeper: str, namespace: str):
         if keeper == "memory":
             return InMemLocker()
         if keeper == "jetstream":
-            return NATSLocker(request.getfixturevalue("server").url, namespace=namespace)
+            url = request.getfixturevalue("server").url
+            return NATSLocker(url, namespace=namespace, create=True)
         return RedisLocker(request.getfixturevalue("redis_server").url, namespace=namespace)
 
     one = make()

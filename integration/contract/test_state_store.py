@@ -74,6 +74,7 @@ async def open_store(
                     settings=SETTINGS,
                     clock=clock,
                     topology=TopologyOptions(storage="memory"),
+                    create=True,
                 )
             case _:
                 url = request.getfixturevalue("redis_server").url

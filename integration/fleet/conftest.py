@@ -27,7 +27,7 @@ def fleet_server() -> Iterator[EmbeddedServer]:
 async def empty_fleet(fleet_server: EmbeddedServer, tmp_path: Path) -> AsyncIterator[Fleet]:
     """Nothing but a namespace with the workflows registered; tests start processes themselves."""
     fleet = Fleet(fleet_server, f"f{uuid.uuid4().hex[:8]}", tmp_path)
-    async with wiring.connect(fleet_server.url, namespace=fleet.namespace) as client:
+    async with wiring.connect(fleet_server.url, namespace=fleet.namespace, create=True) as client:
         fleet.client = client
         for _, workflow in load_paths([WORKFLOWS]):
             await client.register(workflow)

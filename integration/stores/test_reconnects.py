@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,19 +11,27 @@ import pytest
 from flowworker import (
     Event,
     InvalidInput,
+    Locker,
     NATSBus,
     NATSLocker,
     NATSStore,
     RedisLocker,
     RedisStore,
+    StateStore,
     Unavailable,
 )
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
-STORES = {"nats": NATSStore, "redis": RedisStore}
-LOCKERS = {"nats": NATSLocker, "redis": RedisLocker}
+STORES: dict[str, Callable[[str], StateStore]] = {
+    "nats": partial(NATSStore, create=True),
+    "redis": RedisStore,
+}
+LOCKERS: dict[str, Callable[[str], Locker]] = {
+    "nats": partial(NATSLocker, create=True),
+    "redis": RedisLocker,
+}
 RUN = "run-1"
 
 both = pytest.mark.parametrize("kind", ["nats", "redis"])
@@ -131,7 +140,8 @@ async def test_a_lock_outlives_its_server(kind, own_server):
 
 
 async def test_a_subscription_outlives_its_server(own_nats):
-    async with NATSBus(own_nats.url) as one, NATSBus(own_nats.url) as two:
+    bus = partial(NATSBus, own_nats.url, create=True)
+    async with bus() as one, bus() as two:
         heard = await two.subscribe("order")
         await asyncio.to_thread(own_nats.kill)
         await asyncio.to_thread(own_nats.start)

@@ -7,6 +7,7 @@ import pytest
 COMMANDS = [
     *("dev", "server", "coordinator", "worker", "validate", "register", "start", "status"),
     *("list", "history", "watch", "cancel", "terminate", "resume", "doctor"),
+    "setup",
 ]
 
 

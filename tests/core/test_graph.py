@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 from hypothesis import given
@@ -119,6 +120,28 @@ def test_a_long_chain_remembers_no_ancestors():
 
     assert chain.ancestors("s599") == tuple(f"s{number}" for number in range(599))
     assert chain.ancestors("s599") is not chain.ancestors("s599")
+
+
+def test_what_ancestors_take_does_not_grow_with_the_graph():
+    steps = [
+        Step(f"s{number}", "h", (f"s{number - 60}",) * (number >= 60)) for number in range(600)
+    ]
+    wide = Plan(Workflow("w", tuple(steps)), "h")
+    lines = []
+
+    def trace(_frame, event, _about):
+        lines.append(event)
+        return trace
+
+    usual = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        found = wide.ancestors("s599")
+    finally:
+        sys.settrace(usual)
+
+    assert found == tuple(f"s{number}" for number in range(59, 599, 60))
+    assert len(lines) < 60  # none for each step that might be an ancestor
 
 
 @pytest.mark.parametrize(

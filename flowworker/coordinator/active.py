@@ -3,26 +3,35 @@
 They are a cache of records, and never more: what is forgotten can be rebuilt at any time. A run
 whose effects were not all performed, for whatever reason, is forgotten, since what is in memory
 says that they were.
+
+Decisions about a run are made one after the other. What they have for effect overlaps if it is
+nothing but step messages: nobody can tell in which order these were enqueued. All else waits until
+the step messages of earlier decisions are durable, and then has the run for itself.
+
+Safety: an event is acknowledged when its own effects are durable, whatever becomes of those of
+others. If some fail, their event comes again and the run is forgotten; what was decided upon
+meanwhile followed from facts, and holds. Liveness: nothing waits but for effects of earlier events.
 """
 
 from __future__ import annotations
 
 __all__ = ["Active", "ActiveRuns"]
 
+import asyncio
 import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
+from flowworker.coordinator.effects import only_dispatches
 from flowworker.core.decide import decide
 from flowworker.core.rebuild import rebuild
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL
-from flowworker.errors import Unavailable
+from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator
 
     from flowworker.clock import Clock
@@ -38,6 +47,37 @@ if TYPE_CHECKING:
 _CANDIDATES = 16
 """Runs that are looked at to find some that can be forgotten."""
 
+_ABREAST = 64
+"""Events of one run whose effects are under way at a time."""
+
+
+class UnderWay:
+    """Effects of one run that are performed while its next events are decided upon."""
+
+    def __init__(self) -> None:
+        """Nothing is under way."""
+        self._count = 0
+        self._ended = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    async def at_most(self, most: int) -> None:
+        """Wait until no more than `most` are under way."""
+        while self._count > most:
+            self._ended.clear()
+            await self._ended.wait()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One more, as long as this lasts."""
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+            self._ended.set()
+
 
 @dataclass(slots=True)
 class Active:
@@ -47,6 +87,7 @@ class Active:
         generation: of the partition's view that it belongs to.
         touched: when something last happened to it (monotonic seconds).
         checked: how often recovery found it idle since then.
+        under_way: step messages of decided events that are being enqueued.
         delayed: dispatches that wait for a short delay; what caused them must not be acknowledged
             before they are done.
     """
@@ -56,6 +97,7 @@ class Active:
     generation: int
     touched: float
     checked: int = 0
+    under_way: UnderWay = field(default_factory=UnderWay)
     delayed: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -127,6 +169,10 @@ class ActiveRuns:
             Conflict: another coordinator changed the run meanwhile.
             Unavailable: among others, if the records are older than what was told of them.
         """
+        held = self._active.get(run)
+        if held is not None:
+            await held.under_way.at_most(0)  # what is not there yet would be enqueued twice
+            self.forget(held)
         told = await self._effects.told(run)  # first, so that the records must know all of it
         if cause is not None and cause.id not in told:
             told.add(cause)
@@ -135,10 +181,8 @@ class ActiveRuns:
         if told.is_ahead(found[1] if found else 0, steps, self._clock.now()):
             raise Unavailable(f"what was read of run {run} is outdated")
         if found is None:
-            self.forget(run)
             return None
         if not found[0].definition:  # a checkpoint that nobody has resumed
-            self.forget(run)
             await self._runs.relist(found[0])
             return None
         record, revision = found
@@ -154,42 +198,61 @@ class ActiveRuns:
         )
         active = self._keep(plan, state, generation)
         self._metrics.recoveries.inc()
-        with self._trusted(run):
+        with self._trusted(active):
             await self._effects.retell(record, steps, told)
             await self._effects.perform(active, commands, told=told)
         # Last: once an ended run is not listed as unfinished, nobody looks after it any more.
         await self._runs.relist(active.state.record)
         if active.over:
-            self.forget(run)
+            self.forget(active)
         return active
 
-    async def follow(self, active: Active, fact: Event) -> bool:
+    async def follow(
+        self, active: Active, fact: Event, pass_on: Callable[[], None] | None = None
+    ) -> bool:
         """Do what follows from a fact; whether it changed anything.
 
+        Args:
+            active: the run, of which nobody else follows a fact meanwhile.
+            fact: what happened.
+            pass_on: called once that has changed, if the effects are still under way then.
+
         Raises:
-            Conflict: another coordinator changed the run; the memory of it is outdated.
+            Conflict: the memory of the run is outdated: another coordinator changed it, or effects
+                failed that it believes in.
         """
         before = active.state
-        active.state, commands = decide(active.plan, before, fact, self._clock.now())
-        changed = active.state is not before
-        with self._trusted(before.record.run):
-            await self._effects.perform(active, commands)
-        return changed
+        state, commands = decide(active.plan, before, fact, self._clock.now())
+        overlaps = pass_on is not None and only_dispatches(commands)
+        if commands:
+            await active.under_way.at_most(_ABREAST - 1 if overlaps else 0)
+            if self._active.get(before.record.run) is not active:
+                raise Conflict(f"effects of earlier events of run {before.record.run} failed")
+        active.state = state
+        with self._trusted(active):
+            if pass_on is None or not overlaps:
+                await self._effects.perform(active, commands)
+            else:
+                with active.under_way.one():
+                    pass_on()
+                    await self._effects.perform(active, commands)
+        return state is not before
 
-    def forget(self, run: str) -> None:
+    def forget(self, active: Active) -> None:
         """Hold it no more; its delayed dispatches are not made."""
-        active = self._active.pop(run, None)
-        if active is not None:
-            for task in active.delayed:
-                task.cancel()
+        run = active.state.record.run
+        if self._active.get(run) is active:
+            del self._active[run]
+        for task in active.delayed:
+            task.cancel()
 
     @contextmanager
-    def _trusted(self, run: str) -> Iterator[None]:
+    def _trusted(self, active: Active) -> Iterator[None]:
         """Hold a run in memory unless its effects fail."""
         try:
             yield
         except BaseException:  # also if cancelled: others may still handle what comes for the run
-            self.forget(run)
+            self.forget(active)
             raise
 
     def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
@@ -199,9 +262,10 @@ class ActiveRuns:
         if surplus > 0:
             # Those that were taken in first, unless they are being worked on.
             eldest = list(itertools.islice(self._active, _CANDIDATES))
-            idle = (
-                one for one in eldest if not self._is_busy(one) and not self._active[one].delayed
-            )
-            for run in itertools.islice(idle, surplus):
-                self.forget(run)
+            idle = (one for run in eldest if self._is_idle(run, one := self._active[run]))
+            for one in itertools.islice(idle, surplus):
+                self.forget(one)
         return active
+
+    def _is_idle(self, run: str, active: Active) -> bool:
+        return not (self._is_busy(run) or active.delayed or active.under_way)

@@ -10,9 +10,10 @@ Whatever triggered the decision is acknowledged only after all of them.
 
 from __future__ import annotations
 
-__all__ = ["Effects"]
+__all__ = ["Effects", "only_dispatches"]
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, S
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
@@ -34,13 +35,23 @@ if TYPE_CHECKING:
     from flowworker.coordinator.fencing import Fences
     from flowworker.coordinator.retention import Retention
     from flowworker.core.commands import Command
+    from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.state import RunState
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.stores.runs import RunStore
     from flowworker.telemetry.metrics import Metrics
 
 _END = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED}
+
+_ABREAST = 128
+"""Effects of one decision that are under way at a time: a server drops what it cannot queue."""
+
+
+def only_dispatches(commands: Sequence[Command]) -> bool:
+    """Whether nothing but step messages follows from a decision, in whatever order."""
+    return bool(commands) and all(isinstance(command, Dispatch) for command in commands)
 
 
 class Effects:
@@ -108,15 +119,12 @@ class Effects:
         emits = [command for command in commands if isinstance(command, Emit)]
         if emits or moved_from is not None:
             await self._tell(active, emits, moved_from, told)
-        dispatches = [command for command in commands if isinstance(command, Dispatch)]
-        effects = self._dispatches(active, dispatches, told)
-        for command in commands:
-            if not isinstance(command, Save | Emit | Dispatch):
-                effects.append(self._effect(active, command))
-        if len(effects) == 1:
-            await effects[0]
-        elif effects:
-            await asyncio.gather(*effects)
+        effects = self._unordered(active, commands, told)
+        while some := list(islice(effects, _ABREAST)):
+            if len(some) == 1:
+                await some[0]
+            else:
+                await asyncio.gather(*some)
         if moved_from is not None:
             # Last: until it is listed anew alone, recovery finds the run here.
             record = active.state.record
@@ -155,28 +163,34 @@ class Effects:
             if told is not None:
                 told.add(event)
 
-    def _dispatches(
-        self, active: Active, wanted: list[Dispatch], told: Told | None
-    ) -> list[Coroutine[Any, Any, None]]:
+    def _unordered(
+        self, active: Active, commands: Sequence[Command], told: Told | None
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """What may be done in any order, each begun when it is asked for."""
         plan, state = active.plan, active.state
-        effects = []
-        for one in wanted:
-            if told is not None:
-                effects.append(self._dispatcher.restore(plan, state, one))
-            elif self._is_soon(one):
-                self._dispatch_later(active, one)
-            else:
-                effects.append(self._dispatcher.enqueue(plan, state, one, one.due))
-        return effects
+        for command in commands:
+            match command:
+                case Save() | Emit():
+                    pass
+                case Dispatch() if told is not None:
+                    yield self._dispatcher.restore(plan, state, command)
+                case Dispatch() if self._is_soon(command):
+                    self._dispatch_later(active, command)
+                case Dispatch():
+                    yield self._dispatcher.enqueue(plan, state, command, command.due)
+                case _:
+                    yield self._effect(plan, state, command)
 
-    async def _effect(self, active: Active, command: Fence | SetTimeout | Finish) -> None:
+    async def _effect(
+        self, plan: Plan, state: RunState, command: Fence | SetTimeout | Finish
+    ) -> None:
         match command:
             case Fence():
-                await self._fences.fence(active.plan, active.state, command)
+                await self._fences.fence(plan, state, command)
             case SetTimeout():
-                await self._timers.set(active.state.record.run, TIMEOUT, command.at)
+                await self._timers.set(state.record.run, TIMEOUT, command.at)
             case Finish():
-                await self._retention.finish(active.plan, active.state)
+                await self._retention.finish(plan, state)
             case _:
                 assert_never(command)
 

@@ -1,7 +1,7 @@
 """Drives the runs of one partition: each event is decided upon and its effects performed.
 
-Runs are independent of each other; the events of one run are handled one after the other, in the
-order of the stream.
+Runs are independent of each other; the events of one run are decided upon one after the other, in
+the order of the stream.
 
 Safety: the runs in memory are a cache of records. It is right as long as this coordinator alone
 sees the partition's events, and that is checked: deliveries are counted, and a gap in the count
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.active import Active
     from flowworker.coordinator.effects import Effects
     from flowworker.ports import Consumer, Delivery, EventLog
     from flowworker.stores.definitions import DefinitionStore
@@ -139,25 +140,34 @@ class Scheduler:
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, run: str) -> None:
-        """Empty a run's mailbox."""
-        mailbox = self._mailboxes[run]
+        """Take one from a run's mailbox, and pass the mailbox on when the next may be taken."""
+        item = self._mailboxes[run].popleft()
+        is_mine = True
+
+        def pass_on() -> None:
+            nonlocal is_mine
+            if is_mine:
+                is_mine = False
+                self._next(run)
+
         try:
-            while mailbox:
-                item = mailbox.popleft()
-                try:
-                    if isinstance(item, Recovered):
-                        await self._recover(run, item)
-                    else:
-                        await self._handle(run, item)
-                finally:
-                    if self._consumer is not None and not isinstance(item, Recovered):
-                        self._consumer.grant(1)
+            if isinstance(item, Recovered):
+                await self._recover(run, item)
+            else:
+                await self._handle(run, item, pass_on)
         finally:
+            pass_on()
+            if self._consumer is not None and not isinstance(item, Recovered):
+                self._consumer.grant(1)
+
+    def _next(self, run: str) -> None:
+        if self._mailboxes[run] and not self._stopped:
+            self._spawn(self._work(run))
+        else:
             del self._mailboxes[run]
 
     async def _recover(self, run: str, how: Recovered) -> None:
         before = self.active.get(run)
-        self.active.forget(run)
         try:
             active = await self.active.load(run, self._generation, abandoned=how.abandoned)
             if before is not None and active is not None:
@@ -167,7 +177,7 @@ class Scheduler:
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("recovery of a run failed", run=run)
 
-    async def _handle(self, run: str, arrival: _Arrival) -> None:
+    async def _handle(self, run: str, arrival: _Arrival, pass_on: Callable[[], None]) -> None:
         delivery = arrival.delivery
         try:
             event = _read(run, delivery.data)
@@ -177,7 +187,7 @@ class Scheduler:
             await delivery.ack()
             return
         try:
-            delayed = await self._decide(run, event, arrival)
+            active = await self._decide(run, event, arrival, pass_on)
         except (CorruptRecord, WorkflowNotFound) as error:
             get_logger().error("run cannot go on", run=run, error=str(error))
             await delivery.nak(_RETRY_DELAY * 20)
@@ -191,29 +201,29 @@ class Scheduler:
             await delivery.nak(_RETRY_DELAY)
         else:
             self._metrics.events_handled.labels(event.type).inc()
-            if delayed:
-                self._spawn(self._ack_after(run, delayed, delivery))
+            if active is not None and active.delayed:
+                self._spawn(self._ack_after(active, delivery))
             else:
                 await delivery.ack()
 
-    async def _ack_after(
-        self, run: str, delayed: list[asyncio.Task[None]], delivery: Delivery
-    ) -> None:
+    async def _ack_after(self, active: Active, delivery: Delivery) -> None:
         """Acknowledge once short-delayed dispatches are durable; if they fail, try all again.
 
-        The run in memory believes that they were made, so it is not to be believed any more.
+        Also those that were begun before: this may be a second delivery of what caused them, and
+        to acknowledge one is to acknowledge both. The run in memory believes that they were made,
+        so it is not to be believed any more.
         """
-        results = await asyncio.gather(*delayed, return_exceptions=True)
+        results = await asyncio.gather(*active.delayed, return_exceptions=True)
         if any(isinstance(result, BaseException) for result in results):
-            self.active.forget(run)
+            self.active.forget(active)
             await delivery.nak(_RETRY_DELAY)
         else:
             await delivery.ack()
 
     async def _decide(
-        self, run: str, event: CloudEvent, arrival: _Arrival
-    ) -> list[asyncio.Task[None]]:
-        """Dispatches on which the event's acknowledgement has to wait."""
+        self, run: str, event: CloudEvent, arrival: _Arrival, pass_on: Callable[[], None]
+    ) -> Active | None:
+        """The run, if dispatches of it may be delayed: acknowledgement has to wait for them."""
         active, certain = self.active.get(run), False
         if active is None and _is_beginning(event, arrival.delivery):
             active, certain = await self.active.begin(event, arrival.generation), True
@@ -221,28 +231,25 @@ class Scheduler:
             active, certain = await self.active.load(run, self._generation, cause=event), True
         fact = to_fact(event)
         if active is None or fact is None:
-            return []
+            return None
         active.touched = self._clock.monotonic()
         active.checked = 0
         try:
             if certain or not outruns(fact, active.state):
-                certain = await self.active.follow(active, fact) or certain
+                certain = await self.active.follow(active, fact, pass_on) or certain
         except Conflict:
             certain = False
         if not certain:
             # Another coordinator was faster, or had an event in hand when this view was made, or it
             # was made from an outdated answer. All that is, and this fact, is in the records.
-            self.active.forget(run)
             active = await self.active.load(run, self._generation, cause=event)
             if active is None:
-                return []
+                return None
             await self.active.follow(active, fact)
         if active.over:
-            self.active.forget(run)
-            return []
-        # Also those that were begun before: this may be a second delivery of what caused them, and
-        # to acknowledge one is to acknowledge both.
-        return list(active.delayed)
+            self.active.forget(active)
+            return None
+        return active
 
 
 def _read(run: str, raw: bytes) -> CloudEvent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 import pytest
@@ -77,6 +78,21 @@ def test_an_event_that_is_acknowledged_though_its_effects_failed(monkeypatch):
     monkeypatch.setattr(Effects, "perform", careless)
 
     assert violation()
+
+
+def test_an_acknowledgement_before_step_messages_that_overlap_others(monkeypatch):
+    right = Effects.perform
+
+    async def careless(self, active, commands, **options):
+        # Alone they are waited for: only what is decided meanwhile is acknowledged early.
+        if active.under_way._count > 1:
+            asyncio.create_task(right(self, active, commands, **options))  # noqa: RUF006
+        else:
+            await right(self, active, commands, **options)
+
+    monkeypatch.setattr(Effects, "perform", careless)
+
+    assert "acknowledged before what follows" in violation()
 
 
 def test_a_result_that_is_told_before_it_is_durable(monkeypatch):

@@ -36,6 +36,8 @@ class Rates:
         unanswered: it has its effect, and raises Unavailable.
         death: the calling process dies right before the effect, or right after.
         slow: a call or its answer takes up to seconds, not milliseconds.
+        far: no probability but seconds: every call and every answer may take as long, so that
+            many are under way at a time.
         ack_lost: an acknowledgement never arrives.
         early: a delivery is handed to somebody else as well, long before its ack wait is over.
         late: a delivery arrives up to seconds late, and so do those behind it.
@@ -53,6 +55,7 @@ class Rates:
     unanswered: float = 0.0
     death: float = 0.0
     slow: float = 0.0
+    far: float = 0.0
     ack_lost: float = 0.0
     early: float = 0.0
     late: float = 0.0
@@ -71,6 +74,7 @@ _HIGHEST = Rates(
     unanswered=0.1,
     death=0.005,
     slow=0.05,
+    far=0.1,
     ack_lost=0.2,
     early=0.1,
     late=0.1,
@@ -145,4 +149,5 @@ class Faults:
         if drawn < self.rates.slow:
             self.counts["slow"] += 1
             return self.random.random() * self.random.choice((0.1, 1.0, 8.0))
-        return 0.0 if drawn < 0.6 else drawn * 0.005  # noqa: PLR2004
+        near = 0.0 if drawn < 0.6 else drawn * 0.005  # noqa: PLR2004
+        return near + self.rates.far * drawn

@@ -27,6 +27,8 @@ class Truth:
         outputs: revision of the record that completed a step.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
+        enqueued: steps of which a message was stored.
+        followed: steps whose completion was told and acknowledged.
         told: type by event id, in the order of the history.
         ended: its last event was told.
         gone: its record was removed.
@@ -40,6 +42,8 @@ class Truth:
     outputs: dict[str, int] = field(default_factory=dict)
     undone: list[str] = field(default_factory=list)
     settled: dict[tuple[str, int], StepRecord] = field(default_factory=dict)
+    enqueued: set[str] = field(default_factory=set)
+    followed: set[str] = field(default_factory=set)
     told: dict[str, EventType] = field(default_factory=dict)
     ended: bool = False
     gone: bool = False
@@ -66,6 +70,15 @@ class Truth:
     def ready(self, step: str) -> bool:
         """Whether all that it depends on is resolved."""
         return all(self.resolved(dep) for dep in self.plan.steps[step].depends_on)
+
+    def forgotten(self, step: str) -> list[str]:
+        """Successors that nobody enqueued, though all that they wait for is followed."""
+        return [
+            after
+            for after in self.plan.successors[step]
+            if after not in {*self.enqueued, *self.steps}
+            and self.followed.issuperset(self.plan.steps[after].depends_on)
+        ]
 
     def completed(self) -> dict[str, int]:
         """Steps that were completed, and the revision that orders them."""

@@ -126,6 +126,7 @@ class Watch:
             self.expect(begun, "a compensation is enqueued without a saga", where)
         else:
             self.expect(truth.ready(message.step), "enqueued before what it depends on", where)
+            truth.enqueued.add(message.step)
 
     def command_acked(self, delivery: Delivery) -> None:
         """A command was acknowledged: what it stands for is durable."""
@@ -167,8 +168,15 @@ class Watch:
     def event_acked(self, delivery: Delivery) -> None:
         """An event was acknowledged: what follows from it is durable."""
         truth = self.runs.get(delivery.subject.split(".")[2])
-        if truth is not None:
-            self._check_moving(truth)
+        if truth is None:
+            return
+        self._check_moving(truth)
+        event = decode_event(delivery.data)
+        if event.type is EventType.STEP_COMPLETED:
+            truth.followed.add(event.data.step_id)
+            if truth.record.stop is None and not self.misled:
+                forgotten = truth.forgotten(event.data.step_id)
+                self.expect(not forgotten, "acknowledged before what follows", forgotten)
 
     def timer_acked(self, delivery: Delivery) -> None:
         """An alarm was acknowledged."""

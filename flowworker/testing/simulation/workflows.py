@@ -23,10 +23,32 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_STEPS = 8
+_PAIRS = 0.15
+_WIDEST = 6
 
 
 def any_workflow(random: Random, name: str) -> Workflow:
-    """A workflow of up to eight steps."""
+    """A workflow of up to eight steps, or of some pairs side by side."""
+    steps = _any_pairs(random) if random.random() < _PAIRS else _any_graph(random)
+    return Workflow(
+        name,
+        tuple(steps),
+        timeout=_sometimes(random, 0.2, random.uniform(5.0, 60.0)),
+        priority=random.choice(list(Priority)),
+    )
+
+
+def _any_pairs(random: Random) -> list[Step]:
+    """Pairs: what comes first ends at about the same time, and is followed by as much."""
+    retry, saga = _any_retry(random), _sometimes(random, 0.5, _any_saga(random))
+    return [
+        Step(f"{at}.{n}", "work", (f"first.{n}",) * (at == "then"), retry=retry, saga=saga)
+        for n in range(random.randint(3, _WIDEST))
+        for at in ("first", "then")
+    ]
+
+
+def _any_graph(random: Random) -> list[Step]:
     size = random.randint(1, MOST_STEPS)
     density = random.random() * 2
     steps: list[Step] = []
@@ -34,12 +56,7 @@ def any_workflow(random: Random, name: str) -> Workflow:
         before = [step.id for step in steps]
         chosen = tuple(step for step in before if random.random() < density / (number or 1))
         steps.append(_any_step(random, f"s{number}", chosen))
-    return Workflow(
-        name,
-        tuple(steps),
-        timeout=_sometimes(random, 0.2, random.uniform(5.0, 60.0)),
-        priority=random.choice(list(Priority)),
-    )
+    return steps
 
 
 def _any_step(random: Random, step: str, depends_on: tuple[str, ...]) -> Step:

@@ -1,0 +1,251 @@
+"""Events of one run are decided upon one by one; their step messages do not wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker.codec.cloudevents import attempt_events, run_started_event
+from flowworker.codec.json import encode
+from flowworker.coordinator.active import ActiveRuns
+from flowworker.core.commands import Dispatch
+from flowworker.core.events import CancelRequested, RunStarted, StepCompleted
+from flowworker.core.model import Step, Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord, StepRecord
+from flowworker.core.status import Kind, Outcome, Priority, RunStatus
+from flowworker.definitions.content import plan_of
+from flowworker.errors import Conflict, Unavailable
+from flowworker.ports import StepAddress
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.runs import RunStore
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+from tests.coordinator.support import coordinated, until
+
+PAIRS = Workflow(
+    "pairs",
+    tuple(
+        Step(f"{name}{at}", "any", (f"{name}1",) if at == 2 else ())
+        for name in "abc"
+        for at in (1, 2)
+    ),
+)
+RUN = "r1"
+
+
+class HeldSteps:
+    """A step queue that takes its time with the second of each pair, and refuses some once."""
+
+    def __init__(self, inner):
+        self.asked = []
+        self.refused = set()
+        self.open = asyncio.Event()
+        self._inner = inner
+
+    async def enqueue(self, address, data, message_id, due=0.0):
+        if address.step.endswith("2"):
+            self.asked.append(address.step)
+            await self.open.wait()
+        if address.step in self.refused:
+            self.refused.remove(address.step)
+            raise Unavailable("refused once")
+        await self._inner.enqueue(address, data, message_id, due)
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+@pytest.fixture
+async def steps(backend, client):
+    """Those of a run that has just begun, with a coordinator that follows it."""
+    held = HeldSteps(backend.steps)
+    coordinator = await coordinated(replace(backend, steps=held))
+    await client.register(PAIRS)
+    await client.start("pairs", run_id=RUN)
+    await until(lambda: queued(backend, "c1"))
+    yield held
+    held.open.set()
+    await coordinator.stop()
+
+
+async def queued(backend, step):
+    return await backend.steps.queued(StepAddress("default", Priority.NORMAL, RUN, step))
+
+
+async def complete(backend, step):
+    record = StepRecord(
+        run=RUN,
+        step=step,
+        kind=Kind.RUN,
+        turn=1,
+        attempt=1,
+        outcome=Outcome.COMPLETED,
+        worker="w1",
+        started_at=5.0,
+        finished_at=6.0,
+        output=EMPTY,
+    )
+    revision = await RunStore(backend.runs).save_step("default", record, 0)
+    for event in attempt_events(backend.namespace, "pairs", "", record, revision):
+        await backend.events.publish(RUN, event.type, encode(event), event.id)
+
+
+async def all_are_asked_for(steps):
+    async def asked():
+        return sorted(steps.asked) == ["a2", "b2", "c2"]
+
+    await until(asked)
+
+
+async def all_is_acknowledged(backend):
+    async def acknowledged():
+        return backend.events.pending(RUN) == 0
+
+    await until(acknowledged)
+
+
+async def test_step_messages_are_under_way_together_and_acknowledged_when_they_are_durable(
+    backend, steps
+):
+    await all_is_acknowledged(backend)
+    for name in "abc":
+        await complete(backend, f"{name}1")
+
+    await all_are_asked_for(steps)
+
+    assert backend.events.pending(RUN) == 3
+    steps.open.set()
+    await all_is_acknowledged(backend)
+    assert all([await queued(backend, f"{name}2") for name in "abc"])
+
+
+async def test_a_step_message_that_fails_beside_others_is_made_good(backend, steps):
+    await all_is_acknowledged(backend)
+    steps.refused.add("b2")
+    for name in "abc":
+        await complete(backend, f"{name}1")
+    await all_are_asked_for(steps)
+
+    steps.open.set()
+
+    await all_is_acknowledged(backend)
+    assert all([await queued(backend, f"{name}2") for name in "abc"])
+    assert not steps.refused
+
+
+class SlowHands:
+    """Effects that write down when they begin and end; step messages wait until they may."""
+
+    def __init__(self):
+        self.log = []
+        self.may = asyncio.Event()
+        self.error = None
+
+    async def perform(self, active, commands, *, told=None):
+        about = ", ".join(getattr(one, "step", type(one).__name__) for one in commands)
+        self.log.append(f"begin {about}")
+        if all(isinstance(command, Dispatch) for command in commands):
+            await self.may.wait()
+            if self.error is not None:
+                raise self.error
+        self.log.append(f"end {about}")
+
+
+@pytest.fixture
+def hands():
+    return SlowHands()
+
+
+@pytest.fixture
+async def runs(backend, hands):
+    definitions = DefinitionStore(backend.definitions)
+    await definitions.register(PAIRS)
+    record = RunRecord(RUN, "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
+    runs = ActiveRuns(
+        RunStore(backend.runs),
+        definitions,
+        hands,
+        ManualClock(),
+        Metrics(CollectorRegistry()),
+        lambda: 1,
+        lambda _run: False,
+    )
+    hands.may.set()
+    await runs.follow(await runs.begin(run_started_event("ns", record, 1), 0), RunStarted())
+    hands.may.clear()
+    hands.log.clear()
+    return runs
+
+
+def completed(step):
+    return StepCompleted(step, Kind.RUN, 1, 1, EMPTY, 5)
+
+
+async def begun(runs, fact):
+    """What has followed a fact as far as the next one may be followed."""
+    passed = asyncio.Event()
+    following = asyncio.create_task(runs.follow(runs.get(RUN), fact, passed.set))
+    await passed.wait()
+    return following
+
+
+async def settled():
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_more_than_step_messages_waits_for_those_before(runs, hands):
+    first = await begun(runs, completed("a1"))
+    second = asyncio.create_task(runs.follow(runs.get(RUN), CancelRequested("why"), lambda: None))
+    await settled()
+    assert hands.log == ["begin a2"]
+
+    hands.may.set()
+
+    assert [await first, await second] == [True, True]
+    assert hands.log[1] == "end a2"
+    assert hands.log[2].startswith("begin Save")
+
+
+async def test_nothing_is_built_upon_step_messages_that_failed(runs, hands):
+    first = await begun(runs, completed("a1"))
+    second = asyncio.create_task(runs.follow(runs.get(RUN), CancelRequested("why"), lambda: None))
+    await settled()
+    hands.error = Unavailable("away")
+
+    hands.may.set()
+
+    with pytest.raises(Unavailable):
+        await first
+    with pytest.raises(Conflict):
+        await second
+    assert hands.log == ["begin a2"]
+    assert runs.get(RUN) is None
+
+
+async def test_a_run_whose_step_messages_are_under_way_is_held(runs, hands):
+    first = await begun(runs, completed("a1"))
+    other = RunRecord("r2", "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
+
+    await runs.begin(run_started_event("ns", other, 1), 0)
+
+    assert runs.get(RUN) is not None
+    hands.may.set()
+    await first
+
+
+async def test_step_messages_that_are_under_way_are_bounded(runs, hands, monkeypatch):
+    monkeypatch.setattr("flowworker.coordinator.active._ABREAST", 2)
+    under_way = [await begun(runs, completed("a1")), await begun(runs, completed("b1"))]
+
+    last = asyncio.create_task(runs.follow(runs.get(RUN), completed("c1"), lambda: None))
+    await settled()
+
+    assert hands.log == ["begin a2", "begin b2"]
+    hands.may.set()
+    assert all(await asyncio.gather(*under_way, last))
+    assert hands.log[-1] == "end c2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "DOTTED_NAME",
+    "MAX_NAME",
     "RUN_ID",
     "SUBJECT",
     "TOKEN",
@@ -29,6 +30,9 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 DOTTED_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 """Workflows, steps and handlers are tokens joined by dots."""
+
+MAX_NAME = 128
+"""Longest name of a workflow, step, handler or queue in a definition, in characters."""
 
 SUBJECT = re.compile(r"(?=.{1,1024}$)[^\s*>.\x00-\x1f\x7f]+(\.[^\s*>.\x00-\x1f\x7f]+)*")
 """What somebody else may have us publish to. (A server ends a connection over one that is much

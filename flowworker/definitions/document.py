@@ -9,7 +9,6 @@ from __future__ import annotations
 __all__ = [
     "MAX_ATTEMPTS",
     "MAX_BYTES",
-    "MAX_NAME",
     "MAX_STEPS",
     "EscalationDocument",
     "FallbackDocument",
@@ -25,13 +24,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.json import schema_components
 
-from flowworker.core.ids import DOTTED_NAME, TOKEN
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME, TOKEN
 from flowworker.core.model import MAX_SECONDS, Backoff, EscalationStrategy
 from flowworker.core.status import Priority
 from flowworker.definitions.duration import DURATION_PATTERN
-
-MAX_NAME = 128
-"""Longest name of a workflow, step, handler or queue, and longest version, in characters."""
 
 MAX_STEPS = 10_000
 """Most steps of one workflow."""

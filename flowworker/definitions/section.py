@@ -10,8 +10,7 @@ __all__ = ["Located", "Section"]
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from flowworker.core.ids import DOTTED_NAME
-from flowworker.definitions.document import MAX_NAME
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.definitions.duration import parse_duration
 from flowworker.definitions.foreign import TEMPLATE_HINT, hint_for, is_template
 from flowworker.definitions.syntax import going_on

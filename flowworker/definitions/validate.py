@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flowworker.codec.inputs import RESERVED
-from flowworker.core.ids import TOKEN
+from flowworker.core.ids import MAX_NAME, TOKEN
 from flowworker.core.model import (
     Backoff,
     Escalation,
@@ -27,7 +27,6 @@ from flowworker.definitions.dependencies import Declaration, check_dependencies
 from flowworker.definitions.document import (
     MAX_ATTEMPTS,
     MAX_BYTES,
-    MAX_NAME,
     MAX_STEPS,
     EscalationDocument,
     FallbackDocument,

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
-from flowworker.core.ids import DOTTED_NAME
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.errors import InvalidInput
 from flowworker.worker.handlers import Handler, where
 
@@ -49,9 +49,11 @@ class App:
         Raises:
             InvalidInput: the name is bad or taken, or the function cannot be a handler.
         """
-        if not isinstance(name, str) or not DOTTED_NAME.fullmatch(name):
+        is_short = isinstance(name, str) and len(name) <= MAX_NAME
+        if not is_short or not DOTTED_NAME.fullmatch(name):
             raise InvalidInput(
-                f"handler name: expected [A-Za-z0-9_-]+ joined by dots, found {name!r}"
+                f"handler name: expected at most {MAX_NAME} characters, [A-Za-z0-9_-]+ joined by "
+                f"dots, as in a definition's 'uses'; found {name!r:.200}"
             )
 
         def register(function: Function) -> Function:

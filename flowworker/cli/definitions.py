@@ -99,8 +99,8 @@ def register(target: Target, paths: tuple[str, ...], *, json_: bool) -> None:
     workflows = {workflow.name: workflow for _, workflow in load_paths(paths)}
 
     async def publish(client: Client) -> None:
-        for workflow in workflows.values():
-            digest = await client.register(workflow)
+        digests = await client.register_all(workflows.values())
+        for workflow, digest in zip(workflows.values(), digests, strict=True):
             if json_:
                 named = {"name": workflow.name, "version": workflow.version, "hash": digest}
                 click.echo(json_line(named))

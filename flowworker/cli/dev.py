@@ -126,8 +126,7 @@ class _Fleet:
         options = self._target.options("flowworker-dev")
         async with wiring.nats(options, self._target.namespace, settings=settings) as backend:
             client = Client(backend, settings)
-            for workflow in self._workflows:
-                await client.register(workflow)
+            await client.register_all(self._workflows)
             coordinator = wiring.make_coordinator(backend, settings, metrics)
             if self._workers > 1:
                 work, drain = self._keep_children, self._stop_children

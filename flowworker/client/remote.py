@@ -24,7 +24,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterable
 
     from flowworker.client.results import RunResult
     from flowworker.client.views import RunSummary, RunView
@@ -62,6 +62,10 @@ class Client:
     async def register(self, workflow: Workflow) -> str:
         """Make a definition what its name stands for; its content hash. Runs keep theirs."""
         return await self._definitions.register(workflow)
+
+    async def register_all(self, workflows: Iterable[Workflow]) -> list[str]:
+        """The same for several: their content hashes. All are registered, or none."""
+        return await self._definitions.register_all(workflows)
 
     async def definition(self, workflow: str) -> Workflow:
         """What a name stands for at this moment, or WorkflowNotFound."""

@@ -1,7 +1,12 @@
 """Definitions by content hash (for ever), and which hash a name stands for now.
 
-def.<hash>      the definition
-latest.<name>   its hash
+def.<hash>      the definition, or `{"stored": ...}` for one that would not fit a message
+part.<hash>.…   what that refers to, in chunks
+latest.<name>   the hash
+
+Whoever finds a hash finds its definition: names are written last. And nothing is written before
+everything that could be refused was looked at, so that of several definitions all are registered
+or none.
 """
 
 from __future__ import annotations
@@ -11,13 +16,29 @@ __all__ = ["DefinitionStore"]
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from flowworker.core.payload import Stored
 from flowworker.definitions import Parser, content
-from flowworker.errors import WorkflowNotFound
+from flowworker.errors import CorruptRecord, DefinitionError, WorkflowNotFound
+from flowworker.settings import Settings
+from flowworker.stores.payloads import CHUNK, PayloadStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowworker.core.graph import Plan
     from flowworker.core.model import Workflow
     from flowworker.ports import Records
+
+
+class _Reference(msgspec.Struct):
+    """Stands for a large definition. No workflow has a key of that name."""
+
+    stored: Stored
+
+
+_REFERENCE = b'{"stored":'
 
 
 class DefinitionStore:
@@ -26,6 +47,7 @@ class DefinitionStore:
     def __init__(self, records: Records) -> None:
         """Keep everything in `records`."""
         self._records = records
+        self._large = PayloadStore(records, Settings())
         self._plans: dict[str, Plan] = {}
         self._asking: dict[str, asyncio.Task[Plan]] = {}
 
@@ -35,21 +57,54 @@ class DefinitionStore:
         Raises:
             DefinitionError: it is not valid, which one built by hand may be.
         """
-        Parser().validate(workflow)
-        digest = content.content_hash(workflow)
-        await self._records.put(f"def.{digest}", content.encode(workflow))
-        await self._records.put(f"latest.{workflow.name}", digest.encode())
+        [digest] = await self.register_all([workflow])
         return digest
 
+    async def register_all(self, workflows: Iterable[Workflow]) -> list[str]:
+        """Make each one what its name stands for; their content hashes.
+
+        Raises:
+            DefinitionError: one is not valid; then none is registered.
+        """
+        found = list(workflows)
+        for workflow in found:
+            Parser().validate(workflow)
+        digests = [content.content_hash(workflow) for workflow in found]
+        for workflow, digest in zip(found, digests, strict=True):
+            await self._put(digest, content.encode(workflow))
+        for workflow, digest in zip(found, digests, strict=True):
+            await self._records.put(f"latest.{workflow.name}", digest.encode())
+        return digests
+
+    async def _put(self, digest: str, data: bytes) -> None:
+        if len(data) > CHUNK:
+            stored = await self._large.store("part", digest, data)
+            data = msgspec.json.encode(_Reference(stored))
+        await self._records.put(f"def.{digest}", data)
+
     async def by_hash(self, digest: str) -> Plan:
-        """The plan that a run is pinned to."""
+        """The plan that a run is pinned to.
+
+        Raises:
+            WorkflowNotFound: no such definition is stored.
+            DefinitionError: what is stored cannot be read.
+        """
         plan = self._plans.get(digest)
         if plan is None:
             found = await self._records.read(f"def.{digest}")
             if found is None:
                 raise WorkflowNotFound(f"no definition with content hash {digest} is stored")
-            plan = self._plans[digest] = content.plan_of(content.decode(found[0]))
+            data = await self._load(found[0])
+            plan = self._plans[digest] = content.plan_of(content.decode(data))
         return plan
+
+    async def _load(self, data: bytes) -> bytes:
+        if not data.startswith(_REFERENCE):
+            return data
+        try:
+            return await self._large.load(msgspec.json.decode(data, type=_Reference).stored)
+        except (msgspec.MsgspecError, CorruptRecord) as error:
+            raise DefinitionError([f"stored definition cannot be read: {error}"]) from error
 
     async def latest(self, name: str) -> Plan:
         """What the name stands for at this moment.

@@ -54,6 +54,19 @@ def test_an_input_comes_from_a_file(dev, tmp_path):
     assert result["output"] == {"second": {"n": 42}}
 
 
+def test_a_definition_that_fits_no_message_is_registered_and_run(dev, tmp_path):
+    # Given a file with a definition that is larger than a message may be, and one without
+    large = json.loads('{"name": "in.chunks", "steps": [{"id": "first", "uses": "add"}]}')
+    large["description"] = "a long story. " * 100_000
+    (tmp_path / "large.json").write_text(json.dumps(large))
+    (tmp_path / "package.json").write_text('{"name": "shop", "version": "1.0.0"}')
+    # When it is validated, then it is fine; and when it is registered, then it can be run
+    assert "in.chunks is fine" in dev("validate", str(tmp_path))
+    assert dev("register", str(tmp_path)).startswith("registered in.chunks")
+    result = json.loads(dev("start", "in.chunks", "--input", '{"n": 5}', "--wait"))
+    assert result["output"] == {"first": {"n": 6}}
+
+
 def test_outputs_that_fit_no_message_are_read_from_the_records(dev):
     result = json.loads(dev("start", "large", "--wait"))
 

@@ -1,0 +1,101 @@
+"""What is registered: by hash for ever, in chunks if it is large, all of it or nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.core.model import Step, Workflow
+from flowworker.definitions import content_hash
+from flowworker.definitions.document import MAX_STEPS
+from flowworker.errors import DefinitionError, WorkflowNotFound
+from flowworker.stores.definitions import DefinitionStore
+from tests import backends
+
+SMALL = Workflow("small", (Step("a", "h"),))
+
+
+def real_names(name, steps):
+    """A workflow as large ones are: long names, a few dependencies each."""
+    ids = [
+        f"SAREK.PREPARE_GENOME.GATK4_CREATESEQUENCEDICTIONARY_{number}" for number in range(steps)
+    ]
+    return Workflow(
+        name,
+        tuple(
+            Step(step, "sarek.task", tuple(ids[max(0, number - 3) : number]))
+            for number, step in enumerate(ids)
+        ),
+    )
+
+
+class Recording:
+    """Records that note what is written to them."""
+
+    def __init__(self, records):
+        self._records = records
+        self.written = []
+
+    def __getattr__(self, name):
+        return getattr(self._records, name)
+
+    async def put(self, key, value):
+        self.written.append(key)
+        return await self._records.put(key, value)
+
+
+async def test_a_workflow_of_as_many_steps_as_there_may_be_is_registered():
+    # Given a workflow that fits no message
+    large = real_names("large", MAX_STEPS)
+    async with backends.memory() as backend:
+        # When it is registered
+        digest = await DefinitionStore(backend.definitions).register(large)
+        # Then whoever asks for it gets it, by name and by hash
+        another = DefinitionStore(backend.definitions)
+        assert (await another.latest("large")).workflow == large
+        assert (await another.by_hash(digest)).workflow == large
+
+
+async def test_a_name_is_written_when_all_that_it_stands_for_is():
+    async with backends.memory() as backend:
+        records = Recording(backend.definitions)
+        large = real_names("large", 5_000)
+        digests = await DefinitionStore(records).register_all([SMALL, large])
+        *parts, definition, small, name = records.written[1:]
+        assert records.written[0] == f"def.{digests[0]}"
+        assert len(parts) >= 2
+        assert all(part.startswith(f"part.{digests[1]}.") for part in parts)
+        assert [definition, small, name] == [f"def.{digests[1]}", "latest.small", "latest.large"]
+
+
+async def test_of_several_definitions_all_are_registered_or_none():
+    async with backends.memory() as backend:
+        records = Recording(backend.definitions)
+        store = DefinitionStore(records)
+        with pytest.raises(DefinitionError, match="workflow 'cyclic': circular dependency"):
+            await store.register_all(
+                [SMALL, Workflow("cyclic", (Step("a", "h", ("a2",)), Step("a2", "h", ("a",))))]
+            )
+        assert records.written == []
+        with pytest.raises(WorkflowNotFound):
+            await store.latest("small")
+
+
+async def test_a_large_definition_of_which_a_part_is_gone_cannot_be_read():
+    async with backends.memory() as backend:
+        digest = await DefinitionStore(backend.definitions).register(real_names("large", 5_000))
+        await backend.definitions.purge("part.>")
+        with pytest.raises(DefinitionError, match="stored definition cannot be read: part"):
+            await DefinitionStore(backend.definitions).by_hash(digest)
+
+
+async def test_a_reference_that_is_none_cannot_be_read():
+    async with backends.memory() as backend:
+        await backend.definitions.put("def.abc", b'{"stored": 5}')
+        with pytest.raises(DefinitionError, match="stored definition cannot be read"):
+            await DefinitionStore(backend.definitions).by_hash("abc")
+
+
+async def test_the_hash_of_a_large_definition_is_that_of_its_content():
+    large = real_names("large", 5_000)
+    async with backends.memory() as backend:
+        assert await DefinitionStore(backend.definitions).register(large) == content_hash(large)

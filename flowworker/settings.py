@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 __all__ = [
+    "CONNECTION",
     "ENV_PREFIX",
+    "NAMESPACE",
     "Settings",
     "check_fit",
     "check_numbers",
@@ -29,6 +31,26 @@ _EXPECTED = f"expected a positive number; of seconds, at most {MAX_SECONDS:,.0f}
 
 ENV_PREFIX = "FLOWWORKER_"
 """Environment variables of settings: `FLOWWORKER_LEASE=10`."""
+
+
+CONNECTION = {
+    "url": "FLOWWORKER_NATS_URL",
+    "creds": "FLOWWORKER_CREDS",
+    "nkey": "FLOWWORKER_NKEY",
+    "user": "FLOWWORKER_USER",
+    "password": "FLOWWORKER_PASSWORD",
+    "token": "FLOWWORKER_TOKEN",
+    "tls_ca": "FLOWWORKER_TLS_CA",
+    "tls_cert": "FLOWWORKER_TLS_CERT",
+    "tls_key": "FLOWWORKER_TLS_KEY",
+    "tls_hostname": "FLOWWORKER_TLS_HOSTNAME",
+    "inbox_prefix": "FLOWWORKER_INBOX_PREFIX",
+}
+"""How to get to NATS: the options, and their environment variables. The command line calls them as
+the variables are called: `--nats-url`."""
+
+NAMESPACE = "FLOWWORKER_NAMESPACE"
+"""Environment variable: which fleet."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,7 +144,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
     """A struct of settings with what the environment says.
 
-    Lists are separated by commas; what is empty between those is nothing.
+    Lists are separated by commas; what is empty between those is nothing. An empty variable is as
+    good as none.
 
     Raises:
         InvalidInput: a value is not what its setting is made of, or out of range.
@@ -130,16 +153,23 @@ def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
     chosen: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         variable = f"{ENV_PREFIX}{field.name.upper()}"
-        if (text := environment.get(variable)) is None:
+        if not (text := environment.get(variable)):
             continue
         value = _parts(text) if field.type == tuple[str, ...] else text
         try:
             chosen[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidInput(f"{variable}={text!r}: {error}") from error
+            raise InvalidInput(f"{variable}={text!r}: {_wanted(field, error)}") from error
         if not _is_in_range(chosen[field.name], field):
             raise InvalidInput(f"{variable}={text!r}: {_EXPECTED}")
     return kind(**chosen)
+
+
+def _wanted(field: msgspec.structs.FieldInfo, error: msgspec.ValidationError) -> str:
+    kinds = {field.type, *get_args(field.type)}
+    if float in kinds:
+        return "expected a number of seconds, such as 30 or 0.5, without a unit"
+    return "expected a whole number" if int in kinds else str(error)
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -6,29 +6,37 @@ Adapters are imported when they are asked for: `import flowworker` loads neither
 from __future__ import annotations
 
 __all__ = [
-    "ENVIRONMENT",
     "check_url",
     "connect",
     "make_coordinator",
     "make_worker",
     "nats",
+    "open_nats",
     "options_from",
     "process_name",
 ]
 
 import os
-import re
 import secrets
 import socket
 from contextlib import asynccontextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from flowworker.client import Client
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput
-from flowworker.settings import Settings, from_environment, settings_from
+from flowworker.settings import (
+    CONNECTION,
+    NAMESPACE,
+    Settings,
+    from_environment,
+    settings_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -42,30 +50,35 @@ if TYPE_CHECKING:
 
 _SCHEMES = {"nats", "tls", "ws", "wss"}
 
-ENVIRONMENT = {
-    "url": "FLOWWORKER_NATS_URL",
-    "credentials": "FLOWWORKER_CREDS",
-    "nkey_seed": "FLOWWORKER_NKEY",
-    "user": "FLOWWORKER_USER",
-    "password": "FLOWWORKER_PASSWORD",
-    "token": "FLOWWORKER_TOKEN",
-    "tls_ca": "FLOWWORKER_TLS_CA",
-    "tls_cert": "FLOWWORKER_TLS_CERT",
-    "tls_key": "FLOWWORKER_TLS_KEY",
-}
-"""Connection options, and the environment variables that give those which are not given."""
 
-NAMESPACE = "FLOWWORKER_NAMESPACE"
-"""Environment variable: which fleet."""
+def options_from(
+    environment: Mapping[str, str], url: str | ConnectionOptions | None = None, **given: Any
+) -> ConnectionOptions:
+    """Connection options: those given, then those of the environment, then defaults.
 
+    Args:
+        environment: variables; those of `CONNECTION` are read, unless `url` says it all.
+        url: of the server, or all options at once.
+        given: fields of `ConnectionOptions`; they go before what `url` says.
 
-def options_from(environment: Mapping[str, str], **given: Any) -> ConnectionOptions:
-    """Connection options: those given, then those of the environment, then defaults."""
+    Raises:
+        InvalidInput: an option is unknown, or of no use.
+    """
     from flowworker.jetstream import ConnectionOptions  # noqa: PLC0415 - see above
 
-    found = {name: environment[var] for name, var in ENVIRONMENT.items() if environment.get(var)}
-    options = ConnectionOptions(**{**found, **given})
+    for name in given.keys() - set(ConnectionOptions.__struct_fields__):
+        near = get_close_matches(name, ConnectionOptions.__struct_fields__, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "see flowworker.ConnectionOptions"
+        raise InvalidInput(f"{name!r} is no connection option; {hint}")
+    if isinstance(url, ConnectionOptions):
+        options = replace(url, **given)
+    else:
+        found = {name: environment[var] for name, var in CONNECTION.items() if environment.get(var)}
+        found |= {} if url is None else {"url": url}
+        options = ConnectionOptions(**{**found, **given})
     check_url(options.url)
+    if options.tls_key and not options.tls_cert:
+        raise InvalidInput("tls_key (--tls-key) goes with tls_cert (--tls-cert)")
     return options
 
 
@@ -82,37 +95,59 @@ def check_url(urls: str) -> None:
         except ValueError:
             usable = False
         if not usable:
-            shown = re.sub(r"//[^@]*@", "//***@", url)
+            from flowworker.jetstream.options import redacted  # noqa: PLC0415 - see above
+
+            shown = redacted(urls)
             raise InvalidInput(f"expected a URL such as nats://127.0.0.1:4222, found {shown!r}")
 
 
-@asynccontextmanager
-async def nats(
-    options: ConnectionOptions,
-    namespace: str = DEFAULT_NAMESPACE,
+async def open_nats(
+    url: str | ConnectionOptions | None = None,
+    namespace: str | None = None,
     *,
     settings: Settings | None = None,
     topology: TopologyOptions | None = None,
     clock: Clock | None = None,
-    create: bool = True,
-) -> AsyncIterator[Backend]:
-    """All ports of a namespace on a NATS server; what is missing there is created.
+    create: bool = False,
+    **options: Any,
+) -> Backend:
+    """All ports of a namespace on a NATS server; the way of every client, process and store.
+
+    Args:
+        url: of the server, or all connection options at once.
+        namespace: which fleet.
+        settings: of the fleet.
+        topology: how streams are created.
+        clock: None for the machine's.
+        create: what is missing.
+        options: further connection options, such as `creds`.
+
+    What is not given is what the environment says, or a default.
 
     Raises:
-        NamespaceNotFound: something is missing, and `create` is not wanted.
+        InvalidInput: an option or a variable is of no use.
+        NamespaceNotFound: something is missing, and it is not to be created.
         ServerUnavailable: there is no usable server.
         TopologyMismatch: a stream or bucket exists with other settings.
     """
-    from flowworker.jetstream import TopologyOptions, open_backend  # noqa: PLC0415 - see above
+    from flowworker import jetstream  # noqa: PLC0415 - see above
 
-    backend = await open_backend(
-        options,
-        namespace,
-        settings=settings or Settings(),
-        topology=topology or from_environment(TopologyOptions, os.environ),
+    return await jetstream.open_backend(
+        options_from(os.environ, url, **options),
+        namespace or os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE,
+        settings=settings or settings_from(os.environ),
+        topology=topology or from_environment(jetstream.TopologyOptions, os.environ),
         clock=clock or SystemClock(),
         create=create,
     )
+
+
+@asynccontextmanager
+async def nats(
+    url: str | ConnectionOptions | None = None, namespace: str | None = None, **more: Any
+) -> AsyncIterator[Backend]:
+    """What `open_nats` opens, for the time of the context; what is missing there is created."""
+    backend = await open_nats(url, namespace, **{"create": True, **more})
     try:
         yield backend
     finally:
@@ -142,18 +177,17 @@ async def connect(
         settings: of the fleet; by default what the environment says.
         create: the namespace's streams, if there are none. A fleet's processes do so, and
             `flowworker setup`; a client that does makes a namespace of each misspelt name.
-        options: further fields of `ConnectionOptions`, such as `credentials`.
+        options: further fields of `ConnectionOptions`, such as `creds`; they go before those of
+            `url`.
 
     Raises:
+        InvalidInput: an option is unknown, or of no use.
         ServerUnavailable: there is no usable server.
         NamespaceNotFound: there is no such fleet, and it is not to be created.
     """
-    if url is None or isinstance(url, str):
-        given = options if url is None else {**options, "url": url}
-        url = options_from(os.environ, **given)
     settings = settings or settings_from(os.environ)
-    namespace = namespace or os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE
-    async with nats(url, namespace, settings=settings, create=create) as backend:
+    opened = nats(url, namespace, settings=settings, create=create, **options)
+    async with opened as backend:
         client = Client(backend, settings)
         try:
             yield client

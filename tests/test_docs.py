@@ -35,7 +35,7 @@ from flowworker.jetstream.specs import (
     consumer_specs,
     stream_specs,
 )
-from flowworker.settings import Settings
+from flowworker.settings import CONNECTION, Settings
 from flowworker.telemetry.metrics import Metrics
 from tests.backends import memory
 
@@ -369,7 +369,7 @@ def test_connection_options():
     described = {name: row["default"].strip("`") for name, row in rows.items()}
     assert described == defaults_of(ConnectionOptions)
     variables = {name: words(row["variable"])[0] for name, row in rows.items() if row["variable"]}
-    assert variables == wiring.ENVIRONMENT
+    assert variables == CONNECTION
 
 
 def test_topology_options():

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import NoReturn, Self
 
-from flowworker.wiring import ENVIRONMENT, NAMESPACE
+from flowworker.settings import CONNECTION, NAMESPACE
 
 ROOT = Path(__file__).parents[2]
 STOP_TIMEOUT = 10.0
-FOREIGN = {*ENVIRONMENT.values(), NAMESPACE, "FLOWWORKER_HTTP_PORT"}
+FOREIGN = {*CONNECTION.values(), NAMESPACE, "FLOWWORKER_HTTP_PORT"}
 """Variables that tell of another fleet, if the caller has one."""
 
 

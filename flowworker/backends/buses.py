@@ -4,10 +4,9 @@ from __future__ import annotations
 
 __all__ = ["InMemBus", "NATSBus"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.backends.opening import memory_opening, nats_opening
-from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.stores.buses import EventBus
 
 if TYPE_CHECKING:
@@ -30,9 +29,11 @@ class NATSBus(EventBus):
         self,
         url: str | ConnectionOptions | None = None,
         *,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
         clock: Clock | None = None,
         create: bool = False,
+        **options: Any,
     ) -> None:
         """Connect when it is first used; arguments as for `NATSStore`."""
-        super().__init__(nats_opening(url, namespace, clock=clock, create=create), clock)
+        opening = nats_opening(url, namespace, clock=clock, create=create, **options)
+        super().__init__(opening, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["InMemLocker", "NATSLocker", "RedisLocker"]
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.backends.opening import memory_opening, nats_opening, open_redis
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
@@ -32,12 +32,14 @@ class NATSLocker(Locker):
         self,
         url: str | ConnectionOptions | None = None,
         *,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
         clock: Clock | None = None,
         create: bool = False,
+        **options: Any,
     ) -> None:
         """Connect when it is first used; arguments as for `NATSStore`."""
-        super().__init__(nats_opening(url, namespace, clock=clock, create=create), clock)
+        opening = nats_opening(url, namespace, clock=clock, create=create, **options)
+        super().__init__(opening, clock)
 
 
 class RedisLocker(Locker):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 __all__ = ["memory_opening", "nats_opening", "open_memory", "open_redis"]
 
-import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
@@ -18,11 +18,11 @@ from flowworker.errors import InvalidInput
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.opening import Opening
-from flowworker.wiring import options_from
+from flowworker.wiring import open_nats
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.jetstream import ConnectionOptions, TopologyOptions
+    from flowworker.jetstream import ConnectionOptions
     from flowworker.ports import Backend, HeartbeatLink
 
 
@@ -94,30 +94,7 @@ def memory_opening(clock: Clock | None) -> Opening:
 
 
 def nats_opening(
-    url: str | ConnectionOptions | None,
-    namespace: str,
-    settings: Settings | None = None,
-    clock: Clock | None = None,
-    topology: TopologyOptions | None = None,
-    *,
-    create: bool = False,
+    url: str | ConnectionOptions | None, namespace: str | None, **more: Any
 ) -> Opening:
-    """All ports on NATS; without a URL where the environment says (`FLOWWORKER_NATS_URL`)."""
-
-    async def open_backend() -> Backend:
-        from flowworker import jetstream  # noqa: PLC0415 - only those who use it load it
-
-        if isinstance(url, str):
-            options = options_from(os.environ, url=url)
-        else:
-            options = url or options_from(os.environ)
-        return await jetstream.open_backend(
-            options,
-            namespace,
-            settings=settings or Settings(),
-            topology=topology or jetstream.TopologyOptions(),
-            clock=clock or SystemClock(),
-            create=create,
-        )
-
-    return Opening(open_backend)
+    """All ports on NATS; arguments as for `wiring.open_nats`."""
+    return Opening(partial(open_nats, url, namespace, **more))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 __all__ = ["InMemStore", "NATSStore", "RedisStore"]
 
+import os
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.backends.opening import nats_opening, open_memory, open_redis
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
-from flowworker.settings import Settings
+from flowworker.settings import Settings, settings_from
 from flowworker.stores.opening import Opening
 from flowworker.stores.state import StateStore
 
@@ -58,24 +59,29 @@ class NATSStore(StateStore):
         self,
         url: str | ConnectionOptions | None = None,
         *,
-        namespace: str = DEFAULT_NAMESPACE,
+        namespace: str | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
         topology: TopologyOptions | None = None,
         create: bool = False,
+        **options: Any,
     ) -> None:
         """Connect when it is first used.
 
         Args:
-            url: of the server, or all connection options; by default what `flowworker.connect`
-                takes.
+            url: of the server, or all connection options.
             namespace: the fleet's; one of its own keeps others from taking part.
             settings: as a fleet's.
             clock: None for the machine's.
             topology: how streams are created if they do not exist.
             create: the namespace's streams, if there are none, as `flowworker setup` does.
+            options: further connection options, such as `creds`.
+
+        What is not given is what the environment says, as for `flowworker.connect`.
         """
-        opening = nats_opening(url, namespace, settings, clock, topology, create=create)
+        settings = settings or settings_from(os.environ)
+        how = {"settings": settings, "clock": clock, "topology": topology, "create": create}
+        opening = nats_opening(url, namespace, **how, **options)
         super().__init__(opening, settings, clock)
 
 

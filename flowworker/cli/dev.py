@@ -20,8 +20,9 @@ from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
 from flowworker.cli.serving import leave_handlers_behind, run_process, until_signal
+from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput, ServerUnavailable
-from flowworker.settings import settings_from
+from flowworker.settings import NAMESPACE, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ class _Fleet:
         self._workflows = workflows
         self._workers = workers
         self._queues = tuple({"default"} | {s.queue for flow in workflows for s in flow.steps})
-        self._target = Target(server.url)
+        self._target = Target(os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE, {"url": server.url})
         self._children: list[SpawnProcess] = []
 
     async def run(self) -> None:
@@ -149,7 +150,8 @@ class _Fleet:
 
     def _greet(self) -> None:
         server = self._server
-        where = "" if server.url == Target().nats_url else f" --nats-url {server.url}"
+        usual = f"nats://127.0.0.1:{DEFAULT_PORT}"
+        where = "" if server.url == usual else f" --nats-url {server.url}"
         click.echo(f"nats-server {server.version} at {server.url}, data in {server.store}")
         plural = "" if self._workers == 1 else "s"
         click.echo(f"coordinator and {self._workers} worker{plural} for {self._app_name}")

@@ -15,7 +15,7 @@ __all__ = [
 import asyncio
 import functools
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -26,6 +26,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.core.ids import TOKEN
 from flowworker.errors import InvalidInput
+from flowworker.settings import CONNECTION, ENV_PREFIX, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -37,20 +38,12 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """Which fleet, and how to get there: the values of the connection options."""
 
-    nats_url: str = "nats://127.0.0.1:4222"
     namespace: str = DEFAULT_NAMESPACE
-    creds: str = ""
-    nkey: str = ""
-    user: str = ""
-    password: str = ""
-    token: str = ""
-    tls_ca: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
+    given: dict[str, str] = field(default_factory=dict)
 
     def options(self, name: str, wait: float = 0.0) -> ConnectionOptions:
         """The same for the adapter.
@@ -59,59 +52,40 @@ class Target:
             name: what the server's monitoring shows.
             wait: seconds to keep trying, for processes that may start before their server.
         """
-        from flowworker.jetstream import ConnectionOptions
-        from flowworker.wiring import check_url
+        from flowworker.wiring import options_from
 
-        check_url(self.nats_url)
-        if self.tls_key and not self.tls_cert:
-            raise InvalidInput("--tls-key goes with --tls-cert")
-        return ConnectionOptions(
-            url=self.nats_url,
-            name=name,
-            credentials=self.creds,
-            nkey_seed=self.nkey,
-            user=self.user,
-            password=self.password,
-            token=self.token,
-            tls_ca=self.tls_ca,
-            tls_cert=self.tls_cert,
-            tls_key=self.tls_key,
-            wait=wait,
-        )
+        return options_from({}, **self.given, name=name, wait=wait)
 
 
-def _file(option: str, text: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    kind = click.Path(exists=True, dir_okay=False, readable=True)
-    return _connection_option(option, text, type=kind, metavar="FILE")
+_FILE: dict[str, Any] = {
+    "type": click.Path(exists=True, dir_okay=False, readable=True),
+    "metavar": "FILE",
+}
+_MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "url": (
+        "NATS server or servers, separated by commas.",
+        {"default": "nats://127.0.0.1:4222", "metavar": "URL"},
+    ),
+    "creds": ("Credentials file of a NATS user.", _FILE),
+    "nkey": ("File with an NKey seed.", _FILE),
+    "user": ("User name.", {}),
+    "password": ("Password; better given by its variable.", {}),
+    "token": ("Token; better given by its variable.", {}),
+    "tls_ca": ("CA certificates that the server's must be signed by.", _FILE),
+    "tls_cert": ("The client's certificate.", _FILE),
+    "tls_key": ("The client's private key.", _FILE),
+    "tls_hostname": ("The name in the server's certificate, if not the URL's.", {}),
+    "inbox_prefix": ("What subjects of replies begin with, if accounts restrict them.", {}),
+}
+"""What the connection options mean, and how they are given."""
 
 
-def _connection_option(
-    option: str, text: str, **more: Any
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    variable = f"FLOWWORKER_{option.removeprefix('--').replace('-', '_').upper()}"
+def _option(name: str, variable: str, text: str, more: dict[str, Any]) -> Callable[..., Any]:
+    flag = f"--{variable.removeprefix(ENV_PREFIX).replace('_', '-').lower()}"
     shown = "default" in more
     return click.option(
-        option, envvar=variable, show_envvar=True, show_default=shown, help=text, **more
+        flag, name, envvar=variable, show_envvar=True, show_default=shown, help=text, **more
     )
-
-
-_OPTIONS = (
-    _connection_option(
-        "--nats-url",
-        "NATS server or servers, separated by commas.",
-        default=Target().nats_url,
-        metavar="URL",
-    ),
-    _connection_option("--namespace", "Which fleet.", default=Target().namespace),
-    _file("--creds", "Credentials file of a NATS user."),
-    _file("--nkey", "File with an NKey seed."),
-    _connection_option("--user", "User name."),
-    _connection_option("--password", "Password; better given by its variable."),
-    _connection_option("--token", "Token; better given by its variable."),
-    _file("--tls-ca", "CA certificates that the server's must be signed by."),
-    _file("--tls-cert", "The client's certificate."),
-    _file("--tls-key", "The client's private key."),
-)
 
 
 def connection(command: Callable[Concatenate[Target, P], T]) -> Callable[P, T]:
@@ -119,13 +93,16 @@ def connection(command: Callable[Concatenate[Target, P], T]) -> Callable[P, T]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        values = {field.name: kwargs.pop(field.name) or "" for field in fields(Target)}
-        return command(Target(**values), *args, **kwargs)  # type: ignore[arg-type]
+        values = {name: kwargs.pop(name) for name in CONNECTION}
+        given = {name: str(value) for name, value in values.items() if value is not None}
+        target = Target(str(kwargs.pop("namespace")), given)
+        return command(target, *args, **kwargs)
 
     decorated: Any = wrapped
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    checked: Callable[P, T] = decorated
+    for name, variable in reversed(CONNECTION.items()):
+        decorated = _option(name, variable, *_MORE[name])(decorated)
+    more = {"default": DEFAULT_NAMESPACE}
+    checked: Callable[P, T] = _option("namespace", NAMESPACE, "Which fleet.", more)(decorated)
     return checked
 
 

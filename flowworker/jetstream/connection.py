@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
 
-from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
-from flowworker.jetstream.options import credentials_of, redacted, tls_of
+from flowworker.errors import ServerUnavailable, Unavailable
+from flowworker.jetstream.options import credentials_of, redacted, tls_of, without_secrets
 from flowworker.jetstream.replies import Replies
 from flowworker.jetstream.wire import WireClient
 from flowworker.telemetry.log import get_logger
@@ -101,14 +101,10 @@ class Connection:
                     skip_subject_validation=True,  # `names` has done it
                     **credentials_of(options),
                 )
-        except ImportError as error:
-            await self._abandon()
-            raise InvalidInput(
-                f"credentials need another library, pip install 'nats-py[nkeys]': {error}"
-            ) from error
         except (OSError, NatsError, TimeoutError) as error:
             await self._abandon()
             reason = self._last_error or str(error) or "no answer in time"
+            reason = without_secrets(reason, options)
             raise ServerUnavailable(
                 f"no NATS server at {self.url}: {reason}; is it running, and are URL and "
                 "credentials right?"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ConnectionOptions", "credentials_of", "redacted", "tls_of"]
+__all__ = ["ConnectionOptions", "credentials_of", "redacted", "tls_of", "without_secrets"]
 
-import re
 import ssl
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -19,8 +20,8 @@ class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         url: one or more URLs, separated by commas.
         name: what the server's monitoring shows.
-        credentials: path of a `.creds` file.
-        nkey_seed: path of a file with an NKey seed.
+        creds: path of a `.creds` file.
+        nkey: path of a file with an NKey seed.
         tls_ca: path of the CA's certificates; TLS is used if any `tls_` option is set.
         tls_cert, tls_key: paths of the client's certificate and key.
         tls_hostname: the name that the server's certificate must have, if not the URL's.
@@ -31,8 +32,8 @@ class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str = "nats://127.0.0.1:4222"
     name: str = "flowworker"
-    credentials: str = ""
-    nkey_seed: str = ""
+    creds: str = ""
+    nkey: str = ""
     user: str = ""
     password: str = ""
     token: str = ""
@@ -50,13 +51,20 @@ class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def credentials_of(options: ConnectionOptions) -> dict[str, Any]:
-    """What the client is to present, as its `connect` takes it."""
+    """What the client is to present, as its `connect` takes it.
+
+    Raises:
+        InvalidInput: a file cannot be used.
+    """
+    for name in ("creds", "nkey"):
+        if path := getattr(options, name):
+            _check_readable(name, path)
     found: dict[str, Any] = {
         "user": options.user or None,
         "password": options.password or None,
         "token": options.token or None,
-        "user_credentials": options.credentials or None,
-        "nkeys_seed": options.nkey_seed or None,
+        "user_credentials": options.creds or None,
+        "nkeys_seed": options.nkey or None,
         "tls": tls_of(options),
         "tls_hostname": options.tls_hostname or None,
     }
@@ -70,12 +78,47 @@ def tls_of(options: ConnectionOptions) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=options.tls_ca or None)
         if options.tls_cert:
-            context.load_cert_chain(options.tls_cert, options.tls_key or None)
+            key = options.tls_key or options.tls_cert
+            refuse = partial(_refuse_passphrase, key)
+            context.load_cert_chain(options.tls_cert, options.tls_key or None, password=refuse)
     except OSError as error:
         raise InvalidInput(f"the TLS files cannot be used: {error}") from error
     return context
 
 
-def redacted(url: str) -> str:
-    """Without user and password."""
-    return re.sub(r"//[^@/,]*@", "//***@", url)
+def _check_readable(name: str, path: str) -> None:
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{name}: {path}: {error.strerror}") from error
+
+
+def _refuse_passphrase(path: str) -> str:
+    raise InvalidInput(
+        f"{path}: the key is encrypted, and processes have nobody to ask for its passphrase; give "
+        "one without, such as `openssl pkey -in KEY -out PLAIN` writes, that only they can read"
+    )
+
+
+def redacted(urls: str) -> str:
+    """Without users, passwords and tokens, also where they are not escaped as they should be."""
+    shown: list[str] = []
+    for url in urls.split(","):
+        scheme, separator, rest = url.rpartition("://")
+        if "@" in rest and not separator and shown:
+            shown[-1] = "***"  # perhaps the beginning of a password with a comma in it
+        hidden = f"***@{rest.rpartition('@')[2]}" if "@" in rest else rest
+        shown.append(f"{scheme}{separator}{hidden}")
+    return ",".join(shown)
+
+
+def without_secrets(text: str, options: ConnectionOptions) -> str:
+    """What somebody else says about a connection, without what was to be kept from others."""
+    secrets = {options.password, options.token}
+    for url in options.url.split(","):
+        user_info, at, _ = url.rpartition("://")[2].rpartition("@")
+        if at:
+            secrets |= {user_info, user_info.partition(":")[2]}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text

@@ -9,6 +9,7 @@ import subprocess
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
@@ -68,9 +69,11 @@ async def test_a_url_that_is_none():
         await connect(ConnectionOptions(url="nonsense://:x"))
 
 
-async def test_credentials_need_a_library_or_a_file(tmp_path, options):
-    with pytest.raises((InvalidInput, ServerUnavailable)):
-        await connect(ConnectionOptions(url=options.url, credentials=str(tmp_path / "none")))
+@pytest.mark.parametrize("option", ["creds", "nkey"])
+async def test_credentials_that_are_missing(tmp_path, options, option):
+    path = str(tmp_path / "none")
+    with pytest.raises(InvalidInput, match=f"{option}: {path}: No such file"):
+        await connect(replace(options, **{option: path}))
 
 
 async def test_tls_files_that_are_missing(tmp_path, options):

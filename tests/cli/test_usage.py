@@ -63,7 +63,7 @@ def test_every_command_that_needs_a_server_takes_the_connection_options(flowwork
         (["coordinator", "--http-port", "0"], "--http-port"),
         (["register"], "PATH"),
         (["status", "r", "--creds", "missing.creds"], "missing.creds"),
-        (["status", "r", "--tls-key", __file__], "--tls-key goes with --tls-cert"),
+        (["status", "r", "--tls-key", __file__], "(--tls-key) goes with tls_cert (--tls-cert)"),
     ],
 )
 def test_bad_usage_is_one_line(flowworker, arguments, told):

@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = ["main", "schemas"]
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,4 +81,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # msgspec 0.22 can free the types of structs twice when an interpreter ends
+    sys.exit(code)

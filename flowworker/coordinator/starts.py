@@ -89,7 +89,7 @@ class Starts:
             plan = await self._definitions.latest(workflow)
         except (WorkflowNotFound, DefinitionError) as error:
             raise Rejected(str(error), type(error).__name__) from error
-        self._validate(plan, start)
+        await self._validate(plan, start)
         try:
             payload = await self._payloads.pack(start.run, "input", start.input)
         except InvalidInput as error:
@@ -134,7 +134,7 @@ class Starts:
             record.run, event.type, encode(event), event.id, once=True
         )
 
-    def _validate(self, plan: Plan, start: Start) -> None:
+    async def _validate(self, plan: Plan, start: Start) -> None:
         schema = plan.workflow.input_schema
         value = read_object(start.input)
         if schema is None:
@@ -145,7 +145,10 @@ class Starts:
             if validator is None or known != plan.hash:
                 validator = InputValidator(schema)
                 self._validators[name] = plan.hash, validator
-            validator.check(value)
+            if validator.is_quick(len(start.input)):
+                validator.check(value)
+            else:
+                await asyncio.to_thread(validator.check, value)
         except (DefinitionError, InvalidInput) as error:
             raise Rejected(str(error)) from error
 

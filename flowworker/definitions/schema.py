@@ -5,44 +5,43 @@ References are resolved within the schema; nothing is ever fetched.
 
 from __future__ import annotations
 
-__all__ = ["DEFEATED", "MAX_SCHEMA_VALUES", "SchemaProblem", "schema_problems", "shortened"]
+__all__ = ["MAX_SCHEMA_VALUES", "SchemaProblem", "compiled", "schema_problems", "shortened", "told"]
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012, UnknownDialect
+from jsonschema_rs import (
+    Draft202012Validator,
+    FancyRegexOptions,
+    ReferencingError,
+    Registry,
+    ValidationError,
+    ValidationErrorKind,
+)
+from msgspec.json import encode
 
 from flowworker.definitions.tree import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jsonschema import ValidationError
-
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_SCHEMA_VALUES = 5_000
-"""Values in one schema; to check that many takes about a second."""
-
-DEFEATED = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    UnknownDialect,
-    Unresolvable,
-    ValueError,
-)
-"""What the libraries raise, beside their verdicts, on what they were not made for: numbers of
-absurd size, endless references and nesting, references to what is no schema."""
+"""Values in one schema."""
 
 _LONGEST_MESSAGE = 300
 _REFERENCES = ("$ref", "$dynamicRef")
+_BASE = "json-schema:///"
+_PATTERNS = FancyRegexOptions(
+    backtrack_limit=10_000, size_limit=4 * 1024 * 1024, dfa_size_limit=2 * 1024 * 1024
+)
+"""Regular expressions take time in proportion to the text. Those with look-around or references
+back cannot, and are given up after so many steps."""
+
+_META = Draft202012Validator(
+    {"$ref": "https://json-schema.org/draft/2020-12/schema"}, validate_formats=True, offline=True
+)
 
 
 class SchemaProblem(NamedTuple):
@@ -52,25 +51,31 @@ class SchemaProblem(NamedTuple):
     message: str
 
 
+def compiled(schema: Any) -> Draft202012Validator:
+    """What judges values by a schema that has no problems."""
+    return Draft202012Validator(schema, pattern_options=_PATTERNS, offline=True)
+
+
 def schema_problems(schema: Any) -> list[SchemaProblem]:
     """Everything that keeps a JSON value from being a schema whose references are its own."""
     values = list(islice(_values(schema), MAX_SCHEMA_VALUES + 1))
     if len(values) > MAX_SCHEMA_VALUES:
         return [SchemaProblem((), f"more than {MAX_SCHEMA_VALUES:,} values in one schema")]
     try:
-        if invalid := list(dict.fromkeys(_invalid_keywords(schema))):
-            return invalid
-        paths = {id(value): path for path, value in values}
-        return [
-            SchemaProblem(paths[id(part)], f"{keyword} {quoted(part[keyword])} {fault}")
-            for part, keyword, fault in _broken_references(schema)
-        ]
-    except DEFEATED as error:
+        if invalid := [_invalid(error) for error in _META.iter_errors(schema)]:
+            return list(dict.fromkeys(invalid))
+        compiled(schema)
+    except ValidationError as error:
+        if isinstance(error.kind, ValidationErrorKind.Referencing):
+            return _broken_references(schema) or [_invalid(error)]
+        return [_invalid(error)]
+    except ValueError as error:  # nested too deeply, numbers of absurd size
         return [SchemaProblem((), f"cannot be checked: {shortened(str(error))}")]
+    return []
 
 
 def shortened(message: str) -> str:
-    """A library's message on one line of bearable length."""
+    """A message on one line of bearable length."""
     line = " ".join(message.split())
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
 
@@ -87,43 +92,50 @@ def _values(schema: Any) -> Iterator[tuple[Path, Any]]:
             pending.extend(((*path, index), item) for index, item in enumerate(value))
 
 
-def _invalid_keywords(schema: Any) -> Iterator[SchemaProblem]:
-    validator = Draft202012Validator(
-        Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
-    )
-    for error in validator.iter_errors(schema):
-        detail: ValidationError = best_match([error]) or error
-        # "not valid under any of the given schemas" is what a misspelled type gets.
-        detail = detail.context[0] if detail.context else detail
-        yield SchemaProblem(tuple(detail.absolute_path), shortened(detail.message))
+def told(error: ValidationError) -> str:
+    """What is wrong with a value."""
+    if isinstance(error.kind, ValidationErrorKind.Enum):  # the library names two of them
+        found, options = (encode(value).decode() for value in (error.instance, error.kind.options))
+        return f"{shortened(found)} is not one of {shortened(options[1:-1].replace(',', ', '))}"
+    return shortened(error.message)
 
 
-def _broken_references(schema: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """The subschema, the keyword and the fault of each reference that leads to no schema."""
-    root = DRAFT202012.create_resource(schema)
-    uri = root.id() or ""
-    parts = [(schema, Registry[Any]().with_resource(uri, root).crawl().resolver(uri))]
-    references: list[tuple[dict[str, Any], str, Any]] = []
-    seen: set[int] = set()
-    while parts or references:
-        if parts:
-            part, resolver = parts.pop()
-            if id(part) in seen or isinstance(part, bool):
+def _invalid(error: ValidationError) -> SchemaProblem:
+    match error.kind:
+        case ValidationErrorKind.AnyOf(context=[[first, *_], *_]):
+            message = told(first)  # what a misspelled type gets
+        case ValidationErrorKind.PropertyNames(error=first):
+            message = told(first)
+        case _:
+            message = told(error)
+    return SchemaProblem(tuple(error.instance_path), message)
+
+
+def _broken_references(schema: Any) -> list[SchemaProblem]:
+    """The references that lead to nothing, for a schema that is known to have such."""
+    try:
+        resolver = Registry([(_BASE, _without_references(schema))]).resolver(_BASE)
+    except ValueError:  # a base URI that is none
+        return []
+    problems = []
+    for path, part in _values(schema):
+        for keyword in _REFERENCES:
+            reference = part.get(keyword) if isinstance(part, dict) else None
+            if not isinstance(reference, str):
                 continue
-            seen.add(id(part))
-            references += [(part, key, resolver) for key in _REFERENCES if key in part]
-            parts += [
-                (child, resolver.in_subresource(DRAFT202012.create_resource(child)))
-                for child in DRAFT202012.subresources_of(part)
-            ]
-            continue
-        part, keyword, resolver = references.pop()
-        try:
-            target = resolver.lookup(part[keyword])
-        except DEFEATED:
-            yield part, keyword, "leads out of the schema or nowhere, and nothing is fetched"
-            continue
-        if id(target.contents) not in seen and any(_invalid_keywords(target.contents)):
-            yield part, keyword, "leads to something that is no schema"
-        else:
-            parts.append((target.contents, target.resolver))
+            try:
+                resolver.lookup(reference)
+            except (ReferencingError, ValueError):
+                fault = "leads out of the schema or nowhere, and nothing is fetched"
+                problems.append(SchemaProblem(path, f"{keyword} {quoted(reference)} {fault}"))
+    return problems
+
+
+def _without_references(value: Any) -> Any:
+    """A registry follows those that it finds, and refuses what leads nowhere."""
+    if isinstance(value, dict):
+        kept = ((key, part) for key, part in value.items() if key not in _REFERENCES)
+        return {key: _without_references(part) for key, part in kept}
+    if isinstance(value, list | tuple):
+        return [_without_references(part) for part in value]
+    return value

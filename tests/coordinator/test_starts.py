@@ -8,6 +8,7 @@ import pytest
 
 from flowworker.core.commands import EventType
 from flowworker.core.model import Step, Workflow
+from flowworker.definitions import input as input_module
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated, until
 
@@ -75,3 +76,24 @@ async def test_an_input_is_no_deeper_than_everybody_can_read(
 
     assert reason == "input: nested deeper than 256 levels"
     assert not await RunStore(backend.runs).load(RUN)
+
+
+async def test_an_input_that_takes_for_ever_to_judge_holds_up_nobody(
+    backend, client, coordinator, monkeypatch
+):
+    monkeypatch.setattr(input_module, "TIME_LIMIT", 1.0)
+    same = {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/tree"}}] * 2}
+    schema = {"properties": {"tree": {"$ref": "#/$defs/tree"}}, "$defs": {"tree": same}}
+    await client.register(Workflow("tree", (Step("a", "h"),), input_schema=schema))
+    deep = b'{"tree":' + b"[" * 60 + b"1" + b"]" * 60 + b"}"
+
+    await backend.commands.send("start.tree", deep, {"Nats-Msg-Id": "slow"})
+    assert await outcome(backend)
+    assert not await backend.events.history("slow")
+
+    async def rejected():
+        return [json.loads(raw)["data"] for raw in await backend.events.history("slow")]
+
+    await until(rejected)
+    (reason,) = (data["reason"] for data in await rejected())
+    assert reason.endswith("$: cannot be checked within 1 s")

@@ -80,7 +80,7 @@ def test_the_parser_accepts_what_is_valid():
         (workflow(input_schema={"default": math.inf}), ["JSON has no number inf"]),
         (
             workflow(input_schema={"required": 5}),
-            ["'input_schema.required': 5 is not of type 'array'"],
+            ["'input_schema.required': 5 is not of type \"array\""],
         ),
         (workflow(input_schema=nested(100)), ["nested too deeply: more than 64 levels"]),
     ],

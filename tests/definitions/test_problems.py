@@ -384,16 +384,19 @@ steps:
     [
         (
             "{type: objekt}",
-            "3:22: 'input_schema.type': 'objekt' is not one of ['array', 'boolean', 'integer', "
-            "'null', 'number', 'object', 'string']",
+            "3:22: 'input_schema.type': \"objekt\" is not one of "
+            '"array", "boolean", "integer", "null", "number", "object", "string"',
         ),
         (
             "{properties: {a: {minLength: x}}}",
-            "3:44: 'input_schema.properties.a.minLength': 'x' is not of type 'integer'",
+            '3:44: \'input_schema.properties.a.minLength\': "x" is not of type "integer"',
         ),
-        ("{required: a}", "3:26: 'input_schema.required': 'a' is not of type 'array'"),
-        ("{pattern: (}", "3:25: 'input_schema.pattern': '(' is not a 'regex'"),
-        ("{allOf: [{}, 5]}", "3:28: 'input_schema.allOf.1': 5 is not of type 'object', 'boolean'"),
+        ("{required: a}", '3:26: \'input_schema.required\': "a" is not of type "array"'),
+        ("{pattern: (}", '3:25: \'input_schema.pattern\': "(" is not a "regex"'),
+        (
+            "{allOf: [{}, 5]}",
+            '3:28: \'input_schema.allOf.1\': 5 is not of types "boolean", "object"',
+        ),
         *(
             (
                 f"{{items: {{{keyword}: '{ref}'}}}}",
@@ -404,7 +407,6 @@ steps:
                 ("$ref", "https://example.com/schema.json"),
                 ("$ref", "file:///etc/passwd"),
                 ("$ref", "other.json"),
-                ("$ref", "http://[bad"),
                 ("$ref", "#/$defs/nowhere"),
                 ("$ref", "#nowhere"),
                 ("$ref", "#/items/x/y"),
@@ -412,12 +414,31 @@ steps:
             ]
         ),
         (
+            "{allOf: [{$ref: '#nowhere'}]}",
+            "3:24: 'input_schema.allOf.0': $ref '#nowhere' leads out of the schema or nowhere, "
+            "and nothing is fetched",
+        ),
+        (
             "{$ref: '#/x', x: {type: 5}}",
-            "3:15: 'input_schema': $ref '#/x' leads to something that is no schema",
+            '3:39: \'input_schema.x.type\': 5 is not of types "string", "array"',
         ),
         (
             "{const: 5, $ref: '#/const'}",
-            "3:15: 'input_schema': $ref '#/const' leads to something that is no schema",
+            '3:23: \'input_schema.const\': 5 is not of types "boolean", "object"',
+        ),
+        (
+            "{$ref: 'http://[bad'}",
+            '3:22: \'input_schema.$ref\': "http://[bad" is not a "uri-reference"',
+        ),
+        (
+            "{patternProperties: {'(': {}}}",
+            '3:35: \'input_schema.patternProperties\': "(" is not a "regex"',
+        ),
+        (
+            "{$id: 'urn:a', $defs: {x: {$id: b}}, $ref: 'urn:c'}",
+            "3:15: 'input_schema': Failed to resolve 'b' against 'urn:a': when base has a rootless "
+            "path and no authority, reference should either have scheme, be empty or start with "
+            "'#'",
         ),
     ],
 )

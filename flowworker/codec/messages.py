@@ -56,7 +56,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         input: to be merged, or stored as a whole when it would not fit a message.
-        timeout: seconds from claim to result, 0 for no limit.
+        timeout: seconds that the call of the handler may take, 0 for no limit.
         deadline: when the workflow's own timeout is (epoch seconds), 0 for none.
         revision: of the step's record that the claim must find.
         completed: for a compensation, the revision that orders completions.

@@ -95,7 +95,8 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         uses: name of the handler.
         depends_on: ids of the steps that must be completed or skipped before.
         queue: which workers may take it.
-        timeout: seconds that one attempt may run, from claim to result; None for no limit.
+        timeout: seconds that one call of the handler may take, from the moment at which it is
+            called, inputs at hand; None for no limit.
     """
 
     id: str

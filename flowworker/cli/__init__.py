@@ -6,6 +6,7 @@ runs, watch, act      look at runs, and act on them
 doctor                checks
 namespaces            what makes a namespace, and removes it
 apps, health, serving what the processes are made of
+signals               how they are asked to end
 options, errors       what every command shares
 render, progress      what people see
 """
@@ -25,6 +26,7 @@ from flowworker.cli.fleet import coordinator, worker
 from flowworker.cli.namespaces import namespace, setup
 from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
+from flowworker.cli.serving import end_soon
 from flowworker.cli.watch import watch
 
 
@@ -62,4 +64,8 @@ for command in (
 
 def main() -> None:
     """Run the command line of this process."""
-    cli.main(prog_name="flowworker")
+    try:
+        cli.main(prog_name="flowworker")
+    except SystemExit as end:
+        end_soon(end.code if isinstance(end.code, int) else 1)
+        raise

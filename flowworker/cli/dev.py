@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import click
 
 from flowworker.cli.apps import app_option, load_app
+from flowworker.cli.errors import say
 from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
-from flowworker.cli.serving import leave_handlers_behind, run_process, until_signal
+from flowworker.cli.serving import PARTING, leave_handlers_behind, run_process, until_signal
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.settings import NAMESPACE, settings_from
@@ -69,8 +70,8 @@ def dev(
     with EmbeddedServer(port=_port(port), store=store) as server:
         fleet = _Fleet(server, app_name, app, list(definitions.values()), workers)
         with _as_long_as_it_runs(server):
-            run_process(fleet.run(), "info", json=False)
-    leave_handlers_behind()
+            left = run_process(fleet.run(), "info", json=False)
+    leave_handlers_behind(left=left)
 
 
 @contextmanager
@@ -142,11 +143,11 @@ class _Fleet:
                     group.create_task(self._watch_server())
 
             async def stop() -> None:
-                click.echo("draining; Ctrl-C again stops at once", err=True)
+                say("draining; Ctrl-C again stops at once")
                 await drain()
 
             self._greet()
-            await until_signal(run, stop)
+            await until_signal(run, stop, within=settings.drain + 2 * PARTING)
 
     def _greet(self) -> None:
         server = self._server
@@ -178,7 +179,7 @@ class _Fleet:
             await asyncio.sleep(_LOOK)
             for place, child in enumerate(self._children):
                 if not child.is_alive():
-                    click.echo(f"a worker ended ({child.exitcode}); starting another", err=True)
+                    say(f"a worker ended ({child.exitcode}); starting another")
                     self._children[place] = self._child()
 
     def _child(self) -> SpawnProcess:
@@ -202,14 +203,14 @@ class _Fleet:
 def _work(target: Target, app_name: str, queues: tuple[str, ...]) -> None:
     """A worker process; SIGTERM alone, which its parent sends, ends it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    run_process(
+    left = run_process(
         run_worker(
             target, load_app(app_name), settings_from(os.environ), queues, signals=(signal.SIGTERM,)
         ),
         "info",
         json=False,
     )
-    leave_handlers_behind()
+    leave_handlers_behind(left=left)
 
 
 def _end_with_parent() -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "INVALID", "NOT_FOUND", "TIMED_OUT", "UNREACHABLE", "Commands", "exit_code"]
+__all__ = [
+    "FAILED",
+    "INVALID",
+    "NOT_FOUND",
+    "TIMED_OUT",
+    "UNREACHABLE",
+    "Commands",
+    "exit_code",
+    "say",
+]
 
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -146,6 +156,12 @@ def _say(message: str) -> None:
         if error.errno != errno.EPIPE:
             raise
         _forget_output()
+
+
+def say(text: str) -> None:
+    """A line on stderr; nothing if nobody takes it."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True)
 
 
 def _forget_output() -> None:

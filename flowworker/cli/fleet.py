@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from flowworker.cli.apps import app_option, load_app
 from flowworker.cli.options import Target, check_queues, connection, queue_option
 from flowworker.cli.serving import (
+    PARTING,
     STARTUP_WAIT,
     leave_handlers_behind,
     process_options,
@@ -50,7 +51,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         made = wiring.make_coordinator(backend, settings, Metrics(registry))
         with serve_health(http_port, registry, backend.alive, lambda: made.ready):
-            await until_signal(made.run)
+            await until_signal(made.run, within=settings.partition_lease)
 
 
 @click.command()
@@ -82,8 +83,8 @@ def worker(
     settings = settings_from(os.environ)
     if concurrency is not None:
         settings = replace(settings, concurrency=concurrency)
-    run_process(run_worker(target, app, settings, queues, http_port), log_level)
-    leave_handlers_behind()
+    left = run_process(run_worker(target, app, settings, queues, http_port), log_level)
+    leave_handlers_behind(left=left)
 
 
 async def run_worker(
@@ -110,4 +111,4 @@ async def run_worker(
             return made.running and backend.ready()
 
         with serve_health(http_port, registry, backend.alive, ready):
-            await until_signal(made.run, made.drain, signals)
+            await until_signal(made.run, made.drain, signals, within=settings.drain + PARTING)

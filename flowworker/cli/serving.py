@@ -8,7 +8,9 @@ others when its leases run out.
 from __future__ import annotations
 
 __all__ = [
+    "PARTING",
     "STARTUP_WAIT",
+    "end_soon",
     "leave_handlers_behind",
     "process_options",
     "run_process",
@@ -21,9 +23,13 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from flowworker.cli.errors import say
+from flowworker.cli.signals import EndSignals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -31,8 +37,14 @@ if TYPE_CHECKING:
 STARTUP_WAIT = 10.0
 """Seconds that a process which starts before its server waits for it."""
 
+PARTING = 4.5
+"""Seconds on top of its drain after which a worker that was asked to end does, whatever happens."""
+
 _LAST_CHANCE = 0.5
-"""Seconds for a plain function to return after everything else has ended."""
+"""Seconds for handlers to return after everything else has ended."""
+
+_LONGEST_EXIT = 3.0
+"""Seconds for the interpreter to end by itself."""
 
 
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,8 +71,8 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool = True) -> None:
-    """Run the coroutine to its end, with uvloop where there is one.
+def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool = True) -> bool:
+    """Run the coroutine to its end; whether something goes on that only the process' end ends.
 
     Args:
         main: all that the process does.
@@ -77,33 +89,89 @@ def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool =
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     if sys.platform == "win32":
-        asyncio.run(main)
-    else:
-        import uvloop
+        return _run(asyncio.new_event_loop(), main)
+    import uvloop
 
-        uvloop.run(main)
+    return _run(uvloop.new_event_loop(), main)
 
 
-def leave_handlers_behind() -> None:
-    """The last thing that a process with a worker does: plain functions do not keep it alive.
+def _run(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> bool:
+    asyncio.set_event_loop(loop)
+    task = loop.create_task(main)
+    try:
+        while not task.done():
+            try:
+                loop.run_until_complete(task)
+            except (KeyboardInterrupt, SystemExit) as error:
+                # Out of somebody's task: one that a handler started. Or a real Ctrl-C, as long as
+                # nothing else has been made of it.
+                if task.done() or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                    raise
+                _log_strayed(error)
+    finally:
+        left = loop.run_until_complete(_tidied())
+        if not left:
+            loop.close()
+    return left
 
-    The drain has waited for them and nothing can stop them, but Python would wait for ever.
+
+def _log_strayed(error: BaseException) -> None:
+    from flowworker.telemetry.log import get_logger
+
+    get_logger().error("a task raised what would end a process; it goes on", exc_info=error)
+
+
+async def _tidied() -> bool:
+    """Cancel what still runs on the loop; whether something goes on nevertheless."""
+    loop = asyncio.get_running_loop()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        _, left = await asyncio.wait(left, timeout=_LAST_CHANCE)
+    closing = {
+        loop.create_task(loop.shutdown_asyncgens()),
+        loop.create_task(loop.shutdown_default_executor()),
+    }
+    _, unfinished = await asyncio.wait(closing, timeout=_LAST_CHANCE)
+    return bool(left or unfinished)
+
+
+def leave_handlers_behind(*, left: bool) -> None:
+    """The last thing that a process with a worker does, if `left` says that something goes on.
+
+    The drain has waited for handlers and nothing can stop them, but Python would wait for ever.
     """
     from flowworker.worker.shift import HANDLER_THREADS
 
     handlers = [one for one in threading.enumerate() if one.name.startswith(HANDLER_THREADS)]
     for one in handlers:
         one.join(_LAST_CHANCE / len(handlers))
-    if any(one.is_alive() for one in handlers):
-        click.echo("handlers that did not return are left behind", err=True)
+    if left or any(one.is_alive() for one in handlers):
+        _leave(0)
+    end_soon(0)
+
+
+def end_soon(code: int) -> None:
+    """Let the interpreter end by itself, but not wait long for threads and children of handlers."""
+    timer = threading.Timer(_LONGEST_EXIT, _leave, (code,))
+    timer.daemon = True
+    timer.start()
+
+
+def _leave(code: int) -> None:
+    say("handlers that did not return are left behind")
+    with suppress(OSError, ValueError):
         sys.stdout.flush()
-        os._exit(0)
+    os._exit(code)
 
 
 async def until_signal(
     run: Callable[[], Coroutine[Any, Any, object]],
     drain: Callable[[], Awaitable[object]] | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
+    *,
+    within: float | None = None,
 ) -> None:
     """Run until a signal comes, drain, and cancel what still runs.
 
@@ -111,18 +179,11 @@ async def until_signal(
         run: does the work; what it raises ends the process.
         drain: finishes what is in hand; None if `run` does so when it is cancelled.
         signals: those that ask for the end.
+        within: seconds from the first one on after which the process ends in any case.
     """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-
-    def on_signal(number: signal.Signals) -> None:
-        if asked.is_set():
-            click.echo("stopping at once", err=True)
-            os._exit(128 + number)
-        asked.set()
-
-    for number in signals:
-        loop.add_signal_handler(number, on_signal, number)
+    heard = EndSignals(signals, lambda: loop.call_soon_threadsafe(asked.set), within)
     work = asyncio.create_task(run())
     waiting = asyncio.create_task(asked.wait())
     try:
@@ -133,6 +194,8 @@ async def until_signal(
         waiting.cancel()
         work.cancel()
         results = await asyncio.gather(work, return_exceptions=True)
+        if not heard.asked:
+            heard.forget()
     for error in results:
         if isinstance(error, Exception):
             raise error

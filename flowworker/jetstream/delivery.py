@@ -53,7 +53,7 @@ class JetStreamDelivery:
         self._naming = naming
         self._subject = subject
         self._raw = raw_headers
-        self._fields: tuple[int, int, int, int] | None = None
+        self._fields: tuple[int, int, int, int, int] | None = None
         self._headers: dict[str, str] | None = None
         self.reply = reply.decode()
         self.data = data
@@ -91,14 +91,19 @@ class JetStreamDelivery:
         """When the stream stored it, epoch seconds."""
         return self._parsed()[3] / NANO
 
-    def _parsed(self) -> tuple[int, int, int, int]:
+    @property
+    def behind(self) -> int:
+        """Messages of the consumer that were not delivered yet."""
+        return self._parsed()[4]
+
+    def _parsed(self) -> tuple[int, int, int, int, int]:
         if self._fields is None:
             tokens = self.reply.split(".")
             if len(tokens) != SHORT_REPLY and len(tokens) < LONG_REPLY:
                 raise InvalidInput(f"not a JetStream delivery: reply subject {self.reply!r}")
             first = 4 if len(tokens) == SHORT_REPLY else 6
-            delivered, sequence, order, time = map(int, tokens[first : first + 4])
-            self._fields = delivered, sequence, order, time
+            delivered, sequence, order, time, pending = map(int, tokens[first : first + 5])
+            self._fields = delivered, sequence, order, time, pending
         return self._fields
 
     async def ack(self) -> None:

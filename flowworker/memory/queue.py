@@ -60,6 +60,7 @@ class MessageDelivery:
     order: int
     delivered: int
     time: float
+    behind: int
     _queue: Queue = field(repr=False)
     _message: Message = field(repr=False)
 
@@ -137,6 +138,10 @@ class Queue:
     def count(self, group: str) -> int:
         """How many messages of a group there are, wherever they are."""
         return len(self.of(group))
+
+    def waiting(self) -> int:
+        """How many messages anybody with credit would get at once."""
+        return len(self._new) + sum(not message.gone for _, message in self._again)
 
     def groups(self) -> Collection[str]:
         """All groups that have messages."""
@@ -252,6 +257,7 @@ class Queue:
             message.order,
             message.delivered,
             message.time,
+            len(self._new),
             self,
             message,
         )

@@ -53,6 +53,10 @@ class MemoryStepQueue:
         lane = self._lane(address.queue, address.priority)
         return [message.data for message in lane.of(address.run) if message.subject == subject]
 
+    def waiting(self) -> int:
+        """How many messages nobody has had yet, or somebody put back."""
+        return sum(lane.waiting() for lane in self._lanes.values())
+
     def pending(self, run: str) -> int:
         """How many messages of a run are queued, scheduled or in hand."""
         return sum(lane.count(run) for lane in self._lanes.values())

@@ -52,6 +52,11 @@ class Delivery(Protocol):
         """When the source stored it, epoch seconds."""
         ...
 
+    @property
+    def behind(self) -> int:
+        """How many that nobody has had yet stood behind it when it was handed out."""
+        ...
+
     async def ack(self) -> None:
         """Done: never deliver it again. Best effort; a lost one leads to a redelivery."""
         ...

@@ -21,7 +21,7 @@ class Metrics:
         attempts: by handler and outcome (completed, failed, cancelled, lost, released).
         handler_seconds: time in a handler, by handler.
         claims_lost: results refused because somebody else had taken the claim over.
-        in_hand: deliveries that wait for a free slot.
+        put_back: deliveries for which no slot was free.
         running: attempts under way.
         left_behind: async handlers that go on though their attempts are over.
         loop_lag: seconds that the event loop was late when it was last asked.
@@ -51,7 +51,7 @@ class Metrics:
             registry=registry,
         )
         self.claims_lost = counter("claims_lost", "Results refused: the claim was taken over.")
-        self.in_hand = gauge("deliveries_in_hand", "Deliveries that wait for a free slot.")
+        self.put_back = counter("deliveries_put_back", "Deliveries for which no slot was free.")
         self.running = gauge("attempts_running", "Attempts under way.")
         self.left_behind = gauge("handlers_left_behind", "Async handlers that ignored their end.")
         self.loop_lag = gauge("event_loop_lag_seconds", "How late the event loop answered.")

@@ -3,7 +3,7 @@
 loop       the worker
 shift      a worker at work, from its start to the end of its drain
 workbench  what the parts of one worker share
-lanes      credit and priorities: what is taken, and what waits in hand
+lanes      credit and priorities: what is asked for, taken, put back
 execute    one delivery, from claim to acknowledgement
 claims     the step's record: claimed, written, told
 inputs     a step's merged input

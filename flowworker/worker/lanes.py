@@ -1,190 +1,168 @@
-"""Which deliveries a worker asks for, and in which order it takes those in hand.
+"""Which deliveries a worker asks for: never more of a lane than it has free slots.
 
-Every queue has three lanes. A lane is granted as much credit as there are free slots; what comes in
-beyond that, since several lanes may use theirs at once, waits in hand, highest priority first.
-While something waits, only the high lanes get credit. They keep a little of it at all times, also
-when every slot is taken, so that a step of high priority is in hand when the next slot is free.
+Every queue has three lanes, and a free slot is offered to all of them at once, since nobody knows
+which has something. So more may come in than there are slots. What comes when every slot is taken,
+or while a higher lane has a backlog, is put back at once, for another worker may be free.
 
-Outstanding credit of all lanes together stays within three times the slots, so no more than twice
-the slots, and the high lanes' little, can ever wait in hand. Nothing waits there for long: after
-`PATIENCE` seconds it is put back, since by then another worker may be free. What has waited for a
-lease, in a process that was stopped, is left alone: its source has given it to somebody else.
+Progress: a worker without a free slot asks for nothing, so it puts back no more than it had asked
+for before, and then what is put back reaches a worker that can take it. No slot stays free while a
+step waits for it: a lane that is passed over because a higher one has a backlog is asked again
+`SETTLE` seconds after that one was last heard of.
+
+Priority: whatever was put back, and whatever a delivery says is behind it, tells that a lane has a
+backlog. Then lower lanes are not asked. A worker that has just become idle knows of none, so what
+it gets first may be of any lane.
 """
 
 from __future__ import annotations
 
-__all__ = ["PATIENCE", "Lanes"]
+__all__ = ["SETTLE", "Lanes"]
 
 import asyncio
-import heapq
 from dataclasses import dataclass
-from itertools import count
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from prometheus_client import Gauge
+    from collections.abc import Callable, Iterable
 
     from flowworker.clock import Clock
     from flowworker.ports import Consumer, Delivery, StepQueue
 
-PATIENCE = 3.0
-"""Seconds that a delivery waits in hand; less where a lease is short."""
+SETTLE = 0.05
+"""Seconds without a delivery after which a lane that was asked has no backlog any more."""
 
-_SHORTEST = 0.01
-
-_ORDER = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+_ORDER = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    priority: Priority
-    consumer: Consumer | None = None
+    """Credit that is not used yet, and what is known of what waits."""
+
+    rank: int
+    consumer: Consumer
     outstanding: int = 0
-    waiting: int = 0
+    backlog: bool = False
+    heard: float = 0.0
 
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    rank: tuple[int, int]
-    since: float
-    lane: _Lane
-    delivery: Delivery
-
-    def __lt__(self, other: _Waiting) -> bool:
-        return self.rank < other.rank
+    def hear(self, now: float, *, backlog: bool) -> None:
+        self.heard = now
+        self.backlog = backlog
 
 
 class Lanes:
-    """The lanes of a worker's queues, and what waits in hand.
+    """The lanes of a worker's queues.
 
     Args of the constructor:
         slots: handlers that may run at a time.
-        lease: seconds that a delivery stays this worker's without its doing.
         start: takes a delivery into a free slot.
-        refuse: puts a delivery back that came after `close`, or waits for too long.
+        refuse: puts a delivery back.
     """
 
     def __init__(
         self,
         slots: int,
         clock: Clock,
-        lease: float,
-        in_hand: Gauge,
         start: Callable[[Delivery], None],
         refuse: Callable[[Delivery], None],
     ) -> None:
         """Start without lanes."""
         self._slots = slots
-        self._standing = max(1, slots // 8)
         self._free = slots
         self._clock = clock
-        self._lease = lease
-        self._patience = min(PATIENCE, lease / 3)
-        self._gauge = in_hand
         self._start = start
         self._refuse = refuse
         self._lanes: list[_Lane] = []
-        self._arrivals = count()
-        self._waiting: list[_Waiting] = []
-        self._tidying: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._open = True
 
     async def open(self, steps: StepQueue, queues: tuple[str, ...]) -> None:
-        """Consume all lanes of these queues."""
-        lanes = [(queue, _Lane(priority)) for queue in queues for priority in Priority]
-        for queue, lane in lanes:
-            lane.consumer = await steps.consume(queue, lane.priority, self._taker(lane))
-            self._lanes.append(lane)
+        """Consume all lanes of these queues, the highest first."""
+        for rank, priority in enumerate(_ORDER):
+            for queue in queues:
+                taker = _Taker(self._arrive)
+                consumer = await steps.consume(queue, priority, taker)
+                taker.lane = _Lane(rank, consumer)
+                self._lanes.append(taker.lane)
         self._grant()
 
     async def close(self) -> None:
-        """Take no more, and refuse what waits in hand."""
+        """Take no more."""
         self._open = False
         for lane in self._lanes:
-            if lane.consumer is not None:
-                await lane.consumer.stop()
-        if self._tidying is not None:
-            self._tidying.cancel()
-        waiting, self._waiting = self._waiting, []
-        self._put_back(waiting)
+            await lane.consumer.stop()
+        if self._settling is not None:
+            self._settling.cancel()
+
+    @property
+    def slots(self) -> int:
+        """How many are free."""
+        return self._free
 
     def free(self) -> None:
         """A slot is free again."""
         self._free += 1
-        self._tidy()
-        if self._waiting and self._open:
-            first = heapq.heappop(self._waiting)
-            self._leave(first)
-            self._take(first.delivery)
         self._grant()
 
-    def _taker(self, lane: _Lane) -> Callable[[Delivery], None]:
-        def take(delivery: Delivery) -> None:
-            lane.outstanding -= 1
-            if not self._open:
-                self._refuse(delivery)
-            elif self._free > 0:
-                self._take(delivery)
-                self._grant()
-            else:
-                self._wait(lane, delivery)
-                self._grant()
-
-        return take
-
-    def _wait(self, lane: _Lane, delivery: Delivery) -> None:
-        rank = (_ORDER[lane.priority], next(self._arrivals))
-        heapq.heappush(self._waiting, _Waiting(rank, self._clock.monotonic(), lane, delivery))
-        lane.waiting += 1
-        self._gauge.inc()
-        if self._tidying is None:
-            self._tidying = asyncio.create_task(self._keep_tidy())
-
-    def _leave(self, one: _Waiting) -> None:
-        one.lane.waiting -= 1
-        self._gauge.dec()
-
-    async def _keep_tidy(self) -> None:
-        while self._waiting:
-            due = min(one.since for one in self._waiting) + self._patience
-            await self._clock.sleep(max(due - self._clock.monotonic(), _SHORTEST))
-            self._tidy()
-            self._grant()
-        self._tidying = None
-
-    def _tidy(self) -> None:
-        now = self._clock.monotonic()
-        if late := [one for one in self._waiting if now - one.since >= self._patience]:
-            self._waiting = [one for one in self._waiting if now - one.since < self._patience]
-            heapq.heapify(self._waiting)
-            self._put_back(late)
-
-    def _put_back(self, several: list[_Waiting]) -> None:
-        now = self._clock.monotonic()
-        for one in several:
-            self._leave(one)
-            if now - one.since < self._lease:
-                self._refuse(one.delivery)
-
-    def _take(self, delivery: Delivery) -> None:
-        self._free -= 1
-        self._start(delivery)
+    def _arrive(self, lane: _Lane, delivery: Delivery) -> None:
+        lane.outstanding -= 1
+        if not self._open:
+            self._refuse(delivery)
+            return
+        taken = self._free > 0 and not _has_backlog(
+            one for one in self._lanes if one.rank < lane.rank
+        )
+        lane.hear(self._clock.monotonic(), backlog=not taken or delivery.behind > 0)
+        if taken:
+            self._free -= 1
+            self._start(delivery)
+        else:
+            self._refuse(delivery)
+        self._grant()
 
     def _grant(self) -> None:
-        if not self._open:
+        """Offer the free slots to all lanes, but to none below a backlog."""
+        if not self._open or not self._free:
             return
-        share = max(1, 3 * self._slots // max(1, len(self._lanes)))
-        ready = 0 if self._waiting else min(self._free, share)
-        for lane in self._lanes:
-            wanted = ready
-            if lane.priority is Priority.HIGH:
-                wanted = max(ready, self._standing - lane.waiting)
-            # Few grants of many, not many of one: each may be a message to the server.
-            if lane.consumer is not None and lane.outstanding * 2 <= wanted > lane.outstanding:
-                credit = wanted - lane.outstanding
-                lane.outstanding = wanted
-                lane.consumer.grant(credit)
+        wanted = min(self._free, max(1, 3 * self._slots // max(1, len(self._lanes))))
+        for _, several in groupby(self._lanes, key=lambda lane: lane.rank):
+            level = list(several)
+            for lane in level:
+                # Few grants of many, not many of one: each may be a message to the server.
+                if lane.outstanding * 2 <= wanted > lane.outstanding:
+                    credit, lane.outstanding = wanted - lane.outstanding, wanted
+                    lane.consumer.grant(credit)
+            if _has_backlog(level):
+                if self._settling is None:
+                    self._settling = asyncio.create_task(self._settle())
+                return
+
+    async def _settle(self) -> None:
+        """Forget backlogs of which nothing has come for a while, although it was asked for."""
+        while self._free and (busy := [lane for lane in self._lanes if lane.backlog]):
+            due = min(lane.heard for lane in busy) + SETTLE
+            await self._clock.sleep(max(due - self._clock.monotonic(), SETTLE / 10))
+            now = self._clock.monotonic()
+            for lane in busy:
+                if now - lane.heard >= SETTLE:
+                    lane.backlog = False
+        self._settling = None
+        self._grant()
+
+
+class _Taker:
+    """Knows whose deliveries it takes, as soon as there is a lane."""
+
+    lane: _Lane
+
+    def __init__(self, arrive: Callable[[_Lane, Delivery], None]) -> None:
+        self._arrive = arrive
+
+    def __call__(self, delivery: Delivery) -> None:
+        self._arrive(self.lane, delivery)
+
+
+def _has_backlog(lanes: Iterable[_Lane]) -> bool:
+    return any(lane.backlog for lane in lanes)

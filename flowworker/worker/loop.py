@@ -94,6 +94,11 @@ class Worker:
         """When it last took or ended a step, by the clock's `monotonic`; 0 before the start."""
         return 0.0 if self._shift is None else self._shift.last_activity
 
+    @property
+    def free_slots(self) -> int:
+        """How many more attempts it would take at once; 0 before the start and after the end."""
+        return self._shift.free_slots if self.running and self._shift is not None else 0
+
     async def start(self) -> None:
         """Take steps from now on; once.
 

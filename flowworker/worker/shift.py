@@ -98,9 +98,12 @@ class Shift:
             log=log,
         )
         self._executor = Executor(self._bench, self._attempts)
-        self._lanes = Lanes(
-            slots, clock, settings.lease, metrics.in_hand, self._start, self._refuse
-        )
+        self._lanes = Lanes(slots, clock, self._start, self._refuse)
+
+    @property
+    def free_slots(self) -> int:
+        """How many more attempts can begin."""
+        return self._lanes.slots
 
     async def open(self, queues: tuple[str, ...]) -> None:
         """Take steps of these queues from now on."""
@@ -129,6 +132,7 @@ class Shift:
         self._do(self._execute(delivery))
 
     def _refuse(self, delivery: Delivery) -> None:
+        self._metrics.put_back.inc()
         self._do(self._put_back(delivery))
 
     def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:

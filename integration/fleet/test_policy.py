@@ -208,3 +208,22 @@ async def test_queues_keep_workers_apart(fleet: Fleet):
     assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
     processes = {note[1]: int(note[3]) for note in fleet.notes(RUN)}
     assert processes["there"] == other.pid != processes["here"]
+
+
+async def test_steps_of_every_priority_pass_a_busy_worker_by(empty_fleet: Fleet):
+    # Given two workers with one slot each, one of which is busy
+    fleet = empty_fleet
+    fleet.start("coordinator")
+    fleet.start("worker", "--concurrency", "1")
+    fleet.start("worker", "--concurrency", "1")
+    await fleet.client.start("slow", {"seconds": 600}, run_id=RUN)
+    await fleet.until(lambda: fleet.count(RUN)["wait"])
+    busy = next(note[3] for note in fleet.notes(RUN) if note[1] == "wait")
+
+    # When runs of every priority come, then the other one takes all their steps
+    for priority in ("high", "low", "normal"):
+        for n in range(5):
+            run = f"{priority}-{n}"
+            await fleet.client.run("chain", run_id=run, priority=priority, timeout=PATIENCE)
+            assert busy not in {note[3] for note in fleet.notes(run)}
+    await fleet.client.terminate(RUN)

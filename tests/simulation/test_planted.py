@@ -23,8 +23,9 @@ from flowworker.testing.simulation.campaign import live
 from flowworker.worker import claims, execute, settle
 from flowworker.worker.attempt import Attempt
 from flowworker.worker.claims import Claims
+from flowworker.worker.lanes import Lanes
 
-WORLDS = 150
+WORLDS = 600
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("uncovered")]
 
@@ -142,6 +143,15 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
     monkeypatch.setattr(fencing, "judge_fence", blind)
 
     assert violation(first=180)
+
+
+def test_a_slot_that_is_not_offered_again(monkeypatch):
+    def forgetful(self):
+        self._free += 1
+
+    monkeypatch.setattr(Lanes, "free", forgetful)
+
+    assert "a slot stays free" in violation()
 
 
 def test_a_step_that_kills_workers_for_ever(monkeypatch):

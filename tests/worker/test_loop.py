@@ -11,7 +11,6 @@ from flowworker.core.status import Outcome, Priority
 from flowworker.errors import InvalidInput, Unavailable
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
-from flowworker.worker.lanes import PATIENCE
 from flowworker.worker.loop import Worker
 from flowworker.worker.registry import App
 from tests.worker.faults import Flaky
@@ -68,97 +67,6 @@ async def test_no_more_handlers_run_than_there_are_slots(fleet, work):
     assert fleet.sample("attempts_running") == 0
 
 
-async def test_high_priority_overtakes_and_low_waits(fleet, work):
-    await fleet.worker(concurrency=1)
-    await send(fleet, "first")
-    await settle()
-    for n in range(3):
-        await send(fleet, f"low{n}", Priority.LOW)
-        await send(fleet, f"normal{n}")
-    await send(fleet, "high", Priority.HIGH)
-    await settle()
-
-    await work.let_all_go()
-
-    # A free slot is offered to all lanes at once, so one of each lower lane may be in hand.
-    assert work.entered[:2] == ["first", "high"]
-    assert set(work.entered) == {
-        "first",
-        "high",
-        *(f"{p}{n}" for p in ("low", "normal") for n in range(3)),
-    }
-
-
-async def test_deliveries_in_hand_are_taken_by_priority(fleet, work):
-    await fleet.worker(concurrency=2)
-    for n in range(2):
-        for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
-            await send(fleet, f"{priority}{n}", priority)
-    await settle()
-    assert fleet.sample("deliveries_in_hand") > 0
-    running = set(work.entered)
-
-    await work.let_all_go()
-
-    waited = [run.rstrip("01") for run in work.entered if run not in running]
-    order = {"high": 0, "normal": 1, "low": 2}
-    assert [order[name] for name in waited] == sorted(order[name] for name in waited)
-
-
-@pytest.mark.parametrize("slots", [1, 4, 16])
-@pytest.mark.parametrize("queues", [("a",), ("a", "b", "c")])
-async def test_what_is_in_hand_has_a_bound(fleet, work, slots, queues):
-    await fleet.worker(concurrency=slots, queues=queues)
-    most = 0
-    for n in range(60):
-        for priority in Priority:
-            for queue in queues:
-                await send(fleet, f"{queue}-{priority}-{n}", priority, queue)
-        await settle()
-        most = max(most, int(fleet.sample("deliveries_in_hand")))
-
-    lanes = 3 * len(queues)
-    assert most <= 2 * slots + lanes + len(queues) * max(1, slots // 8)
-    await work.let_all_go()
-    assert len(work.left) == 180 * len(queues)
-
-
-async def test_what_waits_in_hand_for_long_goes_to_a_worker_that_is_free(fleet, work):
-    await fleet.worker(concurrency=1, worker_id="busy")
-    for priority in (Priority.NORMAL, Priority.LOW):
-        await send(fleet, priority.value, priority)
-    await settle()
-    assert fleet.sample("deliveries_in_hand") == 1
-
-    await fleet.worker(concurrency=1, worker_id="free")
-    await fleet.clock.advance(PATIENCE / 2)
-    assert work.entered == ["normal"]
-    await fleet.clock.advance(2 * PATIENCE)
-
-    assert work.entered == ["normal", "low"]
-    assert (await fleet.record("low")).worker == "free"
-    assert fleet.sample("deliveries_in_hand") == 0
-    await work.let_all_go()
-
-
-async def test_what_is_older_than_a_lease_is_not_taken(fleet, work):
-    # As in a process that was stopped: its slot is free again before it looks what waits.
-    worker = await fleet.worker(concurrency=1)
-    for priority in (Priority.NORMAL, Priority.LOW):
-        await send(fleet, priority.value, priority)
-    await settle()
-    lanes = worker._shift._lanes
-    for one in lanes._waiting:
-        one.since -= fleet.settings.lease
-    await fleet.backend.steps.drop("low")
-
-    await work.let_all_go()
-    await fleet.clock.advance(100.0)
-
-    assert work.entered == ["normal"]
-    assert fleet.sample("deliveries_in_hand") == 0
-
-
 async def test_several_workers_share_a_queue(fleet, work):
     await fleet.worker(concurrency=1)
     await fleet.worker(concurrency=1)
@@ -170,17 +78,15 @@ async def test_several_workers_share_a_queue(fleet, work):
     await work.let_all_go()
 
 
-async def test_drain_puts_back_what_waits_and_lets_running_handlers_end(fleet, work):
+async def test_drain_takes_no_more_and_lets_running_handlers_end(fleet, work):
     worker = await fleet.worker(concurrency=1)
     for priority in Priority:
         await send(fleet, priority.value, priority)
     await settle()
-    assert fleet.sample("deliveries_in_hand") > 0
 
     draining = asyncio.create_task(worker.drain())
     await fleet.clock.advance(1.0)
     assert not worker.running
-    assert fleet.sample("deliveries_in_hand") == 0
     assert not draining.done()
     await work.let_all_go()
     await draining
@@ -297,24 +203,6 @@ async def test_run_goes_on_with_a_worker_that_has_started(fleet, work):
     await worker.drain()
     await running
     assert not worker.running
-
-
-async def test_a_delivery_that_comes_after_the_end_is_put_back(fleet, work):
-    worker = await fleet.worker()
-    lanes = worker._shift._lanes
-    await worker.drain()
-    await send(fleet, "r1")
-    naks = []
-
-    class Late:
-        async def nak(self, delay=0.0):
-            naks.append(delay)
-            raise Unavailable("gone")
-
-    lanes._taker(lanes._lanes[0])(Late())
-    await settle()
-
-    assert naks == [0.0]
 
 
 async def test_last_activity_moves_with_the_work(fleet, work):

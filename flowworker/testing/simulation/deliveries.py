@@ -30,6 +30,7 @@ class SimDelivery:
     order: int
     delivered: int
     time: float
+    behind: int
     inner: Delivery
     _gate: Gate
     _on_ack: Callable[[Delivery], None]
@@ -102,6 +103,7 @@ class _Road:
             inner.order,
             inner.delivered,
             inner.time,
+            inner.behind,
             inner,
             gate,
             self._on_ack,

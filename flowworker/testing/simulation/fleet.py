@@ -18,6 +18,7 @@ from flowworker.testing.simulation.heartbeat import LoopHeartbeat
 from flowworker.testing.simulation.past import Past
 from flowworker.testing.simulation.ports import backend_of
 from flowworker.testing.simulation.process import Process
+from flowworker.testing.simulation.slots import watch_slots
 from flowworker.worker import Worker
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Fleet:
         self._ends: dict[Process, Callable[[], object]] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._started = 0
+        self._workers: dict[Process, Worker] = {}
         if scene.faults.rates.jump:
             scene.watch.slack = SLACK
 
@@ -91,7 +93,10 @@ class Fleet:
             for _ in range(self._scene.random.choice((1, 2, 2, 3))):
                 keeper = self._scene.virtual.create_task(self._keep(kind, main))
                 self._keepers.append(keeper)
-        self._scene.virtual.create_task(self._suffer())
+        scene = self._scene
+        scene.virtual.create_task(self._suffer())
+        watching = watch_slots(scene.virtual, scene.backend, self._workers, scene.watch.fail)
+        scene.virtual.create_task(watching)
 
     def shrink(self) -> None:
         """All die but one coordinator, and stay dead."""
@@ -127,6 +132,7 @@ class Fleet:
             self._scene.trace.note(process.name, "is gone")
             self.processes.remove(process)
             self._ends.pop(process, None)
+            self._workers.pop(process, None)
             await asyncio.sleep(self._scene.random.random() * _LONGEST_PAUSE)
 
     async def _live(self, process: Process, main: Coroutine[Any, Any, None]) -> None:
@@ -161,6 +167,7 @@ class Fleet:
             make_thread=LoopHeartbeat,
         )
         await worker.start()
+        self._workers[process] = worker
         self._ends[process] = lambda: process.spawn(worker.drain())
         await worker.run()
 

@@ -4,7 +4,8 @@
     ├── DefinitionError        a workflow definition is not usable; lists every problem
     ├── InvalidInput           an argument, a message or a payload is not what was expected
     │   ├── ConversionError    input or output does not fit the type a handler declares
-    │   └── PayloadTooLarge    a payload exceeds the configured maximum
+    │   ├── PayloadTooLarge    a payload exceeds the configured maximum
+    │   └── RunIdTaken         a run of that id was started otherwise
     ├── NotFound
     │   ├── WorkflowNotFound
     │   ├── RunNotFound
@@ -44,6 +45,7 @@ __all__ = [
     "ResultTimeout",
     "RunCancelled",
     "RunFailed",
+    "RunIdTaken",
     "RunNotFound",
     "ServerUnavailable",
     "TopologyMismatch",
@@ -111,6 +113,10 @@ class ConversionError(InvalidInput):
 
 class PayloadTooLarge(InvalidInput):
     """A payload exceeds the configured maximum."""
+
+
+class RunIdTaken(InvalidInput):
+    """A run of that id exists, and was started with another workflow or input. It goes on."""
 
 
 class NotFound(FlowworkerError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.client.results import Results
 from flowworker.client.starting import (
+    check_chosen_id,
     check_dotted_name,
     check_run_id,
     encode_input,
@@ -19,9 +20,10 @@ from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, ControlCommand
 from flowworker.core.status import TERMINAL, HumanAction, Priority
-from flowworker.errors import InvalidInput, PayloadTooLarge
+from flowworker.errors import InvalidInput, PayloadTooLarge, RunIdTaken
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.payloads import input_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -100,38 +102,44 @@ class Client:
                 the workflow's `input_schema`, or an unknown workflow, is found out later and
                 raised by `result`.
             PayloadTooLarge: the input does not fit a message.
+            RunIdTaken: a run of that id exists with another workflow or input. If it was started
+                at the same moment, `result` raises it.
         """
         run, body, headers = self._start_message(workflow, input, run_id, priority)
-        if run_id is not None:
-            await self._check_same(workflow, run)
-        await self._send_start(workflow, run, body, headers)
+        digest = b"" if run_id is None else await self._check_same(workflow, run, body)
+        await self._send_start(workflow, run, body, headers, digest)
         return run
 
-    async def _check_same(self, workflow: str, run: str) -> None:
+    async def _check_same(self, workflow: str, run: str, body: bytes) -> bytes:
         """An id that is taken gives the run that exists, which should be what was asked for."""
+        digest = input_digest(body)
         record = await self._views.record(run)
-        if record is not None and record.workflow != workflow:
-            raise InvalidInput(
+        if record is None:
+            return digest
+        if record.workflow != workflow:
+            raise RunIdTaken(
                 f"run id {run} is taken by a run of {record.workflow}; choose another id"
             )
+        await self._results.compare(record, digest)
+        return digest
 
     def _start_message(
         self, workflow: str, value: Any, run_id: str | None, priority: Priority | str | None
     ) -> tuple[str, bytes, dict[str, str]]:
         check_dotted_name("a workflow name", workflow)
-        run = new_run_id(self._clock.now()) if run_id is None else check_run_id(run_id)
+        run = new_run_id(self._clock.now()) if run_id is None else check_chosen_id(run_id)
         headers = {MSG_ID: run}
         if priority is not None:
             headers[FLOW_PRIORITY] = _one_of(Priority, priority, "a priority")
         return run, encode_input(value, self._backend.max_body), headers
 
     async def _send_start(
-        self, workflow: str, run: str, body: bytes, headers: dict[str, str]
+        self, workflow: str, run: str, body: bytes, headers: dict[str, str], digest: bytes = b""
     ) -> None:
         if reply_to := await self._results.reply_to(run):
             headers[FLOW_REPLY] = reply_to
         sequence = await self._backend.commands.send(f"start.{workflow}", body, headers)
-        self._results.started(run, sequence)
+        self._results.started(run, sequence, digest)
 
     async def result(self, run_id: str, timeout: float | None = None) -> RunResult:
         """Wait for the end of a run, however it ends.
@@ -155,8 +163,8 @@ class Client:
         """Start a run and wait for its end: `start` and `result` in one."""
         run, body, headers = self._start_message(workflow, input, run_id, priority)
         if run_id is not None:
-            await self._check_same(workflow, run)
-            await self._send_start(workflow, run, body, headers)
+            digest = await self._check_same(workflow, run, body)
+            await self._send_start(workflow, run, body, headers, digest)
             return await self._results.wait(run, timeout)
         async with self._results.listen(run) as waiter:  # nobody else has this id
             await self._send_start(workflow, run, body, headers)

@@ -30,10 +30,11 @@ from flowworker.errors import (
     ResultTimeout,
     RunCancelled,
     RunFailed,
+    RunIdTaken,
     Unavailable,
     WorkflowNotFound,
 )
-from flowworker.stores.payloads import PayloadStore
+from flowworker.stores.payloads import PayloadStore, input_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -79,9 +80,10 @@ class RunResult(Struct, frozen=True):
 
 
 class _Waiter:
-    """Woken by news; keeps the reply if that was it."""
+    """Woken by news; keeps the reply if that was it, and the digest of the input that it sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
         self.news = asyncio.Event()
         self.reply: Result | None = None
 
@@ -97,7 +99,7 @@ class Results:
         prefix = next(iter(settings.reply_prefixes), "")
         self._inbox = f"{prefix}{secrets.token_hex(11)}" if prefix else ""
         self._unsubscribe: Callable[[], object] | None = None
-        self._started: OrderedDict[str, int] = OrderedDict()
+        self._started: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._waiters: dict[str, set[_Waiter]] = {}
 
     async def reply_to(self, run: str) -> str:
@@ -108,9 +110,12 @@ class Results:
             )
         return f"{self._inbox}.{run}" if self._inbox else ""
 
-    def started(self, run: str, sequence: int) -> None:
-        """This client started that run, by that command: it exists, or will, or is rejected."""
-        self._started[run] = sequence
+    def started(self, run: str, sequence: int, digest: bytes) -> None:
+        """This client started that run, by that command: it exists, or will, or is rejected.
+
+        With a digest of the input, of which nobody can say whether it was the first of that id.
+        """
+        self._started[run] = sequence, digest
         if len(self._started) > REMEMBERED:
             self._started.popitem(last=False)
 
@@ -127,7 +132,7 @@ class Results:
     @asynccontextmanager
     async def listen(self, run: str) -> AsyncIterator[_Waiter]:
         """A waiter that hears of the run's reply from here on."""
-        waiter = _Waiter()
+        waiter = _Waiter(self._started.get(run, (0, b""))[1])
         self._waiters.setdefault(run, set()).add(waiter)
         try:
             yield waiter
@@ -169,7 +174,10 @@ class Results:
             waiter.news.clear()
             try:
                 record = await self._record(run, seen=seen)
-                reached, seen = self._clock.monotonic(), seen or record is not None
+                reached = self._clock.monotonic()
+                if record is not None and not seen:
+                    await self.compare(record, waiter.digest)
+                    seen = True
                 if record is not None and record.status in TERMINAL:
                     return await self._of_record(record)
             except Unavailable:
@@ -180,7 +188,16 @@ class Results:
                 raise ResultTimeout(f"run {run} did not end within {timeout:g} s; it goes on")
             await self._pause(waiter, min(pause, left))
             pause = min(pause * 2, LONGEST_PAUSE)
+        if not seen and not fresh and (record := await self._views.record(run)) is not None:
+            await self.compare(record, waiter.digest)
         return await self._of_reply(waiter.reply)
+
+    async def compare(self, record: RunRecord, digest: bytes) -> None:
+        """Raise RunIdTaken if the run was started with another input; no digest fits all."""
+        if digest and input_digest(await self._payloads.load(record.input)) != digest:
+            raise RunIdTaken(
+                f"run id {record.run} is taken by a run with another input; choose another id"
+            )
 
     async def _pause(self, waiter: _Waiter, seconds: float) -> None:
         """Wait for news, but not longer than that."""
@@ -207,7 +224,7 @@ class Results:
 
     async def rejection(self, run: str) -> InvalidInput | WorkflowNotFound | None:
         """Why the start of a run was rejected, if it was and that is still known."""
-        command = self._started.get(run)
+        command, _ = self._started.get(run, (None, b""))
         for raw in reversed(await self._backend.events.history(run)):
             try:
                 event = msgspec.json.decode(raw, type=_Rejected)
@@ -279,5 +296,6 @@ def _wake(waiter: _Waiter, subject: str) -> None:
 
 
 def _rejected(run: str, reason: str, error_type: str) -> InvalidInput | WorkflowNotFound:
-    kind = WorkflowNotFound if error_type == WorkflowNotFound.__name__ else InvalidInput
+    known = {kind.__name__: kind for kind in (WorkflowNotFound, RunIdTaken)}
+    kind = known.get(error_type, InvalidInput)
     return kind(f"run {run} was not started: {reason}")

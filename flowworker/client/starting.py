@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["check_dotted_name", "check_run_id", "encode_input", "new_run_id"]
+__all__ = ["check_chosen_id", "check_dotted_name", "check_run_id", "encode_input", "new_run_id"]
 
 import secrets
 import uuid
 from typing import Any
 
 from flowworker.codec.json import encode
-from flowworker.core.ids import DOTTED_NAME, RUN_ID
+from flowworker.core.ids import DOTTED_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
 from flowworker.errors import InvalidInput, PayloadTooLarge
 
 
@@ -27,6 +27,15 @@ def check_run_id(run_id: str) -> str:
     if not RUN_ID.fullmatch(run_id):
         raise InvalidInput(
             f"expected a run id of 1 to 128 letters, digits, `_` and `-`, found {run_id!r:.150}"
+        )
+    return run_id
+
+
+def check_chosen_id(run_id: str) -> str:
+    """The id, if a run can be started with it."""
+    if RUN_ID_OF_SEQUENCE.fullmatch(check_run_id(run_id)):
+        raise InvalidInput(
+            f"the id {run_id} cannot be chosen: ids of this form belong to starts without one"
         )
     return run_id
 

@@ -25,6 +25,7 @@ from flowworker.codec.subjects import event_subject, told_subject
 from flowworker.core.commands import EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
+from flowworker.stores.runs import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -131,7 +132,9 @@ async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[
         async for event in events:
             if event["id"] in told:
                 continue
-            if event.get("type") in _ENDS or _is_rejected_start(event):
+            if event.get("type") in _ENDS or (
+                _is_rejected_start(event) and await RunStore(backend.runs).load(run) is None
+            ):
                 told.add(event["id"])
                 for earlier in await _history(backend, run):
                     if earlier["id"] not in told:

@@ -10,7 +10,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
 from flowworker.core.commands import EventType
-from flowworker.core.ids import RUN_ID, SUBJECT, run_id_of_sequence
+from flowworker.core.ids import RUN_ID, RUN_ID_OF_SEQUENCE, SUBJECT, run_id_of_sequence
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ class Rejected(Exception):
 
     Attributes:
         error_type: name of the error that a client should raise for it.
+        beside: a run of that id exists, whose history this does not belong to.
     """
 
     def __init__(self, reason: str, error_type: str = "InvalidInput") -> None:
         """Say why."""
         super().__init__(reason)
         self.error_type = error_type
+        self.beside = False
 
 
 def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
@@ -53,8 +55,9 @@ class Rejections:
         """Publish `workflow.rejected`, and answer whoever asked for a reply. Idempotent."""
         reason = str(rejected)
         kind, _, name = delivery.subject.partition(".")
-        wanted = delivery.headers.get(MSG_ID, "")
-        run = wanted if RUN_ID.fullmatch(wanted) else run_id_of_sequence(delivery.sequence)
+        wanted, own = delivery.headers.get(MSG_ID, ""), run_id_of_sequence(delivery.sequence)
+        chosen = RUN_ID.fullmatch(wanted) and not RUN_ID_OF_SEQUENCE.fullmatch(wanted)
+        run = wanted if chosen else own
         if kind != "start":  # control.<action>.<run>, signal.<run>.<name>: about a run
             about = name.partition(".")[0 if kind == "signal" else 2]
             run, name = about if RUN_ID.fullmatch(about) else run, ""
@@ -65,7 +68,8 @@ class Rejections:
         event = cloud_event(
             self._backend.namespace, EventType.REJECTED, data, now, str(delivery.sequence)
         )
-        await self._backend.events.publish(run, event.type, encode(event), event.id)
+        history = own if rejected.beside else run
+        await self._backend.events.publish(history, event.type, encode(event), event.id)
         reply_to = delivery.headers.get(FLOW_REPLY, "")
         if may_reply_to(reply_to, self._reply_prefixes):
             result = Result(

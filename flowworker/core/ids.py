@@ -6,6 +6,7 @@ __all__ = [
     "DOTTED_NAME",
     "MAX_NAME",
     "RUN_ID",
+    "RUN_ID_OF_SEQUENCE",
     "SUBJECT",
     "TOKEN",
     "attempt_key",
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """A run id is one token of a NATS subject."""
+
+RUN_ID_OF_SEQUENCE = re.compile(r"seq-[0-9]+")
+"""The form of generated run ids, which nobody may choose."""
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Queues and namespaces are one token of a NATS subject as well."""

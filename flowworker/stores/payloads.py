@@ -6,13 +6,16 @@ object store would leave a consumer behind for every read.)
 
 from __future__ import annotations
 
-__all__ = ["PayloadStore"]
+__all__ = ["PayloadStore", "input_digest"]
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from flowworker.codec.json import MAX_NESTING, is_nested_too_deep
+from msgspec.json import decode, encode
+
+from flowworker.codec.json import MAX_NESTING, UNREADABLE, is_nested_too_deep
 from flowworker.core.payload import Inline, Stored, inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
 
@@ -105,3 +108,10 @@ class PayloadStore:
 
 def _chunks(size: int) -> int:
     return max(1, -(-size // CHUNK))
+
+
+def input_digest(data: bytes) -> bytes:
+    """Equal for inputs that are the same JSON value, however they are written."""
+    with suppress(*UNREADABLE):  # these are equal to the same bytes alone
+        data = encode(decode(data), order="sorted")
+    return hashlib.sha256(data).digest()

@@ -8,11 +8,15 @@ from contextlib import aclosing
 import pytest
 
 from flowworker.client import Client
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.core.commands import EventType
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.errors import (
     InvalidInput,
     ResultTimeout,
     RunCancelled,
+    RunIdTaken,
     RunNotFound,
     WorkflowNotFound,
 )
@@ -129,7 +133,7 @@ async def test_two_starts_with_one_id_are_one_run(client):
 @pytest.mark.parametrize(
     ("workflow", "value", "error", "told"),
     [
-        ("order.fulfil", {}, InvalidInput, "'order' is a required property"),
+        ("order.fulfil", {}, InvalidInput, '"order" is a required property'),
         ("nosuch", {}, WorkflowNotFound, "no workflow 'nosuch' is registered"),
     ],
 )
@@ -195,3 +199,48 @@ async def test_definitions_can_be_asked_for(client):
     assert (await client.definition("order.fulfil")).version == "v1"
     with pytest.raises(WorkflowNotFound):
         await client.definition("nosuch")
+
+
+async def test_an_id_that_is_taken_by_another_input_is_told(client, coordinator):
+    run = await client.start("order.fulfil", {"order": 1}, run_id="mine")
+    await client.status(run)
+
+    with pytest.raises(RunIdTaken, match="another input"):
+        await client.start("order.fulfil", {"order": 2}, run_id="mine")
+    with pytest.raises(RunIdTaken, match="another input"):
+        await client.run("order.fulfil", {"order": 2}, run_id="mine")
+    assert await client.start("order.fulfil", {"order": 1}, run_id="mine") == run
+
+
+async def test_of_two_inputs_at_once_one_is_told(client, coordinator):
+    one, two = await asyncio.gather(
+        *(
+            client.run("order.fulfil", {"order": order}, run_id="mine", timeout=0.5)
+            for order in (1, 2)
+        ),
+        return_exceptions=True,
+    )
+
+    assert {type(one), type(two)} == {ResultTimeout, RunIdTaken}
+
+
+async def test_a_rejection_in_the_history_of_a_run_does_not_end_it(client, backend, coordinator):
+    run = await client.start("order.fulfil", {"order": 1}, run_id="mine")
+    await client.status(run)
+    data = EventData(id=run, name="order.fulfil", reason="told by somebody with an old view")
+    event = cloud_event("shop", EventType.REJECTED, data, 1.0)
+    await backend.events.publish(run, event.type, encode(event), event.id)
+
+    seen = []
+    async with asyncio.timeout(5):
+        async for told in client.watch(run):
+            seen.append(told["type"])
+            if told["type"] == EventType.REJECTED:
+                await client.terminate(run)
+
+    assert seen[-1] == EventType.CANCELLED
+
+
+async def test_ids_of_starts_without_one_cannot_be_chosen(client):
+    with pytest.raises(InvalidInput, match="cannot be chosen"):
+        await client.start("order.fulfil", {"order": 1}, run_id="seq-000000000048")

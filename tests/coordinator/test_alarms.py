@@ -101,7 +101,7 @@ async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):
 
     backend.commands._window._seen.clear()  # as after ten seconds
     headers = {"Nats-Msg-Id": RUN, "Flow-Reply": "_INBOX.late"}
-    await backend.commands.send("start.slow", b"{}", headers)
+    await backend.commands.send("start.quick", b"{}", headers)
 
     async def is_answered():
         return replies

@@ -7,8 +7,11 @@ import json
 import pytest
 
 from flowworker.core.commands import EventType
+from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Step, Workflow
+from flowworker.core.status import RunStatus
 from flowworker.definitions import input as input_module
+from flowworker.errors import Unavailable
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated, until
 
@@ -97,3 +100,116 @@ async def test_an_input_that_takes_for_ever_to_judge_holds_up_nobody(
     await until(rejected)
     (reason,) = (data["reason"] for data in await rejected())
     assert reason.endswith("$: cannot be checked within 1 s")
+
+
+@pytest.fixture
+def no_window(backend, monkeypatch):
+    """The stream takes an id again at once, as it does after ten seconds."""
+    monkeypatch.setattr(backend.commands._window, "_seconds", 0.0)
+
+
+STRICT = Workflow("one", (Step("a", "h"),), input_schema={"required": ["never"]})
+
+
+async def rejections(backend, run):
+    events = [json.loads(raw) for raw in await backend.events.history(run)]
+    return [event["data"] for event in events if event["type"] == EventType.REJECTED]
+
+
+async def again(backend, body=b"{}", workflow="one", **headers):
+    """A second start with the same id; where its rejection would stand."""
+    sequence = await backend.commands.send(
+        f"start.{workflow}", body, {"Nats-Msg-Id": RUN, **headers}
+    )
+    return run_id_of_sequence(sequence)
+
+
+async def test_a_run_goes_on_whose_start_would_be_refused_by_now(
+    backend, client, coordinator, monkeypatch
+):
+    index = RunStore.index
+    failed: list[bool] = []
+
+    async def failing_once(store, *args):
+        if not failed:
+            failed.append(True)
+            await client.register(STRICT)
+            raise Unavailable("the coordinator dies here, for all that others see")
+        await index(store, *args)
+
+    monkeypatch.setattr(RunStore, "index", failing_once)
+    await outcome(backend)
+
+    async def listed():
+        return await RunStore(backend.runs).list(RunStatus.RUNNING)
+
+    await until(listed)
+    assert failed
+    assert await rejections(backend, RUN) == []
+
+
+@pytest.mark.usefixtures("coordinator", "no_window")
+async def test_a_second_start_is_answered_by_the_run_whatever_is_registered_now(backend, client):
+    await outcome(backend, b'{"a": 1, "b": [2]}')
+    await client.register(STRICT)
+
+    same = await again(backend, b'{"b":[2],"a":1}')
+    other = await again(backend, b'{"a": 2}')
+
+    async def told():
+        return await rejections(backend, other)
+
+    await until(told)
+    (rejected,) = await told()
+    assert rejected["id"] == RUN
+    assert rejected["reason"] == "run id r1 is taken by a run with another input; choose another id"
+    assert rejected["error_type"] == "RunIdTaken"
+    assert await rejections(backend, RUN) == await rejections(backend, same) == []
+
+
+@pytest.mark.usefixtures("coordinator", "no_window")
+@pytest.mark.parametrize(
+    ("body", "workflow", "headers", "reason"),
+    [
+        (b"{}", "two", {}, "run id r1 is taken by a run of one; choose another id"),
+        (b"[]", "one", {}, "run id r1 is taken by a run with another input; choose another id"),
+        (
+            b"{}",
+            "one",
+            {"Flow-Priority": "x"},
+            "Flow-Priority 'x' is unknown: expected high, normal, low",
+        ),
+        (b"{}", "one", {"Flow-Reply": "a"}, "Flow-Reply 'a' is not allowed: expected _INBOX.…"),
+    ],
+)
+async def test_a_rejected_second_start_stands_beside_the_history(
+    backend, body, workflow, headers, reason
+):
+    await outcome(backend)
+
+    beside = await again(backend, body, workflow, **headers)
+
+    async def told():
+        return await rejections(backend, beside)
+
+    await until(told)
+    assert [data["reason"] for data in await told()] == [reason]
+    assert await rejections(backend, RUN) == []
+
+
+@pytest.mark.usefixtures("coordinator")
+async def test_nobody_can_take_the_id_that_a_start_without_one_will_get(backend):
+    squatter = await backend.commands.send(
+        "start.one", b"{}", {"Nats-Msg-Id": run_id_of_sequence(2)}
+    )
+    honest = run_id_of_sequence(await backend.commands.send("start.one", b"{}", {}))
+    assert honest == run_id_of_sequence(2)
+
+    async def both():
+        found = await RunStore(backend.runs).load(honest)
+        return found and await rejections(backend, run_id_of_sequence(squatter))
+
+    await until(both)
+    (rejected,) = await both()
+    assert rejected["reason"].endswith("ids of this form belong to starts without a Nats-Msg-Id")
+    assert await rejections(backend, honest) == []

@@ -12,6 +12,7 @@ from flowworker import (
     InvalidInput,
     RunCancelled,
     RunFailed,
+    RunIdTaken,
     Runner,
     RunStatus,
     Settings,
@@ -50,7 +51,9 @@ async def test_one_id_is_one_execution(runner, notes):
     notes.go_on.set()
 
     first = await runner.execute_sync(RUN, "chain", {"order": 7})
-    second = await runner.execute_sync(RUN, "chain", {"order": 8})
+    second = await runner.execute_sync(RUN, "chain", {"order": 7})
+    with pytest.raises(RunIdTaken):
+        await runner.execute_sync(RUN, "chain", {"order": 8})
 
     assert second == first
     assert notes.count() == {"first": 1, "second": 1, "third": 1}

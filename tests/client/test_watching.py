@@ -100,7 +100,14 @@ async def test_what_is_no_event_is_passed_over(backend):
     assert await task == ["1"]
 
 
-async def test_a_rejected_start_is_the_end_but_a_rejected_command_is_not(backend):
+async def test_a_rejected_start_is_the_end(backend):
+    rejected = {"id": "1", "type": "workflow.rejected", "data": {"id": RUN, "name": "w"}}
+    await backend.events.publish(RUN, "workflow.rejected", json.dumps(rejected).encode(), "1")
+
+    assert await seen(backend) == ["1"]
+
+
+async def test_a_rejected_command_is_not_the_end(backend):
     await publish(backend, 1)
     rejected = {"id": "2", "type": "workflow.rejected", "data": {"id": RUN, "reason": "no"}}
     await backend.events.publish(RUN, "workflow.rejected", json.dumps(rejected).encode(), "2")

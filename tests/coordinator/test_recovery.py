@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace as with_fields
 
 import pytest
@@ -68,10 +67,24 @@ async def test_a_step_message_that_was_removed_is_enqueued_again(backend):
 
 
 @pytest.mark.usefixtures("begun")
-async def test_a_step_message_that_is_there_is_not_enqueued_again(backend):
+async def test_a_step_message_that_is_there_is_not_enqueued_again(backend, monkeypatch):
+    looked = []
+    queued = backend.steps.queued
+
+    async def look(address):
+        looked.append(address)
+        return await queued(address)
+
+    monkeypatch.setattr(backend.steps, "queued", look)
     for _ in range(2):
+        looked.clear()
         coordinator = await coordinated(backend)
-        await asyncio.sleep(0.05)
+
+        # It rebuilds the run, and looks whether its message is there
+        async def has_looked():
+            return looked == [ADDRESS]
+
+        await until(has_looked)
         await coordinator.stop()
 
     assert len(await backend.steps.queued(ADDRESS)) == 1

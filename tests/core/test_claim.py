@@ -235,6 +235,11 @@ def test_nobody_takes_what_is_held_and_nobody_undoes_an_end(found):
         ending = judge_fence("r", fence(kind, turn, attempt, force=force), found, revision, NOW)
 
         if found is None:
+            # Nothing is there to be taken: only whether it was there before matters
+            assert verdict == (Outdated() if known else Claim(0, 0))
+            assert isinstance(ending, Revoke)
+            assert ending.revision == 0
+            assert ending.record.outcome is CANCELLED
             continue
         held = found.outcome is RUNNING and found.lease_until > NOW
         if isinstance(verdict, Claim | GiveUp):

@@ -32,7 +32,7 @@ from flowworker.core.status import TERMINAL
 from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
@@ -105,6 +105,20 @@ class Active:
         """Whether it has come to its end."""
         return self.state.status in TERMINAL
 
+    def moves_on(self, queued: Collection[str]) -> bool:
+        """Whether something durable moves it on, or a human: nothing needs to be repeated.
+
+        Args:
+            queued: steps of it that have messages.
+        """
+        if self.under_way or any(not dispatch.done() for dispatch in self.delayed):
+            return True
+        state = self.state
+        if state.record.stop is not None and state.saga is None:
+            return False  # what is fenced may be in the hands of a worker that is gone
+        awaited = state.in_flight or state.waiting
+        return bool(awaited) and set(queued).issuperset(state.in_flight)
+
 
 class ActiveRuns:
     """Those of one partition, by their ids."""
@@ -116,15 +130,21 @@ class ActiveRuns:
         effects: Effects,
         clock: Clock,
         metrics: Metrics,
+        rebuilds: asyncio.Semaphore,
         most: Callable[[], int],
         is_busy: Callable[[str], bool],
     ) -> None:
-        """Hold no more than `most` says, but forget none that `is_busy`."""
+        """Hold no more than `most` says, but forget none that `is_busy`.
+
+        Rebuild as many at a time as `rebuilds` allows, which all partitions share: each costs
+        several requests, and when a partition is taken over many runs want it at once.
+        """
         self._runs = runs
         self._definitions = definitions
         self._effects = effects
         self._clock = clock
         self._metrics = metrics
+        self._rebuilds = rebuilds
         self._most = most
         self._is_busy = is_busy
         self._active: dict[str, Active] = {}
@@ -173,6 +193,12 @@ class ActiveRuns:
         if held is not None:
             await held.under_way.at_most(0)  # what is not there yet would be enqueued twice
             self.forget(held)
+        async with self._rebuilds:
+            return await self._load(run, generation, cause, abandoned=abandoned)
+
+    async def _load(
+        self, run: str, generation: int, cause: CloudEvent | None, *, abandoned: bool
+    ) -> Active | None:
         told = await self._effects.told(run)  # first, so that the records must know all of it
         if cause is not None and cause.id not in told:
             told.add(cause)

@@ -36,6 +36,7 @@ from flowworker.errors import (
     CorruptRecord,
     FlowworkerError,
     InvalidInput,
+    Unavailable,
     WorkflowNotFound,
 )
 from flowworker.telemetry.log import get_logger
@@ -59,6 +60,8 @@ _LOST = Recovered()
 
 _RETRY_DELAY = 0.5
 """Seconds until an event whose effects failed comes again."""
+_MAX_GROWTH = 16
+"""How many times as long that becomes while the outside does not answer."""
 
 
 class _Arrival(NamedTuple):
@@ -66,6 +69,18 @@ class _Arrival(NamedTuple):
 
     delivery: Delivery
     generation: int
+
+
+class _Recovery(NamedTuple):
+    """A wish to have a run rebuilt, and who waits for that."""
+
+    how: Recovered
+    over: asyncio.Future[bool]
+
+    def finish(self, *, reached: bool) -> None:
+        """Tell whoever waits, unless that was done."""
+        if not self.over.done():
+            self.over.set_result(reached)
 
 
 class Scheduler:
@@ -80,6 +95,7 @@ class Scheduler:
         effects: Effects,
         clock: Clock,
         metrics: Metrics,
+        rebuilds: asyncio.Semaphore,
         most_active: Callable[[], int],
     ) -> None:
         """Nothing is consumed before `start`."""
@@ -88,9 +104,17 @@ class Scheduler:
         self._clock = clock
         self._metrics = metrics
         self._consumer: Consumer | None = None
-        self._mailboxes: dict[str, deque[_Arrival | Recovered]] = {}
+        self._mailboxes: dict[str, deque[_Arrival | _Recovery]] = {}
+        self._in_hand = 0
         self.active = ActiveRuns(
-            runs, definitions, effects, clock, metrics, most_active, self._mailboxes.__contains__
+            runs,
+            definitions,
+            effects,
+            clock,
+            metrics,
+            rebuilds,
+            most_active,
+            self._mailboxes.__contains__,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
@@ -111,11 +135,26 @@ class Scheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for mailbox in self._mailboxes.values():
+            for item in mailbox:
+                self._release(item)
 
-    def recover(self, run: str, how: Recovered = _LOST) -> None:
-        """Rebuild a run from its records and decide again, after what is queued for it."""
-        if not self._stopped:
-            self._post(run, how)
+    @property
+    def behind(self) -> bool:
+        """Whether events come faster than they are handled."""
+        return self._in_hand > CREDIT // 2
+
+    def recover(self, run: str, how: Recovered = _LOST) -> asyncio.Future[bool]:
+        """Rebuild a run from its records and decide again, after what is queued for it.
+
+        False in the end if that failed because of the outside, which may be asked too much.
+        """
+        over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if self._stopped:
+            over.set_result(True)
+        else:
+            self._post(run, _Recovery(how, over))
+        return over
 
     def _on_delivery(self, delivery: Delivery) -> None:
         if self._stopped:
@@ -123,10 +162,11 @@ class Scheduler:
         if delivery.order != self._order + 1:
             self._generation += 1  # somebody else saw events: what is in memory may be outdated
         self._order = delivery.order
+        self._in_hand += 1
         # event.<partition>.<run>.<type>
         self._post(delivery.subject.split(".", 3)[2], _Arrival(delivery, self._generation))
 
-    def _post(self, run: str, item: _Arrival | Recovered) -> None:
+    def _post(self, run: str, item: _Arrival | _Recovery) -> None:
         mailbox = self._mailboxes.get(run)
         if mailbox is not None:
             mailbox.append(item)
@@ -151,22 +191,32 @@ class Scheduler:
                 self._next(run)
 
         try:
-            if isinstance(item, Recovered):
-                await self._recover(run, item)
+            if isinstance(item, _Recovery):
+                item.finish(reached=await self._recover(run, item.how))
             else:
                 await self._handle(run, item, pass_on)
         finally:
             pass_on()
-            if self._consumer is not None and not isinstance(item, Recovered):
-                self._consumer.grant(1)
+            self._release(item)
 
     def _next(self, run: str) -> None:
-        if self._mailboxes[run] and not self._stopped:
+        mailbox = self._mailboxes[run]
+        if mailbox and not self._stopped:
             self._spawn(self._work(run))
-        else:
+        elif not mailbox:
             del self._mailboxes[run]
 
-    async def _recover(self, run: str, how: Recovered) -> None:
+    def _release(self, item: _Arrival | _Recovery) -> None:
+        """It is done with, however that went."""
+        if isinstance(item, _Recovery):
+            item.finish(reached=True)
+            return
+        self._in_hand -= 1
+        if self._consumer is not None:
+            self._consumer.grant(1)
+
+    async def _recover(self, run: str, how: Recovered) -> bool:
+        """Whether the outside could be reached."""
         before = self.active.get(run)
         try:
             active = await self.active.load(run, self._generation, abandoned=how.abandoned)
@@ -174,8 +224,10 @@ class Scheduler:
                 active.checked = before.checked
         except FlowworkerError as error:
             get_logger().warning("recovery of a run failed", run=run, error=str(error))
+            return not isinstance(error, Unavailable)
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("recovery of a run failed", run=run)
+        return True
 
     async def _handle(self, run: str, arrival: _Arrival, pass_on: Callable[[], None]) -> None:
         delivery = arrival.delivery
@@ -195,7 +247,8 @@ class Scheduler:
             get_logger().warning(
                 "event will be tried again", run=run, id=event.id, error=str(error)
             )
-            await delivery.nak(_RETRY_DELAY)
+            patient = isinstance(error, Unavailable)  # perhaps it is asked too much
+            await delivery.nak(_RETRY_DELAY * (_growth(delivery) if patient else 1))
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("event will be tried again", run=run, id=event.id)
             await delivery.nak(_RETRY_DELAY)
@@ -250,6 +303,10 @@ class Scheduler:
             self.active.forget(active)
             return None
         return active
+
+
+def _growth(delivery: Delivery) -> int:
+    return min(1 << min(delivery.delivered - 1, 8), _MAX_GROWTH)
 
 
 def _read(run: str, raw: bytes) -> CloudEvent:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
 
+_REBUILDS = 16
+"""Runs that are rebuilt from their records at a time."""
+
 _AGAIN = 0.5
 """Seconds after which is tried again what did not work: to start, and to cancel a task."""
 
@@ -101,7 +104,16 @@ class Coordinator:
         )
         self._alarms = Alarms(backend, self._runs, self._retention, clock)
         self._adopts_all = adopts is None
-        self._recovery = Recovery(self._runs, backend.events.partitions, clock, settings, adopts)
+        self._rebuilds = asyncio.Semaphore(_REBUILDS)
+        self._recovery = Recovery(
+            self._runs,
+            backend.steps,
+            backend.events.partitions,
+            clock,
+            settings,
+            self._rebuilds,
+            adopts,
+        )
         self._partitions = Partitions(
             backend.leases,
             name,
@@ -203,6 +215,7 @@ class Coordinator:
             self._effects,
             self._clock,
             self._metrics,
+            self._rebuilds,
             self._most_active,
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ["Api", "ApiError", "StoredMessage", "is_passing"]
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +20,9 @@ from flowworker.jetstream.replies import NoAnswer
 
 if TYPE_CHECKING:
     from flowworker.jetstream.connection import Connection
+
+IN_FLIGHT = 256
+"""Requests of a connection at a time: what a server cannot queue it drops without a word."""
 
 NO_MESSAGE = 10037
 NO_STREAM = 10059
@@ -75,6 +79,7 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         """Over that connection."""
         self._connection = connection
+        self._room = asyncio.Semaphore(IN_FLIGHT)
 
     async def raw(self, request: str, body: bytes = b"") -> bytes:
         """The bytes of an answer.
@@ -86,7 +91,8 @@ class Api:
         patience = Patience(self._connection)
         while True:
             try:
-                return await self._connection.replies.ask(subject, body)
+                async with self._room:
+                    return await self._connection.replies.ask(subject, body)
             except NoAnswer as error:
                 if not await patience.allows(error):
                     raise Unavailable(f"{request}: {error}") from error

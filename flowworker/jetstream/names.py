@@ -149,6 +149,11 @@ class Names:
         _checked(RUN_ID, run, "a run id (one token)")
         return f"{self.namespace}.step.*.*.{run}.>", f"{self.namespace}.timer.at.step.{run}.>"
 
+    @property
+    def all_steps(self) -> tuple[tuple[str, int], ...]:
+        """All step messages, all that are delayed, and how many tokens stand before the run."""
+        return (f"{self.namespace}.step.>", 4), (f"{self.namespace}.timer.at.step.>", 4)
+
     def lane(self, queue: str, priority: Priority) -> str:
         """One priority of a queue."""
         return f"{self.namespace}.step.{_checked(TOKEN, queue, 'a queue')}.{priority}.>"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.jetstream import headers
 from flowworker.jetstream.specs import consumer_specs
+from flowworker.jetstream.subjects import subjects_of
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -74,6 +75,15 @@ class StreamStepQueue:
             )
         )
         return [message.data for message in found if message is not None]
+
+    async def backlog(self) -> dict[str, list[str]]:
+        """Steps that have messages, by run."""
+        found: dict[str, list[str]] = {}
+        for pattern, before in self._names.all_steps:
+            for subject in await subjects_of(self._api, self._names.steps, pattern):
+                run, step = subject.split(".", before + 1)[before:]
+                found.setdefault(run, []).append(step)
+        return found
 
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""

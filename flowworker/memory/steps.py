@@ -57,6 +57,15 @@ class MemoryStepQueue:
         """How many messages nobody has had yet, or somebody put back."""
         return sum(lane.waiting() for lane in self._lanes.values())
 
+    async def backlog(self) -> dict[str, list[str]]:
+        """Steps that have messages, by run."""
+        found: dict[str, list[str]] = {}
+        for lane in self._lanes.values():
+            for run in lane.groups():
+                steps = (message.subject.split(".", 4)[4] for message in lane.of(run))
+                found.setdefault(run, []).extend(steps)
+        return found
+
     def pending(self, run: str) -> int:
         """How many messages of a run are queued, scheduled or in hand."""
         return sum(lane.count(run) for lane in self._lanes.values())

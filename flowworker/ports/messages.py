@@ -45,6 +45,10 @@ class StepQueue(Protocol):
         """Messages of a step, queued, scheduled or in a worker's hand: at least the newest."""
         ...
 
+    async def backlog(self) -> dict[str, list[str]]:
+        """Steps that have such messages, by run: all of them, at the cost of a listing."""
+        ...
+
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""
         ...

@@ -96,6 +96,27 @@ async def test_a_step_is_queued_until_it_is_acknowledged(backend, peer):
     assert await peer.steps.queued(delayed) == []
 
 
+async def test_the_backlog_is_all_steps_that_have_messages(backend, peer):
+    await backend.steps.enqueue(step("in.hand"), b"1", "id-1")
+    [got] = await (await open_lane(backend, 1)).take(1)
+    await backend.steps.enqueue(step("waits", queue="slow"), b"2", "id-2")
+    await backend.steps.enqueue(step("is.delayed", run="other"), b"3", "id-3", time.time() + 60)
+    await backend.timers.set("third", "timeout", time.time() + 60)
+
+    found = await peer.steps.backlog()
+
+    assert {run: sorted(steps) for run, steps in found.items()} == {
+        RUN: ["in.hand", "waits"],
+        "other": ["is.delayed"],
+    }
+    await got.ack()
+
+    async def is_gone():
+        return (await peer.steps.backlog())[RUN] == ["waits"]
+
+    await eventually(is_gone)
+
+
 async def test_lanes_have_nothing_in_common(backend):
     # Given a consumer on each of several lanes
     lanes = {

@@ -8,6 +8,7 @@ import pytest
 
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
+from flowworker.jetstream import api as requests
 from flowworker.jetstream import history
 from flowworker.jetstream.api import Api
 from flowworker.jetstream.subjects import counts_of
@@ -153,3 +154,24 @@ async def test_a_history_that_never_is_what_was_counted_cannot_be_read(open_jets
 
     with pytest.raises(Unavailable, match="changes while it is read"):
         await backend.events.history("run-1")
+
+
+async def test_requests_that_are_under_way_at_a_time_are_bounded(open_jetstream, monkeypatch):
+    # Given somebody who reads 500 things at once
+    monkeypatch.setattr(requests, "IN_FLIGHT", 20)
+    backend = await open_jetstream()
+    replies = backend.timers._api._connection.replies
+    most = 0
+    ask = replies.ask
+
+    def counted(*asked):
+        nonlocal most
+        answer = ask(*asked)
+        most = max(most, len(replies._young) + len(replies._old))
+        return answer
+
+    monkeypatch.setattr(replies, "ask", counted)
+
+    await asyncio.gather(*(backend.runs.read(f"run.r-{number}") for number in range(500)))
+
+    assert 10 < most <= 30  # beside those of consumers

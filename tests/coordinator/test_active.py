@@ -58,7 +58,14 @@ async def runs(hands):
         revision = await records.save(record, 0)
         metrics = Metrics(CollectorRegistry())
         runs = ActiveRuns(
-            records, definitions, hands, ManualClock(), metrics, lambda: 10, lambda run: False
+            records,
+            definitions,
+            hands,
+            ManualClock(),
+            metrics,
+            asyncio.Semaphore(1),
+            lambda: 10,
+            lambda run: False,
         )
         active = await runs.begin(run_started_event("ns", record, revision), 0)
         await runs.follow(active, RunStarted())

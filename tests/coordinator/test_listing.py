@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -19,7 +20,7 @@ from flowworker.stores.state import StateStore
 from tests.coordinator.support import coordinated
 
 RUN = "r1"
-NOW = 1_700_000_000.0
+NOW = time.time()
 
 
 @pytest.fixture

@@ -171,6 +171,7 @@ async def runs(backend, hands):
         hands,
         ManualClock(),
         Metrics(CollectorRegistry()),
+        asyncio.Semaphore(1),
         lambda: 1,
         lambda _run: False,
     )

@@ -130,6 +130,9 @@ class _Steps(_Source):
         about = f"{address.run}/{address.step}"
         return self._gate.call("steps.queued", about, self._backend.steps.queued, address)
 
+    def backlog(self) -> _Later[dict[str, list[str]]]:
+        return self._gate.call("steps.backlog", "all", self._backend.steps.backlog)
+
     def drop(self, run: str) -> _Later[None]:
         return self._gate.call("steps.drop", run, self._backend.steps.drop, run)
 

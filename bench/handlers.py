@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from flowworker import App, StepContext
 
 app = App()
@@ -10,3 +12,14 @@ app = App()
 @app.step("bench.noop")
 async def noop(_ctx: StepContext) -> dict[str, int]:
     return {}
+
+
+OUTPUT_BYTES = "BENCH_OUTPUT_BYTES"
+"""Environment variable: how much `wf.task` puts out."""
+
+_FRAME = len('{"data":""}')
+
+
+@app.step("wf.task")
+async def task(_ctx: StepContext) -> dict[str, str]:
+    return {"data": "x" * (int(os.environ.get(OUTPUT_BYTES, "48")) - _FRAME)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CONNECTION",
     "ENV_PREFIX",
+    "FRAME",
     "NAMESPACE",
     "Settings",
     "check_fit",
@@ -60,8 +61,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         lease: how long a claim holds without news from its worker; also the ack wait of steps.
         partition_lease: how long a coordinator keeps its partitions without news.
         inline_limit: a payload up to this size travels in messages and records.
-        message_limit: a step message's input up to this size travels in it.
-        payload_limit: a payload above this size is refused.
+        message_limit: outputs of others up to this size in all travel in a step's message.
+        payload_limit: a payload, or an input as a whole, above this size is refused.
         retention: a finished run is kept this long, unless its workflow says otherwise.
         handler_grace: how long a worker that lacks a handler puts its steps back for others.
         short_delay: retries due sooner are timed in process, their event unacknowledged.
@@ -78,8 +79,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     lease: float = 30.0
     partition_lease: float = 10.0
-    inline_limit: int = 32_768
-    message_limit: int = 262_144
+    inline_limit: int = 4_096
+    message_limit: int = 16_384
     payload_limit: int = 64 * 1024 * 1024
     retention: float = 72 * 3600.0
     handler_grace: float = 30.0

@@ -10,13 +10,15 @@ __all__ = [
     "TRACE_PARENT",
     "CancelNotice",
     "ControlCommand",
+    "Earlier",
+    "Link",
     "Result",
     "ResultStatus",
     "StepInput",
     "StepMessage",
     "decode_cancel",
     "decode_control",
-    "decode_input",
+    "decode_link",
     "decode_result",
     "decode_step_message",
 ]
@@ -44,18 +46,52 @@ CONTROL_ACTIONS = ("cancel", "terminate", "resume")
 """The actions of `<ns>.control.<action>.<run>`."""
 
 
-class StepInput(Struct, frozen=True, tag_field="kind", tag="merge"):
-    """What a step's input is merged from: the run's input, then outputs in topological order."""
+class Link(Struct, frozen=True, omit_defaults=True):
+    """Outputs that many steps of a run are given, kept once in the payload store.
+
+    Attributes:
+        outputs: position in topological order, step and output.
+        before: the link before this one.
+    """
+
+    outputs: tuple[tuple[int, str, Payload], ...]
+    before: Stored | None = None
+
+
+class Earlier(Struct, frozen=True):
+    """Where more outputs of a step's ancestors are than its message carries.
+
+    Attributes:
+        last: a `Link`.
+        links: how many of them, from that one back, hold outputs of ancestors.
+        steps: the ancestors, as bits of their positions, in hex: links hold outputs of others, too.
+        places: positions of the outputs that the message carries.
+    """
+
+    last: Stored
+    links: int
+    steps: str
+    places: tuple[int, ...]
+
+
+class StepInput(Struct, frozen=True, omit_defaults=True):
+    """What a step's input is merged from: the run's input, then outputs in topological order.
+
+    Attributes:
+        base: the run's input.
+        outputs: step and output of ancestors; all of them, unless there are `earlier` ones.
+    """
 
     base: Payload
     outputs: tuple[tuple[str, Payload], ...] = ()
+    earlier: Earlier | None = None
 
 
 class StepMessage(Struct, frozen=True, omit_defaults=True):
     """One attempt, with all that a worker needs; it reads nothing to run it.
 
     Attributes:
-        input: to be merged, or stored as a whole when it would not fit a message.
+        input: to be merged.
         timeout: seconds that the call of the handler may take, 0 for no limit.
         deadline: when the workflow's own timeout is (epoch seconds), 0 for none.
         revision: of the step's record that the claim must find.
@@ -70,7 +106,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     kind: Kind
     turn: int
     attempt: int
-    input: StepInput | Stored
+    input: StepInput
     idempotency_key: str
     v: int = 1
     version: str = ""
@@ -145,4 +181,4 @@ decode_step_message = msgspec.json.Decoder(StepMessage).decode
 decode_cancel = msgspec.json.Decoder(CancelNotice).decode
 decode_control = msgspec.json.Decoder(ControlCommand).decode
 decode_result = msgspec.json.Decoder(Result).decode
-decode_input = msgspec.json.Decoder(StepInput).decode
+decode_link = msgspec.json.Decoder(Link).decode

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["Dispatcher", "payload_room", "size_in_message"]
+__all__ = ["Dispatcher"]
 
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import UNREADABLE, encode
-from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
+from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import attempt_key, idempotency_key
-from flowworker.core.payload import Inline
 from flowworker.core.records import rank
 from flowworker.core.status import Kind
 from flowworker.errors import InvalidInput
@@ -17,23 +16,14 @@ from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.codec.messages import StepInput
+    from flowworker.coordinator.outputs import Outputs
     from flowworker.coordinator.refusals import Refusals
     from flowworker.core.commands import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
-    from flowworker.core.payload import Payload, Stored
     from flowworker.core.state import RunState
     from flowworker.ports import StepQueue
-    from flowworker.settings import Settings
-    from flowworker.stores.payloads import PayloadStore
-
-
-_FRAME = 8192
-"""Bytes of a message around its payloads."""
-_AROUND = 64
-"""Bytes of JSON around a payload."""
-_REFERENCE = 128
-"""Bytes of a reference to a payload, but for its key."""
 
 
 class Dispatcher:
@@ -42,20 +32,17 @@ class Dispatcher:
     def __init__(
         self,
         steps: StepQueue,
-        payloads: PayloadStore,
+        outputs: Outputs,
         refusals: Refusals,
-        settings: Settings,
         clock: Clock,
-        max_body: int,
     ) -> None:
-        """Enqueue to `steps`; an input that would not fit a message goes to `payloads`.
+        """Enqueue to `steps`, with what `outputs` says that a step is given.
 
         An attempt that cannot be enqueued, because of what its run has put out, has failed.
         """
         self._steps = steps
-        self._payloads = payloads
+        self._outputs = outputs
         self._refusals = refusals
-        self._limit = payload_room(settings, max_body)
         self._clock = clock
 
     async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
@@ -81,19 +68,12 @@ class Dispatcher:
         )
         address = _address(plan, state, wanted)
         try:
-            message = _message(plan, state, wanted, await self._input(plan, state, wanted))
+            undo = wanted.kind is Kind.COMPENSATE
+            merged = await self._outputs.of(plan, state, wanted.step, with_own=undo)
+            message = _message(plan, state, wanted, merged)
             await self._steps.enqueue(address, encode(message), key + mark, due)
         except InvalidInput as error:
             await self._refusals.refuse(plan, state, wanted, error)
-
-    async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput | Stored:
-        merged = step_input(plan, state, wanted.step, with_own=wanted.kind is Kind.COMPENSATE)
-        if sum(size_in_message(step, payload) for step, payload in merged.outputs) <= (
-            self._limit - size_in_message("", merged.base)
-        ):
-            return merged
-        name = f"{wanted.step}.input"
-        return await self._payloads.store(state.record.run, name, encode(merged))
 
 
 def _address(plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
@@ -114,34 +94,7 @@ def _standing(asked: Dispatch | StepMessage) -> tuple[tuple[bool, int, bool, int
     return rank(asked.kind, asked.turn, asked.attempt), asked.revision, asked.lost
 
 
-def step_input(plan: Plan, state: RunState, step: str, *, with_own: bool) -> StepInput:
-    """What a step's input is merged from; a compensation also gets the step's own output."""
-    sources = plan.ancestors(step)
-    if with_own:
-        sources = (*sources, step)
-    outputs = tuple(
-        (source, payload)
-        for source in sources
-        if (payload := state.steps[source].output) is not None
-    )
-    return StepInput(state.record.input, outputs)
-
-
-def payload_room(settings: Settings, max_body: int) -> int:
-    """Bytes that payloads may take in one message; beyond it they are kept elsewhere."""
-    return min(settings.message_limit, max_body - _FRAME)
-
-
-def size_in_message(name: str, payload: Payload) -> int:
-    """Bytes that a payload under a name takes in a message, at most: a reference names both."""
-    if isinstance(payload, Inline):
-        return len(name) + len(memoryview(payload.data)) + _AROUND
-    return len(name) + len(payload.key) + _AROUND + _REFERENCE
-
-
-def _message(
-    plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput | Stored
-) -> StepMessage:
+def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -> StepMessage:
     step = plan.steps[wanted.step]
     record = state.record
     timeout = plan.workflow.timeout

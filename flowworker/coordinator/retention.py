@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
-from flowworker.coordinator.dispatch import payload_room, size_in_message
+from flowworker.coordinator.outputs import size_in_message
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
     DefinitionError,
@@ -20,6 +20,7 @@ from flowworker.errors import (
     Unavailable,
     WorkflowNotFound,
 )
+from flowworker.settings import FRAME
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""
+
+_LARGEST_RESULT = 256 * 1024
+"""Bytes of outputs that a result carries."""
 
 _REMOVAL = 5.0
 """Seconds within which a run is removed: well below the time after which somebody else does it."""
@@ -65,7 +69,7 @@ class Retention:
         """Send the result, start the retention, drop what is queued. Idempotent."""
         record = state.record
         if record.reply_to:
-            limit = payload_room(self._settings, self._backend.max_body)
+            limit = min(_LARGEST_RESULT, self._backend.max_body - FRAME)
             result = result_of(plan, state, limit)
             try:
                 await self._backend.notifier.publish(record.reply_to, encode(result))

@@ -13,6 +13,7 @@ from flowworker.coordinator.dispatch import Dispatcher
 from flowworker.coordinator.effects import Effects
 from flowworker.coordinator.fencing import Fences
 from flowworker.coordinator.intake import Intake
+from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.partitions import Partitions
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
@@ -84,11 +85,9 @@ class Coordinator:
             self._runs,
             Dispatcher(
                 backend.steps,
-                payloads,
+                Outputs(payloads, settings.message_limit),
                 Refusals(backend.namespace, self._runs, backend.events, clock),
-                settings,
                 clock,
-                backend.max_body,
             ),
             self._fences,
             self._retention,

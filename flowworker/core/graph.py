@@ -5,7 +5,7 @@ Computed once per definition; the scheduler then needs O(out-degree) per event.
 
 from __future__ import annotations
 
-__all__ = ["Plan", "find_cycle", "topological_order"]
+__all__ = ["Plan", "find_cycle", "positions", "topological_order"]
 
 from collections import deque
 from itertools import compress
@@ -66,6 +66,11 @@ _REMEMBERED = 500
 _TRUTH = bytes.maketrans(b"01", b"\0\1")
 
 
+def positions(bits: int) -> list[int]:
+    """Where the bits are that are set, in order."""
+    return [at for at, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
+
+
 class Plan:
     """A workflow with its graph, ready to be executed. Immutable by convention.
 
@@ -81,6 +86,7 @@ class Plan:
     __slots__ = (
         "_ancestors",
         "_before",
+        "_position",
         "hash",
         "leaves",
         "order",
@@ -98,7 +104,8 @@ class Plan:
         self._check(depends_on)
         self.order = tuple(topological_order(depends_on))
         successors: dict[str, list[str]] = {step: [] for step in self.order}
-        bit = {step: 1 << position for position, step in enumerate(self.order)}
+        self._position = {step: position for position, step in enumerate(self.order)}
+        bit = {step: 1 << position for step, position in self._position.items()}
         # Ancestors as bits: ten thousand steps in a row take megabytes, not gigabytes.
         self._before: dict[str, int] = {}
         self._ancestors: dict[str, tuple[str, ...]] = {}
@@ -110,6 +117,14 @@ class Plan:
             self._before[step] = before
         self.successors = {step: tuple(after) for step, after in successors.items()}
         self.leaves = tuple(step for step in self.order if not self.successors[step])
+
+    def before(self, step: str) -> int:
+        """The same as `ancestors`, as bits: those of their positions in `order`."""
+        return self._before[step]
+
+    def position(self, step: str) -> int:
+        """Where a step stands in `order`."""
+        return self._position[step]
 
     def ancestors(self, step: str) -> tuple[str, ...]:
         """Ids that a step depends on, directly or not, in topological order."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 CHUNK = 512 * 1024
 """Half of the default limit of a NATS message."""
 
-_PARALLEL = 8
+_PARALLEL = 4
+"""Chunks of a payload that are on their way at a time."""
 
 
 class PayloadStore:

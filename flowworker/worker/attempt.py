@@ -173,7 +173,7 @@ class Attempt:
             return b"", error
 
     async def _call(self, handler: Handler, pool: ThreadPoolExecutor) -> Any:
-        arguments = handler.arguments(self.context.input)
+        arguments = handler.arguments(self.context.input) if handler.takes_input else {}
         if not handler.threaded:
             return await handler.function(self.context, **arguments)
         call = partial(handler.function, self.context, **arguments)

@@ -8,13 +8,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowworker.errors import InvalidInput
+from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.stores.locking import Lock
 from flowworker.telemetry.log import attempt_in_logs
 from flowworker.worker.current import current_scope, enter_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from structlog.typing import FilteringBoundLogger
 
@@ -55,7 +55,6 @@ class StepContext:
         kind: run, fallback or compensate.
         turn: from 1; a human who answers `retry` begins another one.
         attempt: from 1 within kind and turn.
-        input: the merged map; shared, so leave it as it is.
         idempotency_key: the same for all attempts of this step: pass it on to the outside.
         deadline: when this attempt is given up, epoch seconds, or None.
         progress: when `heartbeat` was last called, by the clock's `monotonic`.
@@ -63,6 +62,7 @@ class StepContext:
 
     __slots__ = (
         "_acquired",
+        "_input",
         "_left",
         "_log",
         "_news",
@@ -71,8 +71,8 @@ class StepContext:
         "cancelled",
         "deadline",
         "idempotency_key",
-        "input",
         "kind",
+        "load",
         "progress",
         "run_id",
         "step_id",
@@ -81,6 +81,7 @@ class StepContext:
     )
 
     kind: Kind
+    load: Callable[[str], Awaitable[Any]]
     cancelled: bool
     """Whether the attempt is to stop; readable from a thread."""
 
@@ -92,7 +93,7 @@ class StepContext:
         self.kind = message.kind
         self.turn = message.turn
         self.attempt = message.attempt
-        self.input: dict[str, Any] = {}
+        self._input: dict[str, Any] | PayloadTooLarge = {}
         self.idempotency_key = message.idempotency_key
         self.deadline = _deadline(message, services.clock.now())
         self.cancelled = False
@@ -102,6 +103,33 @@ class StepContext:
         self._left = False
         self._news: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """The merged map.
+
+        Raises:
+            PayloadTooLarge: it exceeds `payload_limit`; then `output` reads a part of it.
+        """
+        if isinstance(self._input, PayloadTooLarge):
+            raise self._input
+        return self._input
+
+    @input.setter
+    def input(self, given: dict[str, Any]) -> None:
+        self._input = given
+
+    def refuse_input(self, why: PayloadTooLarge) -> None:
+        """It is not loaded: a handler that reads it fails, others need not know."""
+        self._input = why
+
+    async def output(self, step: str) -> Any:
+        """What one of the steps before this one put out, whatever all of them come to.
+
+        Raises:
+            InvalidInput: this step does not depend on that one, or it put out nothing.
+        """
+        return await self.load(step)
 
     @property
     def workflow_id(self) -> str:

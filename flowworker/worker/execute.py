@@ -30,7 +30,7 @@ from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
-from flowworker.errors import Unavailable
+from flowworker.errors import PayloadTooLarge, Unavailable
 from flowworker.worker.attempt import Attempt, Failed, Halt, Returned, Stopped, error_info
 from flowworker.worker.context import StepContext
 from flowworker.worker.inputs import StepInputs
@@ -76,7 +76,7 @@ class Executor:
         """Work at `bench`, and be found in `attempts` meanwhile."""
         self._bench = bench
         self._attempts = attempts
-        self._inputs = StepInputs(bench.payloads)
+        self._inputs = StepInputs(bench.payloads, bench.settings.payload_limit)
         self._left_behind: set[asyncio.Task[Any]] = set()
         self._offered: OrderedDict[tuple[object, ...], int] = OrderedDict()
 
@@ -178,12 +178,15 @@ class Executor:
         if handler is None:
             return Failed(_no_handler(message.uses, sorted(bench.app.handlers)))
         until = bench.clock.monotonic() + bench.settings.lease
+        attempt.context.load = partial(self._inputs.output, message)
         try:
             attempt.context.input = await patiently(
                 bench.clock, until, partial(self._inputs.of, message)
             )
         except Unavailable:
             raise
+        except PayloadTooLarge as error:
+            attempt.context.refuse_input(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the attempt cannot be made
             return Failed(error_info(error), error)
         if _is_over(attempt, bench.clock.now()):

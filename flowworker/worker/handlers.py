@@ -97,6 +97,11 @@ class Handler:
             hint = "import it at run time, not under TYPE_CHECKING"
             raise InvalidInput(f"{self.name}: {text}; {hint}") from error
 
+    @property
+    def takes_input(self) -> bool:
+        """Whether it has arguments after the context."""
+        return self._arguments is None or bool(self._arguments)
+
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments after the context, from a step's input.
 

@@ -7,24 +7,29 @@ __all__ = ["StepInputs"]
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import UNREADABLE, decode_value
-from flowworker.codec.messages import decode_input
-from flowworker.core.payload import Inline, Stored
-from flowworker.errors import CorruptRecord, InvalidInput
+from flowworker.codec.messages import decode_link
+from flowworker.core.payload import Inline
+from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
+from flowworker.worker.shared import SharedPayloads
 
 if TYPE_CHECKING:
-    from flowworker.codec.messages import StepInput, StepMessage
-    from flowworker.core.payload import Payload
+    from flowworker.codec.messages import Earlier, Link, StepMessage
+    from flowworker.core.payload import Payload, Stored
     from flowworker.stores.payloads import PayloadStore
 
 
 class StepInputs:
-    """Makes the dict that a handler gets of what its message carries."""
+    """Makes the dict that a handler gets of what its message carries, or names."""
 
-    def __init__(self, payloads: PayloadStore) -> None:
-        """Load what is stored from `payloads`."""
-        self._payloads = payloads
+    def __init__(self, payloads: PayloadStore, limit: int) -> None:
+        """Load from `payloads`; an input of more than `limit` bytes in all is not loaded."""
+        self._limit = limit
+        # Twice: steps side by side may have much in common and each something of its own.
+        self._shared = SharedPayloads(payloads, 2 * limit)
 
     async def of(self, message: StepMessage) -> dict[str, Any]:
         """The merged map (`codec.inputs`).
@@ -32,30 +37,80 @@ class StepInputs:
         Raises:
             CorruptRecord: a stored payload cannot be read.
             InvalidInput: the run's input is not a JSON object.
+            PayloadTooLarge: it exceeds the limit in all.
         """
-        merge = message.input
-        if isinstance(merge, Stored):
-            merge = await self._unpack(merge)
-        base = await self._value(merge.base)
-        if not isinstance(base, dict):
-            kind = type(base).__name__
+        outputs = await self._outputs(message)
+        base = message.input.base
+        size = _size(base) + sum(_size(payload) for _, payload in outputs)
+        if size > self._limit:
+            raise PayloadTooLarge(
+                f"the input of step {message.step!r} has {size:,} bytes in {len(outputs):,} "
+                f"outputs, which exceeds payload_limit, {self._limit:,} bytes; read those that "
+                "are needed, with `await ctx.output(step)`"
+            )
+        await self._fetch([base, *(payload for _, payload in outputs)])
+        value = await self._value(base)
+        if not isinstance(value, dict):
+            kind = type(value).__name__
             raise InvalidInput(f"the run's input: expected a JSON object, found a {kind}")
-        return merged(message.run, base, await self._outputs(merge))
+        values = [(step, await self._value(payload)) for step, payload in outputs]
+        return merged(message.run, value, values)
 
-    async def _outputs(self, merge: StepInput) -> list[tuple[str, Any]]:
-        if all(isinstance(payload, Inline) for _, payload in merge.outputs):
-            return [(step, await self._value(payload)) for step, payload in merge.outputs]
-        values = await asyncio.gather(*(self._value(payload) for _, payload in merge.outputs))
-        return [(step, value) for (step, _), value in zip(merge.outputs, values, strict=True)]
+    async def output(self, message: StepMessage, step: str) -> Any:
+        """What one of the ancestors put out.
 
-    async def _unpack(self, stored: Stored) -> StepInput:
-        raw = await self._payloads.load(stored)
-        try:
-            return decode_input(raw)
-        except UNREADABLE as error:
-            raise CorruptRecord(stored.key, raw, str(error)) from error
+        Raises:
+            InvalidInput: it is no ancestor, or put out nothing.
+        """
+        for name, payload in await self._outputs(message):
+            if name == step:
+                return await self._value(payload)
+        raise InvalidInput(f"{message.step!r} is given no output of a step {step!r}")
+
+    async def _outputs(self, message: StepMessage) -> list[tuple[str, Payload]]:
+        """Step and payload of each ancestor, in topological order."""
+        given, earlier = message.input.outputs, message.input.earlier
+        if earlier is None:
+            return list(given)
+        found = await self._linked(earlier)
+        found += [(at, step, out) for at, (step, out) in zip(earlier.places, given, strict=True)]
+        return [(step, payload) for _, step, payload in sorted(found, key=lambda out: out[0])]
+
+    async def _linked(self, earlier: Earlier) -> list[tuple[int, str, Payload]]:
+        wanted = f"{int(earlier.steps, 16):b}"[::-1]
+        found = []
+        at: Stored | None = earlier.last
+        for _ in range(earlier.links):
+            if at is None:
+                break
+            link: Link = await self._shared.get(at, _decode_link)
+            found += [out for out in link.outputs if wanted[out[0] : out[0] + 1] == "1"]
+            at = link.before
+        return found
+
+    async def _fetch(self, payloads: list[Payload]) -> None:
+        """Have all of them here; what one step waits for, others need not load again."""
+        missing = [
+            payload
+            for payload in payloads
+            if not isinstance(payload, Inline) and self._shared.peek(payload) is None
+        ]
+        if missing:
+            await asyncio.gather(*(self._shared.get(one, decode_value) for one in missing))
 
     async def _value(self, payload: Payload) -> Any:
+        """A value of the step's own: a handler may do with it what it likes."""
         if isinstance(payload, Inline):
             return decode_value("input", bytes(payload.data))
-        return decode_value(payload.key, await self._payloads.load(payload))
+        return msgspec.to_builtins(await self._shared.get(payload, decode_value))
+
+
+def _decode_link(key: str, raw: bytes) -> Link:
+    try:
+        return decode_link(raw)
+    except UNREADABLE as error:
+        raise CorruptRecord(key, raw, str(error)) from error
+
+
+def _size(payload: Payload) -> int:
+    return len(memoryview(payload.data)) if isinstance(payload, Inline) else payload.size

@@ -11,13 +11,15 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import (
     CancelNotice,
     ControlCommand,
+    Earlier,
+    Link,
     Result,
     ResultStatus,
     StepInput,
     StepMessage,
     decode_cancel,
     decode_control,
-    decode_input,
+    decode_link,
     decode_result,
     decode_step_message,
 )
@@ -25,6 +27,8 @@ from flowworker.core.commands import Dispatch
 from flowworker.core.payload import Stored, inline
 from flowworker.core.status import HumanAction, Kind, Priority
 
+LINK = Stored("r1.outputs.ab", 9, "ab")
+LINKED = {"kind": "stored", "key": "r1.outputs.ab", "size": 9, "digest": "ab"}
 INPUT = StepInput(inline(b'{"n":1}'), (("a", inline(b"2")),))
 MESSAGE = StepMessage(
     run="r1",
@@ -50,7 +54,6 @@ WIRE = {
     "turn": 1,
     "attempt": 2,
     "input": {
-        "kind": "merge",
         "base": {"kind": "inline", "data": {"n": 1}},
         "outputs": [["a", {"kind": "inline", "data": 2}]],
     },
@@ -66,17 +69,27 @@ WIRE = {
         (MESSAGE, decode_step_message, WIRE),
         (
             msgspec.structs.replace(
-                MESSAGE, input=Stored("r1/in", 9, "ab"), priority=Priority.HIGH, queue="gpu"
+                MESSAGE,
+                input=StepInput(inline(b"{}"), (), Earlier(LINK, 1, "5", ())),
+                priority=Priority.HIGH,
+                queue="gpu",
             ),
             decode_step_message,
             {
                 **WIRE,
-                "input": {"kind": "stored", "key": "r1/in", "size": 9, "digest": "ab"},
+                "input": {
+                    "base": {"kind": "inline", "data": {}},
+                    "earlier": {"last": LINKED, "links": 1, "steps": "5", "places": []},
+                },
                 "queue": "gpu",
                 "priority": "high",
             },
         ),
-        (INPUT, decode_input, WIRE["input"]),
+        (
+            Link(((0, "a", inline(b"2")),), LINK),
+            decode_link,
+            {"outputs": [[0, "a", {"kind": "inline", "data": 2}]], "before": LINKED},
+        ),
         (ControlCommand(), decode_control, {}),
         (
             ControlCommand(action=HumanAction.COMPLETE, step="pay", output={"ok": True}),

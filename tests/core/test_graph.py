@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowworker.core.graph import Plan, find_cycle, topological_order
+from flowworker.core.graph import Plan, find_cycle, positions, topological_order
 from flowworker.core.model import Step, Workflow
 from flowworker.errors import DefinitionError
 
@@ -164,3 +164,12 @@ def test_what_is_not_a_dag_is_refused(steps, problems):
         Plan(Workflow("w", steps), "h")
 
     assert tuple(map(str, refused.value.problems)) == problems
+
+
+def test_steps_as_bits_of_their_positions():
+    known = plan(a="", b="a", c="a", d="c")
+
+    assert [known.order[at] for at in positions(known.before("d"))] == list(known.ancestors("d"))
+    assert known.before("a") == 0
+    assert [known.position(step) for step in known.order] == [0, 1, 2, 3]
+    assert positions(0) == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 __all__ = ["Behaviour", "simulated_app"]
 
 import asyncio
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from flowworker.core.payload import Inline
+from flowworker.codec.json import encode
+from flowworker.core.payload import Inline, Stored
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError
 from flowworker.testing.simulation.process import current_process
@@ -53,6 +55,7 @@ class Behaviour:
         self._stubborn = random.random() ** 2 * 0.5
         self._poisoned: dict[tuple[str, str, str], bool] = {}
         self._outputs = 0
+        self._returned: dict[str, Any] = {}
 
     async def perform(self, context: StepContext) -> dict[str, Any]:
         """One execution of a handler."""
@@ -72,7 +75,9 @@ class Behaviour:
         if too_late:
             self._watch.discarded.add(self._outputs)
         size = self._sizes[self._outputs % len(self._sizes)]
-        return {"n": self._outputs, "padding": "x" * size if self._chance(0.3) else ""}
+        result = {"n": self._outputs, "padding": "x" * size if self._chance(0.3) else ""}
+        self._returned[sha256(encode(result)).hexdigest()] = result
+        return result
 
     async def _dawdle(self, seconds: float, process: Process | None) -> bool:
         """Let time pass; some do not hear of their end. Whether it was given up meanwhile."""
@@ -127,6 +132,8 @@ class Behaviour:
     def _output_of(self, run: str, step: str) -> Any:
         record, _ = self._watch.runs[run].steps.get(step, (None, 0))
         payload = None if record is None else record.output
+        if isinstance(payload, Stored):
+            return self._returned.get(payload.digest)  # None: a human's answer
         return msgspec.json.decode(payload.data) if isinstance(payload, Inline) else None
 
 

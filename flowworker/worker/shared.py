@@ -1,0 +1,74 @@
+"""Stored payloads that steps of one worker share: loaded once, by one of them, for all.
+
+Several steps of a run mostly read the same outputs. What was loaded is kept, decoded, up to a
+number of bytes, the latest used; whoever asks for what is being loaded waits for that. Few are
+loaded at a time, however many are asked for.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SharedPayloads"]
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.core.payload import Stored
+    from flowworker.stores.payloads import PayloadStore
+
+_PARALLEL = 16
+"""Payloads that a worker loads at a time."""
+
+
+class SharedPayloads:
+    """A cache in front of a payload store, on one event loop."""
+
+    def __init__(self, payloads: PayloadStore, room: int) -> None:
+        """Keep up to `room` bytes of what is loaded from `payloads`, as they are stored."""
+        self._payloads = payloads
+        self._room = room
+        self._kept: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._size = 0
+        self._loading: dict[str, asyncio.Task[Any]] = {}
+        self._gate = asyncio.Semaphore(_PARALLEL)
+
+    def peek(self, payload: Stored) -> tuple[Any] | None:
+        """The value, if it is here."""
+        kept = self._kept.get(payload.key)
+        if kept is None:
+            return None
+        self._kept.move_to_end(payload.key)
+        return (kept[0],)
+
+    async def get(self, payload: Stored, decode: Callable[[str, bytes], Any]) -> Any:
+        """The value as `decode` makes it of key and bytes; shared, so it must not be changed.
+
+        Raises:
+            CorruptRecord: it cannot be read.
+            Unavailable: it cannot be had now.
+        """
+        if (kept := self.peek(payload)) is not None:
+            return kept[0]
+        task = self._loading.get(payload.key)
+        if task is None:
+            task = self._loading[payload.key] = asyncio.create_task(self._load(payload, decode))
+            task.add_done_callback(lambda done: self._loaded(payload.key, done))
+        return await asyncio.shield(task)  # others may wait for it as well
+
+    async def _load(self, payload: Stored, decode: Callable[[str, bytes], Any]) -> Any:
+        async with self._gate:
+            value = decode(payload.key, await self._payloads.load(payload))
+        self._kept[payload.key] = (value, payload.size)
+        self._size += payload.size
+        while self._size > self._room:
+            _, (_, size) = self._kept.popitem(last=False)
+            self._size -= size
+        return value
+
+    def _loaded(self, key: str, task: asyncio.Task[Any]) -> None:
+        del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # whoever waited for it may be gone; that is no news

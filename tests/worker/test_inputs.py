@@ -1,0 +1,174 @@
+"""What steps of one worker are given: loaded once for all, within a limit, and each its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from flowworker.codec.json import encode
+from flowworker.codec.messages import StepInput
+from flowworker.core.payload import EMPTY
+from flowworker.errors import CorruptRecord
+from flowworker.settings import Settings
+from flowworker.stores.payloads import PayloadStore
+from flowworker.testing.clock import settle
+from flowworker.worker.shared import SharedPayloads
+from tests.worker.faults import Flaky
+
+if TYPE_CHECKING:
+    from flowworker.ports import Records
+
+
+@pytest.fixture
+def settings():
+    return Settings(payload_limit=10_000)
+
+
+@pytest.fixture
+def store(fleet):
+    return PayloadStore(fleet.backend.payloads, fleet.settings)
+
+
+def counting(fleet):
+    """The payloads as workers that start from now on have them, with a list of what is read."""
+    payloads = Flaky(fleet.backend.payloads)
+    fleet.rewire(payloads=payloads)
+    return payloads.calls
+
+
+async def test_steps_of_one_worker_load_an_output_once_and_may_change_it(fleet, store):
+    seen = []
+
+    @fleet.app.step("take")
+    async def take(ctx):
+        seen.append(ctx.input["a"].pop("list"))
+
+    output = await store.store("r1", "output.a", b'{"list": [1, 2]}')
+    calls = counting(fleet)
+    await fleet.worker()
+
+    for number in range(3):
+        given = StepInput(EMPTY, (("a", output),))
+        await fleet.run("take", step=f"s{number}", input=given)
+
+    assert seen == [[1, 2]] * 3
+    assert len(calls) == 1
+
+
+async def test_an_input_above_the_limit_is_refused_to_those_who_read_it(fleet, store):
+    outputs = tuple(
+        [(f"o{n}", await store.store("r1", f"output.o{n}", encode("x" * 4000))) for n in range(3)]
+    )
+    calls = counting(fleet)
+
+    @fleet.app.step("reads")
+    async def reads(ctx):
+        return ctx.input["o1"]
+
+    @fleet.app.step("takes")
+    def takes(ctx, o1: str):
+        return o1
+
+    @fleet.app.step("does_not")
+    async def does_not(ctx):
+        return "done"
+
+    @fleet.app.step("in_part")
+    async def in_part(ctx):
+        return len(await ctx.output("o1"))
+
+    @fleet.app.step("astray")
+    async def astray(ctx):
+        return await ctx.output("o9")
+
+    await fleet.worker()
+    for name in ("reads", "takes", "does_not", "in_part", "astray"):
+        await fleet.run(name, step=name, input=StepInput(EMPTY, outputs))
+        await fleet.ended(step=name)
+
+    for name in ("reads", "takes"):
+        error = (await fleet.record(step=name)).error
+        assert error is not None
+        assert (error.type, error.retryable) == ("PayloadTooLarge", False)
+        assert "12,008 bytes in 3 outputs" in error.message
+        assert "10,000 bytes" in error.message
+    assert await fleet.output(step="does_not") == "done"
+    assert await fleet.output(step="in_part") == 4000
+    error = (await fleet.record(step="astray")).error
+    assert error is not None
+    assert error.message == "'astray' is given no output of a step 'o9'"
+    assert len(calls) == 1
+
+
+class Held:
+    """Payloads that are not read before it is said."""
+
+    def __init__(self, payloads):
+        self._payloads = payloads
+        self.go = asyncio.Event()
+        self.reading = 0
+        self.most = 0
+        self.reads = 0
+
+    async def read(self, key):
+        self.reads += 1
+        self.reading += 1
+        self.most = max(self.most, self.reading)
+        await self.go.wait()
+        self.reading -= 1
+        return await self._payloads.read(key)
+
+
+def decoded(key, raw):
+    return raw
+
+
+async def test_whoever_asks_for_what_is_being_loaded_waits_for_that(fleet, store):
+    stored = await store.store("r1", "x", b"1")
+    held = Held(fleet.backend.payloads)
+    shared = SharedPayloads(PayloadStore(cast("Records", held), fleet.settings), 100)
+    first, second = (asyncio.create_task(shared.get(stored, decoded)) for _ in range(2))
+    await settle()
+
+    # When the first one that asked goes away
+    first.cancel()
+    held.go.set()
+
+    assert await second == b"1"
+    assert held.reads == 1
+
+
+async def test_few_payloads_are_loaded_at_a_time(fleet, store):
+    stored = [await store.store("r1", f"x{n}", b"%d" % n) for n in range(50)]
+    held = Held(fleet.backend.payloads)
+    shared = SharedPayloads(PayloadStore(cast("Records", held), fleet.settings), 1000)
+    tasks = [asyncio.create_task(shared.get(one, decoded)) for one in stored]
+    await settle()
+    held.go.set()
+
+    assert await asyncio.gather(*tasks) == [b"%d" % n for n in range(50)]
+    assert held.most == 16
+
+
+async def test_what_was_used_last_is_kept_within_the_room(fleet, store):
+    a, b, c = [await store.store("r1", name, b"x" * 40) for name in "abc"]
+    shared = SharedPayloads(store, 100)
+
+    for one in (a, b, a, c):
+        await shared.get(one, decoded)
+
+    assert [shared.peek(one) is not None for one in (a, b, c)] == [True, False, True]
+
+
+async def test_what_cannot_be_loaded_is_asked_for_again(fleet, store):
+    stored = await store.store("r1", "x", b"1")
+    await store.purge("r1")
+    shared = SharedPayloads(store, 100)
+
+    with pytest.raises(CorruptRecord):
+        await shared.get(stored, decoded)
+
+    await store.store("r1", "x", b"1")
+    assert await shared.get(stored, decoded) == b"1"

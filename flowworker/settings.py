@@ -64,7 +64,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         message_limit: outputs of others up to this size in all travel in a step's message.
         payload_limit: a payload, or an input as a whole, above this size is refused.
         retention: a finished run is kept this long, unless its workflow says otherwise.
-        handler_grace: how long a worker that lacks a handler puts its steps back for others.
+        handler_grace: how long a worker that lacks a handler puts its steps back for others before
+            their attempts fail; None for as long as it takes.
         short_delay: retries due sooner are timed in process, their event unacknowledged.
         concurrency: handlers that a worker runs at a time.
         drain: how long a worker waits for running handlers on SIGTERM.
@@ -83,7 +84,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     message_limit: int = 16_384
     payload_limit: int = 64 * 1024 * 1024
     retention: float = 72 * 3600.0
-    handler_grace: float = 30.0
+    handler_grace: float | None = None
     short_delay: float = 5.0
     concurrency: int = 64
     drain: float = 25.0

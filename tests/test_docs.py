@@ -483,6 +483,9 @@ steps:
 name: endless
 steps: [{id: hangs, uses: hangs}]
 ---
+name: unserved
+steps: [{id: waits, uses: nobody.has}]
+---
 name: late
 timeout: 20ms
 steps: [{id: hangs, uses: hangs}]
@@ -529,6 +532,10 @@ async def every_event(client):
     runs.append(await client.start("endless"))
     await until(client, runs[-1], "workflow.step.started")
     await client.cancel(runs[-1], "enough")
+    await client.result(runs[-1])
+    runs.append(await client.start("unserved"))
+    await until(client, runs[-1], "workflow.step.waiting_handler")
+    await client.cancel(runs[-1])
     await client.result(runs[-1])
     runs += [(await client.run(workflow)).id for workflow in ("undone", "late")]
     runs.append("refused")

@@ -22,7 +22,7 @@ import click
 from flowworker.codec.json import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.table import Table
 
@@ -53,8 +53,19 @@ _EVENT_COLOURS = {
     "fallback": "yellow",
     "compensating": "yellow",
     "waiting_human": "magenta",
+    "waiting_handler": "magenta",
 }
-_SHOWN = ("step_id", "attempt", "worker", "fallback_to", "action", "reason", "error", "delay")
+_SHOWN = (
+    "step_id",
+    "attempt",
+    "worker",
+    "fallback_to",
+    "handler",
+    "action",
+    "reason",
+    "error",
+    "delay",
+)
 
 
 def json_line(value: Any) -> str:
@@ -117,11 +128,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -
     return table
 
 
-_STEP_COLUMNS = ("STEP", "STATE", "ATTEMPT", "STARTED", "TOOK", "WORKER", "ERROR")
+_STEP_COLUMNS = ("STEP", "STATE", "ATTEMPT", "STARTED", "TOOK", "WORKER", "NOTES")
 
 
 def _step_row(step: StepView) -> list[str]:
-    error = f"{step.error} (again at {when(step.due)})" if step.due else step.error
     return [
         step.id,
         step.status,
@@ -129,8 +139,24 @@ def _step_row(step: StepView) -> list[str]:
         when(step.started_at)[11:],
         lasted(step.started_at, step.finished_at),
         step.worker,
-        error,
+        "; ".join(_notes(step)),
     ]
+
+
+def _notes(step: StepView) -> Iterator[str]:
+    """What is unusual about a step."""
+    if step.kind == "fallback":
+        yield "by its fallback"
+    if step.lost:
+        yield f"taken over, {step.lost} lost"
+    if step.waits_for:
+        yield f"waits for a worker that has the handler {step.waits_for!r}"
+    if step.undo_started_at:
+        took = lasted(step.undo_started_at, step.undo_finished_at)
+        at = when(step.undo_started_at)[11:]
+        yield f"compensation began {at}" + (f", took {took}" if took else "")
+    if step.error:
+        yield f"{step.error} (again at {when(step.due)})" if step.due else step.error
 
 
 def run_table(run: RunView) -> Table:

@@ -13,4 +13,5 @@ __all__ = ["Client", "RunResult", "RunSummary", "RunView", "StepView"]
 
 from flowworker.client.remote import Client
 from flowworker.client.results import RunResult
-from flowworker.client.views import RunSummary, RunView, StepView
+from flowworker.client.steps import StepView
+from flowworker.client.views import RunSummary, RunView

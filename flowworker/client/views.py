@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RunSummary", "RunView", "StepView", "Views"]
+__all__ = ["RunSummary", "RunView", "Views"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flowworker.client.past import Past
+from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
 from flowworker.core.rebuild import view
-from flowworker.core.records import rank
-from flowworker.core.status import Outcome, RunStatus, StepStatus
+from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
@@ -23,32 +24,12 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.core.state import StepState
+    from flowworker.core.state import RunState
     from flowworker.ports import Backend
 
 _PARALLEL = 32
 
 Steps = dict[str, tuple["StepRecord", int]]
-
-
-class StepView(Struct, frozen=True):
-    """One step. Times are seconds since the Unix epoch, 0 if there is none.
-
-    Attributes:
-        attempt: the latest one that was dispatched, from 1; 0 before the first.
-        error: of the latest attempt, one line.
-        worker: who holds or held the claim of the latest attempt.
-        due: when the next attempt may start, while the step is RETRYING.
-    """
-
-    id: str
-    status: StepStatus
-    attempt: int = 0
-    error: str = ""
-    started_at: float = 0.0
-    finished_at: float = 0.0
-    worker: str = ""
-    due: float = 0.0
 
 
 class RunView(Struct, frozen=True):
@@ -98,6 +79,7 @@ class Views:
         self._records = backend.runs
         self._runs = RunStore(backend.runs)
         self._definitions = DefinitionStore(backend.definitions)
+        self._events = backend.events
         self._clock = clock
 
     async def record(self, run: str) -> RunRecord | None:
@@ -117,10 +99,14 @@ class Views:
             plan = await self._definitions.by_hash(record.definition)
         except (WorkflowNotFound, DefinitionError) as error:
             problems.append(f"the definition cannot be read: {error}")
-            steps = tuple(_recorded(records[step][0]) for step in sorted(records))
+            past = await self._past(record, records, None)
+            steps = tuple(recorded(records[step][0], past) for step in sorted(records))
         else:
             state = view(plan, record, revision, records, self._clock.now())
-            steps = tuple(_step(id_, state.steps[id_], records.get(id_)) for id_ in plan.order)
+            past = await self._past(record, records, state)
+            steps = tuple(
+                seen_step(id_, state.steps[id_], records.get(id_), past) for id_ in plan.order
+            )
         return RunView(
             id=record.run,
             workflow=record.workflow,
@@ -134,6 +120,15 @@ class Views:
             steps=steps,
             problems=tuple(problems),
         )
+
+    async def _past(self, run: RunRecord, records: Steps, state: RunState | None) -> Past:
+        """What records do not tell; nothing if they tell it all."""
+        undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
+        waits = False
+        if state is not None and run.status not in TERMINAL:
+            ready = (step for step in state.steps if not state.unmet[step])
+            waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in ready)
+        return Past(await self._events.history(run.run) if undone or waits else ())
 
     async def output(self, run: str) -> dict[str, Payload]:
         """What the steps on which nothing depends put out."""
@@ -200,44 +195,3 @@ class Views:
 def no_such_run(run: str) -> RunNotFound:
     """The error of everything that asks for a run."""
     return RunNotFound(f"no run {run} exists: it was never started, or is no longer retained")
-
-
-def _step(step: str, state: StepState, found: tuple[StepRecord, int] | None) -> StepView:
-    """What is decided about a step, and the facts that its record adds."""
-    record = None if found is None else found[0]
-    # The record may still be that of the attempt before the one that was dispatched last.
-    dispatched = rank(state.kind, state.turn, state.attempt)
-    current = record if record and record.rank() == dispatched else None
-    return StepView(
-        id=step,
-        status=state.status,
-        attempt=state.attempt,
-        error="" if state.error is None or state.status in _WELL else str(state.error),
-        started_at=record.started_at if record else 0.0,
-        finished_at=current.finished_at if current else 0.0,
-        worker=record.worker if record else "",
-        due=state.due if state.status is StepStatus.RETRYING else 0.0,
-    )
-
-
-_WELL = {StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.COMPENSATED}
-
-_OUTCOMES = {
-    Outcome.RUNNING: StepStatus.RUNNING,
-    Outcome.COMPLETED: StepStatus.COMPLETED,
-    Outcome.FAILED: StepStatus.FAILED,
-    Outcome.CANCELLED: StepStatus.CANCELLED,
-}
-
-
-def _recorded(record: StepRecord) -> StepView:
-    """What the record alone says, for want of a definition."""
-    return StepView(
-        id=record.step,
-        status=_OUTCOMES[record.outcome],
-        attempt=record.attempt,
-        error="" if record.error is None else str(record.error),
-        started_at=record.started_at,
-        finished_at=record.finished_at,
-        worker=record.worker,
-    )

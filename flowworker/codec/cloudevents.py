@@ -14,6 +14,7 @@ __all__ = [
     "run_started_event",
     "settled_event",
     "started_event",
+    "waiting_event",
 ]
 
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
+    from flowworker.codec.messages import StepMessage
     from flowworker.core.records import RunRecord, StepRecord
 
 
@@ -40,6 +42,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         error: one line; `error_type` and `retryable` are for the retry policy.
         revision: of the record that this event tells about.
         at: when it happened, epoch seconds.
+        handler: that an attempt waits for.
         input, output: of the run or the step, inline when small.
         priority, origin, reply_to, trace: of a started run, as in its record.
     """
@@ -57,6 +60,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     retryable: bool = True
     reason: str = ""
     fallback_to: str = ""
+    handler: str = ""
     delay: float = 0.0
     steps_count: int = 0
     failed_compensations: tuple[str, ...] = ()
@@ -204,6 +208,25 @@ def attempt_events(
     if record.kind is Kind.RUN and record.attempt == 1 and record.started_at > 0.0:
         return [started_event(namespace, workflow, version, record, revision), settled]
     return [settled]
+
+
+def waiting_event(namespace: str, message: StepMessage, worker: str, now: float) -> CloudEvent:
+    """The event for an attempt that a worker could not run for want of its handler."""
+    data = EventData(
+        id=message.run,
+        name=message.workflow,
+        version=message.version,
+        step_id=message.step,
+        kind=message.kind,
+        turn=message.turn,
+        attempt=message.attempt,
+        handler=message.uses,
+        worker=worker,
+        revision=message.revision,
+        at=now,
+    )
+    detail = f"{message.step}/{message.kind}/{message.turn}.{message.attempt}"
+    return cloud_event(namespace, EventType.STEP_WAITING_HANDLER, data, now, detail)
 
 
 def _attempt(

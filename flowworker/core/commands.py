@@ -40,6 +40,7 @@ class EventType(StrEnum):
     STEP_CANCELLED = "workflow.step.cancelled"
     STEP_COMPENSATED = "workflow.step.compensated"
     STEP_COMPENSATION_FAILED = "workflow.step.compensation_failed"
+    STEP_WAITING_HANDLER = "workflow.step.waiting_handler"
 
 
 class Save(Struct, frozen=True):

@@ -7,6 +7,7 @@ __all__ = ["Parts"]
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from flowworker.backends.opening import open_memory
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 _ENDS = (EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED)
 
 
+_NOBODY = 1e-3
+"""Seconds in which some other worker might come, where there are no others."""
+
+
 class Parts:
     """A coordinator, a worker and a client on one backend.
 
@@ -59,7 +64,7 @@ class Parts:
         locks: Leases,
     ) -> None:
         """Assemble; `start` begins. With a `bus`, events are told there too; `news` is for all."""
-        settings, clock, name = store.settings, store.clock, process_name()
+        settings, clock, name = _settings_of(store), store.clock, process_name()
         metrics = Metrics(CollectorRegistry())
         self.own: set[str] = set()
         self.backend = backend
@@ -116,3 +121,11 @@ class Parts:
     def _on_end(self, subject: str, _data: bytes) -> None:
         # <ns>.event.<partition>.<run>.workflow.<end>
         self.own.discard(subject.split(".", 4)[3])
+
+
+def _settings_of(store: StateStore) -> Settings:
+    """A runner that is alone waits for no other worker to have a handler that it lacks."""
+    settings = store.settings
+    if store.shared or settings.handler_grace is not None:
+        return settings
+    return structs.replace(settings, handler_grace=_NOBODY)

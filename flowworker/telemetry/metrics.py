@@ -22,6 +22,7 @@ class Metrics:
         handler_seconds: time in a handler, by handler.
         claims_lost: results refused because somebody else had taken the claim over.
         put_back: deliveries for which no slot was free.
+        handlers_missing: steps put back since their handler is not here, by handler.
         running: attempts under way.
         left_behind: async handlers that go on though their attempts are over.
         loop_lag: seconds that the event loop was late when it was last asked.
@@ -52,6 +53,9 @@ class Metrics:
         )
         self.claims_lost = counter("claims_lost", "Results refused: the claim was taken over.")
         self.put_back = counter("deliveries_put_back", "Deliveries for which no slot was free.")
+        self.handlers_missing = counter(
+            "handlers_missing", "Steps put back: their handler is not here.", "handler"
+        )
         self.running = gauge("attempts_running", "Attempts under way.")
         self.left_behind = gauge("handlers_left_behind", "Async handlers that ignored their end.")
         self.loop_lag = gauge("event_loop_lag_seconds", "How late the event loop answered.")

@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import attempt_events, settled_event, started_event
+from flowworker.codec.cloudevents import (
+    attempt_events,
+    settled_event,
+    started_event,
+    waiting_event,
+)
 from flowworker.codec.json import encode
 from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Outdated, Repair, first_try, judge
 from flowworker.core.outdated import may_be_unseen
@@ -102,24 +107,20 @@ class Claims:
                     if revision is not None:
                         return record, revision
                     verdict = await self._judge(delivery, message, until)
-                case Busy():
-                    wait = verdict.until - self._clock.now() + _MARGIN
-                    await delivery.nak(min(max(wait, _SHORTEST_WAIT), self._lease))
-                    return None
-                case Outdated():
-                    await delivery.nak(_MEANWHILE)
-                    return None
-                case Repair():
-                    await self.tell_all(message, verdict.record, verdict.revision)
-                    await delivery.ack()
-                    return None
-                case Drop():
-                    await delivery.ack()
-                    return None
                 case _:
-                    assert_never(verdict)
+                    await self._dispose(delivery, message, verdict)
+                    return None
         await delivery.nak(_SHORTEST_WAIT)
         return None
+
+    async def is_free(self, delivery: Delivery, message: StepMessage) -> bool:
+        """Whether nobody has the attempt, nor ended it; if not, the delivery is dealt with."""
+        until = self._clock.monotonic() + self._lease / 3
+        verdict = await self._judge(delivery, message, until)
+        if isinstance(verdict, Claim | GiveUp):
+            return True
+        await self._dispose(delivery, message, verdict)
+        return False
 
     async def read(
         self, queue: str, run: str, step: str, until: float
@@ -165,6 +166,11 @@ class Claims:
             started_event(self._namespace, message.workflow, message.version, record, revision)
         )
 
+    async def tell_waiting(self, message: StepMessage) -> None:
+        """Publish that an attempt waits for a worker that has its handler; tried once."""
+        event = waiting_event(self._namespace, message, self._worker, self._clock.now())
+        await self._events.publish(message.run, event.type, encode(event), event.id)
+
     async def _publish(self, event: CloudEvent) -> None:
         until = self._clock.monotonic() + self._lease / 3
         body = encode(event)
@@ -173,6 +179,24 @@ class Claims:
             until,
             lambda: self._events.publish(event.data.id, event.type, body, event.id),
         )
+
+    async def _dispose(
+        self, delivery: Delivery, message: StepMessage, verdict: Busy | Outdated | Repair | Drop
+    ) -> None:
+        """Be done with a delivery that asks for nothing that may be done now."""
+        match verdict:
+            case Busy():
+                wait = verdict.until - self._clock.now() + _MARGIN
+                await delivery.nak(min(max(wait, _SHORTEST_WAIT), self._lease))
+            case Outdated():
+                await delivery.nak(_MEANWHILE)
+            case Repair():
+                await self.tell_all(message, verdict.record, verdict.revision)
+                await delivery.ack()
+            case Drop():
+                await delivery.ack()
+            case _:
+                assert_never(verdict)
 
     async def _judge(self, delivery: Delivery, message: StepMessage, until: float) -> Verdict:
         found = await self.read(message.queue, message.run, message.step, until)

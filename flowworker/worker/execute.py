@@ -18,7 +18,6 @@ from __future__ import annotations
 __all__ = ["Executor"]
 
 import asyncio
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,7 @@ from flowworker.worker.context import StepContext
 from flowworker.worker.inputs import StepInputs
 from flowworker.worker.patience import patiently
 from flowworker.worker.settle import Completed, Ending, report, settle
+from flowworker.worker.unserved import Unserved
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -51,9 +51,6 @@ MESSAGE_VERSION = 1
 
 _ELSEWHERE = 1.0
 """Seconds after which a message that this worker cannot serve is offered again."""
-
-_REMEMBERED = 10_000
-"""Attempts without a handler here whose offers are counted, the latest ones."""
 
 _SHOWN = 200
 """Bytes of a message that nobody understands which go into the log."""
@@ -78,7 +75,7 @@ class Executor:
         self._attempts = attempts
         self._inputs = StepInputs(bench.payloads, bench.settings.payload_limit)
         self._left_behind: set[asyncio.Task[Any]] = set()
-        self._offered: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._unserved = Unserved(bench)
 
     async def execute(self, delivery: Delivery) -> Future[Any] | None:
         """Deal with one delivery, whatever it is; the thread that it leaves running, if any."""
@@ -99,8 +96,7 @@ class Executor:
             return None
         bench = self._bench
         handler = bench.app.handlers.get(message.uses)
-        if handler is None and self._may_be_served_elsewhere(message):
-            await delivery.nak(_ELSEWHERE)
+        if handler is None and await self._unserved.put_back(delivery, message):
             return None
         attempt = Attempt(message, handler, StepContext(message, bench.services))
         if not self._attempts.enter(attempt):
@@ -125,20 +121,6 @@ class Executor:
         self._left_behind.add(task)
         task.add_done_callback(self._left_behind.discard)
         task.add_done_callback(lambda _: gauge.dec())
-
-    def _may_be_served_elsewhere(self, message: StepMessage) -> bool:
-        """Whether a step without a handler here was not offered to others for long enough.
-
-        Counted in offers made here: it may have waited in other hands, or in the queue, for long.
-        """
-        attempt = (message.run, message.step, message.kind, message.turn, message.attempt)
-        offers = self._offered.pop(attempt, 0) + 1
-        if offers * _ELSEWHERE > self._bench.settings.handler_grace:
-            return False
-        self._offered[attempt] = offers
-        if len(self._offered) > _REMEMBERED:
-            self._offered.popitem(last=False)
-        return True
 
     async def _perform(
         self, attempt: Attempt, delivery: Delivery, record: StepRecord, revision: int

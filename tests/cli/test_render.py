@@ -15,7 +15,7 @@ from click import unstyle
 from flowworker.cli.progress import progress
 from flowworker.cli.render import event_line, lasted, plain, print_run, print_table, when
 from flowworker.client import RunView, StepView
-from flowworker.core.status import RunStatus, StepStatus
+from flowworker.core.status import Kind, RunStatus, StepStatus
 from flowworker.errors import Unavailable
 
 RUN = RunView(
@@ -32,6 +32,9 @@ RUN = RunView(
         StepView("reserve", StepStatus.FAILED, 1, "Gone: away", 1_700_000_000.0, 1_700_000_000.25),
         StepView("charge", StepStatus.RETRYING, 2, "Declined: no", due=1_700_000_009.0),
         StepView("ask", StepStatus.WAITING_HUMAN, 1),
+        StepView("wrap", StepStatus.RUNNING, 1, kind=Kind.FALLBACK, lost=2),
+        StepView("send", StepStatus.RUNNING, 1, waits_for="post.send"),
+        StepView("book", StepStatus.COMPENSATED, 1, undo_started_at=9.0, undo_finished_at=9.5),
         StepView("ship", StepStatus.PENDING),
     ),
     problems=("step.x: stored bytes cannot be read",),
@@ -72,6 +75,9 @@ def test_a_run_tells_all_that_is_known_of_it(shown, capsys):
         "0.250 s",
         "RETRYING",
         "Declined: no (again at ",
+        "by its fallback; taken over, 2 lost",
+        "waits for a worker that has the handler 'post.send'",
+        ", took 0.500 s",
         "flowworker resume run-1 --step ask --action retry|cancel|skip|complete",
     ):
         assert expected in text

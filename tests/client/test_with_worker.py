@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
 from flowworker.client import Client
-from flowworker.core.model import Escalation, Step, Workflow
+from flowworker.core.model import Escalation, Fallback, Saga, Step, Workflow
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.errors import InvalidInput, RunFailed
 from flowworker.ports import Backend
@@ -47,12 +47,25 @@ async def refuse(ctx):
     raise ValueError("no")
 
 
+@app.step("undo")
+async def undo(ctx):
+    return None
+
+
 ASK = Escalation()
 WORKFLOWS = (
     Workflow("doubled", (Step("a", "double"),)),
     Workflow("large", (Step("a", "large"),)),
     Workflow("nested", (Step("a", "nest"), Step("b", "nest", ("a",)))),
     Workflow("refused", (Step("a", "refuse"),)),
+    Workflow("incomplete", (Step("a", "nobody.has"),)),
+    Workflow(
+        "undone",
+        (
+            Step("a", "refuse", fallback=Fallback("double"), saga=Saga("undo")),
+            Step("b", "refuse", ("a",)),
+        ),
+    ),
     Workflow("asked", (Step("a", "refuse", escalation=ASK), Step("b", "refuse", escalation=ASK))),
 )
 
@@ -82,6 +95,40 @@ async def test_a_run_in_one_call(fleet):
     assert result.status is RunStatus.COMPLETED
     assert result.output == {"a": {"n": 42}}
     assert result.raise_for_status() is result
+
+
+async def test_a_step_shows_for_which_handler_it_waits(fleet):
+    run = await fleet.start("incomplete")
+    async with aclosing(fleet.watch(run)) as events:
+        async for event in events:
+            if event["type"] == "workflow.step.waiting_handler":
+                break
+
+    (step,) = (await fleet.status(run)).steps
+    assert (step.status, step.waits_for) == (StepStatus.PENDING, "nobody.has")
+
+    await fleet.cancel(run)
+    assert (await fleet.result(run, PATIENCE)).status is RunStatus.CANCELLED
+    (step,) = (await fleet.status(run)).steps
+    assert (step.status, step.waits_for) == (StepStatus.CANCELLED, "")
+
+
+async def test_a_step_shows_its_own_times_beside_those_of_its_compensation(fleet):
+    result = await fleet.run("undone", {"n": 1}, timeout=PATIENCE)
+    told = {
+        (event["type"], event["data"].get("step_id")): event["data"]["at"]
+        for event in await fleet.history(result.id)
+        if event["type"].startswith("workflow.")
+    }
+
+    first, second = (await fleet.status(result.id)).steps
+
+    assert first.status is StepStatus.COMPENSATED
+    assert first.started_at == told["workflow.step.started", "a"]
+    assert first.finished_at == told["workflow.step.completed", "a"]
+    assert first.finished_at <= first.undo_started_at <= first.undo_finished_at
+    assert first.undo_finished_at == told["workflow.step.compensated", "a"]
+    assert (second.undo_started_at, second.finished_at > 0) == (0.0, True)
 
 
 async def test_large_outputs_are_loaded(fleet):

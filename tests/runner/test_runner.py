@@ -156,7 +156,7 @@ async def test_a_failure_is_compensated_in_reverse_order_of_completion(runner, n
 
 
 async def test_a_missing_handler_is_a_clear_error():
-    settings = Settings(handler_grace=0.05, drain=0.05)
+    settings = Settings(drain=0.05)
     async with InMemStore(settings=settings) as store, Runner(store=store) as runner:
         workflow = parse("name: w\nsteps: [{id: a, uses: nobody.has}]\n")
 

@@ -24,6 +24,7 @@ from flowworker.worker import claims, execute, settle
 from flowworker.worker.attempt import Attempt
 from flowworker.worker.claims import Claims
 from flowworker.worker.lanes import Lanes
+from flowworker.worker.unserved import Unserved
 
 WORLDS = 600
 
@@ -253,3 +254,13 @@ def test_an_attempt_that_is_refused_for_ever(monkeypatch):
     monkeypatch.setattr(world, "PATIENCE", 100.0)
 
     assert "after 100 s" in violation()
+
+
+def test_a_missing_handler_that_fails_a_run(monkeypatch):
+    async def impatient(self, delivery, message):
+        return delivery.delivered == 1 and await unserved(self, delivery, message)
+
+    unserved = Unserved.put_back
+    monkeypatch.setattr(Unserved, "put_back", impatient)
+
+    assert "failed for want of a handler" in violation()

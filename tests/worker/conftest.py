@@ -8,7 +8,7 @@ from tests.worker.fleet import Fleet
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(lease=30.0, handler_grace=10.0, drain=5.0)
+    return Settings(lease=30.0, drain=5.0)
 
 
 @pytest.fixture

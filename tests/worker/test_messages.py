@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from flowworker.codec.json import encode
-from flowworker.core.status import Outcome, Priority
+from flowworker.core.records import StepRecord
+from flowworker.core.status import Kind, Outcome, Priority
+from flowworker.errors import Unavailable
 from flowworker.ports import Delivery
+from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker.registry import App
 
@@ -81,69 +86,150 @@ async def test_an_unknown_handler_is_left_to_a_worker_that_has_it(fleet, served)
     assert served == []
 
     await fleet.worker()
-    await fleet.clock.advance(3.0)
+    await fleet.clock.advance(15.0)
 
     assert served == ["r1"]
 
 
-async def test_a_handler_that_nobody_has_fails_the_attempt_after_the_grace(fleet, served):
+@pytest.fixture
+def settings():
+    return Settings(lease=30.0, drain=5.0)
+
+
+async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, caplog):
+    await fleet.worker()
     await fleet.worker()
     await fleet.run("payments.charge")
+    await fleet.clock.advance(100.0)
 
-    await fleet.clock.advance(9.0)
+    # Then it waited, told once, with a warning per minute and worker
     assert await fleet.revision() == 0
-    await fleet.clock.advance(3.0)
+    assert await queued(fleet) == 1
+    (event,) = await fleet.history()
+    assert event["type"] == "workflow.step.waiting_handler"
+    assert event["data"]["handler"] == "payments.charge"
+    assert caplog.text.count("a step waits for a worker that has its handler") == 4
+    offers = fleet.sample("handlers_missing_total", handler="payments.charge")
+    assert 20 < offers < 50  # a few seconds apart
 
+    # And whoever has the handler serves it, as if nothing had been
+    app = App()
+    app.step("payments.charge")(lambda ctx: ctx.attempt)
+    await fleet.worker(app)
+    await fleet.clock.advance(20.0)
     record = await fleet.record()
-    assert record.outcome is Outcome.FAILED
-    assert record.error is not None
-    assert record.error.type == "HandlerNotFound"
-    assert not record.error.retryable
-    assert record.error.message == (
-        "no step handler found: 'payments.charge' (this worker has: known)"
-    )
-    assert await fleet.types() == ["step.started", "step.attempt_failed"]
+    assert (record.outcome, record.attempt, record.lost) == (Outcome.COMPLETED, 1, 0)
     assert await queued(fleet) == 0
 
 
-async def test_what_went_through_many_other_hands_gets_the_whole_grace(fleet, served):
-    held: list[Delivery] = []
-    hand = await fleet.backend.steps.consume("default", Priority.NORMAL, held.append)
-    hand.grant(20)
-    await fleet.run("payments.charge")
-    while len(held) < 20:
-        await held[-1].nak()
-        await settle()
-    await hand.stop()
-    await held[-1].nak()
-
+async def test_a_waiting_step_that_was_fenced_is_put_back_no_more(fleet, served):
     await fleet.worker()
-    await fleet.clock.advance(9.0)
-    assert await fleet.revision() == 0
-    await fleet.clock.advance(3.0)
-    assert (await fleet.record()).outcome is Outcome.FAILED
+    message = await fleet.run("payments.charge")
+    fenced = StepRecord(
+        message.run, message.step, Kind.RUN, 1, 1, Outcome.CANCELLED, finished_at=1.0
+    )
+
+    await fleet.write(fenced)
+    await fleet.clock.advance(6.0)
+
+    assert await queued(fleet) == 0
 
 
-async def test_the_handlers_that_are_named_have_an_end(fleet):
-    app = App()
-    for n in range(25):
-        app.step(f"h{n:02}")(lambda ctx: None)
-    await fleet.worker(app)
+async def test_many_waiting_steps_are_offered_at_a_bounded_rate(fleet, served):
+    await fleet.worker()
+    for n in range(2000):
+        await fleet.send(fleet.message("payments.charge", run=f"r{n}"))
+    await fleet.clock.advance(20.0)
+    before = fleet.sample("handlers_missing_total", handler="payments.charge")
 
-    await fleet.run("unknown")
-    await fleet.clock.advance(15.0)
+    await fleet.clock.advance(60.0)
 
-    error = (await fleet.record()).error
-    assert error is not None
-    assert error.message.endswith("h18, h19 and 5 more)")
+    after = fleet.sample("handlers_missing_total", handler="payments.charge")
+    assert 3000 < after - before < 6500
 
 
-async def test_a_worker_without_handlers_says_so(fleet):
-    await fleet.worker(App())
+async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served):
+    events, failures = fleet.backend.events, iter([Unavailable("down")])
 
-    await fleet.run("unknown")
-    await fleet.clock.advance(15.0)
+    class Flaky:
+        async def publish(self, *args, **options):
+            if (failure := next(failures, None)) is not None:
+                raise failure
+            await events.publish(*args, **options)
 
-    error = (await fleet.record()).error
-    assert error is not None
-    assert error.message.endswith("(this worker has: none)")
+    fleet.rewire(events=Flaky())
+    await fleet.worker()
+    await fleet.run("payments.charge")
+    await fleet.clock.advance(2.0)
+
+    assert [e["type"] for e in map(json.loads, await events.history("r1"))] == [
+        "workflow.step.waiting_handler"
+    ]
+
+
+class TestWithAGrace:
+    """Where the settings say that a missing handler fails the attempt in the end."""
+
+    @pytest.fixture
+    def settings(self):
+        return Settings(lease=30.0, handler_grace=10.0, drain=5.0)
+
+    async def test_a_handler_that_nobody_has_fails_the_attempt_after_the_grace(self, fleet, served):
+        await fleet.worker()
+        await fleet.run("payments.charge")
+
+        await fleet.clock.advance(9.0)
+        assert await fleet.revision() == 0
+        await fleet.clock.advance(3.0)
+
+        record = await fleet.record()
+        assert record.outcome is Outcome.FAILED
+        assert record.error is not None
+        assert record.error.type == "HandlerNotFound"
+        assert not record.error.retryable
+        assert record.error.message == (
+            "no step handler found: 'payments.charge' (this worker has: known)"
+        )
+        told = ["step.waiting_handler", "step.started", "step.attempt_failed"]
+        assert await fleet.types() == told
+        assert await queued(fleet) == 0
+
+    async def test_what_went_through_many_other_hands_gets_the_whole_grace(self, fleet, served):
+        held: list[Delivery] = []
+        hand = await fleet.backend.steps.consume("default", Priority.NORMAL, held.append)
+        hand.grant(20)
+        await fleet.run("payments.charge")
+        while len(held) < 20:
+            await held[-1].nak()
+            await settle()
+        await hand.stop()
+        await held[-1].nak()
+
+        await fleet.worker()
+        await fleet.clock.advance(9.0)
+        assert await fleet.revision() == 0
+        await fleet.clock.advance(3.0)
+        assert (await fleet.record()).outcome is Outcome.FAILED
+
+    async def test_the_handlers_that_are_named_have_an_end(self, fleet):
+        app = App()
+        for n in range(25):
+            app.step(f"h{n:02}")(lambda ctx: None)
+        await fleet.worker(app)
+
+        await fleet.run("unknown")
+        await fleet.clock.advance(15.0)
+
+        error = (await fleet.record()).error
+        assert error is not None
+        assert error.message.endswith("h18, h19 and 5 more)")
+
+    async def test_a_worker_without_handlers_says_so(self, fleet):
+        await fleet.worker(App())
+
+        await fleet.run("unknown")
+        await fleet.clock.advance(15.0)
+
+        error = (await fleet.record()).error
+        assert error is not None
+        assert error.message.endswith("(this worker has: none)")

@@ -13,7 +13,7 @@ from flowworker.core.outdated import LONGEST_PAST
 from flowworker.errors import FlowworkerError
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.gate import Gate
-from flowworker.testing.simulation.handlers import simulated_app
+from flowworker.testing.simulation.handlers import HANDLERS, simulated_app
 from flowworker.testing.simulation.heartbeat import LoopHeartbeat
 from flowworker.testing.simulation.past import Past
 from flowworker.testing.simulation.ports import backend_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flowworker.testing.simulation.past import Archive
     from flowworker.testing.simulation.trace import Trace
     from flowworker.testing.simulation.watch import Watch
+    from flowworker.worker import App
 
     Main = Callable[[Process, Backend], Coroutine[Any, Any, None]]
 
@@ -44,6 +45,9 @@ MAX_SKEW = 8.0
 
 SLACK = 3 * MAX_SKEW
 """Seconds by which two may differ, and the same one from itself of a moment ago."""
+
+_INCOMPLETE = 0.2
+"""Share of workers, beside the first, that lack a handler."""
 
 _LONGEST_PAUSE = 5.0
 """Seconds until a process that ended is started anew."""
@@ -57,6 +61,7 @@ class Scene:
         backend: what is durable, before anything goes wrong on the way to it.
         archive: what was durable.
         outside: the context in which the effects of their calls happen.
+        lacking: draws which handlers a worker does not have.
     """
 
     random: Random
@@ -69,6 +74,7 @@ class Scene:
     archive: Archive
     trace: Trace
     outside: Context
+    lacking: Random
 
 
 class Fleet:
@@ -79,6 +85,7 @@ class Fleet:
         self.processes: list[Process] = []
         self._scene = scene
         self._app = simulated_app(behaviour)
+        self._parts = [simulated_app(behaviour, name) for name in HANDLERS]
         self._ends: dict[Process, Callable[[], object]] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._started = 0
@@ -88,9 +95,13 @@ class Fleet:
 
     def start(self) -> None:
         """Start all, and whatever befalls them."""
-        roles: tuple[tuple[str, Main], ...] = (("c", self._coordinate), ("w", self._work))
-        for kind, main in roles:
-            for _ in range(self._scene.random.choice((1, 2, 2, 3))):
+        roles: tuple[tuple[str, Main, Main], ...] = (
+            ("c", self._coordinate, self._coordinate),
+            ("w", self._work, self._help),
+        )
+        for kind, first, others in roles:
+            for number in range(self._scene.random.choice((1, 2, 2, 3))):
+                main = others if number else first
                 keeper = self._scene.virtual.create_task(self._keep(kind, main))
                 self._keepers.append(keeper)
         scene = self._scene
@@ -156,9 +167,18 @@ class Fleet:
             running.result()
 
     async def _work(self, process: Process, backend: Backend) -> None:
+        await self._serve(process, backend, self._app)
+
+    async def _help(self, process: Process, backend: Backend) -> None:
+        """As in a deployment, some do not have what others have."""
+        lacking = self._scene.lacking
+        app = lacking.choice(self._parts) if lacking.random() < _INCOMPLETE else self._app
+        await self._serve(process, backend, app)
+
+    async def _serve(self, process: Process, backend: Backend, app: App) -> None:
         worker = Worker(
             backend,
-            self._app,
+            app,
             self._scene.settings,
             process.clock,
             concurrency=self._scene.random.choice((1, 2, 8)),

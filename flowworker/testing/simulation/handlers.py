@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Behaviour", "simulated_app"]
+__all__ = ["HANDLERS", "Behaviour", "simulated_app"]
 
 import asyncio
 from hashlib import sha256
@@ -141,13 +141,17 @@ def _now() -> float:
     return cast("VirtualLoop", asyncio.get_running_loop()).moment
 
 
-def simulated_app(behaviour: Behaviour) -> App:
-    """Handlers for all simulated workflows."""
+HANDLERS = ("work", "fallback", "undo", "rare")
+
+
+def simulated_app(behaviour: Behaviour, without: str = "") -> App:
+    """Handlers for all simulated workflows, but for the one that is left out."""
     app = App()
 
     async def work(context: StepContext) -> dict[str, Any]:
         return await behaviour.perform(context)
 
-    for name in ("work", "fallback", "undo"):
-        app.step(name)(work)
+    for name in HANDLERS:
+        if name != without:
+            app.step(name)(work)
     return app

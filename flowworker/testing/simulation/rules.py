@@ -98,6 +98,8 @@ def check_step_write(
         expect(before.rank() <= record.rank(), "an attempt out of order", where)
         settled = before.outcome is not Outcome.RUNNING and before.rank() == record.rank()
         expect(not settled, "a settled attempt was written again", where)
+    missing = record.error is not None and record.error.type == "HandlerNotFound"
+    expect(not missing, "failed for want of a handler", where)
     own = writer == record.worker and _is_same_claim(before, record)
     match record.outcome:
         case Outcome.RUNNING if not own:

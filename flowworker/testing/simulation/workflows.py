@@ -62,7 +62,7 @@ def _any_graph(random: Random) -> list[Step]:
 def _any_step(random: Random, step: str, depends_on: tuple[str, ...]) -> Step:
     return Step(
         step,
-        "missing" if random.random() < 0.01 else "work",  # noqa: PLR2004
+        "rare" if random.random() < 0.01 else "work",  # noqa: PLR2004
         depends_on,
         timeout=_sometimes(random, 0.2, random.uniform(1.0, 10.0)),
         retry=_any_retry(random),

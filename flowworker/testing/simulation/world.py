@@ -116,6 +116,7 @@ class World:
             Archive(self._virtual),
             self._trace,
             copy_context(),
+            Random(f"handlers of {seed}"),
         )
         self._fleet = Fleet(
             scene, Behaviour(random, self._watch, self._faults, _outputs(self._settings))
@@ -233,7 +234,6 @@ def _any_settings(random: Random, sizes: Random) -> Settings:
         message_limit=limits[1],
         payload_limit=sizes.choice((64 * 1024 * 1024, 700 if limits[0] < _LOW else 40_000)),
         retention=RETENTION,
-        handler_grace=3.0,
         short_delay=1.0,
         drain=2.0,
         sweep=random.choice((3.0, 6.0)),

@@ -1,0 +1,49 @@
+"""What a run's history adds to its records, for people who look at its steps."""
+
+from __future__ import annotations
+
+__all__ = ["Past"]
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.json import UNREADABLE
+from flowworker.core.commands import EventType
+from flowworker.core.records import rank
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowworker.codec.cloudevents import CloudEvent
+
+
+class Past:
+    """Told of steps, as long as the history is kept; what is no event is passed over.
+
+    Attributes:
+        missing: by step, the latest attempt that waited for a handler, and for which.
+        started, completed: when a step's latest turn began and succeeded, epoch seconds.
+    """
+
+    def __init__(self, history: Iterable[bytes] = ()) -> None:
+        """Read events of any type, oldest first."""
+        self.missing: dict[str, tuple[tuple[int, ...], str]] = {}
+        self.started: dict[str, float] = {}
+        self.completed: dict[str, float] = {}
+        for raw in history:
+            with suppress(*UNREADABLE):
+                self._note(decode_event(raw))
+
+    def _note(self, event: CloudEvent) -> None:
+        data = event.data
+        match event.type:
+            case EventType.STEP_WAITING_HANDLER if data.kind is not None:
+                attempt = rank(data.kind, data.turn, data.attempt)
+                self.missing[data.step_id] = (attempt, data.handler)
+            case EventType.STEP_STARTED:
+                self.started[data.step_id] = data.at
+            case EventType.STEP_COMPLETED:
+                self.completed[data.step_id] = data.at
+            case _:
+                pass

@@ -1,0 +1,133 @@
+"""One step of a run, for people to look at."""
+
+from __future__ import annotations
+
+__all__ = ["StepView", "is_unclaimed", "recorded", "seen_step"]
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flowworker.core.records import rank
+from flowworker.core.status import Kind, Outcome, StepStatus
+
+if TYPE_CHECKING:
+    from flowworker.client.past import Past
+    from flowworker.core.records import StepRecord
+    from flowworker.core.state import StepState
+
+_WELL = {StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.COMPENSATED}
+_OUTCOMES = {
+    Outcome.RUNNING: StepStatus.RUNNING,
+    Outcome.COMPLETED: StepStatus.COMPLETED,
+    Outcome.FAILED: StepStatus.FAILED,
+    Outcome.CANCELLED: StepStatus.CANCELLED,
+}
+_UNDER_WAY = {
+    StepStatus.PENDING,
+    StepStatus.RUNNING,
+    StepStatus.RETRYING,
+    StepStatus.FALLBACK,
+    StepStatus.COMPENSATING,
+}
+
+
+class StepView(Struct, frozen=True):
+    """One step. Times are seconds since the Unix epoch, 0 if there is none.
+
+    Attributes:
+        attempt: the latest one that was dispatched, from 1; 0 before the first.
+        error: of the latest attempt, one line.
+        started_at, finished_at: of the latest attempt; of a step that is or was compensated, from
+            its first attempt to its result.
+        worker: who holds or held the claim of the latest attempt.
+        due: when the next attempt may start, while the step is RETRYING.
+        kind: what the latest attempt executes: the step itself, its fallback or its compensation.
+        lost: workers that the latest attempt has lost; whoever has it has taken it over.
+        waits_for: the handler for which the latest attempt waits: no worker that was offered it
+            has that.
+        undo_started_at, undo_finished_at: of the compensation's latest attempt.
+    """
+
+    id: str
+    status: StepStatus
+    attempt: int = 0
+    error: str = ""
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    worker: str = ""
+    due: float = 0.0
+    kind: Kind = Kind.RUN
+    lost: int = 0
+    waits_for: str = ""
+    undo_started_at: float = 0.0
+    undo_finished_at: float = 0.0
+
+
+def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
+    """The step's record, unless it is that of an attempt before the one dispatched last."""
+    dispatched = rank(state.kind, state.turn, state.attempt)
+    return found[0] if found is not None and found[0].rank() == dispatched else None
+
+
+def is_unclaimed(state: StepState, found: tuple[StepRecord, int] | None) -> bool:
+    """Whether an attempt may be on its way to a worker: records do not tell that of the first."""
+    return state.status in _UNDER_WAY and _current(state, found) is None
+
+
+def _missing(state: StepState, found: tuple[StepRecord, int] | None, past: Past, step: str) -> str:
+    """The handler that keeps a step waiting, if one does."""
+    attempt, handler = past.missing.get(step, ((), ""))
+    later = found is None or attempt > found[0].rank()
+    return handler if later and is_unclaimed(state, found) else ""
+
+
+def seen_step(
+    step: str, state: StepState, found: tuple[StepRecord, int] | None, past: Past
+) -> StepView:
+    """What is decided about a step, and the facts that its record and its history add."""
+    record, current = None if found is None else found[0], _current(state, found)
+    seen = StepView(
+        id=step,
+        status=state.status,
+        attempt=state.attempt,
+        error="" if state.error is None or state.status in _WELL else str(state.error),
+        started_at=record.started_at if record else 0.0,
+        finished_at=current.finished_at if current else 0.0,
+        worker=record.worker if record else "",
+        due=state.due if state.status is StepStatus.RETRYING else 0.0,
+        kind=state.kind,
+        lost=current.lost if current else 0,
+        waits_for=_missing(state, found, past, step),
+    )
+    return _with_own_times(seen, record, past)
+
+
+def _with_own_times(seen: StepView, record: StepRecord | None, past: Past) -> StepView:
+    """A compensation's record has taken the place of its step's: its times stand for themselves."""
+    if record is None or record.kind is not Kind.COMPENSATE:
+        return seen
+    return replace(
+        seen,
+        started_at=past.started.get(seen.id, 0.0),
+        finished_at=past.completed.get(seen.id, 0.0),
+        undo_started_at=record.started_at,
+        undo_finished_at=seen.finished_at,
+    )
+
+
+def recorded(record: StepRecord, past: Past) -> StepView:
+    """What is said without a definition."""
+    seen = StepView(
+        id=record.step,
+        status=_OUTCOMES[record.outcome],
+        attempt=record.attempt,
+        error="" if record.error is None else str(record.error),
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        worker=record.worker,
+        kind=record.kind,
+        lost=record.lost,
+    )
+    return _with_own_times(seen, record, past)

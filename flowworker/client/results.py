@@ -99,15 +99,18 @@ class Results:
         prefix = next(iter(settings.reply_prefixes), "")
         self._inbox = f"{prefix}{secrets.token_hex(11)}" if prefix else ""
         self._unsubscribe: Callable[[], object] | None = None
+        self._subscribing = asyncio.Lock()
         self._started: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._waiters: dict[str, set[_Waiter]] = {}
 
     async def reply_to(self, run: str) -> str:
         """The subject for the reply to a start, listened to; empty if replies are not allowed."""
         if self._inbox and self._unsubscribe is None:
-            self._unsubscribe = await self._backend.notifier.subscribe(
-                f"{self._inbox}.*", self._on_reply
-            )
+            async with self._subscribing:
+                if self._unsubscribe is None:  # nobody did while this waited
+                    self._unsubscribe = await self._backend.notifier.subscribe(
+                        f"{self._inbox}.*", self._on_reply
+                    )
         return f"{self._inbox}.{run}" if self._inbox else ""
 
     def started(self, run: str, sequence: int, digest: bytes) -> None:

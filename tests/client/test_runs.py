@@ -244,3 +244,19 @@ async def test_a_rejection_in_the_history_of_a_run_does_not_end_it(client, backe
 async def test_ids_of_starts_without_one_cannot_be_chosen(client):
     with pytest.raises(InvalidInput, match="cannot be chosen"):
         await client.start("order.fulfil", {"order": 1}, run_id="seq-000000000048")
+
+
+async def test_many_starts_on_a_fresh_client_share_one_subscription(client, backend, monkeypatch):
+    subscribed = []
+    subscribe = backend.notifier.subscribe
+
+    async def counting(subject, *args):
+        subscribed.append(subject)
+        await asyncio.sleep(0)  # as a server makes one wait
+        return await subscribe(subject, *args)
+
+    monkeypatch.setattr(backend.notifier, "subscribe", counting)
+
+    await asyncio.gather(*(client.start(*START) for _ in range(20)))
+
+    assert len(subscribed) == 1

@@ -19,6 +19,7 @@ from flowworker.client.watching import decode, watch_all, watch_run
 from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, ControlCommand
+from flowworker.codec.values import encode_value
 from flowworker.core.status import TERMINAL, HumanAction, Priority
 from flowworker.errors import InvalidInput, PayloadTooLarge, RunIdTaken
 from flowworker.settings import Settings
@@ -257,6 +258,7 @@ class Client:
 
     async def _control(self, action: str, run: str, command: ControlCommand) -> None:
         try:
+            encode_value(command.output)
             body = encode(command)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the output cannot be written as JSON: {error}") from error

@@ -8,7 +8,7 @@ import secrets
 import uuid
 from typing import Any
 
-from flowworker.codec.json import encode
+from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
 from flowworker.errors import InvalidInput, PayloadTooLarge
 
@@ -58,7 +58,7 @@ def encode_input(value: Any, max_body: int) -> bytes:
         PayloadTooLarge: it does not fit a message.
     """
     try:
-        body = encode({} if value is None else value)
+        body = encode_value({} if value is None else value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"the input cannot be written as JSON: {error}") from error
     if not body.startswith(b"{"):

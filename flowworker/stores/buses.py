@@ -24,6 +24,7 @@ from msgspec import UNSET, Struct, UnsetType
 from flowworker.clock import SystemClock
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.subjects import told_prefix
+from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput
 from flowworker.telemetry.log import get_logger
@@ -167,6 +168,7 @@ class EventBus:
             traceparent=told.trace_id or UNSET,
         )
         try:
+            encode_value(told.payload)
             body = encode(envelope)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidInput(f"payload of {told.subject!r}: not JSON: {error}") from error

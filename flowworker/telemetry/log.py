@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from flowworker.telemetry.rendering import Lines, LogHandler, formatter
+from flowworker.telemetry.tolerant import tolerant_logger
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,7 +39,7 @@ def configure_logging(*, json: bool, level: str = "info", colors: bool = False) 
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=tolerant_logger(number),
         logger_factory=lambda *_: logging.getLogger(LOGGER),
         cache_logger_on_first_use=True,
     )
@@ -87,7 +88,7 @@ def get_logger(**values: Any) -> FilteringBoundLogger:
     wrapped: FilteringBoundLogger = structlog.wrap_logger(
         plain,
         processors=[structlog.stdlib.filter_by_level, _to_logging],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        wrapper_class=tolerant_logger(logging.NOTSET),
         **values,
     )
     return wrapped

@@ -22,6 +22,7 @@ from flowworker.codec.cloudevents import emitted_by_handler
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.codec.subjects import DEFAULT_NAMESPACE, told_subject
+from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
 from flowworker.worker.patience import patiently
@@ -38,6 +39,10 @@ _OURS = frozenset(
     {"cancel", "control", "event", "lease", "signal", "start", "step", "timer", "workflow"}
 )
 """First tokens below `<ns>.` that mean something to the engine: nobody may forge those."""
+
+
+_LONGEST_TYPE = 128
+"""Characters of a type: it is part of subjects, whose length servers limit."""
 
 
 class Emitter:
@@ -95,9 +100,10 @@ class Emitter:
         return told_subject(self._namespace, event_type)
 
     def _check(self, event_type: str) -> None:
-        if not isinstance(event_type, str) or not DOTTED_NAME.fullmatch(event_type):
-            expected = "[A-Za-z0-9_-]+ joined by dots"
-            raise InvalidInput(f"emit: expected a type of {expected}, found {event_type!r}")
+        is_name = isinstance(event_type, str) and DOTTED_NAME.fullmatch(event_type)
+        if not is_name or len(event_type) > _LONGEST_TYPE:
+            expected = f"[A-Za-z0-9_-]+ joined by dots, at most {_LONGEST_TYPE} characters"
+            raise InvalidInput(f"emit: expected a type of {expected}, found {event_type!r:.150}")
         first = event_type.partition(".")[0]
         own_subjects = self._namespace != DEFAULT_NAMESPACE and first in _OURS
         if first in {"workflow", self._namespace} or first.startswith("_") or own_subjects:
@@ -114,6 +120,7 @@ def _digest(key: str) -> str:
 
 def _with_run(run: str, event_type: str, payload: Any) -> Any:
     try:
+        encode_value(payload)
         data = msgspec.to_builtins(payload, str_keys=True)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ConversionError(f"emit {event_type!r}: the payload is not JSON: {error}") from error

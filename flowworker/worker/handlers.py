@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 import msgspec
 
-from flowworker.codec.json import encode
+from flowworker.codec.values import encode_value
 from flowworker.errors import ConversionError, InvalidInput
 from flowworker.worker.context import StepContext
 
@@ -156,7 +156,7 @@ def encode_output(name: str, value: Any) -> bytes:
         ConversionError: it cannot be put into JSON.
     """
     try:
-        return encode(value)
+        return encode_value(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         kind = type(value).__name__
         raise ConversionError(f"{name}: the result, a {kind}, is not JSON: {error}") from error

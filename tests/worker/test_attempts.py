@@ -138,6 +138,24 @@ async def test_a_result_that_is_not_json_fails_for_good(fleet):
     assert (error.type, error.retryable) == ("ConversionError", False)
 
 
+@pytest.mark.parametrize(
+    ("result", "problem"),
+    [({"rate": float("nan")}, "rate: JSON has no nan"), ({1: "a", "1": "b"}, "1: two keys")],
+)
+async def test_a_result_that_would_become_another_fails_for_good(fleet, result, problem):
+    @fleet.app.step("odd")
+    async def odd(ctx):
+        return result
+
+    await fleet.worker()
+    await fleet.run("odd")
+
+    error = (await fleet.record()).error
+    assert error is not None
+    assert (error.type, error.retryable) == ("ConversionError", False)
+    assert problem in error.message
+
+
 async def test_input_is_the_merged_map(fleet):
     seen = []
 

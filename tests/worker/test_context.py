@@ -348,6 +348,55 @@ async def test_a_payload_that_is_not_json_is_refused(fleet):
     assert isinstance(await inside(fleet, body), ConversionError)
 
 
+async def test_a_payload_with_a_number_that_json_has_not_is_refused(fleet):
+    error = await refused(fleet, "order.paid", {"rate": float("inf")})
+    assert "rate: JSON has no inf" in error
+
+
+async def test_a_type_that_fits_no_subject_is_refused(fleet):
+    assert "at most 128 characters" in await refused(fleet, "t" * 5000, {})
+
+
+async def refused(fleet, event_type, payload):
+    """Why an emit is refused."""
+    said = []
+
+    @fleet.app.step("emit")
+    async def emit(ctx):
+        with pytest.raises(InvalidInput) as caught:
+            await ctx.emit(event_type, payload)
+        said.append(str(caught.value))
+
+    await fleet.worker()
+    await fleet.run("emit")
+    [error] = said
+    return error
+
+
+async def test_the_log_takes_whatever_it_is_given(fleet, caplog):
+    class Odd:
+        def __repr__(self):
+            raise RuntimeError
+
+    @fleet.app.step("log")
+    async def log(ctx):
+        ctx.log.info("100% done", 5)
+        ctx.log.info("%d apples", "x")
+        ctx.log.error(ValueError("x"))
+        ctx.log.warning("odd", event=1, method_name=2)
+        ctx.log.info("%s", Odd())
+        ctx.log.info("value", odd=Odd())
+        return "done"
+
+    caplog.set_level("INFO")
+    await fleet.worker()
+    await fleet.run("log")
+
+    assert await fleet.output() == "done"
+    assert "%d apples ('x',)" in caplog.text
+    assert "values=\"{'event': 1, 'method_name': 2}\"" in caplog.text
+
+
 async def test_a_payload_that_fits_no_message_is_refused(fleet):
     async def body(ctx):
         await ctx.emit("order.paid", "x" * 1_100_000)

@@ -10,7 +10,7 @@ import click
 from msgspec import Raw
 
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
-from flowworker.cli.render import json_line
+from flowworker.cli.render import json_line, plain
 from flowworker.core.status import HumanAction
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _requested(run: str, action: str, *, json_: bool) -> None:
     if json_:
         click.echo(json_line({"id": run, "requested": action}))
     else:
-        click.echo(f"{action} of run {run} is requested")
+        click.echo(plain(f"{action} of run {run} is requested"))
 
 
 @click.command()

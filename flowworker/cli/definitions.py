@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowworker.cli.errors import INVALID
+from flowworker.cli.errors import INVALID, say
 from flowworker.cli.options import Target, as_json, connection, run_client
-from flowworker.cli.render import json_line
+from flowworker.cli.render import json_line, plain
 from flowworker.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ _PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 )
 @as_json
 @click.pass_context
-def validate(ctx: click.Context, paths: tuple[str, ...], *, app_name: str, json_: bool) -> None:
+def validate(
+    ctx: click.Context, paths: tuple[str, ...], *, app_name: str | None, json_: bool
+) -> None:
     """Check definitions, in files or all below directories, and tell every problem."""
     from flowworker.definitions import load_paths
 
     handlers = None
-    if app_name:
+    if app_name is not None:
         from flowworker.cli.apps import load_app
 
         handlers = load_app(app_name).handlers
@@ -56,9 +58,9 @@ def validate(ctx: click.Context, paths: tuple[str, ...], *, app_name: str, json_
     else:
         for path, workflow in found:
             steps = f"{len(workflow.steps)} step{'' if len(workflow.steps) == 1 else 's'}"
-            click.echo(f"{path}: {workflow.name} is fine, {steps}")
+            click.echo(plain(f"{path}: {workflow.name} is fine, {steps}"))
         for problem in problems:
-            click.echo(str(problem), err=True)
+            say(plain(str(problem)))
         if has_more:
             click.echo(f"and more; these are the first {len(problems)}", err=True)
     if problems:

@@ -19,6 +19,7 @@ from flowworker.cli.apps import app_option, load_app
 from flowworker.cli.errors import say
 from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
+from flowworker.cli.render import plain
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
 from flowworker.cli.serving import PARTING, leave_handlers_behind, run_process, until_signal
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
@@ -153,7 +154,9 @@ class _Fleet:
         server = self._server
         usual = f"nats://127.0.0.1:{DEFAULT_PORT}"
         where = "" if server.url == usual else f" --nats-url {server.url}"
-        click.echo(f"nats-server {server.version} at {server.url}, data in {server.store}")
+        click.echo(
+            f"nats-server {server.version} at {server.url}, data in {plain(str(server.store))}"
+        )
         plural = "" if self._workers == 1 else "s"
         click.echo(f"coordinator and {self._workers} worker{plural} for {self._app_name}")
         for workflow in self._workflows:

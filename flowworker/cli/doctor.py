@@ -39,7 +39,7 @@ def doctor(ctx: click.Context, target: Target, *, fix: bool, json_: bool) -> Non
                 mark = click.style("ok     ", fg="green") if finding.ok else "problem"
                 mark = mark if finding.ok else click.style(mark, fg="red")
                 advice = f"\n        {plain(finding.advice)}" if finding.advice else ""
-                click.echo(f"{mark} {finding.check}: {plain(finding.found)}{advice}")
+                click.echo(f"{mark} {plain(finding.check)}: {plain(finding.found)}{advice}")
         return well
 
     configure_logging(json=False, level="error")

@@ -16,11 +16,15 @@ __all__ = [
 import errno
 import os
 import sys
-from contextlib import suppress
+import traceback
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowworker.cli.render import plain
+from flowworker.cli.terminal import is_colored, prepare_streams
+from flowworker.codec.text import escaped
 from flowworker.errors import (
     DefinitionError,
     FlowworkerError,
@@ -32,7 +36,7 @@ from flowworker.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 FAILED = 1
 """The run failed, or a check did not pass, or something that should not happen did."""
@@ -69,6 +73,22 @@ class Commands(click.Group):
         del ctx
         return list(self.commands)
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the arguments, and show what `--help` shows."""
+        with _unread_is_fine():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what is asked for."""
+        with _unread_is_fine():
+            return super().invoke(ctx)
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -80,6 +100,9 @@ class Commands(click.Group):
     ) -> Any:
         """Run a command and exit."""
         del standalone_mode
+        prepare_streams()
+        if not is_colored(sys.stdout):
+            extra["color"] = False
         try:
             code = super().main(
                 args,
@@ -90,17 +113,27 @@ class Commands(click.Group):
                 **extra,
             )
             sys.stdout.flush()
-        except BrokenPipeError:
-            _forget_output()
-            code = 0
         except BaseException as error:  # noqa: BLE001 - no traceback reaches a user
             code = _report(error)
         sys.exit(code if isinstance(code, int) else 0)
 
 
+@contextmanager
+def _unread_is_fine() -> Iterator[None]:
+    """Whoever closes the pipe has read enough; click would call that a failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        _forget_output()
+        raise click.exceptions.Exit(0) from None
+
+
 def _report(error: BaseException) -> int:
     """Say what happened, and return the exit code."""
     match error:
+        case BrokenPipeError():
+            _forget_output()
+            return 0
         case SystemExit():
             raise error
         case click.Abort() | KeyboardInterrupt():
@@ -115,7 +148,8 @@ def _report(error: BaseException) -> int:
             where = f"{error.filename}: " if error.filename else ""
             _say(f"{where}{error.strerror}")
         case _ if os.environ.get(DEBUG):
-            raise error
+            text = "".join(traceback.format_exception(error))
+            click.echo(escaped(text, keep="\n\t"), err=True, nl=False)
         case _:
             _say(
                 f"this is a bug: {type(error).__name__}: {error} "
@@ -138,7 +172,7 @@ def _report_usage(error: click.ClickException) -> int:
 def _report_known(error: FlowworkerError) -> int:
     if isinstance(error, DefinitionError) and len(error.problems) > 1:
         for problem in error.problems:
-            click.echo(str(problem), err=True)
+            say(plain(str(problem)))
         more = " or more" if error.has_more else ""
         _say(f"{len(error.problems)}{more} problems in the definitions")
     else:
@@ -149,9 +183,15 @@ def _report_known(error: FlowworkerError) -> int:
 def _say(message: str) -> None:
     """One line on stderr; of many the first, which says what happened, and the last, which why."""
     lines = [" ".join(line.split()) for line in message.splitlines() if line.strip()]
-    line = " ".join((lines[0], lines[-1]) if len(lines) > 1 else lines)
+    line = escaped(" ".join((lines[0], lines[-1]) if len(lines) > 1 else lines))
+    from flowworker.telemetry.log import get_logger, is_json
+
+    if is_json():
+        get_logger().error(line)
+        return
+    mark = click.style("error", fg="red") if is_colored(sys.stderr) else "error"
     try:
-        click.echo(f"{click.style('error', fg='red')}: {line}", err=True)
+        click.echo(f"{mark}: {line}", err=True, color=True)
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise

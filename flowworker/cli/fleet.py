@@ -16,6 +16,7 @@ from flowworker.cli.options import Target, check_queues, connection, queue_optio
 from flowworker.cli.serving import (
     PARTING,
     STARTUP_WAIT,
+    Process,
     leave_handlers_behind,
     process_options,
     run_process,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from flowworker.worker import App
 
 
-@click.command()
+@click.command(cls=Process)
 @connection
 @process_options
 def coordinator(target: Target, http_port: int | None, log_level: str) -> None:
@@ -54,7 +55,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
             await until_signal(made.run, within=settings.partition_lease)
 
 
-@click.command()
+@click.command(cls=Process)
 @app_option
 @queue_option
 @click.option(

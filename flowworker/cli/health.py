@@ -7,12 +7,13 @@ __all__ = ["serve_health"]
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from flowworker.errors import InvalidInput
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,7 @@ def serve_health(
             """Probes are no news."""
 
     try:
-        server = ThreadingHTTPServer(("", port), Handler)
+        server = _Server(("", port), Handler)
     except OSError as error:
         raise InvalidInput(f"--http-port {port}: {error.strerror}; choose another one") from error
     server.daemon_threads = True
@@ -79,6 +80,13 @@ def serve_health(
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked is gone: no reason for a traceback."""
+        del request
+        get_logger().debug("a request was not answered", client=client_address, exc_info=True)
 
 
 def _verdict(otherwise: str, *, good: bool) -> tuple[int, str, bytes]:

@@ -13,6 +13,7 @@ __all__ = [
 ]
 
 import asyncio
+import codecs
 import functools
 import sys
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 import msgspec
 
+from flowworker.cli.terminal import is_colored
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.core.ids import TOKEN
@@ -142,8 +144,16 @@ def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
         async with connect(options, namespace=target.namespace) as client:
             return await use(client)
 
-    configure_logging(json=False, level="warning")
+    configure_logging(json=False, level="warning", colors=is_colored(sys.stderr))
     return asyncio.run(run())
+
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""What files begin with that some editors and shells write, and how they are encoded."""
 
 
 def read_json(option: str, value: str) -> bytes:
@@ -162,6 +172,9 @@ def read_json(option: str, value: str) -> bytes:
     except (OSError, UnicodeEncodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidInput(f"{option} {value}: {reason}") from error
+    for mark, encoding in _MARKS.items():
+        if raw.startswith(mark):
+            raw = raw.decode(encoding, "replace").encode()
     try:
         msgspec.json.decode(raw)
     except UNREADABLE as error:

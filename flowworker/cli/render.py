@@ -13,6 +13,8 @@ __all__ = [
     "when",
 ]
 
+import json
+import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowworker.codec.json import encode
+from flowworker.codec.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,6 +58,7 @@ _EVENT_COLOURS = {
     "waiting_human": "magenta",
     "waiting_handler": "magenta",
 }
+_NOT_ASCII = re.compile(r"[^\n -~]")
 _SHOWN = (
     "step_id",
     "attempt",
@@ -69,8 +73,14 @@ _SHOWN = (
 
 
 def json_line(value: Any) -> str:
-    """A value as one line of JSON."""
-    return encode(value).decode()
+    """A value as one line of JSON; what cannot or must not be seen is escaped."""
+    text = encode(value).decode()
+    utf8 = sys.stdout is None or sys.stdout.encoding.lower().replace("-", "") == "utf8"
+
+    def shown(found: re.Match[str]) -> str:
+        return found[0] if utf8 and found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+    return _NOT_ASCII.sub(shown, text)
 
 
 def when(seconds: float) -> str:
@@ -87,8 +97,8 @@ def lasted(started: float, finished: float) -> str:
 
 
 def plain(text: str) -> str:
-    """One line without control characters: what others wrote must not steer the terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    """One line in which nothing steers the terminal, whatever others wrote."""
+    return one_line(text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -> None:

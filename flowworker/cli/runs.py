@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Raw
 
-from flowworker.cli.errors import FAILED
+from flowworker.cli.errors import FAILED, say
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import event_line, json_line, lasted, print_run, print_table, when
 from flowworker.core.status import Priority, RunStatus
-from flowworker.errors import InvalidInput
+from flowworker.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from flowworker.client import Client, RunResult
@@ -56,9 +56,12 @@ def start(
     if not bytes(value).startswith(b"{"):
         raise InvalidInput(f"--input: expected a JSON object, found {bytes(value)[:80].decode()}")
 
+    started: list[str] = []
+
     async def begin(client: Client) -> str:
         await _check(client, name, value)
-        return await client.start(name, value, run_id=run_id, priority=priority)
+        started.append(await client.start(name, value, run_id=run_id, priority=priority))
+        return started[0]
 
     async def begin_and_wait(client: Client) -> RunResult:
         run = await begin(client)
@@ -70,7 +73,12 @@ def start(
             return await client.result(run, timeout)
 
     if wait:
-        result = run_client(target, begin_and_wait)
+        try:
+            result = run_client(target, begin_and_wait)
+        except (KeyboardInterrupt, Unavailable):
+            for run in started:
+                say(f"run {run} goes on; see `flowworker status {run}`")
+            raise
         click.echo(json_line(result))
         if result.status is not RunStatus.COMPLETED:
             ctx.exit(FAILED)

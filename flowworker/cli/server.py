@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowworker.cli.render import plain
 from flowworker.errors import InvalidInput, ServerUnavailable
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def server(port: int | None, store: Path | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with EmbeddedServer(port=port, store=store) as embedded:
-        click.echo(f"nats-server {embedded.version} at {embedded.url}, data in {embedded.store}")
+        folder = plain(str(embedded.store))
+        click.echo(f"nats-server {embedded.version} at {embedded.url}, data in {folder}")
         while not stop.wait(_LOOK):
             if embedded.pid is None:
                 raise ServerUnavailable(f"nats-server ended; see {embedded.log_path}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "PARTING",
     "STARTUP_WAIT",
+    "Process",
     "end_soon",
     "leave_handlers_behind",
     "process_options",
@@ -30,6 +31,7 @@ import click
 
 from flowworker.cli.errors import say
 from flowworker.cli.signals import EndSignals
+from flowworker.cli.terminal import is_colored
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -47,12 +49,43 @@ _LONGEST_EXIT = 3.0
 """Seconds for the interpreter to end by itself."""
 
 
+class Process(click.Command):
+    """A command that goes on; where its stderr is no terminal, all that comes there is JSON."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Log from the first mistake on the command line on."""
+        if not sys.stderr.isatty():
+            from flowworker.telemetry.log import configure_logging, log_everything
+
+            configure_logging(json=True)
+            log_everything()
+        return super().make_context(info_name, args, parent, **extra)
+
+
+class _Port(click.IntRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and "://" in value:
+            self.fail(
+                f"{value!r} is what Kubernetes says of a service called flowworker-http, and no "
+                "port; give the service another name, or the pod enableServiceLinks: false",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of long-running processes."""
     for option in (
         click.option(
             "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
+            type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
             default="info",
             show_default=True,
             envvar="FLOWWORKER_LOG_LEVEL",
@@ -61,7 +94,7 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--http-port",
-            type=click.IntRange(1, 65535),
+            type=_Port(1, 65535),
             envvar="FLOWWORKER_HTTP_PORT",
             show_envvar=True,
             help="Serve /healthz, /readyz and /metrics (Prometheus) on this port.",
@@ -81,8 +114,8 @@ def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool =
     """
     from flowworker.telemetry.log import configure_logging, log_everything
 
-    terminal = sys.stderr.isatty()
-    configure_logging(json=json and not terminal, level=log_level, colors=terminal)
+    json = json and not sys.stderr.isatty()
+    configure_logging(json=json, level=log_level, colors=is_colored(sys.stderr))
     log_everything()
     # Tens of thousands of runs in memory are not garbage, and looking through them again and
     # again takes a third of the processor. Cycles are rare here; they can wait.

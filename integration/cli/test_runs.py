@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from integration.cli.commands import Commands
+from integration.cli.commands import Commands, ended
 from tests.waiting import PATIENCE
 
 
@@ -205,3 +205,14 @@ def test_another_namespace_knows_nothing_of_this_one(dev):
         line = dev.error("list", "--namespace", "other", code=3)
         assert "there is no namespace 'other' on this server; there are 'flowworker'; " in line
     dev.error("start", "sum", "--namespace", "other", code=3)
+
+
+def test_an_interrupted_wait_says_which_run_it_was(dev):
+    with dev.running("start", "long", "--id", "left-alone", "--wait") as waiting:
+        until(dev, "left-alone", "RUNNING")
+        stderr = ended(waiting)
+    dev("terminate", "left-alone")
+
+    assert waiting.returncode == 130
+    assert "run left-alone goes on; see `flowworker status left-alone`\n" in stderr
+    assert "Traceback" not in stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flowworker import App, StepContext
+from flowworker import App, NonRetryableError, StepContext
 
 app = App()
 
@@ -23,3 +23,8 @@ _FRAME = len('{"data":""}')
 @app.step("wf.task")
 async def task(_ctx: StepContext) -> dict[str, str]:
     return {"data": "x" * (int(os.environ.get(OUTPUT_BYTES, "48")) - _FRAME)}
+
+
+@app.step("bench.fail")
+async def fail(_ctx: StepContext) -> None:
+    raise NonRetryableError("as it was meant to")

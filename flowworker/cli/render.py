@@ -84,10 +84,16 @@ def json_line(value: Any) -> str:
 
 
 def when(seconds: float) -> str:
-    """A time of epoch seconds as local time to the millisecond; empty for 0."""
+    """A time of epoch seconds as local time to the millisecond; empty for 0.
+
+    Others may have written times that no calendar has: these are shown as they are.
+    """
     if not seconds:
         return ""
-    local = datetime.fromtimestamp(seconds, UTC).astimezone()
+    try:
+        local = datetime.fromtimestamp(seconds, UTC).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g} s"
     return local.isoformat(sep=" ", timespec="milliseconds")[:23]
 
 

@@ -26,6 +26,7 @@ from msgspec import Struct
 from flowworker.core.commands import Emit, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
+from flowworker.core.records import Moment
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     terminate: bool = False
     worker: str = ""
     revision: int = 0
-    at: float = 0.0
+    at: Moment = 0.0
     input: Payload | None = None
     output: Payload | None = None
     priority: Priority = Priority.NORMAL

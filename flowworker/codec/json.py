@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from flowworker.codec.keys import run_key
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
 from flowworker.errors import CorruptRecord
 
@@ -56,6 +57,8 @@ def decode_run(key: str, raw: bytes) -> RunRecord:
     """A run record that this release can read."""
     record = decode_record(key, raw, _run_decoder)
     _check_version(key, raw, record.v)
+    if key != run_key(record.run):
+        raise CorruptRecord(key, raw, f"it is the record of run {record.run[:140]!r}")
     return record
 
 
@@ -63,6 +66,9 @@ def decode_step(key: str, raw: bytes) -> StepRecord:
     """A step record that this release can read."""
     record = decode_record(key, raw, _step_decoder)
     _check_version(key, raw, record.v)
+    if not key.endswith(f".{record.run}.{record.step}"):
+        about = f"step {record.step[:140]!r} of run {record.run[:140]!r}"
+        raise CorruptRecord(key, raw, f"it is the record of {about}")
     return record
 
 

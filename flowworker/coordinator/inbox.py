@@ -7,7 +7,11 @@ __all__ = ["Inbox"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.errors import FlowworkerError
+from flowworker.errors import (
+    CorruptRecord,
+    DefinitionError,
+    FlowworkerError,
+)
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 
 _LONGEST_DELAY = 4.0
 """Seconds until a message that could not be handled comes again, at most."""
+
+_UNTIL_MENDED = 60.0
+"""Seconds until a message comes again that is about something which cannot be read."""
 
 
 class Inbox:
@@ -52,6 +59,10 @@ class Inbox:
     async def _take(self, delivery: Delivery) -> None:
         try:
             await self._handle(delivery)
+        except (CorruptRecord, DefinitionError) as error:
+            # Only a person can mend that: until then it is said now and then, and nothing is lost.
+            get_logger().error("message waits", subject=delivery.subject, error=str(error))
+            await delivery.nak(_UNTIL_MENDED)
         except FlowworkerError as error:
             get_logger().warning(
                 "message will be tried again", subject=delivery.subject, error=str(error)

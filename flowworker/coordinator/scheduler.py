@@ -34,6 +34,7 @@ from flowworker.core.ids import RUN_ID
 from flowworker.errors import (
     Conflict,
     CorruptRecord,
+    DefinitionError,
     FlowworkerError,
     InvalidInput,
     Unavailable,
@@ -240,7 +241,7 @@ class Scheduler:
             return
         try:
             active = await self._decide(run, event, arrival, pass_on)
-        except (CorruptRecord, WorkflowNotFound) as error:
+        except (CorruptRecord, DefinitionError, WorkflowNotFound) as error:
             get_logger().error("run cannot go on", run=run, error=str(error))
             await delivery.nak(_RETRY_DELAY * 20)
         except FlowworkerError as error:

@@ -11,6 +11,7 @@ they order what happened in a run (the saga relies on it).
 from __future__ import annotations
 
 __all__ = [
+    "MAX_MOMENT",
     "MAX_NAMED",
     "MAX_TEXT",
     "RECORD_VERSION",
@@ -24,14 +25,20 @@ __all__ = [
 ]
 
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
 
 RECORD_VERSION = 1
 
+MAX_MOMENT = 200_000_000_000.0
+"""Seconds since the Unix epoch, in the year 8307: a time in a record is no later, so that it has a
+date, also with the longest duration added."""
+
+Moment = Annotated[float, Meta(ge=0.0, le=MAX_MOMENT)]
 
 MAX_TEXT = 2000
 """Characters of a text that somebody else wrote and that stands in a record."""
@@ -122,15 +129,15 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     definition: str
     status: RunStatus
     input: Payload
-    created_at: float
+    created_at: Moment
     v: int = RECORD_VERSION
     version: str = ""
     priority: Priority = Priority.NORMAL
     origin: str = ""
     reply_to: str = ""
     trace: str = ""
-    finished_at: float = 0.0
-    expires: float = 0.0
+    finished_at: Moment = 0.0
+    expires: Moment = 0.0
     error: str = ""
     stop: Stop | None = None
     decisions: dict[str, tuple[Decision, ...]] = {}
@@ -165,10 +172,10 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     outcome: Outcome
     v: int = RECORD_VERSION
     worker: str = ""
-    lease_until: float = 0.0
+    lease_until: Moment = 0.0
     lost: int = 0
-    started_at: float = 0.0
-    finished_at: float = 0.0
+    started_at: Moment = 0.0
+    finished_at: Moment = 0.0
     output: Payload | None = None
     error: ErrorInfo | None = None
     completed: int = 0

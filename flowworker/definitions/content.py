@@ -6,8 +6,9 @@ default is left out, so that a new field with a default changes no hash.
 
 from __future__ import annotations
 
-__all__ = ["content_hash", "decode", "encode", "plan_of"]
+__all__ = ["HASH", "content_hash", "decode", "encode", "plan_of"]
 
+import re
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -22,6 +23,9 @@ from flowworker.definitions.tree import quoted
 from flowworker.errors import DefinitionError
 
 _HASH_LENGTH = 32
+
+HASH = re.compile(r"[0-9a-f]{32}")
+"""How a content hash looks."""
 
 _UNFIT = (msgspec.MsgspecError, RecursionError, TypeError, ValueError)
 """What msgspec raises on values that do not fit a type, or that JSON cannot express."""

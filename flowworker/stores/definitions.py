@@ -94,8 +94,10 @@ class DefinitionStore:
             found = await self._records.read(f"def.{digest}")
             if found is None:
                 raise WorkflowNotFound(f"no definition with content hash {digest} is stored")
-            data = await self._load(found[0])
-            plan = self._plans[digest] = content.plan_of(content.decode(data))
+            plan = content.plan_of(content.decode(await self._load(found[0])))
+            if plan.hash != digest:  # runs would be pinned to one that nobody has stored
+                raise DefinitionError([f"def.{digest} holds another definition; register it again"])
+            self._plans[digest] = plan
         return plan
 
     async def _load(self, data: bytes) -> bytes:
@@ -126,7 +128,11 @@ class DefinitionStore:
             raise WorkflowNotFound(
                 f"no workflow {name!r} is registered; register it with `flowworker register FILE`"
             )
-        return await self.by_hash(found[0].decode())
+        digest = found[0].decode(errors="replace")
+        if not content.HASH.fullmatch(digest):
+            expected = f"expected the hash of a definition, found {found[0][:80]!r}"
+            raise DefinitionError([f"latest.{name}: {expected}; register the workflow again"])
+        return await self.by_hash(digest)
 
     async def names(self) -> list[str]:
         """Names of all registered workflows, sorted."""

@@ -58,6 +58,9 @@ _SHOWN = 200
 _NAMED = 20
 """Handlers that an error message names."""
 
+_SILENCE = 60.0
+"""Seconds until it is said again that messages of a newer release wait."""
+
 
 class _Versioned(msgspec.Struct):
     v: int = 1
@@ -76,6 +79,7 @@ class Executor:
         self._inputs = StepInputs(bench.payloads, bench.settings.payload_limit)
         self._left_behind: set[asyncio.Task[Any]] = set()
         self._unserved = Unserved(bench)
+        self._newer: dict[int, float] = {}
 
     async def execute(self, delivery: Delivery) -> Future[Any] | None:
         """Deal with one delivery, whatever it is; the thread that it leaves running, if any."""
@@ -201,8 +205,9 @@ class Executor:
             message, problem = None, str(error)
         if message is not None and not problem:
             return message
-        if _version(delivery.data) > MESSAGE_VERSION:
-            await delivery.nak(_ELSEWHERE)  # for the workers of a newer release
+        if (version := _version(delivery.data)) > MESSAGE_VERSION:
+            self._tell_newer(delivery.subject, version)
+            await self._put_back(delivery, self._bench.settings.lease)
             return None
         self._bench.log.error(
             "not a step message, dropped",
@@ -212,6 +217,18 @@ class Executor:
         )
         await delivery.ack()
         return None
+
+    def _tell_newer(self, subject: str, version: int) -> None:
+        """Say that messages wait for workers of a newer release: of each version, now and then."""
+        now = self._bench.clock.monotonic()
+        if now >= self._newer.get(version, now):
+            self._newer[version] = now + _SILENCE
+            self._bench.log.warning(
+                "step messages of a newer release wait for its workers",
+                subject=subject,
+                version=version,
+                known=MESSAGE_VERSION,
+            )
 
     async def _put_back(self, delivery: Delivery, longest: float) -> None:
         delay = 0.25 * 2 ** min(delivery.delivered, 10)

@@ -168,3 +168,8 @@ async def test_progress_shows_the_steps_until_the_end(monkeypatch):
     assert looks == 2
     assert "run run-1" in stderr.getvalue()
     assert "RETRYING" in stderr.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e15, 1e12])
+def test_a_time_that_no_calendar_has_is_shown_as_it_is(seconds):
+    assert when(seconds) == f"{seconds:g} s"

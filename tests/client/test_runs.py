@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.client import Client
 from flowworker.codec.cloudevents import EventData, cloud_event
@@ -20,6 +21,7 @@ from flowworker.errors import (
     RunNotFound,
     WorkflowNotFound,
 )
+from flowworker.stores.runs import RunStore
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("coordinator")
@@ -260,3 +262,17 @@ async def test_many_starts_on_a_fresh_client_share_one_subscription(client, back
     await asyncio.gather(*(client.start(*START) for _ in range(20)))
 
     assert len(subscribed) == 1
+
+
+@pytest.mark.parametrize("damage", [{"created_at": 1e300}, {"finished_at": -1.0}, {"run": "other"}])
+async def test_a_damaged_run_is_one_row_that_names_it(client, backend, damage):
+    good, bad = await client.start(*START), await client.start(*START)
+    await client.status(bad)
+    record, _ = await RunStore(backend.runs).load(bad)
+    await backend.runs.put(f"run.{bad}", encode(replace(record, **damage)))
+
+    rows = {row.id: row for row in await client.list()}
+
+    assert rows[good].error == ""
+    assert rows[bad].error.startswith(f"run.{bad}: stored bytes cannot be read")
+    assert rows[bad].created_at == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -183,6 +184,14 @@ def test_whoever_finds_the_record_can_tell_all_of_it_again(changes, types):
     events = attempt_events("ns", "orders.ship", "v2", replace(STEP, **changes), 9)
 
     assert [event.type for event in events] == types
+
+
+def test_an_event_of_a_time_that_no_calendar_has_is_none():
+    [event, *_] = attempt_events("ns", "orders.ship", "v2", STEP, 9)
+    absurd = replace(event, data=replace(event.data, at=1e300))
+
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.data\.at"):
+        decode_event(encode(absurd))
 
 
 def test_what_a_handler_emits_has_its_own_type_and_data():

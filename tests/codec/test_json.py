@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.codec.json import (
     decode_run,
@@ -13,7 +14,7 @@ from flowworker.codec.json import (
     is_nested_too_deep,
 )
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
+from flowworker.core.records import MAX_MOMENT, RECORD_VERSION, RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.errors import CorruptRecord
 
@@ -84,3 +85,35 @@ def test_a_value_of_any_shape():
 
     with pytest.raises(CorruptRecord, match=r"some\.key"):
         decode_value("some.key", b"{")
+
+
+@pytest.mark.parametrize("moment", [1e300, -1.0, MAX_MOMENT * 1.01])
+@pytest.mark.parametrize(
+    ("decode", "key", "record", "field"),
+    [
+        (decode_run, "run.r", RUN, "created_at"),
+        (decode_run, "run.r", RUN, "finished_at"),
+        (decode_run, "run.r", RUN, "expires"),
+        (decode_step, "step.q.r.s", STEP, "started_at"),
+        (decode_step, "step.q.r.s", STEP, "finished_at"),
+        (decode_step, "step.q.r.s", STEP, "lease_until"),
+    ],
+)
+def test_a_time_that_no_calendar_has_is_damage(decode, key, record, field, moment):
+    raw = encode(replace(record, **{field: moment}))
+
+    with pytest.raises(CorruptRecord, match=rf"{key}: .*\$\.{field}"):
+        decode(key, raw)
+
+
+@pytest.mark.parametrize(
+    ("decode", "key", "record"),
+    [
+        (decode_run, "run.other", RUN),
+        (decode_step, "step.q.r.other", STEP),
+        (decode_step, "step.q.other.s", STEP),
+    ],
+)
+def test_a_record_under_the_key_of_another_is_damage(decode, key, record):
+    with pytest.raises(CorruptRecord, match=f"{key}: .* it is the record of"):
+        decode(key, encode(record))

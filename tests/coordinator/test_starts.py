@@ -213,3 +213,12 @@ async def test_nobody_can_take_the_id_that_a_start_without_one_will_get(backend)
     (rejected,) = await both()
     assert rejected["reason"].endswith("ids of this form belong to starts without a Nats-Msg-Id")
     assert await rejections(backend, honest) == []
+
+
+@pytest.mark.parametrize("damaged", [b"\xff", b"a b"])
+async def test_a_name_that_is_damaged_refuses_its_starts(backend, coordinator, damaged):
+    await backend.definitions.put("latest.one", damaged)
+
+    reason = await outcome(backend)
+
+    assert "latest.one: expected the hash of a definition" in reason

@@ -6,6 +6,7 @@ import pytest
 
 from flowworker.core.model import Step, Workflow
 from flowworker.definitions import content_hash
+from flowworker.definitions.content import encode
 from flowworker.definitions.document import MAX_STEPS
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.stores.definitions import DefinitionStore
@@ -99,3 +100,24 @@ async def test_the_hash_of_a_large_definition_is_that_of_its_content():
     large = real_names("large", 5_000)
     async with backends.memory() as backend:
         assert await DefinitionStore(backend.definitions).register(large) == content_hash(large)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xff\xfe", b"a b", b"*", b"F" * 32])
+async def test_a_name_that_stands_for_nothing_says_what_to_do(damaged):
+    async with backends.memory() as backend:
+        store = DefinitionStore(backend.definitions)
+        await store.register(SMALL)
+        await backend.definitions.put("latest.small", damaged)
+
+        with pytest.raises(DefinitionError, match=r"latest\.small: .*register the workflow again"):
+            await store.latest("small")
+
+
+async def test_a_definition_under_the_hash_of_another_is_not_taken_for_it():
+    async with backends.memory() as backend:
+        digest = await DefinitionStore(backend.definitions).register(SMALL)
+        other = Workflow("small", (Step("b", "h"),))
+        await backend.definitions.put(f"def.{digest}", encode(other))
+
+        with pytest.raises(DefinitionError, match=f"def.{digest} holds another definition"):
+            await DefinitionStore(backend.definitions).latest("small")

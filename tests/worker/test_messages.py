@@ -233,3 +233,24 @@ class TestWithAGrace:
         error = (await fleet.record()).error
         assert error is not None
         assert error.message.endswith("(this worker has: none)")
+
+
+async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom(
+    fleet, served, caplog
+):
+    await fleet.worker()
+    for step in ("a", "b"):
+        message = fleet.message("known", v=2, step=step)
+        await fleet.send_raw(encode(message), message)
+
+    await fleet.clock.advance(50.0)
+    told = caplog.text.count("step messages of a newer release wait for its workers")
+    await fleet.clock.advance(50.0)
+
+    assert told == 1
+    assert caplog.text.count("step messages of a newer release wait for its workers") == 2
+    lane = fleet.backend.steps._lane("default", "normal")
+    assert [message.delivered < 20 for group in lane._groups.values() for message in group] == [
+        True,
+        True,
+    ]

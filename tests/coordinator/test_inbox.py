@@ -1,0 +1,53 @@
+"""What becomes of messages that nobody can handle."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from flowworker.coordinator.inbox import Inbox
+from flowworker.errors import CorruptRecord, DefinitionError, Unavailable
+
+
+class Message:
+    """A delivery that remembers what was answered."""
+
+    subject = "timer.r1.retention"
+    delivered = 20
+
+    def __init__(self):
+        self.answered = asyncio.get_running_loop().create_future()
+
+    async def ack(self):
+        self.answered.set_result("ack")
+
+    async def nak(self, delay=0.0):
+        self.answered.set_result(delay)
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "told"),
+    [
+        (None, "ack", ""),
+        (CorruptRecord("run.r1", b"", "damaged"), 60.0, "run.r1: stored bytes cannot be read"),
+        (DefinitionError(["def.x holds another definition"]), 60.0, "def.x"),
+        (Unavailable("away"), 4.0, "away"),
+        (ValueError("a defect"), 4.0, "a defect"),
+    ],
+)
+async def test_a_message_comes_again_when_that_can_help(caplog, error, answer, told):
+    async def handle(_delivery):
+        if error is not None:
+            raise error
+
+    async def consume(on_delivery):
+        on_delivery(message)
+        return SimpleNamespace(grant=lambda _credit: None)
+
+    message = Message()
+    await Inbox(handle, 1).start(consume)
+
+    assert await message.answered == answer
+    assert told in caplog.text

@@ -63,7 +63,9 @@ class Controls:
             raise Rejected(f"control.{action}: no run {run!r} exists")
         record = found[0]
         if record.status in TERMINAL:
-            raise Rejected(f"control.{action}: run {run!r} is {record.status} already")
+            late = Rejected(f"control.{action}: run {run!r} is {record.status} already")
+            late.beside = True  # the last event of a run is the last
+            raise late
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         if action == "resume":
             _check_room(record, self._backend.max_body)

@@ -13,6 +13,7 @@ from flowworker import App, wiring
 from flowworker.codec.json import encode
 from flowworker.coordinator import controls
 from flowworker.core.commands import EventType
+from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Escalation, Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision, RunRecord
@@ -22,6 +23,7 @@ from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated, until
+from tests.waiting import PATIENCE
 
 RUN = "r1"
 
@@ -149,3 +151,23 @@ async def test_an_answer_for_which_the_record_has_no_room_is_rejected_and_the_ru
 
     assert "5,000 answers" in reason
     assert result.status == "CANCELLED"
+
+
+@pytest.mark.parametrize("action", ["cancel", "terminate"])
+async def test_one_for_a_run_that_is_over_leaves_its_history_alone(backend, client, action):
+    await client.register(Workflow("one", (Step("a", "h"),)))
+    coordinator = await coordinated(backend)
+    await client.start("one", run_id=RUN)
+    await client.terminate(RUN)
+    await client.result(RUN, PATIENCE)
+    before = await backend.events.history(RUN)
+
+    sequence = await backend.commands.send(f"control.{action}.{RUN}", b"", {})
+
+    async def told():
+        return await rejections(backend, run_id_of_sequence(sequence))
+
+    await until(told)
+    assert await told() == [f"control.{action}: run {RUN!r} is CANCELLED already"]
+    assert await backend.events.history(RUN) == before
+    await coordinator.stop()

@@ -268,8 +268,9 @@ async def test_many_starts_on_a_fresh_client_share_one_subscription(client, back
 async def test_a_damaged_run_is_one_row_that_names_it(client, backend, damage):
     good, bad = await client.start(*START), await client.start(*START)
     await client.status(bad)
-    record, _ = await RunStore(backend.runs).load(bad)
-    await backend.runs.put(f"run.{bad}", encode(replace(record, **damage)))
+    found = await RunStore(backend.runs).load(bad)
+    assert found is not None
+    await backend.runs.put(f"run.{bad}", encode(replace(found[0], **damage)))
 
     rows = {row.id: row for row in await client.list()}
 

@@ -83,6 +83,11 @@ format: $(DEV) ## Format the code and fix what can be fixed
 sim: $(DEV) ## Simulate the fleet under faults: RUNS=100000, or one world again: SEED=7
 	$(PY) -m flowworker.testing.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
 
+ROOMS ?= core coordinator worker
+.PHONY: mutate
+mutate: $(DEV) ## Break each rule of ROOMS once: does a test fail? Takes long
+	for room in $(ROOMS); do $(PY) -m tests.mutation $$room; done
+
 .PHONY: bench
 bench: $(DEV) ## Measure throughput and latency on this machine
 	$(PY) -m bench

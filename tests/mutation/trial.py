@@ -1,0 +1,140 @@
+"""A copy of the tree in which mutants meet the tests that run their lines.
+
+Each trial is a fork of a process that has imported the libraries and nothing of ours: that is five
+times as fast as a new interpreter. A mutant that ends in a loop is one that a test has noticed.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Trials"]
+
+import ast
+import importlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+import coverage
+import pytest
+
+from tests.mutation.mutants import Mutant
+
+_LIBRARIES = (
+    *("asyncio", "click", "hypothesis", "jsonschema", "msgspec", "nats", "prometheus_client"),
+    *("pytest_asyncio", "rich.console", "structlog", "uvloop", "yaml"),
+)
+_LONGEST = 60.0
+_OPTIONS = (
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "30"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+
+
+class Trials:
+    """The copy, for as long as the context lasts."""
+
+    def __init__(self, root: Path, copy: Path, tests: list[str]) -> None:
+        self._root = root
+        self._copy = copy
+        self._tests = tests
+        self._data = coverage.CoverageData(str(copy / ".mutation-coverage"))
+
+    def __enter__(self) -> Trials:
+        listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+        names = subprocess.run(listed, cwd=self._root, check=True, capture_output=True).stdout
+        for name in filter(None, names.decode().split("\0")):
+            if (self._root / name).is_file():
+                (self._copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self._root / name, self._copy / name)
+        for library in _LIBRARIES:
+            importlib.import_module(library)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._copy, ignore_errors=True)
+
+    def cover(self, room: str) -> None:
+        """Find out which tests run which lines.
+
+        Raises:
+            SystemExit: they do not even pass as things are.
+        """
+        environment = {**os.environ, "COVERAGE_FILE": self._data.data_filename()}
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "not hypothesis and not chaos"]
+        options = [f"--cov=flowworker/{room}", "--cov-context=test", "--cov-report="]
+        done = subprocess.run(
+            [*command, *options, *self._tests], cwd=self._copy, env=environment, check=False
+        )
+        if done.returncode:
+            raise SystemExit("the tests fail without any mutant")
+        self._data.read()
+
+    def tests_of(self, path: str, lines: range) -> list[str]:
+        """Tests that run one of the lines, those of the module itself first."""
+        by_line = self._data.contexts_by_lineno(str(self._copy / path))
+        found = {context.partition("|")[0] for line in lines for context in by_line.get(line, [])}
+        own = f"test_{Path(path).stem}.py"
+        return sorted(found - {""}, key=lambda test: (own not in test, test))
+
+    def control(self, path: str) -> None:
+        """See that the tests of a module pass here as long as nothing is broken.
+
+        Raises:
+            SystemExit: they do not.
+        """
+        source = (self._copy / path).read_text(encoding="utf-8")
+        same = Mutant("", range(1, source.count("\n") + 1), ast.unparse(ast.parse(source)))
+        if not self.survives(path, same):
+            raise SystemExit(f"{path}: its tests fail in a trial without any mutant")
+
+    def survives(self, path: str, mutant: Mutant) -> bool:
+        """Whether all tests that run its lines pass."""
+        tests = self.tests_of(path, mutant.lines)
+        if not tests:
+            return True
+        target = self._copy / path
+        original = target.read_text(encoding="utf-8")
+        target.write_text(mutant.source, encoding="utf-8")
+        try:
+            return self._passes(tests)
+        finally:
+            target.write_text(original, encoding="utf-8")
+
+    def _passes(self, tests: list[str]) -> bool:
+        child = os.fork()
+        if child == 0:
+            _run(self._copy, tests)
+        deadline = time.monotonic() + _LONGEST
+        while time.monotonic() < deadline:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status) == 0
+            time.sleep(0.02)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return False
+
+
+def _run(copy: Path, tests: list[str]) -> None:
+    """In a fork: the tests upon the copy, and the end of the process."""
+    code = 1
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        os.chdir(copy)
+        sys.path[0] = str(copy)
+        sys.dont_write_bytecode = True
+        for name in [*sys.modules]:
+            if name.partition(".")[0] in {"flowworker", "tests"}:
+                del sys.modules[name]
+        code = int(pytest.main([*_OPTIONS, *tests]))
+    finally:
+        os._exit(code)

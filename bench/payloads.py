@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -63,21 +64,27 @@ class Costs(Struct, frozen=True):
     worker: int
 
 
-def mosaic(tiles: int = 36, pairs: int = 1300, rest: int = 780) -> Workflow:
-    """Tiles, pairs of tiles, one step that sees all pairs, many that follow it, and a last one.
+def mosaic(bands: int = 3, tiles: int = 36, pairs: int = 630) -> Workflow:
+    """In each band tiles, pairs of them, what sees all pairs, tiles again; then all bands in one.
 
-    About the shape of the Montage workflows of astronomy: from the join on each step has more than
-    a thousand ancestors.
+    The shape of the Montage workflows of astronomy: from the join on, each step of a band has
+    nearly all of the band's steps as ancestors.
     """
-    first = [_task(f"tile{n}") for n in range(tiles)]
-    second = [
-        _task(f"pair{n}", f"tile{n % tiles}", f"tile{(n * 7 + n // tiles + 1) % tiles}")
-        for n in range(pairs)
-    ]
-    join = _task("join", *(step.id for step in second))
-    third = [_task(f"part{n}", "join", f"tile{n % tiles}") for n in range(rest)]
-    last = _task("last", *(step.id for step in third))
-    return Workflow("bench.mosaic", (*first, *second, join, *third, last))
+    steps: list[Step] = []
+    for band in range(bands):
+        tile = [f"tile{band}.{n}" for n in range(tiles)]
+        part = [f"part{band}.{n}" for n in range(tiles)]
+        couples = itertools.islice(itertools.combinations(tile, 2), pairs)
+        pair = [_task(f"pair{band}.{n}", *couple) for n, couple in enumerate(couples)]
+        steps += [*(_task(one) for one in tile), *pair]
+        steps.append(_task(f"fit{band}", *(one.id for one in pair)))
+        steps.append(_task(f"model{band}", f"fit{band}"))
+        steps += [_task(one, f"model{band}", of) for one, of in zip(part, tile, strict=True)]
+        steps.append(_task(f"table{band}", *part))
+        steps.append(_task(f"sum{band}", f"table{band}", *part))
+        steps.append(_task(f"view{band}", f"sum{band}"))
+    steps.append(_task("view", *(f"sum{band}" for band in range(bands))))
+    return Workflow("bench.mosaic", tuple(steps))
 
 
 def funnel(before: int = 300, after: int = 60) -> Workflow:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from flowworker.codec.history import Told
 from flowworker.codec.json import encode
 from flowworker.codec.keys import step_key
-from flowworker.coordinator import controls, effects, fencing, scheduler
+from flowworker.coordinator import controls, effects, fencing, outputs, scheduler
 from flowworker.coordinator.effects import Effects
 from flowworker.coordinator.refusals import Refusals
 from flowworker.core import claim, forward, saga, stopping
@@ -264,3 +264,9 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
     monkeypatch.setattr(Unserved, "put_back", impatient)
 
     assert "failed for want of a handler" in violation()
+
+
+def test_a_message_that_names_too_few_of_the_outputs_before(monkeypatch):
+    monkeypatch.setattr(outputs._Chain, "depth", lambda *_: 1)
+
+    assert "a step got what nobody put out" in violation()

@@ -1,7 +1,8 @@
-"""Handlers that do nothing: what remains is the engine."""
+"""Handlers that do next to nothing, so that what remains is the engine; and a slow one."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from flowworker import App, NonRetryableError, StepContext
@@ -28,3 +29,9 @@ async def task(_ctx: StepContext) -> dict[str, str]:
 @app.step("bench.fail")
 async def fail(_ctx: StepContext) -> None:
     raise NonRetryableError("as it was meant to")
+
+
+@app.step("bench.slow")
+async def slow(_ctx: StepContext) -> dict[str, int]:
+    await asyncio.sleep(0.005)
+    return {}

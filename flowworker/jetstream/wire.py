@@ -59,6 +59,12 @@ class WireClient(Client):
         except Exception:  # noqa: BLE001 - or the client's only reading task would end
             get_logger().exception("a message could not be handled", subject=subject)
 
+    async def _process_pong(self) -> None:
+        """Whoever waits for it may be gone: cancelled, or out of patience."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def _connect_to_server(self, s: Any) -> None:
         """Close what an attempt that failed halfway has left open."""
         if self._transport is not None:

@@ -277,3 +277,19 @@ async def test_a_cancellation_that_a_library_swallows_ends_the_connecting(
 
     [connection] = swallowed
     assert not connection.connected
+
+
+async def test_a_flush_that_is_given_up_does_no_harm_to_the_connection(own_server):
+    connection = await connect(ConnectionOptions(url=own_server.url))
+    lost = []
+    connection.on_disconnected.append(lambda: lost.append(True))
+
+    flush = asyncio.create_task(connection.flush())
+    await asyncio.sleep(0)  # it has sent its ping
+    await asyncio.sleep(0)
+    flush.cancel()
+    await connection.flush()
+    await connection.flush()
+
+    assert lost == []
+    await connection.close()

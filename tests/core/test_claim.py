@@ -272,3 +272,9 @@ def test_a_refused_compensation_keeps_what_the_step_put_out():
     record = refused("r", wanted(UNDO, revision=7), GiveUp(7, 3), at, REFUSAL, NOW)
 
     assert (record.output, record.completed, record.outcome) == (inline(b"1"), 5, FAILED)
+
+
+def test_a_lease_is_over_at_the_moment_that_it_names():
+    found = record(RUNNING, lease=NOW)
+
+    assert isinstance(judge_fence("r", fence(RUN), found, 9, NOW), Revoke)

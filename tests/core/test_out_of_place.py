@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flowworker.core import events as ev
 from flowworker.core.commands import Emit, Finish, Save
@@ -131,3 +132,12 @@ BAD = ev.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
 )
 def test_a_fact_of_a_step_that_cannot_have_begun_says_that_more_has_happened(life, event, outrun):
     assert outruns(event, life(fresh()).state) is outrun
+
+
+def test_a_run_that_is_over_is_not_outrun():
+    # Given a run whose end is known, though the records of its steps were read too early
+    state = fresh().starts().state
+    over = replace(state, record=replace(state.record, status=RunStatus.FAILED))
+    # When a fact of one of them comes, then nothing more need be known
+    assert outruns(DONE, state)
+    assert not outruns(DONE, over)

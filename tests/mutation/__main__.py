@@ -60,7 +60,7 @@ def main() -> int:
             name = f"{chosen.room}/{path.name}"
             before = len(living), tried
             trials.control(f"flowworker/{name}")
-            for mutant in mutants_of(path.read_text(encoding="utf-8"), name):
+            for mutant in mutants_of(trials.source(f"flowworker/{name}"), name):
                 tried += 1
                 lives = trials.survives(f"flowworker/{name}", mutant)
                 if chosen.verbose:

@@ -60,6 +60,10 @@ class Trials:
     ) -> None:
         shutil.rmtree(self._copy, ignore_errors=True)
 
+    def source(self, path: str) -> str:
+        """A file as it was when it was copied: the tree may change meanwhile."""
+        return (self._copy / path).read_text(encoding="utf-8")
+
     def cover(self, room: str) -> None:
         """Find out which tests run which lines.
 
@@ -89,7 +93,7 @@ class Trials:
         Raises:
             SystemExit: they do not.
         """
-        source = (self._copy / path).read_text(encoding="utf-8")
+        source = self.source(path)
         same = Mutant("", range(1, source.count("\n") + 1), ast.unparse(ast.parse(source)))
         if not self.survives(path, same):
             raise SystemExit(f"{path}: its tests fail in a trial without any mutant")
@@ -99,8 +103,7 @@ class Trials:
         tests = self.tests_of(path, mutant.lines)
         if not tests:
             return True
-        target = self._copy / path
-        original = target.read_text(encoding="utf-8")
+        target, original = self._copy / path, self.source(path)
         target.write_text(mutant.source, encoding="utf-8")
         try:
             return self._passes(tests)

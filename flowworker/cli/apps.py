@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["app_option", "load_app"]
+__all__ = ["app_option", "load_app", "load_apps"]
 
 import importlib
 import sys
@@ -27,12 +27,30 @@ def app_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option `--app`."""
     return click.option(
         "--app",
-        "app_name",
+        "app_names",
         required=True,
+        multiple=True,
         metavar="MOD[:ATTR]",
         help="Module with the App, found from the current directory; ATTR is `app` unless the "
-        "module has just one App.",
+        "module has just one App. May be given several times.",
     )(command)
+
+
+def load_apps(names: tuple[str, ...]) -> App:
+    """One App with the handlers of all that are named.
+
+    Raises:
+        InvalidInput: one cannot be had, or two have a handler of one name.
+    """
+    from flowworker.worker import App
+
+    apps = list(dict.fromkeys(load_app(name) for name in names))
+    if len(apps) == 1:
+        return apps[0]
+    together = App()
+    for app in apps:
+        together.include(app)
+    return together
 
 
 def load_app(name: str) -> App:

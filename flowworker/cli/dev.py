@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowworker.cli.apps import app_option, load_app
+from flowworker.cli.apps import app_option, load_apps
 from flowworker.cli.errors import say
 from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
@@ -54,7 +54,11 @@ _LOOK = 0.5
     help="Worker processes; a single one shares this process.",
 )
 def dev(
-    app_name: str, workflows: str | None, port: int | None, store: Path | None, workers: int
+    app_names: tuple[str, ...],
+    workflows: str | None,
+    port: int | None,
+    store: Path | None,
+    workers: int,
 ) -> None:
     """Run everything that a fleet needs on this machine: server, coordinator, workers.
 
@@ -63,13 +67,13 @@ def dev(
     from flowworker.definitions import load_paths
     from flowworker.embedded import EmbeddedServer
 
-    app = load_app(app_name)
+    app = load_apps(app_names)
     if workflows is None and Path("workflows").is_dir():
         workflows = "workflows"
     found = [] if workflows is None else load_paths([workflows], app.handlers)
     definitions = {workflow.name: workflow for _, workflow in found}
     with EmbeddedServer(port=_port(port), store=store) as server:
-        fleet = _Fleet(server, app_name, app, list(definitions.values()), workers)
+        fleet = _Fleet(server, app_names, app, list(definitions.values()), workers)
         with _as_long_as_it_runs(server):
             left = run_process(fleet.run(), "info", json=False)
     leave_handlers_behind(left=left)
@@ -103,13 +107,13 @@ class _Fleet:
     def __init__(
         self,
         server: EmbeddedServer,
-        app_name: str,
+        app_names: tuple[str, ...],
         app: App,
         workflows: list[Workflow],
         workers: int,
     ) -> None:
         self._server = server
-        self._app_name = app_name
+        self._app_names = app_names
         self._app = app
         self._workflows = workflows
         self._workers = workers
@@ -158,7 +162,9 @@ class _Fleet:
             f"nats-server {server.version} at {server.url}, data in {plain(str(server.store))}"
         )
         plural = "" if self._workers == 1 else "s"
-        click.echo(f"coordinator and {self._workers} worker{plural} for {self._app_name}")
+        click.echo(
+            f"coordinator and {self._workers} worker{plural} for {', '.join(self._app_names)}"
+        )
         for workflow in self._workflows:
             click.echo(f"workflow {workflow.name} {workflow.version}".rstrip())
         name = self._workflows[0].name if self._workflows else "NAME"
@@ -186,7 +192,7 @@ class _Fleet:
                     self._children[place] = self._child()
 
     def _child(self) -> SpawnProcess:
-        arguments = (self._target, self._app_name, self._queues)
+        arguments = (self._target, self._app_names, self._queues)
         child = get_context("spawn").Process(target=_work, args=arguments, daemon=True)
         # The terminal's Ctrl-C reaches children too, but we tell them when. They inherit this.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -203,12 +209,16 @@ class _Fleet:
         await asyncio.gather(*(asyncio.to_thread(child.join) for child in children))
 
 
-def _work(target: Target, app_name: str, queues: tuple[str, ...]) -> None:
+def _work(target: Target, app_names: tuple[str, ...], queues: tuple[str, ...]) -> None:
     """A worker process; SIGTERM alone, which its parent sends, ends it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     left = run_process(
         run_worker(
-            target, load_app(app_name), settings_from(os.environ), queues, signals=(signal.SIGTERM,)
+            target,
+            load_apps(app_names),
+            settings_from(os.environ),
+            queues,
+            signals=(signal.SIGTERM,),
         ),
         "info",
         json=False,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from flowworker.cli.apps import app_option, load_app
+from flowworker.cli.apps import app_option, load_apps
 from flowworker.cli.options import Target, check_queues, connection, queue_option
 from flowworker.cli.serving import (
     PARTING,
@@ -69,7 +69,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
 @process_options
 def worker(
     target: Target,
-    app_name: str,
+    app_names: tuple[str, ...],
     queues: tuple[str, ...],
     concurrency: int | None,
     http_port: int | None,
@@ -80,7 +80,7 @@ def worker(
     SIGTERM or Ctrl-C: take nothing new, finish what runs, end. Twice: end at once.
     """
     check_queues(queues)
-    app = load_app(app_name)
+    app = load_apps(app_names)
     settings = settings_from(os.environ)
     if concurrency is not None:
         settings = replace(settings, concurrency=concurrency)

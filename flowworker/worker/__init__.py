@@ -14,6 +14,7 @@ heartbeat  claims stay alive whatever a handler does to the event loop
 heartbeat_thread, lag   the thread that renews them, and watches the event loop
 patience   repeats what is safe to repeat while the outside is away
 
+lifespan   what an App opens for a worker, and closes
 registry   what the user registers: `App`
 handlers   a function and its signature: typed arguments in, JSON out
 context    what a handler gets: `StepContext`

@@ -18,7 +18,7 @@ from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError
 from flowworker.worker.handlers import encode_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from flowworker.clock import Clock
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flowworker.worker.context import StepContext
     from flowworker.worker.handlers import Handler
     from flowworker.worker.heartbeat import HeldClaim
+    from flowworker.worker.registry import Middleware
 
 _HOPELESS = (NonRetryableError, InvalidInput, CorruptRecord)
 """Errors that trying again cannot help against; ConversionError is an InvalidInput."""
@@ -139,15 +140,19 @@ class Attempt:
         return None if task is None or task.done() else task
 
     async def run(
-        self, handler: Handler, pool: ThreadPoolExecutor, clock: Clock
+        self,
+        handler: Handler,
+        pool: ThreadPoolExecutor,
+        clock: Clock,
+        around: tuple[Middleware, ...] = (),
     ) -> Returned | Failed | Stopped:
-        """Call the handler with the context's input."""
+        """Call the handler with the context's input, and `around` it the others."""
         if self.halt:
             return Stopped(self.halt)
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         self.context.enter()
-        self._task = task = loop.create_task(self._guarded(handler, pool))
+        self._task = task = loop.create_task(self._guarded(handler, pool, around))
         task.add_done_callback(self._end)
         if self.message.timeout:
             self._after(self.message.timeout, self._time_out, clock)
@@ -166,9 +171,14 @@ class Attempt:
             return self._ended(*_outcome(task))
         return Stopped(self.halt) if self.halt or self._limit is None else Failed(self._limit)
 
-    async def _guarded(self, handler: Handler, pool: ThreadPoolExecutor) -> _End:
+    async def _guarded(
+        self, handler: Handler, pool: ThreadPoolExecutor, around: tuple[Middleware, ...]
+    ) -> _End:
         try:
-            return encode_output(handler.name, await self._call(handler, pool)), None
+            call: Callable[[], Awaitable[Any]] = partial(self._call, handler, pool)
+            for middleware in reversed(around):
+                call = partial(middleware, self.context, call)
+            return encode_output(handler.name, await call()), None
         except BaseException as error:  # noqa: BLE001  # it ends a step, not us
             return b"", error
 

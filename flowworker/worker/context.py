@@ -67,6 +67,7 @@ class StepContext:
         "_log",
         "_news",
         "_services",
+        "_uses",
         "attempt",
         "cancelled",
         "deadline",
@@ -99,6 +100,7 @@ class StepContext:
         self.cancelled = False
         self.progress: float | None = None
         self._services = services
+        self._uses = message.uses
         self._acquired: set[str] = set()
         self._left = False
         self._news: asyncio.Task[None] | None = None
@@ -138,8 +140,8 @@ class StepContext:
 
     @property
     def runtime(self) -> Any:
-        """What `app.runtime` is."""
-        return self._services.app.runtime
+        """What `app.runtime` is, of the App in which the handler was registered."""
+        return self._services.app.runtime_of(self._uses)
 
     @property
     def log(self) -> FilteringBoundLogger:

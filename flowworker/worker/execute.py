@@ -178,7 +178,8 @@ class Executor:
         if _is_over(attempt, bench.clock.now()):
             return Stopped(Halt.LOST)
         begun = bench.clock.monotonic()
-        ending = await attempt.run(handler, bench.pool, bench.clock)
+        around = bench.app.middleware_of(message.uses)
+        ending = await attempt.run(handler, bench.pool, bench.clock, around)
         took = bench.clock.monotonic() - begun
         bench.metrics.handler_seconds.labels(handler.name).observe(took)
         return await self._keep(message, ending)

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from flowworker.errors import InvalidInput
 from flowworker.settings import check_fit
 from flowworker.telemetry.metrics import Metrics
+from flowworker.worker.lifespan import Lifespan
 from flowworker.worker.shift import Shift
 from flowworker.worker.surroundings import surroundings_of
 
@@ -85,6 +86,7 @@ class Worker:
         self._metrics = metrics or Metrics(CollectorRegistry())
         self._make_thread = make_thread
         self.around = surroundings_of(backend, settings, clock)
+        self._lifespan = Lifespan(app)
         self._shift: Shift | None = None
         self._draining = False
         self._ended = asyncio.Event()
@@ -103,10 +105,11 @@ class Worker:
         """Take steps from now on; once.
 
         Raises:
-            InvalidInput: a handler's annotations cannot be found.
+            InvalidInput: a handler's annotations cannot be found, or its App's lifespan failed.
         """
         for handler in self._app.handlers.values():
             handler.resolve()
+        await self._lifespan.enter()
         shift = self._shift = Shift(
             self.id,
             self._backend,
@@ -122,6 +125,7 @@ class Worker:
             await shift.open(self._queues)
         except BaseException:
             await shift.close()
+            await self._lifespan.leave()
             raise
         self.running = True
 
@@ -140,6 +144,7 @@ class Worker:
             self._draining = True
             try:
                 await self._shift.close()
+                await self._lifespan.leave()
             finally:
                 self._ended.set()
         await self._ended.wait()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["App", "StepHandler", "StepResult"]
+__all__ = ["App", "Middleware", "StepHandler", "StepResult"]
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.errors import InvalidInput
 from flowworker.worker.handlers import Handler, where
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
 
 StepResult: TypeAlias = Any
 """What a handler returns, and a step puts out: a value that is JSON, or becomes it."""
@@ -22,17 +25,39 @@ StepHandler: TypeAlias = Callable[..., StepResult | Awaitable[StepResult]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+Middleware: TypeAlias = Callable[..., Awaitable[StepResult]]
+"""An async function of a `StepContext` and of `call_next`, which calls what is further in."""
+
+Around = TypeVar("Around", bound=Middleware)
+
+
 class App:
     """The handlers of a worker. Fallbacks and compensations are handlers like any other.
 
     Attributes:
         runtime: whatever handlers need, reachable as `ctx.runtime`: connections, settings.
+        lifespan: makes the async context manager whose value becomes `runtime`, once per worker.
     """
 
-    def __init__(self, runtime: Any = None) -> None:
-        """Start without handlers."""
+    def __init__(
+        self,
+        runtime: Any = None,
+        *,
+        lifespan: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+    ) -> None:
+        """Start without handlers.
+
+        Raises:
+            InvalidInput: both a runtime and a lifespan, which would replace it.
+        """
+        if runtime is not None and lifespan is not None:
+            raise InvalidInput("App: expected a runtime or a lifespan that makes it, found both")
         self.runtime = runtime
+        self.lifespan = lifespan
         self._handlers: dict[str, Handler] = {}
+        self._included: list[App] = []
+        self._owners: dict[str, App] = {}
+        self._middleware: list[Middleware] = []
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -69,3 +94,51 @@ class App:
             return function
 
         return register
+
+    def middleware(self, function: Around) -> Around:
+        """Call `function(ctx, call_next)` around every attempt; the first one is the outermost.
+
+        It is async, whatever the handler is: `return await call_next()` goes on.
+
+        Raises:
+            InvalidInput: it is not async.
+        """
+        is_async: bool = inspect.iscoroutinefunction(function)
+        if not is_async:
+            raise InvalidInput(f"middleware: {where(function)} is not an async function")
+        self._middleware.append(function)
+        return function
+
+    def include(self, other: App) -> None:
+        """Take the handlers of another App, with its middleware, runtime and lifespan.
+
+        Raises:
+            InvalidInput: both have a handler of one name.
+        """
+        for name, handler in other.handlers.items():
+            if (taken := self._handlers.get(name)) is not None:
+                raise InvalidInput(
+                    f"{name}: registered twice, as {where(taken.function)} "
+                    f"and as {where(handler.function)}; give one of them another name"
+                )
+        self._included.append(other)
+        self._handlers.update(other.handlers)
+        self._owners.update(dict.fromkeys(other.handlers, other))
+
+    def parts(self) -> list[App]:
+        """This one and all that it includes, each once."""
+        found = [self]
+        for other in self._included:
+            found += [part for part in other.parts() if part not in found]
+        return found
+
+    def middleware_of(self, name: str) -> tuple[Middleware, ...]:
+        """What is called around a handler, the outermost first."""
+        owner = self._owners.get(name)
+        return (*self._middleware, *(() if owner is None else owner.middleware_of(name)))
+
+    def runtime_of(self, name: str) -> Any:
+        """What a handler gets as `ctx.runtime`: that of its own App, or else of ours."""
+        owner = self._owners.get(name)
+        own = None if owner is None else owner.runtime_of(name)
+        return self.runtime if own is None else own

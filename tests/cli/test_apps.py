@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from flowworker.cli.apps import load_app
+from flowworker.cli.apps import load_app, load_apps
 from flowworker.errors import InvalidInput
 
 APP = "from flowworker import App\n"
@@ -30,6 +30,15 @@ def test_an_app_is_found(tmp_path, source, name, attribute):
     app = load_app(name)
 
     assert app is getattr(sys.modules["shop"], attribute)
+
+
+def test_several_apps_work_together(tmp_path):
+    for name in ("shop", "depot"):
+        (tmp_path / f"{name}.py").write_text(
+            APP + f"app = App()\n@app.step('{name}')\ndef work(ctx): ...\n"
+        )
+
+    assert sorted(load_apps(("shop", "depot", "shop")).handlers) == ["depot", "shop"]
 
 
 def test_an_app_within_something_is_found(tmp_path):

@@ -1,0 +1,60 @@
+"""What an App's `lifespan` opens for a worker, from before its first step to after its last."""
+
+from __future__ import annotations
+
+__all__ = ["Lifespan"]
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from flowworker.errors import InvalidInput
+from flowworker.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from flowworker.worker.registry import App
+
+
+class Lifespan:
+    """Enters and leaves in one task, as many context managers need it."""
+
+    def __init__(self, app: App) -> None:
+        """Of this App and all that it includes."""
+        self._app = app
+        self._leave = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def enter(self) -> None:
+        """Open what handlers need.
+
+        Raises:
+            InvalidInput: it cannot be opened; says why.
+        """
+        entered = asyncio.get_running_loop().create_future()
+        task = self._task = asyncio.create_task(self._live(entered))
+        await asyncio.wait({task, entered}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            self._task = None
+            try:
+                await task
+            except Exception as error:
+                text = f"lifespan: {type(error).__name__}: {error}"
+                raise InvalidInput(f"{text}; the worker does not start") from error
+
+    async def leave(self) -> None:
+        """Close it; nothing if it was never entered."""
+        self._leave.set()
+        task, self._task = self._task, None
+        if task is not None:
+            try:
+                await task
+            except Exception:  # noqa: BLE001  # the worker ends all the same
+                get_logger().exception("lifespan: it could not be closed")
+
+    async def _live(self, entered: asyncio.Future[None]) -> None:
+        async with AsyncExitStack() as stack:
+            for app in self._app.parts():
+                if app.lifespan is not None:
+                    app.runtime = await stack.enter_async_context(app.lifespan())
+            entered.set_result(None)
+            await self._leave.wait()

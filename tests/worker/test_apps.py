@@ -1,0 +1,158 @@
+"""What an App has beside its handlers: a lifespan, middleware, other Apps."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, nullcontext
+
+import pytest
+
+from flowworker.core.records import ErrorInfo
+from flowworker.core.status import Outcome
+from flowworker.errors import InvalidInput
+from flowworker.worker import App
+
+
+async def test_a_lifespan_lasts_as_long_as_its_worker_and_its_value_is_the_runtime(fleet):
+    seen = []
+
+    @asynccontextmanager
+    async def lifespan():
+        seen.append(("open", asyncio.current_task()))
+        yield "pool"
+        seen.append(("close", asyncio.current_task()))
+
+    app = App(lifespan=lifespan)
+
+    @app.step("use")
+    async def use(ctx):
+        return ctx.runtime
+
+    worker = await fleet.worker(app)
+    await fleet.run("use")
+    assert await fleet.output() == "pool"
+    assert [what for what, _ in seen] == ["open"]
+
+    await worker.drain()
+
+    assert [what for what, _ in seen] == ["open", "close"]
+    assert seen[0][1] is seen[1][1]
+
+
+async def test_a_worker_whose_lifespan_fails_does_not_start(fleet):
+    @asynccontextmanager
+    async def lifespan():
+        raise ConnectionError("no database")
+        yield
+
+    with pytest.raises(InvalidInput, match="lifespan: ConnectionError: no database"):
+        await fleet.worker(App(lifespan=lifespan))
+
+
+async def test_a_lifespan_that_cannot_be_closed_does_not_stop_the_drain(fleet, caplog):
+    @asynccontextmanager
+    async def lifespan():
+        yield
+        raise ConnectionError("gone")
+
+    worker = await fleet.worker(App(lifespan=lifespan))
+    await worker.drain()
+
+    assert "could not be closed" in caplog.text
+
+
+def test_a_runtime_and_a_lifespan_exclude_each_other():
+    with pytest.raises(InvalidInput, match="found both"):
+        App(runtime=1, lifespan=nullcontext)
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_middleware_is_around_each_attempt_in_the_order_of_registration(fleet, threaded):
+    calls = []
+
+    def named(name):
+        async def middleware(ctx, call_next):
+            calls.append(f"{name} before {ctx.step_id}")
+            result = await call_next()
+            calls.append(f"{name} after")
+            return {**result, name: True}
+
+        return middleware
+
+    for name in ("outer", "inner"):
+        fleet.app.middleware(named(name))
+
+    async def on_loop(ctx):
+        calls.append("handler")
+        return {}
+
+    def plain(ctx):
+        calls.append("handler")
+        return {}
+
+    fleet.app.step("work")(plain if threaded else on_loop)
+    await fleet.worker()
+    await fleet.run("work")
+
+    assert (await fleet.ended()).outcome is Outcome.COMPLETED
+    assert calls == ["outer before s", "inner before s", "handler", "inner after", "outer after"]
+    assert await fleet.output() == {"inner": True, "outer": True}
+
+
+async def test_middleware_may_fail_an_attempt(fleet):
+    @fleet.app.middleware
+    async def refuse(ctx, call_next):
+        raise PermissionError("not you")
+
+    fleet.app.step("work")(lambda ctx: None)
+    await fleet.worker()
+    await fleet.run("work")
+
+    assert (await fleet.ended()).error == ErrorInfo("PermissionError", "not you")
+
+
+def test_middleware_is_async():
+    with pytest.raises(InvalidInput, match="is not an async function"):
+        App().middleware(lambda ctx, call_next: call_next())
+
+
+async def test_an_included_app_brings_its_runtime_and_middleware(fleet):
+    calls = []
+    shop, all_of_it = App(runtime="shop"), App(runtime="all")
+
+    @shop.middleware
+    async def inner(ctx, call_next):
+        calls.append("inner")
+        return await call_next()
+
+    @all_of_it.middleware
+    async def outer(ctx, call_next):
+        calls.append("outer")
+        return await call_next()
+
+    @shop.step("shop.sell")
+    async def sell(ctx):
+        return ctx.runtime
+
+    @all_of_it.step("own")
+    async def own(ctx):
+        return ctx.runtime
+
+    all_of_it.include(shop)
+    await fleet.worker(all_of_it)
+    await fleet.run("shop.sell")
+    await fleet.run("own", step="o")
+
+    assert await fleet.output() == "shop"
+    assert await fleet.output(step="o") == "all"
+    assert calls == ["outer", "inner", "outer"]
+    assert all_of_it.parts() == [all_of_it, shop]
+
+
+def test_a_name_is_taken_once_also_by_an_included_app():
+    one, other = App(), App()
+    one.step("work")(lambda ctx: 1)
+    other.step("work")(lambda ctx: 2)
+
+    with pytest.raises(InvalidInput, match="registered twice"):
+        one.include(other)

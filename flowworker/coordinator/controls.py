@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
+from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.core.commands import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.outdated import may_be_unseen
 from flowworker.core.records import shortened
 from flowworker.core.status import TERMINAL, HumanAction
-from flowworker.errors import InvalidInput, Unavailable
+from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -48,6 +49,7 @@ class Controls:
 
         Raises:
             Rejected: it cannot be followed.
+            NotYet: its run may be on its way.
             Unavailable: it is to be tried again.
         """
         action, _, run = rest.partition(".")
@@ -59,7 +61,7 @@ class Controls:
         if found is None:
             # Its start may still be on its way: it was sent before this, and is handled beside it
             if may_be_unseen(delivery.time, now):
-                raise Unavailable(f"run {run!r} is not known yet")
+                raise NotYet
             raise Rejected(f"control.{action}: no run {run!r} exists")
         record = found[0]
         if record.status in TERMINAL:

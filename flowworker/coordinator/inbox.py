@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Inbox"]
+__all__ = ["Inbox", "NotYet"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 _LONGEST_DELAY = 4.0
 """Seconds until a message that could not be handled comes again, at most."""
-
+_LONGEST_PAUSE = 16.0
+"""The same for one that is too early."""
 _UNTIL_MENDED = 60.0
 """Seconds until a message comes again that is about something which cannot be read."""
+
+
+class NotYet(Exception):
+    """What a message is about may be on its way. It comes again without a word in the log."""
 
 
 class Inbox:
@@ -63,6 +68,8 @@ class Inbox:
             # Only a person can mend that: until then it is said now and then, and nothing is lost.
             get_logger().error("message waits", subject=delivery.subject, error=str(error))
             await delivery.nak(_UNTIL_MENDED)
+        except NotYet:
+            await delivery.nak(_pause(delivery))
         except FlowworkerError as error:
             get_logger().warning(
                 "message will be tried again", subject=delivery.subject, error=str(error)
@@ -76,6 +83,11 @@ class Inbox:
         finally:
             if self._consumer is not None:
                 self._consumer.grant(1)
+
+
+def _pause(delivery: Delivery) -> float:
+    """The same, but four times as many: whoever sends nonsense must not keep us busy."""
+    return min(4.0 ** min(delivery.delivered, 9) / 32, _LONGEST_PAUSE)
 
 
 def _delay(delivery: Delivery) -> float:

@@ -24,6 +24,7 @@ from flowworker.client import Client
 from flowworker.codec import messages
 from flowworker.codec.cloudevents import EventData
 from flowworker.codec.facts import FACT_TYPES
+from flowworker.codec.subjects import CommandLane
 from flowworker.core.commands import EventType
 from flowworker.core.status import Priority
 from flowworker.definitions import InputValidator, document, load_paths, parse_all
@@ -446,7 +447,8 @@ def test_streams_and_consumers():
     described = {ours(words(r["stream"])[0]): [ours(s) for s in words(r["subjects"])] for r in rows}
     assert described == {name: config["subjects"] for name, config in specs.items()}
     known = {
-        "intake": consumer_specs.intake(names),
+        "starts": consumer_specs.commands(names, CommandLane.STARTS),
+        "controls": consumer_specs.commands(names, CommandLane.CONTROLS),
         "timers": consumer_specs.timers(names),
         "scheduler-<partition>": consumer_specs.scheduler(names, Settings(), 0),
         "step-<queue>-<priority>": consumer_specs.lane(names, Settings(), "q", Priority.HIGH),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import Names, TopologyOptions
@@ -97,7 +98,9 @@ class _Examination:
         if not settings.ok:
             return
         yield await self._clock()
-        yield await self._consumer(consumer_specs.intake(self._names), "commands", "coordinator")
+        for lane in CommandLane:
+            commands = consumer_specs.commands(self._names, lane)
+            yield await self._consumer(commands, "commands", "coordinator")
         yield await self._consumer(consumer_specs.timers(self._names), "timers", "coordinator")
         yield await self._schedulers(partitions)
         async for finding in self._lanes():

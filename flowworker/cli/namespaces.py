@@ -14,6 +14,7 @@ import click
 
 from flowworker.cli.options import Target, as_json, check_queues, connection, queue_option
 from flowworker.cli.render import json_line
+from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput
 from flowworker.settings import from_environment, settings_from
@@ -60,7 +61,8 @@ def setup(target: Target, queues: tuple[str, ...], *, json_: bool) -> None:
         async with _api(target) as api:
             topology = Topology(api, names, options)
             partitions = await topology.ensure()
-            await topology.consumer(consumer_specs.intake(names))
+            for commands in CommandLane:
+                await topology.consumer(consumer_specs.commands(names, commands))
             await topology.consumer(consumer_specs.timers(names))
             for partition in range(partitions):
                 await topology.consumer(consumer_specs.scheduler(names, settings, partition))

@@ -11,11 +11,14 @@ __all__ = [
     "COMMAND_KINDS",
     "DEFAULT_NAMESPACE",
     "RESERVED_NAMESPACES",
+    "CommandLane",
     "cancel_subject",
     "event_subject",
     "told_prefix",
     "told_subject",
 ]
+
+from enum import StrEnum
 
 DEFAULT_NAMESPACE = "flowworker"
 """The one whose events are told under their bare types."""
@@ -23,8 +26,21 @@ DEFAULT_NAMESPACE = "flowworker"
 RESERVED_NAMESPACES = frozenset({"workflow"})
 """What no namespace can be called: its streams would store what others are told."""
 
-COMMAND_KINDS = ("start", "control", "signal")
-"""First tokens of commands, after the namespace."""
+
+class CommandLane(StrEnum):
+    """Commands that wait for each other, and for those of no other lane."""
+
+    STARTS = "starts"
+    CONTROLS = "controls"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """First tokens of its commands, after the namespace."""
+        return ("start",) if self is CommandLane.STARTS else ("control", "signal")
+
+
+COMMAND_KINDS = tuple(kind for lane in CommandLane for kind in lane.kinds)
+"""First tokens of all commands."""
 
 
 def told_prefix(namespace: str) -> str:

@@ -1,5 +1,7 @@
 """Commands come in, beside all other coordinators: start messages and control messages.
 
+Each lane has a credit of its own, so that a flood of one kind holds up none of the other.
+
 Whatever cannot be taken yields one `workflow.rejected` event with the reason, and is acknowledged.
 """
 
@@ -7,8 +9,11 @@ from __future__ import annotations
 
 __all__ = ["Intake"]
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from flowworker.codec.subjects import CommandLane
 from flowworker.coordinator.inbox import Inbox
 from flowworker.coordinator.rejection import Rejected
 
@@ -18,8 +23,8 @@ if TYPE_CHECKING:
     from flowworker.coordinator.starts import Starts
     from flowworker.ports import CommandQueue, Delivery
 
-_CREDIT = 256
-"""Commands in hand at a time."""
+_CREDIT = {CommandLane.STARTS: 256, CommandLane.CONTROLS: 32}
+"""Commands in hand at a time; few controls, for which little is to be done, and no run waits."""
 
 
 class Intake:
@@ -33,15 +38,16 @@ class Intake:
         self._starts = starts
         self._controls = controls
         self._rejections = rejections
-        self._inbox = Inbox(self._handle, _CREDIT)
+        self._inboxes = {lane: Inbox(self._handle, _CREDIT[lane]) for lane in CommandLane}
 
     async def start(self) -> None:
         """Begin to consume."""
-        await self._inbox.start(self._commands.consume)
+        for lane, inbox in self._inboxes.items():
+            await inbox.start(partial(self._commands.consume, lane))
 
     async def stop(self) -> None:
         """Consume no more, and finish what is in hand."""
-        await self._inbox.stop()
+        await asyncio.gather(*(inbox.stop() for inbox in self._inboxes.values()))
 
     async def _handle(self, delivery: Delivery) -> None:
         kind, _, rest = delivery.subject.partition(".")

@@ -12,6 +12,7 @@ from flowworker.jetstream.specs import consumer_specs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowworker.codec.subjects import CommandLane
     from flowworker.jetstream.consumers import Consumers
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.publisher import Publisher
@@ -37,6 +38,6 @@ class StreamCommandQueue:
         )
         return ack.seq
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        """Share the commands with all others who do."""
-        return await self._consumers.start(consumer_specs.intake(self._names), on_delivery)
+    async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
+        """Share the commands of a lane with all others who do."""
+        return await self._consumers.start(consumer_specs.commands(self._names, lane), on_delivery)

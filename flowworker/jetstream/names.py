@@ -10,7 +10,7 @@
     core NATS               ns.lease.free.<key>             a lease was given up
                             and what others speak of, too: codec/subjects.py
 
-    consumers of COMMANDS   intake
+    consumers of COMMANDS   starts, controls
     consumers of STEPS      timers, step-<queue>-<priority>
     consumers of EVENTS     scheduler-<partition>
 
@@ -104,10 +104,9 @@ class Names:
         self.prefix = f"{namespace}."
         self.timer_due_prefix = f"{namespace}.timer.due."
 
-    @property
-    def command_subjects(self) -> list[str]:
-        """What the commands stream stores, and its consumer is handed."""
-        return [f"{self.namespace}.{kind}.>" for kind in COMMAND_KINDS]
+    def command_subjects(self, kinds: tuple[str, ...] = COMMAND_KINDS) -> list[str]:
+        """Commands of these kinds; the commands stream stores all of them."""
+        return [f"{self.namespace}.{kind}.>" for kind in kinds]
 
     @property
     def step_subjects(self) -> list[str]:
@@ -198,5 +197,4 @@ class Names:
         """Where it is announced that a lease was given up."""
         return f"{self.namespace}.lease.free.{_dotted(key, 'a key')}"
 
-    intake_consumer = "intake"
     timers_consumer = "timers"

@@ -13,6 +13,7 @@ from flowworker.jetstream.names import PARTITIONS
 from flowworker.settings import check_numbers
 
 if TYPE_CHECKING:
+    from flowworker.codec.subjects import CommandLane
     from flowworker.core.status import Priority
     from flowworker.jetstream.names import Bucket, Names
     from flowworker.settings import Settings
@@ -111,7 +112,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "name": names.commands,
         "description": "flowworker: what shall be done",
         "duplicate_window": COMMANDS_WINDOW * NANO,
-        "subjects": names.command_subjects,
+        "subjects": names.command_subjects(),
         "retention": "workqueue",
     }
     steps = {
@@ -198,10 +199,10 @@ class consumer_specs:  # noqa: N801 - a namespace of functions
     """The consumers, each made when it is first needed."""
 
     @staticmethod
-    def intake(names: Names) -> ConsumerSpec:
-        """All commands."""
+    def commands(names: Names, lane: CommandLane) -> ConsumerSpec:
+        """One lane of the commands, named as the lane."""
         return _consumer(
-            names.commands, names.intake_consumer, names.command_subjects, COORDINATOR_ACK_WAIT
+            names.commands, str(lane), names.command_subjects(lane.kinds), COORDINATOR_ACK_WAIT
         )
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Commands in a queue."""
+"""Commands in a queue per lane."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from flowworker.codec.messages import MSG_ID
-from flowworker.codec.subjects import COMMAND_KINDS
+from flowworker.codec.subjects import COMMAND_KINDS, CommandLane
 from flowworker.errors import InvalidInput
 from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.dedupe import COMMANDS_WINDOW, Window
@@ -27,7 +27,8 @@ class MemoryCommandQueue:
     def __init__(self, home: Home, ack_wait: float) -> None:
         """Start empty."""
         self._window = Window(home.clock, COMMANDS_WINDOW)
-        self._queue = Queue(home, ack_wait, count(1))
+        sequence = count(1)
+        self._lanes = {lane: Queue(home, ack_wait, sequence) for lane in CommandLane}
 
     async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
         """The sequence under which it is stored, now or by the first one with its id."""
@@ -41,11 +42,12 @@ class MemoryCommandQueue:
         message_id = headers.get(MSG_ID, "")
         if message_id and (stored := self._window.find(message_id)) is not None:
             return stored
-        sequence = self._queue.add(Message(subject, subject, data, dict(headers)))
+        queue = next(self._lanes[lane] for lane in CommandLane if kind in lane.kinds)
+        sequence = queue.add(Message(subject, subject, data, dict(headers)))
         if message_id:
             self._window.remember(message_id, sequence)
         return sequence
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        """Share the commands with all others who do."""
-        return self._queue.consume(on_delivery)
+    async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
+        """Share the commands of a lane with all others who do."""
+        return self._lanes[lane].consume(on_delivery)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from flowworker.codec.subjects import CommandLane
     from flowworker.core.status import Priority
     from flowworker.ports.deliveries import Consumer, OnDelivery
 
@@ -86,14 +87,17 @@ class EventLog(Protocol):
 
 
 class CommandQueue(Protocol):
-    """Start, control and signal messages: `start.<workflow>`, `control.<action>.<run>`, ..."""
+    """Start, control and signal messages: `start.<workflow>`, `control.<action>.<run>`, ...
+
+    No number of commands in one lane holds up those in another.
+    """
 
     async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
         """The sequence under which it is stored, durably."""
         ...
 
-    async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        """Share the commands with all others who do."""
+    async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
+        """Share the commands of a lane with all others who do."""
         ...
 
 

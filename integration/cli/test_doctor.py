@@ -40,7 +40,8 @@ def test_an_empty_server_is_a_problem_that_can_be_fixed(server):
     assert "problem streams: there is no namespace 'empty' on this server" in found
     assert "`flowworker setup --namespace empty`" in found
     assert again == found
-    assert "consumer intake: 0 commands wait" in fixed
+    assert "consumer starts: 0 commands wait" in fixed
+    assert "consumer controls: 0 commands wait" in fixed
     assert "0 of 16 driven" in well
 
 
@@ -52,7 +53,7 @@ def test_work_that_nobody_takes_is_a_problem(server):
 
     found = commands("doctor", code=1)
 
-    assert "problem consumer intake: 1 commands wait, 0 are in hand, nobody asks" in found
+    assert "problem consumer starts: 1 commands wait, 0 are in hand, nobody asks" in found
     assert "start a coordinator" in found
     assert APP not in found
 

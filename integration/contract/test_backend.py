@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import Conflict
 from integration.contract.support import Inbox, enqueue, in_thread, open_lane
@@ -60,7 +61,8 @@ async def test_closing_leaves_nothing_behind(opener, namespace):
     for consumer in (
         await backend.steps.consume("default", Priority.NORMAL, inbox),
         await backend.events.consume(0, inbox),
-        await backend.commands.consume(inbox),
+        await backend.commands.consume(CommandLane.STARTS, inbox),
+        await backend.commands.consume(CommandLane.CONTROLS, inbox),
         await backend.timers.consume(inbox),
     ):
         consumer.grant(3)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
+from flowworker.codec.subjects import CommandLane
 from integration.contract.support import Inbox, Worker
 from tests.waiting import eventually
 
 
-async def consume(backend, credit, inbox=None):
+async def consume(backend, credit, inbox=None, lane=CommandLane.STARTS):
     inbox = inbox or Inbox()
-    inbox.consumer = await backend.commands.consume(inbox)
+    inbox.consumer = await backend.commands.consume(lane, inbox)
     inbox.grant(credit)
     return inbox
 
@@ -31,14 +32,14 @@ async def test_a_command_arrives_as_it_was_sent(backend, peer):
 async def test_a_command_needs_neither_body_nor_headers(backend):
     await backend.commands.send("control.cancel.run-1", b"", {})
 
-    [got] = await (await consume(backend, 1)).take(1)
+    [got] = await (await consume(backend, 1, lane=CommandLane.CONTROLS)).take(1)
 
     assert (got.subject, got.data) == ("control.cancel.run-1", b"")
     assert got.headers.get(MSG_ID) is None
 
 
-async def test_commands_come_in_the_order_of_their_sequences(backend, peer):
-    inbox = await consume(peer, 100)
+async def test_commands_of_a_lane_come_in_the_order_of_their_sequences(backend, peer):
+    inboxes = [await consume(peer, 100, lane=lane) for lane in CommandLane]
     subjects = [
         subject
         for i in range(10)
@@ -47,9 +48,25 @@ async def test_commands_come_in_the_order_of_their_sequences(backend, peer):
 
     sequences = [await backend.commands.send(subject, b"x", {}) for subject in subjects]
 
-    await inbox.take(30)
-    assert inbox.subjects == subjects
-    assert [got.sequence for got in inbox.got] == sequences == sorted(set(sequences))
+    assert sequences == sorted(set(sequences))
+    sent = list(zip(subjects, sequences, strict=True))
+    for lane, inbox in zip(CommandLane, inboxes, strict=True):
+        expected = [(s, sequence) for s, sequence in sent if s.partition(".")[0] in lane.kinds]
+        got = await inbox.take(len(expected))
+        assert [(one.subject, one.sequence) for one in got] == expected
+
+
+async def test_what_stands_in_one_lane_holds_up_nothing_in_the_other(backend, peer):
+    controls = await consume(backend, 1, lane=CommandLane.CONTROLS)
+    for i in range(20):
+        await backend.commands.send(f"control.cancel.r{i}", b"", {})
+    await controls.take(1)  # and nothing more: it has no credit
+
+    await backend.commands.send("start.w", b"{}", {})
+
+    [start] = await (await consume(peer, 100)).take(1)
+    assert start.subject == "start.w"
+    assert len(controls.got) == 1
 
 
 async def test_equal_message_ids_are_stored_once_under_one_sequence(backend, peer):

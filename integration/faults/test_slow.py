@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from bench.chaos.raw import Raw
 from flowworker import wiring
 from flowworker.client import Client, watching
+from flowworker.codec.subjects import CommandLane
 from flowworker.coordinator import intake, scheduler
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
@@ -250,7 +251,7 @@ async def test_a_coordinator_slower_than_its_producers_has_a_bounded_share_in_ha
     open_fleet, monkeypatch
 ):
     commands, facts = 50, 5
-    monkeypatch.setattr(intake, "_CREDIT", commands)
+    monkeypatch.setitem(intake._CREDIT, CommandLane.STARTS, commands)
     monkeypatch.setattr(scheduler, "CREDIT", facts)
     with EmbeddedServer() as server:
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:

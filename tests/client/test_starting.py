@@ -11,6 +11,7 @@ import pytest
 
 from flowworker.client.starting import encode_input, new_run_id
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
+from flowworker.codec.subjects import CommandLane
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.ports import Backend
 
@@ -82,7 +83,7 @@ async def test_an_unknown_priority_is_refused(client):
 
 async def test_a_start_message_says_all_that_the_contract_wants(client, backend: Backend):
     deliveries: asyncio.Queue = asyncio.Queue()
-    consumer = await backend.commands.consume(deliveries.put_nowait)
+    consumer = await backend.commands.consume(CommandLane.STARTS, deliveries.put_nowait)
     consumer.grant(1)
 
     run = await client.start("order.fulfil", {"order": 1}, run_id="run-1", priority="high")

@@ -10,6 +10,7 @@ import pytest
 
 from flowworker.client import Client, results
 from flowworker.codec.messages import Result, ResultStatus
+from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
@@ -66,7 +67,7 @@ async def test_an_outage_that_lasts_is_told(client, backend, monkeypatch):
 
 async def test_a_reply_ends_the_wait_without_a_look_at_the_records(client, backend):
     deliveries: asyncio.Queue = asyncio.Queue()
-    consumer = await backend.commands.consume(deliveries.put_nowait)
+    consumer = await backend.commands.consume(CommandLane.STARTS, deliveries.put_nowait)
     consumer.grant(1)
     waiting = asyncio.create_task(client.run(*START, timeout=PATIENCE))
     headers = (await deliveries.get()).headers
@@ -82,7 +83,7 @@ async def test_a_reply_ends_the_wait_without_a_look_at_the_records(client, backe
 
 async def test_a_fleet_that_allows_no_replies_is_asked_for_none(backend):
     deliveries: asyncio.Queue = asyncio.Queue()
-    consumer = await backend.commands.consume(deliveries.put_nowait)
+    consumer = await backend.commands.consume(CommandLane.STARTS, deliveries.put_nowait)
     consumer.grant(1)
 
     await Client(backend, Settings(reply_prefixes=())).start(*START)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["backend_of"]
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from flowworker.errors import PayloadTooLarge, Unavailable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from typing import Any
 
+    from flowworker.codec.subjects import CommandLane
     from flowworker.core.status import Priority
     from flowworker.ports import (
         Backend,
@@ -201,13 +203,13 @@ class _Commands(_Source):
             "commands.send", subject, self._backend.commands.send, subject, data, headers
         )
 
-    def consume(self, on_delivery: OnDelivery) -> _Later[Consumer]:
+    def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> _Later[Consumer]:
         return deliver_to(
             self._gate,
             self._virtual,
             on_delivery,
             self._watch.command_acked,
-            self._backend.commands.consume,
+            partial(self._backend.commands.consume, lane),
         )
 
 

@@ -124,11 +124,12 @@ def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -
 
 
 def _handler(step: Step, kind: Kind) -> str:
-    if kind is Kind.FALLBACK and step.fallback is not None:
-        return step.fallback.uses
-    if kind is Kind.COMPENSATE and step.saga is not None:
-        return step.saga.uses
-    return step.uses
+    if kind is Kind.RUN:
+        return step.uses
+    defined = step.fallback if kind is Kind.FALLBACK else step.saga
+    if defined is None:
+        raise InvalidInput(f"step {step.id!r}: its definition has nothing for {kind.value!r}")
+    return defined.uses
 
 
 def _timeout(step: Step, kind: Kind) -> float:

@@ -216,6 +216,8 @@ class Recovery:
                 await self._rebuild(one, began)
         except FlowworkerError as error:
             get_logger().warning("sweep: run skipped", run=one.run, error=str(error))
+        except Exception:  # noqa: BLE001 - a defect that one run meets must not keep others waiting
+            get_logger().exception("sweep: run skipped", run=one.run)
 
     def _is_grown(self, record: RunRecord) -> bool:
         return self._clock.now() - record.created_at > self._sweep

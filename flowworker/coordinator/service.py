@@ -247,6 +247,8 @@ class Coordinator:
             await self._recovery.sweep(schedulers, taken=taken)
         except FlowworkerError as error:
             get_logger().warning("sweep was cut short", error=str(error))
+        except Exception:  # noqa: BLE001 - a defect must not end all sweeps to come
+            get_logger().exception("sweep was cut short")
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from flowworker.clock import SystemClock
 from flowworker.core.ids import DOTTED_NAME
-from flowworker.errors import LockTimeoutError, Unavailable
+from flowworker.errors import InvalidInput, LockTimeoutError, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -45,7 +45,13 @@ class Lock:
     def __init__(
         self, leases: Leases, clock: Clock, key: str, holder: str, ttl: float, timeout: float
     ) -> None:
-        """Describe the lock; `acquire` takes it."""
+        """Describe the lock; `acquire` takes it.
+
+        Raises:
+            InvalidInput: a time to live that is none.
+        """
+        if not 0 < ttl < math.inf:
+            raise InvalidInput(f"lock {key!r}: expected a ttl of some seconds, found {ttl!r}")
         self.token = 0
         self._gone = False
         self._until = 0.0
@@ -83,10 +89,13 @@ class Lock:
         renewal, self._renewal = self._renewal, None
         if renewal is None:
             return
-        async with self._renewing:
-            renewal.cancel()
-            if not self._gone:
-                await self._leases.release(self._key, self._holder, self.token)
+        try:
+            async with self._renewing:
+                renewal.cancel()
+                if not self._gone:
+                    await self._leases.release(self._key, self._holder, self.token)
+        finally:
+            renewal.cancel()  # also if this was cancelled while it waited for an answer
 
     def leave(self) -> None:
         """Renew it no more, so that it is free when its time to live is over."""
@@ -221,6 +230,8 @@ class Locker:
         if lock is not None and not lock.lost:
             await lock.release()
             return
+        if lock is not None:
+            lock.leave()  # else it would take the lock again for an owner that has given it up
         leases, name = await self.leases(), lock_key(key)
         if (await leases.holders(name)).get(name) != owner:
             return

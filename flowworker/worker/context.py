@@ -6,7 +6,7 @@ __all__ = ["StepContext", "StepServices", "current_context"]
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.stores.locking import Lock
@@ -168,16 +168,26 @@ class StepContext:
         await self.told()
         await self._services.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
 
-    def lock(self, key: str, *, ttl: float, timeout: float) -> Lock:
-        """A lock that this run holds within `async with`, renewed for as long as that takes.
+    def lock(
+        self, key: str, *, ttl: float, timeout: float, owner: Literal["run", "step"] = "run"
+    ) -> Lock:
+        """A lock that is held within `async with`, renewed for as long as that takes.
 
         Args:
             key: any text.
             ttl: seconds after which it is free if this process dies; whole ones, at least 1.
             timeout: seconds to wait for it before LockTimeoutError.
+            owner: who holds it. A `run` shares it among its steps, also such that run in parallel;
+                with `step` they exclude each other as well.
+
+        Raises:
+            InvalidInput: another owner, or a time to live that is none.
         """
+        if owner not in {"run", "step"}:
+            raise InvalidInput(f"lock {key!r}: expected owner 'run' or 'step', found {owner!r}")
+        holder = self.run_id if owner == "run" else f"{self.run_id}/{self.step_id}"
         services = self._services
-        return Lock(services.leases, services.clock, key, self.run_id, ttl, timeout)
+        return Lock(services.leases, services.clock, key, holder, ttl, timeout)
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
         """Have the run take a lock, as `lock` does; its fencing token.

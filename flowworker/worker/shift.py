@@ -147,10 +147,9 @@ class Shift:
         try:
             thread = await self._executor.execute(delivery)
         finally:
-            self._metrics.running.dec()
             self.last_activity = self._clock.monotonic()
             if thread is None:
-                self._lanes.free()
+                self._free()
             else:
                 thread.add_done_callback(self._free_later)
 
@@ -160,7 +159,11 @@ class Shift:
 
     def _free_later(self, _: Future[Any]) -> None:
         with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._lanes.free)
+            self._loop.call_soon_threadsafe(self._free)
+
+    def _free(self) -> None:
+        self._metrics.running.dec()
+        self._lanes.free()
 
     def _on_notice(self, subject: str, data: bytes) -> None:
         try:

@@ -10,9 +10,12 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import decode_step_message
+from flowworker.coordinator.dispatch import _handler
+from flowworker.coordinator.scheduler import Scheduler
 from flowworker.core.commands import EventType
 from flowworker.core.model import Step, Workflow
-from flowworker.core.status import Priority, RunStatus
+from flowworker.core.status import Kind, Priority, RunStatus
+from flowworker.errors import InvalidInput
 from flowworker.ports import Delivery, StepAddress
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated, until
@@ -105,6 +108,40 @@ async def test_what_is_no_message_of_the_step_does_not_count(backend, body):
     await second.stop()
     queued = await backend.steps.queued(ADDRESS)
     assert decode_step_message(queued[-1]).step == "a"
+
+
+@pytest.mark.usefixtures("begun")
+async def test_a_defect_that_one_run_meets_does_not_end_the_sweep(backend, monkeypatch):
+    # Given a run whose message was removed, and a defect that its rebuild meets at first
+    await backend.steps.drop(RUN)
+    right = Scheduler.recover
+    met: list[str] = []
+
+    async def defective(self, run):
+        if len(met) < 3:
+            met.append(run)
+            raise ZeroDivisionError
+        return await right(self, run)
+
+    monkeypatch.setattr(Scheduler, "recover", defective)
+
+    # When a coordinator looks after it
+    coordinator = await coordinated(backend, sweep=0.05)
+
+    async def is_queued():
+        return await backend.steps.queued(ADDRESS)
+
+    await until(is_queued)
+    await coordinator.stop()
+
+    # Then it is rebuilt as soon as that can be done
+    assert met == [RUN] * 3
+
+
+@pytest.mark.parametrize("kind", [Kind.FALLBACK, Kind.COMPENSATE])
+def test_what_has_no_definition_does_not_run_the_step_itself(kind):
+    with pytest.raises(InvalidInput, match=f"step 'a': its definition has nothing for '{kind}'"):
+        _handler(Step("a", "charge"), kind)
 
 
 @pytest.mark.usefixtures("begun")

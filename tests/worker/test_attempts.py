@@ -458,11 +458,13 @@ async def test_a_thread_whose_time_is_over_goes_on_and_holds_its_slot(fleet):
     assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
     await fleet.run("next", step="n")
     assert seen == []
+    assert fleet.sample("attempts_running") == 1
 
     release.set()
     await fleet.ended(step="n")
 
     assert seen == [True, "next"]
+    await fleet.eventually(lambda: fleet.sample("attempts_running") == 0)
     record = await fleet.record()
     assert record.outcome is Outcome.FAILED
 

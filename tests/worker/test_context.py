@@ -541,3 +541,33 @@ async def test_a_heartbeat_notes_progress_and_stops_the_cancelled(fleet):
 
     assert await inside(fleet, body) == fleet.clock.monotonic()
     await settle()
+
+
+@pytest.mark.parametrize(("owner", "shared"), [("run", True), ("step", False)])
+async def test_a_lock_is_of_the_run_or_of_the_step(fleet, owner, shared):
+    entered = []
+
+    async def hold(ctx):
+        try:
+            async with ctx.lock("sku", ttl=30, timeout=0, owner=owner):
+                entered.append(ctx.step_id)
+                await asyncio.Event().wait()
+        except LockTimeoutError:
+            return
+
+    fleet.app.step("hold")(hold)
+    await fleet.worker()
+    await fleet.run("hold", step="a")
+    await fleet.run("hold", step="b")
+    await fleet.run("hold", step="a", run="r2")
+
+    assert entered == (["a", "b"] if shared else ["a"])
+
+
+async def test_a_lock_of_nobody_is_refused(fleet):
+    async def body(ctx):
+        ctx.lock("sku", ttl=30, timeout=0, owner="world")
+
+    error = await inside(fleet, body)
+
+    assert "expected owner 'run' or 'step', found 'world'" in str(error)

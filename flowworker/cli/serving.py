@@ -162,10 +162,9 @@ async def _tidied() -> bool:
         task.cancel()
     if left:
         _, left = await asyncio.wait(left, timeout=_LAST_CHANCE)
-    closing = {
-        loop.create_task(loop.shutdown_asyncgens()),
-        loop.create_task(loop.shutdown_default_executor()),
-    }
+    closing = {loop.create_task(loop.shutdown_default_executor())}
+    if not left:  # or one might be in a generator, which cannot be closed then
+        closing.add(loop.create_task(loop.shutdown_asyncgens()))
     _, unfinished = await asyncio.wait(closing, timeout=_LAST_CHANCE)
     return bool(left or unfinished)
 

@@ -6,7 +6,7 @@ __all__ = ["Connection", "connect"]
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
@@ -17,7 +17,7 @@ from flowworker.jetstream.wire import WireClient
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from flowworker.jetstream.options import ConnectionOptions
 
@@ -86,21 +86,7 @@ class Connection:
         self.client.insists_on_tls = tls
         try:
             async with asyncio.timeout(options.connect_timeout * len(urls)):
-                await self.client.connect(
-                    urls,
-                    name=options.name,
-                    error_cb=self._on_error,
-                    disconnected_cb=self._on_disconnected,
-                    reconnected_cb=self._on_reconnected,
-                    closed_cb=self._on_closed,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0.05,  # type: ignore[arg-type]
-                    connect_timeout=options.connect_timeout,  # type: ignore[arg-type]
-                    ping_interval=PING_INTERVAL,
-                    inbox_prefix=options.inbox_prefix,
-                    skip_subject_validation=True,  # `names` has done it
-                    **credentials_of(options),
-                )
+                await _cancellable(self._connect(urls))
         except (OSError, NatsError, TimeoutError) as error:
             await self._abandon()
             reason = self._last_error or str(error) or "no answer in time"
@@ -117,6 +103,24 @@ class Connection:
         self.client.options["reconnect_time_wait"] = RECONNECT_WAIT
         self._replies = Replies(self.client, self.client.new_inbox())
         self._up.set()
+
+    async def _connect(self, urls: list[str]) -> None:
+        options = self._options
+        await self.client.connect(
+            urls,
+            name=options.name,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0.05,  # type: ignore[arg-type]
+            connect_timeout=options.connect_timeout,  # type: ignore[arg-type]
+            ping_interval=PING_INTERVAL,
+            inbox_prefix=options.inbox_prefix,
+            skip_subject_validation=True,  # `names` has done it
+            **credentials_of(options),
+        )
 
     async def _abandon(self) -> None:
         # It may not have come far enough to be closed properly.
@@ -211,25 +215,23 @@ async def _patiently(options: ConnectionOptions) -> Connection:
 
 async def _once(options: ConnectionOptions) -> Connection:
     connection = Connection(options)
-    try:
-        await connection.open()
-    except ServerUnavailable:
-        _heed_cancellation()
-        raise
-    try:
-        _heed_cancellation()
-    except asyncio.CancelledError:
-        await connection.close()
-        raise
+    await connection.open()
     return connection
 
 
-def _heed_cancellation() -> None:
-    """Be cancelled if somebody has asked for it.
+async def _cancellable(work: Coroutine[Any, Any, None]) -> None:
+    """Do it, and end at once when cancelled.
 
-    Python 3.11's `wait_for`, which nats-py uses, swallows that if what it waits for has come at the
-    same moment.
+    Python 3.11's `wait_for`, which nats-py uses, swallows a cancellation if what it waits for has
+    come at the same moment, and goes on to the next thing.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=NEWS)
+        await asyncio.gather(task, return_exceptions=True)  # how it failed concerns nobody then
+        raise
+    await task

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
-from flowworker.jetstream.connection import Connection, connect
+from flowworker.jetstream.connection import connect
 from flowworker.jetstream.wire import WireClient
 from tests.waiting import PATIENCE, eventually
 
@@ -252,31 +252,37 @@ async def test_tls_is_never_given_up_silently(server: EmbeddedServer):
         await connect(ConnectionOptions(url=server.url, tls_hostname="nats.example"))
 
 
-@pytest.mark.parametrize("ends", ["connected", "refused"])
+@pytest.mark.parametrize("then", ["connects", "waits", "is refused"])
 async def test_a_cancellation_that_a_library_swallows_ends_the_connecting(
-    options, monkeypatch, ends
+    options, monkeypatch, then
 ):
-    right, swallowed = Connection.open, []
+    right, swallowed = WireClient.connect, []
 
-    async def deaf(self):
+    async def deaf(self, *servers, **options):
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             swallowed.append(self)
-        if ends == "refused":
-            raise ServerUnavailable("nobody is there")
-        await right(self)
+        if then == "is refused":
+            raise ConnectionRefusedError
+        if then == "waits":
+            await asyncio.Event().wait()
+        await right(self, *servers, **options)
 
-    monkeypatch.setattr(Connection, "open", deaf)
-    connecting = asyncio.create_task(connect(ConnectionOptions(url=options.url, wait=60.0)))
+    monkeypatch.setattr(WireClient, "connect", deaf)
+    long = 10 * PATIENCE
+    patient = ConnectionOptions(url=options.url, wait=long, connect_timeout=long)
+    connecting = asyncio.create_task(connect(patient))
+    await asyncio.sleep(0)
     await asyncio.sleep(0)
     connecting.cancel()
 
-    with pytest.raises(asyncio.CancelledError):
-        await connecting
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
 
-    [connection] = swallowed
-    assert not connection.connected
+    [client] = swallowed
+    assert not client.is_connected
 
 
 async def test_a_flush_that_is_given_up_does_no_harm_to_the_connection(own_server):

@@ -165,3 +165,41 @@ def test_ctrl_c_while_connecting_is_silent():
     assert waiting.returncode == 130
     assert "Traceback" not in stderr
     assert "error" not in stderr
+
+
+_STUBBORN = """
+import asyncio
+from flowworker.cli.serving import leave_handlers_behind, run_process
+
+async def ticks():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+        yield
+
+async def stubborn():
+    async for _ in ticks():
+        pass
+
+async def main():
+    kept.append(asyncio.create_task(stubborn()))
+    await asyncio.sleep(0)
+
+kept = []
+leave_handlers_behind(left=run_process(main(), "info"))
+"""
+
+
+def test_a_generator_in_which_somebody_stays_is_no_error():
+    ended = subprocess.run(
+        [sys.executable, "-c", _STUBBORN],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+    assert ended.returncode == 0
+    assert ended.stderr == "handlers that did not return are left behind\n"

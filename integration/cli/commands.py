@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,16 @@ class Commands:
             finally:
                 if process.poll() is None:
                     process.kill()
+
+
+def until(commands: Commands, run: str, state: str) -> dict:
+    """The run, once it has that state."""
+    deadline = time.monotonic() + PATIENCE
+    while (
+        commands.code("status", run) or (found := commands.json("status", run))["status"] != state
+    ):
+        assert time.monotonic() < deadline
+    return found
 
 
 def url_of(process: subprocess.Popen[str]) -> str:

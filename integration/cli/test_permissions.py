@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from flowworker.embedded import EmbeddedServer
-from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands
+from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, until
 
 GUIDE = ROOT / "docs" / "how-to" / "run-a-fleet.md"
 
@@ -48,6 +48,7 @@ def test_each_role_can_do_its_work(server):
         assert operator.lines("history", "one")
         # ... and so does stopping a run
         operator("start", "long", "--id", "two")
+        until(operator, "two", "RUNNING")
         operator("cancel", "two")
         watched = operator.lines("watch", "two")
         assert watched[-1]["type"] == "workflow.cancelled"

@@ -7,16 +7,8 @@ import time
 
 import pytest
 
-from integration.cli.commands import Commands, ended
+from integration.cli.commands import ended, until
 from tests.waiting import PATIENCE
-
-
-def until(dev: Commands, run: str, state: str) -> dict:
-    """The run, once it has that state."""
-    deadline = time.monotonic() + PATIENCE
-    while dev.code("status", run) or (found := dev.json("status", run))["status"] != state:
-        assert time.monotonic() < deadline
-    return found
 
 
 def test_a_run_prints_its_result_as_json(dev):

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "App",
     "Backoff",
+    "BlockingClient",
     "Client",
     "Conflict",
     "ConnectionOptions",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         RedisLocker,
         RedisStore,
     )
+    from flowworker.blocking import BlockingClient
     from flowworker.client import Client, RunResult, RunSummary, RunView, StepView
     from flowworker.core.commands import EventType
     from flowworker.core.model import (
@@ -160,6 +162,7 @@ _HOMES = {
         *("InMemBus", "InMemLocker", "InMemStore", "NATSBus", "NATSLocker", "NATSStore"),
         *("RedisLocker", "RedisStore"),
     ),
+    "blocking": ("BlockingClient",),
     "client": ("Client", "RunResult", "RunSummary", "RunView", "StepView"),
     "core.commands": ("EventType",),
     "core.model": (

@@ -24,7 +24,7 @@ ADAPTERS = {"memory", "jetstream", "redis"}
 FLOOR = {"errors", "core", "settings", "clock", "codec", "ports"}
 ENGINE = FLOOR | {"stores", "telemetry"}
 BELOW_WIRING = ENGINE | ADAPTERS | {"definitions", "coordinator", "worker", "client", "embedded"}
-COMPOSED = BELOW_WIRING | {"backends", "wiring", "runner"}
+COMPOSED = BELOW_WIRING | {"backends", "blocking", "wiring", "runner"}
 
 # Each room, and the rooms it may import from, TYPE_CHECKING imports included.
 KNOWS: dict[str, set[str]] = {
@@ -46,6 +46,7 @@ KNOWS: dict[str, set[str]] = {
     "embedded": {"errors"},
     "wiring": BELOW_WIRING,
     "backends": BELOW_WIRING | {"wiring"},
+    "blocking": BELOW_WIRING | {"wiring"},
     "runner": BELOW_WIRING | {"backends", "wiring"},
     "__init__": COMPOSED,
     "testing": COMPOSED | {"__init__"},

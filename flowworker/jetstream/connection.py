@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.options import credentials_of, redacted, tls_of, without_secrets
-from flowworker.jetstream.replies import Replies
+from flowworker.jetstream.replies import Replies, check_loop
 from flowworker.jetstream.wire import WireClient
 from flowworker.telemetry.log import get_logger
 
@@ -46,6 +46,7 @@ class Connection:
         self._closing = False
         self._last_error = ""
         self._replies: Replies | None = None
+        self._loop = asyncio.get_running_loop()
 
     @property
     def replies(self) -> Replies:
@@ -53,6 +54,10 @@ class Connection:
         if self._replies is None:
             raise Unavailable("not connected to NATS")
         return self._replies
+
+    def check_loop(self) -> None:
+        """Raise InvalidInput on another event loop than its own."""
+        check_loop(self._loop)
 
     @property
     def connected(self) -> bool:

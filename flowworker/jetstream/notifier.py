@@ -40,6 +40,7 @@ class CoreNotifier:
 
         `on_lost` is called when the connection is lost, and what is told meanwhile with it.
         """
+        self._connection.check_loop()
 
         def hand_over(found: bytes, _reply: bytes, data: bytes, _headers: bytes | None) -> None:
             on_message(found.decode("utf-8", "replace"), data)

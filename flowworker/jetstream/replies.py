@@ -7,12 +7,12 @@ for between one and two `PATIENCE`s.
 
 from __future__ import annotations
 
-__all__ = ["NoAnswer", "Replies"]
+__all__ = ["NoAnswer", "Replies", "check_loop"]
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.errors import Unavailable
+from flowworker.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from flowworker.jetstream.wire import WireClient
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 
 NO_RESPONDERS = b"NATS/1.0 503"
+
+
+def check_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse to go on elsewhere than on the event loop to which a connection belongs.
+
+    Raises:
+        InvalidInput: another one is running.
+    """
+    if asyncio.get_running_loop() is not loop:
+        raise InvalidInput(
+            "a connection belongs to the event loop on which it was opened, and this is another "
+            "one: connect on each event loop, or use flowworker.BlockingClient, which serves all "
+            "threads of a process"
+        )
 
 
 class NoAnswer(Unavailable):
@@ -52,6 +66,7 @@ class Replies:
 
     def ask(self, subject: str, data: bytes, headers: bytes = b"") -> asyncio.Future[bytes]:
         """Send a request; its answer, or NoAnswer."""
+        check_loop(self._loop)
         if not self._client.is_connected:
             raise NoAnswer("not connected to NATS", refused=True)
         token = self._next = self._next + 1

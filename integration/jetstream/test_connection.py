@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
+from flowworker.client import Client
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
@@ -299,3 +300,22 @@ async def test_a_flush_that_is_given_up_does_no_harm_to_the_connection(own_serve
 
     assert lost == []
     await connection.close()
+
+
+async def test_another_event_loop_is_told_what_is_wrong(options, namespace):
+    backend = await open_backend(options, namespace)
+    client = Client(backend)
+
+    for use in (
+        client.definitions,
+        lambda: client.start("w"),
+        lambda: client.run("w"),
+        lambda: client.status("r"),
+        lambda: client.result("r"),
+        client.list,
+    ):
+        with pytest.raises(InvalidInput, match="belongs to the event loop on which it was opened"):
+            await asyncio.to_thread(asyncio.run, use())
+
+    assert await client.definitions() == []
+    await backend.close()

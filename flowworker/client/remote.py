@@ -93,7 +93,8 @@ class Client:
 
         Args:
             workflow: name of a registered workflow.
-            input: a mapping, dataclass or msgspec Struct that is a JSON object; None for `{}`.
+            input: a mapping, dataclass, Struct or pydantic model that is a JSON object; None
+                for `{}`.
             run_id: also the idempotency key: starting twice with one id gives one run. Without
                 it an id is generated that sorts by time.
             priority: lane of the run's steps, instead of the definition's.

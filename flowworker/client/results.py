@@ -13,10 +13,10 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from msgspec import Struct
 
 from flowworker.client.views import no_such_run
 from flowworker.codec.json import UNREADABLE, decode_value
@@ -53,7 +53,8 @@ REMEMBERED = 10_000
 """Started runs that a client remembers, to know that their records are yet to come."""
 
 
-class RunResult(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunResult:
     """How a run ended.
 
     Attributes:
@@ -66,7 +67,7 @@ class RunResult(Struct, frozen=True):
     id: str
     workflow: str
     status: RunStatus
-    output: dict[str, Any] = {}
+    output: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     failed_compensations: tuple[str, ...] = ()
     needs_attention: bool = False
@@ -284,7 +285,7 @@ class Results:
             waiter.news.set()
 
 
-class _Rejected(Struct):
+class _Rejected(msgspec.Struct):
     id: str
     type: str
     data: dict[str, Any] = {}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 __all__ = ["StepView", "is_unclaimed", "recorded", "seen_step"]
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from flowworker.core.records import rank
 from flowworker.core.status import Kind, Outcome, StepStatus
@@ -33,7 +31,8 @@ _UNDER_WAY = {
 }
 
 
-class StepView(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class StepView:
     """One step. Times are seconds since the Unix epoch, 0 if there is none.
 
     Attributes:

@@ -5,10 +5,8 @@ from __future__ import annotations
 __all__ = ["RunSummary", "RunView", "Views"]
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from flowworker.client.past import Past
 from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
@@ -32,7 +30,8 @@ _PARALLEL = 32
 Steps = dict[str, tuple["StepRecord", int]]
 
 
-class RunView(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunView:
     """One run with its steps. Times are seconds since the Unix epoch, 0 if there is none.
 
     Attributes:
@@ -61,7 +60,8 @@ class RunView(Struct, frozen=True):
         return tuple(step.id for step in self.steps if step.status is StepStatus.WAITING_HUMAN)
 
 
-class RunSummary(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunSummary:
     """One line of a list. Times are seconds since the Unix epoch, 0 if unknown."""
 
     id: str

@@ -1,6 +1,7 @@
 """What things look like outside of the process: JSON bodies, keys, subjects' tails, schemas.
 
 json         encode and decode, with errors that keep the bytes
+models       pydantic models as JSON
 keys         the keys of records
 subjects     those that others than the adapters speak of
 messages     step message, start and control command, result

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from flowworker.codec.keys import run_key
+from flowworker.codec.models import as_json
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
 from flowworker.errors import CorruptRecord
 
@@ -34,7 +35,7 @@ MAX_NESTING = 256
 """Levels of a value. Whoever reads it does so within messages of some levels, and the interpreter
 allows for a thousand calls: what is deeper could be written and never be read."""
 
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(enc_hook=as_json).encode
 _run_decoder = msgspec.json.Decoder(RunRecord)
 _step_decoder = msgspec.json.Decoder(StepRecord)
 _any_decoder = msgspec.json.Decoder(Any)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowworker.codec.json import decode_value, encode
+from flowworker.codec.models import as_json, is_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,8 @@ def _problems(value: Any, path: str) -> Iterator[tuple[str, str]]:
         case list() | tuple() | set() | frozenset():
             for place, item in enumerate(value):
                 yield from _problems(item, f"{path}[{place}]")
+        case _ if is_model(type(value)):
+            yield from _problems(as_json(value), path)
         case _:
             for name in _fields(value):
                 yield from _problems(getattr(value, name, None), _below(path, name))

@@ -8,6 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
 from flowworker.backends import InMemStore
+from flowworker.client.starting import encode_input
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import decode_value
 from flowworker.core.rebuild import view
@@ -224,9 +225,10 @@ class Runner:
         return await existing(await self._store.backend()).backend()
 
     async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
-        if workflow.input_schema is not None:
-            InputValidator(workflow.input_schema).check(data or {})
         parts = await self.running()
+        if workflow.input_schema is not None:
+            body = encode_input(data, parts.backend.max_body)
+            InputValidator(workflow.input_schema).check(decode_value("input", body))
         await parts.kept.definitions.register(workflow)
         run = await parts.client.start(workflow.name, data, run_id=exec_id)
         parts.own.add(run)

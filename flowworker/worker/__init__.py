@@ -17,6 +17,7 @@ patience   repeats what is safe to repeat while the outside is away
 lifespan   what an App opens for a worker, and closes
 registry   what the user registers: `App`
 handlers   a function and its signature: typed arguments in, JSON out
+annotations  whether JSON can become what a signature promises, and the reverse
 context    what a handler gets: `StepContext`
 emits      what handlers tell the world, once
 current    the seed's functions, which find the run in which they are called

@@ -21,6 +21,7 @@ import msgspec
 from flowworker.codec.cloudevents import emitted_by_handler
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
+from flowworker.codec.models import as_json
 from flowworker.codec.subjects import DEFAULT_NAMESPACE, told_subject
 from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
@@ -121,7 +122,7 @@ def _digest(key: str) -> str:
 def _with_run(run: str, event_type: str, payload: Any) -> Any:
     try:
         encode_value(payload)
-        data = msgspec.to_builtins(payload, str_keys=True)
+        data = msgspec.to_builtins(payload, str_keys=True, enc_hook=as_json)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ConversionError(f"emit {event_type!r}: the payload is not JSON: {error}") from error
     if data is None:

@@ -13,8 +13,10 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 
 import msgspec
 
+from flowworker.codec.models import from_json, is_model
 from flowworker.codec.values import encode_value
 from flowworker.errors import ConversionError, InvalidInput
+from flowworker.worker.annotations import unreadable, unwritable
 from flowworker.worker.context import StepContext
 
 _EMPTY = inspect.Parameter.empty
@@ -38,8 +40,8 @@ class _Argument:
         if self.untyped:
             return value
         try:
-            return msgspec.convert(value, self.type, str_keys=True)
-        except msgspec.ValidationError as error:
+            return from_json(value, self.type)
+        except ValueError as error:
             raise ConversionError(f"{handler}: argument {self.name!r}: {error}") from error
 
     def expected(self) -> str:
@@ -55,7 +57,7 @@ class Handler:
         threaded: it is a plain function, so it runs in a thread.
     """
 
-    __slots__ = ("_arguments", "_whole", "function", "name", "threaded")
+    __slots__ = ("_arguments", "_result_is_known", "_whole", "function", "name", "threaded")
 
     def __init__(
         self, name: str, function: Callable[..., Any], scope: Mapping[str, Any] | None = None
@@ -76,6 +78,7 @@ class Handler:
         parameters = _parameters_of(name, function)
         self._arguments: tuple[_Argument, ...] | None = None
         self._whole = False
+        self._result_is_known = self._read_result(scope)
         try:
             self._read(parameters, scope)
         except NameError:
@@ -86,8 +89,10 @@ class Handler:
         """Find the types that were not yet defined when the function was.
 
         Raises:
-            InvalidInput: an annotation cannot be found or converted to.
+            InvalidInput: an annotation cannot be found or converted.
         """
+        if not self._result_is_known:
+            self._result_is_known = self._read_result(None)
         if self._arguments is not None:
             return
         try:
@@ -128,12 +133,31 @@ class Handler:
             f"but the input has no such key; found {', '.join(keys[:_SHOWN_KEYS])}{more}"
         )
 
+    def _read_result(self, scope: Mapping[str, Any] | None) -> bool:
+        """Refuse a result that is not JSON before there is one; whether its type was found."""
+        annotation = inspect.signature(self.function).return_annotation
+        if annotation is _EMPTY:
+            return True
+        try:
+            found = _types_of(self.name, self.function, {"return": annotation}, scope)["return"]
+            problem = unwritable(found)
+        except (NameError, InvalidInput):
+            return False  # defined further down, or imported for type checkers only
+        if problem:
+            raise InvalidInput(f"{self.name}: the result of {where(self.function)}: {problem}")
+        return True
+
     def _read(self, parameters: list[inspect.Parameter], scope: Mapping[str, Any] | None) -> None:
-        types = _types_of(self.name, self.function, parameters, scope)
+        annotations = {p.name: p.annotation for p in parameters if p.annotation is not _EMPTY}
+        types = _types_of(self.name, self.function, annotations, scope)
         arguments = []
         for parameter in parameters:
             annotation = types.get(parameter.name, _EMPTY)
-            _check_convertible(self.name, parameter.name, annotation)
+            if annotation not in _UNTYPED and (problem := unreadable(annotation)):
+                place = where(self.function)
+                raise InvalidInput(
+                    f"{self.name}: parameter {parameter.name!r} of {place}: {problem}"
+                )
             required = parameter.default is _EMPTY
             untyped = annotation in _UNTYPED
             arguments.append(_Argument(parameter.name, annotation, required, untyped))
@@ -200,10 +224,11 @@ def _parameters_of(name: str, function: Callable[..., Any]) -> list[inspect.Para
 def _check_context(name: str, function: Callable[..., Any], parameter: inspect.Parameter) -> None:
     """A handler that forgot the context would get it as something else."""
     try:
-        annotation = _types_of(name, function, [parameter], None).get(parameter.name)
+        wanted = {"context": parameter.annotation}
+        annotation = _types_of(name, function, wanted, None)["context"]
     except (NameError, InvalidInput):
         return  # imported for type checkers only
-    free = annotation is Any or getattr(annotation, "_is_protocol", False)
+    free = annotation in (Any, _EMPTY) or getattr(annotation, "_is_protocol", False)
     if free or not isinstance(annotation, type):
         return
     if not issubclass(annotation, StepContext) and not issubclass(StepContext, annotation):
@@ -216,27 +241,16 @@ def _check_context(name: str, function: Callable[..., Any], parameter: inspect.P
 def _types_of(
     name: str,
     function: Callable[..., Any],
-    parameters: list[inspect.Parameter],
+    wanted: dict[str, Any],
     scope: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    # Neither the context's nor the result's annotation matters, and they may be imported for type
-    # checkers only: ask for the others alone.
-    wanted = {p.name: p.annotation for p in parameters if p.annotation is not _EMPTY}
+    # Those of context and result may be imported for type checkers only: ask for what is wanted.
     known = getattr(_innermost(function), "__globals__", {})
     holder = SimpleNamespace(__annotations__=wanted)
     try:
         return get_type_hints(holder, known, dict(scope or {}), include_extras=True)
     except (AttributeError, SyntaxError, TypeError) as error:
         raise InvalidInput(f"{name}: an annotation of {where(function)}: {error}") from error
-
-
-def _check_convertible(name: str, parameter: str, annotation: Any) -> None:
-    if annotation in _UNTYPED:
-        return
-    try:
-        msgspec.json.Decoder(annotation)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{name}: parameter {parameter!r}: {error}") from error
 
 
 def _is_structured(annotation: Any) -> bool:
@@ -250,4 +264,5 @@ def _is_structured(annotation: Any) -> bool:
         issubclass(origin, msgspec.Struct)
         or is_dataclass(origin)
         or hasattr(origin, "__attrs_attrs__")
+        or is_model(origin)
     )

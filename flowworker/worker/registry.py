@@ -69,7 +69,8 @@ class App:
 
         `async def` runs on the event loop, plain `def` in a thread. The first parameter is the
         `StepContext`. Each further one gets the input's value under its name; a single one that is
-        a Struct, dataclass, TypedDict, attrs class or dict gets the whole input otherwise.
+        a Struct, dataclass, TypedDict, attrs class, pydantic model or dict gets the whole input
+        otherwise.
 
         Raises:
             InvalidInput: the name is bad or taken, or the function cannot be a handler.

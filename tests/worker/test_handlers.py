@@ -178,7 +178,7 @@ async def no_such_context(ctx: msgspec.Nothing): ...  # type: ignore[name-define
         (double_star, "parameter '**rest' of double_star"),
         (generator, "is a generator"),
         (plain_generator, "is a generator"),
-        (two_structs, "h: parameter 'order': "),
+        (two_structs, "h: parameter 'order' of two_structs ("),
         (Order, "expected a function, found"),
         (7, "expected a function, found 7"),
     ],

@@ -6,12 +6,14 @@ __all__ = ["app_option", "load_app", "load_apps"]
 
 import importlib
 import sys
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowworker.codec.text import one_line
 from flowworker.errors import FlowworkerError, InvalidInput
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from flowworker.worker import App
 
 DEFAULT_ATTRIBUTE = "app"
+
+_LIBRARIES = (
+    Path(__file__).parent.parent,
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
 
 
 def app_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,19 +109,44 @@ def _import(name: str) -> ModuleType:
         raise
     except BaseException as error:
         # Whatever a module does when it is imported, SystemExit included, is told in one line.
-        raise InvalidInput(f"--app: cannot import {name!r}: {_cause(error)}") from error
+        raise InvalidInput(f"--app: cannot import {name!r}: {_cause(error, name)}") from error
 
 
-def _cause(error: BaseException) -> str:
-    """Type, message and place of an error in the user's code."""
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _cause(error: BaseException, name: str) -> str:
+    """Type, message and place of an error, in the user's code if it has any part in it."""
+    from flowworker.worker.attempt import error_info
+
+    info = error_info(error)
+    text = f"{info.type}: {info.message}" if info.message else info.type
     if isinstance(error, FlowworkerError):
-        text = str(error)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "importlib" not in frame.filename and frame.filename != __file__
-    ]
-    return f"{text} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else text
+        text = one_line(str(error))
+    place = _innermost(error, name)
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        text = f"{info.type}: {one_line(error.msg)}"
+        written = f"{error.filename}, line {error.lineno}"
+        if place is None or not _is_elsewhere(error.filename):
+            place = written
+        elif Path(error.filename).is_file():
+            text = f"{text} in {written}"
+    return text if place is None else f"{text} ({place})"
+
+
+def _innermost(error: BaseException, name: str) -> str | None:
+    """File and line nearest to the error: of the user's code, or else of a library's."""
+    package = name.partition(".")[0]
+    own = other = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__"))
+        if module.partition(".")[0] == package or not _is_elsewhere(file):
+            own = f"{file}, line {line}"
+        elif not file.startswith("<") and module.partition(".")[0] not in {
+            "flowworker",
+            "importlib",
+        }:
+            other = f"{file}, line {line}"
+    return own or other
+
+
+def _is_elsewhere(file: str) -> bool:
+    """Whether this is code of Python, of something that was installed, or of no file."""
+    return file.startswith("<") or any(map(Path(file).is_relative_to, _LIBRARIES))

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from flowworker.cli import apps
 from flowworker.cli.apps import load_app, load_apps
 from flowworker.errors import InvalidInput
 
@@ -73,6 +74,65 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, source, name, told):
 
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"shop.py": "import json\n\njson.loads('{')\n"},
+            "JSONDecodeError: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1) ({here}/shop.py, line 3)",
+        ),
+        (
+            {"shop.py": APP + "import depot\n", "depot.py": "\n\nx = {}['y']\n"},
+            "KeyError: 'y' ({here}/depot.py, line 3)",
+        ),
+        (
+            {"shop.py": APP + "import depot\n", "depot.py": "x = 1\n  y = 2\n"},
+            "IndentationError: unexpected indent ({here}/depot.py, line 2)",
+        ),
+        (
+            {"shop.py": "\nimport library.bad\n", "library/bad.py": "def f(:\n"},
+            "SyntaxError: invalid syntax in {here}/library/bad.py, line 1 ({here}/shop.py, line 2)",
+        ),
+        (
+            {"shop.py": "import library.bad\n", "library/bad.py": "\nraise OSError('a\\nb')\n"},
+            "OSError: a b ({here}/shop.py, line 1)",
+        ),
+        (
+            {"shop.py": "\ncompile('1 +', '<rule>', 'eval')\n"},
+            "SyntaxError: invalid syntax ({here}/shop.py, line 2)",
+        ),
+        (
+            {"shop.py": APP + "app = App()\n\n@app.step('x')\nasync def x(ctx) -> complex: ...\n"},
+            "or what these consist of ({here}/shop.py, line 4)",
+        ),
+        (
+            {"shop.py": "class E(Exception):\n  def __str__(self): raise SystemExit\nraise E\n"},
+            "E: its message cannot be read ({here}/shop.py, line 3)",
+        ),
+    ],
+)
+def test_an_import_that_fails_is_told_with_the_users_own_line(tmp_path, monkeypatch, files, told):
+    for name, source in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source)
+    monkeypatch.setattr(apps, "_LIBRARIES", (*apps._LIBRARIES, tmp_path / "library"))
+
+    with pytest.raises(InvalidInput) as caught:
+        load_app("shop")
+
+    assert str(caught.value).startswith("--app: cannot import 'shop': ")
+    assert str(caught.value).endswith(told.replace("{here}", str(tmp_path)))
+
+
+def test_the_code_of_an_app_that_is_installed_is_the_users_own(tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text("import json\njson.loads('{')\n")
+    monkeypatch.setattr(apps, "_LIBRARIES", (*apps._LIBRARIES, tmp_path))
+
+    with pytest.raises(InvalidInput, match=r"shop.py, line 2\)$"):
+        load_app("shop")
 
 
 def test_a_bad_app_ends_a_worker_with_code_2(process, tmp_path):

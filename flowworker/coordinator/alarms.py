@@ -79,4 +79,6 @@ class Alarms:
         run, now = record.run, self._clock.now()
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         event = cloud_event(self._backend.namespace, EventType.TIMED_OUT, data, now)
-        await self._backend.events.publish(run, event.type, encode(event), event.id, once=True)
+        await self._backend.events.publish_before_end(
+            run, event.type, encode(event), event.id, once=True
+        )

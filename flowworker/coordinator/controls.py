@@ -65,9 +65,7 @@ class Controls:
             raise Rejected(f"control.{action}: no run {run!r} exists")
         record = found[0]
         if record.status in TERMINAL:
-            late = Rejected(f"control.{action}: run {run!r} is {record.status} already")
-            late.beside = True  # the last event of a run is the last
-            raise late
+            raise _late(action, run, record.status)
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         if action == "resume":
             _check_room(record, self._backend.max_body)
@@ -78,7 +76,9 @@ class Controls:
             data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
         await self._tell_started(record)
         event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
-        await self._backend.events.publish(run, event.type, encode(event), event.id)
+        body = encode(event)
+        if not await self._backend.events.publish_before_end(run, event.type, body, event.id):
+            raise _late(action, run, "over")
 
     async def _tell_started(self, record: RunRecord) -> None:
         """A run's start comes first, though whoever took it in may be slow or dead."""
@@ -98,6 +98,12 @@ class Controls:
             except InvalidInput as error:
                 raise Rejected(str(error)) from error
         return replace(data, action=command.action, step_id=command.step, output=payload)
+
+
+def _late(action: str, run: str, state: str) -> Rejected:
+    late = Rejected(f"control.{action}: run {run!r} is {state} already")
+    late.beside = True  # the last event of a run is the last
+    return late
 
 
 def _check_room(record: RunRecord, max_body: int) -> None:

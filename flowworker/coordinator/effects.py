@@ -22,7 +22,7 @@ from flowworker.codec.cloudevents import attempt_events, emitted, run_started_ev
 from flowworker.codec.history import Told
 from flowworker.codec.json import encode
 from flowworker.coordinator.retention import TIMEOUT
-from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save, SetTimeout
+from flowworker.core.commands import ENDS, Dispatch, Emit, Fence, Finish, Save, SetTimeout
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
     from flowworker.stores.runs import RunStore
     from flowworker.telemetry.metrics import Metrics
-
-_END = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED}
 
 _ABREAST = 128
 """Effects of one decision that are under way at a time: a server drops what it cannot queue."""
@@ -154,7 +152,7 @@ class Effects:
         record, now = active.state.record, self._clock.now()
         for emit in emits:
             event = emitted(self._namespace, record, emit, active.state.revision, now)
-            await self._publish(event, told, once=emit.type in _END)
+            await self._publish(event, told, once=emit.type in ENDS)
 
     async def _publish(self, event: CloudEvent, told: Told | None, *, once: bool = False) -> None:
         if told is None or event.id not in told:

@@ -24,7 +24,8 @@ class Rejected(Exception):
 
     Attributes:
         error_type: name of the error that a client should raise for it.
-        beside: a run of that id exists, whose history this does not belong to.
+        beside: a run of that id exists, whose history this does not belong to; that of a run which
+            has ended is left alone in any case.
     """
 
     def __init__(self, reason: str, error_type: str = "InvalidInput") -> None:
@@ -68,8 +69,9 @@ class Rejections:
         event = cloud_event(
             self._backend.namespace, EventType.REJECTED, data, now, str(delivery.sequence)
         )
-        history = own if rejected.beside else run
-        await self._backend.events.publish(history, event.type, encode(event), event.id)
+        events, body = self._backend.events, encode(event)
+        if rejected.beside or not await events.publish_before_end(run, event.type, body, event.id):
+            await events.publish(own, event.type, body, event.id)
         reply_to = delivery.headers.get(FLOW_REPLY, "")
         if may_reply_to(reply_to, self._reply_prefixes):
             result = Result(

@@ -43,6 +43,10 @@ class EventType(StrEnum):
     STEP_WAITING_HANDLER = "workflow.step.waiting_handler"
 
 
+ENDS = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED})
+"""What the last event of a run says; each run has one of them."""
+
+
 class Save(Struct, frozen=True):
     """Write the run's record; `moved_from` is its former status when the index must follow."""
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 __all__ = ["StreamEventLog"]
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from flowworker.core.commands import ENDS
 from flowworker.core.ids import partition_of
-from flowworker.errors import Conflict
+from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import headers
 from flowworker.jetstream.history import read_history
 from flowworker.jetstream.specs import consumer_specs
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.api import Api, StoredMessage
     from flowworker.jetstream.connection import Connection
     from flowworker.jetstream.consumers import Consumers
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.publisher import Publisher
     from flowworker.ports import Consumer, OnDelivery
     from flowworker.settings import Settings
+
+_ATTEMPTS = 8
+"""How often another event about a run may come between a look and what follows from it."""
 
 
 class StreamEventLog:
@@ -62,6 +67,37 @@ class StreamEventLog:
         except Conflict:
             if not once:
                 raise
+
+    async def publish_before_end(
+        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+    ) -> bool:
+        """As `publish`, unless an event that ends the run is there.
+
+        It is written over the latest of those events of which the end is the last, so that an end
+        in between is a conflict. Events of steps, which may be many, are none of them.
+        """
+        partition = partition_of(run, self._partitions)
+        subject = self._names.event(partition, run, event_type)
+        pattern = self._names.milestones_of(partition, run)
+        ends = {self._names.event(partition, run, end) for end in ENDS}
+        for _ in range(_ATTEMPTS):
+            last = await self._last(pattern)
+            if last is not None and last.subject in ends:
+                return False
+            if once and await self._last(subject) is not None:
+                return True
+            block = {
+                headers.MSG_ID: event_id,
+                headers.EXPECTED: str(0 if last is None else last.seq),
+                headers.EXPECTED_OF: pattern,
+            }
+            with contextlib.suppress(Conflict):
+                await self._publisher.publish(subject, data, headers.encode(block))
+                return True
+        raise Unavailable(f"the history of run {run!r} changes again and again")
+
+    async def _last(self, pattern: str) -> StoredMessage | None:
+        return await self._api.message(self._names.events, {"last_by_subj": pattern})
 
     async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
         """Facts of a partition's runs, oldest first."""

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["EXPECTED", "MSG_ID", "decode", "encode", "expecting", "schedule", "status_of"]
+__all__ = [
+    "EXPECTED",
+    "EXPECTED_OF",
+    "MSG_ID",
+    "decode",
+    "encode",
+    "expecting",
+    "schedule",
+    "status_of",
+]
 
 import re
 from datetime import UTC, datetime
@@ -17,6 +26,8 @@ MSG_ID = "Nats-Msg-Id"
 """Messages of one id are stored once within the stream's duplicate window."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 """Compare-and-set: the subject's last message must have that sequence, 0 for none."""
+EXPECTED_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
+"""Which subject's, or whichever subjects' that match, if not the message's own."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE_BREAK = re.compile(r"[\r\n]")

@@ -185,6 +185,11 @@ class Names:
         """A run's history."""
         return f"{self.namespace}.event.{partition}.{_checked(RUN_ID, run, 'a run id')}.>"
 
+    def milestones_of(self, partition: int, run: str) -> str:
+        """A run's events that are about the run and not about a step: few, and its end the last."""
+        _checked(RUN_ID, run, "a run id (one token)")
+        return f"{self.namespace}.event.{partition}.{run}.workflow.*"
+
     def facts(self, partition: int) -> list[str]:
         """What the scheduler of a partition is handed."""
         return [f"{self.namespace}.event.{partition}.*.{fact}" for fact in FACT_TYPES]

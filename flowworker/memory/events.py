@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
 from flowworker.codec.subjects import told_subject
+from flowworker.core.commands import ENDS
 from flowworker.core.ids import partition_of
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
@@ -76,6 +77,16 @@ class MemoryEventLog:
         if event_type in FACT_TYPES:
             self._facts[partition].add(Message(run, subject, data))
         self._tell(subject, event_type, data)
+
+    async def publish_before_end(
+        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+    ) -> bool:
+        """As `publish`, unless it is over."""
+        history = self._runs.get(run)
+        if history is not None and not history.types.isdisjoint(ENDS):
+            return False
+        await self.publish(run, event_type, data, event_id, once=once)
+        return True
 
     async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
         """Facts of a partition's runs, shared with all others who consume it."""

@@ -73,6 +73,15 @@ class EventLog(Protocol):
         """Durable when it returns. With `once`, a second event of this type and run is dropped."""
         ...
 
+    async def publish_before_end(
+        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+    ) -> bool:
+        """As `publish`, unless an event that ends the run is there: false then, and nothing stored.
+
+        For what comes from outside, at any time; it may cost some reads.
+        """
+        ...
+
     async def consume(self, partition: int, on_delivery: OnDelivery) -> Consumer:
         """Facts of a partition's runs (what `to_fact` understands), oldest first."""
         ...

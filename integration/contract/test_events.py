@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from flowworker.codec.facts import FACT_TYPES
-from flowworker.core.commands import EventType
+from flowworker.core.commands import ENDS, EventType
 from flowworker.core.ids import partition_of
 from integration.contract.support import COMPLETED, SLACK, Worker, follow, publish
 from tests.waiting import eventually
@@ -90,6 +90,63 @@ async def test_of_many_who_tell_what_happens_once_one_is_stored(backend, peer):
     )
 
     assert len(await backend.events.history("run-1")) == 1
+
+
+@pytest.mark.parametrize("end", sorted(ENDS))
+async def test_what_comes_from_outside_is_stored_until_the_end_and_not_behind_it(
+    backend, peer, end
+):
+    # Given requests to a run that has not begun to tell of itself, and to one that is under way
+    request, events = EventType.CANCEL_REQUESTED, backend.events
+    assert await events.publish_before_end("run-1", request, b"1", "1")
+    await publish(backend, "run-1", "2", event_type=COMPLETED)
+    assert await peer.events.publish_before_end("run-1", request, b"3", "3")
+
+    # When it ends, and an attempt is told of whose worker was slow
+    await events.publish("run-1", end, b"4", "4", once=True)
+    await publish(backend, "run-1", "5", event_type=STARTED)
+
+    # Then none is stored any more, nor told, whoever sends it; and other runs go on
+    for member in (backend, peer):
+        assert not await member.events.publish_before_end("run-1", request, b"6", "6")
+        assert await member.events.publish_before_end("run-12", request, b"7", "7")
+    assert await events.history("run-1") == [b"1", b"2", b"3", b"4", b"5"]
+    assert await events.history("run-12") == [b"7"]
+
+
+async def test_what_comes_from_outside_is_stored_once(backend, peer):
+    timeout, cancel = EventType.TIMED_OUT, EventType.CANCEL_REQUESTED
+    for i, member in enumerate((backend, peer)):
+        assert await member.events.publish_before_end("run-1", cancel, b"1", "same")
+        assert await member.events.publish_before_end(
+            "run-1", timeout, b"2", f"other-{i}", once=True
+        )
+
+    assert await backend.events.history("run-1") == [b"1", b"2"]
+
+
+async def test_of_those_who_meet_the_end_none_is_behind_it(backend, peer):
+    # Given requests of two members, and the end, all at once, among many events of steps
+    members = [backend.events, peer.events]
+
+    async def request(run, n):
+        return await members[n % 2].publish_before_end(
+            run, EventType.HUMAN_DECIDED, b"request", f"{run}/{n}"
+        )
+
+    async def one(run):
+        await publish(backend, run, "begun", event_type=EventType.STARTED)
+        stored = await asyncio.gather(
+            *(request(run, n) for n in range(4)),
+            publish(backend, run, *map(str, range(5))),
+            peer.events.publish(run, EventType.COMPLETED, b"end", f"{run}/end", once=True),
+        )
+        history = await backend.events.history(run)
+        assert history.count(b"request") == stored.count(True)
+        assert b"request" not in history[history.index(b"end") :]
+
+    # When they race, in many runs, then what is behind the end is of steps
+    await asyncio.gather(*(one(f"run-{n}") for n in range(10)))
 
 
 async def test_facts_are_delivered_and_nothing_else(backend, peer):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from flowworker.core.ids import partition_of
+from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import TopologyOptions, history, open_backend
 from tests.waiting import eventually
 
 STARTED = "workflow.started"
+CANCEL = "workflow.cancel_requested"
 
 
 async def test_the_default_namespace_tells_under_bare_types(options):
@@ -81,6 +85,72 @@ async def test_of_many_tellers_at_once_one_is_heard(open_jetstream):
     assert len(await fleet[1].events.history("run-1")) == 1
     await eventually(lambda: heard)
     assert len(heard) == 1
+
+
+class Crossing:
+    """Lets something happen between a look at the history and the publication upon it."""
+
+    def __init__(self, publisher, happen):
+        self._publisher = publisher
+        self._happen = happen
+        self.publish = self._first
+
+    async def _first(self, *message):
+        self.publish = self._publisher.publish
+        await self._happen()
+        return await self._publisher.publish(*message)
+
+
+async def test_an_end_that_comes_between_the_look_and_the_request_is_the_last(open_jetstream):
+    backend, other = await open_jetstream(), await open_jetstream()
+    await backend.events.publish("run-1", STARTED, b"1", "1")
+
+    async def end():
+        await other.events.publish("run-1", "workflow.failed", b"2", "2", once=True)
+
+    backend.events._publisher = Crossing(backend.events._publisher, end)
+    stored = await backend.events.publish_before_end("run-1", CANCEL, b"3", "3")
+
+    assert not stored
+    assert await backend.events.history("run-1") == [b"1", b"2"]
+
+
+async def test_events_of_steps_are_in_nobodys_way(open_jetstream):
+    """A run that tells much can be cancelled all the same."""
+    backend, other = await open_jetstream(), await open_jetstream()
+    conflicts: list[Any] = []
+    publisher = backend.events._publisher
+
+    class Busy:
+        async def publish(self, *message):
+            n = len(conflicts)
+            await other.events.publish("run-1", "workflow.step.completed", b"", f"step-{n}")
+            try:
+                return await publisher.publish(*message)
+            except Conflict:
+                conflicts.append(message)
+                raise
+
+    backend.events._publisher = Busy()
+
+    assert await backend.events.publish_before_end("run-1", CANCEL, b"1", "1")
+    assert not conflicts
+
+
+async def test_a_history_that_never_stands_still_is_to_be_tried_again(open_jetstream):
+    backend = await open_jetstream()
+    tried = []
+
+    class Refusing:
+        async def publish(self, subject, *_):
+            tried.append(subject)
+            raise Conflict(subject)
+
+    backend.events._publisher = Refusing()
+
+    with pytest.raises(Unavailable, match="again and again"):
+        await backend.events.publish_before_end("run-1", CANCEL, b"1", "1")
+    assert len(tried) > 1
 
 
 async def test_a_scheduler_gets_facts_of_its_partition_only(open_jetstream):

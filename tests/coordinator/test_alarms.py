@@ -12,8 +12,12 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
 from flowworker.coordinator.retention import RETENTION, TIMEOUT, Retention
+from flowworker.core.commands import EventType
 from flowworker.core.model import Step, Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
+from flowworker.definitions.content import plan_of
 from flowworker.errors import Unavailable
 from flowworker.ports import StepQueue
 from flowworker.settings import Settings
@@ -109,3 +113,23 @@ async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):
     await until(is_answered)
     assert b'"status":"COMPLETED"' in replies[0]
     assert b'"partial":true' in replies[0]
+
+
+async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
+    workflow = Workflow("slow", (Step("a", "nobody.has.this"),), timeout=600.0)
+    await client.register(workflow)
+    begun = time.time() - 700.0
+    record = RunRecord(RUN, "slow", plan_of(workflow).hash, RunStatus.RUNNING, EMPTY, begun)
+    await RunStore(backend.runs).save(record, 0)
+    await backend.events.publish(RUN, EventType.COMPLETED, b"the end", "end", once=True)
+    alarms = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))._alarms
+    await alarms.start()
+
+    await backend.timers.set(RUN, TIMEOUT, begun + 600.0)
+
+    async def is_taken():
+        return RUN not in await timers(backend, TIMEOUT)
+
+    await until(is_taken)
+    await alarms.stop()
+    assert await backend.events.history(RUN) == [b"the end"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from structlog.testing import capture_logs
 
 from flowworker import App, wiring
 from flowworker.codec.json import encode
-from flowworker.coordinator import controls
+from flowworker.coordinator import controls, inbox
 from flowworker.core.commands import EventType
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Escalation, Step, Workflow
@@ -33,16 +34,18 @@ async def rejections(backend, run):
     return [event["data"]["reason"] for event in events if event["type"] == EventType.REJECTED]
 
 
-async def test_one_that_is_before_its_run_waits_for_it(backend, client):
+async def test_one_that_is_before_its_run_waits_for_it(backend, client, monkeypatch):
+    put_back = asyncio.Event()
+
+    def pause(_):
+        put_back.set()
+        return 0.1
+
+    monkeypatch.setattr(inbox, "_pause", pause)
     await client.register(Workflow("one", (Step("a", "h"),)))
     coordinator = await coordinated(backend)
-    with capture_logs() as logs:
-        await backend.commands.send(f"control.terminate.{RUN}", b"", {})
-
-        async def is_put_back():
-            return any(entry["event"] == "message will be tried again" for entry in logs)
-
-        await until(is_put_back)
+    await backend.commands.send(f"control.terminate.{RUN}", b"", {})
+    await asyncio.wait_for(put_back.wait(), PATIENCE)
 
     await client.start("one", run_id=RUN)
 
@@ -169,5 +172,63 @@ async def test_one_for_a_run_that_is_over_leaves_its_history_alone(backend, clie
 
     await until(told)
     assert await told() == [f"control.{action}: run {RUN!r} is CANCELLED already"]
+    assert await backend.events.history(RUN) == before
+    await coordinator.stop()
+
+
+class Crossing:
+    """An event log in which the run's end comes right before the request."""
+
+    def __init__(self, events, end):
+        self._events = events
+        self._end = end
+
+    def __getattr__(self, name):
+        return getattr(self._events, name)
+
+    async def publish_before_end(self, run, event_type, *event, **options):
+        await self._events.publish(run, self._end, b"{}", "end", once=True)
+        return await self._events.publish_before_end(run, event_type, *event, **options)
+
+
+@pytest.mark.parametrize(
+    ("action", "body"), [("cancel", b""), ("terminate", b""), ("resume", b'{"action": "skip"}')]
+)
+async def test_one_that_crosses_the_end_is_not_behind_it(backend, action, body):
+    record = RunRecord(RUN, "many", plan_of(MANY).hash, RunStatus.WAITING_HUMAN, EMPTY, time.time())
+    await RunStore(backend.runs).save(record, 0)
+    crossing = replace(backend, events=Crossing(backend.events, EventType.COMPLETED))
+    intake = wiring.make_coordinator(crossing, Settings(), Metrics(CollectorRegistry()))._intake
+    await intake.start()
+
+    sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})
+
+    async def told():
+        return await rejections(backend, run_id_of_sequence(sequence))
+
+    await until(told)
+    assert await told() == [f"control.{action}: run {RUN!r} is over already"]
+    history = [json.loads(raw) for raw in await backend.events.history(RUN)]
+    assert history[-1] == {}
+    assert [event["type"] for event in history[:-1]] == [EventType.STARTED]
+    await intake.stop()
+
+
+async def test_one_that_cannot_be_read_leaves_the_history_of_a_run_that_is_over_alone(
+    backend, client
+):
+    await client.register(Workflow("one", (Step("a", "h"),)))
+    coordinator = await coordinated(backend)
+    await client.start("one", run_id=RUN)
+    await client.terminate(RUN)
+    await client.result(RUN, PATIENCE)
+    before = await backend.events.history(RUN)
+
+    sequence = await backend.commands.send(f"control.cancel.{RUN}", b"no JSON", {})
+
+    async def told():
+        return await rejections(backend, run_id_of_sequence(sequence))
+
+    await until(told)
     assert await backend.events.history(RUN) == before
     await coordinator.stop()

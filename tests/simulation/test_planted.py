@@ -17,6 +17,7 @@ from flowworker.coordinator.refusals import Refusals
 from flowworker.core import claim, forward, saga, stopping
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
+from flowworker.memory.events import MemoryEventLog
 from flowworker.stores.runs import RunStore
 from flowworker.testing.simulation import world
 from flowworker.testing.simulation.campaign import live
@@ -270,3 +271,13 @@ def test_a_message_that_names_too_few_of_the_outputs_before(monkeypatch):
     monkeypatch.setattr(outputs._Chain, "depth", lambda *_: 1)
 
     assert "a step got what nobody put out" in violation()
+
+
+def test_a_request_behind_the_end(monkeypatch):
+    async def blind(self, *event, **options):
+        await self.publish(*event, **options)
+        return True
+
+    monkeypatch.setattr(MemoryEventLog, "publish_before_end", blind)
+
+    assert "told after the end" in violation()

@@ -31,14 +31,11 @@ _OUTCOMES = {
 }
 
 MAY_COME_LATE = {
-    EventType.CANCEL_REQUESTED,
-    EventType.HUMAN_DECIDED,
     EventType.STEP_STARTED,
     EventType.STEP_WAITING_HANDLER,
-    EventType.TIMED_OUT,
 }
-"""Requests, which may cross the end on their way; and the news that an attempt began, of a worker
-that has lost its claim meanwhile, or waits, of one that never had it."""
+"""The news that an attempt began, of a worker that has lost its claim meanwhile, or waits, of one
+that never had it."""
 
 
 def check_event(truth: Truth, told: CloudEvent) -> None:

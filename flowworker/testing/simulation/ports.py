@@ -161,6 +161,20 @@ class _Events(_Source):
 
         return self._gate.call("events.publish", event_id, effect)
 
+    def publish_before_end(
+        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+    ) -> _Later[bool]:
+        async def effect() -> bool:
+            self._check()
+            events = self._backend.events
+            stored = await events.publish_before_end(run, event_type, data, event_id, once=once)
+            if stored:
+                self._archive.history(run, await events.history(run))
+                self._watch.published(run, event_type, data, event_id)
+            return stored
+
+        return self._gate.call("events.publish_before_end", event_id, effect)
+
     def consume(self, partition: int, on_delivery: OnDelivery) -> _Later[Consumer]:
         return deliver_to(
             self._gate,

@@ -95,11 +95,13 @@ class Watch:
         if event_type.startswith("emit."):
             return
         told = decode_event(data)
+        truth = self.runs.get(run)
         if told.type is EventType.REJECTED:
             self.rejected.add(event)
             self.counts["command rejected"] += 1
+            late = truth is not None and truth.ended and not truth.gone
+            self.expect(not late, "a rejection behind the end", event)
             return
-        truth = self.runs.get(run)
         if truth is None:
             self._on_violation(f"an event of a run that does not exist: {event}")
             return

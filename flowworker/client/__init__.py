@@ -2,6 +2,7 @@
 
 remote     Client
 starting   what a start message is made of
+accepted   starts that no coordinator has taken in yet
 results    waiting for the end of a run
 views      runs and steps for people to look at
 watching   events as they happen

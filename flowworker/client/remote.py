@@ -6,6 +6,7 @@ __all__ = ["Client"]
 
 from typing import TYPE_CHECKING, Any
 
+from flowworker.client.accepted import NotBegun
 from flowworker.client.results import Results
 from flowworker.client.starting import (
     check_chosen_id,
@@ -173,8 +174,14 @@ class Client:
             return await self._results.wait_with(waiter, run, timeout, fresh=True)
 
     async def status(self, run_id: str) -> RunView:
-        """A run and its steps as they are now, or RunNotFound."""
-        await self._record(run_id)
+        """A run and its steps as they are now, or RunNotFound.
+
+        One whose start was accepted and waits for a coordinator is PENDING, and has no steps yet.
+        """
+        try:
+            await self._record(run_id)
+        except NotBegun as accepted:
+            return accepted.view
         return await self._views.run(run_id)
 
     async def list(
@@ -279,13 +286,15 @@ class Client:
         """The record of a run; that of one started here may be on its way."""
         check_run_id(run_id)
         for pause in (*_APPEARS, 0.0):
-            if (record := await self._views.record(run_id)) is not None:
+            if (record := await self._results.look(run_id)) is not None:
                 return record
-            if (reason := await self._results.rejection(run_id)) is not None:
-                raise reason
             if not self._results.is_expected(run_id):
                 break
             await self._clock.sleep(pause)
+        if (accepted := await self._results.accepted(run_id)) is not None:
+            raise NotBegun(accepted)
+        if (record := await self._results.look(run_id)) is not None:
+            return record  # taken in between the two looks
         raise no_such_run(run_id)
 
     def close(self) -> None:

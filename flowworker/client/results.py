@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from flowworker.client.accepted import find_accepted
 from flowworker.client.views import no_such_run
 from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import Result, ResultStatus, decode_result
@@ -39,7 +40,7 @@ from flowworker.stores.payloads import PayloadStore, input_digest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from flowworker.client.views import Views
+    from flowworker.client.views import RunView, Views
     from flowworker.clock import Clock
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
@@ -171,13 +172,15 @@ class Results:
     ) -> RunResult:
         now = self._clock.monotonic()
         deadline = None if timeout is None else now + timeout
-        pause, reached, seen = SHORTEST_PAUSE, now, False
+        pause, reached, seen, waits = SHORTEST_PAUSE, now, False, False
         if fresh:
             await self._pause(waiter, pause if timeout is None else min(pause, timeout))
         while waiter.reply is None:
             waiter.news.clear()
+            waits = False
             try:
                 record = await self._record(run, seen=seen)
+                waits = record is None
                 reached = self._clock.monotonic()
                 if record is not None and not seen:
                     await self.compare(record, waiter.digest)
@@ -189,7 +192,7 @@ class Results:
                     raise
             left = LONGEST_PAUSE if deadline is None else deadline - self._clock.monotonic()
             if left <= 0:
-                raise ResultTimeout(f"run {run} did not end within {timeout:g} s; it goes on")
+                raise ResultTimeout(_too_late(run, timeout or 0.0, waits=waits))
             await self._pause(waiter, min(pause, left))
             pause = min(pause * 2, LONGEST_PAUSE)
         if not seen and not fresh and (record := await self._views.record(run)) is not None:
@@ -217,14 +220,27 @@ class Results:
 
     async def _record(self, run: str, *, seen: bool) -> RunRecord | None:
         """The run's record; None if it may be on its way; an error if there will be none."""
-        record = await self._views.record(run)
+        record = await self.look(run)
         if record is not None:
             return record
-        if (reason := await self.rejection(run)) is not None:
-            raise reason
-        if seen or not self.is_expected(run):
+        if not seen and (self.is_expected(run) or await self.accepted(run)):
+            return None
+        record = None if seen else await self.look(run)  # taken in between the two looks
+        if record is None:
             raise no_such_run(run)
-        return None
+        return record
+
+    async def look(self, run: str) -> RunRecord | None:
+        """The run's record, if there is one; an error if its start was rejected."""
+        record = await self._views.record(run)
+        if record is None and (reason := await self.rejection(run)) is not None:
+            raise reason
+        return record
+
+    async def accepted(self, run: str) -> RunView | None:
+        """A run without a record whose start waits for a coordinator."""
+        sequence, _ = self._started.get(run, (0, b""))
+        return await find_accepted(self._backend.commands, run, sequence)
 
     async def rejection(self, run: str) -> InvalidInput | WorkflowNotFound | None:
         """Why the start of a run was rejected, if it was and that is still known."""
@@ -283,6 +299,15 @@ class Results:
         for waiter in self._waiters.get(subject.rpartition(".")[2], ()):
             waiter.reply = None if reply.partial else reply
             waiter.news.set()
+
+
+def _too_late(run: str, timeout: float, *, waits: bool) -> str:
+    if waits:
+        return (
+            f"run {run} was accepted, and no coordinator has taken it in within {timeout:g} s; is "
+            "one running? It begins when one does"
+        )
+    return f"run {run} did not end within {timeout:g} s; it goes on"
 
 
 class _Rejected(msgspec.Struct):

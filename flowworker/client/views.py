@@ -194,4 +194,7 @@ class Views:
 
 def no_such_run(run: str) -> RunNotFound:
     """The error of everything that asks for a run."""
-    return RunNotFound(f"no run {run} exists: it was never started, or is no longer retained")
+    return RunNotFound(
+        f"no run {run} exists: it was never started, is no longer retained, or its start waits "
+        "behind many others"
+    )

@@ -120,7 +120,7 @@ async def _assemble(
         leases=leases,
         steps=StreamStepQueue(publisher, api, consumers, names, settings, clock),
         events=events,
-        commands=StreamCommandQueue(publisher, consumers, names),
+        commands=StreamCommandQueue(publisher, api, consumers, names),
         timers=StreamTimers(publisher, api, consumers, names),
         notifier=notifier,
         max_message=connection.client.max_payload,

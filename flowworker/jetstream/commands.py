@@ -6,13 +6,15 @@ __all__ = ["StreamCommandQueue"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.codec.subjects import CommandLane
 from flowworker.jetstream import headers as header_blocks
 from flowworker.jetstream.specs import consumer_specs
+from flowworker.ports import WaitingStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.codec.subjects import CommandLane
+    from flowworker.jetstream.api import Api
     from flowworker.jetstream.consumers import Consumers
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.publisher import Publisher
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
 class StreamCommandQueue:
     """Implements `ports.CommandQueue`."""
 
-    def __init__(self, publisher: Publisher, consumers: Consumers, names: Names) -> None:
+    def __init__(self, publisher: Publisher, api: Api, consumers: Consumers, names: Names) -> None:
         """Keep everything in the commands stream."""
         self._publisher = publisher
+        self._api = api
         self._consumers = consumers
         self._names = names
 
@@ -41,3 +44,14 @@ class StreamCommandQueue:
     async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
         """Share the commands of a lane with all others who do."""
         return await self._consumers.start(consumer_specs.commands(self._names, lane), on_delivery)
+
+    async def waiting(self, after: int = 0) -> WaitingStart | None:
+        """The first start behind that sequence which nobody is done with."""
+        [starts] = self._names.command_subjects(CommandLane.STARTS.kinds)
+        query = {"seq": after + 1, "next_by_subj": starts}
+        found = await self._api.message(self._names.commands, query)
+        if found is None:
+            return None
+        headers = header_blocks.decode(found.hdrs)
+        workflow = found.subject.removeprefix(starts.removesuffix(">"))
+        return WaitingStart(found.seq, workflow, headers.get(header_blocks.MSG_ID, ""))

@@ -13,6 +13,7 @@ from flowworker.errors import InvalidInput
 from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.dedupe import COMMANDS_WINDOW, Window
 from flowworker.memory.queue import Message, Queue
+from flowworker.ports import WaitingStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,3 +52,14 @@ class MemoryCommandQueue:
     async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
         """Share the commands of a lane with all others who do."""
         return self._lanes[lane].consume(on_delivery)
+
+    async def waiting(self, after: int = 0) -> WaitingStart | None:
+        """The first start behind that sequence which nobody is done with."""
+        starts = self._lanes[CommandLane.STARTS]
+        messages = (message for group in starts.groups() for message in starts.of(group))
+        behind = (message for message in messages if message.sequence > after)
+        first = min(behind, key=lambda message: message.sequence, default=None)
+        if first is None:
+            return None
+        workflow = first.subject.partition(".")[2]
+        return WaitingStart(first.sequence, workflow, first.headers.get(MSG_ID, ""))

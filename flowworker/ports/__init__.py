@@ -27,6 +27,7 @@ __all__ = [
     "StepAddress",
     "StepQueue",
     "Timers",
+    "WaitingStart",
 ]
 
 from flowworker.ports.backend import Backend, HeartbeatLink
@@ -38,5 +39,6 @@ from flowworker.ports.messages import (
     StepAddress,
     StepQueue,
     Timers,
+    WaitingStart,
 )
 from flowworker.ports.records import Leases, Records

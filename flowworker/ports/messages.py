@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CommandQueue", "EventLog", "Notifier", "StepAddress", "StepQueue", "Timers"]
+__all__ = [
+    "CommandQueue",
+    "EventLog",
+    "Notifier",
+    "StepAddress",
+    "StepQueue",
+    "Timers",
+    "WaitingStart",
+]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +31,15 @@ class StepAddress:
     priority: Priority
     run: str
     step: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingStart:
+    """A start message that stands in the queue."""
+
+    sequence: int
+    workflow: str
+    message_id: str
 
 
 class StepQueue(Protocol):
@@ -107,6 +124,10 @@ class CommandQueue(Protocol):
 
     async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
         """Share the commands of a lane with all others who do."""
+        ...
+
+    async def waiting(self, after: int = 0) -> WaitingStart | None:
+        """The first start behind that sequence which nobody is done with."""
         ...
 
 

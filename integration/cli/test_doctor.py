@@ -49,13 +49,17 @@ def test_work_that_nobody_takes_is_a_problem(server):
     commands = Commands(server.url, FLOWWORKER_NAMESPACE="idle")
     commands("doctor", "--fix")
     commands("register", str(WORKFLOWS))
-    commands("start", "sum")
+    run = commands("start", "sum").strip()
 
     found = commands("doctor", code=1)
 
     assert "problem consumer starts: 1 commands wait, 0 are in hand, nobody asks" in found
     assert "start a coordinator" in found
     assert APP not in found
+    assert "PENDING" in commands("status", run)
+    assert "waiting for a coordinator" in commands.error("cancel", run, code=4)
+    late = commands.error("start", "sum", "--id", run, "--wait", "--timeout", "0.3", code=5)
+    assert "accepted, and no coordinator has taken it in" in late
 
 
 def test_a_stream_that_is_not_ours_is_a_problem(server):

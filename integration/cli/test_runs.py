@@ -101,9 +101,11 @@ def test_a_run_is_seen_in_status_list_history_and_watch(dev):
 
 def test_a_second_start_with_an_id_is_the_first_run(dev):
     first = json.loads(dev("start", "sum", "--id", "twice-1", "--input", '{"n": 1}', "--wait"))
-    second = json.loads(dev("start", "sum", "--id", "twice-1", "--input", '{"n": 9}', "--wait"))
+    second = json.loads(dev("start", "sum", "--id", "twice-1", "--input", '{"n": 1}', "--wait"))
+    other = dev.error("start", "sum", "--id", "twice-1", "--input", '{"n": 9}', code=2)
 
     assert first == second
+    assert "run id twice-1 is taken by a run with another input" in other
     assert first["output"] == {"second": {"n": 3}}
 
 
@@ -156,6 +158,9 @@ def test_a_run_is_stopped(dev, command):
 
 
 def test_a_timeout_is_code_5_and_the_run_goes_on(dev):
+    dev("start", "long", "--id", "late-1")
+    until(dev, "late-1", "RUNNING")
+
     line = dev.error("start", "long", "--id", "late-1", "--wait", "--timeout", "0.3", code=5)
 
     assert "it goes on" in line
@@ -167,7 +172,7 @@ def test_a_timeout_is_code_5_and_the_run_goes_on(dev):
     ("arguments", "code", "told"),
     [
         (["start", "nosuch"], 3, "no workflow 'nosuch' is registered"),
-        (["start", "sum", "--input", '{"n": "five"}'], 2, "$.n: 'five' is not of type 'integer'"),
+        (["start", "sum", "--input", '{"n": "five"}'], 2, '$.n: "five" is not of type "integer"'),
         (["start", "sum", "--input", "[1]"], 2, "expected a JSON object"),
         (["start", "sum", "--id", "a.b"], 2, "expected a run id"),
         (["start", "no good"], 2, "expected a workflow name"),

@@ -6,6 +6,7 @@ import asyncio
 
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
 from flowworker.codec.subjects import CommandLane
+from flowworker.ports import WaitingStart
 from integration.contract.support import Inbox, Worker
 from tests.waiting import eventually
 
@@ -105,3 +106,25 @@ async def test_a_command_that_is_given_back_comes_again(backend):
     _, again = await inbox.take(2)
     assert (again.sequence, again.delivered) == (first.sequence, 2)
     assert again.headers[MSG_ID] == "run-1"
+
+
+async def test_starts_that_wait_can_be_looked_at(backend, peer):
+    assert await backend.commands.waiting() is None
+    first = await backend.commands.send("start.order.fulfil", b"{}", {MSG_ID: "run-1"})
+    await backend.commands.send("control.cancel.run-1", b"", {})
+    second = await backend.commands.send("start.w", b"{}", {})
+
+    [taken] = await (await consume(peer, 1)).take(1)
+
+    expected = WaitingStart(first, "order.fulfil", "run-1")
+    assert await backend.commands.waiting() == expected  # nobody is done with it
+    assert await backend.commands.waiting(first) == WaitingStart(second, "w", "")
+    assert await backend.commands.waiting(second) is None
+
+    await taken.ack()
+    assert await eventually(lambda: first_is(backend, second))
+
+
+async def first_is(backend, sequence):
+    found = await backend.commands.waiting()
+    return found is not None and found.sequence == sequence

@@ -56,7 +56,9 @@ async def test_closing_ends_what_waits(empty_fleet):
     client = BlockingClient(empty_fleet.server.url, namespace=empty_fleet.namespace)
     run = await asyncio.to_thread(client.start, "diamond")  # and there is no coordinator
     waiting = asyncio.create_task(asyncio.to_thread(client.result, run))
-    await eventually(lambda: waiting.done() or client._thread is not None)
+    home = client._thread
+    assert home is not None
+    await eventually(lambda: run in home._client._results._waiters)
 
     await asyncio.to_thread(client.close)
 
@@ -73,7 +75,7 @@ async def test_a_fleet_that_is_not_there_is_told_at_each_use():
         with pytest.raises(ServerUnavailable, match="no NATS server"):
             await asyncio.to_thread(client.definitions)
 
-    assert homes() == 0
+    await eventually(lambda: homes() == 0)
 
 
 async def test_a_process_that_is_forked_has_a_connection_of_its_own(fleet):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Consumer,
         OnDelivery,
         StepAddress,
+        WaitingStart,
     )
     from flowworker.testing.simulation.gate import Gate
     from flowworker.testing.simulation.loop import VirtualLoop
@@ -225,6 +226,9 @@ class _Commands(_Source):
             self._watch.command_acked,
             partial(self._backend.commands.consume, lane),
         )
+
+    def waiting(self, after: int = 0) -> _Later[WaitingStart | None]:
+        return self._gate.call("commands.waiting", "", self._backend.commands.waiting, after)
 
 
 class _Timers(_Source):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
 import os
 import time
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
+from flowworker.cli import findings
+from flowworker.cli.findings import Finding
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
@@ -18,6 +19,7 @@ from flowworker.jetstream import Names, TopologyOptions
 from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, Api, ApiError
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.specs import ConsumerSpec, consumer_specs, stream_specs
+from flowworker.jetstream.subjects import counts_of
 from flowworker.jetstream.topology import Topology
 from flowworker.settings import from_environment, settings_from
 
@@ -29,15 +31,6 @@ if TYPE_CHECKING:
 
 CLOCK_TOLERANCE = 1.0
 """Seconds by which this machine's clock may differ from the server's."""
-
-
-class Finding(Struct, frozen=True):
-    """One check: what was looked at, whether it is as it must be, and what to do if not."""
-
-    check: str
-    ok: bool
-    found: str
-    advice: str = ""
 
 
 class _Missing(Exception):
@@ -85,25 +78,24 @@ class _Examination:
         found = self._connection.client.connected_server_version
         version = f"{found.major}.{found.minor}.{found.patch}"
         yield Finding("server", ok=True, found=f"nats-server {version} at {self._connection.url}")
+        yield findings.payload(self._connection.client.max_payload, self._wanted)
         await self._api.check()
-        yield Finding("jetstream", ok=True, found="on")
+        yield findings.account(await self._api.call("INFO"))
         settings, partitions = await self._settings()
         yield settings
-        states = {}
         for spec in stream_specs(self._names, self._options):
             state = await self._info(f"STREAM.INFO.{spec.name}", NO_STREAM)
             if state is not None:
-                states[spec.name] = state
-                yield _stream(spec.name, state["state"])
+                yield findings.stream(state)
         if not settings.ok:
             return
         yield await self._clock()
         for lane in CommandLane:
             commands = consumer_specs.commands(self._names, lane)
-            yield await self._consumer(commands, "commands", "coordinator")
-        yield await self._consumer(consumer_specs.timers(self._names), "timers", "coordinator")
+            yield await self._work(commands, "commands")
+        yield await self._work(consumer_specs.timers(self._names), "timers")
         yield await self._schedulers(partitions)
-        async for finding in self._lanes():
+        async for finding in self._queues():
             yield finding
 
     async def _clock(self) -> Finding:
@@ -139,56 +131,56 @@ class _Examination:
                 return None
             raise
 
-    async def _consumer(self, spec: ConsumerSpec, what: str, who: str) -> Finding:
-        """A consumer, what waits in it, and whether somebody asks for that."""
+    async def _consumer(self, spec: ConsumerSpec, who: str) -> tuple[Finding, dict[str, Any]]:
+        """Whether a consumer is as it must be, and what the server says of it."""
         check = f"consumer {spec.name}"
         try:
             await self._topology.consumer(spec)
         except _Missing:
             advice = f"start a {who}, or let `flowworker doctor --fix` create it"
-            return Finding(check, ok=False, found="missing", advice=advice)
+            return Finding(check, ok=False, found="missing", advice=advice), {}
         except TopologyMismatch as error:
             found, _, advice = str(error).partition("; ")
-            return Finding(check, ok=False, found=found, advice=advice)
+            return Finding(check, ok=False, found=found, advice=advice), {}
         info = await self._info(f"CONSUMER.INFO.{spec.stream}.{spec.name}", NO_CONSUMER)
-        return _lag(check, what, who, info or {})
+        return Finding(check, ok=True, found="as it must be"), info or {}
+
+    async def _work(self, spec: ConsumerSpec, what: str) -> Finding:
+        """A consumer of coordinators, what waits in it, and whether somebody asks for that."""
+        finding, info = await self._consumer(spec, "coordinator")
+        return findings.work(finding.check, what, info) if finding.ok else finding
 
     async def _schedulers(self, partitions: int) -> Finding:
         """The consumers of all partitions in one line: the first that is not well, or the sum."""
         pending = in_hand = asked = 0
         for partition in range(partitions):
             spec = consumer_specs.scheduler(self._names, self._wanted, partition)
-            finding = await self._consumer(spec, "events", "coordinator")
+            finding, info = await self._consumer(spec, "coordinator")
+            finding = findings.work(finding.check, "events", info) if finding.ok else finding
             if not finding.ok:
                 return finding
-            info = await self._info(f"CONSUMER.INFO.{spec.stream}.{spec.name}", NO_CONSUMER) or {}
             pending += info.get("num_pending", 0)
             in_hand += info.get("num_ack_pending", 0)
             asked += bool(info.get("num_waiting", 0))
         found = f"{pending:,} events wait, {in_hand:,} are in hand, {asked} of {partitions} driven"
         return Finding("partitions", ok=True, found=found)
 
-    async def _lanes(self) -> AsyncGenerator[Finding, None]:
-        """The queues for which there are, or were, workers."""
+    async def _queues(self) -> AsyncGenerator[Finding, None]:
+        """The queues for which there are, or were, workers, and those for which steps wait."""
         request = f"CONSUMER.NAMES.{self._names.steps}"
         listed = (await self._api.call(request, {"offset": 0})).get("consumers") or []
         queues = {name.rpartition("-")[0].removeprefix("step-") for name in listed}
         queues = {queue for queue in queues if queue and f"step-{queue}-normal" in listed}
-        for queue in sorted(queues | {"default"}):
+        pattern = f"{self._names.namespace}.step.>"
+        stored: Counter[str] = Counter()
+        for subject, count in (await counts_of(self._api, self._names.steps, pattern)).items():
+            stored[subject.split(".")[2]] += count
+        for queue in sorted(queues | set(stored) | {"default"}):
+            lanes = []
             for priority in Priority:
                 spec = consumer_specs.lane(self._names, self._wanted, queue, priority)
-                yield await self._consumer(spec, "steps", f"worker with --queue {queue}")
-
-
-def _stream(name: str, state: dict[str, Any]) -> Finding:
-    found = f"{state.get('messages', 0):,} messages, {state.get('bytes', 0) / 1e6:,.1f} MB"
-    return Finding(f"stream {name}", ok=True, found=found)
-
-
-def _lag(check: str, what: str, who: str, info: dict[str, Any]) -> Finding:
-    pending, asking = info.get("num_pending", 0), info.get("num_waiting", 0)
-    in_hand = info.get("num_ack_pending", 0)
-    found = f"{pending:,} {what} wait, {in_hand:,} are in hand"
-    if pending and not asking and not in_hand:
-        return Finding(check, ok=False, found=f"{found}, nobody asks", advice=f"start a {who}")
-    return Finding(check, ok=True, found=found)
+                finding, info = await self._consumer(spec, f"worker with --queue {queue}")
+                if not finding.ok:
+                    yield finding
+                lanes.append(info)
+            yield findings.queue(queue, stored[queue], lanes)

@@ -96,6 +96,11 @@ class Connection:
             await self._abandon()
             reason = self._last_error or str(error) or "no answer in time"
             reason = without_secrets(reason, options)
+            if "connections exceeded" in reason:
+                raise ServerUnavailable(
+                    f"the NATS server at {self.url} takes no more connections ({reason}); close "
+                    "some, or raise max_connections of the server or the account"
+                ) from error
             raise ServerUnavailable(
                 f"no NATS server at {self.url}: {reason}; is it running, and are URL and "
                 "credentials right?"
@@ -159,7 +164,7 @@ class Connection:
         await self.client.close()
 
     async def _on_error(self, error: Exception) -> None:
-        if isinstance(error, ConnectionResetError) and self._last_error:
+        if isinstance(error, ConnectionResetError | BrokenPipeError) and self._last_error:
             return  # it follows from what the server has said
         refused = isinstance(error, ConnectionRefusedError)
         self._last_error = "connection refused" if refused else f"{error}" or type(error).__name__

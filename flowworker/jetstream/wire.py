@@ -14,6 +14,7 @@ __all__ = ["OnRaw", "WireClient"]
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import Any
 
 from nats.aio.client import Client
@@ -29,6 +30,9 @@ OnRaw = Callable[[bytes, bytes, bytes, bytes | None], None]
 
 BUFFER_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait to be written before publishing is refused."""
+
+REFUSAL_WAIT = 1.0
+"""Seconds to hear why a server hangs up."""
 
 
 class WireClient(Client):
@@ -70,6 +74,38 @@ class WireClient(Client):
         if self._transport is not None:
             self._transport.close()
         await super()._connect_to_server(s)
+
+    async def _process_connect_init(self) -> None:
+        """Say why a server hangs up before it has read anything, as one that is full does."""
+        try:
+            await super()._process_connect_init()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            if refusal := await self._refusal():
+                raise NatsError(f"nats: {refusal}") from error
+            raise
+
+    async def _refusal(self) -> str:
+        """What the server says to whoever comes; who also speaks may not get to hear it."""
+        uri = self._current_server.uri if self._current_server else None
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(REFUSAL_WAIT):
+                reader, writer = await asyncio.open_connection(
+                    uri and uri.hostname, uri and uri.port
+                )
+                with closing(writer):
+                    while line := await reader.readline():
+                        if line.startswith(b"-ERR"):
+                            return (
+                                line.decode(errors="replace").removeprefix("-ERR").strip(" '\r\n")
+                            )
+        return ""
+
+    def _connect_command(self) -> bytes:
+        """Over TLS, tell asyncio's protocol so: nats-py does not, and it warns of each end then."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None and writer.get_extra_info("sslcontext") is not None:
+            writer.transport.get_protocol()._over_ssl = True  # noqa: SLF001
+        return super()._connect_command()
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's signature
         """Refuse to go on in plain text, before credentials are sent, where TLS was asked for."""

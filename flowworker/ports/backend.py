@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowworker.ports.records import Leases, Records
 
 
-_HEADROOM = 4096
+HEADROOM = 4096
 """Bytes of a message that its subject and headers may take."""
 
 
@@ -71,4 +71,4 @@ class Backend:
     @property
     def max_body(self) -> int:
         """Bytes that the body of a message may have."""
-        return self.max_message - _HEADROOM
+        return self.max_message - HEADROOM

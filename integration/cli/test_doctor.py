@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from flowworker.embedded import EmbeddedServer
+from flowworker.jetstream import ConnectionOptions
+from flowworker.jetstream.api import Api
+from flowworker.jetstream.connection import connect
 from integration.cli.commands import APP, WORKFLOWS, Commands
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +75,63 @@ def test_a_stream_that_is_not_ours_is_a_problem(server):
     found = Commands(server.url, FLOWWORKER_NAMESPACE="First")("doctor", code=1)
 
     assert "problem streams: stream FIRST_COMMANDS: subjects must be" in found
+
+
+def until_said(doctor: Commands, text: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while text not in doctor("doctor", code=1):
+        assert time.monotonic() < deadline
+
+
+def test_steps_of_a_queue_without_a_worker_are_a_problem(server, tmp_path):
+    commands = Commands(server.url, FLOWWORKER_NAMESPACE="alone")
+    definition = tmp_path / "draw.yaml"
+    definition.write_text("name: draw\nsteps: [{id: one, uses: add, queue: gpu}]\n")
+    commands("setup")
+    commands("register", str(definition))
+    commands("start", "draw", "--id", "drawn")
+
+    with commands.running("coordinator"):
+        until_said(commands, "queue gpu")
+        never = commands("doctor", code=1)
+        made = commands("doctor", "--fix", code=1)
+
+    problem = "problem queue gpu: 1 steps wait, 0 are in hand, nobody asks"
+    assert "problem consumer step-gpu-normal: missing" in never
+    assert problem in never
+    assert "start a worker with --queue gpu" in never
+    assert "consumer step-gpu-normal" not in made
+    assert problem in made
+
+
+def test_a_max_payload_that_the_settings_exceed_is_a_problem(server):
+    commands = Commands(server.url, FLOWWORKER_NAMESPACE="large")
+    commands("doctor", "--fix")
+
+    found = Commands(server.url, FLOWWORKER_NAMESPACE="large", FLOWWORKER_MESSAGE_LIMIT="1048576")(
+        "doctor", code=1
+    )
+
+    assert "problem max_payload: messages of up to 1,048,576 bytes; message_limit=1048576" in found
+    assert "raise the server's max_payload" in found
+
+
+async def fill(options: ConnectionOptions) -> None:
+    connection = await connect(options)
+    await Api(connection).call("STREAM.CREATE.FULL", {"name": "FULL", "subjects": ["full"]})
+    for _ in range(19):
+        await connection.replies.ask("full", bytes(100_000))
+    await connection.close()
+
+
+def test_an_account_without_room_is_a_problem():
+    account = "{jetstream: {max_file: 2000000}, users: [{user: me, password: secret}]}"
+    with EmbeddedServer(config=f"accounts: {{ours: {account}}}") as server:
+        doctor = Commands(server.url, FLOWWORKER_USER="me", FLOWWORKER_PASSWORD="secret")
+        before = doctor("doctor", "--fix")
+        asyncio.run(fill(ConnectionOptions(url=server.url, user="me", password="secret")))
+        after = doctor("doctor", code=1)
+
+    assert "ok      jetstream: on" in before
+    assert "problem jetstream: nearly full: 1,9" in after
+    assert "of 2,000,000 bytes on disk" in after

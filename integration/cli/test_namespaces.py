@@ -97,7 +97,7 @@ def test_setup_makes_all_that_a_fleet_needs(commands):
     assert said == {"namespace": "shop", "streams": 7, "partitions": 16}
     assert again == "namespace shop is there: 7 streams, 16 partitions\n"
     findings = {f["check"]: f for f in commands.lines("doctor", "--namespace", "shop")}
-    assert findings["consumer step-gpu-high"]["ok"]
+    assert findings["queue gpu"]["ok"]
     assert findings["partitions"]["found"].endswith("0 of 16 driven")
 
 

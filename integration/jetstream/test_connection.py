@@ -319,3 +319,37 @@ async def test_another_event_loop_is_told_what_is_wrong(options, namespace):
 
     assert await client.definitions() == []
     await backend.close()
+
+
+async def test_a_server_that_is_full_says_so(tmp_path):
+    with EmbeddedServer(store=tmp_path, config="max_connections: 1") as server:
+        options = ConnectionOptions(url=server.url)
+        first = await connect(options)
+
+        for _ in range(10):  # whether we hear its last words depends on who is faster
+            with pytest.raises(ServerUnavailable, match=r"no more connections.*raise max_connect"):
+                await connect(options)
+
+        await first.close()
+
+
+async def test_a_connection_over_tls_ends_without_a_warning(tmp_path, caplog):
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=me"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    config = f"tls {{cert_file: '{cert}', key_file: '{key}'}}"
+    with EmbeddedServer(store=tmp_path / "store", config=config) as server:
+        connection = await connect(ConnectionOptions(url=server.url, tls_ca=str(cert)))
+        server.stop()
+        await eventually(lambda: not connection.connected)
+        server.start()
+        await eventually(lambda: connection.connected)
+        await connection.close()
+
+    assert "eof_received" not in caplog.text

@@ -1,0 +1,131 @@
+"""What the server's answers mean: is it well, and if not, what is to be done?"""
+
+from __future__ import annotations
+
+__all__ = ["Finding", "account", "payload", "queue", "stream", "work"]
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from flowworker.errors import InvalidInput
+from flowworker.jetstream.backend import LEAST_PAYLOAD
+from flowworker.ports.backend import HEADROOM
+from flowworker.settings import check_fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowworker.settings import Settings
+
+NEARLY = 0.9
+"""Of a limit: whoever lets it come to the end has runs that stand still."""
+
+_ACCOUNT = (
+    ("storage", "max_storage", "bytes on disk"),
+    ("memory", "max_memory", "bytes in memory"),
+)
+"""What an account uses, the limit of it, and what that counts."""
+
+_STREAM = (("bytes", "max_bytes", "bytes"), ("messages", "max_msgs", "messages"))
+
+
+class Finding(Struct, frozen=True):
+    """One check: what was looked at, whether it is as it must be, and what to do if not."""
+
+    check: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+def payload(max_payload: int, settings: Settings) -> Finding:
+    """Whether all messages that the settings allow fit the server's."""
+    found = f"messages of up to {max_payload:,} bytes"
+    if max_payload < LEAST_PAYLOAD:
+        advice = f"raise the server's max_payload to {LEAST_PAYLOAD:,} or more"
+        return Finding("max_payload", ok=False, found=found, advice=advice)
+    try:
+        check_fit(settings, max_payload - HEADROOM)
+    except InvalidInput as error:
+        what, _, advice = str(error).partition("; ")
+        return Finding("max_payload", ok=False, found=f"{found}; {what}", advice=advice)
+    return Finding("max_payload", ok=True, found=found)
+
+
+def account(info: dict[str, Any]) -> Finding:
+    """Whether JetStream has room for the account."""
+    tiers = info.get("tiers") or {}
+    full = list(_used(info, info.get("limits") or {}, _ACCOUNT))
+    for name, tier in sorted(tiers.items()):
+        full += [
+            f"{used} of tier {name}" for used in _used(tier, tier.get("limits") or {}, _ACCOUNT)
+        ]
+    if not full:
+        return Finding("jetstream", ok=True, found="on")
+    advice = (
+        "remove what nobody needs, or raise the limits of the account: what is full stores nothing"
+    )
+    return Finding("jetstream", ok=False, found=f"nearly full: {', '.join(full)}", advice=advice)
+
+
+def stream(info: dict[str, Any]) -> Finding:
+    """What is in a stream, and whether it has room for more."""
+    config, state = info["config"], info["state"]
+    check = f"stream {config['name']}"
+    found = f"{state.get('messages', 0):,} messages, {state.get('bytes', 0) / 1e6:,.1f} MB"
+    full = list(_used(state, config, _STREAM))
+    if not full:
+        return Finding(check, ok=True, found=found)
+    drops = config.get("discard") == "old"
+    then = "what is oldest is dropped" if drops else "it takes nothing more"
+    return Finding(
+        check,
+        ok=False,
+        found=f"nearly full: {', '.join(full)}",
+        advice=f"raise the limit with `nats stream edit`: {then} at its end",
+    )
+
+
+def work(check: str, what: str, info: dict[str, Any]) -> Finding:
+    """What waits for coordinators, and whether one asks for it."""
+    found = f"{info.get('num_pending', 0):,} {what} wait, {_in_hand(info):,} are in hand"
+    return _asked(check, found, info.get("num_pending", 0), [info], "start a coordinator")
+
+
+def queue(name: str, stored: int, lanes: list[dict[str, Any]]) -> Finding:
+    """What waits for the workers of a queue, and whether one asks for any of it.
+
+    Args:
+        name: the queue's.
+        stored: steps of all its lanes, those in hand among them.
+        lanes: what the server says of their consumers.
+    """
+    in_hand = sum(map(_in_hand, lanes))
+    waits = max(0, stored - in_hand)
+    found = f"{waits:,} steps wait, {in_hand:,} are in hand"
+    advice = f"no worker serves it: start a worker with --queue {name}"
+    return _asked(f"queue {name}", found, waits, lanes, advice)
+
+
+def _asked(
+    check: str, found: str, waits: int, consumers: list[dict[str, Any]], advice: str
+) -> Finding:
+    """Whoever is busy asks for nothing, and has something in hand."""
+    if not waits or any(one.get("num_waiting") or _in_hand(one) for one in consumers):
+        return Finding(check, ok=True, found=found)
+    return Finding(check, ok=False, found=f"{found}, nobody asks", advice=advice)
+
+
+def _in_hand(consumer: dict[str, Any]) -> int:
+    return int(consumer.get("num_ack_pending", 0))
+
+
+def _used(
+    state: dict[str, Any], limits: dict[str, Any], known: tuple[tuple[str, str, str], ...]
+) -> Iterator[str]:
+    """The limits that are nearly reached."""
+    for used, limit, what in known:
+        most, now = limits.get(limit, -1), state.get(used, 0)
+        if most > 0 and now >= NEARLY * most:
+            yield f"{now:,} of {most:,} {what}"

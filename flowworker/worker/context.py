@@ -6,7 +6,7 @@ __all__ = ["StepContext", "StepServices", "current_context"]
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.stores.locking import Lock
@@ -16,6 +16,7 @@ from flowworker.worker.current import current_scope, enter_scope
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    import typing_extensions
     from structlog.typing import FilteringBoundLogger
 
     from flowworker.clock import Clock
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from flowworker.worker.surroundings import Surroundings
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    # Its default spares those who do not care an argument; only Python 3.13 has that itself.
+    Runtime_co = typing_extensions.TypeVar("Runtime_co", covariant=True, default=Any)
+else:
+    Runtime_co = TypeVar("Runtime_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,8 @@ class StepServices:
     around: Surroundings
 
 
-class StepContext:
-    """One attempt, as its handler sees it.
+class StepContext(Generic[Runtime_co]):
+    """One attempt, as its handler sees it; `StepContext[Database]` has a `runtime` of that type.
 
     Attributes:
         run_id: the run.
@@ -139,9 +146,10 @@ class StepContext:
         return self.run_id
 
     @property
-    def runtime(self) -> Any:
+    def runtime(self) -> Runtime_co:
         """What `app.runtime` is, of the App in which the handler was registered."""
-        return self._services.app.runtime_of(self._uses)
+        runtime: Runtime_co = self._services.app.runtime_of(self._uses)
+        return runtime
 
     @property
     def log(self) -> FilteringBoundLogger:

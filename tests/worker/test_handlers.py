@@ -358,3 +358,10 @@ def circle():
 def test_a_result_that_is_not_json_is_refused(value):
     with pytest.raises(ConversionError, match=r"h: the result, a .*, is not JSON: "):
         encode_output("h", value)
+
+
+async def typed_context(ctx: StepContext[Service], order_id: int): ...
+
+
+def test_a_context_may_name_the_type_of_its_runtime():
+    assert Handler("h", typed_context).arguments(ID) == ID

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -202,4 +203,5 @@ def test_a_generator_in_which_somebody_stays_is_no_error():
     )
 
     assert ended.returncode == 0
-    assert ended.stderr == "handlers that did not return are left behind\n"
+    [line] = ended.stderr.splitlines()
+    assert json.loads(line)["event"] == "handlers that did not return are left behind"

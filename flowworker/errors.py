@@ -20,7 +20,8 @@
     ├── ResultTimeout          a run did not end within the timeout
     ├── RunFailed              a run that was waited for ended FAILED
     ├── RunCancelled           a run that was waited for ended CANCELLED
-    └── NonRetryableError      raised by handlers: do not try this step again
+    ├── NonRetryableError      raised by handlers: do not try this step again
+    └── RetryAfter             raised by handlers: try again after so many seconds
 
 Messages say what was expected, what was found, and what to do; in one line, but for those that
 list several problems or show what a server wrote.
@@ -43,6 +44,7 @@ __all__ = [
     "PayloadTooLarge",
     "Problem",
     "ResultTimeout",
+    "RetryAfter",
     "RunCancelled",
     "RunFailed",
     "RunIdTaken",
@@ -188,3 +190,36 @@ class RunCancelled(FlowworkerError):
 
 class NonRetryableError(FlowworkerError):
     """Raise it in a handler to say that trying this step again cannot help."""
+
+
+_LONGEST_WAIT = 366 * 86_400
+"""Seconds: a year."""
+
+
+class RetryAfter(FlowworkerError):
+    """Raise it in a handler to say when it is worth trying again: as a server says that is busy.
+
+    It takes the place of the policy's delay; how often it is tried stays the policy's matter.
+
+    Attributes:
+        seconds: to wait before the next attempt.
+    """
+
+    seconds: float = 0.0
+
+    def __init__(self, seconds: float, message: str = "") -> None:
+        """Wait so long; not at all if the time to wait for is past.
+
+        Raises:
+            InvalidInput: that is no number of seconds, or more than a year of them.
+        """
+        if not isinstance(seconds, int | float) or not seconds <= _LONGEST_WAIT:
+            expected = f"seconds, at most {_LONGEST_WAIT:,}"
+            raise InvalidInput(f"RetryAfter: expected {expected}; found {seconds!r:.100}")
+        self.seconds = max(0.0, float(seconds))
+        # Also how it is made anew from its arguments in another process.
+        super().__init__(self.seconds, message)
+
+    def __str__(self) -> str:
+        _, message = self.args
+        return message or f"try again after {self.seconds:g} s"

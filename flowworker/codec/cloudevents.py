@@ -40,7 +40,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     Attributes:
         id: the run.
         name: the workflow. `version` is the author's label.
-        error: one line; `error_type` and `retryable` are for the retry policy.
+        error: one line; `error_type`, `retryable` and `retry_after` are for the retry policy.
         revision: of the record that this event tells about.
         at: when it happened, epoch seconds.
         handler: that an attempt waits for.
@@ -59,6 +59,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     error: str = ""
     error_type: str = ""
     retryable: bool = True
+    retry_after: float | None = None
     reason: str = ""
     fallback_to: str = ""
     handler: str = ""
@@ -246,6 +247,7 @@ def _attempt(
         error="" if error is None else error.message,
         error_type="" if error is None else error.type,
         retryable=True if error is None else error.retryable,
+        retry_after=None if error is None else error.retry_after,
         worker=record.worker,
         revision=revision,
         at=at,

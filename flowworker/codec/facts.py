@@ -67,7 +67,7 @@ def to_fact(event: CloudEvent) -> ev.Event | None:
                 data.kind or Kind.RUN,
                 data.turn,
                 data.attempt,
-                ErrorInfo(data.error_type, data.error, data.retryable),
+                ErrorInfo(data.error_type, data.error, data.retryable, data.retry_after),
                 data.revision,
                 data.at,
             )

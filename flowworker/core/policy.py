@@ -47,6 +47,8 @@ def follow_up(step: Step, kind: Kind, attempt: int, error: ErrorInfo, seed: str)
     """
     policy = _policy(step, kind)
     if policy is not None and may_retry(policy, attempt, error):
+        if error.retry_after is not None:
+            return Retry(attempt + 1, error.retry_after)
         return Retry(attempt + 1, delay_before(policy, attempt + 1, seed))
     if kind is Kind.COMPENSATE:
         return Fail()

@@ -60,11 +60,13 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True):
         type: name of the exception type, which `non_retryable` is compared with.
         message: one line for humans.
         retryable: False when trying again cannot help, whatever the policy says.
+        retry_after: seconds to wait before the next attempt; None for what the policy says.
     """
 
     type: str
     message: str
     retryable: bool = True
+    retry_after: float | None = None
 
     def __str__(self) -> str:
         """As it appears in events: `type: message`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from flowworker.core.records import ErrorInfo, shortened
-from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError
+from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
 from flowworker.worker.handlers import encode_output
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ def error_info(error: BaseException) -> ErrorInfo:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     retryable = not isinstance(error, _HOPELESS)
-    return ErrorInfo(shortened(type(error).__name__), _one_line(error), retryable)
+    after = error.seconds if isinstance(error, RetryAfter) else None
+    return ErrorInfo(shortened(type(error).__name__), _one_line(error), retryable, after)
 
 
 def _one_line(error: BaseException) -> str:

@@ -18,9 +18,13 @@ from flowworker.codec.cloudevents import (
     run_started_event,
     settled_event,
     started_event,
+    waiting_event,
 )
+from flowworker.codec.facts import to_fact
 from flowworker.codec.json import encode
+from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.core.commands import Emit, EventType
+from flowworker.core.events import AttemptFailed
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus
@@ -146,6 +150,20 @@ def test_what_is_told_of_an_attempt_that_is_over(changes, event_type):
     assert event.data.at == 7.5
 
 
+def test_what_is_told_of_an_attempt_that_waits_for_its_handler():
+    given = StepInput(inline(b"{}"))
+    message = StepMessage(
+        "r1", "orders.ship", "pay", "bank.pay", Kind.RUN, 1, 2, given, "key", version="v2"
+    )
+
+    event = waiting_event("ns", message, "w1", 8.0)
+
+    assert event.type is EventType.STEP_WAITING_HANDLER
+    assert (event.data.step_id, event.data.turn, event.data.attempt) == ("pay", 1, 2)
+    assert (event.data.handler, event.data.worker, event.data.at) == ("bank.pay", "w1", 8.0)
+    assert event.id == waiting_event("ns", message, "w2", 9.0).id
+
+
 def test_only_completed_steps_tell_their_output():
     assert settled().data.output == STEP.output
     assert settled(kind=Kind.COMPENSATE).data.output is None
@@ -158,6 +176,16 @@ def test_a_failure_says_what_the_retry_policy_asks_for():
     assert (failed.data.error_type, failed.data.error) == ("Broken", "it broke")
     assert failed.data.retryable is False
     assert settled(outcome=Outcome.FAILED).data.retryable is True
+    assert settled(outcome=Outcome.FAILED).data.retry_after is None
+
+
+def test_a_failure_says_the_same_to_who_reads_it():
+    error = ErrorInfo("RetryAfter", "busy", retry_after=2.5)
+
+    fact = to_fact(decode_event(encode(settled(outcome=Outcome.FAILED, error=error))))
+
+    assert isinstance(fact, AttemptFailed)
+    assert fact.error == error
 
 
 def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():

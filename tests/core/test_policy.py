@@ -20,6 +20,7 @@ TWICE = RetryPolicy(max_attempts=2, interval=0.5, non_retryable=("CardDeclined",
 BACKUP = Fallback("backup")
 ASK = Escalation()
 
+BUSY = ErrorInfo("RetryAfter", "busy", retry_after=30.0)
 RETRY = Retry(2, 0.5)
 FALLBACK = FallBack("backup")
 
@@ -30,6 +31,9 @@ FALLBACK = FallBack("backup")
         # attempts are left
         (None, None, Kind.RUN, 1, BROKEN, RETRY),
         (BACKUP, ASK, Kind.RUN, 1, BROKEN, RETRY),
+        # the handler says when
+        (None, None, Kind.RUN, 1, BUSY, Retry(2, 30.0)),
+        (None, None, Kind.RUN, 2, BUSY, Fail()),
         # attempts are spent, or spared
         (None, None, Kind.RUN, 2, BROKEN, Fail()),
         (None, None, Kind.RUN, 1, DECLINED, Fail()),

@@ -10,6 +10,7 @@ from flowworker import (
     DefinitionError,
     InMemStore,
     InvalidInput,
+    RetryAfter,
     RunCancelled,
     RunFailed,
     RunIdTaken,
@@ -312,3 +313,32 @@ async def test_two_runners_on_one_store_are_a_fleet(store, notes):
             await other.execute_sync(run, "chain")
 
     assert notes.count() == {"first": 10, "second": 10, "third": 10}
+
+
+async def test_a_handler_says_when_to_try_again():
+    # Given a policy that waits an hour, and a handler that knows better, once
+    clock = ManualClock()
+    store = InMemStore(settings=Settings(retention=36_000, drain=0.05), clock=clock)
+    runner = Runner(store=store)
+    attempts = []
+
+    async def busy(ctx):
+        attempts.append(ctx.attempt)
+        if ctx.attempt == 1:
+            raise RetryAfter(20)
+
+    runner.register_handler("busy", busy)
+    runner.register(
+        parse("name: w\nsteps: [{id: a, uses: busy, retry: {max_attempts: 2, interval: 1h}}]\n")
+    )
+    await runner.execute("w")
+    await settle()
+
+    # When less time passes than it asked for, nothing happens
+    await clock.advance(19)
+    assert attempts == [1]
+
+    # When it is over, the next attempt begins
+    await clock.advance(2)
+    assert attempts == [1, 2]
+    await runner.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +17,13 @@ from flowworker.codec.messages import Earlier, StepInput
 from flowworker.core.payload import Stored, inline
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
-from flowworker.errors import ConversionError, NonRetryableError, PayloadTooLarge
+from flowworker.errors import (
+    ConversionError,
+    InvalidInput,
+    NonRetryableError,
+    PayloadTooLarge,
+    RetryAfter,
+)
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
@@ -47,6 +54,10 @@ class Unprintable(Exception):
         (CardDeclined("no\n  money"), ErrorInfo("CardDeclined", "no money")),
         (ValueError(), ErrorInfo("ValueError", "")),
         (NonRetryableError("stop"), ErrorInfo("NonRetryableError", "stop", False)),
+        (
+            RetryAfter(2),
+            ErrorInfo("RetryAfter", "try again after 2 s", retry_after=2.0),
+        ),
         (ConversionError("bad"), ErrorInfo("ConversionError", "bad", False)),
         (ExceptionGroup("g", [CardDeclined("x")]), ErrorInfo("CardDeclined", "x")),
         (
@@ -82,6 +93,21 @@ async def test_whatever_a_handler_raises_fails_the_attempt(fleet, error, expecte
     assert event["id"] == "r1/workflow.step.attempt_failed/s/run/1.1"
     assert event["data"]["error_type"] == expected.type
     assert event["data"]["at"] == record.finished_at
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e9, 10**400, "5", None])
+def test_what_is_no_time_to_wait_is_refused(seconds):
+    with pytest.raises(InvalidInput, match="RetryAfter: expected seconds, at most 31,622,400"):
+        RetryAfter(seconds)
+
+
+def test_a_time_to_wait_for_that_is_past_is_now():
+    assert error_info(RetryAfter(-0.1, "busy")) == ErrorInfo("RetryAfter", "busy", retry_after=0.0)
+
+
+def test_a_time_to_wait_comes_out_of_another_process():
+    error = pickle.loads(pickle.dumps(RetryAfter(2)))
+    assert error_info(error) == error_info(RetryAfter(2))
 
 
 def test_what_cannot_be_encoded_does_not_get_into_the_record():

@@ -156,6 +156,8 @@ class Attempt:
         task.add_done_callback(self._end)
         if self.message.timeout:
             self._after(self.message.timeout, self._time_out, clock)
+        if limit := handler.heartbeat_timeout:
+            self._after(limit, self._check_progress, limit, clock, clock.monotonic())
         try:
             await self._over
         except asyncio.CancelledError:
@@ -203,8 +205,22 @@ class Attempt:
         if self.context.progress is not None:
             ago = clock.monotonic() - self.context.progress
             text = f"{text}; the last heartbeat was {ago:.1f} s ago"
-        self._limit = ErrorInfo("Timeout", text)
-        self._cancel(_GRACE[Halt.NOT])
+        self._give_up(ErrorInfo("Timeout", text))
+
+    def _check_progress(self, limit: float, clock: Clock, begun: float) -> None:
+        """Give it up if its last heartbeat, or its beginning, is that long ago; or look again."""
+        last = self.context.progress
+        left = (begun if last is None else last) + limit - clock.monotonic()
+        if left > 0:
+            self._after(left, self._check_progress, limit, clock, begun)
+            return
+        self._give_up(ErrorInfo("HeartbeatTimeout", f"no heartbeat within {limit:g} s"))
+
+    def _give_up(self, error: ErrorInfo) -> None:
+        """The first limit that is exceeded is the one that is told."""
+        if self._limit is None:
+            self._limit = error
+            self._cancel(_GRACE[Halt.NOT])
 
     def _cancel(self, grace: float) -> None:
         if self._task is not None and not self._task.done():

@@ -225,7 +225,9 @@ class StepContext(Generic[Runtime_co]):
         return self._services.around.bus
 
     def heartbeat(self) -> None:
-        """Note that there is progress; a failure by timeout then says when the last one was.
+        """Note that there is progress, for the handler's `heartbeat_timeout`.
+
+        A failure by the step's `timeout` says when the last one was.
 
         Raises:
             asyncio.CancelledError: the attempt is to stop. A plain function that lets it through

@@ -55,12 +55,25 @@ class Handler:
         name: as in `uses`.
         function: called with the context and the arguments.
         threaded: it is a plain function, so it runs in a thread.
+        heartbeat_timeout: seconds that it may go on without a heartbeat; None for no limit.
     """
 
-    __slots__ = ("_arguments", "_result_is_known", "_whole", "function", "name", "threaded")
+    __slots__ = (
+        "_arguments",
+        "_result_is_known",
+        "_whole",
+        "function",
+        "heartbeat_timeout",
+        "name",
+        "threaded",
+    )
 
     def __init__(
-        self, name: str, function: Callable[..., Any], scope: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        function: Callable[..., Any],
+        scope: Mapping[str, Any] | None = None,
+        heartbeat_timeout: float | None = None,
     ) -> None:
         """Read the signature.
 
@@ -68,10 +81,15 @@ class Handler:
             name: as in `uses`.
             function: `async def` or `def`; its first parameter is the context.
             scope: local names where it was defined, in which annotations may be found.
+            heartbeat_timeout: seconds that it may go on without a heartbeat.
 
         Raises:
-            InvalidInput: it cannot be called as a handler.
+            InvalidInput: it cannot be called as a handler, or that is no number of seconds.
         """
+        if heartbeat_timeout is not None and not _is_time(heartbeat_timeout):
+            found = f"found {heartbeat_timeout!r:.100}"
+            raise InvalidInput(f"{name}: heartbeat_timeout: expected seconds above 0, {found}")
+        self.heartbeat_timeout = heartbeat_timeout
         self.name = name
         self.function = function
         self.threaded = not _is_async(function)
@@ -184,6 +202,10 @@ def encode_output(name: str, value: Any) -> bytes:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         kind = type(value).__name__
         raise ConversionError(f"{name}: the result, a {kind}, is not JSON: {error}") from error
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < float("inf")
 
 
 def _innermost(function: Callable[..., Any]) -> Any:

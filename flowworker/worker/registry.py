@@ -64,13 +64,20 @@ class App:
         """Handlers by name, read-only."""
         return MappingProxyType(self._handlers)
 
-    def step(self, name: str) -> Callable[[Function], Function]:
+    def step(
+        self, name: str, *, heartbeat_timeout: float | None = None
+    ) -> Callable[[Function], Function]:
         """Register a function as the handler that `uses: <name>` means.
 
         `async def` runs on the event loop, plain `def` in a thread. The first parameter is the
         `StepContext`. Each further one gets the input's value under its name; a single one that is
         a Struct, dataclass, TypedDict, attrs class, pydantic model or dict gets the whole input
         otherwise.
+
+        Args:
+            name: joined by dots, as in a definition.
+            heartbeat_timeout: seconds after which an attempt that calls `ctx.heartbeat()` no more
+                fails as `HeartbeatTimeout`; None to wait for as long as it takes.
 
         Raises:
             InvalidInput: the name is bad or taken, or the function cannot be a handler.
@@ -91,7 +98,8 @@ class App:
                 )
             frame = inspect.currentframe()
             caller = frame.f_back if frame else None
-            self._handlers[name] = Handler(name, function, caller.f_locals if caller else None)
+            scope = caller.f_locals if caller else None
+            self._handlers[name] = Handler(name, function, scope, heartbeat_timeout)
             return function
 
         return register

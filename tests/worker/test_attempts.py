@@ -29,6 +29,7 @@ from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker import attempt
 from flowworker.worker.attempt import error_info
+from flowworker.worker.registry import App
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
 
@@ -448,6 +449,69 @@ async def test_a_handler_that_ignores_its_cancellation_is_given_up(fleet, monkey
 
     assert (await fleet.ended()).outcome is Outcome.CANCELLED
     release.set()
+
+
+@pytest.mark.parametrize("kind", ["silent", "silenced", "thread"])
+async def test_a_handler_without_heartbeats_is_given_up(fleet, kind):
+    release = threading.Event()
+
+    @fleet.app.step("silent", heartbeat_timeout=0.05)
+    async def silent(ctx):
+        await asyncio.Event().wait()
+
+    @fleet.app.step("silenced", heartbeat_timeout=0.05)
+    async def silenced(ctx):
+        ctx.heartbeat()
+        await asyncio.Event().wait()
+
+    @fleet.app.step("thread", heartbeat_timeout=0.05)
+    def thread(ctx):
+        release.wait()
+        return "too late"
+
+    await fleet.worker()
+    await fleet.run(kind)
+    await fleet.clock.advance(3.0)
+
+    record = await fleet.ended()
+    release.set()
+    assert record.outcome is Outcome.FAILED
+    assert record.error == ErrorInfo("HeartbeatTimeout", "no heartbeat within 0.05 s")
+
+
+async def test_heartbeats_keep_an_attempt(fleet, monkeypatch):
+    # Given looks that take the handler to have begun long ago
+    right = attempt.Attempt._check_progress
+    looks, enough = [], asyncio.Event()
+
+    def look(self, limit, clock, begun):
+        looks.append(begun)
+        if len(looks) == 3:
+            enough.set()
+        right(self, limit, clock, begun - 10.0)
+
+    monkeypatch.setattr(attempt.Attempt, "_check_progress", look)
+
+    # When it gives a heartbeat
+    @fleet.app.step("busy", heartbeat_timeout=0.01)
+    async def busy(ctx):
+        ctx.heartbeat()
+        await enough.wait()
+
+    await fleet.worker()
+    await fleet.run("busy")
+
+    # Then that counts, and not its beginning
+    assert (await fleet.ended()).outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "30"])
+def test_what_is_no_heartbeat_timeout_is_refused(seconds):
+    with pytest.raises(InvalidInput, match="heartbeat_timeout: expected seconds above 0"):
+
+        @App().step("busy", heartbeat_timeout=seconds)
+        async def busy(ctx):
+            pass
 
 
 async def test_a_timeout_says_when_the_last_progress_was(fleet):

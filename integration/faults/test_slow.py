@@ -189,7 +189,9 @@ def slow_consumers(server: EmbeddedServer, patience: float = 0.0) -> int:
 async def test_a_process_that_stands_still_is_disconnected_and_comes_back(
     open_fleet, monkeypatch, role
 ):
-    monkeypatch.setenv("FLOWWORKER_INLINE_LIMIT", "200000")  # or steps would be small messages
+    # or steps would be small messages
+    monkeypatch.setenv("FLOWWORKER_INLINE_LIMIT", "200000")
+    monkeypatch.setenv("FLOWWORKER_MESSAGE_LIMIT", "262144")
     with EmbeddedServer(config=IMPATIENT) as server:
         async with open_fleet(server) as fleet:
             # Given a fleet in which one stands still

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from flowworker.telemetry.metrics import Metrics
+from flowworker.testing.simulation.focus import ANYTHING, Focus
 from flowworker.testing.simulation.world import Outcome, World
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ class Tally:
         self.seen.update(other.seen)
 
 
-def live(seeds: Iterable[int], *, keep_trace: bool = False) -> Tally:
+def live(seeds: Iterable[int], *, keep_trace: bool = False, focus: Focus = ANYTHING) -> Tally:
     """Worlds one after the other, up to the first that fails."""
     tally = Tally()
     metrics = Metrics(CollectorRegistry())
     for seed in seeds:
-        tally.add(World(seed, metrics, keep_trace=keep_trace).run())
+        tally.add(World(seed, metrics, keep_trace=keep_trace, focus=focus).run())
         if tally.failed:
             break
     return tally

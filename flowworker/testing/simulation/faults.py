@@ -89,8 +89,10 @@ _HIGHEST = Rates(
 )
 
 
-def any_rates(random: Random) -> Rates:
-    """The rates of one world."""
+def any_rates(random: Random, only: tuple[str, ...] = ()) -> Rates:
+    """The rates of one world: of `only` these faults if there are any, as frequent as can be."""
+    if only:
+        return Rates(**{name: getattr(_HIGHEST, name) for name in only})
     return Rates(
         **{
             field.name: getattr(_HIGHEST, field.name) * random.random() ** 2

@@ -41,7 +41,13 @@ class Behaviour:
     """
 
     def __init__(
-        self, random: Random, watch: Watch, faults: Faults, sizes: tuple[int, ...]
+        self,
+        random: Random,
+        watch: Watch,
+        faults: Faults,
+        sizes: tuple[int, ...],
+        *,
+        dawdling: bool = False,
     ) -> None:
         """Draw what happens from `random`; outputs are padded to `sizes` in turn, if at all."""
         self._random = random
@@ -53,6 +59,8 @@ class Behaviour:
         self._deadly = random.random() ** 4 * 0.3
         self._poison = random.random() ** 4 * 0.2
         self._stubborn = random.random() ** 2 * 0.5
+        if dawdling:
+            self._slow = self._stubborn = 0.5
         self._poisoned: dict[tuple[str, str, str], bool] = {}
         self._outputs = 0
         self._returned: dict[str, Any] = {}

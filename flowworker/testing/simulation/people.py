@@ -11,6 +11,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.status import HumanAction, Priority, RunStatus
+from flowworker.memory.dedupe import COMMANDS_WINDOW
 
 if TYPE_CHECKING:
     from random import Random
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 LAST_START = 15.0
 """Seconds within which everything is started."""
+
+_REGRETS = (("cancel", 0.15, 20.0), ("terminate", 0.1, 20.0))
+_REGRETFUL = (("cancel", 0.9, 2.0), ("terminate", 0.3, 10.0))
+"""Requests to end a run: how likely, and after how many seconds at the latest."""
 
 _WEIGHTS = (2, 1, 3, 3)
 _PATIENCE = 6
@@ -35,7 +40,13 @@ class People:
     """
 
     def __init__(
-        self, random: Random, commands: CommandQueue, workflows: list[str], watch: Watch
+        self,
+        random: Random,
+        commands: CommandQueue,
+        workflows: list[str],
+        watch: Watch,
+        *,
+        regretful: bool = False,
     ) -> None:
         """Speak to the fleet by commands alone; look over the observer's shoulder."""
         self.acknowledged: set[str] = set()
@@ -43,6 +54,7 @@ class People:
         self._commands = commands
         self._workflows = workflows
         self._watch = watch
+        self._regrets = _REGRETFUL if regretful else _REGRETS
         self._answers = 0
 
     async def start(self, number: int) -> None:
@@ -64,15 +76,24 @@ class People:
         if known:
             self.acknowledged.add(run)
         if MSG_ID in headers and self._chance(0.2):
-            await asyncio.sleep(random.random() * 5)
-            await self._commands.send(f"start.{workflow}", body, headers)
+            await self._start_again(workflow, body, headers)
         await self._regret(run)
+
+    async def _start_again(self, workflow: str, body: bytes, headers: dict[str, str]) -> None:
+        """The same once more, or something else under its id, while that is known and later."""
+        random = self._random
+        await asyncio.sleep(random.random() * 5 + random.choice((0.0, COMMANDS_WINDOW)))
+        if self._chance(0.3):
+            workflow = random.choice(self._workflows)
+        if self._chance(0.3):
+            body = encode({"order": -1, "padding": ""})
+        await self._commands.send(f"start.{workflow}", body, headers)
 
     async def _regret(self, run: str) -> None:
         random = self._random
-        for action, rate in (("cancel", 0.15), ("terminate", 0.1)):
+        for action, rate, longest in self._regrets:
             if self._chance(rate):
-                await asyncio.sleep(random.random() ** 2 * 20)
+                await asyncio.sleep(random.random() ** 2 * longest)
                 await self._commands.send(f"control.{action}.{run}", b"", {})
 
     async def operate(self) -> None:

@@ -23,6 +23,7 @@ from flowworker.testing.simulation.rules import (
     expect,
     is_refused,
 )
+from flowworker.testing.simulation.starts import Starts
 from flowworker.testing.simulation.truth import Truth
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Watch:
 
     Attributes:
         runs: by id.
+        starts: what is known of start messages.
         rejected: ids of the events that tell of commands that were not followed.
         refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
@@ -62,6 +64,7 @@ class Watch:
         self.discarded: set[int] = set()
         self.slack = 0.0
         self.misled = False
+        self.starts = Starts({plan.workflow.name for plan in plans.values()})
         self._plans = plans
         self._pending = pending
         self._on_violation = on_violation
@@ -101,6 +104,10 @@ class Watch:
             self.counts["command rejected"] += 1
             late = truth is not None and truth.ended and not truth.gone
             self.expect(not late, "a rejection behind the end", event)
+            try:
+                self.starts.rejected(self.runs.get(told.data.id), event)
+            except Violation as violation:
+                self._on_violation(str(violation))
             return
         if truth is None:
             self._on_violation(f"an event of a run that does not exist: {event}")
@@ -134,18 +141,20 @@ class Watch:
         """A command was acknowledged: what it stands for is durable."""
         kind, _, rest = delivery.subject.partition(".")
         run = delivery.headers.get("Nats-Msg-Id") or f"seq-{delivery.sequence:012d}"
-        requests = [EventType.REJECTED]
         if kind == "control":
             run = rest.rpartition(".")[2]
-            requests += [EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
-            if event_id(run, EventType.REJECTED, str(delivery.sequence)) in self.rejected:
-                self.refused.add(run)
-                over = run not in self.runs or self.runs[run].over
-                self.expect(over, "a command to a run that is under way was refused", run)
-        elif run in self.runs:
-            told = self.runs[run].told
-            self.expect(event_id(run, EventType.STARTED) in told, "a start is not told", run)
+        refused = event_id(run, EventType.REJECTED, str(delivery.sequence)) in self.rejected
+        if kind == "start":
+            try:
+                self.starts.acked(self.runs.get(run), run, delivery, refused=refused)
+            except Violation as violation:
+                self._on_violation(str(violation))
             return
+        requests = [EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
+        if refused:
+            self.refused.add(run)
+            over = run not in self.runs or self.runs[run].over
+            self.expect(over, "a command to a run that is under way was refused", run)
         known = {*self.rejected, *(self.runs[run].told if run in self.runs else ())}
         ids = [event_id(run, request, str(delivery.sequence)) for request in requests]
         self.expect(known.intersection(ids), "a command was lost", delivery.subject)
@@ -199,7 +208,7 @@ class Watch:
 
     def _run_written(self, record: RunRecord) -> None:
         truth = self.runs.get(record.run)
-        if truth is None:
+        if truth is None or (truth.gone and truth.created.origin != record.origin):
             self.runs[record.run] = Truth(
                 record.run, self._plans[record.definition], record, record
             )

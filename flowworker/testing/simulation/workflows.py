@@ -27,9 +27,10 @@ _PAIRS = 0.15
 _WIDEST = 6
 
 
-def any_workflow(random: Random, name: str) -> Workflow:
-    """A workflow of up to eight steps, or of some pairs side by side."""
-    steps = _any_pairs(random) if random.random() < _PAIRS else _any_graph(random)
+def any_workflow(random: Random, name: str, shape: str = "") -> Workflow:
+    """A workflow of up to eight steps, or of some pairs side by side; or of a given shape."""
+    shape = shape or ("pairs" if random.random() < _PAIRS else "graph")
+    steps = _any_pairs(random) if shape == "pairs" else _any_graph(random, shape)
     return Workflow(
         name,
         tuple(steps),
@@ -48,13 +49,15 @@ def _any_pairs(random: Random) -> list[Step]:
     ]
 
 
-def _any_graph(random: Random) -> list[Step]:
-    size = random.randint(1, MOST_STEPS)
+def _any_graph(random: Random, shape: str) -> list[Step]:
+    size = MOST_STEPS if shape == "chain" else random.randint(1, MOST_STEPS)
     density = random.random() * 2
     steps: list[Step] = []
     for number in range(size):
         before = [step.id for step in steps]
         chosen = tuple(step for step in before if random.random() < density / (number or 1))
+        if shape == "chain":
+            chosen = tuple(before[-1:])
         steps.append(_any_step(random, f"s{number}", chosen))
     return steps
 

@@ -21,6 +21,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.faults import Faults, any_rates
 from flowworker.testing.simulation.fleet import Fleet, Scene
+from flowworker.testing.simulation.focus import ANYTHING, Focus
 from flowworker.testing.simulation.handlers import Behaviour
 from flowworker.testing.simulation.logs import watched_logs
 from flowworker.testing.simulation.loop import Standstill, VirtualLoop
@@ -28,6 +29,7 @@ from flowworker.testing.simulation.past import Archive
 from flowworker.testing.simulation.people import LAST_START, People
 from flowworker.testing.simulation.process import current_process, process_tasks
 from flowworker.testing.simulation.rest import left_over, unrest
+from flowworker.testing.simulation.starts import stricter
 from flowworker.testing.simulation.trace import Trace
 from flowworker.testing.simulation.watch import Watch
 from flowworker.testing.simulation.workflows import any_workflow
@@ -52,6 +54,9 @@ _REMOVAL = 120.0
 
 _LOW = 1000
 """Bytes: limits below it are low, and those of real fleets are above it."""
+
+_TIGHTENED = 0.5
+"""Share of worlds in which definitions become stricter on the way."""
 
 _SHRINKS = 0.75
 """Share of worlds in which one coordinator alone waits for the end of the retention: a whole fleet
@@ -82,7 +87,9 @@ class Outcome:
 class World:
     """Everything follows from the seed."""
 
-    def __init__(self, seed: int, metrics: Metrics, *, keep_trace: bool = False) -> None:
+    def __init__(
+        self, seed: int, metrics: Metrics, *, keep_trace: bool = False, focus: Focus = ANYTHING
+    ) -> None:
         """Draw the world; `run` lets it live."""
         self.seed = seed
         self.violations: list[str] = []
@@ -94,17 +101,24 @@ class World:
         self._clock = SimClock(self._virtual)
         self._trace = Trace(self._virtual, keep=keep_trace)
         sizes = Random(f"sizes of {seed}")  # of its own, so that the rest does not depend on it
-        self._settings = _any_settings(random, sizes)
+        self._settings = _any_settings(random, sizes, cramped=focus.cramped)
         self._backend = memory_backend(
             settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
         )
         largest = sizes.choice((None, None, None, 900))
-        self._faults = Faults(random, any_rates(random), largest)
-        self._workflows = [any_workflow(random, f"flow{n}") for n in range(random.randint(1, 4))]
-        plans = {plan.hash: plan for plan in map(plan_of, self._workflows)}
+        self._faults = Faults(random, any_rates(random, focus.faults), largest)
+        self._workflows = [
+            any_workflow(random, f"flow{n}", focus.shape) for n in range(random.randint(1, 4))
+        ]
+        self._stricter = [stricter(workflow) for workflow in self._workflows]
+        self._tightened = focus.tightened or random.random() < _TIGHTENED
+        known = map(plan_of, [*self._workflows, *self._stricter])
+        plans = {plan.hash: plan for plan in known}
         self._watch = Watch(plans, self._pending, self.fail)
         names = [workflow.name for workflow in self._workflows]
-        self._people = People(random, self._backend.commands, names, self._watch)
+        self._people = People(
+            random, self._backend.commands, names, self._watch, regretful=focus.regretful
+        )
         scene = Scene(
             random,
             self._virtual,
@@ -118,9 +132,11 @@ class World:
             copy_context(),
             Random(f"handlers of {seed}"),
         )
-        self._fleet = Fleet(
-            scene, Behaviour(random, self._watch, self._faults, _outputs(self._settings))
+        sizes_of_outputs = _outputs(self._settings)
+        behaviour = Behaviour(
+            random, self._watch, self._faults, sizes_of_outputs, dawdling=focus.dawdling
         )
+        self._fleet = Fleet(scene, behaviour)
         self._failed = asyncio.Event()
 
     def fail(self, violation: str) -> None:
@@ -172,6 +188,8 @@ class World:
             self._virtual.create_task(self._people.start(number))
             for number in range(self._random.randint(3, 14))
         ]
+        if self._tightened:
+            starts.append(self._virtual.create_task(self._tighten()))
         await asyncio.sleep(LAST_START + self._random.random() * 30)
         self._faults.on = False
         self._trace.note("WORLD", "calm")
@@ -185,6 +203,14 @@ class World:
             self._fleet.shrink()
         await asyncio.sleep(RETENTION)
         await self._wait(_REMOVAL, lambda: left_over(self._backend, self._watch))
+
+    async def _tighten(self) -> None:
+        """Stricter definitions take the place of those that runs were started by."""
+        await asyncio.sleep(self._random.random() * LAST_START)
+        for workflow in self._stricter:
+            self._watch.starts.strict.add(workflow.name)
+            await DefinitionStore(self._backend.definitions).register(workflow)
+        self._trace.note("WORLD", "definitions are stricter")
 
     async def _wait(self, patience: float, problems: Any) -> bool:
         """Whether nothing is wrong any more before patience is over."""
@@ -200,7 +226,8 @@ class World:
 
     async def _unfinished(self) -> list[str]:
         runs = self._watch.runs
-        lost = [f"{run}: never began" for run in self._people.acknowledged if run not in runs]
+        known = {*runs, *self._watch.starts.refused}
+        lost = [f"{run}: never began" for run in self._people.acknowledged - known]
         open_runs = [f"{t.run}: {t.record.status}" for t in runs.values() if not t.over]
         return sorted(lost) + open_runs
 
@@ -225,8 +252,10 @@ class World:
         self._virtual.close()
 
 
-def _any_settings(random: Random, sizes: Random) -> Settings:
+def _any_settings(random: Random, sizes: Random, *, cramped: bool) -> Settings:
     limits = random.choice(((32_768, 262_144), (32_768, 262_144), (150, 600)))
+    if cramped:
+        limits = (150, 600)
     return Settings(
         lease=6.0,
         partition_lease=random.choice((3.0, 6.0)),

@@ -104,6 +104,8 @@ class Starts:
             found = await self._runs.load(run)
             if found is None:
                 _look_again(refused, delivery, self._clock.now())
+                if delivery.delivered > 1:  # it may have been fine before, up to its record
+                    await self._payloads.forget(run, "input", delivery.data)
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != origin_of(delivery):

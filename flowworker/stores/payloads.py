@@ -67,8 +67,7 @@ class PayloadStore:
             message = f"{name}: {len(data):,} bytes exceed the limit of {self._limit:,} bytes"
             raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
         digest = hashlib.sha256(data).hexdigest()
-        # The digest is in the key: two attempts that put out different bytes do not mix.
-        key = f"{run}.{name}.{digest[:16]}"
+        key = _key(run, name, digest)
         gate = asyncio.Semaphore(_PARALLEL)
 
         async def put(index: int) -> None:
@@ -102,9 +101,18 @@ class PayloadStore:
             raise CorruptRecord(payload.key, data, "the digest does not match")
         return data
 
+    async def forget(self, run: str, name: str, data: bytes) -> None:
+        """Remove what `pack` may have stored of these bytes; there may be nothing."""
+        await self._records.purge(f"{_key(run, name, hashlib.sha256(data).hexdigest())}.*")
+
     async def purge(self, run: str) -> None:
         """Forget all payloads of a run."""
         await self._records.purge(f"{run}.>")
+
+
+def _key(run: str, name: str, digest: str) -> str:
+    """The digest is in it: two attempts that put out different bytes do not mix."""
+    return f"{run}.{name}.{digest[:16]}"
 
 
 def _chunks(size: int) -> int:

@@ -104,5 +104,6 @@ class RunStore:
         *parts, whole = run_patterns(record.run)
         for pattern in parts:
             await self._records.purge(pattern)
-        await self.unindex(record.status, record.workflow, record.run)
+        # Under whatever status: who moved it last may not have come to take it off the former list.
+        await self._records.purge(index_entries(record.workflow, record.run))
         await self._records.purge(whole)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from flowworker.coordinator import starts
 from flowworker.core.commands import EventType
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Step, Workflow
@@ -146,6 +147,29 @@ async def test_a_run_goes_on_whose_start_would_be_refused_by_now(
     await until(listed)
     assert failed
     assert await rejections(backend, RUN) == []
+
+
+async def test_a_start_that_is_refused_in_the_end_leaves_no_input_behind(
+    backend, client, coordinator, monkeypatch
+):
+    save = RunStore.save
+    failed: list[str] = []
+
+    async def failing_once(store, *args):
+        if not failed:
+            failed.extend(await backend.payloads.keys(">"))
+            await client.register(STRICT)
+            raise Unavailable("the coordinator dies here, for all that others see")
+        return await save(store, *args)
+
+    monkeypatch.setattr(RunStore, "save", failing_once)
+    monkeypatch.setattr(starts, "may_be_unseen", lambda *_: False)  # a minute later
+
+    reason = await outcome(backend, b'{"text": "%s"}' % (b"x" * 10_000))
+
+    assert "required" in reason
+    assert len(failed) == 1
+    assert await backend.payloads.keys(">") == []
 
 
 @pytest.mark.usefixtures("coordinator", "no_window")

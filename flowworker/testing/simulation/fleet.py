@@ -187,7 +187,8 @@ class Fleet:
             make_thread=LoopHeartbeat,
         )
         await worker.start()
-        self._workers[process] = worker
+        if app is self._app:  # others have free slots while what they lack a handler for waits
+            self._workers[process] = worker
         self._ends[process] = lambda: process.spawn(worker.drain())
         await worker.run()
 

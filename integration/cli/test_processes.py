@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 
 from flowworker.embedded import EmbeddedServer
-from integration.cli.commands import APP, WORKFLOWS, Commands, ended, url_of
+from integration.cli.commands import APP, WORKFLOWS, Commands, ended, until, url_of
 from tests.waiting import PATIENCE
 
 DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
@@ -44,13 +44,6 @@ def until_unreachable(url: str) -> None:
     while is_reachable(url):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def until_found(commands: Commands, run: str) -> None:
-    """Wait until the start of a run was taken in."""
-    deadline = time.monotonic() + PATIENCE
-    while commands.code("status", run) != 0:
-        assert time.monotonic() < deadline
 
 
 def children(process: subprocess.Popen[str], arguments: str) -> list[int]:
@@ -105,7 +98,7 @@ def test_a_second_signal_ends_dev_at_once(workers):
         dev = Commands(url_of(process))
         dev("start", "sum", "--wait")
         dev("start", "long", "--id", "nap-1")
-        until_found(dev, "nap-1")
+        until(dev, "nap-1", "RUNNING")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert any("draining" in line for line in process.stderr)
@@ -272,7 +265,7 @@ def test_a_coordinator_waits_for_its_server():
                 assert time.monotonic() < deadline
             commands("register", str(WORKFLOWS))
             run = commands("start", "long").strip()
-            until_found(commands, run)
+            until(commands, run, "RUNNING")
             assert "Traceback" not in ended(coordinator, signal.SIGTERM)
         assert coordinator.returncode == 0
 

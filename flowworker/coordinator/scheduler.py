@@ -20,13 +20,13 @@ from __future__ import annotations
 __all__ = ["Scheduler"]
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import UNREADABLE
 from flowworker.coordinator.active import ActiveRuns
+from flowworker.coordinator.mailboxes import Mailboxes
 from flowworker.core.commands import EventType
 from flowworker.core.decide import outruns
 from flowworker.core.events import Recovered
@@ -105,7 +105,10 @@ class Scheduler:
         self._clock = clock
         self._metrics = metrics
         self._consumer: Consumer | None = None
-        self._mailboxes: dict[str, deque[_Arrival | _Recovery]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._mailboxes: Mailboxes[_Arrival | _Recovery] = Mailboxes(
+            self._spawn, self._do, self._release
+        )
         self._in_hand = 0
         self.active = ActiveRuns(
             runs,
@@ -117,7 +120,6 @@ class Scheduler:
             most_active,
             self._mailboxes.__contains__,
         )
-        self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._order = 0
         self._stopped = False
@@ -130,15 +132,14 @@ class Scheduler:
     async def stop(self) -> None:
         """Consume no more; what is in hand is dropped and comes again, to whoever is next."""
         self._stopped = True
+        self._mailboxes.close()
         if self._consumer is not None:
             await self._consumer.stop()
         tasks = [*self._tasks, *self.active.delayed()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for mailbox in self._mailboxes.values():
-            for item in mailbox:
-                self._release(item)
+        self._mailboxes.empty()
 
     @property
     def behind(self) -> bool:
@@ -154,7 +155,7 @@ class Scheduler:
         if self._stopped:
             over.set_result(True)
         else:
-            self._post(run, _Recovery(how, over))
+            self._mailboxes.post(run, _Recovery(how, over))
         return over
 
     def _on_delivery(self, delivery: Delivery) -> None:
@@ -165,47 +166,19 @@ class Scheduler:
         self._order = delivery.order
         self._in_hand += 1
         # event.<partition>.<run>.<type>
-        self._post(delivery.subject.split(".", 3)[2], _Arrival(delivery, self._generation))
-
-    def _post(self, run: str, item: _Arrival | _Recovery) -> None:
-        mailbox = self._mailboxes.get(run)
-        if mailbox is not None:
-            mailbox.append(item)
-            return
-        self._mailboxes[run] = deque((item,))
-        self._spawn(self._work(run))
+        run = delivery.subject.split(".", 3)[2]
+        self._mailboxes.post(run, _Arrival(delivery, self._generation))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, run: str) -> None:
-        """Take one from a run's mailbox, and pass the mailbox on when the next may be taken."""
-        item = self._mailboxes[run].popleft()
-        is_mine = True
-
-        def pass_on() -> None:
-            nonlocal is_mine
-            if is_mine:
-                is_mine = False
-                self._next(run)
-
-        try:
-            if isinstance(item, _Recovery):
-                item.finish(reached=await self._recover(run, item.how))
-            else:
-                await self._handle(run, item, pass_on)
-        finally:
-            pass_on()
-            self._release(item)
-
-    def _next(self, run: str) -> None:
-        mailbox = self._mailboxes[run]
-        if mailbox and not self._stopped:
-            self._spawn(self._work(run))
-        elif not mailbox:
-            del self._mailboxes[run]
+    async def _do(self, run: str, item: _Arrival | _Recovery, pass_on: Callable[[], None]) -> None:
+        if isinstance(item, _Recovery):
+            item.finish(reached=await self._recover(run, item.how))
+        else:
+            await self._handle(run, item, pass_on)
 
     def _release(self, item: _Arrival | _Recovery) -> None:
         """It is done with, however that went."""

@@ -22,6 +22,11 @@ _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
+_GUARDS = frozenset(
+    ("negate", "drop guard", "drop filter", "swap and/or", "drop case guard", "drop handler")
+)
+"""Rules that break what decides whether something is done, and not what is done."""
+
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -40,15 +45,18 @@ class Mutant(NamedTuple):
     source: str
 
 
-def mutants_of(source: str, module: str) -> Iterator[Mutant]:
-    """Every mutant of a module, in the order of its text."""
+def mutants_of(source: str, module: str, *, guards: bool = False) -> Iterator[Mutant]:
+    """Every mutant of a module, in the order of its text; with `guards` one of each guard."""
     tree = ast.parse(source)
     names = _functions(tree)
     seen: Counter[str] = Counter()
     for index, node in enumerate(ast.walk(tree)):
         if (function := names.get(index)) is None:
             continue
-        for rule, change in _changes(node):
+        changes = [*_changes(node)]
+        if guards:
+            changes = [each for each in changes if each[0] in _GUARDS][-1:]
+        for rule, change in changes:
             broken = copy.deepcopy(tree)
             target = next(each for at, each in enumerate(ast.walk(broken)) if at == index)
             change(target)
@@ -65,7 +73,7 @@ def _lines(node: ast.AST) -> range:
     match node:
         case ast.If(test=place) | ast.While(test=place) | ast.match_case(guard=ast.expr() as place):
             pass
-        case ast.comprehension(iter=place):
+        case ast.comprehension(iter=place) | ast.ExceptHandler(type=ast.expr() as place):
             pass
         case ast.expr() | ast.stmt():
             place = node
@@ -99,6 +107,8 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
             yield "negate", _negate
             if isinstance(node, ast.If) and not node.orelse and isinstance(node.body[-1], _LEAVES):
                 yield "drop guard", _drop_body
+        case ast.ExceptHandler(type=ast.expr()):
+            yield "drop handler", lambda it: setattr(it, "type", ast.Tuple([], ast.Load()))
         case ast.comprehension(ifs=[_, *_]):
             yield "drop filter", lambda it: it.ifs.clear()
         case ast.Compare(ops=[op]) if type(op) in _COMPARISONS:

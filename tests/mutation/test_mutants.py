@@ -21,6 +21,7 @@ from tests.mutation.mutants import mutants_of
         ("await a()", ["None"]),
         ("return [a for a in b if a]", ["return [a for a in b]"]),
         ("match a:\n    case _ if b:\n        pass", ["match a:\n    case _:\n        pass"]),
+        ("try:\n    a()\nexcept B:\n    c()", ["try:\n    a()\nexcept ():\n    c()"]),
         ("return a + b", []),
     ],
 )
@@ -41,6 +42,17 @@ def test_mutants_are_named_by_function_and_rule():
         ("m.py A.f: swap comparison: 1 < 2", range(3, 4)),
         ("m.py A.g: swap comparison: 1 < 2", range(5, 6)),
         ("m.py A.g: swap comparison: 1 < 2 #2", range(5, 6)),
+    ]
+
+
+def test_of_guards_each_is_broken_once():
+    lines = ("if a and b == c:", "    return 1", "if d < e:", "    await f()", "return 1 == 2")
+    source = "\n    ".join(("async def f():", *lines))
+    found = [mutant.key for mutant in mutants_of(source, "m.py", guards=True)]
+    assert found == [
+        "m.py f: drop guard: if a and b == c:",
+        "m.py f: negate: if d < e:",
+        "m.py f: swap and/or: a and b == c",
     ]
 
 

@@ -10,12 +10,14 @@ __all__ = ["Trials"]
 
 import ast
 import importlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from types import TracebackType
 
@@ -28,7 +30,12 @@ _LIBRARIES = (
     *("asyncio", "click", "hypothesis", "jsonschema", "msgspec", "nats", "prometheus_client"),
     *("pytest_asyncio", "rich.console", "structlog", "uvloop", "yaml"),
 )
-_LONGEST = 60.0
+_LONGEST, _LONGEST_WHOLE = 30.0, 600.0
+"""Seconds that the tests of one mutant may take beside three times what they take without one, and
+those of a module."""
+_SECONDS = ".mutation-seconds"
+_SLOW = 1.0
+"""Seconds from which on a test is asked last."""
 _OPTIONS = (
     *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "30"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
@@ -43,6 +50,7 @@ class Trials:
         self._copy = copy
         self._tests = tests
         self._data = coverage.CoverageData(str(copy / ".mutation-coverage"))
+        self._seconds: dict[str, float] = {}
 
     def __enter__(self) -> Trials:
         listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
@@ -81,24 +89,30 @@ class Trials:
         self._data.read()
 
     def tests_of(self, path: str, lines: range) -> list[str]:
-        """Tests that run one of the lines, those of the module itself first."""
+        """Tests that run one of the lines: those of the module itself first, then the quick."""
         by_line = self._data.contexts_by_lineno(str(self._copy / path))
         found = {context.partition("|")[0] for line in lines for context in by_line.get(line, [])}
         own = f"test_{Path(path).stem}.py"
-        return sorted(found - {""}, key=lambda test: (own not in test, test))
+
+        def order(test: str) -> tuple[bool, float, str]:
+            seconds = self._seconds.get(test, 0.0)
+            return own not in test or seconds > _SLOW, seconds, test
+
+        return sorted(found - {""}, key=order)
 
     def control(self, path: str) -> None:
-        """See that the tests of a module pass here as long as nothing is broken.
+        """See that the tests of a module pass here as long as nothing is broken, and how quickly.
 
         Raises:
             SystemExit: they do not.
         """
         source = self.source(path)
         same = Mutant("", range(1, source.count("\n") + 1), ast.unparse(ast.parse(source)))
-        if not self.survives(path, same):
+        if not self.survives(path, same, _LONGEST_WHOLE):
             raise SystemExit(f"{path}: its tests fail in a trial without any mutant")
+        self._seconds |= json.loads((self._copy / _SECONDS).read_text(encoding="utf-8"))
 
-    def survives(self, path: str, mutant: Mutant) -> bool:
+    def survives(self, path: str, mutant: Mutant, longest: float = _LONGEST) -> bool:
         """Whether all tests that run its lines pass."""
         tests = self.tests_of(path, mutant.lines)
         if not tests:
@@ -106,15 +120,16 @@ class Trials:
         target, original = self._copy / path, self.source(path)
         target.write_text(mutant.source, encoding="utf-8")
         try:
-            return self._passes(tests)
+            return self._passes(tests, longest)
         finally:
             target.write_text(original, encoding="utf-8")
 
-    def _passes(self, tests: list[str]) -> bool:
+    def _passes(self, tests: list[str], longest: float) -> bool:
         child = os.fork()
         if child == 0:
             _run(self._copy, tests)
-        deadline = time.monotonic() + _LONGEST
+        usual = sum(self._seconds.get(test, 0.0) for test in tests)
+        deadline = time.monotonic() + longest + 3 * usual
         while time.monotonic() < deadline:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
@@ -123,6 +138,20 @@ class Trials:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return False
+
+
+class _Stopwatch:
+    """Notes how long tests take."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        self._path.write_text(json.dumps(self._seconds), encoding="utf-8")
 
 
 def _run(copy: Path, tests: list[str]) -> None:
@@ -138,6 +167,6 @@ def _run(copy: Path, tests: list[str]) -> None:
         for name in [*sys.modules]:
             if name.partition(".")[0] in {"flowworker", "tests"}:
                 del sys.modules[name]
-        code = int(pytest.main([*_OPTIONS, *tests]))
+        code = int(pytest.main([*_OPTIONS, *tests], plugins=[_Stopwatch(copy / _SECONDS)]))
     finally:
         os._exit(code)

@@ -71,9 +71,9 @@ class Bench:
     async def small(self) -> float:
         """Start one and wait for its result: seconds."""
         self._count += 1
-        began = time.monotonic()
-        await self.client.start("small", run_id=f"small-{self._count}")
-        await self.client.result(f"small-{self._count}", PATIENCE)
+        run, began = f"small-{self._count}", time.monotonic()
+        await self.client.start("small", run_id=run)
+        await self.client.result(run, PATIENCE)
         return time.monotonic() - began
 
     async def api(self) -> int:

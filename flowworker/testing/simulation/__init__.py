@@ -6,7 +6,7 @@ faults        what goes wrong, how often
 gate, ports, deliveries, records, past, heartbeat   where it goes wrong: between a process and the
               memory adapters
 workflows, handlers, people   what is asked of the fleet
-truth, watch, rules, starts, history, rest   what must hold, at every write and at the end
+truth, watch, rules, starts, history, rebuilds, rest   what must hold, at every write and at the end
 focus         what worlds are about, for whoever looks for one kind of defect
 world         one seed from its beginning to its end
 campaign      many of them

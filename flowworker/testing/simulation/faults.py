@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from flowworker.testing.simulation.focus import ANYTHING, Focus
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -89,10 +91,10 @@ _HIGHEST = Rates(
 )
 
 
-def any_rates(random: Random, only: tuple[str, ...] = ()) -> Rates:
-    """The rates of one world: of `only` these faults if there are any, as frequent as can be."""
-    if only:
-        return Rates(**{name: getattr(_HIGHEST, name) for name in only})
+def any_rates(random: Random, focus: Focus = ANYTHING) -> Rates:
+    """The rates of one world: of those faults alone that it is about, as frequent as can be."""
+    if focus.faults or focus.backlog:
+        return Rates(**{name: getattr(_HIGHEST, name) for name in focus.faults})
     return Rates(
         **{
             field.name: getattr(_HIGHEST, field.name) * random.random() ** 2

@@ -80,10 +80,11 @@ class Scene:
 class Fleet:
     """Coordinators and workers, some of each."""
 
-    def __init__(self, scene: Scene, behaviour: Behaviour) -> None:
-        """Nothing runs before `start`."""
+    def __init__(self, scene: Scene, behaviour: Behaviour, *, one_slot: bool) -> None:
+        """Nothing runs before `start`; then one slot is all that works, if wanted."""
         self.processes: list[Process] = []
         self._scene = scene
+        self._one_slot = one_slot
         self._app = simulated_app(behaviour)
         self._parts = [simulated_app(behaviour, name) for name in HANDLERS]
         self._ends: dict[Process, Callable[[], object]] = {}
@@ -100,7 +101,8 @@ class Fleet:
             ("w", self._work, self._help),
         )
         for kind, first, others in roles:
-            for number in range(self._scene.random.choice((1, 2, 2, 3))):
+            count = self._scene.random.choice((1, 2, 2, 3))
+            for number in range(1 if kind == "w" and self._one_slot else count):
                 main = others if number else first
                 keeper = self._scene.virtual.create_task(self._keep(kind, main))
                 self._keepers.append(keeper)
@@ -181,7 +183,7 @@ class Fleet:
             app,
             self._scene.settings,
             process.clock,
-            concurrency=self._scene.random.choice((1, 2, 8)),
+            concurrency=self._scene.random.choice((1,) if self._one_slot else (1, 2, 8)),
             worker_id=process.name,
             metrics=self._scene.metrics,
             make_thread=LoopHeartbeat,

@@ -5,9 +5,10 @@ Whoever looks for one kind of defect wants worlds that provoke it, and few of th
 
 from __future__ import annotations
 
-__all__ = ["ANYTHING", "Focus"]
+__all__ = ["ANYTHING", "Focus", "focus_of"]
 
 from dataclasses import dataclass
+from random import Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Focus:
         regretful: most runs are cancelled, soon.
         tightened: definitions become stricter on the way.
         cramped: messages have room for little.
+        backlog: many short runs, one slot, and nothing goes wrong.
     """
 
     faults: tuple[str, ...] = ()
@@ -29,7 +31,17 @@ class Focus:
     regretful: bool = False
     tightened: bool = False
     cramped: bool = False
+    backlog: bool = False
 
 
 ANYTHING = Focus()
 """All is drawn."""
+
+_BACKLOGS = 0.1
+
+
+def focus_of(seed: int, wanted: Focus = ANYTHING) -> Focus:
+    """What that world is about: some are about what the draw as good as never gives."""
+    if wanted is ANYTHING and Random(f"focus of {seed}").random() < _BACKLOGS:
+        return Focus(backlog=True)
+    return wanted

@@ -14,6 +14,7 @@ from flowworker.codec.json import encode
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError
+from flowworker.testing.simulation.focus import ANYTHING, Focus
 from flowworker.testing.simulation.process import current_process
 from flowworker.worker import App, StepContext
 
@@ -46,8 +47,7 @@ class Behaviour:
         watch: Watch,
         faults: Faults,
         sizes: tuple[int, ...],
-        *,
-        dawdling: bool = False,
+        focus: Focus = ANYTHING,
     ) -> None:
         """Draw what happens from `random`; outputs are padded to `sizes` in turn, if at all."""
         self._random = random
@@ -59,8 +59,11 @@ class Behaviour:
         self._deadly = random.random() ** 4 * 0.3
         self._poison = random.random() ** 4 * 0.2
         self._stubborn = random.random() ** 2 * 0.5
-        if dawdling:
+        self._quickest = 0.5
+        if focus.dawdling:
             self._slow = self._stubborn = 0.5
+        if focus.backlog:
+            self._slow, self._quickest, self._poison = 1.0, 5.0, 0.0
         self._poisoned: dict[tuple[str, str, str], bool] = {}
         self._outputs = 0
         self._returned: dict[str, Any] = {}
@@ -106,7 +109,7 @@ class Behaviour:
 
     def _duration(self) -> float:
         if self._chance(self._slow):
-            return self._random.uniform(0.5, 15.0)
+            return self._random.uniform(self._quickest, 15.0)
         return self._random.random() * 0.2
 
     def _kills(self, context: StepContext) -> bool:

@@ -134,6 +134,7 @@ class _Steps(_Source):
         return self._gate.call("steps.queued", about, self._backend.steps.queued, address)
 
     def backlog(self) -> _Later[dict[str, list[str]]]:
+        self._watch.rebuilds.looked(self._gate.process)
         return self._gate.call("steps.backlog", "all", self._backend.steps.backlog)
 
     def drop(self, run: str) -> _Later[None]:
@@ -198,6 +199,7 @@ class _Events(_Source):
         return self._gate.call("events.drop", run, effect)
 
     async def _history(self, run: str) -> list[bytes]:
+        self._watch.rebuilds.read(self._gate.process, run)
         past = self._past()
         if past is None:
             return await self._backend.events.history(run)

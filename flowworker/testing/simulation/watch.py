@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.ports import Delivery, StepAddress
     from flowworker.testing.simulation.process import Process
+    from flowworker.testing.simulation.rebuilds import Rebuilds
 
 
 class Watch:
@@ -41,6 +42,7 @@ class Watch:
     Attributes:
         runs: by id.
         starts: what is known of start messages.
+        rebuilds: counts those of runs that wait.
         rejected: ids of the events that tell of commands that were not followed.
         refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
@@ -54,6 +56,7 @@ class Watch:
         self,
         plans: dict[str, Plan],
         pending: Callable[[str], int],
+        rebuilds: Rebuilds,
         on_violation: Callable[[str], None],
     ) -> None:
         """Look up definitions in `plans`; ask `pending` what is queued for a run."""
@@ -65,6 +68,7 @@ class Watch:
         self.slack = 0.0
         self.misled = False
         self.starts = Starts({plan.workflow.name for plan in plans.values()})
+        self.rebuilds = rebuilds
         self._plans = plans
         self._pending = pending
         self._on_violation = on_violation

@@ -16,6 +16,7 @@ from flowworker.core.model import (
     Workflow,
 )
 from flowworker.core.status import Priority
+from flowworker.testing.simulation.focus import ANYTHING, Focus
 
 if TYPE_CHECKING:
     from random import Random
@@ -27,9 +28,11 @@ _PAIRS = 0.15
 _WIDEST = 6
 
 
-def any_workflow(random: Random, name: str, shape: str = "") -> Workflow:
-    """A workflow of up to eight steps, or of some pairs side by side; or of a given shape."""
-    shape = shape or ("pairs" if random.random() < _PAIRS else "graph")
+def any_workflow(random: Random, name: str, focus: Focus = ANYTHING) -> Workflow:
+    """A workflow of up to eight steps, or of some pairs side by side; or as the focus has it."""
+    if focus.backlog:
+        return Workflow(name, (Step("s0", "work"),), priority=random.choice(list(Priority)))
+    shape = focus.shape or ("pairs" if random.random() < _PAIRS else "graph")
     steps = _any_pairs(random) if shape == "pairs" else _any_graph(random, shape)
     return Workflow(
         name,

@@ -21,13 +21,14 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.faults import Faults, any_rates
 from flowworker.testing.simulation.fleet import Fleet, Scene
-from flowworker.testing.simulation.focus import ANYTHING, Focus
+from flowworker.testing.simulation.focus import ANYTHING, Focus, focus_of
 from flowworker.testing.simulation.handlers import Behaviour
 from flowworker.testing.simulation.logs import watched_logs
 from flowworker.testing.simulation.loop import Standstill, VirtualLoop
 from flowworker.testing.simulation.past import Archive
 from flowworker.testing.simulation.people import LAST_START, People
 from flowworker.testing.simulation.process import current_process, process_tasks
+from flowworker.testing.simulation.rebuilds import Rebuilds
 from flowworker.testing.simulation.rest import left_over, unrest
 from flowworker.testing.simulation.starts import stricter
 from flowworker.testing.simulation.trace import Trace
@@ -51,6 +52,9 @@ _REST = 60.0
 
 _REMOVAL = 120.0
 """Seconds beyond the retention in which everything has to be gone."""
+
+_MANY = 24
+"""Runs of a world that is about its backlog: minutes of work for one slot."""
 
 _LOW = 1000
 """Bytes: limits below it are low, and those of real fleets are above it."""
@@ -92,6 +96,7 @@ class World:
     ) -> None:
         """Draw the world; `run` lets it live."""
         self.seed = seed
+        self._focus = focus = focus_of(seed, focus)
         self.violations: list[str] = []
         self._random = random = Random(seed)
         self._virtual = VirtualLoop()
@@ -106,15 +111,16 @@ class World:
             settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
         )
         largest = sizes.choice((None, None, None, 900))
-        self._faults = Faults(random, any_rates(random, focus.faults), largest)
+        self._faults = Faults(random, any_rates(random, focus), largest)
         self._workflows = [
-            any_workflow(random, f"flow{n}", focus.shape) for n in range(random.randint(1, 4))
+            any_workflow(random, f"flow{n}", focus) for n in range(random.randint(1, 4))
         ]
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
         known = map(plan_of, [*self._workflows, *self._stricter])
         plans = {plan.hash: plan for plan in known}
-        self._watch = Watch(plans, self._pending, self.fail)
+        rebuilds = Rebuilds(self._waits, self.fail, limited=focus.backlog)
+        self._watch = Watch(plans, self._pending, rebuilds, self.fail)
         names = [workflow.name for workflow in self._workflows]
         self._people = People(
             random, self._backend.commands, names, self._watch, regretful=focus.regretful
@@ -133,10 +139,8 @@ class World:
             Random(f"handlers of {seed}"),
         )
         sizes_of_outputs = _outputs(self._settings)
-        behaviour = Behaviour(
-            random, self._watch, self._faults, sizes_of_outputs, dawdling=focus.dawdling
-        )
-        self._fleet = Fleet(scene, behaviour)
+        behaviour = Behaviour(random, self._watch, self._faults, sizes_of_outputs, focus)
+        self._fleet = Fleet(scene, behaviour, one_slot=focus.backlog)
         self._failed = asyncio.Event()
 
     def fail(self, violation: str) -> None:
@@ -172,6 +176,14 @@ class World:
         events = cast("MemoryEventLog", self._backend.events)
         return steps.pending(run) + events.pending(run)
 
+    def _waits(self, run: str) -> bool:
+        """Whether a run is moved on by a step message, and by nothing else."""
+        steps = cast("MemoryStepQueue", self._backend.steps)
+        events = cast("MemoryEventLog", self._backend.events)
+        truth = self._watch.runs.get(run)
+        going = truth is not None and not truth.over and truth.record.stop is None
+        return going and steps.pending(run) > 0 and not events.pending(run)
+
     async def _live(self) -> None:
         story = self._virtual.create_task(self._story())
         failed = self._virtual.create_task(self._failed.wait())
@@ -186,7 +198,7 @@ class World:
         operator = self._virtual.create_task(self._people.operate())
         starts = [
             self._virtual.create_task(self._people.start(number))
-            for number in range(self._random.randint(3, 14))
+            for number in range(_MANY if self._focus.backlog else self._random.randint(3, 14))
         ]
         if self._tightened:
             starts.append(self._virtual.create_task(self._tighten()))

@@ -1,8 +1,4 @@
-"""Defects that somebody might make are found, each within few worlds.
-
-Where a defect shows in rare worlds only, those that are looked at are drawn such that it shows in
-many: which ones, of those, does not matter then.
-"""
+"""Defects of the coordinator and of what it decides are found, each within few worlds."""
 
 from __future__ import annotations
 
@@ -13,57 +9,21 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.codec.history import Told
-from flowworker.codec.json import encode
-from flowworker.codec.keys import step_key
 from flowworker.coordinator import controls, effects, fencing, outputs, scheduler
+from flowworker.coordinator.active import Active
 from flowworker.coordinator.effects import Effects
+from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.starts import Starts, parse_start, run_of
 from flowworker.core import claim, forward, saga, stopping
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
 from flowworker.memory.events import MemoryEventLog
-from flowworker.stores.runs import RunStore
 from flowworker.testing.simulation import world
-from flowworker.testing.simulation.campaign import live
-from flowworker.testing.simulation.focus import ANYTHING, Focus
-from flowworker.worker import claims, execute, settle
-from flowworker.worker.attempt import Attempt
-from flowworker.worker.claims import Claims
-from flowworker.worker.lanes import Lanes
-from flowworker.worker.unserved import Unserved
-
-WORLDS = 100
+from flowworker.testing.simulation.focus import Focus
+from tests.simulation.violations import violation
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("uncovered")]
-
-
-def violation(focus: Focus = ANYTHING) -> str:
-    """What is found first."""
-    tally = live(range(WORLDS), focus=focus)
-    assert tally.failed, f"nothing was found in {WORLDS} worlds"
-    return tally.failed[0].violations[0]
-
-
-def test_an_acknowledgement_before_the_write(monkeypatch):
-    right = settle.settle
-
-    async def early(bench, attempt, delivery, *rest):
-        await delivery.ack()
-        await right(bench, attempt, delivery, *rest)
-
-    monkeypatch.setattr(execute, "settle", early)
-
-    assert "acknowledged before it was told" in violation()
-
-
-def test_a_claim_without_compare_and_set(monkeypatch):
-    async def put(self, queue, record, revision):
-        return await self._records.put(step_key(queue, record.run, record.step), encode(record))
-
-    monkeypatch.setattr(RunStore, "save_step", put)
-
-    assert violation()
 
 
 def test_a_step_that_does_not_wait_for_what_it_depends_on(monkeypatch):
@@ -104,29 +64,6 @@ def test_an_acknowledgement_before_step_messages_that_overlap_others(monkeypatch
     assert "acknowledged before what follows" in violation(Focus(("far", "slow"), shape="pairs"))
 
 
-def test_a_result_that_is_told_before_it_is_durable(monkeypatch):
-    right = settle._write
-
-    async def early(bench, message, held, record):
-        await bench.claims.tell(message, record, held.revision + 1)
-        return await right(bench, message, held, record)
-
-    monkeypatch.setattr(settle, "_write", early)
-
-    assert "told before it is durable" in violation()
-
-
-def test_a_takeover_while_the_lease_holds(monkeypatch):
-    right = claim.judge
-    monkeypatch.setattr(
-        claims,
-        "judge",
-        lambda wanted, record, revision, now: right(wanted, record, revision, now + 60),
-    )
-
-    assert "taken while its lease held" in violation()
-
-
 def test_a_fence_that_does_not_wait_for_the_lease(monkeypatch):
     right = claim.judge_fence
     monkeypatch.setattr(
@@ -153,51 +90,11 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
     assert violation(Focus(faults=("early", "late"), regretful=True))
 
 
-def test_a_slot_that_is_not_offered_again(monkeypatch):
-    def forgetful(self):
-        self._free += 1
-
-    monkeypatch.setattr(Lanes, "free", forgetful)
-
-    assert "a slot stays free" in violation()
-
-
-def test_a_step_that_kills_workers_for_ever(monkeypatch):
-    monkeypatch.setattr(claim, "_claim", claim.Claim)
-
-    assert "circles for ever" in violation()
-
-
 def test_compensations_in_the_order_of_completion(monkeypatch):
     right = saga.compensations
     monkeypatch.setattr(stopping, "compensations", lambda *args: right(*args)[::-1])
 
     assert "compensations out of order" in violation()
-
-
-def test_a_claim_that_was_lost_and_writes_its_result(monkeypatch):
-    right = Claims.write
-
-    async def stubborn(self, queue, record, revision, until):
-        written = await right(self, queue, record, revision, until)
-        if written is None and record.outcome is Outcome.COMPLETED:
-            key = step_key(queue, record.run, record.step)
-            written = await self._runs._records.put(key, encode(record))
-        return written
-
-    monkeypatch.setattr(Claims, "write", stubborn)
-
-    assert violation(Focus(faults=("stalled",), dawdling=True))
-
-
-def test_a_handler_that_is_waited_for_though_it_ignores_its_end(monkeypatch):
-    def patient(self, grace):
-        if self.unfinished is not None:
-            self.unfinished.cancel()
-
-    monkeypatch.setattr(Attempt, "_cancel", patient)
-
-    assert violation(Focus(dawdling=True, regretful=True))
 
 
 def test_an_end_that_overtakes_its_cause(monkeypatch):
@@ -238,13 +135,7 @@ def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
 def test_outdated_records_that_are_believed_though_more_was_told(monkeypatch):
     monkeypatch.setattr(Told, "is_ahead", lambda *_, **__: False)
 
-    assert violation(Focus(faults=("outdated", "deluded")))
-
-
-def test_a_run_that_is_taken_for_gone_because_it_is_not_seen_yet(monkeypatch):
-    monkeypatch.setattr(claims, "may_be_unseen", lambda *_: False)
-
-    assert violation(Focus(faults=("outdated",)))
+    assert violation(Focus(faults=("outdated", "killed"), shape="chain"))
 
 
 def test_a_command_that_is_refused_because_its_run_is_not_there_yet(monkeypatch):
@@ -263,16 +154,6 @@ def test_an_attempt_that_is_refused_for_ever(monkeypatch):
     monkeypatch.setattr(world, "PATIENCE", 100.0)
 
     assert "after 100 s" in violation()
-
-
-def test_a_missing_handler_that_fails_a_run(monkeypatch):
-    async def impatient(self, delivery, message):
-        return delivery.delivered == 1 and await unserved(self, delivery, message)
-
-    unserved = Unserved.put_back
-    monkeypatch.setattr(Unserved, "put_back", impatient)
-
-    assert "failed for want of a handler" in violation()
 
 
 def test_a_message_that_names_too_few_of_the_outputs_before(monkeypatch):
@@ -304,3 +185,22 @@ def test_a_request_behind_the_end(monkeypatch):
     monkeypatch.setattr(MemoryEventLog, "publish_before_end", blind)
 
     assert "told after the end" in violation(Focus(faults=("slow", "late"), regretful=True))
+
+
+def test_runs_that_wait_for_a_worker_and_are_rebuilt_en_masse(monkeypatch):
+    monkeypatch.setattr(Active, "moves_on", lambda *_: False)
+
+    assert "a run that waits for a worker was rebuilt" in violation(Focus(backlog=True))
+
+
+def test_runs_that_wait_unseen_and_are_rebuilt_en_masse(monkeypatch):
+    right = Recovery._sorted
+
+    async def blind(self, schedulers, now):
+        stuck, waiting = await right(self, schedulers, now)
+        unseen = [one for one in waiting if one.active is None]
+        return stuck + unseen, [one for one in waiting if one.active is not None]
+
+    monkeypatch.setattr(Recovery, "_sorted", blind)
+
+    assert "a run that waits for a worker was rebuilt" in violation(Focus(backlog=True))

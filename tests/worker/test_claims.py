@@ -288,6 +288,18 @@ async def test_a_write_without_an_answer_is_repeated(fleet, calls, answer):
     assert await fleet.types() == ["step.started", "step.completed"]
 
 
+async def test_a_result_whose_answer_got_lost_is_known_again(fleet, calls):
+    fleet.rewire(runs=Flaky(fleet.backend.runs, write=["ok", "after"]))
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(1.0)  # long before the message would come again
+
+    assert calls == [("s", 1)]
+    assert await fleet.types() == ["step.started", "step.completed"]
+    assert fleet.sample("claims_lost_total") == 0
+
+
 async def test_an_adapter_that_repeats_by_itself_may_report_our_own_write_as_conflict(fleet, calls):
     async def write_then_conflict(key, value, revision):
         await fleet.runs._records.write(key, value, revision)
@@ -372,6 +384,18 @@ async def test_the_start_is_stored_before_the_end_is_told(fleet, calls):
     assert await fleet.types() == ["step.started", "step.completed"]
 
 
+@pytest.mark.parametrize(("first", "published"), [("ok", 2), (RuntimeError("odd"), 3)])
+async def test_the_start_is_told_again_only_if_that_failed(fleet, calls, first, published):
+    events = Flaky(fleet.backend.events, publish=[first])
+    fleet.rewire(events=events)
+    await fleet.worker()
+
+    await fleet.run("count")
+
+    assert [name for name, _ in events.calls] == ["publish"] * published
+    assert await fleet.types() == ["step.started", "step.completed"]
+
+
 async def test_what_a_handler_emits_comes_after_the_start(fleet):
     gate = asyncio.Event()
 
@@ -434,6 +458,19 @@ async def test_a_message_that_knows_more_than_the_records_waits_for_them(fleet, 
 
     assert calls == [("s", 2)]
     assert await queued(fleet, message) == 0
+
+
+async def test_it_is_offered_again_soon(fleet, calls):
+    ahead = await fleet.backend.runs.put("a", b"") + 2  # behind the run's record
+    await fleet.worker()
+    await fleet.run("count", attempt=2, revision=ahead)
+    assert calls == []
+
+    failed = replace(running(fleet.clock), outcome=Outcome.FAILED, lease_until=0.0)
+    assert await fleet.write(failed) == ahead
+    await fleet.clock.advance(4.0)
+
+    assert calls == [("s", 2)]
 
 
 async def test_a_later_attempt_that_outlived_its_run_is_dropped(fleet, calls):

@@ -135,6 +135,18 @@ async def test_a_waiting_step_that_was_fenced_is_put_back_no_more(fleet, served)
     assert await queued(fleet) == 0
 
 
+async def test_a_step_that_is_over_waits_for_no_handler(fleet, served):
+    await fleet.worker()
+    over = StepRecord("r1", "s", Kind.RUN, 1, 1, Outcome.COMPLETED, finished_at=1.0)
+    await fleet.write(over)
+
+    await fleet.run("payments.charge")
+
+    assert await fleet.types() == ["step.started", "step.completed"]
+    assert fleet.sample("handlers_missing_total", handler="payments.charge") == 0
+    assert await queued(fleet) == 0
+
+
 async def test_many_waiting_steps_are_offered_at_a_bounded_rate(fleet, served):
     await fleet.worker()
     for n in range(2000):

@@ -1,6 +1,7 @@
 """The command line: `flowworker COMMAND`. One module per group of commands.
 
 server, dev, fleet    processes: nats-server, everything in one, coordinator and worker
+crew, changes, reload what dev is made of
 definitions           validate, register
 runs, watch, act      look at runs, and act on them
 doctor                checks

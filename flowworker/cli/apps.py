@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["app_option", "load_app", "load_apps"]
+__all__ = ["app_option", "load_app", "load_apps", "user_files"]
 
 import importlib
 import sys
@@ -84,6 +84,13 @@ def load_app(name: str) -> App:
         raise InvalidInput(f"--app {name}: the module has no flowworker.App")
     names = ", ".join(f"{module_name}:{key}" for key in sorted(apps))
     raise InvalidInput(f"--app {name}: the module has several Apps, name one: {names}")
+
+
+def user_files() -> tuple[Path, ...]:
+    """The Python files of the user's that this process has loaded."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    own = {file for file in files if file and file.endswith(".py") and not _is_elsewhere(file)}
+    return tuple(map(Path, sorted(own)))
 
 
 def _attribute(module: ModuleType, path: str, kind: type[App]) -> App:

@@ -6,19 +6,18 @@ __all__ = ["dev"]
 
 import asyncio
 import os
-import signal
-import threading
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from flowworker.cli.apps import app_option, load_apps
+from flowworker.cli.crew import Crew
 from flowworker.cli.errors import say
-from flowworker.cli.fleet import run_worker
 from flowworker.cli.options import Target
+from flowworker.cli.reload import Reloader
 from flowworker.cli.render import plain
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
 from flowworker.cli.serving import PARTING, leave_handlers_behind, run_process, until_signal
@@ -27,15 +26,15 @@ from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.settings import NAMESPACE, settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from multiprocessing.context import SpawnProcess
+    from collections.abc import Collection, Iterator
 
+    from flowworker.client import Client
     from flowworker.core.model import Workflow
     from flowworker.embedded import EmbeddedServer
     from flowworker.worker import App
 
 _LOOK = 0.5
-"""Seconds between looks at whether server and workers still run."""
+"""Seconds between looks at whether the server still runs."""
 
 
 @click.command()
@@ -51,7 +50,12 @@ _LOOK = 0.5
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Worker processes; a single one shares this process.",
+    help="Worker processes; a single one shares this process, unless it is reloaded.",
+)
+@click.option(
+    "--reload",
+    is_flag=True,
+    help="Load the App and the definitions anew when a file of them changes.",
 )
 def dev(
     app_names: tuple[str, ...],
@@ -59,24 +63,32 @@ def dev(
     port: int | None,
     store: Path | None,
     workers: int,
+    *,
+    reload: bool,
 ) -> None:
     """Run everything that a fleet needs on this machine: server, coordinator, workers.
 
     Ctrl-C drains and ends it; twice ends it at once.
     """
-    from flowworker.definitions import load_paths
     from flowworker.embedded import EmbeddedServer
 
-    app = load_apps(app_names)
     if workflows is None and Path("workflows").is_dir():
         workflows = "workflows"
-    found = [] if workflows is None else load_paths([workflows], app.handlers)
-    definitions = {workflow.name: workflow for _, workflow in found}
+    # What is to be loaded anew is loaded by the workers, as this process could not forget it.
+    app = None if reload else load_apps(app_names)
+    definitions = [] if app is None else _load_definitions(workflows, app.handlers)
     with EmbeddedServer(port=_port(port), store=store) as server:
-        fleet = _Fleet(server, app_names, app, list(definitions.values()), workers)
+        fleet = _Fleet(server, app_names, workflows, workers)
         with _as_long_as_it_runs(server):
-            left = run_process(fleet.run(), "info", json=False)
+            left = run_process(fleet.run(app, definitions), "info", json=False)
     leave_handlers_behind(left=left)
+
+
+def _load_definitions(path: str | None, handlers: Collection[str]) -> list[Workflow]:
+    from flowworker.definitions import load_paths
+
+    found = [] if path is None else load_paths([path], handlers)
+    return list({workflow.name: workflow for _, workflow in found}.values())
 
 
 @contextmanager
@@ -108,20 +120,18 @@ class _Fleet:
         self,
         server: EmbeddedServer,
         app_names: tuple[str, ...],
-        app: App,
-        workflows: list[Workflow],
+        workflows: str | None,
         workers: int,
     ) -> None:
         self._server = server
         self._app_names = app_names
-        self._app = app
         self._workflows = workflows
         self._workers = workers
-        self._queues = tuple({"default"} | {s.queue for flow in workflows for s in flow.steps})
         self._target = Target(os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE, {"url": server.url})
-        self._children: list[SpawnProcess] = []
+        self._invited = False
 
-    async def run(self) -> None:
+    async def run(self, app: App | None, definitions: list[Workflow]) -> None:
+        """Run until a signal comes; without an App, load it and the definitions, now and anew."""
         from prometheus_client import CollectorRegistry
 
         from flowworker import wiring
@@ -133,13 +143,22 @@ class _Fleet:
         options = self._target.options("flowworker-dev")
         async with wiring.nats(options, self._target.namespace, settings=settings) as backend:
             client = Client(backend, settings)
-            await client.register_all(self._workflows)
             coordinator = wiring.make_coordinator(backend, settings, metrics)
-            if self._workers > 1:
-                work, drain = self._keep_children, self._stop_children
+            if app is None:
+                self._greet()
+                reloader = Reloader(self._crew, partial(self._load, client), self._workflows)
+                work, drain = reloader.run, reloader.drain
             else:
-                worker = wiring.make_worker(backend, self._app, settings, metrics, self._queues)
-                work, drain = worker.run, worker.drain
+                await client.register_all(definitions)
+                queues = _queues(definitions)
+                if self._workers > 1:
+                    crew = self._crew()
+                    work, drain = partial(crew.work, queues), crew.drain
+                else:
+                    worker = wiring.make_worker(backend, app, settings, metrics, queues)
+                    work, drain = worker.run, worker.drain
+                self._greet()
+                self._invite(definitions)
 
             async def run() -> None:
                 async with asyncio.TaskGroup() as group:
@@ -151,13 +170,21 @@ class _Fleet:
                 say("draining; Ctrl-C again stops at once")
                 await drain()
 
-            self._greet()
             await until_signal(run, stop, within=settings.drain + 2 * PARTING)
+
+    def _crew(self) -> Crew:
+        return Crew(self._target, self._app_names, self._workers)
+
+    async def _load(self, client: Client, handlers: Collection[str]) -> tuple[str, ...]:
+        """Publish the definitions as they are now; the queues of their steps."""
+        definitions = _load_definitions(self._workflows, handlers)
+        await client.register_all(definitions)
+        if not self._invited:
+            self._invite(definitions)
+        return _queues(definitions)
 
     def _greet(self) -> None:
         server = self._server
-        usual = f"nats://127.0.0.1:{DEFAULT_PORT}"
-        where = "" if server.url == usual else f" --nats-url {server.url}"
         click.echo(
             f"nats-server {server.version} at {server.url}, data in {plain(str(server.store))}"
         )
@@ -165,12 +192,18 @@ class _Fleet:
         click.echo(
             f"coordinator and {self._workers} worker{plural} for {', '.join(self._app_names)}"
         )
-        for workflow in self._workflows:
+
+    def _invite(self, workflows: list[Workflow]) -> None:
+        """Say what can be done now."""
+        self._invited = True
+        url = self._server.url
+        where = "" if url == f"nats://127.0.0.1:{DEFAULT_PORT}" else f" --nats-url {url}"
+        for workflow in workflows:
             click.echo(f"workflow {workflow.name} {workflow.version}".rstrip())
-        name = self._workflows[0].name if self._workflows else "NAME"
-        if not self._workflows:
+        name = workflows[0].name if workflows else "NAME"
+        if not workflows:
             click.echo(f"no workflow is registered yet: flowworker register FILE{where}")
-        example = _example(self._workflows[0]) if self._workflows else "{}"
+        example = _example(workflows[0]) if workflows else "{}"
         click.echo(f"start a run:   flowworker start {name} --input '{example}' --wait{where}")
         click.echo(f"watch events:  flowworker watch{where}")
         click.echo("Ctrl-C drains and ends")
@@ -181,56 +214,9 @@ class _Fleet:
             if self._server.pid is None:
                 raise ServerUnavailable(f"nats-server ended; see {self._server.log_path}")
 
-    async def _keep_children(self) -> None:
-        """Start the workers, and another one for each that dies."""
-        self._children = [self._child() for _ in range(self._workers)]
-        while True:
-            await asyncio.sleep(_LOOK)
-            for place, child in enumerate(self._children):
-                if not child.is_alive():
-                    say(f"a worker ended ({child.exitcode}); starting another")
-                    self._children[place] = self._child()
 
-    def _child(self) -> SpawnProcess:
-        arguments = (self._target, self._app_names, self._queues)
-        child = get_context("spawn").Process(target=_work, args=arguments, daemon=True)
-        # The terminal's Ctrl-C reaches children too, but we tell them when. They inherit this.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            child.start()
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        return child
-
-    async def _stop_children(self) -> None:
-        children, self._children = self._children, []
-        for child in children:
-            child.terminate()
-        await asyncio.gather(*(asyncio.to_thread(child.join) for child in children))
-
-
-def _work(target: Target, app_names: tuple[str, ...], queues: tuple[str, ...]) -> None:
-    """A worker process; SIGTERM alone, which its parent sends, ends it."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    left = run_process(
-        run_worker(
-            target,
-            load_apps(app_names),
-            settings_from(os.environ),
-            queues,
-            signals=(signal.SIGTERM,),
-        ),
-        "info",
-        json=False,
-    )
-    leave_handlers_behind(left=left)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _queues(workflows: list[Workflow]) -> tuple[str, ...]:
+    return tuple({"default"} | {step.queue for flow in workflows for step in flow.steps})
 
 
 def _example(workflow: Workflow) -> str:

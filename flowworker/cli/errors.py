@@ -10,6 +10,7 @@ __all__ = [
     "UNREACHABLE",
     "Commands",
     "exit_code",
+    "report",
     "say",
 ]
 
@@ -114,7 +115,7 @@ class Commands(click.Group):
             )
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - no traceback reaches a user
-            code = _report(error)
+            code = report(error)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -128,7 +129,7 @@ def _unread_is_fine() -> Iterator[None]:
         raise click.exceptions.Exit(0) from None
 
 
-def _report(error: BaseException) -> int:
+def report(error: BaseException) -> int:
     """Say what happened, and return the exit code."""
     match error:
         case BrokenPipeError():
@@ -143,7 +144,7 @@ def _report(error: BaseException) -> int:
         case FlowworkerError():
             return _report_known(error)
         case ExceptionGroup():
-            return _report(error.exceptions[0])
+            return report(error.exceptions[0])
         case OSError() if error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             _say(f"{where}{error.strerror}")

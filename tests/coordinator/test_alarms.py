@@ -133,3 +133,16 @@ async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
     await until(is_taken)
     await alarms.stop()
     assert await backend.events.history(RUN) == [b"the end"]
+
+
+@pytest.mark.parametrize("name", ["unknown", "timeout.more"])
+async def test_a_timer_that_nobody_knows_touches_no_run(backend, fleet, name):
+    await fleet.run("quick", run_id=RUN, timeout=PATIENCE)
+
+    await backend.timers.set(RUN, name, time.time() - 60.0)
+
+    async def is_taken():
+        return RUN not in await timers(backend, name)
+
+    await until(is_taken)
+    assert (await fleet.status(RUN)).status is RunStatus.COMPLETED

@@ -1,0 +1,54 @@
+"""What a step message says of its attempt, and what it says of a compensation alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.codec.messages import decode_step_message
+from flowworker.coordinator.dispatch import Dispatcher
+from flowworker.coordinator.outputs import Outputs
+from flowworker.coordinator.refusals import Refusals
+from flowworker.core.commands import Dispatch
+from flowworker.core.model import Saga, Step, Workflow
+from flowworker.core.payload import EMPTY, inline
+from flowworker.core.records import RunRecord
+from flowworker.core.state import initial
+from flowworker.core.status import Kind, Priority, RunStatus
+from flowworker.definitions.content import plan_of
+from flowworker.ports import StepAddress
+from flowworker.settings import Settings
+from flowworker.stores.payloads import PayloadStore
+from flowworker.stores.runs import RunStore
+from flowworker.testing import ManualClock
+
+RUN = "r1"
+OUTPUT = inline(b'{"booked":1}')
+
+
+@pytest.mark.parametrize(
+    ("kind", "saga", "expected"),
+    [
+        (Kind.RUN, Saga("undo", timeout=7.0), ("do", 5.0, 700.0, 0, None)),
+        (Kind.COMPENSATE, Saga("undo", timeout=7.0), ("undo", 7.0, 0.0, 9, OUTPUT)),
+        (Kind.COMPENSATE, Saga("undo"), ("undo", 0.0, 0.0, 9, OUTPUT)),
+    ],
+)
+async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
+    backend, kind, saga, expected
+):
+    plan = plan_of(Workflow("one", (Step("a", "do", timeout=5.0, saga=saga),), timeout=600.0))
+    state = initial(plan, RunRecord(RUN, "one", plan.hash, RunStatus.RUNNING, EMPTY, 100.0), 1)
+    state = state.with_step("a", output=OUTPUT, completed=9)
+    clock = ManualClock()
+    dispatcher = Dispatcher(
+        backend.steps,
+        Outputs(PayloadStore(backend.payloads, Settings()), Settings().message_limit),
+        Refusals("flowworker", RunStore(backend.runs), backend.events, clock),
+        clock,
+    )
+
+    await dispatcher.enqueue(plan, state, Dispatch("a", kind, 1, 1, 0), 0.0)
+
+    [raw] = await backend.steps.queued(StepAddress("default", Priority.NORMAL, RUN, "a"))
+    found = decode_step_message(raw)
+    assert (found.uses, found.timeout, found.deadline, found.completed, found.output) == expected

@@ -158,7 +158,7 @@ async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(bac
     flaky = Flaky(getattr(backend, port), **{method: ["before"]})
 
     # When that fails, at first
-    coordinator = await coordinated(with_fields(backend, **{port: flaky}), sweep=0.1)
+    coordinator = await coordinated(with_fields(backend, **{port: flaky}), sweep=0.01)
 
     async def is_unlisted():
         return await runs.list(RunStatus.RUNNING) == []

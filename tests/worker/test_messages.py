@@ -137,7 +137,7 @@ async def test_a_waiting_step_that_was_fenced_is_put_back_no_more(fleet, served)
 
 async def test_a_step_that_is_over_waits_for_no_handler(fleet, served):
     await fleet.worker()
-    over = StepRecord("r1", "s", Kind.RUN, 1, 1, Outcome.COMPLETED, finished_at=1.0)
+    over = StepRecord("r1", "s", Kind.RUN, 1, 1, Outcome.COMPLETED, started_at=1.0, finished_at=2.0)
     await fleet.write(over)
 
     await fleet.run("payments.charge")

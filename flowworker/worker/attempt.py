@@ -86,6 +86,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "_begun",
         "_limit",
         "_over",
         "_task",
@@ -106,6 +107,7 @@ class Attempt:
         self.halt = Halt.NOT
         self.claim: HeldClaim | None = None
         self._task: asyncio.Task[_End] | None = None
+        self._begun = False
         self._thread: Future[Any] | None = None
         self._over: asyncio.Future[None] | None = None
         self._limit: ErrorInfo | None = None
@@ -153,7 +155,6 @@ class Attempt:
         self._over = loop.create_future()
         self.context.enter()
         self._task = task = loop.create_task(self._guarded(handler, pool, around))
-        task.add_done_callback(self._end)
         if self.message.timeout:
             self._after(self.message.timeout, self._time_out, clock)
         if limit := handler.heartbeat_timeout:
@@ -176,6 +177,7 @@ class Attempt:
     async def _guarded(
         self, handler: Handler, pool: ThreadPoolExecutor, around: tuple[Middleware, ...]
     ) -> _End:
+        self._begun = True
         try:
             call: Callable[[], Awaitable[Any]] = partial(self._call, handler, pool)
             for middleware in reversed(around):
@@ -183,6 +185,8 @@ class Attempt:
             return encode_output(handler.name, await call()), None
         except BaseException as error:  # noqa: BLE001  # it ends a step, not us
             return b"", error
+        finally:
+            self._end()  # not by a callback of the task, which comes a turn of the loop later
 
     async def _call(self, handler: Handler, pool: ThreadPoolExecutor) -> Any:
         arguments = handler.arguments(self.context.input) if handler.takes_input else {}
@@ -225,13 +229,16 @@ class Attempt:
     def _cancel(self, grace: float) -> None:
         if self._task is not None and not self._task.done():
             self._task.cancel()
-            self._after(grace, self._end)
+            if self._begun:
+                self._after(grace, self._end)
+            else:
+                self._end()  # it will never begin
 
     def _after(self, seconds: float, call: Callable[..., object], *arguments: object) -> None:
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(seconds, call, *arguments))
 
-    def _end(self, _task: object = None) -> None:
+    def _end(self) -> None:
         """Wait no longer: its handler has ended, or is given up."""
         if self._over is not None and not self._over.done():
             self._over.set_result(None)

@@ -20,13 +20,12 @@ __all__ = ["SETTLE", "Lanes"]
 
 import asyncio
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from flowworker.clock import Clock
     from flowworker.ports import Consumer, Delivery, StepQueue
@@ -75,6 +74,8 @@ class Lanes:
         self._start = start
         self._refuse = refuse
         self._lanes: list[_Lane] = []
+        self._levels: tuple[list[_Lane], ...] = ([], [], [])
+        self._share = slots
         self._settling: asyncio.Task[None] | None = None
         self._open = True
 
@@ -86,6 +87,8 @@ class Lanes:
                 consumer = await steps.consume(queue, priority, taker)
                 taker.lane = _Lane(rank, consumer)
                 self._lanes.append(taker.lane)
+                self._levels[rank].append(taker.lane)
+        self._share = max(1, self._slots // max(1, len(queues)))
         self._grant()
 
     async def close(self) -> None:
@@ -111,9 +114,7 @@ class Lanes:
         if not self._open:
             self._refuse(delivery)
             return
-        taken = self._free > 0 and not _has_backlog(
-            one for one in self._lanes if one.rank < lane.rank
-        )
+        taken = self._free > 0 and not any(map(_has_backlog, self._levels[: lane.rank]))
         lane.hear(self._clock.monotonic(), backlog=not taken or delivery.behind > 0)
         if taken:
             self._free -= 1
@@ -126,9 +127,8 @@ class Lanes:
         """Offer the free slots to all lanes, but to none below a backlog."""
         if not self._open or not self._free:
             return
-        wanted = min(self._free, max(1, 3 * self._slots // max(1, len(self._lanes))))
-        for _, several in groupby(self._lanes, key=lambda lane: lane.rank):
-            level = list(several)
+        wanted = min(self._free, self._share)
+        for level in self._levels:
             for lane in level:
                 # Few grants of many, not many of one: each may be a message to the server.
                 if lane.outstanding * 2 <= wanted > lane.outstanding:
@@ -164,5 +164,8 @@ class _Taker:
         self._arrive(self.lane, delivery)
 
 
-def _has_backlog(lanes: Iterable[_Lane]) -> bool:
-    return any(lane.backlog for lane in lanes)
+def _has_backlog(level: list[_Lane]) -> bool:
+    for lane in level:  # noqa: SIM110 - for each step, and a generator costs more than the look
+        if lane.backlog:
+            return True
+    return False

@@ -29,7 +29,7 @@ from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
-from flowworker.errors import PayloadTooLarge, Unavailable
+from flowworker.errors import CorruptRecord, PayloadTooLarge, Unavailable
 from flowworker.worker.attempt import Attempt, Failed, Halt, Returned, Stopped, error_info
 from flowworker.worker.context import StepContext
 from flowworker.worker.inputs import StepInputs
@@ -89,6 +89,10 @@ class Executor:
         except Unavailable as error:
             log.warning("delivery put back", subject=delivery.subject, error=str(error))
             await self._put_back(delivery, _ELSEWHERE)
+        except CorruptRecord as error:
+            # Whoever mends the record, or removes the run, ends this.
+            log.error("the record of a step cannot be read", error=str(error))  # noqa: TRY400 - where is said
+            await self._put_back(delivery, self._bench.settings.lease)
         except Exception:  # one bad delivery must not stop the others
             log.exception("delivery put back", subject=delivery.subject)
             await self._put_back(delivery, self._bench.settings.lease)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from flowworker.codec.json import encode
+from flowworker.codec.keys import step_key
 from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome, Priority
 from flowworker.errors import Unavailable
@@ -266,3 +267,23 @@ async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom
         True,
         True,
     ]
+
+
+async def test_a_damaged_record_of_a_step_is_named_and_holds_up_nothing_else(fleet, served, caplog):
+    key = step_key("default", "r1", "s")
+    await fleet.backend.runs.put(key, b"{damaged")
+    await fleet.worker()
+
+    await fleet.run("known")
+    await fleet.run("known", run="r2")
+    await fleet.clock.advance(100.0)
+
+    assert served == ["r2"]
+    assert key in caplog.text
+    assert "Traceback" not in caplog.text
+    assert 3 < caplog.text.count("the record of a step cannot be read") < 12
+
+    # And whoever removes the bytes has the step run
+    await fleet.backend.runs.purge(key)
+    await fleet.clock.advance(40.0)
+    assert served == ["r2", "r1"]

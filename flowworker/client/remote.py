@@ -6,6 +6,8 @@ __all__ = ["Client"]
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from flowworker.client.accepted import NotBegun
 from flowworker.client.results import Results
 from flowworker.client.starting import (
@@ -19,13 +21,20 @@ from flowworker.client.views import Views, no_such_run
 from flowworker.client.watching import decode, watch_all, watch_run
 from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, ControlCommand
+from flowworker.codec.messages import (
+    FLOW_INPUT,
+    FLOW_PRIORITY,
+    FLOW_REPLY,
+    MSG_ID,
+    STORED,
+    ControlCommand,
+)
 from flowworker.codec.values import encode_value
 from flowworker.core.status import TERMINAL, HumanAction, Priority
-from flowworker.errors import InvalidInput, PayloadTooLarge, RunIdTaken
+from flowworker.errors import InvalidInput, RunIdTaken
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.payloads import input_digest
+from flowworker.stores.payloads import PayloadStore, input_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -57,6 +66,8 @@ class Client:
         settings = settings or Settings()
         self._backend = backend
         self._clock = clock or SystemClock()
+        self._payloads = PayloadStore(backend.payloads, settings)
+        self._payload_limit = settings.payload_limit
         self._definitions = DefinitionStore(backend.definitions)
         self._views = Views(backend, self._clock)
         self._results = Results(backend, settings, self._clock, self._views)
@@ -104,7 +115,7 @@ class Client:
             InvalidInput: an argument is not what was expected. An input that does not satisfy
                 the workflow's `input_schema`, or an unknown workflow, is found out later and
                 raised by `result`.
-            PayloadTooLarge: the input does not fit a message.
+            PayloadTooLarge: the input exceeds `payload_limit`.
             RunIdTaken: a run of that id exists with another workflow or input. If it was started
                 at the same moment, `result` raises it.
         """
@@ -134,13 +145,16 @@ class Client:
         headers = {MSG_ID: run}
         if priority is not None:
             headers[FLOW_PRIORITY] = _one_of(Priority, priority, "a priority")
-        return run, encode_input(value, self._backend.max_body), headers
+        return run, encode_input(value, self._payload_limit), headers
 
     async def _send_start(
         self, workflow: str, run: str, body: bytes, headers: dict[str, str], digest: bytes = b""
     ) -> None:
         if reply_to := await self._results.reply_to(run):
             headers[FLOW_REPLY] = reply_to
+        if len(body) > self._backend.max_body:
+            headers[FLOW_INPUT] = STORED
+            body = encode(await self._payloads.upload(run, body))
         sequence = await self._backend.commands.send(f"start.{workflow}", body, headers)
         self._results.started(run, sequence, digest)
 
@@ -255,6 +269,7 @@ class Client:
         Raises:
             RunNotFound: no such run exists.
             InvalidInput: it is over, or no such step waits.
+            PayloadTooLarge: the output exceeds `payload_limit`.
         """
         answer = _one_of(HumanAction, action, "an action")
         if output is not None and answer is not HumanAction.COMPLETE:
@@ -266,15 +281,13 @@ class Client:
 
     async def _control(self, action: str, run: str, command: ControlCommand) -> None:
         try:
-            encode_value(command.output)
+            output = encode_value(command.output)
             body = encode(command)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
         if len(body) > self._backend.max_body:
-            raise PayloadTooLarge(
-                f"the command has {len(body):,} bytes, and a message may have "
-                f"{self._backend.max_body:,}"
-            )
+            stored = await self._payloads.upload(run, output)
+            body = encode(replace(command, output=None, stored=stored))
         await self._backend.commands.send(f"control.{action}.{run}", body, {})
 
     async def _active(self, run_id: str) -> None:

@@ -50,12 +50,12 @@ def check_dotted_name(what: str, name: str) -> str:
     return name
 
 
-def encode_input(value: Any, max_body: int) -> bytes:
-    """A run's input as the body of its start message.
+def encode_input(value: Any, limit: int) -> bytes:
+    """A run's input as JSON.
 
     Raises:
         InvalidInput: it is not a JSON object.
-        PayloadTooLarge: it does not fit a message.
+        PayloadTooLarge: it has more than `limit` bytes.
     """
     try:
         body = encode_value({} if value is None else value)
@@ -63,9 +63,9 @@ def encode_input(value: Any, max_body: int) -> bytes:
         raise InvalidInput(f"the input cannot be written as JSON: {error}") from error
     if not body.startswith(b"{"):
         raise InvalidInput(f"expected a JSON object as input, found {body[:80].decode()}")
-    if len(body) > max_body:
+    if len(body) > limit:
         raise PayloadTooLarge(
-            f"the input has {len(body):,} bytes and a message may have {max_body:,}; store it "
-            "elsewhere and pass a reference to it, or raise the server's max_payload"
+            f"the input has {len(body):,} bytes and may have {limit:,} (payload_limit); store it "
+            "elsewhere and pass a reference to it"
         )
     return body

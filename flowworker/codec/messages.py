@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = [
     "CONTROL_ACTIONS",
+    "FLOW_INPUT",
     "FLOW_PRIORITY",
     "FLOW_REPLY",
     "MSG_ID",
+    "STORED",
     "TRACE_PARENT",
     "CancelNotice",
     "ControlCommand",
@@ -21,6 +23,7 @@ __all__ = [
     "decode_link",
     "decode_result",
     "decode_step_message",
+    "decode_stored",
 ]
 
 from enum import StrEnum
@@ -35,6 +38,9 @@ from flowworker.core.status import HumanAction, Kind, Priority
 
 MSG_ID = "Nats-Msg-Id"
 """Header: run id and idempotency key of a start message."""
+FLOW_INPUT = "Flow-Input"
+"""Header of a start message: `stored` if the body is an upload's reference, and not the input."""
+STORED = "stored"
 FLOW_REPLY = "Flow-Reply"
 """Header of a start message: subject that gets the result."""
 FLOW_PRIORITY = "Flow-Priority"
@@ -133,12 +139,14 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         action: for resume, the operator's answer.
         step: for resume, which step it is about; may be left out if only one waits.
         output: for resume with `complete`, the step's output.
+        stored: the same as an upload's reference, for one that does not fit a message.
     """
 
     reason: str = ""
     action: HumanAction | None = None
     step: str = ""
     output: Any = None
+    stored: Stored | None = None
 
 
 class CancelNotice(Struct, frozen=True, omit_defaults=True):
@@ -181,4 +189,5 @@ decode_step_message = msgspec.json.Decoder(StepMessage).decode
 decode_cancel = msgspec.json.Decoder(CancelNotice).decode
 decode_control = msgspec.json.Decoder(ControlCommand).decode
 decode_result = msgspec.json.Decoder(Result).decode
+decode_stored = msgspec.json.Decoder(Stored).decode
 decode_link = msgspec.json.Decoder(Link).decode

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
-from flowworker.codec.json import UNREADABLE, encode
+from flowworker.codec.json import UNREADABLE, encode, is_json
 from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
+from flowworker.coordinator.uploads import Gone, Uploads, check_upload
 from flowworker.core.commands import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.outdated import may_be_unseen
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import ControlCommand
     from flowworker.core.records import RunRecord
     from flowworker.ports import Backend, Delivery
+    from flowworker.settings import Settings
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
 
@@ -36,12 +38,18 @@ class Controls:
     """Takes `control.<action>.<run>` in."""
 
     def __init__(
-        self, backend: Backend, runs: RunStore, payloads: PayloadStore, clock: Clock
+        self,
+        backend: Backend,
+        runs: RunStore,
+        payloads: PayloadStore,
+        settings: Settings,
+        clock: Clock,
     ) -> None:
         """Publish to the backend's event log."""
         self._backend = backend
         self._runs = runs
         self._payloads = payloads
+        self._uploads = Uploads(payloads, settings)
         self._clock = clock
 
     async def take(self, rest: str, delivery: Delivery) -> None:
@@ -70,7 +78,7 @@ class Controls:
         if action == "resume":
             _check_room(record, self._backend.max_body)
             kind = EventType.HUMAN_DECIDED
-            data = await self._decision(data, command, delivery.sequence)
+            data = await self._decision(data, command, delivery)
         else:
             kind = EventType.CANCEL_REQUESTED
             data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
@@ -87,17 +95,34 @@ class Controls:
             record.run, event.type, encode(event), event.id, once=True
         )
 
-    async def _decision(self, data: EventData, command: ControlCommand, sequence: int) -> EventData:
+    async def _decision(
+        self, data: EventData, command: ControlCommand, delivery: Delivery
+    ) -> EventData:
         payload = None
         if command.action is HumanAction.COMPLETE:
             try:
-                output = encode(command.output)
                 payload = await self._payloads.pack(
-                    data.id, f"resume.{sequence}", output, inline_limit=_ANSWER
+                    data.id,
+                    f"resume.{delivery.sequence}",
+                    await self._output(data.id, command),
+                    inline_limit=_ANSWER,
                 )
+            except Gone as gone:
+                if may_be_unseen(delivery.time, self._clock.now()):
+                    raise NotYet from gone
+                raise
             except InvalidInput as error:
                 raise Rejected(str(error)) from error
         return replace(data, action=command.action, step_id=command.step, output=payload)
+
+    async def _output(self, run: str, command: ControlCommand) -> bytes:
+        """An upload stays until it ends by itself, or its run does: the message may come again."""
+        if command.stored is None:
+            return encode(command.output)
+        output = await self._uploads.load(check_upload(run, command.stored))
+        if not is_json(output):
+            raise Rejected(f"control.resume: payload {command.stored.key} is not JSON")
+        return output
 
 
 def _late(action: str, run: str, state: str) -> Rejected:

@@ -62,3 +62,5 @@ class Intake:
                     await self._rejections.tell(unknown, delivery)
         except Rejected as rejected:
             await self._rejections.tell(rejected, delivery)
+        if kind == "start":
+            await self._starts.discard(delivery)

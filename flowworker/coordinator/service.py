@@ -98,7 +98,7 @@ class Coordinator:
         self._intake = Intake(
             backend.commands,
             Starts(backend, self._runs, self._definitions, payloads, settings, clock),
-            Controls(backend, self._runs, payloads, clock),
+            Controls(backend, self._runs, payloads, settings, clock),
             Rejections(backend, clock, metrics, settings.reply_prefixes),
         )
         self._alarms = Alarms(backend, self._runs, self._retention, clock)

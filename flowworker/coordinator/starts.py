@@ -5,6 +5,7 @@ Step by step, and what happens if the coordinator dies after each:
     validate            the message comes again
     create the record   again: the record is found; go on, whatever would be refused by now
     index and event     again: both are idempotent
+    drop the upload     again: the record is found, which needs it no more
     acknowledge         done
 """
 
@@ -13,21 +14,28 @@ from __future__ import annotations
 __all__ = ["Starts"]
 
 import asyncio
-import re
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-from msgspec import Struct
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import run_started_event
-from flowworker.codec.json import UNREADABLE, encode
-from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT
-from flowworker.coordinator.rejection import Rejected, may_reply_to
+from flowworker.codec.json import encode
+from flowworker.codec.messages import FLOW_INPUT, MSG_ID
+from flowworker.coordinator.inbox import NotYet
+from flowworker.coordinator.rejection import Rejected
+from flowworker.coordinator.requests import (
+    origin_of,
+    parse_start,
+    read_object,
+    reference_of,
+    run_of,
+)
 from flowworker.coordinator.retention import brief_result
-from flowworker.core.ids import DOTTED_NAME, RUN_ID, RUN_ID_OF_SEQUENCE, run_id_of_sequence
+from flowworker.coordinator.uploads import Gone, Uploads
 from flowworker.core.outdated import may_be_unseen
+from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
-from flowworker.core.status import TERMINAL, Priority, RunStatus
+from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.definitions import InputValidator
 from flowworker.errors import (
     Conflict,
@@ -41,7 +49,10 @@ from flowworker.stores.payloads import input_digest
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
+    import msgspec
+
     from flowworker.clock import Clock
+    from flowworker.coordinator.requests import Start
     from flowworker.core.graph import Plan
     from flowworker.ports import Backend, Delivery
     from flowworker.settings import Settings
@@ -49,24 +60,8 @@ if TYPE_CHECKING:
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
 
-_TRACE = re.compile(r"[!-~]{1,256}")
-
-
-class Start(Struct, frozen=True):
-    """One start message.
-
-    Attributes:
-        origin: identity of the message, the same when it is redelivered.
-        input: a JSON object, not yet checked.
-    """
-
-    run: str
-    workflow: str
-    origin: str
-    input: bytes
-    reply_to: str
-    priority: Priority | None
-    trace: str
+_LARGE = 2
+"""Uploaded inputs that are in memory at a time."""
 
 
 class Starts:
@@ -88,14 +83,32 @@ class Starts:
         self._payloads = payloads
         self._reply_prefixes = settings.reply_prefixes
         self._clock = clock
+        self._uploads = Uploads(payloads, settings)
+        self._large = asyncio.Semaphore(_LARGE)
         self._validators: dict[str, tuple[str, InputValidator]] = {}
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
         """One message: a run, or Rejected. A run that exists is not asked whether it may.
 
         Raises:
+            NotYet: it is large, and others are in hand.
             Unavailable: it is to be tried again.
         """
+        if FLOW_INPUT not in delivery.headers:
+            await self._take(workflow, delivery)
+            return
+        if self._large.locked():
+            raise NotYet
+        async with self._large:
+            await self._take(workflow, delivery)
+
+    async def discard(self, delivery: Delivery) -> None:
+        """Drop what was uploaded for a message, once it is a run or its rejection is told."""
+        if FLOW_INPUT in delivery.headers:
+            with suppress(Rejected):
+                await self._payloads.drop(reference_of(run_of(delivery), delivery))
+
+    async def _take(self, workflow: str, delivery: Delivery) -> None:
         run = run_of(delivery)
         try:
             record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
@@ -105,7 +118,7 @@ class Starts:
             if found is None:
                 _look_again(refused, delivery, self._clock.now())
                 if delivery.delivered > 1:  # it may have been fine before, up to its record
-                    await self._payloads.forget(run, "input", delivery.data)
+                    await self._forget(run, delivery)
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != origin_of(delivery):
@@ -117,15 +130,26 @@ class Starts:
             self._tell_started(record, revision),
         )
 
+    async def _forget(self, run: str, delivery: Delivery) -> None:
+        with suppress(Rejected):
+            digest = sha256(delivery.data).hexdigest()
+            if FLOW_INPUT in delivery.headers:
+                digest = reference_of(run, delivery).digest
+            await self._payloads.forget(run, "input", digest)
+
+    async def _input(self, start: Start) -> bytes:
+        return start.input if start.stored is None else await self._uploads.load(start.stored)
+
     async def _new(self, start: Start) -> RunRecord:
         """The record of a run that may begin, or Rejected."""
         try:
             plan = await self._definitions.latest(start.workflow)
         except (WorkflowNotFound, DefinitionError) as error:
             raise Rejected(str(error), type(error).__name__) from error
-        await self._validate(plan, start)
+        data = await self._input(start)
+        await self._validate(plan, data)
         try:
-            payload = await self._payloads.pack(start.run, "input", start.input)
+            payload = await self._payloads.pack(start.run, "input", data)
         except InvalidInput as error:
             raise Rejected(str(error)) from error
         return RunRecord(
@@ -164,8 +188,11 @@ class Starts:
             raise Rejected(f"{taken} of an older commands stream; {rest}")
         if start.workflow != record.workflow:
             raise Rejected(f"{taken} of {record.workflow}; choose another id", RunIdTaken.__name__)
-        known = await self._payloads.load(record.input)
-        if input_digest(known) != input_digest(start.input):
+        kept = record.input
+        if start.digest == (kept.digest if isinstance(kept, Stored) else _digest(kept.data)):
+            return
+        known = await self._payloads.load(kept)
+        if input_digest(known) != input_digest(await self._input(start)):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
 
     async def _tell_started(self, record: RunRecord, revision: int) -> None:
@@ -174,9 +201,9 @@ class Starts:
             record.run, event.type, encode(event), event.id, once=True
         )
 
-    async def _validate(self, plan: Plan, start: Start) -> None:
+    async def _validate(self, plan: Plan, data: bytes) -> None:
         schema = plan.workflow.input_schema
-        value = read_object(start.input)
+        value = read_object(data)
         if schema is None:
             return
         name = plan.workflow.name
@@ -185,7 +212,7 @@ class Starts:
             if validator is None or known != plan.hash:
                 validator = InputValidator(schema)
                 self._validators[name] = plan.hash, validator
-            if validator.is_quick(len(start.input)):
+            if validator.is_quick(len(data)):
                 validator.check(value)
             else:
                 await asyncio.to_thread(validator.check, value)
@@ -196,71 +223,10 @@ class Starts:
 def _look_again(refused: Exception, delivery: Delivery, now: float) -> None:
     """Whether this message has made a run, which an outdated answer does not show yet."""
     repeated = isinstance(refused, Rejected) and delivery.delivered > 1
+    repeated = repeated or isinstance(refused, Gone)
     if repeated and may_be_unseen(delivery.time, now):
         raise Unavailable(f"rejected unless it was taken in before: {refused}") from refused
 
 
-def run_of(delivery: Delivery) -> str:
-    """The run that a start message is about; raises Rejected for an id that cannot be."""
-    wanted = delivery.headers.get(MSG_ID, "")
-    if wanted and not RUN_ID.fullmatch(wanted):
-        expected = "expected 1 to 128 letters, digits, '_' or '-'"
-        raise Rejected(f"Nats-Msg-Id {wanted[:140]!r} cannot be a run id: {expected}")
-    if RUN_ID_OF_SEQUENCE.fullmatch(wanted):
-        reserved = "ids of this form belong to starts without a Nats-Msg-Id"
-        raise Rejected(f"Nats-Msg-Id {wanted!r} cannot be chosen: {reserved}")
-    return wanted or run_id_of_sequence(delivery.sequence)
-
-
-def origin_of(delivery: Delivery) -> str:
-    """Identity of a message, the same when it is redelivered."""
-    return f"{delivery.sequence}@{delivery.time:.6f}"
-
-
-def parse_start(
-    workflow: str, run: str, delivery: Delivery, reply_prefixes: tuple[str, ...]
-) -> Start:
-    """The message's parts; raises Rejected for those that cannot be."""
-    headers = delivery.headers
-    if not DOTTED_NAME.fullmatch(workflow):
-        expected = "expected a workflow's name: tokens of letters, digits, '_' or '-'"
-        raise Rejected(f"{workflow[:140]!r}: {expected}")
-    reply_to = headers.get(FLOW_REPLY, "")
-    if reply_to and not may_reply_to(reply_to, reply_prefixes):
-        allowed = " or ".join(f"{prefix}…" for prefix in reply_prefixes) or "none"
-        raise Rejected(f"Flow-Reply {reply_to[:140]!r} is not allowed: expected {allowed}")
-    return Start(
-        run=run,
-        workflow=workflow,
-        origin=origin_of(delivery),
-        input=delivery.data or b"{}",
-        reply_to=reply_to,
-        priority=_priority(headers.get(FLOW_PRIORITY, "")),
-        trace=_trace(headers.get(TRACE_PARENT, "")),
-    )
-
-
-def _trace(text: str) -> str:
-    """A trace context that can be passed on; others are left out, as W3C says."""
-    return text if _TRACE.fullmatch(text) else ""
-
-
-def _priority(text: str) -> Priority | None:
-    if not text:
-        return None
-    try:
-        return Priority(text)
-    except ValueError:
-        expected = ", ".join(Priority)
-        raise Rejected(f"Flow-Priority {text!r} is unknown: expected {expected}") from None
-
-
-def read_object(raw: bytes) -> dict[str, Any]:
-    """The input as a JSON object; raises Rejected for anything else."""
-    try:
-        value = msgspec.json.decode(raw)
-    except UNREADABLE as error:
-        raise Rejected(f"input is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise Rejected(f"input must be a JSON object, found {type(value).__name__}")
-    return value
+def _digest(data: msgspec.Raw) -> str:
+    return sha256(data).hexdigest()

@@ -6,6 +6,7 @@ __all__ = [
     "EXPECTED",
     "EXPECTED_OF",
     "MSG_ID",
+    "TTL",
     "decode",
     "encode",
     "expecting",
@@ -28,6 +29,8 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 """Compare-and-set: the subject's last message must have that sequence, 0 for none."""
 EXPECTED_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
 """Which subject's, or whichever subjects' that match, if not the message's own."""
+TTL = "Nats-TTL"
+"""How long the message lives, such as `10s`, where its stream allows that."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE_BREAK = re.compile(r"[\r\n]")

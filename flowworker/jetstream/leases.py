@@ -154,7 +154,7 @@ class BucketLeases:
             raise InvalidInput(f"{NOT_ENOUGH}, found {ttl!r}")
         subject = self._bucket.subject(key)
         value = _encode(_Lease(holder, int(ttl), self._clock.now() + ttl))
-        block = headers.encode({headers.EXPECTED: str(over), "Nats-TTL": f"{int(ttl)}s"})
+        block = headers.encode({headers.EXPECTED: str(over), headers.TTL: f"{int(ttl)}s"})
         try:
             return (await self._publisher.publish(subject, value, block)).seq
         except UncertainConflict:

@@ -12,6 +12,7 @@ __all__ = ["BucketRecords"]
 from typing import TYPE_CHECKING
 
 from flowworker.errors import Conflict
+from flowworker.jetstream import headers
 from flowworker.jetstream.headers import expecting
 from flowworker.jetstream.publisher import UncertainConflict
 from flowworker.jetstream.subjects import subjects_of
@@ -63,9 +64,10 @@ class BucketRecords:
             return (await self._publisher.publish(subject, value, expecting(message.seq))).seq
         raise conflict
 
-    async def put(self, key: str, value: bytes) -> int:
+    async def put(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         """Write whatever is there: the new revision."""
-        return (await self._publisher.publish(self._bucket.subject(key), value)).seq
+        block = headers.encode({headers.TTL: f"{ttl}s"} if ttl else {})
+        return (await self._publisher.publish(self._bucket.subject(key), value, block)).seq
 
     async def keys(self, pattern: str) -> list[str]:
         """Existing keys that match, in no order."""

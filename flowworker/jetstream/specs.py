@@ -150,7 +150,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         ),
         StreamSpec(events, (*must, "republish", *aged)),
         *(
-            _bucket(bucket, common, asked, ttl=bucket is names.locks)
+            _bucket(bucket, common, asked, ttl=bucket in {names.payloads, names.locks})
             for bucket in (names.runs, names.definitions, names.payloads, names.locks)
         ),
     ]

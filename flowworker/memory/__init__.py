@@ -38,7 +38,7 @@ def memory_backend(
 ) -> Backend:
     """An empty namespace of its own. Use it on one event loop; only heartbeats come from others."""
     home = Home(clock)
-    runs = MemoryRecords()
+    runs = MemoryRecords(home)
     notifier = MemoryNotifier(home)
     # Retries that are timed in process leave their event unacknowledged meanwhile.
     facts_ack_wait = max(settings.lease, 2 * settings.short_delay)
@@ -49,8 +49,8 @@ def memory_backend(
     return Backend(
         namespace=namespace,
         runs=runs,
-        definitions=MemoryRecords(),
-        payloads=MemoryRecords(),
+        definitions=MemoryRecords(home),
+        payloads=MemoryRecords(home),
         leases=MemoryLeases(home),
         steps=MemoryStepQueue(home, settings.lease),
         events=MemoryEventLog(namespace, partitions, notifier, home, facts_ack_wait),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 __all__ = ["MemoryRecords"]
 
+from typing import TYPE_CHECKING
+
 from flowworker.errors import Conflict
 from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.names import Names
+
+if TYPE_CHECKING:
+    from flowworker.memory.home import Home
 
 
 class MemoryRecords:
     """The `Records` port. An operation happens at its call and waits for nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Home) -> None:
         """Start empty."""
+        self._home = home
         self._entries: dict[str, tuple[bytes, int]] = {}
         self._names = Names()
         self._revision = 0
@@ -34,9 +40,12 @@ class MemoryRecords:
             raise Conflict(f"{key}: expected revision {revision}, found {current}; read it again")
         return self._set(key, value)
 
-    async def put(self, key: str, value: bytes) -> int:
+    async def put(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         """Write whatever is there: the new revision."""
-        return self._set(key, value)
+        revision = self._set(key, value)
+        if ttl:
+            self._home.after(ttl, lambda: self._expire(key, revision))
+        return revision
 
     async def keys(self, pattern: str) -> list[str]:
         """Existing keys that match."""
@@ -45,6 +54,11 @@ class MemoryRecords:
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys."""
         for key in self._names.matching(pattern):
+            self._names.remove(key)
+            del self._entries[key]
+
+    def _expire(self, key: str, revision: int) -> None:
+        if self._entries.get(key, (b"", 0))[1] == revision:
             self._names.remove(key)
             del self._entries[key]
 

@@ -32,8 +32,11 @@ class Records(Protocol):
         """
         ...
 
-    async def put(self, key: str, value: bytes) -> int:
-        """Write whatever is there: the new revision."""
+    async def put(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+        """Write whatever is there: the new revision.
+
+        With `ttl` it is gone after so many seconds, or soon after. On payloads only.
+        """
         ...
 
     async def keys(self, pattern: str) -> list[str]:

@@ -45,9 +45,9 @@ class RedisRecords:
                 return found  # the first attempt had been executed
         raise Conflict(f"{key}: expected revision {revision}, found {found}; read it again")
 
-    async def put(self, key: str, value: bytes) -> int:
+    async def put(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         """Write whatever is there: the new revision."""
-        _, revision, _ = await self._write(key, value, "")
+        _, revision, _ = await self._write(key, value, "", ttl)
         return revision
 
     async def keys(self, pattern: str) -> list[str]:
@@ -66,8 +66,11 @@ class RedisRecords:
         """Have the server remove all matching keys at that time, epoch seconds."""
         await self._select(scripts.EXPIRE, pattern, int(at * 1000))
 
-    async def _write(self, key: str, value: bytes, expected: str) -> tuple[bool, int, bool]:
-        arguments = [self._prefix, checked_key(key), filed_by_run(key), value, expected]
+    async def _write(
+        self, key: str, value: bytes, expected: str, ttl: int = 0
+    ) -> tuple[bool, int, bool]:
+        name, by_run = checked_key(key), filed_by_run(key)
+        arguments = [self._prefix, name, by_run, value, expected, ttl * 1000]
         answer = await self._connection.run(scripts.WRITE, [self._counter], arguments)
         done, revision = answer.value
         return bool(done), int(revision), answer.repeated

@@ -9,7 +9,8 @@ from __future__ import annotations
 __all__ = ["ACQUIRE", "EXPIRE", "FIND", "HOLDERS", "PURGE", "RELEASE", "RENEW", "WRITE"]
 
 WRITE = """
--- KEYS: counter  ARGV: prefix, key, key by run or '', value, expected revision or '' for any
+-- KEYS: counter  ARGV: prefix, key, key by run or '', value, expected revision or '' for any,
+--   milliseconds to live or 0
 local value = ARGV[1] .. 'value:' .. ARGV[2]
 local found = redis.call('HGET', value, 'r') or '0'
 if ARGV[5] ~= '' and found ~= ARGV[5] then
@@ -17,6 +18,9 @@ if ARGV[5] ~= '' and found ~= ARGV[5] then
 end
 local revision = redis.call('INCR', KEYS[1])
 redis.call('HSET', value, 'v', ARGV[4], 'r', string.format('%.0f', revision))
+if ARGV[6] ~= '0' then
+  redis.call('PEXPIRE', value, ARGV[6])
+end
 redis.call('ZADD', ARGV[1] .. 'names', 0, ARGV[2])
 if ARGV[3] ~= '' then
   redis.call('ZADD', ARGV[1] .. 'by-run', 0, ARGV[3])

@@ -227,7 +227,7 @@ class Runner:
     async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
         parts = await self.running()
         if workflow.input_schema is not None:
-            body = encode_input(data, parts.backend.max_body)
+            body = encode_input(data, self._store.settings.payload_limit)
             InputValidator(workflow.input_schema).check(decode_value("input", body))
         await parts.kept.definitions.register(workflow)
         run = await parts.client.start(workflow.name, data, run_id=exec_id)

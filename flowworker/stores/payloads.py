@@ -1,5 +1,8 @@
 """Values that would not fit a message: chunked, keyed by run, checked by digest.
 
+A client that has more to send than fits a message *uploads* it and sends the reference. Uploads end
+by themselves, should nobody take them over.
+
 Chunks are plain records under `<run>.<name>.<digest>.<n>`; a read asks for each by its key. (An
 object store would leave a consumer behind for every read.)
 """
@@ -10,6 +13,7 @@ __all__ = ["PayloadStore", "input_digest"]
 
 import asyncio
 import hashlib
+import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
 
 CHUNK = 512 * 1024
 """Half of the default limit of a NATS message."""
+
+UPLOAD_TTL = 7 * 24 * 3600
+"""Seconds that an upload waits for somebody to take it over: a start that waits for longer, since
+no coordinator runs, is rejected."""
 
 _PARALLEL = 4
 """Chunks of a payload that are on their way at a time."""
@@ -61,8 +69,8 @@ class PayloadStore:
             return inline(data)
         return await self.store(run, name, data)
 
-    async def store(self, run: str, name: str, data: bytes) -> Stored:
-        """Bytes as a reference, whatever their size."""
+    async def store(self, run: str, name: str, data: bytes, *, ttl: int = 0) -> Stored:
+        """Bytes as a reference, whatever their size; gone after `ttl` seconds, if that is given."""
         if len(data) > self._limit:
             message = f"{name}: {len(data):,} bytes exceed the limit of {self._limit:,} bytes"
             raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
@@ -73,10 +81,14 @@ class PayloadStore:
         async def put(index: int) -> None:
             async with gate:
                 chunk = data[index * CHUNK : (index + 1) * CHUNK]
-                await self._records.put(f"{key}.{index}", chunk)
+                await self._records.put(f"{key}.{index}", chunk, ttl=ttl)
 
         await asyncio.gather(*(put(index) for index in range(_chunks(len(data)))))
         return Stored(key, len(data), digest)
+
+    async def upload(self, run: str, data: bytes) -> Stored:
+        """Keep bytes that a command to that run will name, under a key that nobody else has."""
+        return await self.store(run, f"upload.{secrets.token_hex(16)}", data, ttl=UPLOAD_TTL)
 
     async def load(self, payload: Payload) -> bytes:
         """The JSON bytes of a payload.
@@ -97,13 +109,17 @@ class PayloadStore:
 
         chunks = await asyncio.gather(*(get(index) for index in range(_chunks(payload.size))))
         data = b"".join(chunks)
-        if hashlib.sha256(data).hexdigest() != payload.digest:
-            raise CorruptRecord(payload.key, data, "the digest does not match")
+        if len(data) != payload.size or hashlib.sha256(data).hexdigest() != payload.digest:
+            raise CorruptRecord(payload.key, data, "size or digest do not match")
         return data
 
-    async def forget(self, run: str, name: str, data: bytes) -> None:
-        """Remove what `pack` may have stored of these bytes; there may be nothing."""
-        await self._records.purge(f"{_key(run, name, hashlib.sha256(data).hexdigest())}.*")
+    async def forget(self, run: str, name: str, digest: str) -> None:
+        """Remove what `pack` may have stored of bytes with that digest; there may be nothing."""
+        await self._records.purge(f"{_key(run, name, digest)}.*")
+
+    async def drop(self, stored: Stored) -> None:
+        """Remove one payload."""
+        await self._records.purge(f"{stored.key}.*")
 
     async def purge(self, run: str) -> None:
         """Forget all payloads of a run."""

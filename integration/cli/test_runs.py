@@ -46,6 +46,14 @@ def test_an_input_comes_from_a_file(dev, tmp_path):
     assert result["output"] == {"second": {"n": 42}}
 
 
+def test_an_input_above_one_message_comes_from_a_file(dev, tmp_path):
+    (tmp_path / "input.json").write_text(json.dumps({"n": 5, "text": "x" * 3_000_000}))
+
+    result = json.loads(dev("start", "sum", "--input", f"@{tmp_path}/input.json", "--wait"))
+
+    assert result["status"] == "COMPLETED"
+
+
 def test_a_definition_that_fits_no_message_is_registered_and_run(dev, tmp_path):
     # Given a file with a definition that is larger than a message may be, and one without
     large = json.loads('{"name": "in.chunks", "steps": [{"id": "first", "uses": "add"}]}')

@@ -8,6 +8,7 @@ import pytest
 
 from flowworker.errors import Conflict
 from integration.contract.support import KEEPERS
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 
@@ -212,3 +213,21 @@ async def test_the_maps_of_a_backend_have_nothing_in_common(backend):
     assert await backend.payloads.read(KEY) is None
     await backend.definitions.purge(">")
     assert await backend.runs.read(KEY) is not None
+
+
+async def test_what_has_a_time_to_live_is_gone_after_it_and_nothing_else_is(backend):
+    # Given values of a second, and one without a limit
+    records = backend.payloads
+    for key in ("a.upload.1", "b.upload.1"):
+        await records.put(key, b"1", ttl=1)
+    await records.put("a.input", b"1")
+    assert set(await records.keys(">")) == {"a.input", "a.upload.1", "b.upload.1"}
+
+    # When it is over
+    async with asyncio.timeout(PATIENCE):
+        while await records.read("a.upload.1") or await records.read("b.upload.1"):
+            await asyncio.sleep(0.05)
+
+    # Then they left no trace
+    assert await records.keys(">") == ["a.input"]
+    assert await records.read("a.input") is not None

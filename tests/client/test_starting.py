@@ -59,7 +59,7 @@ def test_an_input_that_contains_itself_is_refused():
         encode_input(value, 10_000)
 
 
-def test_an_input_that_fits_no_message_is_refused_with_both_sizes():
+def test_an_input_above_the_limit_is_refused_with_both_sizes():
     with pytest.raises(PayloadTooLarge, match=r"20,008 bytes.*10,000"):
         encode_input({"a": "x" * 20_000}, 10_000)
 

@@ -177,6 +177,16 @@ async def test_several_steps_wait_for_a_human(fleet):
     assert steps["a"].worker
 
 
+async def test_an_answer_above_one_message_is_a_steps_output(fleet):
+    run = await fleet.start("asked")
+    await waiting(fleet, run, 2)
+
+    await fleet.resume(run, "complete", "a", "x" * 2_000_000)
+    await fleet.resume(run, "complete", "b", "small")
+
+    assert (await fleet.result(run, PATIENCE)).output == {"a": "x" * 2_000_000, "b": "small"}
+
+
 async def test_the_deepest_value_that_is_let_in_is_read_everywhere(fleet):
     deepest = 255 * '{"a":' + "1" + 255 * "}"
     value = {"levels": 256, "a": msgspec.json.decode(deepest)}

@@ -14,7 +14,8 @@ from flowworker.coordinator.active import Active
 from flowworker.coordinator.effects import Effects
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
-from flowworker.coordinator.starts import Starts, parse_start, run_of
+from flowworker.coordinator.requests import parse_start, run_of
+from flowworker.coordinator.starts import Starts
 from flowworker.core import claim, forward, saga, stopping
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable

@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
+from flowworker.codec.messages import FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG_ID, STORED
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.status import HumanAction, Priority, RunStatus
 from flowworker.memory.dedupe import COMMANDS_WINDOW
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from flowworker.ports import CommandQueue
+    from flowworker.stores.payloads import PayloadStore
     from flowworker.testing.simulation.truth import Truth
     from flowworker.testing.simulation.watch import Watch
 
@@ -26,6 +27,9 @@ LAST_START = 15.0
 _REGRETS = (("cancel", 0.15, 20.0), ("terminate", 0.1, 20.0))
 _REGRETFUL = (("cancel", 0.9, 2.0), ("terminate", 0.3, 10.0))
 """Requests to end a run: how likely, and after how many seconds at the latest."""
+
+_UPLOADED = 0.2
+"""Share of starts with a chosen id whose input is uploaded first."""
 
 _WEIGHTS = (2, 1, 3, 3)
 _PATIENCE = 6
@@ -46,11 +50,15 @@ class People:
         workflows: list[str],
         watch: Watch,
         *,
+        payloads: PayloadStore,
+        uploads: Random,
         regretful: bool = False,
     ) -> None:
         """Speak to the fleet by commands alone; look over the observer's shoulder."""
         self.acknowledged: set[str] = set()
         self._random = random
+        self._payloads = payloads
+        self._uploads = uploads
         self._commands = commands
         self._workflows = workflows
         self._watch = watch
@@ -71,7 +79,7 @@ class People:
         known = not self._chance(0.02)
         workflow = random.choice(self._workflows) if known else "unknown"
         body = encode({"order": number, "padding": "x" * random.choice((0, 0, 300))})
-        sequence = await self._commands.send(f"start.{workflow}", body, headers)
+        sequence = await self._send(workflow, body, headers)
         run = headers.get(MSG_ID) or run_id_of_sequence(sequence)
         if known:
             self.acknowledged.add(run)
@@ -87,7 +95,16 @@ class People:
             workflow = random.choice(self._workflows)
         if self._chance(0.3):
             body = encode({"order": -1, "padding": ""})
-        await self._commands.send(f"start.{workflow}", body, headers)
+        await self._send(workflow, body, headers)
+
+    async def _send(self, workflow: str, body: bytes, headers: dict[str, str]) -> int:
+        """With the input, or with the reference of an upload of this start's own."""
+        if MSG_ID in headers and self._uploads.random() < _UPLOADED:
+            stored = await self._payloads.upload(headers[MSG_ID], body)
+            self._watch.starts.uploaded[encode(stored)] = body
+            await asyncio.sleep(self._uploads.random())
+            body, headers = encode(stored), {**headers, FLOW_INPUT: STORED}
+        return await self._commands.send(f"start.{workflow}", body, headers)
 
     async def _regret(self, run: str) -> None:
         random = self._random

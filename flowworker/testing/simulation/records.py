@@ -40,9 +40,9 @@ class SimRecords:
         about = f"{key} over {revision}"
         return self._gate.call(f"{self._name}.write", about, self._write, key, value, revision)
 
-    def put(self, key: str, value: bytes) -> _Later[int]:
+    def put(self, key: str, value: bytes, *, ttl: int = 0) -> _Later[int]:
         """Write whatever is there: the new revision."""
-        return self._gate.call(f"{self._name}.put", key, self._put, key, value)
+        return self._gate.call(f"{self._name}.put", key, self._put, key, value, ttl)
 
     def keys(self, pattern: str) -> _Later[list[str]]:
         """Existing keys that match."""
@@ -61,8 +61,8 @@ class SimRecords:
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         return await self._records.write(key, value, revision)
 
-    async def _put(self, key: str, value: bytes) -> int:
-        return await self._records.put(key, value)
+    async def _put(self, key: str, value: bytes, ttl: int) -> int:
+        return await self._records.put(key, value, ttl=ttl)
 
     async def _purge(self, pattern: str) -> None:
         await self._records.purge(pattern)
@@ -91,9 +91,9 @@ class SimRuns(SimRecords):
         self._watch.written(self._gate.process, key, value, written)
         return written
 
-    async def _put(self, key: str, value: bytes) -> int:
+    async def _put(self, key: str, value: bytes, ttl: int) -> int:
         self._check()
-        written = await super()._put(key, value)
+        written = await super()._put(key, value, ttl)
         self._archive.record(key, (value, written))
         self._watch.written(self._gate.process, key, value, written)
         return written

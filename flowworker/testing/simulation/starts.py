@@ -38,12 +38,14 @@ class Starts:
     Attributes:
         strict: workflows whose stricter definition is registered.
         refused: ids of runs of which a start was refused that could be.
+        uploaded: inputs by the references that stand for them in start messages.
     """
 
     def __init__(self, names: set[str]) -> None:
         """Only workflows of these names exist."""
         self.strict: set[str] = set()
         self.refused: set[str] = set()
+        self.uploaded: dict[bytes, bytes] = {}
         self._names = names
 
     def rejected(self, truth: Truth | None, event: str) -> None:
@@ -57,10 +59,11 @@ class Starts:
     def acked(self, truth: Truth | None, run: str, delivery: Delivery, *, refused: bool) -> None:
         """A start message was acknowledged."""
         workflow = delivery.subject.partition(".")[2]
+        data = self.uploaded.get(delivery.data, delivery.data)
         if refused:
-            right = self._may_be_refused(workflow, delivery.data)
+            right = self._may_be_refused(workflow, data)
             if truth is not None:
-                right = right or not _is_asked_for(truth.created, workflow, delivery.data)
+                right = right or not _is_asked_for(truth.created, workflow, data)
             expect(right, "a start was refused that may begin", run)
             self.refused.add(run)
             return
@@ -68,7 +71,7 @@ class Starts:
         if truth is None:
             return
         expect(event_id(run, EventType.STARTED) in truth.told, "a start is not told", run)
-        same = _is_asked_for(truth.created, workflow, delivery.data)
+        same = _is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)
 
     def _may_be_refused(self, workflow: str, data: bytes) -> bool:

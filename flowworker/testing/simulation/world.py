@@ -18,6 +18,7 @@ from flowworker.definitions.content import plan_of
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.faults import Faults, any_rates
 from flowworker.testing.simulation.fleet import Fleet, Scene
@@ -123,7 +124,13 @@ class World:
         self._watch = Watch(plans, self._pending, rebuilds, self.fail)
         names = [workflow.name for workflow in self._workflows]
         self._people = People(
-            random, self._backend.commands, names, self._watch, regretful=focus.regretful
+            random,
+            self._backend.commands,
+            names,
+            self._watch,
+            payloads=PayloadStore(self._backend.payloads, self._settings),
+            uploads=Random(f"uploads of {seed}"),
+            regretful=focus.regretful,
         )
         scene = Scene(
             random,

@@ -1,0 +1,135 @@
+"""What a start message says, and whether it can."""
+
+from __future__ import annotations
+
+__all__ = ["Start", "origin_of", "parse_start", "read_object", "reference_of", "run_of"]
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from flowworker.codec.json import UNREADABLE
+from flowworker.codec.messages import (
+    FLOW_INPUT,
+    FLOW_PRIORITY,
+    FLOW_REPLY,
+    MSG_ID,
+    STORED,
+    TRACE_PARENT,
+    decode_stored,
+)
+from flowworker.coordinator.rejection import Rejected, may_reply_to
+from flowworker.coordinator.uploads import check_upload
+from flowworker.core.ids import DOTTED_NAME, RUN_ID, RUN_ID_OF_SEQUENCE, run_id_of_sequence
+from flowworker.core.payload import Stored
+from flowworker.core.status import Priority
+
+if TYPE_CHECKING:
+    from flowworker.ports import Delivery
+
+_TRACE = re.compile(r"[!-~]{1,256}")
+
+
+class Start(Struct, frozen=True):
+    """One start message.
+
+    Attributes:
+        origin: identity of the message, the same when it is redelivered.
+        input: a JSON object, not yet checked.
+        stored: where it is, if it is not here.
+    """
+
+    run: str
+    workflow: str
+    origin: str
+    input: bytes
+    reply_to: str
+    priority: Priority | None
+    trace: str
+    stored: Stored | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the input, hex."""
+        return sha256(self.input).hexdigest() if self.stored is None else self.stored.digest
+
+
+def run_of(delivery: Delivery) -> str:
+    """The run that a start message is about; raises Rejected for an id that cannot be."""
+    wanted = delivery.headers.get(MSG_ID, "")
+    if wanted and not RUN_ID.fullmatch(wanted):
+        expected = "expected 1 to 128 letters, digits, '_' or '-'"
+        raise Rejected(f"Nats-Msg-Id {wanted[:140]!r} cannot be a run id: {expected}")
+    if RUN_ID_OF_SEQUENCE.fullmatch(wanted):
+        reserved = "ids of this form belong to starts without a Nats-Msg-Id"
+        raise Rejected(f"Nats-Msg-Id {wanted!r} cannot be chosen: {reserved}")
+    return wanted or run_id_of_sequence(delivery.sequence)
+
+
+def origin_of(delivery: Delivery) -> str:
+    """Identity of a message, the same when it is redelivered."""
+    return f"{delivery.sequence}@{delivery.time:.6f}"
+
+
+def parse_start(
+    workflow: str, run: str, delivery: Delivery, reply_prefixes: tuple[str, ...]
+) -> Start:
+    """The message's parts; raises Rejected for those that cannot be."""
+    headers = delivery.headers
+    if not DOTTED_NAME.fullmatch(workflow):
+        expected = "expected a workflow's name: tokens of letters, digits, '_' or '-'"
+        raise Rejected(f"{workflow[:140]!r}: {expected}")
+    reply_to = headers.get(FLOW_REPLY, "")
+    if reply_to and not may_reply_to(reply_to, reply_prefixes):
+        allowed = " or ".join(f"{prefix}…" for prefix in reply_prefixes) or "none"
+        raise Rejected(f"Flow-Reply {reply_to[:140]!r} is not allowed: expected {allowed}")
+    return Start(
+        run=run,
+        workflow=workflow,
+        origin=origin_of(delivery),
+        input=delivery.data or b"{}",
+        stored=reference_of(run, delivery) if FLOW_INPUT in headers else None,
+        reply_to=reply_to,
+        priority=_priority(headers.get(FLOW_PRIORITY, "")),
+        trace=_trace(headers.get(TRACE_PARENT, "")),
+    )
+
+
+def reference_of(run: str, delivery: Delivery) -> Stored:
+    """The upload that a start message names; raises Rejected for any other."""
+    form = delivery.headers.get(FLOW_INPUT, "")
+    if form != STORED:
+        raise Rejected(f"{FLOW_INPUT} {form[:140]!r} is unknown: expected {STORED}, or no header")
+    try:
+        return check_upload(run, decode_stored(delivery.data))
+    except UNREADABLE as error:
+        raise Rejected(f"the body is no reference to a payload: {error}") from error
+
+
+def _trace(text: str) -> str:
+    """A trace context that can be passed on; others are left out, as W3C says."""
+    return text if _TRACE.fullmatch(text) else ""
+
+
+def _priority(text: str) -> Priority | None:
+    if not text:
+        return None
+    try:
+        return Priority(text)
+    except ValueError:
+        expected = ", ".join(Priority)
+        raise Rejected(f"Flow-Priority {text!r} is unknown: expected {expected}") from None
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The input as a JSON object; raises Rejected for anything else."""
+    try:
+        value = msgspec.json.decode(raw)
+    except UNREADABLE as error:
+        raise Rejected(f"input is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Rejected(f"input must be a JSON object, found {type(value).__name__}")
+    return value

@@ -1,0 +1,58 @@
+"""What a client has stored before it sent the command that names it.
+
+A reference names keys of the payload store. It is followed only to an upload of the run that the
+command is about, within the limit on payloads.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Gone", "Uploads", "check_upload"]
+
+import re
+from typing import TYPE_CHECKING
+
+from flowworker.coordinator.rejection import Rejected
+from flowworker.errors import CorruptRecord
+
+if TYPE_CHECKING:
+    from flowworker.core.payload import Stored
+    from flowworker.settings import Settings
+    from flowworker.stores.payloads import PayloadStore
+
+_REST = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Gone(Rejected):
+    """What is named is not there, or not what was stored, unless the answer is outdated."""
+
+
+def check_upload(run: str, stored: Stored) -> Stored:
+    """The reference, if it may be followed; else Rejected."""
+    prefix = f"{run}.upload."
+    rest = stored.key.removeprefix(prefix)
+    if not stored.key.startswith(prefix) or not _REST.fullmatch(rest):
+        expected = f"expected {prefix}<token>, an upload of this very run"
+        raise Rejected(f"payload {stored.key[:200]!r}: {expected}")
+    if not _DIGEST.fullmatch(stored.digest):
+        raise Rejected(f"payload {stored.key}: `digest` is no SHA-256 in hex")
+    return stored
+
+
+class Uploads:
+    """Reads them."""
+
+    def __init__(self, payloads: PayloadStore, settings: Settings) -> None:
+        """Refuse those above the settings' limit."""
+        self._payloads = payloads
+        self._limit = settings.payload_limit
+
+    async def load(self, stored: Stored) -> bytes:
+        """The bytes of a checked reference; raises Rejected, or Gone."""
+        if not 0 <= stored.size <= self._limit:
+            size, limit = f"{stored.size:,} bytes", f"{self._limit:,} bytes"
+            raise Rejected(f"payload {stored.key}: {size} exceed the limit of {limit}")
+        try:
+            return await self._payloads.load(stored)
+        except CorruptRecord as error:
+            raise Gone(f"{error}; store it again, then send the command again") from error

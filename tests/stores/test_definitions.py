@@ -39,9 +39,9 @@ class Recording:
     def __getattr__(self, name):
         return getattr(self._records, name)
 
-    async def put(self, key, value):
+    async def put(self, key, value, *, ttl=0):
         self.written.append(key)
-        return await self._records.put(key, value)
+        return await self._records.put(key, value, ttl=ttl)
 
 
 async def test_a_workflow_of_as_many_steps_as_there_may_be_is_registered():

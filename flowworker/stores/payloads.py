@@ -9,7 +9,7 @@ object store would leave a consumer behind for every read.)
 
 from __future__ import annotations
 
-__all__ = ["PayloadStore", "input_digest"]
+__all__ = ["UPLOAD_TTL", "PayloadStore", "input_digest"]
 
 import asyncio
 import hashlib

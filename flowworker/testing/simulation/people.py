@@ -12,6 +12,7 @@ from flowworker.codec.messages import FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.status import HumanAction, Priority, RunStatus
 from flowworker.memory.dedupe import COMMANDS_WINDOW
+from flowworker.stores.payloads import UPLOAD_TTL
 
 if TYPE_CHECKING:
     from random import Random
@@ -100,7 +101,10 @@ class People:
     async def _send(self, workflow: str, body: bytes, headers: dict[str, str]) -> int:
         """With the input, or with the reference of an upload of this start's own."""
         if MSG_ID in headers and self._uploads.random() < _UPLOADED:
-            stored = await self._payloads.upload(headers[MSG_ID], body)
+            token = self._uploads.randbytes(16).hex()
+            stored = await self._payloads.store(
+                headers[MSG_ID], f"upload.{token}", body, ttl=UPLOAD_TTL
+            )
             self._watch.starts.uploaded[encode(stored)] = body
             await asyncio.sleep(self._uploads.random())
             body, headers = encode(stored), {**headers, FLOW_INPUT: STORED}

@@ -196,13 +196,12 @@ def test_what_is_wrong_is_told_in_one_line(dev, arguments, code, told):
     assert told in dev.error(*arguments, code=code)
 
 
-def test_an_input_that_fits_no_message_is_refused(dev, tmp_path):
-    (tmp_path / "big.json").write_text(json.dumps({"text": "x" * 2_000_000}))
+def test_an_input_above_the_limit_of_payloads_is_refused(dev, tmp_path):
+    (tmp_path / "big.json").write_text(json.dumps({"text": "x" * (64 << 20)}))
 
     line = dev.error("start", "sum", "--input", f"@{tmp_path}/big.json", code=2)
 
-    assert "2,000,0" in line
-    assert "1,044,480" in line
+    assert "67,108,875 bytes and may have 67,108,864 (payload_limit)" in line
 
 
 def test_another_namespace_knows_nothing_of_this_one(dev):

@@ -9,11 +9,11 @@ from integration.fleet.fleet import Fleet
 from tests.waiting import PATIENCE
 
 
-async def start(fleet: Fleet, run: str) -> str:
+async def start(fleet: Fleet, run: str, workflow: str = "diamond") -> str:
     """Repeat what was not acknowledged: the id makes that harmless."""
     while True:
         try:
-            return await fleet.client.start("diamond", run_id=run)
+            return await fleet.client.start(workflow, run_id=run)
         except Unavailable:
             await asyncio.sleep(0.2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 from urllib.error import HTTPError
@@ -15,12 +16,18 @@ from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
 from integration.faults.conftest import WORKFLOWS
-from integration.faults.load import all_complete, start_many
+from integration.faults.load import all_complete, start, start_many
 from integration.fleet.fleet import Fleet
 from integration.jetstream.proxy import Proxy
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.chaos
+
+UNHURRIED = {
+    "FLOWWORKER_DRAIN": str(10 * PATIENCE),
+    "FLOWWORKER_PARTITION_LEASE": str(10 * PATIENCE),
+}
+"""No process is ended since its time is over while a test still waits for it."""
 
 
 async def test_a_server_killed_under_load_loses_nothing(open_fleet):
@@ -78,6 +85,31 @@ async def test_a_coordinator_cut_off_for_longer_than_its_lease_is_replaced(open_
             proxy.shut = False
             log = fleet.folder / "coordinator-0.log"
             await fleet.until(lambda: "partitions given up" in log.read_text())
+
+
+async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
+    with EmbeddedServer() as server:
+        async with open_fleet(server) as fleet:
+            # Given a coordinator and a worker whose every line of log fails, and who are given
+            # more time to end than we wait
+            reader, writer = os.pipe()
+            os.close(reader)
+            for role in ("coordinator", "worker"):
+                fleet.start(role, stderr=writer, **UNHURRIED)
+            os.close(writer)
+            result = await fleet.client.run("talkative", run_id="r-1", timeout=PATIENCE)
+            assert result.status == "COMPLETED"
+
+            # When NATS is gone for a while, then they are back with it
+            await asyncio.to_thread(server.restart)
+            await all_complete(fleet, [await start(fleet, "r-2", "talkative")])
+            assert fleet.count("r-1") == fleet.count("r-2") == {"first": 1, "last": 1}
+
+            # And when they are asked to end, then they do so by themselves
+            for process in fleet.processes:
+                process.terminate()
+            for process in fleet.processes:
+                assert await asyncio.to_thread(process.wait, PATIENCE) == 0
 
 
 async def test_readiness_says_whether_there_is_a_server(open_fleet):

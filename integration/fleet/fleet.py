@@ -45,14 +45,17 @@ class Fleet:
         self.client: Client
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, role: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a coordinator or a worker."""
+    def start(
+        self, role: str, *arguments: str, stderr: int = subprocess.STDOUT, **settings: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a coordinator or a worker, with environment variables on top of `SETTINGS`."""
         if role == "worker":
             arguments = ("--app", "integration.fleet.handlers:app", *arguments)
         environment = {
             "FLOWWORKER_NATS_URL": self.server.url,
             "FLOWWORKER_NAMESPACE": self.namespace,
             "FLEET_TRACE": str(self.trace),
+            **settings,
         }
         with (self.folder / f"{role}-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
@@ -60,7 +63,7 @@ class Fleet:
                 cwd=ROOT,
                 env=os.environ | SETTINGS | environment,
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=stderr,
             )
         self.processes.append(process)
         return process

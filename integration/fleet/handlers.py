@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -38,6 +40,16 @@ def ok_thread(ctx: StepContext) -> dict:
 async def sees(ctx: StepContext) -> dict:
     note(ctx, "run")
     return {"seen": sorted(key for key in ctx.input)}
+
+
+@app.step("talks")
+async def talks(ctx: StepContext) -> dict:
+    """Says something on stderr, in all the ways there are."""
+    note(ctx, "run")
+    ctx.log.warning("by flowworker")
+    logging.getLogger("shop").warning("by logging")
+    print("by hand", file=sys.stderr)
+    return {}
 
 
 @app.step("flaky")

@@ -1,9 +1,13 @@
-"""One server for all fleet tests; a namespace, a coordinator and two workers for each."""
+"""One server for all fleet tests, and one fleet for those that leave it as it is.
+
+Whoever kills, adds or counts things has a namespace, a coordinator and two workers of its own.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,14 +27,38 @@ def fleet_server() -> Iterator[EmbeddedServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def standing_processes(
+    fleet_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    """A namespace of which the first test starts the processes, when its workflows are there."""
+    fleet = Fleet(fleet_server, f"s{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("standing"))
+    yield fleet
+    fleet.stop()
+
+
+@pytest_asyncio.fixture
+async def standing_fleet(standing_processes: Fleet) -> AsyncIterator[Fleet]:
+    """A coordinator and two workers that others have used and will use."""
+    fleet = standing_processes
+    async with connected(fleet):
+        if not fleet.processes:
+            start_all(fleet)
+        yield fleet
+        print(fleet.logs())
+
+
+@pytest.fixture
+def run() -> str:
+    """An id that no other test has used."""
+    return f"run-{uuid.uuid4().hex[:8]}"
+
+
 @pytest_asyncio.fixture
 async def empty_fleet(fleet_server: EmbeddedServer, tmp_path: Path) -> AsyncIterator[Fleet]:
     """Nothing but a namespace with the workflows registered; tests start processes themselves."""
     fleet = Fleet(fleet_server, f"f{uuid.uuid4().hex[:8]}", tmp_path)
-    async with wiring.connect(fleet_server.url, namespace=fleet.namespace, create=True) as client:
-        fleet.client = client
-        for _, workflow in load_paths([WORKFLOWS]):
-            await client.register(workflow)
+    async with connected(fleet):
         try:
             yield fleet
         finally:
@@ -41,7 +69,21 @@ async def empty_fleet(fleet_server: EmbeddedServer, tmp_path: Path) -> AsyncIter
 @pytest_asyncio.fixture
 async def fleet(empty_fleet: Fleet) -> Fleet:
     """A coordinator and two workers."""
-    empty_fleet.start("coordinator")
-    empty_fleet.start("worker")
-    empty_fleet.start("worker")
+    start_all(empty_fleet)
     return empty_fleet
+
+
+@asynccontextmanager
+async def connected(fleet: Fleet) -> AsyncIterator[None]:
+    """With the test's own client, and the workflows registered."""
+    async with wiring.connect(fleet.server.url, namespace=fleet.namespace, create=True) as client:
+        fleet.client = client
+        for _, workflow in load_paths([WORKFLOWS]):
+            await client.register(workflow)
+        yield
+
+
+def start_all(fleet: Fleet) -> None:
+    fleet.start("coordinator")
+    fleet.start("worker")
+    fleet.start("worker")

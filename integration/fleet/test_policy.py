@@ -13,36 +13,41 @@ from tests.waiting import PATIENCE
 RUN = "run-1"
 
 
-async def test_a_chain_completes_and_tells_its_story_in_order(fleet: Fleet):
-    result = await fleet.client.run("chain", {"order": 7}, run_id=RUN, timeout=PATIENCE)
+async def test_a_chain_completes_and_tells_its_story_in_order(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("chain", {"order": 7}, run_id=run, timeout=PATIENCE)
 
     assert result.status == "COMPLETED"
     assert result.output == {
         "c": {"seen": ["_workflow_id", "a", "a_done", "b", "from", "input", "order", "thread"]}
     }
-    assert await fleet.types(RUN) == [
+    assert await standing_fleet.types(run) == [
         "started",
         *["step.started", "step.completed"] * 3,
         "completed",
     ]
-    assert fleet.count(RUN) == {"a": 1, "b": 1, "c": 1}
+    assert standing_fleet.count(run) == {"a": 1, "b": 1, "c": 1}
 
 
-async def test_branches_of_a_diamond_meet_once(fleet: Fleet):
+async def test_branches_of_a_diamond_meet_once(standing_fleet: Fleet):
     results = await asyncio.gather(
-        *(fleet.client.run("diamond", run_id=f"d-{n}", timeout=PATIENCE) for n in range(20))
+        *(
+            standing_fleet.client.run("diamond", run_id=f"d-{n}", timeout=PATIENCE)
+            for n in range(20)
+        )
     )
 
     assert {result.status for result in results} == {"COMPLETED"}
     for n in range(20):
-        assert fleet.count(f"d-{n}") == {"top": 1, "left": 1, "right": 1, "bottom": 1}
+        assert standing_fleet.count(f"d-{n}") == {"top": 1, "left": 1, "right": 1, "bottom": 1}
 
 
-async def test_a_step_is_retried_until_it_succeeds(fleet: Fleet):
-    result = await fleet.client.run("retried", {"failures": 2}, run_id=RUN, timeout=PATIENCE)
+async def test_a_step_is_retried_until_it_succeeds(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run(
+        "retried", {"failures": 2}, run_id=run, timeout=PATIENCE
+    )
 
     assert result.output == {"try": {"attempts": 3}}
-    assert await fleet.types(RUN) == [
+    assert await standing_fleet.types(run) == [
         "started",
         "step.started",
         "step.attempt_failed",
@@ -68,18 +73,18 @@ async def test_a_long_delay_is_a_timer_of_the_server(fleet: Fleet):
     assert (await fleet.client.result(RUN, 40)).output == {"try": {"attempts": 2}}
 
 
-async def test_attempts_spent_lead_to_the_fallback(fleet: Fleet):
-    result = await fleet.client.run("fallen", run_id=RUN, timeout=PATIENCE)
+async def test_attempts_spent_lead_to_the_fallback(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("fallen", run_id=run, timeout=PATIENCE)
 
     assert result.output == {"pay": {"from": "pay", "pay_done": True}}
-    assert "step.fallback" in await fleet.types(RUN)
-    assert fleet.count(RUN) == {"pay": 3}
+    assert "step.fallback" in await standing_fleet.types(run)
+    assert standing_fleet.count(run) == {"pay": 3}
 
 
-async def test_a_non_retryable_error_is_not_retried(fleet: Fleet):
-    result = await fleet.client.run("declined", run_id=RUN, timeout=PATIENCE)
+async def test_a_non_retryable_error_is_not_retried(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("declined", run_id=run, timeout=PATIENCE)
 
-    assert (result.status, fleet.count(RUN)) == ("FAILED", {"pay": 1})
+    assert (result.status, standing_fleet.count(run)) == ("FAILED", {"pay": 1})
     assert "card declined" in result.error
 
 
@@ -92,28 +97,33 @@ async def test_a_non_retryable_error_is_not_retried(fleet: Fleet):
         ("cancel", "FAILED", {}),
     ],
 )
-async def test_a_human_decides(fleet: Fleet, action: str, status: str, output: dict):
-    await fleet.client.start("human", run_id=RUN)
-    await fleet.until(lambda: fleet.shows(RUN, "ask", "WAITING_HUMAN"))
+async def test_a_human_decides(
+    standing_fleet: Fleet, run: str, action: str, status: str, output: dict
+):
+    await standing_fleet.client.start("human", run_id=run)
+    await standing_fleet.until(lambda: standing_fleet.shows(run, "ask", "WAITING_HUMAN"))
 
     async def is_listed():  # the index follows the record
-        return [run.id for run in await fleet.client.list(RunStatus.WAITING_HUMAN)] == [RUN]
+        listed = await standing_fleet.client.list(RunStatus.WAITING_HUMAN)
+        return [view.id for view in listed] == [run]
 
-    await fleet.until(is_listed)
-    (fleet.trace / f"{RUN}.permission").touch()
+    await standing_fleet.until(is_listed)
+    (standing_fleet.trace / f"{run}.permission").touch()
 
-    await fleet.client.resume(RUN, action, output={"allowed": 1} if action == "complete" else None)
-    result = await fleet.client.result(RUN, PATIENCE)
+    await standing_fleet.client.resume(
+        run, action, output={"allowed": 1} if action == "complete" else None
+    )
+    result = await standing_fleet.client.result(run, PATIENCE)
 
     assert result.status == status
     if output:
         assert ("allowed" in result.output["after"]["seen"]) == output["seen"]
-    assert fleet.count(RUN, "undo") == ({"before": 1} if status == "FAILED" else {})
+    assert standing_fleet.count(run, "undo") == ({"before": 1} if status == "FAILED" else {})
 
     async def is_listed_no_more():
-        return await fleet.client.list(RunStatus.WAITING_HUMAN) == []
+        return await standing_fleet.client.list(RunStatus.WAITING_HUMAN) == []
 
-    await fleet.until(is_listed_no_more)
+    await standing_fleet.until(is_listed_no_more)
 
 
 async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):
@@ -132,70 +142,76 @@ async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):
     assert fleet.count(RUN)["before"] == 1
 
 
-async def test_the_saga_undoes_in_reverse_order_and_goes_on_after_a_failure(fleet: Fleet):
-    result = await fleet.client.run("saga", run_id=RUN, timeout=PATIENCE)
+async def test_the_saga_undoes_in_reverse_order_and_goes_on_after_a_failure(
+    standing_fleet: Fleet, run: str
+):
+    result = await standing_fleet.client.run("saga", run_id=run, timeout=PATIENCE)
 
     assert (result.status, result.needs_attention) == ("FAILED", True)
     assert result.failed_compensations == ("two",)
-    undone = [note[1] for note in fleet.notes(RUN) if note[0] == "undo"]
+    undone = [note[1] for note in standing_fleet.notes(run) if note[0] == "undo"]
     assert undone == ["three", "two", "two", "one"]
-    types = await fleet.types(RUN)
+    types = await standing_fleet.types(run)
     assert types[-1] == "failed"
     assert types.index("compensating") < types.index("step.compensated")
     assert types.count("step.compensation_failed") == 1
 
 
 @pytest.mark.parametrize("workflow", ["slow", "slow.thread"])
-async def test_cancel_stops_the_handler_and_compensates(fleet: Fleet, workflow: str):
-    await fleet.client.start(workflow, run_id=RUN)
-    await fleet.until(lambda: fleet.count(RUN)["wait"])
+async def test_cancel_stops_the_handler_and_compensates(
+    standing_fleet: Fleet, run: str, workflow: str
+):
+    await standing_fleet.client.start(workflow, run_id=run)
+    await standing_fleet.until(lambda: standing_fleet.count(run)["wait"])
 
-    await fleet.client.cancel(RUN, "changed my mind")
-    result = await fleet.client.result(RUN, PATIENCE)
+    await standing_fleet.client.cancel(run, "changed my mind")
+    result = await standing_fleet.client.result(run, PATIENCE)
 
     assert (result.status, result.error) == ("CANCELLED", "changed my mind")
-    assert fleet.count(RUN, "cancelled") == {"wait": 1}
-    assert fleet.count(RUN, "undo") == {"first": 1}
-    assert (await fleet.types(RUN))[-1] == "cancelled"
+    assert standing_fleet.count(run, "cancelled") == {"wait": 1}
+    assert standing_fleet.count(run, "undo") == {"first": 1}
+    assert (await standing_fleet.types(run))[-1] == "cancelled"
 
 
-async def test_terminate_ends_at_once_without_compensation(fleet: Fleet):
-    await fleet.client.start("slow", run_id=RUN)
-    await fleet.until(lambda: fleet.count(RUN)["wait"])
+async def test_terminate_ends_at_once_without_compensation(standing_fleet: Fleet, run: str):
+    await standing_fleet.client.start("slow", run_id=run)
+    await standing_fleet.until(lambda: standing_fleet.count(run)["wait"])
 
-    await fleet.client.terminate(RUN)
-    result = await fleet.client.result(RUN, PATIENCE)
+    await standing_fleet.client.terminate(run)
+    result = await standing_fleet.client.result(run, PATIENCE)
 
     assert result.status == "CANCELLED"
-    await fleet.until(lambda: fleet.count(RUN, "cancelled") == {"wait": 1})
-    assert fleet.count(RUN, "undo") == {}
+    await standing_fleet.until(lambda: standing_fleet.count(run, "cancelled") == {"wait": 1})
+    assert standing_fleet.count(run, "undo") == {}
 
 
-async def test_a_failure_stops_what_runs_beside_it(fleet: Fleet):
-    result = await fleet.client.run("fails.beside.slow", run_id=RUN, timeout=PATIENCE)
+async def test_a_failure_stops_what_runs_beside_it(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("fails.beside.slow", run_id=run, timeout=PATIENCE)
 
     assert result.status == "FAILED"
-    assert fleet.count(RUN, "cancelled").keys() <= {"slow"}
-    assert fleet.count(RUN, "undo") == {"done": 1}
+    assert standing_fleet.count(run, "cancelled").keys() <= {"slow"}
+    assert standing_fleet.count(run, "undo") == {"done": 1}
 
 
-async def test_a_step_has_a_timeout(fleet: Fleet):
-    result = await fleet.client.run("step.timeout", run_id=RUN, timeout=PATIENCE)
+async def test_a_step_has_a_timeout(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("step.timeout", run_id=run, timeout=PATIENCE)
 
-    assert (result.status, fleet.count(RUN)) == ("FAILED", {"wait": 2})
+    assert (result.status, standing_fleet.count(run)) == ("FAILED", {"wait": 2})
     assert "Timeout" in result.error
 
 
-async def test_a_run_has_a_timeout(fleet: Fleet):
-    result = await fleet.client.run("run.timeout", run_id=RUN, timeout=PATIENCE)
+async def test_a_run_has_a_timeout(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("run.timeout", run_id=run, timeout=PATIENCE)
 
     assert (result.status, result.error) == ("FAILED", "workflow timed out after 1 s")
-    assert fleet.count(RUN, "undo") == {"first": 1}
+    assert standing_fleet.count(run, "undo") == {"first": 1}
 
 
-async def test_outputs_that_fit_no_message_are_offloaded(fleet: Fleet):
+async def test_outputs_that_fit_no_message_are_offloaded(standing_fleet: Fleet, run: str):
     size = 3_000_000
-    result = await fleet.client.run("offloaded", {"size": size}, run_id=RUN, timeout=PATIENCE)
+    result = await standing_fleet.client.run(
+        "offloaded", {"size": size}, run_id=run, timeout=PATIENCE
+    )
 
     assert result.output == {"measure": {"size": size}}
 

@@ -98,14 +98,14 @@ BAD_STARTS = {
 
 @pytest.mark.parametrize("case", BAD_STARTS)
 async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
-    fleet: Fleet, connection: Client, case: str
+    standing_fleet: Fleet, connection: Client, case: str
 ):
     subject, body, headers, reason = BAD_STARTS[case]
-    rejected = await connection.subscribe(f"{fleet.namespace}.workflow.rejected")
+    rejected = await connection.subscribe(f"{standing_fleet.namespace}.workflow.rejected")
 
-    await connection.publish(f"{fleet.namespace}.{subject}", body, headers=headers or None)
+    await connection.publish(f"{standing_fleet.namespace}.{subject}", body, headers=headers or None)
     event = json.loads((await rejected.next_msg(30)).data)
-    result = await fleet.client.run("strict", {"order_id": 1}, timeout=PATIENCE)
+    result = await standing_fleet.client.run("strict", {"order_id": 1}, timeout=PATIENCE)
 
     assert reason in event["data"]["reason"]
     assert result.status == "COMPLETED"
@@ -176,36 +176,40 @@ async def test_subjects_that_are_no_text_use_nothing_up(fleet: Fleet, fleet_serv
     assert (await fleet.client.run("chain", run_id=RUN, timeout=PATIENCE)).status == "COMPLETED"
 
 
-async def test_a_step_without_a_worker_fails_after_the_grace_period(fleet: Fleet):
-    result = await fleet.client.run("unhandled", run_id=RUN, timeout=PATIENCE)
+async def test_a_step_without_a_worker_fails_after_the_grace_period(
+    standing_fleet: Fleet, run: str
+):
+    result = await standing_fleet.client.run("unhandled", run_id=run, timeout=PATIENCE)
 
     assert result.status == "FAILED"
     assert "no step handler found" in result.error
 
 
-async def test_an_output_that_is_no_json_fails_the_step_once(fleet: Fleet):
-    result = await fleet.client.run("unserialisable", run_id=RUN, timeout=PATIENCE)
+async def test_an_output_that_is_no_json_fails_the_step_once(standing_fleet: Fleet, run: str):
+    result = await standing_fleet.client.run("unserialisable", run_id=run, timeout=PATIENCE)
 
-    assert (result.status, fleet.count(RUN)) == ("FAILED", {"bad": 1})
+    assert (result.status, standing_fleet.count(run)) == ("FAILED", {"bad": 1})
 
 
-async def test_a_finished_run_leaves_nothing_after_its_retention(fleet: Fleet, connection: Client):
-    await fleet.client.run("strict", {"order_id": 1}, run_id=RUN, timeout=PATIENCE)
+async def test_a_finished_run_leaves_nothing_after_its_retention(
+    standing_fleet: Fleet, run: str, connection: Client
+):
+    await standing_fleet.client.run("strict", {"order_id": 1}, run_id=run, timeout=PATIENCE)
 
     async def subjects() -> list[str]:
         found = []
         for stream in ("COMMANDS", "STEPS", "EVENTS"):
             info = await connection.jetstream().stream_info(
-                f"{fleet.namespace.upper()}_{stream}", subjects_filter=">"
+                f"{standing_fleet.namespace.upper()}_{stream}", subjects_filter=">"
             )
             found += list(info.state.subjects or {})
         info = await connection.jetstream().stream_info(
-            f"KV_{fleet.namespace}_runs", subjects_filter=">"
+            f"KV_{standing_fleet.namespace}_runs", subjects_filter=">"
         )
         return found + list(info.state.subjects or {})
 
-    assert any(RUN in subject for subject in await subjects())
-    await fleet.until(lambda: _none_of(subjects, RUN))
+    assert any(run in subject for subject in await subjects())
+    await standing_fleet.until(lambda: _none_of(subjects, run))
 
 
 async def _none_of(subjects, run: str) -> bool:

@@ -201,7 +201,7 @@ def test_an_input_above_the_limit_of_payloads_is_refused(dev, tmp_path):
 
     line = dev.error("start", "sum", "--input", f"@{tmp_path}/big.json", code=2)
 
-    assert "67,108,875 bytes and may have 67,108,864 (payload_limit)" in line
+    assert "67,108,876 bytes and may have 67,108,864 (payload_limit)" in line
 
 
 def test_another_namespace_knows_nothing_of_this_one(dev):

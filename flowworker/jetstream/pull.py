@@ -7,12 +7,16 @@ ends the request gives back exactly what it did not deliver. After a reconnect, 
 falls silent, slots are thrown away with their inboxes; whatever still arrives for those is
 negatively acknowledged, and so goes to somebody else at once.
 
-Why it makes progress: a request lives for 5 s, and the server is heard from every 1.5 s while one
-is open. A supervisor asks anew when it hears nothing, when the server refuses, or when a request
-outlives its time because the news of its end was lost; it has the consumer recreated if it is gone,
-and never ends before `stop`.
+Why it makes progress: a request lives for 5 s at most, and the server is heard from every 1.5 s
+while one is open. A supervisor asks anew when it hears nothing, when the server refuses, or when a
+request outlives its time because the news of its end was lost; it has the consumer recreated if it
+is gone, and never ends before `stop`.
 Credit that was granted is asked for in the same loop iteration, unless at least as much is pending
 already.
+
+Why everybody's turn comes: the server serves the oldest request first, and an idle consumer's is as
+old as its last renewal. If all lived equally long, their order would stay, and a message that is
+put back at the same pace would come to the same consumer for ever. So they do not.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from functools import partial
+from random import uniform
 from typing import TYPE_CHECKING
 
 from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
@@ -43,7 +48,9 @@ if TYPE_CHECKING:
 
 
 EXPIRES = 5_000_000_000
-"""Nanoseconds that a request lives."""
+"""Nanoseconds that a request lives at most."""
+SHORTEST = 0.7
+"""What part of that it lives at least: more than two heartbeats."""
 HEARTBEAT = 1_500_000_000
 """Nanoseconds after which the server says that it is there, if it has nothing else to say."""
 TICK = 0.5
@@ -171,7 +178,8 @@ class PullConsumer:
         batch, self._wanted = self._wanted, 0
         slot.pending, slot.age = batch, 0
         self._pending += batch
-        body = b'{"batch":%d,"expires":%d,"idle_heartbeat":%d}' % (batch, EXPIRES, HEARTBEAT)
+        expires = int(EXPIRES * uniform(SHORTEST, 1.0))
+        body = b'{"batch":%d,"expires":%d,"idle_heartbeat":%d}' % (batch, expires, HEARTBEAT)
         try:
             self._client.send(self._subject, slot.inbox, b"", body)
         except Unavailable:

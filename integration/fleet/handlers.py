@@ -12,6 +12,8 @@ from pathlib import Path
 from flowworker import App, NonRetryableError, StepContext
 
 app = App()
+late = App()
+"""What a later deployment brings."""
 
 TRACE = Path(os.environ.get("FLEET_TRACE", "/nonexistent"))
 
@@ -147,3 +149,9 @@ async def size_of_blob(ctx: StepContext) -> dict:
 async def not_json(ctx: StepContext) -> object:
     note(ctx, "run")
     return object()
+
+
+@late.step("charge")
+async def charge(ctx: StepContext) -> dict:
+    note(ctx, "run")
+    return {"attempt": ctx.attempt}

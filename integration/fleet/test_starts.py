@@ -176,15 +176,6 @@ async def test_subjects_that_are_no_text_use_nothing_up(fleet: Fleet, fleet_serv
     assert (await fleet.client.run("chain", run_id=RUN, timeout=PATIENCE)).status == "COMPLETED"
 
 
-async def test_a_step_without_a_worker_fails_after_the_grace_period(
-    standing_fleet: Fleet, run: str
-):
-    result = await standing_fleet.client.run("unhandled", run_id=run, timeout=PATIENCE)
-
-    assert result.status == "FAILED"
-    assert "no step handler found" in result.error
-
-
 async def test_an_output_that_is_no_json_fails_the_step_once(standing_fleet: Fleet, run: str):
     result = await standing_fleet.client.run("unserialisable", run_id=run, timeout=PATIENCE)
 

@@ -1,0 +1,79 @@
+"""A step whose handler no worker has."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import aclosing
+from urllib.request import urlopen
+
+from flowworker import RunStatus
+from integration.cli.commands import Commands
+from integration.fleet.fleet import Fleet
+from integration.jetstream.test_connection import free_port
+from tests.waiting import PATIENCE
+
+RUN = "run-1"
+
+
+async def test_a_step_waits_until_a_worker_comes_that_has_its_handler(empty_fleet: Fleet):
+    # Given a worker that lacks the handler of the second step
+    fleet, port = empty_fleet, free_port()
+    fleet.start("coordinator")
+    fleet.start("worker", "--http-port", str(port))
+
+    # When that step's turn comes, then its wait is told
+    await fleet.client.start("unhandled", run_id=RUN)
+    data = await _told(fleet)
+    assert (data["step_id"], data["handler"], data["attempt"]) == ("charge", "charge", 1)
+
+    # And it waits, however often it is offered
+    await fleet.until(lambda: asyncio.to_thread(_is_put_back, port, 5))
+    commands = Commands(fleet.server.url, FLOWWORKER_NAMESPACE=fleet.namespace)
+    status = await asyncio.to_thread(commands.process, "status", RUN)
+    assert (status.returncode, status.stderr) == (0, "")
+    assert "RUNNING" in status.stdout
+    assert "waits for a worker that has the handler 'charge'" in status.stdout
+
+    # When a worker comes that has the handler, then the run goes on as if nothing had been
+    fleet.start("worker", "--app", "integration.fleet.handlers:late")
+    result = await fleet.client.result(RUN, PATIENCE)
+    assert (result.status, result.output) == (RunStatus.COMPLETED, {"charge": {"attempt": 1}})
+    assert await fleet.types(RUN) == [
+        "started",
+        *["step.started", "step.completed"],
+        "step.waiting_handler",
+        *["step.started", "step.completed"],
+        "completed",
+    ]
+    assert fleet.count(RUN) == {"reserve": 1, "charge": 1}
+    assert fleet.count(RUN, "undo") == {}
+
+
+async def test_a_step_without_a_worker_fails_after_the_grace_period(empty_fleet: Fleet):
+    fleet = empty_fleet
+    fleet.start("coordinator")
+    fleet.start("worker", FLOWWORKER_HANDLER_GRACE="2")
+
+    result = await fleet.client.run("unhandled", run_id=RUN, timeout=PATIENCE)
+
+    assert result.status is RunStatus.FAILED
+    assert "no step handler found" in result.error
+    assert fleet.count(RUN, "undo") == {"reserve": 1}
+
+
+async def _told(fleet: Fleet) -> dict:
+    """What the event says that a step waits for its handler."""
+    async with aclosing(fleet.client.watch(RUN)) as events:
+        async for event in events:
+            if event["type"] == "workflow.step.waiting_handler":
+                return event["data"]
+    raise AssertionError("the run ended without that")
+
+
+def _is_put_back(port: int, times: int) -> bool:
+    """Whether the worker with that port has put the step back so often."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+        text = answer.read().decode()
+    found = re.search(r'^flowworker_handlers_missing_total{handler="charge"} (.+)$', text, re.M)
+    return found is not None and float(found[1]) >= times

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.history import Told
-from flowworker.coordinator.active import ActiveRuns
+from flowworker.coordinator.active import Active, ActiveRuns
 from flowworker.core.events import CancelRequested, RunStarted
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import RunRecord
+from flowworker.core.records import RunRecord, Stop, StopReason
+from flowworker.core.state import initial
 from flowworker.core.status import RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
@@ -90,3 +92,51 @@ async def test_a_run_whose_effects_failed_is_forgotten(runs, hands, error):
     hands.error = None
     assert (await runs.load(RUN, 0)).state.record.stop is None
     assert len(runs) == 1
+
+
+async def test_a_run_that_is_gone_is_not_loaded(runs):
+    assert await runs.load("gone", 0) is None
+
+
+async def test_nothing_passes_what_is_more_than_step_messages(runs):
+    passed = []
+
+    assert await runs.follow(runs.get(RUN), CancelRequested("why"), lambda: passed.append(1))
+
+    assert passed == []
+
+
+def held(*, stopped=False, in_flight=()):
+    """A run in memory as its coordinator has it."""
+    plan = plan_of(FLOW)
+    stop = Stop(StopReason.CANCELLED) if stopped else None
+    record = RunRecord(RUN, "two", plan.hash, RunStatus.RUNNING, EMPTY, 0.0, stop=stop)
+    state = initial(plan, record, 1)
+    for step in in_flight:
+        state = replace(state, in_flight=state.in_flight.set(step, None))
+    return Active(plan, state, 0, 0.0)
+
+
+def test_step_messages_that_are_being_enqueued_move_a_run_on():
+    active = held()
+    with active.under_way.one():
+        assert active.moves_on(())
+    assert not active.moves_on(())
+
+
+async def test_a_delayed_dispatch_moves_a_run_on_until_it_is_done():
+    active, due = held(), asyncio.Event()
+    task = asyncio.create_task(due.wait())
+    active.delayed.add(task)
+    assert active.moves_on(())
+
+    due.set()
+    await task
+
+    assert not active.moves_on(())
+
+
+def test_a_message_moves_a_run_on_unless_its_step_is_fenced():
+    assert held(in_flight=["a"]).moves_on(["a"])
+    assert not held(in_flight=["a"]).moves_on(["b"])
+    assert not held(in_flight=["a"], stopped=True).moves_on(["a"])

@@ -105,15 +105,21 @@ async def test_a_message_has_a_limit_and_every_output_is_kept_once(backend, stor
     assert len(links) < 50
 
 
-async def test_links_hold_outputs_of_others_that_a_step_does_not_get(store):
-    # Given two chains side by side, and what one of them has put out in links
-    ids = [(f"{side}{n}", n) for n in range(40) for side in "ab"]
+def sides(count):
+    """Two chains side by side, a step behind both and one behind the first; and their run."""
+    ids = [(f"{side}{n}", n) for n in range(count) for side in "ab"]
     steps = tuple(Step(id_, "any", (f"{id_[0]}{n - 1}",) if n else ()) for id_, n in ids)
-    join = Step("join", "any", ("a39", "b39"))
-    plan = plan_of(Workflow("sides", (*steps, join, Step("last", "any", ("a39",)))))
+    join = Step("join", "any", (f"a{count - 1}", f"b{count - 1}"))
+    last = Step("last", "any", (f"a{count - 1}",))
+    plan = plan_of(Workflow("sides", (*steps, join, last)))
     state = initial(plan, RunRecord(RUN, "sides", plan.hash, RunStatus.RUNNING, EMPTY, 0.0), 1)
     for id_, _ in ids:
         state = state.with_step(id_, output=inline(b'"' + id_.encode() + b'"'))
+    return plan, state
+
+
+async def test_links_hold_outputs_of_others_that_a_step_does_not_get(store):
+    plan, state = sides(40)
     shared = Outputs(store, LIMIT)
     await shared.of(plan, state, "join", with_own=False)
 
@@ -122,6 +128,22 @@ async def test_links_hold_outputs_of_others_that_a_step_does_not_get(store):
     assert merged.earlier is not None
     found = await read(store, merged, "last")
     assert {key for key in found if key[0] in "ab"} == {f"a{n}" for n in range(40)}
+
+
+async def test_links_older_than_all_that_a_step_gets_are_not_read(backend, store):
+    # Given links of one chain, and behind them such of both
+    plan, state = sides(40)
+    shared = Outputs(store, LIMIT)
+    first = (await shared.of(plan, state, "last", with_own=False)).earlier
+    both = (await shared.of(plan, state, "join", with_own=False)).earlier
+    assert first is not None
+    assert both is not None
+    assert both.links == len(await backend.payloads.keys(">")) > first.links
+
+    second = (await shared.of(plan, state, "b39", with_own=False)).earlier
+
+    assert second is not None
+    assert second.links == both.links - first.links
 
 
 async def test_a_step_of_which_nothing_is_in_a_link_reads_none(store):

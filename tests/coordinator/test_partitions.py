@@ -11,6 +11,7 @@ from flowworker.clock import SystemClock
 from flowworker.coordinator.partitions import Partitions
 from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.settings import Settings
+from flowworker.testing import ManualClock
 from flowworker.testing.simulation.clock import SimClock
 from flowworker.testing.simulation.loop import VirtualLoop
 from tests.waiting import PATIENCE
@@ -23,20 +24,28 @@ class Leases:
 
     Attributes:
         failing: how many acquisitions of partitions go well before the others fail.
+        away: whether nothing can be renewed.
+        asked: the partitions that were to be acquired, in order.
     """
 
     def __init__(self) -> None:
         self.held: dict[str, str] = {}
         self.failing: int | None = None
+        self.away = False
+        self.asked: list[str] = []
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
-        if key.startswith("partition.") and self.failing is not None:
-            self.failing -= 1
-            if self.failing < 0:
-                raise Unavailable("no answer")
+        if key.startswith("partition."):
+            self.asked.append(key)
+            if self.failing is not None:
+                self.failing -= 1
+                if self.failing < 0:
+                    raise Unavailable("no answer")
         return 1 if self.held.setdefault(key, holder) == holder else None
 
     async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
+        if self.away:
+            raise Unavailable("no answer")
         return token + 1 if self.held.get(key) == holder else None
 
     async def release(self, key: str, holder: str, token: int) -> None:
@@ -124,8 +133,10 @@ async def test_what_somebody_else_holds_is_let_be(partitions, leases, drive):
     leases.held["partition.0"] = "c2"
 
     await partitions.beat()
+    await partitions.beat()
 
     assert drive.driven == {1, 2, 3}
+    assert leases.asked == ["partition.1", "partition.2", "partition.3"]
 
 
 async def test_a_lease_that_was_lost_is_driven_no_more(partitions, leases, drive):
@@ -143,6 +154,21 @@ async def test_leaving_gives_everything_back(partitions, leases, drive):
     await partitions.leave()
 
     assert (drive.driven, leases.held) == (set(), {})
+
+
+async def test_an_owner_that_cannot_renew_stops_when_it_is_late_and_not_before(leases, drive):
+    clock, settings = ManualClock(), Settings(partition_lease=10.0)
+    partitions = Partitions(leases, "c1", COUNT, clock, settings, drive.take, drive.lose)
+    beats = asyncio.create_task(partitions.run())
+    await clock.advance(0.0)
+    leases.away = True
+
+    await clock.advance(7.0)
+    assert drive.driven == set(partitions.owned) == set(range(COUNT))
+
+    await clock.advance(2.0)
+    assert drive.driven == set(partitions.owned) == set()
+    beats.cancel()
 
 
 class Server:

@@ -1,0 +1,155 @@
+"""What a decision wants is done as it says: at once, after a short delay, or over again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
+
+from flowworker.codec.history import Told
+from flowworker.coordinator.active import Active
+from flowworker.coordinator.effects import Effects
+from flowworker.core.commands import Dispatch, Save
+from flowworker.core.model import Step, Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord
+from flowworker.core.state import initial
+from flowworker.core.status import TERMINAL, Kind, RunStatus
+from flowworker.definitions.content import plan_of
+from flowworker.errors import Unavailable
+from flowworker.settings import Settings
+from flowworker.stores.runs import RunStore
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+
+PLAN = plan_of(Workflow("one", (Step("a", "any"),)))
+SOON = 2.0
+
+
+class Hands:
+    """A dispatcher that writes down what it is asked for, and fails when it is told to."""
+
+    def __init__(self):
+        self.asked = []
+        self.error = None
+
+    async def enqueue(self, plan, state, wanted, due):
+        self.asked.append(("enqueue", wanted.attempt, due))
+        if self.error is not None:
+            raise self.error
+
+    async def restore(self, plan, state, wanted):
+        self.asked.append(("restore", wanted.attempt, wanted.due))
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def hands():
+    return Hands()
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def effects(backend, hands, clock, metrics):
+    unused: Any = None
+    runs, settings = RunStore(backend.runs), Settings(short_delay=SOON)
+    return Effects(backend, runs, hands, unused, unused, settings, clock, metrics)
+
+
+@pytest.fixture
+def active():
+    """A run whose step is to be tried for the second time."""
+    record = RunRecord("r1", "one", PLAN.hash, RunStatus.RUNNING, EMPTY, 0.0)
+    state = initial(PLAN, record, 0).with_step("a", attempt=2)
+    return Active(PLAN, in_flight(state), 0, 0.0)
+
+
+def in_flight(state):
+    return replace(state, in_flight=state.in_flight.set("a", None))
+
+
+def attempt(number=2, due=0.0):
+    return Dispatch("a", Kind.RUN, 1, number, 0, due=due)
+
+
+async def test_what_is_due_soon_is_enqueued_when_it_is_due_and_done_then(
+    effects, active, hands, clock
+):
+    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+
+    await clock.advance(SOON - 0.1)
+    assert (hands.asked, len(active.delayed)) == ([], 1)
+
+    await clock.advance(0.1)
+    assert (hands.asked, active.delayed) == ([("enqueue", 2, 0.0)], set())
+
+
+async def test_what_is_due_late_is_left_to_the_queue(effects, active, hands, clock):
+    due = clock.now() + SOON + 0.1
+
+    await effects.perform(active, [attempt(due=due)])
+
+    assert (hands.asked, active.delayed) == ([("enqueue", 2, due)], set())
+
+
+async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(effects, active, hands, clock):
+    state = active.state
+    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+    active.state = replace(state, in_flight=state.in_flight.delete("a"))
+    await clock.advance(SOON)
+    assert hands.asked == []
+
+    active.state = state
+    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+    active.state = state.with_step("a", attempt=3)
+    await clock.advance(SOON)
+    assert hands.asked == []
+
+
+async def test_a_delayed_dispatch_that_failed_stays_for_whoever_waits_for_it(
+    effects, active, hands, clock
+):
+    hands.error = Unavailable("away")
+    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+
+    await clock.advance(SOON)
+
+    [failed] = active.delayed
+    assert failed.exception() is hands.error
+
+
+async def test_what_may_have_been_enqueued_before_is_restored_and_not_timed_in_process(
+    effects, active, hands, clock
+):
+    due = clock.now() + SOON
+
+    await effects.perform(active, [attempt(due=due)], told=Told([]))
+
+    assert (hands.asked, active.delayed) == ([("restore", 2, due)], set())
+
+
+async def test_what_is_new_is_enqueued_and_not_looked_for(effects, active, hands):
+    await effects.perform(active, [attempt()])
+
+    assert hands.asked == [("enqueue", 2, 0.0)]
+
+
+@pytest.mark.parametrize("status", [RunStatus.WAITING_HUMAN, *sorted(TERMINAL)])
+async def test_runs_are_counted_when_they_end(effects, active, metrics, status):
+    record = active.state.record
+    active.state = replace(active.state, record=replace(record, status=status))
+
+    await effects.perform(active, [Save(moved_from=RunStatus.RUNNING)])
+
+    ended = metrics.runs_finished.labels(status.value)._value.get()
+    assert ended == (status in TERMINAL)

@@ -1,0 +1,52 @@
+"""Who sent a command that cannot be taken is told so, where they may be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker.codec.messages import ResultStatus, decode_result
+from flowworker.coordinator.rejection import Rejected, Rejections
+from flowworker.core.ids import run_id_of_sequence
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+from flowworker.testing.clock import settle
+
+
+@pytest.fixture
+async def replies(backend):
+    found = []
+    for subject in ("_INBOX.me", "orders.start"):
+        await backend.notifier.subscribe(subject, lambda at, data: found.append((at, data)))
+    return found
+
+
+async def tell(backend, headers):
+    """Reject a start message, until all that is published because of it has arrived."""
+    metrics = Metrics(CollectorRegistry())
+    rejections = Rejections(backend, ManualClock(), metrics, ("_INBOX.",))
+    delivery = SimpleNamespace(subject="start.one", headers=headers, sequence=7)
+    await rejections.tell(Rejected("no such workflow"), delivery)
+    await settle()
+
+
+async def test_whoever_asked_for_a_reply_is_told_why_in_it(backend, replies):
+    headers = {"Nats-Msg-Id": "r1", "Flow-Reply": "_INBOX.me"}
+
+    await tell(backend, headers)
+
+    [(subject, data)] = replies
+    answer = decode_result(data)
+    assert (subject, answer.id) == ("_INBOX.me", "r1")
+    assert (answer.status, answer.error) == (ResultStatus.REJECTED, "no such workflow")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Flow-Reply": "orders.start"}])
+async def test_nothing_is_published_where_no_reply_may_go(backend, replies, headers):
+    await tell(backend, headers)
+
+    [event] = await backend.events.history(run_id_of_sequence(7))
+    assert b"no such workflow" in event
+    assert replies == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -19,7 +21,7 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Unavailable
-from flowworker.ports import StepQueue
+from flowworker.ports import StepQueue, Timers
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
@@ -146,3 +148,42 @@ async def test_a_timer_that_nobody_knows_touches_no_run(backend, fleet, name):
 
     await until(is_taken)
     assert (await fleet.status(RUN)).status is RunStatus.COMPLETED
+
+
+class Alarm:
+    """A timer that went off long ago, alone among all timers, and what was answered."""
+
+    delivered = 1
+
+    def __init__(self, run, name):
+        self.subject = f"timer.{run}.{name}"
+        self.time = time.time() - 100.0
+        self.answered = asyncio.get_running_loop().create_future()
+
+    async def consume(self, on_delivery):
+        on_delivery(self)
+        return SimpleNamespace(grant=lambda _credit: None)
+
+    async def ack(self):
+        self.answered.set_result("ack")
+
+    async def nak(self, delay=0.0):
+        self.answered.set_result(delay)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+async def test_a_timeout_ends_no_run_that_has_none_or_is_gone(backend, client, exists):
+    """As after an earlier run of that id, of another definition."""
+    workflow = Workflow("endless", (Step("a", "nobody.has.this"),))
+    await client.register(workflow)
+    if exists:
+        record = RunRecord(RUN, "endless", plan_of(workflow).hash, RunStatus.RUNNING, EMPTY, 0.0)
+        await RunStore(backend.runs).save(record, 0)
+    alarm = Alarm(RUN, TIMEOUT)
+    backend = replace(backend, timers=cast("Timers", alarm))
+    alarms = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))._alarms
+
+    await alarms.start()
+
+    assert await alarm.answered == "ack"
+    assert await backend.events.history(RUN) == []

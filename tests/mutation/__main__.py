@@ -59,14 +59,12 @@ def main() -> int:
         Trials(ROOT, Path(folder), TESTS[chosen.room]) as trials,
     ):
         trials.cover(chosen.room)
+        trials.control([f"flowworker/{chosen.room}/{path.name}" for path in paths])
         for path in paths:
             name = f"{chosen.room}/{path.name}"
             before = len(living), tried
             source = trials.source(f"flowworker/{name}")
-            mutants = [*mutants_of(source, name, guards=chosen.room in ONLY_GUARDS)]
-            if mutants:  # without any, as in a list of imports, there may be no test of it either
-                trials.control(f"flowworker/{name}")
-            for mutant in mutants:
+            for mutant in mutants_of(source, name, guards=chosen.room in ONLY_GUARDS):
                 tried += 1
                 lives = trials.survives(f"flowworker/{name}", mutant)
                 if chosen.verbose:

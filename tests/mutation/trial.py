@@ -33,7 +33,7 @@ _LIBRARIES = (
 _LONGEST, _LONGEST_WHOLE = 30.0, 600.0
 """Seconds that the tests of one mutant may take beside three times what they take without one, and
 those of a module."""
-_SECONDS = ".mutation-seconds"
+_NOTES = ".mutation-notes"
 _SLOW = 1.0
 """Seconds from which on a test is asked last."""
 _OPTIONS = (
@@ -51,6 +51,7 @@ class Trials:
         self._tests = tests
         self._data = coverage.CoverageData(str(copy / ".mutation-coverage"))
         self._seconds: dict[str, float] = {}
+        self._noticed: set[str] = set()
 
     def __enter__(self) -> Trials:
         listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
@@ -89,47 +90,69 @@ class Trials:
         self._data.read()
 
     def tests_of(self, path: str, lines: range) -> list[str]:
-        """Tests that run one of the lines: those of the module itself first, then the quick."""
+        """Tests that run one of the lines: first those of the module and those that noticed others.
+
+        Of either the quick ones first.
+        """
         by_line = self._data.contexts_by_lineno(str(self._copy / path))
         found = {context.partition("|")[0] for line in lines for context in by_line.get(line, [])}
         own = f"test_{Path(path).stem}.py"
 
         def order(test: str) -> tuple[bool, float, str]:
             seconds = self._seconds.get(test, 0.0)
-            return own not in test or seconds > _SLOW, seconds, test
+            promising = test in self._noticed or (own in test and seconds <= _SLOW)
+            return not promising, seconds, test
 
         return sorted(found - {""}, key=order)
 
-    def control(self, path: str) -> None:
-        """See that the tests of a module pass here as long as nothing is broken, and how quickly.
+    def control(self, paths: list[str]) -> None:
+        """See that the tests of modules pass here as long as nothing is broken, and how quickly.
 
         Raises:
             SystemExit: they do not.
         """
-        source = self.source(path)
-        same = Mutant("", range(1, source.count("\n") + 1), ast.unparse(ast.parse(source)))
-        if not self.survives(path, same, _LONGEST_WHOLE):
-            raise SystemExit(f"{path}: its tests fail in a trial without any mutant")
-        self._seconds |= json.loads((self._copy / _SECONDS).read_text(encoding="utf-8"))
+        sources = {path: self.source(path) for path in paths}
+        tests = {
+            test
+            for path, source in sources.items()
+            for test in self.tests_of(path, range(1, source.count("\n") + 1))
+        }
+        same = {path: ast.unparse(ast.parse(source)) for path, source in sources.items()}
+        if tests and not self._passes(same, sorted(tests), _LONGEST_WHOLE):
+            failed = ", ".join(sorted(self._noticed)) or "they take too long"
+            raise SystemExit(f"tests fail in a trial without any mutant: {failed}")
 
-    def survives(self, path: str, mutant: Mutant, longest: float = _LONGEST) -> bool:
+    def survives(self, path: str, mutant: Mutant) -> bool:
         """Whether all tests that run its lines pass."""
         tests = self.tests_of(path, mutant.lines)
-        if not tests:
-            return True
-        target, original = self._copy / path, self.source(path)
-        target.write_text(mutant.source, encoding="utf-8")
-        try:
-            return self._passes(tests, longest)
-        finally:
-            target.write_text(original, encoding="utf-8")
+        usual = sum(self._seconds.get(test, 0.0) for test in tests)
+        return not tests or self._passes({path: mutant.source}, tests, _LONGEST + 3 * usual)
 
-    def _passes(self, tests: list[str], longest: float) -> bool:
+    def _passes(self, sources: dict[str, str], tests: list[str], longest: float) -> bool:
+        """Whether tests pass upon the copy with these modules in it."""
+        originals = {path: self.source(path) for path in sources}
+        notes = self._copy / _NOTES
+        notes.unlink(missing_ok=True)
+        try:
+            self._put(sources)
+            passed = self._is_well(tests, longest)
+        finally:
+            self._put(originals)
+        if notes.exists():
+            told = json.loads(notes.read_text(encoding="utf-8"))
+            self._noticed.update(told["failed"])
+            self._seconds = told["seconds"] | self._seconds
+        return passed
+
+    def _put(self, sources: dict[str, str]) -> None:
+        for path, source in sources.items():
+            (self._copy / path).write_text(source, encoding="utf-8")
+
+    def _is_well(self, tests: list[str], longest: float) -> bool:
         child = os.fork()
         if child == 0:
             _run(self._copy, tests)
-        usual = sum(self._seconds.get(test, 0.0) for test in tests)
-        deadline = time.monotonic() + longest + 3 * usual
+        deadline = time.monotonic() + longest
         while time.monotonic() < deadline:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
@@ -140,18 +163,22 @@ class Trials:
         return False
 
 
-class _Stopwatch:
-    """Notes how long tests take."""
+class _Notes:
+    """How long tests take, and which of them fail."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._failed: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
+        if report.failed:
+            self._failed.append(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        self._path.write_text(json.dumps(self._seconds), encoding="utf-8")
+        notes = {"seconds": self._seconds, "failed": self._failed}
+        self._path.write_text(json.dumps(notes), encoding="utf-8")
 
 
 def _run(copy: Path, tests: list[str]) -> None:
@@ -167,6 +194,6 @@ def _run(copy: Path, tests: list[str]) -> None:
         for name in [*sys.modules]:
             if name.partition(".")[0] in {"flowworker", "tests"}:
                 del sys.modules[name]
-        code = int(pytest.main([*_OPTIONS, *tests], plugins=[_Stopwatch(copy / _SECONDS)]))
+        code = int(pytest.main([*_OPTIONS, *tests], plugins=[_Notes(copy / _NOTES)]))
     finally:
         os._exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from nats.js.errors import Error as JetStreamError
 
 BATCH = 500
 TIMEOUT = 5.0
+PATIENCE = 60.0
+"""Seconds without a message after which a reading is given up."""
+
 ACTIVE = ("PENDING", "RUNNING", "COMPENSATING")
 """Statuses in which a run goes on by itself."""
 
@@ -91,26 +95,27 @@ class Raw:
         return sum(counts)
 
     async def messages(self, stream: str, subject: str) -> list[Stored]:
-        """All that a stream has at this moment, in order."""
-        info = await self.api(f"STREAM.INFO.{stream}")
-        last = info["state"]["last_seq"]
+        """All that a stream has once it is at rest, in order.
+
+        Raises:
+            Refused: the rest did not come; a part would look like loss.
+        """
         js = self.client.jetstream()
-        config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=30.0)
+        config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=2 * PATIENCE)
         subscription = await js.pull_subscribe(subject, stream=stream, config=config)
         found: list[Stored] = []
-        pending = 1
+        pending = (await subscription.consumer_info()).num_pending or 0
+        heard = time.monotonic()
         while pending:
-            try:
-                batch = await subscription.fetch(BATCH, timeout=1.0)
-            except (NatsError, JetStreamError, TimeoutError):
-                break
-            for message in batch:
-                meta = message.metadata
-                pending = meta.num_pending or 0
-                seq = meta.sequence.stream
-                if seq > last:
-                    continue
-                found.append(Stored(message.subject, seq, message.data, message.headers or {}))
+            with contextlib.suppress(TimeoutError):
+                for message in await subscription.fetch(BATCH, timeout=TIMEOUT):
+                    meta = message.metadata
+                    pending, heard = meta.num_pending or 0, time.monotonic()
+                    headers = message.headers or {}
+                    seq = meta.sequence.stream
+                    found.append(Stored(message.subject, seq, message.data, headers))
+            if time.monotonic() > heard + PATIENCE:
+                raise Refused(f"{stream}: {pending} messages did not come behind {len(found)}")
         with contextlib.suppress(NatsError, JetStreamError):
             await subscription.unsubscribe()
         return found

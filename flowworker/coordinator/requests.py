@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Start", "origin_of", "parse_start", "read_object", "reference_of", "run_of"]
+__all__ = [
+    "Start",
+    "origin_of",
+    "parse_start",
+    "read_object",
+    "reference_of",
+    "run_of",
+    "sequence_of",
+]
 
 import re
 from hashlib import sha256
@@ -72,6 +80,11 @@ def run_of(delivery: Delivery) -> str:
 def origin_of(delivery: Delivery) -> str:
     """Identity of a message, the same when it is redelivered."""
     return f"{delivery.sequence}@{delivery.time:.6f}"
+
+
+def sequence_of(origin: str) -> int:
+    """Where the message is stored; 0 if the run was not begun by one."""
+    return int(origin.partition("@")[0] or 0)
 
 
 def parse_start(

@@ -12,6 +12,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.coordinator.outputs import size_in_message
+from flowworker.coordinator.requests import sequence_of
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
     DefinitionError,
@@ -134,8 +135,11 @@ class Retention:
         still meanwhile stops, because somebody else may have removed it, and the id be used again.
 
         Raises:
-            Unavailable: it took too long.
+            Unavailable: it took too long, or its start message would begin it again, because
+                nobody has been able to acknowledge that.
         """
+        if record is not None and await self._would_begin_again(record):
+            raise Unavailable(f"the start message of run {run} is not acknowledged yet")
         until = self._clock.monotonic() + _REMOVAL
         removals = [
             partial(self._backend.steps.drop, run),
@@ -149,6 +153,11 @@ class Retention:
             if self._clock.monotonic() > until:
                 raise Unavailable(f"the removal of run {run} took too long")
             await removal()
+
+    async def _would_begin_again(self, record: RunRecord) -> bool:
+        sequence = sequence_of(record.origin)
+        start = await self._backend.commands.waiting(sequence - 1) if sequence else None
+        return start is not None and start.sequence == sequence
 
 
 def result_of(plan: Plan, state: RunState, limit: int) -> Result:

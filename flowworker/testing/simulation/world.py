@@ -248,7 +248,10 @@ class World:
         known = {*runs, *self._watch.starts.refused}
         lost = [f"{run}: never began" for run in self._people.acknowledged - known]
         open_runs = [f"{t.run}: {t.record.status}" for t in runs.values() if not t.over]
-        return sorted(lost) + open_runs
+        # An id of which an earlier start was refused is known, and may begin all the same.
+        waiting = await self._backend.commands.waiting()
+        starts = [] if waiting is None else [f"a start of {waiting.workflow} waits"]
+        return sorted(lost) + open_runs + starts
 
     def _on_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         process = current_process()

@@ -16,7 +16,7 @@ from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.requests import parse_start, run_of
 from flowworker.coordinator.starts import Starts
-from flowworker.core import claim, forward, saga, stopping
+from flowworker.core import claim, failure, forward, policy, saga, stopping
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
 from flowworker.memory.events import MemoryEventLog
@@ -205,3 +205,14 @@ def test_runs_that_wait_unseen_and_are_rebuilt_en_masse(monkeypatch):
     monkeypatch.setattr(Recovery, "_sorted", blind)
 
     assert "a run that waits for a worker was rebuilt" in violation(Focus(backlog=True))
+
+
+def test_a_wait_that_a_handler_asked_for_and_does_not_get(monkeypatch):
+    right = policy.follow_up
+
+    def hasty(step, kind, attempt, error, seed):
+        return right(step, kind, attempt, replace(error, retry_after=None), seed)
+
+    monkeypatch.setattr(failure, "follow_up", hasty)
+
+    assert "tried again before its time" in violation()

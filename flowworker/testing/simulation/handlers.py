@@ -13,7 +13,7 @@ import msgspec
 from flowworker.codec.json import encode
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.status import Kind
-from flowworker.errors import NonRetryableError
+from flowworker.errors import NonRetryableError, RetryAfter
 from flowworker.testing.simulation.focus import ANYTHING, Focus
 from flowworker.testing.simulation.process import current_process
 from flowworker.worker import App, StepContext
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 GIVEN_UP = 5.5
 """Seconds after its cancellation at which every handler was given up; `worker.attempt` grants 5."""
+
+
+_OWN_WAIT = 0.3
+"""Share of errors that say themselves when it is worth trying again."""
+
+_LONGEST_WAIT = 6.0
 
 
 class Refused(Exception):
@@ -47,10 +53,15 @@ class Behaviour:
         watch: Watch,
         faults: Faults,
         sizes: tuple[int, ...],
+        waits: Random,
         focus: Focus = ANYTHING,
     ) -> None:
-        """Draw what happens from `random`; outputs are padded to `sizes` in turn, if at all."""
+        """Draw what happens from `random`, and from `waits` when it is worth trying again.
+
+        Outputs are padded to `sizes` in turn, if at all.
+        """
         self._random = random
+        self._waits = waits
         self._watch = watch
         self._faults = faults
         self._sizes = sizes
@@ -81,7 +92,10 @@ class Behaviour:
             await context.emit("thing.done", {"step": context.step_id}, key=context.step_id)
         too_late = await self._dawdle(self._duration(), process)
         if self._chance(self._failing):
-            raise random.choice((ValueError, Refused, NonRetryableError))("simulated")
+            error = random.choice((ValueError, Refused, NonRetryableError))
+            if error is ValueError and self._waits.random() < _OWN_WAIT:
+                raise RetryAfter(self._waits.random() * _LONGEST_WAIT, "simulated")
+            raise error("simulated")
         self._outputs += 1
         if too_late:
             self._watch.discarded.add(self._outputs)

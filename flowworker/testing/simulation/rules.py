@@ -168,10 +168,18 @@ def _check_takeover(
         expect(record.lost == 0, "lost workers of another attempt", where)
         if before is not None:
             expect(before.outcome is not Outcome.CANCELLED, "a claim over a fence", where)
+            _check_wait(record, before, where, latest)
         return
     expect(before.lease_until <= latest, "a claim was taken while its lease held", where)
     lost = before.lost + (before.lease_until > 0)
     expect(record.lost == lost, "lost workers are miscounted", where)
+
+
+def _check_wait(record: StepRecord, before: StepRecord, where: str, latest: float) -> None:
+    """Who was told to try again later does."""
+    wait = None if before.error is None else before.error.retry_after
+    if wait is not None and (record.kind, record.turn) == (before.kind, before.turn):
+        expect(before.finished_at + wait <= latest, "tried again before its time", where)
 
 
 def _check_compensation(truth: Truth, step: str, where: str) -> None:

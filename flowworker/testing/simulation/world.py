@@ -146,7 +146,8 @@ class World:
             Random(f"handlers of {seed}"),
         )
         sizes_of_outputs = _outputs(self._settings)
-        behaviour = Behaviour(random, self._watch, self._faults, sizes_of_outputs, focus)
+        waits = Random(f"waits of {seed}")
+        behaviour = Behaviour(random, self._watch, self._faults, sizes_of_outputs, waits, focus)
         self._fleet = Fleet(scene, behaviour, one_slot=focus.backlog)
         self._failed = asyncio.Event()
 

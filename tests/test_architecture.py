@@ -42,7 +42,7 @@ KNOWS: dict[str, set[str]] = {
     "client": ENGINE,
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},
-    "redis": FLOOR,
+    "redis": FLOOR | {"telemetry"},
     "embedded": {"errors"},
     "wiring": BELOW_WIRING,
     "backends": BELOW_WIRING | {"wiring"},

@@ -51,12 +51,13 @@ def is_passing(error: Unavailable) -> bool:
 
 
 class StoredMessage(Struct, frozen=True):
-    """A message as a stream has it. `hdrs` and `data` are Base64 on the wire."""
+    """A message as a stream has it. `hdrs` and `data` are Base64 on the wire, `time` is as sent."""
 
     subject: str
     seq: int
     hdrs: bytes = b""
     data: bytes = b""
+    time: str = ""
 
 
 class _Got(Struct, frozen=True):

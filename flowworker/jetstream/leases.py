@@ -8,11 +8,14 @@ it stored the message, so the holder gives up first, provided that both clocks r
 Nobody removes another's message, but for one case: an expired message may reappear when a server
 is killed. A stranger therefore takes over a message that it has itself watched, unchanged, for
 longer than its time to live; every renewal changes the sequence, and so restarts the watch. No two
-machines' clocks are ever compared for that. Release looks whether the message is still its own and
+machines' clocks are ever compared for that. A value that cannot be read says neither who holds the
+key nor for how long: its holder is unknown, and it is taken over, compared and set as all else,
+once it is older than `UNREADABLE_LEASE` and than the hold that is asked for, by the clock of the
+servers that stamped it. Release looks whether the message is still its own and
 then purges up to its sequence: a single step for the server, which spares whatever came since.
 
 Why it makes progress: an unattended message expires; one that reappeared is taken over after one
-more time to live. Nothing is left behind: no markers, no tombstones. A purge does not show on the
+more time to live; one that cannot be read when it is old enough. Nothing is left behind: no markers, no tombstones. A purge does not show on the
 key's subject, so whoever gives a lease up announces it (`announcements`).
 """
 
@@ -21,6 +24,7 @@ from __future__ import annotations
 __all__ = ["BucketLeases"]
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +34,9 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, InvalidInput
 from flowworker.jetstream import headers
 from flowworker.jetstream.publisher import UncertainConflict
+from flowworker.jetstream.records import is_marker
+from flowworker.ports import records as contract
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +97,7 @@ class BucketLeases:
         self._clock = clock
         self._announcements = announcements
         self._watched: dict[str, tuple[int, float]] = {}
+        self._named: dict[str, int] = {}
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
         """The token, or None if another holder has it."""
@@ -102,7 +110,7 @@ class BucketLeases:
             message = await self._last(key)
             if message is None:
                 over = 0
-            elif self._mine_or_dead(key, holder, message):
+            elif await self._mine_or_dead(key, holder, ttl, message):
                 over = message.seq
             else:
                 return None
@@ -115,7 +123,7 @@ class BucketLeases:
     async def release(self, key: str, holder: str, token: int) -> None:
         """Give it up; does nothing if it is not held."""
         message = await self._last(key)
-        lease = None if message is None or message.seq != token else _lease_of(message)
+        lease = None if message is None or message.seq != token else self._lease_of(key, message)
         if lease is None or lease.holder != holder:
             return
         await self._api.purge(self._bucket.stream, self._bucket.subject(key), before=token + 1)
@@ -138,9 +146,12 @@ class BucketLeases:
     async def remaining(self, key: str) -> float | None:
         """Seconds until it ends, as far as one can tell: `until` is by the holder's clock."""
         message = await self._last(key)
-        lease = None if message is None else _lease_of(message)
-        if lease is None:
+        if message is None or is_marker(message):
             return None
+        lease = self._lease_of(key, message)
+        if lease is None:
+            left = contract.UNREADABLE_LEASE - await self._age(message)
+            return max(left, 0.0) + GRACE
         return min(max(lease.until - self._clock.now(), 0.0), lease.ttl) + REMOVAL
 
     async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
@@ -165,15 +176,43 @@ class BucketLeases:
         except Conflict:
             return None
 
-    def _mine_or_dead(self, key: str, holder: str, message: StoredMessage) -> bool:
-        lease = _lease_of(message)
-        return lease is None or lease.holder == holder or self._outlived(key, message.seq, lease)
+    async def _mine_or_dead(self, key: str, holder: str, ttl: int, message: StoredMessage) -> bool:
+        if is_marker(message):
+            return True
+        lease = self._lease_of(key, message)
+        if lease is None:
+            return await self._age(message) > max(contract.UNREADABLE_LEASE, ttl) + GRACE
+        return lease.holder == holder or self._outlived(key, message.seq, lease)
 
     def _listed(self, key: str, message: StoredMessage) -> str | None:
-        lease = _lease_of(message)
+        lease = None if is_marker(message) else self._lease_of(key, message)
         if lease is None or self._outlived(key, message.seq, lease):
             return None
         return None if lease.until + SKEW < self._clock.now() else lease.holder
+
+    def _lease_of(self, key: str, message: StoredMessage) -> _Lease | None:
+        """What a message says; None, and a warning, if it cannot be read."""
+        try:
+            return _decode(message.data)
+        except UNREADABLE as error:
+            if self._named.get(key) != message.seq:
+                if len(self._named) >= WATCHED_LIMIT:
+                    self._named.clear()
+                self._named[key] = message.seq
+                get_logger().warning(
+                    "a lease cannot be read, and is held until it is old enough to be taken over",
+                    bucket=self._bucket.name,
+                    key=key,
+                    error=str(error),
+                    found=repr(message.data[:80]),
+                )
+            return None
+
+    async def _age(self, message: StoredMessage) -> float:
+        """Seconds since it was stored. Both times are the servers'."""
+        info = await self._api.call(f"STREAM.INFO.{self._bucket.stream}")
+        now, stored = (datetime.fromisoformat(time) for time in (info["ts"], message.time))
+        return (now - stored).total_seconds()
 
     def _outlived(self, key: str, sequence: int, lease: _Lease) -> bool:
         """Whether we have watched this very message for longer than it may live."""
@@ -190,11 +229,3 @@ class BucketLeases:
         return await self._api.message(
             self._bucket.stream, {"last_by_subj": self._bucket.subject(key)}
         )
-
-
-def _lease_of(message: StoredMessage) -> _Lease | None:
-    """What a message says; None if it is no lease, such as a marker of another tool."""
-    try:
-        return _decode(message.data)
-    except UNREADABLE:
-        return None

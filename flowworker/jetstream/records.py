@@ -7,7 +7,7 @@ Reads ask the stream's leader for the subject's last message.
 
 from __future__ import annotations
 
-__all__ = ["BucketRecords"]
+__all__ = ["BucketRecords", "is_marker"]
 
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class BucketRecords:
     async def read(self, key: str) -> tuple[bytes, int] | None:
         """Value and revision, or None."""
         message = await self._last(self._bucket.subject(key))
-        return None if message is None or _is_marker(message) else (message.data, message.seq)
+        return None if message is None or is_marker(message) else (message.data, message.seq)
 
     async def write(self, key: str, value: bytes, revision: int) -> int:
         """Compare-and-set: the new revision."""
@@ -58,9 +58,9 @@ class BucketRecords:
         if message is None:
             raise conflict
         if isinstance(conflict, UncertainConflict) and message.seq > revision:
-            if message.data == value and not _is_marker(message):
+            if message.data == value and not is_marker(message):
                 return message.seq
-        elif revision == 0 and _is_marker(message):
+        elif revision == 0 and is_marker(message):
             return (await self._publisher.publish(subject, value, expecting(message.seq))).seq
         raise conflict
 
@@ -83,5 +83,6 @@ class BucketRecords:
         return await self._api.message(self._bucket.stream, {"last_by_subj": subject})
 
 
-def _is_marker(message: StoredMessage) -> bool:
+def is_marker(message: StoredMessage) -> bool:
+    """Whether it says that there is nothing: what is left of a key that was deleted or expired."""
     return bool(message.hdrs) and (MARKER in message.hdrs or EXPIRY_MARKER in message.hdrs)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Leases", "Records"]
+__all__ = ["UNREADABLE_LEASE", "Leases", "Records"]
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+UNREADABLE_LEASE = 30.0
+"""Seconds for which a lease that cannot be read holds at least: as long as handlers' locks do."""
 
 
 class Records(Protocol):
@@ -53,6 +56,8 @@ class Leases(Protocol):
 
     * Of all holders at most one has a key at a time, as long as their clocks run equally fast.
     * The token grows with every change of holder: a fencing token.
+    * A lease whose stored form cannot be read is named in the log, once. Nobody knows who holds it:
+      it is free when it is older than `UNREADABLE_LEASE` and than the time to live asked for.
     """
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:

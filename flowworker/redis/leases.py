@@ -4,7 +4,8 @@ Why no two hold a key at once: a lease is written by a script that looks first, 
 alone; a holder counts its time from before it asked, the server from when it ran the script, so
 the holder gives up first. Tokens come from the counter of all writes. Why it makes progress: an
 unattended lease expires by itself, and waiters look again when that is due; one that is given up
-is announced. Nothing is left behind.
+is announced. What cannot be read, or has no end, is given one by whoever meets it. Nothing is left
+behind.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from flowworker.errors import InvalidInput
+from flowworker.ports import records as contract
 from flowworker.redis import scripts
 from flowworker.redis.keys import checked_key, lua_pattern, range_of
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 RECONNECT_WAIT = 0.25
 POLL = 5.0
+UNREADABLE = -1
 
 
 class RedisLeases:
@@ -41,13 +45,25 @@ class RedisLeases:
         self._counter = f"{{{namespace}}}:revision"
         self._clock = clock
         self._watchers: dict[str, dict[object, Callable[[], None]]] = {}
+        self._named: set[str] = set()
         self._listening: asyncio.Task[None] | None = None
         self._gate = asyncio.Lock()
         self._closing = False
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
         """The token, or None if another holder has it."""
-        return await self._run(scripts.ACQUIRE, key, holder, _milliseconds(ttl))
+        unreadable = int(contract.UNREADABLE_LEASE * 1000)
+        token = await self._run(scripts.ACQUIRE, key, holder, _milliseconds(ttl), unreadable)
+        if token != UNREADABLE:
+            self._named.discard(key)
+            return token
+        if key not in self._named:
+            self._named.add(key)
+            get_logger().warning(
+                "a lease cannot be read, and is held until its time to live is over",
+                key=f"{self._prefix}value:{key}",
+            )
+        return None
 
     async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
         """The next token, or None if the lease was lost."""

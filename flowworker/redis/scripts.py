@@ -82,6 +82,10 @@ return #selected
 
 _LEASE = """
 local value, names = ARGV[1] .. 'value:' .. ARGV[2], ARGV[1] .. 'names'
+-- What is no hash, or half a lease, is `damaged`
+local kind = redis.call('TYPE', value).ok
+local found = kind == 'hash' and redis.call('HMGET', value, 'holder', 'token') or {false, false}
+local damaged = kind ~= 'none' and not (found[1] and found[2])
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -97,18 +101,19 @@ end
 """
 
 ACQUIRE = f"""{_LEASE}
--- KEYS: counter  ARGV: prefix, key, holder, milliseconds
-local holder = redis.call('HGET', value, 'holder')
-if holder and holder ~= ARGV[3] then
-  return 0
+-- KEYS: counter  ARGV: prefix, key, holder, milliseconds, milliseconds that what is damaged holds
+if damaged or (found[1] and found[1] ~= ARGV[3]) then
+  if redis.call('PTTL', value) < 0 then
+    redis.call('PEXPIRE', value, math.max(ARGV[4], ARGV[5])) -- no lease of ours is without an end
+  end
+  return damaged and -1 or 0
 end
 return grant()
 """
-"""The token, or 0."""
+"""The token, 0 if another has it, -1 if that cannot be read."""
 
 RENEW = f"""{_LEASE}
 -- KEYS: counter  ARGV: prefix, key, holder, milliseconds, token
-local found = redis.call('HMGET', value, 'holder', 'token')
 if found[1] ~= ARGV[3] or found[2] ~= ARGV[5] then
   return 0
 end
@@ -118,7 +123,6 @@ return grant()
 
 RELEASE = f"""{_LEASE}
 -- KEYS: counter  ARGV: prefix, key, holder, '', token
-local found = redis.call('HMGET', value, 'holder', 'token')
 if found[1] ~= ARGV[3] or found[2] ~= ARGV[5] then
   return 0
 end
@@ -134,7 +138,8 @@ HOLDERS = """
 local found = {}
 for _, key in ipairs(redis.call('ZRANGE', ARGV[1] .. 'names', 0, -1)) do
   if string.find(key, ARGV[2]) then
-    local holder = redis.call('HGET', ARGV[1] .. 'value:' .. key, 'holder')
+    local value = ARGV[1] .. 'value:' .. key
+    local holder = redis.call('TYPE', value).ok == 'hash' and redis.call('HGET', value, 'holder')
     if holder then
       found[#found + 1] = key
       found[#found + 1] = holder

@@ -171,3 +171,25 @@ async def test_locks_of_handlers_hold_between_processes(redis_server, namespace)
         )
 
     assert most == 1
+
+
+@pytest.mark.parametrize("half", [{"holder": "a"}, {"token": "1"}, {"x": "y"}])
+async def test_half_a_lease_ends_by_itself(ports, client, namespace, half):
+    name = f"{{{namespace}}}:lease:value:lock.a"
+    await client.hset(name, mapping=half)
+
+    assert await ports.leases.acquire("lock.a", "a", 40) is None
+
+    assert 30_000 < await client.pttl(name) <= 40_000
+
+
+async def test_a_lease_without_an_end_is_given_one(ports, client, namespace):
+    name = f"{{{namespace}}}:lease:value:lock.a"
+    token = await ports.leases.acquire("lock.a", "a", 5)
+    await client.persist(name)
+
+    assert await ports.leases.acquire("lock.a", "b", 5) is None
+
+    assert 5_000 < await client.pttl(name) <= 30_000
+    assert await ports.leases.renew("lock.a", "a", 5, token) is not None
+    assert await client.pttl(name) <= 5_000

@@ -11,12 +11,13 @@ longer than its time to live; every renewal changes the sequence, and so restart
 machines' clocks are ever compared for that. A value that cannot be read says neither who holds the
 key nor for how long: its holder is unknown, and it is taken over, compared and set as all else,
 once it is older than `UNREADABLE_LEASE` and than the hold that is asked for, by the clock of the
-servers that stamped it. Release looks whether the message is still its own and
-then purges up to its sequence: a single step for the server, which spares whatever came since.
+servers that stamped it. Release looks whether the message is still its own and then purges up to
+its sequence: a single step for the server, which spares whatever came since.
 
 Why it makes progress: an unattended message expires; one that reappeared is taken over after one
-more time to live; one that cannot be read when it is old enough. Nothing is left behind: no markers, no tombstones. A purge does not show on the
-key's subject, so whoever gives a lease up announces it (`announcements`).
+more time to live; one that cannot be read when it is old enough. Nothing is left behind: no
+markers, no tombstones. A purge does not show on the key's subject, so whoever gives a lease up
+announces it (`announcements`).
 """
 
 from __future__ import annotations

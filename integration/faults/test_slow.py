@@ -25,6 +25,7 @@ from flowworker.ports import Backend, Records
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from integration.faults.load import all_complete
+from integration.faults.tap import Tap
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.chaos
@@ -185,6 +186,12 @@ def slow_consumers(server: EmbeddedServer, patience: float = 0.0) -> int:
         time.sleep(0.02)
 
 
+TAPS = {
+    "coordinator": ("FAULTS_COMMANDS", "starts"),
+    "worker": ("FAULTS_STEPS", "step-default-normal"),
+}
+
+
 @pytest.mark.parametrize("role", ["coordinator", "worker"])
 async def test_a_process_that_stands_still_is_disconnected_and_comes_back(
     open_fleet, monkeypatch, role
@@ -193,18 +200,28 @@ async def test_a_process_that_stands_still_is_disconnected_and_comes_back(
     monkeypatch.setenv("FLOWWORKER_INLINE_LIMIT", "200000")
     monkeypatch.setenv("FLOWWORKER_MESSAGE_LIMIT", "262144")
     with EmbeddedServer(config=IMPATIENT) as server:
-        async with open_fleet(server) as fleet:
-            # Given a fleet in which one stands still
+        async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
+            # Given a fleet, and more for one of it than fits into the network
             processes = {one: fleet.start(one) for one in ("coordinator", "worker")}
             await fleet.client.run("diamond", run_id="r-0", timeout=PATIENCE)
-            stopped = processes[role]
-            stopped.send_signal(signal.SIGSTOP)
-
-            # When more is sent to it than fits into the network, until the server has had enough
+            tap = Tap(raw, *TAPS[role])
+            await tap.close()
             given = {"pad": "x" * 120_000}
             names = [f"r-{number}" for number in range(1, 101)]
             starts = [fleet.client.start("diamond", given, run_id=name) for name in names]
             runs = await asyncio.gather(*starts)
+            await fleet.until(lambda: tap.holds(len(runs)))
+
+            # When that one asks for it and stands still, until the server has had enough
+            stopped = processes[role]
+            stopped.send_signal(signal.SIGSTOP)
+            await tap.open()
+            while not await tap.gave():  # what it had asked for was just over
+                await tap.close()
+                stopped.send_signal(signal.SIGCONT)
+                await fleet.until(tap.is_asked)
+                stopped.send_signal(signal.SIGSTOP)
+                await tap.open()
             await fleet.until(lambda: slow_consumers(server))
             stopped.send_signal(signal.SIGCONT)
 

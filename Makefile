@@ -61,7 +61,7 @@ TIMES ?= 3
 .PHONY: test-slow
 test-slow: $(DEV) ## Run every test TIMES times, on one core beside a busy neighbour (Linux)
 	taskset -c 0 $(PY) -c 'while True: pass' & neighbour=$$!; trap "kill $$neighbour" EXIT; \
-	for time in $$(seq $(TIMES)); do taskset -c 0 $(MAKE) test; done
+	for time in $$(seq $(TIMES)); do taskset -c 0 $(MAKE) test || exit 1; done
 
 .PHONY: unit
 unit: $(DEV) ## Run tests/ alone, the fast ones

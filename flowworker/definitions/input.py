@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = ["InputValidator"]
 
+import signal
 import subprocess
 import sys
 from itertools import islice
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
     from jsonschema_rs import Validator
 
 TIME_LIMIT = 5.0
-"""Seconds for what is not certain to be quick."""
+"""Seconds of processor time for what is not certain to be quick: the same for a busy machine."""
+_PATIENCE = 60.0
+"""Seconds after which even a machine that is too busy for its own processes is not waited for."""
 QUICK_VERDICT = 20_000_000
 QUICK_LIST = 200_000
 """Weight, or values of the schema, times the input's length, up to which a verdict and a list of
 problems are made at once: some tenths of a second at most."""
 
 _MAX_PROBLEMS = 20
-_CHILD = "from flowworker.definitions.input import judge; judge()"
+_CHILD = "from flowworker.definitions.input import judge; judge({:g})"
 
 
 class InputValidator:
@@ -77,8 +80,9 @@ class InputValidator:
         return _in_a_process(self._schema, value)
 
 
-def judge() -> None:
-    """The process of its own: a schema and a value come in, problems go out."""
+def judge(seconds: float) -> None:
+    """The process of its own: a schema and a value come in, problems go out, or SIGPROF ends it."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     schema, value = msgspec.json.decode(sys.stdin.buffer.read())
     sys.stdout.buffer.write(msgspec.json.encode(_problems(compiled(schema), value)))
 
@@ -86,15 +90,17 @@ def judge() -> None:
 def _in_a_process(schema: Mapping[str, Any], value: Any) -> list[str]:
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD],
+            [sys.executable, "-c", _CHILD.format(TIME_LIMIT)],
             input=msgspec.json.encode((schema, value)),
             capture_output=True,
-            timeout=TIME_LIMIT,
+            timeout=_PATIENCE,
             check=True,
         )
     except subprocess.TimeoutExpired:
-        return [f"$: cannot be checked within {TIME_LIMIT:g} s"]
-    except subprocess.CalledProcessError:
+        return [f"$: cannot be checked: no processor was free for that in {_PATIENCE:g} s"]
+    except subprocess.CalledProcessError as error:
+        if error.returncode == -signal.SIGPROF:
+            return [f"$: cannot be checked within {TIME_LIMIT:g} s"]
         return ["$: cannot be checked: the process that judges inputs failed"]
     problems: list[str] = msgspec.json.decode(done.stdout, type=list[str])
     return problems

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 
 import pytest
 from hypothesis import given, settings
@@ -26,9 +27,9 @@ ORDER = {
 }
 
 
-def nested(depth):
+def nested(depth, innermost=""):
     """A list in a list in a list..., as deep as asked for."""
-    return json.loads("[" * depth + "]" * depth)
+    return json.loads("[" * depth + innermost + "]" * depth)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ REPEATED = {
 """Its verdict doubles with each reference."""
 
 
-@pytest.mark.parametrize(("schema", "value"), [(TREE, [nested(60), 1]), (REPEATED, "x")])
+@pytest.mark.parametrize(("schema", "value"), [(TREE, nested(60, "1")), (REPEATED, "x")])
 def test_what_could_take_for_ever_is_ended(schema, value, monkeypatch):
     monkeypatch.setattr(input_module, "TIME_LIMIT", 0.3)
     validator = InputValidator(schema)
@@ -136,13 +137,24 @@ def test_a_process_that_fails_is_a_problem_not_a_crash(monkeypatch):
     assert problem == "$: cannot be checked: the process that judges inputs failed"
 
 
+def test_a_process_that_gets_no_processor_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr(input_module, "_CHILD", "import time; time.sleep(600)")
+    monkeypatch.setattr(input_module, "_PATIENCE", 0.1)
+    (problem,) = InputValidator(TREE).problems([1])
+    assert problem == "$: cannot be checked: no processor was free for that in 0.1 s"
+
+
 def test_the_process_of_its_own(monkeypatch):
     came, went = io.BytesIO(json.dumps([ORDER, {"order_id": 0}]).encode()), io.BytesIO()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(came))
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(went))
 
-    input_module.judge()
+    limited = []
+    monkeypatch.setattr("signal.setitimer", lambda *args: limited.append(args))
 
+    input_module.judge(2.5)
+
+    assert limited == [(signal.ITIMER_PROF, 2.5)]
     assert json.loads(went.getvalue()) == ["$.order_id: 0 is less than the minimum of 1"]
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flowworker.core.ids import partition_of
 from flowworker.core.outdated import may_be_unseen
 from flowworker.core.status import ACTIVE, TERMINAL, RunStatus
-from flowworker.errors import FlowworkerError
+from flowworker.errors import CorruptRecord, FlowworkerError
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -216,6 +216,8 @@ class Recovery:
                 await self._rebuild(one, began)
         except FlowworkerError as error:
             get_logger().warning("sweep: run skipped", run=one.run, error=str(error))
+            if isinstance(error, CorruptRecord):  # only a person can mend that
+                self._stuck[one.run] = (self._times(one) + 1, self._clock.monotonic())
         except Exception:  # noqa: BLE001 - a defect that one run meets must not keep others waiting
             get_logger().exception("sweep: run skipped", run=one.run)
 

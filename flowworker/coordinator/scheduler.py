@@ -61,8 +61,12 @@ _LOST = Recovered()
 
 _RETRY_DELAY = 0.5
 """Seconds until an event whose effects failed comes again."""
+_UNTIL_MENDED = 10.0
+"""The same for an event of a run of which something is damaged."""
 _MAX_GROWTH = 16
-"""How many times as long that becomes while the outside does not answer."""
+"""How many times as long these become: while the outside does not answer, or nobody mends it."""
+_SILENCE = 300.0
+"""Seconds until it is said again what is damaged, however many events the run has."""
 
 
 class _Arrival(NamedTuple):
@@ -123,6 +127,7 @@ class Scheduler:
         self._generation = 0
         self._order = 0
         self._stopped = False
+        self._named: dict[str, float] = {}
 
     async def start(self) -> None:
         """Begin to consume."""
@@ -215,8 +220,8 @@ class Scheduler:
         try:
             active = await self._decide(run, event, arrival, pass_on)
         except (CorruptRecord, DefinitionError, WorkflowNotFound) as error:
-            get_logger().error("run cannot go on", run=run, error=str(error))
-            await delivery.nak(_RETRY_DELAY * 20)
+            self._name(run, str(error))
+            await delivery.nak(_UNTIL_MENDED * _growth(delivery))
         except FlowworkerError as error:
             get_logger().warning(
                 "event will be tried again", run=run, id=event.id, error=str(error)
@@ -232,6 +237,14 @@ class Scheduler:
                 self._spawn(self._ack_after(active, delivery))
             else:
                 await delivery.ack()
+
+    def _name(self, run: str, error: str) -> None:
+        """Say that only a person can help."""
+        now = self._clock.monotonic()
+        self._named = {one: until for one, until in self._named.items() if until > now}
+        if run not in self._named:
+            self._named[run] = now + _SILENCE
+            get_logger().error("run cannot go on", run=run, error=error)
 
     async def _ack_after(self, active: Active, delivery: Delivery) -> None:
         """Acknowledge once short-delayed dispatches are durable; if they fail, try all again.

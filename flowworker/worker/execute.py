@@ -52,6 +52,9 @@ MESSAGE_VERSION = 1
 _ELSEWHERE = 1.0
 """Seconds after which a message that this worker cannot serve is offered again."""
 
+_UNTIL_MENDED = 300.0
+"""The same, at most, for one whose step has a record that only a person can mend."""
+
 _SHOWN = 200
 """Bytes of a message that nobody understands which go into the log."""
 
@@ -92,7 +95,7 @@ class Executor:
         except CorruptRecord as error:
             # Whoever mends the record, or removes the run, ends this.
             log.error("the record of a step cannot be read", error=str(error))  # noqa: TRY400 - where is said
-            await self._put_back(delivery, self._bench.settings.lease)
+            await self._put_back(delivery, _UNTIL_MENDED)
         except Exception:  # one bad delivery must not stop the others
             log.exception("delivery put back", subject=delivery.subject)
             await self._put_back(delivery, self._bench.settings.lease)

@@ -166,11 +166,11 @@ class Handler:
         return True
 
     def _read(self, parameters: list[inspect.Parameter], scope: Mapping[str, Any] | None) -> None:
-        annotations = {p.name: p.annotation for p in parameters if p.annotation is not _EMPTY}
+        annotations = {p.name: p.annotation for p in parameters}
         types = _types_of(self.name, self.function, annotations, scope)
         arguments = []
         for parameter in parameters:
-            annotation = types.get(parameter.name, _EMPTY)
+            annotation = types[parameter.name]
             if annotation not in _UNTYPED and (problem := unreadable(annotation)):
                 place = where(self.function)
                 raise InvalidInput(

@@ -82,7 +82,7 @@ class StepInputs:
         at: Stored | None = earlier.last
         for _ in range(earlier.links):
             if at is None:
-                break
+                raise CorruptRecord(earlier.last.key, b"", f"fewer than {earlier.links} links")
             link: Link = await self._shared.get(at, _decode_link)
             found += [out for out in link.outputs if wanted[out[0] : out[0] + 1] == "1"]
             at = link.before
@@ -95,8 +95,7 @@ class StepInputs:
             for payload in payloads
             if not isinstance(payload, Inline) and self._shared.peek(payload) is None
         ]
-        if missing:
-            await asyncio.gather(*(self._shared.get(one, decode_value) for one in missing))
+        await asyncio.gather(*(self._shared.get(one, decode_value) for one in missing))
 
     async def _value(self, payload: Payload) -> Any:
         """A value of the step's own: a handler may do with it what it likes."""

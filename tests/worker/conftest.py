@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from flowworker.settings import Settings
@@ -13,6 +15,10 @@ def settings() -> Settings:
 
 @pytest.fixture
 async def fleet(settings):
+    """Nothing that goes on behind a test's back may raise."""
+    escaped = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: escaped.append(what))
     fleet = Fleet(settings)
     yield fleet
     await fleet.close()
+    assert escaped == []

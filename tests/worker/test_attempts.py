@@ -336,6 +336,24 @@ async def test_a_failure_that_no_record_takes_comes_again(fleet, caplog):
     assert "delivery put back" in caplog.text
 
 
+async def test_an_input_that_cannot_be_loaded_is_left_to_redelivery(fleet):
+    seen = []
+
+    @fleet.app.step("look")
+    async def look(ctx):
+        seen.append((ctx.attempt, ctx.input["n"]))
+
+    base = await PayloadStore(fleet.backend.payloads, fleet.settings).store("r1", "x", b'{"n": 1}')
+    fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=["before"] * 40))
+    await fleet.worker()
+    await fleet.run("look", input=StepInput(base))
+    await fleet.clock.advance(200.0)
+
+    assert seen == [(1, 1)]
+    record = await fleet.record()
+    assert (record.outcome, record.lost) == (Outcome.COMPLETED, 1)
+
+
 async def test_an_output_that_cannot_be_stored_is_left_to_redelivery():
     fleet = Fleet(Settings(inline_limit=100, lease=10.0))
     calls = []
@@ -387,10 +405,11 @@ async def test_a_handler_that_ignores_its_time_limit_is_given_up(fleet):
     @fleet.app.step("next")
     async def following(ctx): ...
 
-    await fleet.worker(concurrency=1)
+    worker = await fleet.worker(concurrency=1)
     await fleet.run("stubborn", timeout=0.01)
 
     assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
+    (left,) = worker._shift._executor._left_behind
     assert fleet.sample("handlers_left_behind") == 1
     await fleet.run("next", step="n")
     assert (await fleet.record(step="n")).outcome is Outcome.COMPLETED  # it has a slot
@@ -399,6 +418,7 @@ async def test_a_handler_that_ignores_its_time_limit_is_given_up(fleet):
     release.set()
     await settle()
     assert ended == [True]
+    assert left.exception() is None
     assert fleet.sample("handlers_left_behind") == 0
     assert (await fleet.record()).outcome is Outcome.FAILED
     assert await fleet.types() == [
@@ -449,6 +469,53 @@ async def test_a_handler_that_ignores_its_cancellation_is_given_up(fleet, monkey
 
     assert (await fleet.ended()).outcome is Outcome.CANCELLED
     release.set()
+
+
+async def test_a_handler_that_ignores_both_time_limit_and_cancellation_ends_cancelled(
+    fleet, monkeypatch
+):
+    monkeypatch.setitem(attempt._GRACE, attempt.Halt.NOT, 1000.0)
+    monkeypatch.setitem(attempt._GRACE, attempt.Halt.CANCELLED, 0.01)
+    release, refused = asyncio.Event(), []
+
+    @fleet.app.step("stubborn")
+    async def stubborn(ctx):
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                refused.append(ctx.cancelled)
+
+    await fleet.worker()
+    await fleet.run("stubborn", timeout=0.01)
+    await fleet.eventually(lambda: refused == [False])
+    await cancel(fleet)
+    record = await fleet.ended()
+    release.set()
+
+    assert record.outcome is Outcome.CANCELLED
+    assert refused == [False, True]
+
+
+async def test_a_handler_does_not_outlive_whoever_runs_it(fleet):
+    entered, cleaned = asyncio.Event(), []
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.append(ctx.step_id)
+
+    worker = await fleet.worker()
+    await fleet.run("wait")
+    (task,) = worker._shift._tasks
+    task.cancel()
+    await settle()
+
+    assert cleaned == ["s"]
+    assert (await fleet.record()).outcome is Outcome.RUNNING
 
 
 @pytest.mark.parametrize("kind", ["silent", "silenced", "thread"])

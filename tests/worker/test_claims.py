@@ -7,11 +7,14 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from flowworker.codec.messages import StepInput
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome, Priority
-from flowworker.errors import Conflict
+from flowworker.errors import Conflict, Unavailable
+from flowworker.memory.queue import MessageDelivery
 from flowworker.ports import Delivery, StepAddress
+from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
@@ -316,7 +319,7 @@ async def test_an_adapter_that_repeats_by_itself_may_report_our_own_write_as_con
     assert await fleet.types() == ["step.started", "step.completed"]
 
 
-async def test_without_the_store_the_message_is_put_back(fleet, calls):
+async def test_without_the_store_the_message_is_put_back(fleet, calls, caplog):
     records = Flaky(fleet.backend.runs, write=["before"] * 30)
     fleet.rewire(runs=records)
     await fleet.worker()
@@ -326,6 +329,42 @@ async def test_without_the_store_the_message_is_put_back(fleet, calls):
 
     assert calls == [("s", 1)]
     assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert "delivery put back" in caplog.text
+    assert "Traceback" not in caplog.text  # it is no news where that is
+
+
+async def test_what_cannot_even_be_put_back_comes_back_by_itself(fleet, calls, caplog, monkeypatch):
+    async def refuse(*_):
+        raise Unavailable("no answer")
+
+    records = Flaky(fleet.backend.runs, write=["before"] * 20)
+    fleet.rewire(runs=records)
+    monkeypatch.setattr(MessageDelivery, "nak", refuse)
+    await fleet.worker()
+
+    await fleet.run("count")
+    await fleet.clock.advance(100.0)
+
+    assert calls == [("s", 1)]
+    assert "nak failed" in caplog.text
+
+
+async def test_a_claim_that_ran_out_before_its_handler_began_is_not_used(fleet, calls):
+    # Given a process that stands still while it loads the input
+    async def stand_still(*_):
+        fleet.clock.jump(31.0)
+
+    base = await PayloadStore(fleet.backend.payloads, fleet.settings).store("r1", "x", b"{}")
+    fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=[stand_still]))
+    await fleet.worker()
+
+    await fleet.run("count", input=StepInput(base))
+    assert calls == []
+    assert fleet.sample("claims_lost_total") == 1
+    await fleet.clock.advance(35.0)
+
+    assert calls == [("s", 1)]
+    assert (await fleet.record()).lost == 1
 
 
 async def test_a_result_that_cannot_be_written_is_run_again_after_the_lease(fleet, calls):

@@ -232,6 +232,7 @@ def test_a_class_of_the_enclosing_function_is_found():
     @app.step("x")
     async def handler(ctx, local: Local): ...
 
+    app.handlers["x"].resolve()  # as a worker does that starts: elsewhere
     assert app.handlers["x"].arguments({"n": 1}) == {"local": Local(1)}
 
 
@@ -294,6 +295,16 @@ class Blocking:
 
 
 def plain(ctx, order_id: int): ...
+
+
+class Shipping:
+    async def __call__(self, ctx, order: Order): ...
+
+
+def test_the_annotations_of_a_callable_object_are_found_where_its_class_is():
+    handler = Handler("h", Shipping())
+
+    assert handler.arguments({"order_id": 7}) == {"order": Order(7)}
 
 
 def wrapping(function):

@@ -10,9 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.clock import SystemClock
+from flowworker.codec.messages import StepInput
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
+from flowworker.memory.queue import MessageDelivery
 from flowworker.settings import Settings
+from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker import heartbeat
 from tests.worker.faults import Flaky
@@ -140,7 +143,7 @@ async def test_the_memory_backends_own_link_renews(fleet, gate):
 
 
 @pytest.mark.parametrize("fault", ["before", Unavailable("x"), RuntimeError("odd"), "hang"])
-async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fault):
+async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fault, caplog):
     fleet = Fleet(Settings(lease=0.9), SystemClock())
     link = Link(fleet.backend.runs, [fault])
     fleet.rewire(open_heartbeat=link.open)
@@ -157,6 +160,7 @@ async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fau
     record = await fleet.ended()
 
     assert record.outcome is Outcome.COMPLETED
+    assert "renewal failed, will try again" in caplog.text
     assert (link.opened, link.closed) == (2, 1)
     await fleet.close()
     assert link.closed == 2
@@ -199,6 +203,7 @@ async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
     record = await fleet.ended()
 
     assert link.writes >= 1
+    assert link.opened == 2  # nothing is wrong with one over which a Conflict came
     assert record.outcome is Outcome.COMPLETED
     assert fleet.sample("claims_lost_total") == 0
 
@@ -300,6 +305,83 @@ async def test_a_release_waits_for_the_renewal_in_flight(fleet):
     go_on.set()
     assert (await fleet.ended()).outcome is Outcome.COMPLETED
     assert link.writes == 1
+
+
+async def test_a_thread_that_outlives_the_drain_is_put_back_until_its_lease_is_over(
+    fleet, monkeypatch
+):
+    # Given a thread whose claim is being renewed while the worker drains
+    entered, leave = threading.Event(), threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Link):
+        async def write(self, key, value, revision):
+            begun.set()
+            await asyncio.to_thread(go_on.wait, 10)
+            return await super().write(key, value, revision)
+
+    put_back = []
+    nak = MessageDelivery.nak
+
+    async def note(delivery, delay=0.0):
+        put_back.append(fleet.clock.now() + delay)
+        await nak(delivery, delay)
+
+    @fleet.app.step("stuck")
+    def stuck(ctx):
+        entered.set()
+        leave.wait(10)
+
+    monkeypatch.setattr(MessageDelivery, "nak", note)
+    fleet.rewire(open_heartbeat=Slow(fleet.backend.runs).open)
+    worker = await fleet.worker()
+    await fleet.run("stuck")
+    await fleet.eventually(entered.is_set)
+    await fleet.clock.advance(10.5)
+    await fleet.eventually(begun.is_set)
+    draining = asyncio.create_task(worker.drain())
+    await fleet.clock.advance(5.0)
+    assert put_back == []
+
+    # When it has been renewed
+    go_on.set()
+    await draining
+    leave.set()
+
+    # Then it comes again when that lease ends
+    assert put_back == [(await fleet.record()).lease_until]
+
+
+async def test_only_handlers_on_the_loop_are_blamed_for_what_blocks_it(fleet, gate):
+    entered, leave = threading.Event(), threading.Event()
+    loading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def load(*_):
+        loading.set()
+        await go_on.wait()
+
+    @fleet.app.step("thread")
+    def thread(ctx):
+        entered.set()
+        leave.wait(10)
+
+    @fleet.app.step("later")
+    async def later(ctx):
+        pass
+
+    stored = await PayloadStore(fleet.backend.payloads, fleet.settings).store("r3", "x", b"{}")
+    fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=[load]))
+    worker = await fleet.worker()
+    await fleet.run("wait")
+    await fleet.run("thread", run="r2")
+    await fleet.run("later", run="r3", input=StepInput(stored))
+    await fleet.eventually(entered.is_set)
+    await loading.wait()
+
+    assert worker._shift._blame(None) == ["wait"]
+    go_on.set()
+    leave.set()
+    gate.set()
 
 
 async def test_a_blocked_event_loop_does_not_lose_its_claims(caplog):

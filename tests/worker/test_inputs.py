@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from flowworker.codec.json import encode
-from flowworker.codec.messages import StepInput
-from flowworker.core.payload import EMPTY
+from flowworker.codec.messages import Earlier, Link, StepInput
+from flowworker.core.payload import EMPTY, inline
 from flowworker.errors import CorruptRecord
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
@@ -102,6 +102,47 @@ async def test_an_input_above_the_limit_is_refused_to_those_who_read_it(fleet, s
     assert len(calls) == 1
 
 
+async def chain(store, *links):
+    """The last of these links, each of which holds some `(position, step, output)`."""
+    last = None
+    for outputs in links:
+        last = await store.store("r1", "outputs", encode(Link(outputs, last)))
+    return last
+
+
+async def test_of_what_links_hold_a_step_gets_its_ancestors_outputs(fleet, store):
+    seen = []
+
+    @fleet.app.step("look")
+    async def look(ctx):
+        seen.append({name: ctx.input.get(name) for name in "abcd"})
+
+    last = await chain(
+        store,
+        ((0, "a", inline(b"1")), (2, "c", inline(b"3"))),
+        ((1, "b", inline(b"2")), (4, "d", inline(b"4"))),
+    )
+    await fleet.worker()
+    await fleet.run("look", input=StepInput(EMPTY, (), Earlier(last, 2, "6", ())))
+
+    assert seen == [{"a": None, "b": 2, "c": 3, "d": None}]
+
+
+async def test_an_input_that_is_not_whole_is_given_to_nobody(fleet, store):
+    @fleet.app.step("never")
+    async def never(ctx):
+        raise AssertionError
+
+    last = await chain(store, ((0, "a", inline(b"1")),))
+    await fleet.worker()
+    await fleet.run("never", input=StepInput(EMPTY, (), Earlier(last, 2, "3", ())))
+
+    error = (await fleet.record()).error
+    assert error is not None
+    assert (error.type, error.retryable) == ("CorruptRecord", False)
+    assert "fewer than 2 links" in error.message
+
+
 class Held:
     """Payloads that are not read before it is said."""
 
@@ -138,6 +179,19 @@ async def test_whoever_asks_for_what_is_being_loaded_waits_for_that(fleet, store
 
     assert await second == b"1"
     assert held.reads == 1
+
+
+async def test_what_a_step_is_given_is_loaded_side_by_side(fleet, store):
+    outputs = tuple([(name, await store.store("r1", name, b"1")) for name in "abc"])
+    held = Held(fleet.backend.payloads)
+    fleet.rewire(payloads=held)
+    fleet.app.step("look")(lambda ctx: None)
+    await fleet.worker()
+    await fleet.run("look", input=StepInput(EMPTY, outputs))
+    held.go.set()
+    await fleet.ended()
+
+    assert (held.most, held.reads) == (3, 3)
 
 
 async def test_few_payloads_are_loaded_at_a_time(fleet, store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,6 +174,54 @@ async def test_what_comes_after_the_end_is_put_back(place):
     worker._arrive(worker._lanes[0], Late())
     assert place.put_back == 1
     assert place.started == []
+
+
+class Hand:
+    """A step queue whose deliveries a test makes, and its consumers."""
+
+    def __init__(self):
+        self.takers = {}
+
+    async def consume(self, queue, priority, taker):
+        self.takers[priority] = taker
+        return self
+
+    def grant(self, credit):
+        pass
+
+    async def stop(self):
+        pass
+
+    def deliver(self, priority, behind=0):
+        self.takers[priority](SimpleNamespace(subject=priority, behind=behind))
+
+
+@pytest.mark.parametrize("told_by", ["what waits behind it", "what was put back"])
+async def test_nothing_is_taken_from_below_a_backlog(told_by):
+    started, put_back = [], []
+    lanes = Lanes(
+        2,
+        ManualClock(),
+        lambda delivery: started.append(delivery.subject),
+        lambda delivery: put_back.append(delivery.subject),
+    )
+    hand: Any = Hand()
+    await lanes.open(hand, ("q",))
+
+    if told_by == "what waits behind it":
+        hand.deliver(Priority.HIGH, behind=1)
+    else:
+        hand.deliver(Priority.HIGH)
+        hand.deliver(Priority.HIGH)
+        hand.deliver(Priority.HIGH)  # into no slot
+        lanes.free()
+    taken, refused = len(started), len(put_back)
+    hand.deliver(Priority.LOW)
+    hand.deliver(Priority.HIGH)
+
+    assert started[taken:] == [Priority.HIGH]
+    assert put_back[refused:] == [Priority.LOW]
+    await lanes.close()
 
 
 @pytest.mark.parametrize("seed", range(40))

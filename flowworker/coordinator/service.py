@@ -175,7 +175,6 @@ class Coordinator:
             await self._partitions.leave()
         except FlowworkerError as error:
             get_logger().warning("leases were not released; they will run out", error=str(error))
-            await self._lose(list(self._schedulers))
         await self._fences.stop()
 
     def resume(self, run: str) -> bool:
@@ -223,7 +222,7 @@ class Coordinator:
         return max(1, self._settings.max_active // max(1, len(self._schedulers)))
 
     async def _lose(self, partitions: list[int]) -> None:
-        lost = [self._schedulers.pop(one) for one in partitions if one in self._schedulers]
+        lost = [self._schedulers.pop(partition) for partition in partitions]
         await asyncio.gather(*(scheduler.stop() for scheduler in lost))
         self._metrics.partitions_owned.set(len(self._schedulers))
 

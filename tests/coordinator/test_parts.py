@@ -1,0 +1,142 @@
+"""What the parts of a coordinator meet does not end it, nor keep it from its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from flowworker.coordinator import Coordinator
+from flowworker.errors import Unavailable
+from flowworker.memory import memory_backend
+from flowworker.settings import Settings
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+from tests.worker.faults import Flaky
+
+SETTINGS = Settings(sweep=100.0, partition_lease=1000.0)
+
+
+class Part:
+    """Looks after runs, and fails at first as it is told to."""
+
+    def __init__(self, *errors):
+        self.asked = 0
+        self.errors = [*errors]
+
+    async def restore(self):
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+    async def sweep(self, schedulers, *, taken):
+        await self.restore()
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+async def backend(clock):
+    backend = memory_backend(settings=SETTINGS, clock=clock, partitions=2)
+    yield backend
+    await backend.close()
+
+
+@pytest.fixture
+async def make(clock):
+    """Coordinators, which end with the test."""
+    made: list[Coordinator] = []
+
+    def make(backend, adopts=None):
+        metrics = Metrics(CollectorRegistry())
+        made.append(Coordinator(backend, SETTINGS, clock, f"c{len(made)}", metrics, adopts))
+        return made[-1]
+
+    yield make
+    for coordinator in made:
+        await coordinator.stop()
+
+
+async def test_it_is_ready_and_resumes_runs_as_long_as_it_drives_them(backend, make):
+    coordinator = make(backend)
+    assert (coordinator.ready, coordinator.resume("r1")) == (False, False)
+
+    await coordinator.start()
+    assert (coordinator.ready, coordinator.resume("r1")) == (True, True)
+
+    await coordinator.stop()
+    assert (coordinator.ready, coordinator.resume("r1")) == (False, False)
+
+
+async def test_leases_that_cannot_be_released_do_not_keep_it_from_its_end(backend, make):
+    leases = Flaky(backend.leases, release=["before"] * 3)
+    coordinator = make(replace(backend, leases=leases))
+    await coordinator.start()
+
+    with capture_logs() as logs:
+        await coordinator.stop()
+
+    assert "leases were not released; they will run out" in [entry["event"] for entry in logs]
+    assert coordinator.partitions == ()
+
+
+async def test_it_drives_no_partition_that_it_cannot_consume(backend, make):
+    events = Flaky(backend.events, consume=["ok", "before"])
+    coordinator = make(replace(backend, events=events))
+
+    with pytest.raises(Unavailable):
+        await coordinator.start()
+    assert coordinator.partitions == ()
+
+    await coordinator.start()
+    assert coordinator.partitions == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(Unavailable("away"), "warning"), (ValueError("a defect"), "error")]
+)
+async def test_a_sweep_that_is_cut_short_is_not_the_last(backend, make, clock, error, level):
+    coordinator = make(backend)
+    coordinator._recovery = part = Part()
+    await coordinator.start()
+    await clock.advance(1.0)
+    assert part.asked == 1
+
+    part.errors.append(error)
+    with capture_logs() as logs:
+        await clock.advance(SETTINGS.sweep)
+        await clock.advance(SETTINGS.sweep)
+
+    assert part.asked == 3
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("sweep was cut short", level)
+    ]
+
+
+@pytest.mark.parametrize(("adopts", "asked"), [(None, 1), (lambda _run: True, 0)])
+async def test_who_looks_after_all_runs_sees_to_their_retention(
+    backend, make, clock, adopts, asked
+):
+    coordinator = make(backend, adopts)
+    coordinator._retention = part = Part()
+
+    await coordinator.start()
+    await clock.advance(1.0)
+
+    assert part.asked == asked
+
+
+async def test_retention_that_cannot_be_seen_to_is_told(backend, make, clock):
+    coordinator = make(backend)
+    coordinator._retention = Part(Unavailable("away"))
+
+    with capture_logs() as logs:
+        await coordinator.start()
+        await clock.advance(1.0)
+
+    assert "retention was not looked after" in [entry["event"] for entry in logs]

@@ -1,0 +1,280 @@
+"""Events of a partition to runs in memory: what is begun, loaded, followed, acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import encode
+from flowworker.coordinator.scheduler import CREDIT, Scheduler
+from flowworker.core.commands import EventType
+from flowworker.core.events import CancelRequested, RunStarted
+from flowworker.core.status import Kind, RunStatus
+from flowworker.errors import Conflict, CorruptRecord, Unavailable
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+from flowworker.testing.clock import settle
+from tests.coordinator.partition import RUN, Held, Message, Partition, in_memory
+
+
+@pytest.fixture
+def partition():
+    return Partition()
+
+
+@pytest.fixture
+def held():
+    return Held()
+
+
+@pytest.fixture
+async def scheduler(partition, held):
+    none: Any = None
+    metrics = Metrics(CollectorRegistry())
+    scheduler = Scheduler(
+        0,
+        partition,
+        none,
+        none,
+        none,
+        ManualClock(),
+        metrics,
+        asyncio.Semaphore(1),
+        lambda: 10,
+    )
+    scheduler.active = held
+    await scheduler.start()
+    yield scheduler
+    await scheduler.stop()
+
+
+@pytest.fixture
+def deliver(partition, scheduler):
+    """An event, until there is nothing more to do about it; what was answered."""
+    order = 0
+
+    async def deliver(data, skipped=0, **how):
+        nonlocal order
+        order += 1 + skipped
+        message = Message(data, order, **how)
+        partition.deliver(message)
+        await settle()
+        return message.answers
+
+    return deliver
+
+
+def event(event_type, **data):
+    return encode(cloud_event("ns", event_type, EventData(RUN, **data), 0.0))
+
+
+STARTED = event(EventType.STARTED, name="two", revision=1)
+CANCEL = event(EventType.CANCEL_REQUESTED, reason="why")
+WHY = ("follow", CancelRequested("why"))
+
+
+@pytest.mark.parametrize(
+    ("data", "delivered", "asked"),
+    [
+        (STARTED, 1, "begin"),
+        (STARTED, 2, "load"),
+        (event(EventType.STARTED, name="two"), 1, "load"),
+        (CANCEL, 1, "load"),
+    ],
+)
+async def test_a_run_begins_with_its_start_alone_and_that_only_once(
+    deliver, held, data, delivered, asked
+):
+    assert await deliver(data, delivered=delivered) == ["ack"]
+
+    assert held.asked[0] == asked
+
+
+async def test_a_run_in_memory_is_followed_there(deliver, held):
+    held.active = in_memory()
+
+    assert await deliver(STARTED) == ["ack"]
+    assert await deliver(CANCEL) == ["ack"]
+
+    assert held.asked == [("follow", RunStarted()), WHY]
+
+
+async def test_what_others_may_have_seen_is_loaded_again_once(deliver, held):
+    held.active = in_memory()
+    held.loaded = in_memory(generation=1)
+
+    await deliver(CANCEL)
+    await deliver(CANCEL, skipped=1)
+    await deliver(CANCEL)
+
+    assert held.asked == [WHY, "load", WHY, WHY]
+
+
+@pytest.mark.parametrize("error", [None, Conflict("another was faster")])
+async def test_what_changes_nothing_may_be_about_a_run_that_is_outdated(deliver, held, error):
+    held.active = in_memory()
+    held.changes = [False]
+    held.errors = [error] if error else []
+
+    assert await deliver(CANCEL) == ["ack"]
+
+    assert held.asked == [WHY, "load", WHY]
+
+
+async def test_what_changes_nothing_in_the_records_is_done(deliver, held):
+    held.changes = [False]
+
+    assert await deliver(CANCEL) == ["ack"]
+
+    assert held.asked == ["load", WHY]
+
+
+async def test_a_fact_that_cannot_be_yet_is_not_followed_in_an_outdated_run(deliver, held):
+    held.active = in_memory()
+    completed = {"step_id": "b", "kind": Kind.RUN, "turn": 1, "attempt": 1}
+
+    assert await deliver(event(EventType.STEP_COMPLETED, **completed)) == ["ack"]
+
+    assert [each if isinstance(each, str) else each[0] for each in held.asked] == ["load", "follow"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_run_that_is_gone_needs_nothing(deliver, held, known):
+    held.active = in_memory() if known else None
+    held.loaded = None
+    held.changes = [False]
+
+    assert await deliver(CANCEL) == ["ack"]
+
+    assert held.asked == ([WHY, "load"] if known else ["load"])
+
+
+async def test_what_tells_nothing_changes_nothing(deliver, held):
+    held.active = in_memory()
+
+    assert await deliver(event(EventType.HUMAN_DECIDED)) == ["ack"]
+
+    assert held.asked == []
+
+
+async def test_a_run_that_is_over_is_forgotten(deliver, held):
+    held.active = in_memory(status=RunStatus.COMPLETED)
+
+    assert await deliver(CANCEL) == ["ack"]
+
+    assert held.asked == [WHY, "forget"]
+
+
+@pytest.mark.parametrize(("data", "run"), [(b"junk", RUN), (STARTED, "a$b"), (STARTED, "a" * 129)])
+async def test_what_can_be_no_event_of_a_run_does_not_come_again(deliver, held, data, run):
+    assert await deliver(data, run=run) == ["ack"]
+
+    assert held.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "delivered", "delay"),
+    [
+        (CorruptRecord("run.r1", b"", "damaged"), 1, 10.0),
+        (Unavailable("away"), 1, 0.5),
+        (Unavailable("away"), 3, 2.0),
+        (Unavailable("away"), 99, 8.0),
+        (Conflict("late"), 3, 0.5),
+        (ValueError("a defect"), 3, 0.5),
+    ],
+)
+async def test_an_event_whose_effects_fail_comes_again(deliver, held, error, delivered, delay):
+    held.errors = [error]
+
+    assert await deliver(CANCEL, delivered=delivered) == [delay]
+
+
+async def test_an_event_is_acknowledged_when_its_delayed_dispatches_are_made(deliver, held):
+    due = asyncio.get_running_loop().create_future()
+    held.active = in_memory()
+    held.active.delayed = {due}
+
+    answers = await deliver(CANCEL)
+    assert answers == []
+    due.set_result(None)
+    await settle()
+
+    assert answers == ["ack"]
+    assert held.asked == [WHY]
+
+
+async def test_an_event_whose_delayed_dispatches_fail_comes_again_to_a_run_that_is_forgotten(
+    deliver, held
+):
+    due = asyncio.get_running_loop().create_future()
+    held.active = in_memory()
+    held.active.delayed = {due}
+
+    answers = await deliver(CANCEL)
+    due.set_exception(Unavailable("away"))
+    await settle()
+
+    assert answers == [0.5]
+    assert held.asked == [WHY, "forget"]
+
+
+async def test_as_many_events_come_as_are_done(partition, scheduler, deliver):
+    await deliver(CANCEL)
+    await deliver(b"junk")
+    assert partition.grants == [CREDIT, 1, 1]
+
+    assert await scheduler.recover(RUN)
+
+    assert partition.grants == [CREDIT, 1, 1]
+    assert not scheduler.behind
+
+
+async def test_what_comes_after_the_end_is_for_others(partition, scheduler, deliver, held):
+    await scheduler.stop()
+    assert partition.stopped
+
+    assert await deliver(CANCEL) == []
+
+    assert await scheduler.recover(RUN)
+    assert held.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reached", "told"),
+    [
+        (None, True, []),
+        (Unavailable("away"), False, ["recovery of a run failed"]),
+        (Conflict("late"), True, ["recovery of a run failed"]),
+        (ValueError("a defect"), True, ["recovery of a run failed"]),
+    ],
+)
+async def test_a_recovery_tells_whether_the_outside_was_reached(
+    scheduler, held, error, reached, told
+):
+    held.errors = [error] if error else []
+
+    with capture_logs() as logs:
+        assert await scheduler.recover(RUN) is reached
+
+    assert [entry["event"] for entry in logs] == told
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+async def test_how_often_a_run_was_found_idle_outlives_its_recovery(scheduler, held, known, there):
+    held.active = in_memory() if known else None
+    held.loaded = in_memory() if there else None
+    if held.active is not None:
+        held.active.checked = 3
+
+    with capture_logs() as logs:
+        assert await scheduler.recover(RUN)
+
+    assert logs == []
+    if held.loaded is not None:
+        assert held.loaded.checked == (3 if known else 0)

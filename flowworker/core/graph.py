@@ -8,7 +8,6 @@ from __future__ import annotations
 __all__ = ["Plan", "find_cycle", "positions", "topological_order"]
 
 from collections import deque
-from itertools import compress
 from typing import TYPE_CHECKING
 
 from flowworker.errors import DefinitionError
@@ -60,15 +59,18 @@ def find_cycle(depends_on: Mapping[str, Sequence[str]]) -> list[str] | None:
     return [*path[seen[step] :], step]
 
 
-_REMEMBERED = 500
-"""Up to this many steps a plan keeps the ancestors of each: at most a megabyte of references."""
-
-_TRUTH = bytes.maketrans(b"01", b"\0\1")
+_IN_BYTE = tuple(tuple(at for at in range(8) if byte >> at & 1) for byte in range(256))
+"""Where the bits of each byte are that are set."""
 
 
 def positions(bits: int) -> list[int]:
-    """Where the bits are that are set, in order."""
-    return [at for at, bit in enumerate(reversed(f"{bits:b}")) if bit == "1"]
+    """Where the bits are that are set, in order.
+
+    Byte by byte: looked at one by one, those of a graph of thousands of steps cost more than all
+    else that is decided.
+    """
+    raw = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    return [8 * place + at for place, byte in enumerate(raw) if byte for at in _IN_BYTE[byte]]
 
 
 class Plan:
@@ -84,7 +86,6 @@ class Plan:
     """
 
     __slots__ = (
-        "_ancestors",
         "_before",
         "_position",
         "hash",
@@ -108,7 +109,6 @@ class Plan:
         bit = {step: 1 << position for step, position in self._position.items()}
         # Ancestors as bits: ten thousand steps in a row take megabytes, not gigabytes.
         self._before: dict[str, int] = {}
-        self._ancestors: dict[str, tuple[str, ...]] = {}
         for step in self.order:
             before = 0
             for dep in depends_on[step]:
@@ -128,15 +128,7 @@ class Plan:
 
     def ancestors(self, step: str) -> tuple[str, ...]:
         """Ids that a step depends on, directly or not, in topological order."""
-        known = self._ancestors.get(step)
-        if known is None:
-            # Binary digits, the lowest first. Tested one by one, those of a graph of thousands of
-            # steps cost more than all else that is decided.
-            digits = bin(self._before[step])[:1:-1].encode().translate(_TRUTH)
-            known = tuple(compress(self.order, digits))
-            if len(self.order) <= _REMEMBERED:
-                self._ancestors[step] = known
-        return known
+        return tuple(self.order[position] for position in positions(self._before[step]))
 
     def _check(self, depends_on: Mapping[str, Sequence[str]]) -> None:
         if not depends_on:

@@ -91,7 +91,6 @@ def test_a_plan_knows_the_neighbours_of_each_step():
         "d": ("a", "b", "c"),
         "e": (),
     }
-    assert diamond.ancestors("d") is diamond.ancestors("d")  # remembered
     assert diamond.leaves == ("e", "d")
     assert diamond.hash == "hash"
     assert diamond.steps["b"].depends_on == ("a",)
@@ -112,24 +111,7 @@ def test_ancestors_are_all_that_a_step_can_reach_in_topological_order(depends_on
         assert found.ancestors(step) == tuple(other for other in found.order if other in reached)
 
 
-def chain(length: int) -> Plan:
-    steps = [Step("s0", "h")]
-    steps += [Step(f"s{number}", "h", (f"s{number - 1}",)) for number in range(1, length)]
-    return Plan(Workflow("w", tuple(steps)), "h")
-
-
-@pytest.mark.parametrize(("length", "remembers"), [(500, True), (501, False)])
-def test_a_long_chain_remembers_no_ancestors(length, remembers):
-    long = chain(length)
-    last = f"s{length - 1}"
-
-    found = long.ancestors(last)
-
-    assert found == tuple(f"s{number}" for number in range(length - 1))
-    assert (long.ancestors(last) is found) is remembers
-
-
-def test_what_ancestors_take_does_not_grow_with_the_graph():
+def test_to_find_a_few_ancestors_does_not_look_at_every_step():
     steps = [
         Step(f"s{number}", "h", (f"s{number - 60}",) * (number >= 60)) for number in range(600)
     ]
@@ -143,12 +125,12 @@ def test_what_ancestors_take_does_not_grow_with_the_graph():
     usual = sys.gettrace()
     sys.settrace(trace)
     try:
-        found = wide.ancestors("s599")
+        found = positions(wide.before("s599"))
     finally:
         sys.settrace(usual)
 
-    assert found == tuple(f"s{number}" for number in range(59, 599, 60))
-    assert len(lines) < 60  # none for each step that might be an ancestor
+    assert found == list(range(59, 599, 60))
+    assert len(lines) < 150  # none for each step that might be one
 
 
 @pytest.mark.parametrize(
@@ -180,3 +162,4 @@ def test_steps_as_bits_of_their_positions():
     assert known.before("a") == 0
     assert [known.position(step) for step in known.order] == [0, 1, 2, 3]
     assert positions(0) == []
+    assert positions(1 << 7 | 1 << 8 | 1 << 600) == [7, 8, 600]

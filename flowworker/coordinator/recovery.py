@@ -117,6 +117,9 @@ class Recovery:
         stuck, waiting = await self._sorted(schedulers, began)
         if not taken:
             self._stuck = {one.run: self._stuck[one.run] for one in stuck if one.run in self._stuck}
+            # Somebody else may have taken it off the list, and its id may be used again.
+            listed = {one.run for one in (*stuck, *waiting)}
+            self._missed = {run: at for run, at in self._missed.items() if run in listed}
         due = [one for one in stuck if self._is_due(one, began, taken=taken)]
         due.sort(key=self._times)
         looks: _Looks = deque(

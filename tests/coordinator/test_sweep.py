@@ -166,6 +166,25 @@ async def test_runs_that_wait_are_rebuilt_in_turns(backend, sweep, partition, qu
     assert Counter(partition.runs) == Counter(queue.runs)
 
 
+async def test_a_run_that_is_not_found_was_not_missed_under_an_earlier_life_of_its_id(
+    backend, sweep, clock
+):
+    # Given a run that was listed and not found, until somebody else took it off the list
+    runs = RunStore(backend.runs)
+    await runs.index(RunStatus.RUNNING, "one", "r00")
+    await sweep()
+    await runs.unindex(RunStatus.RUNNING, "one", "r00")
+    clock.elapsed += SWEEP
+    await sweep()
+
+    # When long after that a run of this id is listed, and an outdated answer does not show it
+    await runs.index(RunStatus.RUNNING, "one", "r00")
+    clock.elapsed += 3600.0
+    await sweep()
+
+    assert await runs.list(RunStatus.RUNNING) == [("one", "r00")]
+
+
 async def test_a_young_run_is_rebuilt_only_right_after_a_takeover(backend, sweep, partition, clock):
     await listed(backend, 1, created_at=clock.now())
 

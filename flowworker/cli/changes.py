@@ -91,5 +91,6 @@ def _below(directory: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
 
 def _is_ours(directory: Path) -> bool:
     name = directory.name
-    is_environment = (directory / "pyvenv.cfg").exists()
+    # Not Path.exists, which raises where we may not look.
+    is_environment = os.path.exists(directory / "pyvenv.cfg")
     return not (name.startswith(".") or name in _NOT_OURS or is_environment)

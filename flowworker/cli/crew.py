@@ -112,6 +112,8 @@ class Crew:
                 return
             say(f"a worker ended ({worker.exit_code}); starting another")
             await asyncio.sleep(_PAUSE)
+            if self._draining:
+                return  # nobody would end another one
             self._workers[place] = self._worker()
 
 

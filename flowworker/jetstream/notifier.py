@@ -4,10 +4,11 @@ from __future__ import annotations
 
 __all__ = ["CoreNotifier"]
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flowworker.core.ids import SUBJECT
-from flowworker.errors import InvalidInput
+from flowworker.errors import InvalidInput, Unavailable
 from flowworker.jetstream.names import checked_subject
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ class CoreNotifier:
             on_message(found.decode("utf-8", "replace"), data)
 
         sid = self._client.listen(checked_subject(subject), hand_over)
-        await self._connection.flush()
+        try:
+            await self._connection.flush()
+        except BaseException:  # also if cancelled: nobody would end it
+            with suppress(Unavailable):
+                self._client.unlisten(sid)
+            raise
         lost = self._connection.on_disconnected
         if on_lost is not None:
             lost.append(on_lost)

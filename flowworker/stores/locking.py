@@ -15,6 +15,7 @@ __all__ = ["Lock", "Locker", "lock_key"]
 import asyncio
 import hashlib
 import math
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from flowworker.clock import SystemClock
@@ -253,9 +254,10 @@ class Locker:
     async def close(self) -> None:
         """Release what is held here, and let go of what the locker opened."""
         held, self._held = self._held, {}
-        for lock in held.values():
-            await lock.release()
-        await self._opening.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._opening.close)
+            for lock in held.values():
+                stack.push_async_exit(lock)
 
     async def __aenter__(self) -> Self:
         """Open it now."""

@@ -32,7 +32,13 @@ class Lifespan:
         """
         entered = asyncio.get_running_loop().create_future()
         task = self._task = asyncio.create_task(self._live(entered))
-        await asyncio.wait({task, entered}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait({task, entered}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._task = None  # nobody would close what it opens
+            task.cancel()
+            await asyncio.wait({task})
+            raise
         if task.done():
             self._task = None
             try:

@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import Kind
-from flowworker.errors import Unavailable
+from flowworker.errors import FlowworkerError
 from flowworker.worker.attempt import Halt
 from flowworker.worker.claims import own_claim
 
@@ -117,7 +117,7 @@ class AttemptsUnderWay:
         until = self._clock.monotonic() + self._lease
         try:
             found = await self._claims.read(message.queue, message.run, message.step, until)
-        except Unavailable as error:
+        except FlowworkerError as error:
             self._log.warning("a claim in doubt cannot be read", error=str(error))
             return
         if claim is None:

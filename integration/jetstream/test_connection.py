@@ -16,6 +16,7 @@ from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.jetstream.connection import connect
+from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.jetstream.wire import WireClient
 from tests.waiting import PATIENCE, eventually
 
@@ -300,6 +301,22 @@ async def test_a_flush_that_is_given_up_does_no_harm_to_the_connection(own_serve
 
     assert lost == []
     await connection.close()
+
+
+async def test_a_subscription_that_could_not_be_made_is_none(connection, monkeypatch):
+    heard = []
+
+    async def unanswered():
+        raise Unavailable("NATS did not answer")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(connection, "flush", unanswered)
+        with pytest.raises(Unavailable):
+            await CoreNotifier(connection).subscribe("news", lambda *told: heard.append(told))
+    connection.client.send("news", "", b"", b"body")
+    await connection.flush()
+
+    assert heard == []
 
 
 async def test_another_event_loop_is_told_what_is_wrong(options, namespace):

@@ -96,3 +96,16 @@ async def test_a_time_to_live_that_is_none_is_refused(place, ttl):
         Lock(leases, clock, "card", "run-1", ttl, 0)
     with pytest.raises(InvalidInput, match="ttl"):
         await locker.acquire("card", "run-1", ttl=ttl)
+
+
+async def test_a_locker_that_is_closed_in_an_outage_lets_go_of_everything(place):
+    clock, leases, locker = place
+    for name in ("card", "cash"):
+        await locker.acquire(name, "run-1", ttl=10)
+    leases.out = True
+
+    await locker.close()
+    before = leases.renewals
+    await clock.advance(60.0)
+
+    assert leases.renewals == before

@@ -49,6 +49,27 @@ async def test_a_worker_whose_lifespan_fails_does_not_start(fleet):
         await fleet.worker(App(lifespan=lifespan))
 
 
+async def test_what_a_lifespan_has_opened_is_closed_if_the_start_is_cancelled(fleet):
+    seen = []
+
+    @asynccontextmanager
+    async def lifespan():
+        try:
+            seen.append("open")
+            await asyncio.Event().wait()
+            yield
+        finally:
+            seen.append("close")
+
+    starting = asyncio.create_task(fleet.worker(App(lifespan=lifespan)))
+    await fleet.eventually(lambda: seen)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+
+    assert starting.cancelled()
+    assert seen == ["open", "close"]
+
+
 async def test_a_lifespan_that_cannot_be_closed_does_not_stop_the_drain(fleet, caplog):
     @asynccontextmanager
     async def lifespan():

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from flowworker.clock import SystemClock
 from flowworker.codec.messages import StepInput
 from flowworker.core.status import Outcome
-from flowworker.errors import Conflict, Unavailable
+from flowworker.errors import Conflict, CorruptRecord, Unavailable
 from flowworker.memory.queue import MessageDelivery
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
@@ -258,17 +258,22 @@ async def test_a_handler_whose_claim_was_taken_over_is_stopped(fleet, link, capl
     assert worker.running
 
 
-async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link, gate, caplog):
+@pytest.mark.parametrize(
+    "reads", [["before"] * 1000, [CorruptRecord("step.s", b"{", "damaged")]], ids=["out", "damaged"]
+)
+async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(
+    fleet, link, gate, caplog, reads
+):
     link.script = ["after", "ok"]
     records = Flaky(fleet.backend.runs)
     fleet.rewire(runs=records)
     await fleet.worker()
     await fleet.run("wait")
-    records.scripts["read"] = ["before"] * 1000
+    records.scripts["read"] = [*reads]
     for _ in range(30):
         await fleet.clock.advance(3.0)
         await asyncio.sleep(TICK)
-    await fleet.eventually(lambda: "cannot be read" in caplog.text)
+    await fleet.eventually(lambda: "a claim in doubt cannot be read" in caplog.text)
     records.scripts["read"] = []
     gate.set()
     record = await fleet.ended()

@@ -104,17 +104,15 @@ class Crew:
         return _Worker(self._target, self._app_names)
 
     async def _keep(self, place: int, queues: tuple[str, ...]) -> None:
-        while True:
+        while not self._draining:
             worker = self._workers[place]
             if await worker.load():
                 await worker.work(queues)
-            if self._draining:
-                return
-            say(f"a worker ended ({worker.exit_code}); starting another")
-            await asyncio.sleep(_PAUSE)
-            if self._draining:
-                return  # nobody would end another one
-            self._workers[place] = self._worker()
+            if not self._draining:
+                say(f"a worker ended ({worker.exit_code}); starting another")
+                await asyncio.sleep(_PAUSE)
+            if not self._draining:  # or nobody would end it
+                self._workers[place] = self._worker()
 
 
 class _Worker:

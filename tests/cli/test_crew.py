@@ -38,7 +38,12 @@ class Dead:
 async def test_nobody_takes_the_place_of_a_worker_once_all_are_to_end(monkeypatch):
     # Given a worker that dies, and a drain that begins before another one has its place
     made, drains = [], []
-    monkeypatch.setattr(crew, "_Worker", lambda *_: made.append(Dead()) or made[-1])
+
+    def make(*_):
+        made.append(Dead())
+        return made[-1]
+
+    monkeypatch.setattr(crew, "_Worker", make)
     monkeypatch.setattr(crew, "_PAUSE", 0.01)
     workers = crew.Crew(Target(), ("app",), 1)
     monkeypatch.setattr(

@@ -141,6 +141,11 @@ def _run(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> bo
                 if task.done() or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
                     raise
                 _log_strayed(error)
+            except RuntimeError as error:
+                # Somebody stopped the loop, which is not theirs. What `main` raises ends it.
+                if task.done() or loop.is_closed():
+                    raise
+                _log_strayed(error)
     finally:
         left = loop.run_until_complete(_tidied())
         if not left:
@@ -151,7 +156,7 @@ def _run(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> bo
 def _log_strayed(error: BaseException) -> None:
     from flowworker.telemetry.log import get_logger
 
-    get_logger().error("a task raised what would end a process; it goes on", exc_info=error)
+    get_logger().error("a task did what would end a process; it goes on", exc_info=error)
 
 
 async def _tidied() -> bool:

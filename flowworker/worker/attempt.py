@@ -6,6 +6,7 @@ __all__ = ["Attempt", "Failed", "Halt", "Returned", "Stopped", "error_info"]
 
 import asyncio
 import inspect
+import os
 from contextvars import copy_context
 from enum import IntEnum
 from functools import partial
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
+from flowworker.worker.children import end_child_of
 from flowworker.worker.handlers import encode_output
 
 if TYPE_CHECKING:
@@ -178,12 +180,16 @@ class Attempt:
         self, handler: Handler, pool: ThreadPoolExecutor, around: tuple[Middleware, ...]
     ) -> _End:
         self._begun = True
+        process = os.getpid()
         try:
             call: Callable[[], Awaitable[Any]] = partial(self._call, handler, pool)
             for middleware in reversed(around):
                 call = partial(middleware, self.context, call)
-            return encode_output(handler.name, await call()), None
+            result = await call()
+            end_child_of(process)
+            return encode_output(handler.name, result), None
         except BaseException as error:  # noqa: BLE001  # it ends a step, not us
+            end_child_of(process, error)
             return b"", error
         finally:
             self._end()  # not by a callback of the task, which comes a turn of the loop later
@@ -260,6 +266,8 @@ def error_info(error: BaseException) -> ErrorInfo:
     """What the record and the events say about an exception."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+        error = error.__cause__  # which no coroutine can raise under its own name
     retryable = not isinstance(error, _HOPELESS)
     after = error.seconds if isinstance(error, RetryAfter) else None
     return ErrorInfo(shortened(type(error).__name__), _one_line(error), retryable, after)
@@ -274,8 +282,12 @@ def _one_line(error: BaseException) -> str:
 
 
 def _in_thread(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """A returned exception survives the way back as it is, also a StopIteration."""
+    """What it returned, or raised: also what no future can carry, such as a StopIteration."""
+    process = os.getpid()
     try:
-        return call(), None
+        result = call()
     except BaseException as error:  # noqa: BLE001  # nobody else would see it
+        end_child_of(process, error)
         return None, error
+    end_child_of(process)
+    return result, None

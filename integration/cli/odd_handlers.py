@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +41,48 @@ def terminate(ctx: StepContext) -> int | None:
     child.terminate()
     child.join(20)
     return child.exitcode
+
+
+def ended_with(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@app.step("child_returns")
+def child_returns(ctx: StepContext) -> dict[str, int]:
+    child = os.fork()
+    return {"child": ended_with(child)} if child else {"not": 0}
+
+
+@app.step("child_exits")
+def child_exits(ctx: StepContext) -> dict[str, int]:
+    child = os.fork()
+    return {"child": ended_with(child)} if child else sys.exit(3)
+
+
+@app.step("child_returns_to_the_loop")
+async def child_returns_to_the_loop(ctx: StepContext) -> dict[str, int]:
+    child = os.fork()
+    return {"child": ended_with(child)} if child else {"not": 0}
+
+
+@app.step("child_awaits")
+async def child_awaits(ctx: StepContext) -> dict[str, int]:
+    child = os.fork()
+    if not child:
+        await asyncio.sleep(600)
+    return {"child": ended_with(child)}
+
+
+@app.step("stop_loop")
+async def stop_loop(ctx: StepContext) -> str:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0.1)
+    return "still here"
+
+
+@app.step("stop_iteration")
+def stop_iteration(ctx: StepContext) -> None:
+    raise StopIteration
 
 
 @app.step("keyboard")

@@ -39,6 +39,15 @@ def test_what_a_handler_forks_or_raises_stays_its_own(workflows):
         for _ in range(3):
             assert outcome(dev, "pool") == ("COMPLETED", {"s": sum(n * n for n in range(50))})
             assert outcome(dev, "terminate") == ("COMPLETED", {"s": -signal.SIGTERM})
+        for name, code in {
+            "child_returns": 0,
+            "child_exits": 3,
+            "child_returns_to_the_loop": 0,
+            "child_awaits": 1,
+        }.items():
+            assert outcome(dev, name) == ("COMPLETED", {"s": {"child": code}})
+        assert outcome(dev, "stop_loop") == ("COMPLETED", {"s": "still here"})
+        assert "failed: StopIteration" in dev("start", "stop_iteration", "--wait", code=1)
         for name in ("keyboard", "keyboard_in_task"):
             result = json.loads(dev("start", name, "--wait", code=1))
             assert "KeyboardInterrupt" in result["error"], result

@@ -68,6 +68,7 @@ class Unprintable(Exception):
         (SystemExit(3), ErrorInfo("SystemExit", "3")),
         (KeyboardInterrupt(), ErrorInfo("KeyboardInterrupt", "")),
         (GeneratorExit(), ErrorInfo("GeneratorExit", "")),
+        (StopIteration("at 5"), ErrorInfo("StopIteration", "at 5")),
         (asyncio.CancelledError(), ErrorInfo("CancelledError", "")),
         (Unprintable(), ErrorInfo("Unprintable", "its message cannot be read")),
         (ValueError("x" * 5000), ErrorInfo("ValueError", "x" * 2000 + "…")),
@@ -123,7 +124,7 @@ async def test_a_generators_own_exception_does_not_hang_a_thread(fleet):
 
     error = (await fleet.ended()).error
     assert error is not None
-    assert error.type == "RuntimeError"
+    assert error.type == "StopIteration"
 
 
 async def test_a_failure_is_in_the_log_with_its_traceback(fleet, caplog):

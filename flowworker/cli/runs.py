@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["history", "list_runs", "start", "status"]
 
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +15,7 @@ from flowworker.cli.errors import FAILED, say
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import event_line, json_line, lasted, print_run, print_table, when
 from flowworker.core.status import Priority, RunStatus
-from flowworker.errors import InvalidInput, Unavailable
+from flowworker.errors import InvalidInput, RunNotFound, Unavailable, WorkflowNotFound
 
 if TYPE_CHECKING:
     from flowworker.client import Client, RunResult
@@ -59,7 +59,7 @@ def start(
     started: list[str] = []
 
     async def begin(client: Client) -> str:
-        await _check(client, name, value)
+        await _check(client, name, value, run_id)
         started.append(await client.start(name, value, run_id=run_id, priority=priority))
         return started[0]
 
@@ -87,8 +87,20 @@ def start(
     click.echo(json_line({"id": run}) if json_ else run)
 
 
-async def _check(client: Client, name: str, value: Raw) -> None:
-    """What the coordinator would reject is told at once."""
+async def _check(client: Client, name: str, value: Raw, run_id: str | None) -> None:
+    """What the coordinator would reject is told at once. A run that exists answers for itself."""
+    try:
+        await _check_new(client, name, value)
+    except (InvalidInput, WorkflowNotFound):
+        if run_id is None:
+            raise
+        with suppress(RunNotFound):
+            await client.status(run_id)
+            return
+        raise
+
+
+async def _check_new(client: Client, name: str, value: Raw) -> None:
     from flowworker.definitions import InputValidator
 
     schema = (await client.definition(name)).input_schema

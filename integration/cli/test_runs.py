@@ -114,6 +114,26 @@ def test_a_second_start_with_an_id_is_the_first_run(dev):
 
     assert first == second
     assert "run id twice-1 is taken by a run with another input" in other
+
+
+def test_a_run_answers_a_second_start_that_its_workflow_would_refuse_by_now(dev, tmp_path):
+    # Given a run, and a newer definition that its input does not satisfy
+    definition = tmp_path / "stricter.json"
+    steps = [{"id": "first", "uses": "add"}]
+    definition.write_text(json.dumps({"name": "stricter", "steps": steps}))
+    dev("register", str(definition))
+    start = ("start", "stricter", "--id", "strict-1", "--input", '{"n": 1}', "--wait")
+    first = dev(*start)
+    schema = {"required": ["more"]}
+    definition.write_text(json.dumps({"name": "stricter", "steps": steps, "input_schema": schema}))
+    dev("register", str(definition))
+    # When it is started again, then it is that run; a new one is refused
+    assert dev(*start) == first
+    for arguments in (("--id", "strict-2"), ()):
+        refused = dev.error("start", "stricter", *arguments, "--input", '{"n": 1}', code=2)
+        assert "more" in refused
+    # And a workflow that is unknown by now is not what is wrong
+    assert "taken by a run of stricter" in dev.error("start", "gone", "--id", "strict-1", code=2)
     assert first["output"] == {"second": {"n": 3}}
 
 

@@ -64,8 +64,8 @@ test-slow: $(DEV) ## Run every test TIMES times, on one core beside a busy neigh
 	for time in $$(seq $(TIMES)); do taskset -c 0 $(MAKE) test || exit 1; done
 
 .PHONY: unit
-unit: $(DEV) ## Run tests/ alone, the fast ones
-	$(PY) -m pytest tests -n $(JOBS) $(PYTEST_ARGS)
+unit: $(DEV) ## Run the fast ones of tests/
+	$(PY) -m pytest tests -m 'not slow' -n $(JOBS) $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## Check style, formatting, types and that schemas/ is up to date

@@ -228,6 +228,7 @@ def complaints(package: Path) -> list[str]:
     return [complaint for module in found for check in checks for complaint in check(module)]
 
 
+@pytest.mark.slow
 def test_flowworker_is_built_as_designed():
     assert complaints(PACKAGE) == []
 

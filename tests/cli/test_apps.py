@@ -135,6 +135,7 @@ def test_the_code_of_an_app_that_is_installed_is_the_users_own(tmp_path, monkeyp
         load_app("shop")
 
 
+@pytest.mark.slow
 def test_a_bad_app_ends_a_worker_with_code_2(process, tmp_path):
     (tmp_path / "shop.py").write_text("def broken(:\n")
 
@@ -147,6 +148,7 @@ def test_a_bad_app_ends_a_worker_with_code_2(process, tmp_path):
     assert "line 1" in event
 
 
+@pytest.mark.slow
 def test_dev_checks_handlers_before_it_starts_anything(process, tmp_path):
     (tmp_path / "shop.py").write_text(APP + "app = App()\n")
     (tmp_path / "flow.yaml").write_text("name: w\nsteps: [{id: a, uses: pay}]\n")

@@ -58,6 +58,7 @@ def test_exit_codes(error, code):
     assert all(line.startswith("error: ") for line in lines)
 
 
+@pytest.mark.slow
 def test_a_bug_shows_its_traceback_on_request(process, monkeypatch):
     broken = (
         "import click, flowworker.cli as c\n"
@@ -139,6 +140,7 @@ def test_a_bad_setting_in_the_environment_is_code_2(flowworker, monkeypatch):
     assert "FLOWWORKER_LEASE" in result.stderr
 
 
+@pytest.mark.slow
 def test_whoever_closes_the_pipe_gets_no_complaint(process):
     script = f"{sys.executable} -m flowworker --help | true"
 
@@ -149,6 +151,7 @@ def test_whoever_closes_the_pipe_gets_no_complaint(process):
         assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_connecting_is_silent():
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
@@ -193,6 +196,7 @@ leave_handlers_behind(left=run_process(main(), "info"))
 """
 
 
+@pytest.mark.slow
 def test_a_generator_in_which_somebody_stays_is_no_error():
     ended = subprocess.run(
         [sys.executable, "-c", _STUBBORN],

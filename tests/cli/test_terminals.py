@@ -21,6 +21,8 @@ from flowworker.cli.render import json_line
 from flowworker.errors import InvalidInput
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 FLOW = "name: w\nsteps: [{id: a, uses: pay}]\n"
 COMMAND = [sys.executable, "-m", "flowworker"]
 

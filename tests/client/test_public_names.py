@@ -25,6 +25,7 @@ def test_other_names_are_missing():
         from flowworker import nosuch  # noqa: F401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "absent"),
     [

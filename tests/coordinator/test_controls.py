@@ -90,6 +90,7 @@ async def test_a_long_reason_is_kept_as_far_as_a_record_takes_it(backend, client
 MANY = Workflow("many", tuple(Step(f"s{n}", "none", escalation=Escalation()) for n in range(60)))
 
 
+@pytest.mark.slow
 async def test_a_run_takes_as_many_large_answers_as_it_asks_for(backend, client):
     """Their outputs would not fit its record, all together."""
     await client.register(MANY)

@@ -138,6 +138,7 @@ async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, clie
     await second.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
 async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, deposed, cut):
     # Given a run that has ended, and a time to live of its own that is over
@@ -164,6 +165,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     await second.stop()
 
 
+@pytest.mark.slow
 async def test_a_listed_run_that_is_not_found_stays_listed(backend, client, monkeypatch):
     first = await begun(backend, client, None, "never")
     await first.stop()

@@ -83,6 +83,7 @@ async def test_a_step_that_is_undone_is_given_its_own_output(store):
     assert [step for step, _ in merged.outputs] == ["s0", "s1"]
 
 
+@pytest.mark.slow
 async def test_a_message_has_a_limit_and_every_output_is_kept_once(backend, store):
     plan, state = chain(400)
     shared = Outputs(store, LIMIT)

@@ -65,6 +65,7 @@ graphs = st.integers(1, 8).flatmap(
 )
 
 
+@pytest.mark.slow
 @given(graphs)
 def test_a_graph_has_either_a_full_order_or_a_cycle(depends_on):
     order = topological_order(depends_on)
@@ -96,6 +97,7 @@ def test_a_plan_knows_the_neighbours_of_each_step():
     assert diamond.steps["b"].depends_on == ("a",)
 
 
+@pytest.mark.slow
 @given(graphs)
 def test_ancestors_are_all_that_a_step_can_reach_in_topological_order(depends_on):
     if find_cycle(depends_on):

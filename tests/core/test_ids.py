@@ -70,6 +70,7 @@ def test_partitions_stay_the_same_in_every_release(run, partitions, partition):
     assert partition_of(run, partitions) == partition
 
 
+@pytest.mark.slow
 @given(st.from_regex(RUN_ID, fullmatch=True), st.integers(1, 64))
 def test_every_run_has_one_of_the_partitions(run, partitions):
     assert 0 <= partition_of(run, partitions) < partitions

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from flowworker.core import events as ev
 from flowworker.core.decide import decide
 from tests.core.chaos import Chaos, Faults
 from tests.core.history import History
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("FLOWWORKER_EXAMPLES", "250"))
 campaign = settings(

@@ -21,6 +21,7 @@ WORKFLOW = Workflow(
 )
 
 
+@pytest.mark.slow
 @given(workflows())
 @settings(max_examples=30, deadline=None)
 def test_what_is_encoded_is_decoded_as_the_same(workflow):
@@ -29,6 +30,7 @@ def test_what_is_encoded_is_decoded_as_the_same(workflow):
     assert encode(decode(content)) == content
 
 
+@pytest.mark.slow
 @given(workflows())
 @settings(max_examples=30, deadline=None)
 def test_what_is_built_by_hand_may_be_written_as_a_file(workflow):

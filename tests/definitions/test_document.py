@@ -21,6 +21,7 @@ def test_it_is_a_schema():
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
+@pytest.mark.slow
 @given(workflows())
 @settings(max_examples=30, deadline=None)
 def test_every_workflow_fits_it(workflow):

@@ -113,6 +113,7 @@ REPEATED = {
 """Its verdict doubles with each reference."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("schema", "value"), [(TREE, nested(60, "1")), (REPEATED, "x")])
 def test_what_could_take_for_ever_is_ended(schema, value, monkeypatch):
     monkeypatch.setattr(input_module, "TIME_LIMIT", 0.3)
@@ -246,6 +247,7 @@ _schemas = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_schemas, json_values)
 @settings(deadline=None)
 def test_whatever_the_schema_nothing_else_is_raised(schema, value):

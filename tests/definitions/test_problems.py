@@ -101,6 +101,7 @@ def test_whole_documents(text, expected):
     assert problems(text) == expected
 
 
+@pytest.mark.slow
 def test_the_number_of_steps_is_bounded():
     steps = "".join(f"- {{id: s{i}, uses: u}}\n" for i in range(MAX_STEPS + 1))
     assert problems(f"name: w\nsteps:\n{steps}") == [
@@ -556,6 +557,7 @@ _odd_documents = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(_odd_documents.map(json.dumps) | st.text() | st.binary())
 @settings(deadline=None)
 def test_whatever_is_read_nothing_else_is_raised(text):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from flowworker.core.status import Priority
 from flowworker.memory import memory_backend
 from flowworker.ports import StepAddress
@@ -71,6 +73,7 @@ async def test_the_same_calls_give_the_same_deliveries():
     assert await scenario() == first
 
 
+@pytest.mark.slow
 async def test_nothing_depends_on_the_hashes_of_strings():
     # Given two processes in which strings have other hashes
     code = "import asyncio\nfrom tests.memory.test_determinism import scenario\n"

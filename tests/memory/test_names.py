@@ -39,12 +39,14 @@ def test_prefixes():
     assert list(prefixes("a.bc.d")) == ["", "a", "a.bc", "a.bc.d"]
 
 
+@pytest.mark.slow
 @given(PATTERNS, NAMES)
 def test_what_a_pattern_covers_has_its_literal_prefix(pattern, name):
     if matches(pattern, name):
         assert literal_prefix(pattern) in list(prefixes(name))
 
 
+@pytest.mark.slow
 @given(st.sets(NAMES), st.sets(NAMES), PATTERNS)
 def test_the_set_finds_what_matches(added, removed, pattern):
     names = Names()

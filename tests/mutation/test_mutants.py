@@ -7,6 +7,8 @@ import pytest
 from tests.mutation.__main__ import ROOT, allowed
 from tests.mutation.mutants import mutants_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("line", "expected"),

@@ -24,7 +24,11 @@ from flowworker.testing.simulation import world
 from flowworker.testing.simulation.focus import Focus
 from tests.simulation.violations import violation
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("uncovered")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("uncovered"),
+]
 
 
 def test_a_step_that_does_not_wait_for_what_it_depends_on(monkeypatch):

@@ -17,7 +17,11 @@ from flowworker.worker.lanes import Lanes
 from flowworker.worker.unserved import Unserved
 from tests.simulation.violations import violation
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("uncovered")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("uncovered"),
+]
 
 
 def test_an_acknowledgement_before_the_write(monkeypatch):

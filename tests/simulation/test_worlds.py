@@ -16,7 +16,7 @@ from flowworker.testing.simulation.world import World
 SEEDS = 40
 CHUNK = 10
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.mark.usefixtures("uncovered")  # the worlds of the next test cover it all

@@ -44,6 +44,7 @@ class Recording:
         return await self._records.put(key, value, ttl=ttl)
 
 
+@pytest.mark.slow
 async def test_a_workflow_of_as_many_steps_as_there_may_be_is_registered():
     # Given a workflow that fits no message
     large = real_names("large", MAX_STEPS)
@@ -56,6 +57,7 @@ async def test_a_workflow_of_as_many_steps_as_there_may_be_is_registered():
         assert (await another.by_hash(digest)).workflow == large
 
 
+@pytest.mark.slow
 async def test_a_name_is_written_when_all_that_it_stands_for_is():
     async with backends.memory() as backend:
         records = Recording(backend.definitions)
@@ -81,6 +83,7 @@ async def test_of_several_definitions_all_are_registered_or_none():
             await store.latest("small")
 
 
+@pytest.mark.slow
 async def test_a_large_definition_of_which_a_part_is_gone_cannot_be_read():
     async with backends.memory() as backend:
         digest = await DefinitionStore(backend.definitions).register(real_names("large", 5_000))
@@ -96,6 +99,7 @@ async def test_a_reference_that_is_none_cannot_be_read():
             await DefinitionStore(backend.definitions).by_hash("abc")
 
 
+@pytest.mark.slow
 async def test_the_hash_of_a_large_definition_is_that_of_its_content():
     large = real_names("large", 5_000)
     async with backends.memory() as backend:

@@ -114,6 +114,7 @@ def test_a_second_start_with_an_id_is_the_first_run(dev):
 
     assert first == second
     assert "run id twice-1 is taken by a run with another input" in other
+    assert first["output"] == {"second": {"n": 3}}
 
 
 def test_a_run_answers_a_second_start_that_its_workflow_would_refuse_by_now(dev, tmp_path):
@@ -134,7 +135,6 @@ def test_a_run_answers_a_second_start_that_its_workflow_would_refuse_by_now(dev,
         assert "more" in refused
     # And a workflow that is unknown by now is not what is wrong
     assert "taken by a run of stricter" in dev.error("start", "gone", "--id", "strict-1", code=2)
-    assert first["output"] == {"second": {"n": 3}}
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,16 @@ async def test_an_included_app_brings_its_runtime_and_middleware(fleet):
     assert all_of_it.parts() == [all_of_it, shop]
 
 
+def test_what_is_included_twice_is_one_part():
+    shared, all_of_it = App(), App()
+    shop, stock = App(), App()
+    for app in (shop, stock):
+        app.include(shared)
+        all_of_it.include(app)
+
+    assert all_of_it.parts() == [all_of_it, shop, shared, stock]
+
+
 def test_a_name_is_taken_once_also_by_an_included_app():
     one, other = App(), App()
     one.step("work")(lambda ctx: 1)

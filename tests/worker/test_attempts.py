@@ -796,6 +796,23 @@ async def test_a_notice_during_the_claim_is_heeded(fleet):
     assert (await fleet.record()).outcome is Outcome.CANCELLED
 
 
+async def test_a_notice_says_nothing_of_a_compensation_that_is_not_claimed_yet(fleet):
+    async def notice(*args):
+        await fleet.backend.notifier.publish("flowworker.cancel.r1", b'{"step": "s"}')
+        await fleet.clock.sleep(1.0)
+
+    @fleet.app.step("refund")
+    async def refund(ctx): ...
+
+    fleet.rewire(runs=Flaky(fleet.backend.runs, write=[notice]))
+    await fleet.worker()
+    await fleet.run("refund", kind=Kind.COMPENSATE)
+    await fleet.clock.advance(2.0)
+
+    assert (await fleet.record()).outcome is Outcome.COMPLETED
+    assert fleet.sample("claims_lost_total") == 0
+
+
 @pytest.mark.parametrize("terminated", [False, True])
 async def test_a_late_notice_stops_a_compensation_only_if_its_claim_is_gone(fleet, terminated):
     release, cancelled = asyncio.Event(), []

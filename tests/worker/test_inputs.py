@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -178,6 +179,22 @@ async def test_whoever_asks_for_what_is_being_loaded_waits_for_that(fleet, store
     held.go.set()
 
     assert await second == b"1"
+    assert held.reads == 1
+
+
+async def test_a_failure_to_load_that_nobody_waits_for_any_more_is_no_news(fleet, store):
+    stored = await store.store("r1", "x", b"1")
+    await store.purge("r1")
+    held = Held(fleet.backend.payloads)
+    shared = SharedPayloads(PayloadStore(cast("Records", held), fleet.settings), 100)
+    asking = asyncio.create_task(shared.get(stored, decoded))
+    await settle()
+
+    asking.cancel()
+    held.go.set()
+    await settle()
+    gc.collect()  # a task tells at its very end that nobody has seen its error: to `fleet`
+
     assert held.reads == 1
 
 

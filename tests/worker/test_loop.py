@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -65,6 +66,21 @@ async def test_no_more_handlers_run_than_there_are_slots(fleet, work):
     await work.let_all_go()
     assert sorted(work.left) == [f"r{n}" for n in range(10)]
     assert fleet.sample("attempts_running") == 0
+
+
+async def test_a_worker_tells_how_many_more_it_would_take(fleet, work):
+    worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock, concurrency=3)
+    assert worker.free_slots == 0
+    await worker.start()
+    assert worker.free_slots == 3
+
+    await send(fleet, "r1")
+    await settle()
+    assert worker.free_slots == 2
+    await work.let_all_go()
+
+    await worker.drain()
+    assert worker.free_slots == 0
 
 
 async def test_several_workers_share_a_queue(fleet, work):
@@ -232,12 +248,21 @@ async def test_worker_ids_are_unique(fleet):
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(fleet, work):
+    left = []
+
+    @asynccontextmanager
+    async def lifespan():
+        yield
+        left.append("lifespan")
+
+    fleet.app.lifespan = lifespan
     fleet.rewire(steps=Flaky(fleet.backend.steps, consume=["ok", "before"]))
     worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
 
     with pytest.raises(Unavailable):
         await worker.start()
 
+    assert left == ["lifespan"]
     assert not worker.running
     await worker.drain()
 

@@ -14,6 +14,7 @@ from flowworker.errors import Unavailable
 from flowworker.ports import Delivery
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
+from flowworker.worker import unserved
 from flowworker.worker.registry import App
 
 
@@ -160,6 +161,18 @@ async def test_many_waiting_steps_are_offered_at_a_bounded_rate(fleet, served):
 
     after = fleet.sample("handlers_missing_total", handler="payments.charge")
     assert 3000 < after - before < 6500
+
+
+async def test_what_is_remembered_of_waiting_steps_has_an_end(fleet, monkeypatch):
+    monkeypatch.setattr(unserved, "_REMEMBERED", 3)
+    monkeypatch.setattr(unserved, "_HANDLERS", 3)
+    worker = await fleet.worker()
+
+    for n in range(9):
+        await fleet.run(f"missing{n}", run=f"r{n}")
+
+    known = worker._shift._executor._unserved
+    assert (len(known._waiting), len(known._warned)) == (3, 3)
 
 
 async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served):

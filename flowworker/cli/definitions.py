@@ -27,23 +27,25 @@ _PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @_PATHS
 @click.option(
     "--app",
-    "app_name",
+    "app_names",
+    multiple=True,
     metavar="MOD[:ATTR]",
-    help="Also check that this App has every handler that the workflows use.",
+    help="Also check that this App has every handler that the workflows use; or, if given several "
+    "times, that all of them together have.",
 )
 @as_json
 @click.pass_context
 def validate(
-    ctx: click.Context, paths: tuple[str, ...], *, app_name: str | None, json_: bool
+    ctx: click.Context, paths: tuple[str, ...], *, app_names: tuple[str, ...], json_: bool
 ) -> None:
     """Check definitions, in files or all below directories, and tell every problem."""
     from flowworker.definitions import load_paths
 
     handlers = None
-    if app_name is not None:
-        from flowworker.cli.apps import load_app
+    if app_names:
+        from flowworker.cli.apps import load_apps
 
-        handlers = load_app(app_name).handlers
+        handlers = load_apps(app_names).handlers
     problems: tuple[Problem, ...] = ()
     has_more = False
     found: list[tuple[Path, Workflow]] = []

@@ -23,7 +23,7 @@ from flowworker.client.views import no_such_run
 from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import Result, ResultStatus, decode_result
 from flowworker.codec.subjects import event_subject
-from flowworker.core.commands import EventType
+from flowworker.core.commands import ENDS, EventType
 from flowworker.core.ids import event_id, partition_of
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (
@@ -316,11 +316,11 @@ class _Rejected(msgspec.Struct):
     data: dict[str, Any] = {}
 
 
-_ENDS = (EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED, EventType.REJECTED)
+_NEWS = (*ENDS, EventType.REJECTED)
 
 
 def _wake(waiter: _Waiter, subject: str) -> None:
-    if subject.endswith(_ENDS):
+    if subject.endswith(_NEWS):
         waiter.news.set()
 
 

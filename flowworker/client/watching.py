@@ -22,7 +22,7 @@ import msgspec
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import event_subject, told_subject
-from flowworker.core.commands import EventType
+from flowworker.core.commands import ENDS, EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
 from flowworker.stores.runs import RunStore
@@ -39,8 +39,6 @@ BACKLOG = 10_000
 BACKLOG_BYTES = 32 * 1024 * 1024
 """What may wait for a slow reader: of one run all is dropped beyond it and read from the history
 instead, of all runs the oldest."""
-
-_ENDS = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED})
 
 Event = dict[str, Any]
 
@@ -132,7 +130,7 @@ async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[
         async for event in events:
             if event["id"] in told:
                 continue
-            if event.get("type") in _ENDS or (
+            if event.get("type") in ENDS or (
                 _is_rejected_start(event) and await RunStore(backend.runs).load(run) is None
             ):
                 told.add(event["id"])

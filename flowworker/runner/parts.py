@@ -14,7 +14,7 @@ from flowworker.backends.opening import open_memory
 from flowworker.client import Client
 from flowworker.codec.subjects import event_subject
 from flowworker.coordinator import Coordinator
-from flowworker.core.commands import EventType
+from flowworker.core.commands import ENDS
 from flowworker.runner.relay import Relay
 from flowworker.stores.kept import Kept
 from flowworker.stores.locking import Locker
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from flowworker.stores.buses import EventBus
     from flowworker.stores.state import StateStore
     from flowworker.worker import App
-
-_ENDS = (EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED)
-
 
 _NOBODY = 1e-3
 """Seconds in which some other worker might come, where there are no others."""
@@ -88,7 +85,7 @@ class Parts:
         """Run what is there, and what comes."""
         if self._relay is not None:
             await self._relay.start()
-        for end in _ENDS:
+        for end in ENDS:
             subject = event_subject(self.backend.namespace, "*", "*", end)
             self._forget.append(await self.backend.notifier.subscribe(subject, self._on_end))
         await self.coordinator.start()

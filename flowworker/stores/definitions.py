@@ -50,6 +50,7 @@ class DefinitionStore:
         self._large = PayloadStore(records, Settings())
         self._plans: dict[str, Plan] = {}
         self._asking: dict[str, asyncio.Task[Plan]] = {}
+        self._loading: dict[str, asyncio.Task[Plan]] = {}
 
     async def register(self, workflow: Workflow) -> str:
         """Make it what its name stands for; its content hash. Runs under way keep theirs.
@@ -83,22 +84,34 @@ class DefinitionStore:
         await self._records.put(f"def.{digest}", data)
 
     async def by_hash(self, digest: str) -> Plan:
-        """The plan that a run is pinned to.
+        """The plan that a run is pinned to; read and compiled once, however many wait for it.
 
         Raises:
             WorkflowNotFound: no such definition is stored.
             DefinitionError: what is stored cannot be read.
         """
-        plan = self._plans.get(digest)
-        if plan is None:
-            found = await self._records.read(f"def.{digest}")
-            if found is None:
-                raise WorkflowNotFound(f"no definition with content hash {digest} is stored")
-            plan = content.plan_of(content.decode(await self._load(found[0])))
-            if plan.hash != digest:  # runs would be pinned to one that nobody has stored
-                raise DefinitionError([f"def.{digest} holds another definition; register it again"])
-            self._plans[digest] = plan
+        if (plan := self._plans.get(digest)) is not None:
+            return plan
+        loading = self._loading.get(digest)
+        if loading is None:
+            loading = self._loading[digest] = asyncio.create_task(self._compiled(digest))
+            loading.add_done_callback(lambda done: self._loaded(digest, done))
+        return await asyncio.shield(loading)
+
+    async def _compiled(self, digest: str) -> Plan:
+        found = await self._records.read(f"def.{digest}")
+        if found is None:
+            raise WorkflowNotFound(f"no definition with content hash {digest} is stored")
+        plan = content.plan_of(content.decode(await self._load(found[0])))
+        if plan.hash != digest:  # runs would be pinned to one that nobody has stored
+            raise DefinitionError([f"def.{digest} holds another definition; register it again"])
+        self._plans[digest] = plan
         return plan
+
+    def _loaded(self, digest: str, loading: asyncio.Task[Plan]) -> None:
+        del self._loading[digest]
+        if not loading.cancelled():
+            loading.exception()  # whoever waited for it may be gone; that is no news
 
     async def _load(self, data: bytes) -> bytes:
         if not data.startswith(_REFERENCE):

@@ -118,6 +118,18 @@ def test_handlers_that_an_app_lacks_are_problems(flowworker, tmp_path):
     assert "unknown handler 'stock.reserve'" not in result.stderr
 
 
+@pytest.mark.usefixtures("imports")
+def test_several_apps_have_the_handlers_together(flowworker, tmp_path):
+    (tmp_path / "order.yaml").write_text(GOOD)
+    app = "from flowworker import App\napp = App()\n@app.step('{}')\ndef work(ctx): pass\n"
+    for module, handler in (("stock", "stock.reserve"), ("till", "payments.charge")):
+        (tmp_path / f"{module}.py").write_text(app.format(handler))
+
+    result = flowworker("validate", "order.yaml", "--app", "stock", "--app", "till")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_register_publishes_nothing_if_something_is_wrong(flowworker, tmp_path):
     (tmp_path / "bad.yaml").write_text(BAD)
 

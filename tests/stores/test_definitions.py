@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from flowworker.core.model import Step, Workflow
@@ -30,14 +32,20 @@ def real_names(name, steps):
 
 
 class Recording:
-    """Records that note what is written to them."""
+    """Records that note what is asked of them."""
 
     def __init__(self, records):
         self._records = records
         self.written = []
+        self.read_keys = []
 
     def __getattr__(self, name):
         return getattr(self._records, name)
+
+    async def read(self, key):
+        self.read_keys.append(key)
+        await asyncio.sleep(0)
+        return await self._records.read(key)
 
     async def put(self, key, value, *, ttl=0):
         self.written.append(key)
@@ -58,6 +66,29 @@ async def test_a_workflow_of_as_many_steps_as_there_may_be_is_registered():
 
 
 @pytest.mark.slow
+async def test_a_definition_is_read_once_however_many_ask_for_it_at_the_same_time():
+    async with backends.memory() as backend:
+        digest = await DefinitionStore(backend.definitions).register(SMALL)
+        records = Recording(backend.definitions)
+        store = DefinitionStore(records)
+
+        plans = await asyncio.gather(*(store.by_hash(digest) for _ in range(9)))
+
+        assert records.read_keys == [f"def.{digest}"]
+        assert all(plan is plans[0] for plan in plans)
+
+
+async def test_a_definition_that_could_not_be_read_is_asked_for_again():
+    async with backends.memory() as backend:
+        store = DefinitionStore(backend.definitions)
+        with pytest.raises(WorkflowNotFound):
+            await store.by_hash(content_hash(SMALL))
+
+        digest = await store.register(SMALL)
+
+        assert (await store.by_hash(digest)).workflow == SMALL
+
+
 async def test_a_name_is_written_when_all_that_it_stands_for_is():
     async with backends.memory() as backend:
         records = Recording(backend.definitions)

@@ -23,6 +23,11 @@ from tests.coordinator.partition import RUN, Held, Message, Partition, in_memory
 
 
 @pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
 def partition():
     return Partition()
 
@@ -33,7 +38,7 @@ def held():
 
 
 @pytest.fixture
-async def scheduler(partition, held):
+async def scheduler(partition, held, clock):
     none: Any = None
     metrics = Metrics(CollectorRegistry())
     scheduler = Scheduler(
@@ -42,7 +47,7 @@ async def scheduler(partition, held):
         none,
         none,
         none,
-        ManualClock(),
+        clock,
         metrics,
         asyncio.Semaphore(1),
         lambda: 10,
@@ -181,6 +186,7 @@ async def test_what_can_be_no_event_of_a_run_does_not_come_again(deliver, held, 
     ("error", "delivered", "delay"),
     [
         (CorruptRecord("run.r1", b"", "damaged"), 1, 10.0),
+        (CorruptRecord("run.r1", b"", "damaged"), 3, 40.0),
         (Unavailable("away"), 1, 0.5),
         (Unavailable("away"), 3, 2.0),
         (Unavailable("away"), 99, 8.0),
@@ -192,6 +198,18 @@ async def test_an_event_whose_effects_fail_comes_again(deliver, held, error, del
     held.errors = [error]
 
     assert await deliver(CANCEL, delivered=delivered) == [delay]
+
+
+async def test_a_damaged_run_is_named_now_and_then(deliver, held, clock):
+    named = []
+    for seconds, run in ((0, "r1"), (200, "r1"), (0, "r2"), (100, "r1"), (0, "r2"), (200, "r2")):
+        await clock.advance(seconds)
+        held.errors = [CorruptRecord(f"run.{run}", b"", "damaged")]
+        with capture_logs() as logs:
+            await deliver(CANCEL, run=run)
+        named.append([entry["run"] for entry in logs])
+
+    assert named == [["r1"], [], ["r2"], ["r1"], [], ["r2"]]
 
 
 async def test_an_event_is_acknowledged_when_its_delayed_dispatches_are_made(deliver, held):

@@ -14,6 +14,7 @@ from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
 from flowworker.worker.registry import App
+from flowworker.worker.shift import Shift
 from tests.worker.faults import Flaky
 
 
@@ -247,7 +248,26 @@ async def test_worker_ids_are_unique(fleet):
     assert make().last_activity == 0.0
 
 
-async def test_a_start_that_fails_leaves_nothing_behind(fleet, work):
+async def test_a_worker_that_was_drained_hears_no_notices(fleet, work, monkeypatch):
+    heard = []
+    monkeypatch.setattr(Shift, "_on_notice", lambda _, subject, data: heard.append(subject))
+    worker = await fleet.worker()
+    await fleet.backend.notifier.publish("flowworker.cancel.r1", b"")
+    await settle()
+    assert len(heard) == 1
+
+    await worker.drain()
+    await fleet.backend.notifier.publish("flowworker.cancel.r1", b"")
+    await settle()
+
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("port", "script"),
+    [("steps", {"consume": ["ok", "before"]}), ("notifier", {"subscribe": ["before"]})],
+)
+async def test_a_start_that_fails_leaves_nothing_behind(fleet, work, port, script):
     left = []
 
     @asynccontextmanager
@@ -256,7 +276,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(fleet, work):
         left.append("lifespan")
 
     fleet.app.lifespan = lifespan
-    fleet.rewire(steps=Flaky(fleet.backend.steps, consume=["ok", "before"]))
+    fleet.rewire(**{port: Flaky(getattr(fleet.backend, port), **script)})
     worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
 
     with pytest.raises(Unavailable):

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from flowworker.stores.buses import EventBus
     from flowworker.stores.state import StateStore
     from flowworker.worker.emits import Emitter
-    from flowworker.worker.registry import App
     from flowworker.worker.surroundings import Surroundings
 
 T = TypeVar("T")
@@ -47,7 +46,7 @@ class StepServices:
     clock: Clock
     log: FilteringBoundLogger
     loop: asyncio.AbstractEventLoop
-    app: App
+    runtime_of: Callable[[str], Any]
     around: Surroundings
 
 
@@ -147,8 +146,8 @@ class StepContext(Generic[Runtime_co]):
 
     @property
     def runtime(self) -> Runtime_co:
-        """What `app.runtime` is, of the App in which the handler was registered."""
-        runtime: Runtime_co = self._services.app.runtime_of(self._uses)
+        """What `app.runtime` is, or its lifespan's value: of the App that has the handler."""
+        runtime: Runtime_co = self._services.runtime_of(self._uses)
         return runtime
 
     @property

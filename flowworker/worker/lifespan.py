@@ -6,7 +6,7 @@ __all__ = ["Lifespan"]
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.errors import InvalidInput
 from flowworker.telemetry.log import get_logger
@@ -16,13 +16,22 @@ if TYPE_CHECKING:
 
 
 class Lifespan:
-    """Enters and leaves in one task, as many context managers need it."""
+    """Enters and leaves in one task, as many context managers need it.
+
+    Attributes:
+        app: whose it is, with all that it includes.
+    """
 
     def __init__(self, app: App) -> None:
         """Of this App and all that it includes."""
-        self._app = app
+        self.app = app
         self._leave = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._opened: dict[App, Any] = {}
+
+    def runtime_of(self, handler: str) -> Any:
+        """What that handler gets as `ctx.runtime` from this worker."""
+        return self.app.runtime_of(handler, self._opened)
 
     async def enter(self) -> None:
         """Open what handlers need.
@@ -59,8 +68,8 @@ class Lifespan:
 
     async def _live(self, entered: asyncio.Future[None]) -> None:
         async with AsyncExitStack() as stack:
-            for app in self._app.parts():
+            for app in self.app.parts():
                 if app.lifespan is not None:
-                    app.runtime = await stack.enter_async_context(app.lifespan())
+                    self._opened[app] = await stack.enter_async_context(app.lifespan())
             entered.set_result(None)
             await self._leave.wait()

@@ -113,7 +113,7 @@ class Worker:
         shift = self._shift = Shift(
             self.id,
             self._backend,
-            self._app,
+            self._lifespan,
             self._settings,
             self._clock,
             self._slots,

@@ -36,7 +36,8 @@ class App:
 
     Attributes:
         runtime: whatever handlers need, reachable as `ctx.runtime`: connections, settings.
-        lifespan: makes the async context manager whose value becomes `runtime`, once per worker.
+        lifespan: makes the async context manager whose value is `ctx.runtime` instead, once per
+            worker: each has its own, also if two of one process share the App.
     """
 
     def __init__(
@@ -146,8 +147,13 @@ class App:
         owner = self._owners.get(name)
         return (*self._middleware, *(() if owner is None else owner.middleware_of(name)))
 
-    def runtime_of(self, name: str) -> Any:
-        """What a handler gets as `ctx.runtime`: that of its own App, or else of ours."""
+    def runtime_of(self, name: str, opened: Mapping[App, Any]) -> Any:
+        """What a handler gets as `ctx.runtime`: that of its own App, or else of ours.
+
+        Args:
+            name: of the handler.
+            opened: what lifespans have opened for the worker that asks.
+        """
         owner = self._owners.get(name)
-        own = None if owner is None else owner.runtime_of(name)
-        return self.runtime if own is None else own
+        own = None if owner is None else owner.runtime_of(name, opened)
+        return opened.get(self, self.runtime) if own is None else own

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker.heartbeat_thread import HeartbeatThread
-    from flowworker.worker.registry import App
+    from flowworker.worker.lifespan import Lifespan
     from flowworker.worker.surroundings import Surroundings
 
 HANDLER_THREADS = "flowworker-handler"
@@ -51,7 +51,7 @@ class Shift:
         self,
         worker: str,
         backend: Backend,
-        app: App,
+        lifespan: Lifespan,
         settings: Settings,
         clock: Clock,
         slots: int,
@@ -86,13 +86,15 @@ class Shift:
         self._attempts = AttemptsUnderWay(claims, heartbeats, clock, settings.lease, log)
         self._bench = Workbench(
             worker=worker,
-            app=app,
+            app=lifespan.app,
             settings=settings,
             clock=clock,
             claims=claims,
             payloads=PayloadStore(backend.payloads, settings),
             heartbeats=heartbeats,
-            services=StepServices(emitter, backend.leases, clock, log, loop, app, around),
+            services=StepServices(
+                emitter, backend.leases, clock, log, loop, lifespan.runtime_of, around
+            ),
             pool=ThreadPoolExecutor(slots, HANDLER_THREADS),
             metrics=metrics,
             log=log,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager, nullcontext
 
 import pytest
@@ -37,6 +38,54 @@ async def test_a_lifespan_lasts_as_long_as_its_worker_and_its_value_is_the_runti
 
     assert [what for what, _ in seen] == ["open", "close"]
     assert seen[0][1] is seen[1][1]
+
+
+async def test_workers_that_share_an_app_have_a_runtime_each(fleet):
+    # Given two workers of one process, with one App that includes another
+    opened: list[int] = []
+    closed: list[int] = []
+    shop = App(runtime="shop")
+
+    @asynccontextmanager
+    async def lifespan():
+        opened.append(number := len(opened))
+        yield number
+        closed.append(number)
+
+    app, inner = App(lifespan=lifespan), App(lifespan=lifespan)
+
+    @app.step("outer")
+    async def outer(ctx):
+        return ctx.runtime
+
+    @inner.step("inner")
+    async def within(ctx):
+        return ctx.runtime
+
+    @shop.step("fixed")
+    async def fixed(ctx):
+        return ctx.runtime
+
+    app.include(inner)
+    app.include(shop)
+    one = await fleet.worker(app, queues=("one",))
+    other = await fleet.worker(app, queues=("other",))
+    assert opened == [0, 1, 2, 3]
+
+    async def seen_by(queue, run):
+        for uses in ("outer", "inner", "fixed"):
+            await fleet.run(uses, run=run, step=uses, queue=queue)
+        records = [await fleet.record(run, uses, queue) for uses in ("outer", "inner", "fixed")]
+        return [json.loads(bytes(record.output.data)) for record in records]
+
+    # Then each gives its handlers what was opened for it, also when the other one has ended
+    assert await seen_by("one", "r1") == [0, 1, "shop"]
+    assert await seen_by("other", "r2") == [2, 3, "shop"]
+    await one.drain()
+    assert closed == [1, 0]
+    assert await seen_by("other", "r3") == [2, 3, "shop"]
+    await other.drain()
+    assert closed == [1, 0, 3, 2]
 
 
 async def test_a_worker_whose_lifespan_fails_does_not_start(fleet):

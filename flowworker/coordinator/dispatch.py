@@ -60,6 +60,10 @@ class Dispatcher:
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
 
+    def forget(self, state: RunState) -> None:
+        """The run is over: let go of what was kept in memory for its messages."""
+        self._outputs.forget(state)
+
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:

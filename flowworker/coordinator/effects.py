@@ -189,6 +189,7 @@ class Effects:
                 await self._timers.set(state.record.run, TIMEOUT, command.at)
             case Finish():
                 await self._retention.finish(plan, state)
+                self._dispatcher.forget(state)
             case _:
                 assert_never(command)
 

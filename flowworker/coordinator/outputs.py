@@ -36,7 +36,7 @@ _REFERENCE = 128
 """Bytes of a reference to a payload, but for its key."""
 
 _REMEMBERED = 1000
-"""Runs whose links are known, the latest ones."""
+"""Runs whose links are known, the latest ones; until their end, if they end here."""
 
 _NAME = "outputs"
 
@@ -83,6 +83,10 @@ class Outputs:
                 return StepInput(state.record.input, tuple(_named(found)))
         return await self._shared(plan, state, steps)
 
+    def forget(self, state: RunState) -> None:
+        """No step of the run will be given anything any more."""
+        self._chains.pop(_key(state), None)
+
     async def _shared(self, plan: Plan, state: RunState, steps: int) -> StepInput:
         chain = self._chain(state)
         async with chain.lock:
@@ -104,13 +108,16 @@ class Outputs:
         return StepInput(state.record.input, tuple(_named(loose)), earlier)
 
     def _chain(self, state: RunState) -> _Chain:
-        record = state.record
-        key = (record.run, record.created_at)  # an id may be used again
+        key = _key(state)
         chain = self._chains.setdefault(key, _Chain())
         self._chains.move_to_end(key)
         if len(self._chains) > _REMEMBERED:
             self._chains.popitem(last=False)
         return chain
+
+
+def _key(state: RunState) -> tuple[str, float]:
+    return state.record.run, state.record.created_at  # an id may be used again
 
 
 def _outputs(plan: Plan, state: RunState, steps: int) -> list[Output]:

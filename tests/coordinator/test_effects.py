@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.history import Told
 from flowworker.coordinator.active import Active
 from flowworker.coordinator.effects import Effects
-from flowworker.core.commands import Dispatch, Save
+from flowworker.core.commands import Dispatch, Finish, Save
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -43,6 +43,19 @@ class Hands:
     async def restore(self, plan, state, wanted):
         self.asked.append(("restore", wanted.attempt, wanted.due))
 
+    def forget(self, state):
+        self.asked.append(("forget", state.record.run))
+
+
+class Retention:
+    """What a run's end is left to."""
+
+    def __init__(self, hands):
+        self._hands = hands
+
+    async def finish(self, plan, state):
+        self._hands.asked.append(("finish", state.record.run))
+
 
 @pytest.fixture
 def clock():
@@ -63,7 +76,8 @@ def metrics():
 def effects(backend, hands, clock, metrics):
     unused: Any = None
     runs, settings = RunStore(backend.runs), Settings(short_delay=SOON)
-    return Effects(backend, runs, hands, unused, unused, settings, clock, metrics)
+    retention: Any = Retention(hands)
+    return Effects(backend, runs, hands, unused, retention, settings, clock, metrics)
 
 
 @pytest.fixture
@@ -142,6 +156,12 @@ async def test_what_is_new_is_enqueued_and_not_looked_for(effects, active, hands
     await effects.perform(active, [attempt()])
 
     assert hands.asked == [("enqueue", 2, 0.0)]
+
+
+async def test_what_steps_were_given_is_let_go_of_when_their_run_has_ended(effects, active, hands):
+    await effects.perform(active, [Finish()])
+
+    assert hands.asked == [("finish", "r1"), ("forget", "r1")]
 
 
 @pytest.mark.parametrize("status", [RunStatus.WAITING_HUMAN, *sorted(TERMINAL)])

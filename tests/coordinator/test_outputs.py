@@ -191,3 +191,14 @@ async def test_links_of_many_runs_are_not_remembered_for_ever(backend, store, mo
 
     assert len(shared._chains) == 1
     assert len(await read(store, merged, "s99")) > 90
+
+
+async def test_links_of_a_run_that_is_over_are_not_remembered(store):
+    plan, state = chain(100)
+    shared = Outputs(store, LIMIT)
+    await shared.of(plan, state, "s99", with_own=False)
+    assert len(shared._chains) == 1
+
+    shared.forget(state)
+
+    assert len(shared._chains) == 0

@@ -9,15 +9,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from flowworker.codec.keys import run_key
+from flowworker.coordinator import recovery
 from flowworker.coordinator.recovery import Recovery
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import RunRecord
+from flowworker.core.records import RunRecord, Stop, StopReason
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 
 SWEEP = 10.0
+STOP = Stop(StopReason.CANCELLED)
 
 
 class Clock:
@@ -112,13 +114,13 @@ def sweep(backend, partition, queue, rebuilds, clock):
     return sweep
 
 
-async def listed(backend, count, created_at=0.0):
+async def listed(backend, count, created_at=0.0, status=RunStatus.RUNNING, stop=None):
     """Runs that are unfinished."""
     runs = RunStore(backend.runs)
     names = [f"r{number:02}" for number in range(count)]
     for run in names:
-        await runs.save(RunRecord(run, "one", "h", RunStatus.RUNNING, EMPTY, created_at), 0)
-        await runs.index(RunStatus.RUNNING, "one", run)
+        await runs.save(RunRecord(run, "one", "h", status, EMPTY, created_at, stop=stop), 0)
+        await runs.index(status, "one", run)
     return names
 
 
@@ -185,6 +187,27 @@ async def test_a_run_that_is_not_found_was_not_missed_under_an_earlier_life_of_i
     await sweep()
 
     assert await runs.list(RunStatus.RUNNING) == [("one", "r00")]
+
+
+@pytest.mark.parametrize(
+    ("status", "stop", "times"),
+    [
+        (RunStatus.RUNNING, None, 0),
+        (RunStatus.RUNNING, STOP, 1),
+        (RunStatus.COMPENSATING, STOP, 0),
+    ],
+)
+async def test_beyond_a_few_of_those_that_wait_only_the_fenced_are_rebuilt(
+    backend, sweep, partition, queue, clock, monkeypatch, status, stop, times
+):
+    monkeypatch.setattr(recovery, "DEEP_LOOKS", 0)
+    queue.runs = await listed(backend, 1, status=status, stop=stop)
+
+    for number in range(32):
+        clock.elapsed = number * SWEEP
+        await sweep()
+
+    assert len(partition.runs) == times
 
 
 async def test_a_young_run_is_rebuilt_only_right_after_a_takeover(backend, sweep, partition, clock):

@@ -49,7 +49,10 @@ def decode(raw: bytes) -> Event | None:
         event = msgspec.json.decode(raw)
     except UNREADABLE:
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("id"), str) else None
+    is_one = isinstance(event, dict) and all(
+        type(event.get(name)) is str for name in ("id", "type")
+    )
+    return event if is_one else None
 
 
 class _News:

@@ -228,7 +228,11 @@ class Runner:
         parts = await self.running()
         if workflow.input_schema is not None:
             body = encode_input(data, self._store.settings.payload_limit)
-            InputValidator(workflow.input_schema).check(decode_value("input", body))
+            validator, value = InputValidator(workflow.input_schema), decode_value("input", body)
+            if validator.is_quick(len(body)):
+                validator.check(value)
+            else:
+                await asyncio.to_thread(validator.check, value)
         await parts.kept.definitions.register(workflow)
         run = await parts.client.start(workflow.name, data, run_id=exec_id)
         parts.own.add(run)

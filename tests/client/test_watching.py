@@ -93,7 +93,7 @@ async def test_what_is_no_event_is_passed_over(backend):
     task = asyncio.create_task(seen(backend))
     await asyncio.sleep(0.01)
     subject = f"shop.event.{partition_of(RUN, 2)}.{RUN}.nonsense"
-    for raw in (b"\xff", b"[]", b'{"id": 7}', b"{}"):
+    for raw in (b"\xff", b"[]", b'{"id": 7}', b"{}", b'{"id": "x"}', b'{"id": "x", "type": []}'):
         await backend.notifier.publish(subject, raw)
     await publish(backend, 1, "workflow.completed")
 

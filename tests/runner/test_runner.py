@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -23,10 +24,12 @@ from flowworker import (
     WorkflowNotFound,
     parse,
 )
+from flowworker.definitions import InputValidator
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 
 RUN = "run-1"
+RECURSIVE = "{properties: {inner: {$ref: '#'}}}"
 
 
 async def test_results_are_the_merged_map(runner, notes):
@@ -97,6 +100,26 @@ async def test_an_input_is_validated_before_anything_is_started(runner):
         await runner.execute("strict", {})
 
     assert await runner.get_state_store().list_executions("RUNNING") == []
+
+
+@pytest.mark.parametrize(("schema", "beside"), [("{type: object}", False), (RECURSIVE, True)])
+async def test_an_input_that_is_not_judged_at_once_does_not_hold_up_the_loop(
+    runner, monkeypatch, schema, beside
+):
+    judged_on = []
+    right = InputValidator.check
+
+    def check(self, value):
+        judged_on.append(threading.current_thread())
+        right(self, value)
+
+    monkeypatch.setattr(InputValidator, "check", check)
+    runner.register(parse(f"name: judged\ninput_schema: {schema}\nsteps: [{{id: a, uses: ok}}]\n"))
+
+    await runner.execute_sync(RUN, "judged", {})
+
+    assert judged_on
+    assert all((one is not threading.main_thread()) is beside for one in judged_on)
 
 
 async def test_of_an_unknown_execution_the_status_is_pending_and_cancelling_is_no_error(runner):

@@ -191,12 +191,17 @@ def _work(target: Target, app_names: tuple[str, ...], pipe: Connection) -> None:
         app = load_apps(app_names)
         for handler in app.handlers.values():
             handler.resolve()
-        pipe.send(Loaded(frozenset(app.handlers), user_files()))
+        try:
+            pipe.send(Loaded(frozenset(app.handlers), user_files()))
+            queues = pipe.recv()
+        except (EOFError, OSError):  # nobody is there any more who would tell us
+            return
         settings = settings_from(os.environ)
-        main = run_worker(target, app, settings, pipe.recv(), signals=(signal.SIGTERM,))
+        main = run_worker(target, app, settings, queues, signals=(signal.SIGTERM,))
         left = run_process(main, "info", json=False)
     except InvalidInput as error:
-        pipe.send(str(error))
+        with suppress(OSError):
+            pipe.send(str(error))
         code = INVALID
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         code = report(error)

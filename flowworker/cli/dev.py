@@ -6,6 +6,7 @@ __all__ = ["dev"]
 
 import asyncio
 import os
+import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 _LOOK = 0.5
 """Seconds between looks at whether the server still runs."""
+
+_LAST = 1.0
+"""Seconds to wait for the end of a server: its connections are closed before it is gone."""
 
 
 @click.command()
@@ -93,13 +97,28 @@ def _load_definitions(path: str | None, handlers: Collection[str]) -> list[Workf
 
 @contextmanager
 def _as_long_as_it_runs(server: EmbeddedServer) -> Iterator[None]:
-    """Whatever fails first when the server has ended, the server's end is the cause."""
+    """Whatever fails first when the server has ended, the server's end is the cause.
+
+    Also if nothing did, as when we are about to end: what should have been stored is not.
+    """
+    failure: Exception | None = None
     try:
         yield
-    except Exception as error:
-        if server.pid is None:
-            raise ServerUnavailable(f"nats-server ended; see {server.log_path}") from error
-        raise
+    except Exception as error:  # noqa: BLE001 - it is raised below, if it is the cause
+        failure = error
+    if _has_ended(server, 0.0 if failure is None else _LAST):
+        raise ServerUnavailable(f"nats-server ended; see {server.log_path}") from failure
+    if failure is not None:
+        raise failure
+
+
+def _has_ended(server: EmbeddedServer, within: float) -> bool:
+    until = time.monotonic() + within
+    while server.pid is not None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(within / 20)
+    return True
 
 
 def _port(port: int | None) -> int:

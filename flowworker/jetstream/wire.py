@@ -100,6 +100,13 @@ class WireClient(Client):
                             )
         return ""
 
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - nats-py's signature
+        """What waits to be sent is lost with the connection: uvloop refuses to write it."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if not self.is_connected or (writer is not None and writer.is_closing()):
+            self._pending, self._pending_data_size = [], 0
+        await super()._close(status, do_cbs)
+
     def _connect_command(self) -> bytes:
         """Over TLS, tell asyncio's protocol so: nats-py does not, and it warns of each end then."""
         writer = getattr(self._transport, "_io_writer", None)

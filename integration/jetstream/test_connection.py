@@ -9,6 +9,7 @@ import subprocess
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from msgspec.structs import replace
 
 from flowworker.client import Client
@@ -242,6 +243,19 @@ async def test_after_closing_nothing_works(options):
     with pytest.raises(Unavailable):
         connection.replies.ask("a", b"")
     assert not connection.connected
+
+
+def test_closing_after_the_server_has_ended_loses_what_was_to_be_sent_and_no_more():
+    async def closed_with_something_to_send() -> None:
+        with EmbeddedServer() as server:
+            connection = await connect(ConnectionOptions(url=server.url))
+            server.kill()
+            await eventually(lambda: not connection.connected)
+            connection.client.send("somebody", "", b"", b"news")
+            await connection.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # asyncio's own is lenient
+        runner.run(closed_with_something_to_send())
 
 
 async def test_tls_is_never_given_up_silently(server: EmbeddedServer):

@@ -35,7 +35,7 @@ class StepInputs:
         """The merged map (`codec.inputs`).
 
         Raises:
-            CorruptRecord: a stored payload cannot be read.
+            CorruptRecord: a stored payload cannot be read, or is missing.
             InvalidInput: the run's input is not a JSON object.
             PayloadTooLarge: it exceeds the limit in all.
         """

@@ -20,7 +20,7 @@ from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from tests.backends import memory
 from tests.coordinator.support import make, until
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 from tests.worker.faults import Flaky
 
 
@@ -31,9 +31,7 @@ async def test_it_starts_as_soon_as_it_can(backend, failing):
     coordinator = make(replace(backend, **{port: flaky}))
 
     running = asyncio.create_task(coordinator.run())
-    async with asyncio.timeout(PATIENCE):
-        while flaky.scripts[method] or not coordinator.ready:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: running.done() or (coordinator.ready and not flaky.scripts[method]))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

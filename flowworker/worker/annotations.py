@@ -5,19 +5,19 @@ from __future__ import annotations
 __all__ = ["unreadable", "unwritable"]
 
 import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec.inspect import CustomType, Field, Type, type_info
 
 from flowworker.codec.models import is_model
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _JSON = (dict, list, str, int, float, bool, NoneType)
 """What JSON values are in Python."""
+
+_ITERATORS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
 
 
 def unreadable(annotation: Any) -> str:
@@ -86,6 +86,8 @@ def _is_wide(kind: type) -> bool:
 
 def _may_be_another(kind: type) -> bool:
     """Whether what is returned may be of a class with fields all the same."""
+    if kind in _ITERATORS:
+        return False  # abstract, but nobody means anything else by them
     return (
         issubclass(kind, dict | list | tuple)
         or inspect.isabstract(kind)

@@ -151,12 +151,11 @@ class PullConsumer:
             return
         self._stopped = True
         self._connection.on_reconnected.remove(self._renew)
-        for task in (self._supervisor, self._check):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        tasks = [task for task in (self._supervisor, self._check) if task is not None]
+        for task in tasks:
+            task.cancel()
         self._abandon(self._slots)
+        await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Unavailable):
             await self._connection.flush()  # what the server sent before it knew is here now
         for sid in self._abandoned:

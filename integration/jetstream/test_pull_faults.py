@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -153,3 +154,39 @@ async def test_it_survives_a_server_that_is_killed(own_server, names):
     await consumer.stop()
     await other.close()
     await connection.close()
+
+
+async def test_a_stop_gives_back_what_it_asked_for_whatever_became_of_its_tasks(lane):
+    async def broken():
+        raise RuntimeError("a defect")
+
+    got: list[Any] = []
+    consumer = await lane.consume(got.append, 5)
+    consumer._check = asyncio.create_task(broken())
+    await asyncio.wait([consumer._check])
+
+    await consumer.stop()
+
+    assert consumer._slots == []
+
+
+async def test_a_stop_that_is_cancelled_ends_as_cancelled(lane):
+    go_on = asyncio.Event()
+
+    async def reluctant():
+        while not go_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    consumer = await lane.consume(lambda _: None, 5)
+    consumer._check = asyncio.create_task(reluctant())
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(consumer.stop())
+    await eventually(lambda: consumer.stopped)
+
+    stopping.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([stopping])
+
+    assert stopping.cancelled()

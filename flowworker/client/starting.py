@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from flowworker.codec.values import encode_value
-from flowworker.core.ids import DOTTED_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
 from flowworker.errors import InvalidInput, PayloadTooLarge
 
 
@@ -42,9 +42,9 @@ def check_chosen_id(run_id: str) -> str:
 
 def check_dotted_name(what: str, name: str) -> str:
     """The name, if it is one."""
-    if not DOTTED_NAME.fullmatch(name) or len(name) > 128:  # noqa: PLR2004
+    if not DOTTED_NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise InvalidInput(
-            f"expected {what} of letters, digits, `_` and `-`, joined by dots, at most 128 "
+            f"expected {what} of letters, digits, `_` and `-`, joined by dots, at most {MAX_NAME} "
             f"characters, found {name!r:.150}"
         )
     return name

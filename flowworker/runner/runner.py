@@ -240,7 +240,9 @@ class Runner:
 
     async def _result(self, run: str) -> dict[str, Any]:
         parts = await self.running()
-        (await parts.client.result(run)).raise_for_status()
+        result = await parts.client.result(run)
+        parts.own.discard(run)  # it may have been over before it was called ours
+        result.raise_for_status()
         found = await parts.kept.runs.load(run)
         if found is None:
             raise RunNotFound(f"execution {run!r} is over and its retention too")

@@ -122,6 +122,15 @@ async def test_an_input_that_is_not_judged_at_once_does_not_hold_up_the_loop(
     assert all((one is not threading.main_thread()) is beside for one in judged_on)
 
 
+async def test_what_is_over_is_no_concern_of_the_runner_any_more(runner):
+    runner.register(parse("name: short\nsteps: [{id: a, uses: ok}]\n"))
+
+    for _ in range(2):  # the second time it is over already
+        await runner.execute_sync(RUN, "short")
+
+    assert (await runner.running()).own == set()
+
+
 async def test_of_an_unknown_execution_the_status_is_pending_and_cancelling_is_no_error(runner):
     assert await runner.status("unknown") is RunStatus.PENDING
     await runner.cancel("unknown")

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 import flowworker
 from flowworker import App, StepContext, errors, wiring
-from flowworker.cli import cli
+from flowworker.cli import cli, serving
 from flowworker.cli import errors as exit_codes
 from flowworker.client import Client
 from flowworker.codec import messages
@@ -38,6 +38,7 @@ from flowworker.jetstream.specs import (
 )
 from flowworker.settings import CONNECTION, Settings
 from flowworker.telemetry.metrics import Metrics
+from flowworker.worker import shift
 from tests.backends import memory
 
 ROOT = Path(__file__).parent.parent
@@ -316,6 +317,26 @@ def test_exit_codes():
 
 
 # Errors, settings, metrics, definitions
+
+
+def test_how_long_a_process_takes_to_end():
+    usual, parting = Settings(), serving.PARTING
+    page = (ROOT / "docs/explanation/signals.md").read_text("utf-8")
+    guide = (ROOT / "docs/how-to/run-a-fleet.md").read_text("utf-8")
+
+    assert f"at most `drain` ({usual.drain:g} s)" in page
+    assert f"they get {shift.PARTING:g} s to clean up" in page
+    bounds = (
+        f"`drain` + {parting:g} s",
+        f"`partition_lease` ({usual.partition_lease:g} s)",
+        f"`drain` + {2 * parting:g} s",
+    )
+    assert f"| ends in any case after | {' | '.join(bounds)} |" in page
+    assert f"its `lease` ({usual.lease:g} s)" in page
+    for text in (page, guide):
+        graces = re.findall(r"terminationGracePeriodSeconds\D{1,8}(\d+)", text)
+        assert graces
+        assert all(int(grace) > usual.drain + parting for grace in graces)
 
 
 def test_errors():

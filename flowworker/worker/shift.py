@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HANDLER_THREADS", "Shift"]
+__all__ = ["HANDLER_THREADS", "PARTING", "Shift"]
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HANDLER_THREADS = "flowworker-handler"
 """How the names of threads begin in which plain functions run."""
 
-_PARTING = 3.0
+PARTING = 3.0
 """Seconds that cancelled handlers get, on top of the drain, to clean up and be given back."""
 
 
@@ -120,7 +120,7 @@ class Shift:
         await self._quiet(self._settings.drain)
         if self._tasks:
             self._attempts.drain()
-            await self._quiet(_PARTING)
+            await self._quiet(PARTING)
         if self._tasks:
             names = self._attempts.blame(None)
             self._log.warning("handlers ignore their cancellation", handlers=names)

@@ -245,6 +245,24 @@ def test_a_fleet_of_processes_serves_health_and_drains(server):
             assert process.returncode == 0
 
 
+@pytest.mark.chaos
+def test_a_second_signal_ends_a_worker_at_once(server):
+    commands = Commands(server.url)
+    commands("setup")
+    commands("register", str(WORKFLOWS))
+    with commands.running("coordinator"), commands.running("worker", "--app", APP) as worker:
+        run = commands("start", "long").strip()
+        until(commands, run, "RUNNING")
+        deadline = time.monotonic() + PATIENCE
+        while commands.json("status", run)["steps"][0]["status"] != "RUNNING":
+            assert time.monotonic() < deadline
+
+        worker.send_signal(signal.SIGINT)
+        ended(worker, signal.SIGTERM)
+    # Two that wait to be heard have no order
+    assert worker.returncode in {128 + signal.SIGINT, 128 + signal.SIGTERM}
+
+
 def test_a_taken_http_port_is_code_2(server):
     port = server.url.rpartition(":")[2]
 

@@ -10,7 +10,8 @@ import pytest
 
 from bench.chaos.cluster import Cluster
 from bench.chaos.raw import Raw, Refused
-from integration.faults.load import all_complete, start_many
+from flowworker.errors import Unavailable
+from integration.faults.load import all_complete, start, start_many
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
@@ -47,11 +48,30 @@ async def test_work_waits_while_there_is_no_quorum(open_fleet):
             hung = [node.pid for node in cluster.nodes[1:] if node.pid is not None]
             for pid in hung:
                 os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(5.0)
+
+            # Then what is under way stands still, and no start is acknowledged
+            waiting = asyncio.create_task(start(fleet, "waiting"))
+            await refused(fleet)  # whoever asked just before may have had an answer until now
+            begun = notes(fleet)
+            await refused(fleet)
+            assert notes(fleet) == begun
+            assert not waiting.done()
+
+            # And when there is a quorum, all of it goes on
             for pid in hung:
                 os.kill(pid, signal.SIGCONT)
+            await all_complete(fleet, [*await load, await waiting])
 
-            await all_complete(fleet, await load)
+
+def notes(fleet):
+    """What all handlers have noted."""
+    return {path.name: path.read_text() for path in fleet.trace.iterdir()}
+
+
+async def refused(fleet):
+    """A start that has no answer for as long as a client is patient."""
+    with pytest.raises(Unavailable):
+        await fleet.client.start("diamond", run_id="refused")
 
 
 async def test_processes_that_start_without_a_quorum_wait_for_it(open_fleet):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flowworker.client import Client
     from flowworker.core.model import Workflow
     from flowworker.embedded import EmbeddedServer
+    from flowworker.ports import Backend
     from flowworker.worker import App
 
 _LOOK = 0.5
@@ -183,7 +184,7 @@ class _Fleet:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(coordinator.run())
                     group.create_task(work())
-                    group.create_task(self._watch_server())
+                    group.create_task(self._watch_server(backend))
 
             async def stop() -> None:
                 say("draining; Ctrl-C again stops at once")
@@ -227,10 +228,11 @@ class _Fleet:
         click.echo(f"watch events:  flowworker watch{where}")
         click.echo("Ctrl-C drains and ends")
 
-    async def _watch_server(self) -> None:
+    async def _watch_server(self, backend: Backend) -> None:
         while True:
             await asyncio.sleep(_LOOK)
             if self._server.pid is None:
+                await backend.close()  # or all others would wait until it comes back
                 raise ServerUnavailable(f"nats-server ended; see {self._server.log_path}")
 
 

@@ -70,12 +70,14 @@ class Connection:
         return self.client.announces_jetstream
 
     async def up(self, timeout: float) -> bool:
-        """Wait until there is a server; whether there is."""
+        """Wait until there is a server, unless we let go of it; whether there is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
+                if self._closing:
+                    return False
                 await self._up.wait()
-                while not self.connected:  # it was lost just now, and we are yet to be told
-                    await asyncio.sleep(NEWS)
+                while not self.connected and not self._closing:
+                    await asyncio.sleep(NEWS)  # it was lost just now, and we are yet to be told
                     await self._up.wait()
         return self.connected
 
@@ -156,6 +158,7 @@ class Connection:
     async def close(self) -> None:
         """Let go. What waits for an answer gets Unavailable."""
         self._closing = True
+        self._up.set()  # whoever waits for it waits in vain
         if self.connected:
             with contextlib.suppress(Unavailable):
                 await self.flush()

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 
 from flowworker.embedded import EmbeddedServer
-from integration.cli.commands import APP, WORKFLOWS, Commands, ended, until, url_of
+from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, ended, until, url_of
 from tests.waiting import PATIENCE
 
 DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
@@ -144,6 +144,41 @@ def test_dev_ends_when_its_server_does():
     assert process.returncode == 4
     assert "error: nats-server ended" in stderr
     assert "Traceback" not in stderr
+
+
+MOMENTS = {
+    "connects": "CONNECT ",
+    "creates streams": "STREAM.CREATE.FLOWWORKER_STEPS",
+    "registers": "$KV.flowworker_definitions.latest.",
+    "takes partitions": "$KV.flowworker_locks.partition.",
+    "creates consumers": "CONSUMER.CREATE.FLOWWORKER_COMMANDS",
+    "takes commands": "CONSUMER.MSG.NEXT.FLOWWORKER_COMMANDS.",
+    "lets go of consumers": "drain:UNSUB",
+    "gives partitions up": "drain:$KV.flowworker_locks.partition.",
+}
+"""What `dev` is about to do, and what it sends then."""
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(
+    ("moment", "workers"),
+    [
+        *((moment, "1") for moment in MOMENTS),
+        ("creates consumers", "2"),
+        ("lets go of consumers", "2"),
+    ],
+)
+def test_dev_says_that_its_server_ended_whatever_it_was_about_to_do(moment, workers):
+    doomed = [sys.executable, "-m", "integration.cli.doomed", MOMENTS[moment]]
+    command = [*doomed, *DEV, "--workers", workers]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE
+    )
+
+    assert result.returncode == 4, result.stderr
+    [error] = [line for line in result.stderr.splitlines() if line.startswith("error")]
+    assert error.startswith("error: nats-server ended; see ")
+    assert "Traceback" not in result.stderr
 
 
 def test_a_taken_port_is_one_line(server):

@@ -69,6 +69,7 @@ class Unprintable(Exception):
         (KeyboardInterrupt(), ErrorInfo("KeyboardInterrupt", "")),
         (GeneratorExit(), ErrorInfo("GeneratorExit", "")),
         (StopIteration("at 5"), ErrorInfo("StopIteration", "at 5")),
+        (RuntimeError("odd"), ErrorInfo("RuntimeError", "odd")),
         (asyncio.CancelledError(), ErrorInfo("CancelledError", "")),
         (Unprintable(), ErrorInfo("Unprintable", "its message cannot be read")),
         (ValueError("x" * 5000), ErrorInfo("ValueError", "x" * 2000 + "…")),

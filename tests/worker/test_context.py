@@ -46,6 +46,8 @@ async def inside(fleet, body, **fields):
     if not fleet.workers:
         await fleet.worker()
     await fleet.run(name, **fields)
+    await fleet.eventually(lambda: results)  # it may use threads
+    await settle()
     return results[0]
 
 

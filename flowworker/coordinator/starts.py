@@ -29,6 +29,7 @@ from flowworker.coordinator.requests import (
     read_object,
     reference_of,
     run_of,
+    sequence_of,
 )
 from flowworker.coordinator.retention import brief_result
 from flowworker.coordinator.uploads import Gone, Uploads
@@ -122,6 +123,7 @@ class Starts:
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != origin_of(delivery):
+                await self._forget(run, delivery)
                 await self._again(workflow, delivery, record)
             if record.status is not RunStatus.RUNNING:
                 return
@@ -131,11 +133,12 @@ class Starts:
         )
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
+        """Drop what was kept for this message, under a name that no other message's input has."""
         with suppress(Rejected):
             digest = sha256(delivery.data).hexdigest()
             if FLOW_INPUT in delivery.headers:
                 digest = reference_of(run, delivery).digest
-            await self._payloads.forget(run, "input", digest)
+            await self._payloads.forget(run, _name(origin_of(delivery)), digest)
 
     async def _input(self, start: Start) -> bytes:
         return start.input if start.stored is None else await self._uploads.load(start.stored)
@@ -148,10 +151,11 @@ class Starts:
             raise Rejected(str(error), type(error).__name__) from error
         data = await self._input(start)
         await self._validate(plan, data)
+        name = _name(start.origin)
         try:
-            payload = await self._payloads.pack(start.run, "input", data)
-        except InvalidInput as error:
-            raise Rejected(str(error)) from error
+            payload = await self._payloads.pack(start.run, name, data)
+        except InvalidInput as error:  # where it would be kept means nothing to its sender
+            raise Rejected(str(error).replace(name, "input", 1)) from error
         return RunRecord(
             run=start.run,
             workflow=start.workflow,
@@ -218,6 +222,10 @@ class Starts:
                 await asyncio.to_thread(validator.check, value)
         except (DefinitionError, InvalidInput) as error:
             raise Rejected(str(error)) from error
+
+
+def _name(origin: str) -> str:
+    return f"input.{sequence_of(origin)}"
 
 
 def _look_again(refused: Exception, delivery: Delivery, now: float) -> None:

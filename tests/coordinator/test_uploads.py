@@ -16,6 +16,7 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import Stored
 from flowworker.errors import InvalidInput, RunIdTaken, Unavailable
 from flowworker.settings import Settings
+from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated, until
@@ -60,6 +61,47 @@ async def reason_of(backend, run):
     await until(told)
     (reason,) = await told()
     return reason
+
+
+async def test_a_rejected_start_takes_nothing_from_one_of_the_same_id_and_input(
+    backend, client, coordinator, no_window, late, monkeypatch
+):
+    # Given a start that is rejected when it comes again, and another one just before its removal
+    body, headers = encode({"text": "x" * 10_000}), {"Nats-Msg-Id": "r1"}
+    forget = PayloadStore.forget
+
+    async def crossed(self, *arguments):
+        monkeypatch.setattr(PayloadStore, "forget", forget)
+        await backend.commands.send("start.one", body, headers)
+        await record_of(backend, "r1")
+        await forget(self, *arguments)
+
+    monkeypatch.setattr(PayloadStore, "forget", crossed)
+    failing = [Unavailable("no answer")]
+    latest = DefinitionStore.latest
+
+    async def unreachable(self, name):
+        if failing:
+            raise failing.pop()
+        return await latest(self, name)
+
+    monkeypatch.setattr(DefinitionStore, "latest", unreachable)
+
+    await backend.commands.send("start.unknown", body, headers)
+    record = await record_of(backend, "r1")
+    await acknowledged(backend)
+
+    assert await PayloadStore(backend.payloads, Settings()).load(record.input) == body
+
+
+async def test_a_second_start_leaves_no_copy_of_its_input(backend, client, coordinator, no_window):
+    body, headers = encode({"text": "x" * 10_000}), {"Nats-Msg-Id": "r1"}
+    for _ in range(2):
+        await backend.commands.send("start.one", body, headers)
+        await acknowledged(backend)
+
+    record = await record_of(backend, "r1")
+    assert await backend.payloads.keys(">") == [f"{record.input.key}.0"]
 
 
 async def acknowledged(backend):

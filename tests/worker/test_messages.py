@@ -175,7 +175,7 @@ async def test_what_is_remembered_of_waiting_steps_has_an_end(fleet, monkeypatch
     assert (len(known._waiting), len(known._warned)) == (3, 3)
 
 
-async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served):
+async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served, caplog):
     events, failures = fleet.backend.events, iter([Unavailable("down")])
 
     class Flaky:
@@ -187,6 +187,7 @@ async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served
     fleet.rewire(events=Flaky())
     await fleet.worker()
     await fleet.run("payments.charge")
+    assert "a waiting step was not told" in caplog.text
     await fleet.clock.advance(2.0)
 
     assert [e["type"] for e in map(json.loads, await events.history("r1"))] == [

@@ -85,7 +85,7 @@ __all__ = [
     "with_runner",
 ]
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -196,7 +196,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        return metadata.version(__name__)
+        # Not imported before: it costs as much as all else that is imported here.
+        version: str = import_module("importlib.metadata").version(__name__)
+        return version
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF.get(name, 'errors')}"), name)

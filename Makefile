@@ -18,10 +18,11 @@ PY := $(VENV)/bin/python
 CODE := $(wildcard flowworker tests integration bench examples)
 
 # Tests wait as much as they compute, so more of them run at a time than there are cores. Those of
-# integration/ wait for leases to end and for processes to come back: three do not get in each
-# other's way, whatever the machine.
+# integration/ wait for leases to end and for processes to come back: three on a core do not get in
+# each other's way, whatever the machine.
 JOBS ?= 4
-INTEGRATION_JOBS ?= 3
+CORES := $(shell nproc 2>/dev/null || echo 1)
+INTEGRATION_JOBS ?= $(shell echo $$(($(CORES) > 2 ? 8 : 3 * $(CORES))))
 PYTEST_ARGS ?=
 RUNS ?=
 SEED ?=

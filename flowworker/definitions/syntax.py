@@ -54,7 +54,8 @@ def explained(error: MarkedYAMLError, lines: Sequence[str], inside: str) -> Faul
     mark, begun = _mark_of(error.problem_mark), _mark_of(error.context_mark)
     problem, context = str(error.problem), error.context or ""
     last = _last(lines)
-    if _NO_COLON in problem and begun.line < last.line:
+    is_whole = begun.line < last.line or lines[last.line - 1].rstrip().endswith(("}", "]"))
+    if _NO_COLON in problem and is_whole:
         word = quoted(lines[begun.line - 1][begun.column - 1 :].rstrip())
         return Fault(begun, f"no ':' behind the key {word}", "a key is written 'key: value'")
     if mark >= last:

@@ -10,7 +10,8 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 import msgspec
-from msgspec.inspect import CustomType, Field, Type, type_info
+from msgspec import inspect as types
+from msgspec.inspect import CustomType, DictType, Field, Type, type_info
 
 from flowworker.codec.models import is_model
 
@@ -28,13 +29,13 @@ def unreadable(annotation: Any) -> str:
     """
     try:
         msgspec.json.Decoder(annotation)
-        kinds = list(_unknown(type_info(annotation)))
+        parts = list(_parts(type_info(annotation)))
     except (TypeError, ValueError) as error:
         return str(error)
-    for kind in kinds:
+    for kind in _unknown(parts):
         if not is_model(kind) and not _is_wide(kind):
             return f"no JSON value becomes a {kind.__qualname__}; {_EXPECTED}"
-    return ""
+    return _no_key(parts)
 
 
 def unwritable(annotation: Any) -> str:
@@ -44,13 +45,13 @@ def unwritable(annotation: Any) -> str:
         NameError: a class in it is defined further down.
     """
     try:
-        kinds = list(_unknown(type_info(annotation)))
+        parts = list(_parts(type_info(annotation)))
     except TypeError:  # only what is read has to be told apart, as in a union of dataclasses
         return next(filter(None, map(unwritable, get_args(annotation))), "")
-    for kind in kinds:
+    for kind in _unknown(parts):
         if not is_model(kind) and not _is_wide(kind) and not _may_be_another(kind):
             return f"a {kind.__qualname__} does not become JSON; {_EXPECTED}"
-    return ""
+    return _no_key(parts)
 
 
 _EXPECTED = (
@@ -59,21 +60,46 @@ _EXPECTED = (
 )
 
 
-def _unknown(found: Type, seen: set[int] | None = None) -> Iterator[type]:
-    """Classes within a type that are neither JSON's nor have fields."""
+_NO_KEYS = (
+    *(types.BoolType, types.NoneType, types.ListType, types.TupleType, types.VarTupleType),
+    *(types.SetType, types.FrozenSetType, types.DictType, types.TypedDictType),
+    *(types.StructType, types.DataclassType, types.NamedTupleType),
+)
+"""Types that msgspec writes no key of."""
+
+
+def _parts(found: Type, seen: set[int] | None = None) -> Iterator[Type]:
+    """A type and all that it consists of."""
     seen = set() if seen is None else seen
     if id(found) in seen:
         return
     seen.add(id(found))
+    yield found
     if isinstance(found, CustomType):
-        yield get_origin(found.cls) or found.cls
         return
     for name in found.__struct_fields__:
         value = getattr(found, name)
         for item in value if isinstance(value, tuple) else (value,):
             inner = item.type if isinstance(item, Field) else item
             if isinstance(inner, Type):
-                yield from _unknown(inner, seen)
+                yield from _parts(inner, seen)
+
+
+def _unknown(parts: list[Type]) -> Iterator[type]:
+    """Classes that are neither JSON's nor have fields."""
+    for part in parts:
+        if isinstance(part, CustomType):
+            yield get_origin(part.cls) or part.cls
+
+
+def _no_key(parts: list[Type]) -> str:
+    """Why a dictionary among them is no JSON object; empty if all are."""
+    for part in parts:
+        if isinstance(part, DictType):
+            key = part.key_type
+            if isinstance(key, _NO_KEYS) or (isinstance(key, CustomType) and is_model(key.cls)):
+                return "the keys of a JSON object are texts; expected str, int or the like as keys"
+    return ""
 
 
 def _is_wide(kind: type) -> bool:

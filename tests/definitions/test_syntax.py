@@ -110,6 +110,10 @@ def test_a_line_that_stands_in_no_column(text, expected):
             "f:2:1: no ':' behind the key 'stpes' (a key is written 'key: value')",
         ),
         (
+            "name: w\nsteps:\n  - id: a\n  {id: b, uses: u}\n",
+            "f:4:3: no ':' behind the key '{id: b, uses: u}' (a key is written 'key: value')",
+        ),
+        (
             "name: w\nsteps:\n  - id a\n    uses: u\n",
             "f:4:9: a key in the middle of a text (is a ':' missing on line 3?)",
         ),

@@ -102,15 +102,22 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
             await asyncio.gather(load.run(until, plan.runs), _harm(faults, plan, until))
             settled = await settle(raw)
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await _end(background)
         evidence.starts, evidence.faults = load.exported(), faults.log
         await collect(raw, NAMESPACE, evidence)
     await asyncio.to_thread(processes.stop)
     evidence.notes = read_notes(processes.notes)
     evidence.write(folder / "evidence.json")
     return Outcome(plan, check(evidence), evidence, faults.deaths, settled)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel them until they are over: Python's `wait_for` may lose a cancellation before 3.12."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1.0)
 
 
 async def _harm(faults: Faults, plan: Plan, until: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["Answer", "Connection"]
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +53,7 @@ class Connection:
         """Not connected yet."""
         self.url = re.sub(r"//[^@/]*@", "//***@", url)
         self._clock = clock
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         try:
             pool = aioredis.BlockingConnectionPool.from_url(
                 url,
@@ -72,11 +74,15 @@ class Connection:
         return await self.ask(lambda: registered(keys=keys, args=arguments))
 
     async def ask(self, command: Callable[[], Awaitable[Any]]) -> Answer:
-        """The answer to a command.
+        """The answer to a command, which has its turn after those that were there before.
 
         Raises:
-            Unavailable: no answer came in time.
+            Unavailable: no answer came in time. To wait for the turn is no part of that.
         """
+        async with self._turns:
+            return await self._ask(command)
+
+    async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Answer:
         until = self._clock.monotonic() + PATIENCE
         pause, repeated = SHORTEST_PAUSE, False
         while True:

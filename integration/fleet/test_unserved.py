@@ -24,6 +24,7 @@ async def test_a_step_waits_until_a_worker_comes_that_has_its_handler(empty_flee
 
     # When that step's turn comes, then its wait is told
     await fleet.client.start("unhandled", run_id=RUN)
+    await fleet.until(lambda: fleet.shows(RUN, "reserve", "COMPLETED"))
     data = await _told(fleet)
     assert (data["step_id"], data["handler"], data["attempt"]) == ("charge", "charge", 1)
 

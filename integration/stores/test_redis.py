@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from flowworker import CorruptRecord, RedisStore, Runner, Settings, parse
 from flowworker.clock import SystemClock
 from flowworker.redis import open_redis
+from flowworker.redis.connection import CONNECTIONS
 from tests.waiting import eventually
 
 RUN = "run-1"
@@ -60,6 +61,22 @@ async def test_what_is_no_record_is_corrupt(ports, client, namespace):
         await ports.runs.read("run.1")
     with pytest.raises(CorruptRecord, match="WRONGTYPE"):
         await ports.runs.put("run.1", b"1")
+
+
+async def test_no_more_is_asked_at_a_time_than_there_are_connections(ports):
+    """What waits for its turn must not take that for a server that does not answer."""
+    under_way, most = 0, 0
+
+    async def command():
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+
+    await asyncio.gather(*(ports.connection.ask(command) for _ in range(5 * CONNECTIONS)))
+
+    assert most == CONNECTIONS
 
 
 async def test_keys_that_expired_are_listed_no_more(ports, client, namespace):

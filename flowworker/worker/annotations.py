@@ -75,8 +75,6 @@ def _parts(found: Type, seen: set[int] | None = None) -> Iterator[Type]:
         return
     seen.add(id(found))
     yield found
-    if isinstance(found, CustomType):
-        return
     for name in found.__struct_fields__:
         value = getattr(found, name)
         for item in value if isinstance(value, tuple) else (value,):

@@ -63,7 +63,7 @@ async def inside_thread(fleet, body, **fields):
     fleet.app.step("plain")(handler)
     await fleet.worker()
     await fleet.run("plain", **fields)
-    await fleet.ended()
+    await fleet.ended(fields.get("run", "r1"))
     return results[0]
 
 

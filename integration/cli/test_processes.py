@@ -18,6 +18,7 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, ended, until, url_of
+from integration.ports import free_port
 from tests.waiting import PATIENCE
 
 DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
@@ -248,11 +249,6 @@ def get(port: int, path: str) -> tuple[int, str]:
         except OSError:
             assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_a_fleet_of_processes_serves_health_and_drains(server):

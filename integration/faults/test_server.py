@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -19,6 +18,7 @@ from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, start, start_many
 from integration.fleet.fleet import Fleet
 from integration.jetstream.proxy import Proxy
+from integration.ports import free_port
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.chaos
@@ -172,12 +172,6 @@ async def starts_again(fleet: Fleet, run: str) -> bool:
     except FlowworkerError:
         return False
     return True
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def readiness(port: int) -> int:

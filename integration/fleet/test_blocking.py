@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowworker import BlockingClient, RunStatus, ServerUnavailable, Unavailable
-from integration.jetstream.test_connection import free_port
+from integration.ports import free_port
 from tests.waiting import PATIENCE, eventually
 
 FORKING = """

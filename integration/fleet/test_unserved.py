@@ -10,7 +10,7 @@ from urllib.request import urlopen
 from flowworker import RunStatus
 from integration.cli.commands import Commands
 from integration.fleet.fleet import Fleet
-from integration.jetstream.test_connection import free_port
+from integration.ports import free_port
 from tests.waiting import PATIENCE
 
 RUN = "run-1"

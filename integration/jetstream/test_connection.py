@@ -19,13 +19,8 @@ from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.jetstream.connection import connect
 from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.jetstream.wire import WireClient
+from integration.ports import free_port
 from tests.waiting import PATIENCE, eventually
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

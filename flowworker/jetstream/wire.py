@@ -105,7 +105,14 @@ class WireClient(Client):
         writer = getattr(self._transport, "_io_writer", None)
         if not self.is_connected or (writer is not None and writer.is_closing()):
             self._pending, self._pending_data_size = [], 0
-        await super()._close(status, do_cbs)
+        try:
+            await super()._close(status, do_cbs)
+        except asyncio.CancelledError:
+            # If reconnecting was waiting for the transport's end when nats-py cancelled it, that
+            # future is cancelled for whoever waits next: for us, though nobody cancelled us.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
 
     def _connect_command(self) -> bytes:
         """Over TLS, tell asyncio's protocol so: nats-py does not, and it warns of each end then."""

@@ -171,6 +171,7 @@ async def test_a_subscription_survives_reconnecting(proxy, proxied, connection):
     proxy.cut()
     await eventually(lambda: not proxied.connected)
     await eventually(lambda: proxied.connected)
+    await proxied.flush()  # so that the server knows of the subscription
     connection.client.send("news.today", "reply.to", b"NATS/1.0\r\na: b\r\n\r\n", b"body")
 
     await eventually(lambda: heard)
@@ -251,6 +252,21 @@ def test_closing_after_the_server_has_ended_loses_what_was_to_be_sent_and_no_mor
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # asyncio's own is lenient
         runner.run(closed_with_something_to_send())
+
+
+async def test_closing_does_not_end_as_cancelled_because_reconnecting_was(options, monkeypatch):
+    connection = await connect(options)
+    over = asyncio.get_running_loop().create_future()
+    over.cancel()  # as with a task that waited for it
+
+    async def wait_closed():
+        await over
+
+    monkeypatch.setattr(connection.client._transport, "wait_closed", wait_closed)
+
+    await connection.close()
+
+    assert connection.client.is_closed
 
 
 async def test_tls_is_never_given_up_silently(server: EmbeddedServer):

@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VENV := .venv
 PY := $(VENV)/bin/python
-CODE := $(wildcard flowworker tests integration bench examples)
+CODE := $(wildcard flowworker simulation tests integration bench examples)
 
 # Tests wait as much as they compute, so more of them run at a time than there are cores. Those of
 # integration/ wait for leases to end and for processes to come back: three on a core do not get in
@@ -82,7 +82,7 @@ format: $(DEV) ## Format the code and fix what can be fixed
 
 .PHONY: sim
 sim: $(DEV) ## Simulate the fleet under faults: RUNS=100000, or one world again: SEED=7
-	$(PY) -m flowworker.testing.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
+	$(PY) -m simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
 
 ROOMS ?= core coordinator worker
 .PHONY: mutate

@@ -1,4 +1,4 @@
-"""What tests of workflows and of flowworker itself are made with."""
+"""What tests are made with: users' tests of their workflows, and flowworker's own."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from flowworker.stores.opening import existing
 from flowworker.stores.runs import RunStore
 from flowworker.stores.state import StateStore
 from flowworker.telemetry.metrics import Metrics
-from flowworker.testing.simulation.past import PastRecords
+from simulation.stale_reads import StaleRecords
 from tests.coordinator.support import coordinated, until
 
 STEPS = (Step("a", "one"), Step("b", "two", depends_on=("a",)))
@@ -38,7 +38,7 @@ class Deposed:
 
     async def cut_off(self):
         entries = {key: await self._records.read(key) for key in await self._records.keys(">")}
-        self._past = PastRecords(entries)
+        self._past = StaleRecords(entries)
 
     def heal(self):
         self._past = None

@@ -12,8 +12,8 @@ from flowworker.coordinator.partitions import Partitions
 from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.settings import Settings
 from flowworker.testing import ManualClock
-from flowworker.testing.simulation.clock import SimClock
-from flowworker.testing.simulation.loop import VirtualLoop
+from simulation.clock import SimClock
+from simulation.loop import VirtualLoop
 from tests.waiting import PATIENCE
 
 COUNT = 4

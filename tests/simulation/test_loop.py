@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from flowworker.testing.simulation import loop as loops
-from flowworker.testing.simulation.loop import Standstill, VirtualLoop
+from simulation import loop as loops
+from simulation.loop import Standstill, VirtualLoop
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from flowworker.core import claim, failure, forward, policy, saga, stopping
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
 from flowworker.memory.events import MemoryEventLog
-from flowworker.testing.simulation import world
-from flowworker.testing.simulation.focus import Focus
+from simulation import world
+from simulation.focus import Focus
 from tests.simulation.violations import violation
 
 pytestmark = [
@@ -140,7 +140,7 @@ def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
 def test_outdated_records_that_are_believed_though_more_was_told(monkeypatch):
     monkeypatch.setattr(Told, "is_ahead", lambda *_, **__: False)
 
-    assert violation(Focus(faults=("outdated", "killed"), shape="chain"))
+    assert violation(Focus(faults=("stale", "killed"), shape="chain"))
 
 
 def test_a_command_that_is_refused_because_its_run_is_not_there_yet(monkeypatch):

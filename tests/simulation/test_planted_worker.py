@@ -9,12 +9,12 @@ from flowworker.codec.keys import step_key
 from flowworker.core import claim
 from flowworker.core.status import Outcome
 from flowworker.stores.runs import RunStore
-from flowworker.testing.simulation.focus import Focus
 from flowworker.worker import claims, execute, settle
 from flowworker.worker.attempt import Attempt
 from flowworker.worker.claims import Claims
 from flowworker.worker.lanes import Lanes
 from flowworker.worker.unserved import Unserved
+from simulation.focus import Focus
 from tests.simulation.violations import violation
 
 pytestmark = [
@@ -111,7 +111,7 @@ def test_a_handler_that_is_waited_for_though_it_ignores_its_end(monkeypatch):
 def test_a_run_that_is_taken_for_gone_because_it_is_not_seen_yet(monkeypatch):
     monkeypatch.setattr(claims, "may_be_unseen", lambda *_: False)
 
-    assert violation(Focus(faults=("outdated",)))
+    assert violation(Focus(faults=("stale",)))
 
 
 def test_a_missing_handler_that_fails_a_run(monkeypatch):

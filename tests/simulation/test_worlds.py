@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker.telemetry.metrics import Metrics
-from flowworker.testing.simulation.campaign import live
-from flowworker.testing.simulation.world import World
+from simulation.campaign import live
+from simulation.world import World
 
 SEEDS = 40
 CHUNK = 10
@@ -54,7 +54,7 @@ def test_enough_goes_wrong_to_matter():
         "conflict",
         "deluded owner",
         "delivery taken away",
-        "outdated",
+        "stale reads",
         "stalled",
     ):
         assert faults[what] > 0, what
@@ -79,7 +79,7 @@ def test_watching_changes_nothing():
 def test_a_seed_gives_the_same_world_in_every_process():
     here = live([9], keep_trace=True)
     other = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-    command = [sys.executable, "-m", "flowworker.testing.simulation", "--seed", "9"]
+    command = [sys.executable, "-m", "simulation", "--seed", "9"]
     environment = {**os.environ, "PYTHONHASHSEED": other}
     there = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flowworker.testing.simulation.campaign import live
-from flowworker.testing.simulation.focus import ANYTHING, Focus
+from simulation.campaign import live
+from simulation.focus import ANYTHING, Focus
 
 WORLDS = 100
 

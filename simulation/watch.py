@@ -15,16 +15,16 @@ from flowworker.core.ids import event_id
 from flowworker.core.payload import Inline
 from flowworker.core.records import rank
 from flowworker.core.status import Kind, Outcome, RunStatus
-from flowworker.testing.simulation.history import check_event
-from flowworker.testing.simulation.rules import (
+from simulation.history import check_event
+from simulation.rules import (
     Violation,
     check_run_write,
     check_step_write,
     expect,
     is_refused,
 )
-from flowworker.testing.simulation.starts import Starts
-from flowworker.testing.simulation.truth import Truth
+from simulation.starts import Starts
+from simulation.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.ports import Delivery, StepAddress
-    from flowworker.testing.simulation.process import Process
-    from flowworker.testing.simulation.rebuilds import Rebuilds
+    from simulation.process import Process
+    from simulation.rebuilds import Rebuilds
 
 
 class Watch:
@@ -48,7 +48,7 @@ class Watch:
         counts: how often something interesting happened.
         discarded: numbers of outputs whose handlers had been given up long before they returned.
         slack: seconds by which the clocks of processes may differ.
-        misled: somebody may have read an outdated history, and not done what it would have asked
+        misled: somebody may have read a stale history, and not done what it would have asked
             for: only a sweep corrects that.
     """
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowworker.ports import Backend, Delivery, Records
-    from flowworker.testing.simulation.gate import Gate
-    from flowworker.testing.simulation.past import Archive, PastRecords
-    from flowworker.testing.simulation.watch import Watch
+    from simulation.gate import Gate
+    from simulation.stale_reads import Archive, StaleRecords
+    from simulation.watch import Watch
 
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class SimRecords:
 
 
 class SimRuns(SimRecords):
-    """Run and step records: every write is looked at, and what is read may be outdated."""
+    """Run and step records: every write is looked at, and reads may be stale."""
 
     def __init__(self, gate: Gate, backend: Backend, watch: Watch, archive: Archive) -> None:
         super().__init__(gate, backend.runs, "runs")
@@ -77,12 +77,12 @@ class SimRuns(SimRecords):
         self._archive = archive
 
     async def _read(self, key: str) -> tuple[bytes, int] | None:
-        past = self._past()
-        return await super()._read(key) if past is None else past.read(key)
+        stale = self._stale()
+        return await super()._read(key) if stale is None else stale.read(key)
 
     async def _keys(self, pattern: str) -> list[str]:
-        past = self._past()
-        return await super()._keys(pattern) if past is None else past.keys(pattern)
+        stale = self._stale()
+        return await super()._keys(pattern) if stale is None else stale.keys(pattern)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         self._check()
@@ -105,12 +105,12 @@ class SimRuns(SimRecords):
         await super()._purge(pattern)
         self._watch.purged(pattern)
 
-    def _past(self) -> PastRecords | None:
-        past = self._gate.process.seen()
-        return None if past is None else past.records
+    def _stale(self) -> StaleRecords | None:
+        stale = self._gate.process.stale_view()
+        return None if stale is None else stale.records
 
     def _check(self) -> None:
-        if self._past() is not None:
+        if self._stale() is not None:
             raise Unavailable("simulated: a node without its peers")
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from flowworker.ports import CommandQueue
     from flowworker.stores.payloads import PayloadStore
-    from flowworker.testing.simulation.truth import Truth
-    from flowworker.testing.simulation.watch import Watch
+    from simulation.truth import Truth
+    from simulation.watch import Watch
 
 LAST_START = 15.0
 """Seconds within which everything is started."""

@@ -1,4 +1,4 @@
-"""Simulate many worlds, or one again: `python -m flowworker.testing.simulation --help`."""
+"""Simulate many worlds, or one again: `python -m simulation --help`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from flowworker.clock import SystemClock
-from flowworker.testing.simulation.campaign import Tally, campaign, live
+from simulation.campaign import Tally, campaign, live
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from flowworker.testing.simulation.world import Outcome
+    from simulation.world import Outcome
 
 NO_END = 10**12
 
@@ -29,7 +29,7 @@ _WIDE = 100
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0 if all invariants held, 1 if not."""
     parser = argparse.ArgumentParser(
-        prog="python -m flowworker.testing.simulation",
+        prog="python -m simulation",
         description="The real coordinator and worker in worlds of faults drawn from seeds.",
     )
     parser.add_argument("--runs", type=int, help="workflow runs to simulate (default: 100,000)")

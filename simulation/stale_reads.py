@@ -1,12 +1,12 @@
-"""What a node still shows that was cut off from its peers and does not know it yet: the past.
+"""Stale reads: what a node answers that was cut off from its peers and does not know it yet.
 
 It answers from what it had, and acknowledges nothing. Each stream has a leader of its own, so the
-records may be outdated while the history is not, or the other way round.
+records may be stale while the history is not, or the other way round.
 """
 
 from __future__ import annotations
 
-__all__ = ["Archive", "Past", "PastRecords"]
+__all__ = ["Archive", "StaleRecords", "StaleView"]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,10 +16,10 @@ from flowworker.memory.names import Names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.testing.simulation.loop import VirtualLoop
+    from simulation.loop import VirtualLoop
 
 
-class PastRecords:
+class StaleRecords:
     """Records as they were."""
 
     def __init__(self, entries: Mapping[str, tuple[bytes, int]]) -> None:
@@ -39,7 +39,7 @@ class PastRecords:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class StaleView:
     """For one process, until that moment of the loop.
 
     Attributes:
@@ -48,7 +48,7 @@ class Past:
     """
 
     until: float
-    records: PastRecords | None = None
+    records: StaleRecords | None = None
     histories: Mapping[str, list[bytes]] | None = None
 
 
@@ -69,10 +69,10 @@ class Archive:
         """A history has grown, or was dropped."""
         self._histories.append((self._virtual.moment, run, events))
 
-    def records_at(self, moment: float) -> PastRecords:
+    def records_at(self, moment: float) -> StaleRecords:
         """All records of that moment."""
         latest = {key: entry for at, key, entry in self._records if at <= moment}
-        return PastRecords({key: entry for key, entry in latest.items() if entry is not None})
+        return StaleRecords({key: entry for key, entry in latest.items() if entry is not None})
 
     def histories_at(self, moment: float) -> dict[str, list[bytes]]:
         """All histories of that moment."""

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from flowworker.testing.simulation.process import current_process
+from simulation.process import current_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from structlog.typing import EventDict, WrappedLogger
 
-    from flowworker.testing.simulation.trace import Trace
+    from simulation.trace import Trace
 
 
 @contextmanager

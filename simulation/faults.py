@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from flowworker.testing.simulation.focus import ANYTHING, Focus
+from simulation.focus import ANYTHING, Focus
 
 if TYPE_CHECKING:
     from random import Random
@@ -46,7 +46,7 @@ class Rates:
         delivery_lost: one gets lost between the source and the consumer.
         news_lost: a message of the notifier gets lost.
         deluded: a coordinator believes that it renewed its leases, per renewal.
-        outdated: a process is connected to a node that shows the past, per second.
+        stale: a process is connected to a node whose answers are stale, per second.
         stalled: a process stands still for longer than its leases last, per second.
         jump: a process's wall clock jumps, per second.
         killed: any process dies out of itself, per second.
@@ -64,7 +64,7 @@ class Rates:
     delivery_lost: float = 0.0
     news_lost: float = 0.0
     deluded: float = 0.0
-    outdated: float = 0.0
+    stale: float = 0.0
     stalled: float = 0.0
     jump: float = 0.0
     killed: float = 0.0
@@ -83,7 +83,7 @@ _HIGHEST = Rates(
     delivery_lost=0.1,
     news_lost=0.5,
     deluded=0.2,
-    outdated=0.1,
+    stale=0.1,
     stalled=0.05,
     jump=0.05,
     killed=0.05,

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from flowworker.telemetry.metrics import Metrics
-from flowworker.testing.simulation.focus import ANYTHING, Focus
-from flowworker.testing.simulation.world import Outcome, World
+from simulation.focus import ANYTHING, Focus
+from simulation.world import Outcome, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -3,8 +3,8 @@
 loop, clock   virtual time
 process       what dies, stalls, and is started anew
 faults        what goes wrong, how often
-gate, ports, deliveries, records, past, heartbeat   where it goes wrong: between a process and the
-              memory adapters
+gate, ports, deliveries, records, stale_reads, heartbeat   where it goes wrong: between a process
+              and the memory adapters
 workflows, handlers, people   what is asked of the fleet
 truth, watch, rules, starts, history, rebuilds, rest   what must hold, at every write and at the end
 focus         what worlds are about, for whoever looks for one kind of defect

@@ -12,7 +12,7 @@ from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 
 if TYPE_CHECKING:
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.testing.simulation.truth import Truth
+    from simulation.truth import Truth
 
 
 class Violation(Exception):

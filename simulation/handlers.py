@@ -14,17 +14,17 @@ from flowworker.codec.json import encode
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError, RetryAfter
-from flowworker.testing.simulation.focus import ANYTHING, Focus
-from flowworker.testing.simulation.process import current_process
 from flowworker.worker import App, StepContext
+from simulation.focus import ANYTHING, Focus
+from simulation.process import current_process
 
 if TYPE_CHECKING:
     from random import Random
 
-    from flowworker.testing.simulation.faults import Faults
-    from flowworker.testing.simulation.loop import VirtualLoop
-    from flowworker.testing.simulation.process import Process
-    from flowworker.testing.simulation.watch import Watch
+    from simulation.faults import Faults
+    from simulation.loop import VirtualLoop
+    from simulation.process import Process
+    from simulation.watch import Watch
 
 
 GIVEN_UP = 5.5

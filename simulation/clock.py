@@ -1,4 +1,4 @@
-"""What time a process believes it is."""
+"""The time as a process of a world has it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ __all__ = ["EPOCH", "SimClock"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.testing.simulation.process import current_process
-
 if TYPE_CHECKING:
-    from flowworker.testing.simulation.loop import VirtualLoop
+    from collections.abc import Awaitable, Callable
+
+    from simulation.loop import VirtualLoop
 
 EPOCH = 1_700_000_000.0
 """Where the wall clock starts: some day in November 2023."""
@@ -23,10 +23,16 @@ class SimClock:
         skew: seconds by which the wall clock is ahead of the true time; may jump.
     """
 
-    def __init__(self, virtual: VirtualLoop, skew: float = 0.0) -> None:
-        """Tell the loop's time."""
+    def __init__(
+        self,
+        virtual: VirtualLoop,
+        skew: float = 0.0,
+        wait: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        """Show the loop's time; `wait` lets it pass for whoever has the clock."""
         self.skew = skew
         self._virtual = virtual
+        self._wait = wait or virtual.pause
 
     def now(self) -> float:
         """Seconds since the Unix epoch, as this clock has it."""
@@ -37,11 +43,7 @@ class SimClock:
         return self._virtual.moment
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; whoever stands still meanwhile wakes later."""
-        process = current_process()
-        if process is None:
-            await self._virtual.pause(seconds)
-            return
+        """Wait; a zero or negative time yields once."""
         if seconds <= 0:
             await asyncio.sleep(0)
-        await process.wait(seconds)
+        await self._wait(seconds)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.keys import RETENTION, index_key
 from flowworker.core.status import TERMINAL
-from flowworker.testing.simulation.history import check_history
-from flowworker.testing.simulation.rules import Violation
+from simulation.history import check_history
+from simulation.rules import Violation
 
 if TYPE_CHECKING:
-    from flowworker.testing.simulation.truth import Truth
-    from flowworker.testing.simulation.watch import Watch
+    from simulation.truth import Truth
+    from simulation.watch import Watch
 
 
 _REJECTED = b'"type":"workflow.rejected"'

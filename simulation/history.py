@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from flowworker.codec.cloudevents import decode_event
 from flowworker.core.commands import EventType
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
-from flowworker.testing.simulation.rules import expect
+from simulation.rules import expect
 
 if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.records import StepRecord
-    from flowworker.testing.simulation.truth import Truth
+    from simulation.truth import Truth
 
 END_OF = {
     RunStatus.COMPLETED: EventType.COMPLETED,
@@ -48,8 +48,8 @@ def check_event(truth: Truth, told: CloudEvent) -> None:
     if told.type in END_OF.values():
         expect(not truth.ended, "a second end", where)
         expect(END_OF.get(truth.record.status) is told.type, "an end that is none", where)
-        untold = _untold(truth)
-        expect(not untold, "the end is told before what led to it", f"{run} {untold}")
+        unpublished = _unpublished(truth)
+        expect(not unpublished, "the end is told before what led to it", f"{run} {unpublished}")
         truth.ended = True
     data = told.data
     outcome = _OUTCOMES.get(told.type)
@@ -68,7 +68,7 @@ def _is_told(truth: Truth, event_type: EventType) -> bool:
     return event_type in truth.told.values()
 
 
-def _untold(truth: Truth) -> list[str]:
+def _unpublished(truth: Truth) -> list[str]:
     """Outcomes of steps, as they stand, that nobody has told."""
     records = [record for record, _ in truth.steps.values()]
     ids = [f"{truth.run}/{_told_as(record)}" for record in records]

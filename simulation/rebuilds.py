@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowworker.testing.simulation.process import Process
+    from simulation.process import Process
 
 _AT_ONCE = 2
 """Histories of such a run that a coordinator may read whenever it likes: it took the partition."""

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from flowworker.errors import PayloadTooLarge, Unavailable
-from flowworker.testing.simulation.deliveries import deliver_to
-from flowworker.testing.simulation.records import SimLink, SimRecords, SimRuns
+from simulation.deliveries import deliver_to
+from simulation.records import SimLink, SimRecords, SimRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
         StepAddress,
         WaitingStart,
     )
-    from flowworker.testing.simulation.gate import Gate
-    from flowworker.testing.simulation.loop import VirtualLoop
-    from flowworker.testing.simulation.past import Archive
-    from flowworker.testing.simulation.watch import Watch
+    from simulation.gate import Gate
+    from simulation.loop import VirtualLoop
+    from simulation.stale_reads import Archive
+    from simulation.watch import Watch
 
 T = TypeVar("T")
 
@@ -200,17 +200,17 @@ class _Events(_Source):
 
     async def _history(self, run: str) -> list[bytes]:
         self._watch.rebuilds.read(self._gate.process, run)
-        past = self._past()
-        if past is None:
+        stale = self._stale()
+        if stale is None:
             return await self._backend.events.history(run)
-        return list(past.get(run, ()))
+        return list(stale.get(run, ()))
 
-    def _past(self) -> Mapping[str, list[bytes]] | None:
-        past = self._gate.process.seen()
-        return None if past is None else past.histories
+    def _stale(self) -> Mapping[str, list[bytes]] | None:
+        stale = self._gate.process.stale_view()
+        return None if stale is None else stale.histories
 
     def _check(self) -> None:
-        if self._past() is not None:
+        if self._stale() is not None:
             raise Unavailable("simulated: a node without its peers")
 
 

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from flowworker.coordinator import Coordinator
 from flowworker.core.outdated import LONGEST_PAST
 from flowworker.errors import FlowworkerError
-from flowworker.testing.simulation.clock import SimClock
-from flowworker.testing.simulation.gate import Gate
-from flowworker.testing.simulation.handlers import HANDLERS, simulated_app
-from flowworker.testing.simulation.heartbeat import LoopHeartbeat
-from flowworker.testing.simulation.past import Past
-from flowworker.testing.simulation.ports import backend_of
-from flowworker.testing.simulation.process import Process
-from flowworker.testing.simulation.slots import watch_slots
 from flowworker.worker import Worker
+from simulation.gate import Gate
+from simulation.handlers import HANDLERS, simulated_app
+from simulation.heartbeat import LoopHeartbeat
+from simulation.ports import backend_of
+from simulation.process import Process
+from simulation.slots import watch_slots
+from simulation.stale_reads import StaleView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
-    from flowworker.testing.simulation.faults import Faults
-    from flowworker.testing.simulation.handlers import Behaviour
-    from flowworker.testing.simulation.loop import VirtualLoop
-    from flowworker.testing.simulation.past import Archive
-    from flowworker.testing.simulation.trace import Trace
-    from flowworker.testing.simulation.watch import Watch
     from flowworker.worker import App
+    from simulation.faults import Faults
+    from simulation.handlers import Behaviour
+    from simulation.loop import VirtualLoop
+    from simulation.stale_reads import Archive
+    from simulation.trace import Trace
+    from simulation.watch import Watch
 
     Main = Callable[[Process, Backend], Coroutine[Any, Any, None]]
 
@@ -125,8 +124,7 @@ class Fleet:
                 if self._scene.faults.rates.jump
                 else 0.0
             )
-            clock = SimClock(self._scene.virtual, skew)
-            process = Process(f"{kind}{self._started}", self._scene.virtual, clock)
+            process = Process(f"{kind}{self._started}", self._scene.virtual, skew)
             gate = Gate(process, self._scene.faults, self._scene.trace, self._scene.outside)
             backend = backend_of(
                 gate,
@@ -206,7 +204,7 @@ class Fleet:
                     seconds = random.uniform(0.2, 2.5) * self._scene.settings.lease
                     process.stalled_until = self._scene.virtual.moment + seconds
                     self._scene.trace.note(process.name, f"stands still for {seconds:.3f} s")
-                elif faults.chance("outdated", rates.outdated):
+                elif faults.chance("stale reads", rates.stale):
                     self._cut_off(process)
                 elif faults.chance("clock jumped", rates.jump):
                     process.clock.skew = random.uniform(-1, 1) * MAX_SKEW
@@ -225,7 +223,7 @@ class Fleet:
         until = scene.virtual.moment + random.random() * LONGEST_PAST / 2
         if what != "records":
             scene.watch.misled = True
-        process.past = Past(
+        process.stale = StaleView(
             until,
             None if what == "histories" else scene.archive.records_at(since),
             None if what == "records" else scene.archive.histories_at(since),

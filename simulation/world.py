@@ -19,22 +19,22 @@ from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
-from flowworker.testing.simulation.clock import SimClock
-from flowworker.testing.simulation.faults import Faults, any_rates
-from flowworker.testing.simulation.fleet import Fleet, Scene
-from flowworker.testing.simulation.focus import ANYTHING, Focus, focus_of
-from flowworker.testing.simulation.handlers import Behaviour
-from flowworker.testing.simulation.logs import watched_logs
-from flowworker.testing.simulation.loop import Standstill, VirtualLoop
-from flowworker.testing.simulation.past import Archive
-from flowworker.testing.simulation.people import LAST_START, People
-from flowworker.testing.simulation.process import current_process, process_tasks
-from flowworker.testing.simulation.rebuilds import Rebuilds
-from flowworker.testing.simulation.rest import left_over, unrest
-from flowworker.testing.simulation.starts import stricter
-from flowworker.testing.simulation.trace import Trace
-from flowworker.testing.simulation.watch import Watch
-from flowworker.testing.simulation.workflows import any_workflow
+from simulation.clock import SimClock
+from simulation.faults import Faults, any_rates
+from simulation.fleet import Fleet, Scene
+from simulation.focus import ANYTHING, Focus, focus_of
+from simulation.handlers import Behaviour
+from simulation.logs import watched_logs
+from simulation.loop import Standstill, VirtualLoop
+from simulation.people import LAST_START, People
+from simulation.process import current_process, process_tasks
+from simulation.rebuilds import Rebuilds
+from simulation.rest import left_over, unrest
+from simulation.stale_reads import Archive
+from simulation.starts import stricter
+from simulation.trace import Trace
+from simulation.watch import Watch
+from simulation.workflows import any_workflow
 
 if TYPE_CHECKING:
     from collections import Counter

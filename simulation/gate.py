@@ -8,15 +8,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.errors import Conflict, Unavailable
-from flowworker.testing.simulation.faults import Trouble
+from simulation.faults import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextvars import Context
 
-    from flowworker.testing.simulation.faults import Faults
-    from flowworker.testing.simulation.process import Process
-    from flowworker.testing.simulation.trace import Trace
+    from simulation.faults import Faults
+    from simulation.process import Process
+    from simulation.trace import Trace
 
 T = TypeVar("T")
 

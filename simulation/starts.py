@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from flowworker.core.commands import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Stored
-from flowworker.testing.simulation.rules import expect
+from simulation.rules import expect
 
 if TYPE_CHECKING:
     from flowworker.core.model import Workflow
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
-    from flowworker.testing.simulation.truth import Truth
+    from simulation.truth import Truth
 
 _LONGEST = 100
 """Letters of padding that a stricter definition allows."""

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from flowworker.memory.steps import MemoryStepQueue
     from flowworker.ports import Backend
-    from flowworker.testing.simulation.loop import VirtualLoop
-    from flowworker.testing.simulation.process import Process
     from flowworker.worker.loop import Worker
+    from simulation.loop import VirtualLoop
+    from simulation.process import Process
 
 _EVERY = 1.0
 _LONGEST = 12.0

@@ -13,12 +13,13 @@ import asyncio
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
+from simulation.clock import SimClock
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from flowworker.testing.simulation.clock import SimClock
-    from flowworker.testing.simulation.loop import VirtualLoop
-    from flowworker.testing.simulation.past import Past
+    from simulation.loop import VirtualLoop
+    from simulation.stale_reads import StaleView
 
 _current: ContextVar[Process | None] = ContextVar("flowworker_simulated_process", default=None)
 
@@ -28,20 +29,21 @@ class Process:
 
     Attributes:
         name: no other process of this world ever has it.
+        clock: shows its time; sleeps longer if the process stands still meanwhile.
         stalled_until: until when it stands still (the loop's time), as a paused container does.
         deluded_until: until when it takes its leases for renewed though they are not.
-        past: what it takes for the present while it is connected to a node that is outdated.
+        stale: what it reads while it is connected to a node that was cut off from its peers.
         on_death: called when it dies, to let go of what the outside holds of it.
     """
 
-    def __init__(self, name: str, virtual: VirtualLoop, clock: SimClock) -> None:
-        """It begins with `spawn`."""
+    def __init__(self, name: str, virtual: VirtualLoop, skew: float = 0.0) -> None:
+        """It begins with `spawn`; its wall clock is wrong by `skew` seconds."""
         self.name = name
-        self.clock = clock
+        self.clock = SimClock(virtual, skew, self.wait)
         self.alive = True
         self.stalled_until = 0.0
         self.deluded_until = 0.0
-        self.past: Past | None = None
+        self.stale: StaleView | None = None
         self.on_death: list[Callable[[], object]] = []
         self.died = asyncio.Event()
         self._virtual = virtual
@@ -81,10 +83,10 @@ class Process:
         self._tasks = []
         self.died.set()
 
-    def seen(self) -> Past | None:
-        """The past that it sees now, if any."""
-        past = self.past
-        return None if past is None or past.until <= self._virtual.moment else past
+    def stale_view(self) -> StaleView | None:
+        """What it reads now instead of the present, if anything."""
+        stale = self.stale
+        return None if stale is None or stale.until <= self._virtual.moment else stale
 
     def stall(self) -> float:
         """Seconds for which it stands still from now."""

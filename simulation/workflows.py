@@ -16,7 +16,7 @@ from flowworker.core.model import (
     Workflow,
 )
 from flowworker.core.status import Priority
-from flowworker.testing.simulation.focus import ANYTHING, Focus
+from simulation.focus import ANYTHING, Focus
 
 if TYPE_CHECKING:
     from random import Random

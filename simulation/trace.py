@@ -8,8 +8,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowworker.testing.simulation.loop import VirtualLoop
-    from flowworker.testing.simulation.process import Process
+    from simulation.loop import VirtualLoop
+    from simulation.process import Process
 
 _SHOWN = 160
 

@@ -28,7 +28,7 @@ from bench.counters import read_counters
 from bench.fleet import MONITORING
 from flowworker.client import Client
 from flowworker.codec.keys import RETENTION
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY

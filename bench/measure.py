@@ -70,7 +70,7 @@ class RawPublish(Struct, frozen=True):
 
     messages: int
     size: int
-    in_flight: int
+    inflight: int
     seconds: float
 
     @property

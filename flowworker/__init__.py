@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     )
     from flowworker.blocking import BlockingClient
     from flowworker.client import Client, RunResult, RunSummary, RunView, StepView
-    from flowworker.core.commands import EventType
+    from flowworker.core.event_types import EventType
     from flowworker.core.model import (
         Backoff,
         Escalation,
@@ -140,16 +140,8 @@ if TYPE_CHECKING:
         Unavailable,
         WorkflowNotFound,
     )
-    from flowworker.jetstream import ConnectionOptions, TopologyOptions
-    from flowworker.runner import Runner, with_runner
-    from flowworker.settings import Settings
-    from flowworker.stores.buses import Event, EventBus
-    from flowworker.stores.locking import Locker
-    from flowworker.stores.state import StateStore
-    from flowworker.wiring import connect
-    from flowworker.worker import App, StepContext
-    from flowworker.worker.context import current_context
-    from flowworker.worker.current import (
+    from flowworker.handlers import App, StepContext
+    from flowworker.handlers.ambient import (
         acquire_lock,
         emit,
         get_event_bus,
@@ -157,7 +149,15 @@ if TYPE_CHECKING:
         get_workflow_id,
         release_lock,
     )
-    from flowworker.worker.registry import StepHandler, StepResult
+    from flowworker.handlers.app import StepHandler, StepResult
+    from flowworker.handlers.context import current_context
+    from flowworker.jetstream import ConnectionOptions, TopologyOptions
+    from flowworker.runner import Runner, with_runner
+    from flowworker.settings import Settings
+    from flowworker.stores.buses import Event, EventBus
+    from flowworker.stores.locking import Locker
+    from flowworker.stores.state import StateStore
+    from flowworker.wiring import connect
 
 _HOMES = {
     "backends": (
@@ -166,7 +166,7 @@ _HOMES = {
     ),
     "blocking": ("BlockingClient",),
     "client": ("Client", "RunResult", "RunSummary", "RunView", "StepView"),
-    "core.commands": ("EventType",),
+    "core.event_types": ("EventType",),
     "core.model": (
         *("Backoff", "Escalation", "EscalationStrategy", "Fallback"),
         *("RetryPolicy", "Saga", "Step", "Workflow"),
@@ -174,6 +174,7 @@ _HOMES = {
     "core.status": ("HumanAction", "Priority", "RunStatus", "StepStatus"),
     "definitions": ("Parser", "Registry", "load_paths", "parse"),
     "embedded": ("EmbeddedServer",),
+    "handlers": ("App", "StepContext"),
     "jetstream": ("ConnectionOptions", "TopologyOptions"),
     "runner": ("Runner", "with_runner"),
     "settings": ("Settings",),
@@ -181,13 +182,12 @@ _HOMES = {
     "stores.locking": ("Locker",),
     "stores.state": ("StateStore",),
     "wiring": ("connect",),
-    "worker": ("App", "StepContext"),
-    "worker.context": ("current_context",),
-    "worker.current": (
+    "handlers.context": ("current_context",),
+    "handlers.ambient": (
         *("acquire_lock", "emit", "release_lock"),
         *("get_event_bus", "get_state_store", "get_workflow_id"),
     ),
-    "worker.registry": ("StepHandler", "StepResult"),
+    "handlers.app": ("StepHandler", "StepResult"),
 }
 """Where the public names live; those that are not listed are in `errors`."""
 

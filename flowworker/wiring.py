@@ -43,10 +43,11 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.coordinator import Coordinator
+    from flowworker.handlers import App
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
     from flowworker.ports import Backend
     from flowworker.telemetry.metrics import Metrics
-    from flowworker.worker import App, Worker
+    from flowworker.worker import Worker
 
 _SCHEMES = {"nats", "tls", "ws", "wss"}
 

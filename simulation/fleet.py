@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator import Coordinator
-from flowworker.core.outdated import LONGEST_PAST
+from flowworker.core.staleness import MAX_STALENESS
 from flowworker.errors import FlowworkerError
 from flowworker.worker import Worker
 from simulation.gate import Gate
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from random import Random
     from typing import Any
 
+    from flowworker.handlers import App
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
-    from flowworker.worker import App
     from simulation.faults import Faults
     from simulation.handlers import Behaviour
     from simulation.loop import VirtualLoop
@@ -219,8 +219,8 @@ class Fleet:
         """From now on it talks to a node that has been alone for a while, and knows nothing new."""
         scene, random = self._scene, self._scene.random
         what = random.choice(("records", "records", "histories", "both"))
-        since = scene.virtual.moment - random.random() * LONGEST_PAST / 2
-        until = scene.virtual.moment + random.random() * LONGEST_PAST / 2
+        since = scene.virtual.moment - random.random() * MAX_STALENESS / 2
+        until = scene.virtual.moment + random.random() * MAX_STALENESS / 2
         if what != "records":
             scene.watch.misled = True
         process.stale = StaleView(

@@ -14,7 +14,7 @@ from flowworker.codec.json import encode
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError, RetryAfter
-from flowworker.worker import App, StepContext
+from flowworker.handlers import App, StepContext
 from simulation.focus import ANYTHING, Focus
 from simulation.process import current_process
 

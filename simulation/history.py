@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
 from simulation.rules import expect
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Stored
 from simulation.rules import expect

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome
 
 if TYPE_CHECKING:
-    from flowworker.core.commands import EventType
+    from flowworker.core.event_types import EventType
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.cloudevents import decode_event, settled_event
 from flowworker.codec.json import decode_run, decode_step, decode_value
 from flowworker.codec.messages import decode_step_message
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Inline
 from flowworker.core.records import rank

@@ -23,7 +23,11 @@ MAX_LINES = 400
 ADAPTERS = {"memory", "jetstream", "redis"}
 FLOOR = {"errors", "core", "settings", "clock", "codec", "ports"}
 ENGINE = FLOOR | {"stores", "telemetry"}
-BELOW_WIRING = ENGINE | ADAPTERS | {"definitions", "coordinator", "worker", "client", "embedded"}
+BELOW_WIRING = (
+    ENGINE
+    | ADAPTERS
+    | {*("definitions", "coordinator", "handlers", "worker", "client", "embedded", "retrying")}
+)
 COMPOSED = BELOW_WIRING | {"backends", "blocking", "wiring", "runner"}
 
 # Each room, and the rooms it may import from, TYPE_CHECKING imports included.
@@ -38,7 +42,9 @@ KNOWS: dict[str, set[str]] = {
     "telemetry": {"errors", "core", "clock", "codec"},
     "definitions": {"errors", "core", "codec"},
     "coordinator": ENGINE | {"definitions"},
-    "worker": ENGINE,
+    "retrying": {"errors", "clock"},
+    "handlers": ENGINE | {"retrying"},
+    "worker": ENGINE | {"handlers", "retrying"},
     "client": ENGINE,
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},

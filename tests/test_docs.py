@@ -25,7 +25,7 @@ from flowworker.codec import messages
 from flowworker.codec.cloudevents import EventData
 from flowworker.codec.facts import FACT_TYPES
 from flowworker.codec.subjects import CommandLane
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.status import Priority
 from flowworker.definitions import InputValidator, document, load_paths, parse_all
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions

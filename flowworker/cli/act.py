@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowworker.client import Client
 
 _RUN = click.argument("run")
-_REASON = click.option("--reason", default="", help="Kept as the run's error.")
+_REASON = click.option("--reason", default="", help="Stores as the run's error.")
 
 
 def _requested(run: str, action: str, *, json_: bool) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from flowworker.worker import App
+    from flowworker.handlers import App
 
 DEFAULT_ATTRIBUTE = "app"
 
@@ -49,7 +49,7 @@ def load_apps(names: tuple[str, ...]) -> App:
     Raises:
         InvalidInput: one cannot be had, or two have a handler of one name.
     """
-    from flowworker.worker import App
+    from flowworker.handlers import App
 
     apps = list(dict.fromkeys(load_app(name) for name in names))
     if len(apps) == 1:
@@ -66,7 +66,7 @@ def load_app(name: str) -> App:
     Raises:
         InvalidInput: says what is wrong with the name, the module, or what it contains.
     """
-    from flowworker.worker import App
+    from flowworker.handlers import App
 
     module_name, colon, attribute = name.partition(":")
     if not all(part.isidentifier() for part in module_name.split(".")) or (colon and not attribute):

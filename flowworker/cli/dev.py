@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from flowworker.client import Client
     from flowworker.core.model import Workflow
     from flowworker.embedded import EmbeddedServer
+    from flowworker.handlers import App
     from flowworker.ports import Backend
-    from flowworker.worker import App
 
 _LOOK = 0.5
 """Seconds between looks at whether the server still runs."""

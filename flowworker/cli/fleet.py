@@ -25,7 +25,7 @@ from flowworker.cli.serving import (
 from flowworker.settings import Settings, settings_from
 
 if TYPE_CHECKING:
-    from flowworker.worker import App
+    from flowworker.handlers import App
 
 
 @click.command(cls=Process)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import UNREADABLE
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.records import rank
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Past:
-    """Told of steps, as long as the history is kept; what is no event is passed over.
+    """History of steps, as long as the history is kept; what is no event is passed over.
 
     Attributes:
         missing: by step, the latest attempt that waited for a handler, and for which.

@@ -23,7 +23,7 @@ from flowworker.client.views import no_such_run
 from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import Result, ResultStatus, decode_result
 from flowworker.codec.subjects import event_subject
-from flowworker.core.commands import ENDS, EventType
+from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import event_id, partition_of
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import (

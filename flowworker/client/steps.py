@@ -22,7 +22,7 @@ _OUTCOMES = {
     Outcome.FAILED: StepStatus.FAILED,
     Outcome.CANCELLED: StepStatus.CANCELLED,
 }
-_UNDER_WAY = {
+_INFLIGHT = {
     StepStatus.PENDING,
     StepStatus.RUNNING,
     StepStatus.RETRYING,
@@ -72,7 +72,7 @@ def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepReco
 
 def is_unclaimed(state: StepState, found: tuple[StepRecord, int] | None) -> bool:
     """Whether an attempt may be on its way to a worker: records do not tell that of the first."""
-    return state.status in _UNDER_WAY and _current(state, found) is None
+    return state.status in _INFLIGHT and _current(state, found) is None
 
 
 def _missing(state: StepState, found: tuple[StepRecord, int] | None, past: Past, step: str) -> str:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowworker.codec.json import UNREADABLE
-from flowworker.codec.subjects import event_subject, told_subject
-from flowworker.core.commands import ENDS, EventType
+from flowworker.codec.subjects import event_subject, public_subject
+from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
 from flowworker.stores.runs import RunStore
@@ -113,7 +113,7 @@ async def _subscribed(backend: Backend, subject: str, *, whole: bool) -> AsyncIt
 
 async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     """Events of all runs from now on, at most once each."""
-    subject = told_subject(backend.namespace, "workflow.>")
+    subject = public_subject(backend.namespace, "workflow.>")
     async with _subscribed(backend, subject, whole=False) as news:
         while True:
             event = await news.get()

@@ -5,9 +5,8 @@ models       pydantic models as JSON
 keys         the keys of records
 subjects     those that others than the adapters speak of
 messages     step message, start and control command, result
-cloudevents  what is told: core records and commands -> CloudEvents 1.0
-facts        what was told: CloudEvents -> core facts
-history      a run's history, for whoever rebuilds the run
+cloudevents  what is published: core records and effects -> CloudEvents 1.0
+facts        what was published: CloudEvents -> core facts
 text         what others wrote, as it may be shown
 inputs       what a step is given, merged from the run's input and outputs
 """

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 from msgspec import Struct
 
-from flowworker.core.commands import Emit, EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
 from flowworker.core.records import Moment
@@ -31,6 +31,7 @@ from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
+    from flowworker.core.effects import Emit
     from flowworker.core.records import RunRecord, StepRecord
 
 

@@ -6,8 +6,8 @@ __all__ = ["FACT_TYPES", "begun_run", "to_fact"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.core import events as ev
-from flowworker.core.commands import EventType
+from flowworker.core import facts
+from flowworker.core.event_types import EventType
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, RunRecord
 from flowworker.core.status import Kind, RunStatus
@@ -46,12 +46,12 @@ def begun_run(event: CloudEvent) -> RunRecord:
     )
 
 
-def to_fact(event: CloudEvent) -> ev.Event | None:
+def to_fact(event: CloudEvent) -> facts.Fact | None:
     """What an event means to `decide`; None for those that only tell what was decided."""
     data = event.data
     match event.type:
         case EventType.STEP_COMPLETED if data.kind is not None:
-            return ev.StepCompleted(
+            return facts.StepCompleted(
                 data.step_id,
                 data.kind,
                 data.turn,
@@ -60,9 +60,9 @@ def to_fact(event: CloudEvent) -> ev.Event | None:
                 data.revision,
             )
         case EventType.STARTED:
-            return ev.RunStarted()
+            return facts.RunStarted()
         case EventType.STEP_ATTEMPT_FAILED:
-            return ev.AttemptFailed(
+            return facts.AttemptFailed(
                 data.step_id,
                 data.kind or Kind.RUN,
                 data.turn,
@@ -72,14 +72,14 @@ def to_fact(event: CloudEvent) -> ev.Event | None:
                 data.at,
             )
         case EventType.STEP_CANCELLED:
-            return ev.StepCancelled(data.step_id, data.revision)
+            return facts.StepCancelled(data.step_id, data.revision)
         case EventType.STEP_COMPENSATED:
-            return ev.Compensated(data.step_id, data.revision)
+            return facts.Compensated(data.step_id, data.revision)
         case EventType.HUMAN_DECIDED if data.action is not None:
-            return ev.HumanDecided(data.action, data.step_id, data.output, event.id)
+            return facts.HumanDecided(data.action, data.step_id, data.output, event.id)
         case EventType.CANCEL_REQUESTED:
-            return ev.CancelRequested(data.reason, data.terminate)
+            return facts.CancelRequested(data.reason, data.terminate)
         case EventType.TIMED_OUT:
-            return ev.TimedOut()
+            return facts.TimedOut()
         case _:
             return None

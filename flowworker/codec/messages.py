@@ -32,7 +32,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from flowworker.core.commands import Dispatch
+from flowworker.core.effects import Dispatch
 from flowworker.core.payload import Payload, Stored
 from flowworker.core.status import HumanAction, Kind, Priority
 

@@ -14,8 +14,8 @@ __all__ = [
     "CommandLane",
     "cancel_subject",
     "event_subject",
-    "told_prefix",
-    "told_subject",
+    "public_prefix",
+    "public_subject",
 ]
 
 from enum import StrEnum
@@ -43,14 +43,14 @@ COMMAND_KINDS = tuple(kind for lane in CommandLane for kind in lane.kinds)
 """First tokens of all commands."""
 
 
-def told_prefix(namespace: str) -> str:
+def public_prefix(namespace: str) -> str:
     """What precedes an event's type in the subject under which it is told."""
     return "" if namespace == DEFAULT_NAMESPACE else f"{namespace}."
 
 
-def told_subject(namespace: str, event_type: str) -> str:
+def public_subject(namespace: str, event_type: str) -> str:
     """Where an event, or a pattern of them, is told."""
-    return f"{told_prefix(namespace)}{event_type}"
+    return f"{public_prefix(namespace)}{event_type}"
 
 
 def event_subject(namespace: str, partition: int | str, run: str, event_type: str) -> str:

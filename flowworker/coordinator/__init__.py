@@ -7,7 +7,8 @@ alarms      timers that went off -> events, or the end of a run's retention     
 partitions  which coordinator drives which runs: leases
 scheduler   the events of one partition -> `core.decide` -> effects, run by run
 active      the runs of a partition in memory, begun by an event or rebuilt from records
-effects     performs what was decided
+performer   performs what was decided
+history     what the events of a run say beyond its records
 dispatch    an attempt -> a step message
 fencing     sees to it that an attempt ends
 recovery    runs without progress are rebuilt from their records and decided again

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
-from flowworker.coordinator.effects import only_dispatches
+from flowworker.coordinator.performer import only_dispatches
 from flowworker.core.decide import decide
 from flowworker.core.rebuild import rebuild
 from flowworker.core.state import initial
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
-    from flowworker.coordinator.effects import Effects
-    from flowworker.core.events import Event
+    from flowworker.coordinator.performer import Performer
+    from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
     from flowworker.stores.definitions import DefinitionStore
@@ -51,7 +51,7 @@ _ABREAST = 64
 """Events of one run whose effects are under way at a time."""
 
 
-class UnderWay:
+class Inflight:
     """Effects of one run that are performed while its next events are decided upon."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Active:
         generation: of the partition's view that it belongs to.
         touched: when something last happened to it (monotonic seconds).
         checked: how often recovery found it idle since then.
-        under_way: step messages of decided events that are being enqueued.
+        inflight: step messages of decided events that are being enqueued.
         delayed: dispatches that wait for a short delay; what caused them must not be acknowledged
             before they are done.
     """
@@ -97,7 +97,7 @@ class Active:
     generation: int
     touched: float
     checked: int = 0
-    under_way: UnderWay = field(default_factory=UnderWay)
+    inflight: Inflight = field(default_factory=Inflight)
     delayed: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -111,13 +111,13 @@ class Active:
         Args:
             queued: steps of it that have messages.
         """
-        if self.under_way or any(not dispatch.done() for dispatch in self.delayed):
+        if self.inflight or any(not dispatch.done() for dispatch in self.delayed):
             return True
         state = self.state
         if state.record.stop is not None and state.saga is None:
             return False  # what is fenced may be in the hands of a worker that is gone
-        awaited = state.in_flight or state.waiting
-        return bool(awaited) and set(queued).issuperset(state.in_flight)
+        awaited = state.inflight or state.waiting
+        return bool(awaited) and set(queued).issuperset(state.inflight)
 
 
 class ActiveRuns:
@@ -127,7 +127,7 @@ class ActiveRuns:
         self,
         runs: RunStore,
         definitions: DefinitionStore,
-        effects: Effects,
+        performer: Performer,
         clock: Clock,
         metrics: Metrics,
         rebuilds: asyncio.Semaphore,
@@ -141,7 +141,7 @@ class ActiveRuns:
         """
         self._runs = runs
         self._definitions = definitions
-        self._effects = effects
+        self._performer = performer
         self._clock = clock
         self._metrics = metrics
         self._rebuilds = rebuilds
@@ -187,11 +187,11 @@ class ActiveRuns:
 
         Raises:
             Conflict: another coordinator changed the run meanwhile.
-            Unavailable: among others, if the records are older than what was told of them.
+            Unavailable: among others, if the records are older than what was published of them.
         """
         held = self._active.get(run)
         if held is not None:
-            await held.under_way.at_most(0)  # what is not there yet would be enqueued twice
+            await held.inflight.at_most(0)  # what is not there yet would be enqueued twice
             self.forget(held)
         async with self._rebuilds:
             return await self._load(run, generation, cause, abandoned=abandoned)
@@ -199,12 +199,14 @@ class ActiveRuns:
     async def _load(
         self, run: str, generation: int, cause: CloudEvent | None, *, abandoned: bool
     ) -> Active | None:
-        told = await self._effects.told(run)  # first, so that the records must know all of it
-        if cause is not None and cause.id not in told:
-            told.add(cause)
+        history = await self._performer.history(
+            run
+        )  # first, so that the records must know all of it
+        if cause is not None and cause.id not in history:
+            history.add(cause)
         found = await self._runs.load(run)
         steps = {} if found is None else await self._runs.load_steps(run)
-        if told.is_ahead(found[1] if found else 0, steps, self._clock.now()):
+        if history.is_ahead(found[1] if found else 0, steps, self._clock.now()):
             raise Unavailable(f"what was read of run {run} is outdated")
         if found is None:
             return None
@@ -213,20 +215,20 @@ class ActiveRuns:
             return None
         record, revision = found
         plan = await self._definitions.by_hash(record.definition)
-        state, commands = rebuild(
+        state, effects = rebuild(
             plan,
             record,
             revision,
             steps,
             self._clock.now(),
             abandoned=abandoned,
-            requests=told.requests,
+            requests=history.requests,
         )
         active = self._keep(plan, state, generation)
         self._metrics.recoveries.inc()
         with self._trusted(active):
-            await self._effects.retell(record, steps, told)
-            await self._effects.perform(active, commands, told=told)
+            await self._performer.publish_missing(record, steps, history)
+            await self._performer.perform(active, effects, history=history)
         # Last: once an ended run is not listed as unfinished, nobody looks after it any more.
         await self._runs.relist(active.state.record)
         if active.over:
@@ -234,7 +236,7 @@ class ActiveRuns:
         return active
 
     async def follow(
-        self, active: Active, fact: Event, pass_on: Callable[[], None] | None = None
+        self, active: Active, fact: Fact, pass_on: Callable[[], None] | None = None
     ) -> bool:
         """Do what follows from a fact; whether it changed anything.
 
@@ -248,20 +250,20 @@ class ActiveRuns:
                 failed that it believes in.
         """
         before = active.state
-        state, commands = decide(active.plan, before, fact, self._clock.now())
-        overlaps = pass_on is not None and only_dispatches(commands)
-        if commands:
-            await active.under_way.at_most(_ABREAST - 1 if overlaps else 0)
+        state, effects = decide(active.plan, before, fact, self._clock.now())
+        overlaps = pass_on is not None and only_dispatches(effects)
+        if effects:
+            await active.inflight.at_most(_ABREAST - 1 if overlaps else 0)
             if self._active.get(before.record.run) is not active:
                 raise Conflict(f"effects of earlier events of run {before.record.run} failed")
         active.state = state
         with self._trusted(active):
             if pass_on is None or not overlaps:
-                await self._effects.perform(active, commands)
+                await self._performer.perform(active, effects)
             else:
-                with active.under_way.one():
+                with active.inflight.one():
                     pass_on()
-                    await self._effects.perform(active, commands)
+                    await self._performer.perform(active, effects)
         return state is not before
 
     def forget(self, active: Active) -> None:
@@ -294,4 +296,4 @@ class ActiveRuns:
         return active
 
     def _is_idle(self, run: str, active: Active) -> bool:
-        return not (self._is_busy(run) or active.delayed or active.under_way)
+        return not (self._is_busy(run) or active.delayed or active.inflight)

@@ -10,9 +10,9 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.inbox import Inbox
 from flowworker.coordinator.retention import RETENTION, TIMEOUT
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
-from flowworker.core.outdated import may_be_unseen
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL
 from flowworker.errors import Unavailable
 from flowworker.telemetry.log import get_logger

@@ -14,10 +14,10 @@ from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.coordinator.uploads import Gone, Uploads, check_upload
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
-from flowworker.core.outdated import may_be_unseen
 from flowworker.core.records import shortened
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, HumanAction
 from flowworker.errors import InvalidInput
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import StepInput
     from flowworker.coordinator.outputs import Outputs
     from flowworker.coordinator.refusals import Refusals
-    from flowworker.core.commands import Dispatch
+    from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
     from flowworker.core.state import RunState

@@ -21,14 +21,14 @@ from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
 from flowworker.codec.subjects import cancel_subject
-from flowworker.core.claim import Busy, Drop, Outdated, Repair, Revoke, judge_fence
+from flowworker.core.claim import Busy, Drop, Repair, Revoke, Stale, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.core.commands import Fence
+    from flowworker.core.effects import Fence
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
@@ -101,7 +101,7 @@ class Fences:
             verdict = judge_fence(run, wanted, record, revision, self._clock.now() - _MARGIN)
             if isinstance(verdict, Drop):
                 return True
-            if isinstance(verdict, Outdated):
+            if isinstance(verdict, Stale):
                 raise Unavailable(f"what was read of step {wanted.step!r} of {run} is outdated")
             if record is not None and record.outcome is Outcome.RUNNING:
                 await self._ask(run, wanted.step)

@@ -25,7 +25,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.core.ids import partition_of
-from flowworker.core.outdated import may_be_unseen
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import ACTIVE, TERMINAL, RunStatus
 from flowworker.errors import CorruptRecord, FlowworkerError
 from flowworker.telemetry.log import get_logger

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
-from flowworker.core.claim import Claim, GiveUp, Outdated, Repair, first_try, judge, refused
+from flowworker.core.claim import Claim, GiveUp, Repair, Stale, first_try, judge, refused
 from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import Conflict, Unavailable
 from flowworker.telemetry.log import get_logger
@@ -23,7 +23,7 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.claim import Verdict
-    from flowworker.core.commands import Dispatch
+    from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
@@ -63,7 +63,7 @@ class Refusals:
                     "attempt refused", run=run.run, step=wanted.step, error=str(error)
                 )
                 verdict = Repair(record, revision)
-        if isinstance(verdict, Outdated):
+        if isinstance(verdict, Stale):
             raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is outdated")
         if isinstance(verdict, Repair):
             await self._tell(state, verdict.record, verdict.revision)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID, RUN_ID_OF_SEQUENCE, SUBJECT, run_id_of_sequence
 from flowworker.telemetry.log import get_logger
 

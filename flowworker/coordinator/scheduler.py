@@ -27,9 +27,9 @@ from flowworker.codec.facts import to_fact
 from flowworker.codec.json import UNREADABLE
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.coordinator.mailboxes import Mailboxes
-from flowworker.core.commands import EventType
 from flowworker.core.decide import outruns
-from flowworker.core.events import Recovered
+from flowworker.core.event_types import EventType
+from flowworker.core.facts import Recovered
 from flowworker.core.ids import RUN_ID
 from flowworker.errors import (
     Conflict,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.active import Active
-    from flowworker.coordinator.effects import Effects
+    from flowworker.coordinator.performer import Performer
     from flowworker.ports import Consumer, Delivery, EventLog
     from flowworker.stores.definitions import DefinitionStore
     from flowworker.stores.runs import RunStore
@@ -97,7 +97,7 @@ class Scheduler:
         events: EventLog,
         runs: RunStore,
         definitions: DefinitionStore,
-        effects: Effects,
+        performer: Performer,
         clock: Clock,
         metrics: Metrics,
         rebuilds: asyncio.Semaphore,
@@ -117,7 +117,7 @@ class Scheduler:
         self.active = ActiveRuns(
             runs,
             definitions,
-            effects,
+            performer,
             clock,
             metrics,
             rebuilds,

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.controls import Controls
 from flowworker.coordinator.dispatch import Dispatcher
-from flowworker.coordinator.effects import Effects
 from flowworker.coordinator.fencing import Fences
 from flowworker.coordinator.intake import Intake
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.partitions import Partitions
+from flowworker.coordinator.performer import Performer
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.rejection import Rejections
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
 from flowworker.coordinator.starts import Starts
-from flowworker.core.events import Recovered
+from flowworker.core.facts import Recovered
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
@@ -80,7 +80,7 @@ class Coordinator:
         self._fences = Fences(
             backend.namespace, self._runs, backend.events, backend.notifier, clock, settings
         )
-        self._effects = Effects(
+        self._performer = Performer(
             backend,
             self._runs,
             Dispatcher(
@@ -210,7 +210,7 @@ class Coordinator:
             self._backend.events,
             self._runs,
             self._definitions,
-            self._effects,
+            self._performer,
             self._clock,
             self._metrics,
             self._rebuilds,

@@ -33,9 +33,9 @@ from flowworker.coordinator.requests import (
 )
 from flowworker.coordinator.retention import brief_result
 from flowworker.coordinator.uploads import Gone, Uploads
-from flowworker.core.outdated import may_be_unseen
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.definitions import InputValidator
 from flowworker.errors import (

@@ -1,16 +1,18 @@
 """The pure core: what a workflow is, and what happens next.
 
-    model     what users define                 graph     order, successors, ancestors
-    status    the words for states              records   the persisted forms
-    state     a run as its coordinator sees it  events    what can happen to it
-    commands  what shall be done about it       decide    (state, event) -> (state, commands)
-    turn      one decision while it is made     forward   what is ready is dispatched
-    failure   a failed attempt -> what follows  policy    retry, fallback, escalation: which is next
-    retry     the delay before the next one     human     what an answer leads to
-    stopping  cancel, terminate, timeout        saga      what to compensate, in order
-    rebuild   records -> state                  recovery  what may be lost is decided again
-    claim     may an attempt run, or be ended?  outdated  how old an answer may be
-    ids       names, partitions, keys           payload   inputs and outputs as they travel
+    model        what users define               graph      order, successors, ancestors
+    status       the words for states            records    the persisted forms
+    event_types  what events are called          state      a run as its coordinator sees it
+    facts        what can happen to a run        effects    what shall be done about it
+    decide       (state, fact) -> (state, effects)
+    draft        one decision while it is made   forward    what is ready is dispatched
+    failure      a failed attempt -> what follows
+    policy       retry, fallback, escalation: which is next
+    retry        the delay before the next one   human      what an answer leads to
+    stopping     cancel, terminate, timeout      saga       what to compensate, in order
+    rebuild      records -> state                recovery   what may be lost is decided again
+    claim        may an attempt run, or end?     staleness  how old an answer may be
+    ids          names, partitions, keys         payload    inputs and outputs as they travel
 
 Nothing here reads a clock, a random source, the network or a log: `now` is an argument.
 """

@@ -23,9 +23,9 @@ __all__ = [
     "Claim",
     "Drop",
     "GiveUp",
-    "Outdated",
     "Repair",
     "Revoke",
+    "Stale",
     "Verdict",
     "first_try",
     "judge",
@@ -42,7 +42,7 @@ from flowworker.core.records import StepRecord, rank
 from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
-    from flowworker.core.commands import Dispatch, Fence
+    from flowworker.core.effects import Dispatch, Fence
     from flowworker.core.records import ErrorInfo
     from flowworker.core.state import StepState
 
@@ -86,7 +86,7 @@ class Busy(Struct, frozen=True):
     until: float
 
 
-class Outdated(Struct, frozen=True):
+class Stale(Struct, frozen=True):
     """The answer is older than what the message, or the fence, knows: ask again in a while."""
 
 
@@ -108,7 +108,7 @@ class Revoke(Struct, frozen=True):
     revision: int
 
 
-Verdict = Claim | GiveUp | Busy | Outdated | Repair | Drop
+Verdict = Claim | GiveUp | Busy | Stale | Repair | Drop
 
 
 def first_try(wanted: Dispatch) -> Claim | GiveUp:
@@ -126,7 +126,7 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
         now: seconds since the Unix epoch.
     """
     if revision < wanted.revision:
-        return Outdated()
+        return Stale()
     if record is None:
         return _claim(0, wanted.lost)
     asked = rank(wanted.kind, wanted.turn, wanted.attempt)
@@ -143,7 +143,7 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
 
 def judge_fence(
     run: str, wanted: Fence, record: StepRecord | None, revision: int, now: float
-) -> Revoke | Busy | Outdated | Repair | Drop:
+) -> Revoke | Busy | Stale | Repair | Drop:
     """How to end an attempt, given the step's record as the leader has it.
 
     `Busy` means: ask the worker to stop, and come back until the attempt is over; `Drop`, that this
@@ -155,7 +155,7 @@ def judge_fence(
             run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, Outcome.CANCELLED
         )
     elif revision < wanted.revision:
-        return Outdated()
+        return Stale()
     elif record.outcome is Outcome.RUNNING:
         if record.kind is Kind.COMPENSATE is not wanted.kind:
             return Drop()  # the attempt is over long since: this is what undoes it

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.commands import Emit, EventType
+from flowworker.core.effects import Emit
+from flowworker.core.event_types import EventType
 from flowworker.core.forward import OPEN
 from flowworker.core.human import follow
 from flowworker.core.ids import attempt_key
@@ -18,98 +19,98 @@ from flowworker.core.status import Kind, RunStatus, StepStatus
 from flowworker.core.stopping import compensation_failed, fail_step
 
 if TYPE_CHECKING:
-    from flowworker.core.events import AttemptFailed
-    from flowworker.core.turn import Turn
+    from flowworker.core.draft import Draft
+    from flowworker.core.facts import AttemptFailed
 
 
-def attempt_failed(turn: Turn, event: AttemptFailed) -> None:
+def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
     """Retry, fall back, ask a human, or fail."""
-    if not _is_current(turn, event):
+    if not _is_current(draft, fact):
         return
-    turn.state = turn.state.with_step(
-        event.step,
-        kind=event.kind,
-        turn=event.turn,
-        attempt=event.attempt,
-        revision=event.revision,
-        error=event.error,
+    draft.state = draft.state.with_step(
+        fact.step,
+        kind=fact.kind,
+        turn=fact.turn,
+        attempt=fact.attempt,
+        revision=fact.revision,
+        error=fact.error,
     )
-    what = _next_after(turn, event)
+    what = _next_after(draft, fact)
     match what:
         case Retry():
-            _tell(turn, event, EventType.STEP_RETRYING, what.attempt, delay=what.delay)
-            turn.dispatch(event.step, event.kind, event.turn, what.attempt, event.at + what.delay)
+            _tell(draft, fact, EventType.STEP_RETRYING, what.attempt, delay=what.delay)
+            draft.dispatch(fact.step, fact.kind, fact.turn, what.attempt, fact.at + what.delay)
         case FallBack():
-            _tell(turn, event, EventType.STEP_FALLBACK, event.attempt, fallback_to=what.uses)
-            turn.dispatch(event.step, Kind.FALLBACK, event.turn, 1)
+            _tell(draft, fact, EventType.STEP_FALLBACK, fact.attempt, fallback_to=what.uses)
+            draft.dispatch(fact.step, Kind.FALLBACK, fact.turn, 1)
         case Escalate():
-            _escalate(turn, event)
-        case Fail() if event.kind is Kind.COMPENSATE:
-            compensation_failed(turn, event)
+            _escalate(draft, fact)
+        case Fail() if fact.kind is Kind.COMPENSATE:
+            compensation_failed(draft, fact)
         case Fail():
-            fail_step(turn, event.step, event.error)
+            fail_step(draft, fact.step, fact.error)
         case _:
             assert_never(what)
 
 
-def _next_after(turn: Turn, event: AttemptFailed) -> FollowUp:
-    seed = attempt_key(turn.state.record.run, event.step, event.kind, event.turn, event.attempt + 1)
-    step = turn.plan.steps[event.step]
-    return follow_up(step, event.kind, event.attempt, event.error, seed)
+def _next_after(draft: Draft, fact: AttemptFailed) -> FollowUp:
+    seed = attempt_key(draft.state.record.run, fact.step, fact.kind, fact.turn, fact.attempt + 1)
+    step = draft.plan.steps[fact.step]
+    return follow_up(step, fact.kind, fact.attempt, fact.error, seed)
 
 
-def _is_current(turn: Turn, event: AttemptFailed) -> bool:
+def _is_current(draft: Draft, fact: AttemptFailed) -> bool:
     """Whether the step is at the failed attempt and not past it."""
-    at = turn.state.steps.get(event.step)
+    at = draft.state.steps.get(fact.step)
     if at is None:
         return False
-    possible = {StepStatus.COMPENSATING} if event.kind is Kind.COMPENSATE else OPEN
+    possible = {StepStatus.COMPENSATING} if fact.kind is Kind.COMPENSATE else OPEN
     return at.status in possible and rank(at.kind, at.turn, at.attempt) <= rank(
-        event.kind, event.turn, event.attempt
+        fact.kind, fact.turn, fact.attempt
     )
 
 
-def _escalate(turn: Turn, event: AttemptFailed) -> None:
-    for decision in turn.state.record.decisions.get(event.step, ()):
-        if decision.turn == event.turn:  # answered already: the run is being rebuilt
-            follow(turn, event.step, decision)
+def _escalate(draft: Draft, fact: AttemptFailed) -> None:
+    for decision in draft.state.record.decisions.get(fact.step, ()):
+        if decision.turn == fact.turn:  # answered already: the run is being rebuilt
+            follow(draft, fact.step, decision)
             return
-    if turn.stopping:
-        turn.settle(event.step, StepStatus.CANCELLED)
+    if draft.stopping:
+        draft.settle(fact.step, StepStatus.CANCELLED)
         return
-    turn.settle(event.step, StepStatus.WAITING_HUMAN)
-    turn.emits.append(
+    draft.settle(fact.step, StepStatus.WAITING_HUMAN)
+    draft.emits.append(
         Emit(
             EventType.WAITING_HUMAN,
-            f"{event.step}/{event.turn}",
-            step_id=event.step,
-            reason=str(event.error),
+            f"{fact.step}/{fact.turn}",
+            step_id=fact.step,
+            reason=str(fact.error),
         )
     )
-    turn.state = replace(
-        turn.state.with_record(status=RunStatus.WAITING_HUMAN),
-        waiting=turn.state.waiting | {event.step},
+    draft.state = replace(
+        draft.state.with_record(status=RunStatus.WAITING_HUMAN),
+        waiting=draft.state.waiting | {fact.step},
     )
 
 
 def _tell(
-    turn: Turn,
-    event: AttemptFailed,
+    draft: Draft,
+    fact: AttemptFailed,
     event_type: EventType,
     attempt: int,
     *,
     delay: float = 0.0,
     fallback_to: str = "",
 ) -> None:
-    if turn.forbids(event.kind):  # it will not happen
+    if draft.forbids(fact.kind):  # it will not happen
         return
-    turn.emits.append(
+    draft.emits.append(
         Emit(
             event_type,
-            f"{event.step}/{event.kind}/{event.turn}.{attempt}",
-            step_id=event.step,
+            f"{fact.step}/{fact.kind}/{fact.turn}.{attempt}",
+            step_id=fact.step,
             attempt=attempt,
-            error=str(event.error),
+            error=str(fact.error),
             delay=delay,
             fallback_to=fallback_to,
         )

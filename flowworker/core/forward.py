@@ -8,67 +8,67 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.core.commands import SetTimeout
+from flowworker.core.effects import SetTimeout
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
-    from flowworker.core.events import StepCompleted
-    from flowworker.core.turn import Turn
+    from flowworker.core.draft import Draft
+    from flowworker.core.facts import StepCompleted
 
 OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.FALLBACK})
 """States in which an attempt of the step or its fallback may still end."""
 
 
-def start(turn: Turn) -> None:
+def start(draft: Draft) -> None:
     """Begin, unless the run has begun."""
-    first = turn.plan.order[0]
-    if turn.state.steps[first].status is StepStatus.PENDING:
-        begin(turn)
+    first = draft.plan.order[0]
+    if draft.state.steps[first].status is StepStatus.PENDING:
+        begin(draft)
 
 
-def begin(turn: Turn) -> None:
+def begin(draft: Draft) -> None:
     """Set the workflow's timeout; dispatch what is ready and not yet dispatched."""
-    timeout = turn.plan.workflow.timeout
+    timeout = draft.plan.workflow.timeout
     if timeout is not None:
-        turn.effects.append(SetTimeout(turn.state.record.created_at + timeout))
-    dispatch_ready(turn, turn.plan.order)
+        draft.rest.append(SetTimeout(draft.state.record.created_at + timeout))
+    dispatch_ready(draft, draft.plan.order)
 
 
-def dispatch_ready(turn: Turn, steps: tuple[str, ...]) -> None:
+def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> None:
     """Dispatch those of the steps that wait for nothing and were not dispatched before."""
     for step in steps:
-        if turn.state.unmet[step] == 0 and turn.state.steps[step].status is StepStatus.PENDING:
-            turn.dispatch(step, Kind.RUN, turn.state.steps[step].turn, 1)
+        if draft.state.unmet[step] == 0 and draft.state.steps[step].status is StepStatus.PENDING:
+            draft.dispatch(step, Kind.RUN, draft.state.steps[step].turn, 1)
 
 
-def step_completed(turn: Turn, event: StepCompleted) -> None:
+def step_completed(draft: Draft, fact: StepCompleted) -> None:
     """Keep the output and go on to the successors. Also while stopping: the saga undoes it."""
-    if event.step not in turn.state.steps or turn.state.steps[event.step].status not in OPEN:
+    if fact.step not in draft.state.steps or draft.state.steps[fact.step].status not in OPEN:
         return
-    turn.settle(
-        event.step,
+    draft.settle(
+        fact.step,
         StepStatus.COMPLETED,
-        kind=event.kind,
-        turn=event.turn,
-        attempt=event.attempt,
-        output=event.output,
-        revision=event.revision,
-        completed=event.revision,
+        kind=fact.kind,
+        turn=fact.turn,
+        attempt=fact.attempt,
+        output=fact.output,
+        revision=fact.revision,
+        completed=fact.revision,
         error=None,
     )
-    resolve(turn, event.step)
+    resolve(draft, fact.step)
 
 
-def resolve(turn: Turn, step: str) -> None:
+def resolve(draft: Draft, step: str) -> None:
     """Successors wait for one step less; those that wait for none are ready."""
-    successors = turn.plan.successors[step]
-    unmet = turn.state.unmet
+    successors = draft.plan.successors[step]
+    unmet = draft.state.unmet
     for successor in successors:
         unmet = unmet.set(successor, unmet[successor] - 1)
-    turn.state = replace(turn.state, unmet=unmet, unresolved=turn.state.unresolved - 1)
-    dispatch_ready(turn, successors)
+    draft.state = replace(draft.state, unmet=unmet, unresolved=draft.state.unresolved - 1)
+    dispatch_ready(draft, successors)
 
 
-def complete(turn: Turn) -> None:
+def complete(draft: Draft) -> None:
     """Every step is resolved."""
-    turn.end(RunStatus.COMPLETED)
+    draft.end(RunStatus.COMPLETED)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.commands import Emit, EventType
+from flowworker.core.effects import Emit
+from flowworker.core.event_types import EventType
 from flowworker.core.forward import resolve
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision, ErrorInfo
@@ -18,51 +19,51 @@ from flowworker.core.stopping import fail_step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.core.events import HumanDecided
-    from flowworker.core.turn import Turn
+    from flowworker.core.draft import Draft
+    from flowworker.core.facts import HumanDecided
 
 
-def decided(turn: Turn, event: HumanDecided) -> None:
+def decided(draft: Draft, fact: HumanDecided) -> None:
     """Record the answer and follow it; an answer that nobody waits for changes nothing."""
-    waiting = turn.state.waiting
-    step = next(iter(waiting)) if not event.step and len(waiting) == 1 else event.step
-    decisions = turn.state.record.decisions
-    if step not in waiting or (event.id and _is_known(event.id, decisions)):
+    waiting = draft.state.waiting
+    step = next(iter(waiting)) if not fact.step and len(waiting) == 1 else fact.step
+    decisions = draft.state.record.decisions
+    if step not in waiting or (fact.id and _is_known(fact.id, decisions)):
         return
-    decision = Decision(turn.state.steps[step].turn, event.action, event.output, event.id)
-    turn.state = replace(
-        turn.state.with_record(
+    decision = Decision(draft.state.steps[step].turn, fact.action, fact.output, fact.id)
+    draft.state = replace(
+        draft.state.with_record(
             status=RunStatus.WAITING_HUMAN if len(waiting) > 1 else RunStatus.RUNNING,
             decisions={**decisions, step: (*decisions.get(step, ()), decision)},
         ),
         waiting=waiting - {step},
     )
-    follow(turn, step, decision)
+    follow(draft, step, decision)
 
 
 def _is_known(answer: str, decisions: Mapping[str, tuple[Decision, ...]]) -> bool:
     return any(decision.id == answer for past in decisions.values() for decision in past)
 
 
-def follow(turn: Turn, step: str, decision: Decision) -> None:
+def follow(draft: Draft, step: str, decision: Decision) -> None:
     """Do what was decided for the step's present turn."""
-    at = turn.state.steps[step]
+    at = draft.state.steps[step]
     detail = f"{step}/{at.turn}"
     match decision.action:
         case HumanAction.RETRY:
-            turn.dispatch(step, Kind.RUN, at.turn + 1, 1)
+            draft.dispatch(step, Kind.RUN, at.turn + 1, 1)
         case HumanAction.SKIP:
-            turn.settle(step, StepStatus.SKIPPED)
-            turn.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step))
-            resolve(turn, step)
+            draft.settle(step, StepStatus.SKIPPED)
+            draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step))
+            resolve(draft, step)
         case HumanAction.COMPLETE:
             # The order of completion is that of its last attempt, which came after all that
             # the step depends on and before anything that depends on it.
             output = decision.output or EMPTY
-            turn.settle(step, StepStatus.COMPLETED, output=output, completed=at.revision)
-            turn.emits.append(Emit(EventType.STEP_COMPLETED, detail, step_id=step))
-            resolve(turn, step)
+            draft.settle(step, StepStatus.COMPLETED, output=output, completed=at.revision)
+            draft.emits.append(Emit(EventType.STEP_COMPLETED, detail, step_id=step))
+            resolve(draft, step)
         case HumanAction.CANCEL:
-            fail_step(turn, step, ErrorInfo("Cancelled", "cancelled by operator", retryable=False))
+            fail_step(draft, step, ErrorInfo("Cancelled", "cancelled by operator", retryable=False))
         case _:
             assert_never(decision.action)

@@ -52,7 +52,7 @@ def run_id_of_sequence(sequence: int) -> str:
     """The run id of a start message without `Nats-Msg-Id`.
 
     It follows from the stream sequence in the PubAck, so that the publisher can compute it and a
-    redelivered command gives the same run.
+    redelivered effect gives the same run.
     """
     return f"seq-{sequence:012d}"
 

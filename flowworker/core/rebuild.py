@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from flowworker.core.decide import advance, follow
-from flowworker.core.events import (
+from flowworker.core.draft import Draft
+from flowworker.core.facts import (
     AttemptFailed,
     CancelRequested,
     Compensated,
@@ -30,17 +31,16 @@ from flowworker.core.recovery import recover
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
 from flowworker.core.stopping import cancel_requested, compensated, open_saga, step_cancelled
-from flowworker.core.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowworker.core.events import Event
+    from flowworker.core.draft import Effects
+    from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
-    from flowworker.core.turn import Commands
 
 
 def rebuild(
@@ -51,8 +51,8 @@ def rebuild(
     now: float,
     *,
     abandoned: bool = False,
-    requests: Sequence[Event] = (),
-) -> tuple[RunState, Commands]:
+    requests: Sequence[Fact] = (),
+) -> tuple[RunState, Effects]:
     """The state of a run, and everything that may be missing.
 
     Requests are part of it, so that whatever keeps a step from being dispatched again does not keep
@@ -67,17 +67,17 @@ def rebuild(
         abandoned: nobody executes any attempt of this run, whatever leases say.
         requests: what was asked of the run and may stand in no record yet, oldest first.
     """
-    turn = _replay(plan, record, revision, steps, now)
-    turn.effects.clear()
+    draft = _replay(plan, record, revision, steps, now)
+    draft.rest.clear()
     if record.status in TERMINAL:
-        turn.tell_end()
+        draft.emit_end()
     else:
-        recover(turn, abandoned=abandoned)
-        advance(turn)
+        recover(draft, abandoned=abandoned)
+        advance(draft)
         for request in requests:
-            if turn.state.status not in TERMINAL:
-                follow(turn, request)
-    return turn.state, turn.commands()
+            if draft.state.status not in TERMINAL:
+                follow(draft, request)
+    return draft.state, draft.effects()
 
 
 def view(
@@ -89,7 +89,7 @@ def view(
 ) -> RunState:
     """The same state for people to look at: a step that no worker has claimed is PENDING."""
     state = _replay(plan, record, revision, steps, now).state
-    for step in state.in_flight:
+    for step in state.inflight:
         if step not in steps:
             state = state.with_step(step, status=StepStatus.PENDING)
     return replace(state, record=record)
@@ -101,47 +101,47 @@ def _replay(
     revision: int,
     steps: Mapping[str, tuple[StepRecord, int]],
     now: float,
-) -> Turn:
-    turn = Turn(plan, initial(plan, record, revision), now)
+) -> Draft:
+    draft = Draft(plan, initial(plan, record, revision), now)
     known = {step: entry for step, entry in steps.items() if step in plan.steps}
     for step, rev in sorted(known.values(), key=lambda entry: entry[1]):
-        _replay_forward(turn, step, rev)
+        _replay_forward(draft, step, rev)
     undone = any(step.kind is Kind.COMPENSATE for step, _ in known.values())
     fenced = any(step.outcome is Outcome.CANCELLED for step, _ in known.values())
     if undone or fenced:
         # If the run's record knows of no stop it was read before. To save this is a conflict then.
-        cancel_requested(turn, CancelRequested("its steps were cancelled"))
-    stop = turn.state.record.stop
+        cancel_requested(draft, CancelRequested("its steps were cancelled"))
+    stop = draft.state.record.stop
     if stop is not None:
-        dispatch_ready(turn, plan.order)
+        dispatch_ready(draft, plan.order)
         compensate = undone or record.status is RunStatus.COMPENSATING
         if compensate or record.status in TERMINAL:
-            open_saga(turn, stop, compensate=compensate)
-            _replay_saga(turn, known)
+            open_saga(draft, stop, compensate=compensate)
+            _replay_saga(draft, known)
     if record.status in TERMINAL:
-        turn.state = replace(turn.state, record=record)
-    return turn
+        draft.state = replace(draft.state, record=record)
+    return draft
 
 
-def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
+def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
     if step.kind is Kind.COMPENSATE or step.outcome is Outcome.COMPLETED:
-        output = step.output or _answered(turn, step.step) or EMPTY
+        output = step.output or _answered(draft, step.step) or EMPTY
         completed = step.completed or revision
         step_completed(
-            turn,
+            draft,
             StepCompleted(step.step, step.kind, step.turn, step.attempt, output, completed),
         )
         return
     match step.outcome:
         case Outcome.RUNNING:
-            _replay_claim(turn, step, revision)
+            _replay_claim(draft, step, revision)
         case Outcome.FAILED if step.attempt == 0:
             # A checkpoint of a step that is still to be attempted: nothing failed.
-            turn.state = turn.state.with_step(step.step, turn=step.turn, revision=revision)
+            draft.state = draft.state.with_step(step.step, turn=step.turn, revision=revision)
         case Outcome.FAILED:
-            attempt_failed(turn, _failure(step, revision))
+            attempt_failed(draft, _failure(step, revision))
         case Outcome.CANCELLED:
-            turn.settle(
+            draft.settle(
                 step.step,
                 StepStatus.CANCELLED,
                 kind=step.kind,
@@ -154,15 +154,15 @@ def _replay_forward(turn: Turn, step: StepRecord, revision: int) -> None:
             assert_never(step.outcome)
 
 
-def _answered(turn: Turn, step: str) -> Payload | None:
+def _answered(draft: Draft, step: str) -> Payload | None:
     """The output that a human gave; a fenced compensation's record may not carry it on."""
-    decisions = turn.state.record.decisions.get(step)
+    decisions = draft.state.record.decisions.get(step)
     return decisions[-1].output if decisions else None
 
 
-def _replay_claim(turn: Turn, step: StepRecord, revision: int) -> None:
-    turn.dispatch(step.step, step.kind, step.turn, step.attempt)
-    turn.state = turn.state.with_step(
+def _replay_claim(draft: Draft, step: StepRecord, revision: int) -> None:
+    draft.dispatch(step.step, step.kind, step.turn, step.attempt)
+    draft.state = draft.state.with_step(
         step.step, revision=revision, lost=step.lost, lease_until=step.lease_until
     )
 
@@ -174,19 +174,19 @@ def _failure(step: StepRecord, revision: int) -> AttemptFailed:
     )
 
 
-def _replay_saga(turn: Turn, records: Mapping[str, tuple[StepRecord, int]]) -> None:
-    for step in turn.state.saga or ():
+def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) -> None:
+    for step in draft.state.saga or ():
         record, revision = records[step]
         if record.kind is not Kind.COMPENSATE:
             break
-        _replay_claim(turn, record, revision)
+        _replay_claim(draft, record, revision)
         match record.outcome:
             case Outcome.COMPLETED:
-                compensated(turn, Compensated(step, revision))
+                compensated(draft, Compensated(step, revision))
             case Outcome.FAILED:
-                attempt_failed(turn, _failure(record, revision))
+                attempt_failed(draft, _failure(record, revision))
             case Outcome.CANCELLED:
-                step_cancelled(turn, StepCancelled(step, revision))
+                step_cancelled(draft, StepCancelled(step, revision))
             case Outcome.RUNNING:
                 pass
             case _:

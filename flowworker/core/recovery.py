@@ -6,33 +6,33 @@ __all__ = ["recover"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.core.commands import Dispatch
+from flowworker.core.effects import Dispatch
 from flowworker.core.forward import begin
 
 if TYPE_CHECKING:
-    from flowworker.core.turn import Turn
+    from flowworker.core.draft import Draft
 
 
-def recover(turn: Turn, *, abandoned: bool) -> None:
+def recover(draft: Draft, *, abandoned: bool) -> None:
     """Dispatch what is ready, and dispatch or fence again what is in flight.
 
     A claim whose lease still holds is left alone, unless its worker is known to be gone
     (`abandoned`); one whose lease ran out is dispatched as a takeover.
     """
-    in_flight = turn.state.in_flight
-    if not turn.stopping:
-        begin(turn)
-    for step in sorted(in_flight):
-        if turn.forbids(turn.state.steps[step].kind):
-            turn.fence(step, force=abandoned)
+    inflight = draft.state.inflight
+    if not draft.stopping:
+        begin(draft)
+    for step in sorted(inflight):
+        if draft.forbids(draft.state.steps[step].kind):
+            draft.fence(step, force=abandoned)
         else:
-            _dispatch_again(turn, step, abandoned=abandoned)
+            _dispatch_again(draft, step, abandoned=abandoned)
 
 
-def _dispatch_again(turn: Turn, step: str, *, abandoned: bool) -> None:
-    at = turn.state.steps[step]
-    if at.lease_until > turn.now and not abandoned:
+def _dispatch_again(draft: Draft, step: str, *, abandoned: bool) -> None:
+    at = draft.state.steps[step]
+    if at.lease_until > draft.now and not abandoned:
         return
     # Without a lease nobody has claimed it, or who had has given it back.
     lost = at.lost + (at.lease_until > 0.0)
-    turn.effects.append(Dispatch(step, at.kind, at.turn, at.attempt, at.revision, lost, at.due))
+    draft.rest.append(Dispatch(step, at.kind, at.turn, at.attempt, at.revision, lost, at.due))

@@ -1,6 +1,6 @@
 """A run as its coordinator sees it: an immutable value that `decide` turns into the next one.
 
-`steps`, `unmet` and `in_flight` are persistent maps (hash array mapped tries): replacing one entry
+`steps`, `unmet` and `inflight` are persistent maps (hash array mapped tries): replacing one entry
 of a thousand copies a few nodes, so purity costs O(log n) and an event O(out-degree).
 """
 
@@ -56,7 +56,7 @@ class RunState(Struct, frozen=True):
         steps: state by step id.
         unmet: how many dependencies a step still waits for.
         unresolved: how many steps are neither completed nor skipped.
-        in_flight: a set (of keys) of the steps with an attempt whose outcome is not known.
+        inflight: a set (of keys) of the steps with an attempt whose outcome is not known.
         waiting: steps that wait for a human.
         saga: steps still to be compensated, the current one first; None before the saga.
     """
@@ -66,7 +66,7 @@ class RunState(Struct, frozen=True):
     steps: Map[str, StepState]
     unmet: Map[str, int]
     unresolved: int
-    in_flight: Map[str, None] = Map()
+    inflight: Map[str, None] = Map()
     waiting: frozenset[str] = frozenset()
     saga: tuple[str, ...] | None = None
 

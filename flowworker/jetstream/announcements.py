@@ -17,11 +17,11 @@ class Announcements:
     """Core messages on `<ns>.lease.free.<key>`, at most once."""
 
     def __init__(self, notifier: CoreNotifier, names: Names) -> None:
-        """Tell by means of that."""
+        """Publish by means of that."""
         self._notifier = notifier
         self._names = names
 
-    async def tell(self, key: str) -> None:
+    async def announce(self, key: str) -> None:
         """The lease is free now."""
         await self._notifier.publish(self._names.lease_free(key), b"")
 

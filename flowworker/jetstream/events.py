@@ -7,7 +7,7 @@ __all__ = ["StreamEventLog"]
 import contextlib
 from typing import TYPE_CHECKING
 
-from flowworker.core.commands import ENDS
+from flowworker.core.event_types import ENDS
 from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import headers

@@ -129,7 +129,7 @@ class BucketLeases:
             return
         await self._api.purge(self._bucket.stream, self._bucket.subject(key), before=token + 1)
         if self._announcements is not None:
-            await self._announcements.tell(key)
+            await self._announcements.announce(key)
 
     async def holders(self, pattern: str) -> dict[str, str]:
         """Holder by key, of all leases that match and hold."""

@@ -27,7 +27,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
-from flowworker.codec.subjects import COMMAND_KINDS, RESERVED_NAMESPACES, told_subject
+from flowworker.codec.subjects import COMMAND_KINDS, RESERVED_NAMESPACES, public_subject
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
@@ -121,7 +121,9 @@ class Names:
     @property
     def republished(self) -> tuple[str, str]:
         """Which events the server tells by itself, and where."""
-        return f"{self.namespace}.event.*.*.workflow.>", told_subject(self.namespace, "workflow.>")
+        return f"{self.namespace}.event.*.*.workflow.>", public_subject(
+            self.namespace, "workflow.>"
+        )
 
     def command(self, subject: str) -> str:
         """`start.<workflow>` and the like, in this namespace."""

@@ -9,8 +9,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
-from flowworker.codec.subjects import told_subject
-from flowworker.core.commands import ENDS
+from flowworker.codec.subjects import public_subject
+from flowworker.core.event_types import ENDS
 from flowworker.core.ids import partition_of
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
@@ -76,7 +76,7 @@ class MemoryEventLog:
         subject = f"event.{partition}.{run}.{event_type}"
         if event_type in FACT_TYPES:
             self._facts[partition].add(Message(run, subject, data))
-        self._tell(subject, event_type, data)
+        self._notify(subject, event_type, data)
 
     async def publish_before_end(
         self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
@@ -106,7 +106,7 @@ class MemoryEventLog:
         self._runs.pop(run, None)
         self._facts[partition_of(run, self.partitions)].drop(run)
 
-    def _tell(self, subject: str, event_type: str, data: bytes) -> None:
-        self._notifier.tell(f"{self._namespace}.{subject}", data)
+    def _notify(self, subject: str, event_type: str, data: bytes) -> None:
+        self._notifier.notify(f"{self._namespace}.{subject}", data)
         if event_type.startswith(PUBLIC):
-            self._notifier.tell(told_subject(self._namespace, event_type), data)
+            self._notifier.notify(public_subject(self._namespace, event_type), data)

@@ -1,4 +1,4 @@
-"""News for whoever listens in this process."""
+"""At-most-once messages to subscribers in this process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class _Subscription:
-    """Somebody who listens."""
+    """One subscriber."""
 
     def __init__(self, pattern: str, on_message: Callable[[str, bytes], None]) -> None:
         self.pattern = pattern
         self.on_message = on_message
         self.ended = False
 
-    def tell(self, subject: str, data: bytes) -> None:
+    def deliver(self, subject: str, data: bytes) -> None:
         """Pass it on, unless they stopped listening since it was published."""
         if not self.ended:
             self.on_message(subject, data)
@@ -39,13 +39,13 @@ class MemoryNotifier:
     """
 
     def __init__(self, home: Home) -> None:
-        """Tell nobody yet."""
+        """Start without subscribers."""
         self._home = home
         self._count = 0
         self._by_prefix: dict[str, dict[int, _Subscription]] = {}
 
     async def publish(self, subject: str, data: bytes) -> None:
-        """Tell whoever listens.
+        """Call all who subscribed.
 
         Raises:
             InvalidInput: the subject is a pattern, or none at all.
@@ -53,10 +53,10 @@ class MemoryNotifier:
         if SUBJECT.fullmatch(subject) is None:
             raise InvalidInput(f"not a subject that one can publish to: {subject[:150]!r}")
         check_size(subject, data)
-        self.tell(subject, data)
+        self.notify(subject, data)
 
-    def tell(self, subject: str, data: bytes) -> None:
-        """Tell whoever listens, in the order in which they subscribed."""
+    def notify(self, subject: str, data: bytes) -> None:
+        """Call all who subscribed, in the order in which they subscribed."""
         heard = [
             entry
             for prefix in prefixes(subject)
@@ -64,7 +64,7 @@ class MemoryNotifier:
             if matches(entry[1].pattern, subject)
         ]
         for _, subscription in sorted(heard, key=lambda entry: entry[0]):
-            self._home.soon(subscription.tell, subject, data)
+            self._home.soon(subscription.deliver, subject, data)
 
     async def subscribe(
         self,

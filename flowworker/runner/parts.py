@@ -14,26 +14,26 @@ from flowworker.backends.opening import open_memory
 from flowworker.client import Client
 from flowworker.codec.subjects import event_subject
 from flowworker.coordinator import Coordinator
-from flowworker.core.commands import ENDS
+from flowworker.core.event_types import ENDS
+from flowworker.handlers.emitting import Emitter
+from flowworker.handlers.surroundings import Surroundings
 from flowworker.runner.relay import Relay
-from flowworker.stores.kept import Kept
 from flowworker.stores.locking import Locker
 from flowworker.stores.opening import existing
+from flowworker.stores.stores import Stores
 from flowworker.telemetry.metrics import Metrics
 from flowworker.wiring import process_name
 from flowworker.worker import Worker
-from flowworker.worker.emits import Emitter
-from flowworker.worker.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.handlers import App
     from flowworker.ports import Backend, Leases, Notifier
     from flowworker.settings import Settings
     from flowworker.stores.buses import EventBus
     from flowworker.stores.state import StateStore
-    from flowworker.worker import App
 
 _NOBODY = 1e-3
 """Seconds in which some other worker might come, where there are no others."""
@@ -65,7 +65,7 @@ class Parts:
         metrics = Metrics(CollectorRegistry())
         self.own: set[str] = set()
         self.backend = backend
-        self.kept = Kept(backend, settings)
+        self.kept = Stores(backend, settings)
         self.client = Client(backend, settings, clock)
         self._relay = None if bus is None else Relay(backend, bus)
         self._forget: list[Callable[[], object]] = []

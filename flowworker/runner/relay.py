@@ -11,7 +11,7 @@ __all__ = ["Relay"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.codec.subjects import told_prefix
+from flowworker.codec.subjects import public_prefix
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
 
@@ -27,7 +27,7 @@ class Relay:
 
     def __init__(self, backend: Backend, bus: EventBus) -> None:
         """Tell on both."""
-        self._prefix = told_prefix(backend.namespace)
+        self._prefix = public_prefix(backend.namespace)
         self._notifier = backend.notifier
         self._bus = bus
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
@@ -54,7 +54,7 @@ class Relay:
     async def publish(self, subject: str, data: bytes) -> None:
         """Tell whoever listens, here and there."""
         await self._notifier.publish(subject, data)
-        await self._bus.tell(subject.removeprefix(self._prefix), data)
+        await self._bus.send(subject.removeprefix(self._prefix), data)
 
     async def subscribe(
         self,
@@ -69,7 +69,7 @@ class Relay:
         while True:
             subject, data = await self._queue.get()
             try:
-                await self._bus.tell(subject.removeprefix(self._prefix), data)
+                await self._bus.send(subject.removeprefix(self._prefix), data)
             except FlowworkerError as error:
                 get_logger().warning("an event was not relayed", subject=subject, error=str(error))
             finally:

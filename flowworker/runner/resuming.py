@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from flowworker.core.model import Step, Workflow
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.stores.kept import Kept
+    from flowworker.stores.stores import Stores
 
 _UNKNOWN = ErrorInfo("Unknown", "the record of the failure has no error")
 
 
-async def make_ready(kept: Kept, run: str, workflow: Workflow | None) -> bool:
+async def make_ready(kept: Stores, run: str, workflow: Workflow | None) -> bool:
     """Prepare an execution; False if it is over, so that there is nothing to go on with.
 
     Args:
@@ -81,7 +81,7 @@ async def make_ready(kept: Kept, run: str, workflow: Workflow | None) -> bool:
 
 
 async def _check_payloads(
-    kept: Kept, record: RunRecord, steps: dict[str, tuple[StepRecord, int]]
+    kept: Stores, record: RunRecord, steps: dict[str, tuple[StepRecord, int]]
 ) -> None:
     """Whatever cannot be read is better said now than by the step that needs it."""
     outputs = ((step, found.output) for step, (found, _) in steps.items())
@@ -90,11 +90,11 @@ async def _check_payloads(
     await asyncio.gather(*(_check_payload(kept, what, payload) for what, payload in payloads))
 
 
-async def _check_payload(kept: Kept, what: str, payload: Payload) -> None:
+async def _check_payload(kept: Stores, what: str, payload: Payload) -> None:
     decode_value(what, await kept.payloads.load(payload))
 
 
-async def _settle(kept: Kept, plan: Plan, run: RunRecord, step: str) -> None:
+async def _settle(kept: Stores, plan: Plan, run: RunRecord, step: str) -> None:
     """See to it that one step's record says what is to be done, where the engine looks for it."""
     found = await kept.runs.find_step(run.run, step)
     if found is None:

@@ -15,11 +15,11 @@ from flowworker.core.rebuild import view
 from flowworker.core.status import RunStatus
 from flowworker.definitions import InputValidator, Registry
 from flowworker.errors import InvalidInput, RunNotFound
+from flowworker.handlers import App
 from flowworker.runner.parts import Parts
 from flowworker.runner.resuming import make_ready
 from flowworker.stores.buses import EventBus
 from flowworker.stores.opening import Opening, existing
-from flowworker.worker import App
 
 if TYPE_CHECKING:
     from collections.abc import Callable

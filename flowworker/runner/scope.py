@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.starting import check_run_id
-from flowworker.worker.current import enter_scope, leave_scope
+from flowworker.handlers.ambient import enter_scope, leave_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

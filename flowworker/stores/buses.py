@@ -23,7 +23,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from flowworker.clock import SystemClock
 from flowworker.codec.json import UNREADABLE, encode
-from flowworker.codec.subjects import told_prefix
+from flowworker.codec.subjects import public_prefix
 from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput
@@ -50,7 +50,7 @@ class Event(Struct, frozen=True):
         namespace: first word of the subject: `workflow` for what the engine tells.
         type: the rest of it: `step.completed`.
         payload: a JSON value.
-        id: the same for the same event, however often it is told; made up if empty.
+        id: the same for the same event, however often it is published; made up if empty.
         occurred_at: when; the time of publication if not given.
         trace_id: W3C trace context (`traceparent`), or empty.
     """
@@ -93,12 +93,12 @@ class Subscription:
         """Wait for the first one."""
         self.dropped = 0
         self._events: deque[Event] = deque()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._end: Callable[[], object] | None = None
         self._closed = False
 
     def begin(self, end: Callable[[], object]) -> None:
-        """The bus tells from now on; `end` stops that."""
+        """The bus delivers from now on; `end` stops that."""
         self._end = end
 
     def take(self, event: Event) -> None:
@@ -107,12 +107,12 @@ class Subscription:
             self._events.popleft()
             self.dropped += 1
         self._events.append(event)
-        self._news.set()
+        self._changed.set()
 
     def close(self) -> None:
-        """Listen no more; whoever waits for an event is told that there is none."""
+        """Listen no more; whoever waits for an event is published that there is none."""
         self._closed = True
-        self._news.set()
+        self._changed.set()
         end, self._end = self._end, None
         if end is not None:
             end()
@@ -124,8 +124,8 @@ class Subscription:
         while not self._events:
             if self._closed:
                 raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
         return self._events.popleft()
 
     async def __aenter__(self) -> Self:
@@ -139,13 +139,13 @@ class EventBus:
     """Publishes and subscribes; opened by its first use, or by `async with`."""
 
     def __init__(self, opening: Opening, clock: Clock | None = None) -> None:
-        """Tell by means of a backend's notifier."""
+        """Publish by means of a backend's notifier."""
         self._opening = opening
         self._clock = clock or SystemClock()
         self._listening: dict[Subscription, str] = {}
 
     async def publish(self, event: Event) -> Event:
-        """Tell whoever listens; the event as told, with id and time.
+        """Publish; the event as published, with id and time.
 
         Raises:
             InvalidInput: namespace or type are no tokens, or the payload is not JSON.
@@ -153,32 +153,32 @@ class EventBus:
         _check("a namespace", event.namespace)
         _check("an event type", event.subject)
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        told = msgspec.structs.replace(
+        published = msgspec.structs.replace(
             event,
             id=event.id or str(uuid.uuid4()),
             occurred_at=now if event.occurred_at == _NOW else event.occurred_at,
         )
         backend = await self.backend()
         envelope = _Envelope(
-            id=told.id,
+            id=published.id,
             source=f"/{backend.namespace}",
-            type=told.subject,
-            time=told.occurred_at,
-            data=told.payload,
-            traceparent=told.trace_id or UNSET,
+            type=published.subject,
+            time=published.occurred_at,
+            data=published.payload,
+            traceparent=published.trace_id or UNSET,
         )
         try:
-            encode_value(told.payload)
+            encode_value(published.payload)
             body = encode(envelope)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise InvalidInput(f"payload of {told.subject!r}: not JSON: {error}") from error
-        await self.tell(told.subject, body)
-        return told
+            raise InvalidInput(f"payload of {published.subject!r}: not JSON: {error}") from error
+        await self.send(published.subject, body)
+        return published
 
-    async def tell(self, subject: str, body: bytes) -> None:
+    async def send(self, subject: str, body: bytes) -> None:
         """Publish an event that is in its envelope already."""
         backend = await self.backend()
-        await backend.notifier.publish(told_prefix(backend.namespace) + subject, body)
+        await backend.notifier.publish(public_prefix(backend.namespace) + subject, body)
 
     async def subscribe(self, namespace: str, event_type: str = ">") -> Subscription:
         """Events of that subject from now on.
@@ -193,7 +193,7 @@ class EventBus:
         ):
             raise InvalidInput(f"expected tokens joined by dots, or wildcards, found {subject!r}")
         backend = await self.backend()
-        cut = len(told_prefix(backend.namespace))
+        cut = len(public_prefix(backend.namespace))
         subscription = Subscription()
 
         def on_message(found: str, data: bytes) -> None:
@@ -201,7 +201,9 @@ class EventBus:
             if event is not None:
                 subscription.take(event)
 
-        end = await backend.notifier.subscribe(told_prefix(backend.namespace) + subject, on_message)
+        end = await backend.notifier.subscribe(
+            public_prefix(backend.namespace) + subject, on_message
+        )
 
         def stop() -> None:
             self._listening.pop(subscription, None)

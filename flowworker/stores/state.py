@@ -25,7 +25,7 @@ from flowworker.core.status import TERMINAL, RunStatus, StepStatus
 from flowworker.errors import Conflict, InvalidInput, NotFound, RunNotFound
 from flowworker.settings import Settings
 from flowworker.stores.checkpoints import is_removable, noted_as, states_of, unattempted
-from flowworker.stores.kept import Kept
+from flowworker.stores.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class StateStore:
         self._opening = opening
         self.settings = settings or Settings()
         self.clock = clock or SystemClock()
-        self._kept: Kept | None = None
+        self._kept: Stores | None = None
         self._expiring: list[tuple[float, str]] = []
 
     async def backend(self) -> Backend:
@@ -204,19 +204,19 @@ class StateStore:
 
     # -- inside ----------------------------------------------------------------------------
 
-    async def _open(self) -> Kept:
+    async def _open(self) -> Stores:
         backend = await self._opening.backend()
         if self._kept is None or self._kept.backend is not backend:
-            self._kept = Kept(backend, self.settings)
+            self._kept = Stores(backend, self.settings)
         return self._kept
 
-    async def _of(self, exec_id: str, name: str = "") -> Kept:
+    async def _of(self, exec_id: str, name: str = "") -> Stores:
         expected = "expected 1 to 128 letters, digits, '_' or '-'"
         _check(RUN_ID.fullmatch(exec_id), f"execution id {exec_id[:140]!r}: {expected}")
         _check(not name or DOTTED_NAME.fullmatch(name), f"{name!r} is not a step or event type")
         return await self._open()
 
-    async def _load(self, kept: Kept, exec_id: str) -> tuple[RunRecord, int] | None:
+    async def _load(self, kept: Stores, exec_id: str) -> tuple[RunRecord, int] | None:
         """The record, unless its time is over."""
         found = await kept.runs.load(exec_id)
         if found is not None and is_removable(found[0], self.clock.now()):
@@ -224,17 +224,17 @@ class StateStore:
             return None
         return found
 
-    async def _is_gone(self, kept: Kept, exec_id: str) -> bool:
+    async def _is_gone(self, kept: Stores, exec_id: str) -> bool:
         found = await kept.runs.load(exec_id)
         return found is not None and is_removable(found[0], self.clock.now())
 
-    async def _remove_expired(self, kept: Kept) -> None:
+    async def _remove_expired(self, kept: Stores) -> None:
         """Those whose time was set here; others may keep better time (see `set_ttl`)."""
         while self._expiring and self._expiring[0][0] <= self.clock.now():
             await self._load(kept, heapq.heappop(self._expiring)[1])
 
     async def _change_run(
-        self, kept: Kept, exec_id: str, change: Callable[[RunRecord | None], RunRecord | None]
+        self, kept: Stores, exec_id: str, change: Callable[[RunRecord | None], RunRecord | None]
     ) -> None:
         while True:
             before, revision = await self._load(kept, exec_id) or (None, 0)
@@ -253,7 +253,7 @@ class StateStore:
             await kept.backend.timers.set(exec_id, RETENTION, after.expires)
 
     async def _change_step(
-        self, kept: Kept, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
+        self, kept: Stores, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
     ) -> None:
         expected = "expected tokens of letters, digits, '_' or '-'"
         _check(DOTTED_NAME.fullmatch(step_id), f"step id {step_id[:140]!r}: {expected}")

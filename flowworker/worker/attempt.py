@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
+from flowworker.handlers.signature import encode_output
 from flowworker.worker.children import end_child_of
-from flowworker.worker.handlers import encode_output
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.messages import StepMessage
-    from flowworker.worker.context import StepContext
-    from flowworker.worker.handlers import Handler
+    from flowworker.handlers.app import Middleware
+    from flowworker.handlers.context import StepContext
+    from flowworker.handlers.signature import Handler
     from flowworker.worker.heartbeat import HeldClaim
-    from flowworker.worker.registry import Middleware
 
 _HOPELESS = (NonRetryableError, InvalidInput, CorruptRecord)
 """Errors that trying again cannot help against; ConversionError is an InvalidInput."""

@@ -28,12 +28,12 @@ from flowworker.codec.cloudevents import (
     waiting_event,
 )
 from flowworker.codec.json import encode
-from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Outdated, Repair, first_try, judge
-from flowworker.core.outdated import may_be_unseen
+from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Repair, Stale, first_try, judge
 from flowworker.core.records import ErrorInfo, StepRecord
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Conflict
-from flowworker.worker.patience import patiently
+from flowworker.retrying import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,9 @@ class Claims:
         self, queue: str, run: str, step: str, until: float
     ) -> tuple[StepRecord, int] | None:
         """The step's record and its revision, or None."""
-        return await patiently(self._clock, until, lambda: self._runs.load_step(queue, run, step))
+        return await retry_unavailable(
+            self._clock, until, lambda: self._runs.load_step(queue, run, step)
+        )
 
     async def write(
         self, queue: str, record: StepRecord, revision: int, until: float
@@ -135,7 +137,7 @@ class Claims:
         for _ in range(_ROUNDS):
             save = partial(self._runs.save_step, queue, record, revision)
             try:
-                return await patiently(self._clock, until, save)
+                return await retry_unavailable(self._clock, until, save)
             except Conflict:
                 found = await self.read(queue, record.run, record.step, until)
             if found is None:
@@ -174,21 +176,21 @@ class Claims:
     async def _publish(self, event: CloudEvent) -> None:
         until = self._clock.monotonic() + self._lease / 3
         body = encode(event)
-        await patiently(
+        await retry_unavailable(
             self._clock,
             until,
             lambda: self._events.publish(event.data.id, event.type, body, event.id),
         )
 
     async def _dispose(
-        self, delivery: Delivery, message: StepMessage, verdict: Busy | Outdated | Repair | Drop
+        self, delivery: Delivery, message: StepMessage, verdict: Busy | Stale | Repair | Drop
     ) -> None:
         """Be done with a delivery that asks for nothing that may be done now."""
         match verdict:
             case Busy():
                 wait = verdict.until - self._clock.now() + _MARGIN
                 await delivery.nak(min(max(wait, _SHORTEST_WAIT), self._lease))
-            case Outdated():
+            case Stale():
                 await delivery.nak(_MEANWHILE)
             case Repair():
                 await self.tell_all(message, verdict.record, verdict.revision)
@@ -204,14 +206,14 @@ class Claims:
         record, revision = found or (None, 0)
         verdict = judge(message.wanted(), record, revision, now)
         if record is None and await self._is_unknown(message.run, until):
-            verdict = Outdated()
-        if isinstance(verdict, Outdated) and not may_be_unseen(delivery.time, now):
+            verdict = Stale()
+        if isinstance(verdict, Stale) and not may_be_unseen(delivery.time, now):
             return Drop()  # it outlived what it is about
         return verdict
 
     async def _is_unknown(self, run: str, until: float) -> bool:
         """Whether nothing is found of a run, whose message was in somebody's hand or on its way."""
-        return await patiently(self._clock, until, lambda: self._runs.load(run)) is None
+        return await retry_unavailable(self._clock, until, lambda: self._runs.load(run)) is None
 
     def _record_for(self, verdict: Claim | GiveUp, message: StepMessage) -> StepRecord:
         now = self._clock.now()

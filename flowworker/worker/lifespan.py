@@ -12,7 +12,7 @@ from flowworker.errors import InvalidInput
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from flowworker.worker.registry import App
+    from flowworker.handlers.app import App
 
 
 class Lifespan:

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from flowworker.errors import InvalidInput
+from flowworker.handlers.surroundings import surroundings_of
 from flowworker.settings import check_fit
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker.lifespan import Lifespan
 from flowworker.worker.shift import Shift
-from flowworker.worker.surroundings import surroundings_of
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.handlers.app import App
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.worker.heartbeat_thread import HeartbeatThread
-    from flowworker.worker.registry import App
 
 
 class Worker:

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_cancel
 from flowworker.codec.subjects import cancel_subject
+from flowworker.handlers.context import StepServices
+from flowworker.handlers.emitting import Emitter
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
 from flowworker.worker.claims import Claims
-from flowworker.worker.context import StepServices
-from flowworker.worker.emits import Emitter
-from flowworker.worker.execute import Executor
+from flowworker.worker.executor import Executor
 from flowworker.worker.heartbeat import Heartbeats
+from flowworker.worker.inflight import InflightAttempts
 from flowworker.worker.lag import LagProbe
 from flowworker.worker.lanes import Lanes
-from flowworker.worker.under_way import AttemptsUnderWay
 from flowworker.worker.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from flowworker.clock import Clock
+    from flowworker.handlers.surroundings import Surroundings
     from flowworker.ports import Backend, Delivery
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker.heartbeat_thread import HeartbeatThread
     from flowworker.worker.lifespan import Lifespan
-    from flowworker.worker.surroundings import Surroundings
 
 HANDLER_THREADS = "flowworker-handler"
 """How the names of threads begin in which plain functions run."""
@@ -83,7 +83,7 @@ class Shift:
             worker,
         )
         emitter = Emitter(backend, clock, settings.lease / 3)
-        self._attempts = AttemptsUnderWay(claims, heartbeats, clock, settings.lease, log)
+        self._attempts = InflightAttempts(claims, heartbeats, clock, settings.lease, log)
         self._bench = Workbench(
             worker=worker,
             app=lifespan.app,

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from flowworker.clock import Clock
+    from flowworker.handlers.app import App
+    from flowworker.handlers.context import StepServices
     from flowworker.settings import Settings
     from flowworker.stores.payloads import PayloadStore
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker.claims import Claims
-    from flowworker.worker.context import StepServices
     from flowworker.worker.heartbeat import Heartbeats
-    from flowworker.worker.registry import App
 
 
 @dataclass(frozen=True, slots=True)

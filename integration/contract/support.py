@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import partition_of
 from flowworker.core.status import Priority
 from flowworker.ports import Consumer, Delivery, StepAddress

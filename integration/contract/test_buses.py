@@ -159,7 +159,7 @@ async def test_what_is_no_event_is_passed_over(pair):
     heard = await two.subscribe("order")
 
     for raw in (b"", b"\xff", b"{}", b'{"id": 7}', b"[]"):
-        await one.tell("order.paid", raw)
+        await one.send("order.paid", raw)
     await one.publish(Event("order", "paid", "good"))
 
     assert [event.payload for event in await take(heard, 1)] == ["good"]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from flowworker.codec.facts import FACT_TYPES
-from flowworker.core.commands import ENDS, EventType
+from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
 from integration.contract.support import COMPLETED, SLACK, Worker, follow, publish
 from tests.waiting import eventually

@@ -193,8 +193,8 @@ async def test_what_was_read_at_a_node_that_is_cut_off_cannot_be_written_over(
                 for node, bucket in buckets.items()
             ]
             await asyncio.wait(late, timeout=SOON)
-            under_way = {task.result() for task in early[::2] + late if task.done()}
-            assert under_way <= {Conflict, Unavailable}
+            inflight = {task.result() for task in early[::2] + late if task.done()}
+            assert inflight <= {Conflict, Unavailable}
 
         # Also not when the network is back, and what was under way arrives
         writes = await asyncio.gather(*early[::2], *late)

@@ -8,7 +8,7 @@ import pytest
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.facts import FACT_TYPES, to_fact
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.status import HumanAction, Kind, Priority
 from flowworker.errors import InvalidInput
 from flowworker.jetstream import Names, headers

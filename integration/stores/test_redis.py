@@ -65,14 +65,14 @@ async def test_what_is_no_record_is_corrupt(ports, client, namespace):
 
 async def test_no_more_is_asked_at_a_time_than_there_are_connections(ports):
     """What waits for its turn must not take that for a server that does not answer."""
-    under_way, most = 0, 0
+    inflight, most = 0, 0
 
     async def command():
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
+        nonlocal inflight, most
+        inflight += 1
+        most = max(most, inflight)
         await asyncio.sleep(0)
-        under_way -= 1
+        inflight -= 1
 
     await asyncio.gather(*(ports.connection.ask(command) for _ in range(5 * CONNECTIONS)))
 

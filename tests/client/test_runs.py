@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from flowworker.client import Client
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.errors import (
     InvalidInput,

@@ -68,7 +68,7 @@ async def test_news_that_come_twice_are_told_once(backend):
 
 
 async def test_news_that_are_lost_are_found_in_the_history(backend):
-    backend.events._notifier.tell = lambda *_: None
+    backend.events._notifier.notify = lambda *_: None
     task = asyncio.create_task(seen(backend))
     for number in range(1, 4):
         await publish(backend, number)
@@ -81,9 +81,9 @@ async def test_news_that_are_lost_are_found_in_the_history(backend):
 async def test_events_lost_before_the_last_one_are_told_before_it(backend):
     task = asyncio.create_task(seen(backend))
     await asyncio.sleep(0.01)
-    tell, backend.events._notifier.tell = backend.events._notifier.tell, lambda *_: None
+    notify, backend.events._notifier.notify = backend.events._notifier.notify, lambda *_: None
     await publish(backend, 1)
-    backend.events._notifier.tell = tell
+    backend.events._notifier.notify = notify
     await publish(backend, 2, "workflow.completed")
 
     assert await task == ["1", "2"]

@@ -23,8 +23,9 @@ from flowworker.codec.cloudevents import (
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import encode
 from flowworker.codec.messages import StepInput, StepMessage
-from flowworker.core.commands import Emit, EventType
-from flowworker.core.events import AttemptFailed
+from flowworker.core.effects import Emit
+from flowworker.core.event_types import EventType
+from flowworker.core.facts import AttemptFailed
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus

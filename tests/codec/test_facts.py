@@ -10,7 +10,7 @@ from flowworker.codec.cloudevents import (
 )
 from flowworker.codec.facts import FACT_TYPES, begun_run, to_fact
 from flowworker.codec.json import encode
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.payload import inline
 from flowworker.core.records import RunRecord
 from flowworker.core.status import HumanAction, Kind, Priority, RunStatus

@@ -23,7 +23,7 @@ from flowworker.codec.messages import (
     decode_result,
     decode_step_message,
 )
-from flowworker.core.commands import Dispatch
+from flowworker.core.effects import Dispatch
 from flowworker.core.payload import Stored, inline
 from flowworker.core.status import HumanAction, Kind, Priority
 

@@ -6,16 +6,16 @@ from flowworker.codec.subjects import (
     DEFAULT_NAMESPACE,
     cancel_subject,
     event_subject,
-    told_prefix,
-    told_subject,
+    public_prefix,
+    public_subject,
 )
 
 
 def test_events_of_the_default_namespace_are_told_under_their_bare_types():
-    assert told_prefix(DEFAULT_NAMESPACE) == ""
-    assert told_subject(DEFAULT_NAMESPACE, "workflow.>") == "workflow.>"
-    assert told_prefix("shop") == "shop."
-    assert told_subject("shop", "order.paid") == "shop.order.paid"
+    assert public_prefix(DEFAULT_NAMESPACE) == ""
+    assert public_subject(DEFAULT_NAMESPACE, "workflow.>") == "workflow.>"
+    assert public_prefix("shop") == "shop."
+    assert public_subject("shop", "order.paid") == "shop.order.paid"
 
 
 def test_where_an_event_is_stored():

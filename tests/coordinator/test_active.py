@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import run_started_event
-from flowworker.codec.history import Told
 from flowworker.coordinator.active import Active, ActiveRuns
-from flowworker.core.events import CancelRequested, RunStarted
+from flowworker.coordinator.history import History
+from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, Stop, StopReason
@@ -35,13 +35,13 @@ class Hands:
     def __init__(self):
         self.error: BaseException | None = None
 
-    async def told(self, run):
-        return Told([])
+    async def history(self, run):
+        return History([])
 
-    async def retell(self, record, steps, told):
+    async def publish_missing(self, record, steps, history):
         pass
 
-    async def perform(self, active, commands, *, told=None):
+    async def perform(self, active, commands, *, history=None):
         if self.error is not None:
             raise self.error
 
@@ -106,20 +106,20 @@ async def test_nothing_passes_what_is_more_than_step_messages(runs):
     assert passed == []
 
 
-def held(*, stopped=False, in_flight=()):
+def held(*, stopped=False, inflight=()):
     """A run in memory as its coordinator has it."""
     plan = plan_of(FLOW)
     stop = Stop(StopReason.CANCELLED) if stopped else None
     record = RunRecord(RUN, "two", plan.hash, RunStatus.RUNNING, EMPTY, 0.0, stop=stop)
     state = initial(plan, record, 1)
-    for step in in_flight:
-        state = replace(state, in_flight=state.in_flight.set(step, None))
+    for step in inflight:
+        state = replace(state, inflight=state.inflight.set(step, None))
     return Active(plan, state, 0, 0.0)
 
 
 def test_step_messages_that_are_being_enqueued_move_a_run_on():
     active = held()
-    with active.under_way.one():
+    with active.inflight.one():
         assert active.moves_on(())
     assert not active.moves_on(())
 
@@ -137,6 +137,6 @@ async def test_a_delayed_dispatch_moves_a_run_on_until_it_is_done():
 
 
 def test_a_message_moves_a_run_on_unless_its_step_is_fenced():
-    assert held(in_flight=["a"]).moves_on(["a"])
-    assert not held(in_flight=["a"]).moves_on(["b"])
-    assert not held(in_flight=["a"], stopped=True).moves_on(["a"])
+    assert held(inflight=["a"]).moves_on(["a"])
+    assert not held(inflight=["a"]).moves_on(["b"])
+    assert not held(inflight=["a"], stopped=True).moves_on(["a"])

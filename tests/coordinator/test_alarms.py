@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
 from flowworker.coordinator.retention import RETENTION, TIMEOUT, Retention
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord

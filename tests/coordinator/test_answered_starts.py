@@ -99,7 +99,7 @@ async def test_large_inputs_are_in_memory_by_twos_and_hold_up_no_small_one(door)
     uploads = [await door.payloads.upload(f"r{n}", b'{"n": 1}') for n in range(3)]
     door.payloads.may.clear()
     first, second, third = (door.naming(stored, run=f"r{n}") for n, stored in enumerate(uploads))
-    under_way = [asyncio.create_task(door.take(each)) for each in (first, second)]
+    inflight = [asyncio.create_task(door.take(each)) for each in (first, second)]
     await settle()
 
     with pytest.raises(NotYet):
@@ -108,7 +108,7 @@ async def test_large_inputs_are_in_memory_by_twos_and_hold_up_no_small_one(door)
 
     assert await door.runs.load("small")
     door.payloads.may.set()
-    await asyncio.gather(*under_way)
+    await asyncio.gather(*inflight)
     await door.take(third)
     assert await door.runs.load("r2")
 

@@ -162,14 +162,14 @@ async def test_all_partitions_together_rebuild_a_bounded_number_at_a_time(backlo
     await backlog.begin("first")
     await backlog.start(RUNS)
     await backlog.coordinators.pop().stop()
-    under_way = most = 0
+    inflight = most = 0
 
     async def slow(*_):
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
+        nonlocal inflight, most
+        inflight += 1
+        most = max(most, inflight)
         await asyncio.sleep(0)
-        under_way -= 1
+        inflight -= 1
 
     backlog.events.scripts["history"] = [slow] * RUNS
 

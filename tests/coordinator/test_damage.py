@@ -21,7 +21,7 @@ from flowworker import App
 from flowworker.client import Client
 from flowworker.codec.json import encode
 from flowworker.coordinator import Coordinator
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.status import RunStatus
 from flowworker.definitions import parse
 from flowworker.memory import memory_backend

@@ -8,7 +8,7 @@ from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.dispatch import Dispatcher
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.refusals import Refusals
-from flowworker.core.commands import Dispatch
+from flowworker.core.effects import Dispatch
 from flowworker.core.model import Saga, Step, Workflow
 from flowworker.core.payload import EMPTY, inline
 from flowworker.core.records import RunRecord

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowworker.coordinator.fencing import Fences
-from flowworker.core.commands import Fence
+from flowworker.core.effects import Fence
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, StepRecord

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.cloudevents import attempt_events, run_started_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.active import ActiveRuns
-from flowworker.core.commands import Dispatch
-from flowworker.core.events import CancelRequested, RunStarted, StepCompleted
+from flowworker.core.effects import Dispatch
+from flowworker.core.facts import CancelRequested, RunStarted, StepCompleted
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, StepRecord
@@ -145,7 +145,7 @@ class SlowHands:
         self.may = asyncio.Event()
         self.error = None
 
-    async def perform(self, active, commands, *, told=None):
+    async def perform(self, active, commands, *, history=None):
         about = ", ".join(getattr(one, "step", type(one).__name__) for one in commands)
         self.log.append(f"begin {about}")
         if all(isinstance(command, Dispatch) for command in commands):
@@ -241,12 +241,12 @@ async def test_a_run_whose_step_messages_are_under_way_is_held(runs, hands):
 
 async def test_step_messages_that_are_under_way_are_bounded(runs, hands, monkeypatch):
     monkeypatch.setattr("flowworker.coordinator.active._ABREAST", 2)
-    under_way = [await begun(runs, completed("a1")), await begun(runs, completed("b1"))]
+    inflight = [await begun(runs, completed("a1")), await begun(runs, completed("b1"))]
 
     last = asyncio.create_task(runs.follow(runs.get(RUN), completed("c1"), lambda: None))
     await settled()
 
     assert hands.log == ["begin a2", "begin b2"]
     hands.may.set()
-    assert all(await asyncio.gather(*under_way, last))
+    assert all(await asyncio.gather(*inflight, last))
     assert hands.log[-1] == "end c2"

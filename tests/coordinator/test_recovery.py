@@ -12,7 +12,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.dispatch import _handler
 from flowworker.coordinator.scheduler import Scheduler
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.errors import InvalidInput

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from flowworker import App, wiring
 from flowworker.clock import SystemClock
 from flowworker.coordinator.refusals import Refusals
-from flowworker.core.commands import Dispatch
+from flowworker.core.effects import Dispatch
 from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.scheduler import CREDIT, Scheduler
-from flowworker.core.commands import EventType
-from flowworker.core.events import CancelRequested, RunStarted
+from flowworker.core.event_types import EventType
+from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.status import Kind, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, Unavailable
 from flowworker.telemetry.metrics import Metrics

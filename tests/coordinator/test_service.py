@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
 from flowworker.client import Client
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.settings import Settings

@@ -11,7 +11,7 @@ from flowworker.client import Client
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, STORED
 from flowworker.coordinator import starts
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import Stored
 from flowworker.errors import InvalidInput, RunIdTaken, Unavailable
@@ -203,12 +203,12 @@ async def test_other_forms_are_refused(backend, form, reason):
 async def test_what_is_not_there_may_be_an_outdated_answer(backend, monkeypatch):
     load, answers = PayloadStore.load, []
 
-    async def first_outdated(store, payload):
+    async def first_stale(store, payload):
         answers.append(payload)
         shown = replace(payload, key="r1.upload.0") if len(answers) == 1 else payload
         return await load(store, shown)
 
-    monkeypatch.setattr(PayloadStore, "load", first_outdated)
+    monkeypatch.setattr(PayloadStore, "load", first_stale)
     stored = await PayloadStore(backend.payloads, Settings()).upload("r1", b"{}")
 
     await started(backend, "r1", stored)

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core import events as ev
+from flowworker.core import facts
 from flowworker.core.claim import (
     Busy,
     Claim,
@@ -26,17 +26,9 @@ from flowworker.core.claim import (
     judge,
     judge_fence,
 )
-from flowworker.core.commands import (
-    Command,
-    Dispatch,
-    Emit,
-    EventType,
-    Fence,
-    Finish,
-    Save,
-    SetTimeout,
-)
 from flowworker.core.decide import decide
+from flowworker.core.effects import Dispatch, Effect, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import attempt_key, event_id
 from flowworker.core.payload import inline
 from flowworker.core.rebuild import rebuild
@@ -61,15 +53,15 @@ class Coordinator:
         self.loaded = 0
         self.deaf = False
         self.abandoned = False
-        self.mailbox: deque[tuple[ev.Event | None, bool]] = deque()
-        self.handling: ev.Event | None = None
+        self.mailbox: deque[tuple[facts.Fact | None, bool]] = deque()
+        self.handling: facts.Fact | None = None
         self.task: Acting | None = None
 
     def recover(self, *, abandoned: bool = False) -> None:
         """Will rebuild the run after what is in hand."""
         self.mailbox.append((None, abandoned))
 
-    def deliver(self, event: ev.Event, order: int, *, first: bool) -> None:
+    def deliver(self, event: facts.Fact, order: int, *, first: bool) -> None:
         """Takes a delivery; a gap in their order means that somebody else saw events."""
         if order != self.order + 1:
             self.generation += 1
@@ -119,10 +111,10 @@ class Coordinator:
         except Conflict:
             self.state = None
 
-    def _handle(self, event: ev.Event, *, first: bool) -> Acting:
+    def _handle(self, event: facts.Fact, *, first: bool) -> Acting:
         try:
             if not self.current:
-                if self.state is None and isinstance(event, ev.RunStarted) and first:
+                if self.state is None and isinstance(event, facts.RunStarted) and first:
                     self.state = initial(self.world.plan, *self.world.created)
                     self.loaded = self.generation
                 else:
@@ -136,18 +128,18 @@ class Coordinator:
             self.state = None
             self.world.undelivered.append(event)
 
-    def _decide(self, event: ev.Event) -> Acting:
+    def _decide(self, event: facts.Fact) -> Acting:
         assert self.state is not None
         before = self.state.record.stop
-        self.state, commands = decide(self.world.plan, self.state, event, self.world.now)
+        self.state, effects = decide(self.world.plan, self.state, event, self.world.now)
         if before is not None:
             assert not any(
-                isinstance(command, Emit)
-                and command.type in {EventType.STEP_RETRYING, EventType.STEP_FALLBACK}
-                and f"/{Kind.COMPENSATE}/" not in command.detail
-                for command in commands
+                isinstance(effect, Emit)
+                and effect.type in {EventType.STEP_RETRYING, EventType.STEP_FALLBACK}
+                and f"/{Kind.COMPENSATE}/" not in effect.detail
+                for effect in effects
             ), "what cannot happen any more is told"
-        yield from self._perform(commands, recovering=False)
+        yield from self._perform(effects, recovering=False)
         if self.state.status in TERMINAL:
             self.state = None
 
@@ -163,65 +155,65 @@ class Coordinator:
             yield
             if step in self.world.steps:
                 steps[step] = self.world.steps[step]
-        self.state, commands = rebuild(
+        self.state, effects = rebuild(
             self.world.plan, record, revision, steps, self.world.now, abandoned=abandoned
         )
-        yield from self._perform(commands, recovering=True)
+        yield from self._perform(effects, recovering=True)
         self.abandoned = False
 
-    def _perform(self, commands: tuple[Command, ...], *, recovering: bool) -> Acting:
-        effects = []
-        for command in commands:
-            match command:
+    def _perform(self, effects: tuple[Effect, ...], *, recovering: bool) -> Acting:
+        rest = []
+        for effect in effects:
+            match effect:
                 case Save():
                     yield
                     assert self.state is not None
                     before = self.world.run[0].status
                     revision = self.world.save_run(self.state.record, self.state.revision)
                     moved = self.state.status is not before
-                    assert command.moved_from is (before if moved else None)
+                    assert effect.moved_from is (before if moved else None)
                     self.state = replace(self.state, revision=revision)
                 case Emit():
                     yield
                     known = {told.id for told in self.world.history} if recovering else set()
-                    if event_id(RUN, command.type, command.detail) not in known:
-                        self.world.tell(command.type, command.detail, emit=command)
+                    if event_id(RUN, effect.type, effect.detail) not in known:
+                        self.world.tell(effect.type, effect.detail, emit=effect)
                 case _:
-                    effects.append(command)
-        self.random.shuffle(effects)
-        for effect in effects:
+                    rest.append(effect)
+        self.random.shuffle(rest)
+        for effect in rest:
             yield
             yield from self._effect(effect)
 
-    def _effect(self, command: Command) -> Acting:
+    def _effect(self, effect: Effect) -> Acting:
         assert self.state is not None
-        match command:
+        match effect:
             case Dispatch():
                 stop = self.state.record.stop
-                at = self.state.steps[command.step]
-                undo = command.kind is Kind.COMPENSATE
+                at = self.state.steps[effect.step]
+                undo = effect.kind is Kind.COMPENSATE
                 assert stop is None or (undo and stop.reason is not StopReason.TERMINATED), (
                     "an attempt is dispatched that may not start"
                 )
                 self.world.enqueue(
                     Message(
-                        command,
+                        effect,
                         at.completed if undo else 0,
                         at.output if undo else None,
-                        command.due,
+                        effect.due,
                     )
                 )
             case Fence():
-                yield from self._fence(command)
+                yield from self._fence(effect)
             case SetTimeout():
-                self.world.alarm = command.at
+                self.world.alarm = effect.at
             case Finish():
                 assert self.world.run[0].status in TERMINAL
                 self.world.finished = True
             case Save() | Emit():
-                raise AssertionError(command)
+                raise AssertionError(effect)
             case _:
-                assert_never(command)
+                assert_never(effect)
 
     def _fence(self, wanted: Fence) -> Acting:
         world = self.world

@@ -8,9 +8,10 @@ from random import Random
 
 from msgspec.structs import replace
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Emit, EventType, Save
+from flowworker.core import facts
 from flowworker.core.decide import decide
+from flowworker.core.effects import Emit, Save
+from flowworker.core.event_types import EventType
 from flowworker.core.graph import Plan
 from flowworker.core.ids import event_id
 from flowworker.core.model import (
@@ -100,7 +101,7 @@ class Chaos:
         self.world = World(Plan(any_workflow(random, size), "h"))
         self.coordinators = [Coordinator(self.world, random), Coordinator(self.world, random)]
         self.workers: list[Worker] = []
-        self.delivered: list[ev.Event] = []
+        self.delivered: list[facts.Fact] = []
         self.deliveries = 0
         self.spawned = 0
         self.answers = 0
@@ -141,7 +142,7 @@ class Chaos:
             self.deliver(coordinator, self.world.undelivered.popleft())
         coordinator.step()
 
-    def deliver(self, coordinator: Coordinator, event: ev.Event) -> None:
+    def deliver(self, coordinator: Coordinator, event: facts.Fact) -> None:
         self.deliveries += 1
         self.delivered.append(event)
         coordinator.deliver(event, self.deliveries, first=self.deliveries == 1)
@@ -168,7 +169,7 @@ class Chaos:
         """The timeout goes off when it is due."""
         if self.world.alarm is not None and self.world.alarm <= self.world.now:
             self.world.alarm = None
-            self.world.tell(EventType.TIMED_OUT, "", fact=ev.TimedOut())
+            self.world.tell(EventType.TIMED_OUT, "", fact=facts.TimedOut())
 
     def answer(self, chance: float) -> None:
         """A human answers a step that waits, or one that does not."""
@@ -180,7 +181,7 @@ class Chaos:
             weights = [3, 1, 2, 3] if self.answers < 20 else [0, 1, 1, 1]
             action = self.random.choices(list(HumanAction), weights)[0]
             output = inline(b"%d" % self.answers) if self.random.random() < 0.8 else None
-            fact = ev.HumanDecided(action, step, output, f"answer{self.answers}")
+            fact = facts.HumanDecided(action, step, output, f"answer{self.answers}")
             self.world.tell(EventType.HUMAN_DECIDED, f"{self.answers}", fact=fact)
 
     def interfere(self) -> None:
@@ -188,17 +189,17 @@ class Chaos:
         self.answers += 1
         compensating = self.world.run[0].status is RunStatus.COMPENSATING
         if self.random.random() < (0.5 if compensating else 0.1):
-            wish = ev.CancelRequested("enough", self.random.random() < 0.5)
+            wish = facts.CancelRequested("enough", self.random.random() < 0.5)
             self.world.tell(EventType.CANCEL_REQUESTED, f"{self.answers}", fact=wish)
             return
         any_step = self.random.choice([*self.world.plan.order, "unknown"])
-        nonsense: list[ev.Event] = [
-            ev.HumanDecided(HumanAction.SKIP, "unknown"),
-            ev.StepCancelled("unknown", 0),
-            ev.Compensated("unknown", 0),
-            ev.StepCompleted("unknown", Kind.RUN, 1, 1, inline(b"1"), 1),
-            ev.RunStarted(),
-            ev.HumanDecided(HumanAction.RETRY, any_step, id=f"answer{self.answers}"),
+        nonsense: list[facts.Fact] = [
+            facts.HumanDecided(HumanAction.SKIP, "unknown"),
+            facts.StepCancelled("unknown", 0),
+            facts.Compensated("unknown", 0),
+            facts.StepCompleted("unknown", Kind.RUN, 1, 1, inline(b"1"), 1),
+            facts.RunStarted(),
+            facts.HumanDecided(HumanAction.RETRY, any_step, id=f"answer{self.answers}"),
         ]
         fact = self.random.choice(nonsense)
         self.world.tell(EventType.CANCEL_REQUESTED, f"{self.answers}", fact=fact)
@@ -252,7 +253,7 @@ class Chaos:
     def lose_event(self) -> None:
         if self.world.undelivered:
             event = self.random.choice(self.world.undelivered)
-            if not isinstance(event, ev.RunStarted):
+            if not isinstance(event, facts.RunStarted):
                 self.world.undelivered.remove(event)
                 for coordinator in self.coordinators:
                     coordinator.deaf = True
@@ -328,30 +329,30 @@ class Chaos:
         ):
             return  # a worker died before it told; only the records know
         self.compared += 1
-        rebuilt, commands = rebuild(world.plan, *world.run, world.steps, world.now)
+        rebuilt, effects = rebuild(world.plan, *world.run, world.steps, world.now)
         assert seen(heard, world) == seen(rebuilt, world)
         viewed = view(world.plan, *world.run, world.steps, world.now)
         assert viewed.record == world.run[0]
         if heard is state and not coordinator.busy:
             told = {told.id for told in world.history}
-            for command in commands:
-                assert not isinstance(command, Save), "a rebuild that changes the record"
-                if isinstance(command, Emit):
-                    assert event_id(RUN, command.type, command.detail) in told
+            for effect in effects:
+                assert not isinstance(effect, Save), "a rebuild that changes the record"
+                if isinstance(effect, Emit):
+                    assert event_id(RUN, effect.type, effect.detail) in told
 
-    def facts_to_come(self, coordinator: Coordinator) -> list[ev.Event]:
+    def facts_to_come(self, coordinator: Coordinator) -> list[facts.Fact]:
         """What workers and fences have told, or will tell, that it has not handled."""
         told = [coordinator.handling, *(event for event, _ in coordinator.mailbox)]
-        facts: list[ev.Event] = [
+        coming: list[facts.Fact] = [
             event for event in [*told, *self.world.undelivered] if isinstance(event, NEWS)
         ]
         for record, revision in sorted(self.world.steps.values(), key=lambda entry: entry[1]):
             if record.outcome is not Outcome.RUNNING:
-                facts.append(fact_of(record, revision)[1])
-        return facts
+                coming.append(fact_of(record, revision)[1])
+        return coming
 
 
-NEWS = ev.StepCompleted | ev.AttemptFailed | ev.StepCancelled | ev.Compensated
+NEWS = facts.StepCompleted | facts.AttemptFailed | facts.StepCancelled | facts.Compensated
 
 
 def rank_of(at: StepState) -> tuple[bool, int, bool, int]:

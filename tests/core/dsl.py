@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Command, Dispatch, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core import facts
 from flowworker.core.decide import decide
+from flowworker.core.effects import Dispatch, Effect, Emit, Fence, Finish, Save, SetTimeout
 from flowworker.core.graph import Plan
 from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY, Payload, inline
@@ -55,7 +55,7 @@ def out(text: str) -> Payload:
 
 
 class Run:
-    """A run to which things happen; `commands` are those of the last decision."""
+    """A run to which things happen; `effects` are those of the last decision."""
 
     def __init__(self, *steps: Step, timeout: float | None = None) -> None:
         self.plan = Plan(Workflow("w", steps, timeout=timeout), "h")
@@ -65,12 +65,12 @@ class Run:
         self.state: RunState = initial(self.plan, record, 1)
         self.stored = (record, 1)
         self.records: dict[str, tuple[StepRecord, int]] = {}
-        self.commands: tuple[Command, ...] = ()
+        self.effects: tuple[Effect, ...] = ()
 
     # Given, when
 
-    def happens(self, event: ev.Event) -> Run:
-        self.state, self.commands = decide(self.plan, self.state, event, self.now)
+    def happens(self, event: facts.Fact) -> Run:
+        self.state, self.effects = decide(self.plan, self.state, event, self.now)
         if self.saved:
             self.revision += 1
             self.state = replace(self.state, revision=self.revision)
@@ -78,7 +78,7 @@ class Run:
         return self
 
     def starts(self) -> Run:
-        return self.happens(ev.RunStarted())
+        return self.happens(facts.RunStarted())
 
     def claims(self, id_: str, *, lost: int = 0, lease: float = 30.0) -> Run:
         """A worker claims the attempt: no event tells the coordinator."""
@@ -89,7 +89,7 @@ class Run:
         for id_ in ids:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.COMPLETED, output=out(id_), finished_at=self.now)
-            self.happens(ev.StepCompleted(id_, at.kind, at.turn, at.attempt, out(id_), revision))
+            self.happens(facts.StepCompleted(id_, at.kind, at.turn, at.attempt, out(id_), revision))
         return self
 
     def fails(self, *ids: str, error: ErrorInfo = BROKEN) -> Run:
@@ -98,18 +98,18 @@ class Run:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.FAILED, error=error, finished_at=self.now)
             self.happens(
-                ev.AttemptFailed(id_, at.kind, at.turn, at.attempt, error, revision, self.now)
+                facts.AttemptFailed(id_, at.kind, at.turn, at.attempt, error, revision, self.now)
             )
         return self
 
     def is_fenced(self, *ids: str) -> Run:
         for id_ in ids:
-            self.happens(ev.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
+            self.happens(facts.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
         return self
 
     def is_undone(self, *ids: str) -> Run:
         for id_ in ids:
-            self.happens(ev.Compensated(id_, self.write(id_, Outcome.COMPLETED)))
+            self.happens(facts.Compensated(id_, self.write(id_, Outcome.COMPLETED)))
         return self
 
     def is_answered(
@@ -119,16 +119,16 @@ class Run:
         output: Payload | None = None,
         answer: str = "",
     ) -> Run:
-        return self.happens(ev.HumanDecided(action, id_, output, answer))
+        return self.happens(facts.HumanDecided(action, id_, output, answer))
 
     def is_cancelled(self, reason: str = "") -> Run:
-        return self.happens(ev.CancelRequested(reason))
+        return self.happens(facts.CancelRequested(reason))
 
     def is_terminated(self, reason: str = "") -> Run:
-        return self.happens(ev.CancelRequested(reason, terminate=True))
+        return self.happens(facts.CancelRequested(reason, terminate=True))
 
     def times_out(self) -> Run:
-        return self.happens(ev.TimedOut())
+        return self.happens(facts.TimedOut())
 
     def write(self, id_: str, outcome: Outcome, **changes: object) -> int:
         """The step's record, for the attempt that was dispatched last."""
@@ -148,11 +148,11 @@ class Run:
 
     @property
     def saved(self) -> bool:
-        return any(isinstance(command, Save) for command in self.commands)
+        return any(isinstance(effect, Save) for effect in self.effects)
 
     @property
     def moved_from(self) -> RunStatus | None:
-        return next(command.moved_from for command in self.commands if isinstance(command, Save))
+        return next(effect.moved_from for effect in self.effects if isinstance(effect, Save))
 
     @property
     def status(self) -> RunStatus:
@@ -167,12 +167,12 @@ class Run:
     @property
     def dispatched(self) -> list[str]:
         """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`."""
-        return _attempts(c for c in self.commands if isinstance(c, Dispatch))
+        return _attempts(c for c in self.effects if isinstance(c, Dispatch))
 
     @property
     def fenced(self) -> list[str]:
         """The same for fences; `a!` for one with force."""
-        return _attempts(c for c in self.commands if isinstance(c, Fence))
+        return _attempts(c for c in self.effects if isinstance(c, Fence))
 
     @property
     def told(self) -> list[str]:
@@ -184,24 +184,24 @@ class Run:
 
     @property
     def emits(self) -> list[Emit]:
-        return [command for command in self.commands if isinstance(command, Emit)]
+        return [effect for effect in self.effects if isinstance(effect, Emit)]
 
     @property
     def alarms(self) -> list[float]:
-        return [command.at for command in self.commands if isinstance(command, SetTimeout)]
+        return [effect.at for effect in self.effects if isinstance(effect, SetTimeout)]
 
     @property
     def finished(self) -> bool:
-        return any(isinstance(command, Finish) for command in self.commands)
+        return any(isinstance(effect, Finish) for effect in self.effects)
 
     # From the records
 
-    def rebuilt(self, *asked: ev.Event, abandoned: bool = False) -> Run:
+    def rebuilt(self, *asked: facts.Fact, abandoned: bool = False) -> Run:
         """The same run as another coordinator knows it that has read nothing but the records."""
         other = Run(*self.plan.workflow.steps, timeout=self.plan.workflow.timeout)
         other.now, other.revision = self.now, self.revision
         other.stored, other.records = self.stored, dict(self.records)
-        other.state, other.commands = rebuild(
+        other.state, other.effects = rebuild(
             self.plan,
             *self.stored,
             self.records,
@@ -224,11 +224,11 @@ class Run:
 _WORDS = {Kind.RUN: "", Kind.FALLBACK: "else ", Kind.COMPENSATE: "undo "}
 
 
-def _attempts(commands: Iterable[Dispatch | Fence]) -> list[str]:
+def _attempts(effects: Iterable[Dispatch | Fence]) -> list[str]:
     words = []
-    for command in commands:
-        turn = f"@{command.turn}" if command.turn > 1 else ""
-        attempt = f"#{command.attempt}" if command.attempt > 1 else ""
-        force = "!" if isinstance(command, Fence) and command.force else ""
-        words.append(f"{_WORDS[command.kind]}{command.step}{turn}{attempt}{force}")
+    for effect in effects:
+        turn = f"@{effect.turn}" if effect.turn > 1 else ""
+        attempt = f"#{effect.attempt}" if effect.attempt > 1 else ""
+        force = "!" if isinstance(effect, Fence) and effect.force else ""
+        words.append(f"{_WORDS[effect.kind]}{effect.step}{turn}{attempt}{force}")
     return words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowworker.core.commands import EventType
+from flowworker.core.event_types import EventType
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus
 from tests.core.world import RUN, Told, World

@@ -13,15 +13,15 @@ from flowworker.core.claim import (
     Claim,
     Drop,
     GiveUp,
-    Outdated,
     Repair,
     Revoke,
+    Stale,
     first_try,
     judge,
     judge_fence,
     refused,
 )
-from flowworker.core.commands import Dispatch, Fence
+from flowworker.core.effects import Dispatch, Fence
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.state import StepState
@@ -81,8 +81,8 @@ HOPELESS = record(RUNNING, lease=NOW - 5, lost=MAX_LOST - 1)
         (wanted(), None, 0, Claim(0, 0)),
         (wanted(lost=MAX_LOST), None, 0, GiveUp(0, MAX_LOST)),
         # the answer is older than the message
-        (wanted(attempt=2, revision=7), None, 0, Outdated()),
-        (wanted(attempt=2, revision=9), record(RUNNING, lease=NOW + 5), 7, Outdated()),
+        (wanted(attempt=2, revision=7), None, 0, Stale()),
+        (wanted(attempt=2, revision=9), record(RUNNING, lease=NOW + 5), 7, Stale()),
         # this very attempt is there
         (wanted(), HELD, 9, Busy(NOW + 5)),
         (wanted(), OVER, 9, Claim(9, 2, free=5.0)),
@@ -156,8 +156,8 @@ BROKEN = ErrorInfo("Broken", "it broke")
         # somebody has
         (fence(), HELD, 9, Busy(NOW + 5)),
         (replace(fence(), revision=9), HELD, 9, Busy(NOW + 5)),
-        (replace(fence(), revision=10), HELD, 9, Outdated()),
-        (replace(fence(force=True), revision=10), record(FAILED), 9, Outdated()),
+        (replace(fence(), revision=10), HELD, 9, Stale()),
+        (replace(fence(force=True), revision=10), record(FAILED), 9, Stale()),
         (replace(fence(), revision=10), None, 0, Revoke(cancelled(), 0)),  # refused if it is there
         (fence(force=True), HELD, 9, Revoke(cancelled(), 9)),
         (fence(), OVER, 9, Revoke(cancelled(lost=1), 9)),
@@ -236,7 +236,7 @@ def test_nobody_takes_what_is_held_and_nobody_undoes_an_end(found):
 
         if found is None:
             # Nothing is there to be taken: only whether it was there before matters
-            assert verdict == (Outdated() if known else Claim(0, 0))
+            assert verdict == (Stale() if known else Claim(0, 0))
             assert isinstance(ending, Revoke)
             assert ending.revision == 0
             assert ending.record.outcome is CANCELLED

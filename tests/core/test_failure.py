@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Dispatch, Emit, EventType, Save
+from flowworker.core import facts
+from flowworker.core.effects import Dispatch, Emit, Save
+from flowworker.core.event_types import EventType
 from flowworker.core.records import ErrorInfo, StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 from tests.core.dsl import BROKEN, NOW, Run, out, step
@@ -21,7 +22,7 @@ def test_a_retry_comes_after_its_delay_and_over_the_record_of_the_failure():
     run.fails("a")
 
     (_, revision) = run.records["a"]
-    assert run.commands == (
+    assert run.effects == (
         Emit(
             EventType.STEP_RETRYING,
             "a/run/1.2",
@@ -49,9 +50,9 @@ def test_the_delay_counts_from_the_failure_not_from_when_it_was_heard_of():
     run = Run(step("a", attempts=2, interval=0.5)).starts()
     run.now += 60.0
 
-    run.happens(ev.AttemptFailed("a", Kind.RUN, 1, 1, BROKEN, 7, at=NOW + 1.0))
+    run.happens(facts.AttemptFailed("a", Kind.RUN, 1, 1, BROKEN, 7, at=NOW + 1.0))
 
-    assert [c.due for c in run.commands if isinstance(c, Dispatch)] == [NOW + 1.5]
+    assert [c.due for c in run.effects if isinstance(c, Dispatch)] == [NOW + 1.5]
 
 
 @pytest.mark.parametrize("error", [DECLINED, HOPELESS])
@@ -100,7 +101,7 @@ def test_a_failed_step_fails_the_run():
     run = Run(step("a"), step("b", "a")).starts().fails("a")
 
     record = run.state.record
-    assert run.commands[0] == Save(RunStatus.RUNNING)
+    assert run.effects[0] == Save(RunStatus.RUNNING)
     assert run.emits == [
         Emit(EventType.STEP_FAILED, "a/1", step_id="a", error="Broken: it broke"),
         Emit(EventType.FAILED, error="step 'a' failed: Broken: it broke"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Dispatch, Emit, EventType, Finish, Save
+from flowworker.core import facts
+from flowworker.core.effects import Dispatch, Emit, Finish, Save
+from flowworker.core.event_types import EventType
 from flowworker.core.status import Kind, RunStatus, StepStatus
 from tests.core.dsl import NOW, Run, out, step
 
@@ -19,7 +20,7 @@ def test_a_chain_runs_one_step_after_the_other():
     assert not run.saved
     run.completes("c")
 
-    assert run.commands == (Save(RunStatus.RUNNING), Emit(EventType.COMPLETED), Finish())
+    assert run.effects == (Save(RunStatus.RUNNING), Emit(EventType.COMPLETED), Finish())
     assert run.status is RunStatus.COMPLETED
     assert run.state.record.finished_at == run.now
     assert run.statuses() == {"a": DONE, "b": DONE, "c": DONE}
@@ -28,9 +29,9 @@ def test_a_chain_runs_one_step_after_the_other():
 def test_a_dispatch_names_the_attempt_and_what_its_claim_must_find():
     run = Run(step("a")).starts()
 
-    assert run.commands == (Dispatch("a", Kind.RUN, 1, 1, revision=0, lost=0, due=0.0),)
+    assert run.effects == (Dispatch("a", Kind.RUN, 1, 1, revision=0, lost=0, due=0.0),)
     assert run.is_at("a") is StepStatus.RUNNING
-    assert set(run.state.in_flight) == {"a"}
+    assert set(run.state.inflight) == {"a"}
 
 
 def test_the_arms_of_a_diamond_run_side_by_side():
@@ -49,7 +50,7 @@ def test_fan_out_and_fan_in():
 
     assert run.completes("first").dispatched == many
     for id_ in reversed(many[1:]):
-        assert run.completes(id_).commands == ()
+        assert run.completes(id_).effects == ()
     assert run.completes("m0").dispatched == ["last"]
     assert run.completes("last").status is RunStatus.COMPLETED
 
@@ -57,15 +58,15 @@ def test_fan_out_and_fan_in():
 def test_an_end_is_told_again_only_to_whoever_found_the_run_again():
     run = Run(step("a")).starts().completes("a")
 
-    assert run.happens(ev.TimedOut()).commands == ()
-    assert run.happens(ev.Recovered(False)).commands == (Emit(EventType.COMPLETED), Finish())
+    assert run.happens(facts.TimedOut()).effects == ()
+    assert run.happens(facts.Recovered(False)).effects == (Emit(EventType.COMPLETED), Finish())
 
 
 def test_steps_that_depend_on_nothing_start_together():
     run = Run(step("a"), step("b"), step("c", "a")).starts()
 
     assert run.dispatched == ["a", "b"]
-    assert run.completes("b").commands == ()
+    assert run.completes("b").effects == ()
     assert run.completes("a").dispatched == ["c"]
 
 
@@ -98,7 +99,7 @@ def test_starting_twice_is_starting_once():
     run = Run(step("a"), timeout=60.0).starts()
     before = run.state
 
-    assert run.starts().commands == ()
+    assert run.starts().effects == ()
     assert run.state is before
 
 
@@ -106,7 +107,7 @@ def test_a_result_may_come_before_its_attempt_was_dispatched_here():
     """Another coordinator dispatched it; this one is late."""
     run = Run(step("a"), step("b", "a"))
 
-    run.happens(ev.StepCompleted("a", Kind.RUN, 1, 3, out("a"), 7))
+    run.happens(facts.StepCompleted("a", Kind.RUN, 1, 3, out("a"), 7))
 
     assert run.dispatched == ["b"]
     assert run.state.steps["a"].attempt == 3

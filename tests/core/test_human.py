@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Emit, EventType, Save
+from flowworker.core import facts
+from flowworker.core.effects import Emit, Save
+from flowworker.core.event_types import EventType
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision
 from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
@@ -27,14 +28,14 @@ def waiting() -> Run:
 def test_a_step_without_any_other_way_waits_for_a_human():
     run = waiting()
 
-    assert run.commands == (
+    assert run.effects == (
         Save(RunStatus.RUNNING),
         Emit(EventType.WAITING_HUMAN, "a/1", step_id="a", reason="Broken: it broke"),
     )
     assert run.status is RunStatus.WAITING_HUMAN
     assert run.is_at("a") is WAITING
     assert run.state.waiting == {"a"}
-    assert not run.state.in_flight
+    assert not run.state.inflight
 
 
 def test_retries_and_fallback_come_first():
@@ -108,11 +109,11 @@ def test_several_steps_wait_at_once():
 
     run.fails("a", "b")
     assert run.told == ["waiting_human b"]
-    assert Save not in map(type, run.commands)
+    assert Save not in map(type, run.effects)
     assert run.state.waiting == {"a", "b"}
 
     # which one is meant must be said
-    assert run.is_answered(SKIP).commands == ()
+    assert run.is_answered(SKIP).effects == ()
     assert run.is_answered(SKIP, "a").status is RunStatus.WAITING_HUMAN
     assert run.fails("c").is_answered(RETRY, "b").status is RunStatus.WAITING_HUMAN
     assert run.dispatched == ["b@2"]
@@ -136,7 +137,7 @@ def test_an_answer_that_nobody_waits_for_changes_nothing(id_):
     before = run.state
 
     for action in HumanAction:
-        assert run.is_answered(action, id_).commands == ()
+        assert run.is_answered(action, id_).effects == ()
     assert run.state is before
 
 
@@ -145,8 +146,8 @@ def test_an_answer_that_comes_twice_is_followed_once():
     run = waiting().is_answered(RETRY, answer="x").fails("a")
     before = run.state
 
-    assert run.is_answered(RETRY, answer="x").commands == ()
-    assert run.is_answered(RETRY, "a", answer="x").commands == ()
+    assert run.is_answered(RETRY, answer="x").effects == ()
+    assert run.is_answered(RETRY, "a", answer="x").effects == ()
     assert run.state is before
     assert run.is_answered(RETRY, answer="y").dispatched == ["a@3"]
 
@@ -155,8 +156,8 @@ def test_a_failure_of_the_turn_before_is_old_news():
     run = waiting()
     record, revision = run.records["a"]
     assert record.error is not None
-    old = ev.AttemptFailed("a", Kind.RUN, 1, 1, record.error, revision, run.now)
+    old = facts.AttemptFailed("a", Kind.RUN, 1, 1, record.error, revision, run.now)
 
-    assert run.happens(old).commands == ()
-    assert run.is_answered(RETRY).happens(old).commands == ()
+    assert run.happens(old).effects == ()
+    assert run.is_answered(RETRY).happens(old).effects == ()
     assert run.is_at("a") is StepStatus.RUNNING

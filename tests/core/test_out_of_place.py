@@ -7,29 +7,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Emit, Finish, Save
+from flowworker.core import facts
 from flowworker.core.decide import decide, outruns
+from flowworker.core.effects import Emit, Finish, Save
 from flowworker.core.status import TERMINAL, HumanAction, Kind, RunStatus
 from tests.core.dsl import BROKEN, NOW, Run, out, step
 
 steps = st.sampled_from(["a", "b", "c", "unknown", ""])
 numbers = st.integers(0, 4)
 kinds = st.sampled_from(Kind)
-anything: st.SearchStrategy[ev.Event] = st.one_of(
-    st.just(ev.RunStarted()),
-    st.just(ev.TimedOut()),
-    st.builds(ev.Recovered, st.booleans()),
-    st.builds(ev.CancelRequested, st.just(""), st.booleans()),
+anything: st.SearchStrategy[facts.Fact] = st.one_of(
+    st.just(facts.RunStarted()),
+    st.just(facts.TimedOut()),
+    st.builds(facts.Recovered, st.booleans()),
+    st.builds(facts.CancelRequested, st.just(""), st.booleans()),
     st.builds(
-        ev.StepCompleted, steps, kinds, numbers, numbers, st.just(out("x")), st.integers(2, 99)
+        facts.StepCompleted, steps, kinds, numbers, numbers, st.just(out("x")), st.integers(2, 99)
     ),
     st.builds(
-        ev.AttemptFailed, steps, kinds, numbers, numbers, st.just(BROKEN), numbers, st.just(NOW)
+        facts.AttemptFailed, steps, kinds, numbers, numbers, st.just(BROKEN), numbers, st.just(NOW)
     ),
-    st.builds(ev.StepCancelled, steps, numbers),
-    st.builds(ev.Compensated, steps, numbers),
-    st.builds(ev.HumanDecided, st.sampled_from(HumanAction), steps, st.none(), st.text()),
+    st.builds(facts.StepCancelled, steps, numbers),
+    st.builds(facts.Compensated, steps, numbers),
+    st.builds(facts.HumanDecided, st.sampled_from(HumanAction), steps, st.none(), st.text()),
 )
 
 
@@ -49,7 +49,7 @@ def test_decide_takes_any_event_at_any_time(events):
         before = run.state
         run.happens(event)
 
-        kinds = [type(command) for command in run.commands]
+        kinds = [type(effect) for effect in run.effects]
         assert kinds.count(Save) == (run.state.record != before.record)
         assert Save not in kinds[1:]
         tail = [kind for kind in kinds if kind is not Save]
@@ -59,7 +59,7 @@ def test_decide_takes_any_event_at_any_time(events):
         if ended:
             assert run.state is before
         assert kinds.count(Finish) == (
-            run.status in TERMINAL and (not ended or isinstance(event, ev.Recovered))
+            run.status in TERMINAL and (not ended or isinstance(event, facts.Recovered))
         )
         ended = run.status in TERMINAL
 
@@ -77,19 +77,19 @@ def test_the_end_is_the_end(end, event):
     run = end(fresh())
     assert run.status in TERMINAL
 
-    state, commands = decide(run.plan, run.state, event, NOW + 1)
+    state, effects = decide(run.plan, run.state, event, NOW + 1)
 
     assert state is run.state
-    assert bool(commands) == isinstance(event, ev.Recovered)
+    assert bool(effects) == isinstance(event, facts.Recovered)
 
 
 FOREIGN = [
-    ev.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9),
-    ev.AttemptFailed("x", Kind.RUN, 1, 1, BROKEN, 9, NOW),
-    ev.AttemptFailed("x", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
-    ev.StepCancelled("x", 9),
-    ev.Compensated("x", 9),
-    ev.HumanDecided(HumanAction.SKIP, "x"),
+    facts.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9),
+    facts.AttemptFailed("x", Kind.RUN, 1, 1, BROKEN, 9, NOW),
+    facts.AttemptFailed("x", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
+    facts.StepCancelled("x", 9),
+    facts.Compensated("x", 9),
+    facts.HumanDecided(HumanAction.SKIP, "x"),
 ]
 
 
@@ -109,12 +109,12 @@ def test_a_step_that_is_not_of_this_workflow_changes_nothing(life, event):
     run = life(fresh())
     before = run.state
 
-    assert run.happens(event).commands == ()
+    assert run.happens(event).effects == ()
     assert run.state is before
 
 
-DONE = ev.StepCompleted("b", Kind.RUN, 1, 1, out("x"), 9)
-BAD = ev.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
+DONE = facts.StepCompleted("b", Kind.RUN, 1, 1, out("x"), 9)
+BAD = facts.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ BAD = ev.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
         (lambda run: run.starts().completes("a", "b"), DONE, False),
         (lambda run: run.starts().fails("a").fails("a"), DONE, True),
         (lambda run: run.starts().is_cancelled().is_fenced("a"), DONE, False),
-        (lambda run: run.starts(), ev.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9), False),
-        (lambda run: run.starts(), ev.CancelRequested(""), False),
+        (lambda run: run.starts(), facts.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9), False),
+        (lambda run: run.starts(), facts.CancelRequested(""), False),
     ],
 )
 def test_a_fact_of_a_step_that_cannot_have_begun_says_that_more_has_happened(life, event, outrun):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from flowworker.core.commands import Finish, Save
-from flowworker.core.events import CancelRequested, HumanDecided
+from flowworker.core.effects import Finish, Save
+from flowworker.core.facts import CancelRequested, HumanDecided
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, StepRecord, Stop, StopReason
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
@@ -188,7 +188,7 @@ def test_the_end_is_as_it_was_written_and_is_told_again(live):
 
     assert replace(rebuilt.state, saga=None) == replace(run.state, saga=None)
     assert rebuilt.told[-len(told) :] == told
-    assert rebuilt.commands[-1] == Finish()
+    assert rebuilt.effects[-1] == Finish()
     assert not rebuilt.saved
     assert run.viewed() == run.statuses()
 
@@ -225,7 +225,7 @@ def test_a_failure_that_nobody_has_heard_of_is_decided_upon():
 
     rebuilt = run.rebuilt()
 
-    assert rebuilt.commands[0] == Save(RunStatus.RUNNING)
+    assert rebuilt.effects[0] == Save(RunStatus.RUNNING)
     assert rebuilt.told == ["step.failed a", "failed"]
 
 
@@ -287,7 +287,7 @@ def test_a_checkpoint_made_before_the_first_attempt_is_no_failure():
     run.completes("a")
     rebuilt = run.rebuilt()
     assert rebuilt.dispatched == ["b"]
-    assert rebuilt.commands[0].revision == run.records["b"][1]  # type: ignore[union-attr]
+    assert rebuilt.effects[0].revision == run.records["b"][1]  # type: ignore[union-attr]
 
 
 # A run's record that was read before it changed, and records of steps that were read after
@@ -302,7 +302,7 @@ def test_a_fence_of_which_the_runs_record_does_not_know_leads_to_a_save():
 
     rebuilt = run.rebuilt()
 
-    assert rebuilt.commands[0] == Save()
+    assert rebuilt.effects[0] == Save()
     assert rebuilt.dispatched == []
     assert rebuilt.state.record.stop is not None
     assert rebuilt.state.record.stop.reason is StopReason.CANCELLED
@@ -318,7 +318,7 @@ def test_so_does_a_saga_of_which_it_does_not_know():
     for outdated in (early, stopping):
         run.stored = outdated
         rebuilt = run.rebuilt()
-        assert rebuilt.commands[0] == Save(RunStatus.RUNNING)
+        assert rebuilt.effects[0] == Save(RunStatus.RUNNING)
         assert rebuilt.dispatched == []
 
 
@@ -330,7 +330,7 @@ def test_so_does_a_saga_before_which_nothing_had_to_be_fenced():
 
     rebuilt = run.rebuilt()
 
-    assert rebuilt.commands[0] == Save(RunStatus.WAITING_HUMAN)
+    assert rebuilt.effects[0] == Save(RunStatus.WAITING_HUMAN)
 
 
 def test_so_does_a_terminate_of_which_it_does_not_know():
@@ -341,7 +341,7 @@ def test_so_does_a_terminate_of_which_it_does_not_know():
 
     rebuilt = run.rebuilt()
 
-    assert rebuilt.commands[0] == Save(RunStatus.COMPENSATING)
+    assert rebuilt.effects[0] == Save(RunStatus.COMPENSATING)
     assert rebuilt.dispatched == []
 
 

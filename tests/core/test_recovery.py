@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish
+from flowworker.core import facts
+from flowworker.core.effects import Dispatch, Emit, Fence, Finish
+from flowworker.core.event_types import EventType
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus
 from tests.core.dsl import NOW, Run, step
 
-LOST = ev.Recovered()
+LOST = facts.Recovered()
 
 
 def test_before_the_start_it_starts():
@@ -27,7 +28,7 @@ def test_what_is_in_flight_is_dispatched_again():
 
     assert run.alarms == [NOW + 60.0]
     assert run.dispatched == ["a#2", "b"]
-    (again,) = (c for c in run.commands if isinstance(c, Dispatch) and c.step == "a")
+    (again,) = (c for c in run.effects if isinstance(c, Dispatch) and c.step == "a")
     assert (again.revision, again.due, again.lost) == (run.records["a"][1], NOW + 0.1, 0)
     assert run.state is before
 
@@ -35,13 +36,13 @@ def test_what_is_in_flight_is_dispatched_again():
 def test_while_a_human_is_awaited_there_is_nothing_to_do():
     run = Run(step("a", human=True)).starts().fails("a").happens(LOST)
 
-    assert run.commands == ()
+    assert run.effects == ()
 
 
 def test_while_stopping_what_is_in_flight_is_fenced_again():
     run = Run(step("a"), step("b"), timeout=60.0).starts().is_cancelled().is_fenced("a")
 
-    assert run.happens(LOST).commands == (Fence("b", Kind.RUN, 1, 1),)
+    assert run.happens(LOST).effects == (Fence("b", Kind.RUN, 1, 1),)
 
 
 def test_while_terminating_it_is_fenced_with_force():
@@ -53,9 +54,7 @@ def test_while_terminating_it_is_fenced_with_force():
 def test_during_the_saga_the_compensation_is_dispatched_again():
     run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
 
-    assert run.happens(LOST).commands == (
-        Dispatch("a", Kind.COMPENSATE, 1, 1, run.records["a"][1]),
-    )
+    assert run.happens(LOST).effects == (Dispatch("a", Kind.COMPENSATE, 1, 1, run.records["a"][1]),)
 
 
 def test_while_terminating_the_saga_its_compensation_is_fenced_again():
@@ -79,7 +78,7 @@ def test_after_the_end_it_is_told_again(end, event_type):
 
     run.happens(LOST)
 
-    assert run.commands == (Emit(event_type, error=before.record.error), Finish())
+    assert run.effects == (Emit(event_type, error=before.record.error), Finish())
     assert run.state is before
 
 
@@ -89,22 +88,22 @@ def test_after_the_end_it_is_told_again(end, event_type):
 def test_a_claim_whose_lease_holds_is_left_alone():
     run = Run(step("a")).starts().claims("a", lease=30.0)
 
-    assert run.rebuilt().commands == ()
+    assert run.rebuilt().effects == ()
     run.now += 30.0
-    assert run.rebuilt().commands == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
+    assert run.rebuilt().effects == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
 
 
 def test_losses_are_counted_on():
     run = Run(step("a")).starts().claims("a", lost=2, lease=-1.0)
 
-    assert run.rebuilt().commands == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=3),)
+    assert run.rebuilt().effects == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=3),)
 
 
 def test_a_claim_that_was_given_back_cost_no_worker():
     run = Run(step("a")).starts()
     run.write("a", Outcome.RUNNING, lost=1)
 
-    assert run.rebuilt().commands == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
+    assert run.rebuilt().effects == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
 
 
 def test_if_nobody_executes_anything_leases_do_not_count():
@@ -121,14 +120,14 @@ def test_if_nobody_executes_anything_a_fence_need_not_wait():
 
     assert run.rebuilt(abandoned=True).fenced == ["a!"]
     assert run.rebuilt().fenced == ["a"]
-    assert run.happens(ev.Recovered(abandoned=True)).fenced == ["a!"]
+    assert run.happens(facts.Recovered(abandoned=True)).fenced == ["a!"]
 
 
 def test_a_compensations_claim_is_taken_over_too():
     run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
     run.claims("a", lease=-1.0)
 
-    assert run.rebuilt().commands[-1] == Dispatch(
+    assert run.rebuilt().effects[-1] == Dispatch(
         "a", Kind.COMPENSATE, 1, 1, run.records["a"][1], lost=1
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flowworker.core import events as ev
-from flowworker.core import stopping
-from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Save
+from flowworker.core import facts, stopping
+from flowworker.core.effects import Dispatch, Emit, Fence, Save
+from flowworker.core.event_types import EventType
 from flowworker.core.saga import compensations
 from flowworker.core.status import Kind, RunStatus, StepStatus
 from tests.core.dsl import BROKEN, NOW, Run, step
@@ -29,7 +29,7 @@ def test_compensations_run_one_by_one_in_reverse_order_of_completion():
     run = failing()
 
     (_, revision) = run.records["b"]
-    assert run.commands == (
+    assert run.effects == (
         Save(RunStatus.RUNNING),
         Emit(EventType.STEP_FAILED, "d/1", step_id="d", error="Broken: it broke"),
         Emit(EventType.COMPENSATING, steps_count=2, error="step 'd' failed: Broken: it broke"),
@@ -83,7 +83,7 @@ def test_without_any_compensation_there_is_no_saga():
 def test_a_compensation_is_retried():
     run = failing(undo=2).fails("b")
 
-    assert run.commands == (
+    assert run.effects == (
         Emit(
             EventType.STEP_RETRYING,
             "b/compensate/1.2",
@@ -101,7 +101,7 @@ def test_a_compensation_is_retried():
 def test_a_compensation_that_fails_is_recorded_and_the_rest_still_run():
     run = failing(undo=2).fails("b").fails("b")
 
-    assert run.commands == (
+    assert run.effects == (
         Save(),
         Emit(EventType.STEP_COMPENSATION_FAILED, "b", step_id="b", error="Broken: it broke"),
         Dispatch("a", Kind.COMPENSATE, 1, 1, run.records["a"][1]),
@@ -144,15 +144,15 @@ def test_cancel_during_the_saga_changes_nothing():
     run = failing()
     before = run.state
 
-    assert run.is_cancelled().commands == ()
-    assert run.times_out().commands == ()
+    assert run.is_cancelled().effects == ()
+    assert run.times_out().effects == ()
     assert run.state is before
 
 
 def test_terminate_during_the_saga_revokes_the_compensation_and_starts_no_other():
     run = failing().is_terminated()
 
-    assert run.commands == (Save(), Fence("b", Kind.COMPENSATE, 1, 1, force=True, revision=4))
+    assert run.effects == (Save(), Fence("b", Kind.COMPENSATE, 1, 1, force=True, revision=4))
     run.is_fenced("b")
     assert run.told == ["cancelled"]
     assert run.status is RunStatus.CANCELLED
@@ -193,14 +193,14 @@ def test_news_of_other_steps_change_nothing_during_the_saga():
     before = run.state
 
     for event in (
-        ev.Compensated("a", 9),
-        ev.Compensated("c", 9),
-        ev.Compensated("unknown", 9),
-        ev.AttemptFailed("a", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
-        ev.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW),
-        ev.StepCancelled("a", 9),
+        facts.Compensated("a", 9),
+        facts.Compensated("c", 9),
+        facts.Compensated("unknown", 9),
+        facts.AttemptFailed("a", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
+        facts.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW),
+        facts.StepCancelled("a", 9),
     ):
-        assert run.happens(event).commands == ()
+        assert run.happens(event).effects == ()
     assert run.state is before
 
 
@@ -208,7 +208,7 @@ def test_a_compensation_that_is_told_twice_counts_once():
     run = failing().is_undone("b")
     before = run.state
 
-    assert run.happens(ev.Compensated("b", run.records["b"][1])).commands == ()
+    assert run.happens(facts.Compensated("b", run.records["b"][1])).effects == ()
     assert run.state is before
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import events as ev
-from flowworker.core.commands import Emit, EventType, Fence, Save
+from flowworker.core import facts
+from flowworker.core.effects import Emit, Fence, Save
+from flowworker.core.event_types import EventType
 from flowworker.core.records import Stop, StopReason
 from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
 from tests.core.dsl import Run, out, step
@@ -19,7 +20,7 @@ def side_by_side() -> Run:
 def test_a_failure_fences_what_is_in_flight_and_waits_for_it():
     run = side_by_side().fails("a")
 
-    assert run.commands == (
+    assert run.effects == (
         Save(),
         Emit(EventType.STEP_FAILED, "a/1", step_id="a", error="Broken: it broke"),
         Fence("b", Kind.RUN, 1, 1),
@@ -84,7 +85,7 @@ def test_nobody_is_asked_about_a_failure_while_stopping():
 def test_cancel_stops_and_compensates():
     run = side_by_side().completes("b").is_cancelled("no longer wanted")
 
-    assert run.commands == (
+    assert run.effects == (
         Save(),
         Fence("a", Kind.RUN, 1, 1),
         Fence("c", Kind.RUN, 1, 1),
@@ -120,7 +121,7 @@ def test_cancel_before_anything_was_dispatched_here():
     run = Run(step("a"), step("b", "a")).is_cancelled()
 
     assert run.fenced == ["a"]
-    assert run.starts().commands == ()
+    assert run.starts().effects == ()
     assert run.is_fenced("a").status is RunStatus.CANCELLED
 
 
@@ -136,7 +137,7 @@ def test_the_timeout_fails_the_run_and_compensates():
 def test_terminate_revokes_claims_and_compensates_nothing():
     run = side_by_side().completes("b").is_terminated()
 
-    assert run.commands == (
+    assert run.effects == (
         Save(),
         Fence("a", Kind.RUN, 1, 1, force=True),
         Fence("c", Kind.RUN, 1, 1, force=True),
@@ -154,14 +155,14 @@ def test_the_first_stop_stands_but_for_a_terminate(stop):
     first = run.state.record.stop
     before = run.state
 
-    assert run.is_cancelled("again").commands == ()
-    assert run.times_out().commands == ()
+    assert run.is_cancelled("again").effects == ()
+    assert run.times_out().effects == ()
     assert run.state is before
     assert run.state.record.stop == first
 
     assert "a!" in run.is_terminated("enough").fenced
     assert run.state.record.stop == Stop(StopReason.TERMINATED, "enough")
-    assert run.is_terminated("once more").commands == ()
+    assert run.is_terminated("once more").effects == ()
 
 
 def test_stopping_ends_the_wait_for_a_human():
@@ -169,18 +170,18 @@ def test_stopping_ends_the_wait_for_a_human():
     run.completes("c").fails("a")
 
     run.is_cancelled()
-    assert run.commands == (Save(RunStatus.WAITING_HUMAN), Fence("b", Kind.RUN, 1, 1))
+    assert run.effects == (Save(RunStatus.WAITING_HUMAN), Fence("b", Kind.RUN, 1, 1))
     assert run.status is RunStatus.RUNNING
     assert not run.state.waiting
     assert run.is_at("a") is StepStatus.CANCELLED
-    assert run.is_answered(HumanAction.RETRY, "a").commands == ()
+    assert run.is_answered(HumanAction.RETRY, "a").effects == ()
     assert run.is_fenced("b").told == ["compensating"]
 
 
 def test_cancel_while_a_human_is_the_only_one_awaited():
     run = Run(step("a", human=True)).starts().fails("a").is_cancelled()
 
-    assert run.commands[0] == Save(RunStatus.WAITING_HUMAN)
+    assert run.effects[0] == Save(RunStatus.WAITING_HUMAN)
     assert run.told == ["cancelled"]
 
 
@@ -195,7 +196,7 @@ def test_a_fence_that_nobody_asked_for_changes_nothing():
     run = side_by_side()
     before = run.state
 
-    assert run.happens(ev.StepCancelled("a", 9)).commands == ()
+    assert run.happens(facts.StepCancelled("a", 9)).effects == ()
     assert run.state is before
 
 
@@ -203,13 +204,13 @@ def test_a_fence_that_is_told_twice_changes_nothing():
     run = side_by_side().fails("a").completes("b").is_fenced("c")
     before = run.state
 
-    assert run.happens(ev.StepCancelled("c", run.records["c"][1])).commands == ()
+    assert run.happens(facts.StepCancelled("c", run.records["c"][1])).effects == ()
     assert run.state is before
 
 
 def test_a_result_that_lost_against_the_fence_is_ignored():
     run = side_by_side().is_cancelled().is_fenced("a")
 
-    late = ev.StepCompleted("a", Kind.RUN, 1, 1, out("a"), 99)
-    assert run.happens(late).commands == ()
+    late = facts.StepCompleted("a", Kind.RUN, 1, 1, out("a"), 99)
+    assert run.happens(late).effects == ()
     assert run.is_at("a") is StepStatus.CANCELLED

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowworker.core import events as ev
+from flowworker.core import facts
 from flowworker.core.decide import decide
 from tests.core.chaos import Chaos, Faults
 from tests.core.history import History
@@ -85,8 +85,8 @@ def test_what_was_handled_changes_nothing_when_it_comes_again(seed, size, length
             continue
         waiting = [coordinator.handling, *(event for event, _ in coordinator.mailbox)]
         for event in chaos.delivered:
-            if isinstance(event, ev.HumanDecided) or any(event is other for other in waiting):
+            if isinstance(event, facts.HumanDecided) or any(event is other for other in waiting):
                 continue  # an answer that nobody waited for may be welcome later
-            state, commands = decide(chaos.world.plan, coordinator.state, event, chaos.world.now)
+            state, effects = decide(chaos.world.plan, coordinator.state, event, chaos.world.now)
             assert state is coordinator.state
-            assert commands == ()
+            assert effects == ()

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from flowworker.core import events as ev
+from flowworker.core import facts
 from flowworker.core.claim import MAX_LOST
-from flowworker.core.commands import Dispatch, Emit, EventType
+from flowworker.core.effects import Dispatch, Emit
+from flowworker.core.event_types import EventType
 from flowworker.core.graph import Plan
 from flowworker.core.ids import attempt_key, event_id
 from flowworker.core.payload import EMPTY, Payload
@@ -30,7 +31,7 @@ class Told(Struct, frozen=True):
 
     id: str
     type: EventType
-    fact: ev.Event | None = None
+    fact: facts.Fact | None = None
     emit: Emit | None = None
     record: StepRecord | None = None
 
@@ -72,7 +73,7 @@ class World:
     revision: int = 0
     steps: dict[str, tuple[StepRecord, int]] = field(default_factory=dict)
     history: list[Told] = field(default_factory=list)
-    undelivered: deque[ev.Event] = field(default_factory=deque)
+    undelivered: deque[facts.Fact] = field(default_factory=deque)
     queue: list[Message] = field(default_factory=list)
     alarm: float | None = None
     finished: bool = False
@@ -86,7 +87,7 @@ class World:
         self.revision += 1
         record = RunRecord(RUN, self.plan.workflow.name, "h", RunStatus.RUNNING, EMPTY, self.now)
         self.created = self.run = (record, self.revision)
-        self.tell(EventType.STARTED, "", fact=ev.RunStarted())
+        self.tell(EventType.STARTED, "", fact=facts.RunStarted())
 
     # What adapters do
 
@@ -122,7 +123,7 @@ class World:
         event_type: EventType,
         detail: str,
         *,
-        fact: ev.Event | None = None,
+        fact: facts.Fact | None = None,
         emit: Emit | None = None,
         record: StepRecord | None = None,
     ) -> None:
@@ -255,20 +256,20 @@ class World:
             assert failed == (step in run.failed_compensations)
 
 
-def fact_of(record: StepRecord, revision: int) -> tuple[EventType, ev.Event]:
+def fact_of(record: StepRecord, revision: int) -> tuple[EventType, facts.Fact]:
     """What a worker, or a fence, tells about a record."""
     at = (record.step, record.kind, record.turn, record.attempt)
     match record.outcome:
         case Outcome.COMPLETED if record.kind is Kind.COMPENSATE:
-            return EventType.STEP_COMPENSATED, ev.Compensated(record.step, revision)
+            return EventType.STEP_COMPENSATED, facts.Compensated(record.step, revision)
         case Outcome.COMPLETED:
             output = record.output or EMPTY
-            return EventType.STEP_COMPLETED, ev.StepCompleted(*at, output, revision)
+            return EventType.STEP_COMPLETED, facts.StepCompleted(*at, output, revision)
         case Outcome.FAILED:
             error = record.error or ErrorInfo("?", "")
-            failed = ev.AttemptFailed(*at, error, revision, record.finished_at)
+            failed = facts.AttemptFailed(*at, error, revision, record.finished_at)
             return EventType.STEP_ATTEMPT_FAILED, failed
         case Outcome.CANCELLED:
-            return EventType.STEP_CANCELLED, ev.StepCancelled(record.step, revision)
+            return EventType.STEP_CANCELLED, facts.StepCancelled(record.step, revision)
         case Outcome.RUNNING:
             raise AssertionError("a running attempt has no outcome")

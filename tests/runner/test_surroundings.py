@@ -225,7 +225,7 @@ async def test_the_events_of_a_run_are_heard_on_the_runners_own_bus(runner):
 
 async def test_a_bus_that_fails_holds_up_nothing(store):
     class Broken(InMemBus):
-        async def tell(self, subject, body):
+        async def send(self, subject, body):
             raise InvalidInput("broken")
 
     async with Broken() as bus, Runner(bus, settings=Settings(drain=0.05)) as runner:

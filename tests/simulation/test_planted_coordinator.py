@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
-from flowworker.codec.history import Told
-from flowworker.coordinator import controls, effects, fencing, outputs, scheduler
+from flowworker.coordinator import controls, fencing, outputs, performer, scheduler
 from flowworker.coordinator.active import Active
-from flowworker.coordinator.effects import Effects
+from flowworker.coordinator.history import History
+from flowworker.coordinator.performer import Performer
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.requests import parse_start, run_of
@@ -43,28 +43,28 @@ def test_a_step_that_does_not_wait_for_what_it_depends_on(monkeypatch):
 
 
 def test_an_event_that_is_acknowledged_though_its_effects_failed(monkeypatch):
-    right = Effects.perform
+    right = Performer.perform
 
     async def careless(self, *args, **options):
         with suppress(Unavailable):
             await right(self, *args, **options)
 
-    monkeypatch.setattr(Effects, "perform", careless)
+    monkeypatch.setattr(Performer, "perform", careless)
 
     assert violation()
 
 
 def test_an_acknowledgement_before_step_messages_that_overlap_others(monkeypatch):
-    right = Effects.perform
+    right = Performer.perform
 
     async def careless(self, active, commands, **options):
         # Alone they are waited for: only what is decided meanwhile is acknowledged early.
-        if active.under_way._count > 1:
+        if active.inflight._count > 1:
             asyncio.create_task(right(self, active, commands, **options))  # noqa: RUF006
         else:
             await right(self, active, commands, **options)
 
-    monkeypatch.setattr(Effects, "perform", careless)
+    monkeypatch.setattr(Performer, "perform", careless)
 
     assert "acknowledged before what follows" in violation(Focus(("far", "slow"), shape="pairs"))
 
@@ -103,12 +103,12 @@ def test_compensations_in_the_order_of_completion(monkeypatch):
 
 
 def test_an_end_that_overtakes_its_cause(monkeypatch):
-    right = Effects._emit
+    right = Performer._emit
 
     async def hurried(self, active, emits, told):
         await right(self, active, emits[::-1], told)
 
-    monkeypatch.setattr(Effects, "_emit", hurried)
+    monkeypatch.setattr(Performer, "_emit", hurried)
 
     assert "told after the end" in violation()
 
@@ -126,19 +126,19 @@ def test_a_view_that_is_trusted_though_others_see_events(monkeypatch):
 
 
 def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
-    right = Effects._dispatch_later
+    right = Performer._dispatch_later
 
     def forgotten(self, active, command):
         right(self, active, command)
         active.delayed.clear()
 
-    monkeypatch.setattr(effects.Effects, "_dispatch_later", forgotten)
+    monkeypatch.setattr(performer.Performer, "_dispatch_later", forgotten)
 
     assert "nothing moves the run on" in violation()
 
 
 def test_outdated_records_that_are_believed_though_more_was_told(monkeypatch):
-    monkeypatch.setattr(Told, "is_ahead", lambda *_, **__: False)
+    monkeypatch.setattr(History, "is_ahead", lambda *_, **__: False)
 
     assert violation(Focus(faults=("stale", "killed"), shape="chain"))
 

@@ -9,7 +9,7 @@ from flowworker.codec.keys import step_key
 from flowworker.core import claim
 from flowworker.core.status import Outcome
 from flowworker.stores.runs import RunStore
-from flowworker.worker import claims, execute, settle
+from flowworker.worker import claims, executor, settling
 from flowworker.worker.attempt import Attempt
 from flowworker.worker.claims import Claims
 from flowworker.worker.lanes import Lanes
@@ -25,13 +25,13 @@ pytestmark = [
 
 
 def test_an_acknowledgement_before_the_write(monkeypatch):
-    right = settle.settle
+    right = settling.settle
 
     async def early(bench, attempt, delivery, *rest):
         await delivery.ack()
         await right(bench, attempt, delivery, *rest)
 
-    monkeypatch.setattr(execute, "settle", early)
+    monkeypatch.setattr(executor, "settle", early)
 
     assert "acknowledged before it was told" in violation()
 
@@ -46,13 +46,13 @@ def test_a_claim_without_compare_and_set(monkeypatch):
 
 
 def test_a_result_that_is_told_before_it_is_durable(monkeypatch):
-    right = settle._write
+    right = settling._write
 
     async def early(bench, message, held, record):
         await bench.claims.tell(message, record, held.revision + 1)
         return await right(bench, message, held, record)
 
-    monkeypatch.setattr(settle, "_write", early)
+    monkeypatch.setattr(settling, "_write", early)
 
     assert "told before it is durable" in violation()
 

@@ -17,6 +17,7 @@ from flowworker.core.payload import EMPTY, Inline, inline
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.errors import Conflict
+from flowworker.handlers.app import App
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend, StepAddress
 from flowworker.settings import Settings
@@ -25,7 +26,6 @@ from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
-from flowworker.worker.registry import App
 from tests.waiting import eventually
 
 

@@ -11,7 +11,7 @@ import pytest
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
 from flowworker.errors import InvalidInput
-from flowworker.worker import App
+from flowworker.handlers import App
 
 
 async def test_a_lifespan_lasts_as_long_as_its_worker_and_its_value_is_the_runtime(fleet):

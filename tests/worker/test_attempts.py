@@ -24,12 +24,12 @@ from flowworker.errors import (
     PayloadTooLarge,
     RetryAfter,
 )
+from flowworker.handlers.app import App
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker import attempt
 from flowworker.worker.attempt import error_info
-from flowworker.worker.registry import App
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet, running
 

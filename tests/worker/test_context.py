@@ -22,10 +22,10 @@ from flowworker.errors import (
     LockTimeoutError,
     PayloadTooLarge,
 )
+from flowworker.handlers.context import current_context
 from flowworker.stores.locking import Lock, lock_key
 from flowworker.telemetry.log import configure_logging
 from flowworker.testing.clock import settle
-from flowworker.worker.context import current_context
 from tests.worker.faults import Flaky
 from tests.worker.fleet import Fleet
 

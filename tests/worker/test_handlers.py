@@ -16,9 +16,9 @@ import msgspec
 import pytest
 
 from flowworker.errors import ConversionError, InvalidInput
-from flowworker.worker.context import StepContext
-from flowworker.worker.handlers import Handler, encode_output
-from flowworker.worker.registry import App
+from flowworker.handlers.app import App
+from flowworker.handlers.context import StepContext
+from flowworker.handlers.signature import Handler, encode_output
 
 if TYPE_CHECKING:
     from somewhere import Unknown  # type: ignore[import-not-found]

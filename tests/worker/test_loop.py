@@ -10,10 +10,10 @@ import pytest
 
 from flowworker.core.status import Outcome, Priority
 from flowworker.errors import InvalidInput, Unavailable
+from flowworker.handlers.app import App
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
-from flowworker.worker.registry import App
 from flowworker.worker.shift import Shift
 from tests.worker.faults import Flaky
 

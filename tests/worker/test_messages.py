@@ -11,11 +11,11 @@ from flowworker.codec.keys import step_key
 from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome, Priority
 from flowworker.errors import Unavailable
+from flowworker.handlers.app import App
 from flowworker.ports import Delivery
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker import unserved
-from flowworker.worker.registry import App
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from flowworker import Runner, RunResult, RunStatus, RunSummary, RunView, StepVi
 from flowworker.client.starting import encode_input
 from flowworker.core.status import Outcome, StepStatus
 from flowworker.errors import InvalidInput, RunFailed
-from flowworker.worker.context import StepContext
-from flowworker.worker.handlers import Handler
+from flowworker.handlers.context import StepContext
+from flowworker.handlers.signature import Handler
 
 if TYPE_CHECKING:
     from somewhere import Unknown  # type: ignore[import-not-found]

@@ -12,7 +12,7 @@ from flowworker.codec.cloudevents import (
 )
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import encode
-from flowworker.core import events as ev
+from flowworker.core import facts
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.status import Kind, Outcome
@@ -33,32 +33,32 @@ def record(kind=Kind.RUN, outcome=Outcome.COMPLETED, **fields):
         (
             record(output=OUTPUT),
             "r1/workflow.step.completed/a.b/2",
-            ev.StepCompleted("a.b", Kind.RUN, 2, 3, OUTPUT, 9),
+            facts.StepCompleted("a.b", Kind.RUN, 2, 3, OUTPUT, 9),
         ),
         (
             record(Kind.FALLBACK, output=OUTPUT),
             "r1/workflow.step.completed/a.b/2",
-            ev.StepCompleted("a.b", Kind.FALLBACK, 2, 3, OUTPUT, 9),
+            facts.StepCompleted("a.b", Kind.FALLBACK, 2, 3, OUTPUT, 9),
         ),
         (
             record(Kind.COMPENSATE, output=OUTPUT, completed=5),
             "r1/workflow.step.compensated/a.b",
-            ev.Compensated("a.b", 9),
+            facts.Compensated("a.b", 9),
         ),
         (
             record(outcome=Outcome.FAILED, error=ERROR),
             "r1/workflow.step.attempt_failed/a.b/run/2.3",
-            ev.AttemptFailed("a.b", Kind.RUN, 2, 3, ERROR, 9, 2.5),
+            facts.AttemptFailed("a.b", Kind.RUN, 2, 3, ERROR, 9, 2.5),
         ),
         (
             record(Kind.COMPENSATE, Outcome.FAILED, error=ERROR, output=OUTPUT),
             "r1/workflow.step.attempt_failed/a.b/compensate/2.3",
-            ev.AttemptFailed("a.b", Kind.COMPENSATE, 2, 3, ERROR, 9, 2.5),
+            facts.AttemptFailed("a.b", Kind.COMPENSATE, 2, 3, ERROR, 9, 2.5),
         ),
         (
             record(Kind.FALLBACK, Outcome.CANCELLED),
             "r1/workflow.step.cancelled/a.b/fallback/2.3",
-            ev.StepCancelled("a.b", 9),
+            facts.StepCancelled("a.b", 9),
         ),
     ],
 )

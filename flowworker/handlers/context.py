@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flowworker.errors import InvalidInput, PayloadTooLarge
+from flowworker.handlers.ambient import current_scope, enter_scope
 from flowworker.stores.locking import Lock
 from flowworker.telemetry.log import attempt_in_logs
-from flowworker.worker.current import current_scope, enter_scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.messages import StepMessage
     from flowworker.core.status import Kind
+    from flowworker.handlers.emitting import Emitter
+    from flowworker.handlers.surroundings import Surroundings
     from flowworker.ports import Leases
     from flowworker.stores.buses import EventBus
     from flowworker.stores.state import StateStore
-    from flowworker.worker.emits import Emitter
-    from flowworker.worker.surroundings import Surroundings
 
 T = TypeVar("T")
 

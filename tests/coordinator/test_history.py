@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec.cloudevents import EventData, cloud_event, emitted_by_handler
-from flowworker.codec.history import Told
 from flowworker.codec.json import encode
-from flowworker.core.commands import EventType
-from flowworker.core.events import CancelRequested, HumanDecided, TimedOut
+from flowworker.coordinator.history import History
+from flowworker.core.event_types import EventType
+from flowworker.core.facts import CancelRequested, HumanDecided, TimedOut
 from flowworker.core.status import HumanAction, Kind
 
 RUN = "r1"
@@ -28,7 +28,7 @@ def waits(step, turn=1):
 
 
 def told(*events):
-    return Told([encode(one) for one in events])
+    return History([encode(one) for one in events])
 
 
 def answers(history):
@@ -139,6 +139,6 @@ def test_what_is_told_later_need_not_ask_for_anything():
     ],
 )
 def test_what_is_no_event_of_ours_is_passed_over(raw):
-    history = Told([raw, encode(event(EventType.TIMED_OUT))])
+    history = History([raw, encode(event(EventType.TIMED_OUT))])
 
     assert history.requests == [TimedOut()]

@@ -10,7 +10,7 @@ Whatever triggered the decision is acknowledged only after all of them.
 
 from __future__ import annotations
 
-__all__ = ["Effects", "only_dispatches"]
+__all__ = ["Performer", "only_dispatches"]
 
 import asyncio
 from itertools import islice
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, assert_never
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
-from flowworker.codec.history import Told
 from flowworker.codec.json import encode
+from flowworker.coordinator.history import History
 from flowworker.coordinator.retention import TIMEOUT
-from flowworker.core.commands import ENDS, Dispatch, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core.event_types import ENDS
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.dispatch import Dispatcher
     from flowworker.coordinator.fencing import Fences
     from flowworker.coordinator.retention import Retention
-    from flowworker.core.commands import Command
+    from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.state import RunState
@@ -47,12 +48,12 @@ _ABREAST = 128
 """Effects of one decision that are under way at a time: a server drops what it cannot queue."""
 
 
-def only_dispatches(commands: Sequence[Command]) -> bool:
+def only_dispatches(effects: Sequence[Effect]) -> bool:
     """Whether nothing but step messages follows from a decision, in whatever order."""
-    return bool(commands) and all(isinstance(command, Dispatch) for command in commands)
+    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)
 
 
-class Effects:
+class Performer:
     """The hands of a coordinator."""
 
     def __init__(
@@ -78,47 +79,47 @@ class Effects:
         self._clock = clock
         self._metrics = metrics
 
-    async def told(self, run: str) -> Told:
+    async def history(self, run: str) -> History:
         """What the history of a run says."""
-        return Told(await self._events.history(run))
+        return History(await self._events.history(run))
 
-    async def retell(
-        self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]], told: Told
+    async def publish_missing(
+        self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]], history: History
     ) -> None:
-        """Tell what the records of steps say and the history does not.
+        """Publish what the records of steps say and the history does not.
 
         A worker may have died between the two. What follows from its record happens next, and
         would stand in the history before its cause.
         """
-        await self._publish(run_started_event(self._namespace, run), told, once=True)
+        await self._publish(run_started_event(self._namespace, run), history, once=True)
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             for event in attempt_events(self._namespace, run.workflow, run.version, step, revision):
-                await self._publish(event, told)
+                await self._publish(event, history)
 
     async def perform(
-        self, active: Active, commands: Sequence[Command], *, told: Told | None = None
+        self, active: Active, effects: Sequence[Effect], *, history: History | None = None
     ) -> None:
         """Do all of it; dispatches that wait for a short delay are left to `active.delayed`.
 
         Args:
             active: the run; its state is the one after the decision.
-            commands: as `decide` returned them.
-            told: what need not be told again, if some of it may have been done before. Then a step
-                is enqueued only if no message of it is there, and nothing is timed in process:
-                there may be no event to come again.
+            effects: as `decide` returned them.
+            history: what need not be published again, if some of it may be done already. Then a
+                step is enqueued only if no message of it is there, and nothing is timed in
+                process: there may be no event to come again.
 
         Raises:
             Conflict: another coordinator changed the run; the memory of it is outdated.
         """
         moved_from: RunStatus | None = None
-        if commands and isinstance(commands[0], Save):
+        if effects and isinstance(effects[0], Save):
             await self._save(active)
-            moved_from = commands[0].moved_from
-        emits = [command for command in commands if isinstance(command, Emit)]
+            moved_from = effects[0].moved_from
+        emits = [effect for effect in effects if isinstance(effect, Emit)]
         if emits or moved_from is not None:
-            await self._tell(active, emits, moved_from, told)
-        effects = self._unordered(active, commands, told)
-        while some := list(islice(effects, _ABREAST)):
+            await self._publish_emits(active, emits, moved_from, history)
+        rest = self._unordered(active, effects, history)
+        while some := list(islice(rest, _ABREAST)):
             if len(some) == 1:
                 await some[0]
             else:
@@ -132,78 +133,80 @@ class Effects:
         revision = await self._runs.save(active.state.record, active.state.revision)
         active.state = replace(active.state, revision=revision)
 
-    async def _tell(
+    async def _publish_emits(
         self,
         active: Active,
         emits: list[Emit],
         moved_from: RunStatus | None,
-        told: Told | None,
+        history: History | None,
     ) -> None:
         record = active.state.record
-        effects = [self._emit(active, emits, told)]
+        effects = [self._emit(active, emits, history)]
         if moved_from is not None:
             effects.append(self._runs.index(record.status, record.workflow, record.run))
             if record.status in TERMINAL:
                 self._metrics.runs_finished.labels(record.status.value).inc()
         await asyncio.gather(*effects)
 
-    async def _emit(self, active: Active, emits: list[Emit], told: Told | None) -> None:
-        """One after the other: a cause whose telling fails must not be overtaken by its effect."""
+    async def _emit(self, active: Active, emits: list[Emit], history: History | None) -> None:
+        """One after the other: a cause that fails must not be overtaken by its effect."""
         record, now = active.state.record, self._clock.now()
         for emit in emits:
             event = emitted(self._namespace, record, emit, active.state.revision, now)
-            await self._publish(event, told, once=emit.type in ENDS)
+            await self._publish(event, history, once=emit.type in ENDS)
 
-    async def _publish(self, event: CloudEvent, told: Told | None, *, once: bool = False) -> None:
-        if told is None or event.id not in told:
+    async def _publish(
+        self, event: CloudEvent, history: History | None, *, once: bool = False
+    ) -> None:
+        if history is None or event.id not in history:
             run, body = event.data.id, encode(event)
             await self._events.publish(run, event.type, body, event.id, once=once)
-            if told is not None:
-                told.add(event)
+            if history is not None:
+                history.add(event)
 
     def _unordered(
-        self, active: Active, commands: Sequence[Command], told: Told | None
+        self, active: Active, effects: Sequence[Effect], history: History | None
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """What may be done in any order, each begun when it is asked for."""
         plan, state = active.plan, active.state
-        for command in commands:
-            match command:
+        for effect in effects:
+            match effect:
                 case Save() | Emit():
                     pass
-                case Dispatch() if told is not None:
-                    yield self._dispatcher.restore(plan, state, command)
-                case Dispatch() if self._is_soon(command):
-                    self._dispatch_later(active, command)
+                case Dispatch() if history is not None:
+                    yield self._dispatcher.restore(plan, state, effect)
+                case Dispatch() if self._is_soon(effect):
+                    self._dispatch_later(active, effect)
                 case Dispatch():
-                    yield self._dispatcher.enqueue(plan, state, command, command.due)
+                    yield self._dispatcher.enqueue(plan, state, effect, effect.due)
                 case _:
-                    yield self._effect(plan, state, command)
+                    yield self._effect(plan, state, effect)
 
     async def _effect(
-        self, plan: Plan, state: RunState, command: Fence | SetTimeout | Finish
+        self, plan: Plan, state: RunState, effect: Fence | SetTimeout | Finish
     ) -> None:
-        match command:
+        match effect:
             case Fence():
-                await self._fences.fence(plan, state, command)
+                await self._fences.fence(plan, state, effect)
             case SetTimeout():
-                await self._timers.set(state.record.run, TIMEOUT, command.at)
+                await self._timers.set(state.record.run, TIMEOUT, effect.at)
             case Finish():
                 await self._retention.finish(plan, state)
                 self._dispatcher.forget(state)
             case _:
-                assert_never(command)
+                assert_never(effect)
 
-    def _is_soon(self, command: Dispatch) -> bool:
+    def _is_soon(self, effect: Dispatch) -> bool:
         """Whether a dispatch is due so soon that a durable timer would only make it late."""
-        return 0.0 < command.due - self._clock.now() <= self._short_delay
+        return 0.0 < effect.due - self._clock.now() <= self._short_delay
 
-    def _dispatch_later(self, active: Active, command: Dispatch) -> None:
+    def _dispatch_later(self, active: Active, effect: Dispatch) -> None:
         async def wait() -> None:
-            await self._clock.sleep(command.due - self._clock.now())
-            at = active.state.steps[command.step]
-            wanted = (command.kind, command.turn, command.attempt)
-            if (at.kind, at.turn, at.attempt) == wanted and command.step in active.state.in_flight:
-                await self._dispatcher.enqueue(active.plan, active.state, command, 0.0)
+            await self._clock.sleep(effect.due - self._clock.now())
+            at = active.state.steps[effect.step]
+            wanted = (effect.kind, effect.turn, effect.attempt)
+            if (at.kind, at.turn, at.attempt) == wanted and effect.step in active.state.inflight:
+                await self._dispatcher.enqueue(active.plan, active.state, effect, 0.0)
 
         def over(task: asyncio.Task[None]) -> None:
             # One that failed stays: whoever comes to wait for it has to know.

@@ -30,11 +30,11 @@ from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import CorruptRecord, PayloadTooLarge, Unavailable
+from flowworker.handlers.context import StepContext
+from flowworker.retrying import retry_unavailable
 from flowworker.worker.attempt import Attempt, Failed, Halt, Returned, Stopped, error_info
-from flowworker.worker.context import StepContext
 from flowworker.worker.inputs import StepInputs
-from flowworker.worker.patience import patiently
-from flowworker.worker.settle import Completed, Ending, report, settle
+from flowworker.worker.settling import Completed, Ending, report, settle
 from flowworker.worker.unserved import Unserved
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from flowworker.core.records import StepRecord
     from flowworker.ports import Delivery
-    from flowworker.worker.under_way import AttemptsUnderWay
+    from flowworker.worker.inflight import InflightAttempts
     from flowworker.worker.workbench import Workbench
 
 MESSAGE_VERSION = 1
@@ -75,7 +75,7 @@ _decode_version = msgspec.json.Decoder(_Versioned).decode
 class Executor:
     """Executes deliveries, each in a task of its own."""
 
-    def __init__(self, bench: Workbench, attempts: AttemptsUnderWay) -> None:
+    def __init__(self, bench: Workbench, attempts: InflightAttempts) -> None:
         """Work at `bench`, and be found in `attempts` meanwhile."""
         self._bench = bench
         self._attempts = attempts
@@ -177,7 +177,7 @@ class Executor:
         until = bench.clock.monotonic() + bench.settings.lease
         attempt.context.load = partial(self._inputs.output, message)
         try:
-            attempt.context.input = await patiently(
+            attempt.context.input = await retry_unavailable(
                 bench.clock, until, partial(self._inputs.of, message)
             )
         except Unavailable:
@@ -202,7 +202,7 @@ class Executor:
         until = bench.clock.monotonic() + bench.settings.lease
         pack = partial(bench.payloads.pack, message.run, f"output.{message.step}", ending.output)
         try:
-            return Completed(await patiently(bench.clock, until, pack))
+            return Completed(await retry_unavailable(bench.clock, until, pack))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001  # too large, for one

@@ -22,11 +22,11 @@ from flowworker.codec.cloudevents import emitted_by_handler
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.codec.models import as_json
-from flowworker.codec.subjects import DEFAULT_NAMESPACE, told_subject
+from flowworker.codec.subjects import DEFAULT_NAMESPACE, public_subject
 from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
-from flowworker.worker.patience import patiently
+from flowworker.retrying import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,10 +95,10 @@ class Emitter:
 
     async def _patiently(self, call: Callable[..., Awaitable[T]], *arguments: object) -> T:
         until = self._clock.monotonic() + self._patience
-        return await patiently(self._clock, until, partial(call, *arguments))
+        return await retry_unavailable(self._clock, until, partial(call, *arguments))
 
     def _subject(self, event_type: str) -> str:
-        return told_subject(self._namespace, event_type)
+        return public_subject(self._namespace, event_type)
 
     def _check(self, event_type: str) -> None:
         is_name = isinstance(event_type, str) and DOTTED_NAME.fullmatch(event_type)

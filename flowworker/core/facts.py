@@ -9,7 +9,7 @@ __all__ = [
     "AttemptFailed",
     "CancelRequested",
     "Compensated",
-    "Event",
+    "Fact",
     "HumanDecided",
     "Recovered",
     "RunStarted",
@@ -102,7 +102,7 @@ class TimedOut(Struct, frozen=True):
     """The workflow's timeout ran out."""
 
 
-Event = (
+Fact = (
     RunStarted
     | Recovered
     | StepCompleted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["patiently"]
+__all__ = ["retry_unavailable"]
 
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +19,7 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
 
-async def patiently(clock: Clock, until: float, call: Callable[[], Awaitable[T]]) -> T:
+async def retry_unavailable(clock: Clock, until: float, call: Callable[[], Awaitable[T]]) -> T:
     """What `call` returns, called again after each Unavailable.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.outdated import may_be_unseen
+from flowworker.core.staleness import may_be_unseen
 
 NOW = 1_000_000.0
 

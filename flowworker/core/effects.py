@@ -1,4 +1,4 @@
-"""What shall be done about an event: values that the coordinator performs in this order.
+"""What shall be done about a fact: values that the coordinator performs in this order.
 
 Save      first, by compare-and-set: a coordinator with an old view stops here
 Emit      then the run's history, so that an effect never precedes its cause in it
@@ -7,44 +7,12 @@ the rest  in any order: every one is idempotent
 
 from __future__ import annotations
 
-__all__ = ["Command", "Dispatch", "Emit", "EventType", "Fence", "Finish", "Save", "SetTimeout"]
-
-from enum import StrEnum
+__all__ = ["Dispatch", "Effect", "Emit", "Fence", "Finish", "Save", "SetTimeout"]
 
 from msgspec import Struct
 
+from flowworker.core.event_types import EventType
 from flowworker.core.status import Kind, RunStatus
-
-
-class EventType(StrEnum):
-    """Every event type, on the wire. The first ten are the seed's."""
-
-    STARTED = "workflow.started"
-    COMPLETED = "workflow.completed"
-    FAILED = "workflow.failed"
-    COMPENSATING = "workflow.compensating"
-    STEP_STARTED = "workflow.step.started"
-    STEP_COMPLETED = "workflow.step.completed"
-    STEP_FAILED = "workflow.step.failed"
-    STEP_RETRYING = "workflow.step.retrying"
-    STEP_FALLBACK = "workflow.step.fallback"
-    WAITING_HUMAN = "workflow.waiting_human"
-
-    REJECTED = "workflow.rejected"
-    CANCELLED = "workflow.cancelled"
-    CANCEL_REQUESTED = "workflow.cancel_requested"
-    HUMAN_DECIDED = "workflow.human_decided"
-    TIMED_OUT = "workflow.timed_out"
-    STEP_ATTEMPT_FAILED = "workflow.step.attempt_failed"
-    STEP_SKIPPED = "workflow.step.skipped"
-    STEP_CANCELLED = "workflow.step.cancelled"
-    STEP_COMPENSATED = "workflow.step.compensated"
-    STEP_COMPENSATION_FAILED = "workflow.step.compensation_failed"
-    STEP_WAITING_HANDLER = "workflow.step.waiting_handler"
-
-
-ENDS = frozenset({EventType.COMPLETED, EventType.FAILED, EventType.CANCELLED})
-"""What the last event of a run says; each run has one of them."""
 
 
 class Save(Struct, frozen=True):
@@ -54,7 +22,7 @@ class Save(Struct, frozen=True):
 
 
 class Emit(Struct, frozen=True, omit_defaults=True):
-    """Tell the world. `detail` makes the event's id unique among those of its type in the run."""
+    """Publish an event. `detail` makes the event's id unique among those of its type in the run."""
 
     type: EventType
     detail: str = ""
@@ -110,4 +78,4 @@ class Finish(Struct, frozen=True):
     """The run is over: send its result, start its retention, drop its timers and messages."""
 
 
-Command = Save | Emit | Dispatch | Fence | SetTimeout | Finish
+Effect = Save | Emit | Dispatch | Fence | SetTimeout | Finish

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Kept"]
+__all__ = ["Stores"]
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
 
 
-class Kept:
+class Stores:
     """The stores of a backend."""
 
     def __init__(self, backend: Backend, settings: Settings) -> None:

@@ -80,7 +80,7 @@ async def is_logged(logs, text):
     return any(entry["event"] == text for entry in logs)
 
 
-async def has_told(backend, event_type):
+async def has_published(backend, event_type):
     return event_type in b" ".join(await backend.events.history(RUN))
 
 
@@ -106,7 +106,7 @@ async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     first = await begun(backend, client, deposed, cut)
     await first.stop()
     worker = await worked(backend, seen)
-    await until(lambda: has_told(backend, b"workflow.step.completed"))
+    await until(lambda: has_published(backend, b"workflow.step.completed"))
 
     # When a coordinator takes over that sees the past
     with capture_logs() as logs:
@@ -130,11 +130,11 @@ async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, clie
     with capture_logs() as logs:
         second = await coordinated(replace(backend, runs=deposed))
         await until(lambda: is_logged(logs, "message will be tried again"))
-    assert not await has_told(backend, b"workflow.timed_out")
+    assert not await has_published(backend, b"workflow.timed_out")
     deposed.heal()
 
     assert (await client.result(RUN, 5)).status == "FAILED"
-    assert await has_told(backend, b"workflow.timed_out")
+    assert await has_published(backend, b"workflow.timed_out")
     await second.stop()
 
 
@@ -145,7 +145,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     first = await begun(backend, client, deposed, cut)
     worker = await worked(backend, [])
     await client.result(RUN, 5)
-    await until(lambda: has_told(backend, b"workflow.completed"))
+    await until(lambda: has_published(backend, b"workflow.completed"))
     await worker.drain()
     await first.stop()
     await StateStore(existing(backend)).set_ttl(RUN, 0.0)
@@ -154,7 +154,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     with capture_logs() as logs:
         second = await coordinated(replace(backend, runs=deposed))
         await until(lambda: is_logged(logs, "message will be tried again"))
-    assert await has_told(backend, b"workflow.completed")
+    assert await has_published(backend, b"workflow.completed")
     deposed.heal()
 
     # Then it is removed when that sees the present

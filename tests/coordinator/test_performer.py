@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from flowworker.codec.history import Told
 from flowworker.coordinator.active import Active
-from flowworker.coordinator.effects import Effects
-from flowworker.core.commands import Dispatch, Finish, Save
+from flowworker.coordinator.history import History
+from flowworker.coordinator.performer import Performer
+from flowworker.core.effects import Dispatch, Finish, Save
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -73,11 +73,11 @@ def metrics():
 
 
 @pytest.fixture
-def effects(backend, hands, clock, metrics):
+def performer(backend, hands, clock, metrics):
     unused: Any = None
     runs, settings = RunStore(backend.runs), Settings(short_delay=SOON)
     retention: Any = Retention(hands)
-    return Effects(backend, runs, hands, unused, retention, settings, clock, metrics)
+    return Performer(backend, runs, hands, unused, retention, settings, clock, metrics)
 
 
 @pytest.fixture
@@ -85,11 +85,11 @@ def active():
     """A run whose step is to be tried for the second time."""
     record = RunRecord("r1", "one", PLAN.hash, RunStatus.RUNNING, EMPTY, 0.0)
     state = initial(PLAN, record, 0).with_step("a", attempt=2)
-    return Active(PLAN, in_flight(state), 0, 0.0)
+    return Active(PLAN, inflight(state), 0, 0.0)
 
 
-def in_flight(state):
-    return replace(state, in_flight=state.in_flight.set("a", None))
+def inflight(state):
+    return replace(state, inflight=state.inflight.set("a", None))
 
 
 def attempt(number=2, due=0.0):
@@ -97,9 +97,9 @@ def attempt(number=2, due=0.0):
 
 
 async def test_what_is_due_soon_is_enqueued_when_it_is_due_and_done_then(
-    effects, active, hands, clock
+    performer, active, hands, clock
 ):
-    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+    await performer.perform(active, [attempt(due=clock.now() + SOON)])
 
     await clock.advance(SOON - 0.1)
     assert (hands.asked, len(active.delayed)) == ([], 1)
@@ -108,33 +108,35 @@ async def test_what_is_due_soon_is_enqueued_when_it_is_due_and_done_then(
     assert (hands.asked, active.delayed) == ([("enqueue", 2, 0.0)], set())
 
 
-async def test_what_is_due_late_is_left_to_the_queue(effects, active, hands, clock):
+async def test_what_is_due_late_is_left_to_the_queue(performer, active, hands, clock):
     due = clock.now() + SOON + 0.1
 
-    await effects.perform(active, [attempt(due=due)])
+    await performer.perform(active, [attempt(due=due)])
 
     assert (hands.asked, active.delayed) == ([("enqueue", 2, due)], set())
 
 
-async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(effects, active, hands, clock):
+async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(
+    performer, active, hands, clock
+):
     state = active.state
-    await effects.perform(active, [attempt(due=clock.now() + SOON)])
-    active.state = replace(state, in_flight=state.in_flight.delete("a"))
+    await performer.perform(active, [attempt(due=clock.now() + SOON)])
+    active.state = replace(state, inflight=state.inflight.delete("a"))
     await clock.advance(SOON)
     assert hands.asked == []
 
     active.state = state
-    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+    await performer.perform(active, [attempt(due=clock.now() + SOON)])
     active.state = state.with_step("a", attempt=3)
     await clock.advance(SOON)
     assert hands.asked == []
 
 
 async def test_a_delayed_dispatch_that_failed_stays_for_whoever_waits_for_it(
-    effects, active, hands, clock
+    performer, active, hands, clock
 ):
     hands.error = Unavailable("away")
-    await effects.perform(active, [attempt(due=clock.now() + SOON)])
+    await performer.perform(active, [attempt(due=clock.now() + SOON)])
 
     await clock.advance(SOON)
 
@@ -143,33 +145,35 @@ async def test_a_delayed_dispatch_that_failed_stays_for_whoever_waits_for_it(
 
 
 async def test_what_may_have_been_enqueued_before_is_restored_and_not_timed_in_process(
-    effects, active, hands, clock
+    performer, active, hands, clock
 ):
     due = clock.now() + SOON
 
-    await effects.perform(active, [attempt(due=due)], told=Told([]))
+    await performer.perform(active, [attempt(due=due)], history=History([]))
 
     assert (hands.asked, active.delayed) == ([("restore", 2, due)], set())
 
 
-async def test_what_is_new_is_enqueued_and_not_looked_for(effects, active, hands):
-    await effects.perform(active, [attempt()])
+async def test_what_is_new_is_enqueued_and_not_looked_for(performer, active, hands):
+    await performer.perform(active, [attempt()])
 
     assert hands.asked == [("enqueue", 2, 0.0)]
 
 
-async def test_what_steps_were_given_is_let_go_of_when_their_run_has_ended(effects, active, hands):
-    await effects.perform(active, [Finish()])
+async def test_what_steps_were_given_is_let_go_of_when_their_run_has_ended(
+    performer, active, hands
+):
+    await performer.perform(active, [Finish()])
 
     assert hands.asked == [("finish", "r1"), ("forget", "r1")]
 
 
 @pytest.mark.parametrize("status", [RunStatus.WAITING_HUMAN, *sorted(TERMINAL)])
-async def test_runs_are_counted_when_they_end(effects, active, metrics, status):
+async def test_runs_are_counted_when_they_end(performer, active, metrics, status):
     record = active.state.record
     active.state = replace(active.state, record=replace(record, status=status))
 
-    await effects.perform(active, [Save(moved_from=RunStatus.RUNNING)])
+    await performer.perform(active, [Save(moved_from=RunStatus.RUNNING)])
 
     ended = metrics.runs_finished.labels(status.value)._value.get()
     assert ended == (status in TERMINAL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AttemptsUnderWay"]
+__all__ = ["InflightAttempts"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ _SECOND_LOOK = 0.25
 """Seconds between a notice and the look at what became of the record: it is told, then written."""
 
 
-class AttemptsUnderWay:
+class InflightAttempts:
     """At most one of each attempt, whatever is delivered twice."""
 
     def __init__(

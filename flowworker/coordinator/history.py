@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Told"]
+__all__ = ["History"]
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,16 +14,16 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import UNREADABLE
-from flowworker.core.commands import EventType
-from flowworker.core.events import HumanDecided
-from flowworker.core.outdated import may_be_unseen
+from flowworker.core.event_types import EventType
+from flowworker.core.facts import HumanDecided
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowworker.codec.cloudevents import CloudEvent, EventData
-    from flowworker.core.events import Event
+    from flowworker.core.facts import Fact
     from flowworker.core.records import StepRecord
 
 _REQUESTS = frozenset({EventType.HUMAN_DECIDED, EventType.CANCEL_REQUESTED, EventType.TIMED_OUT})
@@ -53,8 +53,8 @@ _glimpse = Decoder(_Glimpse).decode
 _brief = Decoder(_Brief).decode
 
 
-class Told:
-    """What has been told of a run.
+class History:
+    """What has been published of a run.
 
     Attributes:
         requests: what was asked for, oldest first. Whoever has such an event in hand may not have
@@ -65,7 +65,7 @@ class Told:
 
     def __init__(self, history: Iterable[bytes]) -> None:
         """Read events of any type, oldest first; what is no event is not ours."""
-        self.requests: list[Event] = []
+        self.requests: list[Fact] = []
         self._ids: set[str] = set()
         self._waiting: set[str] = set()
         self._latest: dict[str, tuple[int, float]] = {}
@@ -82,7 +82,7 @@ class Told:
         return event_id in self._ids
 
     def add(self, event: CloudEvent) -> None:
-        """It has been told now."""
+        """It has been published now."""
         self._ids.add(event.id)
         if event.type in _OF_RUNS:
             self._rank(event.data)
@@ -100,8 +100,8 @@ class Told:
         """
         shown = {step: entry[1] for step, entry in steps.items()} | {"": revision}
         return any(
-            told > shown.get(key, 0) and may_be_unseen(at, now)
-            for key, (told, at) in self._latest.items()
+            published > shown.get(key, 0) and may_be_unseen(at, now)
+            for key, (published, at) in self._latest.items()
         )
 
     def _note(self, event: CloudEvent) -> None:
@@ -115,7 +115,7 @@ class Told:
             self.requests.append(fact)
 
     def _rank(self, data: EventData | _About) -> None:
-        """Keep the latest revision that was told of each record."""
+        """Keep the latest revision that was published of each record."""
         if data.kind is None:  # of the run, which must exist for that
             key, revision = "", max(data.revision, 1)
         else:

@@ -16,8 +16,8 @@ import msgspec
 from flowworker.codec.models import from_json, is_model
 from flowworker.codec.values import encode_value
 from flowworker.errors import ConversionError, InvalidInput
-from flowworker.worker.annotations import unreadable, unwritable
-from flowworker.worker.context import StepContext
+from flowworker.handlers.annotations import unreadable, unwritable
+from flowworker.handlers.context import StepContext
 
 _EMPTY = inspect.Parameter.empty
 _MAPPINGS = (dict, Mapping, MutableMapping)

@@ -8,9 +8,9 @@ finds asks again, for as long as the answer may be why.
 
 from __future__ import annotations
 
-__all__ = ["LONGEST_PAST", "may_be_unseen"]
+__all__ = ["MAX_STALENESS", "may_be_unseen"]
 
-LONGEST_PAST = 20.0
+MAX_STALENESS = 20.0
 """Seconds: nats-server looks every ten whether a leader has heard from its peers in the last ten
 (`lostQuorumCheck` and `lostQuorumInterval` in its raft.go)."""
 
@@ -20,4 +20,4 @@ _APART = 40.0
 
 def may_be_unseen(at: float, now: float) -> bool:
     """Whether an answer of now may lack what was written at that time; both in epoch seconds."""
-    return now - at < LONGEST_PAST + _APART
+    return now - at < MAX_STALENESS + _APART

@@ -1,33 +1,28 @@
-"""One call of `decide`: the state as it changes, and the commands as they come up."""
+"""One call of `decide`: the state as it changes, and the effects as they come up."""
 
 from __future__ import annotations
 
-__all__ = ["Commands", "Turn"]
+__all__ = ["Draft", "Effects"]
 
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.commands import Dispatch, Emit, EventType, Fence, Finish, Save
+from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save
+from flowworker.core.event_types import END_OF
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
-    from flowworker.core.commands import Command
+    from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
 
-Commands = tuple["Command", ...]
-
-_END = {
-    RunStatus.COMPLETED: EventType.COMPLETED,
-    RunStatus.FAILED: EventType.FAILED,
-    RunStatus.CANCELLED: EventType.CANCELLED,
-}
+Effects = tuple["Effect", ...]
 
 
-class Turn:
+class Draft:
     """Where the rules of each phase write down what they decide.
 
     Attributes:
@@ -35,10 +30,10 @@ class Turn:
         state: the run so far.
         now: seconds since the Unix epoch.
         emits: the run's history, in order.
-        effects: everything else that shall be done.
+        rest: everything else that shall be done.
     """
 
-    __slots__ = ("_stored", "effects", "emits", "now", "plan", "state")
+    __slots__ = ("_stored", "emits", "now", "plan", "rest", "state")
 
     def __init__(self, plan: Plan, state: RunState, now: float) -> None:
         """Begin with nothing decided."""
@@ -46,7 +41,7 @@ class Turn:
         self.state = state
         self.now = now
         self.emits: list[Emit] = []
-        self.effects: list[Command] = []
+        self.rest: list[Effect] = []
         self._stored: RunRecord = state.record
 
     @property
@@ -64,16 +59,16 @@ class Turn:
         """Whether attempts of that kind may not start any more."""
         return self.terminated if kind is Kind.COMPENSATE else self.stopping
 
-    def commands(self) -> Commands:
+    def effects(self) -> Effects:
         """Everything decided: the record first, then the history, then the rest."""
         record = self.state.record
-        effects = [effect for effect in self.effects if not self._is_superseded(effect)]
+        rest = [effect for effect in self.rest if not self._is_superseded(effect)]
         if record is self._stored or record == self._stored:
-            return (*self.emits, *effects)
+            return (*self.emits, *rest)
         moved = record.status is not self._stored.status
-        return (Save(self._stored.status if moved else None), *self.emits, *effects)
+        return (Save(self._stored.status if moved else None), *self.emits, *rest)
 
-    def _is_superseded(self, effect: Command) -> bool:
+    def _is_superseded(self, effect: Effect) -> bool:
         """Whether it would enqueue what a later request has stopped: that needs no input."""
         return isinstance(effect, Dispatch) and self.forbids(effect.kind)
 
@@ -97,47 +92,47 @@ class Turn:
         self.state = replace(
             self.state,
             steps=self.state.steps.set(step, changed),
-            in_flight=self.state.in_flight.set(step, None),
+            inflight=self.state.inflight.set(step, None),
         )
         if self.forbids(kind):
             self.fence(step)
         else:
-            self.effects.append(Dispatch(step, kind, turn, attempt, at.revision, due=due))
+            self.rest.append(Dispatch(step, kind, turn, attempt, at.revision, due=due))
 
     def fence(self, step: str, *, force: bool = False) -> None:
         """See to it that an attempt in flight ends; a terminate does not wait for its worker."""
         at = self.state.steps[step]
         force = force or self.terminated
-        self.effects.append(Fence(step, at.kind, at.turn, at.attempt, force, at.revision))
+        self.rest.append(Fence(step, at.kind, at.turn, at.attempt, force, at.revision))
 
     def settle(self, step: str, status: StepStatus, **changes: object) -> None:
         """The step has nothing in flight any more."""
         changed = replace(
             self.state.steps[step], status=status, due=0.0, lost=0, lease_until=0.0, **changes
         )
-        in_flight = self.state.in_flight
+        inflight = self.state.inflight
         self.state = replace(
             self.state,
             steps=self.state.steps.set(step, changed),
-            in_flight=in_flight.delete(step) if step in in_flight else in_flight,
+            inflight=inflight.delete(step) if step in inflight else inflight,
         )
 
     def end(self, status: RunStatus, **changes: object) -> None:
         """The run is over."""
         self.state = self.state.with_record(status=status, finished_at=self.now, **changes)
-        self.tell_end()
+        self.emit_end()
 
-    def tell_end(self) -> None:
+    def emit_end(self) -> None:
         """The last event of a run, and what belongs to its end."""
         record = self.state.record
         self.emits.append(
             Emit(
-                _END[record.status],
+                END_OF[record.status],
                 error=record.error,
                 failed_compensations=record.failed_compensations,
             )
         )
-        self.effects.append(Finish())
+        self.rest.append(Finish())
 
 
 def _dispatched(kind: Kind, attempt: int) -> StepStatus:

@@ -1,0 +1,46 @@
+"""The types of events, as they are on the wire."""
+
+from __future__ import annotations
+
+__all__ = ["ENDS", "END_OF", "EventType"]
+
+from enum import StrEnum
+
+from flowworker.core.status import RunStatus
+
+
+class EventType(StrEnum):
+    """The first ten are those of the Go package."""
+
+    STARTED = "workflow.started"
+    COMPLETED = "workflow.completed"
+    FAILED = "workflow.failed"
+    COMPENSATING = "workflow.compensating"
+    STEP_STARTED = "workflow.step.started"
+    STEP_COMPLETED = "workflow.step.completed"
+    STEP_FAILED = "workflow.step.failed"
+    STEP_RETRYING = "workflow.step.retrying"
+    STEP_FALLBACK = "workflow.step.fallback"
+    WAITING_HUMAN = "workflow.waiting_human"
+
+    REJECTED = "workflow.rejected"
+    CANCELLED = "workflow.cancelled"
+    CANCEL_REQUESTED = "workflow.cancel_requested"
+    HUMAN_DECIDED = "workflow.human_decided"
+    TIMED_OUT = "workflow.timed_out"
+    STEP_ATTEMPT_FAILED = "workflow.step.attempt_failed"
+    STEP_SKIPPED = "workflow.step.skipped"
+    STEP_CANCELLED = "workflow.step.cancelled"
+    STEP_COMPENSATED = "workflow.step.compensated"
+    STEP_COMPENSATION_FAILED = "workflow.step.compensation_failed"
+    STEP_WAITING_HANDLER = "workflow.step.waiting_handler"
+
+
+END_OF = {
+    RunStatus.COMPLETED: EventType.COMPLETED,
+    RunStatus.FAILED: EventType.FAILED,
+    RunStatus.CANCELLED: EventType.CANCELLED,
+}
+"""The last event of a run, by how it ended."""
+
+ENDS = frozenset(END_OF.values())

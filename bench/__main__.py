@@ -21,9 +21,9 @@ from flowworker import wiring
 from flowworker.client import Client
 from flowworker.errors import FlowworkerError
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.publisher import Publisher
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.publisher import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from flowworker.embedded import EmbeddedServer
-    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.client.api import Api
 
 
 class Counters(Struct, frozen=True):

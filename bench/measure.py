@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bench.fleet import BenchFleet
     from flowworker.client import Client
     from flowworker.codec.messages import Result
-    from flowworker.jetstream.api import Api
-    from flowworker.jetstream.publisher import Publisher
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.publisher import Publisher
     from flowworker.ports import Backend
 
 PATIENCE = 60.0

@@ -118,7 +118,7 @@ def show(console: Console, results: Results) -> None:
     table.add_row("worst", f"{delay.worst:.2f} ms")
     rate = f"{speed.steps_per_second:,.0f} steps/s"
     table.add_row(f"throughput, {speed.runs:,} runs in {speed.seconds:.2f} s", rate)
-    how = f"{raw.size} bytes, {raw.inflight} in flight, 1 process, flowworker.jetstream.publisher"
+    how = f"{raw.size} bytes, {raw.inflight} in flight, 1 process, the engine's publisher"
     table.add_row(f"raw publishes ({how})", f"{raw.per_second:,.0f} /s")
     table.add_row("steps : raw publishes", f"1 : {raw.per_second / speed.steps_per_second:.1f}")
     console.print(table)

@@ -96,7 +96,7 @@ def check_url(urls: str) -> None:
         except ValueError:
             usable = False
         if not usable:
-            from flowworker.jetstream.options import redacted  # noqa: PLC0415 - see above
+            from flowworker.jetstream.client.options import redacted  # noqa: PLC0415 - see above
 
             shown = redacted(urls)
             raise InvalidInput(f"expected a URL such as nats://127.0.0.1:4222, found {shown!r}")

@@ -61,6 +61,17 @@ KNOWS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
+# The rooms within a room, lowest first, and which of its other modules each may import from. What
+# stands beside them may import from all of them.
+INNER: dict[str, dict[str, set[str]]] = {
+    "jetstream": {
+        "names": set(),
+        "client": set(),
+        "topology": {"names", "client"},
+        "consuming": {"names", "client", "topology"},
+    },
+}
+
 # Libraries that one room has to itself.
 RESERVED = {"nats": "jetstream", "redis": "redis"}
 
@@ -144,10 +155,24 @@ def check_imports(module: Module, rooms: set[str]) -> Iterator[str]:
             target = rest[0] if rest and rest[0] in rooms | set(KNOWS) else "__init__"
             if target != module.room and target not in KNOWS[module.room]:
                 yield module.at(node, f"{module.room} may not know {target} ({name})")
+            elif target == module.room:
+                yield from check_inner_import(module, node, rest[1:])
         elif RESERVED.get(top, module.room) != module.room:
             yield module.at(node, f"only {RESERVED[top]} may import {top}")
         elif module.room == "core" and top not in PURE:
             yield module.at(node, f"core may not import {top}")
+
+
+def check_inner_import(module: Module, node: ast.AST, target: list[str]) -> Iterator[str]:
+    """Within a room imports point downwards as well."""
+    within = INNER.get(module.room, {})
+    inner = module.name.split(".")[2:3]
+    if not inner or inner[0] not in within:
+        return
+    [name] = inner
+    imported = target[0] if target else "__init__"
+    if imported != name and imported not in within[name]:
+        yield module.at(node, f"{module.room}/{name} may not know {imported}")
 
 
 def check_clock(module: Module) -> Iterator[str]:
@@ -291,6 +316,31 @@ def plant(tmp_path: Path, file: str, code: str) -> list[str]:
         ("client.py", "from flowworker import wiring", "client may not know wiring"),
         ("memory/store.py", "import flowworker.jetstream", "memory may not know jetstream"),
         ("jetstream/a.py", "import flowworker.coordinator", "jetstream may not know coordinator"),
+        (
+            "jetstream/client/api.py",
+            "from flowworker.jetstream.topology.specs import StreamSpec",
+            "jetstream/client may not know topology",
+        ),
+        (
+            "jetstream/topology/streams.py",
+            "from flowworker.jetstream.consuming import pull",
+            "jetstream/topology may not know consuming",
+        ),
+        (
+            "jetstream/consuming/pull.py",
+            "from flowworker.jetstream.records import BucketRecords",
+            "jetstream/consuming may not know records",
+        ),
+        (
+            "jetstream/consuming/pull.py",
+            "from flowworker.jetstream import Names",
+            "jetstream/consuming may not know Names",
+        ),
+        (
+            "jetstream/consuming/pull.py",
+            "import flowworker.jetstream",
+            "jetstream/consuming may not know __init__",
+        ),
         ("wiring.py", "import flowworker.cli", "wiring may not know cli"),
         ("wiring.py", "from nats.js import JetStreamContext", "only jetstream may import nats"),
         ("jetstream/locks.py", "from redis import asyncio", "only redis may import redis"),
@@ -344,6 +394,14 @@ def test_a_planted_violation_is_found(tmp_path, file, code, complaint):
         ("worker/loop.py", "def f(clock, event):\n    return clock.monotonic() - event.time"),
         ("jetstream/store.py", "import nats\nfrom flowworker.ports import RunStore"),
         ("redis/store.py", "import redis.asyncio\nfrom flowworker.redis.keys import run_key"),
+        ("jetstream/records.py", "from flowworker.jetstream.client import headers"),
+        (
+            "jetstream/consuming/pull.py",
+            "from flowworker.jetstream.topology.specs import ConsumerSpec\n"
+            "from flowworker.jetstream.client.api import Api\n"
+            "from flowworker.jetstream.consuming.liveness import Liveness\n"
+            "from flowworker.ports import OnDelivery",
+        ),
         ("wiring.py", "from flowworker import jetstream, memory"),
         ("__init__.py", "from flowworker.runner import Runner\nfrom . import errors"),
         ("cli/main.py", "import time\nimport flowworker.wiring\nx = time.time()"),

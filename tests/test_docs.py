@@ -29,8 +29,8 @@ from flowworker.core.event_types import EventType
 from flowworker.core.status import Priority
 from flowworker.definitions import InputValidator, document, load_paths, parse_all
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions
-from flowworker.jetstream.connection import MINIMUM
-from flowworker.jetstream.specs import (
+from flowworker.jetstream.client.connection import MINIMUM
+from flowworker.jetstream.topology.specs import (
     DEFAULT_EVENTS_AGE,
     DEFAULT_PARTITIONS,
     consumer_specs,

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from flowworker import ConnectionOptions, NATSBus, NATSLocker, NATSStore, TopologyOptions, connect
 from flowworker.cli import cli
 from flowworker.errors import InvalidInput
-from flowworker.jetstream.options import redacted, without_secrets
+from flowworker.jetstream.client.options import redacted, without_secrets
 from flowworker.settings import CONNECTION, NAMESPACE, Settings
 from flowworker.wiring import options_from
 
@@ -36,7 +36,7 @@ def reached(monkeypatch, tmp_path):
         raise Reached
 
     monkeypatch.setattr("flowworker.jetstream.open_backend", open_backend)
-    monkeypatch.setattr("flowworker.jetstream.connection.connect", connect_alone)
+    monkeypatch.setattr("flowworker.jetstream.client.connection.connect", connect_alone)
     monkeypatch.setattr("flowworker.cli.checks.connect", connect_alone)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(sys.path))

@@ -16,18 +16,18 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import Names, TopologyOptions
-from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, Api, ApiError
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.specs import ConsumerSpec, consumer_specs, stream_specs
-from flowworker.jetstream.subjects import counts_of
-from flowworker.jetstream.topology import Topology
+from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, Api, ApiError
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.subjects import counts_of
+from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
+from flowworker.jetstream.topology.streams import Topology
 from flowworker.settings import from_environment, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from flowworker.jetstream import ConnectionOptions
-    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.client.connection import Connection
 
 CLOCK_TOLERANCE = 1.0
 """Seconds by which this machine's clock may differ from the server's."""

@@ -22,14 +22,14 @@ from flowworker.settings import from_environment, settings_from
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from flowworker.jetstream.api import Api
-    from flowworker.jetstream.namespaces import Holding
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.topology.namespaces import Holding
 
 
 @asynccontextmanager
 async def _api(target: Target) -> AsyncIterator[Api]:
-    from flowworker.jetstream.api import Api
-    from flowworker.jetstream.connection import connect
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.connection import connect
 
     made = await connect(target.options("flowworker-cli"))
     try:
@@ -50,8 +50,8 @@ def setup(target: Target, queues: tuple[str, ...], *, json_: bool) -> None:
     What exists is checked and left as it is. Coordinators and workers do the same by themselves.
     """
     from flowworker.jetstream import Names, TopologyOptions
-    from flowworker.jetstream.specs import consumer_specs, stream_specs
-    from flowworker.jetstream.topology import Topology
+    from flowworker.jetstream.topology.specs import consumer_specs, stream_specs
+    from flowworker.jetstream.topology.streams import Topology
 
     check_queues(queues)
     names, settings = Names(target.namespace), settings_from(os.environ)
@@ -93,7 +93,7 @@ def namespace() -> None:
 @as_json
 def list_(target: Target, *, json_: bool) -> None:
     """List the namespaces of a server."""
-    from flowworker.jetstream.namespaces import namespaces
+    from flowworker.jetstream.topology.namespaces import namespaces
 
     async def look() -> list[str]:
         async with _api(target) as api:
@@ -114,7 +114,7 @@ def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
     Says what is there and asks first. A namespace in which somebody is at work is left alone.
     """
     from flowworker.jetstream import Names
-    from flowworker.jetstream.namespaces import holdings, remove
+    from flowworker.jetstream.topology.namespaces import holdings, remove
 
     names = Names(name)
     if not yes and not sys.stdin.isatty():

@@ -1,17 +1,16 @@
 """The ports on NATS JetStream; the only room that imports nats.
 
-backend      open_backend: connects, checks, assembles     heartbeat  the second thread's link
-names        every name on the wire                        headers    header blocks as bytes
-specs        streams, buckets, consumers as data           topology   creates or checks them
-connection   connecting, for ever                          wire       short cuts through nats-py
-replies      requests and answers                          patience   how often they are repeated
-publisher    acknowledged publishing                       api        JetStream's JSON API
-pull         standing pulls with credit                    consumers  starts and stops them
-hearing      when a consumer was last heard from
-delivery     a message in hand                         subjects   which a stream has
-namespaces   which there are, and their removal
-options      where NATS is, and how to get in              caretaker  makes lost streams again
+Three rooms, each of which knows only those before it, and the ports' adapters on top:
+
+client       talking to the server: connection, requests, publishing
+topology     which streams, buckets and consumers exist
+consuming    how messages come to us
+names        every name on the wire; the rooms know it, too
+
+backend      open_backend: connects, checks, assembles
 records, leases, steps, events, commands, timers, notifier: one port each
+announcements: leases that were released; history: reading a run's events
+heartbeat    the link of the worker's second thread
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ __all__ = [
 ]
 
 from flowworker.jetstream.backend import open_backend
+from flowworker.jetstream.client.options import ConnectionOptions
 from flowworker.jetstream.heartbeat import StreamHeartbeatLink, open_heartbeat
 from flowworker.jetstream.names import Names
-from flowworker.jetstream.options import ConnectionOptions
-from flowworker.jetstream.specs import TopologyOptions
+from flowworker.jetstream.topology.specs import TopologyOptions

@@ -13,29 +13,29 @@ from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.announcements import Announcements
-from flowworker.jetstream.api import Api, is_passing
-from flowworker.jetstream.caretaker import Caretaker
+from flowworker.jetstream.client.api import Api, is_passing
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.commands import StreamCommandQueue
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.consumers import Consumers
+from flowworker.jetstream.consuming.consumers import Consumers
 from flowworker.jetstream.events import StreamEventLog
 from flowworker.jetstream.heartbeat import open_heartbeat
 from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.notifier import CoreNotifier
-from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
-from flowworker.jetstream.specs import TopologyOptions
 from flowworker.jetstream.steps import StreamStepQueue
 from flowworker.jetstream.timers import StreamTimers
-from flowworker.jetstream.topology import Topology
+from flowworker.jetstream.topology.caretaker import Caretaker
+from flowworker.jetstream.topology.specs import TopologyOptions
+from flowworker.jetstream.topology.streams import Topology
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.jetstream.connection import Connection
-    from flowworker.jetstream.options import ConnectionOptions
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.client.options import ConnectionOptions
 
 PAUSE = 0.5
 """Seconds between two attempts to find everything there."""
@@ -158,5 +158,5 @@ async def _close(connection: Connection, consumers: Consumers) -> None:
         await consumers.stop()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT):
-            await connection.replies.idle()
+            await connection.requests.idle()
     await connection.close()

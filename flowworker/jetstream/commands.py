@@ -7,17 +7,17 @@ __all__ = ["StreamCommandQueue"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.subjects import CommandLane
-from flowworker.jetstream import headers as header_blocks
-from flowworker.jetstream.specs import consumer_specs
+from flowworker.jetstream.client import headers as header_blocks
+from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.ports import WaitingStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.jetstream.api import Api
-    from flowworker.jetstream.consumers import Consumers
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.publisher import Publisher
+    from flowworker.jetstream.consuming.consumers import Consumers
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.publisher import Publisher
     from flowworker.ports import Consumer, OnDelivery
 
 

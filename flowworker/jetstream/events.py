@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from flowworker.core.event_types import ENDS
 from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, Unavailable
-from flowworker.jetstream import headers
+from flowworker.jetstream.client import headers
 from flowworker.jetstream.history import read_history
-from flowworker.jetstream.specs import consumer_specs
+from flowworker.jetstream.topology.specs import consumer_specs
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api, StoredMessage
-    from flowworker.jetstream.connection import Connection
-    from flowworker.jetstream.consumers import Consumers
+    from flowworker.jetstream.client.api import Api, StoredMessage
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.client.publisher import Publisher
+    from flowworker.jetstream.consuming.consumers import Consumers
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.publisher import Publisher
     from flowworker.ports import Consumer, OnDelivery
     from flowworker.settings import Settings
 

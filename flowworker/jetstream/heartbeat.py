@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.errors import InvalidInput
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.delivery import JetStreamDelivery
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.publisher import Publisher
+from flowworker.jetstream.consuming.delivery import JetStreamDelivery
 from flowworker.jetstream.names import Names
-from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.connection import Connection
-    from flowworker.jetstream.options import ConnectionOptions
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.client.options import ConnectionOptions
     from flowworker.ports import Delivery
 
 

@@ -19,12 +19,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.errors import Unavailable
-from flowworker.jetstream import headers
-from flowworker.jetstream.subjects import counts_of
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.subjects import counts_of
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api
-    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.connection import Connection
 
 BATCH = 1_000
 BATCH_TIMEOUT = 5.0

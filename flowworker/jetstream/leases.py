@@ -33,8 +33,8 @@ from msgspec import Struct
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, InvalidInput
-from flowworker.jetstream import headers
-from flowworker.jetstream.publisher import UncertainConflict
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.publisher import UncertainConflict
 from flowworker.jetstream.records import is_marker
 from flowworker.ports import records as contract
 from flowworker.telemetry.log import get_logger
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.jetstream.announcements import Announcements
-    from flowworker.jetstream.api import Api, StoredMessage
+    from flowworker.jetstream.client.api import Api, StoredMessage
+    from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.names import Bucket
-    from flowworker.jetstream.publisher import Publisher
     from flowworker.jetstream.records import BucketRecords
 
 GRACE = 2.0

@@ -14,7 +14,7 @@ from flowworker.jetstream.names import checked_subject
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.client.connection import Connection
 
 
 class CoreNotifier:

@@ -12,15 +12,15 @@ __all__ = ["BucketRecords", "is_marker"]
 from typing import TYPE_CHECKING
 
 from flowworker.errors import Conflict
-from flowworker.jetstream import headers
-from flowworker.jetstream.headers import expecting
-from flowworker.jetstream.publisher import UncertainConflict
-from flowworker.jetstream.subjects import subjects_of
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.headers import expecting
+from flowworker.jetstream.client.publisher import UncertainConflict
+from flowworker.jetstream.client.subjects import subjects_of
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api, StoredMessage
+    from flowworker.jetstream.client.api import Api, StoredMessage
+    from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.names import Bucket
-    from flowworker.jetstream.publisher import Publisher
 
 MARKER = b"\r\nKV-Operation:"
 """Header of what other tools leave behind when they delete a key."""

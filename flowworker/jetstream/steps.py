@@ -7,17 +7,17 @@ __all__ = ["StreamStepQueue"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.jetstream import headers
-from flowworker.jetstream.specs import consumer_specs
-from flowworker.jetstream.subjects import subjects_of
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.subjects import subjects_of
+from flowworker.jetstream.topology.specs import consumer_specs
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.status import Priority
-    from flowworker.jetstream.api import Api
-    from flowworker.jetstream.consumers import Consumers
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.publisher import Publisher
+    from flowworker.jetstream.consuming.consumers import Consumers
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.publisher import Publisher
     from flowworker.ports import Consumer, OnDelivery, StepAddress
     from flowworker.settings import Settings
 

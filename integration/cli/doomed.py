@@ -13,7 +13,7 @@ from unittest import mock
 
 from flowworker.cli import cli
 from flowworker.embedded import EmbeddedServer
-from flowworker.jetstream.wire import WireClient
+from flowworker.jetstream.client.wire import WireClient
 
 TAKES_COMMANDS = b"CONSUMER.MSG.NEXT.FLOWWORKER_COMMANDS."
 

@@ -10,8 +10,8 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
 from integration.cli.commands import APP, WORKFLOWS, Commands
 from tests.waiting import PATIENCE
 
@@ -120,7 +120,7 @@ async def fill(options: ConnectionOptions) -> None:
     connection = await connect(options)
     await Api(connection).call("STREAM.CREATE.FULL", {"name": "FULL", "subjects": ["full"]})
     for _ in range(19):
-        await connection.replies.ask("full", bytes(100_000))
+        await connection.requests.ask("full", bytes(100_000))
     await connection.close()
 
 

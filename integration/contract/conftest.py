@@ -9,9 +9,11 @@ import pytest_asyncio
 
 from flowworker.backends.opening import open_redis
 from flowworker.clock import SystemClock
-from flowworker.jetstream import Names, TopologyOptions, open_backend, pull, specs
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
+from flowworker.jetstream import Names, TopologyOptions, open_backend
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.consuming import pull
+from flowworker.jetstream.topology import specs
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend
 from flowworker.settings import Settings

@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from flowworker.jetstream import Names
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.publisher import Publisher
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.publisher import Publisher
 from flowworker.ports import records
 from integration.contract.support import SLACK
 from tests.waiting import eventually

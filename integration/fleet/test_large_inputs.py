@@ -10,9 +10,9 @@ import pytest
 
 from flowworker import BlockingClient, PayloadTooLarge, RunStatus, Settings, parse
 from flowworker.jetstream import ConnectionOptions, Names
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.subjects import subjects_of
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.subjects import subjects_of
 from flowworker.stores.payloads import UPLOAD_TTL
 from tests.waiting import PATIENCE, eventually
 

@@ -9,11 +9,11 @@ import pytest_asyncio
 
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, Names
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import Connection, connect
-from flowworker.jetstream.publisher import Publisher
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import Connection, connect
+from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
-from flowworker.jetstream.topology import Topology
+from flowworker.jetstream.topology.streams import Topology
 from integration.jetstream.lane import IN_MEMORY, Lane
 from integration.jetstream.proxy import Proxy
 

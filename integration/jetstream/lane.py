@@ -5,12 +5,12 @@ from __future__ import annotations
 from flowworker.clock import SystemClock
 from flowworker.core.status import Priority
 from flowworker.jetstream import TopologyOptions
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.delivery import Naming
-from flowworker.jetstream.publisher import Publisher
-from flowworker.jetstream.pull import PullConsumer
-from flowworker.jetstream.specs import consumer_specs
-from flowworker.jetstream.topology import Topology
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.publisher import Publisher
+from flowworker.jetstream.consuming.delivery import Naming
+from flowworker.jetstream.consuming.pull import PullConsumer
+from flowworker.jetstream.topology.specs import consumer_specs
+from flowworker.jetstream.topology.streams import Topology
 from flowworker.settings import Settings
 
 IN_MEMORY = TopologyOptions(storage="memory")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.jetstream import caretaker
-from flowworker.jetstream.api import ApiError
-from flowworker.jetstream.caretaker import Caretaker
+from flowworker.jetstream.client.api import ApiError
+from flowworker.jetstream.topology import caretaker
+from flowworker.jetstream.topology.caretaker import Caretaker
 from tests.waiting import eventually
 
 

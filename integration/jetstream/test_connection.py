@@ -16,9 +16,9 @@ from flowworker.client import Client
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable, Unavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
-from flowworker.jetstream.connection import connect
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.wire import WireClient
 from flowworker.jetstream.notifier import CoreNotifier
-from flowworker.jetstream.wire import WireClient
 from integration.ports import free_port
 from tests.waiting import PATIENCE, eventually
 
@@ -237,7 +237,7 @@ async def test_after_closing_nothing_works(options):
     with pytest.raises(Unavailable):
         connection.client.send("a", "", b"", b"")
     with pytest.raises(Unavailable):
-        connection.replies.ask("a", b"")
+        connection.requests.ask("a", b"")
     assert not connection.connected
 
 

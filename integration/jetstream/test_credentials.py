@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 
 from flowworker import ConnectionOptions, InvalidInput, connect
 from flowworker.embedded import EmbeddedServer
-from flowworker.jetstream.options import tls_of
+from flowworker.jetstream.client.options import tls_of
 
 
 class Key:

@@ -8,10 +8,10 @@ import pytest
 
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
-from flowworker.jetstream import api as requests
 from flowworker.jetstream import history
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.subjects import counts_of
+from flowworker.jetstream.client import api as requests
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.subjects import counts_of
 
 STARTED, COMPLETED = "workflow.step.started", "workflow.step.completed"
 
@@ -160,7 +160,7 @@ async def test_requests_that_are_under_way_at_a_time_are_bounded(open_jetstream,
     # Given somebody who reads 500 things at once
     monkeypatch.setattr(requests, "IN_FLIGHT", 20)
     backend = await open_jetstream()
-    replies = backend.timers._api._connection.replies
+    replies = backend.timers._api._connection.requests
     most = 0
     ask = replies.ask
 

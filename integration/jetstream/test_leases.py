@@ -8,9 +8,9 @@ import pytest
 
 from flowworker.clock import SystemClock
 from flowworker.errors import InvalidInput
-from flowworker.jetstream import headers
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.leases import BucketLeases
-from flowworker.jetstream.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
 from tests.waiting import eventually
 

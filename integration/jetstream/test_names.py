@@ -11,8 +11,9 @@ from flowworker.codec.facts import FACT_TYPES, to_fact
 from flowworker.core.event_types import EventType
 from flowworker.core.status import HumanAction, Kind, Priority
 from flowworker.errors import InvalidInput
-from flowworker.jetstream import Names, headers
-from flowworker.jetstream.delivery import JetStreamDelivery, Naming
+from flowworker.jetstream import Names
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.consuming.delivery import JetStreamDelivery, Naming
 from flowworker.ports import StepAddress
 
 NAMES = Names("shop")

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
-from flowworker.jetstream import ConnectionOptions, headers
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.publisher import Publisher, UncertainConflict
+from flowworker.jetstream import ConnectionOptions
+from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.publisher import Publisher, UncertainConflict
 from flowworker.jetstream.records import BucketRecords
 from tests.waiting import eventually
 
@@ -160,7 +161,7 @@ async def test_a_write_that_was_overtaken_is_a_conflict(proxy, proxied, api, nam
 
 
 async def test_while_disconnected_it_waits_and_then_gives_up(proxy, proxied, names, monkeypatch):
-    monkeypatch.setattr("flowworker.jetstream.patience.RECONNECT", 0.5)
+    monkeypatch.setattr("flowworker.jetstream.client.retrying.RECONNECT", 0.5)
     publisher = Publisher(proxied)
     proxy.shut = True
     proxy.cut()
@@ -176,7 +177,7 @@ async def test_while_disconnected_it_waits_and_then_gives_up(proxy, proxied, nam
 
 
 async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
-    monkeypatch.setattr("flowworker.jetstream.replies.PATIENCE", 0.2)
+    monkeypatch.setattr("flowworker.jetstream.client.requests.REPLY_TIMEOUT", 0.2)
     proxied = await connect(ConnectionOptions(url=proxy.url))
     proxy.deaf = True
 

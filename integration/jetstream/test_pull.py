@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from flowworker.core.status import Priority
-from flowworker.jetstream import pull
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.specs import consumer_specs
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.consuming import pull
+from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.settings import Settings
 from integration.jetstream.lane import ACK_WAIT
 from tests.waiting import eventually

@@ -11,10 +11,11 @@ import pytest
 
 from flowworker.clock import SystemClock
 from flowworker.errors import Unavailable
-from flowworker.jetstream import ConnectionOptions, TopologyOptions, pull
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.topology import Topology
+from flowworker.jetstream import ConnectionOptions, TopologyOptions
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.consuming import pull
+from flowworker.jetstream.topology.streams import Topology
 from integration.jetstream.lane import Lane
 from tests.waiting import eventually
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from flowworker.errors import Conflict, InvalidInput
-from flowworker.jetstream import headers
+from flowworker.jetstream.client import headers
 from flowworker.jetstream.records import BucketRecords
 
 

@@ -9,10 +9,10 @@ import pytest
 from flowworker.core.status import Priority
 from flowworker.errors import TopologyMismatch
 from flowworker.jetstream import TopologyOptions
-from flowworker.jetstream.api import Api
-from flowworker.jetstream.connection import connect
-from flowworker.jetstream.specs import consumer_specs, stream_specs
-from flowworker.jetstream.topology import Topology
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.topology.specs import consumer_specs, stream_specs
+from flowworker.jetstream.topology.streams import Topology
 from flowworker.settings import Settings
 from integration.jetstream.lane import IN_MEMORY
 

@@ -18,8 +18,8 @@ from flowworker.errors import FlowworkerError, TopologyMismatch
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.connection import Connection
-    from flowworker.jetstream.topology import Topology
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.topology.streams import Topology
 
 
 EVERY = 10.0

@@ -7,16 +7,16 @@ __all__ = ["Consumers"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.jetstream.delivery import Naming
-from flowworker.jetstream.pull import PullConsumer
+from flowworker.jetstream.consuming.delivery import Naming
+from flowworker.jetstream.consuming.pull import PullConsumer
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.jetstream.caretaker import Caretaker
-    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.client.connection import Connection
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.specs import ConsumerSpec
-    from flowworker.jetstream.topology import Topology
+    from flowworker.jetstream.topology.caretaker import Caretaker
+    from flowworker.jetstream.topology.specs import ConsumerSpec
+    from flowworker.jetstream.topology.streams import Topology
     from flowworker.ports import OnDelivery
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Patience"]
+__all__ = ["RetryBudget"]
 
 import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.connection import Connection
-    from flowworker.jetstream.replies import NoAnswer
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.client.requests import NoAnswer
 
 BUDGET = 6
 REFUSED_COST = 1
@@ -21,7 +21,7 @@ RECONNECT = 5.0
 """Seconds to wait for a lost connection."""
 
 
-class Patience:
+class RetryBudget:
     """What is left of it for one request."""
 
     def __init__(self, connection: Connection) -> None:

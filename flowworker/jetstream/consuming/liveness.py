@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Hearing"]
+__all__ = ["Liveness"]
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
 
 
-class Hearing:
+class Liveness:
     """What came since the last tick.
 
     Attributes:

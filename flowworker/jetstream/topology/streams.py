@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from flowworker.errors import TopologyMismatch
-from flowworker.jetstream.api import NO_CONSUMER, NO_STREAM, ApiError
+from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
 from flowworker.jetstream.names import PARTITIONS
-from flowworker.jetstream.namespaces import missing
-from flowworker.jetstream.specs import stream_specs
+from flowworker.jetstream.topology.namespaces import missing
+from flowworker.jetstream.topology.specs import stream_specs
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
-    from flowworker.jetstream.specs import ConsumerSpec, StreamSpec, TopologyOptions
+    from flowworker.jetstream.topology.specs import ConsumerSpec, StreamSpec, TopologyOptions
 
 
 STREAM_EXISTS = {10058}

@@ -8,12 +8,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from flowworker.errors import InvalidInput, Unavailable
-from flowworker.jetstream import headers
+from flowworker.jetstream.client import headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.jetstream.wire import WireClient
+    from flowworker.jetstream.client.wire import WireClient
 
 NANO = 1_000_000_000
 

@@ -31,19 +31,19 @@ from random import uniform
 from typing import TYPE_CHECKING
 
 from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
-from flowworker.jetstream.api import is_passing
-from flowworker.jetstream.delivery import JetStreamDelivery
-from flowworker.jetstream.headers import status_of
-from flowworker.jetstream.hearing import Hearing
+from flowworker.jetstream.client.api import is_passing
+from flowworker.jetstream.client.headers import status_of
+from flowworker.jetstream.consuming.delivery import JetStreamDelivery
+from flowworker.jetstream.consuming.liveness import Liveness
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.clock import Clock
-    from flowworker.jetstream.connection import Connection
-    from flowworker.jetstream.delivery import Naming
-    from flowworker.jetstream.specs import ConsumerSpec
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.consuming.delivery import Naming
+    from flowworker.jetstream.topology.specs import ConsumerSpec
     from flowworker.ports import OnDelivery
 
 
@@ -106,7 +106,7 @@ class PullConsumer:
         self._wanted = 0
         self._pending = 0
         self._asking = False
-        self._hearing = Hearing(clock)
+        self._liveness = Liveness(clock)
         self._troubled = False
         self._unfit = False
         self._stopped = False
@@ -116,7 +116,7 @@ class PullConsumer:
     @property
     def last_activity(self) -> float:
         """When the consumer was last heard from, in the clock's monotonic time."""
-        return self._hearing.last
+        return self._liveness.last
 
     @property
     def stopped(self) -> bool:
@@ -204,7 +204,7 @@ class PullConsumer:
         self, slot: _Slot, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
         status = status_of(headers)
-        self._hearing.note(answered=status is None or status[0] != NO_RESPONDERS)
+        self._liveness.note(answered=status is None or status[0] != NO_RESPONDERS)
         if status is not None:
             self._on_status(slot, *status)
             return
@@ -266,7 +266,7 @@ class PullConsumer:
                 silent = 0
                 continue
             idle = not (self._pending or self._wanted)
-            silent = silent + 1 if self._hearing.tick(idle=idle) else 0
+            silent = silent + 1 if self._liveness.tick(idle=idle) else 0
             if silent >= SILENT_TICKS:
                 get_logger().warning("no news about a pull; asking again", consumer=self._name)
                 self._abandon(self._slots)

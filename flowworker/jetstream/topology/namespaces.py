@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from flowworker.errors import InvalidInput, NamespaceNotFound, TopologyMismatch, Unavailable
-from flowworker.jetstream.api import NO_STREAM, ApiError
-from flowworker.jetstream.specs import TopologyOptions, stream_specs
+from flowworker.jetstream.client.api import NO_STREAM, ApiError
+from flowworker.jetstream.topology.specs import TopologyOptions, stream_specs
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
 
 _RUNS = ("KV_", "_runs")

@@ -14,12 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from flowworker.errors import ServerUnavailable, Unavailable
-from flowworker.jetstream.patience import Patience
-from flowworker.jetstream.publisher import Failure
-from flowworker.jetstream.replies import NoAnswer
+from flowworker.jetstream.client.publisher import Failure
+from flowworker.jetstream.client.requests import NoAnswer
+from flowworker.jetstream.client.retrying import RetryBudget
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.client.connection import Connection
 
 IN_FLIGHT = 256
 """Requests of a connection at a time: what a server cannot queue it drops without a word."""
@@ -89,13 +89,13 @@ class Api:
             Unavailable: none came.
         """
         subject = f"$JS.API.{request}"
-        patience = Patience(self._connection)
+        budget = RetryBudget(self._connection)
         while True:
             try:
                 async with self._room:
-                    return await self._connection.replies.ask(subject, body)
+                    return await self._connection.requests.ask(subject, body)
             except NoAnswer as error:
-                if not await patience.allows(error):
+                if not await budget.allows(error):
                     raise Unavailable(f"{request}: {error}") from error
 
     async def call(self, request: str, body: Any = None) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Api:
             if self._connection.announces_jetstream:
                 raw = await self.raw("INFO")  # a cluster may still be electing
             else:
-                raw = await self._connection.replies.ask("$JS.API.INFO", b"")
+                raw = await self._connection.requests.ask("$JS.API.INFO", b"")
         except Unavailable as error:
             if self._connection.announces_jetstream:
                 raise ServerUnavailable(

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Unavailable
-from flowworker.jetstream.api import ApiError
-from flowworker.jetstream.publisher import Failure
+from flowworker.jetstream.client.api import ApiError
+from flowworker.jetstream.client.publisher import Failure
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.api import Api
+    from flowworker.jetstream.client.api import Api
 
 _ATTEMPTS = 5
 

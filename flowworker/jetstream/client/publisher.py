@@ -18,11 +18,11 @@ from msgspec import Struct
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
-from flowworker.jetstream.patience import Patience
-from flowworker.jetstream.replies import NoAnswer
+from flowworker.jetstream.client.requests import NoAnswer
+from flowworker.jetstream.client.retrying import RetryBudget
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.connection import Connection
+    from flowworker.jetstream.client.connection import Connection
 
 WRONG_SEQUENCE = {10071, 10164}
 FULL = {10023, 10028, 10047, 10077}
@@ -59,7 +59,7 @@ class Publisher:
     def __init__(self, connection: Connection) -> None:
         """Over that connection."""
         self._connection = connection
-        self._ask = connection.replies.ask
+        self._ask = connection.requests.ask
 
     async def publish(
         self, subject: str, data: bytes, headers: bytes = b"", *, repeatable: bool = True
@@ -92,8 +92,8 @@ class Publisher:
     ) -> tuple[bytes, bool]:
         """The answer to another attempt, and whether an earlier one may have had an effect."""
         uncertain = not error.refused
-        patience = Patience(self._connection)
-        while (repeatable or not uncertain) and await patience.allows(error):
+        budget = RetryBudget(self._connection)
+        while (repeatable or not uncertain) and await budget.allows(error):
             try:
                 return await self._ask(subject, data, headers), uncertain
             except NoAnswer as again:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from nats.errors import Error as NatsError
 
 from flowworker.errors import ServerUnavailable, Unavailable
-from flowworker.jetstream.options import credentials_of, redacted, tls_of, without_secrets
-from flowworker.jetstream.replies import Replies, check_loop
-from flowworker.jetstream.wire import WireClient
+from flowworker.jetstream.client.options import credentials_of, redacted, tls_of, without_secrets
+from flowworker.jetstream.client.requests import Requests, check_loop
+from flowworker.jetstream.client.wire import WireClient
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from flowworker.jetstream.options import ConnectionOptions
+    from flowworker.jetstream.client.options import ConnectionOptions
 
 
 MINIMUM = (2, 12, 2)
@@ -33,7 +33,7 @@ FLUSH_TIMEOUT = 5
 
 
 class Connection:
-    """The client, its replies, and whoever wants to know that it was lost or renewed."""
+    """The client, its requests, and whoever wants to know that it was lost or renewed."""
 
     def __init__(self, options: ConnectionOptions) -> None:
         """Not connected yet."""
@@ -45,15 +45,15 @@ class Connection:
         self._up = asyncio.Event()
         self._closing = False
         self._last_error = ""
-        self._replies: Replies | None = None
+        self._requests: Requests | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
-    def replies(self) -> Replies:
+    def requests(self) -> Requests:
         """Requests and their answers."""
-        if self._replies is None:
+        if self._requests is None:
             raise Unavailable("not connected to NATS")
-        return self._replies
+        return self._requests
 
     def check_loop(self) -> None:
         """Raise InvalidInput on another event loop than its own."""
@@ -113,7 +113,7 @@ class Connection:
         # From here on it is to reconnect for ever.
         self.client.options["max_reconnect_attempts"] = -1
         self.client.options["reconnect_time_wait"] = RECONNECT_WAIT
-        self._replies = Replies(self.client, self.client.new_inbox())
+        self._requests = Requests(self.client, self.client.new_inbox())
         self._up.set()
 
     async def _connect(self, urls: list[str]) -> None:
@@ -162,8 +162,8 @@ class Connection:
         if self.connected:
             with contextlib.suppress(Unavailable):
                 await self.flush()
-        if self._replies is not None:
-            self._replies.close()
+        if self._requests is not None:
+            self._requests.close()
         await self.client.close()
 
     async def _on_error(self, error: Exception) -> None:
@@ -176,11 +176,11 @@ class Connection:
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
-        if self._replies is not None:
-            self._replies.give_up("the connection to NATS was lost")
+        if self._requests is not None:
+            self._requests.give_up("the connection to NATS was lost")
         for callback in tuple(self.on_disconnected):
             callback()
-        if not self._closing and self._replies is not None:
+        if not self._closing and self._requests is not None:
             get_logger().warning("disconnected from NATS; reconnecting", url=self.url)
 
     async def _on_reconnected(self) -> None:
@@ -191,7 +191,7 @@ class Connection:
 
     async def _on_closed(self) -> None:
         self._up.clear()
-        if not self._closing and self._replies is not None:
+        if not self._closing and self._requests is not None:
             get_logger().error("the connection to NATS was closed for good", error=self._last_error)
 
 

@@ -1,13 +1,13 @@
 """Requests and their answers: one wildcard subscription, a future per request, one sweeper.
 
-Timeouts cost nothing per request: those under way stand in two generations. Every `PATIENCE`
+Timeouts cost nothing per request: those under way stand in two generations. Every `REPLY_TIMEOUT`
 seconds the older one is given up and the younger becomes the older, so that an answer is waited
-for between one and two `PATIENCE`s.
+for between one and two `REPLY_TIMEOUT`s.
 """
 
 from __future__ import annotations
 
-__all__ = ["NoAnswer", "Replies", "check_loop"]
+__all__ = ["NoAnswer", "Requests", "check_loop"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from flowworker.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from flowworker.jetstream.wire import WireClient
+    from flowworker.jetstream.client.wire import WireClient
 
-PATIENCE = 2.0
+REPLY_TIMEOUT = 2.0
 
 NO_RESPONDERS = b"NATS/1.0 503"
 
@@ -49,7 +49,7 @@ class NoAnswer(Unavailable):
         super().__init__(text)
 
 
-class Replies:
+class Requests:
     """Sends requests and hands out their answers."""
 
     def __init__(self, client: WireClient, inbox: str) -> None:
@@ -62,7 +62,7 @@ class Replies:
         self._old: dict[int, asyncio.Future[bytes]] = {}
         self._loop = asyncio.get_running_loop()
         client.listen(f"{inbox}.*", self._on_reply)
-        self._sweeper = self._loop.create_task(self._sweep(), name="nats-replies")
+        self._sweeper = self._loop.create_task(self._sweep(), name="nats-requests")
 
     def ask(self, subject: str, data: bytes, headers: bytes = b"") -> asyncio.Future[bytes]:
         """Send a request; its answer, or NoAnswer."""
@@ -97,8 +97,8 @@ class Replies:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(PATIENCE)
-            _fail(self._old, f"NATS did not answer within {PATIENCE:g} s")
+            await asyncio.sleep(REPLY_TIMEOUT)
+            _fail(self._old, f"NATS did not answer within {REPLY_TIMEOUT:g} s")
             self._old, self._young = self._young, {}
 
     def close(self) -> None:

@@ -89,18 +89,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowworker.backends import (
-        InMemBus,
-        InMemLocker,
-        InMemStore,
-        NATSBus,
-        NATSLocker,
-        NATSStore,
-        RedisLocker,
-        RedisStore,
-    )
     from flowworker.blocking import BlockingClient
     from flowworker.client import Client, RunResult, RunSummary, RunView, StepView
+    from flowworker.compat.buses import Event, EventBus
+    from flowworker.compat.locking import Locker
+    from flowworker.compat.state import StateStore
     from flowworker.core.event_types import EventType
     from flowworker.core.model import (
         Backoff,
@@ -152,15 +145,23 @@ if TYPE_CHECKING:
     from flowworker.handlers.app import StepHandler, StepResult
     from flowworker.handlers.context import current_context
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
-    from flowworker.runner import Runner, with_runner
+    from flowworker.runner.backends import (
+        InMemBus,
+        InMemLocker,
+        InMemStore,
+        NATSBus,
+        NATSLocker,
+        NATSStore,
+        RedisLocker,
+        RedisStore,
+    )
+    from flowworker.runner.runner import Runner
+    from flowworker.runner.scope import with_runner
     from flowworker.settings import Settings
-    from flowworker.stores.buses import Event, EventBus
-    from flowworker.stores.locking import Locker
-    from flowworker.stores.state import StateStore
     from flowworker.wiring import connect
 
 _HOMES = {
-    "backends": (
+    "runner.backends": (
         *("InMemBus", "InMemLocker", "InMemStore", "NATSBus", "NATSLocker", "NATSStore"),
         *("RedisLocker", "RedisStore"),
     ),
@@ -176,11 +177,12 @@ _HOMES = {
     "embedded": ("EmbeddedServer",),
     "handlers": ("App", "StepContext"),
     "jetstream": ("ConnectionOptions", "TopologyOptions"),
-    "runner": ("Runner", "with_runner"),
+    "runner.runner": ("Runner",),
+    "runner.scope": ("with_runner",),
     "settings": ("Settings",),
-    "stores.buses": ("Event", "EventBus"),
-    "stores.locking": ("Locker",),
-    "stores.state": ("StateStore",),
+    "compat.buses": ("Event", "EventBus"),
+    "compat.locking": ("Locker",),
+    "compat.state": ("StateStore",),
     "wiring": ("connect",),
     "handlers.context": ("current_context",),
     "handlers.ambient": (

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from flowworker.backends.opening import open_memory
 from flowworker.ports import Backend
+from flowworker.runner.backends.opening import open_memory
 
 
 @asynccontextmanager

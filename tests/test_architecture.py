@@ -26,9 +26,10 @@ ENGINE = FLOOR | {"stores", "telemetry"}
 BELOW_WIRING = (
     ENGINE
     | ADAPTERS
-    | {*("definitions", "coordinator", "handlers", "worker", "client", "embedded", "retrying")}
+    | {*("compat", "definitions", "coordinator", "handlers", "worker", "client", "embedded")}
+    | {"retrying"}
 )
-COMPOSED = BELOW_WIRING | {"backends", "blocking", "wiring", "runner"}
+COMPOSED = BELOW_WIRING | {"blocking", "wiring", "runner"}
 
 # Each room, and the rooms it may import from, TYPE_CHECKING imports included.
 KNOWS: dict[str, set[str]] = {
@@ -39,11 +40,12 @@ KNOWS: dict[str, set[str]] = {
     "codec": {"errors", "core"},
     "ports": {"errors", "core", "clock", "codec"},
     "stores": FLOOR | {"definitions", "telemetry"},
+    "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec"},
     "definitions": {"errors", "core", "codec"},
     "coordinator": ENGINE | {"definitions"},
     "retrying": {"errors", "clock"},
-    "handlers": ENGINE | {"retrying"},
+    "handlers": ENGINE | {"compat", "retrying"},
     "worker": ENGINE | {"handlers", "retrying"},
     "client": ENGINE,
     "memory": FLOOR,
@@ -51,9 +53,8 @@ KNOWS: dict[str, set[str]] = {
     "redis": FLOOR | {"telemetry"},
     "embedded": {"errors"},
     "wiring": BELOW_WIRING,
-    "backends": BELOW_WIRING | {"wiring"},
     "blocking": BELOW_WIRING | {"wiring"},
-    "runner": BELOW_WIRING | {"backends", "wiring"},
+    "runner": BELOW_WIRING | {"wiring"},
     "__init__": COMPOSED,
     "testing": COMPOSED | {"__init__"},
     "cli": COMPOSED | {"__init__"},

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class EventData(Struct, frozen=True, omit_defaults=True):
-    """The payload of an event; the seed's fields, and what other processes need to go on.
+    """The payload of an event; the Go package's fields, and what other processes need to go on.
 
     Attributes:
         id: the run.

@@ -15,7 +15,7 @@ RESERVED = frozenset({"input", "_workflow_id"})
 
 
 def merged(run: str, base: Any, outputs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The seed's merged map, made deterministic by the order of `outputs`.
+    """The Go package's merged map, made deterministic by the order of `outputs`.
 
     Args:
         run: the run's id.

@@ -49,7 +49,7 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     Attributes:
         max_attempts: all attempts, the first included; at least 1.
         backoff: constant, or doubled with every retry.
-        interval: seconds before the second attempt (the seed's default: 100 ms).
+        interval: seconds before the second attempt (the Go package's default: 100 ms).
         max_interval: cap of the delay in seconds, or None for no cap.
         jitter: fraction of the delay, 0 to 1, that is spread at random around it.
         non_retryable: names of exception types after which no retry is made.
@@ -120,7 +120,7 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         timeout: seconds from start after which the run fails; None for no limit.
         retention: seconds that a run is kept after its end; None for the fleet's default.
         priority: lane of its runs unless the start message says otherwise.
-        expose_to_ai: the seed's flag, carried for whoever reads definitions.
+        expose_to_ai: the Go package's flag, carried for whoever reads definitions.
     """
 
     name: str

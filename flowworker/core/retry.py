@@ -30,8 +30,8 @@ def may_retry(policy: RetryPolicy, attempt: int, error: ErrorInfo) -> bool:
 def delay_before(policy: RetryPolicy, attempt: int, seed: str) -> float:
     """Seconds to wait before `attempt` (from 2).
 
-    Exponential backoff doubles per retry (the seed's rule); the cap applies before jitter, which
-    spreads the delay evenly over `delay * (1 - jitter) .. delay * (1 + jitter)`.
+    Exponential backoff doubles per retry (the Go package's rule); the cap applies before jitter,
+    which spreads the delay evenly over `delay * (1 - jitter) .. delay * (1 + jitter)`.
     """
     delay = policy.interval
     if policy.backoff is Backoff.EXPONENTIAL:

@@ -1,4 +1,4 @@
-"""The words for states, on the wire and in every record. The seed's words are among them."""
+"""The words for states, on the wire and in every record. The Go package's words are among them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _JSON = ".json"
 
 
 class Parser:
-    """The seed's name for `parse`, and for the same rules on workflows that were built by hand."""
+    """The Go package's name for `parse`, and for the same checks on workflows built in Python."""
 
     def parse(self, data: str | bytes) -> Workflow:
         """The one workflow that a YAML or JSON text defines.

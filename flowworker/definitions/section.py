@@ -1,7 +1,7 @@
 """Reads one mapping of a document: hands out typed values and reports what is wrong with them.
 
-A value that is absent (or null, as in the seed) or wrong reads as None, so that reading goes on
-and every problem is found.
+A value that is absent (or null, as in the Go package) or wrong reads as None, so that reading goes
+on and every problem is found.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _Choice = TypeVar("_Choice", bound="StrEnum")
 
-# The seed's YAML library takes the words of YAML 1.1 where it expects a boolean.
+# The Go package's YAML library takes the words of YAML 1.1 where it expects a boolean.
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 

@@ -117,7 +117,7 @@ class _Reader:
             self._report.add(document.mark, message)
             return Workflow(name="", steps=())
         section = Section(document, WorkflowDocument, "the workflow", self._report)
-        # The seed's later generation has both: an `id`, and a `name` that is a title.
+        # The Go package's later generation has both: an `id`, and a `name` that is a title.
         name = section.required_name("name" if section.node("id") is None else "id")
         title = section.text("name") if section.node("id") else None
         given = _given(

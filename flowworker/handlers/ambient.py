@@ -1,4 +1,4 @@
-"""The seed's functions without a context argument: they find the run in which they are called.
+"""The Go package's functions without a context argument: they find the run that calls them.
 
 They work at any depth below a handler, its fallback or its compensation, in tasks that it starts
 as well, and within `with_runner`. In a handler that is a plain function, which runs in a thread,
@@ -28,8 +28,8 @@ from flowworker.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from flowworker.stores.buses import EventBus
-    from flowworker.stores.state import StateStore
+    from flowworker.compat.buses import EventBus
+    from flowworker.compat.state import StateStore
 
 
 class RunScope(Protocol):

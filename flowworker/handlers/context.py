@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.handlers.ambient import current_scope, enter_scope
-from flowworker.stores.locking import Lock
+from flowworker.stores.locks import Lock
 from flowworker.telemetry.log import attempt_in_logs
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.messages import StepMessage
+    from flowworker.compat.buses import EventBus
+    from flowworker.compat.state import StateStore
     from flowworker.core.status import Kind
     from flowworker.handlers.emitting import Emitter
     from flowworker.handlers.surroundings import Surroundings
     from flowworker.ports import Leases
-    from flowworker.stores.buses import EventBus
-    from flowworker.stores.state import StateStore
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class StepContext(Generic[Runtime_co]):
     Attributes:
         run_id: the run.
         workflow: name of the workflow.
-        workflow_id: the run's id again, as the seed calls it (`GetWorkflowID`, `_workflow_id`).
+        workflow_id: the run's id again, by the Go package's name (`GetWorkflowID`, `_workflow_id`).
         step_id: the step.
         kind: run, fallback or compensate.
         turn: from 1; a human who answers `retry` begins another one.

@@ -1,4 +1,4 @@
-"""What handlers reach beyond their step: the seed's store, bus and locker."""
+"""What handlers reach beyond their step: the Go package's store, bus and locker."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ __all__ = ["Surroundings", "surroundings_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowworker.stores.buses import EventBus
-from flowworker.stores.locking import Locker
-from flowworker.stores.opening import existing
-from flowworker.stores.state import StateStore
+from flowworker.compat.buses import EventBus
+from flowworker.compat.locking import Locker
+from flowworker.compat.opening import existing
+from flowworker.compat.state import StateStore
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 from prometheus_client import CollectorRegistry
 
-from flowworker.backends.opening import open_memory
 from flowworker.client import Client
 from flowworker.codec.subjects import event_subject
+from flowworker.compat.locking import Locker
+from flowworker.compat.opening import existing
 from flowworker.coordinator import Coordinator
 from flowworker.core.event_types import ENDS
 from flowworker.handlers.emitting import Emitter
 from flowworker.handlers.surroundings import Surroundings
+from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
-from flowworker.stores.locking import Locker
-from flowworker.stores.opening import existing
 from flowworker.stores.stores import Stores
 from flowworker.telemetry.metrics import Metrics
 from flowworker.wiring import process_name
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.compat.buses import EventBus
+    from flowworker.compat.state import StateStore
     from flowworker.handlers import App
     from flowworker.ports import Backend, Leases, Notifier
     from flowworker.settings import Settings
-    from flowworker.stores.buses import EventBus
-    from flowworker.stores.state import StateStore
 
 _NOBODY = 1e-3
 """Seconds in which some other worker might come, where there are no others."""

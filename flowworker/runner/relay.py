@@ -18,8 +18,8 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowworker.compat.buses import EventBus
     from flowworker.ports import Backend
-    from flowworker.stores.buses import EventBus
 
 
 class Relay:

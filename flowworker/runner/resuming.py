@@ -20,12 +20,12 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import decode_value
 from flowworker.codec.keys import step_key
+from flowworker.compat.checkpoints import again, unattempted
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.policy import Fail, follow_up
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from flowworker.errors import RunNotFound
-from flowworker.stores.checkpoints import again, unattempted
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan

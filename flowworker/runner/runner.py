@@ -7,30 +7,30 @@ __all__ = ["Runner"]
 import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
-from flowworker.backends import InMemStore
 from flowworker.client.starting import encode_input
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import decode_value
+from flowworker.compat.buses import EventBus
+from flowworker.compat.opening import Opening, existing
 from flowworker.core.rebuild import view
 from flowworker.core.status import RunStatus
 from flowworker.definitions import InputValidator, Registry
 from flowworker.errors import InvalidInput, RunNotFound
 from flowworker.handlers import App
+from flowworker.runner.backends import InMemStore
 from flowworker.runner.parts import Parts
 from flowworker.runner.resuming import make_ready
-from flowworker.stores.buses import EventBus
-from flowworker.stores.opening import Opening, existing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.compat.locking import Locker
+    from flowworker.compat.state import StateStore
     from flowworker.core.model import Workflow
     from flowworker.core.payload import Payload
     from flowworker.ports import Backend
     from flowworker.settings import Settings
-    from flowworker.stores.locking import Locker
-    from flowworker.stores.state import StateStore
 
 
 class Runner:
@@ -43,8 +43,8 @@ class Runner:
         results = await runner.execute_sync("run-1", "hello", {"name": "Ada"})
     ```
 
-    It is the engine of a fleet, with the seed's method names. What it keeps ends with the process,
-    unless it is given a store that lasts.
+    It is the engine of a fleet, with the Go package's method names. What it keeps ends with the
+    process, unless it is given a store that lasts.
     """
 
     def __init__(

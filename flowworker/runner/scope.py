@@ -1,4 +1,4 @@
-"""The seed's `WithRunner`: the context functions outside of handlers."""
+"""The Go package's `WithRunner`: the context functions outside of handlers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from flowworker.handlers.ambient import enter_scope, leave_scope
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowworker.compat.buses import EventBus
+    from flowworker.compat.state import StateStore
     from flowworker.runner.runner import Runner
-    from flowworker.stores.buses import EventBus
-    from flowworker.stores.state import StateStore
 
 
 class _Scope:

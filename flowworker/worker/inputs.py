@@ -1,4 +1,4 @@
-"""A step's input: the run's input and its ancestors' outputs, merged as the seed does it."""
+"""A step's input: the run's input and its ancestors' outputs, merged as the Go package does it."""
 
 from __future__ import annotations
 

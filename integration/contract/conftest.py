@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from flowworker.backends.opening import open_redis
 from flowworker.clock import SystemClock
 from flowworker.jetstream import Names, TopologyOptions, open_backend
 from flowworker.jetstream.client.api import Api
@@ -16,6 +15,7 @@ from flowworker.jetstream.consuming import pull
 from flowworker.jetstream.topology import specs
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend
+from flowworker.runner.backends.opening import open_redis
 from flowworker.settings import Settings
 from integration.contract.support import LONG_ACK_WAIT, Adapter
 

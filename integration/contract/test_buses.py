@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from flowworker import Event, EventBus, InMemBus, InvalidInput, NATSBus
-from flowworker.stores import buses
+from flowworker.compat import buses
 from tests.waiting import PATIENCE
 
 

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from flowworker import InMemLocker, LockTimeoutError, NATSLocker, RedisLocker
-from flowworker.stores.locking import Lock, Locker, lock_key
+from flowworker.compat.locking import Locker
+from flowworker.stores.locks import Lock, lock_key
 from integration.contract.support import KEEPERS, SLACK
 from tests.waiting import PATIENCE, eventually
 

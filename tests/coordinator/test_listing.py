@@ -8,15 +8,15 @@ from collections import Counter
 
 import pytest
 
+from flowworker.compat.opening import existing
+from flowworker.compat.state import StateStore
 from flowworker.coordinator.retention import Retention
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.opening import existing
 from flowworker.stores.runs import RunStore
-from flowworker.stores.state import StateStore
 from tests.coordinator.support import coordinated
 
 RUN = "r1"

@@ -10,15 +10,15 @@ from structlog.testing import capture_logs
 
 from flowworker import App, wiring
 from flowworker.codec.keys import run_key
+from flowworker.compat.opening import existing
+from flowworker.compat.state import StateStore
 from flowworker.coordinator import recovery
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import Unavailable
 from flowworker.ports import StepAddress
 from flowworker.settings import Settings
-from flowworker.stores.opening import existing
 from flowworker.stores.runs import RunStore
-from flowworker.stores.state import StateStore
 from flowworker.telemetry.metrics import Metrics
 from simulation.stale_reads import StaleRecords
 from tests.coordinator.support import coordinated, until

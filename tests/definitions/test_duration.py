@@ -65,7 +65,7 @@ def test_other_texts_are_refused_with_examples(written):
     [-1, -0.001, float("nan"), float("inf"), 100_000_000, 10**400, "1001d", "9" * 5000 + "h"],
 )
 def test_durations_out_of_range_are_refused(absurd):
-    # 100,000,000 is what the seed's Go library calls 100 ms.
+    # 100,000,000 is what the Go package's library calls 100 ms.
     with pytest.raises(InvalidInput, match=r"from 0 to 1000d, .*without a unit are seconds"):
         parse_duration(absurd)
 

@@ -1,4 +1,4 @@
-"""Parser and Registry: the seed's names, and the rules for workflows built in Python."""
+"""Parser and Registry: the Go package's names, and the rules for workflows built in Python."""
 
 from __future__ import annotations
 

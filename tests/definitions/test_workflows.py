@@ -1,4 +1,4 @@
-"""What valid documents become: the seed's two generations, and ours."""
+"""What valid documents become: the Go package's two generations, and ours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def step(text):
     return found
 
 
-def test_the_first_generation_of_the_seed():
+def test_the_first_generation_of_the_go_package():
     text = """
 name: product.enrichment
 version: v1
@@ -69,7 +69,7 @@ steps:
     )
 
 
-def test_the_later_generation_of_the_seed():
+def test_the_later_generation_of_the_go_package():
     # Here `id` is the name, and `name` a title.
     text = """
 id: customer.segmentation

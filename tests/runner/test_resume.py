@@ -198,7 +198,7 @@ async def test_a_definition_that_is_not_stored_is_an_error(store, notes):
 
 
 async def test_what_was_checkpointed_by_hand_is_gone_on_with(runner, notes, store):
-    """As a program does that keeps its own states, in the seed's manner."""
+    """As a program does that keeps its own states, in the Go package's manner."""
     notes.go_on.set()
     await store.initialize_execution(RUN, b'{"order":7}')
     for step in ("first", "second", "third"):

@@ -1,4 +1,4 @@
-"""`Runner`: the seed's methods, on memory."""
+"""`Runner`: the Go package's methods, on memory."""
 
 from __future__ import annotations
 

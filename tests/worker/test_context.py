@@ -23,7 +23,7 @@ from flowworker.errors import (
     PayloadTooLarge,
 )
 from flowworker.handlers.context import current_context
-from flowworker.stores.locking import Lock, lock_key
+from flowworker.stores.locks import Lock, lock_key
 from flowworker.telemetry.log import configure_logging
 from flowworker.testing.clock import settle
 from tests.worker.faults import Flaky

@@ -1,4 +1,4 @@
-"""The seed's event bus: events by namespace and type, to whoever listens at that moment.
+"""The Go package's event bus: events by namespace and type, to whoever listens at that moment.
 
 The subject of an event is `<namespace>.<type>`, its body a CloudEvent. What the engine tells of
 runs (`workflow.step.completed`) and what handlers emit are events of this bus like any other. In a
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.compat.opening import Opening
     from flowworker.ports import Backend
-    from flowworker.stores.opening import Opening
 
 
 BUFFERED = 10_000

@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flowworker.backends.opening import nats_opening, open_memory, open_redis
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
+from flowworker.compat.opening import Opening
+from flowworker.compat.state import StateStore
+from flowworker.runner.backends.opening import nats_opening, open_memory, open_redis
 from flowworker.settings import Settings, settings_from
-from flowworker.stores.opening import Opening
-from flowworker.stores.state import StateStore
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

@@ -1,7 +1,7 @@
-"""The seed's `StateStore`: checkpoints of executions, for whoever wants to read or write them.
+"""The Go package's `StateStore`: reads and writes checkpoints of executions.
 
-It is a view on the very records that the engine runs on. A run made by the fleet is visible here,
-and an execution that was checkpointed here can be resumed by a `Runner`. Execution is the seed's
+It is a view on the records that the engine runs on. A run of the fleet is visible here, and an
+execution that was checkpointed here can be resumed by a `Runner`. Execution is the Go package's
 word for a run.
 """
 
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from flowworker.clock import SystemClock
 from flowworker.codec.json import is_json
 from flowworker.codec.keys import RETENTION, emit_key
+from flowworker.compat.checkpoints import is_removable, noted_as, states_of, unattempted
 from flowworker.core.ids import DOTTED_NAME, RUN_ID
 from flowworker.core.model import MAX_SECONDS
 from flowworker.core.payload import EMPTY
@@ -24,16 +25,15 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import TERMINAL, RunStatus, StepStatus
 from flowworker.errors import Conflict, InvalidInput, NotFound, RunNotFound
 from flowworker.settings import Settings
-from flowworker.stores.checkpoints import is_removable, noted_as, states_of, unattempted
 from flowworker.stores.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.compat.opening import Opening
     from flowworker.core.records import StepRecord
     from flowworker.ports import Backend
-    from flowworker.stores.opening import Opening
 
 UNKNOWN = "-"
 """Workflow of an execution that no engine has run yet."""

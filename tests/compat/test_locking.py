@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from flowworker.compat.locking import Locker
+from flowworker.compat.opening import existing
 from flowworker.errors import InvalidInput, Unavailable
-from flowworker.stores.locking import Lock, Locker
-from flowworker.stores.opening import existing
+from flowworker.stores.locks import Lock
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from tests.backends import memory

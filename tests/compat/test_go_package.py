@@ -9,9 +9,9 @@ import pytest
 
 import flowworker
 from flowworker import App
-from flowworker.stores.state import StateStore
+from flowworker.compat.state import StateStore
 
-PAGE = Path(__file__).parent.parent / "docs" / "from-hyperrr.md"
+PAGE = Path(__file__).parents[2] / "docs" / "from-hyperrr.md"
 
 STORE = (
     *("GetInput", "GetState", "GetStepOutput", "InitializeExecution", "IsEventEmitted"),
@@ -29,7 +29,7 @@ METHODS = {
         *("RegisterHandler", "ResumeExecution", "SetRuntime", "Status"),
     ),
 }
-SEED = {
+GO = {
     *(f"State{x}" for x in ("Pending", "Running", "Completed", "Failed", "WaitingHuman")),
     *("StateRetrying", "StateFallback", "StateCompensating", "ActionRetry", "ActionCancel"),
     *("BackoffExponential", "BackoffConstant", "EscalationWaitHuman"),
@@ -60,10 +60,10 @@ def rows() -> list[tuple[list[str], list[str]]]:
 PYTHON = sorted({name for _, names in rows() for name in names})
 
 
-def test_the_table_has_every_name_of_the_seed():
+def test_the_table_has_every_name_of_the_go_package():
     listed = [name for names, _ in rows() for name in names if not OTHERS.fullmatch(name)]
 
-    assert sorted(listed) == sorted(SEED)
+    assert sorted(listed) == sorted(GO)
 
 
 @pytest.mark.parametrize("name", PYTHON)
@@ -79,7 +79,7 @@ def test_every_row_says_where():
     assert all(go and python for go, python in rows())
 
 
-def test_a_member_says_the_seeds_word():
+def test_a_member_has_the_go_packages_word():
     for go, (first, *_) in rows():
         for name in go:
             kind = re.match(r"(State|Step|Action|Backoff)([A-Z]\w+)$", name)
@@ -90,7 +90,7 @@ def test_a_member_says_the_seeds_word():
                 assert value.upper() == words
 
 
-def test_a_store_has_all_operations_of_the_seed():
+def test_a_store_has_all_operations_of_the_go_package():
     for name in ("InMemStore", "NATSStore", "RedisStore"):
         store = getattr(flowworker, name)
         assert issubclass(store, StateStore)

@@ -6,8 +6,8 @@ __all__ = ["InMemBus", "NATSBus"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.backends.opening import memory_opening, nats_opening
-from flowworker.stores.buses import EventBus
+from flowworker.compat.buses import EventBus
+from flowworker.runner.backends.opening import memory_opening, nats_opening
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

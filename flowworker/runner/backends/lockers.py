@@ -7,10 +7,10 @@ __all__ = ["InMemLocker", "NATSLocker", "RedisLocker"]
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flowworker.backends.opening import memory_opening, nats_opening, open_redis
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
-from flowworker.stores.locking import Locker
-from flowworker.stores.opening import Opening
+from flowworker.compat.locking import Locker
+from flowworker.compat.opening import Opening
+from flowworker.runner.backends.opening import memory_opening, nats_opening, open_redis
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

@@ -21,6 +21,6 @@ __all__ = [
     "RedisStore",
 ]
 
-from flowworker.backends.buses import InMemBus, NATSBus
-from flowworker.backends.lockers import InMemLocker, NATSLocker, RedisLocker
-from flowworker.backends.stores import InMemStore, NATSStore, RedisStore
+from flowworker.runner.backends.buses import InMemBus, NATSBus
+from flowworker.runner.backends.lockers import InMemLocker, NATSLocker, RedisLocker
+from flowworker.runner.backends.stores import InMemStore, NATSStore, RedisStore

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
+from flowworker.compat.opening import Opening
 from flowworker.errors import InvalidInput
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
-from flowworker.stores.opening import Opening
 from flowworker.wiring import open_nats
 
 if TYPE_CHECKING:

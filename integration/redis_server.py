@@ -9,7 +9,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 HOST = "127.0.0.1"
 
@@ -49,7 +49,7 @@ class RedisServer:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
         )
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + WAIT_LIMIT
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > end:
                 log = (self.folder / "server.log").read_text(errors="replace")

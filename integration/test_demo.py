@@ -18,7 +18,7 @@ from examples.orders.audit import CATALOG, audit
 from examples.orders.fulfil import Outcome
 from examples.orders.ledger import Entry, Ledger
 from examples.orders.rows import Row
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 ROOT = Path(__file__).parents[1]
 DEMO = [sys.executable, "-m", "examples.orders"]
@@ -29,7 +29,12 @@ pytestmark = pytest.mark.slow
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        [*DEMO, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_LIMIT,
+        check=False,
     )
 
 
@@ -198,7 +203,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number, status, com
 
         # When it is ended
         demo.send_signal(number)
-        _, complaints = demo.communicate(timeout=PATIENCE)
+        _, complaints = demo.communicate(timeout=WAIT_LIMIT)
 
     # Then it says so in one line if it can, and takes its processes along
     assert (demo.returncode, complaints) == (status, complaint)

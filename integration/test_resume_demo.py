@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +21,7 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=WAIT_LIMIT,
         check=False,
     )
 

@@ -39,7 +39,7 @@ from flowworker.jetstream.topology.specs import (
 from flowworker.settings import CONNECTION, Settings
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker import shift
-from tests.backends import memory
+from tests.support.backends import memory
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

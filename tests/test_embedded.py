@@ -15,7 +15,7 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ class Connection:
 
     def __init__(self, server: EmbeddedServer):
         host, port = server.url.removeprefix("nats://").split(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        self._socket = socket.create_connection((host, int(port)), timeout=WAIT_LIMIT)
         self._lines = self._socket.makefile("rb")
         self.info = json.loads(self._lines.readline().removeprefix(b"INFO "))
         self._socket.sendall(b'CONNECT {"verbose": false}\r\nSUB reply 1\r\n')

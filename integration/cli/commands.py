@@ -17,7 +17,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from flowworker.cli import cli
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -62,7 +62,7 @@ class Commands:
             check=False,
             cwd=ROOT,
             env=self._environment,
-            timeout=PATIENCE,
+            timeout=WAIT_LIMIT,
         )
 
     def json(self, *arguments: str, code: int = 0) -> Any:
@@ -93,7 +93,7 @@ class Commands:
 
 def until(commands: Commands, run: str, state: str) -> dict:
     """The run, once it has that state."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_LIMIT
     while (
         commands.code("status", run) or (found := commands.json("status", run))["status"] != state
     ):
@@ -113,4 +113,4 @@ def url_of(process: subprocess.Popen[str]) -> str:
 def ended(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
     """Send a signal and wait for the end; what it said on stderr."""
     process.send_signal(number)
-    return process.communicate(timeout=PATIENCE)[1]
+    return process.communicate(timeout=WAIT_LIMIT)[1]

@@ -13,7 +13,7 @@ from flowworker.jetstream import ConnectionOptions
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from integration.cli.commands import APP, WORKFLOWS, Commands
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_stream_that_is_not_ours_is_a_problem(server):
 
 
 def until_said(doctor: Commands, text: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_LIMIT
     while text not in doctor("doctor", code=1):
         assert time.monotonic() < deadline
 

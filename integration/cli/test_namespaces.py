@@ -15,7 +15,7 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import WORKFLOWS, Commands
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 STREAMS = [
     *("SHOP_COMMANDS", "SHOP_STEPS", "SHOP_EVENTS"),
@@ -155,7 +155,7 @@ def test_deleting_asks_where_somebody_can_answer(commands, server, answer, left)
         env=os.environ | {"FLOWWORKER_NATS_URL": server.url},
     ) as process:
         os.write(ours, f"{answer}\n".encode())
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=WAIT_LIMIT)
     os.close(ours)
     os.close(theirs)
 

@@ -11,7 +11,7 @@ import pytest
 
 from integration.cli.commands import Commands, ended, url_of
 from integration.cli.odd_handlers import app
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 DEV = ("dev", "--app", "integration.cli.odd_handlers:app", "--port", "0")
 DRAIN = "0.5"
@@ -64,7 +64,7 @@ def test_a_worker_ends_though_its_handler_does_not(workflows, name, tmp_path):
     with Commands("", FLOWWORKER_DRAIN=DRAIN).running(*DEV, "--workflows", workflows) as process:
         dev = Commands(url_of(process))
         dev("start", name, "--input", json.dumps({"marker": str(marker)}))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + WAIT_LIMIT
         while not marker.exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -14,7 +14,7 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, until
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 GUIDE = ROOT / "docs" / "how-to" / "run-a-fleet.md"
 
@@ -97,6 +97,6 @@ async def start_large(server, run, body):
     await client.request(
         "flowworker.start.sum", json.dumps(reference).encode(), 30, headers=headers
     )
-    result = await ended.next_msg(PATIENCE)
+    result = await ended.next_msg(WAIT_LIMIT)
     await client.close()
     return json.loads(result.data)

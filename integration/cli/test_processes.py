@@ -18,8 +18,8 @@ import pytest
 
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, ended, until, url_of
-from integration.ports import free_port
-from tests.waiting import PATIENCE
+from tests.support.ports import free_port
+from tests.support.waiting import WAIT_LIMIT
 
 DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
 
@@ -41,7 +41,7 @@ def is_reachable(url: str) -> bool:
 
 
 def until_unreachable(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_LIMIT
     while is_reachable(url):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -141,7 +141,7 @@ def test_dev_ends_when_its_server_does():
         dev("list")
         [pid] = children(process, "nats-server -c")
         os.kill(pid, signal.SIGKILL)
-        _, stderr = process.communicate(timeout=PATIENCE)
+        _, stderr = process.communicate(timeout=WAIT_LIMIT)
     assert process.returncode == 4
     assert "error: nats-server ended" in stderr
     assert "Traceback" not in stderr
@@ -173,7 +173,7 @@ def test_dev_says_that_its_server_ended_whatever_it_was_about_to_do(moment, work
     doomed = [sys.executable, "-m", "integration.cli.doomed", MOMENTS[moment]]
     command = [*doomed, *DEV, "--workers", workers]
     result = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=WAIT_LIMIT
     )
 
     assert result.returncode == 4, result.stderr
@@ -237,7 +237,7 @@ def test_a_folder_has_one_server(tmp_path, first, second):
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_LIMIT
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
@@ -284,7 +284,7 @@ def test_a_second_signal_ends_a_worker_at_once(server):
     with commands.running("coordinator"), commands.running("worker", "--app", APP) as worker:
         run = commands("start", "long").strip()
         until(commands, run, "RUNNING")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + WAIT_LIMIT
         while commands.json("status", run)["steps"][0]["status"] != "RUNNING":
             assert time.monotonic() < deadline
 
@@ -309,7 +309,7 @@ def test_a_coordinator_waits_for_its_server():
         time.sleep(1.0)
         with EmbeddedServer(port=int(port)) as server:
             commands = Commands(server.url)
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + WAIT_LIMIT
             while commands.code("list") != 0:  # it makes the namespace
                 assert time.monotonic() < deadline
             commands("register", str(WORKFLOWS))
@@ -341,7 +341,7 @@ def test_whoever_closes_the_pipe_gets_no_complaint(dev):
     script = f"{sys.executable} -m flowworker history {run} --nats-url {dev.url} | head -n 1"
 
     result = subprocess.run(
-        ["sh", "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE
+        ["sh", "-c", script], capture_output=True, text=True, check=False, timeout=WAIT_LIMIT
     )
 
     assert "workflow.started" in result.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from integration.cli.commands import Commands, ended, until, url_of
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 LOADED = "loaded: steps that begin from now on"
 
@@ -82,7 +82,7 @@ class Dev:
 
     def until_price(self, price: int, workflow: str = "sale") -> None:
         """Start runs until the new version has got one: the old one may have taken a step yet."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + WAIT_LIMIT
         while self.price(workflow) != price:
             assert time.monotonic() < deadline
 

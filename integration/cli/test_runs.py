@@ -8,7 +8,7 @@ import time
 import pytest
 
 from integration.cli.commands import ended, until
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 def test_a_run_prints_its_result_as_json(dev):
@@ -163,7 +163,7 @@ def test_a_human_orders_another_try(dev):
     events = len(dev.lines("history", run))
 
     dev("resume", run, "--action", "retry")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_LIMIT
     while len(dev.lines("history", run)) < events + 4:
         assert time.monotonic() < deadline
     until(dev, run, "WAITING_HUMAN")

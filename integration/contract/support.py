@@ -17,7 +17,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import partition_of
 from flowworker.core.status import Priority
 from flowworker.ports import Consumer, Delivery, StepAddress
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 """Seconds after which something that is to happen is taken not to."""
 

@@ -11,7 +11,7 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import Conflict
 from integration.contract.support import Inbox, enqueue, in_thread, open_lane
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 KEY = "run.run-1"
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from flowworker import Event, EventBus, InMemBus, InvalidInput, NATSBus
 from flowworker.compat import buses
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 @pytest.fixture(params=["InMemBus", "NATSBus"])
@@ -36,7 +36,7 @@ async def pair(request: pytest.FixtureRequest, kind: str, namespace: str):
 
 
 async def take(subscription, count: int) -> list[Event]:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         return [await anext(subscription) for _ in range(count)]
 
 

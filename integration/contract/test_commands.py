@@ -8,7 +8,7 @@ from flowworker.codec.messages import FLOW_PRIORITY, FLOW_REPLY, MSG_ID
 from flowworker.codec.subjects import CommandLane
 from flowworker.ports import WaitingStart
 from integration.contract.support import Inbox, Worker
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 async def consume(backend, credit, inbox=None, lane=CommandLane.STARTS):

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from integration.contract.support import SLACK, Worker, enqueue, open_lane
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 async def test_no_more_is_delivered_than_was_granted(backend):

@@ -10,7 +10,7 @@ from flowworker.codec.facts import FACT_TYPES
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
 from integration.contract.support import COMPLETED, SLACK, Worker, follow, publish
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 STARTED = EventType.STEP_STARTED
 

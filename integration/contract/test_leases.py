@@ -8,7 +8,7 @@ import time
 import pytest
 
 from integration.contract.support import KEEPERS, SLACK, Steadily
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 

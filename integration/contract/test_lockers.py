@@ -12,7 +12,7 @@ from flowworker import InMemLocker, LockTimeoutError, NATSLocker, RedisLocker
 from flowworker.compat.locking import Locker
 from flowworker.stores.locks import Lock, lock_key
 from integration.contract.support import KEEPERS, SLACK
-from tests.waiting import PATIENCE, eventually
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 NAMES = {"memory": "InMemLocker", "jetstream": "NATSLocker", "redis": "RedisLocker"}
 CARD = "card: 4711 / *"
@@ -73,7 +73,7 @@ async def test_a_waiter_gets_it_when_it_is_given_up(lockers):
     await one.release(CARD, "run-1")
 
     # Then the waiter has it, long before it would have run out
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         assert await waiting > old
 
 
@@ -85,7 +85,7 @@ async def test_a_waiter_gets_it_when_its_holder_is_dead(lockers):
     one.leave(CARD, "run-1")
 
     # When another waits, then it gets it, and not too early
-    await two.acquire(CARD, "run-2", ttl=30, timeout=PATIENCE)
+    await two.acquire(CARD, "run-2", ttl=30, timeout=WAIT_LIMIT)
     assert time.monotonic() - start >= 1 - SLACK
 
 
@@ -127,13 +127,13 @@ async def test_another_process_of_the_same_owner_can_release_it(lockers):
 
     await two.release(CARD, "run-1")
 
-    assert await two.acquire(CARD, "run-2", ttl=30, timeout=PATIENCE) > first
+    assert await two.acquire(CARD, "run-2", ttl=30, timeout=WAIT_LIMIT) > first
 
 
 async def test_tokens_grow_from_holder_to_holder(lockers):
     tokens = []
     for i in range(6):
-        tokens.append(await lockers[i % 2].acquire(CARD, f"run-{i}", ttl=30, timeout=PATIENCE))
+        tokens.append(await lockers[i % 2].acquire(CARD, f"run-{i}", ttl=30, timeout=WAIT_LIMIT))
         await lockers[i % 2].release(CARD, f"run-{i}")
 
     assert tokens == sorted(set(tokens))
@@ -145,7 +145,7 @@ async def test_of_many_owners_one_at_a_time_has_it(lockers):
     async def work(i: int) -> None:
         nonlocal inside, most, done
         locker = lockers[i % 2]
-        await locker.acquire(CARD, f"run-{i}", ttl=30, timeout=PATIENCE)
+        await locker.acquire(CARD, f"run-{i}", ttl=30, timeout=WAIT_LIMIT)
         inside += 1
         most = max(most, inside)
         await asyncio.sleep(0.01)
@@ -215,6 +215,6 @@ async def test_closing_gives_up_what_is_held(lockers, keeper):
 
     await one.close()
 
-    token = await two.acquire(CARD, "run-2", ttl=30, timeout=PATIENCE)
+    token = await two.acquire(CARD, "run-2", ttl=30, timeout=WAIT_LIMIT)
     assert token > (0 if keeper == "memory" else first)
     await two.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Listener:

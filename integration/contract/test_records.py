@@ -8,7 +8,7 @@ import pytest
 
 from flowworker.errors import Conflict
 from integration.contract.support import KEEPERS
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 
@@ -224,7 +224,7 @@ async def test_what_has_a_time_to_live_is_gone_after_it_and_nothing_else_is(back
     assert set(await records.keys(">")) == {"a.input", "a.upload.1", "b.upload.1"}
 
     # When it is over
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         while await records.read("a.upload.1") or await records.read("b.upload.1"):
             await asyncio.sleep(0.05)
 

@@ -14,7 +14,7 @@ from integration.contract.support import (
     open_lane,
     publish,
 )
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("ack_wait", [ACK_WAIT])
 

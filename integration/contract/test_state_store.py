@@ -27,7 +27,7 @@ from flowworker.clock import SystemClock
 from flowworker.codec.keys import run_key, step_key
 from flowworker.jetstream import TopologyOptions
 from integration.contract.support import KEEPERS
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 RUN = "run-1"
 NAMES = {"memory": "InMemStore", "jetstream": "NATSStore", "redis": "RedisStore"}

@@ -9,7 +9,7 @@ import pytest
 
 from flowworker.core.status import Priority
 from integration.contract.support import RUN, SLACK, Worker, enqueue, open_lane, step
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 async def test_a_message_arrives_as_it_was_enqueued(backend, peer):

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from integration.contract.support import SLACK, Inbox
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 async def consume(backend, credit=10):
@@ -122,7 +122,7 @@ async def test_who_has_a_timer_is_known(backend, peer):
     assert await peer.timers.runs("b") == ["run-4"]
 
     await fired.ack()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         while "run-5" in await peer.timers.runs("a.b"):
             await asyncio.sleep(0.02)
 

@@ -13,7 +13,7 @@ from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.ports import records
 from integration.contract.support import SLACK
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("adapter_name", ["jetstream", "redis"])
 

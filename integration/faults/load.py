@@ -6,7 +6,7 @@ import asyncio
 
 from flowworker.errors import Unavailable
 from integration.fleet.fleet import Fleet
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 async def start(fleet: Fleet, run: str, workflow: str = "diamond") -> str:
@@ -27,7 +27,7 @@ async def start_many(fleet: Fleet, count: int, every: float) -> list[str]:
     return list(await asyncio.gather(*starts))
 
 
-async def all_complete(fleet: Fleet, runs: list[str], patience: float = PATIENCE) -> None:
+async def all_complete(fleet: Fleet, runs: list[str], patience: float = WAIT_LIMIT) -> None:
     """Every run completes, and its history says so once."""
     results = await asyncio.gather(*(fleet.client.result(run, patience) for run in runs))
     assert {result.status for result in results} == {"COMPLETED"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.chaos.raw import Raw
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Tap:

@@ -15,7 +15,7 @@ from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.ports import Records
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
-from tests.waiting import PATIENCE, eventually
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 CONTROLS = 5_000
 
@@ -61,7 +61,7 @@ async def test_a_flood_of_controls_holds_up_no_start(open_fleet):
                 return await waiting() == 0
 
             # When a run is started behind them
-            result = await fleet.client.run("diamond", timeout=PATIENCE)
+            result = await fleet.client.run("diamond", timeout=WAIT_LIMIT)
 
             # Then it ends while most of them have not even been looked at
             assert result.status == "COMPLETED"

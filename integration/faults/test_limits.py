@@ -13,7 +13,7 @@ from flowworker.embedded import EmbeddedServer
 from flowworker.errors import Unavailable
 from integration.faults.load import all_complete
 from integration.fleet.fleet import Fleet
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
 
@@ -60,7 +60,7 @@ async def test_a_full_disk_stops_the_fleet_and_loses_nothing(open_fleet, tmp_pat
             fleet.start("coordinator")
             fleet.start("worker")
             runs: list[str] = []
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(WAIT_LIMIT):
                 with pytest.raises(Unavailable, match="full, give it more room"):
                     await fill(fleet, runs)
 
@@ -84,7 +84,7 @@ async def test_a_file_system_that_refuses_writes_loses_nothing(open_fleet):
             assert server.pid is not None
             _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1, most))
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(WAIT_LIMIT):
                 with pytest.raises(Unavailable):
                     await fill(fleet, runs)
             runs.pop()  # that one was refused

@@ -18,14 +18,14 @@ from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, start, start_many
 from integration.fleet.fleet import Fleet
 from integration.jetstream.proxy import Proxy
-from integration.ports import free_port
-from tests.waiting import PATIENCE
+from tests.support.ports import free_port
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
 
 UNHURRIED = {
-    "FLOWWORKER_DRAIN": str(10 * PATIENCE),
-    "FLOWWORKER_PARTITION_LEASE": str(10 * PATIENCE),
+    "FLOWWORKER_DRAIN": str(10 * WAIT_LIMIT),
+    "FLOWWORKER_PARTITION_LEASE": str(10 * WAIT_LIMIT),
 }
 """No process is ended since its time is over while a test still waits for it."""
 
@@ -97,7 +97,7 @@ async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
             for role in ("coordinator", "worker"):
                 fleet.start(role, stderr=writer, **UNHURRIED)
             os.close(writer)
-            result = await fleet.client.run("talkative", run_id="r-1", timeout=PATIENCE)
+            result = await fleet.client.run("talkative", run_id="r-1", timeout=WAIT_LIMIT)
             assert result.status == "COMPLETED"
 
             # When NATS is gone for a while, then they are back with it
@@ -109,7 +109,7 @@ async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
             for process in fleet.processes:
                 process.terminate()
             for process in fleet.processes:
-                assert await asyncio.to_thread(process.wait, PATIENCE) == 0
+                assert await asyncio.to_thread(process.wait, WAIT_LIMIT) == 0
 
 
 async def test_readiness_says_whether_there_is_a_server(open_fleet):
@@ -136,7 +136,7 @@ async def test_a_server_that_comes_back_empty_is_set_up_again(open_fleet, tmp_pa
         async with open_fleet(server) as fleet:
             fleet.start("coordinator")
             fleet.start("worker")
-            await fleet.client.run("chain", run_id="r-1", timeout=PATIENCE)
+            await fleet.client.run("chain", run_id="r-1", timeout=WAIT_LIMIT)
 
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(shutil.rmtree, store)
@@ -151,7 +151,7 @@ async def test_streams_that_somebody_removed_are_made_again(open_fleet):
         async with open_fleet(server) as fleet:
             fleet.start("coordinator")
             fleet.start("worker")
-            await fleet.client.run("chain", run_id="r-1", timeout=PATIENCE)
+            await fleet.client.run("chain", run_id="r-1", timeout=WAIT_LIMIT)
             connection = await nats.connect(server.url)
 
             for lost in ("FAULTS_EVENTS", "KV_faults_runs"):

@@ -26,7 +26,7 @@ from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from integration.faults.load import all_complete
 from integration.faults.tap import Tap
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
 
@@ -203,7 +203,7 @@ async def test_a_process_that_stands_still_is_disconnected_and_comes_back(
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             # Given a fleet, and more for one of it than fits into the network
             processes = {one: fleet.start(one) for one in ("coordinator", "worker")}
-            await fleet.client.run("diamond", run_id="r-0", timeout=PATIENCE)
+            await fleet.client.run("diamond", run_id="r-0", timeout=WAIT_LIMIT)
             tap = Tap(raw, *TAPS[role])
             await tap.close()
             given = {"pad": "x" * 120_000}

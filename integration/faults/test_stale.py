@@ -27,7 +27,7 @@ from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions, open
 from flowworker.ports import Backend
 from integration.faults.load import all_complete, start_many
 from integration.fleet.fleet import Fleet
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.chaos,

@@ -16,7 +16,7 @@ from flowworker.client import Client
 from flowworker.client.views import RunView
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import RunNotFound
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowworker import BlockingClient, RunStatus, ServerUnavailable, Unavailable
-from integration.ports import free_port
-from tests.waiting import PATIENCE, eventually
+from tests.support.ports import free_port
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 FORKING = """
 import os, sys
@@ -38,7 +38,7 @@ async def test_many_threads_share_one_connection(fleet):
 
     def order(number: int) -> RunStatus:
         run = client.start("diamond", run_id=f"order-{number}")
-        return client.result(run, timeout=PATIENCE).status
+        return client.result(run, timeout=WAIT_LIMIT).status
 
     def use() -> list[RunStatus]:
         with client, ThreadPoolExecutor(16) as threads:
@@ -83,7 +83,7 @@ async def test_a_process_that_is_forked_has_a_connection_of_its_own(fleet):
     command = [sys.executable, "-W", quiet, "-c", FORKING, fleet.server.url, fleet.namespace]
 
     done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE
+        subprocess.run, command, capture_output=True, text=True, timeout=WAIT_LIMIT
     )
 
     assert done.returncode == 0, done.stderr

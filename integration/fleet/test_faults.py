@@ -6,7 +6,7 @@ import asyncio
 import signal
 
 from integration.fleet.fleet import Fleet
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
@@ -79,7 +79,7 @@ async def test_a_step_that_kills_its_worker_fails_in_the_end(empty_fleet: Fleet)
     for _ in range(4):
         empty_fleet.start("worker")
 
-    result = await empty_fleet.client.run("killer", run_id=RUN, timeout=PATIENCE)
+    result = await empty_fleet.client.run("killer", run_id=RUN, timeout=WAIT_LIMIT)
 
     assert result.status == "FAILED"
     assert "WorkerLost" in result.error
@@ -95,7 +95,7 @@ async def test_sigterm_drains(fleet: Fleet):
     code = await asyncio.to_thread(worker.wait, 20)
 
     assert code == 0
-    assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
+    assert (await fleet.client.result(RUN, WAIT_LIMIT)).status == "COMPLETED"
     assert fleet.count(RUN)["wait"] == 1
 
 

@@ -14,7 +14,7 @@ from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.subjects import subjects_of
 from flowworker.stores.payloads import UPLOAD_TTL
-from tests.waiting import PATIENCE, eventually
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 LIMIT = 1_500_000
 """Bytes: above one message, of 1 MiB."""
@@ -76,7 +76,7 @@ async def test_an_input_at_the_limit_starts_a_run_and_one_byte_more_stores_nothi
 
             # And one at the limit is a run as any other
             run = client.start("solo", value_of(LIMIT), run_id="at-the-limit")
-            return client.result(run, timeout=PATIENCE)
+            return client.result(run, timeout=WAIT_LIMIT)
 
     result = await asyncio.to_thread(use)
     assert result.status is RunStatus.COMPLETED, result
@@ -94,7 +94,7 @@ async def test_a_client_that_is_killed_before_it_starts_leaves_nothing_that_stay
     # have, and with one that a test can wait for
     for ttl in ((), ("2",)):
         command = [sys.executable, "-c", DYING, fleet.server.url, fleet.namespace, *ttl]
-        died = await asyncio.to_thread(subprocess.run, command, check=False, timeout=PATIENCE)
+        died = await asyncio.to_thread(subprocess.run, command, check=False, timeout=WAIT_LIMIT)
         assert died.returncode == -9
     block = f"Nats-TTL:{UPLOAD_TTL}s"
 

@@ -8,13 +8,13 @@ import pytest
 
 from flowworker.core.status import RunStatus
 from integration.fleet.fleet import Fleet
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
 
 async def test_a_chain_completes_and_tells_its_story_in_order(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("chain", {"order": 7}, run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("chain", {"order": 7}, run_id=run, timeout=WAIT_LIMIT)
 
     assert result.status == "COMPLETED"
     assert result.output == {
@@ -31,7 +31,7 @@ async def test_a_chain_completes_and_tells_its_story_in_order(standing_fleet: Fl
 async def test_branches_of_a_diamond_meet_once(standing_fleet: Fleet):
     results = await asyncio.gather(
         *(
-            standing_fleet.client.run("diamond", run_id=f"d-{n}", timeout=PATIENCE)
+            standing_fleet.client.run("diamond", run_id=f"d-{n}", timeout=WAIT_LIMIT)
             for n in range(20)
         )
     )
@@ -43,7 +43,7 @@ async def test_branches_of_a_diamond_meet_once(standing_fleet: Fleet):
 
 async def test_a_step_is_retried_until_it_succeeds(standing_fleet: Fleet, run: str):
     result = await standing_fleet.client.run(
-        "retried", {"failures": 2}, run_id=run, timeout=PATIENCE
+        "retried", {"failures": 2}, run_id=run, timeout=WAIT_LIMIT
     )
 
     assert result.output == {"try": {"attempts": 3}}
@@ -74,7 +74,7 @@ async def test_a_long_delay_is_a_timer_of_the_server(fleet: Fleet):
 
 
 async def test_attempts_spent_lead_to_the_fallback(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("fallen", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("fallen", run_id=run, timeout=WAIT_LIMIT)
 
     assert result.output == {"pay": {"from": "pay", "pay_done": True}}
     assert "step.fallback" in await standing_fleet.types(run)
@@ -82,7 +82,7 @@ async def test_attempts_spent_lead_to_the_fallback(standing_fleet: Fleet, run: s
 
 
 async def test_a_non_retryable_error_is_not_retried(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("declined", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("declined", run_id=run, timeout=WAIT_LIMIT)
 
     assert (result.status, standing_fleet.count(run)) == ("FAILED", {"pay": 1})
     assert "card declined" in result.error
@@ -113,7 +113,7 @@ async def test_a_human_decides(
     await standing_fleet.client.resume(
         run, action, output={"allowed": 1} if action == "complete" else None
     )
-    result = await standing_fleet.client.result(run, PATIENCE)
+    result = await standing_fleet.client.result(run, WAIT_LIMIT)
 
     assert result.status == status
     if output:
@@ -138,14 +138,14 @@ async def test_a_waiting_run_survives_a_restart_of_everything(fleet: Fleet):
     fleet.start("worker")
     await fleet.client.resume(RUN, "retry")
 
-    assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
+    assert (await fleet.client.result(RUN, WAIT_LIMIT)).status == "COMPLETED"
     assert fleet.count(RUN)["before"] == 1
 
 
 async def test_the_saga_undoes_in_reverse_order_and_goes_on_after_a_failure(
     standing_fleet: Fleet, run: str
 ):
-    result = await standing_fleet.client.run("saga", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("saga", run_id=run, timeout=WAIT_LIMIT)
 
     assert (result.status, result.needs_attention) == ("FAILED", True)
     assert result.failed_compensations == ("two",)
@@ -165,7 +165,7 @@ async def test_cancel_stops_the_handler_and_compensates(
     await standing_fleet.until(lambda: standing_fleet.count(run)["wait"])
 
     await standing_fleet.client.cancel(run, "changed my mind")
-    result = await standing_fleet.client.result(run, PATIENCE)
+    result = await standing_fleet.client.result(run, WAIT_LIMIT)
 
     assert (result.status, result.error) == ("CANCELLED", "changed my mind")
     assert standing_fleet.count(run, "cancelled") == {"wait": 1}
@@ -178,7 +178,7 @@ async def test_terminate_ends_at_once_without_compensation(standing_fleet: Fleet
     await standing_fleet.until(lambda: standing_fleet.count(run)["wait"])
 
     await standing_fleet.client.terminate(run)
-    result = await standing_fleet.client.result(run, PATIENCE)
+    result = await standing_fleet.client.result(run, WAIT_LIMIT)
 
     assert result.status == "CANCELLED"
     await standing_fleet.until(lambda: standing_fleet.count(run, "cancelled") == {"wait": 1})
@@ -186,7 +186,7 @@ async def test_terminate_ends_at_once_without_compensation(standing_fleet: Fleet
 
 
 async def test_a_failure_stops_what_runs_beside_it(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("fails.beside.slow", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("fails.beside.slow", run_id=run, timeout=WAIT_LIMIT)
 
     assert result.status == "FAILED"
     assert standing_fleet.count(run, "cancelled").keys() <= {"slow"}
@@ -194,14 +194,14 @@ async def test_a_failure_stops_what_runs_beside_it(standing_fleet: Fleet, run: s
 
 
 async def test_a_step_has_a_timeout(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("step.timeout", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("step.timeout", run_id=run, timeout=WAIT_LIMIT)
 
     assert (result.status, standing_fleet.count(run)) == ("FAILED", {"wait": 2})
     assert "Timeout" in result.error
 
 
 async def test_a_run_has_a_timeout(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("run.timeout", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("run.timeout", run_id=run, timeout=WAIT_LIMIT)
 
     assert (result.status, result.error) == ("FAILED", "workflow timed out after 1 s")
     assert standing_fleet.count(run, "undo") == {"first": 1}
@@ -210,7 +210,7 @@ async def test_a_run_has_a_timeout(standing_fleet: Fleet, run: str):
 async def test_outputs_that_fit_no_message_are_offloaded(standing_fleet: Fleet, run: str):
     size = 3_000_000
     result = await standing_fleet.client.run(
-        "offloaded", {"size": size}, run_id=run, timeout=PATIENCE
+        "offloaded", {"size": size}, run_id=run, timeout=WAIT_LIMIT
     )
 
     assert result.output == {"measure": {"size": size}}
@@ -221,7 +221,7 @@ async def test_queues_keep_workers_apart(fleet: Fleet):
     await fleet.until(lambda: fleet.shows(RUN, "here", "COMPLETED"))
     other = fleet.start("worker", "--queue", "other")
 
-    assert (await fleet.client.result(RUN, PATIENCE)).status == "COMPLETED"
+    assert (await fleet.client.result(RUN, WAIT_LIMIT)).status == "COMPLETED"
     processes = {note[1]: int(note[3]) for note in fleet.notes(RUN)}
     assert processes["there"] == other.pid != processes["here"]
 
@@ -240,6 +240,6 @@ async def test_steps_of_every_priority_pass_a_busy_worker_by(empty_fleet: Fleet)
     for priority in ("high", "low", "normal"):
         for n in range(5):
             run = f"{priority}-{n}"
-            await fleet.client.run("chain", run_id=run, priority=priority, timeout=PATIENCE)
+            await fleet.client.run("chain", run_id=run, priority=priority, timeout=WAIT_LIMIT)
             assert busy not in {note[3] for note in fleet.notes(run)}
     await fleet.client.terminate(RUN)

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from flowworker.core.status import RunStatus
 from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
@@ -46,7 +46,7 @@ async def test_a_bare_client_starts_a_run_and_watches_it(fleet: Fleet, connectio
     task = await collect(connection, f"{fleet.namespace}.workflow.>", "workflow.completed")
 
     ack = await connection.jetstream().publish(f"{fleet.namespace}.start.chain", b'{"order": 1}')
-    events = await asyncio.wait_for(task, PATIENCE)
+    events = await asyncio.wait_for(task, WAIT_LIMIT)
 
     run = f"seq-{ack.seq:012d}"
     assert [event["type"] for event in events] == [
@@ -105,7 +105,7 @@ async def test_a_bad_command_yields_one_rejection_and_harms_nobody(
 
     await connection.publish(f"{standing_fleet.namespace}.{subject}", body, headers=headers or None)
     event = json.loads((await rejected.next_msg(30)).data)
-    result = await standing_fleet.client.run("strict", {"order_id": 1}, timeout=PATIENCE)
+    result = await standing_fleet.client.run("strict", {"order_id": 1}, timeout=WAIT_LIMIT)
 
     assert reason in event["data"]["reason"]
     assert result.status == "COMPLETED"
@@ -142,7 +142,7 @@ async def test_foreign_messages_on_our_subjects_poison_nothing(fleet: Fleet, con
             await connection.publish(f"{fleet.namespace}.{subject}", body)
     await connection.flush()
 
-    assert (await fleet.client.run("chain", run_id=RUN, timeout=PATIENCE)).status == "COMPLETED"
+    assert (await fleet.client.run("chain", run_id=RUN, timeout=WAIT_LIMIT)).status == "COMPLETED"
 
     jetstream, name = connection.jetstream(), fleet.namespace.upper()
 
@@ -170,14 +170,14 @@ async def test_subjects_that_are_no_text_use_nothing_up(fleet: Fleet, fleet_serv
     ):
         writer.write(b"PUB %s.%s 2\r\n{}\r\n" % (namespace, foreign))
     writer.write(b"PING\r\n")
-    assert b"PONG" in await asyncio.wait_for(reader.readline(), PATIENCE)
+    assert b"PONG" in await asyncio.wait_for(reader.readline(), WAIT_LIMIT)
     writer.close()
 
-    assert (await fleet.client.run("chain", run_id=RUN, timeout=PATIENCE)).status == "COMPLETED"
+    assert (await fleet.client.run("chain", run_id=RUN, timeout=WAIT_LIMIT)).status == "COMPLETED"
 
 
 async def test_an_output_that_is_no_json_fails_the_step_once(standing_fleet: Fleet, run: str):
-    result = await standing_fleet.client.run("unserialisable", run_id=run, timeout=PATIENCE)
+    result = await standing_fleet.client.run("unserialisable", run_id=run, timeout=WAIT_LIMIT)
 
     assert (result.status, standing_fleet.count(run)) == ("FAILED", {"bad": 1})
 
@@ -185,7 +185,7 @@ async def test_an_output_that_is_no_json_fails_the_step_once(standing_fleet: Fle
 async def test_a_finished_run_leaves_nothing_after_its_retention(
     standing_fleet: Fleet, run: str, connection: Client
 ):
-    await standing_fleet.client.run("strict", {"order_id": 1}, run_id=run, timeout=PATIENCE)
+    await standing_fleet.client.run("strict", {"order_id": 1}, run_id=run, timeout=WAIT_LIMIT)
 
     async def subjects() -> list[str]:
         found = []
@@ -214,10 +214,10 @@ async def test_a_new_version_does_not_touch_a_run_under_way(fleet: Fleet):
     await fleet.until(lambda: fleet.count(RUN)["wait"])
     await fleet.client.register(parse("{name: slow, version: v2, steps: [{id: other, uses: ok}]}"))
 
-    assert (await fleet.client.result(RUN, PATIENCE)).output == {
+    assert (await fleet.client.result(RUN, WAIT_LIMIT)).output == {
         "last": {"from": "last", "last_done": True}
     }
-    assert (await fleet.client.run("slow", run_id="new", timeout=PATIENCE)).output.keys() == {
+    assert (await fleet.client.run("slow", run_id="new", timeout=WAIT_LIMIT)).output.keys() == {
         "other"
     }
 

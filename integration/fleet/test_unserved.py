@@ -10,8 +10,8 @@ from urllib.request import urlopen
 from flowworker import RunStatus
 from integration.cli.commands import Commands
 from integration.fleet.fleet import Fleet
-from integration.ports import free_port
-from tests.waiting import PATIENCE
+from tests.support.ports import free_port
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
@@ -38,7 +38,7 @@ async def test_a_step_waits_until_a_worker_comes_that_has_its_handler(empty_flee
 
     # When a worker comes that has the handler, then the run goes on as if nothing had been
     fleet.start("worker", "--app", "integration.fleet.handlers:late")
-    result = await fleet.client.result(RUN, PATIENCE)
+    result = await fleet.client.result(RUN, WAIT_LIMIT)
     assert (result.status, result.output) == (RunStatus.COMPLETED, {"charge": {"attempt": 1}})
     assert await fleet.types(RUN) == [
         "started",
@@ -56,7 +56,7 @@ async def test_a_step_without_a_worker_fails_after_the_grace_period(empty_fleet:
     fleet.start("coordinator")
     fleet.start("worker", FLOWWORKER_HANDLER_GRACE="2")
 
-    result = await fleet.client.run("unhandled", run_id=RUN, timeout=PATIENCE)
+    result = await fleet.client.run("unhandled", run_id=RUN, timeout=WAIT_LIMIT)
 
     assert result.status is RunStatus.FAILED
     assert "no step handler found" in result.error
@@ -74,7 +74,7 @@ async def _told(fleet: Fleet) -> dict:
 
 def _is_put_back(port: int, times: int) -> bool:
     """Whether the worker with that port has put the step back so often."""
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_LIMIT) as answer:
         text = answer.read().decode()
     found = re.search(r'^flowworker_handlers_missing_total{handler="charge"} (.+)$', text, re.M)
     return found is not None and float(found[1]) >= times

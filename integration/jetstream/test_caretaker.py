@@ -7,7 +7,7 @@ import pytest
 from flowworker.jetstream.client.api import ApiError
 from flowworker.jetstream.topology import caretaker
 from flowworker.jetstream.topology.caretaker import Caretaker
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.wire import WireClient
 from flowworker.jetstream.notifier import CoreNotifier
-from integration.ports import free_port
-from tests.waiting import PATIENCE, eventually
+from tests.support.ports import free_port
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def fake_server(info):
 async def test_nobody_there():
     url = f"nats://me:secret@127.0.0.1:{free_port()}"
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         with pytest.raises(ServerUnavailable, match="no NATS server at nats://") as caught:
             await connect(ConnectionOptions(url=url))
 
@@ -57,7 +57,7 @@ async def test_somebody_who_does_not_answer():
         mute.listen()
         url = f"nats://127.0.0.1:{mute.getsockname()[1]}"
 
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             with pytest.raises(ServerUnavailable, match="no NATS server"):
                 await connect(ConnectionOptions(url=url, connect_timeout=0.5))
 
@@ -297,14 +297,14 @@ async def test_a_cancellation_that_a_library_swallows_ends_the_connecting(
         await right(self, *servers, **options)
 
     monkeypatch.setattr(WireClient, "connect", deaf)
-    long = 10 * PATIENCE
+    long = 10 * WAIT_LIMIT
     patient = ConnectionOptions(url=options.url, wait=long, connect_timeout=long)
     connecting = asyncio.create_task(connect(patient))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     connecting.cancel()
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         with pytest.raises(asyncio.CancelledError):
             await connecting
 

@@ -10,7 +10,7 @@ import pytest
 from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import TopologyOptions, history, open_backend
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 STARTED = "workflow.started"
 CANCEL = "workflow.cancel_requested"

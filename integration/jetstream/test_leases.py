@@ -12,7 +12,7 @@ from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.records import BucketRecords
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 KEY = "partition.1"
 

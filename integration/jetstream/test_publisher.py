@@ -12,7 +12,7 @@ from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.publisher import Publisher, UncertainConflict
 from flowworker.jetstream.records import BucketRecords
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def subject(names, key="run.a"):

@@ -12,7 +12,7 @@ from flowworker.jetstream.consuming import pull
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.settings import Settings
 from integration.jetstream.lane import ACK_WAIT
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 async def test_no_more_comes_than_was_granted(lane):

@@ -17,7 +17,7 @@ from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.consuming import pull
 from flowworker.jetstream.topology.streams import Topology
 from integration.jetstream.lane import Lane
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 async def test_a_deleted_consumer_is_recreated(lane):

@@ -9,7 +9,7 @@ import pytest
 
 from flowworker.core.status import Priority
 from flowworker.ports import StepAddress
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def address(run="run-1", step="charge"):

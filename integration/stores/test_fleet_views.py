@@ -21,7 +21,7 @@ from flowworker import (
 from flowworker.client import Client
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
 from flowworker.telemetry.metrics import Metrics
-from tests.waiting import PATIENCE, eventually
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 RUN = "run-1"
 SETTINGS = Settings(drain=0.1, inline_limit=1_000)
@@ -128,7 +128,7 @@ async def test_its_events_are_those_of_the_bus(fleet, server, namespace):
         emitted = await bus.subscribe("order", "paid")
         await client.start("w", run_id=RUN)
 
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             event, paid = await anext(completed), await anext(emitted)
 
     assert (event.payload["id"], event.payload["step_id"]) == (RUN, "a")

@@ -20,7 +20,7 @@ from flowworker import (
     StateStore,
     Unavailable,
 )
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 

@@ -12,7 +12,7 @@ from flowworker import CorruptRecord, RedisStore, Runner, Settings, parse
 from flowworker.clock import SystemClock
 from flowworker.redis import open_redis
 from flowworker.redis.connection import CONNECTIONS
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 RUN = "run-1"
 WORKFLOW = parse("name: w\nretention: 1s\nsteps: [{id: a, uses: ok}]\n")

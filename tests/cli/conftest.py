@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowworker.cli import cli
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 Flowworker = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -56,7 +56,7 @@ def process(tmp_path: Path) -> Process:
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            timeout=PATIENCE,
+            timeout=WAIT_LIMIT,
         )
 
     return run

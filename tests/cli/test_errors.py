@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from flowworker import errors
 from flowworker.cli.errors import Commands
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_ctrl_c_while_connecting_is_silent():
         ) as waiting:
             connected, _ = mute.accept()
             waiting.send_signal(signal.SIGINT)
-            _, stderr = waiting.communicate(timeout=PATIENCE)
+            _, stderr = waiting.communicate(timeout=WAIT_LIMIT)
             connected.close()
 
     assert waiting.returncode == 130
@@ -203,7 +203,7 @@ def test_a_generator_in_which_somebody_stays_is_no_error():
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=WAIT_LIMIT,
     )
 
     assert ended.returncode == 0

@@ -19,7 +19,7 @@ import pytest
 from flowworker.cli.options import read_json
 from flowworker.cli.render import json_line
 from flowworker.errors import InvalidInput
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def run(*arguments, shell="", **environment):
         ["sh", "-c", line],
         capture_output=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=WAIT_LIMIT,
         env={**os.environ, **environment},
     )
 
@@ -52,7 +52,7 @@ def on_terminal(*arguments, size=(24, 80), **environment):
     ) as process:
         os.close(theirs)
         shown = b""
-        while select.select([ours], [], [], PATIENCE)[0]:
+        while select.select([ours], [], [], WAIT_LIMIT)[0]:
             try:
                 shown += os.read(ours, 65_536)
             except OSError:  # nobody has it open any more
@@ -117,7 +117,7 @@ def test_no_columns_are_any_number(tmp_path, environment):
         stdout=theirs,
         env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", **environment},
     ) as process:
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(WAIT_LIMIT) == 0
     shown = os.read(ours, 65_536).decode()
     os.close(ours)
     os.close(theirs)
@@ -137,7 +137,7 @@ def test_a_closed_pipe_is_no_failure(tmp_path, arguments):
         stdout=write,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=PATIENCE,
+        timeout=WAIT_LIMIT,
     )
     os.close(write)
 
@@ -201,7 +201,7 @@ def assert_silent(*arguments):
         assert process.stdout is not None
         assert process.stdout.readline() == "now\n"
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=PATIENCE)
+        _, stderr = process.communicate(timeout=WAIT_LIMIT)
     assert process.returncode == 130
     assert stderr.strip() == ""
 

@@ -13,7 +13,7 @@ from flowworker.core.model import Escalation, Step, Workflow
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
-from tests.backends import memory
+from tests.support.backends import memory
 
 FLOW = Workflow(
     name="order.fulfil",

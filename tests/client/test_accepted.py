@@ -13,7 +13,7 @@ from flowworker.core.status import RunStatus
 from flowworker.errors import ResultTimeout, RunNotFound, Unavailable
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 START = ("order.fulfil", {"order": 7})
 
@@ -73,7 +73,7 @@ async def test_nothing_can_be_done_to_it_yet(client, other):
 
 async def test_it_is_waited_for_until_a_coordinator_comes(client, other, backend):
     run = await client.start(*START, run_id="order-7")
-    waiting = asyncio.create_task(other.result(run, timeout=PATIENCE))
+    waiting = asyncio.create_task(other.result(run, timeout=WAIT_LIMIT))
     with pytest.raises(ResultTimeout):
         await client.result(run, timeout=0.1)
 

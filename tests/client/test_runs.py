@@ -22,7 +22,7 @@ from flowworker.errors import (
     WorkflowNotFound,
 )
 from flowworker.stores.runs import RunStore
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.usefixtures("coordinator")
 
@@ -103,7 +103,7 @@ async def test_cancelling_ends_a_run(client):
 
 
 async def test_the_result_reaches_a_waiting_starter(client):
-    waiting = asyncio.create_task(client.run(*START, timeout=PATIENCE))
+    waiting = asyncio.create_task(client.run(*START, timeout=WAIT_LIMIT))
     async with aclosing(client.watch()) as events:
         started = await anext(events)
     await client.terminate(started["data"]["id"])
@@ -141,7 +141,7 @@ async def test_two_starts_with_one_id_are_one_run(client):
 )
 async def test_a_rejected_start_is_told_with_its_reason(client, workflow, value, error, told):
     with pytest.raises(error, match=told):
-        await client.run(workflow, value, timeout=PATIENCE)
+        await client.run(workflow, value, timeout=WAIT_LIMIT)
 
     run = await client.start(workflow, value)
     with pytest.raises(error, match=told):

@@ -14,7 +14,7 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 START = ("order.fulfil", {"order": 7})
 
@@ -69,7 +69,7 @@ async def test_a_reply_ends_the_wait_without_a_look_at_the_records(client, backe
     deliveries: asyncio.Queue = asyncio.Queue()
     consumer = await backend.commands.consume(CommandLane.STARTS, deliveries.put_nowait)
     consumer.grant(1)
-    waiting = asyncio.create_task(client.run(*START, timeout=PATIENCE))
+    waiting = asyncio.create_task(client.run(*START, timeout=WAIT_LIMIT))
     headers = (await deliveries.get()).headers
 
     for noise in (b"\xff", b"{}"):

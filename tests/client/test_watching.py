@@ -11,7 +11,7 @@ import pytest
 from flowworker.client import watching
 from flowworker.clock import SystemClock
 from flowworker.core.ids import partition_of
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
@@ -20,7 +20,7 @@ def event(number: int, kind: str = "workflow.step.started") -> bytes:
     return json.dumps({"id": str(number), "type": kind, "data": {"id": RUN, "name": "w"}}).encode()
 
 
-async def seen(backend, limit: float = PATIENCE) -> list[str]:
+async def seen(backend, limit: float = WAIT_LIMIT) -> list[str]:
     async with (
         asyncio.timeout(limit),
         aclosing(watching.watch_run(backend, SystemClock(), RUN)) as events,
@@ -117,7 +117,7 @@ async def test_a_rejected_command_is_not_the_end(backend):
 
 
 async def test_all_runs_are_watched_under_the_namespace(backend):
-    async with asyncio.timeout(PATIENCE), aclosing(watching.watch_all(backend)) as events:
+    async with asyncio.timeout(WAIT_LIMIT), aclosing(watching.watch_all(backend)) as events:
         task = asyncio.create_task(anext(events))
         await asyncio.sleep(0.01)
         await publish(backend, 1)

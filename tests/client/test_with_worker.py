@@ -18,7 +18,7 @@ from flowworker.errors import InvalidInput, RunFailed
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 app = App()
 
@@ -90,7 +90,7 @@ async def waiting(client: Client, run: str, count: int) -> None:
 
 
 async def test_a_run_in_one_call(fleet):
-    result = await fleet.run("doubled", {"n": 21}, timeout=PATIENCE, priority="low")
+    result = await fleet.run("doubled", {"n": 21}, timeout=WAIT_LIMIT, priority="low")
 
     assert result.status is RunStatus.COMPLETED
     assert result.output == {"a": {"n": 42}}
@@ -108,13 +108,13 @@ async def test_a_step_shows_for_which_handler_it_waits(fleet):
     assert (step.status, step.waits_for) == (StepStatus.PENDING, "nobody.has")
 
     await fleet.cancel(run)
-    assert (await fleet.result(run, PATIENCE)).status is RunStatus.CANCELLED
+    assert (await fleet.result(run, WAIT_LIMIT)).status is RunStatus.CANCELLED
     (step,) = (await fleet.status(run)).steps
     assert (step.status, step.waits_for) == (StepStatus.CANCELLED, "")
 
 
 async def test_a_step_shows_its_own_times_beside_those_of_its_compensation(fleet):
-    result = await fleet.run("undone", {"n": 1}, timeout=PATIENCE)
+    result = await fleet.run("undone", {"n": 1}, timeout=WAIT_LIMIT)
     told = {
         (event["type"], event["data"].get("step_id")): event["data"]["at"]
         for event in await fleet.history(result.id)
@@ -132,11 +132,11 @@ async def test_a_step_shows_its_own_times_beside_those_of_its_compensation(fleet
 
 
 async def test_large_outputs_are_loaded(fleet):
-    assert (await fleet.run("large", timeout=PATIENCE)).output == {"a": "x" * 100_000}
+    assert (await fleet.run("large", timeout=WAIT_LIMIT)).output == {"a": "x" * 100_000}
 
 
 async def test_a_run_that_failed_says_so(fleet):
-    result = await fleet.run("refused", timeout=PATIENCE)
+    result = await fleet.run("refused", timeout=WAIT_LIMIT)
 
     assert (result.status, result.output) == (RunStatus.FAILED, {})
     with pytest.raises(RunFailed, match=r"\(refused\) ended FAILED: .*ValueError: no"):
@@ -144,7 +144,7 @@ async def test_a_run_that_failed_says_so(fleet):
 
 
 async def test_what_handlers_emit_stands_in_the_history(fleet):
-    result = await fleet.run("doubled", {"n": 1}, timeout=PATIENCE)
+    result = await fleet.run("doubled", {"n": 1}, timeout=WAIT_LIMIT)
 
     events = {event["type"]: event for event in await fleet.history(result.id)}
 
@@ -184,20 +184,20 @@ async def test_an_answer_above_one_message_is_a_steps_output(fleet):
     await fleet.resume(run, "complete", "a", "x" * 2_000_000)
     await fleet.resume(run, "complete", "b", "small")
 
-    assert (await fleet.result(run, PATIENCE)).output == {"a": "x" * 2_000_000, "b": "small"}
+    assert (await fleet.result(run, WAIT_LIMIT)).output == {"a": "x" * 2_000_000, "b": "small"}
 
 
 async def test_the_deepest_value_that_is_let_in_is_read_everywhere(fleet):
     deepest = 255 * '{"a":' + "1" + 255 * "}"
     value = {"levels": 256, "a": msgspec.json.decode(deepest)}
 
-    result = await fleet.run("nested", value, timeout=PATIENCE)
+    result = await fleet.run("nested", value, timeout=WAIT_LIMIT)
 
     assert result.output["b"] == msgspec.json.decode(256 * "[" + 256 * "]")
 
 
 async def test_an_output_that_others_could_not_read_fails_its_step(fleet):
-    result = await fleet.run("nested", {"levels": 257}, timeout=PATIENCE)
+    result = await fleet.run("nested", {"levels": 257}, timeout=WAIT_LIMIT)
 
     assert result.status is RunStatus.FAILED
     assert "output.a: nested deeper than 256 levels" in result.error

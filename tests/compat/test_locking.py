@@ -14,7 +14,7 @@ from flowworker.errors import InvalidInput, Unavailable
 from flowworker.stores.locks import Lock
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
-from tests.backends import memory
+from tests.support.backends import memory
 
 
 class Leases:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.client import Client
-from tests.backends import memory
+from tests.support.backends import memory
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from flowworker.coordinator import Coordinator
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 
 def make(backend: Backend, **settings: Any) -> Coordinator:
@@ -27,6 +27,6 @@ async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -23,7 +23,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.backends import memory
+from tests.support.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"

@@ -29,7 +29,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.coordinator.support import coordinated, until
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "r1"
 
@@ -58,7 +58,7 @@ async def timers(backend, name):
 
 
 async def test_the_end_of_an_earlier_retention_removes_no_later_run(backend, fleet):
-    await fleet.run("quick", run_id=RUN, timeout=PATIENCE)
+    await fleet.run("quick", run_id=RUN, timeout=WAIT_LIMIT)
     await backend.timers.set(RUN, RETENTION, time.time() - 60.0)
 
     async def is_set_again():
@@ -101,7 +101,7 @@ async def test_whoever_stood_still_during_a_removal_stops(backend):
 
 
 async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):
-    await fleet.run("quick", run_id=RUN, timeout=PATIENCE)
+    await fleet.run("quick", run_id=RUN, timeout=WAIT_LIMIT)
     replies = []
     await backend.notifier.subscribe("_INBOX.late", lambda _, data: replies.append(data))
 
@@ -139,7 +139,7 @@ async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
 
 @pytest.mark.parametrize("name", ["unknown", "timeout.more"])
 async def test_a_timer_that_nobody_knows_touches_no_run(backend, fleet, name):
-    await fleet.run("quick", run_id=RUN, timeout=PATIENCE)
+    await fleet.run("quick", run_id=RUN, timeout=WAIT_LIMIT)
 
     await backend.timers.set(RUN, name, time.time() - 60.0)
 

@@ -18,7 +18,7 @@ from flowworker.ports import StepAddress
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 FLOW = Workflow("one", (Step("a", "any"),))
 SETTINGS = Settings(sweep=100.0, lease=1000.0, partition_lease=1000.0)

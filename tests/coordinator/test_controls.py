@@ -24,7 +24,7 @@ from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated, until
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "r1"
 
@@ -45,7 +45,7 @@ async def test_one_that_is_before_its_run_waits_for_it(backend, client, monkeypa
     await client.register(Workflow("one", (Step("a", "h"),)))
     coordinator = await coordinated(backend)
     await backend.commands.send(f"control.terminate.{RUN}", b"", {})
-    await asyncio.wait_for(put_back.wait(), PATIENCE)
+    await asyncio.wait_for(put_back.wait(), WAIT_LIMIT)
 
     await client.start("one", run_id=RUN)
 
@@ -172,7 +172,7 @@ async def test_one_for_a_run_that_is_over_leaves_its_history_alone(
     coordinator = await coordinated(backend)
     await client.start("one", run_id=RUN)
     await client.terminate(RUN)
-    await client.result(RUN, PATIENCE)
+    await client.result(RUN, WAIT_LIMIT)
     before = await backend.events.history(RUN)
 
     sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})

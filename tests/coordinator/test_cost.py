@@ -17,10 +17,10 @@ from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker.loop import Worker
-from tests.backends import memory
 from tests.coordinator.support import coordinated
-from tests.waiting import PATIENCE
-from tests.worker.faults import Flaky
+from tests.support.backends import memory
+from tests.support.faults import Flaky
+from tests.support.waiting import WAIT_LIMIT
 
 WIDTH = 10
 STORED = {"enqueue", "publish", "put", "send", "set", "write"}
@@ -63,7 +63,7 @@ async def stored_by(steps: int) -> dict[str, float]:
         metrics = Metrics(CollectorRegistry())
         worker = Worker(backend, app, QUIET, SystemClock(), metrics=metrics)
         await worker.start()
-        result = await client.run("layered", timeout=PATIENCE)
+        result = await client.run("layered", timeout=WAIT_LIMIT)
         await worker.drain()
         await coordinator.stop()
         client.close()

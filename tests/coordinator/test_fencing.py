@@ -19,7 +19,7 @@ from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.testing import ManualClock
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 RUN = "r1"
 LEASE = 30.0

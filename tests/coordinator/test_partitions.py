@@ -14,7 +14,7 @@ from flowworker.settings import Settings
 from flowworker.testing import ManualClock
 from simulation.clock import SimClock
 from simulation.loop import VirtualLoop
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 COUNT = 4
 
@@ -124,7 +124,7 @@ async def test_who_can_drive_nothing_does_not_compete(partitions, leases, drive)
     drive.failing, drive.error = 99, TopologyMismatch("ack_wait: 10, not 40")
 
     with pytest.raises(TopologyMismatch):
-        await asyncio.wait_for(partitions.run(), PATIENCE)
+        await asyncio.wait_for(partitions.run(), WAIT_LIMIT)
 
     assert leases.held == {"coordinator.c1": "c1"}
 

@@ -14,7 +14,7 @@ from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 SETTINGS = Settings(sweep=100.0, partition_lease=1000.0)
 

@@ -19,7 +19,7 @@ from flowworker.errors import InvalidInput
 from flowworker.ports import Delivery, StepAddress
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated, until
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"

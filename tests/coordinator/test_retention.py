@@ -24,7 +24,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.testing import ManualClock
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 RUN = "r1"
 FLOW = Workflow("one", (Step("a", "any"),), timeout=600.0, retention=1000.0)

@@ -18,10 +18,10 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
 from flowworker.telemetry.metrics import Metrics
-from tests.backends import memory
 from tests.coordinator.support import make, until
-from tests.waiting import PATIENCE, eventually
-from tests.worker.faults import Flaky
+from tests.support.backends import memory
+from tests.support.faults import Flaky
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 
 @pytest.mark.parametrize("failing", ["leases.acquire", "commands.consume", "timers.consume"])
@@ -54,7 +54,7 @@ async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinato
     coordinator._sweeps.add(asyncio.create_task(deaf()))
     await asyncio.sleep(0)
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         await coordinator.stop()
 
     assert cancelled == 2
@@ -101,7 +101,7 @@ async def test_a_timer_of_somebody_else_is_passed_over(backend, subject):
     await coordinator.start()
 
     consumers[0](SimpleNamespace(subject=subject, time=0.0, delivered=1, ack=ack))
-    await asyncio.wait_for(acked.wait(), PATIENCE)
+    await asyncio.wait_for(acked.wait(), WAIT_LIMIT)
     await coordinator.stop()
 
 

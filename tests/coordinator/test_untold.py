@@ -13,7 +13,7 @@ from flowworker.core.status import Kind, Outcome
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.telemetry.metrics import Metrics
-from tests.backends import memory
+from tests.support.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"

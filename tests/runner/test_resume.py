@@ -25,7 +25,7 @@ from flowworker import (
 )
 from flowworker.codec.keys import run_key, step_key
 from tests.runner.conftest import CHAIN, SETTINGS, Notes
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 WORKFLOW = parse(CHAIN)
@@ -267,7 +267,7 @@ async def test_a_completed_step_that_was_noted_as_pending_is_done_again_at_once(
     await store.save_state(RUN, "first", "PENDING")
 
     async with Runner(store=store) as next_one:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             await notes.register(next_one).resume_execution(RUN, WORKFLOW)
 
     assert [step for what, step in notes.lines if what == "ok"].count("first") == 1

@@ -24,7 +24,7 @@ from flowworker import (
     release_lock,
     with_runner,
 )
-from tests.waiting import PATIENCE
+from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
 
@@ -193,7 +193,7 @@ async def test_another_bus_is_told_everything(store):
             await ctx.emit("order.paid", {"n": 1})
 
         await inside(runner, body)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             events = [await anext(heard) for _ in range(5)]
 
     told = sorted(event.subject for event in events)
@@ -218,7 +218,7 @@ async def test_the_events_of_a_run_are_heard_on_the_runners_own_bus(runner):
 
     await inside(runner, lambda ctx: {})
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_LIMIT):
         event = await anext(heard)
     assert event.payload["step_id"] == "a"
 

@@ -12,7 +12,7 @@ from flowworker.definitions.content import encode
 from flowworker.definitions.document import MAX_STEPS
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.stores.definitions import DefinitionStore
-from tests import backends
+from tests.support import backends
 
 SMALL = Workflow("small", (Step("a", "h"),))
 

@@ -26,7 +26,7 @@ from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Fleet:

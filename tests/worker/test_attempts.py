@@ -30,7 +30,7 @@ from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker import attempt
 from flowworker.worker.attempt import error_info
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 from tests.worker.fleet import Fleet, running
 
 

@@ -16,7 +16,7 @@ from flowworker.memory.queue import MessageDelivery
 from flowworker.ports import Delivery, StepAddress
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 from tests.worker.fleet import Fleet, running
 
 

@@ -26,7 +26,7 @@ from flowworker.handlers.context import current_context
 from flowworker.stores.locks import Lock, lock_key
 from flowworker.telemetry.log import configure_logging
 from flowworker.testing.clock import settle
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 from tests.worker.fleet import Fleet
 
 

@@ -18,8 +18,8 @@ from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker import heartbeat
-from tests.waiting import PATIENCE
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
+from tests.support.waiting import WAIT_LIMIT
 from tests.worker.fleet import Fleet, running
 
 TICK = 0.02
@@ -399,7 +399,7 @@ async def test_a_blocked_event_loop_does_not_lose_its_claims(caplog):
 
     @fleet.app.step("rude")
     async def rude(ctx):
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + WAIT_LIMIT
         while time.monotonic() < until:
             found = await_now(fleet.backend.runs.read("step.default.r1.s"))
             seen.add(found[0])

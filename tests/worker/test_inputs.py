@@ -16,7 +16,7 @@ from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker.shared import SharedPayloads
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 if TYPE_CHECKING:
     from flowworker.ports import Records

@@ -13,7 +13,7 @@ from flowworker.core.status import Priority
 from flowworker.ports import StepAddress
 from flowworker.testing.clock import ManualClock, settle
 from flowworker.worker.lanes import SETTLE, Lanes
-from tests.backends import memory
+from tests.support.backends import memory
 
 ORDER = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 CHOICES = (*ORDER, Priority.NORMAL, Priority.LOW)

@@ -15,7 +15,7 @@ from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
 from flowworker.worker.shift import Shift
-from tests.worker.faults import Flaky
+from tests.support.faults import Flaky
 
 
 @pytest.fixture

@@ -107,6 +107,10 @@ soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
 schemas: $(DEV) ## Write schemas/ from the message types
 	$(PY) -m flowworker.schemas schemas
 
+.PHONY: record
+record: $(DEV) ## Record what goes over the wire, where tests/recorded/v1/ has nothing yet
+	$(PY) -m tests.recorded.record
+
 .PHONY: clean
 clean: ## Remove .venv, caches and reports
 	rm -rf $(VENV) build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache

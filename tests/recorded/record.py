@@ -1,0 +1,83 @@
+"""Record the wire: `make record` runs the scenarios and writes what was said to `v1/`.
+
+Only for what is new: what was recorded once stands for the releases that wrote it, and has to be
+read by all that follow. `make record` therefore leaves files that exist as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import nats
+
+from flowworker import connect, load_paths, parse
+from flowworker.embedded import EmbeddedServer
+from tests.recorded.files import V1, Message, write
+from tests.recorded.fleet import SETTINGS, fleet
+from tests.recorded.handlers import app
+from tests.recorded.scenarios import SCENARIOS
+from tests.recorded.stage import Stage
+from tests.recorded.tap import Tap
+
+WORKFLOWS = Path(__file__).parent / "workflows.yaml"
+DEFINITIONS = "definitions"
+FLEET = "fleet"
+NUMBERED = "numbered"
+
+_NAMES = "|".join(scenario.__name__ for scenario in SCENARIOS)
+_RUN = re.compile(rf"\b({_NAMES})-\d\b")
+
+
+async def heard() -> list[Message]:
+    """All that is said in all scenarios."""
+    app.runtime.clear()
+    with EmbeddedServer() as server:
+        connection = await nats.connect(server.url)
+        tap = Tap()
+        await tap.open(connection)
+        async with connect(server.url, settings=SETTINGS, create=True) as client:
+            await client.register_all(workflow for _, workflow in load_paths([WORKFLOWS]))
+            text = "v" * 600_000
+            await client.register(
+                parse(f"{{name: lengthy, description: {text}, steps: [{{id: only, uses: say}}]}}")
+            )
+            stage = Stage(server.url, client, connection, tap)
+            async with fleet(server.url, app):
+                await asyncio.gather(*(scenario(stage) for scenario in SCENARIOS))
+        await connection.close()
+    return tap.heard
+
+
+def sorted_out(messages: list[Message]) -> dict[str, list[Message]]:
+    """By scenario; definitions are nobody's, and so are leases of coordinators."""
+    found: dict[str, list[Message]] = defaultdict(list)
+    for each in messages:
+        found[_home(each)].append(each)
+    return dict(found)
+
+
+def _home(message: Message) -> str:
+    if "_definitions." in message.subject:
+        return DEFINITIONS
+    names = (message.subject, message.headers.get("Nats-Msg-Id", ""), message.data.decode())
+    if run := next(filter(None, map(_RUN.search, names)), None):
+        return run[1]
+    return NUMBERED if ".seq-" in message.subject else FLEET
+
+
+def main() -> None:
+    V1.mkdir(exist_ok=True)
+    for name, messages in sorted_out(asyncio.run(heard())).items():
+        path = V1 / f"{name}.jsonl"
+        if path.exists():
+            sys.stdout.write(f"{path} exists\n")
+        else:
+            write(path, messages)
+
+
+if __name__ == "__main__":
+    main()

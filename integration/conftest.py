@@ -13,6 +13,9 @@ from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
 from flowworker.ports import Backend
 from integration.redis_server import RedisServer
+from tests.support.logs import logs
+
+__all__ = ["logs"]  # a fixture for all
 
 OpenBackend = Callable[..., Awaitable[Backend]]
 

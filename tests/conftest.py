@@ -13,6 +13,10 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.support.logs import logs
+
+__all__ = ["logs"]  # a fixture for all
+
 
 @pytest.fixture(autouse=True)
 def unconfigured_logging() -> Iterator[None]:

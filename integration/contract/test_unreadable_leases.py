@@ -13,6 +13,7 @@ from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.ports import records
 from integration.contract.support import SLACK
+from tests.support.logs import Containing
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("adapter_name", ["jetstream", "redis"])
@@ -38,9 +39,7 @@ def damage(adapter_name, backend, request):
     return {"jetstream": in_jetstream, "redis": in_redis}[adapter_name]
 
 
-async def test_its_holder_has_lost_it_and_nobody_else_gets_it_at_once(
-    backend, peer, damage, caplog
-):
+async def test_its_holder_has_lost_it_and_nobody_else_gets_it_at_once(backend, peer, damage, logs):
     # Given a lease that is held, and another
     token = await backend.leases.acquire(KEY, "a", 30)
     await backend.leases.acquire("partition.4", "a", 30)
@@ -58,9 +57,7 @@ async def test_its_holder_has_lost_it_and_nobody_else_gets_it_at_once(
     assert 1 < await peer.leases.remaining(KEY) <= 33
 
     # And each of the two has named it once
-    warnings = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
-    assert len([line for line in warnings if "a lease cannot be read" in line]) == 2
-    assert all(KEY in line for line in warnings)
+    assert len(logs.at("warning")) == len(logs.having("warning", key=Containing(KEY))) == 2
 
 
 async def test_one_gets_it_when_it_is_old_enough(backend, peer, damage, monkeypatch):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from flowworker.coordinator.inbox import Inbox
-from flowworker.errors import CorruptRecord, DefinitionError, Unavailable
+from flowworker.errors import CorruptRecord, DefinitionError, FlowworkerError, Unavailable
 
 
 class Message:
@@ -28,16 +28,16 @@ class Message:
 
 
 @pytest.mark.parametrize(
-    ("error", "answer", "told"),
+    ("error", "answer", "level"),
     [
-        (None, "ack", ""),
-        (CorruptRecord("run.r1", b"", "damaged"), 60.0, "run.r1: stored bytes cannot be read"),
-        (DefinitionError(["def.x holds another definition"]), 60.0, "def.x"),
-        (Unavailable("away"), 4.0, "away"),
-        (ValueError("a defect"), 4.0, "a defect"),
+        (None, "ack", None),
+        (CorruptRecord("run.r1", b"", "damaged"), 60.0, "error"),
+        (DefinitionError(["def.x holds another definition"]), 60.0, "error"),
+        (Unavailable("away"), 4.0, "warning"),
+        (ValueError("a defect"), 4.0, "error"),
     ],
 )
-async def test_a_message_comes_again_when_that_can_help(caplog, error, answer, told):
+async def test_a_message_comes_again_when_that_can_help(logs, error, answer, level):
     async def handle(_delivery):
         if error is not None:
             raise error
@@ -50,4 +50,10 @@ async def test_a_message_comes_again_when_that_can_help(caplog, error, answer, t
     await Inbox(handle, 1).start(consume)
 
     assert await message.answered == answer
-    assert told in caplog.text
+    assert [line["log_level"] for line in logs.lines] == ([level] if level else [])
+    for line in logs.lines:
+        assert line["subject"] == message.subject
+        if isinstance(error, FlowworkerError):
+            assert line["error"] == str(error)
+        else:
+            assert logs.tracebacks == [line]

@@ -31,6 +31,7 @@ from flowworker.testing.clock import settle
 from flowworker.worker import attempt
 from flowworker.worker.attempt import error_info
 from tests.support.faults import Flaky
+from tests.support.logs import ANY
 from tests.worker.fleet import Fleet, running
 
 
@@ -128,18 +129,17 @@ async def test_a_generators_own_exception_does_not_hang_a_thread(fleet):
     assert error.type == "StopIteration"
 
 
-async def test_a_failure_is_in_the_log_with_its_traceback(fleet, caplog):
+async def test_a_failure_is_in_the_log_with_its_traceback(fleet, logs):
     @fleet.app.step("fail")
     async def fail(ctx):
-        raise CardDeclined("no money")
+        raise error
 
+    error = CardDeclined("no money")
     await fleet.worker()
     await fleet.run("fail")
 
-    (record,) = [r for r in caplog.records if "attempt failed" in r.message]
-    assert "run='r1'" in record.message
-    assert "CardDeclined: no money" in record.message
-    assert record.exc_info[0] is CardDeclined
+    assert len(logs.at("warning", "error")) == 1
+    assert logs.having("warning", run="r1", error="CardDeclined: no money", exc_info=error)
 
 
 async def test_input_that_does_not_fit_fails_for_good(fleet):
@@ -323,7 +323,7 @@ async def test_an_output_that_no_record_takes_fails_the_attempt(fleet):
     assert (await fleet.types())[-1] == "step.attempt_failed"
 
 
-async def test_a_failure_that_no_record_takes_comes_again(fleet, caplog):
+async def test_a_failure_that_no_record_takes_comes_again(fleet, logs):
     refusal = PayloadTooLarge("all is too much")
     fleet.rewire(runs=Flaky(fleet.backend.runs, write=["ok", refusal]))
 
@@ -335,7 +335,7 @@ async def test_a_failure_that_no_record_takes_comes_again(fleet, caplog):
     await fleet.run("broken")
 
     assert (await fleet.record()).outcome is Outcome.RUNNING
-    assert "delivery put back" in caplog.text
+    assert len(logs.having("error", subject=ANY, exc_info=True)) == 1
 
 
 async def test_an_input_that_cannot_be_loaded_is_left_to_redelivery(fleet):
@@ -679,7 +679,7 @@ async def test_a_notice_means_a_run_or_one_step_of_it(fleet, run, step, stops):
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b'{"step": 7}', b"\xff"])
-async def test_a_notice_that_cannot_be_read_changes_nothing(fleet, data, caplog):
+async def test_a_notice_that_cannot_be_read_changes_nothing(fleet, data, logs):
     release = asyncio.Event()
 
     @fleet.app.step("wait")
@@ -694,7 +694,7 @@ async def test_a_notice_that_cannot_be_read_changes_nothing(fleet, data, caplog)
     await settle()
 
     assert (await fleet.record()).outcome is Outcome.COMPLETED
-    assert "not a cancel notice" in caplog.text
+    assert len(logs.having("warning", subject="flowworker.cancel.r1", error=ANY)) == 1
 
 
 async def test_an_empty_notice_means_all_steps(fleet):
@@ -842,7 +842,7 @@ async def test_a_late_notice_stops_a_compensation_only_if_its_claim_is_gone(flee
 
 
 @pytest.mark.parametrize("purged", [False, True])
-async def test_a_late_result_is_refused_and_not_acknowledged(fleet, purged, caplog):
+async def test_a_late_result_is_refused_and_not_acknowledged(fleet, purged, logs):
     release = asyncio.Event()
 
     @fleet.app.step("slow")
@@ -859,9 +859,7 @@ async def test_a_late_result_is_refused_and_not_acknowledged(fleet, purged, capl
     release.set()
     await settle()
 
-    assert "refused: the claim was lost" in caplog.text
-    assert "worker='w1'" in caplog.text
-    assert "run='r1'" in caplog.text
+    assert len(logs.having("warning", worker="w1", run="r1", step="s")) == 1
     assert fleet.sample("claims_lost_total") == 1
     assert await fleet.types() == ["step.started"]
     lane = fleet.backend.steps._lane("default", "normal")

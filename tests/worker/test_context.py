@@ -123,17 +123,17 @@ def test_there_is_no_context_outside_of_a_handler():
         current_context()
 
 
-async def test_the_log_names_the_attempt(fleet, caplog):
+async def test_the_log_names_the_attempt(fleet, logs):
     async def body(ctx):
         ctx.log.warning("look", n=1)
         ctx.log.warning("again")
 
     await inside(fleet, body)
 
-    lines = [record.message for record in caplog.records]
-    assert lines == [
-        "look run='r1' step='s' kind='run' attempt=1 n=1",
-        "again run='r1' step='s' kind='run' attempt=1",
+    names = {"run": "r1", "step": "s", "kind": "run", "attempt": 1}
+    assert logs.at("warning") == [
+        {"event": "look", "log_level": "warning", **names, "n": 1},
+        {"event": "again", "log_level": "warning", **names},
     ]
 
 
@@ -375,7 +375,7 @@ async def refused(fleet, event_type, payload):
     return error
 
 
-async def test_the_log_takes_whatever_it_is_given(fleet, caplog):
+async def test_the_log_takes_whatever_it_is_given(fleet, logs):
     class Odd:
         def __repr__(self):
             raise RuntimeError
@@ -390,13 +390,12 @@ async def test_the_log_takes_whatever_it_is_given(fleet, caplog):
         ctx.log.info("value", odd=Odd())
         return "done"
 
-    caplog.set_level("INFO")
     await fleet.worker()
     await fleet.run("log")
 
     assert await fleet.output() == "done"
-    assert "%d apples ('x',)" in caplog.text
-    assert "values=\"{'event': 1, 'method_name': 2}\"" in caplog.text
+    assert logs.having("info", event="%d apples ('x',)")
+    assert logs.having("warning", event="odd", values="{'event': 1, 'method_name': 2}")
 
 
 async def test_a_payload_that_fits_no_message_is_refused(fleet):

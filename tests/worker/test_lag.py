@@ -11,6 +11,7 @@ from flowworker.clock import Clock
 from flowworker.telemetry.log import get_logger
 from flowworker.testing.clock import settle
 from flowworker.worker.lag import LagProbe
+from tests.support.logs import ANY
 
 
 class Watch:
@@ -21,7 +22,7 @@ class Watch:
         return self.elapsed
 
 
-async def test_a_blocked_loop_is_told_of_once_for_as_long_as_it_is(caplog):
+async def test_a_blocked_loop_is_told_of_once_for_as_long_as_it_is(logs):
     watch, asked = Watch(), []
     gauge = Gauge("lag", "", registry=CollectorRegistry())
     loop = asyncio.get_running_loop()
@@ -35,7 +36,7 @@ async def test_a_blocked_loop_is_told_of_once_for_as_long_as_it_is(caplog):
     def ask_at(elapsed):
         watch.elapsed = elapsed
         probe.ask()
-        return caplog.text.count("the event loop is blocked")
+        return len(logs.having("warning", seconds=ANY, handlers=["rude"]))
 
     assert [ask_at(at) for at in (0.0, 0.9, 1.1, 5.0)] == [0, 0, 1, 1]
     await settle()  # it answers

@@ -16,6 +16,7 @@ from flowworker.ports import Delivery
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker import unserved
+from tests.support.logs import ANY, Containing
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def queued(fleet):
     [b"", b"{", b"\xff", b"[]", b"{}", b'{"run": 7}', b"[" * 100_000, b'{"v": "x"}'],
 )
 async def test_what_is_not_a_step_message_is_dropped_with_its_bytes_in_the_log(
-    fleet, served, raw, caplog
+    fleet, served, raw, logs
 ):
     await fleet.worker()
 
@@ -47,14 +48,14 @@ async def test_what_is_not_a_step_message_is_dropped_with_its_bytes_in_the_log(
     await settle()
     await fleet.run("known", run="r2")
 
-    assert "not a step message, dropped" in caplog.text
-    assert "Traceback" not in caplog.text
+    assert len(logs.having("error", subject=ANY, error=ANY, raw=raw[:200])) == 1
+    assert logs.tracebacks == []
     assert served == ["r2"]
     assert await queued(fleet) == 0
 
 
 @pytest.mark.parametrize("field", [{"run": "a.b"}, {"run": ""}, {"step": "*"}, {"queue": ">"}])
-async def test_names_that_would_reach_other_keys_are_refused(fleet, served, field, caplog):
+async def test_names_that_would_reach_other_keys_are_refused(fleet, served, field, logs):
     good = fleet.message("known")
     bad = fleet.message("known", **field)
     await fleet.worker()
@@ -62,7 +63,7 @@ async def test_names_that_would_reach_other_keys_are_refused(fleet, served, fiel
     await fleet.send_raw(encode(bad), good)
     await settle()
 
-    assert "not a step message, dropped" in caplog.text
+    assert len(logs.having("error", subject=ANY, error=ANY, raw=ANY)) == 1
     assert served == []
     assert await fleet.backend.runs.keys("step.>") == []
 
@@ -70,7 +71,7 @@ async def test_names_that_would_reach_other_keys_are_refused(fleet, served, fiel
 @pytest.mark.parametrize(
     "raw", [b'{"v": 2, "something": "new"}', None], ids=["other fields", "same fields"]
 )
-async def test_a_message_of_a_newer_release_is_left_to_its_workers(fleet, served, raw, caplog):
+async def test_a_message_of_a_newer_release_is_left_to_its_workers(fleet, served, raw, logs):
     message = fleet.message("known", v=2)
     await fleet.worker()
 
@@ -79,7 +80,7 @@ async def test_a_message_of_a_newer_release_is_left_to_its_workers(fleet, served
 
     assert served == []
     assert await queued(fleet) == 1
-    assert "dropped" not in caplog.text
+    assert logs.at("error") == []
 
 
 async def test_an_unknown_handler_is_left_to_a_worker_that_has_it(fleet, served):
@@ -99,7 +100,7 @@ def settings():
     return Settings(lease=30.0, drain=5.0)
 
 
-async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, caplog):
+async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, logs):
     await fleet.worker()
     await fleet.worker()
     await fleet.run("payments.charge")
@@ -111,7 +112,7 @@ async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, caplog)
     (event,) = await fleet.history()
     assert event["type"] == "workflow.step.waiting_handler"
     assert event["data"]["handler"] == "payments.charge"
-    assert caplog.text.count("a step waits for a worker that has its handler") == 4
+    assert len(logs.having("warning", handler="payments.charge", run=ANY)) == 4
     offers = fleet.sample("handlers_missing_total", handler="payments.charge")
     assert 20 < offers < 50  # a few seconds apart
 
@@ -175,7 +176,7 @@ async def test_what_is_remembered_of_waiting_steps_has_an_end(fleet, monkeypatch
     assert (len(known._waiting), len(known._warned)) == (3, 3)
 
 
-async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served, caplog):
+async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served, logs):
     events, failures = fleet.backend.events, iter([Unavailable("down")])
 
     class Flaky:
@@ -187,7 +188,7 @@ async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served
     fleet.rewire(events=Flaky())
     await fleet.worker()
     await fleet.run("payments.charge")
-    assert "a waiting step was not told" in caplog.text
+    assert len(logs.having("warning", error="down")) == 1
     await fleet.clock.advance(2.0)
 
     assert [e["type"] for e in map(json.loads, await events.history("r1"))] == [
@@ -264,7 +265,7 @@ class TestWithAGrace:
 
 
 async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom(
-    fleet, served, caplog
+    fleet, served, logs
 ):
     await fleet.worker()
     for step in ("a", "b"):
@@ -272,11 +273,11 @@ async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom
         await fleet.send_raw(encode(message), message)
 
     await fleet.clock.advance(50.0)
-    told = caplog.text.count("step messages of a newer release wait for its workers")
+    told = len(logs.having("warning", version=2, known=1))
     await fleet.clock.advance(50.0)
 
     assert told == 1
-    assert caplog.text.count("step messages of a newer release wait for its workers") == 2
+    assert len(logs.having("warning", version=2, known=1)) == 2
     lane = fleet.backend.steps._lane("default", "normal")
     assert [message.delivered < 20 for group in lane._groups.values() for message in group] == [
         True,
@@ -284,7 +285,7 @@ async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom
     ]
 
 
-async def test_a_damaged_record_of_a_step_is_named_and_holds_up_nothing_else(fleet, served, caplog):
+async def test_a_damaged_record_of_a_step_is_named_and_holds_up_nothing_else(fleet, served, logs):
     key = step_key("default", "r1", "s")
     await fleet.backend.runs.put(key, b"{damaged")
     await fleet.worker()
@@ -294,9 +295,8 @@ async def test_a_damaged_record_of_a_step_is_named_and_holds_up_nothing_else(fle
     await fleet.clock.advance(100.0)
 
     assert served == ["r2"]
-    assert key in caplog.text
-    assert "Traceback" not in caplog.text
-    assert 3 < caplog.text.count("the record of a step cannot be read") < 12
+    assert logs.tracebacks == []
+    assert 3 < len(logs.having("error", error=Containing(key))) < 12
 
     # And whoever removes the bytes has the step run
     await fleet.backend.runs.purge(key)

@@ -1,0 +1,122 @@
+"""The kinds of messages on the wire: their subjects, who reads them, and their schemas.
+
+Readers are those that the product uses. What it takes more than one message to read is read in
+`test_stores.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flowworker.client.watching import decode as decode_for_clients
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.json import decode_run, decode_step, decode_value
+from flowworker.codec.messages import (
+    FLOW_INPUT,
+    decode_cancel,
+    decode_control,
+    decode_link,
+    decode_result,
+    decode_step_message,
+    decode_stored,
+)
+from tests.recorded.files import Message
+
+
+def _as_json(message: Message) -> Any:
+    return decode_value(message.subject, message.data)
+
+
+def _by(decode: Callable[[bytes], Any]) -> Callable[[Message], Any]:
+    return lambda message: decode(message.data)
+
+
+def _keyed(decode: Callable[[str, bytes], Any]) -> Callable[[Message], Any]:
+    return lambda message: decode(message.key, message.data)
+
+
+def _empty(message: Message) -> None:
+    assert message.data == b""
+
+
+def _text(message: Message) -> str:
+    return message.data.decode()
+
+
+def _input(message: Message) -> Any:
+    return decode_stored(message.data) if FLOW_INPUT in message.headers else _user(message)
+
+
+def _user(message: Message) -> Any:
+    return _as_json(message) if message.data else {}
+
+
+def _control(message: Message) -> Any:
+    return decode_control(message.data or b"{}")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind.
+
+    Attributes:
+        subjects: of its messages, with `*` for one token and a final `>` for the rest.
+        read: what a message means; raises if it cannot be read.
+        schema: name of the file in `schemas/`.
+        rewritten: whether it is the product that wrote it, and what was read gives the same bytes.
+    """
+
+    name: str
+    subjects: str
+    read: Callable[[Message], Any]
+    schema: str = ""
+    rewritten: bool = True
+
+    def has(self, message: Message) -> bool:
+        pattern = re.escape(self.subjects).replace(r"\*", "[^.]+").replace(">", ".+")
+        return re.fullmatch(pattern, message.subject) is not None
+
+
+def _foreign(name: str, subjects: str, read: Callable[[Message], Any], schema: str = "") -> Kind:
+    """What others write, what is empty, or part of something, or read elsewhere as a whole."""
+    return Kind(name, subjects, read, schema, rewritten=False)
+
+
+KINDS = (
+    _foreign("start", "*.start.>", _input, "start-command"),
+    _foreign("control", "*.control.*.*", _control, "control-command"),
+    _foreign("signal", "*.signal.*.>", _empty),
+    Kind("step", "*.step.*.*.*.>", _by(decode_step_message), "step-message"),
+    Kind("delayed step", "*.timer.at.step.*.>", _by(decode_step_message), "step-message"),
+    _foreign("timer", "*.timer.at.run.*.>", _empty),
+    _foreign("timer due", "*.timer.due.*.>", _empty),
+    Kind("event", "*.event.*.*.workflow.>", _by(decode_event), "event"),
+    Kind("emit", "*.event.*.*.emit.>", _by(decode_for_clients)),
+    Kind("event told", "workflow.>", _by(decode_event), "event"),
+    Kind("event told elsewhere", "other.workflow.>", _by(decode_event), "event"),
+    Kind("emit told", "order.paid", _by(decode_for_clients)),
+    Kind("emit told elsewhere", "other.order.paid", _by(decode_for_clients)),
+    Kind("bus", "shop.opened", _by(decode_for_clients)),
+    Kind("bus elsewhere", "other.shop.opened", _by(decode_for_clients)),
+    Kind("cancel", "*.cancel.*", _by(decode_cancel), "cancel-notice"),
+    _foreign("lease free", "*.lease.free.>", _empty),
+    Kind("result", "_INBOX.>", _by(decode_result), "result"),
+    Kind("run", "$KV.*_runs.run.*", _keyed(decode_run), "run-record"),
+    Kind("step record", "$KV.*_runs.step.*.*.>", _keyed(decode_step), "step-record"),
+    _foreign("index", "$KV.*_runs.index.*.>", _empty),
+    Kind("emitted", "$KV.*_runs.emit.*.>", _as_json),
+    _foreign("definition", "$KV.*_definitions.def.*", _as_json),
+    _foreign("latest", "$KV.*_definitions.latest.>", _text),
+    _foreign("definition chunk", "$KV.*_definitions.part.*.*.*", _text),
+    Kind("link", "$KV.*_payloads.*.outputs.*.*", _by(decode_link)),
+    _foreign("input chunk", "$KV.*_payloads.*.input.*.*.*", _text),
+    _foreign("output chunk", "$KV.*_payloads.*.output.>", _text),
+    _foreign("answer chunk", "$KV.*_payloads.*.resume.*.*.*", _text),
+    _foreign("upload chunk", "$KV.*_payloads.*.upload.*.*.*", _text),
+    Kind("coordinator", "$KV.*_locks.coordinator.*", _as_json),
+    Kind("partition", "$KV.*_locks.partition.*", _as_json),
+    Kind("lock", "$KV.*_locks.lock.>", _as_json),
+)

@@ -1,0 +1,178 @@
+"""Whatever a fleet of version 1 wrote is read by this release, and would be written the same."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from flowworker.codec.cloudevents import CloudEvent
+from flowworker.codec.json import encode
+from flowworker.codec.messages import (
+    FLOW_INPUT,
+    FLOW_PRIORITY,
+    FLOW_REPLY,
+    MSG_ID,
+    TRACE_PARENT,
+    CancelNotice,
+    ControlCommand,
+    Link,
+    Result,
+    StepMessage,
+)
+from flowworker.core.records import RunRecord, StepRecord
+from tests.recorded.files import Message
+from tests.recorded.kinds import KINDS, Kind
+from tests.recorded.recording import messages, stored
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = ROOT / "schemas"
+WIRE = ROOT / "docs/reference/wire.md"
+
+REFUSED = "flowworker.control.resume.rejected-4"
+"""A command that nobody can read. (The starts that are rejected are objects, or begin no run.)"""
+
+TYPES = (
+    *(CloudEvent, StepMessage, Link, RunRecord, StepRecord),
+    *(Result, ControlCommand, CancelNotice),
+)
+ONCE = tuple(kind for kind in KINDS if "told" not in kind.name)
+"""What is told is what is stored."""
+CONSTANTS = {"v", "specversion", "datacontenttype"}
+"""Fields that never have another value than their default."""
+
+
+def of_kind(kind: Kind) -> list[Message]:
+    return [each for each in messages() if kind.has(each) and each.subject != REFUSED]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_of_message_is_recorded_read_and_written_as_it_was(kind: Kind):
+    found = of_kind(kind)
+
+    assert found
+    for each in found:
+        value = kind.read(each)
+        assert value is not None or each.data == b""
+        if kind.rewritten:
+            assert encode(value) == each.data
+
+
+def test_each_message_is_of_one_kind():
+    for each in messages():
+        assert len([kind for kind in KINDS if kind.has(each)]) == 1, each.subject
+
+
+def test_what_was_refused_then_is_refused():
+    (refused,) = (each for each in messages() if each.subject == REFUSED)
+    (kind,) = (kind for kind in KINDS if kind.has(refused))
+
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        kind.read(refused)
+
+
+def test_nothing_that_was_stored_is_missing():
+    streams = {each.stream for each in messages()} - {""}
+
+    assert len([name for name in streams if "flowworker" in name.lower()]) == 7
+    for stream in streams:
+        found = stored(stream)
+        assert [each.sequence for each in found] == list(range(1, len(found) + 1)), stream
+
+
+def test_every_field_and_every_value_of_an_enumeration_is_recorded():
+    used: dict[type[msgspec.Struct], set[str]] = defaultdict(set)
+    values: dict[type[Enum], set[Enum]] = defaultdict(set)
+    for kind in ONCE:
+        for each in of_kind(kind):
+            for value in within(kind.read(each)):
+                if isinstance(value, Enum):
+                    values[type(value)].add(value)
+                else:
+                    used[type(value)].update(stated(value))
+
+    assert used.keys() >= {*TYPES}
+    for struct, names in used.items():
+        assert names >= {*struct.__struct_fields__} - CONSTANTS, struct
+    assert len(values) == 9
+    for enumeration, found in values.items():
+        assert found == {*enumeration}, enumeration
+
+
+def within(value: Any) -> Iterator[Any]:
+    """The structs and the members of enumerations in a value, itself included."""
+    if isinstance(value, msgspec.Struct):
+        yield value
+        for name in value.__struct_fields__:
+            yield from within(getattr(value, name))
+    elif isinstance(value, Enum):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from within(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from within(item)
+
+
+def stated(value: msgspec.Struct) -> Iterator[str]:
+    """The fields whose values are not their defaults."""
+    for field in msgspec.structs.fields(value):
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        if field.required or getattr(value, field.name) != default:
+            yield field.name
+
+
+def test_every_header_is_recorded():
+    seen = {name for each in messages() for name in each.headers}
+
+    assert seen >= {FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT, "Nats-TTL"}
+
+
+def test_all_subjects_and_keys_that_are_documented_are_recorded():
+    names = {each.subject for each in messages()}
+    spans = set(re.findall(r"`([$<a-z][\w$<>.]*[\w>])`", WIRE.read_text()))
+    documented = [span for span in spans if "<" in span and "." in span]
+
+    assert len(documented) > 25
+    for span in documented:
+        pattern = re.sub(r"<(\w+|\.\.\.)>", "ANY", span).replace(">", "ANY")
+        pattern = re.escape(pattern).replace("ANY", ".+")
+        assert any(re.fullmatch(rf"(.+\.)?{pattern}(\.\d+)?", name) for name in names), span
+
+
+def test_events_are_told_as_they_are_stored():
+    told = [each.data for each in messages() if each.subject.startswith("workflow.")]
+    kept = [each.data for each in stored("FLOWWORKER_EVENTS") if ".workflow." in each.subject]
+
+    assert sorted(told) == sorted(kept)
+
+
+def test_bodies_satisfy_their_schemas():
+    checked = set()
+    for kind in ONCE:
+        for each in filter(_is_valid_start, of_kind(kind)):
+            schema = "stored-input" if FLOW_INPUT in each.headers else kind.schema
+            if schema:
+                validator(schema).validate(msgspec.json.decode(each.data or b"{}"))
+                checked.add(f"{schema}.v1.json")
+
+    # What users write of workflows is checked beside what is stored of them.
+    assert checked == {path.name for path in SCHEMAS.iterdir()} - {"workflow.v1.json"}
+
+
+def _is_valid_start(message: Message) -> bool:
+    return message.headers.get(MSG_ID) != "rejected-3"
+
+
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator((SCHEMAS / f"{name}.v1.json").read_text())

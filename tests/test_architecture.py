@@ -21,13 +21,12 @@ PACKAGE = Path(__file__).parent.parent / "flowworker"
 MAX_LINES = 400
 
 ADAPTERS = {"memory", "jetstream", "redis"}
-FLOOR = {"errors", "core", "settings", "clock", "codec", "ports"}
+FLOOR = {"errors", "core", "settings", "clock", "codec", "ports", "tasks", "retrying"}
 ENGINE = FLOOR | {"stores", "telemetry"}
 BELOW_WIRING = (
     ENGINE
     | ADAPTERS
     | {*("compat", "definitions", "coordinator", "handlers", "worker", "client", "embedded")}
-    | {"retrying"}
 )
 COMPOSED = BELOW_WIRING | {"blocking", "wiring", "runner"}
 
@@ -38,15 +37,16 @@ KNOWS: dict[str, set[str]] = {
     "settings": {"errors", "core"},
     "clock": {"errors", "core"},
     "codec": {"errors", "core"},
+    "tasks": {"clock"},
+    "retrying": {"errors", "clock"},
     "ports": {"errors", "core", "clock", "codec"},
     "stores": FLOOR | {"definitions", "telemetry"},
     "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec"},
     "definitions": {"errors", "core", "codec"},
     "coordinator": ENGINE | {"definitions"},
-    "retrying": {"errors", "clock"},
-    "handlers": ENGINE | {"compat", "retrying"},
-    "worker": ENGINE | {"handlers", "retrying"},
+    "handlers": ENGINE | {"compat"},
+    "worker": ENGINE | {"handlers"},
     "client": ENGINE,
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},

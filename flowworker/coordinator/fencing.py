@@ -24,6 +24,7 @@ from flowworker.codec.subjects import cancel_subject
 from flowworker.core.claim import Busy, Drop, Repair, Revoke, Stale, judge_fence
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
+from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -73,10 +74,7 @@ class Fences:
 
     async def stop(self) -> None:
         """Ask no more."""
-        tasks = list(self._waiting.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(self._waiting.values())
 
     async def _insist(self, plan: Plan, state: RunState, wanted: Fence) -> None:
         while True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Inbox", "NotYet"]
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.errors import (
@@ -12,6 +11,7 @@ from flowworker.errors import (
     DefinitionError,
     FlowworkerError,
 )
+from flowworker.tasks import TaskSet
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Inbox:
         self._handle = handle
         self._credit = credit
         self._consumer: Consumer | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
 
     async def start(self, consume: Callable[[OnDelivery], Awaitable[Consumer]]) -> None:
         """Begin to consume, unless it has begun."""
@@ -54,12 +54,13 @@ class Inbox:
         """Consume no more, and finish what is in hand."""
         if self._consumer is not None:
             await self._consumer.stop()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._tasks.wait()
+        finally:
+            self._tasks.cancel()
 
     def _on_delivery(self, delivery: Delivery) -> None:
-        task = asyncio.create_task(self._take(delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(self._take(delivery))
 
     async def _take(self, delivery: Delivery) -> None:
         try:

@@ -40,10 +40,11 @@ from flowworker.errors import (
     Unavailable,
     WorkflowNotFound,
 )
+from flowworker.tasks import TaskSet, cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
@@ -109,9 +110,9 @@ class Scheduler:
         self._clock = clock
         self._metrics = metrics
         self._consumer: Consumer | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
         self._mailboxes: Mailboxes[_Arrival | _Recovery] = Mailboxes(
-            self._spawn, self._do, self._release
+            self._tasks.spawn, self._do, self._release
         )
         self._in_hand = 0
         self.active = ActiveRuns(
@@ -140,10 +141,7 @@ class Scheduler:
         self._mailboxes.close()
         if self._consumer is not None:
             await self._consumer.stop()
-        tasks = [*self._tasks, *self.active.delayed()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all([*self._tasks, *self.active.delayed()])
         self._mailboxes.empty()
 
     @property
@@ -173,11 +171,6 @@ class Scheduler:
         # event.<partition>.<run>.<type>
         run = delivery.subject.split(".", 3)[2]
         self._mailboxes.post(run, _Arrival(delivery, self._generation))
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _do(self, run: str, item: _Arrival | _Recovery, pass_on: Callable[[], None]) -> None:
         if isinstance(item, _Recovery):
@@ -234,7 +227,7 @@ class Scheduler:
         else:
             self._metrics.events_handled.labels(event.type).inc()
             if active is not None and active.delayed:
-                self._spawn(self._ack_after(active, delivery))
+                self._tasks.spawn(self._ack_after(active, delivery))
             else:
                 await delivery.ack()
 

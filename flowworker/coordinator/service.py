@@ -28,11 +28,11 @@ from flowworker.settings import check_fit
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.tasks import TaskSet
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from typing import Any
+    from collections.abc import Callable
 
     from flowworker.clock import Clock
     from flowworker.ports import Backend
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _REBUILDS = 16
 """Runs that are rebuilt from their records at a time."""
 
-_AGAIN = 0.5
-"""Seconds after which is tried again what did not work: to start, and to cancel a task."""
+_START_AGAIN = 0.5
+"""Seconds after which a start that failed is tried again."""
 
 
 class Coordinator:
@@ -123,8 +123,8 @@ class Coordinator:
             self._lose,
         )
         self._schedulers: dict[int, Scheduler] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._sweeps: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
+        self._endless: list[asyncio.Task[None]] = []
 
     @property
     def partitions(self) -> tuple[int, ...]:
@@ -145,30 +145,30 @@ class Coordinator:
         await self._partitions.beat()
         await self._intake.start()
         await self._alarms.start()
-        self._tasks = [
-            asyncio.create_task(self._partitions.run(), name="partitions"),
-            asyncio.create_task(self._sweep(), name="sweep"),
+        self._endless = [
+            self._tasks.spawn(self._partitions.run(), "partitions"),
+            self._tasks.spawn(self._sweep(), "sweep"),
         ]
         if self._adopts_all:
-            self._beside(self._restore(), "restore-retention")
+            self._tasks.spawn(self._restore(), "restore-retention")
 
     async def run(self) -> None:
         """Start, however long that takes, and go on until cancelled; then stop."""
         try:
-            while not self._tasks:
+            while not self._endless:
                 try:
                     await self.start()
                 except Unavailable as error:
                     get_logger().warning("start: will try again", error=str(error))
-                    await self._clock.sleep(_AGAIN)
-            await asyncio.gather(*self._tasks)
+                    await self._clock.sleep(_START_AGAIN)
+            await asyncio.gather(*self._endless)
         finally:
             await self.stop()
 
     async def stop(self) -> None:
         """Take nothing new, give up the partitions, and let others go on at once."""
-        await _end({*self._tasks, *self._sweeps})
-        self._tasks = []
+        await self._tasks.close()
+        self._endless = []
         await self._intake.stop()
         await self._alarms.stop()
         try:
@@ -197,12 +197,7 @@ class Coordinator:
                 raise result  # when none is starting any more: those that did will be stopped
         self._metrics.partitions_owned.set(len(self._schedulers))
         # Beside the beat: it may take longer than the leases that the beat has to renew.
-        self._beside(self._look_through(taken, taken=True), "sweep-taken")
-
-    def _beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._sweeps.add(task)
-        task.add_done_callback(self._sweeps.discard)
+        self._tasks.spawn(self._look_through(taken, taken=True), "sweep-taken")
 
     def _scheduler(self, partition: int) -> Scheduler:
         return Scheduler(
@@ -248,13 +243,3 @@ class Coordinator:
             get_logger().warning("sweep was cut short", error=str(error))
         except Exception:  # noqa: BLE001 - a defect must not end all sweeps to come
             get_logger().exception("sweep was cut short")
-
-
-async def _end(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel tasks that go on for ever, and wait; again, since redis-py may swallow it."""
-    pending = tasks
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN)
-    await asyncio.gather(*tasks, return_exceptions=True)

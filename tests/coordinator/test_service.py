@@ -51,7 +51,7 @@ async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinato
 
     coordinator = make(backend)
     await coordinator.start()
-    coordinator._sweeps.add(asyncio.create_task(deaf()))
+    coordinator._tasks.spawn(deaf())
     await asyncio.sleep(0)
 
     async with asyncio.timeout(WAIT_LIMIT):

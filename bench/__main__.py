@@ -24,6 +24,7 @@ from flowworker.jetstream import ConnectionOptions, TopologyOptions
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.publisher import Publisher
+from flowworker.stores.stores import stores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +104,7 @@ async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console)
     where = ConnectionOptions(url=fleet.server.url, name="bench")
     topology = TopologyOptions(partitions=options.partitions)
     async with wiring.nats(where, topology=topology) as backend:
-        client = Client(backend)
+        client = Client(stores_of(backend))
         await client.register(chain(options.steps))
         fleet.start()
         console.print(f"warming up with {WARM_UP} runs", style="bright_black")

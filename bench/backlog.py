@@ -39,6 +39,7 @@ from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
 from flowworker.ports import Backend
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 
 NAMESPACE = "backlog"
 SMALL = Workflow("small", (Step("a", "bench.noop", queue="small"),))
@@ -62,7 +63,7 @@ class Bench:
 
     def __init__(self, server: EmbeddedServer, backend: Backend, processes: Processes) -> None:
         self.backend = backend
-        self.client = Client(backend)
+        self.client = Client(stores_of(backend))
         self.processes = processes
         self._server = server
         self._count = 0

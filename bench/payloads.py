@@ -31,6 +31,7 @@ from flowworker.core.status import TERMINAL
 from flowworker.definitions import load_paths
 from flowworker.jetstream import ConnectionOptions
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _cost(fleet: BenchFleet, workflow: Workflow) -> Costs:
     async with wiring.nats(ConnectionOptions(fleet.server.url)) as backend:
-        client = Client(backend)
+        client = Client(stores_of(backend))
         await client.register(workflow)
         fleet.start()
         before, begun = await _sent(fleet.server), time.monotonic()

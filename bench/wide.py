@@ -22,6 +22,7 @@ from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.model import Saga, Step, Workflow
 from flowworker.jetstream import ConnectionOptions
+from flowworker.stores.stores import stores_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def saga(steps: int) -> Workflow:
 
 async def _measure(fleet: BenchFleet, options: argparse.Namespace) -> None:
     async with wiring.nats(ConnectionOptions(url=fleet.server.url, name="bench")) as backend:
-        client = Client(backend)
+        client = Client(stores_of(backend))
         await client.register(wide(options.chains, options.steps))
         await client.register(saga(options.saga))
         fleet.start()

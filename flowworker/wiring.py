@@ -37,15 +37,17 @@ from flowworker.settings import (
     from_environment,
     settings_from,
 )
+from flowworker.stores.stores import stores_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from flowworker.clock import Clock
     from flowworker.coordinator import Coordinator
     from flowworker.handlers import App
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
     from flowworker.ports import Backend
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker import Worker
 
@@ -189,7 +191,7 @@ async def connect(
     settings = settings or settings_from(os.environ)
     opened = nats(url, namespace, settings=settings, create=create, **options)
     async with opened as backend:
-        client = Client(backend, settings)
+        client = Client(stores_of(backend, settings))
         try:
             yield client
         finally:
@@ -203,20 +205,25 @@ def process_name() -> str:
 
 
 def make_worker(
-    backend: Backend,
+    stores: Stores,
     app: App,
-    settings: Settings,
     metrics: Metrics,
     queues: tuple[str, ...] = ("default",),
+    clock: Clock | None = None,
 ) -> Worker:
     """A worker of a fleet; `settings.concurrency` is how many handlers it runs at a time."""
     from flowworker.worker import Worker  # noqa: PLC0415
 
-    return Worker(backend, app, settings, SystemClock(), queues=queues, metrics=metrics)
+    return Worker(stores, app, clock or SystemClock(), queues=queues, metrics=metrics)
 
 
-def make_coordinator(backend: Backend, settings: Settings, metrics: Metrics) -> Coordinator:
-    """A coordinator of a fleet."""
+def make_coordinator(
+    stores: Stores,
+    metrics: Metrics,
+    clock: Clock | None = None,
+    adopts: Callable[[str], bool] | None = None,
+) -> Coordinator:
+    """A coordinator of a fleet; with `adopts`, of those runs alone that it says yes to."""
     from flowworker.coordinator import Coordinator  # noqa: PLC0415
 
-    return Coordinator(backend, settings, SystemClock(), process_name(), metrics)
+    return Coordinator(stores, clock or SystemClock(), process_name(), metrics, adopts)

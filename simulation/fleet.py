@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flowworker.coordinator import Coordinator
 from flowworker.core.staleness import MAX_STALENESS
 from flowworker.errors import FlowworkerError
+from flowworker.stores.stores import stores_of
 from flowworker.worker import Worker
 from simulation.gate import Gate
 from simulation.handlers import HANDLERS, simulated_app
@@ -157,9 +158,8 @@ class Fleet:
             process.die()
 
     async def _coordinate(self, process: Process, backend: Backend) -> None:
-        coordinator = Coordinator(
-            backend, self._scene.settings, process.clock, process.name, self._scene.metrics
-        )
+        stores = stores_of(backend, self._scene.settings)
+        coordinator = Coordinator(stores, process.clock, process.name, self._scene.metrics)
         running = asyncio.create_task(coordinator.run())
         self._ends[process] = running.cancel
         await asyncio.wait([running])
@@ -177,9 +177,8 @@ class Fleet:
 
     async def _serve(self, process: Process, backend: Backend, app: App) -> None:
         worker = Worker(
-            backend,
+            stores_of(backend, self._scene.settings),
             app,
-            self._scene.settings,
             process.clock,
             concurrency=self._scene.random.choice((1,) if self._one_slot else (1, 2, 8)),
             worker_id=process.name,

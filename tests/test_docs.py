@@ -37,6 +37,7 @@ from flowworker.jetstream.topology.specs import (
     stream_specs,
 )
 from flowworker.settings import CONNECTION, Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker import shift
 from tests.support.backends import memory
@@ -572,9 +573,13 @@ async def test_events_have_the_fields_that_are_described():
     """Every type occurs, and states nothing that its row does not list."""
     settings = Settings()
     async with memory(settings=settings) as backend:
-        client = Client(backend, settings)
-        coordinator = wiring.make_coordinator(backend, settings, Metrics(CollectorRegistry()))
-        worker = wiring.make_worker(backend, handlers(), settings, Metrics(CollectorRegistry()))
+        client = Client(stores_of(backend, settings))
+        coordinator = wiring.make_coordinator(
+            stores_of(backend, settings), Metrics(CollectorRegistry())
+        )
+        worker = wiring.make_worker(
+            stores_of(backend, settings), handlers(), Metrics(CollectorRegistry())
+        )
         await coordinator.start()
         await worker.start()
         for workflow in parse_all(WORKFLOWS):

@@ -26,6 +26,7 @@ from flowworker import wiring
 from flowworker.client import Client
 from flowworker.definitions import load_paths
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
+from flowworker.stores.stores import stores_of
 
 NAMESPACE = "chaos"
 WORKER = ("worker", "--app", "bench.chaos.handlers:app")
@@ -136,7 +137,7 @@ async def prepared(cluster: Cluster):
     topology = TopologyOptions(replicas=cluster.replicas)
     async with contextlib.AsyncExitStack() as stack:
         backend = await _patiently(stack, options, topology)
-        client = Client(backend)
+        client = Client(stores_of(backend))
         for _, workflow in load_paths([WORKFLOWS]):
             await client.register(workflow)
         yield client

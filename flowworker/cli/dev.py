@@ -156,14 +156,16 @@ class _Fleet:
 
         from flowworker import wiring
         from flowworker.client import Client
+        from flowworker.stores.stores import stores_of
         from flowworker.telemetry.metrics import Metrics
 
         settings = settings_from(os.environ)
         metrics = Metrics(CollectorRegistry())
         options = self._target.options("flowworker-dev")
         async with wiring.nats(options, self._target.namespace, settings=settings) as backend:
-            client = Client(backend, settings)
-            coordinator = wiring.make_coordinator(backend, settings, metrics)
+            stores = stores_of(backend, settings)
+            client = Client(stores)
+            coordinator = wiring.make_coordinator(stores, metrics)
             if app is None:
                 self._greet()
                 reloader = Reloader(self._crew, partial(self._load, client), self._workflows)
@@ -175,7 +177,7 @@ class _Fleet:
                     crew = self._crew()
                     work, drain = partial(crew.work, queues), crew.drain
                 else:
-                    worker = wiring.make_worker(backend, app, settings, metrics, queues)
+                    worker = wiring.make_worker(stores, app, metrics, queues)
                     work, drain = worker.run, worker.drain
                 self._greet()
                 self._invite(definitions)

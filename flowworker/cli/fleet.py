@@ -44,13 +44,14 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
 
     from flowworker import wiring
     from flowworker.cli.health import serve_health
+    from flowworker.stores.stores import stores_of
     from flowworker.telemetry.metrics import Metrics
 
     registry = CollectorRegistry()
     settings = settings_from(os.environ)
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
-        made = wiring.make_coordinator(backend, settings, Metrics(registry))
+        made = wiring.make_coordinator(stores_of(backend, settings), Metrics(registry))
         with serve_health(http_port, registry, backend.alive, lambda: made.ready):
             await until_signal(made.run, within=settings.partition_lease)
 
@@ -101,12 +102,13 @@ async def run_worker(
 
     from flowworker import wiring
     from flowworker.cli.health import serve_health
+    from flowworker.stores.stores import stores_of
     from flowworker.telemetry.metrics import Metrics
 
     registry = CollectorRegistry()
     options = target.options("flowworker-worker", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
-        made = wiring.make_worker(backend, app, settings, Metrics(registry), queues)
+        made = wiring.make_worker(stores_of(backend, settings), app, Metrics(registry), queues)
 
         def ready() -> bool:
             return made.running and backend.ready()

@@ -32,9 +32,7 @@ from flowworker.codec.messages import (
 from flowworker.codec.values import encode_value
 from flowworker.core.status import TERMINAL, HumanAction, Priority
 from flowworker.errors import InvalidInput, RunIdTaken
-from flowworker.settings import Settings
-from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.payloads import PayloadStore, input_digest
+from flowworker.stores.payloads import input_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
     from flowworker.core.model import Workflow
     from flowworker.core.records import RunRecord
     from flowworker.core.status import RunStatus
-    from flowworker.ports import Backend
+    from flowworker.stores.stores import Stores
 
 History = list[dict[str, Any]]
 
@@ -60,17 +58,16 @@ class Client:
     makes a client and the connection that it needs.
     """
 
-    def __init__(
-        self, backend: Backend, settings: Settings | None = None, clock: Clock | None = None
-    ) -> None:
-        settings = settings or Settings()
-        self._backend = backend
+    def __init__(self, stores: Stores, clock: Clock | None = None) -> None:
+        """Speak to the fleet of that backend."""
+        self._stores = stores
+        self._backend = stores.backend
         self._clock = clock or SystemClock()
-        self._payloads = PayloadStore(backend.payloads, settings)
-        self._payload_limit = settings.payload_limit
-        self._definitions = DefinitionStore(backend.definitions)
-        self._views = Views(backend, self._clock)
-        self._results = Results(backend, settings, self._clock, self._views)
+        self._payloads = stores.payloads
+        self._payload_limit = stores.settings.payload_limit
+        self._definitions = stores.definitions
+        self._views = Views(stores, self._clock)
+        self._results = Results(stores, self._clock, self._views)
 
     # Definitions
 
@@ -231,7 +228,7 @@ class Client:
             return
         if not await self._backend.events.history(check_run_id(run_id)):
             await self._record(run_id)
-        async for event in watch_run(self._backend, self._clock, run_id):
+        async for event in watch_run(self._stores, self._clock, run_id):
             yield event
 
     # Control

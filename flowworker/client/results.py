@@ -35,7 +35,7 @@ from flowworker.errors import (
     Unavailable,
     WorkflowNotFound,
 )
-from flowworker.stores.payloads import PayloadStore, input_digest
+from flowworker.stores.payloads import input_digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
-    from flowworker.ports import Backend
-    from flowworker.settings import Settings
+    from flowworker.stores.stores import Stores
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 PATIENCE = 30.0
@@ -93,12 +92,12 @@ class _Waiter:
 class Results:
     """Ends of runs, as one client waits for them."""
 
-    def __init__(self, backend: Backend, settings: Settings, clock: Clock, views: Views) -> None:
-        self._backend = backend
+    def __init__(self, stores: Stores, clock: Clock, views: Views) -> None:
+        self._backend = stores.backend
         self._clock = clock
         self._views = views
-        self._payloads = PayloadStore(backend.payloads, settings)
-        prefix = next(iter(settings.reply_prefixes), "")
+        self._payloads = stores.payloads
+        prefix = next(iter(stores.settings.reply_prefixes), "")
         self._inbox = f"{prefix}{secrets.token_hex(11)}" if prefix else ""
         self._unsubscribe: Callable[[], object] | None = None
         self._subscribing = asyncio.Lock()

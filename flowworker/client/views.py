@@ -15,15 +15,13 @@ from flowworker.codec.keys import steps_pattern
 from flowworker.core.rebuild import view
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
-from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.runs import RunStore
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.state import RunState
-    from flowworker.ports import Backend
+    from flowworker.stores.stores import Stores
 
 _PARALLEL = 32
 
@@ -75,11 +73,11 @@ class RunSummary:
 class Views:
     """Reads records and says what they mean."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
-        self._records = backend.runs
-        self._runs = RunStore(backend.runs)
-        self._definitions = DefinitionStore(backend.definitions)
-        self._events = backend.events
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._records = stores.backend.runs
+        self._runs = stores.runs
+        self._definitions = stores.definitions
+        self._events = stores.backend.events
         self._clock = clock
 
     async def record(self, run: str) -> RunRecord | None:

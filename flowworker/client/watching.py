@@ -25,13 +25,13 @@ from flowworker.codec.subjects import event_subject, public_subject
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
-from flowworker.stores.runs import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from flowworker.clock import Clock
     from flowworker.ports import Backend
+    from flowworker.stores.stores import Stores
 
 SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
 """Seconds without news after which the history is read again."""
@@ -121,8 +121,9 @@ async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
                 yield event
 
 
-async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[Event, None]:
+async def watch_run(stores: Stores, clock: Clock, run: str) -> AsyncGenerator[Event, None]:
     """Events of one run from its first to its last, each once."""
+    backend = stores.backend
     partition = partition_of(run, backend.events.partitions)
     subject = event_subject(backend.namespace, partition, run, ">")
     told: set[str] = set()
@@ -134,7 +135,7 @@ async def watch_run(backend: Backend, clock: Clock, run: str) -> AsyncGenerator[
             if event["id"] in told:
                 continue
             if event.get("type") in ENDS or (
-                _is_rejected_start(event) and await RunStore(backend.runs).load(run) is None
+                _is_rejected_start(event) and await stores.runs.load(run) is None
             ):
                 told.add(event["id"])
                 for earlier in await _history(backend, run):

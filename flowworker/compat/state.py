@@ -25,7 +25,6 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import TERMINAL, RunStatus, StepStatus
 from flowworker.errors import Conflict, InvalidInput, NotFound, RunNotFound
 from flowworker.settings import Settings
-from flowworker.stores.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from flowworker.compat.opening import Opening
     from flowworker.core.records import StepRecord
     from flowworker.ports import Backend
+    from flowworker.stores.stores import Stores
 
 UNKNOWN = "-"
 """Workflow of an execution that no engine has run yet."""
@@ -63,21 +63,23 @@ class StateStore:
         self._opening = opening
         self.settings = settings or Settings()
         self.clock = clock or SystemClock()
-        self._kept: Stores | None = None
         self._expiring: list[tuple[float, str]] = []
 
+    async def stores(self) -> Stores:
+        """What an engine runs on whose state is kept here."""
+        return await self._opening.stores()
+
     async def backend(self) -> Backend:
-        """All ports: what an engine runs on whose state is kept here."""
-        return (await self._open()).backend
+        """All ports behind it."""
+        return await self._opening.backend()
 
     async def close(self) -> None:
         """Let go of what the store opened. It opens again when it is used again."""
-        self._kept = None
         await self._opening.close()
 
     async def __aenter__(self) -> Self:
         """Open it now."""
-        await self._open()
+        await self.stores()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,14 +90,14 @@ class StateStore:
 
     async def initialize_execution(self, exec_id: str, data: bytes) -> None:
         """Create an execution with its input (JSON bytes); one that exists gets that input."""
-        await self._remove_expired(await self._open())
+        await self._remove_expired(await self.stores())
         await self.save_input(exec_id, data)
 
     async def save_input(self, exec_id: str, data: bytes) -> None:
         """Store the input (JSON bytes)."""
-        kept = await self._of(exec_id)
+        stores = await self._of(exec_id)
         _check(is_json(data), "input must be JSON")
-        payload = await kept.payloads.pack(exec_id, "input", data)
+        payload = await stores.payloads.pack(exec_id, "input", data)
         now = self.clock.now()
 
         def change(record: RunRecord | None) -> RunRecord:
@@ -103,35 +105,35 @@ class StateStore:
                 return replace(record, input=payload)
             return RunRecord(exec_id, UNKNOWN, "", RunStatus.PENDING, payload, now)
 
-        await self._change_run(kept, exec_id, change)
+        await self._change_run(stores, exec_id, change)
 
     async def get_input(self, exec_id: str) -> bytes:
         """The input; raises RunNotFound."""
-        kept = await self._of(exec_id)
-        found = await self._load(kept, exec_id)
+        stores = await self._of(exec_id)
+        found = await self._load(stores, exec_id)
         if found is None:
             raise RunNotFound(f"no execution {exec_id!r} exists")
-        return await kept.payloads.load(found[0].input)
+        return await stores.payloads.load(found[0].input)
 
     async def get_state(self, exec_id: str) -> dict[str, str]:
         """State by step; the execution's own under the empty id. Empty for an unknown one."""
-        kept = await self._of(exec_id)
-        found = await self._load(kept, exec_id)
-        steps = await kept.runs.load_steps(exec_id)
+        stores = await self._of(exec_id)
+        found = await self._load(stores, exec_id)
+        steps = await stores.runs.load_steps(exec_id)
         if found is None:
             return {
                 step: str(record.noted or record.outcome) for step, (record, _) in steps.items()
             }
-        plan = await kept.plan(found[0])
+        plan = await stores.plan(found[0])
         states = states_of(plan, found, steps, self.clock.now())
         return {"": str(found[0].status), **states}
 
     async def list_executions(self, state: str) -> list[str]:
         """Ids of all executions in that state, sorted."""
         status = _run_status(state)
-        kept = await self._open()
-        await self._remove_expired(kept)
-        return sorted(run for _, run in await kept.runs.list(status))
+        stores = await self.stores()
+        await self._remove_expired(stores)
+        return sorted(run for _, run in await stores.runs.list(status))
 
     async def set_ttl(self, exec_id: str, ttl: float) -> None:
         """Have the execution removed `ttl` seconds from now, or when it is over if that is later.
@@ -139,14 +141,14 @@ class StateStore:
         Of an unknown one nothing is left to be removed. NATS keeps the time, but it takes a
         coordinator to come true; Redis removes by itself.
         """
-        kept = await self._of(exec_id)
+        stores = await self._of(exec_id)
         _check(0 <= ttl <= MAX_SECONDS, f"expected a ttl of 0 to {MAX_SECONDS:,.0f} s, found {ttl}")
         at = self.clock.now() + ttl
 
         def change(record: RunRecord | None) -> RunRecord | None:
             return None if record is None else replace(record, expires=at)
 
-        await self._change_run(kept, exec_id, change)
+        await self._change_run(stores, exec_id, change)
         heapq.heappush(self._expiring, (at, exec_id))
 
     # -- steps -----------------------------------------------------------------------------
@@ -157,12 +159,12 @@ class StateStore:
         Raises:
             Conflict: the execution is over; a terminal state never changes.
         """
-        kept = await self._of(exec_id)
+        stores = await self._of(exec_id)
         if step_id:
             known = ", ".join(StepStatus)
             _check(state in set(StepStatus), f"{state!r} is no state of a step: {known}")
             noted = StepStatus(state)
-            await self._change_step(kept, exec_id, step_id, lambda r: noted_as(r, noted))
+            await self._change_step(stores, exec_id, step_id, lambda r: noted_as(r, noted))
             return
         status, now = _run_status(state), self.clock.now()
 
@@ -173,95 +175,89 @@ class StateStore:
             ended = (record.finished_at or now) if status in TERMINAL else 0.0
             return replace(record, status=status, finished_at=ended)
 
-        await self._change_run(kept, exec_id, move)
+        await self._change_run(stores, exec_id, move)
 
     async def save_step_output(self, exec_id: str, step_id: str, output: bytes) -> None:
         """Store a step's output (JSON bytes)."""
-        kept = await self._of(exec_id, step_id)
+        stores = await self._of(exec_id, step_id)
         _check(is_json(output), f"output of {step_id!r} must be JSON")
-        payload = await kept.payloads.pack(exec_id, f"output.{step_id}", output)
-        await self._change_step(kept, exec_id, step_id, lambda r: replace(r, output=payload))
+        payload = await stores.payloads.pack(exec_id, f"output.{step_id}", output)
+        await self._change_step(stores, exec_id, step_id, lambda r: replace(r, output=payload))
 
     async def get_step_output(self, exec_id: str, step_id: str) -> bytes:
         """A step's output; raises NotFound if it has none."""
-        kept = await self._of(exec_id, step_id)
-        found = await kept.runs.find_step(exec_id, step_id)
-        if found is None or found[1].output is None or await self._is_gone(kept, exec_id):
+        stores = await self._of(exec_id, step_id)
+        found = await stores.runs.find_step(exec_id, step_id)
+        if found is None or found[1].output is None or await self._is_gone(stores, exec_id):
             raise NotFound(f"step {step_id!r} of {exec_id!r} has no output")
-        return await kept.payloads.load(found[1].output)
+        return await stores.payloads.load(found[1].output)
 
     # -- events ----------------------------------------------------------------------------
 
     async def record_event_emitted(self, exec_id: str, event_type: str) -> None:
         """Remember that the execution has emitted an event of this type."""
-        kept = await self._of(exec_id, event_type)
-        await kept.backend.runs.put(emit_key(exec_id, event_type), b"{}")
+        stores = await self._of(exec_id, event_type)
+        await stores.backend.runs.put(emit_key(exec_id, event_type), b"{}")
 
     async def is_event_emitted(self, exec_id: str, event_type: str) -> bool:
         """Whether the execution has emitted an event of this type."""
-        kept = await self._of(exec_id, event_type)
-        return await kept.backend.runs.read(emit_key(exec_id, event_type)) is not None
+        stores = await self._of(exec_id, event_type)
+        return await stores.backend.runs.read(emit_key(exec_id, event_type)) is not None
 
     # -- inside ----------------------------------------------------------------------------
-
-    async def _open(self) -> Stores:
-        backend = await self._opening.backend()
-        if self._kept is None or self._kept.backend is not backend:
-            self._kept = Stores(backend, self.settings)
-        return self._kept
 
     async def _of(self, exec_id: str, name: str = "") -> Stores:
         expected = "expected 1 to 128 letters, digits, '_' or '-'"
         _check(RUN_ID.fullmatch(exec_id), f"execution id {exec_id[:140]!r}: {expected}")
         _check(not name or DOTTED_NAME.fullmatch(name), f"{name!r} is not a step or event type")
-        return await self._open()
+        return await self.stores()
 
-    async def _load(self, kept: Stores, exec_id: str) -> tuple[RunRecord, int] | None:
+    async def _load(self, stores: Stores, exec_id: str) -> tuple[RunRecord, int] | None:
         """The record, unless its time is over."""
-        found = await kept.runs.load(exec_id)
+        found = await stores.runs.load(exec_id)
         if found is not None and is_removable(found[0], self.clock.now()):
-            await kept.remove(found[0])
+            await stores.remove(found[0])
             return None
         return found
 
-    async def _is_gone(self, kept: Stores, exec_id: str) -> bool:
-        found = await kept.runs.load(exec_id)
+    async def _is_gone(self, stores: Stores, exec_id: str) -> bool:
+        found = await stores.runs.load(exec_id)
         return found is not None and is_removable(found[0], self.clock.now())
 
-    async def _remove_expired(self, kept: Stores) -> None:
+    async def _remove_expired(self, stores: Stores) -> None:
         """Those whose time was set here; others may keep better time (see `set_ttl`)."""
         while self._expiring and self._expiring[0][0] <= self.clock.now():
-            await self._load(kept, heapq.heappop(self._expiring)[1])
+            await self._load(stores, heapq.heappop(self._expiring)[1])
 
     async def _change_run(
-        self, kept: Stores, exec_id: str, change: Callable[[RunRecord | None], RunRecord | None]
+        self, stores: Stores, exec_id: str, change: Callable[[RunRecord | None], RunRecord | None]
     ) -> None:
         while True:
-            before, revision = await self._load(kept, exec_id) or (None, 0)
+            before, revision = await self._load(stores, exec_id) or (None, 0)
             after = change(before)
             if after is None:
                 return
             try:
-                await kept.runs.save(after, revision)
+                await stores.runs.save(after, revision)
                 break
             except Conflict:
                 continue
-        await kept.runs.index(after.status, after.workflow, exec_id)
+        await stores.runs.index(after.status, after.workflow, exec_id)
         if before is not None and before.status is not after.status:
-            await kept.runs.unindex(before.status, before.workflow, exec_id)
+            await stores.runs.unindex(before.status, before.workflow, exec_id)
         if after.expires and after.status in TERMINAL:
-            await kept.backend.timers.set(exec_id, RETENTION, after.expires)
+            await stores.backend.timers.set(exec_id, RETENTION, after.expires)
 
     async def _change_step(
-        self, kept: Stores, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
+        self, stores: Stores, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
     ) -> None:
         expected = "expected tokens of letters, digits, '_' or '-'"
         _check(DOTTED_NAME.fullmatch(step_id), f"step id {step_id[:140]!r}: {expected}")
         while True:
-            found = await kept.runs.find_step(exec_id, step_id)
+            found = await stores.runs.find_step(exec_id, step_id)
             queue, record, revision = found or (QUEUE, unattempted(exec_id, step_id), 0)
             try:
-                await kept.runs.save_step(queue, change(record), revision)
+                await stores.runs.save_step(queue, change(record), revision)
                 return
             except Conflict:
                 continue

@@ -25,9 +25,6 @@ from flowworker.core.facts import Recovered
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
-from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.payloads import PayloadStore
-from flowworker.stores.runs import RunStore
 from flowworker.tasks import TaskSet
 from flowworker.telemetry.log import get_logger
 
@@ -35,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
-    from flowworker.ports import Backend
-    from flowworker.settings import Settings
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
 _REBUILDS = 16
@@ -54,8 +50,7 @@ class Coordinator:
 
     def __init__(
         self,
-        backend: Backend,
-        settings: Settings,
+        stores: Stores,
         clock: Clock,
         name: str,
         metrics: Metrics,
@@ -66,14 +61,14 @@ class Coordinator:
         With `adopts`, runs that others left behind are gone on with only if it says so; without,
         all are.
         """
+        backend, settings, payloads = stores.backend, stores.settings, stores.payloads
         check_fit(settings, backend.max_body)
         self._backend = backend
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._runs = RunStore(backend.runs)
-        self._definitions = DefinitionStore(backend.definitions)
-        payloads = PayloadStore(backend.payloads, settings)
+        self._runs = stores.runs
+        self._definitions = stores.definitions
         self._retention = Retention(
             backend, self._runs, self._definitions, payloads, settings, clock
         )

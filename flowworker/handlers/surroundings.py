@@ -14,8 +14,7 @@ from flowworker.compat.state import StateStore
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.ports import Backend
-    from flowworker.settings import Settings
+    from flowworker.stores.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +26,11 @@ class Surroundings:
     locker: Locker
 
 
-def surroundings_of(backend: Backend, settings: Settings, clock: Clock) -> Surroundings:
+def surroundings_of(stores: Stores, clock: Clock) -> Surroundings:
     """Those of the fleet itself."""
-    opening = existing(backend)
+    opening = existing(stores)
     return Surroundings(
-        StateStore(opening, settings, clock), EventBus(opening, clock), Locker(opening, clock)
+        StateStore(opening, stores.settings, clock),
+        EventBus(opening, clock),
+        Locker(opening, clock),
     )

@@ -14,16 +14,13 @@ from flowworker.client import Client
 from flowworker.codec.subjects import event_subject
 from flowworker.compat.locking import Locker
 from flowworker.compat.opening import existing
-from flowworker.coordinator import Coordinator
 from flowworker.core.event_types import ENDS
 from flowworker.handlers.emitting import Emitter
 from flowworker.handlers.surroundings import Surroundings
 from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
-from flowworker.stores.stores import Stores
 from flowworker.telemetry.metrics import Metrics
-from flowworker.wiring import process_name
-from flowworker.worker import Worker
+from flowworker.wiring import make_coordinator, make_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +29,9 @@ if TYPE_CHECKING:
     from flowworker.compat.buses import EventBus
     from flowworker.compat.state import StateStore
     from flowworker.handlers import App
-    from flowworker.ports import Backend, Leases, Notifier
+    from flowworker.ports import Leases, Notifier
     from flowworker.settings import Settings
+    from flowworker.stores.stores import Stores
 
 _NOBODY = 1e-3
 """Seconds in which some other worker might come, where there are no others."""
@@ -53,33 +51,40 @@ class Parts:
 
     def __init__(
         self,
-        backend: Backend,
+        stores: Stores,
         app: App,
         store: StateStore,
         bus: EventBus | None,
-        news: EventBus,
+        own_bus: EventBus,
         locks: Leases,
     ) -> None:
-        """Assemble; `start` begins. With a `bus`, events are told there too; `news` is for all."""
-        settings, clock, name = _settings_of(store), store.clock, process_name()
+        """Assemble; `start` begins. With a `bus`, events are published there as well.
+
+        `own_bus` is what handlers get, and `locks` what keeps their locks.
+        """
+        clock = store.clock
+        stores = replace(stores, settings=_settings_of(store))
+        backend, settings = stores.backend, stores.settings
         metrics = Metrics(CollectorRegistry())
         self.own: set[str] = set()
         self.backend = backend
-        self.kept = Stores(backend, settings)
-        self.client = Client(backend, settings, clock)
+        self.stores = stores
+        self.client = Client(stores, clock)
         self._relay = None if bus is None else Relay(backend, bus)
         self._forget: list[Callable[[], object]] = []
         notifier: Notifier = self._relay or backend.notifier
-        served = replace(backend, leases=locks, notifier=notifier)
-        self.emitter = Emitter(served, clock, settings.lease / 3)
-        self.worker = Worker(served, app, settings, clock, worker_id=name, metrics=metrics)
+        served = replace(stores, backend=replace(backend, leases=locks, notifier=notifier))
+        self.emitter = Emitter(served.backend, clock, settings.lease / 3)
+        self.worker = make_worker(served, app, metrics, clock=clock)
         # Without partners nobody else may take a share of the partitions, whatever the store says.
         self._alone = None if store.shared else open_memory(settings=settings, clock=clock)
-        driven = backend if self._alone is None else replace(backend, leases=self._alone.leases)
-        adopts = None if store.shared else self.own.__contains__
-        self.coordinator = Coordinator(driven, settings, clock, name, metrics, adopts)
+        driven, adopts = stores, None
+        if self._alone is not None:
+            driven = replace(stores, backend=replace(backend, leases=self._alone.leases))
+            adopts = self.own.__contains__
+        self.coordinator = make_coordinator(driven, metrics, clock, adopts)
         locker = Locker(existing(served), clock)
-        self.around = self.worker.around = Surroundings(store, news, locker)
+        self.around = self.worker.around = Surroundings(store, own_bus, locker)
 
     async def start(self) -> None:
         """Run what is there, and what comes."""

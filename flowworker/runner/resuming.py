@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 _UNKNOWN = ErrorInfo("Unknown", "the record of the failure has no error")
 
 
-async def make_ready(kept: Stores, run: str, workflow: Workflow | None) -> bool:
+async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> bool:
     """Prepare an execution; False if it is over, so that there is nothing to go on with.
 
     Args:
-        kept: where it is stored.
+        stores: where it is stored.
         run: its id.
         workflow: what to go on with; None for what it is pinned to.
 
@@ -51,7 +51,7 @@ async def make_ready(kept: Stores, run: str, workflow: Workflow | None) -> bool:
         WorkflowNotFound: its definition is not stored.
         Conflict: somebody else changes it.
     """
-    found = await kept.runs.load(run)
+    found = await stores.runs.load(run)
     if found is None:
         raise RunNotFound(f"no execution {run!r} is stored; nothing can be resumed")
     record, revision = found
@@ -59,12 +59,12 @@ async def make_ready(kept: Stores, run: str, workflow: Workflow | None) -> bool:
         return False
     digest = record.definition
     if workflow is not None:
-        digest = await kept.definitions.register(workflow)
-    plan = await kept.definitions.by_hash(digest)
-    steps = await kept.runs.load_steps(run)
-    await _check_payloads(kept, record, steps)
+        digest = await stores.definitions.register(workflow)
+    plan = await stores.definitions.by_hash(digest)
+    steps = await stores.runs.load_steps(run)
+    await _check_payloads(stores, record, steps)
     for step in plan.order:
-        await _settle(kept, plan, record, step)
+        await _settle(stores, plan, record, step)
     status = RunStatus.RUNNING if record.status is RunStatus.PENDING else record.status
     resumed = replace(
         record,
@@ -73,30 +73,30 @@ async def make_ready(kept: Stores, run: str, workflow: Workflow | None) -> bool:
         definition=digest,
         status=status,
     )
-    await kept.runs.save(resumed, revision)
-    await kept.runs.index(status, resumed.workflow, run)
+    await stores.runs.save(resumed, revision)
+    await stores.runs.index(status, resumed.workflow, run)
     if (record.status, record.workflow) != (status, resumed.workflow):
-        await kept.runs.unindex(record.status, record.workflow, run)
+        await stores.runs.unindex(record.status, record.workflow, run)
     return True
 
 
 async def _check_payloads(
-    kept: Stores, record: RunRecord, steps: dict[str, tuple[StepRecord, int]]
+    stores: Stores, record: RunRecord, steps: dict[str, tuple[StepRecord, int]]
 ) -> None:
     """Whatever cannot be read is better said now than by the step that needs it."""
     outputs = ((step, found.output) for step, (found, _) in steps.items())
     payloads: list[tuple[str, Payload]] = [("input", record.input)]
     payloads += [(f"output of {step}", output) for step, output in outputs if output is not None]
-    await asyncio.gather(*(_check_payload(kept, what, payload) for what, payload in payloads))
+    await asyncio.gather(*(_check_payload(stores, what, payload) for what, payload in payloads))
 
 
-async def _check_payload(kept: Stores, what: str, payload: Payload) -> None:
-    decode_value(what, await kept.payloads.load(payload))
+async def _check_payload(stores: Stores, what: str, payload: Payload) -> None:
+    decode_value(what, await stores.payloads.load(payload))
 
 
-async def _settle(kept: Stores, plan: Plan, run: RunRecord, step: str) -> None:
+async def _settle(stores: Stores, plan: Plan, run: RunRecord, step: str) -> None:
     """See to it that one step's record says what is to be done, where the engine looks for it."""
-    found = await kept.runs.find_step(run.run, step)
+    found = await stores.runs.find_step(run.run, step)
     if found is None:
         return
     queue, record, revision = found
@@ -110,9 +110,9 @@ async def _settle(kept: Stores, plan: Plan, run: RunRecord, step: str) -> None:
         ready = replace(record, completed=record.completed or revision)
     else:
         return
-    await kept.runs.save_step(home, ready, revision if queue == home else 0)
+    await stores.runs.save_step(home, ready, revision if queue == home else 0)
     if queue != home:
-        await kept.backend.runs.purge(step_key(queue, run.run, step))
+        await stores.backend.runs.purge(step_key(queue, run.run, step))
 
 
 def _is_spent(step: Step, record: StepRecord) -> bool:

@@ -11,7 +11,7 @@ from flowworker.client.starting import encode_input
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import decode_value
 from flowworker.compat.buses import EventBus
-from flowworker.compat.opening import Opening, existing
+from flowworker.compat.opening import Opening
 from flowworker.core.rebuild import view
 from flowworker.core.status import RunStatus
 from flowworker.definitions import InputValidator, Registry
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from flowworker.compat.state import StateStore
     from flowworker.core.model import Workflow
     from flowworker.core.payload import Payload
-    from flowworker.ports import Backend
     from flowworker.settings import Settings
 
 
@@ -78,7 +77,7 @@ class Runner:
         self._made_store = store is None
         self._store = store or InMemStore(settings=settings, clock=clock)
         self._bus = bus
-        self._own_bus = EventBus(Opening(self._news), self._store.clock)
+        self._own_bus = EventBus(Opening(self._store.stores, owned=False), self._store.clock)
         self._locker = locker
         self._app = app or App()
         self._registry = Registry()
@@ -178,14 +177,14 @@ class Runner:
             RunFailed, RunCancelled: it did not complete, or had not.
         """
         parts = await self.running()
-        if await make_ready(parts.kept, exec_id, workflow):
+        if await make_ready(parts.stores, exec_id, workflow):
             await parts.go_on(exec_id, self._store.clock, self._store.settings)
         return await self._result(exec_id)
 
     async def status(self, run_id: str) -> RunStatus:
         """The state of an execution; PENDING for one that is not known (yet)."""
         parts = await self.running()
-        found = await parts.kept.runs.load(run_id)
+        found = await parts.stores.runs.load(run_id)
         return RunStatus.PENDING if found is None else found[0].status
 
     async def cancel(self, run_id: str) -> None:
@@ -210,19 +209,16 @@ class Runner:
     # -- inside ----------------------------------------------------------------------------
 
     async def _begin(self) -> Parts:
-        backend = await self._store.backend()
-        locks = backend.leases if self._locker is None else await self._locker.leases()
-        parts = Parts(backend, self._app, self._store, self._bus, self.get_event_bus(), locks)
+        stores = await self._store.stores()
+        leases = stores.backend.leases
+        locks = leases if self._locker is None else await self._locker.leases()
+        parts = Parts(stores, self._app, self._store, self._bus, self.get_event_bus(), locks)
         try:
             await parts.start()
         except BaseException:
             await parts.stop()
             raise
         return parts
-
-    async def _news(self) -> Backend:
-        """The store's backend, which is the store's to close."""
-        return await existing(await self._store.backend()).backend()
 
     async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
         parts = await self.running()
@@ -233,7 +229,7 @@ class Runner:
                 validator.check(value)
             else:
                 await asyncio.to_thread(validator.check, value)
-        await parts.kept.definitions.register(workflow)
+        await parts.stores.definitions.register(workflow)
         run = await parts.client.start(workflow.name, data, run_id=exec_id)
         parts.own.add(run)
         return run
@@ -243,11 +239,11 @@ class Runner:
         result = await parts.client.result(run)
         parts.own.discard(run)  # it may have been over before it was called ours
         result.raise_for_status()
-        found = await parts.kept.runs.load(run)
+        found = await parts.stores.runs.load(run)
         if found is None:
             raise RunNotFound(f"execution {run!r} is over and its retention too")
-        plan = await parts.kept.definitions.by_hash(found[0].definition)
-        steps = await parts.kept.runs.load_steps(run)
+        plan = await parts.stores.definitions.by_hash(found[0].definition)
+        steps = await parts.stores.runs.load_steps(run)
         state = view(plan, *found, steps, self._store.clock.now())
         outputs = [
             (step, await self._value(parts, step, payload))
@@ -257,4 +253,4 @@ class Runner:
         return merged(run, await self._value(parts, "input", found[0].input), outputs)
 
     async def _value(self, parts: Parts, what: str, payload: Payload) -> Any:
-        return decode_value(what, await parts.kept.payloads.load(payload))
+        return decode_value(what, await parts.stores.payloads.load(payload))

@@ -28,7 +28,7 @@ class _Scope:
     async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
         """As `StepContext.emit`."""
         parts = await self._runner.running()
-        found = await parts.kept.runs.load(self.run_id)
+        found = await parts.stores.runs.load(self.run_id)
         workflow = "" if found is None else found[0].workflow
         await parts.emitter.emit(self.run_id, workflow, event_type, payload, key)
 

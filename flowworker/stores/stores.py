@@ -1,12 +1,14 @@
-"""All that is kept of runs in one backend, for those who need more than one view of it."""
+"""The stores of one backend, which everything that a process runs on it shares."""
 
 from __future__ import annotations
 
-__all__ = ["Stores"]
+__all__ = ["Stores", "stores_of"]
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.errors import DefinitionError, WorkflowNotFound
+from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
@@ -15,18 +17,17 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.ports import Backend
-    from flowworker.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores of a backend."""
+    """A backend, the settings that hold on it, and the stores that are made of both."""
 
-    def __init__(self, backend: Backend, settings: Settings) -> None:
-        """View that backend."""
-        self.backend = backend
-        self.runs = RunStore(backend.runs)
-        self.payloads = PayloadStore(backend.payloads, settings)
-        self.definitions = DefinitionStore(backend.definitions)
+    backend: Backend
+    settings: Settings
+    runs: RunStore
+    payloads: PayloadStore
+    definitions: DefinitionStore
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -42,3 +43,15 @@ class Stores:
         await self.payloads.purge(record.run)
         await self.backend.events.drop(record.run)
         await self.runs.purge(record)
+
+
+def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
+    """Build the stores of a backend."""
+    settings = settings or Settings()
+    return Stores(
+        backend,
+        settings,
+        RunStore(backend.runs),
+        PayloadStore(backend.payloads, settings),
+        DefinitionStore(backend.definitions),
+    )

@@ -28,8 +28,7 @@ from flowworker.worker.shift import Shift
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.handlers.app import App
-    from flowworker.ports import Backend
-    from flowworker.settings import Settings
+    from flowworker.stores.stores import Stores
     from flowworker.worker.heartbeat_thread import HeartbeatThread
 
 
@@ -44,9 +43,8 @@ class Worker:
 
     def __init__(
         self,
-        backend: Backend,
+        stores: Stores,
         app: App,
-        settings: Settings,
         clock: Clock,
         *,
         queues: tuple[str, ...] = ("default",),
@@ -58,9 +56,8 @@ class Worker:
         """Describe it; `start` begins.
 
         Args:
-            backend: where steps come from and records live.
+            stores: where steps come from and records live.
             app: its handlers.
-            settings: of the fleet.
             clock: tells the time.
             queues: whose steps it takes.
             concurrency: handlers that run at a time; the settings' if None.
@@ -71,21 +68,21 @@ class Worker:
         Raises:
             InvalidInput: no queue, no slot, or settings that the server's limits contradict.
         """
-        check_fit(settings, backend.max_body)
+        settings = stores.settings
+        check_fit(settings, stores.backend.max_body)
         self._slots = settings.concurrency if concurrency is None else concurrency
         if self._slots < 1 or not queues:
             found = f"{len(queues)} queues, concurrency {self._slots}"
             raise InvalidInput(f"worker: expected at least one of each, found {found}")
         self.id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.running = False
-        self._backend = backend
+        self._stores = stores
         self._app = app
-        self._settings = settings
         self._clock = clock
         self._queues = tuple(dict.fromkeys(queues))
         self._metrics = metrics or Metrics(CollectorRegistry())
         self._make_thread = make_thread
-        self.around = surroundings_of(backend, settings, clock)
+        self.around = surroundings_of(stores, clock)
         self._lifespan = Lifespan(app)
         self._shift: Shift | None = None
         self._draining = False
@@ -112,9 +109,8 @@ class Worker:
         await self._lifespan.enter()
         shift = self._shift = Shift(
             self.id,
-            self._backend,
+            self._stores,
             self._lifespan,
-            self._settings,
             self._clock,
             self._slots,
             self._metrics,

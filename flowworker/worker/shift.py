@@ -14,8 +14,6 @@ from flowworker.codec.messages import decode_cancel
 from flowworker.codec.subjects import cancel_subject
 from flowworker.handlers.context import StepServices
 from flowworker.handlers.emitting import Emitter
-from flowworker.stores.payloads import PayloadStore
-from flowworker.stores.runs import RunStore
 from flowworker.telemetry.log import get_logger
 from flowworker.worker.claims import Claims
 from flowworker.worker.executor import Executor
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.handlers.surroundings import Surroundings
-    from flowworker.ports import Backend, Delivery
-    from flowworker.settings import Settings
+    from flowworker.ports import Delivery
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
     from flowworker.worker.heartbeat_thread import HeartbeatThread
     from flowworker.worker.lifespan import Lifespan
@@ -50,9 +48,8 @@ class Shift:
     def __init__(
         self,
         worker: str,
-        backend: Backend,
+        stores: Stores,
         lifespan: Lifespan,
-        settings: Settings,
         clock: Clock,
         slots: int,
         metrics: Metrics,
@@ -62,6 +59,7 @@ class Shift:
     ) -> None:
         """Compose the parts; `open` begins."""
         self.last_activity = clock.monotonic()
+        backend, settings = stores.backend, stores.settings
         self._backend = backend
         self._settings = settings
         self._clock = clock
@@ -76,7 +74,7 @@ class Shift:
         )
         claims = Claims(
             backend.namespace,
-            RunStore(backend.runs),
+            stores.runs,
             backend.events,
             clock,
             settings.lease,
@@ -90,7 +88,7 @@ class Shift:
             settings=settings,
             clock=clock,
             claims=claims,
-            payloads=PayloadStore(backend.payloads, settings),
+            payloads=stores.payloads,
             heartbeats=heartbeats,
             services=StepServices(
                 emitter, backend.leases, clock, log, loop, lifespan.runtime_of, around

@@ -15,6 +15,7 @@ from flowworker.client import Client
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
+from flowworker.stores.stores import stores_of
 from integration.fleet.fleet import Fleet
 
 WORKFLOWS = Path(__file__).parents[1] / "fleet" / "workflows.yaml"
@@ -35,7 +36,7 @@ def open_fleet(tmp_path: Path) -> OpenFleet:
             backend = await stack.enter_async_context(
                 wiring.nats(options, fleet.namespace, topology=topology)
             )
-            fleet.client = Client(backend)
+            fleet.client = Client(stores_of(backend))
             for _, workflow in load_paths([WORKFLOWS]):
                 await fleet.client.register(workflow)
             try:

@@ -13,7 +13,7 @@ from flowworker import wiring
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.ports import Records
-from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT, eventually
 
@@ -49,7 +49,7 @@ async def test_a_flood_of_controls_holds_up_no_start(open_fleet):
             backend = await open_backend(ConnectionOptions(url=server.url), fleet.namespace)
             records = Closed(backend.runs)
             coordinator = wiring.make_coordinator(
-                dataclasses.replace(backend, runs=records), Settings(), Metrics(CollectorRegistry())
+                stores_of(dataclasses.replace(backend, runs=records)), Metrics(CollectorRegistry())
             )
             await coordinator.start()
 

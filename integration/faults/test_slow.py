@@ -22,7 +22,7 @@ from flowworker.coordinator import intake, scheduler
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
 from flowworker.ports import Backend, Records
-from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from integration.faults.load import all_complete
 from integration.faults.tap import Tap
@@ -95,7 +95,7 @@ async def test_whoever_watches_a_run_and_sleeps_gets_all_of_it_in_order(count, s
         await tell(teller, range(1))
 
         # When a reader takes some, and sleeps while more is told than may wait, twice
-        async with aclosing(Client(backend).watch(RUN)) as events:
+        async with aclosing(Client(stores_of(backend)).watch(RUN)) as events:
             async for found in events:
                 seen.append(found["id"])
                 if len(seen) in {1, 100}:
@@ -118,7 +118,7 @@ async def test_whoever_watches_all_and_sleeps_gets_the_latest_in_order(measured)
         backend = await opened(server)
         teller = await opened(server)
         seen: list[str] = []
-        async with aclosing(Client(backend).watch()) as events:
+        async with aclosing(Client(stores_of(backend)).watch()) as events:
             first = asyncio.ensure_future(anext(events))
             while not first.done():
                 await tell(teller, range(1))
@@ -155,7 +155,7 @@ async def test_whoever_watches_and_blocks_its_loop_is_disconnected_and_misses_no
             await tell(teller, range(1_000, 1_500))
             await tell_end(teller, 1_500)
 
-        async with aclosing(Client(backend).watch(RUN)) as events:
+        async with aclosing(Client(stores_of(backend)).watch(RUN)) as events:
             async for found in events:
                 seen.append(found["id"])
                 if len(seen) == 1:
@@ -280,7 +280,7 @@ async def test_a_coordinator_slower_than_its_producers_has_a_bounded_share_in_ha
             runs = await asyncio.gather(*starts)
             backend = await open_backend(ConnectionOptions(url=server.url), fleet.namespace)
             slow = dataclasses.replace(backend, runs=Slow(backend.runs, 0.01))
-            coordinator = wiring.make_coordinator(slow, Settings(), Metrics(CollectorRegistry()))
+            coordinator = wiring.make_coordinator(stores_of(slow), Metrics(CollectorRegistry()))
 
             # When it works all off
             watches = [Watch(raw, stream) for stream in ("FAULTS_COMMANDS", "FAULTS_EVENTS")]

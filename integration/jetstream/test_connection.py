@@ -19,6 +19,7 @@ from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.wire import WireClient
 from flowworker.jetstream.notifier import CoreNotifier
+from flowworker.stores.stores import stores_of
 from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT, eventually
 
@@ -346,7 +347,7 @@ async def test_a_subscription_that_could_not_be_made_is_none(connection, monkeyp
 
 async def test_another_event_loop_is_told_what_is_wrong(options, namespace):
     backend = await open_backend(options, namespace)
-    client = Client(backend)
+    client = Client(stores_of(backend))
 
     for use in (
         client.definitions,

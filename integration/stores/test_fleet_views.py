@@ -20,6 +20,7 @@ from flowworker import (
 )
 from flowworker.client import Client
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT, eventually
 
@@ -56,11 +57,11 @@ async def fleet(server, namespace):
     topology = TopologyOptions(storage="memory")
     async with wiring.nats(options, namespace, settings=SETTINGS, topology=topology) as backend:
         metrics = Metrics(CollectorRegistry())
-        coordinator = wiring.make_coordinator(backend, SETTINGS, metrics)
-        worker = wiring.make_worker(backend, app, SETTINGS, metrics)
+        coordinator = wiring.make_coordinator(stores_of(backend, SETTINGS), metrics)
+        worker = wiring.make_worker(stores_of(backend, SETTINGS), app, metrics)
         await coordinator.start()
         await worker.start()
-        client = Client(backend, SETTINGS)
+        client = Client(stores_of(backend, SETTINGS))
         await client.register(WORKFLOW)
         yield client, gate
         await worker.drain()

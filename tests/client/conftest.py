@@ -11,7 +11,7 @@ from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.model import Escalation, Step, Workflow
 from flowworker.ports import Backend
-from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.backends import memory
 
@@ -34,7 +34,7 @@ async def backend() -> AsyncIterator[Backend]:
 
 @pytest_asyncio.fixture
 async def client(backend: Backend) -> AsyncIterator[Client]:
-    made = Client(backend)
+    made = Client(stores_of(backend))
     await made.register(FLOW)
     yield made
     made.close()
@@ -42,7 +42,7 @@ async def client(backend: Backend) -> AsyncIterator[Client]:
 
 @pytest_asyncio.fixture
 async def coordinator(backend: Backend) -> AsyncIterator[None]:
-    made = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+    made = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))
     await made.start()
     yield
     await made.stop()

@@ -11,7 +11,7 @@ from flowworker import wiring
 from flowworker.client import Client, accepted, remote
 from flowworker.core.status import RunStatus
 from flowworker.errors import ResultTimeout, RunNotFound, Unavailable
-from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT
 
@@ -26,7 +26,7 @@ def impatient(monkeypatch):
 @pytest.fixture
 def other(client, backend):
     """One that did not start the run."""
-    return Client(backend)
+    return Client(stores_of(backend))
 
 
 @pytest.mark.parametrize("chosen", ["order-7", None])
@@ -77,7 +77,7 @@ async def test_it_is_waited_for_until_a_coordinator_comes(client, other, backend
     with pytest.raises(ResultTimeout):
         await client.result(run, timeout=0.1)
 
-    coordinator = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+    coordinator = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))
     await coordinator.start()
     while (await other.status(run)).status is RunStatus.PENDING:  # noqa: ASYNC110
         await asyncio.sleep(0.01)

@@ -22,6 +22,7 @@ from flowworker.errors import (
     WorkflowNotFound,
 )
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.usefixtures("coordinator")
@@ -47,7 +48,7 @@ async def test_the_definition_of_a_run_may_be_gone(client, backend):
     await client.status(run)
     await backend.definitions.purge("def.>")
 
-    view = await Client(backend).status(run)
+    view = await Client(stores_of(backend)).status(run)
 
     assert view.status is RunStatus.RUNNING
     assert view.steps == ()
@@ -114,7 +115,7 @@ async def test_the_result_reaches_a_waiting_starter(client):
 async def test_the_result_reaches_others(client, backend):
     run = await client.start(*START)
     await client.status(run)
-    other = Client(backend)
+    other = Client(stores_of(backend))
     waiting = asyncio.create_task(other.result(run, 10))
     await asyncio.sleep(0.05)
 

@@ -14,6 +14,7 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from tests.support.waiting import WAIT_LIMIT
 
 START = ("order.fulfil", {"order": 7})
@@ -50,7 +51,7 @@ class Deaf:
 async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
     run = await client.start(*START)
     await client.cancel(run)
-    other = Client(replace(backend, runs=Flaky(backend.runs, 3), notifier=Deaf()))
+    other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, 3), notifier=Deaf())))
 
     assert (await other.result(run, 20)).status is RunStatus.CANCELLED
 
@@ -59,7 +60,7 @@ async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
 async def test_an_outage_that_lasts_is_told(client, backend, monkeypatch):
     monkeypatch.setattr(results, "PATIENCE", 0.05)
     run = await client.start(*START)
-    other = Client(replace(backend, runs=Flaky(backend.runs, 10**6)))
+    other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, 10**6))))
 
     with pytest.raises(Unavailable, match="away"):
         await other.result(run, 20)
@@ -86,7 +87,7 @@ async def test_a_fleet_that_allows_no_replies_is_asked_for_none(backend):
     consumer = await backend.commands.consume(CommandLane.STARTS, deliveries.put_nowait)
     consumer.grant(1)
 
-    await Client(backend, Settings(reply_prefixes=())).start(*START)
+    await Client(stores_of(backend, Settings(reply_prefixes=()))).start(*START)
 
     assert "Flow-Reply" not in (await deliveries.get()).headers
     await consumer.stop()

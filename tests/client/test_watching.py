@@ -11,6 +11,7 @@ import pytest
 from flowworker.client import watching
 from flowworker.clock import SystemClock
 from flowworker.core.ids import partition_of
+from flowworker.stores.stores import stores_of
 from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
@@ -23,7 +24,7 @@ def event(number: int, kind: str = "workflow.step.started") -> bytes:
 async def seen(backend, limit: float = WAIT_LIMIT) -> list[str]:
     async with (
         asyncio.timeout(limit),
-        aclosing(watching.watch_run(backend, SystemClock(), RUN)) as events,
+        aclosing(watching.watch_run(stores_of(backend), SystemClock(), RUN)) as events,
     ):
         return [found["id"] async for found in events]
 

@@ -16,7 +16,7 @@ from flowworker.core.model import Escalation, Fallback, Saga, Step, Workflow
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.errors import InvalidInput, RunFailed
 from flowworker.ports import Backend
-from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT
 
@@ -74,7 +74,7 @@ WORKFLOWS = (
 async def fleet(client: Client, backend: Backend, coordinator: None) -> AsyncIterator[Client]:
     for workflow in WORKFLOWS:
         await client.register(workflow)
-    made = wiring.make_worker(backend, app, Settings(), Metrics(CollectorRegistry()))
+    made = wiring.make_worker(stores_of(backend), app, Metrics(CollectorRegistry()))
     await made.start()
     yield client
     await made.drain()

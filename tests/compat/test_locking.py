@@ -12,6 +12,7 @@ from flowworker.compat.locking import Locker
 from flowworker.compat.opening import existing
 from flowworker.errors import InvalidInput, Unavailable
 from flowworker.stores.locks import Lock
+from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from tests.support.backends import memory
@@ -44,7 +45,7 @@ async def place():
     clock = ManualClock()
     async with memory(clock=clock) as backend:
         leases = Leases(backend.leases)
-        yield clock, leases, Locker(existing(replace(backend, leases=leases)), clock)
+        yield clock, leases, Locker(existing(stores_of(replace(backend, leases=leases))), clock)
 
 
 @pytest.mark.parametrize("seconds", [2.0, 15.0], ids=["held", "lost"])

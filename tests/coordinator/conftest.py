@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.client import Client
+from flowworker.stores.stores import stores_of
 from tests.support.backends import memory
 
 
@@ -16,6 +17,6 @@ async def backend():
 
 @pytest.fixture
 def client(backend):
-    client = Client(backend)
+    client = Client(stores_of(backend))
     yield client
     client.close()

@@ -12,12 +12,15 @@ from flowworker import wiring
 from flowworker.coordinator import Coordinator
 from flowworker.ports import Backend
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT
 
 
 def make(backend: Backend, **settings: Any) -> Coordinator:
-    return wiring.make_coordinator(backend, Settings(**settings), Metrics(CollectorRegistry()))
+    return wiring.make_coordinator(
+        stores_of(backend, Settings(**settings)), Metrics(CollectorRegistry())
+    )
 
 
 async def coordinated(backend: Backend, **settings: Any) -> Coordinator:

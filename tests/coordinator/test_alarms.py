@@ -26,6 +26,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.coordinator.support import coordinated, until
@@ -45,7 +46,7 @@ async def done(ctx):
 async def fleet(backend, client):
     await client.register(Workflow("quick", (Step("a", "done"),)))
     await client.register(Workflow("slow", (Step("a", "nobody.has.this"),), timeout=600.0))
-    worker = wiring.make_worker(backend, app, Settings(), Metrics(CollectorRegistry()))
+    worker = wiring.make_worker(stores_of(backend), app, Metrics(CollectorRegistry()))
     await worker.start()
     coordinator = await coordinated(backend)
     yield client
@@ -124,7 +125,7 @@ async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
     record = RunRecord(RUN, "slow", plan_of(workflow).hash, RunStatus.RUNNING, EMPTY, begun)
     await RunStore(backend.runs).save(record, 0)
     await backend.events.publish(RUN, EventType.COMPLETED, b"the end", "end", once=True)
-    alarms = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))._alarms
+    alarms = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))._alarms
     await alarms.start()
 
     await backend.timers.set(RUN, TIMEOUT, begun + 600.0)
@@ -181,7 +182,7 @@ async def test_a_timeout_ends_no_run_that_has_none_or_is_gone(backend, client, e
         await RunStore(backend.runs).save(record, 0)
     alarm = Alarm(RUN, TIMEOUT)
     backend = replace(backend, timers=cast("Timers", alarm))
-    alarms = wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))._alarms
+    alarms = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))._alarms
 
     await alarms.start()
 

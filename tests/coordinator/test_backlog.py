@@ -16,6 +16,7 @@ from flowworker.core.status import Priority
 from flowworker.memory import memory_backend
 from flowworker.ports import StepAddress
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.support.faults import Flaky
@@ -37,13 +38,13 @@ class Backlog:
 
     async def begin(self, name):
         metrics = Metrics(CollectorRegistry())
-        coordinator = Coordinator(self.backend, SETTINGS, self.clock, name, metrics)
+        coordinator = Coordinator(stores_of(self.backend, SETTINGS), self.clock, name, metrics)
         await coordinator.start()
         self.coordinators.append(coordinator)
         await self.clock.advance(1.0)
 
     async def start(self, count):
-        client = Client(self.backend)
+        client = Client(stores_of(self.backend))
         await client.register(FLOW)
         for number in range(count):
             await client.start("one", run_id=f"r{number:03}")

@@ -20,8 +20,8 @@ from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision, RunRecord
 from flowworker.core.status import HumanAction, RunStatus
 from flowworker.definitions.content import plan_of
-from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated, until
 from tests.support.waiting import WAIT_LIMIT
@@ -94,7 +94,7 @@ MANY = Workflow("many", tuple(Step(f"s{n}", "none", escalation=Escalation()) for
 async def test_a_run_takes_as_many_large_answers_as_it_asks_for(backend, client):
     """Their outputs would not fit its record, all together."""
     await client.register(MANY)
-    failing = wiring.make_worker(backend, failing_app(), Settings(), Metrics(CollectorRegistry()))
+    failing = wiring.make_worker(stores_of(backend), failing_app(), Metrics(CollectorRegistry()))
     await failing.start()
     coordinator = await coordinated(backend)
     await client.start("many", run_id=RUN)
@@ -210,7 +210,7 @@ async def test_one_that_crosses_the_end_is_not_behind_it(backend, action, body):
     record = RunRecord(RUN, "many", plan_of(MANY).hash, RunStatus.WAITING_HUMAN, EMPTY, time.time())
     await RunStore(backend.runs).save(record, 0)
     crossing = replace(backend, events=Crossing(backend.events, EventType.COMPLETED))
-    intake = wiring.make_coordinator(crossing, Settings(), Metrics(CollectorRegistry()))._intake
+    intake = wiring.make_coordinator(stores_of(crossing), Metrics(CollectorRegistry()))._intake
     await intake.start()
 
     sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})

@@ -15,6 +15,7 @@ from flowworker.clock import SystemClock
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker.loop import Worker
 from tests.coordinator.support import coordinated
@@ -57,11 +58,11 @@ async def stored_by(steps: int) -> dict[str, float]:
     async with memory(partitions=1) as inner:
         counted: dict[str, Any] = {name: Flaky(getattr(inner, name)) for name in PORTS}
         backend = replace(inner, **counted)
-        client = Client(backend, QUIET)
+        client = Client(stores_of(backend, QUIET))
         await client.register(layered(steps))
         coordinator = await coordinated(backend, sweep=QUIET.sweep, lease=QUIET.lease)
         metrics = Metrics(CollectorRegistry())
-        worker = Worker(backend, app, QUIET, SystemClock(), metrics=metrics)
+        worker = Worker(stores_of(backend, QUIET), app, SystemClock(), metrics=metrics)
         await worker.start()
         result = await client.run("layered", timeout=WAIT_LIMIT)
         await worker.drain()

@@ -27,6 +27,7 @@ from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.worker.loop import Worker
@@ -45,14 +46,14 @@ class World:
         self.clock = ManualClock()
         self.settings = Settings(lease=30.0, drain=1.0, inline_limit=1_024, message_limit=4_096)
         self.backend = memory_backend(settings=self.settings, clock=self.clock, partitions=2)
-        self.client = Client(self.backend, self.settings)
+        self.client = Client(stores_of(self.backend, self.settings))
         self.runs = RunStore(self.backend.runs)
         self.app = App()
         self.gate = asyncio.Event()
         self.metrics = Metrics(CollectorRegistry())
         self.coordinators: list[Coordinator] = []
         self.worker = Worker(
-            self.backend, self.app, self.settings, self.clock, metrics=self.metrics
+            stores_of(self.backend, self.settings), self.app, self.clock, metrics=self.metrics
         )
 
         @self.app.step("gated")
@@ -67,7 +68,7 @@ class World:
 
     async def coordinate(self) -> None:
         name = f"c{len(self.coordinators)}"
-        made = Coordinator(self.backend, self.settings, self.clock, name, self.metrics)
+        made = Coordinator(stores_of(self.backend, self.settings), self.clock, name, self.metrics)
         self.coordinators.append(made)
         await made.start()
 

@@ -17,6 +17,7 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from tests.coordinator.support import coordinated
 
 RUN = "r1"
@@ -97,7 +98,7 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
 
 async def test_retention_is_restored_only_where_it_is_known(backend):
     # Given executions that were kept by hand, one of them with a time to live
-    store = StateStore(existing(backend))
+    store = StateStore(existing(stores_of(backend)))
     for name in ("x", "y"):
         await store.initialize_execution(name, b"{}")
         await store.save_state(name, "", "COMPLETED")

@@ -12,6 +12,7 @@ from flowworker.coordinator import Coordinator
 from flowworker.errors import Unavailable
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.support.faults import Flaky
@@ -54,7 +55,9 @@ async def make(clock):
 
     def make(backend, adopts=None):
         metrics = Metrics(CollectorRegistry())
-        made.append(Coordinator(backend, SETTINGS, clock, f"c{len(made)}", metrics, adopts))
+        made.append(
+            Coordinator(stores_of(backend, SETTINGS), clock, f"c{len(made)}", metrics, adopts)
+        )
         return made[-1]
 
     yield make

@@ -19,8 +19,8 @@ from flowworker.core.state import initial
 from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import PayloadTooLarge, Unavailable
-from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated, until
 
@@ -73,7 +73,7 @@ def app_of(done):
 @pytest.fixture
 async def done(backend):
     found: list[str] = []
-    worker = wiring.make_worker(backend, app_of(found), Settings(), Metrics(CollectorRegistry()))
+    worker = wiring.make_worker(stores_of(backend), app_of(found), Metrics(CollectorRegistry()))
     await worker.start()
     yield found
     await worker.drain()

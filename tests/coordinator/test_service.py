@@ -17,6 +17,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import make, until
 from tests.support.backends import memory
@@ -64,9 +65,9 @@ async def test_what_it_keeps_in_memory_is_bounded_over_all_partitions():
     metrics = Metrics(CollectorRegistry())
     async with memory(partitions=4) as backend:
         settings = Settings(max_active=8, sweep=0.02)
-        coordinator = wiring.make_coordinator(backend, settings, metrics)
+        coordinator = wiring.make_coordinator(stores_of(backend, settings), metrics)
         await coordinator.start()
-        client = Client(backend)
+        client = Client(stores_of(backend))
         await client.register(Workflow("one", (Step("a", "nobody.has.this"),)))
         runs = [await client.start("one") for _ in range(60)]
 

@@ -17,8 +17,8 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import Unavailable
 from flowworker.ports import StepAddress
-from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from simulation.stale_reads import StaleRecords
 from tests.coordinator.support import coordinated, until
@@ -71,7 +71,7 @@ async def worked(backend, seen):
     def two(ctx):
         seen.append(ctx.input)
 
-    worker = wiring.make_worker(backend, app, Settings(), Metrics(CollectorRegistry()))
+    worker = wiring.make_worker(stores_of(backend), app, Metrics(CollectorRegistry()))
     await worker.start()
     return worker
 
@@ -148,7 +148,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     await until(lambda: has_published(backend, b"workflow.completed"))
     await worker.drain()
     await first.stop()
-    await StateStore(existing(backend)).set_ttl(RUN, 0.0)
+    await StateStore(existing(stores_of(backend))).set_ttl(RUN, 0.0)
 
     # When its timer goes off at a coordinator that sees the past
     with capture_logs() as logs:

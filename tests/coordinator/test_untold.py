@@ -10,8 +10,8 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import inline
 from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome
-from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.backends import memory
 
@@ -20,13 +20,13 @@ RUN = "r1"
 
 
 def made(backend):
-    return wiring.make_coordinator(backend, Settings(), Metrics(CollectorRegistry()))
+    return wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))
 
 
 async def test_a_new_owner_tells_what_a_dead_worker_did_not():
     async with memory(partitions=1) as backend:
         # Given a run whose coordinator and whose worker are gone, the latter after its last write
-        client, first = Client(backend), made(backend)
+        client, first = Client(stores_of(backend)), made(backend)
         await client.register(FLOW)
         await first.start()
         await client.start("two", run_id=RUN)

@@ -19,6 +19,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from tests.coordinator.support import coordinated, until
 
 LARGE = {"text": "x" * 3_000_000}
@@ -239,7 +240,7 @@ async def test_a_redelivered_start_needs_its_upload_no_more(backend, client, mon
 
 
 async def test_a_client_keeps_the_limit_on_payloads(backend):
-    client = Client(backend, Settings(payload_limit=2_000_000))
+    client = Client(stores_of(backend, Settings(payload_limit=2_000_000)))
 
     with pytest.raises(InvalidInput, match="2,000,000"):
         await client.start("one", LARGE)

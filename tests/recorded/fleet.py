@@ -11,6 +11,7 @@ from flowworker import App, Settings, wiring
 from flowworker.clock import SystemClock
 from flowworker.coordinator import Coordinator
 from flowworker.ports import Backend
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker import Worker
 
@@ -27,11 +28,13 @@ SETTINGS = Settings(
 
 
 def worker(backend: Backend, name: str, app: App, queue: str) -> Worker:
-    return Worker(backend, app, SETTINGS, SystemClock(), queues=(queue,), worker_id=name)
+    return Worker(stores_of(backend, SETTINGS), app, SystemClock(), queues=(queue,), worker_id=name)
 
 
 def coordinator(backend: Backend, name: str) -> Coordinator:
-    return Coordinator(backend, SETTINGS, SystemClock(), name, Metrics(CollectorRegistry()))
+    return Coordinator(
+        stores_of(backend, SETTINGS), SystemClock(), name, Metrics(CollectorRegistry())
+    )
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from flowworker.memory import memory_backend
 from flowworker.ports import Backend, StepAddress
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import Stores, stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
@@ -46,9 +47,13 @@ class Fleet:
         """Let workers that start from now on use other ports."""
         self.backend = with_fields(self.backend, **ports)
 
+    @property
+    def stores(self) -> Stores:
+        return stores_of(self.backend, self.settings)
+
     async def worker(self, app: App | None = None, **options: Any) -> Worker:
         options.setdefault("metrics", self.metrics)
-        worker = Worker(self.backend, app or self.app, self.settings, self.clock, **options)
+        worker = Worker(self.stores, app or self.app, self.clock, **options)
         await worker.start()
         self.workers.append(worker)
         return worker

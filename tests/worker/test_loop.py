@@ -12,6 +12,7 @@ from flowworker.core.status import Outcome, Priority
 from flowworker.errors import InvalidInput, Unavailable
 from flowworker.handlers.app import App
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.testing.clock import settle
 from flowworker.worker.loop import Worker
 from flowworker.worker.shift import Shift
@@ -70,7 +71,7 @@ async def test_no_more_handlers_run_than_there_are_slots(fleet, work):
 
 
 async def test_a_worker_tells_how_many_more_it_would_take(fleet, work):
-    worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock, concurrency=3)
+    worker = Worker(fleet.stores, fleet.app, fleet.clock, concurrency=3)
     assert worker.free_slots == 0
     await worker.start()
     assert worker.free_slots == 3
@@ -188,7 +189,7 @@ async def test_draining_twice_or_never_started_is_fine(fleet, work):
     worker = await fleet.worker()
     await asyncio.gather(worker.drain(), worker.drain())
     await worker.drain()
-    other = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+    other = Worker(fleet.stores, fleet.app, fleet.clock)
     await other.drain()
 
     assert not worker.running
@@ -199,7 +200,7 @@ async def test_draining_twice_or_never_started_is_fine(fleet, work):
 
 
 async def test_run_returns_when_it_has_been_drained(fleet, work):
-    worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+    worker = Worker(fleet.stores, fleet.app, fleet.clock)
     running = asyncio.create_task(worker.run())
     await settle()
     assert worker.running
@@ -224,7 +225,7 @@ async def test_run_goes_on_with_a_worker_that_has_started(fleet, work):
 
 async def test_last_activity_moves_with_the_work(fleet, work):
     worker = await fleet.worker()
-    assert Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock).last_activity == 0.0
+    assert Worker(fleet.stores, fleet.app, fleet.clock).last_activity == 0.0
     await fleet.clock.advance(5.0)
     await send(fleet, "r1")
     await settle()
@@ -237,12 +238,12 @@ async def test_last_activity_moves_with_the_work(fleet, work):
 @pytest.mark.parametrize("options", [{"concurrency": 0}, {"queues": ()}])
 def test_a_worker_that_could_do_nothing_is_refused(fleet, options):
     with pytest.raises(InvalidInput, match="at least one of each"):
-        Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock, **options)
+        Worker(fleet.stores, fleet.app, fleet.clock, **options)
 
 
 async def test_worker_ids_are_unique(fleet):
     def make():
-        return Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+        return Worker(fleet.stores, fleet.app, fleet.clock)
 
     assert make().id != make().id
     assert make().last_activity == 0.0
@@ -277,7 +278,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(fleet, work, port, scrip
 
     fleet.app.lifespan = lifespan
     fleet.rewire(**{port: Flaky(getattr(fleet.backend, port), **script)})
-    worker = Worker(fleet.backend, fleet.app, fleet.settings, fleet.clock)
+    worker = Worker(fleet.stores, fleet.app, fleet.clock)
 
     with pytest.raises(Unavailable):
         await worker.start()
@@ -293,12 +294,12 @@ async def test_a_handler_whose_types_cannot_be_found_stops_the_start(fleet):
     @app.step("x")
     async def x(ctx, order: Unknown): ...  # type: ignore[name-defined]  # noqa: F821
 
-    worker = Worker(fleet.backend, app, fleet.settings, fleet.clock)
+    worker = Worker(fleet.stores, app, fleet.clock)
     with pytest.raises(InvalidInput, match="'Unknown' is not defined"):
         await worker.start()
 
 
 async def test_the_concurrency_of_the_settings_counts(fleet):
-    worker = Worker(fleet.backend, fleet.app, Settings(concurrency=7), fleet.clock)
+    worker = Worker(stores_of(fleet.backend, Settings(concurrency=7)), fleet.app, fleet.clock)
 
     assert worker._slots == 7

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 __all__ = ["InMemLocker", "NATSLocker", "RedisLocker"]
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.compat.locking import Locker
-from flowworker.compat.opening import Opening
-from flowworker.runner.backends.opening import memory_opening, nats_opening, open_redis
+from flowworker.runner.backends.opening import memory_opening, nats_opening, redis_opening
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -56,4 +54,4 @@ class RedisLocker(Locker):
         clock: Clock | None = None,
     ) -> None:
         """Connect when it is first used."""
-        super().__init__(Opening(partial(open_redis, url, namespace, clock=clock)), clock)
+        super().__init__(redis_opening(url, namespace, None, clock), clock)

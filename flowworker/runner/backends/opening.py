@@ -6,10 +6,9 @@ events and timers, so that what was under way when it died is resumed from the r
 
 from __future__ import annotations
 
-__all__ = ["memory_opening", "nats_opening", "open_memory", "open_redis"]
+__all__ = ["memory_opening", "nats_opening", "open_memory", "open_redis", "redis_opening"]
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
@@ -18,12 +17,14 @@ from flowworker.compat.opening import Opening
 from flowworker.errors import InvalidInput
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.wiring import open_nats
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.jetstream import ConnectionOptions
     from flowworker.ports import Backend, HeartbeatLink
+    from flowworker.stores.stores import Stores
 
 
 def open_memory(
@@ -87,14 +88,35 @@ async def open_redis(
 def memory_opening(clock: Clock | None) -> Opening:
     """All ports in this process, empty at every opening."""
 
-    async def open_backend() -> Backend:
-        return open_memory(clock=clock)
+    async def open_stores() -> Stores:
+        return stores_of(open_memory(clock=clock))
 
-    return Opening(open_backend)
+    return Opening(open_stores)
 
 
 def nats_opening(
-    url: str | ConnectionOptions | None, namespace: str | None, **more: Any
+    url: str | ConnectionOptions | None,
+    namespace: str | None,
+    *,
+    settings: Settings | None = None,
+    **more: Any,
 ) -> Opening:
     """All ports on NATS; arguments as for `wiring.open_nats`."""
-    return Opening(partial(open_nats, url, namespace, **more))
+
+    async def open_stores() -> Stores:
+        backend = await open_nats(url, namespace, settings=settings, **more)
+        return stores_of(backend, settings)
+
+    return Opening(open_stores)
+
+
+def redis_opening(
+    url: str, namespace: str, settings: Settings | None, clock: Clock | None
+) -> Opening:
+    """Records and leases on Redis, the rest in this process."""
+
+    async def open_stores() -> Stores:
+        backend = await open_redis(url, namespace, settings=settings, clock=clock)
+        return stores_of(backend, settings)
+
+    return Opening(open_stores)

@@ -6,20 +6,20 @@ __all__ = ["InMemStore", "NATSStore", "RedisStore"]
 
 import os
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.compat.opening import Opening
 from flowworker.compat.state import StateStore
-from flowworker.runner.backends.opening import nats_opening, open_memory, open_redis
+from flowworker.runner.backends.opening import nats_opening, open_memory, redis_opening
 from flowworker.settings import Settings, settings_from
+from flowworker.stores.stores import stores_of
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
-    from flowworker.ports import Backend
+    from flowworker.stores.stores import Stores
 
 
 class InMemStore(StateStore):
@@ -34,16 +34,17 @@ class InMemStore(StateStore):
         settings, clock = settings or Settings(), clock or SystemClock()
         kept = open_memory(settings=settings, clock=clock)
 
-        async def open_backend() -> Backend:
+        async def open_stores() -> Stores:
             anew = open_memory(settings=settings, clock=clock)
-            return replace(
+            backend = replace(
                 anew,
                 runs=kept.runs,
                 definitions=kept.definitions,
                 payloads=kept.payloads,
             )
+            return stores_of(backend, settings)
 
-        super().__init__(Opening(open_backend), settings, clock)
+        super().__init__(Opening(open_stores), settings, clock)
 
 
 class NATSStore(StateStore):
@@ -80,8 +81,8 @@ class NATSStore(StateStore):
         What is not given is what the environment says, as for `flowworker.connect`.
         """
         settings = settings or settings_from(os.environ)
-        how = {"settings": settings, "clock": clock, "topology": topology, "create": create}
-        opening = nats_opening(url, namespace, **how, **options)
+        how = {"clock": clock, "topology": topology, "create": create}
+        opening = nats_opening(url, namespace, settings=settings, **how, **options)
         super().__init__(opening, settings, clock)
 
 
@@ -101,5 +102,4 @@ class RedisStore(StateStore):
         clock: Clock | None = None,
     ) -> None:
         """Connect when it is first used."""
-        opened = partial(open_redis, url, namespace, settings=settings, clock=clock)
-        super().__init__(Opening(opened), settings, clock)
+        super().__init__(redis_opening(url, namespace, settings, clock), settings, clock)

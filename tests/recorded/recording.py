@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
 from tests.recorded.files import V1, Message, read
 
-RUNS = "$KV.flowworker_runs."
 EVENTS = "flowworker.event."
 
 
@@ -36,12 +36,9 @@ def runs() -> list[str]:
 
 
 def of_run(run: str) -> list[Message]:
-    """Records and events of a run, in the order of their sending."""
-    about = (f"{RUNS}run.{run}", f".{run}.")
-    return [
-        each
-        for each in messages()
-        if each.sequence
-        and each.subject.startswith((RUNS, EVENTS))
-        and (each.subject == about[0] or about[1] in each.subject)
-    ]
+    """Records, events and step messages of a run, as stored, in the order of their sending."""
+    about = re.compile(
+        rf"\$KV\.flowworker_runs\.(run\.{run}|(step\.[^.]+|emit)\.{run}\..+)"
+        rf"|flowworker\.(event\.\d+|step\.[^.]+\.[^.]+|timer\.at\.step)\.{run}\..+"
+    )
+    return [each for each in messages() if each.sequence and about.fullmatch(each.subject)]

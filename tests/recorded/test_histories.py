@@ -1,0 +1,172 @@
+"""A coordinator of this release makes of recorded records and histories what was made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import decode_event, emitted
+from flowworker.codec.json import decode_run, decode_step
+from flowworker.codec.messages import decode_step_message
+from flowworker.coordinator.history import History
+from flowworker.core.effects import Dispatch, Emit, Finish
+from flowworker.core.event_types import ENDS, EventType
+from flowworker.core.graph import Plan
+from flowworker.core.rebuild import rebuild
+from flowworker.core.records import RunRecord, StepRecord, rank
+from flowworker.core.status import TERMINAL, Outcome
+from flowworker.definitions import content
+from tests.recorded.files import Message
+from tests.recorded.recording import EVENTS, keys, of_run, runs
+
+NAMESPACE = "flowworker"
+LATER = 3600.0
+"""Seconds after a run began: whatever lease there was is over."""
+
+STEPS = (f"{NAMESPACE}.step.", f"{NAMESPACE}.timer.at.step.")
+
+DECIDED = (
+    *ENDS,
+    *(EventType.COMPENSATING, EventType.WAITING_HUMAN, EventType.STEP_COMPENSATION_FAILED),
+    *(EventType.STEP_FAILED, EventType.STEP_RETRYING, EventType.STEP_FALLBACK),
+    EventType.STEP_SKIPPED,
+)
+"""What coordinators tell because they have decided it."""
+
+OF_ENGINE = [run for run in runs() if not run.startswith("checkpointed")]
+
+
+@dataclass
+class Moment:
+    """What was stored of a run when it had sent some of its messages."""
+
+    record: RunRecord
+    revision: int
+    steps: dict[str, tuple[StepRecord, int]]
+    events: list[bytes]
+
+    @classmethod
+    def after(cls, sent: list[Message]) -> Moment:
+        record, revision = None, 0
+        steps, events = {}, []
+        for each in sent:
+            if each.subject.startswith(STEPS):
+                continue
+            if each.subject.startswith(EVENTS):
+                events.append(each.data)
+            elif each.key.startswith("run."):
+                record, revision = decode_run(each.key, each.data), each.sequence
+            elif each.key.startswith("step."):
+                step = decode_step(each.key, each.data)
+                steps[step.step] = step, each.sequence
+        assert record is not None
+        return cls(record, revision, steps, events)
+
+    def is_over(self, wanted: Dispatch) -> bool:
+        """Whether the attempt has ended by then, or a later one has begun."""
+        record, _ = self.steps.get(wanted.step, (None, 0))
+        if record is None:
+            return False
+        ended = record.outcome is not Outcome.RUNNING
+        asked = rank(wanted.kind, wanted.turn, wanted.attempt)
+        return asked <= record.rank() if ended else asked < record.rank()
+
+    def rebuilt(self) -> tuple[Any, list[Any], History]:
+        """State, effects that are not done yet as far as history tells, and the history."""
+        history, now = History(self.events), self.record.created_at + LATER
+        state, effects = rebuild(
+            plan_of(self.record),
+            self.record,
+            self.revision,
+            self.steps,
+            now,
+            requests=history.requests,
+        )
+        left = [
+            each
+            for each in effects
+            if not isinstance(each, Emit) or event_id(self.record, each) not in history
+        ]
+        return state, left, history
+
+
+def plan_of(record: RunRecord) -> Plan:
+    return content.plan_of(content.decode(definitions()[f"def.{record.definition}"]))
+
+
+@cache
+def definitions() -> dict[str, bytes]:
+    return dict(keys("flowworker_definitions"))
+
+
+def event_id(record: RunRecord, emit: Emit) -> str:
+    return emitted(NAMESPACE, record, emit, 0, 0.0).id
+
+
+@pytest.mark.parametrize("run", OF_ENGINE)
+def test_at_its_end_nothing_is_left_to_do(run: str):
+    moment = Moment.after(of_run(run))
+
+    state, left, history = moment.rebuilt()
+
+    assert moment.record.status in TERMINAL
+    assert state.record == moment.record
+    assert left == [Finish()]
+    assert not history.is_ahead(moment.revision, moment.steps, moment.record.finished_at)
+
+
+@pytest.mark.parametrize("run", OF_ENGINE)
+def test_at_any_moment_the_same_is_decided_as_then(run: str):
+    sent = of_run(run)
+    checked = 0
+
+    for place, following in enumerate(sent[1:], 1):
+        state, left, _ = Moment.after(sent[:place]).rebuilt()
+        if following.subject.startswith(STEPS):
+            assert attempt(decode_step_message(following.data).wanted()) in attempts(left)
+        elif following.subject.endswith(DECIDED):
+            event = decode_event(following.data)
+            assert event.id in {event_id(state.record, each) for each in emits(left)}
+        elif following.key.startswith("run."):
+            record = decode_run(following.key, following.data)
+            assert replace(state.record, finished_at=record.finished_at) == record
+        else:
+            continue
+        checked += 1
+
+    assert checked > 2
+
+
+@pytest.mark.parametrize("run", OF_ENGINE)
+def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(run: str):
+    sent = of_run(run)
+    whole = Moment.after(sent)
+    recorded = History(whole.events)
+    dispatched = {
+        attempt(decode_step_message(each.data).wanted())
+        for each in sent
+        if each.subject.startswith(STEPS)
+    }
+
+    for place in range(1, len(sent) + 1):
+        moment = Moment.after(sent[:place])
+        left = moment.rebuilt()[1]
+        assert all(event_id(whole.record, each) in recorded for each in emits(left))
+        assert attempts(left) <= dispatched
+        assert not any(moment.is_over(each) for each in left if isinstance(each, Dispatch))
+
+
+def emits(effects: list[Any]) -> list[Emit]:
+    return [each for each in effects if isinstance(each, Emit)]
+
+
+def attempts(effects: list[Any]) -> set[tuple[Any, ...]]:
+    return {attempt(each) for each in effects if isinstance(each, Dispatch)}
+
+
+def attempt(dispatch: Dispatch) -> tuple[Any, ...]:
+    return dispatch.step, dispatch.kind, dispatch.turn, dispatch.attempt

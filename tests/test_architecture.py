@@ -110,9 +110,9 @@ class Module:
         return f"{self.path}:{getattr(node, 'lineno', 1)}: {complaint}"
 
 
-def modules(package: Path) -> Iterator[Module]:
+def modules(package: Path, name: str = "flowworker") -> Iterator[Module]:
     for path in sorted(package.rglob("*.py")):
-        parts = ["flowworker", *path.relative_to(package).with_suffix("").parts]
+        parts = [name, *path.relative_to(package).with_suffix("").parts]
         if parts[-1] == "__init__" and len(parts) > 2:
             parts.pop()
         text = path.read_text(encoding="utf-8")

@@ -4,39 +4,43 @@ They are a cache of records, and never more: what is forgotten can be rebuilt at
 whose effects were not all performed, for whatever reason, is forgotten, since what is in memory
 says that they were.
 
-Decisions about a run are made one after the other. What they have for effect overlaps if it is
-nothing but step messages: nobody can tell in which order these were enqueued. All else waits until
-the step messages of earlier decisions are durable, and then has the run for itself.
+A view of a partition is right as long as this coordinator alone gets its events. Each view has a
+number, its generation: a run that is held from an earlier one is rebuilt before it is followed.
+
+Decisions about a run are made one after the other. Their effects overlap if they are nothing but
+step messages: nobody can tell in which order these were enqueued. Every other effect waits until
+the step messages of earlier decisions are durable, and is performed alone.
 
 Safety: an event is acknowledged when its own effects are durable, whatever becomes of those of
-others. If some fail, their event comes again and the run is forgotten; what was decided upon
-meanwhile followed from facts, and holds. Liveness: nothing waits but for effects of earlier events.
+others. If some fail, their event comes again and the run is forgotten; what was decided meanwhile
+followed from facts, and holds. Liveness: nothing waits but for effects of earlier events.
 """
 
 from __future__ import annotations
 
-__all__ = ["Active", "ActiveRuns"]
+__all__ = ["ActiveRuns"]
 
-import asyncio
 import itertools
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
-from flowworker.coordinator.performer import only_dispatches
+from flowworker.coordinator.live import LiveRun
 from flowworker.core.decide import decide
+from flowworker.core.effects import Dispatch
+from flowworker.core.event_types import EventType
 from flowworker.core.rebuild import rebuild
 from flowworker.core.state import initial
-from flowworker.core.status import TERMINAL
 from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    import asyncio
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.performer import Performer
+    from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
@@ -47,81 +51,16 @@ if TYPE_CHECKING:
 _CANDIDATES = 16
 """Runs that are looked at to find some that can be forgotten."""
 
-_ABREAST = 64
-"""Events of one run whose effects are under way at a time."""
-
-
-class Inflight:
-    """Effects of one run that are performed while its next events are decided upon."""
-
-    def __init__(self) -> None:
-        """Nothing is under way."""
-        self._count = 0
-        self._ended = asyncio.Event()
-
-    def __bool__(self) -> bool:
-        return self._count > 0
-
-    async def at_most(self, most: int) -> None:
-        """Wait until no more than `most` are under way."""
-        while self._count > most:
-            self._ended.clear()
-            await self._ended.wait()
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """One more, as long as this lasts."""
-        self._count += 1
-        try:
-            yield
-        finally:
-            self._count -= 1
-            self._ended.set()
-
-
-@dataclass(slots=True)
-class Active:
-    """A run in memory.
-
-    Attributes:
-        generation: of the partition's view that it belongs to.
-        touched: when something last happened to it (monotonic seconds).
-        checked: how often recovery found it idle since then.
-        inflight: step messages of decided events that are being enqueued.
-        delayed: dispatches that wait for a short delay; what caused them must not be acknowledged
-            before they are done.
-    """
-
-    plan: Plan
-    state: RunState
-    generation: int
-    touched: float
-    checked: int = 0
-    inflight: Inflight = field(default_factory=Inflight)
-    delayed: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def over(self) -> bool:
-        """Whether it has come to its end."""
-        return self.state.status in TERMINAL
-
-    def moves_on(self, queued: Collection[str]) -> bool:
-        """Whether something durable moves it on, or a human: nothing needs to be repeated.
-
-        Args:
-            queued: steps of it that have messages.
-        """
-        if self.inflight or any(not dispatch.done() for dispatch in self.delayed):
-            return True
-        state = self.state
-        if state.record.stop is not None and state.saga is None:
-            return False  # what is fenced may be in the hands of a worker that is gone
-        awaited = state.inflight or state.waiting
-        return bool(awaited) and set(queued).issuperset(state.inflight)
+_OVERLAPPING = 64
+"""Events of one run whose effects are in flight at a time."""
 
 
 class ActiveRuns:
-    """Those of one partition, by their ids."""
+    """Those of one partition, by their ids.
+
+    Attributes:
+        generation: of the partition's view; raised when others may have seen events.
+    """
 
     def __init__(
         self,
@@ -139,6 +78,7 @@ class ActiveRuns:
         Rebuild as many at a time as `rebuilds` allows, which all partitions share: each costs
         several requests, and when a partition is taken over many runs want it at once.
         """
+        self.generation = 0
         self._runs = runs
         self._definitions = definitions
         self._performer = performer
@@ -147,73 +87,84 @@ class ActiveRuns:
         self._rebuilds = rebuilds
         self._most = most
         self._is_busy = is_busy
-        self._active: dict[str, Active] = {}
+        self._held: dict[str, LiveRun] = {}
 
     def __len__(self) -> int:
-        return len(self._active)
+        return len(self._held)
 
-    def get(self, run: str) -> Active | None:
-        """A run, if it is in memory."""
-        return self._active.get(run)
+    def get(self, run: str) -> LiveRun | None:
+        """A run if it is in memory, of whatever generation: to look at, not to follow."""
+        return self._held.get(run)
 
     def delayed(self) -> list[asyncio.Task[None]]:
         """Dispatches of all runs that wait for a short delay."""
-        return [task for active in self._active.values() for task in active.delayed]
+        return [task for live in self._held.values() for task in live.delayed]
 
-    async def begin(self, event: CloudEvent, generation: int) -> Active:
-        """A run that has just started: all that is known of it stands in the event.
+    async def view(
+        self, run: str, event: CloudEvent, *, generation: int, redelivered: bool
+    ) -> LiveRun | None:
+        """The run that an event is about; None if it is gone.
 
-        The view is that of when the event arrived: others may have seen later ones since then.
-        """
-        record = begun_run(event)
-        plan = await self._definitions.by_hash(record.definition)
-        return self._keep(plan, initial(plan, record, event.data.revision), generation)
-
-    async def load(
-        self,
-        run: str,
-        generation: int,
-        *,
-        cause: CloudEvent | None = None,
-        abandoned: bool = False,
-    ) -> Active | None:
-        """A run from its records, with whatever may have been lost repeated; None if gone.
+        It is what is in memory, if that is of the present generation. Else it is rebuilt, unless
+        the event is the run's start, comes for the first time and carries the whole record.
 
         Args:
             run: its id.
-            generation: of the partition's view, from before this call.
-            cause: what the records must show as well, if they may not be outdated.
+            event: that is to be followed.
+            generation: the present one when the event came.
+            redelivered: somebody may have followed the event before.
+
+        Raises:
+            Conflict, Unavailable: as `rebuild`.
+        """
+        live = self._held.get(run)
+        if live is not None and live.generation == self.generation:
+            return live
+        is_start = event.type is EventType.STARTED and event.data.revision > 0
+        if live is None and is_start and not redelivered:
+            record = begun_run(event)
+            plan = await self._definitions.by_hash(record.definition)
+            return self._hold(plan, initial(plan, record, event.data.revision), generation)
+        return await self.rebuild(run, cause=event)
+
+    async def rebuild(
+        self, run: str, *, cause: CloudEvent | None = None, abandoned: bool = False
+    ) -> LiveRun | None:
+        """A run from its records, with whatever may have been lost repeated; None if it is gone.
+
+        Args:
+            run: its id.
+            cause: an event that the records have to reflect as well.
             abandoned: nobody executes any attempt of it, whatever leases say.
 
         Raises:
             Conflict: another coordinator changed the run meanwhile.
             Unavailable: among others, if the records are older than what was published of them.
         """
-        held = self._active.get(run)
-        if held is not None:
-            await held.inflight.at_most(0)  # what is not there yet would be enqueued twice
-            self.forget(held)
+        generation, live = self.generation, self._held.get(run)
+        if live is not None:
+            await live.inflight.at_most(0)  # what is not there yet would be enqueued twice
+            self.forget(live)
         async with self._rebuilds:
-            return await self._load(run, generation, cause, abandoned=abandoned)
+            return await self._rebuild(run, generation, cause, abandoned=abandoned)
 
-    async def _load(
+    async def _rebuild(
         self, run: str, generation: int, cause: CloudEvent | None, *, abandoned: bool
-    ) -> Active | None:
-        history = await self._performer.history(
-            run
-        )  # first, so that the records must know all of it
+    ) -> LiveRun | None:
+        # The history first, so that the records must know all of it.
+        history = await self._performer.history(run)
         if cause is not None and cause.id not in history:
             history.add(cause)
         found = await self._runs.load(run)
         steps = {} if found is None else await self._runs.load_steps(run)
         if history.is_ahead(found[1] if found else 0, steps, self._clock.now()):
-            raise Unavailable(f"what was read of run {run} is outdated")
+            raise Unavailable(f"what was read of run {run} is stale")
         if found is None:
             return None
-        if not found[0].definition:  # a checkpoint that nobody has resumed
-            await self._runs.relist(found[0])
-            return None
         record, revision = found
+        if not record.definition:  # a checkpoint that nobody has resumed
+            await self._runs.relist(record)
+            return None
         plan = await self._definitions.by_hash(record.definition)
         state, effects = rebuild(
             plan,
@@ -224,76 +175,80 @@ class ActiveRuns:
             abandoned=abandoned,
             requests=history.requests,
         )
-        active = self._keep(plan, state, generation)
+        live = self._hold(plan, state, generation)
         self._metrics.recoveries.inc()
-        with self._trusted(active):
-            await self._performer.publish_missing(record, steps, history)
-            await self._performer.perform(active, effects, history=history)
-        # Last: once an ended run is not listed as unfinished, nobody looks after it any more.
-        await self._runs.relist(active.state.record)
-        if active.over:
-            self.forget(active)
-        return active
+        with self._forgotten_on_failure(live):
+            await self._performer.restore(live, effects, steps, history)
+        # Last: once an ended run is not listed as unfinished, recovery does not find it any more.
+        await self._runs.relist(live.state.record)
+        if live.ended:
+            self.forget(live)
+        return live
 
     async def follow(
-        self, active: Active, fact: Fact, pass_on: Callable[[], None] | None = None
+        self, live: LiveRun, fact: Fact, pass_on: Callable[[], None] | None = None
     ) -> bool:
-        """Do what follows from a fact; whether it changed anything.
+        """Decide what follows from a fact and do it; whether the fact changed anything.
 
         Args:
-            active: the run, of which nobody else follows a fact meanwhile.
+            live: the run, of which nobody else follows a fact meanwhile.
             fact: what happened.
-            pass_on: called once that has changed, if the effects are still under way then.
+            pass_on: called before the effects are performed, if the next fact of the run may be
+                followed while they are in flight.
 
         Raises:
-            Conflict: the memory of the run is outdated: another coordinator changed it, or effects
-                failed that it believes in.
+            Conflict: what is in memory is stale: another coordinator changed the run, or effects
+                failed that it takes for performed.
         """
-        before = active.state
-        state, effects = decide(active.plan, before, fact, self._clock.now())
-        overlaps = pass_on is not None and only_dispatches(effects)
+        before = live.state
+        state, effects = decide(live.plan, before, fact, self._clock.now())
+        overlaps = pass_on is not None and _only_dispatches(effects)
         if effects:
-            await active.inflight.at_most(_ABREAST - 1 if overlaps else 0)
-            if self._active.get(before.record.run) is not active:
+            await live.inflight.at_most(_OVERLAPPING - 1 if overlaps else 0)
+            if self._held.get(before.record.run) is not live:
                 raise Conflict(f"effects of earlier events of run {before.record.run} failed")
-        active.state = state
-        with self._trusted(active):
+        live.state = state
+        with self._forgotten_on_failure(live):
             if pass_on is None or not overlaps:
-                await self._performer.perform(active, effects)
+                await self._performer.perform(live, effects)
             else:
-                with active.inflight.one():
+                with live.inflight.one():
                     pass_on()
-                    await self._performer.perform(active, effects)
+                    await self._performer.perform(live, effects)
         return state is not before
 
-    def forget(self, active: Active) -> None:
+    def forget(self, live: LiveRun) -> None:
         """Hold it no more; its delayed dispatches are not made."""
-        run = active.state.record.run
-        if self._active.get(run) is active:
-            del self._active[run]
-        for task in active.delayed:
+        run = live.state.record.run
+        if self._held.get(run) is live:
+            del self._held[run]
+        for task in live.delayed:
             task.cancel()
 
     @contextmanager
-    def _trusted(self, active: Active) -> Iterator[None]:
-        """Hold a run in memory unless its effects fail."""
+    def _forgotten_on_failure(self, live: LiveRun) -> Iterator[None]:
+        """Forget a run whose effects fail, since it says that they were performed."""
         try:
             yield
-        except BaseException:  # also if cancelled: others may still handle what comes for the run
-            self.forget(active)
+        except BaseException:  # also if cancelled: other events of the run may still be followed
+            self.forget(live)
             raise
 
-    def _keep(self, plan: Plan, state: RunState, generation: int) -> Active:
-        active = Active(plan, state, generation, self._clock.monotonic())
-        self._active[state.record.run] = active
-        surplus = len(self._active) - self._most()
+    def _hold(self, plan: Plan, state: RunState, generation: int) -> LiveRun:
+        live = LiveRun(plan, state, generation, self._clock.monotonic())
+        self._held[state.record.run] = live
+        surplus = len(self._held) - self._most()
         if surplus > 0:
             # Those that were taken in first, unless they are being worked on.
-            eldest = list(itertools.islice(self._active, _CANDIDATES))
-            idle = (one for run in eldest if self._is_idle(run, one := self._active[run]))
+            eldest = list(itertools.islice(self._held, _CANDIDATES))
+            idle = (one for run in eldest if self._is_idle(run, one := self._held[run]))
             for one in itertools.islice(idle, surplus):
                 self.forget(one)
-        return active
+        return live
 
-    def _is_idle(self, run: str, active: Active) -> bool:
-        return not (self._is_busy(run) or active.delayed or active.inflight)
+    def _is_idle(self, run: str, live: LiveRun) -> bool:
+        return not (self._is_busy(run) or live.delayed or live.inflight)
+
+
+def _only_dispatches(effects: Sequence[Effect]) -> bool:
+    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)

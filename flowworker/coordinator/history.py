@@ -20,7 +20,7 @@ from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from flowworker.codec.cloudevents import CloudEvent, EventData
     from flowworker.core.facts import Fact
@@ -87,6 +87,13 @@ class History:
         if event.type in _OF_RUNS:
             self._rank(event.data)
         self._note(event)
+
+    def missing(self, events: Iterable[CloudEvent]) -> Iterator[CloudEvent]:
+        """Those that have not been published: the caller publishes each when it gets it."""
+        for event in events:
+            if event.id not in self._ids:
+                yield event
+                self._ids.add(event.id)
 
     def is_ahead(
         self, revision: int, steps: Mapping[str, tuple[StepRecord, int]], now: float

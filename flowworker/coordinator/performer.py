@@ -1,16 +1,16 @@
 """Performs what `decide` wants, in the order that makes a crash between any two harmless.
 
-    1. the run's record, by compare-and-set: an outdated coordinator stops here
+    1. the run's record, by compare-and-set: a stale coordinator stops here
     2. the history (and the index), so that no effect is seen before its cause
     3. step messages, fences, timers, the result: idempotent, in any order
     4. the index entry of the former status, by which recovery finds the run until all is done
 
-Whatever triggered the decision is acknowledged only after all of them.
+The event that led to the decision is acknowledged only after all of them.
 """
 
 from __future__ import annotations
 
-__all__ = ["Performer", "only_dispatches"]
+__all__ = ["Performer"]
 
 import asyncio
 from itertools import islice
@@ -23,38 +23,36 @@ from flowworker.codec.json import encode
 from flowworker.coordinator.history import History
 from flowworker.coordinator.retention import TIMEOUT
 from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save, SetTimeout
-from flowworker.core.event_types import ENDS
+from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
-    from flowworker.coordinator.active import Active
     from flowworker.coordinator.dispatch import Dispatcher
     from flowworker.coordinator.fencing import Fences
+    from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.retention import Retention
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
-    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
     from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.stores.runs import RunStore
     from flowworker.telemetry.metrics import Metrics
 
-_ABREAST = 128
-"""Effects of one decision that are under way at a time: a server drops what it cannot queue."""
+_AT_A_TIME = 128
+"""Effects of one decision that are performed at a time: a server drops what it cannot queue."""
 
-
-def only_dispatches(effects: Sequence[Effect]) -> bool:
-    """Whether nothing but step messages follows from a decision, in whatever order."""
-    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)
+_ONCE = ENDS | {EventType.STARTED}
+"""Events of which a history has one."""
 
 
 class Performer:
-    """The hands of a coordinator."""
+    """Performs effects by means of the ports."""
 
     def __init__(
         self,
@@ -79,106 +77,133 @@ class Performer:
         self._clock = clock
         self._metrics = metrics
 
-    async def history(self, run: str) -> History:
-        """What the history of a run says."""
-        return History(await self._events.history(run))
-
-    async def publish_missing(
-        self, run: RunRecord, steps: Mapping[str, tuple[StepRecord, int]], history: History
-    ) -> None:
-        """Publish what the records of steps say and the history does not.
-
-        A worker may have died between the two. What follows from its record happens next, and
-        would stand in the history before its cause.
-        """
-        await self._publish(run_started_event(self._namespace, run), history, once=True)
-        for step, revision in sorted(steps.values(), key=lambda found: found[1]):
-            for event in attempt_events(self._namespace, run.workflow, run.version, step, revision):
-                await self._publish(event, history)
-
-    async def perform(
-        self, active: Active, effects: Sequence[Effect], *, history: History | None = None
-    ) -> None:
-        """Do all of it; dispatches that wait for a short delay are left to `active.delayed`.
+    async def perform(self, live: LiveRun, effects: Sequence[Effect]) -> None:
+        """Perform what was decided from an event, which is acknowledged afterwards.
 
         Args:
-            active: the run; its state is the one after the decision.
+            live: the run; its state is the one after the decision. Dispatches that wait for a short
+                delay are left to its `delayed`.
             effects: as `decide` returned them.
-            history: what need not be published again, if some of it may be done already. Then a
-                step is enqueued only if no message of it is there, and nothing is timed in
-                process: there may be no event to come again.
 
         Raises:
-            Conflict: another coordinator changed the run; the memory of it is outdated.
+            Conflict: another coordinator changed the run; what is in memory is stale.
         """
-        moved_from: RunStatus | None = None
-        if effects and isinstance(effects[0], Save):
-            await self._save(active)
-            moved_from = effects[0].moved_from
-        emits = [effect for effect in effects if isinstance(effect, Emit)]
-        if emits or moved_from is not None:
-            await self._publish_emits(active, emits, moved_from, history)
-        rest = self._unordered(active, effects, history)
-        while some := list(islice(rest, _ABREAST)):
-            if len(some) == 1:
-                await some[0]
-            else:
-                await asyncio.gather(*some)
-        if moved_from is not None:
-            # Last: until it is listed anew alone, recovery finds the run here.
-            record = active.state.record
-            await self._runs.unindex(moved_from, record.workflow, record.run)
+        moved_from = await self._save(live, effects)
+        events = self._emitted(live, effects)
+        if events or moved_from is not None:
+            await self._publish_and_list(live, events, moved_from)
+        await _in_any_order(self._begin(live, effects))
+        await self._unlist(live, moved_from)
 
-    async def _save(self, active: Active) -> None:
-        revision = await self._runs.save(active.state.record, active.state.revision)
-        active.state = replace(active.state, revision=revision)
-
-    async def _publish_emits(
+    async def restore(
         self,
-        active: Active,
-        emits: list[Emit],
-        moved_from: RunStatus | None,
-        history: History | None,
+        live: LiveRun,
+        effects: Sequence[Effect],
+        steps: Mapping[str, tuple[StepRecord, int]],
+        history: History,
     ) -> None:
-        record = active.state.record
-        effects = [self._emit(active, emits, history)]
-        if moved_from is not None:
-            effects.append(self._runs.index(record.status, record.workflow, record.run))
-            if record.status in TERMINAL:
-                self._metrics.runs_finished.labels(record.status.value).inc()
-        await asyncio.gather(*effects)
+        """Perform what was decided from records, unless that was done before.
 
-    async def _emit(self, active: Active, emits: list[Emit], history: History | None) -> None:
+        An event is published only if the history lacks it, and a step enqueued only if it has no
+        message. Nothing is delayed in process, since there may be no event to come again.
+
+        Args:
+            live: the run; its state is the one after the decision.
+            effects: as `rebuild` returned them.
+            steps: the records that it was rebuilt from, with their revisions. A worker may have
+                died between a record and its event, so these events are published first: what
+                follows from them must not stand in the history before them.
+            history: of the run, read before the records.
+
+        Raises:
+            Conflict: another coordinator changed the run meanwhile.
+        """
+        await self._publish(history.missing(self._recorded(live, steps)))
+        moved_from = await self._save(live, effects)
+        events = history.missing(self._emitted(live, effects))
+        await self._publish_and_list(live, events, moved_from)
+        await _in_any_order(self._begin_again(live, effects))
+        await self._unlist(live, moved_from)
+
+    async def history(self, run: str) -> History:
+        """What has been published of a run."""
+        return History(await self._events.history(run))
+
+    async def _save(self, live: LiveRun, effects: Sequence[Effect]) -> RunStatus | None:
+        """Write the record if it changed; the run's former status, if it has another one now."""
+        if not effects or not isinstance(effects[0], Save):
+            return None
+        revision = await self._runs.save(live.state.record, live.state.revision)
+        live.state = replace(live.state, revision=revision)
+        return effects[0].moved_from
+
+    def _recorded(
+        self, live: LiveRun, steps: Mapping[str, tuple[StepRecord, int]]
+    ) -> Iterator[CloudEvent]:
+        """The run's start, and what the records of its steps say, in its order."""
+        run = live.state.record
+        yield run_started_event(self._namespace, run)
+        for step, revision in sorted(steps.values(), key=lambda found: found[1]):
+            yield from attempt_events(self._namespace, run.workflow, run.version, step, revision)
+
+    def _emitted(self, live: LiveRun, effects: Sequence[Effect]) -> list[CloudEvent]:
+        emits = [effect for effect in effects if isinstance(effect, Emit)]
+        if not emits:
+            return []
+        state, now = live.state, self._clock.now()
+        return [emitted(self._namespace, state.record, emit, state.revision, now) for emit in emits]
+
+    async def _publish(self, events: Iterable[CloudEvent]) -> None:
         """One after the other: a cause that fails must not be overtaken by its effect."""
-        record, now = active.state.record, self._clock.now()
-        for emit in emits:
-            event = emitted(self._namespace, record, emit, active.state.revision, now)
-            await self._publish(event, history, once=emit.type in ENDS)
+        for event in events:
+            run, once = event.data.id, event.type in _ONCE
+            await self._events.publish(run, event.type, encode(event), event.id, once=once)
 
-    async def _publish(
-        self, event: CloudEvent, history: History | None, *, once: bool = False
+    async def _publish_and_list(
+        self, live: LiveRun, events: Iterable[CloudEvent], moved_from: RunStatus | None
     ) -> None:
-        if history is None or event.id not in history:
-            run, body = event.data.id, encode(event)
-            await self._events.publish(run, event.type, body, event.id, once=once)
-            if history is not None:
-                history.add(event)
+        if moved_from is None:
+            await self._publish(events)
+            return
+        record = live.state.record
+        if record.status in TERMINAL:
+            self._metrics.runs_finished.labels(record.status.value).inc()
+        await asyncio.gather(
+            self._publish(events), self._runs.index(record.status, record.workflow, record.run)
+        )
 
-    def _unordered(
-        self, active: Active, effects: Sequence[Effect], history: History | None
+    async def _unlist(self, live: LiveRun, moved_from: RunStatus | None) -> None:
+        """Last: until the run is listed under its new status alone, recovery finds it here."""
+        if moved_from is not None:
+            await self._runs.unindex(moved_from, live.state.record.workflow, live.state.record.run)
+
+    def _begin(
+        self, live: LiveRun, effects: Sequence[Effect]
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """What may be done in any order, each begun when it is asked for."""
-        plan, state = active.plan, active.state
+        plan, state = live.plan, live.state
         for effect in effects:
             match effect:
                 case Save() | Emit():
                     pass
-                case Dispatch() if history is not None:
-                    yield self._dispatcher.restore(plan, state, effect)
                 case Dispatch() if self._is_soon(effect):
-                    self._dispatch_later(active, effect)
+                    self._dispatch_later(live, effect)
                 case Dispatch():
                     yield self._dispatcher.enqueue(plan, state, effect, effect.due)
+                case _:
+                    yield self._effect(plan, state, effect)
+
+    def _begin_again(
+        self, live: LiveRun, effects: Sequence[Effect]
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """The same, of which some may have been done before."""
+        plan, state = live.plan, live.state
+        for effect in effects:
+            match effect:
+                case Save() | Emit():
+                    pass
+                case Dispatch():
+                    yield self._dispatcher.restore(plan, state, effect)
                 case _:
                     yield self._effect(plan, state, effect)
 
@@ -200,19 +225,27 @@ class Performer:
         """Whether a dispatch is due so soon that a durable timer would only make it late."""
         return 0.0 < effect.due - self._clock.now() <= self._short_delay
 
-    def _dispatch_later(self, active: Active, effect: Dispatch) -> None:
+    def _dispatch_later(self, live: LiveRun, effect: Dispatch) -> None:
         async def wait() -> None:
             await self._clock.sleep(effect.due - self._clock.now())
-            at = active.state.steps[effect.step]
+            at = live.state.steps[effect.step]
             wanted = (effect.kind, effect.turn, effect.attempt)
-            if (at.kind, at.turn, at.attempt) == wanted and effect.step in active.state.inflight:
-                await self._dispatcher.enqueue(active.plan, active.state, effect, 0.0)
+            if (at.kind, at.turn, at.attempt) == wanted and effect.step in live.state.inflight:
+                await self._dispatcher.enqueue(live.plan, live.state, effect, 0.0)
 
-        def over(task: asyncio.Task[None]) -> None:
-            # One that failed stays: whoever comes to wait for it has to know.
+        def done(task: asyncio.Task[None]) -> None:
+            # One that failed stays, for those that wait for it before they acknowledge.
             if not task.cancelled() and task.exception() is None:
-                active.delayed.discard(task)
+                live.delayed.discard(task)
 
         task = asyncio.create_task(wait())
-        active.delayed.add(task)
-        task.add_done_callback(over)
+        live.delayed.add(task)
+        task.add_done_callback(done)
+
+
+async def _in_any_order(effects: Iterator[Coroutine[Any, Any, None]]) -> None:
+    while some := list(islice(effects, _AT_A_TIME)):
+        if len(some) == 1:
+            await some[0]
+        else:
+            await asyncio.gather(*some)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from flowworker.clock import Clock
-    from flowworker.coordinator.active import Active
+    from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.scheduler import Scheduler
     from flowworker.core.records import RunRecord
     from flowworker.ports import StepQueue
@@ -73,7 +73,7 @@ class _Listed(NamedTuple):
     scheduler: Scheduler
 
     @property
-    def active(self) -> Active | None:
+    def live(self) -> LiveRun | None:
         """It, if it is in memory."""
         return self.scheduler.active.get(self.run)
 
@@ -142,13 +142,13 @@ class Recovery:
         for number, one in enumerate(listed):
             if number % _AT_A_STRETCH == 0:
                 await self._clock.sleep(0)
-            active, queued = one.active, backlog.get(one.run, ())
-            if active is None:
+            live, queued = one.live, backlog.get(one.run, ())
+            if live is None:
                 moves_on = bool(queued) or one.status is RunStatus.WAITING_HUMAN
-            elif now - active.touched < self._sweep:
+            elif now - live.touched < self._sweep:
                 continue
             else:
-                moves_on = active.moves_on(queued)
+                moves_on = live.moves_on(queued)
             (waiting if moves_on else stuck).append(one)
         return stuck, waiting
 
@@ -164,13 +164,13 @@ class Recovery:
 
     def _times(self, one: _Listed) -> int:
         """How often it was rebuilt since something happened to it."""
-        active = one.active
-        return self._stuck.get(one.run, (0, 0.0))[0] if active is None else active.checked
+        live = one.live
+        return self._stuck.get(one.run, (0, 0.0))[0] if live is None else live.checked
 
     def _is_due(self, one: _Listed, now: float, *, taken: bool) -> bool:
-        active = one.active
-        if active is not None:
-            since = active.touched
+        live = one.live
+        if live is not None:
+            since = live.touched
         elif taken or one.run not in self._stuck:
             return True
         else:
@@ -207,9 +207,9 @@ class Recovery:
 
     async def _look(self, one: _Listed, began: float, *, young: bool, deep: bool) -> None:
         """Rebuild a run if it needs that, with `deep` in any case; a young one only if `young`."""
-        active = one.active
+        live = one.live
         try:
-            if active is None:
+            if live is None:
                 record = await self._checked(one)
                 if record is None or not (young or self._is_grown(record)):
                     return
@@ -232,13 +232,13 @@ class Recovery:
         patience = self._clock.monotonic() + _QUIET
         while self._is_busy(one.scheduler) and self._clock.monotonic() < patience:
             await self._clock.sleep(_POLL)
-        active = one.active
-        if active is None:
+        live = one.live
+        if live is None:
             self._stuck[one.run] = (self._times(one) + 1, self._clock.monotonic())
-        elif active.touched > began:
+        elif live.touched > began:
             return
         else:
-            active.checked += 1
+            live.checked += 1
         first, most = _PAUSES
         if await one.scheduler.recover(one.run):
             self._pause = 0.0

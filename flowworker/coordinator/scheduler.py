@@ -28,7 +28,6 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.coordinator.mailboxes import Mailboxes
 from flowworker.core.decide import outruns
-from flowworker.core.event_types import EventType
 from flowworker.core.facts import Recovered
 from flowworker.core.ids import RUN_ID
 from flowworker.errors import (
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
-    from flowworker.coordinator.active import Active
+    from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.performer import Performer
     from flowworker.ports import Consumer, Delivery, EventLog
     from flowworker.stores.definitions import DefinitionStore
@@ -125,7 +124,6 @@ class Scheduler:
             most_active,
             self._mailboxes.__contains__,
         )
-        self._generation = 0
         self._order = 0
         self._stopped = False
         self._named: dict[str, float] = {}
@@ -165,12 +163,12 @@ class Scheduler:
         if self._stopped:
             return
         if delivery.order != self._order + 1:
-            self._generation += 1  # somebody else saw events: what is in memory may be outdated
+            self.active.generation += 1  # somebody else got events: what is in memory may be stale
         self._order = delivery.order
         self._in_hand += 1
         # event.<partition>.<run>.<type>
         run = delivery.subject.split(".", 3)[2]
-        self._mailboxes.post(run, _Arrival(delivery, self._generation))
+        self._mailboxes.post(run, _Arrival(delivery, self.active.generation))
 
     async def _do(self, run: str, item: _Arrival | _Recovery, pass_on: Callable[[], None]) -> None:
         if isinstance(item, _Recovery):
@@ -191,9 +189,9 @@ class Scheduler:
         """Whether the outside could be reached."""
         before = self.active.get(run)
         try:
-            active = await self.active.load(run, self._generation, abandoned=how.abandoned)
-            if before is not None and active is not None:
-                active.checked = before.checked
+            live = await self.active.rebuild(run, abandoned=how.abandoned)
+            if before is not None and live is not None:
+                live.checked = before.checked
         except FlowworkerError as error:
             get_logger().warning("recovery of a run failed", run=run, error=str(error))
             return not isinstance(error, Unavailable)
@@ -211,7 +209,7 @@ class Scheduler:
             await delivery.ack()
             return
         try:
-            active = await self._decide(run, event, arrival, pass_on)
+            live = await self._decide(run, event, arrival, pass_on)
         except (CorruptRecord, DefinitionError, WorkflowNotFound) as error:
             self._name(run, str(error))
             await delivery.nak(_UNTIL_MENDED * _growth(delivery))
@@ -226,8 +224,8 @@ class Scheduler:
             await delivery.nak(_RETRY_DELAY)
         else:
             self._metrics.events_handled.labels(event.type).inc()
-            if active is not None and active.delayed:
-                self._tasks.spawn(self._ack_after(active, delivery))
+            if live is not None and live.delayed:
+                self._tasks.spawn(self._ack_after(live, delivery))
             else:
                 await delivery.ack()
 
@@ -239,50 +237,49 @@ class Scheduler:
             self._named[run] = now + _SILENCE
             get_logger().error("run cannot go on", run=run, error=error)
 
-    async def _ack_after(self, active: Active, delivery: Delivery) -> None:
+    async def _ack_after(self, live: LiveRun, delivery: Delivery) -> None:
         """Acknowledge once short-delayed dispatches are durable; if they fail, try all again.
 
         Also those that were begun before: this may be a second delivery of what caused them, and
         to acknowledge one is to acknowledge both. The run in memory believes that they were made,
         so it is not to be believed any more.
         """
-        results = await asyncio.gather(*active.delayed, return_exceptions=True)
+        results = await asyncio.gather(*live.delayed, return_exceptions=True)
         if any(isinstance(result, BaseException) for result in results):
-            self.active.forget(active)
+            self.active.forget(live)
             await delivery.nak(_RETRY_DELAY)
         else:
             await delivery.ack()
 
     async def _decide(
         self, run: str, event: CloudEvent, arrival: _Arrival, pass_on: Callable[[], None]
-    ) -> Active | None:
+    ) -> LiveRun | None:
         """The run, if dispatches of it may be delayed: acknowledgement has to wait for them."""
-        active, certain = self.active.get(run), False
-        if active is None and _is_beginning(event, arrival.delivery):
-            active, certain = await self.active.begin(event, arrival.generation), True
-        elif active is None or active.generation != self._generation:
-            active, certain = await self.active.load(run, self._generation, cause=event), True
+        held, redelivered = self.active.get(run), arrival.delivery.delivered > 1
+        live = await self.active.view(
+            run, event, generation=arrival.generation, redelivered=redelivered
+        )
         fact = to_fact(event)
-        if active is None or fact is None:
+        if live is None or fact is None:
             return None
-        active.touched = self._clock.monotonic()
-        active.checked = 0
+        live.touch(self._clock.monotonic())
+        certain = live is not held
         try:
-            if certain or not outruns(fact, active.state):
-                certain = await self.active.follow(active, fact, pass_on) or certain
+            if certain or not outruns(fact, live.state):
+                certain = await self.active.follow(live, fact, pass_on) or certain
         except Conflict:
             certain = False
         if not certain:
             # Another coordinator was faster, or had an event in hand when this view was made, or it
-            # was made from an outdated answer. All that is, and this fact, is in the records.
-            active = await self.active.load(run, self._generation, cause=event)
-            if active is None:
+            # was made from a stale answer. All that is, and this fact, is in the records.
+            live = await self.active.rebuild(run, cause=event)
+            if live is None:
                 return None
-            await self.active.follow(active, fact)
-        if active.over:
-            self.active.forget(active)
+            await self.active.follow(live, fact)
+        if live.ended:
+            self.active.forget(live)
             return None
-        return active
+        return live
 
 
 def _growth(delivery: Delivery) -> int:
@@ -297,8 +294,3 @@ def _read(run: str, raw: bytes) -> CloudEvent:
         return decode_event(raw)
     except UNREADABLE as error:
         raise InvalidInput(str(error)) from error
-
-
-def _is_beginning(event: CloudEvent, delivery: Delivery) -> bool:
-    """Whether nobody can have handled the run's start before."""
-    return event.type is EventType.STARTED and event.data.revision > 0 and delivery.delivered == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowworker.coordinator.active import Active
+from flowworker.coordinator.live import LiveRun
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -18,29 +18,36 @@ RUN = "r1"
 
 def in_memory(generation=0, status=RunStatus.RUNNING):
     record = RunRecord(RUN, "two", PLAN.hash, status, EMPTY, 0.0)
-    return Active(PLAN, initial(PLAN, record, 1), generation, 0.0)
+    return LiveRun(PLAN, initial(PLAN, record, 1), generation, 0.0)
 
 
 class Held:
     """Runs in memory that write down what they are asked for, and do what a test wants.
 
     Attributes:
-        active: the one that is held.
-        begun, loaded: what it is made of an event, or of its records.
+        viewed: the run that an event is about.
+        rebuilt: the same run from its records.
+        views: generation and redelivery of each event that was looked up.
         changes: whether facts change anything, one after the other.
         errors: raised instead of answering, one after the other.
     """
 
     def __init__(self):
+        self.generation = 0
         self.asked: list[Any] = []
-        self.active: Active | None = None
-        self.begun: Active | None = in_memory()
-        self.loaded: Active | None = in_memory()
+        self.views: list[tuple[int, bool]] = []
+        self.viewed: LiveRun | None = in_memory()
+        self.rebuilt: LiveRun | None = in_memory()
         self.changes: list[bool] = []
         self.errors: list[BaseException] = []
+        self._held: LiveRun | None = None
+
+    def hold(self, live):
+        """A run that was in memory before."""
+        self._held = self.viewed = live
 
     def get(self, run):
-        return self.active
+        return self._held
 
     def delayed(self):
         return []
@@ -50,23 +57,26 @@ class Held:
         if self.errors:
             raise self.errors.pop(0)
 
-    async def begin(self, event, generation):
-        self._did("begin")
-        return self.begun
+    async def view(self, run, event, *, generation, redelivered):
+        self.views.append((generation, redelivered))
+        if self._held is not self.viewed and self.errors:
+            raise self.errors.pop(0)
+        self._held = self.viewed
+        return self.viewed
 
-    async def load(self, run, generation, *, cause=None, abandoned=False):
-        self._did("load")
-        self.active = self.loaded
-        return self.active
+    async def rebuild(self, run, *, cause=None, abandoned=False):
+        self._did("rebuild")
+        self._held = self.viewed = self.rebuilt
+        return self.rebuilt
 
-    async def follow(self, active, fact, pass_on=None):
-        assert active is not None
+    async def follow(self, live, fact, pass_on=None):
+        assert live is not None
         self._did("follow", fact)
         return self.changes.pop(0) if self.changes else True
 
-    def forget(self, active):
+    def forget(self, live):
         self.asked.append("forget")
-        self.active = None
+        self._held = None
 
 
 class Partition:

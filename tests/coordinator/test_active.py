@@ -8,9 +8,11 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from flowworker.codec.cloudevents import run_started_event
-from flowworker.coordinator.active import Active, ActiveRuns
+from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
+from flowworker.coordinator.active import ActiveRuns
 from flowworker.coordinator.history import History
+from flowworker.coordinator.live import LiveRun
+from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
@@ -34,16 +36,18 @@ class Hands:
 
     def __init__(self):
         self.error: BaseException | None = None
+        self.restored = 0
 
     async def history(self, run):
         return History([])
 
-    async def publish_missing(self, record, steps, history):
-        pass
-
-    async def perform(self, active, commands, *, history=None):
+    async def perform(self, live, commands):
         if self.error is not None:
             raise self.error
+
+    async def restore(self, live, commands, steps, history):
+        self.restored += 1
+        await self.perform(live, commands)
 
 
 @pytest.fixture
@@ -69,8 +73,11 @@ async def runs(hands):
             lambda: 10,
             lambda run: False,
         )
-        active = await runs.begin(run_started_event("ns", record, revision), 0)
-        await runs.follow(active, RunStarted())
+        event = run_started_event("ns", record, revision)
+        live = await runs.view(RUN, event, generation=0, redelivered=False)
+        assert live is not None
+        await runs.follow(live, RunStarted())
+        hands.restored = 0
         yield runs
 
 
@@ -78,24 +85,71 @@ async def runs(hands):
     "error", [Unavailable("away"), Conflict("late"), asyncio.CancelledError(), ValueError("defect")]
 )
 async def test_a_run_whose_effects_failed_is_forgotten(runs, hands, error):
-    active = runs.get(RUN)
+    live = runs.get(RUN)
     hands.error = error
 
     with pytest.raises(type(error)):
-        await runs.follow(active, CancelRequested("why"))
+        await runs.follow(live, CancelRequested("why"))
     assert runs.get(RUN) is None
 
     with pytest.raises(type(error)):
-        await runs.load(RUN, 0)
+        await runs.rebuild(RUN)
     assert len(runs) == 0
 
     hands.error = None
-    assert (await runs.load(RUN, 0)).state.record.stop is None
+    assert (await runs.rebuild(RUN)).state.record.stop is None
     assert len(runs) == 1
 
 
 async def test_a_run_that_is_gone_is_not_loaded(runs):
-    assert await runs.load("gone", 0) is None
+    assert await runs.rebuild("gone") is None
+
+
+@pytest.mark.parametrize(
+    ("event_type", "revision", "redelivered", "restored"),
+    [
+        (EventType.STARTED, 1, False, 0),
+        (EventType.STARTED, 1, True, 1),
+        (EventType.STARTED, 0, False, 1),
+        (EventType.CANCEL_REQUESTED, 1, False, 1),
+    ],
+)
+async def test_a_run_begins_with_its_start_alone_and_that_only_once(
+    runs, hands, event_type, revision, redelivered, restored
+):
+    runs.forget(runs.get(RUN))
+    data = EventData(RUN, "two", definition=plan_of(FLOW).hash, revision=revision)
+
+    event = cloud_event("ns", event_type, data, 0.0)
+    live = await runs.view(RUN, event, generation=0, redelivered=redelivered)
+
+    assert live is runs.get(RUN)
+    assert hands.restored == restored
+
+
+async def test_what_others_may_have_seen_is_rebuilt_once(runs, hands):
+    live, event = runs.get(RUN), cloud_event("ns", EventType.TIMED_OUT, EventData(RUN), 0.0)
+    assert await runs.view(RUN, event, generation=0, redelivered=True) is live
+
+    runs.generation = 1
+    again = await runs.view(RUN, event, generation=1, redelivered=True)
+
+    assert again is not live
+    assert await runs.view(RUN, event, generation=1, redelivered=True) is again
+    assert hands.restored == 1
+
+
+async def test_a_view_is_that_of_when_its_event_came(runs, hands):
+    runs.forget(runs.get(RUN))
+    runs.generation = 1
+    data = EventData(RUN, "two", definition=plan_of(FLOW).hash, revision=1)
+    event = cloud_event("ns", EventType.STARTED, data, 0.0)
+
+    live = await runs.view(RUN, event, generation=0, redelivered=False)
+
+    assert live.generation == 0
+    assert await runs.view(RUN, event, generation=0, redelivered=False) is not live
+    assert hands.restored == 1
 
 
 async def test_nothing_passes_what_is_more_than_step_messages(runs):
@@ -114,26 +168,26 @@ def held(*, stopped=False, inflight=()):
     state = initial(plan, record, 1)
     for step in inflight:
         state = replace(state, inflight=state.inflight.set(step, None))
-    return Active(plan, state, 0, 0.0)
+    return LiveRun(plan, state, 0, 0.0)
 
 
 def test_step_messages_that_are_being_enqueued_move_a_run_on():
-    active = held()
-    with active.inflight.one():
-        assert active.moves_on(())
-    assert not active.moves_on(())
+    live = held()
+    with live.inflight.one():
+        assert live.moves_on(())
+    assert not live.moves_on(())
 
 
 async def test_a_delayed_dispatch_moves_a_run_on_until_it_is_done():
-    active, due = held(), asyncio.Event()
+    live, due = held(), asyncio.Event()
     task = asyncio.create_task(due.wait())
-    active.delayed.add(task)
-    assert active.moves_on(())
+    live.delayed.add(task)
+    assert live.moves_on(())
 
     due.set()
     await task
 
-    assert not active.moves_on(())
+    assert not live.moves_on(())
 
 
 def test_a_message_moves_a_run_on_unless_its_step_is_fenced():

@@ -145,7 +145,7 @@ class SlowHands:
         self.may = asyncio.Event()
         self.error = None
 
-    async def perform(self, active, commands, *, history=None):
+    async def perform(self, live, commands):
         about = ", ".join(getattr(one, "step", type(one).__name__) for one in commands)
         self.log.append(f"begin {about}")
         if all(isinstance(command, Dispatch) for command in commands):
@@ -158,6 +158,11 @@ class SlowHands:
 @pytest.fixture
 def hands():
     return SlowHands()
+
+
+async def begun(runs, record):
+    event = run_started_event("ns", record, 1)
+    return await runs.view(record.run, event, generation=0, redelivered=False)
 
 
 @pytest.fixture
@@ -176,7 +181,7 @@ async def runs(backend, hands):
         lambda _run: False,
     )
     hands.may.set()
-    await runs.follow(await runs.begin(run_started_event("ns", record, 1), 0), RunStarted())
+    await runs.follow(await begun(runs, record), RunStarted())
     hands.may.clear()
     hands.log.clear()
     return runs
@@ -186,12 +191,12 @@ def completed(step):
     return StepCompleted(step, Kind.RUN, 1, 1, EMPTY, 5)
 
 
-async def begun(runs, fact):
+async def following(runs, fact):
     """What has followed a fact as far as the next one may be followed."""
     passed = asyncio.Event()
-    following = asyncio.create_task(runs.follow(runs.get(RUN), fact, passed.set))
+    task = asyncio.create_task(runs.follow(runs.get(RUN), fact, passed.set))
     await passed.wait()
-    return following
+    return task
 
 
 async def settled():
@@ -200,7 +205,7 @@ async def settled():
 
 
 async def test_what_is_more_than_step_messages_waits_for_those_before(runs, hands):
-    first = await begun(runs, completed("a1"))
+    first = await following(runs, completed("a1"))
     second = asyncio.create_task(runs.follow(runs.get(RUN), CancelRequested("why"), lambda: None))
     await settled()
     assert hands.log == ["begin a2"]
@@ -213,7 +218,7 @@ async def test_what_is_more_than_step_messages_waits_for_those_before(runs, hand
 
 
 async def test_nothing_is_built_upon_step_messages_that_failed(runs, hands):
-    first = await begun(runs, completed("a1"))
+    first = await following(runs, completed("a1"))
     second = asyncio.create_task(runs.follow(runs.get(RUN), CancelRequested("why"), lambda: None))
     await settled()
     hands.error = Unavailable("away")
@@ -229,10 +234,10 @@ async def test_nothing_is_built_upon_step_messages_that_failed(runs, hands):
 
 
 async def test_a_run_whose_step_messages_are_under_way_is_held(runs, hands):
-    first = await begun(runs, completed("a1"))
+    first = await following(runs, completed("a1"))
     other = RunRecord("r2", "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
 
-    await runs.begin(run_started_event("ns", other, 1), 0)
+    await begun(runs, other)
 
     assert runs.get(RUN) is not None
     hands.may.set()
@@ -240,8 +245,8 @@ async def test_a_run_whose_step_messages_are_under_way_is_held(runs, hands):
 
 
 async def test_step_messages_that_are_under_way_are_bounded(runs, hands, monkeypatch):
-    monkeypatch.setattr("flowworker.coordinator.active._ABREAST", 2)
-    inflight = [await begun(runs, completed("a1")), await begun(runs, completed("b1"))]
+    monkeypatch.setattr("flowworker.coordinator.active._OVERLAPPING", 2)
+    inflight = [await following(runs, completed("a1")), await following(runs, completed("b1"))]
 
     last = asyncio.create_task(runs.follow(runs.get(RUN), completed("c1"), lambda: None))
     await settled()

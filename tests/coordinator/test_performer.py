@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from flowworker.coordinator.active import Active
 from flowworker.coordinator.history import History
+from flowworker.coordinator.live import LiveRun
 from flowworker.coordinator.performer import Performer
 from flowworker.core.effects import Dispatch, Finish, Save
 from flowworker.core.model import Step, Workflow
@@ -81,11 +81,11 @@ def performer(backend, hands, clock, metrics):
 
 
 @pytest.fixture
-def active():
+def live():
     """A run whose step is to be tried for the second time."""
     record = RunRecord("r1", "one", PLAN.hash, RunStatus.RUNNING, EMPTY, 0.0)
     state = initial(PLAN, record, 0).with_step("a", attempt=2)
-    return Active(PLAN, inflight(state), 0, 0.0)
+    return LiveRun(PLAN, inflight(state), 0, 0.0)
 
 
 def inflight(state):
@@ -97,83 +97,79 @@ def attempt(number=2, due=0.0):
 
 
 async def test_what_is_due_soon_is_enqueued_when_it_is_due_and_done_then(
-    performer, active, hands, clock
+    performer, live, hands, clock
 ):
-    await performer.perform(active, [attempt(due=clock.now() + SOON)])
+    await performer.perform(live, [attempt(due=clock.now() + SOON)])
 
     await clock.advance(SOON - 0.1)
-    assert (hands.asked, len(active.delayed)) == ([], 1)
+    assert (hands.asked, len(live.delayed)) == ([], 1)
 
     await clock.advance(0.1)
-    assert (hands.asked, active.delayed) == ([("enqueue", 2, 0.0)], set())
+    assert (hands.asked, live.delayed) == ([("enqueue", 2, 0.0)], set())
 
 
-async def test_what_is_due_late_is_left_to_the_queue(performer, active, hands, clock):
+async def test_what_is_due_late_is_left_to_the_queue(performer, live, hands, clock):
     due = clock.now() + SOON + 0.1
 
-    await performer.perform(active, [attempt(due=due)])
+    await performer.perform(live, [attempt(due=due)])
 
-    assert (hands.asked, active.delayed) == ([("enqueue", 2, due)], set())
+    assert (hands.asked, live.delayed) == ([("enqueue", 2, due)], set())
 
 
-async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(
-    performer, active, hands, clock
-):
-    state = active.state
-    await performer.perform(active, [attempt(due=clock.now() + SOON)])
-    active.state = replace(state, inflight=state.inflight.delete("a"))
+async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(performer, live, hands, clock):
+    state = live.state
+    await performer.perform(live, [attempt(due=clock.now() + SOON)])
+    live.state = replace(state, inflight=state.inflight.delete("a"))
     await clock.advance(SOON)
     assert hands.asked == []
 
-    active.state = state
-    await performer.perform(active, [attempt(due=clock.now() + SOON)])
-    active.state = state.with_step("a", attempt=3)
+    live.state = state
+    await performer.perform(live, [attempt(due=clock.now() + SOON)])
+    live.state = state.with_step("a", attempt=3)
     await clock.advance(SOON)
     assert hands.asked == []
 
 
 async def test_a_delayed_dispatch_that_failed_stays_for_whoever_waits_for_it(
-    performer, active, hands, clock
+    performer, live, hands, clock
 ):
     hands.error = Unavailable("away")
-    await performer.perform(active, [attempt(due=clock.now() + SOON)])
+    await performer.perform(live, [attempt(due=clock.now() + SOON)])
 
     await clock.advance(SOON)
 
-    [failed] = active.delayed
+    [failed] = live.delayed
     assert failed.exception() is hands.error
 
 
 async def test_what_may_have_been_enqueued_before_is_restored_and_not_timed_in_process(
-    performer, active, hands, clock
+    performer, live, hands, clock
 ):
     due = clock.now() + SOON
 
-    await performer.perform(active, [attempt(due=due)], history=History([]))
+    await performer.restore(live, [attempt(due=due)], {}, History([]))
 
-    assert (hands.asked, active.delayed) == ([("restore", 2, due)], set())
+    assert (hands.asked, live.delayed) == ([("restore", 2, due)], set())
 
 
-async def test_what_is_new_is_enqueued_and_not_looked_for(performer, active, hands):
-    await performer.perform(active, [attempt()])
+async def test_what_is_new_is_enqueued_and_not_looked_for(performer, live, hands):
+    await performer.perform(live, [attempt()])
 
     assert hands.asked == [("enqueue", 2, 0.0)]
 
 
-async def test_what_steps_were_given_is_let_go_of_when_their_run_has_ended(
-    performer, active, hands
-):
-    await performer.perform(active, [Finish()])
+async def test_what_steps_were_given_is_let_go_of_when_their_run_has_ended(performer, live, hands):
+    await performer.perform(live, [Finish()])
 
     assert hands.asked == [("finish", "r1"), ("forget", "r1")]
 
 
 @pytest.mark.parametrize("status", [RunStatus.WAITING_HUMAN, *sorted(TERMINAL)])
-async def test_runs_are_counted_when_they_end(performer, active, metrics, status):
-    record = active.state.record
-    active.state = replace(active.state, record=replace(record, status=status))
+async def test_runs_are_counted_when_they_end(performer, live, metrics, status):
+    record = live.state.record
+    live.state = replace(live.state, record=replace(record, status=status))
 
-    await performer.perform(active, [Save(moved_from=RunStatus.RUNNING)])
+    await performer.perform(live, [Save(moved_from=RunStatus.RUNNING)])
 
     ended = metrics.runs_finished.labels(status.value)._value.get()
     assert ended == (status in TERMINAL)

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.coordinator import controls, fencing, outputs, performer, scheduler
-from flowworker.coordinator.active import Active
 from flowworker.coordinator.history import History
+from flowworker.coordinator.live import LiveRun
 from flowworker.coordinator.performer import Performer
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
@@ -43,13 +43,15 @@ def test_a_step_that_does_not_wait_for_what_it_depends_on(monkeypatch):
 
 
 def test_an_event_that_is_acknowledged_though_its_effects_failed(monkeypatch):
-    right = Performer.perform
+    def careless(right):
+        async def perform(self, *args):
+            with suppress(Unavailable):
+                await right(self, *args)
 
-    async def careless(self, *args, **options):
-        with suppress(Unavailable):
-            await right(self, *args, **options)
+        return perform
 
-    monkeypatch.setattr(Performer, "perform", careless)
+    monkeypatch.setattr(Performer, "perform", careless(Performer.perform))
+    monkeypatch.setattr(Performer, "restore", careless(Performer.restore))
 
     assert violation()
 
@@ -57,12 +59,12 @@ def test_an_event_that_is_acknowledged_though_its_effects_failed(monkeypatch):
 def test_an_acknowledgement_before_step_messages_that_overlap_others(monkeypatch):
     right = Performer.perform
 
-    async def careless(self, active, commands, **options):
+    async def careless(self, live, effects):
         # Alone they are waited for: only what is decided meanwhile is acknowledged early.
-        if active.inflight._count > 1:
-            asyncio.create_task(right(self, active, commands, **options))  # noqa: RUF006
+        if live.inflight._count > 1:
+            asyncio.create_task(right(self, live, effects))  # noqa: RUF006
         else:
-            await right(self, active, commands, **options)
+            await right(self, live, effects)
 
     monkeypatch.setattr(Performer, "perform", careless)
 
@@ -103,12 +105,8 @@ def test_compensations_in_the_order_of_completion(monkeypatch):
 
 
 def test_an_end_that_overtakes_its_cause(monkeypatch):
-    right = Performer._emit
-
-    async def hurried(self, active, emits, told):
-        await right(self, active, emits[::-1], told)
-
-    monkeypatch.setattr(Performer, "_emit", hurried)
+    right = Performer._emitted
+    monkeypatch.setattr(Performer, "_emitted", lambda *args: right(*args)[::-1])
 
     assert "told after the end" in violation()
 
@@ -128,9 +126,9 @@ def test_a_view_that_is_trusted_though_others_see_events(monkeypatch):
 def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
     right = Performer._dispatch_later
 
-    def forgotten(self, active, command):
-        right(self, active, command)
-        active.delayed.clear()
+    def forgotten(self, live, effect):
+        right(self, live, effect)
+        live.delayed.clear()
 
     monkeypatch.setattr(performer.Performer, "_dispatch_later", forgotten)
 
@@ -193,7 +191,7 @@ def test_a_request_behind_the_end(monkeypatch):
 
 
 def test_runs_that_wait_for_a_worker_and_are_rebuilt_en_masse(monkeypatch):
-    monkeypatch.setattr(Active, "moves_on", lambda *_: False)
+    monkeypatch.setattr(LiveRun, "moves_on", lambda *_: False)
 
     assert "a run that waits for a worker was rebuilt" in violation(Focus(backlog=True))
 
@@ -203,8 +201,8 @@ def test_runs_that_wait_unseen_and_are_rebuilt_en_masse(monkeypatch):
 
     async def blind(self, schedulers, now):
         stuck, waiting = await right(self, schedulers, now)
-        unseen = [one for one in waiting if one.active is None]
-        return stuck + unseen, [one for one in waiting if one.active is not None]
+        unseen = [one for one in waiting if one.live is None]
+        return stuck + unseen, [one for one in waiting if one.live is not None]
 
     monkeypatch.setattr(Recovery, "_sorted", blind)
 

@@ -1,0 +1,92 @@
+"""One run in memory: a cache of its records, and what is in flight of it."""
+
+from __future__ import annotations
+
+__all__ = ["Inflight", "LiveRun"]
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flowworker.core.status import TERMINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+
+
+class Inflight:
+    """Effects of one run that are performed while its next events are decided upon."""
+
+    def __init__(self) -> None:
+        """Nothing is in flight."""
+        self._count = 0
+        self._ended = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    async def at_most(self, most: int) -> None:
+        """Wait until no more than `most` are in flight."""
+        while self._count > most:
+            self._ended.clear()
+            await self._ended.wait()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One more, as long as this lasts."""
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+            self._ended.set()
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """A run in memory.
+
+    Attributes:
+        generation: of the partition's view that it belongs to.
+        touched: when something last happened to it (monotonic seconds).
+        checked: how often recovery found it idle since then.
+        inflight: step messages of decided events that are being enqueued.
+        delayed: dispatches that wait for a short delay. The event that caused one is not
+            acknowledged before it is done.
+    """
+
+    plan: Plan
+    state: RunState
+    generation: int
+    touched: float
+    checked: int = 0
+    inflight: Inflight = field(default_factory=Inflight)
+    delayed: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status is terminal."""
+        return self.state.status in TERMINAL
+
+    def touch(self, now: float) -> None:
+        """Something has happened to it."""
+        self.touched = now
+        self.checked = 0
+
+    def moves_on(self, queued: Collection[str]) -> bool:
+        """Whether something durable, or a human, moves it on: nothing needs to be repeated.
+
+        Args:
+            queued: steps of it that have messages.
+        """
+        if self.inflight or any(not dispatch.done() for dispatch in self.delayed):
+            return True
+        state = self.state
+        if state.record.stop is not None and state.saga is None:
+            return False  # a fenced attempt may belong to a worker that died
+        awaited = state.inflight or state.waiting
+        return bool(awaited) and set(queued).issuperset(state.inflight)

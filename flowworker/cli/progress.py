@@ -13,6 +13,7 @@ from rich.live import Live
 
 from flowworker.cli.render import run_table
 from flowworker.errors import FlowworkerError
+from flowworker.tasks import cancel_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,8 +34,7 @@ async def progress(client: Client, run: str) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel_all([task])
         await _look(client, run, live)
 
 

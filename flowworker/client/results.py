@@ -36,6 +36,7 @@ from flowworker.errors import (
     WorkflowNotFound,
 )
 from flowworker.stores.payloads import input_digest
+from flowworker.tasks import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -173,7 +174,8 @@ class Results:
         deadline = None if timeout is None else now + timeout
         pause, reached, seen, waits = SHORTEST_PAUSE, now, False, False
         if fresh:
-            await self._pause(waiter, pause if timeout is None else min(pause, timeout))
+            first = pause if timeout is None else min(pause, timeout)
+            await wait_for(waiter.news, first, self._clock)
         while waiter.reply is None:
             waiter.news.clear()
             waits = False
@@ -192,7 +194,7 @@ class Results:
             left = LONGEST_PAUSE if deadline is None else deadline - self._clock.monotonic()
             if left <= 0:
                 raise ResultTimeout(_too_late(run, timeout or 0.0, waits=waits))
-            await self._pause(waiter, min(pause, left))
+            await wait_for(waiter.news, min(pause, left), self._clock)
             pause = min(pause * 2, LONGEST_PAUSE)
         if not seen and not fresh and (record := await self._views.record(run)) is not None:
             await self.compare(record, waiter.digest)
@@ -204,18 +206,6 @@ class Results:
             raise RunIdTaken(
                 f"run id {record.run} is taken by a run with another input; choose another id"
             )
-
-    async def _pause(self, waiter: _Waiter, seconds: float) -> None:
-        """Wait for news, but not longer than that."""
-        tasks = {
-            asyncio.ensure_future(waiter.news.wait()),
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-        }
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     async def _record(self, run: str, *, seen: bool) -> RunRecord | None:
         """The run's record; None if it may be on its way; an error if there will be none."""

@@ -25,6 +25,7 @@ from flowworker.codec.subjects import event_subject, public_subject
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
 from flowworker.errors import Unavailable
+from flowworker.tasks import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -56,19 +57,20 @@ def decode(raw: bytes) -> Event | None:
 
 
 class _News:
-    """Events that came and were not told yet.
+    """Events that came and were not taken yet.
 
     Attributes:
         lost: some may be missing; nothing is kept from before that.
+        arrived: set while there is an event, or some are lost.
     """
 
     def __init__(self, *, whole: bool) -> None:
         """With `whole`, a gap is as bad as nothing."""
         self.lost = False
+        self.arrived = asyncio.Event()
         self._whole = whole
         self._events: deque[bytes] = deque()
         self._size = 0
-        self._arrived = asyncio.Event()
 
     def put(self, _subject: str, data: bytes) -> None:
         if self.lost:
@@ -80,23 +82,28 @@ class _News:
                 self.lose()
                 return
             self._size -= len(self._events.popleft())
-        self._arrived.set()
+        self.arrived.set()
 
     def lose(self) -> None:
         self.lost = True
         self._events.clear()
         self._size = 0
-        self._arrived.set()
+        self.arrived.set()
 
-    async def get(self) -> Event | None:
-        """The next one; None for nonsense, or if some may be missing here."""
-        while not (self._events or self.lost):
-            self._arrived.clear()
-            await self._arrived.wait()
+    def make_good(self) -> None:
+        """Nothing is missing any more."""
+        if self.lost:
+            self.lost = False
+            self.arrived.clear()
+
+    def take(self) -> Event | None:
+        """The next one, if any has arrived; None for nonsense, or if some may be missing here."""
         if self.lost:
             return None
         data = self._events.popleft()
         self._size -= len(data)
+        if not self._events:
+            self.arrived.clear()
         return decode(data)
 
 
@@ -116,7 +123,8 @@ async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     subject = public_subject(backend.namespace, "workflow.>")
     async with _subscribed(backend, subject, whole=False) as news:
         while True:
-            event = await news.get()
+            await news.arrived.wait()
+            event = news.take()
             if event is not None:
                 yield event
 
@@ -160,31 +168,19 @@ async def _unordered(
 ) -> AsyncGenerator[Event, None]:
     """Everything, some of it again and again."""
     silence = SHORTEST_SILENCE
-    waiting: asyncio.Task[Event | None] | None = None
     for known in await _history(backend, run):
         yield known
-    try:
-        while True:
-            waiting = waiting or asyncio.create_task(news.get())
-            bell = asyncio.ensure_future(clock.sleep(silence))
-            await asyncio.wait({waiting, bell}, return_when=asyncio.FIRST_COMPLETED)
-            bell.cancel()
-            if waiting.done():
-                silence = SHORTEST_SILENCE
-                event, waiting = waiting.result(), None
-                if event is not None:
-                    yield event
-                if not news.lost:
-                    continue
-            silence = min(silence * 2, LONGEST_SILENCE)
-            for known in await _history_if_reached(backend, clock, run, news):
-                yield known
-            if news.lost and waiting is not None:
-                waiting.cancel()  # it may hold an event that came before the loss was made good
-                waiting = None
-    finally:
-        if waiting is not None:
-            waiting.cancel()
+    while True:
+        if await wait_for(news.arrived, silence, clock):
+            silence = SHORTEST_SILENCE
+            event = news.take()
+            if event is not None:
+                yield event
+            if not news.lost:
+                continue
+        silence = min(silence * 2, LONGEST_SILENCE)
+        for known in await _history_if_reached(backend, clock, run, news):
+            yield known
 
 
 async def _history(backend: Backend, run: str) -> Iterator[Event]:
@@ -196,7 +192,8 @@ async def _history_if_reached(
     backend: Backend, clock: Clock, run: str, news: _News
 ) -> Iterator[Event]:
     """It makes up for all that was lost until now."""
-    lost, news.lost = news.lost, False
+    lost = news.lost
+    news.make_good()
     try:
         return await _history(backend, run)
     except Unavailable:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.subjects import public_prefix
 from flowworker.errors import FlowworkerError
+from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ class Relay:
             self._unsubscribe()
         if self._task is not None:
             await self._queue.join()
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel_all([self._task])
         self._task = self._unsubscribe = None
 
     async def publish(self, subject: str, data: bytes) -> None:

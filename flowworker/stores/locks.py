@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import InvalidInput, LockTimeoutError, Unavailable
+from flowworker.tasks import wait_for
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -140,20 +141,9 @@ class Lock:
                         "wait longer, or look for a holder that does not finish"
                     )
                 lease = await self._leases.remaining(self._key) or 0.0
-                await self._either(news, min(max(lease, _SHORTEST_WAIT), left))
+                await wait_for(news, min(max(lease, _SHORTEST_WAIT), left), self._clock)
         finally:
             end()
-
-    async def _either(self, news: asyncio.Event, seconds: float) -> None:
-        tasks = {
-            asyncio.ensure_future(news.wait()),
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-        }
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     async def _renew(self) -> None:
         pause = self._ttl / 2

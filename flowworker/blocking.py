@@ -13,23 +13,33 @@ import os
 import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
+from flowworker.client import Client
 from flowworker.errors import Unavailable
 from flowworker.wiring import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine
 
-    from flowworker.client import Client, RunResult, RunSummary, RunView
-    from flowworker.core.model import Workflow
-    from flowworker.core.status import HumanAction, Priority, RunStatus
     from flowworker.jetstream import ConnectionOptions
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
-History = list[dict[str, Any]]
+
+def _blocking(
+    method: Callable[Concatenate[Client, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[BlockingClient, P], T]:
+    """The same method for callers without an event loop: it returns when it is done."""
+
+    @wraps(method)
+    def call(self: BlockingClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._call(lambda client: method(client, *args, **kwargs))
+
+    return call
 
 
 class BlockingClient:
@@ -61,86 +71,25 @@ class BlockingClient:
 
     # Definitions
 
-    def register(self, workflow: Workflow) -> str:
-        """As `Client.register`."""
-        return self._call(lambda client: client.register(workflow))
-
-    def register_all(self, workflows: Iterable[Workflow]) -> list[str]:
-        """As `Client.register_all`."""
-        return self._call(lambda client: client.register_all(workflows))
-
-    def definition(self, workflow: str) -> Workflow:
-        """As `Client.definition`."""
-        return self._call(lambda client: client.definition(workflow))
-
-    def definitions(self) -> list[str]:
-        """As `Client.definitions`."""
-        return self._call(lambda client: client.definitions())
+    register = _blocking(Client.register)
+    register_all = _blocking(Client.register_all)
+    definition = _blocking(Client.definition)
+    definitions = _blocking(Client.definitions)
 
     # Runs
 
-    def start(
-        self,
-        workflow: str,
-        input: Any = None,
-        *,
-        run_id: str | None = None,
-        priority: Priority | str | None = None,
-    ) -> str:
-        """As `Client.start`."""
-        return self._call(
-            lambda client: client.start(workflow, input, run_id=run_id, priority=priority)
-        )
-
-    def result(self, run_id: str, timeout: float | None = None) -> RunResult:
-        """As `Client.result`."""
-        return self._call(lambda client: client.result(run_id, timeout))
-
-    def run(
-        self,
-        workflow: str,
-        input: Any = None,
-        *,
-        run_id: str | None = None,
-        priority: Priority | str | None = None,
-        timeout: float | None = None,
-    ) -> RunResult:
-        """As `Client.run`."""
-        return self._call(
-            lambda client: client.run(
-                workflow, input, run_id=run_id, priority=priority, timeout=timeout
-            )
-        )
-
-    def status(self, run_id: str) -> RunView:
-        """As `Client.status`."""
-        return self._call(lambda client: client.status(run_id))
-
-    def list(
-        self, status: RunStatus | None = None, workflow: str | None = None, limit: int = 100
-    ) -> list[RunSummary]:
-        """As `Client.list`."""
-        return self._call(lambda client: client.list(status, workflow, limit))
-
-    def history(self, run_id: str) -> History:
-        """As `Client.history`."""
-        return self._call(lambda client: client.history(run_id))
+    start = _blocking(Client.start)
+    result = _blocking(Client.result)
+    run = _blocking(Client.run)
+    status = _blocking(Client.status)
+    list = _blocking(Client.list)
+    history = _blocking(Client.history)
 
     # Control
 
-    def cancel(self, run_id: str, reason: str = "") -> None:
-        """As `Client.cancel`."""
-        self._call(lambda client: client.cancel(run_id, reason))
-
-    def terminate(self, run_id: str, reason: str = "") -> None:
-        """As `Client.terminate`."""
-        self._call(lambda client: client.terminate(run_id, reason))
-
-    def resume(
-        self, run_id: str, action: HumanAction | str, step: str = "", output: Any = None
-    ) -> None:
-        """As `Client.resume`."""
-        self._call(lambda client: client.resume(run_id, action, step, output))
+    cancel = _blocking(Client.cancel)
+    terminate = _blocking(Client.terminate)
+    resume = _blocking(Client.resume)
 
     # Its life
 
@@ -162,7 +111,7 @@ class BlockingClient:
         self.close()
 
     def _call(self, method: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """What a method of the client returns or raises; given up if the caller is interrupted."""
+        """What a method of `Client` returns or raises; cancelled if the caller is interrupted."""
         with self._lock:  # nobody closes meanwhile, or what is begun here would never end
             if self._closed:
                 raise Unavailable("this client is closed")

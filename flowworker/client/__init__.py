@@ -1,11 +1,11 @@
 """The remote control of a fleet: start runs, look at them, wait for them, act on them.
 
-remote     Client
-starting   what a start message is made of
-accepted   starts that no coordinator has taken in yet
-results    waiting for the end of a run
-views      runs and steps for people to look at
-watching   events as they happen
+remote        Client
+starting      what a start is made of             commands      sends starts and controls
+lookup        the record of a run, or why not     accepted      starts that wait for a coordinator
+waiting       for the end of a run                results       how it ended
+views         runs, for people to look at         steps         one step of them
+watching      events as they happen               step_history  what steps' events add to records
 """
 
 from __future__ import annotations

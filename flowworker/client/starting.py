@@ -1,16 +1,64 @@
-"""What a start message is made of: a run id, an input, and where the result goes."""
+"""What a start is made of: a workflow's name, a run id, an input, and a priority. Pure."""
 
 from __future__ import annotations
 
-__all__ = ["check_chosen_id", "check_dotted_name", "check_run_id", "encode_input", "new_run_id"]
+__all__ = [
+    "StartCommand",
+    "check_dotted_name",
+    "check_run_id",
+    "encode_input",
+    "new_run_id",
+    "one_of",
+    "start_command",
+]
 
 import secrets
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
+from flowworker.codec.messages import FLOW_PRIORITY, MSG_ID
 from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
+from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput, PayloadTooLarge
+from flowworker.stores.payloads import input_digest
+
+
+@dataclass(frozen=True, slots=True)
+class StartCommand:
+    """A start, ready to be sent.
+
+    Attributes:
+        body: the input, a JSON object.
+        digest: of the input, if the caller chose the run id, so that another start may have had
+            it; else empty.
+    """
+
+    workflow: str
+    run: str
+    body: bytes
+    headers: dict[str, str]
+    digest: bytes
+
+
+def start_command(
+    workflow: str,
+    value: Any,
+    run_id: str | None,
+    priority: Priority | str | None,
+    *,
+    now: float,
+    limit: int,
+) -> StartCommand:
+    """Check and encode what a user gave; raises as `Client.start`."""
+    check_dotted_name("a workflow name", workflow)
+    run = new_run_id(now) if run_id is None else _check_chosen_id(run_id)
+    headers = {MSG_ID: run}
+    if priority is not None:
+        headers[FLOW_PRIORITY] = one_of(Priority, priority, "a priority")
+    body = encode_input(value, limit)
+    return StartCommand(workflow, run, body, headers, b"" if run_id is None else input_digest(body))
 
 
 def new_run_id(now: float) -> str:
@@ -31,7 +79,7 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
-def check_chosen_id(run_id: str) -> str:
+def _check_chosen_id(run_id: str) -> str:
     """The id, if a run can be started with it."""
     if RUN_ID_OF_SEQUENCE.fullmatch(check_run_id(run_id)):
         raise InvalidInput(
@@ -69,3 +117,11 @@ def encode_input(value: Any, limit: int) -> bytes:
             "elsewhere and pass a reference to it"
         )
     return body
+
+
+def one_of(enum: Any, value: Any, what: str) -> Any:
+    """The member of an enum with that value, or InvalidInput."""
+    try:
+        return enum(value)
+    except ValueError:
+        raise InvalidInput(f"expected {what}: {', '.join(enum)}; found {value!r:.80}") from None

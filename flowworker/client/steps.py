@@ -11,7 +11,7 @@ from flowworker.core.records import rank
 from flowworker.core.status import Kind, Outcome, StepStatus
 
 if TYPE_CHECKING:
-    from flowworker.client.past import Past
+    from flowworker.client.step_history import StepHistory
     from flowworker.core.records import StepRecord
     from flowworker.core.state import StepState
 
@@ -75,15 +75,17 @@ def is_unclaimed(state: StepState, found: tuple[StepRecord, int] | None) -> bool
     return state.status in _INFLIGHT and _current(state, found) is None
 
 
-def _missing(state: StepState, found: tuple[StepRecord, int] | None, past: Past, step: str) -> str:
+def _missing(
+    step: str, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
+) -> str:
     """The handler that keeps a step waiting, if one does."""
-    attempt, handler = past.missing.get(step, ((), ""))
+    attempt, handler = history.missing.get(step, ((), ""))
     later = found is None or attempt > found[0].rank()
     return handler if later and is_unclaimed(state, found) else ""
 
 
 def seen_step(
-    step: str, state: StepState, found: tuple[StepRecord, int] | None, past: Past
+    step: str, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
 ) -> StepView:
     """What is decided about a step, and the facts that its record and its history add."""
     record, current = None if found is None else found[0], _current(state, found)
@@ -98,25 +100,25 @@ def seen_step(
         due=state.due if state.status is StepStatus.RETRYING else 0.0,
         kind=state.kind,
         lost=current.lost if current else 0,
-        waits_for=_missing(state, found, past, step),
+        waits_for=_missing(step, state, found, history),
     )
-    return _with_own_times(seen, record, past)
+    return _with_own_times(seen, record, history)
 
 
-def _with_own_times(seen: StepView, record: StepRecord | None, past: Past) -> StepView:
+def _with_own_times(seen: StepView, record: StepRecord | None, history: StepHistory) -> StepView:
     """A compensation's record has taken the place of its step's: its times stand for themselves."""
     if record is None or record.kind is not Kind.COMPENSATE:
         return seen
     return replace(
         seen,
-        started_at=past.started.get(seen.id, 0.0),
-        finished_at=past.completed.get(seen.id, 0.0),
+        started_at=history.started.get(seen.id, 0.0),
+        finished_at=history.completed.get(seen.id, 0.0),
         undo_started_at=record.started_at,
         undo_finished_at=seen.finished_at,
     )
 
 
-def recorded(record: StepRecord, past: Past) -> StepView:
+def recorded(record: StepRecord, history: StepHistory) -> StepView:
     """What is said without a definition."""
     seen = StepView(
         id=record.step,
@@ -129,4 +131,4 @@ def recorded(record: StepRecord, past: Past) -> StepView:
         kind=record.kind,
         lost=record.lost,
     )
-    return _with_own_times(seen, record, past)
+    return _with_own_times(seen, record, history)

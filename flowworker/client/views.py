@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flowworker.client.past import Past
+from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
@@ -97,13 +97,13 @@ class Views:
             plan = await self._definitions.by_hash(record.definition)
         except (WorkflowNotFound, DefinitionError) as error:
             problems.append(f"the definition cannot be read: {error}")
-            past = await self._past(record, records, None)
-            steps = tuple(recorded(records[step][0], past) for step in sorted(records))
+            history = await self._step_history(record, records, None)
+            steps = tuple(recorded(records[step][0], history) for step in sorted(records))
         else:
             state = view(plan, record, revision, records, self._clock.now())
-            past = await self._past(record, records, state)
+            history = await self._step_history(record, records, state)
             steps = tuple(
-                seen_step(id_, state.steps[id_], records.get(id_), past) for id_ in plan.order
+                seen_step(id_, state.steps[id_], records.get(id_), history) for id_ in plan.order
             )
         return RunView(
             id=record.run,
@@ -119,14 +119,16 @@ class Views:
             problems=tuple(problems),
         )
 
-    async def _past(self, run: RunRecord, records: Steps, state: RunState | None) -> Past:
+    async def _step_history(
+        self, run: RunRecord, records: Steps, state: RunState | None
+    ) -> StepHistory:
         """What records do not tell; nothing if they tell it all."""
         undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
         waits = False
         if state is not None and run.status not in TERMINAL:
             ready = (step for step in state.steps if not state.unmet[step])
             waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in ready)
-        return Past(await self._events.history(run.run) if undone or waits else ())
+        return StepHistory(await self._events.history(run.run) if undone or waits else ())
 
     async def output(self, run: str) -> dict[str, Payload]:
         """What the steps on which nothing depends put out."""

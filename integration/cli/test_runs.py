@@ -182,7 +182,7 @@ def test_a_run_is_stopped(dev, command):
 
     assert told == {"id": run, "requested": command}
     assert ended["error"] == "no longer wanted"
-    assert "is over already: it is CANCELLED" in dev.error(command, run, code=2)
+    assert "has ended already: it is CANCELLED" in dev.error(command, run, code=2)
 
 
 def test_a_timeout_is_code_5_and_the_run_goes_on(dev):

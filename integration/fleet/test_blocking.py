@@ -58,7 +58,7 @@ async def test_closing_ends_what_waits(empty_fleet):
     waiting = asyncio.create_task(asyncio.to_thread(client.result, run))
     home = client._thread
     assert home is not None
-    await eventually(lambda: run in home._client._results._waiters)
+    await eventually(lambda: run in home._client._waiting._waiters)
 
     await asyncio.to_thread(client.close)
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
-from flowworker.client import Client, accepted, remote
+from flowworker.client import Client, accepted, lookup
 from flowworker.core.status import RunStatus
 from flowworker.errors import ResultTimeout, RunNotFound, Unavailable
 from flowworker.stores.stores import stores_of
@@ -20,7 +20,7 @@ START = ("order.fulfil", {"order": 7})
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(remote, "_APPEARS", (0.0,))
+    monkeypatch.setattr(lookup, "APPEARS", (0.0,))
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ async def test_a_finished_run_cannot_be_acted_upon(client):
     await client.result(run, 10)
 
     for act in (client.cancel(run), client.terminate(run), client.resume(run, "retry")):
-        with pytest.raises(InvalidInput, match="over already: it is CANCELLED"):
+        with pytest.raises(InvalidInput, match="has ended already: it is CANCELLED"):
             await act
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from flowworker.client import Client, results
+from flowworker.client import Client, lookup, waiting
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import RunStatus
@@ -58,7 +58,7 @@ async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
 
 @pytest.mark.usefixtures("coordinator")
 async def test_an_outage_that_lasts_is_told(client, backend, monkeypatch):
-    monkeypatch.setattr(results, "PATIENCE", 0.05)
+    monkeypatch.setattr(waiting, "UNAVAILABLE_LIMIT", 0.05)
     run = await client.start(*START)
     other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, 10**6))))
 
@@ -94,9 +94,9 @@ async def test_a_fleet_that_allows_no_replies_is_asked_for_none(backend):
 
 
 async def test_a_client_remembers_only_so_many_starts(client, monkeypatch):
-    monkeypatch.setattr(results, "REMEMBERED", 2)
+    monkeypatch.setattr(lookup, "REMEMBERED", 2)
 
     for number in range(5):
         await client.start(*START, run_id=f"r-{number}")
 
-    assert [client._results.is_expected(f"r-{n}") for n in range(5)] == [False] * 3 + [True] * 2
+    assert [client._lookup.is_expected(f"r-{n}") for n in range(5)] == [False] * 3 + [True] * 2

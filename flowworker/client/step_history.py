@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Past"]
+__all__ = ["StepHistory"]
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
 
 
-class Past:
+class StepHistory:
     """History of steps, as long as the history is kept; what is no event is passed over.
 
     Attributes:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from prometheus_client import CollectorRegistry
 
 from flowworker import App, Settings, wiring
-from flowworker.clock import SystemClock
+from flowworker.clock import Clock, SystemClock
 from flowworker.coordinator import Coordinator
 from flowworker.ports import Backend
 from flowworker.stores.stores import stores_of
@@ -27,14 +27,16 @@ SETTINGS = Settings(
 """Short times, so that what takes long happens soon; low limits, so that files are small."""
 
 
-def worker(backend: Backend, name: str, app: App, queue: str) -> Worker:
-    return Worker(stores_of(backend, SETTINGS), app, SystemClock(), queues=(queue,), worker_id=name)
+def worker(
+    backend: Backend, name: str, app: App, *queues: str, clock: Clock | None = None
+) -> Worker:
+    stores = stores_of(backend, SETTINGS)
+    return Worker(stores, app, clock or SystemClock(), queues=queues, worker_id=name)
 
 
-def coordinator(backend: Backend, name: str) -> Coordinator:
-    return Coordinator(
-        stores_of(backend, SETTINGS), SystemClock(), name, Metrics(CollectorRegistry())
-    )
+def coordinator(backend: Backend, name: str, clock: Clock | None = None) -> Coordinator:
+    metrics = Metrics(CollectorRegistry())
+    return Coordinator(stores_of(backend, SETTINGS), clock or SystemClock(), name, metrics)
 
 
 @asynccontextmanager

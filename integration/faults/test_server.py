@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import nats
 import pytest
@@ -14,11 +12,11 @@ import pytest
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
+from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
 from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, start, start_many
 from integration.fleet.fleet import Fleet
 from integration.jetstream.proxy import Proxy
-from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
@@ -51,7 +49,7 @@ async def test_a_worker_cut_off_for_longer_than_its_lease_is_replaced(open_fleet
         async with Proxy(server.url) as proxy, open_fleet(server) as fleet:
             # Given a step in the hands of a worker behind a network
             fleet.start("coordinator")
-            fleet.start("worker", "--nats-url", proxy.url)
+            cut_off = fleet.start("worker", "--nats-url", proxy.url)
             await fleet.client.start("taken.over", run_id="r-1")
             await fleet.until(lambda: fleet.count("r-1")["block"])
 
@@ -64,27 +62,27 @@ async def test_a_worker_cut_off_for_longer_than_its_lease_is_replaced(open_fleet
             await all_complete(fleet, ["r-1"])
             assert fleet.count("r-1")["block"] == 2
             proxy.shut = False
-            log = fleet.folder / "worker-1.log"
-            await fleet.until(lambda: "refused: the claim was lost" in log.read_text())
+            await fleet.until(lambda: fleet.metric(cut_off, "claims_lost_total"))
             assert (await fleet.types("r-1")).count("step.completed") == 3
 
 
 async def test_a_coordinator_cut_off_for_longer_than_its_lease_is_replaced(open_fleet):
     with EmbeddedServer() as server:
         async with Proxy(server.url) as proxy, open_fleet(server) as fleet:
-            fleet.start("coordinator", "--nats-url", proxy.url)
+            first = fleet.start("coordinator", "--nats-url", proxy.url)
             fleet.start("worker")
             load = asyncio.create_task(start_many(fleet, 60, 0.05))
             await fleet.until(lambda: fleet.count("r-0")["top"])
 
             proxy.shut = True
             proxy.cut()
-            fleet.start("coordinator")
-
+            second = fleet.start("coordinator")
             await all_complete(fleet, await load)
+            await fleet.until_owned({second: DEFAULT_PARTITIONS})
+
+            # Then the first knows that it has lost them when it is back, and gets its share
             proxy.shut = False
-            log = fleet.folder / "coordinator-0.log"
-            await fleet.until(lambda: "partitions given up" in log.read_text())
+            await fleet.until_owned(dict.fromkeys((first, second), DEFAULT_PARTITIONS // 2))
 
 
 async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
@@ -115,13 +113,11 @@ async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
 async def test_readiness_says_whether_there_is_a_server(open_fleet):
     with EmbeddedServer() as server:
         async with open_fleet(server) as fleet:
-            ports = {role: free_port() for role in ("coordinator", "worker")}
-            for role, port in ports.items():
-                fleet.start(role, "--http-port", str(port))
+            for role in ("coordinator", "worker"):
+                fleet.start(role)
 
             async def all_say(status: int) -> bool:
-                answers = [asyncio.to_thread(readiness, port) for port in ports.values()]
-                return set(await asyncio.gather(*answers)) == {status}
+                return {await fleet.readiness(one) for one in fleet.processes} == {status}
 
             await fleet.until(lambda: all_say(200))
             await asyncio.to_thread(server.kill)
@@ -172,13 +168,3 @@ async def starts_again(fleet: Fleet, run: str) -> bool:
     except FlowworkerError:
         return False
     return True
-
-
-def readiness(port: int) -> int:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return int(answer.status)
-    except HTTPError as error:
-        return error.code
-    except OSError:
-        return 0

@@ -227,8 +227,11 @@ async def test_a_process_that_stands_still_is_disconnected_and_comes_back(
 
             # Then it is connected again, and all runs complete
             await all_complete(fleet, runs)
-            log = fleet.folder / f"{role}-{list(processes).index(role)}.log"
-            assert "reconnected to NATS" in log.read_text()
+
+            async def is_connected() -> bool:
+                return await fleet.readiness(stopped) == 200
+
+            await fleet.until(is_connected)
             assert [process.poll() for process in fleet.processes] == [None, None]
 
 

@@ -24,6 +24,7 @@ from bench.chaos.proxy import Proxy
 from bench.chaos.raw import Raw, Refused
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions, open_backend
+from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
 from flowworker.ports import Backend
 from integration.faults.load import all_complete, start_many
 from integration.fleet.fleet import Fleet
@@ -225,10 +226,8 @@ async def test_a_fleet_half_of_which_is_cut_off_with_its_node(split, open_fleet)
     async with open_fleet(majority, replicas=3) as fleet, Raw.connected(split.far) as raw:
         # Given a coordinator and a worker at node 0, others elsewhere, and load
         apart = [fleet.start(role, "--nats-url", split.near) for role in ("coordinator", "worker")]
-        for role in ("coordinator", "worker"):
-            fleet.start(role)
-        logs = [fleet.folder / f"coordinator-{number}.log" for number in (0, 2)]
-        await fleet.until(lambda: all("partitions taken" in log.read_text() for log in logs))
+        elsewhere = [fleet.start(role) for role in ("coordinator", "worker")]
+        await fleet.until_owned(dict.fromkeys((apart[0], elsewhere[0]), DEFAULT_PARTITIONS // 2))
         streams = ["KV_faults_runs", "FAULTS_EVENTS"]
         for stream in streams:
             await led_by(raw, stream, "n0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -11,11 +12,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from flowworker.client import Client
 from flowworker.client.views import RunView
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import RunNotFound
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +49,7 @@ class Fleet:
         self.trace.mkdir()
         self.client: Client
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._ports: dict[int, int] = {}
 
     def start(
         self, role: str, *arguments: str, stderr: int = subprocess.STDOUT, **settings: str
@@ -50,7 +57,9 @@ class Fleet:
         """Start a coordinator or a worker, with environment variables on top of `SETTINGS`."""
         if role == "worker":
             arguments = ("--app", "integration.fleet.handlers:app", *arguments)
+        port = free_port()
         environment = {
+            "FLOWWORKER_HTTP_PORT": str(port),
             "FLOWWORKER_NATS_URL": self.server.url,
             "FLOWWORKER_NAMESPACE": self.namespace,
             "FLEET_TRACE": str(self.trace),
@@ -65,7 +74,42 @@ class Fleet:
                 stderr=stderr,
             )
         self.processes.append(process)
+        self._ports[process.pid] = port
         return process
+
+    async def metric(self, process: subprocess.Popen[bytes], name: str, **labels: str) -> float:
+        """What a process says of itself; 0 if it says nothing of that, or nothing yet."""
+        _, text = await asyncio.to_thread(self._get, process, "metrics")
+        families = text_string_to_metric_families(text)
+        samples = (sample for family in families for sample in family.samples)
+        wanted = (f"flowworker_{name}", labels)
+        return next((s.value for s in samples if (s.name, s.labels) == wanted), 0.0)
+
+    async def until_owned(self, owned: dict[subprocess.Popen[bytes], int]) -> None:
+        """Wait until each of these coordinators drives so many partitions."""
+
+        async def are_owned() -> bool:
+            counts = {one: await self.metric(one, "partitions_owned") for one in owned}
+            return counts == owned
+
+        await self.until(are_owned)
+
+    async def readiness(self, process: subprocess.Popen[bytes]) -> int:
+        """The HTTP status of whether it is ready; 0 if there is no answer."""
+        status, _ = await asyncio.to_thread(self._get, process, "readyz")
+        return status
+
+    def _get(self, process: subprocess.Popen[bytes], path: str) -> tuple[int, str]:
+        try:
+            with urlopen(
+                f"http://127.0.0.1:{self._ports[process.pid]}/{path}", timeout=5
+            ) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, ""
+        except OSError:
+            return 0, ""
 
     def stop(self) -> None:
         """End all processes, gently first."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import aclosing
-from urllib.request import urlopen
 
 from flowworker import RunStatus
 from integration.cli.commands import Commands
 from integration.fleet.fleet import Fleet
-from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
@@ -18,9 +15,9 @@ RUN = "run-1"
 
 async def test_a_step_waits_until_a_worker_comes_that_has_its_handler(empty_fleet: Fleet):
     # Given a worker that lacks the handler of the second step
-    fleet, port = empty_fleet, free_port()
+    fleet = empty_fleet
     fleet.start("coordinator")
-    fleet.start("worker", "--http-port", str(port))
+    worker = fleet.start("worker")
 
     # When that step's turn comes, then its wait is told
     await fleet.client.start("unhandled", run_id=RUN)
@@ -29,7 +26,10 @@ async def test_a_step_waits_until_a_worker_comes_that_has_its_handler(empty_flee
     assert (data["step_id"], data["handler"], data["attempt"]) == ("charge", "charge", 1)
 
     # And it waits, however often it is offered
-    await fleet.until(lambda: asyncio.to_thread(_is_put_back, port, 5))
+    async def put_back() -> bool:
+        return await fleet.metric(worker, "handlers_missing_total", handler="charge") >= 5
+
+    await fleet.until(put_back)
     commands = Commands(fleet.server.url, FLOWWORKER_NAMESPACE=fleet.namespace)
     status = await asyncio.to_thread(commands.process, "status", RUN)
     assert (status.returncode, status.stderr) == (0, "")
@@ -70,11 +70,3 @@ async def _told(fleet: Fleet) -> dict:
             if event["type"] == "workflow.step.waiting_handler":
                 return event["data"]
     raise AssertionError("the run ended without that")
-
-
-def _is_put_back(port: int, times: int) -> bool:
-    """Whether the worker with that port has put the step back so often."""
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_LIMIT) as answer:
-        text = answer.read().decode()
-    found = re.search(r'^flowworker_handlers_missing_total{handler="charge"} (.+)$', text, re.M)
-    return found is not None and float(found[1]) >= times

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from structlog.testing import capture_logs
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
@@ -187,14 +186,14 @@ async def test_an_event_whose_effects_fail_comes_again(deliver, held, error, del
     assert await deliver(CANCEL, delivered=delivered) == [delay]
 
 
-async def test_a_damaged_run_is_named_now_and_then(deliver, held, clock):
+async def test_a_damaged_run_is_named_now_and_then(deliver, held, clock, logs):
     named = []
     for seconds, run in ((0, "r1"), (200, "r1"), (0, "r2"), (100, "r1"), (0, "r2"), (200, "r2")):
         await clock.advance(seconds)
         held.errors = [CorruptRecord(f"run.{run}", b"", "damaged")]
-        with capture_logs() as logs:
-            await deliver(CANCEL, run=run)
-        named.append([entry["run"] for entry in logs])
+        before = len(logs.lines)
+        await deliver(CANCEL, run=run)
+        named.append([line["run"] for line in logs.lines[before:]])
 
     assert named == [["r1"], [], ["r2"], ["r1"], [], ["r2"]]
 
@@ -250,36 +249,38 @@ async def test_what_comes_after_the_end_is_for_others(partition, scheduler, deli
 
 
 @pytest.mark.parametrize(
-    ("error", "reached", "told"),
+    ("error", "reached", "levels"),
     [
         (None, True, []),
-        (Unavailable("away"), False, ["recovery of a run failed"]),
-        (Conflict("late"), True, ["recovery of a run failed"]),
-        (ValueError("a defect"), True, ["recovery of a run failed"]),
+        (Unavailable("away"), False, ["warning"]),
+        (Conflict("late"), True, ["warning"]),
+        (ValueError("a defect"), True, ["error"]),
     ],
 )
 async def test_a_recovery_tells_whether_the_outside_was_reached(
-    scheduler, held, error, reached, told
+    scheduler, held, logs, error, reached, levels
 ):
     held.errors = [error] if error else []
 
-    with capture_logs() as logs:
-        assert await scheduler.recover(RUN) is reached
+    assert await scheduler.recover(RUN) is reached
 
-    assert [entry["event"] for entry in logs] == told
+    assert [(line["log_level"], line["run"]) for line in logs.lines] == [
+        (level, RUN) for level in levels
+    ]
 
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("there", [True, False])
-async def test_how_often_a_run_was_found_idle_outlives_its_recovery(scheduler, held, known, there):
+async def test_how_often_a_run_was_found_idle_outlives_its_recovery(
+    scheduler, held, logs, known, there
+):
     held.hold(in_memory() if known else None)
     held.rebuilt = in_memory() if there else None
     if known:
         held.viewed.checked = 3
 
-    with capture_logs() as logs:
-        assert await scheduler.recover(RUN)
+    assert await scheduler.recover(RUN)
 
-    assert logs == []
+    assert logs.lines == []
     if held.rebuilt is not None:
         assert held.rebuilt.checked == (3 if known else 0)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from structlog.testing import capture_logs
 
 from flowworker import App, wiring
 from flowworker.codec.keys import run_key
@@ -22,6 +21,8 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from simulation.stale_reads import StaleRecords
 from tests.coordinator.support import coordinated, until
+from tests.support.logs import ANY, Containing
+from tests.support.waiting import eventually
 
 STEPS = (Step("a", "one"), Step("b", "two", depends_on=("a",)))
 RUN = "r1"
@@ -76,8 +77,9 @@ async def worked(backend, seen):
     return worker
 
 
-async def is_logged(logs, text):
-    return any(entry["event"] == text for entry in logs)
+def names_a_retry(logs, **fields):
+    """Waits until something could not be followed, and was put back."""
+    return eventually(lambda: logs.having("warning", error=ANY, **fields))
 
 
 async def has_published(backend, event_type):
@@ -99,7 +101,7 @@ async def begun(backend, client, deposed, cut, **options):
 
 @pytest.mark.parametrize("cut", CUTS)
 async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
-    backend, client, deposed, cut
+    backend, client, deposed, logs, cut
 ):
     # Given a step that was completed and told, whose successor nobody has enqueued
     seen: list[dict[str, object]] = []
@@ -109,9 +111,8 @@ async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     await until(lambda: has_published(backend, b"workflow.step.completed"))
 
     # When a coordinator takes over that sees the past
-    with capture_logs() as logs:
-        second = await coordinated(replace(backend, runs=deposed))
-        await until(lambda: is_logged(logs, "event will be tried again"))
+    second = await coordinated(replace(backend, runs=deposed))
+    await names_a_retry(logs, run=RUN, id=ANY)
 
     # Then it enqueues nothing, until it sees the present
     assert await backend.steps.queued(ADDRESS) == []
@@ -123,13 +124,12 @@ async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     await worker.drain()
 
 
-async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, client, deposed):
+async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, client, deposed, logs):
     first = await begun(backend, client, deposed, CUTS[0], timeout=0.3)
     await first.stop()
 
-    with capture_logs() as logs:
-        second = await coordinated(replace(backend, runs=deposed))
-        await until(lambda: is_logged(logs, "message will be tried again"))
+    second = await coordinated(replace(backend, runs=deposed))
+    await names_a_retry(logs, subject=Containing(RUN))
     assert not await has_published(backend, b"workflow.timed_out")
     deposed.heal()
 
@@ -140,7 +140,7 @@ async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, clie
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
-async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, deposed, cut):
+async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, deposed, logs, cut):
     # Given a run that has ended, and a time to live of its own that is over
     first = await begun(backend, client, deposed, cut)
     worker = await worked(backend, [])
@@ -151,9 +151,8 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     await StateStore(existing(stores_of(backend))).set_ttl(RUN, 0.0)
 
     # When its timer goes off at a coordinator that sees the past
-    with capture_logs() as logs:
-        second = await coordinated(replace(backend, runs=deposed))
-        await until(lambda: is_logged(logs, "message will be tried again"))
+    second = await coordinated(replace(backend, runs=deposed))
+    await names_a_retry(logs, subject=Containing(RUN))
     assert await has_published(backend, b"workflow.completed")
     deposed.heal()
 

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 
 import pytest
-from structlog.testing import capture_logs
 
 from flowworker.codec.keys import run_key
 from flowworker.coordinator import recovery
@@ -229,16 +228,15 @@ async def test_what_one_run_meets_does_not_end_the_look(backend, sweep, partitio
     assert partition.runs == names[2:]
 
 
-async def test_a_run_that_cannot_be_read_is_read_after_growing_pauses(backend, sweep, clock):
+async def test_a_run_that_cannot_be_read_is_read_after_growing_pauses(backend, sweep, clock, logs):
     [run] = await listed(backend, 1)
     await backend.runs.put(run_key(run), b"{damaged")
 
-    with capture_logs() as logs:
-        for number in range(12):
-            clock.elapsed = number * SWEEP
-            await sweep()
+    for number in range(12):
+        clock.elapsed = number * SWEEP
+        await sweep()
 
-    assert [entry["event"] for entry in logs] == ["sweep: run skipped"] * 3
+    assert [(line["log_level"], line["run"]) for line in logs.lines] == [("warning", run)] * 3
 
 
 async def test_a_look_ends_when_the_next_is_due_which_begins_with_the_rest(

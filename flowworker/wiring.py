@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from flowworker.clock import Clock
+    from flowworker.compat.buses import EventBus
+    from flowworker.compat.state import StateStore
     from flowworker.coordinator import Coordinator
     from flowworker.handlers import App
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
@@ -210,11 +212,21 @@ def make_worker(
     metrics: Metrics,
     queues: tuple[str, ...] = ("default",),
     clock: Clock | None = None,
+    state_store: StateStore | None = None,
+    event_bus: EventBus | None = None,
 ) -> Worker:
-    """A worker of a fleet; `settings.concurrency` is how many handlers it runs at a time."""
+    """A worker of a fleet; its handlers get the fleet's state store and event bus unless given."""
     from flowworker.worker import Worker  # noqa: PLC0415
 
-    return Worker(stores, app, clock or SystemClock(), queues=queues, metrics=metrics)
+    return Worker(
+        stores,
+        app,
+        clock or SystemClock(),
+        queues=queues,
+        metrics=metrics,
+        state_store=state_store,
+        event_bus=event_bus,
+    )
 
 
 def make_coordinator(

@@ -8,6 +8,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from flowworker.coordinator import Coordinator
 from flowworker.core.staleness import MAX_STALENESS
 from flowworker.errors import FlowworkerError
@@ -176,11 +178,11 @@ class Fleet:
         await self._serve(process, backend, app)
 
     async def _serve(self, process: Process, backend: Backend, app: App) -> None:
+        slots = self._scene.random.choice((1,) if self._one_slot else (1, 2, 8))
         worker = Worker(
-            stores_of(backend, self._scene.settings),
+            stores_of(backend, replace(self._scene.settings, concurrency=slots)),
             app,
             process.clock,
-            concurrency=self._scene.random.choice((1,) if self._one_slot else (1, 2, 8)),
             worker_id=process.name,
             metrics=self._scene.metrics,
             make_thread=LoopHeartbeat,

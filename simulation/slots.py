@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from flowworker.memory.steps import MemoryStepQueue
     from flowworker.ports import Backend
-    from flowworker.worker.loop import Worker
+    from flowworker.worker.worker import Worker
     from simulation.loop import VirtualLoop
     from simulation.process import Process
 

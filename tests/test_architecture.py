@@ -46,7 +46,7 @@ KNOWS: dict[str, set[str]] = {
     "definitions": {"errors", "core", "codec"},
     "coordinator": ENGINE | {"definitions"},
     "handlers": ENGINE | {"compat"},
-    "worker": ENGINE | {"handlers"},
+    "worker": ENGINE | {"compat", "handlers"},
     "client": ENGINE,
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},

@@ -39,7 +39,7 @@ from flowworker.jetstream.topology.specs import (
 from flowworker.settings import CONNECTION, Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from flowworker.worker import shift
+from flowworker.worker.worker import CANCEL_GRACE
 from tests.support.backends import memory
 
 ROOT = Path(__file__).parent.parent
@@ -326,7 +326,7 @@ def test_how_long_a_process_takes_to_end():
     guide = (ROOT / "docs/how-to/run-a-fleet.md").read_text("utf-8")
 
     assert f"at most `drain` ({usual.drain:g} s)" in page
-    assert f"they get {shift.PARTING:g} s to clean up" in page
+    assert f"they get {CANCEL_GRACE:g} s to clean up" in page
     bounds = (
         f"`drain` + {parting:g} s",
         f"`partition_lease` ({usual.partition_lease:g} s)",

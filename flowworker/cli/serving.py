@@ -179,7 +179,7 @@ def leave_handlers_behind(*, left: bool) -> None:
 
     The drain has waited for handlers and nothing can stop them, but Python would wait for ever.
     """
-    from flowworker.worker.shift import HANDLER_THREADS
+    from flowworker.worker.worker import HANDLER_THREADS
 
     handlers = [one for one in threading.enumerate() if one.name.startswith(HANDLER_THREADS)]
     for one in handlers:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["StepContext", "StepServices", "current_context"]
+__all__ = ["StepContext", "current_context"]
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from flowworker.errors import InvalidInput, PayloadTooLarge
@@ -19,14 +18,11 @@ if TYPE_CHECKING:
     import typing_extensions
     from structlog.typing import FilteringBoundLogger
 
-    from flowworker.clock import Clock
     from flowworker.codec.messages import StepMessage
     from flowworker.compat.buses import EventBus
     from flowworker.compat.state import StateStore
     from flowworker.core.status import Kind
-    from flowworker.handlers.emitting import Emitter
-    from flowworker.handlers.surroundings import Surroundings
-    from flowworker.ports import Leases
+    from flowworker.handlers.resources import HandlerResources
 
 T = TypeVar("T")
 
@@ -35,19 +31,6 @@ if TYPE_CHECKING:
     Runtime_co = typing_extensions.TypeVar("Runtime_co", covariant=True, default=Any)
 else:
     Runtime_co = TypeVar("Runtime_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class StepServices:
-    """What the contexts of one worker share."""
-
-    emitter: Emitter
-    leases: Leases
-    clock: Clock
-    log: FilteringBoundLogger
-    loop: asyncio.AbstractEventLoop
-    runtime_of: Callable[[str], Any]
-    around: Surroundings
 
 
 class StepContext(Generic[Runtime_co]):
@@ -71,8 +54,9 @@ class StepContext(Generic[Runtime_co]):
         "_input",
         "_left",
         "_log",
-        "_news",
-        "_services",
+        "_loop",
+        "_resources",
+        "_started",
         "_uses",
         "attempt",
         "cancelled",
@@ -92,7 +76,7 @@ class StepContext(Generic[Runtime_co]):
     cancelled: bool
     """Whether the attempt is to stop; readable from a thread."""
 
-    def __init__(self, message: StepMessage, services: StepServices) -> None:
+    def __init__(self, message: StepMessage, resources: HandlerResources) -> None:
         """Describe the attempt that a message asks for."""
         self.run_id = message.run
         self.workflow = message.workflow
@@ -102,14 +86,15 @@ class StepContext(Generic[Runtime_co]):
         self.attempt = message.attempt
         self._input: dict[str, Any] | PayloadTooLarge = {}
         self.idempotency_key = message.idempotency_key
-        self.deadline = _deadline(message, services.clock.now())
+        self.deadline = _deadline(message, resources.clock.now())
         self.cancelled = False
         self.progress: float | None = None
-        self._services = services
+        self._resources = resources
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._uses = message.uses
         self._acquired: set[str] = set()
         self._left = False
-        self._news: asyncio.Task[None] | None = None
+        self._started: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
 
     @property
@@ -147,14 +132,14 @@ class StepContext(Generic[Runtime_co]):
     @property
     def runtime(self) -> Runtime_co:
         """What `app.runtime` is, or its lifespan's value: of the App that has the handler."""
-        runtime: Runtime_co = self._services.runtime_of(self._uses)
+        runtime: Runtime_co = self._resources.runtime_of(self._uses)
         return runtime
 
     @property
     def log(self) -> FilteringBoundLogger:
         """A logger that names run, step and attempt in every line."""
         if self._log is None:
-            self._log = self._services.log.bind(
+            self._log = self._resources.log.bind(
                 run=self.run_id, step=self.step_id, kind=str(self.kind), attempt=self.attempt
             )
         return self._log
@@ -172,8 +157,8 @@ class StepContext(Generic[Runtime_co]):
         """
         if self._left:
             raise InvalidInput(f"emit {event_type!r}: the handler of {self.step_id!r} is done")
-        await self.told()
-        await self._services.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
+        await self.is_start_published()
+        await self._resources.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
 
     def lock(
         self, key: str, *, ttl: float, timeout: float, owner: Literal["run", "step"] = "run"
@@ -193,8 +178,8 @@ class StepContext(Generic[Runtime_co]):
         if owner not in {"run", "step"}:
             raise InvalidInput(f"lock {key!r}: expected owner 'run' or 'step', found {owner!r}")
         holder = self.run_id if owner == "run" else f"{self.run_id}/{self.step_id}"
-        services = self._services
-        return Lock(services.leases, services.clock, key, holder, ttl, timeout)
+        resources = self._resources
+        return Lock(resources.leases, resources.clock, key, holder, ttl, timeout)
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
         """Have the run take a lock, as `lock` does; its fencing token.
@@ -202,26 +187,24 @@ class StepContext(Generic[Runtime_co]):
         It is renewed until `release_lock`, which any step of the run may call. If this attempt ends
         before that, the run keeps it for its time to live.
         """
-        token = await self._services.around.locker.acquire(
-            key, self.run_id, ttl=ttl, timeout=timeout
-        )
+        token = await self._resources.locker.acquire(key, self.run_id, ttl=ttl, timeout=timeout)
         self._acquired.add(key)
         return token
 
     async def release_lock(self, key: str) -> None:
         """Give up a lock of the run; nothing if the run does not have it."""
         self._acquired.discard(key)
-        await self._services.around.locker.release(key, self.run_id)
+        await self._resources.locker.release(key, self.run_id)
 
     @property
     def state_store(self) -> StateStore:
         """The checkpoints of all executions."""
-        return self._services.around.store
+        return self._resources.state_store
 
     @property
     def event_bus(self) -> EventBus:
         """Where events are told and heard of."""
-        return self._services.around.bus
+        return self._resources.event_bus
 
     def heartbeat(self) -> None:
         """Note that there is progress, for the handler's `heartbeat_timeout`.
@@ -234,7 +217,7 @@ class StepContext(Generic[Runtime_co]):
         """
         if self.cancelled:
             raise asyncio.CancelledError
-        self.progress = self._services.clock.monotonic()
+        self.progress = self._resources.clock.monotonic()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the worker's event loop and wait for it; for plain functions.
@@ -244,26 +227,27 @@ class StepContext(Generic[Runtime_co]):
         Raises:
             InvalidInput: called on that event loop, where it would wait for itself.
         """
-        loop = self._services.loop
-        if _running_loop() is loop:
+        loop = self._loop
+        if loop is None or _running_loop() is loop:
             coroutine.close()
             raise InvalidInput("ctx.run is for handlers that are plain functions; await it instead")
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
-    def tell_after(self, news: asyncio.Task[None]) -> None:
-        """Publish nothing of this attempt before that is done."""
-        self._news = news
+    def publish_after(self, started: asyncio.Task[None]) -> None:
+        """Emit nothing before that task, which publishes the step's start, has ended."""
+        self._started = started
 
-    async def told(self) -> bool:
-        """Wait for what has to be told first; whether it was told."""
-        if self._news is None:
+    async def is_start_published(self) -> bool:
+        """Wait for the step's start to be published; whether that succeeded."""
+        if self._started is None:
             return True
-        if not self._news.done():
-            await asyncio.wait([self._news])
-        return not self._news.cancelled() and self._news.exception() is None
+        if not self._started.done():
+            await asyncio.wait([self._started])
+        return not self._started.cancelled() and self._started.exception() is None
 
     def enter(self) -> None:
         """Make it the current one, for this task and what it starts."""
+        self._loop = asyncio.get_running_loop()
         enter_scope(self)
         attempt_in_logs(run=self.run_id, step=self.step_id, attempt=self.attempt)
 
@@ -271,7 +255,7 @@ class StepContext(Generic[Runtime_co]):
         """The handler is done: nobody renews the locks that it did not give up, nor emits."""
         self._left = True
         for key in self._acquired:
-            self._services.around.locker.leave(key, self.run_id)
+            self._resources.locker.leave(key, self.run_id)
         self._acquired.clear()
 
 

@@ -12,11 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client
 from flowworker.codec.subjects import event_subject
-from flowworker.compat.locking import Locker
-from flowworker.compat.opening import existing
 from flowworker.core.event_types import ENDS
-from flowworker.handlers.emitting import Emitter
-from flowworker.handlers.surroundings import Surroundings
 from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
 from flowworker.telemetry.metrics import Metrics
@@ -46,7 +42,6 @@ class Parts:
 
     Attributes:
         own: runs that were started or resumed here and are not over.
-        around: store, bus and locker, as handlers get them.
     """
 
     def __init__(
@@ -74,8 +69,9 @@ class Parts:
         self._forget: list[Callable[[], object]] = []
         notifier: Notifier = self._relay or backend.notifier
         served = replace(stores, backend=replace(backend, leases=locks, notifier=notifier))
-        self.emitter = Emitter(served.backend, clock, settings.lease / 3)
-        self.worker = make_worker(served, app, metrics, clock=clock)
+        self.worker = make_worker(
+            served, app, metrics, clock=clock, state_store=store, event_bus=own_bus
+        )
         # Without partners nobody else may take a share of the partitions, whatever the store says.
         self._alone = None if store.shared else open_memory(settings=settings, clock=clock)
         driven, adopts = stores, None
@@ -83,8 +79,6 @@ class Parts:
             driven = replace(stores, backend=replace(backend, leases=self._alone.leases))
             adopts = self.own.__contains__
         self.coordinator = make_coordinator(driven, metrics, clock, adopts)
-        locker = Locker(existing(served), clock)
-        self.around = self.worker.around = Surroundings(store, own_bus, locker)
 
     async def start(self) -> None:
         """Run what is there, and what comes."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Scope:
-    """A run of a runner: `worker.current.RunScope`."""
+    """A run of a runner: `handlers.ambient.RunScope`."""
 
     def __init__(self, runner: Runner, run_id: str) -> None:
         self.run_id = run_id
@@ -30,17 +30,19 @@ class _Scope:
         parts = await self._runner.running()
         found = await parts.stores.runs.load(self.run_id)
         workflow = "" if found is None else found[0].workflow
-        await parts.emitter.emit(self.run_id, workflow, event_type, payload, key)
+        await parts.worker.resources.emitter.emit(self.run_id, workflow, event_type, payload, key)
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
         """As `StepContext.acquire_lock`."""
         parts = await self._runner.running()
-        return await parts.around.locker.acquire(key, self.run_id, ttl=ttl, timeout=timeout)
+        return await parts.worker.resources.locker.acquire(
+            key, self.run_id, ttl=ttl, timeout=timeout
+        )
 
     async def release_lock(self, key: str) -> None:
         """As `StepContext.release_lock`."""
         parts = await self._runner.running()
-        await parts.around.locker.release(key, self.run_id)
+        await parts.worker.resources.locker.release(key, self.run_id)
 
     @property
     def state_store(self) -> StateStore:

@@ -1,22 +1,25 @@
-"""Runs handlers: from a step message in hand to its outcome in the record.
+"""Runs handlers: from the delivery of a step message to its acknowledgement.
 
-loop       the worker
-shift      a worker at work, from its start to the end of its drain
-workbench  what the parts of one worker share
+worker     takes deliveries, drains, stops
+resources  what the parts of one worker share
 lanes      credit and priorities: what is asked for, taken, put back
-executor   one delivery, from claim to acknowledgement
-claims     the step's record: claimed, written, published
-inputs     a step's merged input
-attempt    one handler call: its timeout, its cancellation, how it ended
-settling   how an attempt ended -> record, event, acknowledgement
-inflight   the attempts in this process: found to be cancelled, or to be blamed
-heartbeat  claims stay alive whatever a handler does to the event loop
-heartbeat_thread, lag   the thread that renews them, and watches the event loop
-lifespan   what an App opens for a worker, and closes
+executor   one delivery, in these steps:
+  decoding   bytes -> step message
+  unserved   steps whose handler this worker lacks
+  claims     who may execute the attempt
+  inputs     a step's merged input, by way of payload_cache
+  attempt    one handler call: its timeout, its cancellation, how it ended; children it forked
+  settling   how the attempt ended -> its record
+  reporting  events, metrics, log lines
+step_records      a step's record, read and written
+inflight          the attempts in this process, found by their run or their claim
+heartbeat         keeps claims alive whatever a handler does to the event loop
+heartbeat_thread  the thread that renews them; lag: how late the event loop is
+lifespan          what an App opens for a worker, and closes
 """
 
 from __future__ import annotations
 
 __all__ = ["Worker"]
 
-from flowworker.worker.loop import Worker
+from flowworker.worker.worker import Worker

@@ -99,6 +99,7 @@ class Attempt:
         "halt",
         "handler",
         "message",
+        "on_last_claim",
     )
 
     def __init__(self, message: StepMessage, handler: Handler | None, context: StepContext) -> None:
@@ -108,6 +109,7 @@ class Attempt:
         self.context = context
         self.halt = Halt.NOT
         self.claim: HeldClaim | None = None
+        self.on_last_claim = False
         self._task: asyncio.Task[_End] | None = None
         self._begun = False
         self._thread: Future[Any] | None = None

@@ -1,13 +1,15 @@
-"""One delivery, from claim to acknowledgement.
+"""One delivery, a straight line: decode, claim, start, call, settle, report, acknowledge.
 
 The order of effects is the contract:
 
-    claim -> event started (pipelined) -> handler -> record settled -> event (awaited) -> ack
+    claim -> event started (in the background) -> handler -> outcome in the record
+          -> event of the outcome (awaited) -> acknowledgement
 
 Safety: each effect is durable before the next one, and each can be repeated. After a crash at any
-point the message comes again, and the record says what is left to do (`core.claim`): nothing, tell
-the outcome again, or run the attempt. A message is acknowledged only when its outcome is durable
-and told; by a worker that lost its claim never, for that would delete somebody else's delivery.
+point the message comes again, and the record says what is left to do (`core.claim`): nothing,
+publish the outcome again, or run the attempt. A message is acknowledged only when its outcome is
+durable and published; by a worker that lost its claim never, for that would delete the delivery of
+another worker.
 
 Liveness: whatever goes wrong, the delivery is put back or comes back by itself. A message that can
 never be understood is logged and acknowledged, so that it does not circle for ever.
@@ -17,78 +19,82 @@ from __future__ import annotations
 
 __all__ = ["Executor"]
 
-import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-import msgspec
-
-from flowworker.codec.json import UNREADABLE
 from flowworker.codec.keys import step_key
-from flowworker.codec.messages import StepMessage, decode_step_message
-from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
+from flowworker.codec.messages import StepMessage
+from flowworker.core.claim import Claim, Drop, GiveUp, Repair
 from flowworker.core.records import ErrorInfo
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.status import Kind
 from flowworker.errors import CorruptRecord, PayloadTooLarge, Unavailable
 from flowworker.handlers.context import StepContext
 from flowworker.retrying import retry_unavailable
 from flowworker.worker.attempt import Attempt, Failed, Halt, Returned, Stopped, error_info
+from flowworker.worker.claims import Claimed, Claims, GivenUp, PutBack
+from flowworker.worker.decoding import MESSAGE_VERSION, Malformed, Newer, decode
 from flowworker.worker.inputs import StepInputs
-from flowworker.worker.settling import Completed, Ending, report, settle
+from flowworker.worker.reporting import Reporter
+from flowworker.worker.settling import Completed, Ending, GivenBack, Lost, Settled, Settler
 from flowworker.worker.unserved import Unserved
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future
     from typing import Any
 
-    from flowworker.core.records import StepRecord
     from flowworker.ports import Delivery
+    from flowworker.worker.heartbeat import Heartbeats
     from flowworker.worker.inflight import InflightAttempts
-    from flowworker.worker.workbench import Workbench
-
-MESSAGE_VERSION = 1
-"""Step messages that this release understands."""
+    from flowworker.worker.resources import Resources
+    from flowworker.worker.step_records import StepRecords
 
 _ELSEWHERE = 1.0
-"""Seconds after which a message that this worker cannot serve is offered again."""
+"""Seconds, at most, after which a message is offered again that met an unavailable server."""
 
 _UNTIL_MENDED = 300.0
-"""The same, at most, for one whose step has a record that only a person can mend."""
+"""The same for one whose step has a record that only a person can mend."""
 
 _SHOWN = 200
-"""Bytes of a message that nobody understands which go into the log."""
+"""Bytes of a malformed message that are logged."""
 
 _NAMED = 20
 """Handlers that an error message names."""
 
-_SILENCE = 60.0
-"""Seconds until it is said again that messages of a newer release wait."""
-
-
-class _Versioned(msgspec.Struct):
-    v: int = 1
-
-
-_decode_version = msgspec.json.Decoder(_Versioned).decode
+_BETWEEN_WARNINGS = 60.0
+"""Seconds until the next warning that messages of a newer release wait."""
 
 
 class Executor:
     """Executes deliveries, each in a task of its own."""
 
-    def __init__(self, bench: Workbench, attempts: InflightAttempts) -> None:
-        """Work at `bench`, and be found in `attempts` meanwhile."""
-        self._bench = bench
-        self._attempts = attempts
-        self._inputs = StepInputs(bench.payloads, bench.settings.payload_limit)
+    def __init__(
+        self,
+        resources: Resources,
+        records: StepRecords,
+        heartbeats: Heartbeats,
+        inflight: InflightAttempts,
+    ) -> None:
+        """Execute with `resources`; attempts are found in `inflight` meanwhile."""
+        self._resources = resources
+        self._heartbeats = heartbeats
+        self._inflight = inflight
+        self._claims = Claims(resources, records, inflight)
+        self._inputs = StepInputs(resources.payloads, resources.settings.payload_limit)
+        self._settler = Settler(resources, records, heartbeats)
+        self._reporter = Reporter(resources)
+        self._unserved = Unserved(resources, self._reporter)
         self._left_behind: set[asyncio.Task[Any]] = set()
-        self._unserved = Unserved(bench)
-        self._newer: dict[int, float] = {}
+        self._warn_newer_at: dict[int, float] = {}
 
     async def execute(self, delivery: Delivery) -> Future[Any] | None:
         """Deal with one delivery, whatever it is; the thread that it leaves running, if any."""
-        log = self._bench.log
+        log = self._resources.log
         try:
-            return await self._execute(delivery)
+            message = decode(delivery.data)
+            if isinstance(message, StepMessage):
+                return await self._execute(delivery, message)
+            await self._refuse(delivery, message)
         except Unavailable as error:
             log.warning("delivery put back", subject=delivery.subject, error=str(error))
             await self._put_back(delivery, _ELSEWHERE)
@@ -98,161 +104,158 @@ class Executor:
             await self._put_back(delivery, _UNTIL_MENDED)
         except Exception:  # one bad delivery must not stop the others
             log.exception("delivery put back", subject=delivery.subject)
-            await self._put_back(delivery, self._bench.settings.lease)
+            await self._put_back(delivery, self._resources.settings.lease)
         return None
 
-    async def _execute(self, delivery: Delivery) -> Future[Any] | None:
-        message = await self._decode(delivery)
-        if message is None:
+    async def _execute(self, delivery: Delivery, message: StepMessage) -> Future[Any] | None:
+        resources = self._resources
+        handler = resources.app.handlers.get(message.uses)
+        if handler is None and not self._unserved.is_overdue(message):
+            await self._leave_to_others(delivery, message)
             return None
-        bench = self._bench
-        handler = bench.app.handlers.get(message.uses)
-        if handler is None and await self._unserved.put_back(delivery, message):
-            return None
-        attempt = Attempt(message, handler, StepContext(message, bench.services))
-        if not self._attempts.enter(attempt):
-            # It came a second time while it is being executed right here.
-            await delivery.nak(bench.settings.lease / 3)
+        attempt = Attempt(message, handler, StepContext(message, resources))
+        if not self._inflight.enter(attempt):
+            # The same attempt was delivered twice, and runs in this process.
+            await delivery.nak(resources.settings.lease / 3)
             return None
         try:
-            may_be_last = partial(self._attempts.may_be_last, attempt)
-            claimed = await bench.claims.claim(delivery, message, may_be_last)
-            if claimed is not None:
-                await self._perform(attempt, delivery, *claimed)
+            claim = await self._claims.claim(delivery, attempt)
+            if isinstance(claim, Claimed):
+                await self._perform(delivery, attempt, claim)
+            else:
+                await self._finish_unclaimed(delivery, message, claim)
         finally:
-            self._attempts.leave(attempt)
+            self._inflight.leave(attempt)
             if (task := attempt.unfinished) is not None:
                 self._leave_behind(task)
         return attempt.lingering
 
-    def _leave_behind(self, task: asyncio.Task[Any]) -> None:
-        """A handler was given up and goes on; nobody waits for what it returns."""
-        gauge = self._bench.metrics.left_behind
-        gauge.inc()
-        self._left_behind.add(task)
-        task.add_done_callback(self._left_behind.discard)
-        task.add_done_callback(lambda _: gauge.dec())
-
-    async def _perform(
-        self, attempt: Attempt, delivery: Delivery, record: StepRecord, revision: int
-    ) -> None:
-        bench, message = self._bench, attempt.message
-        if record.outcome is not Outcome.RUNNING:  # given up
-            await bench.claims.tell_all(message, record, revision)
-            await delivery.ack()
-            report(bench, message, record)
-            return
+    async def _perform(self, delivery: Delivery, attempt: Attempt, claim: Claimed) -> None:
+        """Start, call, settle, report, acknowledge."""
+        message, record, revision = attempt.message, claim.record, claim.revision
         key = step_key(message.queue, message.run, message.step)
-        held = bench.heartbeats.hold(delivery, key, record, revision, self._attempts.doubt)
+        held = self._heartbeats.hold(delivery, key, record, revision, self._inflight.doubt)
         attempt.claim = held
-        bench.log.debug("attempt started", run=record.run, step=record.step, handler=message.uses)
         try:
-            self._tell_started(attempt, record, revision)
-            ending = await self._run(attempt)
-            await settle(bench, attempt, delivery, held, ending)
+            self._reporter.began(message)
+            if record.kind is Kind.RUN and record.attempt == 1:
+                # Also after a takeover: the worker before may have died without publishing it.
+                started = self._reporter.begin_started(message, record, revision)
+                attempt.context.publish_after(started)
+            ending = await self._call(attempt)
+            settled = await self._settler.settle(attempt, held, ending)
+            match settled:
+                case Settled(record=record, revision=revision):
+                    if await attempt.context.is_start_published():
+                        await self._reporter.outcome(message, record, revision)
+                    else:
+                        await self._reporter.start_and_outcome(message, record, revision)
+                    await delivery.ack()
+                    self._reporter.ended(message, record, settled.cause)
+                case GivenBack():
+                    self._reporter.given_back(message)
+                    await delivery.nak(settled.seconds)
+                case Lost():
+                    self._reporter.lost(message)
+                case _:
+                    assert_never(settled)
         finally:
-            bench.heartbeats.drop(held)
+            self._heartbeats.drop(held)
 
-    def _tell_started(self, attempt: Attempt, record: StepRecord, revision: int) -> None:
-        # Also after a takeover: the one before may have died without telling. It has one id.
-        if record.kind is Kind.RUN and record.attempt == 1:
-            news = asyncio.create_task(self._started(attempt.message, record, revision))
-            news.add_done_callback(self._note)
-            attempt.context.tell_after(news)
-
-    async def _started(self, message: StepMessage, record: StepRecord, revision: int) -> None:
-        # A turn of the loop later, to be sent together with the outcome if the handler returns at
-        # once: two writes to the server would cost a step a tenth of its time.
-        await asyncio.sleep(0)
-        await self._bench.claims.tell_started(message, record, revision)
-
-    def _note(self, news: asyncio.Task[None]) -> None:
-        if not news.cancelled() and (error := news.exception()) is not None:
-            self._bench.log.warning("a step's start was not told", error=repr(error))
-
-    async def _run(self, attempt: Attempt) -> Ending:
-        bench, message, handler = self._bench, attempt.message, attempt.handler
+    async def _call(self, attempt: Attempt) -> Ending:
+        """Load the input, call the handler, keep the output."""
+        resources, message, handler = self._resources, attempt.message, attempt.handler
+        clock, lease = resources.clock, resources.settings.lease
         if handler is None:
-            return Failed(_no_handler(message.uses, sorted(bench.app.handlers)))
-        until = bench.clock.monotonic() + bench.settings.lease
+            return Failed(_no_handler(message.uses, sorted(resources.app.handlers)))
         attempt.context.load = partial(self._inputs.output, message)
         try:
-            attempt.context.input = await retry_unavailable(
-                bench.clock, until, partial(self._inputs.of, message)
-            )
+            load = partial(self._inputs.of, message)
+            attempt.context.input = await retry_unavailable(clock, clock.monotonic() + lease, load)
         except Unavailable:
             raise
         except PayloadTooLarge as error:
             attempt.context.refuse_input(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the attempt cannot be made
             return Failed(error_info(error), error)
-        if _is_over(attempt, bench.clock.now()):
-            return Stopped(Halt.LOST)
-        begun = bench.clock.monotonic()
-        around = bench.app.middleware_of(message.uses)
-        ending = await attempt.run(handler, bench.pool, bench.clock, around)
-        took = bench.clock.monotonic() - begun
-        bench.metrics.handler_seconds.labels(handler.name).observe(took)
-        return await self._keep(message, ending)
-
-    async def _keep(self, message: StepMessage, ending: Returned | Failed | Stopped) -> Ending:
+        if attempt.claim is not None and attempt.claim.record.lease_until <= clock.now():
+            return Stopped(Halt.LOST)  # before it began, as in a process that was suspended
+        begun = clock.monotonic()
+        middleware = resources.app.middleware_of(message.uses)
+        ending = await attempt.run(handler, resources.threads, clock, middleware)
+        resources.metrics.handler_seconds.labels(handler.name).observe(clock.monotonic() - begun)
         if not isinstance(ending, Returned):
             return ending
-        bench = self._bench
-        until = bench.clock.monotonic() + bench.settings.lease
-        pack = partial(bench.payloads.pack, message.run, f"output.{message.step}", ending.output)
         try:
-            return Completed(await retry_unavailable(bench.clock, until, pack))
+            name = f"output.{message.step}"
+            pack = partial(resources.payloads.pack, message.run, name, ending.output)
+            return Completed(await retry_unavailable(clock, clock.monotonic() + lease, pack))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001  # too large, for one
             return Failed(error_info(error), error)
 
-    async def _decode(self, delivery: Delivery) -> StepMessage | None:
-        """The message; None if it is dealt with."""
-        try:
-            message = decode_step_message(delivery.data)
-            problem = _problem(message)
-        except UNREADABLE as error:
-            message, problem = None, str(error)
-        if message is not None and not problem:
-            return message
-        if (version := _version(delivery.data)) > MESSAGE_VERSION:
-            self._tell_newer(delivery.subject, version)
-            await self._put_back(delivery, self._bench.settings.lease)
-            return None
-        self._bench.log.error(
-            "not a step message, dropped",
-            subject=delivery.subject,
-            error=problem,
-            raw=delivery.data[:_SHOWN],
-        )
-        await delivery.ack()
-        return None
+    async def _leave_to_others(self, delivery: Delivery, message: StepMessage) -> None:
+        """This worker lacks the handler: put the message back, unless nobody needs it any more."""
+        verdict = await self._claims.judge(delivery, message)
+        if isinstance(verdict, Claim | GiveUp):
+            await self._unserved.put_back(delivery, message)
+        else:
+            await self._finish_unclaimed(delivery, message, verdict)
 
-    def _tell_newer(self, subject: str, version: int) -> None:
-        """Say that messages wait for workers of a newer release: of each version, now and then."""
-        now = self._bench.clock.monotonic()
-        if now >= self._newer.get(version, now):
-            self._newer[version] = now + _SILENCE
-            self._bench.log.warning(
-                "step messages of a newer release wait for its workers",
-                subject=subject,
-                version=version,
-                known=MESSAGE_VERSION,
-            )
+    async def _finish_unclaimed(
+        self, delivery: Delivery, message: StepMessage, found: GivenUp | Repair | Drop | PutBack
+    ) -> None:
+        match found:
+            case GivenUp():
+                await self._reporter.start_and_outcome(message, found.record, found.revision)
+                await delivery.ack()
+                self._reporter.ended(message, found.record)
+            case Repair():
+                await self._reporter.start_and_outcome(message, found.record, found.revision)
+                await delivery.ack()
+            case Drop():
+                await delivery.ack()
+            case PutBack():
+                await delivery.nak(found.seconds)
+            case _:
+                assert_never(found)
+
+    async def _refuse(self, delivery: Delivery, problem: Newer | Malformed) -> None:
+        log, subject = self._resources.log, delivery.subject
+        match problem:
+            case Newer(version=version):
+                now = self._resources.clock.monotonic()
+                if now >= self._warn_newer_at.get(version, now):
+                    self._warn_newer_at[version] = now + _BETWEEN_WARNINGS
+                    log.warning(
+                        "step messages of a newer release wait for its workers",
+                        subject=subject,
+                        version=version,
+                        known=MESSAGE_VERSION,
+                    )
+                await self._put_back(delivery, self._resources.settings.lease)
+            case Malformed(error=error):
+                raw = delivery.data[:_SHOWN]
+                log.error("not a step message, dropped", subject=subject, error=error, raw=raw)
+                await delivery.ack()
+            case _:
+                assert_never(problem)
 
     async def _put_back(self, delivery: Delivery, longest: float) -> None:
         delay = 0.25 * 2 ** min(delivery.delivered, 10)
         try:
             await delivery.nak(min(delay, longest))
         except Exception as error:  # noqa: BLE001  # then it comes back by itself
-            self._bench.log.warning("nak failed", subject=delivery.subject, error=repr(error))
+            self._resources.log.warning("nak failed", subject=delivery.subject, error=repr(error))
 
-
-def _is_over(attempt: Attempt, now: float) -> bool:
-    """Whether the claim ran out before its handler began, as in a process that was stopped."""
-    return attempt.claim is not None and attempt.claim.record.lease_until <= now
+    def _leave_behind(self, task: asyncio.Task[Any]) -> None:
+        """A handler was given up and goes on; nobody waits for what it returns."""
+        gauge = self._resources.metrics.left_behind
+        gauge.inc()
+        self._left_behind.add(task)
+        task.add_done_callback(self._left_behind.discard)
+        task.add_done_callback(lambda _: gauge.dec())
 
 
 def _no_handler(name: str, known: list[str]) -> ErrorInfo:
@@ -260,21 +263,3 @@ def _no_handler(name: str, known: list[str]) -> ErrorInfo:
     has = ", ".join(known[:_NAMED]) or "none"
     text = f"no step handler found: {name!r} (this worker has: {has}{more})"
     return ErrorInfo("HandlerNotFound", text, retryable=False)
-
-
-def _problem(message: StepMessage) -> str:
-    """What is wrong with a message that decodes, or nothing."""
-    if message.v > MESSAGE_VERSION:
-        return f"version {message.v}, this release reads {MESSAGE_VERSION}"
-    if not RUN_ID.fullmatch(message.run):
-        return f"bad run id {message.run!r}"
-    if not DOTTED_NAME.fullmatch(message.step):
-        return f"bad step id {message.step!r}"
-    return "" if TOKEN.fullmatch(message.queue) else f"bad queue {message.queue!r}"
-
-
-def _version(raw: bytes) -> int:
-    try:
-        return _decode_version(raw).v
-    except UNREADABLE:
-        return 0

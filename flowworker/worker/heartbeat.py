@@ -30,7 +30,6 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.errors import Conflict
-from flowworker.worker.heartbeat_thread import HeartbeatThread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.records import StepRecord
     from flowworker.ports import Delivery, HeartbeatLink
+    from flowworker.worker.heartbeat_thread import HeartbeatThread
     from flowworker.worker.lag import LagProbe
 
 _LONGEST_TICK = 0.25
@@ -80,13 +80,10 @@ class Heartbeats:
         lease: float,
         probe: LagProbe,
         log: FilteringBoundLogger,
-        make_thread: type[HeartbeatThread] | None = None,
+        make_thread: type[HeartbeatThread],
     ) -> None:
-        """Renew over a link of `open_link`; ask `probe` how the main loop is at every tick.
-
-        What beats is a `HeartbeatThread`, unless `make_thread` says otherwise.
-        """
-        self._make_thread = make_thread or HeartbeatThread
+        """Renew over a link of `open_link`; ask `probe` how late the main loop is at every tick."""
+        self._make_thread = make_thread
         self._open_link = open_link
         self._clock = clock
         self._lease = lease
@@ -148,7 +145,7 @@ class Heartbeats:
 
     def _beat(self, thread: HeartbeatThread) -> None:
         """On the thread, once per tick."""
-        self._probe.ask()
+        self._probe.ask(thread.main)
         now = self._clock.monotonic()
         with self._lock:
             due = [claim for claim in self._held if _is_due(claim, now)]

@@ -28,6 +28,9 @@ class HeartbeatThread:
     """Calls `beat` at every tick until it is stopped or the main loop is closed.
 
     It starts at once. Methods are for its own thread, except for `stop`.
+
+    Attributes:
+        main: the event loop that started it.
     """
 
     def __init__(
@@ -47,8 +50,8 @@ class HeartbeatThread:
         self._busy: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
-        self._main = asyncio.get_running_loop()
-        self._loop: asyncio.AbstractEventLoop = self._main
+        self.main = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop = self.main
         self._begin()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -77,7 +80,7 @@ class HeartbeatThread:
     def on_main(self, callback: Callable[..., object], *arguments: object) -> None:
         """Call it on the main loop, unless that is closed."""
         with suppress(RuntimeError):
-            self._main.call_soon_threadsafe(callback, *arguments)
+            self.main.call_soon_threadsafe(callback, *arguments)
 
     async def stop(self) -> None:
         """End the thread and what it is busy with. Called on the main loop."""
@@ -98,7 +101,7 @@ class HeartbeatThread:
             self.on_main(self._ended.set)
 
     async def _live(self) -> None:
-        while not self._stopping.is_set() and not self._main.is_closed():
+        while not self._stopping.is_set() and not self.main.is_closed():
             try:
                 self._beat(self)
             except Exception:  # noqa: BLE001  # claims depend on it

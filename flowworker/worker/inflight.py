@@ -1,52 +1,42 @@
-"""The attempts that are under way in this process: found to be cancelled, or to be blamed."""
+"""The attempts in flight in this process: found by their run or claim, and stopped."""
 
 from __future__ import annotations
 
 __all__ = ["InflightAttempts"]
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import Kind
 from flowworker.errors import FlowworkerError
+from flowworker.tasks import TaskSet
 from flowworker.worker.attempt import Halt
-from flowworker.worker.claims import own_claim
+from flowworker.worker.step_records import own_claim
 
 if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
+    import asyncio
 
-    from flowworker.clock import Clock
     from flowworker.codec.messages import StepMessage
     from flowworker.worker.attempt import Attempt
-    from flowworker.worker.claims import Claims
     from flowworker.worker.heartbeat import Heartbeats, HeldClaim
+    from flowworker.worker.resources import Resources
+    from flowworker.worker.step_records import StepRecords
 
 AttemptId = tuple[str, str, Kind, int, int]
 
 _SECOND_LOOK = 0.25
-"""Seconds between a notice and the look at what became of the record: it is told, then written."""
+"""Seconds between a cancel notice and the look at the record, which is written after it."""
 
 
 class InflightAttempts:
     """At most one of each attempt, whatever is delivered twice."""
 
-    def __init__(
-        self,
-        claims: Claims,
-        heartbeats: Heartbeats,
-        clock: Clock,
-        lease: float,
-        log: FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, resources: Resources, records: StepRecords, heartbeats: Heartbeats) -> None:
         """Start without any."""
-        self._claims = claims
+        self._resources = resources
+        self._records = records
         self._heartbeats = heartbeats
-        self._clock = clock
-        self._lease = lease
-        self._log = log
         self._attempts: dict[AttemptId, Attempt] = {}
-        self._last: Attempt | None = None
-        self._checks: set[asyncio.Task[None]] = set()
+        self._checks = TaskSet()
 
     def enter(self, attempt: Attempt) -> bool:
         """Whether it is new here."""
@@ -57,16 +47,12 @@ class InflightAttempts:
         return True
 
     def leave(self, attempt: Attempt) -> None:
-        """It is over."""
+        """It has ended."""
         del self._attempts[_id(attempt.message)]
-        if self._last is attempt:
-            self._last = None
 
-    def may_be_last(self, attempt: Attempt) -> bool:
-        """Whether no other one runs on its last claim; from now on this one does."""
-        if self._last is None:
-            self._last = attempt
-        return self._last is attempt
+    def has_last_claim_beside(self, attempt: Attempt) -> bool:
+        """Whether another attempt has its last claim (`core.claim.Claim.is_last`)."""
+        return any(one.on_last_claim and one is not attempt for one in self._attempts.values())
 
     def cancel(self, run: str, step: str = "") -> None:
         """Stop those of a run, or of one step of it.
@@ -93,32 +79,29 @@ class InflightAttempts:
             if attempt.claim is claim:
                 self._check(attempt)
 
-    def blame(self, task: asyncio.Task[object] | None) -> list[str]:
-        """Names of the async handlers under way; of that task's alone if it runs one."""
+    def running_handlers(self, task: asyncio.Task[object] | None) -> list[str]:
+        """Names of the async handlers that run; of that task's alone if it runs one."""
         attempts = tuple(self._attempts.values())
         found = [a for a in attempts if task is not None and a.runs_in(task)]
         return sorted({a.message.uses for a in found or attempts if a.on_loop})
 
     async def close(self) -> None:
         """Look no further."""
-        for check in tuple(self._checks):
-            check.cancel()
-        await asyncio.gather(*self._checks, return_exceptions=True)
+        await self._checks.close()
 
     def _check(self, attempt: Attempt, delay: float = 0.0) -> None:
-        task = asyncio.create_task(self._verify(attempt, delay))
-        self._checks.add(task)
-        task.add_done_callback(self._checks.discard)
+        self._checks.spawn(self._verify(attempt, delay))
 
     async def _verify(self, attempt: Attempt, delay: float) -> None:
+        clock = self._resources.clock
         if delay:
-            await self._clock.sleep(delay)
+            await clock.sleep(delay)
         message, claim = attempt.message, attempt.claim
-        until = self._clock.monotonic() + self._lease
+        until = clock.monotonic() + self._resources.settings.lease
         try:
-            found = await self._claims.read(message.queue, message.run, message.step, until)
+            found = await self._records.read(message.queue, message.run, message.step, until)
         except FlowworkerError as error:
-            self._log.warning("a claim in doubt cannot be read", error=str(error))
+            self._resources.log.warning("a claim in doubt cannot be read", error=str(error))
             return
         if claim is None:
             return

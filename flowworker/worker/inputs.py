@@ -14,7 +14,7 @@ from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import decode_link
 from flowworker.core.payload import Inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
-from flowworker.worker.shared import SharedPayloads
+from flowworker.worker.payload_cache import PayloadCache
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import Earlier, Link, StepMessage
@@ -29,7 +29,7 @@ class StepInputs:
         """Load from `payloads`; an input of more than `limit` bytes in all is not loaded."""
         self._limit = limit
         # Twice: steps side by side may have much in common and each something of its own.
-        self._shared = SharedPayloads(payloads, 2 * limit)
+        self._cache = PayloadCache(payloads, 2 * limit)
 
     async def of(self, message: StepMessage) -> dict[str, Any]:
         """The merged map (`codec.inputs`).
@@ -83,7 +83,7 @@ class StepInputs:
         for _ in range(earlier.links):
             if at is None:
                 raise CorruptRecord(earlier.last.key, b"", f"fewer than {earlier.links} links")
-            link: Link = await self._shared.get(at, _decode_link)
+            link: Link = await self._cache.get(at, _decode_link)
             found += [out for out in link.outputs if wanted[out[0] : out[0] + 1] == "1"]
             at = link.before
         return found
@@ -93,15 +93,15 @@ class StepInputs:
         missing = [
             payload
             for payload in payloads
-            if not isinstance(payload, Inline) and self._shared.peek(payload) is None
+            if not isinstance(payload, Inline) and self._cache.peek(payload) is None
         ]
-        await asyncio.gather(*(self._shared.get(one, decode_value) for one in missing))
+        await asyncio.gather(*(self._cache.get(one, decode_value) for one in missing))
 
     async def _value(self, payload: Payload) -> Any:
         """A value of the step's own: a handler may do with it what it likes."""
         if isinstance(payload, Inline):
             return decode_value("input", bytes(payload.data))
-        return msgspec.to_builtins(await self._shared.get(payload, decode_value))
+        return msgspec.to_builtins(await self._cache.get(payload, decode_value))
 
 
 def _decode_link(key: str, raw: bytes) -> Link:

@@ -25,23 +25,20 @@ class LagProbe:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
         clock: Clock,
         suspects: Callable[[asyncio.Task[object] | None], list[str]],
         gauge: Gauge,
         log: FilteringBoundLogger,
     ) -> None:
-        """Watch `loop`.
+        """Ask nothing yet.
 
         Args:
-            loop: the main loop.
             clock: measures.
             suspects: the async handlers that run at this moment; only that of the given task if
                 it is one of them. Called on the asking thread.
             gauge: gets the lag in seconds.
             log: gets a warning when the loop is blocked.
         """
-        self._loop = loop
         self._clock = clock
         self._suspects = suspects
         self._gauge = gauge
@@ -49,13 +46,13 @@ class LagProbe:
         self._asked: float | None = None
         self._warned = False
 
-    def ask(self) -> None:
-        """Once per tick: ask, or see how long the answer takes."""
+    def ask(self, main: asyncio.AbstractEventLoop) -> None:
+        """Once per tick: ask the main loop, or see how long the answer takes."""
         now = self._clock.monotonic()
         if self._asked is None:
             self._asked = now
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._answer, now)
+                main.call_soon_threadsafe(self._answer, now)
             return
         lag = now - self._asked
         self._gauge.set(lag)
@@ -64,7 +61,7 @@ class LagProbe:
             self._log.warning(
                 "the event loop is blocked: a plain `def` handler would run in a thread",
                 seconds=round(lag, 2),
-                handlers=self._suspects(asyncio.current_task(self._loop)),
+                handlers=self._suspects(asyncio.current_task(main)),
             )
 
     def _answer(self, asked: float) -> None:

@@ -100,8 +100,8 @@ class Lanes:
             self._settling.cancel()
 
     @property
-    def slots(self) -> int:
-        """How many are free."""
+    def free_slots(self) -> int:
+        """How many more attempts can begin."""
         return self._free
 
     def free(self) -> None:

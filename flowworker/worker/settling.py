@@ -1,14 +1,14 @@
-"""How an attempt ended becomes durable, is told, and is acknowledged, in this order.
+"""How an attempt ended -> its record.
 
-An attempt that is drained is given back: its record is written with a lease that is over, so that
-whoever gets the message next need not wait for it. That is done only if its handler has stopped. A
-plain function that goes on in its thread keeps the lease until it runs out, for it may do harm
-until this process ends.
+An attempt that is drained is given back: its record is written with a lease that has ended, so that
+the next worker need not wait for it. That is done only if its handler has stopped. A plain function
+that goes on in its thread keeps the lease until it ends by itself, because the function may have
+effects until this process ends.
 """
 
 from __future__ import annotations
 
-__all__ = ["Completed", "Ending", "report", "settle"]
+__all__ = ["Completed", "Ending", "GivenBack", "Lost", "Settled", "Settler"]
 
 from typing import TYPE_CHECKING, assert_never
 
@@ -16,17 +16,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flowworker.core.payload import Payload
+from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import InvalidInput
 from flowworker.worker.attempt import Failed, Halt, Stopped, error_info
 
 if TYPE_CHECKING:
-    from flowworker.codec.messages import StepMessage
-    from flowworker.core.records import StepRecord
-    from flowworker.ports import Delivery
     from flowworker.worker.attempt import Attempt
-    from flowworker.worker.heartbeat import HeldClaim
-    from flowworker.worker.workbench import Workbench
+    from flowworker.worker.heartbeat import Heartbeats, HeldClaim
+    from flowworker.worker.resources import Resources
+    from flowworker.worker.step_records import StepRecords
 
 
 class Completed(Struct, frozen=True):
@@ -38,98 +37,85 @@ class Completed(Struct, frozen=True):
 Ending = Completed | Failed | Stopped
 
 
-async def settle(
-    bench: Workbench, attempt: Attempt, delivery: Delivery, held: HeldClaim, ending: Ending
-) -> None:
-    """Write, tell, acknowledge; or give the claim back, or leave it to whoever has it now."""
-    if isinstance(ending, Stopped) and ending.why is not Halt.CANCELLED:
-        if ending.why is Halt.DRAINED:
-            await _give_back(bench, attempt, delivery, held)
-        else:
-            _refuse(bench, attempt.message)
-        return
-    message = attempt.message
-    record = _ended(held.record, ending, bench.clock.now())
-    try:
-        revision = await _write(bench, message, held, record)
-    except InvalidInput as error:
-        if isinstance(ending, Failed):
-            raise
-        # No server takes what the handler put out, now or later: that is how the attempt ended.
-        ending = Failed(error_info(error), error)
-        record = _ended(held.record, ending, bench.clock.now())
-        revision = await _write(bench, message, held, record)
-    if revision is None:
-        # Not acknowledged: the message may be in somebody else's hands by now.
-        _refuse(bench, message)
-        return
-    tell = bench.claims.tell if await attempt.context.told() else bench.claims.tell_all
-    await tell(message, record, revision)
-    await delivery.ack()
-    report(bench, message, record, ending.cause if isinstance(ending, Failed) else None)
+class Settled(Struct, frozen=True):
+    """The outcome is durable: publish it, then acknowledge the message.
+
+    Attributes:
+        cause: what the handler raised.
+    """
+
+    record: StepRecord
+    revision: int
+    cause: BaseException | None = None
 
 
-def report(
-    bench: Workbench, message: StepMessage, record: StepRecord, cause: BaseException | None = None
-) -> None:
-    """Count and log how an attempt ended."""
-    bench.metrics.attempts.labels(message.uses, record.outcome.lower()).inc()
-    if record.outcome is Outcome.FAILED:
-        bench.log.warning(
-            "attempt failed", error=str(record.error), exc_info=cause, **_names(message)
-        )
-    else:
-        bench.log.debug("attempt ended", outcome=record.outcome.value, **_names(message))
+class GivenBack(Struct, frozen=True):
+    """The attempt is free for another worker after that many seconds: put the message back."""
+
+    seconds: float
+
+
+class Lost(Struct, frozen=True):
+    """Somebody else has the claim, and may have the message: leave both alone."""
+
+
+class Settler:
+    """Settles the attempts of one worker."""
+
+    def __init__(self, resources: Resources, records: StepRecords, heartbeats: Heartbeats) -> None:
+        """Write to `records` what `heartbeats` keeps until then."""
+        self._resources = resources
+        self._records = records
+        self._heartbeats = heartbeats
+
+    async def settle(
+        self, attempt: Attempt, held: HeldClaim, ending: Ending
+    ) -> Settled | GivenBack | Lost:
+        """Write the outcome over the claim, or give the claim back."""
+        if isinstance(ending, Stopped):
+            if ending.why is Halt.DRAINED:
+                return await self._give_back(attempt, held)
+            if ending.why is not Halt.CANCELLED:
+                return Lost()
+        try:
+            return await self._end(attempt, held, ending)
+        except InvalidInput as error:
+            if isinstance(ending, Failed):
+                raise
+            # The server takes no such output, now or later: that is how the attempt ended.
+            return await self._end(attempt, held, Failed(error_info(error), error))
+
+    async def _end(self, attempt: Attempt, held: HeldClaim, ending: Ending) -> Settled | Lost:
+        record = _ended(held.record, ending, self._resources.clock.now())
+        revision = await self._write(attempt, held, record)
+        if revision is None:
+            return Lost()
+        return Settled(record, revision, ending.cause if isinstance(ending, Failed) else None)
+
+    async def _give_back(self, attempt: Attempt, held: HeldClaim) -> GivenBack | Lost:
+        if attempt.lingering is not None:
+            await self._heartbeats.release(held)
+            return GivenBack(max(held.record.lease_until - self._resources.clock.now(), 0.0))
+        free = replace(held.record, lease_until=0.0)
+        return Lost() if await self._write(attempt, held, free) is None else GivenBack(0.0)
+
+    async def _write(self, attempt: Attempt, held: HeldClaim, record: StepRecord) -> int | None:
+        revision = await self._heartbeats.release(held)
+        clock = self._resources.clock
+        until = clock.monotonic() + held.record.lease_until - clock.now()
+        return await self._records.write(attempt.message.queue, record, revision, until)
 
 
 def _ended(claim: StepRecord, ending: Ending, now: float) -> StepRecord:
-    over = {"lease_until": 0.0, "finished_at": now}
+    common = {"lease_until": 0.0, "finished_at": now}
     match ending:
         case Completed():
-            # A compensation keeps what the step put out, and has no output of its own.
+            # A compensation keeps the output of its step, and has none of its own.
             output = claim.output if claim.kind is Kind.COMPENSATE else ending.output
-            return replace(claim, outcome=Outcome.COMPLETED, output=output, **over)
+            return replace(claim, outcome=Outcome.COMPLETED, output=output, **common)
         case Failed():
-            return replace(claim, outcome=Outcome.FAILED, error=ending.error, **over)
+            return replace(claim, outcome=Outcome.FAILED, error=ending.error, **common)
         case Stopped():
-            return replace(claim, outcome=Outcome.CANCELLED, **over)
+            return replace(claim, outcome=Outcome.CANCELLED, **common)
         case _:
             assert_never(ending)
-
-
-async def _write(
-    bench: Workbench, message: StepMessage, held: HeldClaim, record: StepRecord
-) -> int | None:
-    revision = await bench.heartbeats.release(held)
-    left = held.record.lease_until - bench.clock.now()
-    until = bench.clock.monotonic() + left
-    return await bench.claims.write(message.queue, record, revision, until)
-
-
-async def _give_back(
-    bench: Workbench, attempt: Attempt, delivery: Delivery, held: HeldClaim
-) -> None:
-    message = attempt.message
-    bench.metrics.attempts.labels(message.uses, "released").inc()
-    bench.log.warning("attempt given back: the worker stops", **_names(message))
-    if attempt.lingering is not None:
-        await bench.heartbeats.release(held)
-        await delivery.nak(max(held.record.lease_until - bench.clock.now(), 0.0))
-    elif await _write(bench, message, held, replace(held.record, lease_until=0.0)) is not None:
-        await delivery.nak()
-
-
-def _refuse(bench: Workbench, message: StepMessage) -> None:
-    bench.metrics.claims_lost.inc()
-    bench.metrics.attempts.labels(message.uses, "lost").inc()
-    bench.log.warning("refused: the claim was lost", worker=bench.worker, **_names(message))
-
-
-def _names(message: StepMessage) -> dict[str, object]:
-    return {
-        "run": message.run,
-        "step": message.step,
-        "kind": message.kind.value,
-        "attempt": message.attempt,
-        "handler": message.uses,
-    }

@@ -1,8 +1,8 @@
-"""Steps whose handler this worker does not have: put back for a worker that has it, and told.
+"""Steps whose handler this worker lacks: put back for a worker that has it, and reported.
 
 Such a step waits for as long as it takes, unless the settings say otherwise: that a handler is
-missing says nothing about the step, and a deployment that lacks one is mended by the next. It holds
-no claim meanwhile, so a fence, and with it a cancel or the workflow's timeout, ends it at once.
+missing says nothing about the step, and the next deployment may have it. It holds no claim
+meanwhile, so a fence, and with it a cancel or the workflow's timeout, ends it at once.
 
 It costs little: each attempt comes again with growing pauses, and all together not more often than
 a hundred times a second in one worker, however many they are.
@@ -21,7 +21,8 @@ from flowworker.errors import Unavailable
 if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
     from flowworker.ports import Delivery
-    from flowworker.worker.workbench import Workbench
+    from flowworker.worker.reporting import Reporter
+    from flowworker.worker.resources import Resources
 
 _SHORTEST_PAUSE = 0.25
 _LONGEST_PAUSE = 5.0
@@ -31,70 +32,77 @@ _APART = 0.01
 """Seconds between two of all the steps that are offered again."""
 
 _REMEMBERED = 10_000
-"""Attempts of which it is known that they were told, the latest ones."""
+"""Attempts that are remembered, the latest ones."""
 
 _BETWEEN_WARNINGS = 60.0
 _HANDLERS = 1000
-"""Handlers of which it is known when they were warned of."""
+"""Handlers whose last warning is remembered."""
 
 
 @dataclass(slots=True)
 class _Waiting:
+    """An attempt that was put back. `waited` is the sum of its pauses."""
+
     pause: float = _SHORTEST_PAUSE
     waited: float = 0.0
-    told: bool = False
+    published: bool = False
 
 
 class Unserved:
     """What one worker was offered and could not run."""
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, resources: Resources, reporter: Reporter) -> None:
         """Nothing yet."""
-        self._bench = bench
+        self._resources = resources
+        self._reporter = reporter
         self._waiting: OrderedDict[tuple[object, ...], _Waiting] = OrderedDict()
         self._warned: dict[str, float] = {}
         self._next = 0.0
 
-    async def put_back(self, delivery: Delivery, message: StepMessage) -> bool:
-        """Leave the step to others; False if they had their time, and the attempt is to fail.
+    def is_overdue(self, message: StepMessage) -> bool:
+        """Whether it has waited for the settings' `handler_grace`, so that the attempt fails.
 
-        Counted in pauses made here: it may have waited in other hands, or in the queue, for long.
+        Only the pauses made here count: before them it may have been in the queue, or with other
+        workers, for long.
         """
-        bench = self._bench
-        key = (message.run, message.step, message.kind, message.turn, message.attempt)
-        waiting = self._waiting.pop(key, None) or _Waiting()
-        grace = bench.settings.handler_grace
-        left = _LONGEST_PAUSE if grace is None else grace - waiting.waited
-        if left <= 0:
+        grace = self._resources.settings.handler_grace
+        if grace is None:
             return False
-        if not await bench.claims.is_free(delivery, message):
-            return True  # it is dealt with, and waits for nobody
-        self._remember(key, waiting)
-        pause = min(waiting.pause, left)
+        waiting = self._waiting.get(_id(message))
+        return grace <= (0.0 if waiting is None else waiting.waited)
+
+    async def put_back(self, delivery: Delivery, message: StepMessage) -> None:
+        """Leave the step to others for a while."""
+        resources = self._resources
+        waiting = self._remembered(message)
+        pause = waiting.pause
+        if (grace := resources.settings.handler_grace) is not None:
+            pause = min(pause, grace - waiting.waited)
         waiting.waited += pause
         waiting.pause = min(2 * waiting.pause, _LONGEST_PAUSE)
-        bench.metrics.handlers_missing.labels(message.uses).inc()
+        resources.metrics.handlers_missing.labels(message.uses).inc()
         self._warn(message)
-        if not waiting.told:
-            await self._tell(message, waiting)
-        now = bench.clock.monotonic()
+        if not waiting.published:
+            await self._publish(message, waiting)
+        now = resources.clock.monotonic()
         self._next = max(self._next + _APART, now)
         await delivery.nak(max(pause, self._next - now))
-        return True
 
-    def _remember(self, key: tuple[object, ...], waiting: _Waiting) -> None:
-        self._waiting[key] = waiting
+    def _remembered(self, message: StepMessage) -> _Waiting:
+        waiting = self._waiting.setdefault(_id(message), _Waiting())
+        self._waiting.move_to_end(_id(message))
         if len(self._waiting) > _REMEMBERED:
             self._waiting.popitem(last=False)
+        return waiting
 
     def _warn(self, message: StepMessage) -> None:
-        now = self._bench.clock.monotonic()
+        now = self._resources.clock.monotonic()
         if now - self._warned.get(message.uses, -_BETWEEN_WARNINGS) < _BETWEEN_WARNINGS:
             return
         if len(self._warned) >= _HANDLERS:
             self._warned.clear()
         self._warned[message.uses] = now
-        self._bench.log.warning(
+        self._resources.log.warning(
             "a step waits for a worker that has its handler",
             handler=message.uses,
             run=message.run,
@@ -102,10 +110,14 @@ class Unserved:
             queue=message.queue,
         )
 
-    async def _tell(self, message: StepMessage, waiting: _Waiting) -> None:
+    async def _publish(self, message: StepMessage, waiting: _Waiting) -> None:
         try:
-            await self._bench.claims.tell_waiting(message)
-        except Unavailable as error:  # it waits nevertheless, and is told next time
-            self._bench.log.warning("a waiting step was not told", error=str(error))
+            await self._reporter.waiting(message)
+        except Unavailable as error:  # it waits nevertheless, and is published next time
+            self._resources.log.warning("a waiting step was not published", error=str(error))
         else:
-            waiting.told = True
+            waiting.published = True
+
+
+def _id(message: StepMessage) -> tuple[object, ...]:
+    return (message.run, message.step, message.kind, message.turn, message.attempt)

@@ -17,7 +17,7 @@ from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from flowworker.worker.loop import Worker
+from flowworker.worker.worker import Worker
 from tests.coordinator.support import coordinated
 from tests.support.backends import memory
 from tests.support.faults import Flaky

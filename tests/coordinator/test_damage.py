@@ -30,7 +30,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from flowworker.worker.loop import Worker
+from flowworker.worker.worker import Worker
 
 PAIR = parse("name: pair\nsteps: [{id: a, uses: gated}, {id: b, uses: free, depends_on: [a]}]")
 BAD, GOOD, LATER = "bad", "good", "later"

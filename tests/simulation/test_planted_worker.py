@@ -9,10 +9,12 @@ from flowworker.codec.keys import step_key
 from flowworker.core import claim
 from flowworker.core.status import Outcome
 from flowworker.stores.runs import RunStore
-from flowworker.worker import claims, executor, settling
+from flowworker.worker import claims
 from flowworker.worker.attempt import Attempt
-from flowworker.worker.claims import Claims
 from flowworker.worker.lanes import Lanes
+from flowworker.worker.reporting import Reporter
+from flowworker.worker.settling import Settler
+from flowworker.worker.step_records import StepRecords
 from flowworker.worker.unserved import Unserved
 from simulation.focus import Focus
 from tests.simulation.violations import violation
@@ -25,13 +27,13 @@ pytestmark = [
 
 
 def test_an_acknowledgement_before_the_write(monkeypatch):
-    right = settling.settle
+    right = Settler.settle
 
-    async def early(bench, attempt, delivery, *rest):
-        await delivery.ack()
-        await right(bench, attempt, delivery, *rest)
+    async def early(self, attempt, held, ending):
+        await held.delivery.ack()
+        return await right(self, attempt, held, ending)
 
-    monkeypatch.setattr(executor, "settle", early)
+    monkeypatch.setattr(Settler, "settle", early)
 
     assert "acknowledged before it was told" in violation()
 
@@ -46,13 +48,14 @@ def test_a_claim_without_compare_and_set(monkeypatch):
 
 
 def test_a_result_that_is_told_before_it_is_durable(monkeypatch):
-    right = settling._write
+    right = Settler._write
 
-    async def early(bench, message, held, record):
-        await bench.claims.tell(message, record, held.revision + 1)
-        return await right(bench, message, held, record)
+    async def early(self, attempt, held, record):
+        reporter = Reporter(self._resources)
+        await reporter.outcome(attempt.message, record, held.revision + 1)
+        return await right(self, attempt, held, record)
 
-    monkeypatch.setattr(settling, "_write", early)
+    monkeypatch.setattr(Settler, "_write", early)
 
     assert "told before it is durable" in violation()
 
@@ -84,7 +87,7 @@ def test_a_step_that_kills_workers_for_ever(monkeypatch):
 
 
 def test_a_claim_that_was_lost_and_writes_its_result(monkeypatch):
-    right = Claims.write
+    right = StepRecords.write
 
     async def stubborn(self, queue, record, revision, until):
         written = await right(self, queue, record, revision, until)
@@ -93,7 +96,7 @@ def test_a_claim_that_was_lost_and_writes_its_result(monkeypatch):
             written = await self._runs._records.put(key, encode(record))
         return written
 
-    monkeypatch.setattr(Claims, "write", stubborn)
+    monkeypatch.setattr(StepRecords, "write", stubborn)
 
     assert violation(Focus(faults=("stalled",), dawdling=True))
 
@@ -115,10 +118,13 @@ def test_a_run_that_is_taken_for_gone_because_it_is_not_seen_yet(monkeypatch):
 
 
 def test_a_missing_handler_that_fails_a_run(monkeypatch):
-    async def impatient(self, delivery, message):
-        return delivery.delivered == 1 and await unserved(self, delivery, message)
+    offered = set()
 
-    unserved = Unserved.put_back
-    monkeypatch.setattr(Unserved, "put_back", impatient)
+    def impatient(_, message):
+        is_again = message.idempotency_key in offered
+        offered.add(message.idempotency_key)
+        return is_again
+
+    monkeypatch.setattr(Unserved, "is_overdue", impatient)
 
     assert "failed for want of a handler" in violation()

@@ -8,6 +8,7 @@ from dataclasses import replace as with_fields
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from flowworker.codec.json import encode
@@ -26,7 +27,7 @@ from flowworker.stores.stores import Stores, stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
-from flowworker.worker.loop import Worker
+from flowworker.worker.worker import Worker
 from tests.support.waiting import eventually
 
 
@@ -51,9 +52,15 @@ class Fleet:
     def stores(self) -> Stores:
         return stores_of(self.backend, self.settings)
 
-    async def worker(self, app: App | None = None, **options: Any) -> Worker:
+    async def worker(
+        self, app: App | None = None, concurrency: int | None = None, **options: Any
+    ) -> Worker:
         options.setdefault("metrics", self.metrics)
-        worker = Worker(self.stores, app or self.app, self.clock, **options)
+        settings = self.settings
+        if concurrency is not None:
+            settings = replace(settings, concurrency=concurrency)
+        stores = stores_of(self.backend, settings)
+        worker = Worker(stores, app or self.app, self.clock, **options)
         await worker.start()
         self.workers.append(worker)
         return worker

@@ -411,7 +411,7 @@ async def test_a_handler_that_ignores_its_time_limit_is_given_up(fleet):
     await fleet.run("stubborn", timeout=0.01)
 
     assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
-    (left,) = worker._shift._executor._left_behind
+    (left,) = worker._executor._left_behind
     assert fleet.sample("handlers_left_behind") == 1
     await fleet.run("next", step="n")
     assert (await fleet.record(step="n")).outcome is Outcome.COMPLETED  # it has a slot
@@ -512,7 +512,7 @@ async def test_a_handler_does_not_outlive_whoever_runs_it(fleet):
 
     worker = await fleet.worker()
     await fleet.run("wait")
-    (task,) = worker._shift._tasks
+    (task,) = worker._tasks
     task.cancel()
     await settle()
 

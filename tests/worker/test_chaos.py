@@ -17,7 +17,6 @@ from flowworker.core.claim import MAX_LOST
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
 from flowworker.settings import Settings
-from flowworker.worker import heartbeat
 from tests.worker.fleet import Fleet
 
 STEPS = [f"s{n}" for n in range(6)]
@@ -29,6 +28,7 @@ class LoopHeartbeat:
     clock: Any = None
 
     def __init__(self, beat, tick, open_link, log):
+        self.main = asyncio.get_running_loop()
         self._link: Any = None
         self._open_link = open_link
         self._tasks = {asyncio.create_task(self._live(beat, tick))}
@@ -165,7 +165,9 @@ class Disaster:
                 await self.fleet.send(message, again="!")
         for _ in range(60):
             if len(self.fleet.workers) < 3:
-                await self.fleet.worker(concurrency=self.random.choice([1, 4]))
+                await self.fleet.worker(
+                    concurrency=self.random.choice([1, 4]), make_thread=LoopHeartbeat
+                )
             await self.fleet.clock.advance(self.random.choice([0.05, 1.0, 5.0]))
             if self.chance(0.25):
                 await kill(self.some_worker())
@@ -174,7 +176,7 @@ class Disaster:
                 await self.fleet.clock.advance(10.0)
                 await draining
         self.trouble = False
-        await self.fleet.worker()
+        await self.fleet.worker(make_thread=LoopHeartbeat)
         await self.fleet.clock.advance(1000.0)
 
 
@@ -197,24 +199,22 @@ class Link:
 
 async def kill(worker):
     """End it between two instructions, as SIGKILL does: nothing is given back or put back."""
-    shift = worker._shift
-    shift._lanes._open = False
-    shift._lanes._refuse = lambda delivery: None
-    for lane in shift._lanes._lanes:
+    worker._lanes._open = False
+    worker._lanes._refuse = lambda delivery: None
+    for lane in worker._lanes._lanes:
         await lane.consumer.stop()
-    tasks = list(shift._tasks)
+    tasks = list(worker._tasks)
     for task in tasks:
         task.cancel()
-    await shift._bench.heartbeats.stop()
-    await shift._attempts.close()
+    await worker._heartbeats.stop()
+    await worker._inflight.close()
     await asyncio.gather(*tasks, return_exceptions=True)
-    shift._unsubscribe()
-    shift._bench.pool.shutdown()
+    worker._unsubscribe()
+    worker.resources.threads.shutdown()
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_every_attempt_ends_once_and_is_told(seed, monkeypatch):
-    monkeypatch.setattr(heartbeat, "HeartbeatThread", LoopHeartbeat)
+async def test_every_attempt_ends_once_and_is_told(seed):
     disaster = Disaster(seed)
     fleet = disaster.fleet
 

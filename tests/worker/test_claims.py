@@ -227,7 +227,7 @@ async def test_a_message_that_outlived_its_run_is_dropped(fleet, calls, delivere
         await fleet.clock.advance(31.0)
         await fleet.backend.steps.drop("r1")
         worker = await fleet.worker()
-        worker._shift._start(held[0])
+        worker._take(held[0])
     else:
         await held[0].nak()
         await fleet.worker()

@@ -383,7 +383,7 @@ async def test_only_handlers_on_the_loop_are_blamed_for_what_blocks_it(fleet, ga
     await fleet.eventually(entered.is_set)
     await loading.wait()
 
-    assert worker._shift._blame(None) == ["wait"]
+    assert worker._inflight.running_handlers(None) == ["wait"]
     go_on.set()
     leave.set()
     gate.set()
@@ -452,10 +452,10 @@ async def test_a_beat_that_fails_does_not_end_the_thread(fleet, link, gate, logs
     faults = [RuntimeError("odd")]
     ask = LagProbe.ask
 
-    def faulty(probe):
+    def faulty(probe, main):
         if faults:
             raise faults.pop()
-        ask(probe)
+        ask(probe, main)
 
     monkeypatch.setattr(LagProbe, "ask", faulty)
     await fleet.worker()

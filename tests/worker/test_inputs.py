@@ -15,7 +15,7 @@ from flowworker.errors import CorruptRecord
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
-from flowworker.worker.shared import SharedPayloads
+from flowworker.worker.payload_cache import PayloadCache
 from tests.support.faults import Flaky
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def decoded(key, raw):
 async def test_whoever_asks_for_what_is_being_loaded_waits_for_that(fleet, store):
     stored = await store.store("r1", "x", b"1")
     held = Held(fleet.backend.payloads)
-    shared = SharedPayloads(PayloadStore(cast("Records", held), fleet.settings), 100)
+    shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 100)
     first, second = (asyncio.create_task(shared.get(stored, decoded)) for _ in range(2))
     await settle()
 
@@ -186,7 +186,7 @@ async def test_a_failure_to_load_that_nobody_waits_for_any_more_is_no_news(fleet
     stored = await store.store("r1", "x", b"1")
     await store.purge("r1")
     held = Held(fleet.backend.payloads)
-    shared = SharedPayloads(PayloadStore(cast("Records", held), fleet.settings), 100)
+    shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 100)
     asking = asyncio.create_task(shared.get(stored, decoded))
     await settle()
 
@@ -214,7 +214,7 @@ async def test_what_a_step_is_given_is_loaded_side_by_side(fleet, store):
 async def test_few_payloads_are_loaded_at_a_time(fleet, store):
     stored = [await store.store("r1", f"x{n}", b"%d" % n) for n in range(50)]
     held = Held(fleet.backend.payloads)
-    shared = SharedPayloads(PayloadStore(cast("Records", held), fleet.settings), 1000)
+    shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 1000)
     tasks = [asyncio.create_task(shared.get(one, decoded)) for one in stored]
     await settle()
     held.go.set()
@@ -225,7 +225,7 @@ async def test_few_payloads_are_loaded_at_a_time(fleet, store):
 
 async def test_what_was_used_last_is_kept_within_the_room(fleet, store):
     a, b, c = [await store.store("r1", name, b"x" * 40) for name in "abc"]
-    shared = SharedPayloads(store, 100)
+    shared = PayloadCache(store, 100)
 
     for one in (a, b, a, c):
         await shared.get(one, decoded)
@@ -236,7 +236,7 @@ async def test_what_was_used_last_is_kept_within_the_room(fleet, store):
 async def test_what_cannot_be_loaded_is_asked_for_again(fleet, store):
     stored = await store.store("r1", "x", b"1")
     await store.purge("r1")
-    shared = SharedPayloads(store, 100)
+    shared = PayloadCache(store, 100)
 
     with pytest.raises(CorruptRecord):
         await shared.get(stored, decoded)

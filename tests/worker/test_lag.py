@@ -31,11 +31,11 @@ async def test_a_blocked_loop_is_told_of_once_for_as_long_as_it_is(logs):
         asked.append(task)
         return ["rude"]
 
-    probe = LagProbe(loop, cast("Clock", watch), suspects, gauge, get_logger())
+    probe = LagProbe(cast("Clock", watch), suspects, gauge, get_logger())
 
     def ask_at(elapsed):
         watch.elapsed = elapsed
-        probe.ask()
+        probe.ask(loop)
         return len(logs.having("warning", seconds=ANY, handlers=["rude"]))
 
     assert [ask_at(at) for at in (0.0, 0.9, 1.1, 5.0)] == [0, 0, 1, 1]

@@ -73,7 +73,7 @@ class Place:
 
     @property
     def free(self):
-        return [lanes.slots for lanes in self.workers]
+        return [lanes.free_slots for lanes in self.workers]
 
 
 @pytest.fixture

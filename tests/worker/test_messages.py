@@ -172,7 +172,7 @@ async def test_what_is_remembered_of_waiting_steps_has_an_end(fleet, monkeypatch
     for n in range(9):
         await fleet.run(f"missing{n}", run=f"r{n}")
 
-    known = worker._shift._executor._unserved
+    known = worker._executor._unserved
     assert (len(known._waiting), len(known._warned)) == (3, 3)
 
 

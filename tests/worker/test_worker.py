@@ -7,6 +7,7 @@ import threading
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.core.status import Outcome, Priority
 from flowworker.errors import InvalidInput, Unavailable
@@ -14,8 +15,7 @@ from flowworker.handlers.app import App
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.testing.clock import settle
-from flowworker.worker.loop import Worker
-from flowworker.worker.shift import Shift
+from flowworker.worker.worker import Worker
 from tests.support.faults import Flaky
 
 
@@ -71,7 +71,8 @@ async def test_no_more_handlers_run_than_there_are_slots(fleet, work):
 
 
 async def test_a_worker_tells_how_many_more_it_would_take(fleet, work):
-    worker = Worker(fleet.stores, fleet.app, fleet.clock, concurrency=3)
+    settings = replace(fleet.settings, concurrency=3)
+    worker = Worker(stores_of(fleet.backend, settings), fleet.app, fleet.clock)
     assert worker.free_slots == 0
     await worker.start()
     assert worker.free_slots == 3
@@ -235,10 +236,14 @@ async def test_last_activity_moves_with_the_work(fleet, work):
     assert worker.last_activity == 10.0
 
 
-@pytest.mark.parametrize("options", [{"concurrency": 0}, {"queues": ()}])
-def test_a_worker_that_could_do_nothing_is_refused(fleet, options):
-    with pytest.raises(InvalidInput, match="at least one of each"):
-        Worker(fleet.stores, fleet.app, fleet.clock, **options)
+def test_a_worker_without_a_queue_is_refused(fleet):
+    with pytest.raises(InvalidInput, match="at least one queue"):
+        Worker(fleet.stores, fleet.app, fleet.clock, queues=())
+
+
+def test_a_worker_without_a_slot_is_refused():
+    with pytest.raises(InvalidInput, match="concurrency"):
+        Settings(concurrency=0)
 
 
 async def test_worker_ids_are_unique(fleet):
@@ -251,7 +256,7 @@ async def test_worker_ids_are_unique(fleet):
 
 async def test_a_worker_that_was_drained_hears_no_notices(fleet, work, monkeypatch):
     heard = []
-    monkeypatch.setattr(Shift, "_on_notice", lambda _, subject, data: heard.append(subject))
+    monkeypatch.setattr(Worker, "_on_cancel", lambda _, subject, data: heard.append(subject))
     worker = await fleet.worker()
     await fleet.backend.notifier.publish("flowworker.cancel.r1", b"")
     await settle()
@@ -299,7 +304,5 @@ async def test_a_handler_whose_types_cannot_be_found_stops_the_start(fleet):
         await worker.start()
 
 
-async def test_the_concurrency_of_the_settings_counts(fleet):
-    worker = Worker(stores_of(fleet.backend, Settings(concurrency=7)), fleet.app, fleet.clock)
-
-    assert worker._slots == 7
+async def test_the_concurrency_of_the_settings_is_the_number_of_slots(fleet):
+    assert (await fleet.worker(concurrency=7)).free_slots == 7

@@ -7,7 +7,7 @@ loaded at a time, however many are asked for.
 
 from __future__ import annotations
 
-__all__ = ["SharedPayloads"]
+__all__ = ["PayloadCache"]
 
 import asyncio
 from collections import OrderedDict
@@ -23,7 +23,7 @@ _PARALLEL = 16
 """Payloads that a worker loads at a time."""
 
 
-class SharedPayloads:
+class PayloadCache:
     """A cache in front of a payload store, on one event loop."""
 
     def __init__(self, payloads: PayloadStore, room: int) -> None:

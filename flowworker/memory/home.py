@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.errors import Unavailable
+from flowworker.tasks import cancel_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,8 +99,7 @@ class Home:
         await asyncio.sleep(0)
         sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None and not sleeper.done():
-            sleeper.cancel()
-            await asyncio.wait([sleeper])
+            await cancel_all([sleeper])
 
     def _set(self, deadline: float, alarm: Alarm) -> None:
         if self.closed:

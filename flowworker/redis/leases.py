@@ -22,6 +22,7 @@ from flowworker.errors import InvalidInput
 from flowworker.ports import records as contract
 from flowworker.redis import scripts
 from flowworker.redis.keys import checked_key, lua_pattern, range_of
+from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ class RedisLeases:
         self._closing = True
         listening, self._listening = self._listening, None
         if listening is not None:
-            listening.cancel()
-            await asyncio.wait([listening])
+            await cancel_all([listening])
 
     async def _run(self, script: str, key: str, holder: str, *more: Any) -> int | None:
         arguments = [self._prefix, checked_key(key), holder, *more]

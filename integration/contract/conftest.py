@@ -11,7 +11,7 @@ from flowworker.clock import SystemClock
 from flowworker.jetstream import Names, TopologyOptions, open_backend
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
-from flowworker.jetstream.consuming import pull
+from flowworker.jetstream.consuming import pull_requests
 from flowworker.jetstream.topology import specs
 from flowworker.memory import memory_backend
 from flowworker.ports import Backend
@@ -61,8 +61,8 @@ async def opener(
     if adapter_name == "jetstream":
         options = request.getfixturevalue("options")
         monkeypatch.setattr(specs, "COORDINATOR_ACK_WAIT", ack_wait)
-        monkeypatch.setattr(pull, "EXPIRES", PULL_EXPIRES)
-        monkeypatch.setattr(pull, "HEARTBEAT", PULL_EXPIRES // 3)
+        monkeypatch.setattr(pull_requests, "EXPIRES", PULL_EXPIRES)
+        monkeypatch.setattr(pull_requests, "HEARTBEAT", PULL_EXPIRES // 3)
 
         async def create(namespace: str) -> Backend:
             return await open_backend(options, namespace, settings=settings, topology=TOPOLOGY)

@@ -12,7 +12,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 async def watching(connection, topology, monkeypatch):
-    monkeypatch.setattr(caretaker, "EVERY", 0.05)
+    monkeypatch.setattr(caretaker, "CHECK_INTERVAL", 0.05)
     made = Caretaker(connection, topology)
     made.start()
     yield made

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowworker.core.status import Priority
 from flowworker.jetstream.client.connection import connect
-from flowworker.jetstream.consuming import pull
+from flowworker.jetstream.consuming import pull_requests
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.settings import Settings
 from integration.jetstream.lane import ACK_WAIT
@@ -56,7 +56,7 @@ async def test_credit_is_never_exceeded_under_load(lane):
 
     await eventually(lambda: done == count)
     assert most <= limit
-    assert consumer._pending + consumer._wanted == limit
+    assert consumer._requests._pending + consumer._requests._wanted == limit
 
 
 async def test_few_requests_serve_many_grants(lane):
@@ -74,7 +74,7 @@ async def test_few_requests_serve_many_grants(lane):
     # Then that took a few requests, since some credit was still pending
     state = await lane.state()
     assert state["num_waiting"] <= 6
-    assert consumer._pending >= 50
+    assert consumer._requests._pending >= 50
 
 
 async def test_two_consumers_share(lane, options):
@@ -104,8 +104,8 @@ async def test_two_consumers_share(lane, options):
 
 async def test_what_was_granted_in_vain_is_asked_for_again(lane, monkeypatch):
     # Given requests that end after a moment
-    monkeypatch.setattr(pull, "EXPIRES", 300_000_000)
-    monkeypatch.setattr(pull, "HEARTBEAT", 100_000_000)
+    monkeypatch.setattr(pull_requests, "EXPIRES", 300_000_000)
+    monkeypatch.setattr(pull_requests, "HEARTBEAT", 100_000_000)
     got: list[Any] = []
     await lane.consume(got.append, 3)
     await asyncio.sleep(1.0)

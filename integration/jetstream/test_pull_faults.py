@@ -39,7 +39,7 @@ async def test_a_consumer_that_became_another_is_left_alone(lane):
     body = {"stream_name": lane.spec.stream, "config": config}
     await lane.api.call(request.format("CREATE"), body)
 
-    await eventually(lambda: lane.consumers[0]._troubled)
+    await eventually(lambda: lane.consumers[0]._requests.paused)
     await asyncio.sleep(0.5)
     assert (await lane.state())["config"]["max_deliver"] == 3
 
@@ -89,12 +89,12 @@ async def test_a_blocked_loop_is_not_taken_for_silence(lane):
     got: list[Any] = []
     consumer = await lane.consume(got.append, 3)
     await asyncio.sleep(0.6)
-    slots = list(consumer._slots)
+    slots = list(consumer._requests._slots)
 
     time.sleep(6)  # beyond the end of the request
     await asyncio.sleep(0.6)
 
-    assert consumer._slots[0] is slots[0]
+    assert consumer._requests._slots[0] is slots[0]
 
 
 async def test_it_is_alive_as_long_as_it_hears_something(lane):
@@ -159,16 +159,19 @@ async def test_it_survives_a_server_that_is_killed(own_server, names):
 
 async def test_a_stop_gives_back_what_it_asked_for_whatever_became_of_its_tasks(lane):
     async def broken():
-        raise RuntimeError("a defect")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError("a defect")
 
     got: list[Any] = []
     consumer = await lane.consume(got.append, 5)
-    consumer._check = asyncio.create_task(broken())
-    await asyncio.wait([consumer._check])
+    consumer._tasks.spawn(broken())
+    await asyncio.sleep(0)
 
     await consumer.stop()
 
-    assert consumer._slots == []
+    assert consumer._requests._slots == []
 
 
 async def test_a_stop_that_is_cancelled_ends_as_cancelled(lane):
@@ -180,7 +183,7 @@ async def test_a_stop_that_is_cancelled_ends_as_cancelled(lane):
                 await go_on.wait()
 
     consumer = await lane.consume(lambda _: None, 5)
-    consumer._check = asyncio.create_task(reluctant())
+    consumer._tasks.spawn(reluctant())
     await asyncio.sleep(0)
     stopping = asyncio.create_task(consumer.stop())
     await eventually(lambda: consumer.stopped)

@@ -14,6 +14,7 @@ from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.client.options import credentials_of, redacted, tls_of, without_secrets
 from flowworker.jetstream.client.requests import Requests, check_loop
 from flowworker.jetstream.client.wire import WireClient
+from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -26,14 +27,16 @@ MINIMUM = (2, 12, 2)
 """Per-message TTL, message schedules, several filters; earlier 2.12s lose atomic batches."""
 
 RECONNECT_WAIT = 0.25
-NEWS = 0.02
-"""Seconds after which the client will have told that the connection was lost."""
+LOSS_DELAY = 0.02
+"""Seconds within which nats-py reports that a connection was lost."""
+CANCEL_AGAIN = 0.02
+"""Seconds after which an attempt to connect that has not ended is cancelled again."""
 PING_INTERVAL = 5
 FLUSH_TIMEOUT = 5
 
 
 class Connection:
-    """The client, its requests, and whoever wants to know that it was lost or renewed."""
+    """The client, its requests, and who is called when the connection is lost or renewed."""
 
     def __init__(self, options: ConnectionOptions) -> None:
         """Not connected yet."""
@@ -77,7 +80,7 @@ class Connection:
                     return False
                 await self._up.wait()
                 while not self.connected and not self._closing:
-                    await asyncio.sleep(NEWS)  # it was lost just now, and we are yet to be told
+                    await asyncio.sleep(LOSS_DELAY)  # it was lost just now; `_up` is still set
                     await self._up.wait()
         return self.connected
 
@@ -233,18 +236,12 @@ async def _once(options: ConnectionOptions) -> Connection:
 
 
 async def _cancellable(work: Coroutine[Any, Any, None]) -> None:
-    """Do it, and end at once when cancelled.
-
-    Python 3.11's `wait_for`, which nats-py uses, swallows a cancellation if what it waits for has
-    come at the same moment, and goes on to the next thing.
-    """
+    """Do it, and end at once when cancelled, also if nats-py loses the cancellation (`tasks`)."""
     task = asyncio.create_task(work)
     try:
         await asyncio.wait({task})
     except asyncio.CancelledError:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=NEWS)
-        await asyncio.gather(task, return_exceptions=True)  # how it failed concerns nobody then
+        await cancel_all([task], CANCEL_AGAIN)
+        await asyncio.gather(task, return_exceptions=True)  # its error is of no interest then
         raise
     await task

@@ -1,9 +1,9 @@
-"""Streams that vanish under a running fleet: somebody removed one, or the server came back empty.
+"""Recreates streams that vanish under a running fleet: removed, or the server came back empty.
 
-What they held is lost, and nobody can bring it back. But the fleet shall not stand still for it,
-nor seem well while nothing moves. So whoever consumes looks after them, at every reconnection and
-now and then, and makes them again as the first process of a namespace does. Consumers look after
-themselves (`pull`).
+What they held is lost. But the fleet must not stand still for it, nor seem healthy while nothing
+moves. So each process that consumes checks them, at every reconnection and periodically, and
+creates what is missing as the first process of a namespace does. Consumers are checked by
+`consuming.pull`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 __all__ = ["Caretaker"]
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flowworker.errors import FlowworkerError, TopologyMismatch
+from flowworker.tasks import cancel_all, wait_for
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from flowworker.jetstream.topology.streams import Topology
 
 
-EVERY = 10.0
-"""Seconds between two looks: seven requests."""
+CHECK_INTERVAL = 10.0
+"""Seconds between two checks, which are seven requests."""
 
 
 class Caretaker:
-    """Sees to it that all streams are there.
+    """Sees to it that all streams exist.
 
     Attributes:
-        satisfied: nothing was found that it cannot put right.
+        satisfied: nothing was found that it cannot repair.
     """
 
     def __init__(self, connection: Connection, topology: Topology) -> None:
@@ -38,41 +38,38 @@ class Caretaker:
         self.satisfied = True
         self._connection = connection
         self._topology = topology
-        self._news = asyncio.Event()
+        self._reconnected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin, unless it has begun."""
         if self._task is None:
-            self._connection.on_reconnected.append(self._news.set)
+            self._connection.on_reconnected.append(self._reconnected.set)
             self._task = asyncio.create_task(self._work(), name="nats-caretaker")
 
     async def stop(self) -> None:
         """End."""
         task, self._task = self._task, None
         if task is not None:
-            self._connection.on_reconnected.remove(self._news.set)
-            task.cancel()
-            await asyncio.wait([task])
+            self._connection.on_reconnected.remove(self._reconnected.set)
+            await cancel_all([task])
 
     async def _work(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY):
-                    await self._news.wait()
-            self._news.clear()
+            await wait_for(self._reconnected, CHECK_INTERVAL)
+            self._reconnected.clear()
             if self._connection.connected:
-                await self._look()
+                await self._check()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         try:
             await self._topology.ensure()
         except TopologyMismatch as error:
             self.satisfied = False
             get_logger().error("a stream is not what it must be", error=str(error))
         except FlowworkerError as error:
-            get_logger().warning("streams could not be looked after", error=str(error))
+            get_logger().warning("streams could not be checked", error=str(error))
         except Exception:  # noqa: BLE001 - a defect must not end it, nor be silent
-            get_logger().exception("streams could not be looked after")
+            get_logger().exception("streams could not be checked")
         else:
             self.satisfied = True

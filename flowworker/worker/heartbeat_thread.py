@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.errors import Conflict
+from flowworker.tasks import TaskSet, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -47,7 +48,7 @@ class HeartbeatThread:
         self._log = log
         self._link: HeartbeatLink | None = None
         self._opening = asyncio.Lock()
-        self._busy: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self.main = asyncio.get_running_loop()
@@ -56,9 +57,7 @@ class HeartbeatThread:
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Do that beside the beat."""
-        task = self._loop.create_task(coroutine)
-        self._busy.add(task)
-        task.add_done_callback(self._busy.discard)
+        self._tasks.spawn(coroutine)
 
     async def over_link(self, call: Callable[[HeartbeatLink], Awaitable[T]]) -> T:
         """What `call` returns, over a link that is opened if need be.
@@ -106,12 +105,8 @@ class HeartbeatThread:
                 self._beat(self)
             except Exception:  # noqa: BLE001  # claims depend on it
                 self._log.exception("heartbeat failed, goes on")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._tick):
-                    await self._stopping.wait()
-        for task in tuple(self._busy):
-            task.cancel()
-        await asyncio.gather(*self._busy, return_exceptions=True)
+            await wait_for(self._stopping, self._tick)
+        await self._tasks.close()
         if self._link is not None:
             await self._close(self._link)
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from flowworker.errors import InvalidInput
+from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class Lifespan:
             await asyncio.wait({task, entered}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self._task = None  # nobody would close what it opens
-            task.cancel()
-            await asyncio.wait({task})
+            await cancel_all([task])
             raise
         if task.done():
             self._task = None

@@ -38,7 +38,7 @@ class RunScope(Protocol):
     run_id: str
 
     async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
-        """Tell the world, once per run, type and key."""
+        """Publish an event, once per run, type and key."""
         ...
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
@@ -56,7 +56,7 @@ class RunScope(Protocol):
 
     @property
     def event_bus(self) -> EventBus:
-        """Where events are told and heard of."""
+        """Where events are published and subscribed to."""
         ...
 
 
@@ -76,7 +76,7 @@ def current_scope() -> RunScope:
 
 
 def enter_scope(scope: RunScope) -> Token[RunScope]:
-    """Make it the current one, for this task and what it starts."""
+    """Make it the current one, for this task and those it starts."""
     return _current.set(scope)
 
 
@@ -86,7 +86,7 @@ def leave_scope(token: Token[RunScope]) -> None:
 
 
 def emit(event_type: str, payload: Any = None, *, key: str = "") -> Coroutine[Any, Any, None]:
-    """Tell the world, once per run, type and key; see `StepContext.emit`."""
+    """Publish an event, once per run, type and key; see `StepContext.emit`."""
     return current_scope().emit(event_type, payload, key=key)
 
 
@@ -115,5 +115,5 @@ def get_state_store() -> StateStore:
 
 
 def get_event_bus() -> EventBus:
-    """The bus on which the current run's events are told."""
+    """The bus on which the current run's events are published."""
     return current_scope().event_bus

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.errors import InvalidInput
-from flowworker.handlers.signature import Handler, where
+from flowworker.handlers.handler import Handler
+from flowworker.handlers.signature import where
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

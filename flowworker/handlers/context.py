@@ -44,8 +44,8 @@ class StepContext(Generic[Runtime_co]):
         kind: run, fallback or compensate.
         turn: from 1; a human who answers `retry` begins another one.
         attempt: from 1 within kind and turn.
-        idempotency_key: the same for all attempts of this step: pass it on to the outside.
-        deadline: when this attempt is given up, epoch seconds, or None.
+        idempotency_key: the same for all attempts of this step: pass it to the services you call.
+        deadline: when this attempt fails if it has not ended, epoch seconds, or None.
         progress: when `heartbeat` was last called, by the clock's `monotonic`.
     """
 
@@ -113,14 +113,14 @@ class StepContext(Generic[Runtime_co]):
         self._input = given
 
     def refuse_input(self, why: PayloadTooLarge) -> None:
-        """It is not loaded: a handler that reads it fails, others need not know."""
+        """It is too large to be loaded: a handler that reads it fails, others do not need it."""
         self._input = why
 
     async def output(self, step: str) -> Any:
-        """What one of the steps before this one put out, whatever all of them come to.
+        """The output of one of the steps before this one, however large all of them are together.
 
         Raises:
-            InvalidInput: this step does not depend on that one, or it put out nothing.
+            InvalidInput: this step does not depend on that one, or that one has no output.
         """
         return await self.load(step)
 
@@ -145,25 +145,25 @@ class StepContext(Generic[Runtime_co]):
         return self._log
 
     async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
-        """Tell the world, once per run, type and key, however often the step is retried.
+        """Publish an event, once per run, type and key, however often the step is retried.
 
-        It stands in the run's history and reaches subscribers of that very subject: `order.paid`,
-        or `<namespace>.order.paid` in a namespace that is not the default one. A payload that is a
+        It is stored in the run's history and sent to subscribers of the subject `order.paid`, or
+        `<namespace>.order.paid` in a namespace that is not the default one. A payload that is a
         map gets `_workflow_id`.
 
         Raises:
-            InvalidInput: the type is not a dotted name, or belongs to the engine; or the handler is
-                done, and its run may be gone.
+            InvalidInput: the type is not a dotted name, or belongs to the engine; or the handler
+                has ended, and its run may have been removed.
         """
         if self._left:
-            raise InvalidInput(f"emit {event_type!r}: the handler of {self.step_id!r} is done")
+            raise InvalidInput(f"emit {event_type!r}: the handler of {self.step_id!r} has ended")
         await self.is_start_published()
         await self._resources.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
 
     def lock(
         self, key: str, *, ttl: float, timeout: float, owner: Literal["run", "step"] = "run"
     ) -> Lock:
-        """A lock that is held within `async with`, renewed for as long as that takes.
+        """A lock that is held within `async with`, and renewed as long as it is held.
 
         Args:
             key: any text.
@@ -173,7 +173,7 @@ class StepContext(Generic[Runtime_co]):
                 with `step` they exclude each other as well.
 
         Raises:
-            InvalidInput: another owner, or a time to live that is none.
+            InvalidInput: another owner, or a `ttl` that is not a number of seconds.
         """
         if owner not in {"run", "step"}:
             raise InvalidInput(f"lock {key!r}: expected owner 'run' or 'step', found {owner!r}")
@@ -185,7 +185,7 @@ class StepContext(Generic[Runtime_co]):
         """Have the run take a lock, as `lock` does; its fencing token.
 
         It is renewed until `release_lock`, which any step of the run may call. If this attempt ends
-        before that, the run keeps it for its time to live.
+        before that, the run keeps it for the rest of its `ttl`.
         """
         token = await self._resources.locker.acquire(key, self.run_id, ttl=ttl, timeout=timeout)
         self._acquired.add(key)
@@ -203,11 +203,11 @@ class StepContext(Generic[Runtime_co]):
 
     @property
     def event_bus(self) -> EventBus:
-        """Where events are told and heard of."""
+        """Where events are published and subscribed to."""
         return self._resources.event_bus
 
     def heartbeat(self) -> None:
-        """Note that there is progress, for the handler's `heartbeat_timeout`.
+        """Record progress, for the handler's `heartbeat_timeout`.
 
         A failure by the step's `timeout` says when the last one was.
 
@@ -246,13 +246,13 @@ class StepContext(Generic[Runtime_co]):
         return not self._started.cancelled() and self._started.exception() is None
 
     def enter(self) -> None:
-        """Make it the current one, for this task and what it starts."""
+        """The handler is about to be called: make this the current context."""
         self._loop = asyncio.get_running_loop()
         enter_scope(self)
         attempt_in_logs(run=self.run_id, step=self.step_id, attempt=self.attempt)
 
     def leave(self) -> None:
-        """The handler is done: nobody renews the locks that it did not give up, nor emits."""
+        """The handler has ended: its locks are no longer renewed, and it can emit no more."""
         self._left = True
         for key in self._acquired:
             self._resources.locker.leave(key, self.run_id)

@@ -1,10 +1,9 @@
-"""What handlers tell the world: once per run, type and key, however often a step is retried.
+"""Events that handlers publish: once per run, type and key, however often a step is retried.
 
-Safety: an event has a subject of its own in the run's history, under which a second one is
-dropped however late it comes; the record that is written last spares later attempts the question.
-Liveness: a crash before that record only means that the next attempt publishes once more, under
-the same id. The history has it once; subscribers, who are told at most once per publication, may
-hear of it twice after such a crash, and know it by its id.
+Safety: an event has a subject of its own in the run's history, which stores one event, however late
+a second one comes. The record that is written last spares later attempts a second publication.
+Liveness: after a crash before that record the next attempt publishes again, under the same id. The
+history has the event once; subscribers may get it twice after such a crash, with the same id.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OURS = frozenset(
+_RESERVED = frozenset(
     {"cancel", "control", "event", "lease", "signal", "start", "step", "timer", "workflow"}
 )
-"""First tokens below `<ns>.` that mean something to the engine: nobody may forge those."""
+"""First tokens below `<ns>.` that the engine itself uses: handlers may not publish there."""
 
 
 _LONGEST_TYPE = 128
@@ -49,29 +48,29 @@ _LONGEST_TYPE = 128
 class Emitter:
     """Emits on behalf of handlers."""
 
-    def __init__(self, backend: Backend, clock: Clock, patience: float) -> None:
-        """Publish through `backend`, which may be out of reach for `patience` seconds."""
+    def __init__(self, backend: Backend, clock: Clock, retry_for: float) -> None:
+        """Publish through `backend`; retry for `retry_for` seconds while it is unavailable."""
         self._namespace = backend.namespace
         self._records = backend.runs
         self._events = backend.events
         self._notifier = backend.notifier
         self._limit = backend.max_body
         self._clock = clock
-        self._patience = patience
+        self._retry_for = retry_for
 
     async def emit(self, run: str, workflow: str, event_type: str, payload: Any, key: str) -> None:
-        """Publish unless it was: to the run's history, and to subscribers of that very subject.
+        """Publish unless it was: to the run's history, and to subscribers of its subject.
 
         Raises:
             InvalidInput: the type is not a dotted name, or belongs to the engine.
             ConversionError: the payload cannot be put into JSON.
-            PayloadTooLarge: it exceeds what one message may have.
+            PayloadTooLarge: it exceeds what one message may hold.
         """
         self._check(event_type)
         mark = _digest(key)
         subject = f"{event_type}.{mark}" if mark else event_type
         record = emit_key(run, subject)
-        if await self._patiently(self._records.read, record) is not None:
+        if await self._retried(self._records.read, record) is not None:
             return
         event = emitted_by_handler(
             self._namespace,
@@ -88,13 +87,13 @@ class Emitter:
             raise PayloadTooLarge(f"{text}; store it elsewhere and emit a reference to it")
         published = encode({"v": 1, "id": event.id})
         publish = partial(self._events.publish, once=True)
-        await self._patiently(publish, run, f"emit.{subject}", body, event.id)
-        await self._patiently(self._notifier.publish, self._subject(event_type), body)
+        await self._retried(publish, run, f"emit.{subject}", body, event.id)
+        await self._retried(self._notifier.publish, self._subject(event_type), body)
         with suppress(Conflict):  # another attempt was as fast
-            await self._patiently(self._records.write, record, published, 0)
+            await self._retried(self._records.write, record, published, 0)
 
-    async def _patiently(self, call: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        until = self._clock.monotonic() + self._patience
+    async def _retried(self, call: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        until = self._clock.monotonic() + self._retry_for
         return await retry_unavailable(self._clock, until, partial(call, *arguments))
 
     def _subject(self, event_type: str) -> str:
@@ -106,7 +105,7 @@ class Emitter:
             expected = f"[A-Za-z0-9_-]+ joined by dots, at most {_LONGEST_TYPE} characters"
             raise InvalidInput(f"emit: expected a type of {expected}, found {event_type!r:.150}")
         first = event_type.partition(".")[0]
-        own_subjects = self._namespace != DEFAULT_NAMESPACE and first in _OURS
+        own_subjects = self._namespace != DEFAULT_NAMESPACE and first in _RESERVED
         if first in {"workflow", self._namespace} or first.startswith("_") or own_subjects:
             raise InvalidInput(
                 f"emit: {event_type!r} begins with {first!r}, which belongs to the engine; "

@@ -1,8 +1,8 @@
-"""A handler: a function whose signature was read once, typed arguments in, JSON out."""
+"""What a function takes from a step's input, and whether it can be a handler at all."""
 
 from __future__ import annotations
 
-__all__ = ["Handler", "encode_output", "where"]
+__all__ = ["Signature", "check_function", "check_result", "is_async", "read_signature", "where"]
 
 import inspect
 from collections.abc import Callable, Mapping, MutableMapping
@@ -14,7 +14,6 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_type
 import msgspec
 
 from flowworker.codec.models import from_json, is_model
-from flowworker.codec.values import encode_value
 from flowworker.errors import ConversionError, InvalidInput
 from flowworker.handlers.annotations import unreadable, unwritable
 from flowworker.handlers.context import StepContext
@@ -48,183 +47,69 @@ class _Argument:
         return str(getattr(self.type, "__name__", self.type))
 
 
-class Handler:
-    """A function under the name by which steps use it.
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The arguments after the context.
 
     Attributes:
-        name: as in `uses`.
-        function: called with the context and the arguments.
-        threaded: it is a plain function, so it runs in a thread.
-        heartbeat_timeout: seconds that it may go on without a heartbeat; None for no limit.
+        takes_whole: there is one, and it gets the whole input unless the input has its name.
     """
 
-    __slots__ = (
-        "_arguments",
-        "_result_is_known",
-        "_whole",
-        "function",
-        "heartbeat_timeout",
-        "name",
-        "threaded",
-    )
+    arguments: tuple[_Argument, ...]
+    takes_whole: bool
 
-    def __init__(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        scope: Mapping[str, Any] | None = None,
-        heartbeat_timeout: float | None = None,
-    ) -> None:
-        """Read the signature.
-
-        Args:
-            name: as in `uses`.
-            function: `async def` or `def`; its first parameter is the context.
-            scope: local names where it was defined, in which annotations may be found.
-            heartbeat_timeout: seconds that it may go on without a heartbeat.
+    def fill(self, handler: str, given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, from a step's input.
 
         Raises:
-            InvalidInput: it cannot be called as a handler, or that is no number of seconds.
+            ConversionError: the input does not fit.
         """
-        if heartbeat_timeout is not None and not _is_time(heartbeat_timeout):
-            found = f"found {heartbeat_timeout!r:.100}"
-            raise InvalidInput(f"{name}: heartbeat_timeout: expected seconds above 0, {found}")
-        self.heartbeat_timeout = heartbeat_timeout
-        self.name = name
-        self.function = function
-        self.threaded = not _is_async(function)
-        parameters = _parameters_of(name, function)
-        self._arguments: tuple[_Argument, ...] | None = None
-        self._whole = False
-        self._result_is_known = self._read_result(scope)
-        try:
-            self._read(parameters, scope)
-        except NameError:
-            # A class that is defined further down; `resolve` looks again.
-            self._arguments = None
-
-    def resolve(self) -> None:
-        """Find the types that were not yet defined when the function was.
-
-        Raises:
-            InvalidInput: an annotation cannot be found or converted.
-        """
-        if not self._result_is_known:
-            self._result_is_known = self._read_result(None)
-        if self._arguments is not None:
-            return
-        try:
-            self._read(_parameters_of(self.name, self.function), None)
-        except NameError as error:
-            text = f"an annotation of {where(self.function)} cannot be found: {error}"
-            hint = "import it at run time, not under TYPE_CHECKING"
-            raise InvalidInput(f"{self.name}: {text}; {hint}") from error
-
-    @property
-    def takes_input(self) -> bool:
-        """Whether it has arguments after the context."""
-        return self._arguments is None or bool(self._arguments)
-
-    def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments after the context, from a step's input.
-
-        Raises:
-            ConversionError: the input does not fit the signature.
-        """
-        if self._arguments is None:
-            self.resolve()
         values: dict[str, Any] = {}
-        for argument in self._arguments or ():
+        for argument in self.arguments:
             if argument.name in given:
-                values[argument.name] = argument.convert(self.name, given[argument.name])
-            elif self._whole:
-                values[argument.name] = argument.convert(self.name, given)
+                values[argument.name] = argument.convert(handler, given[argument.name])
+            elif self.takes_whole:
+                values[argument.name] = argument.convert(handler, given)
             elif argument.required:
-                raise ConversionError(self._missing(argument, given))
+                raise ConversionError(_missing(handler, argument, given))
         return values
 
-    def _missing(self, argument: _Argument, given: dict[str, Any]) -> str:
-        keys = sorted(given)
-        more = f" and {len(keys) - _SHOWN_KEYS} more" if len(keys) > _SHOWN_KEYS else ""
-        return (
-            f"{self.name}: argument {argument.name!r}: expected `{argument.expected()}`, "
-            f"but the input has no such key; found {', '.join(keys[:_SHOWN_KEYS])}{more}"
-        )
 
-    def _read_result(self, scope: Mapping[str, Any] | None) -> bool:
-        """Refuse a result that is not JSON before there is one; whether its type was found."""
-        annotation = inspect.signature(self.function).return_annotation
-        if annotation is _EMPTY:
-            return True
-        try:
-            found = _types_of(self.name, self.function, {"return": annotation}, scope)["return"]
-            problem = unwritable(found)
-        except (NameError, InvalidInput):
-            return False  # defined further down, or imported for type checkers only
-        if problem:
-            raise InvalidInput(f"{self.name}: the result of {where(self.function)}: {problem}")
-        return True
+def read_signature(
+    name: str, function: Callable[..., Any], scope: Mapping[str, Any] | None
+) -> Signature:
+    """The signature of the function that is handler `name`.
 
-    def _read(self, parameters: list[inspect.Parameter], scope: Mapping[str, Any] | None) -> None:
-        annotations = {p.name: p.annotation for p in parameters}
-        types = _types_of(self.name, self.function, annotations, scope)
-        arguments = []
-        for parameter in parameters:
-            annotation = types[parameter.name]
-            if annotation not in _UNTYPED and (problem := unreadable(annotation)):
-                place = where(self.function)
-                raise InvalidInput(
-                    f"{self.name}: parameter {parameter.name!r} of {place}: {problem}"
-                )
-            required = parameter.default is _EMPTY
-            untyped = annotation in _UNTYPED
-            arguments.append(_Argument(parameter.name, annotation, required, untyped))
-        self._arguments = tuple(arguments)
-        self._whole = len(arguments) == 1 and _is_structured(arguments[0].type)
-
-
-def where(function: Callable[..., Any]) -> str:
-    """Name and place of a function, for error messages."""
-    inner = _innermost(function)
-    name = getattr(inner, "__qualname__", repr(inner))
-    code = getattr(inner, "__code__", None)
-    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
-
-
-def encode_output(name: str, value: Any) -> bytes:
-    """What a handler returned, as JSON.
+    Args:
+        name: of the handler, for error messages.
+        function: as checked by `check_function`.
+        scope: local names where it was defined, in which annotations may be found.
 
     Raises:
-        ConversionError: it cannot be put into JSON.
+        InvalidInput: no JSON value becomes one of the arguments.
+        NameError: an annotation names what is defined later.
     """
-    try:
-        return encode_value(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        kind = type(value).__name__
-        raise ConversionError(f"{name}: the result, a {kind}, is not JSON: {error}") from error
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    types = _types_of(name, function, {p.name: p.annotation for p in parameters}, scope)
+    arguments = []
+    for parameter in parameters:
+        annotation = types[parameter.name]
+        untyped = annotation in _UNTYPED
+        if not untyped and (problem := unreadable(annotation)):
+            place = where(function)
+            raise InvalidInput(f"{name}: parameter {parameter.name!r} of {place}: {problem}")
+        required = parameter.default is _EMPTY
+        arguments.append(_Argument(parameter.name, annotation, required, untyped))
+    takes_whole = len(arguments) == 1 and _is_structured(arguments[0].type)
+    return Signature(tuple(arguments), takes_whole)
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < float("inf")
+def check_function(name: str, function: Callable[..., Any]) -> None:
+    """Refuse what cannot be called with a context, and arguments by name.
 
-
-def _innermost(function: Callable[..., Any]) -> Any:
-    while isinstance(function, partial):
-        function = function.func
-    function = inspect.unwrap(function)
-    if not hasattr(function, "__globals__") and not inspect.ismethod(function):
-        return type(function).__call__
-    return function
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  # an object whose call is async
-    )
-
-
-def _parameters_of(name: str, function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters after the context."""
+    Raises:
+        InvalidInput: says why.
+    """
     if inspect.isclass(function) or not callable(function):
         raise InvalidInput(f"{name}: expected a function, found {function!r}")
     place = where(function)
@@ -240,7 +125,49 @@ def _parameters_of(name: str, function: Callable[..., Any]) -> list[inspect.Para
                 f"{name}: parameter {str(parameter)!r} of {place} cannot be filled by name; "
                 "take the whole input as a dict, or read ctx.input"
             )
-    return parameters[1:]
+
+
+def check_result(name: str, function: Callable[..., Any], scope: Mapping[str, Any] | None) -> bool:
+    """Refuse a result that is not JSON before there is one; whether its type was found.
+
+    Raises:
+        InvalidInput: no value of the annotated type is JSON.
+    """
+    annotation = inspect.signature(function).return_annotation
+    if annotation is _EMPTY:
+        return True
+    try:
+        found = _types_of(name, function, {"return": annotation}, scope)["return"]
+        problem = unwritable(found)
+    except (NameError, InvalidInput):
+        return False  # defined further down, or imported for type checkers only
+    if problem:
+        raise InvalidInput(f"{name}: the result of {where(function)}: {problem}")
+    return True
+
+
+def where(function: Callable[..., Any]) -> str:
+    """Name and place of a function, for error messages."""
+    inner = _innermost(function)
+    name = getattr(inner, "__qualname__", repr(inner))
+    code = getattr(inner, "__code__", None)
+    return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of it returns a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  # an object whose call is async
+    )
+
+
+def _missing(handler: str, argument: _Argument, given: dict[str, Any]) -> str:
+    keys = sorted(given)
+    more = f" and {len(keys) - _SHOWN_KEYS} more" if len(keys) > _SHOWN_KEYS else ""
+    return (
+        f"{handler}: argument {argument.name!r}: expected `{argument.expected()}`, "
+        f"but the input has no such key; found {', '.join(keys[:_SHOWN_KEYS])}{more}"
+    )
 
 
 def _check_context(name: str, function: Callable[..., Any], parameter: inspect.Parameter) -> None:
@@ -258,6 +185,15 @@ def _check_context(name: str, function: Callable[..., Any], parameter: inspect.P
             f"{name}: the first parameter of {where(function)} is the context, a StepContext, "
             f"but {parameter.name!r} is annotated as {annotation.__name__}"
         )
+
+
+def _innermost(function: Callable[..., Any]) -> Any:
+    while isinstance(function, partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    if not hasattr(function, "__globals__") and not inspect.ismethod(function):
+        return type(function).__call__
+    return function
 
 
 def _types_of(

@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
-from flowworker.handlers.signature import encode_output
 from flowworker.worker.children import end_child_of
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
     from flowworker.handlers.app import Middleware
     from flowworker.handlers.context import StepContext
-    from flowworker.handlers.signature import Handler
+    from flowworker.handlers.handler import Handler
     from flowworker.worker.heartbeat import HeldClaim
 
 _HOPELESS = (NonRetryableError, InvalidInput, CorruptRecord)
@@ -189,7 +188,7 @@ class Attempt:
                 call = partial(middleware, self.context, call)
             result = await call()
             end_child_of(process)
-            return encode_output(handler.name, result), None
+            return handler.encode_output(result), None
         except BaseException as error:  # noqa: BLE001  # it ends a step, not us
             end_child_of(process, error)
             return b"", error

@@ -264,7 +264,7 @@ async def test_a_handler_that_is_done_emits_no_more(fleet):
 
     ctx = await inside(fleet, body)
 
-    with pytest.raises(InvalidInput, match="the handler of 's' is done"):
+    with pytest.raises(InvalidInput, match="the handler of 's' has ended"):
         await ctx.emit("order.paid")
 
 

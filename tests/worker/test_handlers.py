@@ -18,7 +18,7 @@ import pytest
 from flowworker.errors import ConversionError, InvalidInput
 from flowworker.handlers.app import App
 from flowworker.handlers.context import StepContext
-from flowworker.handlers.signature import Handler, encode_output
+from flowworker.handlers.handler import Handler
 
 if TYPE_CHECKING:
     from somewhere import Unknown  # type: ignore[import-not-found]
@@ -356,7 +356,7 @@ def test_anything_that_can_be_called_with_a_context_is_a_handler(function, threa
     ],
 )
 def test_results_become_json(value, expected):
-    assert encode_output("h", value) == expected
+    assert Handler("h", context_alone).encode_output(value) == expected
 
 
 def circle():
@@ -368,7 +368,7 @@ def circle():
 @pytest.mark.parametrize("value", [object(), circle(), chr(0xD800), {(1, 2): 3}, 1j], ids=type)
 def test_a_result_that_is_not_json_is_refused(value):
     with pytest.raises(ConversionError, match=r"h: the result, a .*, is not JSON: "):
-        encode_output("h", value)
+        Handler("h", context_alone).encode_output(value)
 
 
 async def typed_context(ctx: StepContext[Service], order_id: int): ...

@@ -17,7 +17,7 @@ from flowworker.client.starting import encode_input
 from flowworker.core.status import Outcome, StepStatus
 from flowworker.errors import InvalidInput, RunFailed
 from flowworker.handlers.context import StepContext
-from flowworker.handlers.signature import Handler
+from flowworker.handlers.handler import Handler
 
 if TYPE_CHECKING:
     from somewhere import Unknown  # type: ignore[import-not-found]

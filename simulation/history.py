@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
-from flowworker.core.event_types import EventType
+from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
 from simulation.rules import expect
 
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.records import StepRecord
     from simulation.truth import Truth
-
-END_OF = {
-    RunStatus.COMPLETED: EventType.COMPLETED,
-    RunStatus.FAILED: EventType.FAILED,
-    RunStatus.CANCELLED: EventType.CANCELLED,
-}
 
 _OUTCOMES = {
     EventType.STEP_COMPLETED: Outcome.COMPLETED,

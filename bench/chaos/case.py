@@ -9,6 +9,7 @@ from typing import Any
 Json = dict[str, Any]
 
 TERMINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+ENDS = {f"workflow.{status.lower()}" for status in TERMINAL}
 
 
 @dataclass(frozen=True)

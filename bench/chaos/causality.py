@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench.chaos.case import Case, Json
+from bench.chaos.case import ENDS, TERMINAL, Case, Json
 
 STEP = "workflow.step."
 REQUESTS = {
@@ -17,7 +17,6 @@ REQUESTS = {
     "workflow.rejected",
 }
 """They come from outside, or answer what does, and so at any time."""
-ENDS = {"workflow.completed", "workflow.failed", "workflow.cancelled"}
 RESOLVED = (f"{STEP}completed", f"{STEP}skipped")
 
 
@@ -33,7 +32,7 @@ def _edges(case: Case) -> Iterator[str]:
     types = [event["type"] for event in own]
     if not types or types[0] != "workflow.started":
         yield f"begins with {types[:1]}"
-    if case.status not in {"COMPLETED", "FAILED", "CANCELLED"}:
+    if case.status not in TERMINAL:
         return
     ends = [n for n, kind in enumerate(types) if kind in ENDS]
     if not ends:

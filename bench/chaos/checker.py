@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.chaos import causality, compensation, repeats
-from bench.chaos.case import TERMINAL, Case, Json, Violation
+from bench.chaos.case import ENDS, TERMINAL, Case, Json, Violation
 from bench.chaos.evidence import Evidence
 
 LOST = "runs lost"
@@ -124,7 +124,7 @@ def _changed(case: Case) -> Iterator[Violation]:
     seen = list(dict.fromkeys(case.ends))
     if len(seen) > 1:
         yield Violation(CHANGED, case.run, f"the record was {' then '.join(seen)}")
-    ends = case.distinct("workflow.completed", "workflow.failed", "workflow.cancelled")
+    ends = case.distinct(*ENDS)
     if len(ends) > 1:
         yield Violation(CHANGED, case.run, f"ended {len(ends)} times: {[e['type'] for e in ends]}")
     for end in ends:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "RETENTION",
+    "TIMEOUT",
     "emit_key",
     "index_entries",
     "index_key",
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 
 RETENTION = "retention"
-"""Name of the timer after which a finished run is removed."""
+"""Name of the timer after which an ended run is removed."""
+
+TIMEOUT = "timeout"
+"""Name of the timer of a workflow's timeout."""
 
 
 def run_key(run: str) -> str:
@@ -65,6 +69,10 @@ def emit_key(run: str, event_type: str) -> str:
     return f"emit.{run}.{event_type}"
 
 
-def run_patterns(run: str) -> tuple[str, ...]:
-    """Everything that belongs to a run, but for its index entry; the run itself last."""
-    return (steps_pattern(run), f"emit.{run}.>", run_key(run))
+def run_patterns(workflow: str, run: str) -> tuple[str, ...]:
+    """All keys that belong to a run. Its own record is last: what was cut short is done again.
+
+    It is listed under whatever status: what moved it last may have died before it took it off the
+    former list.
+    """
+    return (steps_pattern(run), f"emit.{run}.>", index_entries(workflow, run), run_key(run))

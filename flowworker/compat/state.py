@@ -25,6 +25,7 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import TERMINAL, RunStatus, StepStatus
 from flowworker.errors import Conflict, InvalidInput, NotFound, RunNotFound
 from flowworker.settings import Settings
+from flowworker.stores.removal import remove_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,7 +217,7 @@ class StateStore:
         """The record, unless its time is over."""
         found = await stores.runs.load(exec_id)
         if found is not None and is_removable(found[0], self.clock.now()):
-            await stores.remove(found[0])
+            await remove_run(stores, exec_id, found[0], self.clock)
             return None
         return found
 

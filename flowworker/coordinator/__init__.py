@@ -1,19 +1,29 @@
 """The coordinator: takes start messages in, and drives runs forward.
 
-intake      commands, shared by all coordinators, each to who takes it: `starts` -> a run,
-            `controls` -> an event, or `rejection`
+service     the parts put together, with a start and an end
+
+Commands come in:
+intake      commands, shared by all coordinators -> starts, controls, or a rejection
+starts      a start message -> a run            requests   what a start message says
+controls    a control message -> an event       uploads    what a client stored before
+rejection   a command that cannot be taken -> one event
 inbox       takes messages that are independent of each other, and acknowledges them
-alarms      timers that went off -> events, or the end of a run's retention       (shared)
+alarms      timers that went off -> events, or the removal of a run
+
+Runs are driven:
 partitions  which coordinator drives which runs: leases
 scheduler   the events of one partition -> `core.decide` -> effects, run by run
-active      the runs of a partition in memory, begun by an event or rebuilt from records
-performer   performs what was decided
+mailboxes   one thing after the other for each run, runs beside each other
+active      the runs of a partition in memory   live       one of them
 history     what the events of a run say beyond its records
-dispatch    an attempt -> a step message
-fencing     sees to it that an attempt ends
 recovery    runs without progress are rebuilt from their records and decided again
-retention   everything that a run leaves behind, and its removal
-service     all of it as one process with a start and an end
+
+Decisions are performed:
+performer   effects, in the order in which a crash does no harm
+dispatch    an attempt -> a step message        outputs    what a step is given of others
+refusals    an attempt that no message can carry has failed
+fencing     sees to it that an attempt ends
+retention   the end of a run                    results    how it ended
 """
 
 from __future__ import annotations

@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
-    from flowworker.stores.definitions import DefinitionStore
-    from flowworker.stores.runs import RunStore
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
 _CANDIDATES = 16
@@ -64,14 +63,13 @@ class ActiveRuns:
 
     def __init__(
         self,
-        runs: RunStore,
-        definitions: DefinitionStore,
+        stores: Stores,
         performer: Performer,
-        clock: Clock,
-        metrics: Metrics,
         rebuilds: asyncio.Semaphore,
         most: Callable[[], int],
         is_busy: Callable[[str], bool],
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         """Hold no more than `most` says, but forget none that `is_busy`.
 
@@ -79,8 +77,8 @@ class ActiveRuns:
         several requests, and when a partition is taken over many runs want it at once.
         """
         self.generation = 0
-        self._runs = runs
-        self._definitions = definitions
+        self._runs = stores.runs
+        self._definitions = stores.definitions
         self._performer = performer
         self._clock = clock
         self._metrics = metrics

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
+from flowworker.codec.keys import RETENTION, TIMEOUT
 from flowworker.coordinator.inbox import Inbox
-from flowworker.coordinator.retention import RETENTION, TIMEOUT
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL
 from flowworker.errors import Unavailable
+from flowworker.stores.removal import remove_run
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.retention import Retention
     from flowworker.core.records import RunRecord
-    from flowworker.ports import Backend, Delivery
-    from flowworker.stores.runs import RunStore
+    from flowworker.ports import Delivery
+    from flowworker.stores.stores import Stores
 
 _CREDIT = 64
 
@@ -33,12 +34,10 @@ _ROUNDED = 1.0
 class Alarms:
     """Takes alarms in, beside all other coordinators."""
 
-    def __init__(
-        self, backend: Backend, runs: RunStore, retention: Retention, clock: Clock
-    ) -> None:
+    def __init__(self, stores: Stores, retention: Retention, clock: Clock) -> None:
         """Nothing is consumed before `start`."""
-        self._backend = backend
-        self._runs = runs
+        self._stores = stores
+        self._backend = stores.backend
         self._retention = retention
         self._clock = clock
         self._inbox = Inbox(self._handle, _CREDIT)
@@ -57,7 +56,7 @@ class Alarms:
         if not RUN_ID.fullmatch(run) or name not in {TIMEOUT, RETENTION}:
             get_logger().error("timer is unknown", subject=delivery.subject)
             return
-        found = await self._runs.load(run)
+        found = await self._stores.runs.load(run)
         record = None if found is None else found[0]
         is_over = record is not None and record.status in TERMINAL
         expected = record is not None if name == TIMEOUT else is_over
@@ -71,7 +70,7 @@ class Alarms:
             if due is not None and record is not None and not is_over:
                 await self._time_out(record)
         elif record is None or is_over:
-            await self._retention.remove(run, record)
+            await remove_run(self._stores, run, record, self._clock)
         else:
             get_logger().warning("retention is over, but the run is not", run=run)
 

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.messages import ControlCommand
     from flowworker.core.records import RunRecord
-    from flowworker.ports import Backend, Delivery
-    from flowworker.settings import Settings
-    from flowworker.stores.payloads import PayloadStore
-    from flowworker.stores.runs import RunStore
+    from flowworker.ports import Delivery
+    from flowworker.stores.stores import Stores
 
 _ANSWER = 256
 """Bytes up to which an answer's output stands in the run's record, beside all others."""
@@ -37,19 +35,12 @@ _ANSWER = 256
 class Controls:
     """Takes `control.<action>.<run>` in."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        runs: RunStore,
-        payloads: PayloadStore,
-        settings: Settings,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, stores: Stores, clock: Clock) -> None:
         """Publish to the backend's event log."""
-        self._backend = backend
-        self._runs = runs
-        self._payloads = payloads
-        self._uploads = Uploads(payloads, settings)
+        self._backend = stores.backend
+        self._runs = stores.runs
+        self._payloads = stores.payloads
+        self._uploads = Uploads(stores.payloads, stores.settings)
         self._clock = clock
 
     async def take(self, rest: str, delivery: Delivery) -> None:

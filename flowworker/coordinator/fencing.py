@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
-    from flowworker.ports import EventLog, Notifier
-    from flowworker.settings import Settings
-    from flowworker.stores.runs import RunStore
+    from flowworker.stores.stores import Stores
 
 _MARGIN = 1.0
 """Seconds that a lease must be over before it is taken from a silent worker: clocks differ."""
@@ -44,22 +42,14 @@ _MARGIN = 1.0
 class Fences:
     """Fences attempts off, as `core` wants it."""
 
-    def __init__(
-        self,
-        namespace: str,
-        runs: RunStore,
-        events: EventLog,
-        notifier: Notifier,
-        clock: Clock,
-        settings: Settings,
-    ) -> None:
-        """Fence by means of these ports."""
-        self._namespace = namespace
-        self._runs = runs
-        self._events = events
-        self._notifier = notifier
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        """Write to the stores' records, and publish to the backend."""
+        self._namespace = stores.backend.namespace
+        self._runs = stores.runs
+        self._events = stores.backend.events
+        self._notifier = stores.backend.notifier
         self._clock = clock
-        self._patience = settings.lease / 3
+        self._pause = stores.settings.lease / 3
         self._waiting: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def fence(self, plan: Plan, state: RunState, wanted: Fence) -> None:
@@ -78,7 +68,7 @@ class Fences:
 
     async def _insist(self, plan: Plan, state: RunState, wanted: Fence) -> None:
         while True:
-            await self._clock.sleep(self._patience)
+            await self._clock.sleep(self._pause)
             try:
                 if await self._try(plan, state, wanted):
                     return

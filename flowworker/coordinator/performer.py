@@ -20,8 +20,8 @@ from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
 from flowworker.codec.json import encode
+from flowworker.codec.keys import TIMEOUT
 from flowworker.coordinator.history import History
-from flowworker.coordinator.retention import TIMEOUT
 from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save, SetTimeout
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
-    from flowworker.ports import Backend
-    from flowworker.settings import Settings
-    from flowworker.stores.runs import RunStore
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
 _AT_A_TIME = 128
@@ -56,24 +54,22 @@ class Performer:
 
     def __init__(
         self,
-        backend: Backend,
-        runs: RunStore,
+        stores: Stores,
         dispatcher: Dispatcher,
         fences: Fences,
         retention: Retention,
-        settings: Settings,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         """Perform by means of these."""
-        self._namespace = backend.namespace
-        self._events = backend.events
-        self._timers = backend.timers
-        self._runs = runs
+        self._namespace = stores.backend.namespace
+        self._events = stores.backend.events
+        self._timers = stores.backend.timers
+        self._runs = stores.runs
         self._dispatcher = dispatcher
         self._fences = fences
         self._retention = retention
-        self._short_delay = settings.short_delay
+        self._short_delay = stores.settings.short_delay
         self._clock = clock
         self._metrics = metrics
 

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.scheduler import Scheduler
     from flowworker.core.records import RunRecord
-    from flowworker.ports import StepQueue
-    from flowworker.settings import Settings
-    from flowworker.stores.runs import RunStore
+    from flowworker.stores.stores import Stores
 
     _Looks = deque[Callable[[], Awaitable[None]]]
 
@@ -83,20 +81,17 @@ class Recovery:
 
     def __init__(
         self,
-        runs: RunStore,
-        steps: StepQueue,
-        partitions: int,
-        clock: Clock,
-        settings: Settings,
+        stores: Stores,
         rebuilds: asyncio.Semaphore,
         adopts: Callable[[str], bool] | None,
+        clock: Clock,
     ) -> None:
-        """Read the index of `runs`, and look after those that it adopts."""
-        self._runs = runs
-        self._steps = steps
-        self._partitions = partitions
+        """Read the index of unfinished runs, and look after those that it adopts."""
+        self._runs = stores.runs
+        self._steps = stores.backend.steps
+        self._partitions = stores.backend.events.partitions
         self._clock = clock
-        self._sweep = settings.sweep
+        self._sweep = stores.settings.sweep
         self._rebuilds = rebuilds
         self._adopts = adopts
         self._missed: dict[str, float] = {}

@@ -28,18 +28,17 @@ if TYPE_CHECKING:
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
     from flowworker.errors import InvalidInput
-    from flowworker.ports import EventLog
-    from flowworker.stores.runs import RunStore
+    from flowworker.stores.stores import Stores
 
 
 class Refusals:
     """Writes and tells that an attempt failed before anybody could make it."""
 
-    def __init__(self, namespace: str, runs: RunStore, events: EventLog, clock: Clock) -> None:
-        """Write to `runs`, and publish to `events`."""
-        self._namespace = namespace
-        self._runs = runs
-        self._events = events
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        """Write to the stores' records, and publish to the backend."""
+        self._namespace = stores.backend.namespace
+        self._runs = stores.runs
+        self._events = stores.backend.events
         self._clock = clock
 
     async def refuse(

@@ -15,7 +15,8 @@ from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.ports import Backend, Delivery
+    from flowworker.ports import Delivery
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
 
@@ -43,14 +44,12 @@ def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
 class Rejections:
     """Tells of rejected commands where their senders can see it."""
 
-    def __init__(
-        self, backend: Backend, clock: Clock, metrics: Metrics, reply_prefixes: tuple[str, ...]
-    ) -> None:
-        """Reply only to subjects that begin with one of `reply_prefixes`."""
-        self._backend = backend
+    def __init__(self, stores: Stores, clock: Clock, metrics: Metrics) -> None:
+        """Reply only to subjects that the settings allow."""
+        self._backend = stores.backend
         self._clock = clock
         self._metrics = metrics
-        self._reply_prefixes = reply_prefixes
+        self._reply_prefixes = stores.settings.reply_prefixes
 
     async def tell(self, rejected: Rejected, delivery: Delivery) -> None:
         """Publish `workflow.rejected`, and answer whoever asked for a reply. Idempotent."""

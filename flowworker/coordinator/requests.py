@@ -4,12 +4,10 @@ from __future__ import annotations
 
 __all__ = [
     "Start",
-    "origin_of",
     "parse_start",
     "read_object",
     "reference_of",
     "run_of",
-    "sequence_of",
 ]
 
 import re
@@ -31,7 +29,13 @@ from flowworker.codec.messages import (
 )
 from flowworker.coordinator.rejection import Rejected, may_reply_to
 from flowworker.coordinator.uploads import check_upload
-from flowworker.core.ids import DOTTED_NAME, RUN_ID, RUN_ID_OF_SEQUENCE, run_id_of_sequence
+from flowworker.core.ids import (
+    DOTTED_NAME,
+    RUN_ID,
+    RUN_ID_OF_SEQUENCE,
+    origin_of,
+    run_id_of_sequence,
+)
 from flowworker.core.payload import Stored
 from flowworker.core.status import Priority
 
@@ -77,16 +81,6 @@ def run_of(delivery: Delivery) -> str:
     return wanted or run_id_of_sequence(delivery.sequence)
 
 
-def origin_of(delivery: Delivery) -> str:
-    """Identity of a message, the same when it is redelivered."""
-    return f"{delivery.sequence}@{delivery.time:.6f}"
-
-
-def sequence_of(origin: str) -> int:
-    """Where the message is stored; 0 if the run was not begun by one."""
-    return int(origin.partition("@")[0] or 0)
-
-
 def parse_start(
     workflow: str, run: str, delivery: Delivery, reply_prefixes: tuple[str, ...]
 ) -> Start:
@@ -102,7 +96,7 @@ def parse_start(
     return Start(
         run=run,
         workflow=workflow,
-        origin=origin_of(delivery),
+        origin=origin_of(delivery.sequence, delivery.time),
         input=delivery.data or b"{}",
         stored=reference_of(run, delivery) if FLOW_INPUT in headers else None,
         reply_to=reply_to,

@@ -1,70 +1,39 @@
-"""The end of a run: its result, then how long it is kept, then its removal without a trace."""
+"""The end of a run: its result, and how long it is kept."""
 
 from __future__ import annotations
 
-__all__ = ["RETENTION", "TIMEOUT", "Retention", "brief_result", "result_of"]
+__all__ = ["Retention"]
 
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode
-from flowworker.codec.keys import RETENTION
-from flowworker.codec.messages import Result, ResultStatus
-from flowworker.coordinator.outputs import size_in_message
-from flowworker.coordinator.requests import sequence_of
+from flowworker.codec.keys import RETENTION, TIMEOUT
+from flowworker.coordinator.results import result_of
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import (
-    DefinitionError,
-    FlowworkerError,
-    InvalidInput,
-    Unavailable,
-    WorkflowNotFound,
-)
+from flowworker.errors import FlowworkerError, InvalidInput
 from flowworker.settings import FRAME
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from flowworker.clock import Clock
     from flowworker.core.graph import Plan
-    from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
-    from flowworker.ports import Backend
-    from flowworker.settings import Settings
-    from flowworker.stores.definitions import DefinitionStore
-    from flowworker.stores.payloads import PayloadStore
-    from flowworker.stores.runs import RunStore
-
-TIMEOUT = "timeout"
-"""Name of the timer of a workflow's timeout."""
+    from flowworker.stores.stores import Stores
 
 _LARGEST_RESULT = 256 * 1024
 """Bytes of outputs that a result carries."""
-
-_REMOVAL = 5.0
-"""Seconds within which a run is removed: well below the time after which somebody else does it."""
 
 
 class Retention:
     """What is left to do once a run's terminal state is durable."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        runs: RunStore,
-        definitions: DefinitionStore,
-        payloads: PayloadStore,
-        settings: Settings,
-        clock: Clock,
-    ) -> None:
-        """Act on all ports that hold something of a run."""
-        self._backend = backend
-        self._runs = runs
-        self._definitions = definitions
-        self._payloads = payloads
-        self._settings = settings
-        self._clock = clock
+    def __init__(self, stores: Stores) -> None:
+        """Act on what is kept of runs."""
+        self._backend = stores.backend
+        self._settings = stores.settings
+        self._runs = stores.runs
+        self._definitions = stores.definitions
+        self._stores = stores
 
     async def finish(self, plan: Plan, state: RunState) -> None:
         """Send the result, start the retention, drop what is queued. Idempotent."""
@@ -106,10 +75,7 @@ class Retention:
 
     async def due(self, record: RunRecord, timer: str) -> float | None:
         """When a run's timer is to go off, epoch seconds; None if there should be none."""
-        plan = None
-        if record.definition:
-            with suppress(WorkflowNotFound, DefinitionError):
-                plan = await self._definitions.by_hash(record.definition)
+        plan = await self._stores.plan(record)
         if timer == RETENTION:
             over = record.status in TERMINAL
             return (record.expires or self._until(record, plan)) if over else None
@@ -127,65 +93,3 @@ class Retention:
         # While the records are there they refuse what a worker still has in hand of the run, and it
         # rarely has that for longer than a lease.
         return max(until, record.finished_at + self._settings.lease)
-
-    async def remove(self, run: str, record: RunRecord | None) -> None:
-        """Remove a finished run, or what is left of one without a record. Idempotent.
-
-        The record goes last: a removal that was cut short is repeated by its timer. Whoever stood
-        still meanwhile stops, because somebody else may have removed it, and the id be used again.
-
-        Raises:
-            Unavailable: it took too long, or its start message would begin it again, because
-                nobody has been able to acknowledge that.
-        """
-        if record is not None and await self._would_begin_again(record):
-            raise Unavailable(f"the start message of run {run} is not acknowledged yet")
-        until = self._clock.monotonic() + _REMOVAL
-        removals = [
-            partial(self._backend.steps.drop, run),
-            partial(self._backend.timers.clear, run, TIMEOUT),  # a late repetition may have set it
-            partial(self._payloads.purge, run),
-            partial(self._backend.events.drop, run),
-        ]
-        if record is not None:
-            removals.append(partial(self._runs.purge, record))
-        for removal in removals:
-            if self._clock.monotonic() > until:
-                raise Unavailable(f"the removal of run {run} took too long")
-            await removal()
-
-    async def _would_begin_again(self, record: RunRecord) -> bool:
-        sequence = sequence_of(record.origin)
-        start = await self._backend.commands.waiting(sequence - 1) if sequence else None
-        return start is not None and start.sequence == sequence
-
-
-def result_of(plan: Plan, state: RunState, limit: int) -> Result:
-    """How a run ended. Outputs of more than `limit` bytes in all are left to the step records."""
-    record = state.record
-    output: dict[str, Payload] = {}
-    if record.status is RunStatus.COMPLETED:
-        for step in plan.leaves:
-            payload = state.steps[step].output
-            if payload is not None:
-                output[step] = payload
-    size = sum(size_in_message(step, payload) for step, payload in output.items())
-    return _result(record, output if size <= limit else {}, partial=size > limit)
-
-
-def brief_result(record: RunRecord) -> Result:
-    """How a run ended, for somebody who asks late: outputs are left to the step records."""
-    return _result(record, {}, partial=record.status is RunStatus.COMPLETED)
-
-
-def _result(record: RunRecord, output: dict[str, Payload], *, partial: bool) -> Result:
-    return Result(
-        id=record.run,
-        workflow=record.workflow,
-        status=ResultStatus(record.status),
-        output=output,
-        partial=partial,
-        error=record.error,
-        failed_compensations=record.failed_compensations,
-        needs_attention=record.needs_attention,
-    )

@@ -49,9 +49,8 @@ if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.performer import Performer
-    from flowworker.ports import Consumer, Delivery, EventLog
-    from flowworker.stores.definitions import DefinitionStore
-    from flowworker.stores.runs import RunStore
+    from flowworker.ports import Consumer, Delivery
+    from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
 CREDIT = 512
@@ -94,18 +93,16 @@ class Scheduler:
     def __init__(
         self,
         partition: int,
-        events: EventLog,
-        runs: RunStore,
-        definitions: DefinitionStore,
+        stores: Stores,
         performer: Performer,
-        clock: Clock,
-        metrics: Metrics,
         rebuilds: asyncio.Semaphore,
         most_active: Callable[[], int],
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         """Nothing is consumed before `start`."""
-        self.partition = partition
-        self._events = events
+        self._partition = partition
+        self._events = stores.backend.events
         self._clock = clock
         self._metrics = metrics
         self._consumer: Consumer | None = None
@@ -114,23 +111,15 @@ class Scheduler:
             self._tasks.spawn, self._do, self._release
         )
         self._in_hand = 0
-        self.active = ActiveRuns(
-            runs,
-            definitions,
-            performer,
-            clock,
-            metrics,
-            rebuilds,
-            most_active,
-            self._mailboxes.__contains__,
-        )
+        is_busy = self._mailboxes.__contains__
+        self.active = ActiveRuns(stores, performer, rebuilds, most_active, is_busy, clock, metrics)
         self._order = 0
         self._stopped = False
         self._named: dict[str, float] = {}
 
     async def start(self) -> None:
         """Begin to consume."""
-        self._consumer = await self._events.consume(self.partition, self._on_delivery)
+        self._consumer = await self._events.consume(self._partition, self._on_delivery)
         self._consumer.grant(CREDIT)
 
     async def stop(self) -> None:

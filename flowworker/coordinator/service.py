@@ -61,53 +61,25 @@ class Coordinator:
         With `adopts`, runs that others left behind are gone on with only if it says so; without,
         all are.
         """
-        backend, settings, payloads = stores.backend, stores.settings, stores.payloads
+        backend, settings = stores.backend, stores.settings
         check_fit(settings, backend.max_body)
-        self._backend = backend
-        self._settings = settings
+        self._stores = stores
         self._clock = clock
         self._metrics = metrics
-        self._runs = stores.runs
-        self._definitions = stores.definitions
-        self._retention = Retention(
-            backend, self._runs, self._definitions, payloads, settings, clock
-        )
-        self._fences = Fences(
-            backend.namespace, self._runs, backend.events, backend.notifier, clock, settings
-        )
-        self._performer = Performer(
-            backend,
-            self._runs,
-            Dispatcher(
-                backend.steps,
-                Outputs(payloads, settings.message_limit),
-                Refusals(backend.namespace, self._runs, backend.events, clock),
-                clock,
-            ),
-            self._fences,
-            self._retention,
-            settings,
-            clock,
-            metrics,
-        )
-        self._intake = Intake(
-            backend.commands,
-            Starts(backend, self._runs, self._definitions, payloads, settings, clock),
-            Controls(backend, self._runs, payloads, settings, clock),
-            Rejections(backend, clock, metrics, settings.reply_prefixes),
-        )
-        self._alarms = Alarms(backend, self._runs, self._retention, clock)
         self._adopts_all = adopts is None
-        self._rebuilds = asyncio.Semaphore(_REBUILDS)
-        self._recovery = Recovery(
-            self._runs,
-            backend.steps,
-            backend.events.partitions,
-            clock,
-            settings,
-            self._rebuilds,
-            adopts,
+        # Commands come in
+        starts, controls = Starts(stores, clock), Controls(stores, clock)
+        rejections = Rejections(stores, clock, metrics)
+        self._intake = Intake(backend.commands, starts, controls, rejections)
+        # What was decided is performed
+        outputs = Outputs(stores.payloads, settings.message_limit)
+        dispatcher = Dispatcher(backend.steps, outputs, Refusals(stores, clock), clock)
+        self._fences = Fences(stores, clock)
+        self._retention = Retention(stores)
+        self._performer = Performer(
+            stores, dispatcher, self._fences, self._retention, clock, metrics
         )
+        # Runs go on, on the partitions of this coordinator
         self._partitions = Partitions(
             backend.leases,
             name,
@@ -117,6 +89,9 @@ class Coordinator:
             self._take,
             self._lose,
         )
+        self._rebuilds = asyncio.Semaphore(_REBUILDS)
+        self._recovery = Recovery(stores, self._rebuilds, adopts, clock)
+        self._alarms = Alarms(stores, self._retention, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
         self._endless: list[asyncio.Task[None]] = []
@@ -129,7 +104,7 @@ class Coordinator:
     @property
     def ready(self) -> bool:
         """Whether it is connected and drives something."""
-        return self._backend.ready() and bool(self._schedulers)
+        return self._stores.backend.ready() and bool(self._schedulers)
 
     async def start(self) -> None:
         """Take partitions and begin; returns once the first beat is done.
@@ -177,7 +152,7 @@ class Coordinator:
 
         False if another coordinator drives it.
         """
-        scheduler = self._schedulers.get(partition_of(run, self._backend.events.partitions))
+        scheduler = self._schedulers.get(partition_of(run, self._stores.backend.events.partitions))
         if scheduler is None:
             return False
         scheduler.recover(run, Recovered(abandoned=True))
@@ -197,19 +172,17 @@ class Coordinator:
     def _scheduler(self, partition: int) -> Scheduler:
         return Scheduler(
             partition,
-            self._backend.events,
-            self._runs,
-            self._definitions,
+            self._stores,
             self._performer,
-            self._clock,
-            self._metrics,
             self._rebuilds,
             self._most_active,
+            self._clock,
+            self._metrics,
         )
 
     def _most_active(self) -> int:
         """Runs in memory per partition: they spread evenly over these."""
-        return max(1, self._settings.max_active // max(1, len(self._schedulers)))
+        return max(1, self._stores.settings.max_active // max(1, len(self._schedulers)))
 
     async def _lose(self, partitions: list[int]) -> None:
         lost = [self._schedulers.pop(partition) for partition in partitions]
@@ -218,7 +191,7 @@ class Coordinator:
 
     async def _sweep(self) -> None:
         while True:
-            await self._clock.sleep(self._settings.sweep)
+            await self._clock.sleep(self._stores.settings.sweep)
             await self._look_through(self._schedulers, taken=False)
             self._metrics.runs_active.set(
                 sum(len(scheduler.active) for scheduler in self._schedulers.values())

@@ -24,15 +24,14 @@ from flowworker.codec.messages import FLOW_INPUT, MSG_ID
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.coordinator.requests import (
-    origin_of,
     parse_start,
     read_object,
     reference_of,
     run_of,
-    sequence_of,
 )
-from flowworker.coordinator.retention import brief_result
+from flowworker.coordinator.results import brief_result
 from flowworker.coordinator.uploads import Gone, Uploads
+from flowworker.core.ids import origin_of, sequence_of
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
 from flowworker.core.staleness import may_be_unseen
@@ -55,11 +54,8 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.requests import Start
     from flowworker.core.graph import Plan
-    from flowworker.ports import Backend, Delivery
-    from flowworker.settings import Settings
-    from flowworker.stores.definitions import DefinitionStore
-    from flowworker.stores.payloads import PayloadStore
-    from flowworker.stores.runs import RunStore
+    from flowworker.ports import Delivery
+    from flowworker.stores.stores import Stores
 
 _LARGE = 2
 """Uploaded inputs that are in memory at a time."""
@@ -68,23 +64,15 @@ _LARGE = 2
 class Starts:
     """Takes `start.<workflow>` in."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        runs: RunStore,
-        definitions: DefinitionStore,
-        payloads: PayloadStore,
-        settings: Settings,
-        clock: Clock,
-    ) -> None:
-        """Create runs in `runs`, and publish to the backend's event log."""
-        self._backend = backend
-        self._runs = runs
-        self._definitions = definitions
-        self._payloads = payloads
-        self._reply_prefixes = settings.reply_prefixes
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        """Create runs in these stores, and publish to the backend's event log."""
+        self._backend = stores.backend
+        self._runs = stores.runs
+        self._definitions = stores.definitions
+        self._payloads = stores.payloads
+        self._reply_prefixes = stores.settings.reply_prefixes
         self._clock = clock
-        self._uploads = Uploads(payloads, settings)
+        self._uploads = Uploads(stores.payloads, stores.settings)
         self._large = asyncio.Semaphore(_LARGE)
         self._validators: dict[str, tuple[str, InputValidator]] = {}
 
@@ -122,7 +110,7 @@ class Starts:
                     await self._forget(run, delivery)
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
-            if record.origin != origin_of(delivery):
+            if record.origin != _origin(delivery):
                 await self._forget(run, delivery)
                 await self._again(workflow, delivery, record)
             if record.status is not RunStatus.RUNNING:
@@ -138,7 +126,7 @@ class Starts:
             digest = sha256(delivery.data).hexdigest()
             if FLOW_INPUT in delivery.headers:
                 digest = reference_of(run, delivery).digest
-            await self._payloads.forget(run, _name(origin_of(delivery)), digest)
+            await self._payloads.forget(run, _name(_origin(delivery)), digest)
 
     async def _input(self, start: Start) -> bytes:
         return start.input if start.stored is None else await self._uploads.load(start.stored)
@@ -222,6 +210,10 @@ class Starts:
                 await asyncio.to_thread(validator.check, value)
         except (DefinitionError, InvalidInput) as error:
             raise Rejected(str(error)) from error
+
+
+def _origin(delivery: Delivery) -> str:
+    return origin_of(delivery.sequence, delivery.time)
 
 
 def _name(origin: str) -> str:

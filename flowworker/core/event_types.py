@@ -6,7 +6,7 @@ __all__ = ["ENDS", "END_OF", "EventType"]
 
 from enum import StrEnum
 
-from flowworker.core.status import RunStatus
+from flowworker.core.status import TERMINAL
 
 
 class EventType(StrEnum):
@@ -36,11 +36,8 @@ class EventType(StrEnum):
     STEP_WAITING_HANDLER = "workflow.step.waiting_handler"
 
 
-END_OF = {
-    RunStatus.COMPLETED: EventType.COMPLETED,
-    RunStatus.FAILED: EventType.FAILED,
-    RunStatus.CANCELLED: EventType.CANCELLED,
-}
-"""The last event of a run, by how it ended."""
+END_OF = {status: EventType[status.name] for status in sorted(TERMINAL)}
+"""The last event of a run, by its status: they have the same names."""
 
 ENDS = frozenset(END_OF.values())
+"""Events of which a run has one, and none after it."""

@@ -12,8 +12,10 @@ __all__ = [
     "attempt_key",
     "event_id",
     "idempotency_key",
+    "origin_of",
     "partition_of",
     "run_id_of_sequence",
+    "sequence_of",
 ]
 
 import re
@@ -55,6 +57,16 @@ def run_id_of_sequence(sequence: int) -> str:
     redelivered effect gives the same run.
     """
     return f"seq-{sequence:012d}"
+
+
+def origin_of(sequence: int, time: float) -> str:
+    """Identity of a start message, the same when it is redelivered."""
+    return f"{sequence}@{time:.6f}"
+
+
+def sequence_of(origin: str) -> int:
+    """Where the start message is stored; 0 if the run was not begun by one."""
+    return int(origin.partition("@")[0] or 0)
 
 
 def idempotency_key(run: str, step: str, kind: Kind) -> str:

@@ -10,7 +10,7 @@ __all__ = ["RetentionTimers"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import decode_run
-from flowworker.codec.keys import RETENTION, index_key, run_key, run_patterns
+from flowworker.codec.keys import RETENTION, run_key, run_patterns
 
 if TYPE_CHECKING:
     from flowworker.ports import Consumer, OnDelivery, Timers
@@ -51,5 +51,5 @@ class RetentionTimers:
             return
         record = decode_run(key, found[0])
         await self._payloads.expire(f"{run}.>", at)
-        for pattern in (*run_patterns(run), index_key(record.status, record.workflow, run)):
+        for pattern in run_patterns(record.workflow, run):
             await self._runs.expire(pattern, at)

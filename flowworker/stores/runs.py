@@ -100,10 +100,6 @@ class RunStore:
         return [(workflow_name, run) for workflow_name, _, run in entries]
 
     async def purge(self, record: RunRecord) -> None:
-        """Forget a run. The record itself goes last: what was cut short can be done again."""
-        *parts, whole = run_patterns(record.run)
-        for pattern in parts:
+        """Remove all records of a run, its own last."""
+        for pattern in run_patterns(record.workflow, record.run):
             await self._records.purge(pattern)
-        # Under whatever status: who moved it last may not have come to take it off the former list.
-        await self._records.purge(index_entries(record.workflow, record.run))
-        await self._records.purge(whole)

@@ -38,12 +38,6 @@ class Stores:
         except (WorkflowNotFound, DefinitionError):
             return None
 
-    async def remove(self, record: RunRecord) -> None:
-        """Forget a run and all that belongs to it; the record goes last."""
-        await self.payloads.purge(record.run)
-        await self.backend.events.drop(record.run)
-        await self.runs.purge(record)
-
 
 def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
     """Build the stores of a backend."""

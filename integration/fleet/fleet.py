@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flowworker.client import Client
 from flowworker.client.views import RunView
+from flowworker.core.event_types import ENDS
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import RunNotFound
 from tests.support.ports import free_port
@@ -34,8 +35,6 @@ SETTINGS = {
     "FLOWWORKER_DRAIN": "5",
 }
 """Short leases, so that takeovers are seen in seconds."""
-
-_ENDS = {"completed", "failed", "cancelled"}
 
 
 class Fleet:
@@ -160,8 +159,9 @@ class Fleet:
 
         async def ended() -> bool:
             history = await self.client.history(run)
-            found[:] = [event["type"].removeprefix("workflow.") for event in history]
-            return not _ENDS.isdisjoint(found)
+            types = [event["type"] for event in history]
+            found[:] = [event_type.removeprefix("workflow.") for event_type in types]
+            return not ENDS.isdisjoint(types)
 
         await self.until(ended)
         return found

@@ -26,4 +26,9 @@ def test_keys(key, expected):
 
 
 def test_a_run_is_removed_last_of_all_that_belongs_to_it():
-    assert keys.run_patterns("r1") == ("step.*.r1.>", "emit.r1.>", "run.r1")
+    assert keys.run_patterns("orders.ship", "r1") == (
+        "step.*.r1.>",
+        "emit.r1.>",
+        "index.*.orders.ship.r1",
+        "run.r1",
+    )

@@ -21,8 +21,7 @@ from flowworker.core.state import initial
 from flowworker.core.status import RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
-from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.support.backends import memory
@@ -58,20 +57,19 @@ def hands():
 @pytest.fixture
 async def runs(hands):
     async with memory(partitions=1) as backend:
-        definitions, records = DefinitionStore(backend.definitions), RunStore(backend.runs)
-        await definitions.register(FLOW)
+        stores = stores_of(backend)
+        await stores.definitions.register(FLOW)
         record = RunRecord(RUN, "two", plan_of(FLOW).hash, RunStatus.RUNNING, EMPTY, 0.0)
-        revision = await records.save(record, 0)
+        revision = await stores.runs.save(record, 0)
         metrics = Metrics(CollectorRegistry())
         runs = ActiveRuns(
-            records,
-            definitions,
+            stores,
             hands,
-            ManualClock(),
-            metrics,
             asyncio.Semaphore(1),
             lambda: 10,
             lambda run: False,
+            ManualClock(),
+            metrics,
         )
         event = run_started_event("ns", record, revision)
         live = await runs.view(RUN, event, generation=0, redelivered=False)

@@ -13,22 +13,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
-from flowworker.coordinator.retention import RETENTION, TIMEOUT, Retention
+from flowworker.codec.keys import RETENTION, TIMEOUT
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 from flowworker.definitions.content import plan_of
-from flowworker.errors import Unavailable
-from flowworker.ports import StepQueue, Timers
-from flowworker.settings import Settings
-from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.payloads import PayloadStore
+from flowworker.ports import Timers
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from flowworker.testing import ManualClock
 from tests.coordinator.support import coordinated, until
 from tests.support.waiting import WAIT_LIMIT
 
@@ -76,29 +71,6 @@ async def test_an_earlier_timeout_ends_no_later_run(backend, fleet):
 
     await until(partial(timers, backend, TIMEOUT))
     assert (await fleet.status(RUN)).status is RunStatus.RUNNING
-
-
-async def test_whoever_stood_still_during_a_removal_stops(backend):
-    clock, removed = ManualClock(), []
-
-    class Steps:
-        async def drop(self, run):
-            removed.append(run)
-            await clock.advance(6.0)
-
-    retention = Retention(
-        replace(backend, steps=cast("StepQueue", Steps())),
-        RunStore(backend.runs),
-        DefinitionStore(backend.definitions),
-        PayloadStore(backend.payloads, Settings()),
-        Settings(),
-        clock,
-    )
-
-    with pytest.raises(Unavailable, match="took too long"):
-        await retention.remove(RUN, None)
-
-    assert removed == [RUN]
 
 
 async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):

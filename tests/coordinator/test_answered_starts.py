@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -17,9 +18,9 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
-from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 
@@ -47,14 +48,8 @@ class Door:
         self.clock = ManualClock()
         self.payloads = HeldPayloads(backend.payloads)
         self._sequence = 0
-        self._starts = Starts(
-            backend,
-            self.runs,
-            DefinitionStore(backend.definitions),
-            self.payloads,
-            Settings(),
-            self.clock,
-        )
+        stores = dataclasses.replace(stores_of(backend), payloads=self.payloads)
+        self._starts = Starts(stores, self.clock)
 
     def message(self, body=b"{}", *, run=RUN, age=0.0, **headers):
         self._sequence += 1

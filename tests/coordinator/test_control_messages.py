@@ -17,6 +17,7 @@ from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 
 RUN = "r1"
@@ -38,7 +39,7 @@ async def take(backend, payloads, clock):
     """One message about a run that waits for an answer, sent now."""
     runs = RunStore(backend.runs)
     await runs.save(RunRecord(RUN, "one", "def", RunStatus.WAITING_HUMAN, EMPTY, clock.now()), 0)
-    controls = Controls(backend, runs, payloads, SETTINGS, clock)
+    controls = Controls(stores_of(backend, SETTINGS), clock)
 
     async def take(rest, body=None, age=0.0):
         data = encode(body or {})

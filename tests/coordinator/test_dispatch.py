@@ -16,9 +16,7 @@ from flowworker.core.state import initial
 from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.ports import StepAddress
-from flowworker.settings import Settings
-from flowworker.stores.payloads import PayloadStore
-from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 
 RUN = "r1"
@@ -40,10 +38,11 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
     state = initial(plan, RunRecord(RUN, "one", plan.hash, RunStatus.RUNNING, EMPTY, 100.0), 1)
     state = state.with_step("a", output=OUTPUT, completed=9)
     clock = ManualClock()
+    stores = stores_of(backend)
     dispatcher = Dispatcher(
         backend.steps,
-        Outputs(PayloadStore(backend.payloads, Settings()), Settings().message_limit),
-        Refusals("flowworker", RunStore(backend.runs), backend.events, clock),
+        Outputs(stores.payloads, stores.settings.message_limit),
+        Refusals(stores, clock),
         clock,
     )
 

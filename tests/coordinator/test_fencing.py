@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from flowworker.definitions.content import plan_of
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from tests.support.faults import Flaky
 
@@ -63,7 +64,7 @@ class Scene:
 async def scene(backend):
     clock, records, notifier = ManualClock(), Flaky(backend.runs), Flaky(backend.notifier)
     made = Fences(
-        "flowworker", RunStore(records), backend.events, notifier, clock, Settings(lease=LEASE)
+        stores_of(replace(backend, runs=records, notifier=notifier), Settings(lease=LEASE)), clock
     )
     yield Scene(made, clock, RunStore(backend.runs), records, notifier, backend)
     await made.stop()

@@ -20,8 +20,8 @@ from flowworker.core.status import Kind, Outcome, Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.ports import StepAddress
-from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.coordinator.support import coordinated, until
@@ -167,18 +167,17 @@ async def begun(runs, record):
 
 @pytest.fixture
 async def runs(backend, hands):
-    definitions = DefinitionStore(backend.definitions)
-    await definitions.register(PAIRS)
+    stores = stores_of(backend)
+    await stores.definitions.register(PAIRS)
     record = RunRecord(RUN, "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
     runs = ActiveRuns(
-        RunStore(backend.runs),
-        definitions,
+        stores,
         hands,
-        ManualClock(),
-        Metrics(CollectorRegistry()),
         asyncio.Semaphore(1),
         lambda: 1,
         lambda _run: False,
+        ManualClock(),
+        Metrics(CollectorRegistry()),
     )
     hands.may.set()
     await runs.follow(await begun(runs, record), RunStarted())

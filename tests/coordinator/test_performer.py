@@ -20,7 +20,7 @@ from flowworker.core.status import TERMINAL, Kind, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
-from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 
@@ -75,9 +75,9 @@ def metrics():
 @pytest.fixture
 def performer(backend, hands, clock, metrics):
     unused: Any = None
-    runs, settings = RunStore(backend.runs), Settings(short_delay=SOON)
+    stores = stores_of(backend, Settings(short_delay=SOON))
     retention: Any = Retention(hands)
-    return Performer(backend, runs, hands, unused, retention, settings, clock, metrics)
+    return Performer(stores, hands, unused, retention, clock, metrics)
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ ENDED = replace_fields(CLAIM, outcome=Outcome.FAILED, error=ErrorInfo("Broken", 
 
 @pytest.fixture
 def refusals(backend):
-    return Refusals(backend.namespace, RunStore(backend.runs), backend.events, SystemClock())
+    return Refusals(stores_of(backend), SystemClock())
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.messages import ResultStatus, decode_result
 from flowworker.coordinator.rejection import Rejected, Rejections
 from flowworker.core.ids import run_id_of_sequence
+from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
@@ -26,7 +28,8 @@ async def replies(backend):
 async def tell(backend, headers):
     """Reject a start message, until all that is published because of it has arrived."""
     metrics = Metrics(CollectorRegistry())
-    rejections = Rejections(backend, ManualClock(), metrics, ("_INBOX.",))
+    stores = stores_of(backend, Settings(reply_prefixes=("_INBOX.",)))
+    rejections = Rejections(stores, ManualClock(), metrics)
     delivery = SimpleNamespace(subject="start.one", headers=headers, sequence=7)
     await rejections.tell(Rejected("no such workflow"), delivery)
     await settle()

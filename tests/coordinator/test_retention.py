@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace as with_fields
 
-from flowworker.codec.subjects import CommandLane
-from flowworker.coordinator.retention import RETENTION, TIMEOUT, Retention
+from flowworker.codec.keys import RETENTION, TIMEOUT
+from flowworker.coordinator.retention import Retention
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -18,12 +17,10 @@ from flowworker.core.state import initial
 from flowworker.core.status import Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import InvalidInput, Unavailable
-from flowworker.ports import Delivery, StepAddress
+from flowworker.ports import StepAddress
 from flowworker.settings import Settings
-from flowworker.stores.definitions import DefinitionStore
-from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
-from flowworker.testing import ManualClock
+from flowworker.stores.stores import stores_of
 from tests.support.faults import Flaky
 
 RUN = "r1"
@@ -66,12 +63,7 @@ def scene(backend):
     records, notifier = Flaky(backend.runs), Flaky(backend.notifier)
     timers = Flaky(backend.timers)
     retention = Retention(
-        replace(backend, runs=records, notifier=notifier, timers=timers),
-        RunStore(records),
-        DefinitionStore(backend.definitions),
-        PayloadStore(backend.payloads, Settings()),
-        Settings(),
-        ManualClock(),
+        stores_of(replace(backend, runs=records, notifier=notifier, timers=timers))
     )
     return Scene(retention, RunStore(backend.runs), records, notifier, timers, backend)
 
@@ -175,22 +167,3 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_without_its_timer(scene,
     await scene.retention.restore()
 
     assert [timer for _, timer, _ in scene.set()] == [RETENTION]
-
-
-async def test_a_run_is_not_removed_while_its_start_message_would_begin_it_again(scene):
-    sequence = await scene.backend.commands.send("start.one", b"{}", {})
-    await scene.backend.commands.send("start.one", b"{}", {})
-    record = with_fields(ENDED, origin=f"{sequence}@90.000000")
-    await scene.ended(record)
-
-    with pytest.raises(Unavailable, match="not acknowledged yet"):
-        await scene.retention.remove(RUN, record)
-    assert await scene.runs.load(RUN) is not None
-
-    starts: asyncio.Queue[Delivery] = asyncio.Queue()
-    consumer = await scene.backend.commands.consume(CommandLane.STARTS, starts.put_nowait)
-    consumer.grant(1)
-    await (await starts.get()).ack()
-    await scene.retention.remove(RUN, record)
-
-    assert await scene.runs.load(RUN) is None

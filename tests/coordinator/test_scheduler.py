@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.status import Kind, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, Unavailable
+from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
@@ -37,19 +39,17 @@ def held():
 
 
 @pytest.fixture
-async def scheduler(partition, held, clock):
+async def scheduler(backend, partition, held, clock):
     none: Any = None
     metrics = Metrics(CollectorRegistry())
     scheduler = Scheduler(
         0,
-        partition,
+        stores_of(replace(backend, events=partition)),
         none,
-        none,
-        none,
-        clock,
-        metrics,
         asyncio.Semaphore(1),
         lambda: 10,
+        clock,
+        metrics,
     )
     scheduler.active = held
     await scheduler.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
 
 SWEEP = 10.0
 STOP = Stop(StopReason.CANCELLED)
@@ -72,6 +74,12 @@ class Partition:
         return True
 
 
+class Events:
+    """An event log of one partition."""
+
+    partitions = 1
+
+
 class Queue:
     """A step queue that holds messages of some runs."""
 
@@ -104,8 +112,8 @@ def rebuilds():
 
 @pytest.fixture
 def sweep(backend, partition, queue, rebuilds, clock):
-    settings = Settings(sweep=SWEEP)
-    recovery = Recovery(RunStore(backend.runs), queue, 1, clock, settings, rebuilds, None)
+    stores = stores_of(replace(backend, steps=queue, events=Events()), Settings(sweep=SWEEP))
+    recovery = Recovery(stores, rebuilds, None, clock)
 
     async def sweep(*, taken=False, schedulers=None):
         await recovery.sweep(schedulers or {0: partition}, taken=taken)

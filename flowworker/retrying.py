@@ -15,27 +15,36 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
+PAUSES = 0.05, 1.0
+"""Seconds between two tries: the first pause, and the longest. Each is twice the one before."""
 
 
-async def retry_unavailable(clock: Clock, until: float, call: Callable[[], Awaitable[T]]) -> T:
+async def retry_unavailable(
+    clock: Clock,
+    until: float,
+    call: Callable[[], Awaitable[T]],
+    *,
+    may_pass: Callable[[Unavailable], bool] = lambda _: True,
+    pauses: tuple[float, float] = PAUSES,
+) -> T:
     """What `call` returns, called again after each Unavailable.
 
     Args:
         clock: measures and waits.
         until: no new try after that, by the clock's `monotonic`; the first is made anyway.
         call: idempotent, or a compare-and-set.
+        may_pass: whether an error may pass; all may unless given.
+        pauses: as `PAUSES`.
 
     Raises:
         Unavailable: that of the last try.
     """
-    pause = _FIRST_PAUSE
+    pause, longest = pauses
     while True:
         try:
             return await call()
-        except Unavailable:
-            if clock.monotonic() + pause > until:
+        except Unavailable as error:
+            if clock.monotonic() + pause > until or not may_pass(error):
                 raise
         await clock.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        pause = min(pause * 2, longest)

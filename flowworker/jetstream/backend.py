@@ -30,6 +30,7 @@ from flowworker.jetstream.topology.caretaker import Caretaker
 from flowworker.jetstream.topology.specs import TopologyOptions
 from flowworker.jetstream.topology.streams import Topology
 from flowworker.ports import Backend
+from flowworker.retrying import retry_unavailable
 from flowworker.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,19 +138,19 @@ async def _ensured(
     connection: Connection, api: Api, topology: Topology, clock: Clock, wait: float
 ) -> int:
     """Create or check what is needed; a cluster that elects just now is asked again."""
-    until = clock.monotonic() + wait
-    while True:
-        try:
-            await api.check()
-            return await topology.ensure()
-        except ServerUnavailable as error:
-            silent = connection.announces_jetstream and isinstance(error.__cause__, Unavailable)
-            if not silent or clock.monotonic() >= until:
-                raise
-        except Unavailable as error:
-            if not is_passing(error) or clock.monotonic() >= until:
-                raise
-        await clock.sleep(PAUSE)
+
+    async def ensure() -> int:
+        await api.check()
+        return await topology.ensure()
+
+    def may_pass(error: Unavailable) -> bool:
+        if isinstance(error, ServerUnavailable):
+            return connection.announces_jetstream and isinstance(error.__cause__, Unavailable)
+        return is_passing(error)
+
+    return await retry_unavailable(
+        clock, clock.monotonic() + wait, ensure, may_pass=may_pass, pauses=(PAUSE, PAUSE)
+    )
 
 
 async def _close(connection: Connection, consumers: Consumers) -> None:

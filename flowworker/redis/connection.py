@@ -18,16 +18,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from flowworker.errors import CorruptRecord, InvalidInput, Unavailable
+from flowworker.retrying import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.clock import Clock
 
-PATIENCE = 5.0
+RETRY_LIMIT = 5.0
 """Seconds for which a server that cannot be reached is asked again."""
+RETRY_PAUSES = 0.02, 0.5
+"""Seconds between two tries, as in `retry_unavailable`."""
 CONNECTIONS = 16
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 ANSWER_TIMEOUT = 5.0
 
 _UNREACHABLE = (
@@ -58,7 +60,7 @@ class Connection:
             pool = aioredis.BlockingConnectionPool.from_url(
                 url,
                 max_connections=CONNECTIONS,
-                timeout=int(PATIENCE),
+                timeout=int(RETRY_LIMIT),
                 socket_timeout=ANSWER_TIMEOUT,
                 socket_connect_timeout=ANSWER_TIMEOUT,
                 retry=Retry(NoBackoff(), 0),
@@ -83,27 +85,29 @@ class Connection:
             return await self._ask(command)
 
     async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Answer:
-        until = self._clock.monotonic() + PATIENCE
-        pause, repeated = SHORTEST_PAUSE, False
-        while True:
+        tries = 0
+
+        async def ask() -> Any:
+            nonlocal tries
+            tries += 1
             try:
-                return Answer(await command(), repeated)
-            except _UNREACHABLE as error:
-                if self._clock.monotonic() >= until:
-                    raise self._unavailable(error) from error
-            except failures.ResponseError as error:
+                return await command()
+            except (*_UNREACHABLE, failures.RedisError) as error:
                 if str(error).startswith("WRONGTYPE"):
                     raise CorruptRecord(self.url, b"", str(error)) from error
-                raise self._unavailable(error) from error
-            except failures.RedisError as error:
-                raise self._unavailable(error) from error
-            repeated = True
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+                text = str(error) or type(error).__name__
+                raise Unavailable(f"Redis at {self.url}: {text}") from error
+
+        until = self._clock.monotonic() + RETRY_LIMIT
+        value = await retry_unavailable(
+            self._clock, until, ask, may_pass=_is_unreachable, pauses=RETRY_PAUSES
+        )
+        return Answer(value, repeated=tries > 1)
 
     async def close(self) -> None:
         """Let go; harmless when it was."""
         await self.client.aclose()
 
-    def _unavailable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"Redis at {self.url}: {str(error) or type(error).__name__}")
+
+def _is_unreachable(error: Unavailable) -> bool:
+    return isinstance(error.__cause__, _UNREACHABLE)

@@ -161,7 +161,7 @@ async def test_a_write_that_was_overtaken_is_a_conflict(proxy, proxied, api, nam
 
 
 async def test_while_disconnected_it_waits_and_then_gives_up(proxy, proxied, names, monkeypatch):
-    monkeypatch.setattr("flowworker.jetstream.client.retrying.RECONNECT", 0.5)
+    monkeypatch.setattr("flowworker.jetstream.client.retrying.RECONNECT_LIMIT", 0.5)
     publisher = Publisher(proxied)
     proxy.shut = True
     proxy.cut()

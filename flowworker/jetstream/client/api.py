@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = ["Api", "ApiError", "StoredMessage", "is_passing"]
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +17,7 @@ from msgspec import Struct
 from flowworker.errors import ServerUnavailable, Unavailable
 from flowworker.jetstream.client.publisher import Failure
 from flowworker.jetstream.client.requests import NoAnswer
-from flowworker.jetstream.client.retrying import RetryBudget
+from flowworker.jetstream.client.retrying import ask_again
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.connection import Connection
@@ -88,15 +89,15 @@ class Api:
         Raises:
             Unavailable: none came.
         """
-        subject = f"$JS.API.{request}"
-        budget = RetryBudget(self._connection)
-        while True:
-            try:
-                async with self._room:
-                    return await self._connection.requests.ask(subject, body)
-            except NoAnswer as error:
-                if not await budget.allows(error):
-                    raise Unavailable(f"{request}: {error}") from error
+        ask = partial(self._ask, f"$JS.API.{request}", body)
+        try:
+            return await ask()
+        except NoAnswer as error:
+            return (await ask_again(self._connection, error, ask, request)).data
+
+    async def _ask(self, subject: str, body: bytes) -> bytes:
+        async with self._room:
+            return await self._connection.requests.ask(subject, body)
 
     async def call(self, request: str, body: Any = None) -> dict[str, Any]:
         """The answer as a map.

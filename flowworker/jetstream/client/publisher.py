@@ -11,6 +11,7 @@ from __future__ import annotations
 
 __all__ = ["PubAck", "Publisher", "UncertainConflict"]
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,7 @@ from msgspec import Struct
 from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
 from flowworker.jetstream.client.requests import NoAnswer
-from flowworker.jetstream.client.retrying import RetryBudget
+from flowworker.jetstream.client.retrying import ask_again
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.connection import Connection
@@ -81,25 +82,14 @@ class Publisher:
         try:
             raw = await self._ask(subject, data, headers)
         except NoAnswer as error:
-            raw, repeated = await self._repeat(error, subject, data, headers, repeatable=repeatable)
+            ask = partial(self._ask, subject, data, headers)
+            raw, repeated = await ask_again(
+                self._connection, error, ask, subject, repeatable=repeatable
+            )
         ack = _decode_ack(raw)
         if ack.error is None:
             return ack
         raise _refused(subject, ack.error, repeated=repeated)
-
-    async def _repeat(
-        self, error: NoAnswer, subject: str, data: bytes, headers: bytes, *, repeatable: bool
-    ) -> tuple[bytes, bool]:
-        """The answer to another attempt, and whether an earlier one may have had an effect."""
-        uncertain = not error.refused
-        budget = RetryBudget(self._connection)
-        while (repeatable or not uncertain) and await budget.allows(error):
-            try:
-                return await self._ask(subject, data, headers), uncertain
-            except NoAnswer as again:
-                error = again
-                uncertain = uncertain or not again.refused
-        raise Unavailable(f"{subject}: {error}") from error
 
 
 def _decode_ack(raw: bytes) -> PubAck:

@@ -9,13 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +56,6 @@ def running_pid(server: EmbeddedServer) -> int:
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(condition) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it did not come true within 10 s")
 
 
 def test_the_url_answers_with_jetstream(server):
@@ -132,7 +123,7 @@ def test_it_starts_again_after_it_died_by_itself():
     with EmbeddedServer() as server:
         pid = running_pid(server)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: server.pid is None)
+        blocking_eventually(lambda: server.pid is None)
 
         server.start()
 
@@ -204,7 +195,7 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path):
         parent.kill()
 
     # Then the server is gone too
-    wait_until(lambda: not is_listening(port))
+    blocking_eventually(lambda: not is_listening(port))
 
 
 def test_it_also_starts_where_there_is_no_shell(monkeypatch):
@@ -263,7 +254,7 @@ def test_a_folder_is_free_again_when_its_server_was_killed(tmp_path, monkeypatch
     first = EmbeddedServer(store=tmp_path)
     first.start()
     os.kill(running_pid(first), signal.SIGKILL)
-    wait_until(lambda: first.pid is None)
+    blocking_eventually(lambda: first.pid is None)
 
     # And the first one does not come back beside the second
     with EmbeddedServer(store=tmp_path), pytest.raises(InvalidInput, match="in use"):

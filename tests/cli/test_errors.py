@@ -178,7 +178,7 @@ from flowworker.cli.serving import leave_handlers_behind, run_process
 async def ticks():
     while True:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             continue
         yield

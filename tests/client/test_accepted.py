@@ -13,7 +13,7 @@ from flowworker.core.status import RunStatus
 from flowworker.errors import ResultTimeout, RunNotFound, Unavailable
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 START = ("order.fulfil", {"order": 7})
 
@@ -79,8 +79,11 @@ async def test_it_is_waited_for_until_a_coordinator_comes(client, other, backend
 
     coordinator = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))
     await coordinator.start()
-    while (await other.status(run)).status is RunStatus.PENDING:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+
+    async def begun():
+        return (await other.status(run)).status is not RunStatus.PENDING
+
+    await eventually(begun)
     await other.cancel(run)
 
     assert (await waiting).status is RunStatus.CANCELLED

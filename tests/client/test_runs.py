@@ -23,6 +23,7 @@ from flowworker.errors import (
 )
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from flowworker.testing.clock import settle
 from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.usefixtures("coordinator")
@@ -117,7 +118,7 @@ async def test_the_result_reaches_others(client, backend):
     await client.status(run)
     other = Client(stores_of(backend))
     waiting = asyncio.create_task(other.result(run, 10))
-    await asyncio.sleep(0.05)
+    await settle()  # it waits
 
     await client.cancel(run)
 

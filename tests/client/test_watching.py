@@ -9,9 +9,11 @@ from contextlib import aclosing
 import pytest
 
 from flowworker.client import watching
-from flowworker.clock import SystemClock
+from flowworker.clock import Clock, SystemClock
 from flowworker.core.ids import partition_of
 from flowworker.stores.stores import stores_of
+from flowworker.testing import ManualClock
+from flowworker.testing.clock import settle
 from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
@@ -21,11 +23,9 @@ def event(number: int, kind: str = "workflow.step.started") -> bytes:
     return json.dumps({"id": str(number), "type": kind, "data": {"id": RUN, "name": "w"}}).encode()
 
 
-async def seen(backend, limit: float = WAIT_LIMIT) -> list[str]:
-    async with (
-        asyncio.timeout(limit),
-        aclosing(watching.watch_run(stores_of(backend), SystemClock(), RUN)) as events,
-    ):
+async def seen(backend, clock: Clock | None = None) -> list[str]:
+    found = watching.watch_run(stores_of(backend), clock or SystemClock(), RUN)
+    async with asyncio.timeout(WAIT_LIMIT), aclosing(found) as events:
         return [found["id"] async for found in events]
 
 
@@ -42,7 +42,7 @@ async def test_history_and_news_follow_each_other_without_a_gap(backend):
     await publish(backend, 1)
     await publish(backend, 2)
     task = asyncio.create_task(seen(backend))
-    await asyncio.sleep(0.01)
+    await settle()  # it has subscribed, and read the history
     await publish(backend, 3)
     await publish(backend, 4, "workflow.completed")
 
@@ -59,7 +59,7 @@ async def test_a_finished_run_is_told_to_its_end(backend):
 async def test_news_that_come_twice_are_told_once(backend):
     await publish(backend, 1)
     task = asyncio.create_task(seen(backend))
-    await asyncio.sleep(0.01)
+    await settle()  # it has subscribed, and read the history
     subject = f"shop.event.{partition_of(RUN, 2)}.{RUN}.workflow.step.started"
     for _ in range(3):
         await backend.notifier.publish(subject, event(1))
@@ -70,18 +70,20 @@ async def test_news_that_come_twice_are_told_once(backend):
 
 async def test_news_that_are_lost_are_found_in_the_history(backend):
     backend.events._notifier.notify = lambda *_: None
-    task = asyncio.create_task(seen(backend))
+    clock = ManualClock()
+    task = asyncio.create_task(seen(backend, clock))
     for number in range(1, 4):
         await publish(backend, number)
-        await asyncio.sleep(0.1)
+        await clock.advance(watching.LONGEST_SILENCE)
     await publish(backend, 4, "workflow.completed")
+    await clock.advance(watching.LONGEST_SILENCE)
 
     assert await task == ["1", "2", "3", "4"]
 
 
 async def test_events_lost_before_the_last_one_are_told_before_it(backend):
     task = asyncio.create_task(seen(backend))
-    await asyncio.sleep(0.01)
+    await settle()  # it has subscribed, and read the history
     notify, backend.events._notifier.notify = backend.events._notifier.notify, lambda *_: None
     await publish(backend, 1)
     backend.events._notifier.notify = notify
@@ -92,7 +94,7 @@ async def test_events_lost_before_the_last_one_are_told_before_it(backend):
 
 async def test_what_is_no_event_is_passed_over(backend):
     task = asyncio.create_task(seen(backend))
-    await asyncio.sleep(0.01)
+    await settle()  # it has subscribed, and read the history
     subject = f"shop.event.{partition_of(RUN, 2)}.{RUN}.nonsense"
     for raw in (b"\xff", b"[]", b'{"id": 7}', b"{}", b'{"id": "x"}', b'{"id": "x", "type": []}'):
         await backend.notifier.publish(subject, raw)
@@ -120,6 +122,6 @@ async def test_a_rejected_command_is_not_the_end(backend):
 async def test_all_runs_are_watched_under_the_namespace(backend):
     async with asyncio.timeout(WAIT_LIMIT), aclosing(watching.watch_all(backend)) as events:
         task = asyncio.create_task(anext(events))
-        await asyncio.sleep(0.01)
+        await settle()
         await publish(backend, 1)
         assert (await task)["id"] == "1"

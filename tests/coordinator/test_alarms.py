@@ -24,8 +24,8 @@ from flowworker.ports import Timers
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.coordinator.support import coordinated, until
-from tests.support.waiting import WAIT_LIMIT
+from tests.coordinator.support import coordinated
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 RUN = "r1"
 
@@ -60,16 +60,16 @@ async def test_the_end_of_an_earlier_retention_removes_no_later_run(backend, fle
     async def is_set_again():
         return RUN in await timers(backend, RETENTION)
 
-    await until(is_set_again)
+    await eventually(is_set_again)
     assert (await fleet.status(RUN)).status is RunStatus.COMPLETED
 
 
 async def test_an_earlier_timeout_ends_no_later_run(backend, fleet):
     await fleet.start("slow", run_id=RUN)
-    await until(partial(timers, backend, TIMEOUT))
+    await eventually(partial(timers, backend, TIMEOUT))
     await backend.timers.set(RUN, TIMEOUT, time.time() - 60.0)
 
-    await until(partial(timers, backend, TIMEOUT))
+    await eventually(partial(timers, backend, TIMEOUT))
     assert (await fleet.status(RUN)).status is RunStatus.RUNNING
 
 
@@ -85,7 +85,7 @@ async def test_a_start_of_a_run_that_is_over_is_answered(backend, fleet):
     async def is_answered():
         return replies
 
-    await until(is_answered)
+    await eventually(is_answered)
     assert b'"status":"COMPLETED"' in replies[0]
     assert b'"partial":true' in replies[0]
 
@@ -105,7 +105,7 @@ async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
     async def is_taken():
         return RUN not in await timers(backend, TIMEOUT)
 
-    await until(is_taken)
+    await eventually(is_taken)
     await alarms.stop()
     assert await backend.events.history(RUN) == [b"the end"]
 
@@ -119,7 +119,7 @@ async def test_a_timer_that_nobody_knows_touches_no_run(backend, fleet, name):
     async def is_taken():
         return RUN not in await timers(backend, name)
 
-    await until(is_taken)
+    await eventually(is_taken)
     assert (await fleet.status(RUN)).status is RunStatus.COMPLETED
 
 

@@ -23,8 +23,8 @@ from flowworker.definitions.content import plan_of
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.coordinator.support import coordinated, until
-from tests.support.waiting import WAIT_LIMIT
+from tests.coordinator.support import coordinated
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 RUN = "r1"
 
@@ -53,7 +53,7 @@ async def test_one_that_is_before_its_run_waits_for_it(backend, client, monkeypa
         found = await RunStore(backend.runs).load(RUN)
         return found is not None and found[0].status is RunStatus.CANCELLED
 
-    await until(is_over)
+    await eventually(is_over)
     assert await rejections(backend, RUN) == []
     await coordinator.stop()
 
@@ -69,7 +69,7 @@ async def test_one_for_a_run_that_does_not_come_is_rejected_in_the_end(
     async def is_rejected():
         return await rejections(backend, RUN)
 
-    await until(is_rejected)
+    await eventually(is_rejected)
     assert await rejections(backend, RUN) == [f"control.{action}: no run 'r1' exists"]
     await coordinator.stop()
 
@@ -98,7 +98,7 @@ async def test_a_run_takes_as_many_large_answers_as_it_asks_for(backend, client)
     await failing.start()
     coordinator = await coordinated(backend)
     await client.start("many", run_id=RUN)
-    await until(lambda: all_wait(client))
+    await eventually(lambda: all_wait(client))
 
     for step in MANY.steps:
         await client.resume(RUN, "complete", step.id, {"text": "x" * 30_000})
@@ -147,7 +147,7 @@ async def test_an_answer_for_which_the_record_has_no_room_is_rejected_and_the_ru
 
     answer = {"action": "retry", "step": "s1"}
     await backend.commands.send(f"control.resume.{RUN}", encode(answer), {})
-    await until(lambda: rejections(backend, RUN))
+    await eventually(lambda: rejections(backend, RUN))
     await client.terminate(RUN)
     result = await client.result(RUN, 5)
     [reason] = await rejections(backend, RUN)
@@ -180,7 +180,7 @@ async def test_one_for_a_run_that_is_over_leaves_its_history_alone(
     async def told():
         return await rejections(backend, run_id_of_sequence(sequence))
 
-    await until(told)
+    await eventually(told)
     (line,) = await told()
     assert line.startswith(f"control.{action}: ")
     assert reason in line
@@ -218,7 +218,7 @@ async def test_one_that_crosses_the_end_is_not_behind_it(backend, action, body):
     async def told():
         return await rejections(backend, run_id_of_sequence(sequence))
 
-    await until(told)
+    await eventually(told)
     assert await told() == [f"control.{action}: run {RUN!r} is over already"]
     history = [json.loads(raw) for raw in await backend.events.history(RUN)]
     assert history[-1] == {}

@@ -31,6 +31,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.worker.worker import Worker
+from tests.support.waiting import advance_until
 
 PAIR = parse("name: pair\nsteps: [{id: a, uses: gated}, {id: b, uses: free, depends_on: [a]}]")
 BAD, GOOD, LATER = "bad", "good", "later"
@@ -79,9 +80,7 @@ class World:
 
     async def stop(self, stopping) -> None:
         task = asyncio.ensure_future(stopping)
-        while not task.done():
-            await self.clock.advance(1.0)
-            await asyncio.sleep(0.001)
+        await advance_until(self.clock, task.done)
         await task
 
     async def status(self, run: str) -> RunStatus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 
@@ -18,7 +17,8 @@ from flowworker.core.status import RunStatus
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
-from tests.coordinator.support import coordinated
+from tests.coordinator.support import make
+from tests.support.waiting import eventually
 
 RUN = "r1"
 NOW = time.time()
@@ -29,9 +29,18 @@ def runs(backend):
     return RunStore(backend.runs)
 
 
-async def sweep_for(backend, seconds):
-    coordinator = await coordinated(backend, sweep=0.05, retention=1e7)
-    await asyncio.sleep(seconds)
+async def sweep(backend, times):
+    """Have a coordinator look through all runs that often."""
+    coordinator = make(backend, sweep=0.01, retention=1e7)
+    look, looked = coordinator._recovery.sweep, []
+
+    async def counted(*arguments, **options):
+        await look(*arguments, **options)
+        looked.append(arguments)
+
+    coordinator._recovery.sweep = counted  # type: ignore[method-assign]
+    await coordinator.start()
+    await eventually(lambda: len(looked) >= times)
     await coordinator.stop()
 
 
@@ -55,7 +64,7 @@ async def test_an_ended_run_that_is_listed_as_unfinished(backend, runs, monkeypa
     await runs.index(RunStatus.COMPLETED, "two", RUN)
     await runs.index(RunStatus.RUNNING, workflow, RUN)
 
-    await sweep_for(backend, 0.5)
+    await sweep(backend, 10)
 
     assert await listed(runs) == {"COMPLETED": [("two", RUN)]}
     assert 1 <= finished[RUN] <= 3
@@ -66,7 +75,7 @@ async def test_an_ended_execution_of_no_workflow_that_is_listed_as_unfinished(ba
     await runs.save(ended, 0)
     await runs.index(RunStatus.RUNNING, "-", RUN)
 
-    await sweep_for(backend, 0.3)
+    await sweep(backend, 6)
 
     assert await listed(runs) == {"COMPLETED": [("-", RUN)]}
 
@@ -106,6 +115,6 @@ async def test_retention_is_restored_only_where_it_is_known(backend):
 
     # When timers are lost
     await backend.timers.clear("y", "retention")
-    await sweep_for(backend, 0.1)
+    await sweep(backend, 3)
 
     assert await backend.timers.runs("retention") == ["y"]

@@ -24,7 +24,8 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.coordinator.support import coordinated, until
+from tests.coordinator.support import coordinated
+from tests.support.waiting import eventually
 
 PAIRS = Workflow(
     "pairs",
@@ -66,7 +67,7 @@ async def steps(backend, client):
     coordinator = await coordinated(replace(backend, steps=held))
     await client.register(PAIRS)
     await client.start("pairs", run_id=RUN)
-    await until(lambda: queued(backend, "c1"))
+    await eventually(lambda: queued(backend, "c1"))
     yield held
     held.open.set()
     await coordinator.stop()
@@ -98,14 +99,14 @@ async def all_are_asked_for(steps):
     async def asked():
         return sorted(steps.asked) == ["a2", "b2", "c2"]
 
-    await until(asked)
+    await eventually(asked)
 
 
 async def all_is_acknowledged(backend):
     async def acknowledged():
         return backend.events.pending(RUN) == 0
 
-    await until(acknowledged)
+    await eventually(acknowledged)
 
 
 async def test_step_messages_are_under_way_together_and_acknowledged_when_they_are_durable(

@@ -18,8 +18,9 @@ from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.errors import InvalidInput
 from flowworker.ports import Delivery, StepAddress
 from flowworker.stores.runs import RunStore
-from tests.coordinator.support import coordinated, until
+from tests.coordinator.support import coordinated
 from tests.support.faults import Flaky
+from tests.support.waiting import eventually
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
 RUN = "r1"
@@ -32,7 +33,7 @@ async def begun(backend, client):
     await client.register(FLOW)
     first = await coordinated(backend)
     await client.start("two", run_id=RUN)
-    await until(lambda: backend.steps.queued(ADDRESS))
+    await eventually(lambda: backend.steps.queued(ADDRESS))
     await first.stop()
 
 
@@ -63,7 +64,7 @@ async def test_a_step_message_that_was_removed_is_enqueued_again(backend):
     await backend.steps.drop(RUN)
 
     second = await coordinated(backend)
-    await until(lambda: backend.steps.queued(ADDRESS))
+    await eventually(lambda: backend.steps.queued(ADDRESS))
     await second.stop()
 
     assert await backend.steps.queued(ADDRESS) == [before]
@@ -87,7 +88,7 @@ async def test_a_step_message_that_is_there_is_not_enqueued_again(backend, monke
         async def has_looked():
             return looked == [ADDRESS]
 
-        await until(has_looked)
+        await eventually(has_looked)
         await coordinator.stop()
 
     assert len(await backend.steps.queued(ADDRESS)) == 1
@@ -104,7 +105,7 @@ async def test_what_is_no_message_of_the_step_does_not_count(backend, body):
     async def is_restored():
         return len(await backend.steps.queued(ADDRESS)) == 2
 
-    await until(is_restored)
+    await eventually(is_restored)
     await second.stop()
     queued = await backend.steps.queued(ADDRESS)
     assert decode_step_message(queued[-1]).step == "a"
@@ -131,7 +132,7 @@ async def test_a_defect_that_one_run_meets_does_not_end_the_sweep(backend, monke
     async def is_queued():
         return await backend.steps.queued(ADDRESS)
 
-    await until(is_queued)
+    await eventually(is_queued)
     await coordinator.stop()
 
     # Then it is rebuilt as soon as that can be done
@@ -163,7 +164,7 @@ async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(bac
     async def is_unlisted():
         return await runs.list(RunStatus.RUNNING) == []
 
-    await until(is_unlisted)
+    await eventually(is_unlisted)
     await coordinator.stop()
 
     # Then it is done before the run is unfinished no more

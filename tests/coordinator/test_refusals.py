@@ -22,7 +22,8 @@ from flowworker.errors import PayloadTooLarge, Unavailable
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.coordinator.support import coordinated, until
+from tests.coordinator.support import coordinated
+from tests.support.waiting import eventually
 
 RUN = "r1"
 LARGE = {"text": "x" * 2000}
@@ -117,7 +118,7 @@ async def test_its_fallback_and_then_a_human_are_asked(narrow, client, done):
     coordinator = await coordinated(narrow)
 
     await client.start("flow", run_id=RUN)
-    await until(lambda: _waits(client))
+    await eventually(lambda: _waits(client))
     await client.resume(RUN, "complete", output={"by": "hand"})
     result = await client.result(RUN, 5)
     types = [event["type"].removeprefix("workflow.") async for event in _history(client)]
@@ -172,7 +173,7 @@ async def test_a_run_is_stopped_though_a_step_of_it_cannot_be_enqueued(
     narrow.steps.down.add("b")
     coordinator = await coordinated(narrow)
     await client.start("flow", run_id=RUN)
-    await until(lambda: _is_done(narrow, "a"))
+    await eventually(lambda: _is_done(narrow, "a"))
 
     await getattr(client, action)(RUN)
     result = await client.result(RUN, 5)

@@ -19,7 +19,7 @@ from flowworker.core.status import RunStatus
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.coordinator.support import make, until
+from tests.coordinator.support import make
 from tests.support.backends import memory
 from tests.support.faults import Flaky
 from tests.support.waiting import WAIT_LIMIT, eventually
@@ -47,7 +47,7 @@ async def test_a_cancellation_that_a_library_swallows_does_not_keep_a_coordinato
         nonlocal cancelled
         while cancelled < 2:
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             cancelled += 1
 
     coordinator = make(backend)
@@ -78,8 +78,8 @@ async def test_what_it_keeps_in_memory_is_bounded_over_all_partitions():
         async def kept():
             return metrics.runs_active._value.get()
 
-        await until(are_begun)
-        await until(kept)
+        await eventually(are_begun)
+        await eventually(kept)
         assert await kept() <= 8
         client.close()
         await coordinator.stop()
@@ -118,5 +118,5 @@ async def test_what_is_nested_too_deep_wedges_no_run(backend, client):
     async def is_over():
         return (await client.status(run)).status is RunStatus.CANCELLED
 
-    await until(is_over)
+    await eventually(is_over)
     await coordinator.stop()

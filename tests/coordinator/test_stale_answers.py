@@ -20,7 +20,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from simulation.stale_reads import StaleRecords
-from tests.coordinator.support import coordinated, until
+from tests.coordinator.support import coordinated
 from tests.support.logs import ANY, Containing
 from tests.support.waiting import eventually
 
@@ -93,7 +93,7 @@ async def begun(backend, client, deposed, cut, **options):
         await deposed.cut_off()
     coordinator = await coordinated(backend)
     await client.start("two", run_id=RUN)
-    await until(lambda: backend.steps.queued(ADDRESS))
+    await eventually(lambda: backend.steps.queued(ADDRESS))
     if cut == "after the start":
         await deposed.cut_off()
     return coordinator
@@ -108,7 +108,7 @@ async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     first = await begun(backend, client, deposed, cut)
     await first.stop()
     worker = await worked(backend, seen)
-    await until(lambda: has_published(backend, b"workflow.step.completed"))
+    await eventually(lambda: has_published(backend, b"workflow.step.completed"))
 
     # When a coordinator takes over that sees the past
     second = await coordinated(replace(backend, runs=deposed))
@@ -145,7 +145,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     first = await begun(backend, client, deposed, cut)
     worker = await worked(backend, [])
     await client.result(RUN, 5)
-    await until(lambda: has_published(backend, b"workflow.completed"))
+    await eventually(lambda: has_published(backend, b"workflow.completed"))
     await worker.drain()
     await first.stop()
     await StateStore(existing(stores_of(backend))).set_ttl(RUN, 0.0)
@@ -160,7 +160,7 @@ async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, 
     async def is_gone():
         return await backend.runs.keys(">") == [] and not await backend.events.history(RUN)
 
-    await until(is_gone)
+    await eventually(is_gone)
     await second.stop()
 
 
@@ -178,7 +178,7 @@ async def test_a_listed_run_that_is_not_found_stays_listed(backend, client, monk
     async def is_looked_for():
         return len(looked) > 3
 
-    await until(is_looked_for)
+    await eventually(is_looked_for)
     assert await RunStore(backend.runs).list(RunStatus.RUNNING) == [("two", RUN)]
 
     # When the answer cannot be that old any more, then it is gone
@@ -187,7 +187,7 @@ async def test_a_listed_run_that_is_not_found_stays_listed(backend, client, monk
     async def is_unlisted():
         return await RunStore(backend.runs).list(RunStatus.RUNNING) == []
 
-    await until(is_unlisted)
+    await eventually(is_unlisted)
     await second.stop()
 
 

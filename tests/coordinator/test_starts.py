@@ -14,7 +14,8 @@ from flowworker.core.status import RunStatus
 from flowworker.definitions import input as input_module
 from flowworker.errors import Unavailable
 from flowworker.stores.runs import RunStore
-from tests.coordinator.support import coordinated, until
+from tests.coordinator.support import coordinated
+from tests.support.waiting import eventually
 
 RUN = "r1"
 
@@ -38,7 +39,7 @@ async def outcome(backend, body=b"{}", **headers):
         reasons = [e["data"]["reason"] for e in events if e["type"] == EventType.REJECTED]
         return found[0] if found else "".join(reasons)
 
-    await until(known)
+    await eventually(known)
     return await known()
 
 
@@ -98,7 +99,7 @@ async def test_an_input_that_takes_for_ever_to_judge_holds_up_nobody(
     async def rejected():
         return [json.loads(raw)["data"] for raw in await backend.events.history("slow")]
 
-    await until(rejected)
+    await eventually(rejected)
     (reason,) = (data["reason"] for data in await rejected())
     assert reason.endswith("$: cannot be checked within 1 s")
 
@@ -144,7 +145,7 @@ async def test_a_run_goes_on_whose_start_would_be_refused_by_now(
     async def listed():
         return await RunStore(backend.runs).list(RunStatus.RUNNING)
 
-    await until(listed)
+    await eventually(listed)
     assert failed
     assert await rejections(backend, RUN) == []
 
@@ -183,7 +184,7 @@ async def test_a_second_start_is_answered_by_the_run_whatever_is_registered_now(
     async def told():
         return await rejections(backend, other)
 
-    await until(told)
+    await eventually(told)
     (rejected,) = await told()
     assert rejected["id"] == RUN
     assert rejected["reason"] == "run id r1 is taken by a run with another input; choose another id"
@@ -216,7 +217,7 @@ async def test_a_rejected_second_start_stands_beside_the_history(
     async def told():
         return await rejections(backend, beside)
 
-    await until(told)
+    await eventually(told)
     assert [data["reason"] for data in await told()] == [reason]
     assert await rejections(backend, RUN) == []
 
@@ -233,7 +234,7 @@ async def test_nobody_can_take_the_id_that_a_start_without_one_will_get(backend)
         found = await RunStore(backend.runs).load(honest)
         return found and await rejections(backend, run_id_of_sequence(squatter))
 
-    await until(both)
+    await eventually(both)
     (rejected,) = await both()
     assert rejected["reason"].endswith("ids of this form belong to starts without a Nats-Msg-Id")
     assert await rejections(backend, honest) == []

@@ -20,7 +20,8 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
-from tests.coordinator.support import coordinated, until
+from tests.coordinator.support import coordinated
+from tests.support.waiting import eventually
 
 LARGE = {"text": "x" * 3_000_000}
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -50,7 +51,7 @@ async def record_of(backend, run):
     async def known():
         return await RunStore(backend.runs).load(run)
 
-    await until(known)
+    await eventually(known)
     return (await known())[0]
 
 
@@ -59,7 +60,7 @@ async def reason_of(backend, run):
         events = [json.loads(raw) for raw in await backend.events.history(run)]
         return [e["data"]["reason"] for e in events if e["type"] == EventType.REJECTED]
 
-    await until(told)
+    await eventually(told)
     (reason,) = await told()
     return reason
 
@@ -109,7 +110,7 @@ async def acknowledged(backend):
     async def none_waits():
         return await backend.commands.waiting() is None
 
-    await until(none_waits)
+    await eventually(none_waits)
 
 
 async def started(backend, run, stored, form=STORED):

@@ -8,6 +8,7 @@ import pytest
 
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
+from tests.support.waiting import quiet_for
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def sleepers(clock):
 
 
 async def test_it_stands_still_by_itself(clock):
-    await asyncio.sleep(0.01)
+    await quiet_for(0.01)
 
     assert (clock.now(), clock.monotonic()) == (1_000.0, 0.0)
 

@@ -24,6 +24,7 @@ from flowworker import (
     release_lock,
     with_runner,
 )
+from flowworker.testing.clock import settle
 from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
@@ -130,7 +131,7 @@ async def test_a_lock_is_the_runs_own(runner):
     async def body(ctx):
         await acquire_lock("card", ttl=30, timeout=20)
         order.append(f"{ctx.run_id} in")
-        await asyncio.sleep(0.02)
+        await settle()  # the others ask for it
         order.append(f"{ctx.run_id} out")
         await release_lock("card")
         await release_lock("never acquired")

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from flowworker.testing import ManualClock
+
 WAIT_LIMIT = 120.0
 """Seconds until a test gives up. Nothing that works takes that long, on whatever machine."""
 
@@ -32,6 +34,19 @@ def blocking_eventually(condition: Callable[[], Any], what: str = "it", pause: f
         assert time.monotonic() < end, f"{what} did not come true within {WAIT_LIMIT} s"
         time.sleep(pause)
     return answer
+
+
+async def advance_until(clock: ManualClock, condition: Callable[[], Any], step: float = 1.0) -> Any:
+    """Let a manual clock's time pass, step by step, until something is true.
+
+    Between two steps threads have their turn: no step waits for what they do.
+    """
+
+    async def after_a_step() -> Any:
+        await clock.advance(step)
+        return condition()
+
+    return await eventually(after_a_step, pause=0.001)
 
 
 async def quiet_for(seconds: float) -> None:

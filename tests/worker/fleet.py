@@ -28,7 +28,7 @@ from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from flowworker.worker.worker import Worker
-from tests.support.waiting import eventually
+from tests.support.waiting import advance_until, eventually
 
 
 class Fleet:
@@ -125,10 +125,6 @@ class Fleet:
     async def types(self, run: str = "r1") -> list[str]:
         return [event["type"].removeprefix("workflow.") for event in await self.history(run)]
 
-    async def eventually(self, condition: Any) -> None:
-        """Wait for something that happens in another thread."""
-        await eventually(condition, pause=0.001)
-
     async def ended(self, run: str = "r1", step: str = "s") -> StepRecord:
         """The record of an attempt that ends in real time."""
 
@@ -136,7 +132,7 @@ class Fleet:
             found = await self.runs.load_step("default", run, step)
             return found is not None and found[0].outcome is not Outcome.RUNNING
 
-        await self.eventually(is_over)
+        await eventually(is_over)
         await settle()
         return await self.record(run, step)
 
@@ -146,10 +142,8 @@ class Fleet:
     async def close(self) -> None:
         for worker in self.workers:
             draining = asyncio.ensure_future(worker.drain())
-            while not draining.done():
-                if isinstance(self.clock, ManualClock):
-                    await self.clock.advance(60.0)
-                await asyncio.sleep(0.001)
+            if isinstance(self.clock, ManualClock):
+                await advance_until(self.clock, draining.done, 60.0)
             await draining
         await self.backend.close()
 

@@ -12,6 +12,7 @@ from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
 from flowworker.errors import InvalidInput
 from flowworker.handlers import App
+from tests.support.waiting import eventually
 
 
 async def test_a_lifespan_lasts_as_long_as_its_worker_and_its_value_is_the_runtime(fleet):
@@ -111,7 +112,7 @@ async def test_what_a_lifespan_has_opened_is_closed_if_the_start_is_cancelled(fl
             seen.append("close")
 
     starting = asyncio.create_task(fleet.worker(App(lifespan=lifespan)))
-    await fleet.eventually(lambda: seen)
+    await eventually(lambda: seen)
     starting.cancel()
     await asyncio.gather(starting, return_exceptions=True)
 

@@ -32,6 +32,7 @@ from flowworker.worker import attempt
 from flowworker.worker.attempt import error_info
 from tests.support.faults import Flaky
 from tests.support.logs import ANY
+from tests.support.waiting import eventually
 from tests.worker.fleet import Fleet, running
 
 
@@ -490,7 +491,7 @@ async def test_a_handler_that_ignores_both_time_limit_and_cancellation_ends_canc
 
     await fleet.worker()
     await fleet.run("stubborn", timeout=0.01)
-    await fleet.eventually(lambda: refused == [False])
+    await eventually(lambda: refused == [False])
     await cancel(fleet)
     record = await fleet.ended()
     release.set()
@@ -623,7 +624,7 @@ async def test_a_thread_whose_time_is_over_goes_on_and_holds_its_slot(fleet):
     await fleet.ended(step="n")
 
     assert seen == [True, "next"]
-    await fleet.eventually(lambda: fleet.sample("attempts_running") == 0)
+    await eventually(lambda: fleet.sample("attempts_running") == 0)
     record = await fleet.record()
     assert record.outcome is Outcome.FAILED
 
@@ -752,7 +753,7 @@ async def test_a_thread_sees_the_flag_and_is_waited_for(fleet):
 
     await fleet.worker()
     await fleet.run("poll")
-    await fleet.eventually(entered.is_set)
+    await eventually(entered.is_set)
     await cancel(fleet)
 
     record = await fleet.ended()
@@ -771,7 +772,7 @@ async def test_a_thread_that_gives_up_on_request_ends_cancelled(fleet):
 
     await fleet.worker()
     await fleet.run("poll")
-    await fleet.eventually(entered.is_set)
+    await eventually(entered.is_set)
     await cancel(fleet)
 
     assert (await fleet.ended()).outcome is Outcome.CANCELLED

@@ -27,6 +27,7 @@ from flowworker.stores.locks import Lock, lock_key
 from flowworker.telemetry.log import configure_logging
 from flowworker.testing.clock import settle
 from tests.support.faults import Flaky
+from tests.support.waiting import eventually
 from tests.worker.fleet import Fleet
 
 
@@ -46,7 +47,7 @@ async def inside(fleet, body, **fields):
     if not fleet.workers:
         await fleet.worker()
     await fleet.run(name, **fields)
-    await fleet.eventually(lambda: results)  # it may use threads
+    await eventually(lambda: results)  # it may use threads
     await settle()
     return results[0]
 

@@ -20,7 +20,7 @@ from flowworker.testing.clock import settle
 from flowworker.worker import heartbeat
 from tests.support.faults import Flaky
 from tests.support.logs import ANY
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, eventually
 from tests.worker.fleet import Fleet, running
 
 TICK = 0.02
@@ -91,18 +91,18 @@ def gate(fleet):
     return gate
 
 
-async def pass_time(fleet, seconds):
-    """Let time pass in steps that leave the heartbeat's thread its turn."""
-    for _ in range(seconds):
-        await fleet.clock.advance(1.0)
-        await asyncio.sleep(0.001)
+async def beaten(fleet):
+    """Wait until the heartbeat's thread has looked at all claims, from beginning to end."""
+    for _ in range(2):
+        fleet.metrics.loop_lag.set(-1)
+        await eventually(lambda: fleet.sample("event_loop_lag_seconds") >= 0, pause=0.001)
 
 
 async def test_short_steps_cost_no_renewal_and_no_link(fleet, link, gate):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(9.0)
-    await asyncio.sleep(5 * TICK)
+    await beaten(fleet)
     gate.set()
     record = await fleet.ended()
 
@@ -114,9 +114,13 @@ async def test_a_long_step_is_renewed_every_third_of_a_lease(fleet, link, gate):
     await fleet.worker()
     await fleet.run("wait")
     first = await fleet.record()
-    for renewal in (1, 2, 3):
+
+    async def is_renewed(times):
+        await eventually(lambda: link.beats == times)
+
+    for times in (1, 2, 3):
         await fleet.clock.advance(10.5)
-        await fleet.eventually(lambda renewal=renewal: link.beats == renewal)
+        await is_renewed(times)
     second = await fleet.record()
     gate.set()
     record = await fleet.ended()
@@ -138,7 +142,7 @@ async def test_the_memory_backends_own_link_renews(fleet, gate):
     async def renewed():
         return await fleet.revision() > first
 
-    await fleet.eventually(renewed)
+    await eventually(renewed)
     gate.set()
     record = await fleet.ended()
     assert record.outcome is Outcome.COMPLETED
@@ -157,7 +161,7 @@ async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fau
 
     await fleet.worker()
     await fleet.run("wait")
-    await fleet.eventually(lambda: link.writes >= 1)
+    await eventually(lambda: link.writes >= 1)
     gate.set()
     record = await fleet.ended()
 
@@ -175,10 +179,10 @@ async def test_a_link_that_cannot_be_opened_is_tried_again(fleet, link, gate):
     await fleet.clock.advance(9.0)
     for _ in range(40):
         await fleet.clock.advance(0.5)
-        await asyncio.sleep(2 * TICK)
+        await beaten(fleet)
         if link.writes:
             break
-    await fleet.eventually(lambda: link.writes >= 1)
+    await eventually(lambda: link.writes >= 1)
     gate.set()
     record = await fleet.ended()
 
@@ -195,10 +199,10 @@ async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
     async def renewed():
         return await fleet.revision() == first + 1
 
-    await fleet.eventually(renewed)
+    await eventually(renewed)
     for _ in range(38):  # the next try meets a Conflict, and the one after it succeeds
         await fleet.clock.advance(0.5)
-        await asyncio.sleep(2 * TICK)
+        await beaten(fleet)
         if link.writes:
             break
     gate.set()
@@ -220,7 +224,7 @@ async def test_a_result_is_written_although_the_last_renewal_got_no_answer(fleet
     async def renewed():
         return await fleet.revision() == first + 1
 
-    await fleet.eventually(renewed)
+    await eventually(renewed)
     gate.set()
     record = await fleet.ended()
 
@@ -247,12 +251,12 @@ async def test_a_handler_whose_claim_was_taken_over_is_stopped(fleet, link, thre
     fleet.app.step("long")(plain if threaded else on_loop)
     worker = await fleet.worker()
     await fleet.run("long")
-    await fleet.eventually(entered.is_set)
+    await eventually(entered.is_set)
     await fleet.write(running(fleet.clock, lost=1, lease=1000.0), await fleet.revision())
     await fleet.clock.advance(10.5)
-    await fleet.eventually(lambda: fleet.sample("claims_lost_total") == 1)
+    await eventually(lambda: fleet.sample("claims_lost_total") == 1)
     release.set()
-    await fleet.eventually(lambda: stopped == [True])
+    await eventually(lambda: stopped == [True])
     await settle()
 
     assert (await fleet.record()).worker == "other"
@@ -272,8 +276,8 @@ async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link,
     records.scripts["read"] = [error] * 1000
     for _ in range(30):
         await fleet.clock.advance(3.0)
-        await asyncio.sleep(TICK)
-    await fleet.eventually(lambda: logs.having("warning", error=str(error)))
+        await beaten(fleet)
+    await eventually(lambda: logs.having("warning", error=str(error)))
     records.scripts["read"] = []
     gate.set()
     record = await fleet.ended()
@@ -302,7 +306,7 @@ async def test_a_release_waits_for_the_renewal_in_flight(fleet):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await fleet.eventually(begun.is_set)
+    await eventually(begun.is_set)
     gate.set()
     await settle()
     assert (await fleet.record()).outcome is Outcome.RUNNING
@@ -341,9 +345,9 @@ async def test_a_thread_that_outlives_the_drain_is_put_back_until_its_lease_is_o
     fleet.rewire(open_heartbeat=Slow(fleet.backend.runs).open)
     worker = await fleet.worker()
     await fleet.run("stuck")
-    await fleet.eventually(entered.is_set)
+    await eventually(entered.is_set)
     await fleet.clock.advance(10.5)
-    await fleet.eventually(begun.is_set)
+    await eventually(begun.is_set)
     draining = asyncio.create_task(worker.drain())
     await fleet.clock.advance(5.0)
     assert put_back == []
@@ -380,7 +384,7 @@ async def test_only_handlers_on_the_loop_are_blamed_for_what_blocks_it(fleet, ga
     await fleet.run("wait")
     await fleet.run("thread", run="r2")
     await fleet.run("later", run="r3", input=StepInput(stored))
-    await fleet.eventually(entered.is_set)
+    await eventually(entered.is_set)
     await loading.wait()
 
     assert worker._inflight.running_handlers(None) == ["wait"]
@@ -394,7 +398,7 @@ async def test_a_blocked_event_loop_does_not_lose_its_claims(logs):
     fleet = Fleet(Settings(lease=0.4), SystemClock())
     link = Link(fleet.backend.runs)
     fleet.rewire(open_heartbeat=link.open)
-    seen = set()
+    seen, ended = set(), asyncio.Event()
 
     def blamed():
         return logs.having("warning", seconds=ANY, handlers=ANY)
@@ -408,10 +412,11 @@ async def test_a_blocked_event_loop_does_not_lose_its_claims(logs):
             if len(seen) >= 5 and blamed():
                 break
             time.sleep(0.01)  # noqa: ASYNC251  # it is rude
+        ended.set()
 
     @fleet.app.step("polite")
     async def polite(ctx):
-        await asyncio.sleep(0.1)
+        await ended.wait()
 
     # When it runs beside another one
     await fleet.worker()
@@ -442,7 +447,7 @@ async def test_the_loops_lag_is_a_metric(fleet, gate):
     await fleet.worker()
     await fleet.run("wait")
     fleet.metrics.loop_lag.set(-1)
-    await fleet.eventually(lambda: fleet.sample("event_loop_lag_seconds") >= 0)
+    await eventually(lambda: fleet.sample("event_loop_lag_seconds") >= 0)
     gate.set()
 
 
@@ -461,7 +466,7 @@ async def test_a_beat_that_fails_does_not_end_the_thread(fleet, link, gate, logs
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await fleet.eventually(lambda: link.writes == 1)
+    await eventually(lambda: link.writes == 1)
     gate.set()
 
     assert len(logs.having("error", exc_info=True)) == 1
@@ -479,7 +484,7 @@ async def test_the_thread_ends_with_the_worker(fleet, gate):
     await settle()
 
     await worker.drain()
-    await fleet.eventually(lambda: len(threads()) == before)
+    await eventually(lambda: len(threads()) == before)
 
 
 def test_the_thread_ends_when_the_main_loop_was_closed():
@@ -518,7 +523,7 @@ async def test_a_conflict_after_the_release_is_nobodys_business(fleet):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await fleet.eventually(begun.is_set)
+    await eventually(begun.is_set)
     gate.set()
     await settle()
     go_on.set()

@@ -17,6 +17,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.testing.clock import settle
 from flowworker.worker.worker import Worker
 from tests.support.faults import Flaky
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ async def test_a_thread_that_outlives_the_drain_keeps_its_lease(fleet):
 
     worker = await fleet.worker()
     await fleet.run("stuck")
-    await fleet.eventually(entered.is_set)
+    await eventually(entered.is_set)
     draining = asyncio.create_task(worker.drain())
     await fleet.clock.advance(6.0)
     await draining

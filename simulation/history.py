@@ -70,7 +70,7 @@ def _unpublished(truth: Truth) -> list[str]:
 
 
 def _told_as(record: StepRecord) -> str:
-    attempt = f"{record.step}/{record.kind}/{record.turn}.{record.attempt}"
+    attempt = f"{record.step}/{record.attempt}"
     match record.outcome:
         case Outcome.COMPLETED if record.kind is Kind.COMPENSATE:
             return f"{EventType.STEP_COMPENSATED}/{record.step}"

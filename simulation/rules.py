@@ -90,13 +90,13 @@ def check_step_write(
         slack: seconds by which clocks may differ from each other.
     """
     step = record.step
-    where = f"{truth.run} {step} {record.kind} {record.turn}.{record.attempt}"
+    where = f"{truth.run} {step} {record.attempt}"
     before, at = truth.steps.get(step, (None, 0))
     expect(not truth.gone, "a step of a removed run was written", where)
     expect(step in truth.plan.steps, "a step that does not exist", where)
     if before is not None:
-        expect(before.rank() <= record.rank(), "an attempt out of order", where)
-        settled = before.outcome is not Outcome.RUNNING and before.rank() == record.rank()
+        expect(before.attempt <= record.attempt, "an attempt out of order", where)
+        settled = before.outcome is not Outcome.RUNNING and before.attempt == record.attempt
         expect(not settled, "a settled attempt was written again", where)
     missing = record.error is not None and record.error.type == "HandlerNotFound"
     expect(not missing, "failed for want of a handler", where)
@@ -130,8 +130,8 @@ def _is_same_claim(before: StepRecord | None, record: StepRecord) -> bool:
     return (
         before is not None
         and before.outcome is Outcome.RUNNING
-        and (before.worker, before.lost, before.started_at, before.rank())
-        == (record.worker, record.lost, record.started_at, record.rank())
+        and (before.worker, before.lost, before.started_at, before.attempt)
+        == (record.worker, record.lost, record.started_at, record.attempt)
     )
 
 

@@ -13,7 +13,6 @@ from flowworker.codec.messages import decode_step_message
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Inline
-from flowworker.core.records import rank
 from flowworker.core.status import Kind, Outcome, RunStatus
 from simulation.history import check_event
 from simulation.rules import (
@@ -169,12 +168,11 @@ class Watch:
         truth = self.runs[message.run]
         if truth.over:
             return
-        where = f"{message.run} {message.step} {message.kind} {message.turn}.{message.attempt}"
+        where = f"{message.run} {message.step} {message.attempt}"
         record, revision = truth.steps.get(message.step, (None, 0))
-        asked = rank(message.kind, message.turn, message.attempt)
         if record is None:
             self.expect(message.revision, "a step message was lost", where)
-        elif record.rank() == asked:
+        elif record.attempt == message.attempt:
             event = settled_event("flowworker", message.workflow, "", record, revision)
             over = event is not None and event.id in truth.told
             self.expect(over, "a step was acknowledged before it was told", where)

@@ -452,7 +452,7 @@ def test_event_types():
 
 def test_the_fields_of_events():
     described = column(table("events.md", "Fields of `data`"), "field")
-    assert set(described) == set(EventData.__struct_fields__)
+    assert set(described) == set(EventData.__struct_encode_fields__)
     everywhere = {"id", "name", "version", "at"}
     used = {field for row in event_rows().values() for field in words(row["data"])}
     assert used | everywhere == set(described)
@@ -587,7 +587,7 @@ async def test_events_have_the_fields_that_are_described():
         events = await every_event(client)
         await worker.drain()
         await coordinator.stop()
-    defaults = {field.name: field.default for field in msgspec.structs.fields(EventData)}
+    defaults = {field.encode_name: field.default for field in msgspec.structs.fields(EventData)}
     rows = event_rows()
     for event in events:
         stated = {name for name, value in event["data"].items() if value != defaults[name]}

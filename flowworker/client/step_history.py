@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import UNREADABLE
+from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
-from flowworker.core.records import rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ class StepHistory:
 
     def __init__(self, history: Iterable[bytes] = ()) -> None:
         """Read events of any type, oldest first."""
-        self.missing: dict[str, tuple[tuple[int, ...], str]] = {}
+        self.missing: dict[str, tuple[Attempt, str]] = {}
         self.started: dict[str, float] = {}
         self.completed: dict[str, float] = {}
         for raw in history:
@@ -39,7 +39,7 @@ class StepHistory:
         data = event.data
         match event.type:
             case EventType.STEP_WAITING_HANDLER if data.kind is not None:
-                attempt = rank(data.kind, data.turn, data.attempt)
+                attempt = Attempt(data.kind, data.turn, data.number)
                 self.missing[data.step_id] = (attempt, data.handler)
             case EventType.STEP_STARTED:
                 self.started[data.step_id] = data.at

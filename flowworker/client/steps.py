@@ -7,7 +7,7 @@ __all__ = ["StepView", "is_unclaimed", "recorded", "seen_step"]
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flowworker.core.records import rank
+from flowworker.core.attempt import UNATTEMPTED
 from flowworker.core.status import Kind, Outcome, StepStatus
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class StepView:
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
     """The step's record, unless it is that of an attempt before the one dispatched last."""
-    dispatched = rank(state.kind, state.turn, state.attempt)
-    return found[0] if found is not None and found[0].rank() == dispatched else None
+    return found[0] if found is not None and found[0].attempt == state.attempt else None
 
 
 def is_unclaimed(state: StepState, found: tuple[StepRecord, int] | None) -> bool:
@@ -79,8 +78,8 @@ def _missing(
     step: str, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
 ) -> str:
     """The handler that keeps a step waiting, if one does."""
-    attempt, handler = history.missing.get(step, ((), ""))
-    later = found is None or attempt > found[0].rank()
+    attempt, handler = history.missing.get(step, (UNATTEMPTED, ""))
+    later = found is None or attempt > found[0].attempt
     return handler if later and is_unclaimed(state, found) else ""
 
 
@@ -92,13 +91,13 @@ def seen_step(
     seen = StepView(
         id=step,
         status=state.status,
-        attempt=state.attempt,
+        attempt=state.attempt.number,
         error="" if state.error is None or state.status in _WELL else str(state.error),
         started_at=record.started_at if record else 0.0,
         finished_at=current.finished_at if current else 0.0,
         worker=record.worker if record else "",
         due=state.due if state.status is StepStatus.RETRYING else 0.0,
-        kind=state.kind,
+        kind=state.attempt.kind,
         lost=current.lost if current else 0,
         waits_for=_missing(step, state, found, history),
     )
@@ -123,7 +122,7 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
     seen = StepView(
         id=record.step,
         status=_OUTCOMES[record.outcome],
-        attempt=record.attempt,
+        attempt=record.number,
         error="" if record.error is None else str(record.error),
         started_at=record.started_at,
         finished_at=record.finished_at,

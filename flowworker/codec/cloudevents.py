@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
@@ -40,6 +41,8 @@ class EventData(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         id: the run.
+        kind, turn, number: the attempt (`attempt` on the wire is its number); of some events the
+            number alone.
         name: the workflow. `version` is the author's label.
         error: one line; `error_type`, `retryable` and `retry_after` are for the retry policy.
         revision: of the record that this event tells about.
@@ -56,7 +59,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     step_id: str = ""
     kind: Kind | None = None
     turn: int = 0
-    attempt: int = 0
+    number: int = field(default=0, name="attempt")
     error: str = ""
     error_type: str = ""
     retryable: bool = True
@@ -131,7 +134,7 @@ def emitted(namespace: str, record: RunRecord, emit: Emit, revision: int, now: f
         name=record.workflow,
         version=record.version,
         step_id=emit.step_id,
-        attempt=emit.attempt,
+        number=emit.number,
         error=emit.error,
         reason=emit.reason,
         fallback_to=emit.fallback_to,
@@ -184,7 +187,7 @@ def settled_event(
     """
     data = _attempt(workflow, version, record, revision, record.finished_at)
     turn = f"{record.step}/{record.turn}"
-    attempt = f"{record.step}/{record.kind}/{record.turn}.{record.attempt}"
+    attempt = f"{record.step}/{record.attempt}"
     match record.outcome:
         case Outcome.RUNNING:
             return None
@@ -208,7 +211,7 @@ def attempt_events(
     settled = settled_event(namespace, workflow, version, record, revision)
     if settled is None:
         return []
-    if record.kind is Kind.RUN and record.attempt == 1 and record.started_at > 0.0:
+    if record.kind is Kind.RUN and record.number == 1 and record.started_at > 0.0:
         return [started_event(namespace, workflow, version, record, revision), settled]
     return [settled]
 
@@ -220,15 +223,13 @@ def waiting_event(namespace: str, message: StepMessage, worker: str, now: float)
         name=message.workflow,
         version=message.version,
         step_id=message.step,
-        kind=message.kind,
-        turn=message.turn,
-        attempt=message.attempt,
+        **asdict(message.attempt),
         handler=message.uses,
         worker=worker,
         revision=message.revision,
         at=now,
     )
-    detail = f"{message.step}/{message.kind}/{message.turn}.{message.attempt}"
+    detail = f"{message.step}/{message.attempt}"
     return cloud_event(namespace, EventType.STEP_WAITING_HANDLER, data, now, detail)
 
 
@@ -242,9 +243,7 @@ def _attempt(
         name=workflow,
         version=version,
         step_id=record.step,
-        kind=record.kind,
-        turn=record.turn,
-        attempt=record.attempt,
+        **asdict(record.attempt),
         error="" if error is None else error.message,
         error_type="" if error is None else error.type,
         retryable=True if error is None else error.retryable,

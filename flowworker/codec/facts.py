@@ -7,6 +7,7 @@ __all__ = ["FACT_TYPES", "begun_run", "to_fact"]
 from typing import TYPE_CHECKING
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, RunRecord
@@ -53,9 +54,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_COMPLETED if data.kind is not None:
             return facts.StepCompleted(
                 data.step_id,
-                data.kind,
-                data.turn,
-                data.attempt,
+                Attempt(data.kind, data.turn, data.number),
                 data.output or EMPTY,
                 data.revision,
             )
@@ -64,9 +63,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_ATTEMPT_FAILED:
             return facts.AttemptFailed(
                 data.step_id,
-                data.kind or Kind.RUN,
-                data.turn,
-                data.attempt,
+                Attempt(data.kind or Kind.RUN, data.turn, data.number),
                 ErrorInfo(data.error_type, data.error, data.retryable, data.retry_after),
                 data.revision,
                 data.at,

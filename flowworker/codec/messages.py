@@ -30,8 +30,9 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.payload import Payload, Stored
 from flowworker.core.status import HumanAction, Kind, Priority
@@ -97,6 +98,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     """One attempt, with all that a worker needs; it reads nothing to run it.
 
     Attributes:
+        kind, turn, number: the attempt (`attempt` on the wire is its number).
         input: to be merged.
         timeout: seconds that the call of the handler may take, 0 for no limit.
         deadline: when the workflow's own timeout is (epoch seconds), 0 for none.
@@ -111,7 +113,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     uses: str
     kind: Kind
     turn: int
-    attempt: int
+    number: int = field(name="attempt")
     input: StepInput
     idempotency_key: str
     v: int = 1
@@ -126,9 +128,14 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     output: Payload | None = None
     trace: str = ""
 
+    @property
+    def attempt(self) -> Attempt:
+        """Which attempt of the step."""
+        return Attempt(self.kind, self.turn, self.number)
+
     def wanted(self) -> Dispatch:
         """The attempt that this message asks for."""
-        return Dispatch(self.step, self.kind, self.turn, self.attempt, self.revision, self.lost)
+        return Dispatch(self.step, self.attempt, self.revision, self.lost)
 
 
 class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

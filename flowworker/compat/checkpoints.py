@@ -40,7 +40,7 @@ def unattempted(run: str, step: str) -> StepRecord:
         step,
         Kind.RUN,
         turn=1,
-        attempt=0,
+        number=0,
         outcome=Outcome.FAILED,
         noted=StepStatus.PENDING,
         error=_NOT_ATTEMPTED,
@@ -55,7 +55,7 @@ def noted_as(record: StepRecord, state: StepStatus) -> StepRecord:
         record,
         outcome=outcome,
         noted=state,
-        attempt=0 if failed else max(record.attempt, 1),
+        number=0 if failed else max(record.number, 1),
         error=_NOT_ATTEMPTED if failed else None,
     )
 

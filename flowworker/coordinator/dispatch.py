@@ -6,10 +6,11 @@ __all__ = ["Dispatcher"]
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import attempt_key, idempotency_key
-from flowworker.core.records import rank
 from flowworker.core.status import Kind
 from flowworker.errors import InvalidInput
 from flowworker.ports import StepAddress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import StepInput
     from flowworker.coordinator.outputs import Outputs
     from flowworker.coordinator.refusals import Refusals
+    from flowworker.core.attempt import Attempt
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
@@ -67,12 +69,10 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
-        key = attempt_key(
-            state.record.run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost
-        )
+        key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
         address = _address(plan, state, wanted)
         try:
-            undo = wanted.kind is Kind.COMPENSATE
+            undo = wanted.attempt.kind is Kind.COMPENSATE
             merged = await self._outputs.of(plan, state, wanted.step, with_own=undo)
             message = _message(plan, state, wanted, merged)
             await self._steps.enqueue(address, encode(message), key + mark, due)
@@ -94,32 +94,31 @@ def _covers(raw: bytes, wanted: Dispatch) -> bool:
     return _standing(wanted) <= _standing(found)
 
 
-def _standing(asked: Dispatch | StepMessage) -> tuple[tuple[bool, int, bool, int], int, int]:
-    return rank(asked.kind, asked.turn, asked.attempt), asked.revision, asked.lost
+def _standing(asked: Dispatch | StepMessage) -> tuple[Attempt, int, int]:
+    return asked.attempt, asked.revision, asked.lost
 
 
 def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -> StepMessage:
     step = plan.steps[wanted.step]
     record = state.record
     timeout = plan.workflow.timeout
-    compensating = wanted.kind is Kind.COMPENSATE
+    kind = wanted.attempt.kind
+    compensating = kind is Kind.COMPENSATE
     at = state.steps[wanted.step]
     return StepMessage(
         run=record.run,
         workflow=record.workflow,
         version=record.version,
         step=wanted.step,
-        uses=_handler(step, wanted.kind),
-        kind=wanted.kind,
-        turn=wanted.turn,
-        attempt=wanted.attempt,
+        uses=_handler(step, kind),
+        **asdict(wanted.attempt),
         input=merged,
-        idempotency_key=idempotency_key(record.run, wanted.step, wanted.kind),
+        idempotency_key=idempotency_key(record.run, wanted.step, kind),
         queue=step.queue,
         priority=record.priority,
         revision=wanted.revision,
         lost=wanted.lost,
-        timeout=_timeout(step, wanted.kind),
+        timeout=_timeout(step, kind),
         deadline=0.0 if timeout is None or compensating else record.created_at + timeout,
         completed=at.completed if compensating else 0,
         output=at.output if compensating else None,

@@ -225,8 +225,7 @@ class Performer:
         async def wait() -> None:
             await self._clock.sleep(effect.due - self._clock.now())
             at = live.state.steps[effect.step]
-            wanted = (effect.kind, effect.turn, effect.attempt)
-            if (at.kind, at.turn, at.attempt) == wanted and effect.step in live.state.inflight:
+            if at.attempt == effect.attempt and effect.step in live.state.inflight:
                 await self._dispatcher.enqueue(live.plan, live.state, effect, 0.0)
 
         def done(task: asyncio.Task[None]) -> None:

@@ -36,9 +36,9 @@ __all__ = [
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from flowworker.core.records import StepRecord, rank
+from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -129,10 +129,9 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
         return Stale()
     if record is None:
         return _claim(0, wanted.lost)
-    asked = rank(wanted.kind, wanted.turn, wanted.attempt)
-    if asked < record.rank():
+    if wanted.attempt < record.attempt:
         return Drop()
-    if asked == record.rank():
+    if wanted.attempt == record.attempt:
         return _same_attempt(record, revision, now)
     if record.outcome is Outcome.RUNNING:
         return Busy(record.lease_until)
@@ -151,23 +150,21 @@ def judge_fence(
     one judged, else judge again.
     """
     if record is None:
-        record = StepRecord(
-            run, wanted.step, wanted.kind, wanted.turn, wanted.attempt, Outcome.CANCELLED
-        )
+        record = StepRecord(run, wanted.step, **asdict(wanted.attempt), outcome=Outcome.CANCELLED)
     elif revision < wanted.revision:
         return Stale()
     elif record.outcome is Outcome.RUNNING:
-        if record.kind is Kind.COMPENSATE is not wanted.kind:
+        if record.kind is Kind.COMPENSATE is not wanted.attempt.kind:
             return Drop()  # the attempt is over long since: this is what undoes it
         if record.lease_until > now and not wanted.force:
             return Busy(record.lease_until)
     elif _precedes(record, wanted):
         record = replace(
             record,
-            kind=wanted.kind,
-            turn=wanted.turn,
-            attempt=wanted.attempt,
-            completed=(record.completed or revision) if wanted.kind is Kind.COMPENSATE else 0,
+            **asdict(wanted.attempt),
+            completed=(record.completed or revision)
+            if wanted.attempt.kind is Kind.COMPENSATE
+            else 0,
         )
     else:
         return Repair(record, revision)
@@ -183,14 +180,12 @@ def refused(
     It competes with claims as a fence does, and what follows from it is the step's policy, as for
     any attempt that failed. `at` is the step as known, whose output a compensation keeps.
     """
-    undo = wanted.kind is Kind.COMPENSATE
+    undo = wanted.attempt.kind is Kind.COMPENSATE
     return StepRecord(
         run,
         wanted.step,
-        wanted.kind,
-        wanted.turn,
-        wanted.attempt,
-        Outcome.FAILED,
+        **asdict(wanted.attempt),
+        outcome=Outcome.FAILED,
         lost=claim.lost,
         finished_at=now,
         output=at.output if undo else None,
@@ -202,8 +197,8 @@ def refused(
 def _precedes(record: StepRecord, wanted: Fence) -> bool:
     """Whether the record is what the attempt's claim would be written over."""
     if record.outcome is Outcome.FAILED:
-        return record.rank() < rank(wanted.kind, wanted.turn, wanted.attempt)
-    undo = wanted.kind is Kind.COMPENSATE and record.kind is not Kind.COMPENSATE
+        return record.attempt < wanted.attempt
+    undo = wanted.attempt.kind is Kind.COMPENSATE and record.kind is not Kind.COMPENSATE
     return undo and record.outcome is Outcome.COMPLETED
 
 

@@ -14,6 +14,7 @@ from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
+    from flowworker.core.attempt import Attempt
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
@@ -70,9 +71,9 @@ class Draft:
 
     def _is_superseded(self, effect: Effect) -> bool:
         """Whether it would enqueue what a later request has stopped: that needs no input."""
-        return isinstance(effect, Dispatch) and self.forbids(effect.kind)
+        return isinstance(effect, Dispatch) and self.forbids(effect.attempt.kind)
 
-    def dispatch(self, step: str, kind: Kind, turn: int, attempt: int, due: float = 0.0) -> None:
+    def dispatch(self, step: str, attempt: Attempt, due: float = 0.0) -> None:
         """Enqueue an attempt.
 
         If it may not start any more it is fenced instead: a coordinator with an outdated view may
@@ -81,9 +82,7 @@ class Draft:
         at = self.state.steps[step]
         changed = replace(
             at,
-            status=_dispatched(kind, attempt),
-            kind=kind,
-            turn=turn,
+            status=_dispatched(attempt),
             attempt=attempt,
             due=due,
             lost=0,
@@ -94,16 +93,16 @@ class Draft:
             steps=self.state.steps.set(step, changed),
             inflight=self.state.inflight.set(step, None),
         )
-        if self.forbids(kind):
+        if self.forbids(attempt.kind):
             self.fence(step)
         else:
-            self.rest.append(Dispatch(step, kind, turn, attempt, at.revision, due=due))
+            self.rest.append(Dispatch(step, attempt, at.revision, due=due))
 
     def fence(self, step: str, *, force: bool = False) -> None:
         """See to it that an attempt in flight ends; a terminate does not wait for its worker."""
         at = self.state.steps[step]
         force = force or self.terminated
-        self.rest.append(Fence(step, at.kind, at.turn, at.attempt, force, at.revision))
+        self.rest.append(Fence(step, at.attempt, force, at.revision))
 
     def settle(self, step: str, status: StepStatus, **changes: object) -> None:
         """The step has nothing in flight any more."""
@@ -135,13 +134,13 @@ class Draft:
         self.rest.append(Finish())
 
 
-def _dispatched(kind: Kind, attempt: int) -> StepStatus:
-    match kind:
+def _dispatched(attempt: Attempt) -> StepStatus:
+    match attempt.kind:
         case Kind.RUN:
-            return StepStatus.RETRYING if attempt > 1 else StepStatus.RUNNING
+            return StepStatus.RETRYING if attempt.number > 1 else StepStatus.RUNNING
         case Kind.FALLBACK:
             return StepStatus.FALLBACK
         case Kind.COMPENSATE:
             return StepStatus.COMPENSATING
         case _:
-            assert_never(kind)
+            assert_never(attempt.kind)

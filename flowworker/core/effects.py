@@ -11,8 +11,9 @@ __all__ = ["Dispatch", "Effect", "Emit", "Fence", "Finish", "Save", "SetTimeout"
 
 from msgspec import Struct
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
-from flowworker.core.status import Kind, RunStatus
+from flowworker.core.status import RunStatus
 
 
 class Save(Struct, frozen=True):
@@ -22,7 +23,11 @@ class Save(Struct, frozen=True):
 
 
 class Emit(Struct, frozen=True, omit_defaults=True):
-    """Publish an event. `detail` makes the event's id unique among those of its type in the run."""
+    """Publish an event. `detail` makes the event's id unique among those of its type in the run.
+
+    Attributes:
+        number: of the attempt that it is about.
+    """
 
     type: EventType
     detail: str = ""
@@ -30,7 +35,7 @@ class Emit(Struct, frozen=True, omit_defaults=True):
     error: str = ""
     reason: str = ""
     fallback_to: str = ""
-    attempt: int = 0
+    number: int = 0
     delay: float = 0.0
     steps_count: int = 0
     failed_compensations: tuple[str, ...] = ()
@@ -45,9 +50,7 @@ class Dispatch(Struct, frozen=True):
     """
 
     step: str
-    kind: Kind
-    turn: int
-    attempt: int
+    attempt: Attempt
     revision: int
     lost: int = 0
     due: float = 0.0
@@ -61,9 +64,7 @@ class Fence(Struct, frozen=True):
     """
 
     step: str
-    kind: Kind
-    turn: int
-    attempt: int
+    attempt: Attempt
     force: bool = False
     revision: int = 0
 

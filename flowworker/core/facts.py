@@ -20,9 +20,10 @@ __all__ = [
 
 from msgspec import Struct
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.payload import Payload
 from flowworker.core.records import ErrorInfo
-from flowworker.core.status import HumanAction, Kind
+from flowworker.core.status import HumanAction
 
 
 class RunStarted(Struct, frozen=True):
@@ -44,9 +45,7 @@ class StepCompleted(Struct, frozen=True):
     """An attempt of the step or its fallback succeeded; `revision` is that of the record."""
 
     step: str
-    kind: Kind
-    turn: int
-    attempt: int
+    attempt: Attempt
     output: Payload
     revision: int
 
@@ -55,9 +54,7 @@ class AttemptFailed(Struct, frozen=True):
     """An attempt of any kind failed, at time `at`."""
 
     step: str
-    kind: Kind
-    turn: int
-    attempt: int
+    attempt: Attempt
     error: ErrorInfo
     revision: int
     at: float

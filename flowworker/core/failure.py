@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import OPEN
 from flowworker.core.human import follow
 from flowworker.core.ids import attempt_key
 from flowworker.core.policy import Escalate, Fail, FallBack, FollowUp, Retry, follow_up
-from flowworker.core.records import rank
 from flowworker.core.status import Kind, RunStatus, StepStatus
 from flowworker.core.stopping import compensation_failed, fail_step
 
@@ -29,8 +29,6 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
         return
     draft.state = draft.state.with_step(
         fact.step,
-        kind=fact.kind,
-        turn=fact.turn,
         attempt=fact.attempt,
         revision=fact.revision,
         error=fact.error,
@@ -38,14 +36,14 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
     what = _next_after(draft, fact)
     match what:
         case Retry():
-            _tell(draft, fact, EventType.STEP_RETRYING, what.attempt, delay=what.delay)
-            draft.dispatch(fact.step, fact.kind, fact.turn, what.attempt, fact.at + what.delay)
+            _emit(draft, fact, EventType.STEP_RETRYING, fact.attempt.next, delay=what.delay)
+            draft.dispatch(fact.step, fact.attempt.next, fact.at + what.delay)
         case FallBack():
-            _tell(draft, fact, EventType.STEP_FALLBACK, fact.attempt, fallback_to=what.uses)
-            draft.dispatch(fact.step, Kind.FALLBACK, fact.turn, 1)
+            _emit(draft, fact, EventType.STEP_FALLBACK, fact.attempt, fallback_to=what.uses)
+            draft.dispatch(fact.step, Attempt(Kind.FALLBACK, fact.attempt.turn, 1))
         case Escalate():
             _escalate(draft, fact)
-        case Fail() if fact.kind is Kind.COMPENSATE:
+        case Fail() if fact.attempt.kind is Kind.COMPENSATE:
             compensation_failed(draft, fact)
         case Fail():
             fail_step(draft, fact.step, fact.error)
@@ -54,9 +52,9 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
 
 
 def _next_after(draft: Draft, fact: AttemptFailed) -> FollowUp:
-    seed = attempt_key(draft.state.record.run, fact.step, fact.kind, fact.turn, fact.attempt + 1)
+    seed = attempt_key(draft.state.record.run, fact.step, fact.attempt.next)
     step = draft.plan.steps[fact.step]
-    return follow_up(step, fact.kind, fact.attempt, fact.error, seed)
+    return follow_up(step, fact.attempt, fact.error, seed)
 
 
 def _is_current(draft: Draft, fact: AttemptFailed) -> bool:
@@ -64,15 +62,13 @@ def _is_current(draft: Draft, fact: AttemptFailed) -> bool:
     at = draft.state.steps.get(fact.step)
     if at is None:
         return False
-    possible = {StepStatus.COMPENSATING} if fact.kind is Kind.COMPENSATE else OPEN
-    return at.status in possible and rank(at.kind, at.turn, at.attempt) <= rank(
-        fact.kind, fact.turn, fact.attempt
-    )
+    possible = {StepStatus.COMPENSATING} if fact.attempt.kind is Kind.COMPENSATE else OPEN
+    return at.status in possible and at.attempt <= fact.attempt
 
 
 def _escalate(draft: Draft, fact: AttemptFailed) -> None:
     for decision in draft.state.record.decisions.get(fact.step, ()):
-        if decision.turn == fact.turn:  # answered already: the run is being rebuilt
+        if decision.turn == fact.attempt.turn:  # answered already: the run is being rebuilt
             follow(draft, fact.step, decision)
             return
     if draft.stopping:
@@ -82,7 +78,7 @@ def _escalate(draft: Draft, fact: AttemptFailed) -> None:
     draft.emits.append(
         Emit(
             EventType.WAITING_HUMAN,
-            f"{fact.step}/{fact.turn}",
+            f"{fact.step}/{fact.attempt.turn}",
             step_id=fact.step,
             reason=str(fact.error),
         )
@@ -93,23 +89,23 @@ def _escalate(draft: Draft, fact: AttemptFailed) -> None:
     )
 
 
-def _tell(
+def _emit(
     draft: Draft,
     fact: AttemptFailed,
     event_type: EventType,
-    attempt: int,
+    attempt: Attempt,
     *,
     delay: float = 0.0,
     fallback_to: str = "",
 ) -> None:
-    if draft.forbids(fact.kind):  # it will not happen
+    if draft.forbids(fact.attempt.kind):  # it will not happen
         return
     draft.emits.append(
         Emit(
             event_type,
-            f"{fact.step}/{fact.kind}/{fact.turn}.{attempt}",
+            f"{fact.step}/{attempt}",
             step_id=fact.step,
-            attempt=attempt,
+            number=attempt.number,
             error=str(fact.error),
             delay=delay,
             fallback_to=fallback_to,

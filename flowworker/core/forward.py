@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import SetTimeout
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
@@ -38,7 +39,7 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> None:
     """Dispatch those of the steps that wait for nothing and were not dispatched before."""
     for step in steps:
         if draft.state.unmet[step] == 0 and draft.state.steps[step].status is StepStatus.PENDING:
-            draft.dispatch(step, Kind.RUN, draft.state.steps[step].turn, 1)
+            draft.dispatch(step, Attempt(Kind.RUN, draft.state.steps[step].attempt.turn, 1))
 
 
 def step_completed(draft: Draft, fact: StepCompleted) -> None:
@@ -48,8 +49,6 @@ def step_completed(draft: Draft, fact: StepCompleted) -> None:
     draft.settle(
         fact.step,
         StepStatus.COMPLETED,
-        kind=fact.kind,
-        turn=fact.turn,
         attempt=fact.attempt,
         output=fact.output,
         revision=fact.revision,

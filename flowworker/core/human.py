@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import resolve
@@ -30,7 +31,7 @@ def decided(draft: Draft, fact: HumanDecided) -> None:
     decisions = draft.state.record.decisions
     if step not in waiting or (fact.id and _is_known(fact.id, decisions)):
         return
-    decision = Decision(draft.state.steps[step].turn, fact.action, fact.output, fact.id)
+    decision = Decision(draft.state.steps[step].attempt.turn, fact.action, fact.output, fact.id)
     draft.state = replace(
         draft.state.with_record(
             status=RunStatus.WAITING_HUMAN if len(waiting) > 1 else RunStatus.RUNNING,
@@ -48,10 +49,10 @@ def _is_known(answer: str, decisions: Mapping[str, tuple[Decision, ...]]) -> boo
 def follow(draft: Draft, step: str, decision: Decision) -> None:
     """Do what was decided for the step's present turn."""
     at = draft.state.steps[step]
-    detail = f"{step}/{at.turn}"
+    detail = f"{step}/{at.attempt.turn}"
     match decision.action:
         case HumanAction.RETRY:
-            draft.dispatch(step, Kind.RUN, at.turn + 1, 1)
+            draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn + 1, 1))
         case HumanAction.SKIP:
             draft.settle(step, StepStatus.SKIPPED)
             draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step))

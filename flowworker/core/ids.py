@@ -23,6 +23,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flowworker.core.attempt import Attempt
     from flowworker.core.status import Kind
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -74,13 +75,13 @@ def idempotency_key(run: str, step: str, kind: Kind) -> str:
     return f"{run}/{step}/{kind}"
 
 
-def attempt_key(run: str, step: str, kind: Kind, turn: int, attempt: int, lost: int = 0) -> str:
+def attempt_key(run: str, step: str, attempt: Attempt, lost: int = 0) -> str:
     """Identity of one attempt: the same attempt dispatched twice has the same key.
 
     `lost` counts the workers that died with this attempt, so that a takeover which the
     coordinator dispatches is not mistaken for the first dispatch.
     """
-    key = f"{run}/{step}/{kind}/{turn}.{attempt}"
+    key = f"{run}/{step}/{attempt}"
     return f"{key}+{lost}" if lost else key
 
 

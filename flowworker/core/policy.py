@@ -12,14 +12,14 @@ from flowworker.core.retry import delay_before, may_retry
 from flowworker.core.status import Kind
 
 if TYPE_CHECKING:
+    from flowworker.core.attempt import Attempt
     from flowworker.core.model import RetryPolicy, Step
     from flowworker.core.records import ErrorInfo
 
 
 class Retry(Struct, frozen=True):
-    """Try again: `attempt`, after `delay` seconds."""
+    """Try again after `delay` seconds."""
 
-    attempt: int
     delay: float
 
 
@@ -40,16 +40,17 @@ class Fail(Struct, frozen=True):
 FollowUp = Retry | FallBack | Escalate | Fail
 
 
-def follow_up(step: Step, kind: Kind, attempt: int, error: ErrorInfo, seed: str) -> FollowUp:
+def follow_up(step: Step, attempt: Attempt, error: ErrorInfo, seed: str) -> FollowUp:
     """The next thing to do about a step whose attempt failed.
 
     A fallback is tried once; a compensation has its own retries, but neither fallback nor human.
     """
+    kind, number = attempt.kind, attempt.number
     policy = _policy(step, kind)
-    if policy is not None and may_retry(policy, attempt, error):
+    if policy is not None and may_retry(policy, number, error):
         if error.retry_after is not None:
-            return Retry(attempt + 1, error.retry_after)
-        return Retry(attempt + 1, delay_before(policy, attempt + 1, seed))
+            return Retry(error.retry_after)
+        return Retry(delay_before(policy, number + 1, seed))
     if kind is Kind.COMPENSATE:
         return Fail()
     if kind is Kind.RUN and step.fallback is not None:

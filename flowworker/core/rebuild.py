@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.decide import advance, follow
 from flowworker.core.draft import Draft
 from flowworker.core.facts import (
@@ -129,23 +130,23 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
         completed = step.completed or revision
         step_completed(
             draft,
-            StepCompleted(step.step, step.kind, step.turn, step.attempt, output, completed),
+            StepCompleted(step.step, step.attempt, output, completed),
         )
         return
     match step.outcome:
         case Outcome.RUNNING:
             _replay_claim(draft, step, revision)
-        case Outcome.FAILED if step.attempt == 0:
+        case Outcome.FAILED if step.number == 0:
             # A checkpoint of a step that is still to be attempted: nothing failed.
-            draft.state = draft.state.with_step(step.step, turn=step.turn, revision=revision)
+            draft.state = draft.state.with_step(
+                step.step, attempt=Attempt(Kind.RUN, step.turn, 0), revision=revision
+            )
         case Outcome.FAILED:
             attempt_failed(draft, _failure(step, revision))
         case Outcome.CANCELLED:
             draft.settle(
                 step.step,
                 StepStatus.CANCELLED,
-                kind=step.kind,
-                turn=step.turn,
                 attempt=step.attempt,
                 revision=revision,
                 error=step.error,
@@ -161,7 +162,7 @@ def _answered(draft: Draft, step: str) -> Payload | None:
 
 
 def _replay_claim(draft: Draft, step: StepRecord, revision: int) -> None:
-    draft.dispatch(step.step, step.kind, step.turn, step.attempt)
+    draft.dispatch(step.step, step.attempt)
     draft.state = draft.state.with_step(
         step.step, revision=revision, lost=step.lost, lease_until=step.lease_until
     )
@@ -169,9 +170,7 @@ def _replay_claim(draft: Draft, step: StepRecord, revision: int) -> None:
 
 def _failure(step: StepRecord, revision: int) -> AttemptFailed:
     error = step.error or ErrorInfo("Unknown", "the record of the failure has no error")
-    return AttemptFailed(
-        step.step, step.kind, step.turn, step.attempt, error, revision, step.finished_at
-    )
+    return AttemptFailed(step.step, step.attempt, error, revision, step.finished_at)
 
 
 def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) -> None:

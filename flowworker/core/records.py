@@ -27,8 +27,9 @@ __all__ = [
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
 
@@ -151,8 +152,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     """The claim, the state and the output of a step in one, so that they cannot disagree.
 
     Attributes:
-        turn: 1, and one more for every `retry` that a human ordered.
-        attempt: from 1 within kind and turn; 0 for a checkpoint made before the first.
+        kind, turn, number: the attempt (`attempt` on the wire is its number); number 0 is a
+            checkpoint made before the first.
         outcome: how this attempt stands.
         worker: who holds or held the claim.
         lease_until: until when a RUNNING claim is good (by the worker's clock); 0 for one that
@@ -170,7 +171,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     step: str
     kind: Kind
     turn: int
-    attempt: int
+    number: int = field(name="attempt")
     outcome: Outcome
     v: int = RECORD_VERSION
     worker: str = ""
@@ -183,11 +184,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     completed: int = 0
     noted: StepStatus | None = None
 
-    def rank(self) -> tuple[bool, int, bool, int]:
-        """Attempts of one step in the order in which they may happen."""
-        return rank(self.kind, self.turn, self.attempt)
-
-
-def rank(kind: Kind, turn: int, attempt: int) -> tuple[bool, int, bool, int]:
-    """Attempts of one step in the order in which they may happen."""
-    return (kind is Kind.COMPENSATE, turn, kind is Kind.FALLBACK, attempt)
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt that this is the claim or the outcome of."""
+        return Attempt(self.kind, self.turn, self.number)

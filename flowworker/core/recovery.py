@@ -23,7 +23,7 @@ def recover(draft: Draft, *, abandoned: bool) -> None:
     if not draft.stopping:
         begin(draft)
     for step in sorted(inflight):
-        if draft.forbids(draft.state.steps[step].kind):
+        if draft.forbids(draft.state.steps[step].attempt.kind):
             draft.fence(step, force=abandoned)
         else:
             _dispatch_again(draft, step, abandoned=abandoned)
@@ -35,4 +35,4 @@ def _dispatch_again(draft: Draft, step: str, *, abandoned: bool) -> None:
         return
     # Without a lease nobody has claimed it, or who had has given it back.
     lost = at.lost + (at.lease_until > 0.0)
-    draft.rest.append(Dispatch(step, at.kind, at.turn, at.attempt, at.revision, lost, at.due))
+    draft.rest.append(Dispatch(step, at.attempt, at.revision, lost, at.due))

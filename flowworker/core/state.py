@@ -14,9 +14,10 @@ from immutables import Map
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flowworker.core.attempt import UNATTEMPTED, Attempt
 from flowworker.core.payload import Payload
 from flowworker.core.records import ErrorInfo, RunRecord
-from flowworker.core.status import Kind, RunStatus, StepStatus
+from flowworker.core.status import RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -26,7 +27,7 @@ class StepState(Struct, frozen=True):
     """One step of a run.
 
     Attributes:
-        kind, turn, attempt: the latest attempt that was dispatched.
+        attempt: the latest one that was dispatched.
         revision: of the step's record as last heard of, which the next claim must find;
             0 when there is none.
         lost: workers that died with the latest attempt.
@@ -36,9 +37,7 @@ class StepState(Struct, frozen=True):
     """
 
     status: StepStatus = StepStatus.PENDING
-    kind: Kind = Kind.RUN
-    turn: int = 1
-    attempt: int = 0
+    attempt: Attempt = UNATTEMPTED
     revision: int = 0
     lost: int = 0
     lease_until: float = 0.0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import dispatch_ready
@@ -45,7 +46,7 @@ def timed_out(draft: Draft) -> None:
 def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
     """Nothing is left to try for a step, so the run stops."""
     draft.settle(step, StepStatus.FAILED, error=error)
-    detail = f"{step}/{draft.state.steps[step].turn}"
+    detail = f"{step}/{draft.state.steps[step].attempt.turn}"
     draft.emits.append(Emit(EventType.STEP_FAILED, detail, step_id=step, error=str(error)))
     _stop(draft, Stop(StopReason.FAILED, f"step {step!r} failed: {error}", step))
 
@@ -79,7 +80,7 @@ def continue_saga(draft: Draft, stop: Stop) -> None:
     if draft.state.saga is None:
         open_saga(draft, stop, compensate=not draft.terminated)
     if draft.state.saga:
-        draft.dispatch(draft.state.saga[0], Kind.COMPENSATE, 1, 1)
+        draft.dispatch(draft.state.saga[0], Attempt(Kind.COMPENSATE, 1, 1))
         return
     failed = stop.reason in {StopReason.FAILED, StopReason.TIMED_OUT}
     draft.end(RunStatus.FAILED if failed else RunStatus.CANCELLED, error=stop.message)

@@ -83,7 +83,7 @@ class StepContext(Generic[Runtime_co]):
         self.step_id = message.step
         self.kind = message.kind
         self.turn = message.turn
-        self.attempt = message.attempt
+        self.attempt = message.number
         self._input: dict[str, Any] | PayloadTooLarge = {}
         self.idempotency_key = message.idempotency_key
         self.deadline = _deadline(message, resources.clock.now())

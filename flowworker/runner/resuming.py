@@ -122,4 +122,4 @@ def _is_spent(step: Step, record: StepRecord) -> bool:
     if record.outcome is not Outcome.FAILED or record.kind is Kind.COMPENSATE:
         return False
     error = record.error or _UNKNOWN
-    return isinstance(follow_up(step, record.kind, record.attempt, error, ""), Fail)
+    return isinstance(follow_up(step, record.attempt, error, ""), Fail)

@@ -12,7 +12,7 @@ __all__ = ["Claimed", "Claims", "GivenUp", "PutBack"]
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Repair, Stale, first_try, judge
 from flowworker.core.records import ErrorInfo, StepRecord
@@ -145,9 +145,7 @@ class Claims:
         running = StepRecord(
             run=message.run,
             step=message.step,
-            kind=message.kind,
-            turn=message.turn,
-            attempt=message.attempt,
+            **asdict(message.attempt),
             outcome=Outcome.RUNNING,
             worker=self._worker,
             lease_until=now + self._lease,

@@ -138,7 +138,7 @@ class Executor:
         attempt.claim = held
         try:
             self._reporter.began(message)
-            if record.kind is Kind.RUN and record.attempt == 1:
+            if record.kind is Kind.RUN and record.number == 1:
                 # Also after a takeover: the worker before may have died without publishing it.
                 started = self._reporter.begin_started(message, record, revision)
                 attempt.context.publish_after(started)

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     import asyncio
 
     from flowworker.codec.messages import StepMessage
+    from flowworker.core import attempt as identity
     from flowworker.worker.attempt import Attempt
     from flowworker.worker.heartbeat import Heartbeats, HeldClaim
     from flowworker.worker.resources import Resources
     from flowworker.worker.step_records import StepRecords
-
-AttemptId = tuple[str, str, Kind, int, int]
 
 _SECOND_LOOK = 0.25
 """Seconds between a cancel notice and the look at the record, which is written after it."""
@@ -35,7 +34,7 @@ class InflightAttempts:
         self._resources = resources
         self._records = records
         self._heartbeats = heartbeats
-        self._attempts: dict[AttemptId, Attempt] = {}
+        self._attempts: dict[tuple[str, str, identity.Attempt], Attempt] = {}
         self._checks = TaskSet()
 
     def enter(self, attempt: Attempt) -> bool:
@@ -111,5 +110,5 @@ class InflightAttempts:
             attempt.stop(Halt.LOST)
 
 
-def _id(message: StepMessage) -> AttemptId:
-    return (message.run, message.step, message.kind, message.turn, message.attempt)
+def _id(message: StepMessage) -> tuple[str, str, identity.Attempt]:
+    return (message.run, message.step, message.attempt)

@@ -124,6 +124,6 @@ def _names(message: StepMessage) -> dict[str, object]:
         "run": message.run,
         "step": message.step,
         "kind": message.kind.value,
-        "attempt": message.attempt,
+        "attempt": message.number,
         "handler": message.uses,
     }

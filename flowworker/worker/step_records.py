@@ -79,4 +79,4 @@ def _same(found: StepRecord, record: StepRecord) -> bool:
 
 
 def _identity(record: StepRecord) -> tuple[object, ...]:
-    return (record.worker, record.rank(), record.lost, record.started_at)
+    return (record.worker, record.attempt, record.lost, record.started_at)

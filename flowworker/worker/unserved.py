@@ -120,4 +120,4 @@ class Unserved:
 
 
 def _id(message: StepMessage) -> tuple[object, ...]:
-    return (message.run, message.step, message.kind, message.turn, message.attempt)
+    return (message.run, message.step, message.attempt)

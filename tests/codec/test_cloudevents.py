@@ -36,7 +36,7 @@ STEP = StepRecord(
     "pay",
     Kind.RUN,
     turn=1,
-    attempt=2,
+    number=2,
     outcome=Outcome.COMPLETED,
     started_at=6.0,
     finished_at=7.5,
@@ -95,7 +95,7 @@ def test_what_a_decision_tells():
         error="broke",
         reason="why",
         fallback_to="cash",
-        attempt=2,
+        number=2,
         delay=0.5,
         steps_count=4,
         failed_compensations=("ship",),
@@ -111,7 +111,7 @@ def test_what_a_decision_tells():
         error="broke",
         reason="why",
         fallback_to="cash",
-        attempt=2,
+        number=2,
         delay=0.5,
         steps_count=4,
         failed_compensations=("ship",),
@@ -123,7 +123,7 @@ def test_what_a_decision_tells():
 def test_the_claim_of_a_step_is_told_once_a_turn():
     events = [
         started_event("ns", "orders.ship", "v2", replace(STEP, **at), 4)
-        for at in [{}, {"attempt": 3}, {"turn": 2}]
+        for at in [{}, {"number": 3}, {"turn": 2}]
     ]
 
     assert {event.type for event in events} == {EventType.STEP_STARTED}
@@ -146,7 +146,7 @@ def test_what_is_told_of_an_attempt_that_is_over(changes, event_type):
     event = settled(**changes)
 
     assert event.type is event_type
-    assert (event.data.step_id, event.data.turn, event.data.attempt) == ("pay", 1, 2)
+    assert (event.data.step_id, event.data.turn, event.data.number) == ("pay", 1, 2)
     assert (event.data.version, event.data.worker, event.data.revision) == ("v2", "w1", 9)
     assert event.data.at == 7.5
 
@@ -160,7 +160,7 @@ def test_what_is_told_of_an_attempt_that_waits_for_its_handler():
     event = waiting_event("ns", message, "w1", 8.0)
 
     assert event.type is EventType.STEP_WAITING_HANDLER
-    assert (event.data.step_id, event.data.turn, event.data.attempt) == ("pay", 1, 2)
+    assert (event.data.step_id, event.data.turn, event.data.number) == ("pay", 1, 2)
     assert (event.data.handler, event.data.worker, event.data.at) == ("bank.pay", "w1", 8.0)
     assert event.id == waiting_event("ns", message, "w2", 9.0).id
 
@@ -190,8 +190,8 @@ def test_a_failure_says_the_same_to_who_reads_it():
 
 
 def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
-    assert settled().id == settled(attempt=3).id != settled(turn=2).id
-    failures = {settled(outcome=Outcome.FAILED, attempt=n).id for n in (1, 2, 3)}
+    assert settled().id == settled(number=3).id != settled(turn=2).id
+    failures = {settled(outcome=Outcome.FAILED, number=n).id for n in (1, 2, 3)}
     assert len(failures) == 3
 
 
@@ -199,12 +199,12 @@ def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
     ("changes", "types"),
     [
         ({"outcome": Outcome.RUNNING}, []),
-        ({"attempt": 1}, [EventType.STEP_STARTED, EventType.STEP_COMPLETED]),
-        ({"attempt": 2}, [EventType.STEP_COMPLETED]),
-        ({"attempt": 1, "kind": Kind.FALLBACK}, [EventType.STEP_COMPLETED]),
+        ({"number": 1}, [EventType.STEP_STARTED, EventType.STEP_COMPLETED]),
+        ({"number": 2}, [EventType.STEP_COMPLETED]),
+        ({"number": 1, "kind": Kind.FALLBACK}, [EventType.STEP_COMPLETED]),
         # It was cancelled before anybody had claimed it
         (
-            {"attempt": 1, "outcome": Outcome.CANCELLED, "started_at": 0.0},
+            {"number": 1, "outcome": Outcome.CANCELLED, "started_at": 0.0},
             [EventType.STEP_CANCELLED],
         ),
     ],

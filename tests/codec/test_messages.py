@@ -23,6 +23,7 @@ from flowworker.codec.messages import (
     decode_result,
     decode_step_message,
 )
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.payload import Stored, inline
 from flowworker.core.status import HumanAction, Kind, Priority
@@ -37,7 +38,7 @@ MESSAGE = StepMessage(
     uses="do.pay",
     kind=Kind.RUN,
     turn=1,
-    attempt=2,
+    number=2,
     input=INPUT,
     idempotency_key="r1/pay/run",
     revision=7,
@@ -116,7 +117,7 @@ def test_bodies(body, decode, wire):
 
 
 def test_a_message_asks_for_one_attempt():
-    assert MESSAGE.wanted() == Dispatch("pay", Kind.RUN, 1, 2, revision=7, lost=1)
+    assert MESSAGE.wanted() == Dispatch("pay", Attempt(Kind.RUN, 1, 2), revision=7, lost=1)
 
 
 def test_a_field_of_a_newer_release_is_passed_over():

@@ -8,6 +8,7 @@ from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.dispatch import Dispatcher
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.refusals import Refusals
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.model import Saga, Step, Workflow
 from flowworker.core.payload import EMPTY, inline
@@ -46,7 +47,7 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
         clock,
     )
 
-    await dispatcher.enqueue(plan, state, Dispatch("a", kind, 1, 1, 0), 0.0)
+    await dispatcher.enqueue(plan, state, Dispatch("a", Attempt(kind, 1, 1), 0), 0.0)
 
     [raw] = await backend.steps.queued(StepAddress("default", Priority.NORMAL, RUN, "a"))
     found = decode_step_message(raw)

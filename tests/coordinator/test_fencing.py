@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowworker.coordinator.fencing import Fences
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Fence
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
@@ -26,7 +27,7 @@ RUN = "r1"
 LEASE = 30.0
 PLAN = plan_of(Workflow("one", (Step("a", "any"),)))
 STATE = initial(PLAN, RunRecord(RUN, "one", PLAN.hash, RunStatus.RUNNING, EMPTY, 0.0), 1)
-WANTED = Fence("a", Kind.RUN, turn=1, attempt=1)
+WANTED = Fence("a", Attempt(Kind.RUN, 1, 1))
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Scene:
     backend: Any
 
     async def save(self, revision: int = 0, kind: Kind = Kind.RUN, **fields: Any) -> int:
-        record = StepRecord(RUN, "a", kind, turn=1, attempt=1, **fields)
+        record = StepRecord(RUN, "a", kind, 1, 1, **fields)
         return await self.runs.save_step("default", record, revision)
 
     async def claimed(self, lease: float = 1000 * LEASE, **fields: Any) -> int:
@@ -136,7 +137,7 @@ async def test_an_answer_older_than_the_fence_is_not_believed(scene):
 
     with pytest.raises(Unavailable, match="outdated"):
         await scene.fences.fence(
-            PLAN, STATE, Fence("a", Kind.RUN, turn=1, attempt=1, revision=revision + 1)
+            PLAN, STATE, Fence("a", Attempt(Kind.RUN, 1, 1), revision=revision + 1)
         )
 
     assert await scene.outcome() is Outcome.RUNNING

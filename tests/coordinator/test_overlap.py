@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.cloudevents import attempt_events, run_started_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.active import ActiveRuns
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.facts import CancelRequested, RunStarted, StepCompleted
 from flowworker.core.model import Step, Workflow
@@ -83,7 +84,7 @@ async def complete(backend, step):
         step=step,
         kind=Kind.RUN,
         turn=1,
-        attempt=1,
+        number=1,
         outcome=Outcome.COMPLETED,
         worker="w1",
         started_at=5.0,
@@ -188,7 +189,7 @@ async def runs(backend, hands):
 
 
 def completed(step):
-    return StepCompleted(step, Kind.RUN, 1, 1, EMPTY, 5)
+    return StepCompleted(step, Attempt(Kind.RUN, 1, 1), EMPTY, 5)
 
 
 async def following(runs, fact):

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
 from flowworker.coordinator.performer import Performer
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Finish, Save
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
@@ -36,12 +37,12 @@ class Hands:
         self.error = None
 
     async def enqueue(self, plan, state, wanted, due):
-        self.asked.append(("enqueue", wanted.attempt, due))
+        self.asked.append(("enqueue", wanted.attempt.number, due))
         if self.error is not None:
             raise self.error
 
     async def restore(self, plan, state, wanted):
-        self.asked.append(("restore", wanted.attempt, wanted.due))
+        self.asked.append(("restore", wanted.attempt.number, wanted.due))
 
     def forget(self, state):
         self.asked.append(("forget", state.record.run))
@@ -84,7 +85,7 @@ def performer(backend, hands, clock, metrics):
 def live():
     """A run whose step is to be tried for the second time."""
     record = RunRecord("r1", "one", PLAN.hash, RunStatus.RUNNING, EMPTY, 0.0)
-    state = initial(PLAN, record, 0).with_step("a", attempt=2)
+    state = initial(PLAN, record, 0).with_step("a", attempt=Attempt(Kind.RUN, 1, 2))
     return LiveRun(PLAN, inflight(state), 0, 0.0)
 
 
@@ -93,7 +94,7 @@ def inflight(state):
 
 
 def attempt(number=2, due=0.0):
-    return Dispatch("a", Kind.RUN, 1, number, 0, due=due)
+    return Dispatch("a", Attempt(Kind.RUN, 1, number), 0, due=due)
 
 
 async def test_what_is_due_soon_is_enqueued_when_it_is_due_and_done_then(
@@ -125,7 +126,7 @@ async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(performer, 
 
     live.state = state
     await performer.perform(live, [attempt(due=clock.now() + SOON)])
-    live.state = state.with_step("a", attempt=3)
+    live.state = state.with_step("a", attempt=Attempt(Kind.RUN, 1, 3))
     await clock.advance(SOON)
     assert hands.asked == []
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from flowworker import App, wiring
 from flowworker.clock import SystemClock
 from flowworker.coordinator.refusals import Refusals
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY
@@ -109,7 +110,7 @@ async def test_a_step_that_cannot_be_given_its_input_fails(narrow, client, done,
     assert "PayloadTooLarge" in result.error
     assert "1,500 bytes" in result.error
     assert record is not None
-    assert record[0].attempt == 1
+    assert record[0].number == 1
 
 
 async def test_its_fallback_and_then_a_human_are_asked(narrow, client, done):
@@ -217,7 +218,7 @@ def run():
     return plan, initial(plan, record, 1)
 
 
-WANTED = Dispatch("a", Kind.RUN, 1, 1, 0)
+WANTED = Dispatch("a", Attempt(Kind.RUN, 1, 1), 0)
 WHY = PayloadTooLarge("too much")
 
 

@@ -122,7 +122,7 @@ async def test_what_changes_nothing_in_the_records_is_done(deliver, held):
 
 async def test_a_fact_that_cannot_be_yet_is_not_followed_in_an_outdated_run(deliver, held):
     held.hold(in_memory())
-    completed = {"step_id": "b", "kind": Kind.RUN, "turn": 1, "attempt": 1}
+    completed = {"step_id": "b", "kind": Kind.RUN, "turn": 1, "number": 1}
 
     assert await deliver(event(EventType.STEP_COMPLETED, **completed)) == ["ack"]
 

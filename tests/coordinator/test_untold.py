@@ -37,7 +37,7 @@ async def test_a_new_owner_tells_what_a_dead_worker_did_not():
             "a",
             Kind.RUN,
             turn=1,
-            attempt=1,
+            number=1,
             outcome=Outcome.COMPLETED,
             worker="w1",
             started_at=5.0,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import assert_never
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from flowworker.core import facts
 from flowworker.core.claim import (
@@ -191,7 +191,7 @@ class Coordinator:
             case Dispatch():
                 stop = self.state.record.stop
                 at = self.state.steps[effect.step]
-                undo = effect.kind is Kind.COMPENSATE
+                undo = effect.attempt.kind is Kind.COMPENSATE
                 assert stop is None or (undo and stop.reason is not StopReason.TERMINATED), (
                     "an attempt is dispatched that may not start"
                 )
@@ -315,10 +315,8 @@ class Worker:
         return StepRecord(
             RUN,
             wanted.step,
-            wanted.kind,
-            wanted.turn,
-            wanted.attempt,
-            Outcome.FAILED if given_up else Outcome.RUNNING,
+            **asdict(wanted.attempt),
+            outcome=Outcome.FAILED if given_up else Outcome.RUNNING,
             worker=self.name,
             lost=verdict.lost,
             lease_until=0.0 if given_up else self.world.now + LEASE,
@@ -341,7 +339,7 @@ class Worker:
         self.execution = running
         world.executions.append(running)
         yield
-        key = attempt_key(RUN, record.step, record.kind, record.turn, record.attempt, record.lost)
+        key = attempt_key(RUN, record.step, record.attempt, record.lost)
         world.tell(EventType.STEP_STARTED, key, record=record)
         yield
         try:
@@ -369,7 +367,7 @@ class Worker:
             error = ErrorInfo(kind, "", retryable=self.random.random() < 0.9)
             return {"outcome": Outcome.FAILED, "error": error, "finished_at": now}
         changes: dict[str, object] = {"outcome": Outcome.COMPLETED, "finished_at": now}
-        if self.message.dispatch.kind is not Kind.COMPENSATE:
+        if self.message.dispatch.attempt.kind is not Kind.COMPENSATE:
             number = self.random.randrange(1000)
             changes["output"] = inline(b"%d" % number)
         return changes

@@ -9,6 +9,7 @@ from random import Random
 from msgspec.structs import replace
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.decide import decide
 from flowworker.core.effects import Emit, Save
 from flowworker.core.event_types import EventType
@@ -25,8 +26,8 @@ from flowworker.core.model import (
 )
 from flowworker.core.payload import inline
 from flowworker.core.rebuild import rebuild, view
-from flowworker.core.records import Stop, rank
-from flowworker.core.state import RunState, StepState
+from flowworker.core.records import Stop
+from flowworker.core.state import RunState
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus, StepStatus
 from tests.core.actors import Coordinator, Worker
 from tests.core.world import LEASE, RUN, World, fact_of
@@ -197,7 +198,7 @@ class Chaos:
             facts.HumanDecided(HumanAction.SKIP, "unknown"),
             facts.StepCancelled("unknown", 0),
             facts.Compensated("unknown", 0),
-            facts.StepCompleted("unknown", Kind.RUN, 1, 1, inline(b"1"), 1),
+            facts.StepCompleted("unknown", Attempt(Kind.RUN, 1, 1), inline(b"1"), 1),
             facts.RunStarted(),
             facts.HumanDecided(HumanAction.RETRY, any_step, id=f"answer{self.answers}"),
         ]
@@ -324,7 +325,7 @@ class Chaos:
         for fact in self.facts_to_come(coordinator):
             heard, _ = decide(world.plan, heard, fact, world.now)
         if any(
-            record.outcome is Outcome.RUNNING and record.rank() > rank_of(heard.steps[step])
+            record.outcome is Outcome.RUNNING and record.attempt > heard.steps[step].attempt
             for step, (record, _) in world.steps.items()
         ):
             return  # a worker died before it told; only the records know
@@ -355,10 +356,6 @@ class Chaos:
 NEWS = facts.StepCompleted | facts.AttemptFailed | facts.StepCancelled | facts.Compensated
 
 
-def rank_of(at: StepState) -> tuple[bool, int, bool, int]:
-    return rank(at.kind, at.turn, at.attempt)
-
-
 def seen(state: RunState, world: World) -> RunState:
     """A state without what cannot be known from the records."""
     steps = {}
@@ -368,7 +365,7 @@ def seen(state: RunState, world: World) -> RunState:
         if record is not None and record.outcome is Outcome.RUNNING:
             known = replace(known, revision=0, due=0.0, error=None)
         if at.status is StepStatus.CANCELLED:
-            known = replace(known, kind=Kind.RUN, turn=1, attempt=1, error=None)
+            known = replace(known, attempt=Attempt(Kind.RUN, 1, 1), error=None)
         steps[step] = known
     run = state.record
     if run.stop is not None and world.run[0].stop is None:

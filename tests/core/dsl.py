@@ -89,7 +89,7 @@ class Run:
         for id_ in ids:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.COMPLETED, output=out(id_), finished_at=self.now)
-            self.happens(facts.StepCompleted(id_, at.kind, at.turn, at.attempt, out(id_), revision))
+            self.happens(facts.StepCompleted(id_, at.attempt, out(id_), revision))
         return self
 
     def fails(self, *ids: str, error: ErrorInfo = BROKEN) -> Run:
@@ -97,9 +97,7 @@ class Run:
         for id_ in ids:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.FAILED, error=error, finished_at=self.now)
-            self.happens(
-                facts.AttemptFailed(id_, at.kind, at.turn, at.attempt, error, revision, self.now)
-            )
+            self.happens(facts.AttemptFailed(id_, at.attempt, error, revision, self.now))
         return self
 
     def is_fenced(self, *ids: str) -> Run:
@@ -133,13 +131,14 @@ class Run:
     def write(self, id_: str, outcome: Outcome, **changes: object) -> int:
         """The step's record, for the attempt that was dispatched last."""
         at = self.state.steps[id_]
+        kind, turn, number = at.attempt.kind, at.attempt.turn, at.attempt.number
         before, _ = self.records.get(id_, (None, 0))
         kept = {}
-        if at.kind is Kind.COMPENSATE:
+        if kind is Kind.COMPENSATE:
             kept = {"output": at.output, "completed": at.completed}
         self.revision += 1
-        record = StepRecord(RUN, id_, at.kind, at.turn, max(at.attempt, 1), outcome)
-        if before is not None and before.rank() > record.rank():
+        record = StepRecord(RUN, id_, kind, turn, max(number, 1), outcome)
+        if before is not None and before.attempt > record.attempt:
             raise AssertionError(f"{id_} is past that attempt")
         self.records[id_] = (replace(record, **{**kept, **changes}), self.revision)
         return self.revision
@@ -227,8 +226,9 @@ _WORDS = {Kind.RUN: "", Kind.FALLBACK: "else ", Kind.COMPENSATE: "undo "}
 def _attempts(effects: Iterable[Dispatch | Fence]) -> list[str]:
     words = []
     for effect in effects:
-        turn = f"@{effect.turn}" if effect.turn > 1 else ""
-        attempt = f"#{effect.attempt}" if effect.attempt > 1 else ""
+        attempt = effect.attempt
+        turn = f"@{attempt.turn}" if attempt.turn > 1 else ""
+        number = f"#{attempt.number}" if attempt.number > 1 else ""
         force = "!" if isinstance(effect, Fence) and effect.force else ""
-        words.append(f"{_WORDS[effect.kind]}{effect.step}{turn}{attempt}{force}")
+        words.append(f"{_WORDS[attempt.kind]}{effect.step}{turn}{number}{force}")
     return words

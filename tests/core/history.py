@@ -57,8 +57,8 @@ class History:
             attempt = told.record
             if attempt is None:
                 continue
-            if attempt.attempt > 1:
-                key = f"{attempt.step}/{attempt.kind}/{attempt.turn}.{attempt.attempt}"
+            if attempt.number > 1:
+                key = f"{attempt.step}/{attempt.attempt}"
                 self.assert_before(at, EventType.STEP_RETRYING, key)
             if attempt.kind is Kind.COMPENSATE:
                 self.assert_before(at, EventType.COMPENSATING)

@@ -7,6 +7,7 @@ import itertools
 import pytest
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.claim import (
     MAX_LOST,
     Busy,
@@ -47,7 +48,7 @@ def record(
 def wanted(
     kind: Kind = RUN, turn: int = 1, attempt: int = 1, *, revision: int = 0, lost: int = 0
 ) -> Dispatch:
-    return Dispatch("a", kind, turn, attempt, revision, lost)
+    return Dispatch("a", Attempt(kind, turn, attempt), revision, lost)
 
 
 @pytest.mark.parametrize(
@@ -128,14 +129,14 @@ def test_attempts_of_a_step_have_an_order():
         ]
     ]
 
-    ranks = [each.rank() for each in in_order]
+    ranks = [each.attempt for each in in_order]
 
     assert ranks == sorted(ranks)
     assert len(set(ranks)) == len(ranks)
 
 
 def fence(kind: Kind = RUN, turn: int = 1, attempt: int = 1, *, force: bool = False) -> Fence:
-    return Fence("a", kind, turn, attempt, force)
+    return Fence("a", Attempt(kind, turn, attempt), force)
 
 
 def cancelled(kind: Kind = RUN, turn: int = 1, attempt: int = 1, **changes: object) -> StepRecord:
@@ -252,7 +253,7 @@ def test_nobody_takes_what_is_held_and_nobody_undoes_an_end(found):
             assert force or not held
             assert found.outcome is not CANCELLED
             assert found.outcome is not COMPLETED or (kind is UNDO and found.kind is not UNDO)
-            assert ending.record.rank() >= found.rank()
+            assert ending.record.attempt >= found.attempt
 
 
 REFUSAL = ErrorInfo("PayloadTooLarge", "too much", retryable=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Emit, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.records import ErrorInfo, StopReason
@@ -27,11 +28,11 @@ def test_a_retry_comes_after_its_delay_and_over_the_record_of_the_failure():
             EventType.STEP_RETRYING,
             "a/run/1.2",
             step_id="a",
-            attempt=2,
+            number=2,
             error="Broken: it broke",
             delay=0.5,
         ),
-        Dispatch("a", Kind.RUN, 1, 2, revision, due=NOW + 10.5),
+        Dispatch("a", Attempt(Kind.RUN, 1, 2), revision, due=NOW + 10.5),
     )
     assert run.is_at("a") is StepStatus.RETRYING
     assert run.state.steps["a"].due == NOW + 10.5
@@ -43,14 +44,14 @@ def test_a_retry_that_succeeds_leaves_no_trace_of_the_failure():
     assert run.dispatched == ["a#3"]
     assert run.completes("a").dispatched == ["b"]
     at = run.state.steps["a"]
-    assert (at.status, at.error, at.due, at.attempt) == (StepStatus.COMPLETED, None, 0.0, 3)
+    assert (at.status, at.error, at.due, at.attempt.number) == (StepStatus.COMPLETED, None, 0.0, 3)
 
 
 def test_the_delay_counts_from_the_failure_not_from_when_it_was_heard_of():
     run = Run(step("a", attempts=2, interval=0.5)).starts()
     run.now += 60.0
 
-    run.happens(facts.AttemptFailed("a", Kind.RUN, 1, 1, BROKEN, 7, at=NOW + 1.0))
+    run.happens(facts.AttemptFailed("a", Attempt(Kind.RUN, 1, 1), BROKEN, 7, at=NOW + 1.0))
 
     assert [c.due for c in run.effects if isinstance(c, Dispatch)] == [NOW + 1.5]
 
@@ -74,7 +75,7 @@ def test_the_fallbacks_output_becomes_the_steps():
             EventType.STEP_FALLBACK,
             "a/run/1.2",
             step_id="a",
-            attempt=2,
+            number=2,
             error="Broken: it broke",
             fallback_to="else.a",
         )
@@ -85,7 +86,7 @@ def test_the_fallbacks_output_becomes_the_steps():
     run.completes("a")
     assert run.dispatched == ["b"]
     assert run.state.steps["a"].output == out("a")
-    assert run.state.steps["a"].kind is Kind.FALLBACK
+    assert run.state.steps["a"].attempt.kind is Kind.FALLBACK
 
 
 def test_a_fallback_that_fails_is_not_tried_again():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Emit, Finish, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.status import Kind, RunStatus, StepStatus
@@ -29,7 +30,7 @@ def test_a_chain_runs_one_step_after_the_other():
 def test_a_dispatch_names_the_attempt_and_what_its_claim_must_find():
     run = Run(step("a")).starts()
 
-    assert run.effects == (Dispatch("a", Kind.RUN, 1, 1, revision=0, lost=0, due=0.0),)
+    assert run.effects == (Dispatch("a", Attempt(Kind.RUN, 1, 1), revision=0, lost=0, due=0.0),)
     assert run.is_at("a") is StepStatus.RUNNING
     assert set(run.state.inflight) == {"a"}
 
@@ -107,7 +108,7 @@ def test_a_result_may_come_before_its_attempt_was_dispatched_here():
     """Another coordinator dispatched it; this one is late."""
     run = Run(step("a"), step("b", "a"))
 
-    run.happens(facts.StepCompleted("a", Kind.RUN, 1, 3, out("a"), 7))
+    run.happens(facts.StepCompleted("a", Attempt(Kind.RUN, 1, 3), out("a"), 7))
 
     assert run.dispatched == ["b"]
-    assert run.state.steps["a"].attempt == 3
+    assert run.state.steps["a"].attempt == Attempt(Kind.RUN, 1, 3)

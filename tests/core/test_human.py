@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.payload import EMPTY
@@ -156,7 +157,7 @@ def test_a_failure_of_the_turn_before_is_old_news():
     run = waiting()
     record, revision = run.records["a"]
     assert record.error is not None
-    old = facts.AttemptFailed("a", Kind.RUN, 1, 1, record.error, revision, run.now)
+    old = facts.AttemptFailed("a", Attempt(Kind.RUN, 1, 1), record.error, revision, run.now)
 
     assert run.happens(old).effects == ()
     assert run.is_answered(RETRY).happens(old).effects == ()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.ids import (
     DOTTED_NAME,
     RUN_ID,
@@ -87,8 +88,8 @@ def test_the_id_from_a_sequence_is_a_run_id_and_sorts_by_it():
 def test_what_is_different_has_a_different_key():
     kinds, numbers = list(Kind), (1, 2, 11)
     keys = {
-        attempt_key(run, step, kind, turn, attempt, lost)
-        for run, step, kind, turn, attempt, lost in itertools.product(
+        attempt_key(run, step, Attempt(kind, turn, number), lost)
+        for run, step, kind, turn, number, lost in itertools.product(
             ("r", "r1"), ("a", "a.b"), kinds, numbers, numbers, (0, 1, 2)
         )
     }
@@ -98,7 +99,7 @@ def test_what_is_different_has_a_different_key():
 
 @pytest.mark.parametrize(("lost", "key"), [(0, "r/a.b/fallback/2.1"), (2, "r/a.b/fallback/2.1+2")])
 def test_an_attempts_key(lost, key):
-    assert attempt_key("r", "a.b", Kind.FALLBACK, 2, 1, lost) == key
+    assert attempt_key("r", "a.b", Attempt(Kind.FALLBACK, 2, 1), lost) == key
 
 
 def test_idempotency_keys_are_stable_over_attempts_but_not_over_kinds():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.decide import decide, outruns
 from flowworker.core.effects import Emit, Finish, Save
 from flowworker.core.status import TERMINAL, HumanAction, Kind, RunStatus
@@ -84,9 +85,9 @@ def test_the_end_is_the_end(end, event):
 
 
 FOREIGN = [
-    facts.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9),
-    facts.AttemptFailed("x", Kind.RUN, 1, 1, BROKEN, 9, NOW),
-    facts.AttemptFailed("x", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
+    facts.StepCompleted("x", Attempt(Kind.RUN, 1, 1), out("x"), 9),
+    facts.AttemptFailed("x", Attempt(Kind.RUN, 1, 1), BROKEN, 9, NOW),
+    facts.AttemptFailed("x", Attempt(Kind.COMPENSATE, 1, 1), BROKEN, 9, NOW),
     facts.StepCancelled("x", 9),
     facts.Compensated("x", 9),
     facts.HumanDecided(HumanAction.SKIP, "x"),
@@ -113,8 +114,8 @@ def test_a_step_that_is_not_of_this_workflow_changes_nothing(life, event):
     assert run.state is before
 
 
-DONE = facts.StepCompleted("b", Kind.RUN, 1, 1, out("x"), 9)
-BAD = facts.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
+DONE = facts.StepCompleted("b", Attempt(Kind.RUN, 1, 1), out("x"), 9)
+BAD = facts.AttemptFailed("b", Attempt(Kind.RUN, 1, 1), BROKEN, 9, NOW)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,11 @@ BAD = facts.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW)
         (lambda run: run.starts().completes("a", "b"), DONE, False),
         (lambda run: run.starts().fails("a").fails("a"), DONE, True),
         (lambda run: run.starts().is_cancelled().is_fenced("a"), DONE, False),
-        (lambda run: run.starts(), facts.StepCompleted("x", Kind.RUN, 1, 1, out("x"), 9), False),
+        (
+            lambda run: run.starts(),
+            facts.StepCompleted("x", Attempt(Kind.RUN, 1, 1), out("x"), 9),
+            False,
+        ),
         (lambda run: run.starts(), facts.CancelRequested(""), False),
     ],
 )

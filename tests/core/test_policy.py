@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.model import Backoff, Escalation, Fallback, RetryPolicy, Saga, Step
 from flowworker.core.policy import Escalate, Fail, FallBack, Retry, follow_up
 from flowworker.core.records import ErrorInfo
@@ -21,7 +22,7 @@ BACKUP = Fallback("backup")
 ASK = Escalation()
 
 BUSY = ErrorInfo("RetryAfter", "busy", retry_after=30.0)
-RETRY = Retry(2, 0.5)
+RETRY = Retry(0.5)
 FALLBACK = FallBack("backup")
 
 
@@ -32,7 +33,7 @@ FALLBACK = FallBack("backup")
         (None, None, Kind.RUN, 1, BROKEN, RETRY),
         (BACKUP, ASK, Kind.RUN, 1, BROKEN, RETRY),
         # the handler says when
-        (None, None, Kind.RUN, 1, BUSY, Retry(2, 30.0)),
+        (None, None, Kind.RUN, 1, BUSY, Retry(30.0)),
         (None, None, Kind.RUN, 2, BUSY, Fail()),
         # attempts are spent, or spared
         (None, None, Kind.RUN, 2, BROKEN, Fail()),
@@ -54,7 +55,7 @@ FALLBACK = FallBack("backup")
 def test_what_follows_a_failed_attempt(fallback, escalation, kind, attempt, error, expected):
     step = Step("a", "h", retry=TWICE, fallback=fallback, escalation=escalation)
 
-    assert follow_up(step, kind, attempt, error, "seed") == expected
+    assert follow_up(step, Attempt(kind, 1, attempt), error, "seed") == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_what_follows_a_failed_attempt(fallback, escalation, kind, attempt, erro
         (Saga("undo", retry=TWICE), 1, BROKEN, RETRY),
         (Saga("undo", retry=TWICE), 2, BROKEN, Fail()),
         (Saga("undo", retry=TWICE), 1, DECLINED, Fail()),
-        (Saga("undo"), 2, BROKEN, Retry(3, 0.2)),
+        (Saga("undo"), 2, BROKEN, Retry(0.2)),
         (Saga("undo"), 3, BROKEN, Fail()),
         (None, 1, BROKEN, Fail()),
     ],
@@ -73,7 +74,7 @@ def test_a_compensation_has_its_own_retries_and_nothing_else(saga, attempt, erro
         "a", "h", retry=RetryPolicy(max_attempts=9), fallback=BACKUP, escalation=ASK, saga=saga
     )
 
-    assert follow_up(step, Kind.COMPENSATE, attempt, error, "seed") == expected
+    assert follow_up(step, Attempt(Kind.COMPENSATE, 1, attempt), error, "seed") == expected
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Finish, Save
 from flowworker.core.facts import CancelRequested, HumanDecided
 from flowworker.core.payload import EMPTY
@@ -254,7 +255,7 @@ def test_of_two_failures_the_first_one_stops_the_run():
 def test_completions_that_nobody_has_heard_of_lead_on():
     run = Run(step("a"), step("b", "a"), step("c", "b")).starts()
     run.write("a", Outcome.COMPLETED, output=out("a"))
-    run.state = run.state.with_step("b", attempt=1)
+    run.state = run.state.with_step("b", attempt=Attempt(Kind.RUN, 1, 1))
     run.write("b", Outcome.COMPLETED)
 
     rebuilt = run.rebuilt()
@@ -277,7 +278,7 @@ def test_a_checkpoint_made_before_the_first_attempt_is_no_failure():
     for id_ in ("a", "b"):
         run.write(id_, Outcome.FAILED)
         record, revision = run.records[id_]
-        run.records[id_] = (replace(record, attempt=0), revision)
+        run.records[id_] = (replace(record, number=0), revision)
 
     rebuilt = run.rebuilt()
     assert rebuilt.told == []

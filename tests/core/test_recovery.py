@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Emit, Fence, Finish
 from flowworker.core.event_types import EventType
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus
@@ -42,7 +43,7 @@ def test_while_a_human_is_awaited_there_is_nothing_to_do():
 def test_while_stopping_what_is_in_flight_is_fenced_again():
     run = Run(step("a"), step("b"), timeout=60.0).starts().is_cancelled().is_fenced("a")
 
-    assert run.happens(LOST).effects == (Fence("b", Kind.RUN, 1, 1),)
+    assert run.happens(LOST).effects == (Fence("b", Attempt(Kind.RUN, 1, 1)),)
 
 
 def test_while_terminating_it_is_fenced_with_force():
@@ -54,7 +55,9 @@ def test_while_terminating_it_is_fenced_with_force():
 def test_during_the_saga_the_compensation_is_dispatched_again():
     run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
 
-    assert run.happens(LOST).effects == (Dispatch("a", Kind.COMPENSATE, 1, 1, run.records["a"][1]),)
+    assert run.happens(LOST).effects == (
+        Dispatch("a", Attempt(Kind.COMPENSATE, 1, 1), run.records["a"][1]),
+    )
 
 
 def test_while_terminating_the_saga_its_compensation_is_fenced_again():
@@ -90,20 +93,26 @@ def test_a_claim_whose_lease_holds_is_left_alone():
 
     assert run.rebuilt().effects == ()
     run.now += 30.0
-    assert run.rebuilt().effects == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
+    assert run.rebuilt().effects == (
+        Dispatch("a", Attempt(Kind.RUN, 1, 1), run.records["a"][1], lost=1),
+    )
 
 
 def test_losses_are_counted_on():
     run = Run(step("a")).starts().claims("a", lost=2, lease=-1.0)
 
-    assert run.rebuilt().effects == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=3),)
+    assert run.rebuilt().effects == (
+        Dispatch("a", Attempt(Kind.RUN, 1, 1), run.records["a"][1], lost=3),
+    )
 
 
 def test_a_claim_that_was_given_back_cost_no_worker():
     run = Run(step("a")).starts()
     run.write("a", Outcome.RUNNING, lost=1)
 
-    assert run.rebuilt().effects == (Dispatch("a", Kind.RUN, 1, 1, run.records["a"][1], lost=1),)
+    assert run.rebuilt().effects == (
+        Dispatch("a", Attempt(Kind.RUN, 1, 1), run.records["a"][1], lost=1),
+    )
 
 
 def test_if_nobody_executes_anything_leases_do_not_count():
@@ -128,7 +137,7 @@ def test_a_compensations_claim_is_taken_over_too():
     run.claims("a", lease=-1.0)
 
     assert run.rebuilt().effects[-1] == Dispatch(
-        "a", Kind.COMPENSATE, 1, 1, run.records["a"][1], lost=1
+        "a", Attempt(Kind.COMPENSATE, 1, 1), run.records["a"][1], lost=1
     )
 
 

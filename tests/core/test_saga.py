@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowworker.core import facts, stopping
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Emit, Fence, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.saga import compensations
@@ -33,7 +34,7 @@ def test_compensations_run_one_by_one_in_reverse_order_of_completion():
         Save(RunStatus.RUNNING),
         Emit(EventType.STEP_FAILED, "d/1", step_id="d", error="Broken: it broke"),
         Emit(EventType.COMPENSATING, steps_count=2, error="step 'd' failed: Broken: it broke"),
-        Dispatch("b", Kind.COMPENSATE, 1, 1, revision),
+        Dispatch("b", Attempt(Kind.COMPENSATE, 1, 1), revision),
     )
     assert run.status is RunStatus.COMPENSATING
     assert run.is_at("b") is StepStatus.COMPENSATING
@@ -88,11 +89,11 @@ def test_a_compensation_is_retried():
             EventType.STEP_RETRYING,
             "b/compensate/1.2",
             step_id="b",
-            attempt=2,
+            number=2,
             error="Broken: it broke",
             delay=0.1,
         ),
-        Dispatch("b", Kind.COMPENSATE, 1, 2, run.records["b"][1], due=NOW + 0.1),
+        Dispatch("b", Attempt(Kind.COMPENSATE, 1, 2), run.records["b"][1], due=NOW + 0.1),
     )
     assert run.is_undone("b").dispatched == ["undo a"]
     assert run.state.steps["b"].error is None
@@ -104,7 +105,7 @@ def test_a_compensation_that_fails_is_recorded_and_the_rest_still_run():
     assert run.effects == (
         Save(),
         Emit(EventType.STEP_COMPENSATION_FAILED, "b", step_id="b", error="Broken: it broke"),
-        Dispatch("a", Kind.COMPENSATE, 1, 1, run.records["a"][1]),
+        Dispatch("a", Attempt(Kind.COMPENSATE, 1, 1), run.records["a"][1]),
     )
     assert run.is_at("b") is StepStatus.FAILED
     run.is_undone("a")
@@ -152,7 +153,10 @@ def test_cancel_during_the_saga_changes_nothing():
 def test_terminate_during_the_saga_revokes_the_compensation_and_starts_no_other():
     run = failing().is_terminated()
 
-    assert run.effects == (Save(), Fence("b", Kind.COMPENSATE, 1, 1, force=True, revision=4))
+    assert run.effects == (
+        Save(),
+        Fence("b", Attempt(Kind.COMPENSATE, 1, 1), force=True, revision=4),
+    )
     run.is_fenced("b")
     assert run.told == ["cancelled"]
     assert run.status is RunStatus.CANCELLED
@@ -196,8 +200,8 @@ def test_news_of_other_steps_change_nothing_during_the_saga():
         facts.Compensated("a", 9),
         facts.Compensated("c", 9),
         facts.Compensated("unknown", 9),
-        facts.AttemptFailed("a", Kind.COMPENSATE, 1, 1, BROKEN, 9, NOW),
-        facts.AttemptFailed("b", Kind.RUN, 1, 1, BROKEN, 9, NOW),
+        facts.AttemptFailed("a", Attempt(Kind.COMPENSATE, 1, 1), BROKEN, 9, NOW),
+        facts.AttemptFailed("b", Attempt(Kind.RUN, 1, 1), BROKEN, 9, NOW),
         facts.StepCancelled("a", 9),
     ):
         assert run.happens(event).effects == ()

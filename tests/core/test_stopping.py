@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit, Fence, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.records import Stop, StopReason
@@ -23,7 +24,7 @@ def test_a_failure_fences_what_is_in_flight_and_waits_for_it():
     assert run.effects == (
         Save(),
         Emit(EventType.STEP_FAILED, "a/1", step_id="a", error="Broken: it broke"),
-        Fence("b", Kind.RUN, 1, 1),
+        Fence("b", Attempt(Kind.RUN, 1, 1)),
     )
     assert run.status is RunStatus.RUNNING
     assert run.is_at("c") is StepStatus.PENDING
@@ -87,8 +88,8 @@ def test_cancel_stops_and_compensates():
 
     assert run.effects == (
         Save(),
-        Fence("a", Kind.RUN, 1, 1),
-        Fence("c", Kind.RUN, 1, 1),
+        Fence("a", Attempt(Kind.RUN, 1, 1)),
+        Fence("c", Attempt(Kind.RUN, 1, 1)),
     )
     assert run.is_fenced("a", "c").dispatched == ["undo b"]
     assert run.is_undone("b").told == ["cancelled"]
@@ -139,8 +140,8 @@ def test_terminate_revokes_claims_and_compensates_nothing():
 
     assert run.effects == (
         Save(),
-        Fence("a", Kind.RUN, 1, 1, force=True),
-        Fence("c", Kind.RUN, 1, 1, force=True),
+        Fence("a", Attempt(Kind.RUN, 1, 1), force=True),
+        Fence("c", Attempt(Kind.RUN, 1, 1), force=True),
     )
     assert run.is_fenced("a", "c").told == ["cancelled"]
     assert run.status is RunStatus.CANCELLED
@@ -170,7 +171,7 @@ def test_stopping_ends_the_wait_for_a_human():
     run.completes("c").fails("a")
 
     run.is_cancelled()
-    assert run.effects == (Save(RunStatus.WAITING_HUMAN), Fence("b", Kind.RUN, 1, 1))
+    assert run.effects == (Save(RunStatus.WAITING_HUMAN), Fence("b", Attempt(Kind.RUN, 1, 1)))
     assert run.status is RunStatus.RUNNING
     assert not run.state.waiting
     assert run.is_at("a") is StepStatus.CANCELLED
@@ -211,6 +212,6 @@ def test_a_fence_that_is_told_twice_changes_nothing():
 def test_a_result_that_lost_against_the_fence_is_ignored():
     run = side_by_side().is_cancelled().is_fenced("a")
 
-    late = facts.StepCompleted("a", Kind.RUN, 1, 1, out("a"), 99)
+    late = facts.StepCompleted("a", Attempt(Kind.RUN, 1, 1), out("a"), 99)
     assert run.happens(late).effects == ()
     assert run.is_at("a") is StepStatus.CANCELLED

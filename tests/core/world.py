@@ -137,12 +137,12 @@ class World:
 
     def tell_outcome(self, record: StepRecord, revision: int) -> None:
         event_type, fact = fact_of(record, revision)
-        key = attempt_key(RUN, record.step, record.kind, record.turn, record.attempt)
+        key = attempt_key(RUN, record.step, record.attempt)
         self.tell(event_type, key, fact=fact)
 
     def enqueue(self, message: Message) -> None:
         wanted = message.dispatch
-        key = attempt_key(RUN, wanted.step, wanted.kind, wanted.turn, wanted.attempt, wanted.lost)
+        key = attempt_key(RUN, wanted.step, wanted.attempt, wanted.lost)
         if key not in self.recent_messages:
             self.recent_messages.add(key)
             self.queue.append(message)
@@ -195,7 +195,7 @@ class World:
         ]
 
     def check_step(self, record: StepRecord, before: StepRecord | None, revision: int) -> None:
-        assert before is None or before.rank() <= record.rank(), "an attempt out of order"
+        assert before is None or before.attempt <= record.attempt, "an attempt out of order"
         if record.outcome is Outcome.RUNNING:
             renewed = (
                 before is not None
@@ -258,7 +258,7 @@ class World:
 
 def fact_of(record: StepRecord, revision: int) -> tuple[EventType, facts.Fact]:
     """What a worker, or a fence, tells about a record."""
-    at = (record.step, record.kind, record.turn, record.attempt)
+    at = (record.step, record.attempt)
     match record.outcome:
         case Outcome.COMPLETED if record.kind is Kind.COMPENSATE:
             return EventType.STEP_COMPENSATED, facts.Compensated(record.step, revision)

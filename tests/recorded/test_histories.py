@@ -17,7 +17,7 @@ from flowworker.core.effects import Dispatch, Emit, Finish
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.graph import Plan
 from flowworker.core.rebuild import rebuild
-from flowworker.core.records import RunRecord, StepRecord, rank
+from flowworker.core.records import RunRecord, StepRecord
 from flowworker.core.status import TERMINAL, Outcome
 from flowworker.definitions import content
 from tests.recorded.files import Message
@@ -72,8 +72,8 @@ class Moment:
         if record is None:
             return False
         ended = record.outcome is not Outcome.RUNNING
-        asked = rank(wanted.kind, wanted.turn, wanted.attempt)
-        return asked <= record.rank() if ended else asked < record.rank()
+        asked = wanted.attempt
+        return asked <= record.attempt if ended else asked < record.attempt
 
     def rebuilt(self) -> tuple[Any, list[Any], History]:
         """State, effects that are not done yet as far as history tells, and the history."""
@@ -169,4 +169,4 @@ def attempts(effects: list[Any]) -> set[tuple[Any, ...]]:
 
 
 def attempt(dispatch: Dispatch) -> tuple[Any, ...]:
-    return dispatch.step, dispatch.kind, dispatch.turn, dispatch.attempt
+    return dispatch.step, dispatch.attempt

@@ -17,6 +17,7 @@ from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.requests import parse_start, run_of
 from flowworker.coordinator.starts import Starts
 from flowworker.core import claim, failure, forward, policy, saga, stopping
+from flowworker.core.attempt import Attempt
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
 from flowworker.memory.events import MemoryEventLog
@@ -35,7 +36,7 @@ def test_a_step_that_does_not_wait_for_what_it_depends_on(monkeypatch):
     def hasty(turn, steps):
         for step in turn.plan.order:
             if turn.state.steps[step].status == "PENDING":
-                turn.dispatch(step, Kind.RUN, 1, 1)
+                turn.dispatch(step, Attempt(Kind.RUN, 1, 1))
 
     monkeypatch.setattr(forward, "dispatch_ready", hasty)
 
@@ -212,8 +213,8 @@ def test_runs_that_wait_unseen_and_are_rebuilt_en_masse(monkeypatch):
 def test_a_wait_that_a_handler_asked_for_and_does_not_get(monkeypatch):
     right = policy.follow_up
 
-    def hasty(step, kind, attempt, error, seed):
-        return right(step, kind, attempt, replace(error, retry_after=None), seed)
+    def hasty(step, attempt, error, seed):
+        return right(step, attempt, replace(error, retry_after=None), seed)
 
     monkeypatch.setattr(failure, "follow_up", hasty)
 

@@ -66,7 +66,7 @@ class Fleet:
         return worker
 
     def message(self, uses: str, run: str = "r1", step: str = "s", **fields: Any) -> StepMessage:
-        fields = {"kind": Kind.RUN, "turn": 1, "attempt": 1, "version": "v1", **fields}
+        fields = {"kind": Kind.RUN, "turn": 1, "number": 1, "version": "v1", **fields}
         given = fields.pop("input", {})
         outputs = fields.pop("outputs", {})
         if isinstance(given, dict):
@@ -84,9 +84,7 @@ class Fleet:
     async def send_raw(self, data: bytes, message: StepMessage, again: str = "") -> None:
         await self._begin(message)
         address = StepAddress(message.queue, message.priority, message.run, message.step)
-        key = attempt_key(
-            message.run, message.step, message.kind, message.turn, message.attempt, message.lost
-        )
+        key = attempt_key(message.run, message.step, message.attempt, message.lost)
         await self.backend.steps.enqueue(address, data, key + again)
 
     async def _begin(self, message: StepMessage) -> None:
@@ -156,7 +154,7 @@ def running(
     clock: Any, run: str = "r1", step: str = "s", *, lease: float = 30.0, **fields: Any
 ) -> StepRecord:
     """The claim of another worker."""
-    fields = {"kind": Kind.RUN, "turn": 1, "attempt": 1, "worker": "other", **fields}
+    fields = {"kind": Kind.RUN, "turn": 1, "number": 1, "worker": "other", **fields}
     return StepRecord(
         run=run,
         step=step,

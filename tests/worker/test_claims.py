@@ -93,14 +93,14 @@ async def test_the_next_attempt_needs_the_revision_of_the_failure(fleet, calls):
     revision = await fleet.write(failed)
     await fleet.worker()
 
-    await fleet.run("count", attempt=2, revision=revision)
+    await fleet.run("count", number=2, revision=revision)
 
     assert calls == [("s", 2)]
     assert await fleet.types() == ["step.completed"]
 
 
 async def test_a_message_that_is_out_of_date_is_dropped(fleet, calls):
-    await fleet.write(replace(running(fleet.clock, attempt=2), outcome=Outcome.COMPLETED))
+    await fleet.write(replace(running(fleet.clock, number=2), outcome=Outcome.COMPLETED))
     await fleet.worker()
 
     await fleet.run("count")
@@ -474,7 +474,7 @@ async def test_a_record_that_cannot_be_read_does_not_stop_the_worker(fleet, call
     await fleet.backend.runs.put("step.default.r1.s", b"{broken")
     await fleet.worker()
 
-    await fleet.run("count", attempt=2, revision=99)
+    await fleet.run("count", number=2, revision=99)
     await fleet.run("count", run="r2")
 
     assert calls == [("s", 1)]
@@ -490,7 +490,7 @@ async def queued(fleet, message):
 async def test_a_message_that_knows_more_than_the_records_waits_for_them(fleet, calls):
     await fleet.worker()
 
-    message = await fleet.run("count", attempt=2, revision=await fleet.backend.runs.put("a", b""))
+    message = await fleet.run("count", number=2, revision=await fleet.backend.runs.put("a", b""))
     await fleet.clock.advance(10.0)
     assert (calls, await queued(fleet, message)) == ([], 1)
     failed = replace(running(fleet.clock), outcome=Outcome.FAILED, lease_until=0.0)
@@ -505,7 +505,7 @@ async def test_a_message_that_knows_more_than_the_records_waits_for_them(fleet, 
 async def test_it_is_offered_again_soon(fleet, calls):
     ahead = await fleet.backend.runs.put("a", b"") + 2  # behind the run's record
     await fleet.worker()
-    await fleet.run("count", attempt=2, revision=ahead)
+    await fleet.run("count", number=2, revision=ahead)
     assert calls == []
 
     failed = replace(running(fleet.clock), outcome=Outcome.FAILED, lease_until=0.0)
@@ -518,7 +518,7 @@ async def test_it_is_offered_again_soon(fleet, calls):
 async def test_a_later_attempt_that_outlived_its_run_is_dropped(fleet, calls):
     await fleet.worker()
 
-    message = await fleet.run("count", attempt=2, revision=99)
+    message = await fleet.run("count", number=2, revision=99)
     await fleet.clock.advance(90.0)
 
     assert (calls, await queued(fleet, message)) == ([], 0)

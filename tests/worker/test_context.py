@@ -74,7 +74,7 @@ async def test_a_context_says_who_it_is(fleet):
     async def body(ctx):
         return ctx
 
-    ctx = await inside(fleet, body, kind=Kind.FALLBACK, turn=2, attempt=3, revision=0)
+    ctx = await inside(fleet, body, kind=Kind.FALLBACK, turn=2, number=3, revision=0)
 
     assert (ctx.run_id, ctx.workflow_id, ctx.workflow) == ("r1", "r1", "order.fulfil")
     assert (ctx.step_id, ctx.kind, ctx.attempt) == ("s", Kind.FALLBACK, 3)
@@ -234,7 +234,7 @@ async def test_emitting_is_once_per_run_type_and_key(fleet):
 
     await inside(fleet, body)
     await fleet.clock.advance(3600.0)  # the history has forgotten the ids by now
-    await inside(fleet, body, attempt=2, step="again", revision=0)
+    await inside(fleet, body, number=2, step="again", revision=0)
     await inside(fleet, body, run="r2")
 
     assert [event["data"]["n"] for event in told] == [1, 3, 4, 6] * 2

@@ -122,7 +122,7 @@ async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, logs):
     await fleet.worker(app)
     await fleet.clock.advance(20.0)
     record = await fleet.record()
-    assert (record.outcome, record.attempt, record.lost) == (Outcome.COMPLETED, 1, 0)
+    assert (record.outcome, record.number, record.lost) == (Outcome.COMPLETED, 1, 0)
     assert await queued(fleet) == 0
 
 

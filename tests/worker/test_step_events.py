@@ -13,6 +13,7 @@ from flowworker.codec.cloudevents import (
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import encode
 from flowworker.core import facts
+from flowworker.core.attempt import Attempt
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.status import Kind, Outcome
@@ -33,12 +34,12 @@ def record(kind=Kind.RUN, outcome=Outcome.COMPLETED, **fields):
         (
             record(output=OUTPUT),
             "r1/workflow.step.completed/a.b/2",
-            facts.StepCompleted("a.b", Kind.RUN, 2, 3, OUTPUT, 9),
+            facts.StepCompleted("a.b", Attempt(Kind.RUN, 2, 3), OUTPUT, 9),
         ),
         (
             record(Kind.FALLBACK, output=OUTPUT),
             "r1/workflow.step.completed/a.b/2",
-            facts.StepCompleted("a.b", Kind.FALLBACK, 2, 3, OUTPUT, 9),
+            facts.StepCompleted("a.b", Attempt(Kind.FALLBACK, 2, 3), OUTPUT, 9),
         ),
         (
             record(Kind.COMPENSATE, output=OUTPUT, completed=5),
@@ -48,12 +49,12 @@ def record(kind=Kind.RUN, outcome=Outcome.COMPLETED, **fields):
         (
             record(outcome=Outcome.FAILED, error=ERROR),
             "r1/workflow.step.attempt_failed/a.b/run/2.3",
-            facts.AttemptFailed("a.b", Kind.RUN, 2, 3, ERROR, 9, 2.5),
+            facts.AttemptFailed("a.b", Attempt(Kind.RUN, 2, 3), ERROR, 9, 2.5),
         ),
         (
             record(Kind.COMPENSATE, Outcome.FAILED, error=ERROR, output=OUTPUT),
             "r1/workflow.step.attempt_failed/a.b/compensate/2.3",
-            facts.AttemptFailed("a.b", Kind.COMPENSATE, 2, 3, ERROR, 9, 2.5),
+            facts.AttemptFailed("a.b", Attempt(Kind.COMPENSATE, 2, 3), ERROR, 9, 2.5),
         ),
         (
             record(Kind.FALLBACK, Outcome.CANCELLED),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 from flowworker import (
     App,
@@ -23,6 +24,7 @@ from tests.recorded.fleet import SETTINGS, at_work, fleet
 from tests.recorded.handlers import app
 from tests.recorded.stage import NAMESPACE, Stage
 
+ROOT = Path(__file__).parents[2]
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OTHER = "other"
 SOMEBODY = "_INBOX.somebody.else"
@@ -166,7 +168,7 @@ async def lost(stage: Stage) -> None:
     module = ("-m", "tests.recorded.doomed", stage.url)
     for run in ("lost-1", "lost-2"):
         await stage.client.start("killing", run_id=run)
-        process = await asyncio.create_subprocess_exec(sys.executable, *module)
+        process = await asyncio.create_subprocess_exec(sys.executable, *module, cwd=ROOT)
         assert await process.wait() == 9
         if run == "lost-1":
             steps, gone = "FLOWWORKER_STEPS", f"{NAMESPACE}.step.doomed.normal.{run}.kill"

@@ -1,0 +1,59 @@
+"""Definitions as a user's type checker sees them: read from texts and files, or built in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+from flowworker import (
+    Backoff,
+    Escalation,
+    EscalationStrategy,
+    Fallback,
+    Parser,
+    Priority,
+    Registry,
+    RetryPolicy,
+    Saga,
+    Step,
+    Workflow,
+    load_paths,
+    parse,
+)
+
+CHARGE = Step(
+    "charge",
+    uses="payments.charge",
+    depends_on=("reserve",),
+    timeout=30,
+    retry=RetryPolicy(max_attempts=5, backoff=Backoff.EXPONENTIAL, non_retryable=("CardDeclined",)),
+    fallback=Fallback("payments.charge_backup"),
+    escalation=Escalation(EscalationStrategy.WAIT_HUMAN),
+    saga=Saga("payments.refund", is_critical=True),
+)
+ORDER = Workflow("order.fulfil", (CHARGE,), version="v1", priority=Priority.LOW)
+
+assert_type(CHARGE.retry.backoff, Backoff)
+assert_type(CHARGE.saga, Saga | None)
+assert_type(ORDER.steps, tuple[Step, ...])
+
+Step("charge")  # type: ignore[call-arg]
+Step("charge", uses="payments.charge", retry=3)  # type: ignore[arg-type]
+RetryPolicy(attempts=5)  # type: ignore[call-arg]
+CHARGE.uses = "payments.other"  # type: ignore[misc]
+
+
+def read(text: str) -> None:
+    assert_type(parse(text), Workflow)
+    assert_type(parse(text.encode(), source="order.yaml"), Workflow)
+    assert_type(load_paths("workflows"), list[tuple[Path, Workflow]])
+    assert_type(load_paths([Path("workflows")], known_handlers={"ok"}), list[tuple[Path, Workflow]])
+    assert_type(Parser().parse(text), Workflow)
+    Parser().validate(ORDER)
+    parse(Path("order.yaml"))  # type: ignore[arg-type]
+
+
+def known(registry: Registry) -> None:
+    registry.register(ORDER)
+    assert_type(registry.get("order.fulfil"), Workflow)
+    assert_type(registry.list(), list[Workflow])

@@ -1,0 +1,145 @@
+"""A fleet from outside, as a user's type checker sees it: clients, results, views, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, assert_type
+
+from flowworker import (
+    BlockingClient,
+    Client,
+    Conflict,
+    ConnectionOptions,
+    ConversionError,
+    CorruptRecord,
+    DefinitionError,
+    EmbeddedServer,
+    EventType,
+    FlowworkerError,
+    HandlerNotFound,
+    HumanAction,
+    InvalidInput,
+    LockTimeoutError,
+    NamespaceNotFound,
+    NotFound,
+    PayloadTooLarge,
+    Priority,
+    Problem,
+    ResultTimeout,
+    RunCancelled,
+    RunFailed,
+    RunIdTaken,
+    RunNotFound,
+    RunResult,
+    RunStatus,
+    RunSummary,
+    RunView,
+    ServerUnavailable,
+    Settings,
+    StepStatus,
+    StepView,
+    TopologyMismatch,
+    TopologyOptions,
+    Unavailable,
+    Workflow,
+    WorkflowNotFound,
+    connect,
+)
+
+OPTIONS = ConnectionOptions(url="nats://127.0.0.1:4222", creds="fleet.creds")
+TOPOLOGY = TopologyOptions(replicas=3)
+
+
+async def outside(workflow: Workflow) -> None:
+    with EmbeddedServer(port=4222, store=Path("data")) as server:
+        assert_type(server, EmbeddedServer)
+        assert_type(server.url, str)
+    async with connect(OPTIONS, namespace="shop", settings=Settings(lease=10.0)) as client:
+        assert_type(client, Client)
+        await definitions(client, workflow)
+        await runs(client)
+
+
+async def definitions(client: Client, workflow: Workflow) -> None:
+    assert_type(await client.register(workflow), str)
+    assert_type(await client.register_all([workflow]), list[str])
+    assert_type(await client.definition("order.fulfil"), Workflow)
+    assert_type(await client.definitions(), list[str])
+    await client.register("order.yaml")  # type: ignore[arg-type]
+
+
+async def runs(client: Client) -> None:
+    run = await client.start("order.fulfil", {"order_id": 7}, priority=Priority.HIGH)
+    assert_type(run, str)
+    assert_type(await client.run("order.fulfil", run_id="order-7", timeout=10), RunResult)
+    assert_type(await client.history(run), list[dict[str, Any]])
+    await client.cancel(run, reason="not needed")
+    await client.terminate(run)
+    await client.resume(run, HumanAction.COMPLETE, step="charge", output={"amount": 890})
+    await client.resume(run, "retry")
+    async for event in client.watch(run):
+        assert_type(event, dict[str, Any])
+        assert EventType(event["type"]) is EventType.STARTED
+    seen(await client.result(run, timeout=10), await client.status(run), await client.list())
+    client.start("order.fulfil").upper()  # type: ignore[attr-defined]
+    await client.list(workflow=RunStatus.FAILED, status="order.fulfil")  # type: ignore[arg-type]
+
+
+def blocking(workflow: Workflow) -> None:
+    with BlockingClient(OPTIONS, namespace="shop") as client:
+        assert_type(client, BlockingClient)
+        assert_type(client.register(workflow), str)
+        run = client.start("order.fulfil", {"order_id": 7}, priority="high")
+        assert_type(run, str)
+        assert_type(client.run("order.fulfil"), RunResult)
+        seen(client.result(run, timeout=10), client.status(run), client.list(RunStatus.FAILED))
+        client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
+        client.watch(run)  # type: ignore[attr-defined]
+
+
+def seen(result: RunResult, run: RunView, found: list[RunSummary]) -> None:
+    assert_type(result.raise_for_status(), RunResult)
+    assert_type(result.status, RunStatus)
+    assert_type(result.output, dict[str, Any])
+    assert_type(result.failed_compensations, tuple[str, ...])
+    assert_type(run.steps, tuple[StepView, ...])
+    assert_type(run.steps[0].status, StepStatus)
+    assert_type(run.waiting, tuple[str, ...])
+    assert_type([each.created_at for each in found], list[float])
+    result.status = RunStatus.COMPLETED  # type: ignore[misc]
+
+
+def what_it_says(error: FlowworkerError) -> str:
+    """Each error is caught as itself, and by what it is a kind of."""
+    try:
+        raise error
+    except DefinitionError as wrong:
+        assert_type(wrong.problems, tuple[Problem, ...])
+        return wrong.problems[0].hint
+    except CorruptRecord as corrupt:
+        return f"{corrupt.key}: {corrupt.raw!r}"
+    except (RunFailed, RunCancelled, ResultTimeout) as ended:
+        return str(ended)
+    except (Conflict, LockTimeoutError, TopologyMismatch) as refused:
+        return str(refused)
+    except Unavailable as away:
+        return str(away)
+    except NotFound as missing:
+        return str(missing)
+    except InvalidInput as unfit:
+        return str(unfit)
+
+
+MISSING: list[NotFound] = [
+    RunNotFound("run"),
+    WorkflowNotFound("workflow"),
+    HandlerNotFound("handler"),
+    NamespaceNotFound("namespace"),
+]
+UNFIT: list[InvalidInput] = [
+    RunIdTaken("run"),
+    ConversionError("value"),
+    PayloadTooLarge("output"),
+]
+AWAY: Unavailable = ServerUnavailable("server")
+FOREIGN: NotFound = Unavailable("server")  # type: ignore[assignment]

@@ -37,7 +37,7 @@ from flowworker.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 FAILED = 1
 """The run failed, or a check did not pass, or something that should not happen did."""
@@ -74,45 +74,23 @@ class Commands(click.Group):
         del ctx
         return list(self.commands)
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Read the arguments, and show what `--help` shows."""
         with _unread_is_fine():
-            return super().make_context(info_name, args, parent, **extra)
+            return super().make_context(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Do what is asked for."""
         with _unread_is_fine():
             return super().invoke(ctx)
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's signature
-        windows_expand_args: bool = True,  # noqa: FBT001, FBT002
-        **extra: Any,
-    ) -> Any:
+    def main(self, *args: Any, **options: Any) -> Any:
         """Run a command and exit."""
-        del standalone_mode
         prepare_streams()
         if not is_colored(sys.stdout):
-            extra["color"] = False
+            options["color"] = False
         try:
-            code = super().main(
-                args,
-                prog_name,
-                complete_var,
-                standalone_mode=False,
-                windows_expand_args=windows_expand_args,
-                **extra,
-            )
+            code = super().main(*args, **{**options, "standalone_mode": False})
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - no traceback reaches a user
             code = report(error)

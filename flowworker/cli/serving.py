@@ -52,20 +52,14 @@ _LONGEST_EXIT = 3.0
 class Process(click.Command):
     """A command that goes on; where its stderr is no terminal, all that comes there is JSON."""
 
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Log from the first mistake on the command line on."""
         if not sys.stderr.isatty():
             from flowworker.telemetry.log import configure_logging, log_everything
 
             configure_logging(json=True)
             log_everything()
-        return super().make_context(info_name, args, parent, **extra)
+        return super().make_context(*args, **options)
 
 
 class _Port(click.IntRange):

@@ -94,7 +94,7 @@ class BlockingClient:
     # Its life
 
     def close(self) -> None:
-        """Disconnect. What still waits, and whoever calls later, gets Unavailable."""
+        """Disconnect. Calls that wait, and later ones, raise Unavailable."""
         with self._lock:
             self._closed = True
             thread, self._thread = self._thread, None
@@ -112,7 +112,7 @@ class BlockingClient:
 
     def _call(self, method: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """What a method of `Client` returns or raises; cancelled if the caller is interrupted."""
-        with self._lock:  # nobody closes meanwhile, or what is begun here would never end
+        with self._lock:  # not closed meanwhile, or what is begun here would never end
             if self._closed:
                 raise Unavailable("this client is closed")
             if self._thread is None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and waits for it.
+    """Says what time it is, and waits.
 
     * `now` is wall-clock time: seconds since the Unix epoch, UTC, as a float. It may jump.
     * `monotonic` never goes back; its origin means nothing.

@@ -195,7 +195,7 @@ class EmbeddedServer:
 
 @contextlib.contextmanager
 def _locked(store: Path) -> Iterator[IO[str]]:
-    """A file in the folder that nobody else has locked, open and locked."""
+    """The folder's lock file, open and locked by this process alone."""
     with (store / "nats-server.lock").open("a+", encoding="utf-8") as lock:
         until = time.monotonic() + LOCK_TIMEOUT
         while True:

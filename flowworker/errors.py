@@ -11,9 +11,9 @@
     │   ├── RunNotFound
     │   ├── NamespaceNotFound
     │   └── HandlerNotFound
-    ├── Conflict               a compare-and-set lost: somebody else wrote first
+    ├── Conflict               a compare-and-set lost: another process wrote first
     ├── CorruptRecord          stored bytes cannot be read; keeps them
-    ├── Unavailable            something outside could not be reached in time
+    ├── Unavailable            a server did not answer in time
     │   └── ServerUnavailable  no usable NATS server
     ├── TopologyMismatch       a stream, bucket or consumer exists with other settings
     ├── LockTimeoutError       a lock was not free within the timeout
@@ -86,8 +86,8 @@ class Problem(Struct, frozen=True):
 
     def __str__(self) -> str:
         place = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
-        told = f"{place}: {self.message}" if place else self.message
-        return f"{told} ({self.hint})" if self.hint else told
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} ({self.hint})" if self.hint else text
 
 
 class DefinitionError(FlowworkerError):
@@ -130,7 +130,7 @@ class WorkflowNotFound(NotFound):
 
 
 class RunNotFound(NotFound):
-    """No run of that id exists: never started, or its retention is over."""
+    """No run of that id exists: never started, or no longer retained."""
 
 
 class NamespaceNotFound(NotFound):
@@ -161,7 +161,7 @@ class CorruptRecord(FlowworkerError):
 
 
 class Unavailable(FlowworkerError):
-    """Something outside could not be reached in time; trying again later may help."""
+    """A server could not be reached, or did not answer in time; trying again later may help."""
 
 
 class ServerUnavailable(Unavailable):

@@ -1,4 +1,4 @@
-"""Every number that somebody may want to change, with its unit and its reason."""
+"""Every number that a user may want to change, with its unit and its reason."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a fleet's processes. Times are seconds, sizes bytes; all are positive.
 
     Attributes:
-        lease: how long a claim holds without news from its worker; also the ack wait of steps.
-        partition_lease: how long a coordinator keeps its partitions without news.
+        lease: how long a claim holds without a heartbeat; also the ack wait of steps.
+        partition_lease: how long a coordinator keeps its partitions without renewing them.
         inline_limit: a payload up to this size travels in messages and records.
         message_limit: outputs of others up to this size in all travel in a step's message.
         payload_limit: a payload, or an input as a whole, above this size is refused.

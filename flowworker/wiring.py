@@ -88,7 +88,7 @@ def options_from(
 
 
 def check_url(urls: str) -> None:
-    """Refuse what nobody could connect to.
+    """Refuse what cannot be connected to.
 
     Raises:
         InvalidInput: it is no list of NATS URLs.
@@ -201,7 +201,7 @@ async def connect(
 
 
 def process_name() -> str:
-    """Tells this process from all others of a fleet, and people where it runs."""
+    """A name that no other process of a fleet has, with the host and the process id."""
     host = "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname())
     return f"{host[:60] or 'host'}-{os.getpid()}-{secrets.token_hex(3)}"
 

@@ -115,7 +115,7 @@ def _import(name: str) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        # Whatever a module does when it is imported, SystemExit included, is told in one line.
+        # What a module raises when it is imported, SystemExit included, is reported in one line.
         raise InvalidInput(f"--app: cannot import {name!r}: {_cause(error, name)}") from error
 
 

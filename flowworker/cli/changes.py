@@ -22,7 +22,7 @@ _NOT_OURS = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 class Changes:
-    """Python files below a directory, definitions, and whatever else belongs to the app."""
+    """Python files below a directory, definitions, and other files that the app has loaded."""
 
     def __init__(self, directory: Path, definitions: Path | None) -> None:
         """Changes from now on count.

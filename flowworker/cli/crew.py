@@ -1,7 +1,7 @@
-"""The worker processes of `dev`: each loads the user's code, says so, and works when it is told to.
+"""The worker processes of `dev`: each loads the user's code, reports that, and gets its queues.
 
-They are told over a pipe, and end by SIGTERM or with their parent. Whoever waits for one looks
-whether it still lives: a process that a handler forked may hold its end of the pipe open.
+Both go over a pipe. A worker ends by SIGTERM, or with its parent. To wait for one is to look
+whether it is alive: a process that a handler forked may keep its end of the pipe open.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Crew:
             if not self._draining:
                 say(f"a worker ended ({worker.exit_code}); starting another")
                 await asyncio.sleep(_PAUSE)
-            if not self._draining:  # or nobody would end it
+            if not self._draining:  # or the drain would miss it
                 self._workers[place] = self._worker()
 
 
@@ -129,7 +129,7 @@ class _Worker:
         self._pipe, its_end = context.Pipe()
         arguments = (target, app_names, its_end)
         self.process = context.Process(target=_work, args=arguments, daemon=True)
-        # The terminal's Ctrl-C reaches children too, but we tell them when. They inherit this.
+        # The terminal's Ctrl-C reaches children too, but the parent drains them. They inherit this.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self.process.start()
@@ -143,7 +143,7 @@ class _Worker:
 
     async def ended(self) -> None:
         """Wait for its end."""
-        while self.process.is_alive():  # noqa: ASYNC110  # nobody but the system knows
+        while self.process.is_alive():  # noqa: ASYNC110  # there is nothing to wait on
             await asyncio.sleep(_LOOK)
 
     async def load(self) -> Loaded | None:
@@ -185,7 +185,7 @@ def _work(target: Target, app_names: tuple[str, ...], pipe: Connection) -> None:
     """All that a worker process does; SIGTERM alone, which its parent sends, ends it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Bytecode counts as current if its file has the same size and second: a file that is saved
-    # twice within a second can be an older one for whoever loads it next.
+    # twice within a second can be loaded as the older one.
     sys.dont_write_bytecode = True
     try:
         app = load_apps(app_names)
@@ -194,7 +194,7 @@ def _work(target: Target, app_names: tuple[str, ...], pipe: Connection) -> None:
         try:
             pipe.send(Loaded(frozenset(app.handlers), user_files()))
             queues = pipe.recv()
-        except (EOFError, OSError):  # nobody is there any more who would tell us
+        except (EOFError, OSError):  # the parent is gone
             return
         settings = settings_from(os.environ)
         main = run_worker(target, app, settings, queues, signals=(signal.SIGTERM,))

@@ -38,7 +38,7 @@ _PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def validate(
     ctx: click.Context, paths: tuple[str, ...], *, app_names: tuple[str, ...], json_: bool
 ) -> None:
-    """Check definitions, in files or all below directories, and tell every problem."""
+    """Check definitions, in files or all below directories, and print every problem."""
     from flowworker.definitions import load_paths
 
     handlers = None
@@ -55,8 +55,8 @@ def validate(
         problems, has_more = error.problems, error.has_more
     if json_:
         workflows = [_described(path, workflow) for path, workflow in found]
-        told = [_told(problem) for problem in problems]
-        click.echo(json_line({"workflows": workflows, "problems": told, "has_more": has_more}))
+        listed = [_as_json(problem) for problem in problems]
+        click.echo(json_line({"workflows": workflows, "problems": listed, "has_more": has_more}))
     else:
         for path, workflow in found:
             steps = f"{len(workflow.steps)} step{'' if len(workflow.steps) == 1 else 's'}"
@@ -78,8 +78,8 @@ def _described(path: Path, workflow: Workflow) -> dict[str, object]:
     }
 
 
-def _told(problem: Problem) -> dict[str, object]:
-    """A problem as editors and scripts take it; what is not there is null."""
+def _as_json(problem: Problem) -> dict[str, object]:
+    """A problem for editors and scripts; what is not known is null."""
     return {
         "file": problem.source or None,
         "line": problem.line or None,
@@ -94,7 +94,7 @@ def _told(problem: Problem) -> dict[str, object]:
 @connection
 @as_json
 def register(target: Target, paths: tuple[str, ...], *, json_: bool) -> None:
-    """Publish definitions to the fleet; runs under way keep theirs.
+    """Publish definitions to the fleet; active runs keep theirs.
 
     Nothing is published unless all of them are valid.
     """

@@ -98,9 +98,9 @@ def _load_definitions(path: str | None, handlers: Collection[str]) -> list[Workf
 
 @contextmanager
 def _as_long_as_it_runs(server: EmbeddedServer) -> Iterator[None]:
-    """Whatever fails first when the server has ended, the server's end is the cause.
+    """Raise ServerUnavailable if the server has ended, in place of what failed because of that.
 
-    Also if nothing did, as when we are about to end: what should have been stored is not.
+    Also if nothing failed, since what should have been stored is not.
     """
     failure: Exception | None = None
     try:

@@ -67,7 +67,7 @@ def exit_code(error: FlowworkerError) -> int:
 
 
 class Commands(click.Group):
-    """A group of commands that ends in an exit code, whatever happens."""
+    """A group of commands that always ends with an exit code, and never with a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they were added: from the first that one needs to the last."""
@@ -99,7 +99,7 @@ class Commands(click.Group):
 
 @contextmanager
 def _unread_is_fine() -> Iterator[None]:
-    """Whoever closes the pipe has read enough; click would call that a failure."""
+    """A reader that closes the pipe has read enough; click would call that a failure."""
     try:
         yield
     except BrokenPipeError:
@@ -178,13 +178,13 @@ def _say(message: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line on stderr; nothing if nobody takes it."""
+    """Write a line to stderr; nothing if that is closed."""
     with suppress(OSError, ValueError):
         click.echo(text, err=True)
 
 
 def _forget_output() -> None:
-    """Whoever read the output is gone; the interpreter must not complain when it flushes."""
+    """The reader of the output is gone; the interpreter must not complain when it flushes."""
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

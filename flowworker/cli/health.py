@@ -33,7 +33,7 @@ def serve_health(
     """Answer for as long as the context lasts; without a port do nothing.
 
     Args:
-        port: on all interfaces, since probes come from outside.
+        port: on all interfaces, since probes come from other machines.
         registry: the metrics.
         alive: False if only a restart can help.
         ready: whether it does its work at this moment.
@@ -48,7 +48,7 @@ def serve_health(
     def answer(path: str) -> tuple[int, str, bytes] | None:
         match path.partition("?")[0]:
             case "/healthz":
-                return _verdict("not alive: nothing is heard from the server", good=alive())
+                return _verdict("not alive: the server sends nothing", good=alive())
             case "/readyz":
                 return _verdict("not ready", good=ready())
             case "/metrics":
@@ -66,7 +66,7 @@ def serve_health(
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Probes are no news."""
+            """Do not log probes."""
 
     try:
         server = _Server(("", port), Handler)
@@ -84,7 +84,7 @@ def serve_health(
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked is gone: no reason for a traceback."""
+        """The client is gone: no reason for a traceback."""
         del request
         get_logger().debug("a request was not answered", client=client_address, exc_info=True)
 

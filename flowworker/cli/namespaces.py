@@ -111,14 +111,14 @@ def list_(target: Target, *, json_: bool) -> None:
 def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
     """Remove namespace NAME with all that is in it: definitions, runs, histories.
 
-    Says what is there and asks first. A namespace in which somebody is at work is left alone.
+    Says what is there and asks first. A namespace with active processes is not removed.
     """
     from flowworker.jetstream import Names
     from flowworker.jetstream.topology.namespaces import holdings, remove
 
     names = Names(name)
     if not yes and not sys.stdin.isatty():
-        raise InvalidInput("nobody can be asked here: give --yes to remove the namespace")
+        raise InvalidInput("stdin is no terminal to confirm on: give --yes to remove the namespace")
 
     async def look() -> list[Holding]:
         async with _api(target) as api:

@@ -1,8 +1,8 @@
 """`dev --reload`: workers and definitions are loaded anew when one of the user's files changes.
 
-The new version is loaded beside the one that works, which is replaced only when that succeeded: a
-mistake is told, and the next change awaited. The old workers then take nothing more and finish what
-they have in hand within the time that a drain has, while the new ones already work.
+The new version is loaded beside the active one, which is replaced only if that succeeds: a mistake
+is printed, and the next change awaited. The old workers then drain, while the new ones already
+work.
 """
 
 from __future__ import annotations

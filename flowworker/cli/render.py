@@ -103,7 +103,7 @@ def lasted(started: float, finished: float) -> str:
 
 
 def plain(text: str) -> str:
-    """One line in which nothing steers the terminal, whatever others wrote."""
+    """One line, with the control characters in what others wrote escaped."""
     return one_line(text)
 
 
@@ -221,12 +221,12 @@ def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:
         about = [json_line(event.get("data"))]
     colour = _EVENT_COLOURS.get(kind.rpartition(".")[2])
     run = [plain(_run_of(event))] if with_run else []
-    told = click.style(plain(kind), fg=colour)
-    return " ".join([at, *run, told, *(plain(text) for text in about)])
+    name = click.style(plain(kind), fg=colour)
+    return " ".join([at, *run, name, *(plain(text) for text in about)])
 
 
 def _run_of(event: dict[str, Any]) -> str:
-    """The run of an event: the last part of its source, whatever its data looks like."""
+    """The run of an event: the last part of its source."""
     return str(event.get("source", "")).rpartition("/")[2]
 
 

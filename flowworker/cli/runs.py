@@ -88,7 +88,7 @@ def start(
 
 
 async def _check(client: Client, name: str, value: Raw, run_id: str | None) -> None:
-    """What the coordinator would reject is told at once. A run that exists answers for itself."""
+    """Raise now what the coordinator would reject later, unless the run exists already."""
     try:
         await _check_new(client, name, value)
     except (InvalidInput, WorkflowNotFound):

@@ -43,7 +43,7 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that somebody uses, with less words than the server's log.
+    """Refuse a port that is in use, in fewer words than the server's log.
 
     Raises:
         InvalidInput: it cannot be used.

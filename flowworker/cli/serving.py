@@ -1,8 +1,8 @@
 """What the long-running processes share: the event loop, signals, logs, health.
 
-The first SIGTERM or SIGINT asks a process to end in order: it takes nothing new, finishes what is
-in hand and lets go. The second one ends it at once; whatever it had in hand is taken over by
-others when its leases run out.
+The first SIGTERM or SIGINT asks a process to drain: it takes nothing new, finishes what is in
+flight and ends. The second one ends it at once; other processes take over its attempts and
+partitions when the leases run out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STARTUP_WAIT = 10.0
 """Seconds that a process which starts before its server waits for it."""
 
 PARTING = 4.5
-"""Seconds on top of its drain after which a worker that was asked to end does, whatever happens."""
+"""Seconds on top of its drain after which a worker that was asked to end is ended."""
 
 _LAST_CHANCE = 0.5
 """Seconds for handlers to return after everything else has ended."""
@@ -130,13 +130,13 @@ def _run(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> bo
             try:
                 loop.run_until_complete(task)
             except (KeyboardInterrupt, SystemExit) as error:
-                # Out of somebody's task: one that a handler started. Or a real Ctrl-C, as long as
-                # nothing else has been made of it.
+                # Raised in a task that a handler started; or a real Ctrl-C, if the signal still
+                # has Python's own handler.
                 if task.done() or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
                     raise
                 _log_strayed(error)
             except RuntimeError as error:
-                # Somebody stopped the loop, which is not theirs. What `main` raises ends it.
+                # A handler stopped the loop, which is not its own. What `main` raises ends it.
                 if task.done() or loop.is_closed():
                     raise
                 _log_strayed(error)
@@ -208,13 +208,13 @@ async def until_signal(
 
     Args:
         run: does the work; what it raises ends the process.
-        drain: finishes what is in hand; None if `run` does so when it is cancelled.
+        drain: finishes what is in flight; None if `run` does so when it is cancelled.
         signals: those that ask for the end.
         within: seconds from the first one on after which the process ends in any case.
     """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    heard = EndSignals(signals, lambda: loop.call_soon_threadsafe(asked.set), within)
+    received = EndSignals(signals, lambda: loop.call_soon_threadsafe(asked.set), within)
     work = asyncio.create_task(run())
     waiting = asyncio.create_task(asked.wait())
     try:
@@ -225,8 +225,8 @@ async def until_signal(
         waiting.cancel()
         work.cancel()
         results = await asyncio.gather(work, return_exceptions=True)
-        if not heard.asked:
-            heard.forget()
+        if not received.asked:
+            received.forget()
     for error in results:
         if isinstance(error, Exception):
             raise error

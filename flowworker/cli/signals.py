@@ -1,9 +1,9 @@
-"""Signals that ask a process to end, heard whatever its handlers do.
+"""Signals that ask a process to end, received no matter what its handlers do.
 
-A handler may block the event loop, fork, or never return. So a thread hears the signals, by way of
-the interpreter's wakeup descriptor, and asks the loop to end in order. If the process is not over
-when its time is, that thread ends it: what it had in hand is taken over by others when the leases
-have run out. A second signal ends it at once.
+A handler may block the event loop, fork, or never return. So a thread receives the signals, through
+the interpreter's wakeup descriptor, and asks the loop to drain. If the process has not ended in
+time, that thread ends it: other processes take its attempts over when the leases have run out. A
+second signal ends it at once.
 
 A child that a handler forks would inherit all that: it would not die of SIGTERM, and pass it on to
 us, by the descriptor. It gets the signals' usual meaning back.
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _LAST_WORDS = 0.5
-"""Seconds for the log to take a last line: whoever reads it may be gone or stuck."""
+"""Seconds for the log to take a last line: its reader may be gone or stuck."""
 
 
 class EndSignals:
-    """Hears signals from now on, until `forget` or the end of the process."""
+    """Receives signals from now on, until `forget` or the end of the process."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class EndSignals:
         self._before = {number: signal.signal(number, self._handle) for number in numbers}
         for number in numbers:
             signal.siginterrupt(number, False)  # noqa: FBT003  # takes no keyword
-        # Event loops set one too; ours is the later one. What it hears we need not.
+        # Event loops set one too, for signals that are not needed here; the later one counts.
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._listen, name="flowworker-signals", daemon=True).start()
         self._forking = threading.local()
@@ -82,7 +82,7 @@ class EndSignals:
                         self._hear(number)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        """On the main thread, which hears of it too; first, if it is not blocked."""
+        """On the main thread, which is signalled too; first, if it is not blocked."""
         with self._lock:
             if not self.asked:
                 self._on_main = number
@@ -102,7 +102,7 @@ class EndSignals:
     def _give_up(self) -> None:
         words = threading.Thread(
             target=get_logger().error,
-            args=("the process does not end: what it has in hand is left to its leases",),
+            args=("the process did not end in time: its attempts are left to their leases",),
             daemon=True,
         )
         words.start()

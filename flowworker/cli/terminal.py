@@ -11,11 +11,11 @@ from typing import TextIO
 
 
 def prepare_streams() -> None:
-    """See to it that whatever is written can be, or goes nowhere."""
+    """Open the three standard streams, on the null device if they are closed."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed; whatever is opened next must not take its place
+        except OSError:  # closed; the next file to be opened must not take its place
             os.open(os.devnull, os.O_RDWR)
     sys.stdin = sys.stdin or open(0, encoding="utf-8")  # noqa: SIM115 - for good
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""`Client`: everything that somebody outside of the fleet may want of it."""
+"""`Client`: starts runs, reads them, waits for them and controls them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ History = list[dict[str, Any]]
 class Client:
     """The remote control of a fleet. It may serve any number of tasks at the same time.
 
-    Every method raises Unavailable if the outside cannot be reached in time. `flowworker.connect`
+    Every method raises Unavailable if the server does not answer in time. `flowworker.connect`
     makes a client and the connection that it needs.
     """
 
@@ -137,7 +137,7 @@ class Client:
         if run_id is not None:
             await self._send(start)
             return await self._waiting.wait(start.run, timeout)
-        async with self._waiting.listen(start.run) as waiter:  # nobody else has this id
+        async with self._waiting.listen(start.run) as waiter:  # the id is new
             await self._send(start)
             return await self._waiting.wait_with(waiter, start.run, timeout, fresh=True)
 
@@ -222,7 +222,7 @@ class Client:
 
         Raises:
             RunNotFound: no such run exists.
-            InvalidInput: it is over, or no such step waits.
+            InvalidInput: it has ended, or no such step waits.
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
         answer = one_of(HumanAction, action, "an action")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StepHistory:
-    """History of steps, as long as the history is kept; what is no event is passed over.
+    """What the run's events say of its steps, as long as they are kept; others are ignored.
 
     Attributes:
         missing: by step, the latest attempt that waited for a handler, and for which.

@@ -43,7 +43,7 @@ class StepView:
         worker: who holds or held the claim of the latest attempt.
         due: when the next attempt may start, while the step is RETRYING.
         kind: what the latest attempt executes: the step itself, its fallback or its compensation.
-        lost: workers that the latest attempt has lost; whoever has it has taken it over.
+        lost: workers that died during the latest attempt; another one took it over each time.
         waits_for: the handler for which the latest attempt waits: no worker that was offered it
             has that.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
@@ -70,7 +70,7 @@ def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepReco
 
 
 def is_unclaimed(state: StepState, found: tuple[StepRecord, int] | None) -> bool:
-    """Whether an attempt may be on its way to a worker: records do not tell that of the first."""
+    """Whether an attempt may wait for a worker; of a first attempt there is no record yet."""
     return state.status in _INFLIGHT and _current(state, found) is None
 
 

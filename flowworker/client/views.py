@@ -122,7 +122,7 @@ class Views:
     async def _step_history(
         self, run: RunRecord, records: Steps, state: RunState | None
     ) -> StepHistory:
-        """What records do not tell; nothing if they tell it all."""
+        """What the records lack; the history is not read if they lack nothing."""
         undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
         waits = False
         if state is not None and run.status not in TERMINAL:

@@ -2,7 +2,7 @@
 
 Two messages may announce it, and either may get lost: the reply to the start, and the run's last
 event. They only wake the waiter early. What decides is the run's record, which is read at once and
-then with growing pauses, so that the end is seen whatever was lost.
+then with growing pauses, so that the end is seen even if both messages are lost.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Waiting:
         """The subject for the reply to a start, subscribed to; empty if replies are not allowed."""
         if self._inbox and self._unsubscribe is None:
             async with self._subscribing:
-                if self._unsubscribe is None:  # nobody did while this waited
+                if self._unsubscribe is None:  # no other task has while this one waited
                     self._unsubscribe = await self._backend.notifier.subscribe(
                         f"{self._inbox}.*", self._on_reply
                     )

@@ -1,12 +1,12 @@
 """Events as they happen.
 
-For one run nothing is missed and nothing is told twice, although live news are sent at most once:
-it subscribes before it reads the history, tells events by their id, reads the history again after
-a silence, and once more before the last event.
+Of one run every event is yielded once, although notifications are published at most once: the
+subscription begins before the history is read, events are recognised by their id, and the history
+is read again after a silence and before the last event.
 
-Order: news come in the order of the history, as long as none are lost. Where that is known, because
-too many waited for a slow reader or because the connection was lost, what waits is thrown away and
-the history is read instead, before anything that came later is told.
+Order: notifications come in the order of the history, as long as none is lost. When some are known
+to be lost, because the reader was too slow or the connection broke, what is buffered is dropped
+and the history is read, before anything later is yielded.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
-"""Seconds without news after which the history is read again."""
+"""Seconds without an event after which the history is read again."""
 BACKLOG = 10_000
 BACKLOG_BYTES = 32 * 1024 * 1024
-"""What may wait for a slow reader: of one run all is dropped beyond it and read from the history
-instead, of all runs the oldest."""
+"""Events, and their bytes, that are buffered for a slow reader. Beyond that, of one run all are
+dropped and read from the history instead; of all runs the oldest are dropped."""
 
 Event = dict[str, Any]
 
@@ -56,16 +56,16 @@ def decode(raw: bytes) -> Event | None:
     return event if is_one else None
 
 
-class _News:
-    """Events that came and were not taken yet.
+class _Buffer:
+    """Events that arrived and were not taken yet.
 
     Attributes:
-        lost: some may be missing; nothing is kept from before that.
+        lost: some may be missing; none is kept from before that.
         arrived: set while there is an event, or some are lost.
     """
 
     def __init__(self, *, whole: bool) -> None:
-        """With `whole`, a gap is as bad as nothing."""
+        """With `whole`, a gap loses all that is buffered."""
         self.lost = False
         self.arrived = asyncio.Event()
         self._whole = whole
@@ -90,14 +90,14 @@ class _News:
         self._size = 0
         self.arrived.set()
 
-    def make_good(self) -> None:
-        """Nothing is missing any more."""
+    def make_whole(self) -> None:
+        """What was lost is about to be read from the history."""
         if self.lost:
             self.lost = False
             self.arrived.clear()
 
     def take(self) -> Event | None:
-        """The next one, if any has arrived; None for nonsense, or if some may be missing here."""
+        """The next one; None if it is not an event, or if some may be missing here."""
         if self.lost:
             return None
         data = self._events.popleft()
@@ -108,12 +108,12 @@ class _News:
 
 
 @asynccontextmanager
-async def _subscribed(backend: Backend, subject: str, *, whole: bool) -> AsyncIterator[_News]:
-    news = _News(whole=whole)
-    on_lost = news.lose if whole else None
-    unsubscribe = await backend.notifier.subscribe(subject, news.put, on_lost)
+async def _subscribed(backend: Backend, subject: str, *, whole: bool) -> AsyncIterator[_Buffer]:
+    buffer = _Buffer(whole=whole)
+    on_lost = buffer.lose if whole else None
+    unsubscribe = await backend.notifier.subscribe(subject, buffer.put, on_lost)
     try:
-        yield news
+        yield buffer
     finally:
         unsubscribe()
 
@@ -121,10 +121,10 @@ async def _subscribed(backend: Backend, subject: str, *, whole: bool) -> AsyncIt
 async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     """Events of all runs from now on, at most once each."""
     subject = public_subject(backend.namespace, "workflow.>")
-    async with _subscribed(backend, subject, whole=False) as news:
+    async with _subscribed(backend, subject, whole=False) as buffer:
         while True:
-            await news.arrived.wait()
-            event = news.take()
+            await buffer.arrived.wait()
+            event = buffer.take()
             if event is not None:
                 yield event
 
@@ -134,52 +134,52 @@ async def watch_run(stores: Stores, clock: Clock, run: str) -> AsyncGenerator[Ev
     backend = stores.backend
     partition = partition_of(run, backend.events.partitions)
     subject = event_subject(backend.namespace, partition, run, ">")
-    told: set[str] = set()
+    seen: set[str] = set()
     async with (
-        _subscribed(backend, subject, whole=True) as news,
-        aclosing(_unordered(backend, clock, run, news)) as events,
+        _subscribed(backend, subject, whole=True) as buffer,
+        aclosing(_unordered(backend, clock, run, buffer)) as events,
     ):
         async for event in events:
-            if event["id"] in told:
+            if event["id"] in seen:
                 continue
             if event.get("type") in ENDS or (
                 _is_rejected_start(event) and await stores.runs.load(run) is None
             ):
-                told.add(event["id"])
+                seen.add(event["id"])
                 for earlier in await _history(backend, run):
-                    if earlier["id"] not in told:
-                        told.add(earlier["id"])
+                    if earlier["id"] not in seen:
+                        seen.add(earlier["id"])
                         yield earlier
                 yield event
                 return
-            told.add(event["id"])
+            seen.add(event["id"])
             yield event
 
 
 def _is_rejected_start(event: Event) -> bool:
-    """Whether there will be no run; a rejected command to a run is about no workflow."""
+    """Whether there will be no run; a rejected control names no workflow."""
     data = event.get("data")
     rejected = event.get("type") == EventType.REJECTED
     return rejected and isinstance(data, dict) and bool(data.get("name"))
 
 
 async def _unordered(
-    backend: Backend, clock: Clock, run: str, news: _News
+    backend: Backend, clock: Clock, run: str, buffer: _Buffer
 ) -> AsyncGenerator[Event, None]:
-    """Everything, some of it again and again."""
+    """Every event at least once."""
     silence = SHORTEST_SILENCE
     for known in await _history(backend, run):
         yield known
     while True:
-        if await wait_for(news.arrived, silence, clock):
+        if await wait_for(buffer.arrived, silence, clock):
             silence = SHORTEST_SILENCE
-            event = news.take()
+            event = buffer.take()
             if event is not None:
                 yield event
-            if not news.lost:
+            if not buffer.lost:
                 continue
         silence = min(silence * 2, LONGEST_SILENCE)
-        for known in await _history_if_reached(backend, clock, run, news):
+        for known in await _history_if_reached(backend, clock, run, buffer):
             yield known
 
 
@@ -189,15 +189,15 @@ async def _history(backend: Backend, run: str) -> Iterator[Event]:
 
 
 async def _history_if_reached(
-    backend: Backend, clock: Clock, run: str, news: _News
+    backend: Backend, clock: Clock, run: str, buffer: _Buffer
 ) -> Iterator[Event]:
-    """It makes up for all that was lost until now."""
-    lost = news.lost
-    news.make_good()
+    """The history, which has all that was lost until now; nothing if it is unavailable."""
+    lost = buffer.lost
+    buffer.make_whole()
     try:
         return await _history(backend, run)
     except Unavailable:
         if lost:
-            news.lose()
+            buffer.lose()
             await clock.sleep(SHORTEST_SILENCE)
-        return iter(())  # live news go on once the outside is back
+        return iter(())  # notifications go on once the server can be reached again

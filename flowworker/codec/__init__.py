@@ -1,9 +1,9 @@
-"""What things look like outside of the process: JSON bodies, keys, subjects' tails, schemas.
+"""What is on the wire and in storage: JSON bodies, keys, subjects, events.
 
 json         encode and decode, with errors that keep the bytes
 models       pydantic models as JSON
 keys         the keys of records
-subjects     those that others than the adapters speak of
+subjects     those that are known outside of the adapters
 messages     step message, start and control command, result
 cloudevents  what is published: core records and effects -> CloudEvents 1.0
 facts        what was published: CloudEvents -> core facts

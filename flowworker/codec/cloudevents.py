@@ -45,7 +45,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
             number alone.
         name: the workflow. `version` is the author's label.
         error: one line; `error_type`, `retryable` and `retry_after` are for the retry policy.
-        revision: of the record that this event tells about.
+        revision: of the record that this event is about.
         at: when it happened, epoch seconds.
         handler: that an attempt waits for.
         input, output: of the run or the step, inline when small.
@@ -113,7 +113,7 @@ decode_event = msgspec.json.Decoder(CloudEvent).decode
 def cloud_event(
     namespace: str, event_type: EventType, data: EventData, now: float, detail: str = ""
 ) -> CloudEvent:
-    """An event of a run. `detail` tells it from others of its type in the same run."""
+    """An event of a run. `detail` distinguishes it from others of its type in the same run."""
     return CloudEvent(
         id=event_id(data.id, event_type, detail),
         source=f"/{namespace}/{data.name}/{data.id}",
@@ -128,7 +128,7 @@ def _timestamp(seconds: float) -> str:
 
 
 def emitted(namespace: str, record: RunRecord, emit: Emit, revision: int, now: float) -> CloudEvent:
-    """The event for what `decide` wants to be told."""
+    """The event that `decide` asked for."""
     data = EventData(
         id=record.run,
         name=record.workflow,
@@ -181,9 +181,9 @@ def started_event(
 def settled_event(
     namespace: str, workflow: str, version: str, record: StepRecord, revision: int
 ) -> CloudEvent | None:
-    """The event for an attempt that is over; None while it is running.
+    """The event for an attempt that has ended; None while it is running.
 
-    It follows from the record alone, so that whoever finds the record can tell it again.
+    It follows from the record alone, so that any process can publish it again.
     """
     data = _attempt(workflow, version, record, revision, record.finished_at)
     turn = f"{record.step}/{record.turn}"
@@ -207,7 +207,7 @@ def settled_event(
 def attempt_events(
     namespace: str, workflow: str, version: str, record: StepRecord, revision: int
 ) -> list[CloudEvent]:
-    """All that is to be told of an attempt that is over, in order, for whoever finds its record."""
+    """All events of an attempt that has ended, in order, as they follow from its record."""
     settled = settled_event(namespace, workflow, version, record, revision)
     if settled is None:
         return []
@@ -217,7 +217,7 @@ def attempt_events(
 
 
 def waiting_event(namespace: str, message: StepMessage, worker: str, now: float) -> CloudEvent:
-    """The event for an attempt that a worker could not run for want of its handler."""
+    """The event for an attempt that a worker could not run, since it lacks the handler."""
     data = EventData(
         id=message.run,
         name=message.workflow,
@@ -258,7 +258,7 @@ def _attempt(
 def emitted_by_handler(
     namespace: str, workflow: str, run: str, event_type: str, key: str, data: Any, now: float
 ) -> EmittedEvent:
-    """What a handler emits. `key`, if any, tells it from others of its type in the run."""
+    """What a handler emits. `key`, if any, distinguishes it from others of its type in the run."""
     return EmittedEvent(
         id=event_id(run, f"emit/{event_type}", key),
         source=f"/{namespace}/{workflow}/{run}",

@@ -1,4 +1,4 @@
-"""What events mean to whoever decides: CloudEvents -> core facts, and the run that one begins."""
+"""What events mean to `decide`: CloudEvents -> core facts, and the run that one begins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def begun_run(event: CloudEvent) -> RunRecord:
 
 
 def to_fact(event: CloudEvent) -> facts.Fact | None:
-    """What an event means to `decide`; None for those that only tell what was decided."""
+    """What an event means to `decide`; None for those that only announce what was decided."""
     data = event.data
     match event.type:
         case EventType.STEP_COMPLETED if data.kind is not None:

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding may raise, whatever is read."""
+"""What decoding may raise."""
 
 MAX_NESTING = 256
-"""Levels of a value. Whoever reads it does so within messages of some levels, and the interpreter
-allows for a thousand calls: what is deeper could be written and never be read."""
+"""Levels of a value. It is read within messages of some levels, and the interpreter allows for a
+thousand calls: what is deeper could be written and never be read."""
 
 encode = msgspec.json.Encoder(enc_hook=as_json).encode
 _run_decoder = msgspec.json.Decoder(RunRecord)

@@ -157,7 +157,7 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class CancelNotice(Struct, frozen=True, omit_defaults=True):
-    """Body of `<ns>.cancel.<run>`, told to all workers: which step is to stop; empty for all."""
+    """Body of `<ns>.cancel.<run>`, sent to all workers: which step is to stop; empty for all."""
 
     step: str = ""
 
@@ -178,7 +178,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
         output: outputs of the steps on which nothing depends, by step id.
         error_type: of a rejection, the name of the error that a client should raise.
         partial: the output is left to the step records, since it would not fit a message, or since
-            the run was over before somebody started it again.
+            the run had ended before the same start came again.
     """
 
     id: str

@@ -1,6 +1,6 @@
 """pydantic models as JSON, by what they can do: pydantic itself is not imported.
 
-They are told by their aliases, as they are read, so that a step reads what another one put out.
+They are written by their aliases, as they are read, so that a step can read another one's output.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def as_json(value: Any) -> Any:
 
     Raises:
         TypeError: it is no model.
-        ValueError: the model cannot be told as JSON.
+        ValueError: the model cannot be written as JSON.
     """
     kind = type(value)
     if not is_model(kind):
@@ -59,13 +59,13 @@ def from_json(value: Any, kind: Any) -> Any:
             raise
         outer = str(error).removeprefix(" - at `$").removesuffix("`")
         problems = error.__cause__.problems
-        shown = [_told(text, outer + path) for text, path in problems[:_SHOWN]]
+        shown = [_line(text, outer + path) for text, path in problems[:_SHOWN]]
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise ValueError("; ".join([*shown, *more])) from error.__cause__.__cause__
 
 
 def _read(kind: Any, value: Any) -> Any:
-    """The `dec_hook`; whatever is no model has to be of its kind already."""
+    """The `dec_hook`; what is no model has to be of its kind already."""
     if not is_model(kind):
         return value
     try:
@@ -77,12 +77,12 @@ def _read(kind: Any, value: Any) -> Any:
 
 def _problems(error: Exception) -> list[tuple[str, str]]:
     try:
-        return [(told["msg"], _path(told["loc"])) for told in error.errors()]  # type: ignore[attr-defined]
+        return [(each["msg"], _path(each["loc"])) for each in error.errors()]  # type: ignore[attr-defined]
     except Exception:  # noqa: BLE001  # a validator's own error
         return [(f"{type(error).__name__}: {error}", "")]
 
 
-def _told(text: str, path: str) -> str:
+def _line(text: str, path: str) -> str:
     return f"{text} - at `${path}`" if path else text
 
 

@@ -1,7 +1,7 @@
-"""Subjects that others than the adapters speak of.
+"""Subjects that are known outside of the adapters.
 
 <ns>.event.<partition>.<run>.<type>    an event as it is stored
-workflow.<type>, <ns>.workflow.<type>  the same as it is told: bare in the default namespace
+workflow.<type>, <ns>.workflow.<type>  the same as it is published: bare in the default namespace
 <ns>.cancel.<run>                      to all workers: stop what you run of it
 """
 
@@ -21,10 +21,10 @@ __all__ = [
 from enum import StrEnum
 
 DEFAULT_NAMESPACE = "flowworker"
-"""The one whose events are told under their bare types."""
+"""The one whose events are published under their bare types."""
 
 RESERVED_NAMESPACES = frozenset({"workflow"})
-"""What no namespace can be called: its streams would store what others are told."""
+"""What no namespace can be called: its streams would store what others publish."""
 
 
 class CommandLane(StrEnum):
@@ -44,12 +44,12 @@ COMMAND_KINDS = tuple(kind for lane in CommandLane for kind in lane.kinds)
 
 
 def public_prefix(namespace: str) -> str:
-    """What precedes an event's type in the subject under which it is told."""
+    """What precedes an event's type in the subject under which it is published."""
     return "" if namespace == DEFAULT_NAMESPACE else f"{namespace}."
 
 
 def public_subject(namespace: str, event_type: str) -> str:
-    """Where an event, or a pattern of them, is told."""
+    """Where an event, or a pattern of them, is published."""
     return f"{public_prefix(namespace)}{event_type}"
 
 
@@ -59,5 +59,5 @@ def event_subject(namespace: str, partition: int | str, run: str, event_type: st
 
 
 def cancel_subject(namespace: str, run: str) -> str:
-    """Where workers hear that they should stop what they run."""
+    """Where workers are notified to stop attempts of a run."""
     return f"{namespace}.cancel.{run}"

@@ -9,7 +9,7 @@ def escaped(text: str, keep: str = "") -> str:
     r"""The text with everything escaped that is not to be seen, such as `\x1b` or `\u202e`.
 
     Args:
-        text: whatever somebody wrote.
+        text: any text.
         keep: characters that stay as they are, such as the newlines of a traceback.
     """
     if text.isprintable():

@@ -1,11 +1,11 @@
-"""The Go package's event bus: events by namespace and type, to whoever listens at that moment.
+"""The Go package's event bus: events by namespace and type, to the subscribers of that moment.
 
-The subject of an event is `<namespace>.<type>`, its body a CloudEvent. What the engine tells of
-runs (`workflow.step.completed`) and what handlers emit are events of this bus like any other. In a
-fleet's namespace that is not the default one, all subjects begin with the fleet's.
+The subject of an event is `<namespace>.<type>`, its body a CloudEvent. The engine's events
+(`workflow.step.completed`) and those that handlers emit are events of this bus like any other. If
+the fleet's namespace is not the default one, all subjects begin with it.
 
-News at most once: a subscriber that is away, or slower than `BUFFERED` events, misses some. What
-happened in a run stands in its history.
+Delivery is at most once: a subscriber that is not connected, or more than `BUFFERED` events late,
+misses some. A run's history has all of its events.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Event(Struct, frozen=True):
     """Something that happened.
 
     Attributes:
-        namespace: first word of the subject: `workflow` for what the engine tells.
+        namespace: first token of the subject: `workflow` for the engine's events.
         type: the rest of it: `step.completed`.
         payload: a JSON value.
         id: the same for the same event, however often it is published; made up if empty.
@@ -102,7 +102,7 @@ class Subscription:
         self._end = end
 
     def take(self, event: Event) -> None:
-        """Keep an event until somebody wants it."""
+        """Buffer an event until it is asked for."""
         if len(self._events) >= BUFFERED:
             self._events.popleft()
             self.dropped += 1
@@ -110,7 +110,7 @@ class Subscription:
         self._changed.set()
 
     def close(self) -> None:
-        """Listen no more; whoever waits for an event is published that there is none."""
+        """Unsubscribe; a task that waits for an event gets the end of the iteration."""
         self._closed = True
         self._changed.set()
         end, self._end = self._end, None

@@ -92,5 +92,5 @@ def state_of(record: StepRecord) -> StepStatus:
 
 
 def is_removable(record: RunRecord, now: float) -> bool:
-    """Whether its time to live is over, and the run too."""
+    """Whether the run has ended, and its time to live too."""
     return 0.0 < record.expires <= now and record.status in TERMINAL

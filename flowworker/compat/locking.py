@@ -59,7 +59,7 @@ class Locker:
         return lock.token
 
     async def release(self, key: str, owner: str) -> None:
-        """Give it up, whoever of that owner acquired it; nothing if the owner does not have it."""
+        """Release it, also if another process acquired it for that owner; else do nothing."""
         lock = self._held.pop((key, owner), None)
         if lock is not None and not lock.lost:
             await lock.release()
@@ -79,7 +79,7 @@ class Locker:
         return None if lock is None or lock.lost else lock.token
 
     def leave(self, key: str, owner: str) -> None:
-        """Renew it no more: whoever acquired it has ended without a release."""
+        """Stop renewing it: the step that acquired it has ended without a release."""
         lock = self._held.pop((key, owner), None)
         if lock is not None:
             lock.leave()

@@ -18,7 +18,7 @@ class Opening:
     """The stores of a backend that is not open yet, or is, or was and will be again."""
 
     def __init__(self, open_stores: Callable[[], Awaitable[Stores]], *, owned: bool = True) -> None:
-        """Open by calling that; what is not owned is closed by somebody else."""
+        """Open by calling that; what is not owned is not closed here."""
         self._open = open_stores
         self._owned = owned
         self._stores: Stores | None = None
@@ -45,7 +45,7 @@ class Opening:
 
 
 def existing(stores: Stores) -> Opening:
-    """One that is open already, and that somebody else closes."""
+    """Stores that are open already, and are not closed here."""
 
     async def given() -> Stores:
         return stores

@@ -45,14 +45,14 @@ QUEUE = "default"
 class StateStore:
     """Reads and writes checkpoints; opened by its first use, or by `async with`.
 
-    All methods raise InvalidInput for ids and values that are none, CorruptRecord for stored bytes
-    that cannot be read, and Unavailable if the outside cannot be reached in time.
+    All methods raise InvalidInput for invalid ids and values, CorruptRecord for stored bytes that
+    cannot be read, and Unavailable if the server does not answer in time.
 
     Attributes:
-        shared: whether other processes take part in what runs on its backend. If not, what is
-            under way is this process' own, and ends with it until somebody resumes it.
+        shared: whether other processes execute runs on its backend, too. If not, active runs are
+            this process' own, and stop with it until they are resumed.
         settings: of what runs on it.
-        clock: tells its time.
+        clock: what it takes for the time.
     """
 
     shared = False
@@ -137,7 +137,7 @@ class StateStore:
         return sorted(run for _, run in await stores.runs.list(status))
 
     async def set_ttl(self, exec_id: str, ttl: float) -> None:
-        """Have the execution removed `ttl` seconds from now, or when it is over if that is later.
+        """Have the execution removed `ttl` seconds from now, or when it ends if that is later.
 
         Of an unknown one nothing is left to be removed. NATS keeps the time, but it takes a
         coordinator to come true; Redis removes by itself.
@@ -158,7 +158,7 @@ class StateStore:
         """Note the state of a step; an empty `step_id` means the execution as a whole.
 
         Raises:
-            Conflict: the execution is over; a terminal state never changes.
+            Conflict: the execution has ended; a terminal state never changes.
         """
         stores = await self._of(exec_id)
         if step_id:
@@ -214,7 +214,7 @@ class StateStore:
         return await self.stores()
 
     async def _load(self, stores: Stores, exec_id: str) -> tuple[RunRecord, int] | None:
-        """The record, unless its time is over."""
+        """The record, unless its time to live has ended."""
         found = await stores.runs.load(exec_id)
         if found is not None and is_removable(found[0], self.clock.now()):
             await remove_run(stores, exec_id, found[0], self.clock)

@@ -1,9 +1,8 @@
-"""Judges the input of runs by a workflow's `input_schema`.
+"""Validates the input of runs against a workflow's `input_schema`.
 
-Whoever starts a run chooses the input, and whoever waits for it is a coordinator with other runs to
-drive. So no judgement lasts: what is certain to be quick is done at once, all else in a process of
-its own, which is killed when its time is over. How long it could take is estimated from above, by
-the schema's weight times the length of the input.
+The user chooses schema and input, and the coordinator that validates has other runs to drive. So
+what is certain to be quick is done at once, all else in a process of its own with a time limit.
+The upper bound of the time is the schema's weight times the length of the input.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flowworker.definitions.schema import compiled, schema_problems, told
+from flowworker.definitions.schema import compiled, schema_problems, violation
 from flowworker.definitions.weight import weigh
 from flowworker.errors import DefinitionError, InvalidInput
 
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 5.0
 """Seconds of processor time for what is not certain to be quick: the same for a busy machine."""
-_PATIENCE = 60.0
-"""Seconds after which even a machine that is too busy for its own processes is not waited for."""
+_WALL_TIME_LIMIT = 60.0
+"""Seconds after which the process is killed, also if the machine was too busy to run it."""
 QUICK_VERDICT = 20_000_000
 QUICK_LIST = 200_000
 """Weight, or values of the schema, times the input's length, up to which a verdict and a list of
@@ -41,7 +40,7 @@ _CHILD = "from flowworker.definitions.input import judge; judge({:g})"
 
 
 class InputValidator:
-    """Judges inputs by one schema, compiled once.
+    """Validates inputs against one schema, compiled once.
 
     Raises:
         DefinitionError: the schema is not a valid one.
@@ -55,7 +54,7 @@ class InputValidator:
         self._weight = weigh(schema)
 
     def is_quick(self, length: int) -> bool:
-        """Whether an input of that length as JSON is judged at once, or may take some seconds."""
+        """Whether an input of that length as JSON is checked at once, or may take some seconds."""
         total, values, recursive = self._weight
         few = not recursive and values * length <= QUICK_LIST
         return few and total * length <= QUICK_VERDICT
@@ -93,15 +92,15 @@ def _in_a_process(schema: Mapping[str, Any], value: Any) -> list[str]:
             [sys.executable, "-c", _CHILD.format(TIME_LIMIT)],
             input=msgspec.json.encode((schema, value)),
             capture_output=True,
-            timeout=_PATIENCE,
+            timeout=_WALL_TIME_LIMIT,
             check=True,
         )
     except subprocess.TimeoutExpired:
-        return [f"$: cannot be checked: no processor was free for that in {_PATIENCE:g} s"]
+        return [f"$: cannot be checked: no processor was free for that in {_WALL_TIME_LIMIT:g} s"]
     except subprocess.CalledProcessError as error:
         if error.returncode == -signal.SIGPROF:
             return [f"$: cannot be checked within {TIME_LIMIT:g} s"]
-        return ["$: cannot be checked: the process that judges inputs failed"]
+        return ["$: cannot be checked: the process that checks inputs failed"]
     problems: list[str] = msgspec.json.decode(done.stdout, type=list[str])
     return problems
 
@@ -111,7 +110,7 @@ def _problems(validator: Validator, value: Any) -> list[str]:
         return []
     errors = validator.iter_errors(value)
     found = [
-        f"{_json_path(error.instance_path)}: {told(error)}"
+        f"{_json_path(error.instance_path)}: {violation(error)}"
         for error in islice(errors, _MAX_PROBLEMS)
     ]
     return [*found, "and more"] if next(errors, None) else found

@@ -81,7 +81,7 @@ def load_paths(
     """All workflows in files and below directories, each with its file.
 
     Below a directory, the *.yaml and *.yml files are read, and those *.json files that have
-    `steps`: others are somebody else's. Hidden files and directories there are left out.
+    `steps`: others are not definitions. Hidden files and directories there are left out.
 
     Raises:
         DefinitionError: with every problem of every file, up to a hundred; no file, nothing in a
@@ -109,7 +109,7 @@ class _Files:
     Attributes:
         found: what they define.
         problems: what is wrong with them.
-        is_full: there are more problems than are told; what came behind them was not read.
+        is_full: there are more problems than are reported; the rest was not read.
     """
 
     def __init__(self, known_handlers: Collection[str] | None) -> None:

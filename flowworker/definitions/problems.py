@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from flowworker.definitions.tree import Mark
 
 MAX_PROBLEMS = 100
-"""How many problems are told at once: whoever sees a hundred has mended something before more."""
+"""How many problems are reported at once."""
 
 _COMPARISONS = 100_000
 """How many names one report compares in search of similar ones: about a second's work."""
 
 
 class Report:
-    """Collects the problems of one source, so that all of them are told at once.
+    """Collects the problems of one source, so that all of them are reported at once.
 
     Attributes:
         source: the file, or what stands for it.
@@ -56,7 +56,7 @@ class Report:
             self.is_full = True
 
     def settle(self, mark: Mark, message: str, hint: str = "") -> None:
-        """Note a problem that says all about its place: what follows from it is not told."""
+        """Note the only problem of its place: others there would only follow from it."""
         self.add(mark, message, hint)
         self._settled.add(mark)
 

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 MAX_NUMBER_LENGTH = 64
-"""Longer numbers are refused: nobody means them, and Python takes long to convert them."""
+"""Longer numbers are refused, since Python takes long to convert them."""
 
 _CONSTANTS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),

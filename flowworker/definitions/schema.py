@@ -1,11 +1,18 @@
-"""Judges a workflow's `input_schema`: is it JSON Schema, Draft 2020-12, and complete in itself?
+"""Checks a workflow's `input_schema`: is it JSON Schema, Draft 2020-12, and complete in itself?
 
 References are resolved within the schema; nothing is ever fetched.
 """
 
 from __future__ import annotations
 
-__all__ = ["MAX_SCHEMA_VALUES", "SchemaProblem", "compiled", "schema_problems", "shortened", "told"]
+__all__ = [
+    "MAX_SCHEMA_VALUES",
+    "SchemaProblem",
+    "compiled",
+    "schema_problems",
+    "shortened",
+    "violation",
+]
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -52,7 +59,7 @@ class SchemaProblem(NamedTuple):
 
 
 def compiled(schema: Any) -> Draft202012Validator:
-    """What judges values by a schema that has no problems."""
+    """The validator of a schema that has no problems."""
     return Draft202012Validator(schema, pattern_options=_PATTERNS, offline=True)
 
 
@@ -92,8 +99,8 @@ def _values(schema: Any) -> Iterator[tuple[Path, Any]]:
             pending.extend(((*path, index), item) for index, item in enumerate(value))
 
 
-def told(error: ValidationError) -> str:
-    """What is wrong with a value."""
+def violation(error: ValidationError) -> str:
+    """What is wrong with a value, in one line."""
     if isinstance(error.kind, ValidationErrorKind.Enum):  # the library names two of them
         found, options = (encode(value).decode() for value in (error.instance, error.kind.options))
         return f"{shortened(found)} is not one of {shortened(options[1:-1].replace(',', ', '))}"
@@ -103,11 +110,11 @@ def told(error: ValidationError) -> str:
 def _invalid(error: ValidationError) -> SchemaProblem:
     match error.kind:
         case ValidationErrorKind.AnyOf(context=[[first, *_], *_]):
-            message = told(first)  # what a misspelled type gets
+            message = violation(first)  # what a misspelled type gets
         case ValidationErrorKind.PropertyNames(error=first):
-            message = told(first)
+            message = violation(first)
         case _:
-            message = told(error)
+            message = violation(error)
     return SchemaProblem(tuple(error.instance_path), message)
 
 

@@ -1,7 +1,7 @@
-"""What a text that is no YAML should have been, in the words of whoever wrote it.
+"""Explains the errors of a YAML parser to the author of the file.
 
-A parser says where it was stuck: behind a tab, on the line after the last, at a key that stands
-between two columns. What a person looks for is the tab, the end, and the other line.
+A parser says where it stopped: behind a tab, on the line after the last, at a key that is between
+two columns. What the author looks for is the tab, the end, and the other line.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def explained(error: MarkedYAMLError, lines: Sequence[str], inside: str) -> Fault:
-    """What is to be told of a parser's error.
+    """What to report for a parser's error.
 
     Args:
         error: what the parser raised.
@@ -97,7 +97,7 @@ def _tab(line: int) -> tuple[str, str]:
 
 
 def _astray(lines: Sequence[str], mark: Mark) -> Fault | None:
-    """What is told of a line that is in no column of those above; None if it is in one."""
+    """The fault of a line that is in no column of those above; None if it is in one."""
     indent = _indent(lines[mark.line - 1])
     columns = list(_columns_above(lines, mark.line))
     if not columns:

@@ -2,12 +2,12 @@
 
 Adapters (`memory`, `jetstream`, `redis`) implement them and pass one contract suite. All of them
 move bytes; what the bytes mean is the business of `codec`. Unless a method says otherwise it
-raises `Unavailable` when the outside cannot be reached in time; the effect may or may not have
+raises `Unavailable` when the server does not answer in time; the effect may or may not have
 happened then, and the caller repeats it: every effect is idempotent or compare-and-set.
 
 deliveries   what comes in: one message at a time, acknowledged or put back
 records      what is kept: compare-and-set, and leases
-messages     what is sent: steps, events, commands, alarms, news
+messages     what is sent: steps, events, commands, alarms, notifications
 backend      all of it, for one namespace
 """
 

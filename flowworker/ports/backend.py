@@ -1,4 +1,4 @@
-"""All ports of one namespace, in one hand."""
+"""All ports of one namespace, in one value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADROOM = 4096
 
 
 class HeartbeatLink(Protocol):
-    """A second way to the outside, for the thread that keeps claims alive.
+    """A second connection, for the thread that keeps claims alive.
 
     Used only on the event loop on which it was opened, so that a handler that blocks the main
     loop cannot block a renewal.
@@ -35,7 +35,7 @@ class HeartbeatLink(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         ...
 
 
@@ -46,10 +46,10 @@ class Backend:
     Attributes:
         max_message: bytes that one message may have, headers included.
         open_heartbeat: opens a link of its own on the event loop that calls it.
-        ready: whether the outside is connected at this moment.
-        alive: False if the outside is connected and yet a consumer has not heard from it for
-            long, as a process that consumes nothing while it seems well.
-        close: waits for what is on its way, then lets go of the outside.
+        ready: whether the server is connected at this moment.
+        alive: False if the server is connected and yet has sent a consumer nothing for too long,
+            not even a heartbeat.
+        close: waits for requests that are on their way, then disconnects.
     """
 
     namespace: str

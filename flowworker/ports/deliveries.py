@@ -13,8 +13,8 @@ class Delivery(Protocol):
 
     * It comes again (`delivered` > 1) unless it is acknowledged; not before `nak`'s delay is over,
       or the source's ack wait since the delivery or the last `in_progress`.
-    * Acknowledging twice, or after it was handed to somebody else, does no harm to state: whoever
-      needs a fence uses a record's revision.
+    * Acknowledging twice, or after it was delivered to another consumer, does no harm to state: a
+      record's revision is the fence.
     """
 
     @property
@@ -39,7 +39,7 @@ class Delivery(Protocol):
 
     @property
     def order(self) -> int:
-        """Counts all deliveries of this source to anybody: a gap means that others got some."""
+        """Counts the deliveries of this source to all consumers: a gap means others got some."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class Delivery(Protocol):
 
     @property
     def behind(self) -> int:
-        """How many that nobody has had yet stood behind it when it was handed out."""
+        """How many undelivered messages stood behind it when it was delivered."""
         ...
 
     async def ack(self) -> None:
@@ -62,7 +62,7 @@ class Delivery(Protocol):
         ...
 
     async def nak(self, delay: float = 0.0) -> None:
-        """Deliver it again after `delay` seconds, to anybody."""
+        """Deliver it again after `delay` seconds, to any consumer."""
         ...
 
     async def in_progress(self) -> None:
@@ -75,9 +75,9 @@ OnDelivery = Callable[[Delivery], None]
 
 
 class Consumer(Protocol):
-    """A standing wish for messages.
+    """A subscription with credit.
 
-    * Delivers no more messages than were granted in all; whoever takes one grants one when ready.
+    * Delivers no more messages than were granted in all; the receiver grants one more when ready.
     * Survives a lost connection: what was granted and not delivered is asked for again.
     """
 
@@ -86,5 +86,5 @@ class Consumer(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Ask for no more. Undelivered credit is void; deliveries in hand stay valid."""
+        """Ask for no more. Unused credit is void; deliveries that were received stay valid."""
         ...

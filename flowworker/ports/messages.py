@@ -1,4 +1,4 @@
-"""What is sent: steps to workers, events to coordinators, commands, alarms, and news to anybody."""
+"""What is sent: steps to workers, events to coordinators, commands, alarms, and notifications."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class StepQueue(Protocol):
         ...
 
     async def queued(self, address: StepAddress) -> list[bytes]:
-        """Messages of a step, queued, scheduled or in a worker's hand: at least the newest."""
+        """Messages of a step, queued, scheduled or delivered to a worker: at least the newest."""
         ...
 
     async def backlog(self) -> dict[str, list[str]]:
@@ -76,7 +76,7 @@ class EventLog(Protocol):
     """Every run's history, in the order in which it was published; one partition per run.
 
     * Equal `event_id`s within some minutes are stored once.
-    * Everything stored is told to subscribers of its type as well, at most once.
+    * Everything stored is published to subscribers of its type as well, at most once.
     """
 
     @property
@@ -95,7 +95,7 @@ class EventLog(Protocol):
     ) -> bool:
         """As `publish`, unless an event that ends the run is there: false then, and nothing stored.
 
-        For what comes from outside, at any time; it may cost some reads.
+        For what comes from users, at any time; it may cost some reads.
         """
         ...
 
@@ -127,7 +127,7 @@ class CommandQueue(Protocol):
         ...
 
     async def waiting(self, after: int = 0) -> WaitingStart | None:
-        """The first start behind that sequence which nobody is done with."""
+        """The first start behind that sequence which is not acknowledged."""
         ...
 
 
@@ -152,10 +152,10 @@ class Timers(Protocol):
 
 
 class Notifier(Protocol):
-    """At-most-once news, for speed and for spectators; truth never depends on it."""
+    """Notifications, at most once, for speed and for users; no decision depends on them."""
 
     async def publish(self, subject: str, data: bytes) -> None:
-        """Tell whoever listens; the subject is taken as it is."""
+        """Publish to the subscribers of this moment; the subject is taken as it is."""
         ...
 
     async def subscribe(

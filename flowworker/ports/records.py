@@ -18,7 +18,7 @@ class Records(Protocol):
 
     * Every successful write gives the key a revision greater than any that this map gave before.
     * Reads ask the leader: they see every write that was acknowledged before they began, unless it
-      was deposed and does not know it yet (`core.outdated`). What was decided upon an old answer
+      was deposed and does not know it yet (`core.staleness`). What was decided upon an old answer
       fails when written.
     * Keys are tokens of `[A-Za-z0-9_-]` joined by dots; patterns use `*` and a final `>`.
     """
@@ -36,7 +36,7 @@ class Records(Protocol):
         ...
 
     async def put(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        """Write whatever is there: the new revision.
+        """Write over any revision: the new one.
 
         With `ttl` it is gone after so many seconds, or soon after. On payloads only.
         """
@@ -56,7 +56,7 @@ class Leases(Protocol):
 
     * Of all holders at most one has a key at a time, as long as their clocks run equally fast.
     * The token grows with every change of holder: a fencing token.
-    * A lease whose stored form cannot be read is named in the log, once. Nobody knows who holds it:
+    * A lease whose stored form cannot be read is named in the log, once. Its holder is not known:
       it is free when it is older than `UNREADABLE_LEASE` and than the time to live asked for.
     """
 
@@ -83,7 +83,7 @@ class Leases(Protocol):
     async def watch(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
         """Call soon after the lease was given up; the result ends that when called.
 
-        News, so it may be lost, or come for nothing; and none comes of a lease that ran out. Who
-        waits looks again whenever `remaining` is over.
+        A notification may be lost, or come for nothing, and the end of a lease sends none: wait
+        no longer than `remaining` before the next look.
         """
         ...

@@ -72,7 +72,7 @@ class Parts:
         self.worker = make_worker(
             served, app, metrics, clock=clock, state_store=store, event_bus=own_bus
         )
-        # Without partners nobody else may take a share of the partitions, whatever the store says.
+        # Alone: the partitions' leases are this process' own, also on a store that others use.
         self._alone = None if store.shared else open_memory(settings=settings, clock=clock)
         driven, adopts = stores, None
         if self._alone is not None:
@@ -105,7 +105,7 @@ class Parts:
                 await self._alone.close()
 
     async def go_on(self, run: str, clock: Clock, settings: Settings) -> None:
-        """Have a run that was interrupted driven, by this process if nobody else does.
+        """Have a run that was interrupted driven, by this process if no other one does.
 
         A coordinator that died keeps its partitions for as long as their leases last.
         """

@@ -1,7 +1,7 @@
-"""Events told on a bus of the user's as well, in their order.
+"""Publishes events on a bus of the user's as well, in their order.
 
-What handlers emit is told there before the emit returns; what the engine tells of runs soon after,
-for a bus that is slow must not hold up the engine.
+What handlers emit is published there before `emit` returns. The engine's events follow in the
+background, since a slow bus must not delay the engine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Relay:
     """Implements `ports.Notifier` by means of a backend's, and of a bus."""
 
     def __init__(self, backend: Backend, bus: EventBus) -> None:
-        """Tell on both."""
+        """Publish on both."""
         self._prefix = public_prefix(backend.namespace)
         self._notifier = backend.notifier
         self._bus = bus
@@ -36,14 +36,14 @@ class Relay:
         self._unsubscribe: Callable[[], object] | None = None
 
     async def start(self) -> None:
-        """Relay what the engine tells from now on."""
+        """Relay the engine's events from now on."""
         self._unsubscribe = await self._notifier.subscribe(
-            f"{self._prefix}workflow.>", lambda *told: self._queue.put_nowait(told)
+            f"{self._prefix}workflow.>", lambda *event: self._queue.put_nowait(event)
         )
         self._task = asyncio.create_task(self._work(), name="relay")
 
     async def stop(self) -> None:
-        """Tell what has been taken, then no more."""
+        """Publish what is queued, then stop."""
         if self._unsubscribe is not None:
             self._unsubscribe()
         if self._task is not None:
@@ -52,7 +52,7 @@ class Relay:
         self._task = self._unsubscribe = None
 
     async def publish(self, subject: str, data: bytes) -> None:
-        """Tell whoever listens, here and there."""
+        """Publish on both, and wait for both."""
         await self._notifier.publish(subject, data)
         await self._bus.send(subject.removeprefix(self._prefix), data)
 
@@ -62,7 +62,7 @@ class Relay:
         on_message: Callable[[str, bytes], None],
         on_lost: Callable[[], None] | None = None,
     ) -> Callable[[], object]:
-        """Listen here."""
+        """Subscribe to the backend's notifier."""
         return await self._notifier.subscribe(subject, on_message, on_lost)
 
     async def _work(self) -> None:

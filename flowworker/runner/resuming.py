@@ -38,7 +38,7 @@ _UNKNOWN = ErrorInfo("Unknown", "the record of the failure has no error")
 
 
 async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> bool:
-    """Prepare an execution; False if it is over, so that there is nothing to go on with.
+    """Prepare an execution; False if it has ended, so that there is nothing to continue.
 
     Args:
         stores: where it is stored.
@@ -49,7 +49,7 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
         RunNotFound: nothing is stored under that id.
         CorruptRecord: its input, a state or an output cannot be read.
         WorkflowNotFound: its definition is not stored.
-        Conflict: somebody else changes it.
+        Conflict: another process changes it.
     """
     found = await stores.runs.load(run)
     if found is None:
@@ -83,7 +83,7 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
 async def _check_payloads(
     stores: Stores, record: RunRecord, steps: dict[str, tuple[StepRecord, int]]
 ) -> None:
-    """Whatever cannot be read is better said now than by the step that needs it."""
+    """Raise now what the step that needs a payload would raise later."""
     outputs = ((step, found.output) for step, (found, _) in steps.items())
     payloads: list[tuple[str, Payload]] = [("input", record.input)]
     payloads += [(f"output of {step}", output) for step, output in outputs if output is not None]
@@ -102,7 +102,7 @@ async def _settle(stores: Stores, plan: Plan, run: RunRecord, step: str) -> None
     queue, record, revision = found
     home = plan.steps[step].queue
     if record.noted is not None and record.outcome is not Outcome.COMPLETED:
-        # Not removed: an older record, or none, than its history tells of is taken for outdated.
+        # Not removed: a record older than its history says would be taken for a stale read.
         ready = replace(unattempted(run.run, step), turn=record.turn)
     elif queue == home and run.stop is None and _is_spent(plan.steps[step], record):
         ready = again(record)

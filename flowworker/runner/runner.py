@@ -1,4 +1,4 @@
-"""`Runner`: executes workflows in this process, on whatever keeps the state."""
+"""`Runner`: executes workflows in this process, on any state store."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Runner:
         """Nothing runs before the first execution, or `async with`.
 
         Args:
-            bus: where events are told, beside the store's own place for news.
+            bus: where events are published, beside the store's own notifier.
             store: what keeps the executions; None for this process' memory. With a `NATSStore` the
                 runner is a member of that namespace's fleet.
             locker: what keeps locks; None for the store's server.
@@ -96,7 +96,7 @@ class Runner:
     async def close(self) -> None:
         """Wait for handlers that run, then stop. Executions that are not over are left.
 
-        Whoever made store, bus and locker closes them.
+        A store, bus or locker that was given is not closed.
         """
         async with self._starting:
             parts, self._parts = self._parts, None
@@ -122,7 +122,7 @@ class Runner:
         return self._store
 
     def get_event_bus(self) -> EventBus:
-        """Where this runner's events are told."""
+        """Where this runner's events are published."""
         return self._bus or self._own_bus
 
     async def execute(self, workflow_id: str, data: Any = None) -> str:
@@ -190,7 +190,7 @@ class Runner:
     async def cancel(self, run_id: str) -> None:
         """Stop an execution, compensating what it completed.
 
-        None of that id, or one that is over, is no error.
+        An id that is unknown, or of an execution that has ended, is no error.
         """
         parts = await self.running()
         try:
@@ -241,7 +241,7 @@ class Runner:
         result.raise_for_status()
         found = await parts.stores.runs.load(run)
         if found is None:
-            raise RunNotFound(f"execution {run!r} is over and its retention too")
+            raise RunNotFound(f"execution {run!r} has ended and is no longer retained")
         plan = await parts.stores.definitions.by_hash(found[0].definition)
         steps = await parts.stores.runs.load_steps(run)
         state = view(plan, *found, steps, self._store.clock.now())

@@ -57,7 +57,7 @@ class _Scope:
 
 @contextmanager
 def with_runner(runner: Runner, run_id: str) -> Iterator[None]:
-    """Within it, `emit`, `acquire_lock`, `get_workflow_id` and the like act for that run.
+    """Within it, `emit`, `acquire_lock`, `get_workflow_id` and others act for that run.
 
     ```python
     with with_runner(runner, run_id):

@@ -4,9 +4,8 @@ def.<hash>      the definition, or `{"stored": ...}` for one that would not fit 
 part.<hash>.…   what that refers to, in chunks
 latest.<name>   the hash
 
-Whoever finds a hash finds its definition: names are written last. And nothing is written before
-everything that could be refused was looked at, so that of several definitions all are registered
-or none.
+Names are written last, so that every hash that can be found has its definition. All definitions
+are validated before the first is written, so that of several all are registered or none.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class DefinitionStore:
         self._loading: dict[str, asyncio.Task[Plan]] = {}
 
     async def register(self, workflow: Workflow) -> str:
-        """Make it what its name stands for; its content hash. Runs under way keep theirs.
+        """Make it what its name stands for; its content hash. Active runs keep theirs.
 
         Raises:
             DefinitionError: it is not valid, which one built by hand may be.
@@ -103,7 +102,7 @@ class DefinitionStore:
         if found is None:
             raise WorkflowNotFound(f"no definition with content hash {digest} is stored")
         plan = content.plan_of(content.decode(await self._load(found[0])))
-        if plan.hash != digest:  # runs would be pinned to one that nobody has stored
+        if plan.hash != digest:  # runs would be pinned to one that is not stored
             raise DefinitionError([f"def.{digest} holds another definition; register it again"])
         self._plans[digest] = plan
         return plan
@@ -111,7 +110,7 @@ class DefinitionStore:
     def _loaded(self, digest: str, loading: asyncio.Task[Plan]) -> None:
         del self._loading[digest]
         if not loading.cancelled():
-            loading.exception()  # whoever waited for it may be gone; that is no news
+            loading.exception()  # retrieved, since no caller may be left to do so
 
     async def _load(self, data: bytes) -> bytes:
         if not data.startswith(_REFERENCE):
@@ -124,9 +123,8 @@ class DefinitionStore:
     async def latest(self, name: str) -> Plan:
         """What the name stands for at this moment.
 
-        Callers that arrive while nobody has yet sent the question share the answer: under load
-        this costs one read per round trip, not one per start, and no answer is older than its
-        question.
+        Callers that come before the request is sent share its answer: under load this costs one
+        read per round trip, not one per start, and no answer is older than the call.
         """
         asking = self._asking.get(name)
         if asking is None:

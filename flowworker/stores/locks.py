@@ -1,11 +1,12 @@
 """Locks by name, over leases.
 
-Safety: of all owners at most one has a lock, as long as its lease is renewed in time; `token` grows
-with every change of holder, so that whatever is protected can refuse a holder that was too slow.
-The owner is a run: steps of one run that run in parallel share its locks. Liveness: a lock that is
-given up wakes those who wait for it; that news may be lost, and none comes of a lease that ran
-out, so whoever waits looks again when the lease would be over. A lock whose holder died is free
-when its time to live is over. Nothing is left behind.
+Safety: at most one owner has a lock, as long as its lease is renewed in time. `token` grows with
+every change of owner, so that the protected resource can refuse an owner that was too slow. The
+owner is a run: steps of one run that run in parallel share its locks.
+
+Liveness: a release wakes those who wait. That notification may be lost, and the end of a lease
+sends none, so they also look when the lease should have ended. A lock whose owner died is free
+when its lease ends.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Lock:
             renewal.cancel()  # also if this was cancelled while it waited for an answer
 
     def leave(self) -> None:
-        """Renew it no more, so that it is free when its time to live is over."""
+        """Stop renewing it, so that it is free when its lease ends."""
         renewal, self._renewal = self._renewal, None
         if renewal is not None:
             renewal.cancel()
@@ -118,7 +119,7 @@ class Lock:
             get_logger().warning("a lock was not given back", lock=self._name, error=str(failure))
 
     async def _ask(self) -> int | None:
-        """Acquire it; None if somebody else has it."""
+        """Acquire it; None if another owner has it."""
         asked = self._clock.monotonic()
         token = await self._leases.acquire(self._key, self._holder, self._ttl)
         if token is not None:
@@ -126,11 +127,11 @@ class Lock:
         return token
 
     async def _wait(self, until: float) -> int:
-        news = asyncio.Event()
-        end = await self._leases.watch(self._key, news.set)
+        changed = asyncio.Event()
+        end = await self._leases.watch(self._key, changed.set)
         try:
             while True:
-                news.clear()
+                changed.clear()
                 token = await self._ask()
                 if token is not None:
                     return token
@@ -141,7 +142,7 @@ class Lock:
                         "wait longer, or look for a holder that does not finish"
                     )
                 lease = await self._leases.remaining(self._key) or 0.0
-                await wait_for(news, min(max(lease, _SHORTEST_WAIT), left), self._clock)
+                await wait_for(changed, min(max(lease, _SHORTEST_WAIT), left), self._clock)
         finally:
             end()
 
@@ -157,7 +158,7 @@ class Lock:
                     if token is None:
                         token = await self._shared()
                 except Unavailable:
-                    continue  # the next answer tells
+                    continue  # the next answer will show whether it is lost
                 self._gone = token is None
                 self.token, self._until = token or self.token, asked + self._ttl
                 pause = self._ttl / 2

@@ -1,7 +1,7 @@
 """Values that would not fit a message: chunked, keyed by run, checked by digest.
 
-A client that has more to send than fits a message *uploads* it and sends the reference. Uploads end
-by themselves, should nobody take them over.
+A client that has more to send than fits a message *uploads* it and sends the reference. An upload
+that no coordinator takes over is removed by its time to live.
 
 Chunks are plain records under `<run>.<name>.<digest>.<n>`; a read asks for each by its key. (An
 object store would leave a consumer behind for every read.)
@@ -32,8 +32,8 @@ CHUNK = 512 * 1024
 """Half of the default limit of a NATS message."""
 
 UPLOAD_TTL = 7 * 24 * 3600
-"""Seconds that an upload waits for somebody to take it over: a start that waits for longer, since
-no coordinator runs, is rejected."""
+"""Seconds that an upload waits for a coordinator to take it over. A start that waits for longer
+is rejected."""
 
 _PARALLEL = 4
 """Chunks of a payload that are on their way at a time."""
@@ -70,7 +70,7 @@ class PayloadStore:
         return await self.store(run, name, data)
 
     async def store(self, run: str, name: str, data: bytes, *, ttl: int = 0) -> Stored:
-        """Bytes as a reference, whatever their size; gone after `ttl` seconds, if that is given."""
+        """Bytes of any size as a reference; removed after `ttl` seconds, if that is given."""
         if len(data) > self._limit:
             message = f"{name}: {len(data):,} bytes exceed the limit of {self._limit:,} bytes"
             raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
@@ -87,7 +87,7 @@ class PayloadStore:
         return Stored(key, len(data), digest)
 
     async def upload(self, run: str, data: bytes) -> Stored:
-        """Keep bytes that a command to that run will name, under a key that nobody else has."""
+        """Store bytes that a command to that run will refer to, under a key of their own."""
         return await self.store(run, f"upload.{secrets.token_hex(16)}", data, ttl=UPLOAD_TTL)
 
     async def load(self, payload: Payload) -> bytes:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class RunStore:
-    """What is known of runs. Writes raise Conflict when somebody else wrote first."""
+    """Records of runs and steps. A write raises Conflict if another process wrote first."""
 
     def __init__(self, records: Records) -> None:
         """Keep everything in `records`."""
@@ -78,7 +78,7 @@ class RunStore:
     async def relist(self, record: RunRecord) -> None:
         """List a run under its status alone, if it is listed under another one as well.
 
-        Somebody else may be moving it at this moment: then it is listed where it moved to, too.
+        If another process changes its status meanwhile, it is listed under the new one, too.
         """
         right = index_key(record.status, record.workflow, record.run)
         found = await self._records.keys(index_entries(record.workflow, record.run))

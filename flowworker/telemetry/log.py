@@ -1,8 +1,8 @@
 """Structured log lines, by way of `logging`: ours, users' and every library's the same.
 
-A library does not configure anything: what flowworker logs goes to the logger `flowworker`, and to
-nobody's stdout. A process of ours renders all that reaches the root logger, on stderr, since stdout
-is for results.
+As a library, flowworker configures nothing: it logs to the logger `flowworker`, and never to
+stdout. A process of the command line renders all that reaches the root logger, on stderr, since
+stdout is for results.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def configure_logging(*, json: bool, level: str = "info", colors: bool = False) 
 
 
 def log_everything() -> None:
-    """Log what Python would print: warnings, and exceptions that nobody caught.
+    """Log what Python would print: warnings, and exceptions that were not caught.
 
-    Where the log is JSON, whatever else is written to `sys.stderr` becomes JSON as well. What C
-    code writes, `faulthandler` above all, cannot be helped.
+    Where the log is JSON, everything else that is written to `sys.stderr` becomes JSON as well,
+    except for what C code writes, such as `faulthandler`.
     """
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught

@@ -20,11 +20,11 @@ class Metrics:
     Attributes:
         attempts: by handler and outcome (completed, failed, cancelled, lost, released).
         handler_seconds: time in a handler, by handler.
-        claims_lost: results refused because somebody else had taken the claim over.
+        claims_lost: results refused because another worker had taken the claim over.
         put_back: deliveries for which no slot was free.
         handlers_missing: steps put back since their handler is not here, by handler.
-        running: attempts under way.
-        left_behind: async handlers that go on though their attempts are over.
+        running: attempts in flight.
+        left_behind: async handlers that go on though their attempts have ended.
         loop_lag: seconds that the event loop was late when it was last asked.
         events_handled: by event type.
         runs_finished: by status.
@@ -56,7 +56,7 @@ class Metrics:
         self.handlers_missing = counter(
             "handlers_missing", "Steps put back: their handler is not here.", "handler"
         )
-        self.running = gauge("attempts_running", "Attempts under way.")
+        self.running = gauge("attempts_running", "Attempts in flight.")
         self.left_behind = gauge("handlers_left_behind", "Async handlers that ignored their end.")
         self.loop_lag = gauge("event_loop_lag_seconds", "How late the event loop answered.")
 

@@ -1,7 +1,7 @@
 """How log lines look: one JSON object each, or text for humans in which nothing steers a terminal.
 
-Whatever somebody logs yields one line, and a line that cannot be written is dropped: the log never
-fails those who log.
+Everything that is logged gives one line, and a line that cannot be written is dropped: logging
+never raises.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _LONGEST = 16_384
 """Characters of a traceback that are shown."""
 
 _BROKEN = (Exception, SystemExit, GeneratorExit)
-"""What a `__repr__` or `__str__` of somebody else may raise."""
+"""What a `__repr__` or `__str__` of a user's class may raise."""
 
 _TEXTS = {"event": "", "logger": "", "exception": "\n\t", "stack": "\n\t"}
 """What the console shows as text, and the control characters that stay in it."""
 
 
 class LogHandler(logging.Handler):
-    """Writes lines to a stream, as long as somebody takes them."""
+    """Writes lines to a stream, as long as it is open."""
 
     def __init__(self, stream: TextIO | None, lines: logging.Formatter, *, json: bool) -> None:
         """Write to `stream`, if there is one."""
@@ -52,12 +52,12 @@ class LogHandler(logging.Handler):
         self.write(text)
 
     def write(self, text: str) -> None:
-        """Write one line, or drop it if nobody takes it."""
+        """Write one line, or drop it if the stream is closed."""
         try:
             if self.stream is not None:
                 self.stream.write(f"{text}\n")
                 self.stream.flush()
-        except (OSError, ValueError):  # whoever read it is gone, or it is closed
+        except (OSError, ValueError):  # the reader is gone, or the stream closed
             pass
 
 
@@ -129,7 +129,7 @@ def _instead(record: logging.LogRecord, error: BaseException) -> logging.LogReco
 
 
 def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Tracebacks of a readable length, whatever the exception has to say."""
+    """Tracebacks of a readable length."""
     text = event.get("exception")
     if isinstance(text, str) and len(text) > _LONGEST:
         event["exception"] = f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"

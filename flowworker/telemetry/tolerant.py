@@ -1,4 +1,4 @@
-"""Loggers that no argument can upset: a line may be odd, but who logs it goes on."""
+"""Loggers that raise for no argument: the line may be odd, but the caller goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 _BROKEN = (Exception, SystemExit, GeneratorExit)
-"""What a `__repr__` or `__str__` of somebody else may raise."""
+"""What a `__repr__` or `__str__` of a user's class may raise."""
 
 _METHODS = ("debug", "info", "warning", "warn", "error", "exception", "critical", "fatal")
 
@@ -52,5 +52,5 @@ def _interpolated(event: Any, args: tuple[Any, ...]) -> Any:
 def _shown(value: Any) -> str:
     try:
         return value if type(value) is str else repr(value)
-    except _BROKEN:  # a repr of somebody else
+    except _BROKEN:  # a user's repr
         return f"<{type(value).__name__}>"

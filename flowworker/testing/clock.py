@@ -56,7 +56,7 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Let that much time pass.
 
-        Whoever sleeps is woken at their moment, in the order in which they fell asleep if that is
+        Sleepers are woken at their moment, in the order in which they fell asleep if that is
         the same, and the loop runs until it is quiet before time goes on: also before the first
         moment, so that tasks just created get to their first sleep.
         """

@@ -135,12 +135,12 @@ def test_what_is_judged_in_a_process_of_its_own_gets_the_same_answer():
 def test_a_process_that_fails_is_a_problem_not_a_crash(monkeypatch):
     monkeypatch.setattr(input_module, "_CHILD", "raise SystemExit(3)")
     (problem,) = InputValidator(TREE).problems([1])
-    assert problem == "$: cannot be checked: the process that judges inputs failed"
+    assert problem == "$: cannot be checked: the process that checks inputs failed"
 
 
 def test_a_process_that_gets_no_processor_is_not_waited_for_without_end(monkeypatch):
     monkeypatch.setattr(input_module, "_CHILD", "import time; time.sleep(600)")
-    monkeypatch.setattr(input_module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(input_module, "_WALL_TIME_LIMIT", 0.1)
     (problem,) = InputValidator(TREE).problems([1])
     assert problem == "$: cannot be checked: no processor was free for that in 0.1 s"
 

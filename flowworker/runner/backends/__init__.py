@@ -1,4 +1,4 @@
-"""What keeps state, locks and news: memory, NATS or Redis, each behind the same class.
+"""Stores, lockers and buses on memory, NATS or Redis, each behind the same class.
 
 opening   all ports on each of them
 stores    `InMemStore`, `NATSStore`, `RedisStore`

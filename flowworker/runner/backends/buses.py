@@ -1,4 +1,4 @@
-"""The two `EventBus`es: who hears of events."""
+"""The two `EventBus`es: in this process, and on NATS."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""All ports at once, on whatever keeps the state.
+"""All ports at once, on memory, NATS or Redis.
 
 On NATS everything is NATS. Redis keeps records and leases, and this process the rest: queues,
-events and timers, so that what was under way when it died is resumed from the records.
+events and timers, so that runs that were active when it died are resumed from the records.
 """
 
 from __future__ import annotations

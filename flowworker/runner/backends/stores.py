@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class InMemStore(StateStore):
     """State in this object, for tests and for what need not outlive the process.
 
-    After `close` its records are still there, but nothing that was under way: as if a process had
-    died and its store had not.
+    `close` keeps the records and drops queues, events and timers: as if a process had died and its
+    store had not.
     """
 
     def __init__(self, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
@@ -50,8 +50,7 @@ class InMemStore(StateStore):
 class NATSStore(StateStore):
     """State in the buckets of a fleet's namespace on NATS.
 
-    Whoever runs workflows on it is a member of that fleet: what a process leaves undone when it
-    dies, another one goes on with by itself.
+    A runner on it is a member of that fleet: when a process dies, others continue its runs.
     """
 
     shared = True

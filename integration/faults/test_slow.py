@@ -62,7 +62,7 @@ async def opened(server: EmbeddedServer) -> Backend:
     return await open_backend(options, NAMESPACE, topology=TopologyOptions(storage="memory"))
 
 
-class Measured(watching._News):
+class Measured(watching._Buffer):
     """Remembers how much it had at most."""
 
     most = most_bytes = losses = 0
@@ -80,7 +80,7 @@ class Measured(watching._News):
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> type[Measured]:
     Measured.most = Measured.most_bytes = Measured.losses = 0
-    monkeypatch.setattr(watching, "_News", Measured)
+    monkeypatch.setattr(watching, "_Buffer", Measured)
     return Measured
 
 

@@ -1,0 +1,60 @@
+"""The glossary: in alphabetical order, each word once, and each name in it exists."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "glossary.md"
+ROW = re.compile(r"^\| \*\*(.+?)\*\* \| (.+) \| (.*) ?\|$", re.MULTILINE)
+
+ROWS = [
+    (word, text, re.findall(r"`([^`]+)`", code))
+    for word, text, code in ROW.findall(PAGE.read_text("utf-8"))
+]
+
+
+def resolved(name: str) -> object:
+    """A module of the package, or what stands in one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found: object = import_module(".".join(["flowworker", *parts[:length]]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            found = getattr(found, part)
+        return found
+    raise LookupError(name)
+
+
+def test_words_are_in_alphabetical_order_and_explained_once():
+    words = [word.lower() for word, _, _ in ROWS]
+
+    assert words == sorted(set(words))
+
+
+@pytest.mark.parametrize("name", sorted({name for _, _, names in ROWS for name in names}))
+def test_a_name_in_the_glossary_exists(name):
+    resolved(name)
+
+
+@pytest.mark.parametrize("name", ["core.attempt.Turn", "core.outdated", "nowhere"])
+def test_a_name_that_does_not_exist_is_found(name):
+    with pytest.raises((AttributeError, LookupError)):
+        resolved(name)
+
+
+def test_each_row_is_read():
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| **")]
+
+    assert len(rows) == len(ROWS)
+
+
+def test_each_explanation_is_a_sentence_or_two():
+    for word, text, _ in ROWS:
+        assert text.endswith("."), word
+        assert len(text) <= 240, word

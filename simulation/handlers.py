@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 GIVEN_UP = 5.5
-"""Seconds after its cancellation at which every handler was given up; `worker.attempt` grants 5."""
+"""Seconds after its cancellation at which every handler was abandoned (`worker.attempt`: 5)."""
 
 
 _OWN_WAIT = 0.3

@@ -121,7 +121,7 @@ def _import(name: str) -> ModuleType:
 
 def _cause(error: BaseException, name: str) -> str:
     """Type, message and place of an error, in the user's code if it has any part in it."""
-    from flowworker.worker.attempt import error_info
+    from flowworker.worker.failures import error_info
 
     info = error_info(error)
     text = f"{info.type}: {info.message}" if info.message else info.type

@@ -8,7 +8,8 @@ executor   one delivery, in these steps:
   unserved   steps whose handler this worker lacks
   claims     who may execute the attempt
   inputs     a step's merged input, by way of payload_cache
-  attempt    one handler call: its timeout, its cancellation, how it ended; children it forked
+  attempt    its handler is called, limited in time, stopped (children: what it forked)
+  failures   what the record says about an exception
   settling   how the attempt ended -> its record
   reporting  events, metrics, log lines
 step_records      a step's record, read and written

@@ -1,8 +1,8 @@
-"""One call of a handler: its time limit, its cancellation, and how it ended."""
+"""An attempt in this process: its handler is called, limited in time, stopped."""
 
 from __future__ import annotations
 
-__all__ = ["Attempt", "Failed", "Halt", "Returned", "Stopped", "error_info"]
+__all__ = ["AttemptId", "Failed", "Halt", "InflightAttempt", "Returned", "Stopped", "id_of"]
 
 import asyncio
 import inspect
@@ -10,13 +10,14 @@ import os
 from contextvars import copy_context
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
-from flowworker.core.records import ErrorInfo, shortened
-from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
+from flowworker.core.attempt import Attempt
+from flowworker.core.records import ErrorInfo
 from flowworker.worker.children import end_child_of
+from flowworker.worker.failures import error_info
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
     from flowworker.handlers.handler import Handler
     from flowworker.worker.heartbeat import HeldClaim
 
-_HOPELESS = (NonRetryableError, InvalidInput, CorruptRecord)
-"""Errors that trying again cannot help against; ConversionError is an InvalidInput."""
+AttemptId: TypeAlias = tuple[str, str, Attempt]
+"""Run, step, attempt."""
 
-
-_End = tuple[bytes, BaseException | None]
+_Result: TypeAlias = tuple[bytes, BaseException | None]
 """What a handler returned, as JSON; or what it raised."""
 
 
@@ -47,10 +47,10 @@ class Halt(IntEnum):
 
 
 _GRACE = {Halt.NOT: 0.5, Halt.CANCELLED: 5.0, Halt.DRAINED: 2.0, Halt.LOST: 0.5}
-"""Seconds for an async handler to clean up after it was cancelled, before it is given up.
+"""Seconds for an async handler to clean up after it was cancelled, before it is abandoned.
 
 After a time limit (`NOT`) or a lost claim the next attempt need not wait for it; a cancelled run is
-compensated next, and better not before the handler is done.
+compensated next, and better not before the handler has ended.
 """
 
 
@@ -61,35 +61,39 @@ class Returned(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """The handler raised, or did not make it in time."""
+    """The handler raised, or exceeded a limit."""
 
     error: ErrorInfo
     cause: BaseException | None = None
 
 
 class Stopped(Struct, frozen=True):
-    """The attempt was stopped from outside."""
+    """The attempt was stopped before its handler returned."""
 
     why: Halt
 
 
-class Attempt:
+class InflightAttempt:
     """An attempt in this process, from before its claim to after its acknowledgement.
 
-    The handler runs in a task of its own, from which nothing escapes: whatever it raises, be it
-    made to end a process, is how its attempt ended.
+    The handler runs in a task of its own, from which no exception escapes: whatever it raises,
+    SystemExit included, is how its attempt ended.
 
-    Asked to stop, an async handler is cancelled, and has a moment to clean up. One that goes on
-    nevertheless is given up: the attempt ends without it, what it returns is discarded, and the
-    record is fenced by its revision. A plain function cannot be stopped from outside. Asked to
-    cancel, it sees `ctx.cancelled` and is waited for. If its time limit ran out or its claim was
-    lost, it is given up at once; its thread holds its slot until it returns (`lingering`).
+    To stop it, an async handler is cancelled, and has some time to clean up. One that goes on
+    nevertheless is abandoned: the attempt ends without it, what it returns is discarded, and the
+    record is fenced by its revision. A plain function cannot be interrupted. If the attempt is
+    cancelled, it sees `ctx.cancelled` and is waited for. If it exceeds its time limit or its claim
+    is lost, it is abandoned at once; its thread holds its slot until it returns (`lingering`).
+
+    Attributes:
+        claim: as its heartbeat keeps it, from when it was made.
+        on_last_claim: whether that is the attempt's last one (`core.claim.Claim.is_last`).
     """
 
     __slots__ = (
         "_begun",
+        "_finished",
         "_limit",
-        "_over",
         "_task",
         "_thread",
         "_timers",
@@ -97,22 +101,24 @@ class Attempt:
         "context",
         "halt",
         "handler",
+        "id",
         "message",
         "on_last_claim",
     )
 
     def __init__(self, message: StepMessage, handler: Handler | None, context: StepContext) -> None:
         """Describe it; `run` begins."""
+        self.id = id_of(message)
         self.message = message
         self.handler = handler
         self.context = context
         self.halt = Halt.NOT
         self.claim: HeldClaim | None = None
         self.on_last_claim = False
-        self._task: asyncio.Task[_End] | None = None
+        self._task: asyncio.Task[_Result] | None = None
         self._begun = False
         self._thread: Future[Any] | None = None
-        self._over: asyncio.Future[None] | None = None
+        self._finished: asyncio.Future[None] | None = None
         self._limit: ErrorInfo | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -120,7 +126,7 @@ class Attempt:
         """Ask it to end; harmless at any time."""
         self.halt = max(self.halt, why)
         self.context.cancelled = True
-        # Not at once: a handler may cause its own cancellation, and return before it comes true.
+        # Not at once: a handler may cause its own cancellation, and return before it takes effect.
         asyncio.get_running_loop().call_soon(self._interrupt, why)
 
     def runs_in(self, task: asyncio.Task[Any] | None) -> bool:
@@ -139,7 +145,7 @@ class Attempt:
         return None if thread is None or thread.done() else thread
 
     @property
-    def unfinished(self) -> asyncio.Task[_End] | None:
+    def unfinished(self) -> asyncio.Task[_Result] | None:
         """The task that still runs its handler, if one does."""
         task = self._task
         return None if task is None or task.done() else task
@@ -147,25 +153,25 @@ class Attempt:
     async def run(
         self,
         handler: Handler,
-        pool: ThreadPoolExecutor,
+        threads: ThreadPoolExecutor,
         clock: Clock,
-        around: tuple[Middleware, ...] = (),
+        middleware: tuple[Middleware, ...] = (),
     ) -> Returned | Failed | Stopped:
-        """Call the handler with the context's input, and `around` it the others."""
+        """Call the handler with the context's input, within its middleware."""
         if self.halt:
             return Stopped(self.halt)
         loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
+        self._finished = loop.create_future()
         self.context.enter()
-        self._task = task = loop.create_task(self._guarded(handler, pool, around))
+        self._task = task = loop.create_task(self._guarded(handler, threads, middleware))
         if self.message.timeout:
             self._after(self.message.timeout, self._time_out, clock)
         if limit := handler.heartbeat_timeout:
             self._after(limit, self._check_progress, limit, clock, clock.monotonic())
         try:
-            await self._over
+            await self._finished
         except asyncio.CancelledError:
-            task.cancel()  # the worker itself is being torn down
+            task.cancel()  # the worker itself is cancelled
             raise
         finally:
             for timer in self._timers:
@@ -174,33 +180,33 @@ class Attempt:
             if self.lingering is not None or not task.done():
                 self.context.cancelled = True
         if task.done():
-            return self._ended(*_outcome(task))
+            return self._ending(*_outcome(task))
         return Stopped(self.halt) if self.halt or self._limit is None else Failed(self._limit)
 
     async def _guarded(
-        self, handler: Handler, pool: ThreadPoolExecutor, around: tuple[Middleware, ...]
-    ) -> _End:
+        self, handler: Handler, threads: ThreadPoolExecutor, middleware: tuple[Middleware, ...]
+    ) -> _Result:
         self._begun = True
         process = os.getpid()
         try:
-            call: Callable[[], Awaitable[Any]] = partial(self._call, handler, pool)
-            for middleware in reversed(around):
-                call = partial(middleware, self.context, call)
+            call: Callable[[], Awaitable[Any]] = partial(self._call, handler, threads)
+            for outer in reversed(middleware):
+                call = partial(outer, self.context, call)
             result = await call()
             end_child_of(process)
             return handler.encode_output(result), None
-        except BaseException as error:  # noqa: BLE001  # it ends a step, not us
+        except BaseException as error:  # noqa: BLE001  # it ends an attempt, not the worker
             end_child_of(process, error)
             return b"", error
         finally:
-            self._end()  # not by a callback of the task, which comes a turn of the loop later
+            self._finish()  # not by a callback of the task, which comes a turn of the loop later
 
-    async def _call(self, handler: Handler, pool: ThreadPoolExecutor) -> Any:
+    async def _call(self, handler: Handler, threads: ThreadPoolExecutor) -> Any:
         arguments = handler.arguments(self.context.input) if handler.takes_input else {}
         if not handler.threaded:
             return await handler.function(self.context, **arguments)
         call = partial(handler.function, self.context, **arguments)
-        self._thread = pool.submit(copy_context().run, _in_thread, call)
+        self._thread = threads.submit(copy_context().run, _in_thread, call)
         result, error = await asyncio.wrap_future(self._thread)
         if error is not None:
             raise error
@@ -216,19 +222,19 @@ class Attempt:
         if self.context.progress is not None:
             ago = clock.monotonic() - self.context.progress
             text = f"{text}; the last heartbeat was {ago:.1f} s ago"
-        self._give_up(ErrorInfo("Timeout", text))
+        self._fail(ErrorInfo("Timeout", text))
 
     def _check_progress(self, limit: float, clock: Clock, begun: float) -> None:
-        """Give it up if its last heartbeat, or its beginning, is that long ago; or look again."""
+        """Fail it if its last heartbeat, or its beginning, is that long ago; else check again."""
         last = self.context.progress
         left = (begun if last is None else last) + limit - clock.monotonic()
         if left > 0:
             self._after(left, self._check_progress, limit, clock, begun)
             return
-        self._give_up(ErrorInfo("HeartbeatTimeout", f"no heartbeat within {limit:g} s"))
+        self._fail(ErrorInfo("HeartbeatTimeout", f"no heartbeat within {limit:g} s"))
 
-    def _give_up(self, error: ErrorInfo) -> None:
-        """The first limit that is exceeded is the one that is told."""
+    def _fail(self, error: ErrorInfo) -> None:
+        """The first limit that is exceeded is how the attempt fails."""
         if self._limit is None:
             self._limit = error
             self._cancel(_GRACE[Halt.NOT])
@@ -237,20 +243,20 @@ class Attempt:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             if self._begun:
-                self._after(grace, self._end)
+                self._after(grace, self._finish)
             else:
-                self._end()  # it will never begin
+                self._finish()  # it will never begin
 
     def _after(self, seconds: float, call: Callable[..., object], *arguments: object) -> None:
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(seconds, call, *arguments))
 
-    def _end(self) -> None:
-        """Wait no longer: its handler has ended, or is given up."""
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+    def _finish(self) -> None:
+        """Wait no longer: its handler has ended, or is abandoned."""
+        if self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
 
-    def _ended(self, output: bytes, error: BaseException | None) -> Returned | Failed | Stopped:
+    def _ending(self, output: bytes, error: BaseException | None) -> Returned | Failed | Stopped:
         if self.halt and isinstance(error, asyncio.CancelledError):
             return Stopped(self.halt)
         if self._limit and isinstance(error, None | TimeoutError | asyncio.CancelledError):
@@ -258,32 +264,18 @@ class Attempt:
         return Returned(output) if error is None else Failed(error_info(error), error)
 
 
-def _outcome(task: asyncio.Task[_End]) -> _End:
+def id_of(message: StepMessage) -> AttemptId:
+    """Which attempt a message is for; no two different ones have one id."""
+    return (message.run, message.step, message.attempt)
+
+
+def _outcome(task: asyncio.Task[_Result]) -> _Result:
     """Cancelled before its first step, a task has no result."""
     return (b"", asyncio.CancelledError()) if task.cancelled() else task.result()
 
 
-def error_info(error: BaseException) -> ErrorInfo:
-    """What the record and the events say about an exception."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
-        error = error.__cause__  # which no coroutine can raise under its own name
-    retryable = not isinstance(error, _HOPELESS)
-    after = error.seconds if isinstance(error, RetryAfter) else None
-    return ErrorInfo(shortened(type(error).__name__), _one_line(error), retryable, after)
-
-
-def _one_line(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001  # an exception that cannot describe itself
-        text = "its message cannot be read"
-    return shortened(" ".join(text.split())).encode("utf-8", "replace").decode()
-
-
 def _in_thread(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """What it returned, or raised: also what no future can carry, such as a StopIteration."""
+    """What it returned, or raised, StopIteration included, which no future can carry."""
     process = os.getpid()
     try:
         result = call()

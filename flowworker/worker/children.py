@@ -1,4 +1,4 @@
-"""What handlers fork."""
+"""Child processes that a handler forked and that return into the worker's code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 def end_child_of(process: int, error: BaseException | None = None) -> None:
-    """End a child that a handler forked and that came back to us; in the worker itself do nothing.
+    """End such a child; in the worker itself do nothing.
 
     The child shares the worker's connection, and would go on with its work.
 

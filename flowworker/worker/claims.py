@@ -23,7 +23,7 @@ from flowworker.retrying import retry_unavailable
 if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
     from flowworker.ports import Delivery
-    from flowworker.worker.attempt import Attempt
+    from flowworker.worker.attempt import InflightAttempt
     from flowworker.worker.inflight import InflightAttempts
     from flowworker.worker.resources import Resources
     from flowworker.worker.step_records import StepRecords
@@ -32,14 +32,14 @@ _ROUNDS = 5
 """Lost races after which a delivery is put back."""
 
 _MARGIN = 0.1
-"""Seconds to wait beyond the end of somebody else's lease."""
+"""Seconds to wait beyond the end of another worker's lease."""
 
 _SHORTEST_WAIT = 0.2
 
 _SOON = 3.0
 """Seconds for which a delivery is put back that will be decided then."""
 
-_LONGEST_APART = 3.0
+_LONGEST_WAIT = 3.0
 """Leases after which a last claim waits for no other: many long ones must not do so for ever."""
 
 
@@ -78,7 +78,7 @@ class Claims:
         self._worker = resources.worker
 
     async def claim(
-        self, delivery: Delivery, attempt: Attempt
+        self, delivery: Delivery, attempt: InflightAttempt
     ) -> Claimed | GivenUp | Repair | Drop | PutBack:
         """Claim the attempt, or say what the delivery means instead."""
         message = attempt.message
@@ -129,15 +129,15 @@ class Claims:
                 return verdict
 
     async def _is_unknown(self, run: str, until: float) -> bool:
-        """Whether the run is gone, or not seen yet."""
+        """Whether the store has no record of the run, or not yet."""
         return await retry_unavailable(self._clock, until, lambda: self._runs.load(run)) is None
 
-    def _must_wait(self, attempt: Attempt, verdict: Claim | GiveUp) -> bool:
+    def _must_wait(self, attempt: InflightAttempt, verdict: Claim | GiveUp) -> bool:
         """Whether it is an attempt's last claim (`Claim.is_last`), and another one is in flight."""
         if not isinstance(verdict, Claim) or not verdict.is_last:
             return False
-        is_patient = verdict.free <= _LONGEST_APART * self._lease
-        return is_patient and self._inflight.has_last_claim_beside(attempt)
+        may_wait = verdict.free <= _LONGEST_WAIT * self._lease
+        return may_wait and self._inflight.has_last_claim_beside(attempt)
 
     def _record_for(self, verdict: Claim | GiveUp, message: StepMessage) -> StepRecord:
         now = self._clock.now()

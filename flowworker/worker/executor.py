@@ -30,9 +30,10 @@ from flowworker.core.status import Kind
 from flowworker.errors import CorruptRecord, PayloadTooLarge, Unavailable
 from flowworker.handlers.context import StepContext
 from flowworker.retrying import retry_unavailable
-from flowworker.worker.attempt import Attempt, Failed, Halt, Returned, Stopped, error_info
+from flowworker.worker.attempt import Failed, Halt, InflightAttempt, Returned, Stopped
 from flowworker.worker.claims import Claimed, Claims, GivenUp, PutBack
 from flowworker.worker.decoding import MESSAGE_VERSION, Malformed, Newer, decode
+from flowworker.worker.failures import error_info
 from flowworker.worker.inputs import StepInputs
 from flowworker.worker.reporting import Reporter
 from flowworker.worker.settling import Completed, Ending, GivenBack, Lost, Settled, Settler
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
     from flowworker.worker.resources import Resources
     from flowworker.worker.step_records import StepRecords
 
-_ELSEWHERE = 1.0
+_UNAVAILABLE = 1.0
 """Seconds, at most, after which a message is offered again that met an unavailable server."""
 
-_UNTIL_MENDED = 300.0
-"""The same for one whose step has a record that only a person can mend."""
+_UNTIL_REPAIRED = 300.0
+"""The same for one whose step has a record that only a person can repair."""
 
 _SHOWN = 200
 """Bytes of a malformed message that are logged."""
@@ -97,11 +98,11 @@ class Executor:
             await self._refuse(delivery, message)
         except Unavailable as error:
             log.warning("delivery put back", subject=delivery.subject, error=str(error))
-            await self._put_back(delivery, _ELSEWHERE)
+            await self._put_back(delivery, _UNAVAILABLE)
         except CorruptRecord as error:
-            # Whoever mends the record, or removes the run, ends this.
+            # Until somebody repairs the record, or removes the run.
             log.error("the record of a step cannot be read", error=str(error))  # noqa: TRY400 - where is said
-            await self._put_back(delivery, _UNTIL_MENDED)
+            await self._put_back(delivery, _UNTIL_REPAIRED)
         except Exception:  # one bad delivery must not stop the others
             log.exception("delivery put back", subject=delivery.subject)
             await self._put_back(delivery, self._resources.settings.lease)
@@ -113,7 +114,7 @@ class Executor:
         if handler is None and not self._unserved.is_overdue(message):
             await self._leave_to_others(delivery, message)
             return None
-        attempt = Attempt(message, handler, StepContext(message, resources))
+        attempt = InflightAttempt(message, handler, StepContext(message, resources))
         if not self._inflight.enter(attempt):
             # The same attempt was delivered twice, and runs in this process.
             await delivery.nak(resources.settings.lease / 3)
@@ -130,7 +131,7 @@ class Executor:
                 self._leave_behind(task)
         return attempt.lingering
 
-    async def _perform(self, delivery: Delivery, attempt: Attempt, claim: Claimed) -> None:
+    async def _perform(self, delivery: Delivery, attempt: InflightAttempt, claim: Claimed) -> None:
         """Start, call, settle, report, acknowledge."""
         message, record, revision = attempt.message, claim.record, claim.revision
         key = step_key(message.queue, message.run, message.step)
@@ -162,7 +163,7 @@ class Executor:
         finally:
             self._heartbeats.drop(held)
 
-    async def _call(self, attempt: Attempt) -> Ending:
+    async def _call(self, attempt: InflightAttempt) -> Ending:
         """Load the input, call the handler, keep the output."""
         resources, message, handler = self._resources, attempt.message, attempt.handler
         clock, lease = resources.clock, resources.settings.lease
@@ -250,7 +251,7 @@ class Executor:
             self._resources.log.warning("nak failed", subject=delivery.subject, error=repr(error))
 
     def _leave_behind(self, task: asyncio.Task[Any]) -> None:
-        """A handler was given up and goes on; nobody waits for what it returns."""
+        """A handler was abandoned and goes on; what it returns is discarded."""
         gauge = self._resources.metrics.left_behind
         gauge.inc()
         self._left_behind.add(task)

@@ -1,19 +1,19 @@
 """Keeps claims alive, whatever handlers do to the main event loop.
 
-A thread of its own, with an event loop and a link to the outside of its own, renews every claim
-that has been held for a third of a lease, and from then on every third. Short attempts end before
-and cost nothing but an entry in a dict. The thread starts with the first claim, because a handler
-may block the main loop from its first instant; the link is opened with the first renewal.
+A thread with an event loop and a connection of its own renews every claim that has been held for a
+third of a lease, and from then on every third. Short attempts end before that and cost one entry in
+a dict. The thread starts with the first claim, because a handler may block the main loop as soon as
+it is called; the connection is opened for the first renewal.
 
-Safety: a renewal is a compare-and-set from the revision that the claim is at, like the result
-itself, so it can neither resurrect a claim that was taken over nor overtake its result: `release`
-waits for the renewal in flight, and after it the revision moves no more. What both threads touch is
-guarded by one lock, held for a few instructions. A renewal whose answer got lost leaves the
-revision unknown; the next one then meets a Conflict, just as if the claim were lost. Which of the
-two it is, the main loop finds out by reading the record (`on_conflict`, then `resume`).
+Safety: a renewal is a compare-and-set from the claim's present revision, like the outcome itself,
+so it can neither take back a claim that was taken over nor overtake its outcome: `release` waits
+for the renewal in flight, and after it the revision does not change any more. What both threads
+use is guarded by one lock, held for a few instructions. A renewal whose answer got lost leaves the
+revision unknown; the next one then meets a Conflict, as if the claim were lost. The main loop reads
+the record to find out which it is (`on_conflict`, then `resume`).
 
-Liveness: a renewal that fails is tried again well before the lease is over, over a new link if need
-be; if that goes on until the lease is over, another worker takes over and this one's result is
+Liveness: a renewal that fails is tried again well before the lease ends, over a new connection if
+need be; if it fails until the lease ends, another worker takes over and this one's outcome is
 refused.
 """
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from flowworker.worker.lag import LagProbe
 
 _LONGEST_TICK = 0.25
-"""Seconds between two looks at what is due."""
+"""Seconds between two checks of what is due."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,13 +113,13 @@ class Heartbeats:
         return claim
 
     def drop(self, claim: HeldClaim) -> None:
-        """Renew it no more; harmless if that is so already."""
+        """Stop renewing it; nothing if it was released."""
         with self._lock:
             self._held.pop(claim, None)
             claim.held = False
 
     async def release(self, claim: HeldClaim) -> int:
-        """Renew it no more, and wait for a renewal in flight: the final revision."""
+        """Stop renewing it, and wait for a renewal in flight: the final revision."""
         with self._lock:
             self._held.pop(claim, None)
             claim.held = False
@@ -130,7 +130,7 @@ class Heartbeats:
         return claim.revision
 
     def resume(self, claim: HeldClaim, record: StepRecord, revision: int) -> None:
-        """The record turned out to be this claim's own: go on from there."""
+        """The record is still this claim's: go on with it from there."""
         with self._lock:
             if claim in self._held:
                 claim.record, claim.revision = record, revision
@@ -138,7 +138,7 @@ class Heartbeats:
                 claim.held = True
 
     async def stop(self) -> None:
-        """End the thread; what is still held runs out."""
+        """End the thread; the leases of claims that are still held end by themselves."""
         thread, self._thread = self._thread, None
         if thread is not None:
             await thread.stop()

@@ -1,4 +1,4 @@
-"""A thread that beats: an event loop of its own, a link of its own, and what it is busy with."""
+"""The thread that renews claims: its event loop, its connection, its tasks."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PARTING = 2.0
-"""Seconds that a link may take to close."""
+_CLOSE_LIMIT = 2.0
+"""Seconds that a connection may take to close."""
 
 
 class HeartbeatThread:
@@ -56,13 +56,13 @@ class HeartbeatThread:
         self._begin()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Do that beside the beat."""
+        """Run it beside the ticks."""
         self._tasks.spawn(coroutine)
 
     async def over_link(self, call: Callable[[HeartbeatLink], Awaitable[T]]) -> T:
-        """What `call` returns, over a link that is opened if need be.
+        """What `call` returns, over a connection that is opened if need be.
 
-        A link on which something fails, or takes too long, is not used again.
+        A connection on which something fails, or takes too long, is not used again.
         """
         async with self._opening:
             link = self._link = self._link or await self._open_link()
@@ -82,13 +82,13 @@ class HeartbeatThread:
             self.main.call_soon_threadsafe(callback, *arguments)
 
     async def stop(self) -> None:
-        """End the thread and what it is busy with. Called on the main loop."""
+        """End the thread and its tasks. Called on the main loop."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stopping.set)
         await self._ended.wait()
 
     def _begin(self) -> None:
-        """Start to live, on an event loop for which nobody else is too busy."""
+        """Start the thread."""
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="flowworker-heartbeat", daemon=True).start()
 
@@ -112,5 +112,5 @@ class HeartbeatThread:
 
     async def _close(self, link: HeartbeatLink) -> None:
         with suppress(Exception):
-            async with asyncio.timeout(_PARTING):
+            async with asyncio.timeout(_CLOSE_LIMIT):
                 await link.close()

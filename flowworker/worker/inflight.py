@@ -15,9 +15,7 @@ from flowworker.worker.step_records import own_claim
 if TYPE_CHECKING:
     import asyncio
 
-    from flowworker.codec.messages import StepMessage
-    from flowworker.core import attempt as identity
-    from flowworker.worker.attempt import Attempt
+    from flowworker.worker.attempt import AttemptId, InflightAttempt
     from flowworker.worker.heartbeat import Heartbeats, HeldClaim
     from flowworker.worker.resources import Resources
     from flowworker.worker.step_records import StepRecords
@@ -27,37 +25,36 @@ _SECOND_LOOK = 0.25
 
 
 class InflightAttempts:
-    """At most one of each attempt, whatever is delivered twice."""
+    """Each attempt at most once, even if its message is delivered twice."""
 
     def __init__(self, resources: Resources, records: StepRecords, heartbeats: Heartbeats) -> None:
         """Start without any."""
         self._resources = resources
         self._records = records
         self._heartbeats = heartbeats
-        self._attempts: dict[tuple[str, str, identity.Attempt], Attempt] = {}
+        self._attempts: dict[AttemptId, InflightAttempt] = {}
         self._checks = TaskSet()
 
-    def enter(self, attempt: Attempt) -> bool:
-        """Whether it is new here."""
-        key = _id(attempt.message)
-        if key in self._attempts:
+    def enter(self, attempt: InflightAttempt) -> bool:
+        """Add it; False if it is in flight already."""
+        if attempt.id in self._attempts:
             return False
-        self._attempts[key] = attempt
+        self._attempts[attempt.id] = attempt
         return True
 
-    def leave(self, attempt: Attempt) -> None:
-        """It has ended."""
-        del self._attempts[_id(attempt.message)]
+    def leave(self, attempt: InflightAttempt) -> None:
+        """Remove it."""
+        del self._attempts[attempt.id]
 
-    def has_last_claim_beside(self, attempt: Attempt) -> bool:
+    def has_last_claim_beside(self, attempt: InflightAttempt) -> bool:
         """Whether another attempt has its last claim (`core.claim.Claim.is_last`)."""
         return any(one.on_last_claim and one is not attempt for one in self._attempts.values())
 
     def cancel(self, run: str, step: str = "") -> None:
         """Stop those of a run, or of one step of it.
 
-        Only a terminate stops a compensation, and it takes the record away as well. A notice that
-        was meant for the step itself may come late: so the record decides.
+        Only a terminate stops a compensation, and it fences the record as well. A notice for the
+        step itself may come late, during its compensation: so then the record decides.
         """
         for attempt in tuple(self._attempts.values()):
             message = attempt.message
@@ -85,13 +82,13 @@ class InflightAttempts:
         return sorted({a.message.uses for a in found or attempts if a.on_loop})
 
     async def close(self) -> None:
-        """Look no further."""
+        """End all checks."""
         await self._checks.close()
 
-    def _check(self, attempt: Attempt, delay: float = 0.0) -> None:
+    def _check(self, attempt: InflightAttempt, delay: float = 0.0) -> None:
         self._checks.spawn(self._verify(attempt, delay))
 
-    async def _verify(self, attempt: Attempt, delay: float) -> None:
+    async def _verify(self, attempt: InflightAttempt, delay: float) -> None:
         clock = self._resources.clock
         if delay:
             await clock.sleep(delay)
@@ -108,7 +105,3 @@ class InflightAttempts:
             self._heartbeats.resume(claim, *found)
         else:
             attempt.stop(Halt.LOST)
-
-
-def _id(message: StepMessage) -> tuple[str, str, identity.Attempt]:
-    return (message.run, message.step, message.attempt)

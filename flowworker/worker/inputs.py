@@ -57,10 +57,10 @@ class StepInputs:
         return merged(message.run, value, values)
 
     async def output(self, message: StepMessage, step: str) -> Any:
-        """What one of the ancestors put out.
+        """The output of one of the ancestors.
 
         Raises:
-            InvalidInput: it is no ancestor, or put out nothing.
+            InvalidInput: it is no ancestor, or has no output.
         """
         for name, payload in await self._outputs(message):
             if name == step:
@@ -89,7 +89,7 @@ class StepInputs:
         return found
 
     async def _fetch(self, payloads: list[Payload]) -> None:
-        """Have all of them here; what one step waits for, others need not load again."""
+        """Load those that are not in the cache."""
         missing = [
             payload
             for payload in payloads
@@ -98,7 +98,7 @@ class StepInputs:
         await asyncio.gather(*(self._cache.get(one, decode_value) for one in missing))
 
     async def _value(self, payload: Payload) -> Any:
-        """A value of the step's own: a handler may do with it what it likes."""
+        """A value of the step's own, which its handler may change."""
         if isinstance(payload, Inline):
             return decode_value("input", bytes(payload.data))
         return msgspec.to_builtins(await self._cache.get(payload, decode_value))

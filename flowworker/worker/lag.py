@@ -1,4 +1,4 @@
-"""How late the main event loop is, and which handler makes it late."""
+"""How late the main event loop is, and which handlers run on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCKED = 1.0
 
 
 class LagProbe:
-    """Asks the main loop for a sign of life, from another thread."""
+    """Asks the main loop for an answer, from another thread."""
 
     def __init__(
         self,

@@ -1,17 +1,18 @@
 """Which deliveries a worker asks for: never more of a lane than it has free slots.
 
-Every queue has three lanes, and a free slot is offered to all of them at once, since nobody knows
-which has something. So more may come in than there are slots. What comes when every slot is taken,
-or while a higher lane has a backlog, is put back at once, for another worker may be free.
+Every queue has a lane per priority, and a free slot is offered to all of them at once, because it
+is not known which has messages. So more may be delivered than there are slots. What arrives when
+every slot is taken, or while a higher lane has a backlog, is put back at once, for a worker that
+may be free.
 
-Progress: a worker without a free slot asks for nothing, so it puts back no more than it had asked
+Liveness: a worker without a free slot asks for nothing, so it puts back no more than it had asked
 for before, and then what is put back reaches a worker that can take it. No slot stays free while a
 step waits for it: a lane that is passed over because a higher one has a backlog is asked again
-`SETTLE` seconds after that one was last heard of.
+`SETTLE` seconds after the last delivery of that one.
 
-Priority: whatever was put back, and whatever a delivery says is behind it, tells that a lane has a
-backlog. Then lower lanes are not asked. A worker that has just become idle knows of none, so what
-it gets first may be of any lane.
+Priority: a lane has a backlog if a delivery of it was put back, or says that more wait behind it.
+Then lower lanes are not asked. A worker that has just become idle knows of no backlog, so its
+first deliveries may be of any lane.
 """
 
 from __future__ import annotations
@@ -38,17 +39,13 @@ _ORDER = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """Credit that is not used yet, and what is known of what waits."""
+    """Credit that is not used yet, and what is known of the messages that wait."""
 
     rank: int
     consumer: Consumer
     outstanding: int = 0
     backlog: bool = False
-    heard: float = 0.0
-
-    def hear(self, now: float, *, backlog: bool) -> None:
-        self.heard = now
-        self.backlog = backlog
+    delivered_at: float = 0.0
 
 
 class Lanes:
@@ -83,11 +80,11 @@ class Lanes:
         """Consume all lanes of these queues, the highest first."""
         for rank, priority in enumerate(_ORDER):
             for queue in queues:
-                taker = _Taker(self._arrive)
-                consumer = await steps.consume(queue, priority, taker)
-                taker.lane = _Lane(rank, consumer)
-                self._lanes.append(taker.lane)
-                self._levels[rank].append(taker.lane)
+                callback = _Callback(self._arrive)
+                consumer = await steps.consume(queue, priority, callback)
+                callback.lane = _Lane(rank, consumer)
+                self._lanes.append(callback.lane)
+                self._levels[rank].append(callback.lane)
         self._share = max(1, self._slots // max(1, len(queues)))
         self._grant()
 
@@ -115,7 +112,8 @@ class Lanes:
             self._refuse(delivery)
             return
         taken = self._free > 0 and not any(map(_has_backlog, self._levels[: lane.rank]))
-        lane.hear(self._clock.monotonic(), backlog=not taken or delivery.behind > 0)
+        lane.delivered_at = self._clock.monotonic()
+        lane.backlog = not taken or delivery.behind > 0
         if taken:
             self._free -= 1
             self._start(delivery)
@@ -140,20 +138,20 @@ class Lanes:
                 return
 
     async def _settle(self) -> None:
-        """Forget backlogs of which nothing has come for a while, although it was asked for."""
+        """Forget a backlog of which nothing was delivered for a while, although asked for."""
         while self._free and (busy := [lane for lane in self._lanes if lane.backlog]):
-            due = min(lane.heard for lane in busy) + SETTLE
+            due = min(lane.delivered_at for lane in busy) + SETTLE
             await self._clock.sleep(max(due - self._clock.monotonic(), SETTLE / 10))
             now = self._clock.monotonic()
             for lane in busy:
-                if now - lane.heard >= SETTLE:
+                if now - lane.delivered_at >= SETTLE:
                     lane.backlog = False
         self._settling = None
         self._grant()
 
 
-class _Taker:
-    """Knows whose deliveries it takes, as soon as there is a lane."""
+class _Callback:
+    """What a lane's consumer calls; it exists before its lane."""
 
     lane: _Lane
 

@@ -1,7 +1,7 @@
-"""Stored payloads that steps of one worker share: loaded once, by one of them, for all.
+"""Stored payloads that steps of one worker share: loaded once for all of them.
 
-Several steps of a run mostly read the same outputs. What was loaded is kept, decoded, up to a
-number of bytes, the latest used; whoever asks for what is being loaded waits for that. Few are
+Several steps of a run mostly read the same outputs. The latest used are kept, decoded, up to a
+number of bytes. A payload that is being loaded is not loaded a second time, and only some are
 loaded at a time, however many are asked for.
 """
 
@@ -48,7 +48,7 @@ class PayloadCache:
 
         Raises:
             CorruptRecord: it cannot be read.
-            Unavailable: it cannot be had now.
+            Unavailable: the store cannot be reached.
         """
         if (kept := self.peek(payload)) is not None:
             return kept[0]
@@ -71,4 +71,4 @@ class PayloadCache:
     def _loaded(self, key: str, task: asyncio.Task[Any]) -> None:
         del self._loading[key]
         if not task.cancelled():
-            task.exception()  # whoever waited for it may be gone; that is no news
+            task.exception()  # retrieved, because those who waited for it may have been cancelled

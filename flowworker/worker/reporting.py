@@ -101,7 +101,7 @@ class Reporter:
         self._log.warning("attempt given back: the worker stops", **_names(message))
 
     def lost(self, message: StepMessage) -> None:
-        """Count and log that somebody else has the claim, so that no outcome is written."""
+        """Count and log that another worker has the claim, so that no outcome is written."""
         self._metrics.claims_lost.inc()
         self._metrics.attempts.labels(message.uses, "lost").inc()
         self._log.warning(

@@ -19,10 +19,11 @@ from flowworker.core.payload import Payload
 from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import InvalidInput
-from flowworker.worker.attempt import Failed, Halt, Stopped, error_info
+from flowworker.worker.attempt import Failed, Halt, Stopped
+from flowworker.worker.failures import error_info
 
 if TYPE_CHECKING:
-    from flowworker.worker.attempt import Attempt
+    from flowworker.worker.attempt import InflightAttempt
     from flowworker.worker.heartbeat import Heartbeats, HeldClaim
     from flowworker.worker.resources import Resources
     from flowworker.worker.step_records import StepRecords
@@ -56,7 +57,7 @@ class GivenBack(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """Somebody else has the claim, and may have the message: leave both alone."""
+    """Another worker has the claim, and may have the message: leave both alone."""
 
 
 class Settler:
@@ -69,7 +70,7 @@ class Settler:
         self._heartbeats = heartbeats
 
     async def settle(
-        self, attempt: Attempt, held: HeldClaim, ending: Ending
+        self, attempt: InflightAttempt, held: HeldClaim, ending: Ending
     ) -> Settled | GivenBack | Lost:
         """Write the outcome over the claim, or give the claim back."""
         if isinstance(ending, Stopped):
@@ -85,21 +86,25 @@ class Settler:
             # The server takes no such output, now or later: that is how the attempt ended.
             return await self._end(attempt, held, Failed(error_info(error), error))
 
-    async def _end(self, attempt: Attempt, held: HeldClaim, ending: Ending) -> Settled | Lost:
+    async def _end(
+        self, attempt: InflightAttempt, held: HeldClaim, ending: Ending
+    ) -> Settled | Lost:
         record = _ended(held.record, ending, self._resources.clock.now())
         revision = await self._write(attempt, held, record)
         if revision is None:
             return Lost()
         return Settled(record, revision, ending.cause if isinstance(ending, Failed) else None)
 
-    async def _give_back(self, attempt: Attempt, held: HeldClaim) -> GivenBack | Lost:
+    async def _give_back(self, attempt: InflightAttempt, held: HeldClaim) -> GivenBack | Lost:
         if attempt.lingering is not None:
             await self._heartbeats.release(held)
             return GivenBack(max(held.record.lease_until - self._resources.clock.now(), 0.0))
         free = replace(held.record, lease_until=0.0)
         return Lost() if await self._write(attempt, held, free) is None else GivenBack(0.0)
 
-    async def _write(self, attempt: Attempt, held: HeldClaim, record: StepRecord) -> int | None:
+    async def _write(
+        self, attempt: InflightAttempt, held: HeldClaim, record: StepRecord
+    ) -> int | None:
         revision = await self._heartbeats.release(held)
         clock = self._resources.clock
         until = clock.monotonic() + held.record.lease_until - clock.now()

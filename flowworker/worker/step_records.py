@@ -47,7 +47,7 @@ class StepRecords:
     async def write(
         self, queue: str, record: StepRecord, revision: int, until: float
     ) -> int | None:
-        """Write over `revision`: the new one, or None if the record is somebody else's now."""
+        """Write over `revision`: the new one, or None if the record is another worker's now."""
         for _ in range(_TRIES):
             save = partial(self._runs.save_step, queue, record, revision)
             try:

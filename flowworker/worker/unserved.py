@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.errors import Unavailable
+from flowworker.worker.attempt import id_of
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
     from flowworker.ports import Delivery
+    from flowworker.worker.attempt import AttemptId
     from flowworker.worker.reporting import Reporter
     from flowworker.worker.resources import Resources
 
@@ -55,7 +57,7 @@ class Unserved:
         """Nothing yet."""
         self._resources = resources
         self._reporter = reporter
-        self._waiting: OrderedDict[tuple[object, ...], _Waiting] = OrderedDict()
+        self._waiting: OrderedDict[AttemptId, _Waiting] = OrderedDict()
         self._warned: dict[str, float] = {}
         self._next = 0.0
 
@@ -68,7 +70,7 @@ class Unserved:
         grace = self._resources.settings.handler_grace
         if grace is None:
             return False
-        waiting = self._waiting.get(_id(message))
+        waiting = self._waiting.get(id_of(message))
         return grace <= (0.0 if waiting is None else waiting.waited)
 
     async def put_back(self, delivery: Delivery, message: StepMessage) -> None:
@@ -89,8 +91,8 @@ class Unserved:
         await delivery.nak(max(pause, self._next - now))
 
     def _remembered(self, message: StepMessage) -> _Waiting:
-        waiting = self._waiting.setdefault(_id(message), _Waiting())
-        self._waiting.move_to_end(_id(message))
+        waiting = self._waiting.setdefault(id_of(message), _Waiting())
+        self._waiting.move_to_end(id_of(message))
         if len(self._waiting) > _REMEMBERED:
             self._waiting.popitem(last=False)
         return waiting
@@ -117,7 +119,3 @@ class Unserved:
             self._resources.log.warning("a waiting step was not published", error=str(error))
         else:
             waiting.published = True
-
-
-def _id(message: StepMessage) -> tuple[object, ...]:
-    return (message.run, message.step, message.attempt)

@@ -10,7 +10,7 @@ from flowworker.core import claim
 from flowworker.core.status import Outcome
 from flowworker.stores.runs import RunStore
 from flowworker.worker import claims
-from flowworker.worker.attempt import Attempt
+from flowworker.worker.attempt import InflightAttempt
 from flowworker.worker.lanes import Lanes
 from flowworker.worker.reporting import Reporter
 from flowworker.worker.settling import Settler
@@ -106,7 +106,7 @@ def test_a_handler_that_is_waited_for_though_it_ignores_its_end(monkeypatch):
         if self.unfinished is not None:
             self.unfinished.cancel()
 
-    monkeypatch.setattr(Attempt, "_cancel", patient)
+    monkeypatch.setattr(InflightAttempt, "_cancel", patient)
 
     assert violation(Focus(dawdling=True, regretful=True))
 

@@ -29,7 +29,7 @@ from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
 from flowworker.worker import attempt
-from flowworker.worker.attempt import error_info
+from flowworker.worker.failures import error_info
 from tests.support.faults import Flaky
 from tests.support.logs import ANY
 from tests.support.waiting import eventually
@@ -551,7 +551,7 @@ async def test_a_handler_without_heartbeats_is_given_up(fleet, kind):
 
 async def test_heartbeats_keep_an_attempt(fleet, monkeypatch):
     # Given looks that take the handler to have begun long ago
-    right = attempt.Attempt._check_progress
+    right = attempt.InflightAttempt._check_progress
     looks, enough = [], asyncio.Event()
 
     def look(self, limit, clock, begun):
@@ -560,7 +560,7 @@ async def test_heartbeats_keep_an_attempt(fleet, monkeypatch):
             enough.set()
         right(self, limit, clock, begun - 10.0)
 
-    monkeypatch.setattr(attempt.Attempt, "_check_progress", look)
+    monkeypatch.setattr(attempt.InflightAttempt, "_check_progress", look)
 
     # When it gives a heartbeat
     @fleet.app.step("busy", heartbeat_timeout=0.01)

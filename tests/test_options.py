@@ -37,7 +37,7 @@ def reached(monkeypatch, tmp_path):
 
     monkeypatch.setattr("flowworker.jetstream.open_backend", open_backend)
     monkeypatch.setattr("flowworker.jetstream.client.connection.connect", connect_alone)
-    monkeypatch.setattr("flowworker.cli.checks.connect", connect_alone)
+    monkeypatch.setattr("flowworker.jetstream.doctor.connect", connect_alone)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(sys.path))
     (tmp_path / "file").write_text("")

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 import asyncio
+import os
 from contextlib import aclosing
 
 import click
@@ -12,6 +13,7 @@ import click
 from flowworker.cli.errors import FAILED
 from flowworker.cli.options import Target, as_json, connection
 from flowworker.cli.render import json_line, plain
+from flowworker.settings import from_environment, settings_from
 
 
 @click.command()
@@ -24,13 +26,17 @@ def doctor(ctx: click.Context, target: Target, *, fix: bool, json_: bool) -> Non
 
     Exit code 1 if a check did not pass.
     """
-    from flowworker.cli.checks import examine
+    from flowworker.jetstream import TopologyOptions
+    from flowworker.jetstream.doctor import examine
     from flowworker.telemetry.log import configure_logging
 
     async def run() -> bool:
         well = True
         options = target.options("flowworker-doctor")
-        async with aclosing(examine(options, target.namespace, fix=fix)) as findings:
+        settings = settings_from(os.environ)
+        topology = from_environment(TopologyOptions, os.environ)
+        examination = examine(options, target.namespace, settings, topology, fix=fix)
+        async with aclosing(examination) as findings:
             async for finding in findings:
                 well = well and finding.ok
                 if json_:

@@ -1,33 +1,37 @@
-"""What `doctor` looks at. Nothing is changed, unless it is asked to create what is missing."""
+"""What `flowworker doctor` checks of a server, of a namespace's streams and of who works there.
+
+Nothing is changed, unless it is asked to create what is missing.
+"""
 
 from __future__ import annotations
 
 __all__ = ["examine"]
 
-import os
-import time
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flowworker.cli import findings
-from flowworker.cli.findings import Finding
+from flowworker.clock import SystemClock
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
-from flowworker.jetstream import Names, TopologyOptions
+from flowworker.jetstream import findings
 from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, Api, ApiError
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.subjects import counts_of
+from flowworker.jetstream.findings import Finding
+from flowworker.jetstream.names import Names
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
-from flowworker.settings import from_environment, settings_from
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from flowworker.jetstream import ConnectionOptions
+    from flowworker.clock import Clock
     from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.client.options import ConnectionOptions
+    from flowworker.jetstream.topology.specs import TopologyOptions
+    from flowworker.settings import Settings
 
 CLOCK_TOLERANCE = 1.0
 """Seconds by which this machine's clock may differ from the server's."""
@@ -48,9 +52,21 @@ class _LookOnly(Api):
 
 
 async def examine(
-    options: ConnectionOptions, namespace: str, *, fix: bool
+    options: ConnectionOptions,
+    namespace: str,
+    settings: Settings,
+    topology: TopologyOptions,
+    *,
+    fix: bool,
 ) -> AsyncGenerator[Finding, None]:
-    """All findings, from the ground up; the rest is left out when the ground is missing.
+    """All findings, the server first; what depends on missing streams is left out.
+
+    Args:
+        options: where the server is.
+        namespace: which one to check.
+        settings: those of the fleet, as far as consumers and sizes of messages depend on them.
+        topology: how its streams are to be.
+        fix: create what is missing.
 
     Raises:
         ServerUnavailable: there is no usable server at all.
@@ -58,7 +74,7 @@ async def examine(
     names = Names(namespace)
     connection = await connect(options)
     try:
-        examination = _Examination(connection, names, fix=fix)
+        examination = _Examination(connection, names, settings, topology, fix=fix)
         async for finding in examination.findings():
             yield finding
     finally:
@@ -66,30 +82,39 @@ async def examine(
 
 
 class _Examination:
-    def __init__(self, connection: Connection, names: Names, *, fix: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        names: Names,
+        settings: Settings,
+        options: TopologyOptions,
+        *,
+        fix: bool,
+    ) -> None:
         self._connection = connection
         self._names = names
         self._api = Api(connection) if fix else _LookOnly(connection)
-        self._wanted = settings_from(os.environ)
-        self._options = from_environment(TopologyOptions, os.environ)
-        self._topology = Topology(self._api, names, self._options, create=fix)
+        self._settings = settings
+        self._options = options
+        self._topology = Topology(self._api, names, options, create=fix)
+        self._clock: Clock = SystemClock()
 
     async def findings(self) -> AsyncGenerator[Finding, None]:
         found = self._connection.client.connected_server_version
         version = f"{found.major}.{found.minor}.{found.patch}"
         yield Finding("server", ok=True, found=f"nats-server {version} at {self._connection.url}")
-        yield findings.payload(self._connection.client.max_payload, self._wanted)
+        yield findings.payload(self._connection.client.max_payload, self._settings)
         await self._api.check()
         yield findings.account(await self._api.call("INFO"))
-        settings, partitions = await self._settings()
-        yield settings
+        streams, partitions = await self._streams()
+        yield streams
         for spec in stream_specs(self._names, self._options):
             state = await self._info(f"STREAM.INFO.{spec.name}", NO_STREAM)
             if state is not None:
                 yield findings.stream(state)
-        if not settings.ok:
+        if not streams.ok:
             return
-        yield await self._clock()
+        yield await self._clocks()
         for lane in CommandLane:
             commands = consumer_specs.commands(self._names, lane)
             yield await self._work(commands, "commands")
@@ -98,11 +123,11 @@ class _Examination:
         async for finding in self._queues():
             yield finding
 
-    async def _clock(self) -> Finding:
-        """The server's clock, as it stamps its answers, against ours in the middle of asking."""
-        asked = time.time()
+    async def _clocks(self) -> Finding:
+        """The server's clock, by the stamp of an answer, against ours midway between the two."""
+        asked = self._clock.now()
         info = await self._info(f"STREAM.INFO.{self._names.commands}", NO_STREAM) or {}
-        answered = time.time()
+        answered = self._clock.now()
         stamp = info.get("ts")
         if stamp is None:
             return Finding("clock", ok=True, found="not measured: the server does not tell")
@@ -113,8 +138,8 @@ class _Examination:
         advice = "let NTP set the clocks: leases and delays are counted by both"
         return Finding("clock", ok=False, found=found, advice=advice)
 
-    async def _settings(self) -> tuple[Finding, int]:
-        """Whether streams and buckets are there as they must be; how many partitions there are."""
+    async def _streams(self) -> tuple[Finding, int]:
+        """Whether streams and buckets are as they must be; how many partitions there are."""
         try:
             partitions = await self._topology.ensure()
         except (NamespaceNotFound, TopologyMismatch) as error:
@@ -146,27 +171,29 @@ class _Examination:
         return Finding(check, ok=True, found="as it must be"), info or {}
 
     async def _work(self, spec: ConsumerSpec, what: str) -> Finding:
-        """A consumer of coordinators, what waits in it, and whether somebody asks for that."""
+        """A consumer of coordinators, what waits in it, and whether any of it is requested."""
         finding, info = await self._consumer(spec, "coordinator")
         return findings.work(finding.check, what, info) if finding.ok else finding
 
     async def _schedulers(self, partitions: int) -> Finding:
         """The consumers of all partitions in one line: the first that is not well, or the sum."""
-        pending = in_hand = asked = 0
+        pending = in_flight = asked = 0
         for partition in range(partitions):
-            spec = consumer_specs.scheduler(self._names, self._wanted, partition)
+            spec = consumer_specs.scheduler(self._names, self._settings, partition)
             finding, info = await self._consumer(spec, "coordinator")
             finding = findings.work(finding.check, "events", info) if finding.ok else finding
             if not finding.ok:
                 return finding
             pending += info.get("num_pending", 0)
-            in_hand += info.get("num_ack_pending", 0)
+            in_flight += info.get("num_ack_pending", 0)
             asked += bool(info.get("num_waiting", 0))
-        found = f"{pending:,} events wait, {in_hand:,} are in hand, {asked} of {partitions} driven"
+        found = (
+            f"{pending:,} events wait, {in_flight:,} are in flight, {asked} of {partitions} driven"
+        )
         return Finding("partitions", ok=True, found=found)
 
     async def _queues(self) -> AsyncGenerator[Finding, None]:
-        """The queues for which there are, or were, workers, and those for which steps wait."""
+        """The queues that have, or had, workers, and those in which steps wait."""
         request = f"CONSUMER.NAMES.{self._names.steps}"
         listed = (await self._api.call(request, {"offset": 0})).get("consumers") or []
         queues = {name.rpartition("-")[0].removeprefix("step-") for name in listed}
@@ -178,7 +205,7 @@ class _Examination:
         for queue in sorted(queues | set(stored) | {"default"}):
             lanes = []
             for priority in Priority:
-                spec = consumer_specs.lane(self._names, self._wanted, queue, priority)
+                spec = consumer_specs.lane(self._names, self._settings, queue, priority)
                 finding, info = await self._consumer(spec, f"worker with --queue {queue}")
                 if not finding.ok:
                     yield finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.cli import findings
+from flowworker.jetstream import findings
 from flowworker.settings import Settings
 
 UNLIMITED = {"max_storage": -1, "max_memory": 0}
@@ -70,12 +70,12 @@ LEFT = {"num_pending": 2, "num_ack_pending": 0, "num_waiting": 0}
 @pytest.mark.parametrize(
     ("stored", "lanes", "ok", "found"),
     [
-        (0, [], True, "0 steps wait, 0 are in hand"),
-        (4, [BUSY], True, "3 steps wait, 1 are in hand"),
-        (6, [BUSY, LEFT], True, "5 steps wait, 1 are in hand"),
-        (2, [LEFT, IDLE], True, "2 steps wait, 0 are in hand"),
-        (2, [LEFT], False, "2 steps wait, 0 are in hand, nobody asks"),
-        (7, [{}, {}], False, "7 steps wait, 0 are in hand, nobody asks"),
+        (0, [], True, "0 steps wait, 0 are in flight"),
+        (4, [BUSY], True, "3 steps wait, 1 are in flight"),
+        (6, [BUSY, LEFT], True, "5 steps wait, 1 are in flight"),
+        (2, [LEFT, IDLE], True, "2 steps wait, 0 are in flight"),
+        (2, [LEFT], False, "2 steps wait, 0 are in flight, nobody requests them"),
+        (7, [{}, {}], False, "7 steps wait, 0 are in flight, nobody requests them"),
     ],
 )
 def test_a_queue_needs_a_worker_for_any_of_its_lanes(stored, lanes, ok, found):

@@ -1,4 +1,4 @@
-"""What the server's answers mean: is it well, and if not, what is to be done?"""
+"""What the server's answers mean: is something wrong, and what is to be done about it?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
 
 NEARLY = 0.9
-"""Of a limit: whoever lets it come to the end has runs that stand still."""
+"""Of a limit. When it is reached runs cannot go on."""
 
 _ACCOUNT = (
     ("storage", "max_storage", "bytes on disk"),
@@ -88,22 +88,22 @@ def stream(info: dict[str, Any]) -> Finding:
 
 
 def work(check: str, what: str, info: dict[str, Any]) -> Finding:
-    """What waits for coordinators, and whether one asks for it."""
-    found = f"{info.get('num_pending', 0):,} {what} wait, {_in_hand(info):,} are in hand"
+    """What waits for coordinators, and whether one requests it."""
+    found = f"{info.get('num_pending', 0):,} {what} wait, {_in_flight(info):,} are in flight"
     return _asked(check, found, info.get("num_pending", 0), [info], "start a coordinator")
 
 
 def queue(name: str, stored: int, lanes: list[dict[str, Any]]) -> Finding:
-    """What waits for the workers of a queue, and whether one asks for any of it.
+    """What waits for the workers of a queue, and whether one requests any of it.
 
     Args:
         name: the queue's.
-        stored: steps of all its lanes, those in hand among them.
+        stored: steps of all its lanes, those in flight among them.
         lanes: what the server says of their consumers.
     """
-    in_hand = sum(map(_in_hand, lanes))
-    waits = max(0, stored - in_hand)
-    found = f"{waits:,} steps wait, {in_hand:,} are in hand"
+    in_flight = sum(map(_in_flight, lanes))
+    waits = max(0, stored - in_flight)
+    found = f"{waits:,} steps wait, {in_flight:,} are in flight"
     advice = f"no worker serves it: start a worker with --queue {name}"
     return _asked(f"queue {name}", found, waits, lanes, advice)
 
@@ -111,13 +111,13 @@ def queue(name: str, stored: int, lanes: list[dict[str, Any]]) -> Finding:
 def _asked(
     check: str, found: str, waits: int, consumers: list[dict[str, Any]], advice: str
 ) -> Finding:
-    """Whoever is busy asks for nothing, and has something in hand."""
-    if not waits or any(one.get("num_waiting") or _in_hand(one) for one in consumers):
+    """A process that is busy requests nothing, and has messages in flight."""
+    if not waits or any(one.get("num_waiting") or _in_flight(one) for one in consumers):
         return Finding(check, ok=True, found=found)
-    return Finding(check, ok=False, found=f"{found}, nobody asks", advice=advice)
+    return Finding(check, ok=False, found=f"{found}, nobody requests them", advice=advice)
 
 
-def _in_hand(consumer: dict[str, Any]) -> int:
+def _in_flight(consumer: dict[str, Any]) -> int:
     return int(consumer.get("num_ack_pending", 0))
 
 

@@ -108,8 +108,8 @@ schemas: $(DEV) ## Write schemas/ from the message types
 	$(PY) -m flowworker.schemas schemas
 
 .PHONY: record
-record: $(DEV) ## Record what goes over the wire, where tests/recorded/v1/ has nothing yet
-	$(PY) -m tests.recorded.record
+record: $(DEV) ## Record all that goes over the wire: INTO names a new folder in tests/recorded/
+	$(PY) -m tests.recorded.record $(INTO)
 
 .PHONY: clean
 clean: ## Remove .venv, caches and reports

@@ -6,12 +6,12 @@ import pytest
 
 from tests.recorded.forms import forms
 from tests.recorded.record import heard
-from tests.recorded.recording import messages
+from tests.recorded.recording import RECORDINGS
 
 
 @pytest.mark.slow
 async def test_what_is_said_today_is_what_was_recorded():
-    recorded = forms(messages())
+    recorded = forms(RECORDINGS[-1].messages)
 
     today = forms(await heard())
 

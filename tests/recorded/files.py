@@ -13,8 +13,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw, Struct
 
-V1 = Path(__file__).parent / "v1"
-
 _REPEATED = re.compile(r"(.)\1{999,}", re.DOTALL)
 
 

@@ -58,6 +58,10 @@ def _control(message: Message) -> Any:
     return decode_control(message.data or b"{}")
 
 
+REFUSED = "flowworker.control.resume.rejected-4"
+"""A command that nobody can read. (The starts that are rejected are JSON at least.)"""
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind.
@@ -95,10 +99,10 @@ KINDS = (
     _foreign("timer due", "*.timer.due.*.>", _empty),
     Kind("event", "*.event.*.*.workflow.>", _by(decode_event), "event"),
     Kind("emit", "*.event.*.*.emit.>", _by(decode_for_clients)),
-    Kind("event told", "workflow.>", _by(decode_event), "event"),
-    Kind("event told elsewhere", "other.workflow.>", _by(decode_event), "event"),
-    Kind("emit told", "order.paid", _by(decode_for_clients)),
-    Kind("emit told elsewhere", "other.order.paid", _by(decode_for_clients)),
+    Kind("event republished", "workflow.>", _by(decode_event), "event"),
+    Kind("event republished elsewhere", "other.workflow.>", _by(decode_event), "event"),
+    Kind("emit published", "order.paid", _by(decode_for_clients)),
+    Kind("emit published elsewhere", "other.order.paid", _by(decode_for_clients)),
     Kind("bus", "shop.opened", _by(decode_for_clients)),
     Kind("bus elsewhere", "other.shop.opened", _by(decode_for_clients)),
     Kind("cancel", "*.cancel.*", _by(decode_cancel), "cancel-notice"),

@@ -1,7 +1,7 @@
-"""Record the wire: `make record` runs the scenarios and writes what was said to `v1/`.
+"""Record the wire: `make record INTO=v1-2` runs the scenarios and writes what was said there.
 
-Only for what is new: what was recorded once stands for the releases that wrote it, and has to be
-read by all that follow. `make record` therefore leaves files that exist as they are.
+What was recorded before stands for the releases that wrote it, has to be read by all that follow,
+and stays as it is.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import asyncio
 import re
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import nats
 
 from flowworker import connect, load_paths, parse
 from flowworker.embedded import EmbeddedServer
-from tests.recorded.files import V1, Message, write
+from tests.recorded.files import Message, write
 from tests.recorded.fleet import SETTINGS, fleet
 from tests.recorded.handlers import app
+from tests.recorded.recording import HOME
 from tests.recorded.scenarios import SCENARIOS
 from tests.recorded.stage import Stage
 from tests.recorded.tap import Tap
 
-WORKFLOWS = Path(__file__).parent / "workflows.yaml"
+WORKFLOWS = HOME / "workflows.yaml"
 DEFINITIONS = "definitions"
 FLEET = "fleet"
 NUMBERED = "numbered"
@@ -70,13 +70,10 @@ def _home(message: Message) -> str:
 
 
 def main() -> None:
-    V1.mkdir(exist_ok=True)
+    folder = HOME / sys.argv[1]
+    folder.mkdir()
     for name, messages in sorted_out(asyncio.run(heard())).items():
-        path = V1 / f"{name}.jsonl"
-        if path.exists():
-            sys.stdout.write(f"{path} exists\n")
-        else:
-            write(path, messages)
+        write(folder / f"{name}.jsonl", messages)
 
 
 if __name__ == "__main__":

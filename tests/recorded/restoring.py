@@ -9,7 +9,7 @@ from flowworker.clock import SystemClock
 from flowworker.ports import Backend, Records
 from tests.recorded.files import Message
 from tests.recorded.fleet import SETTINGS
-from tests.recorded.recording import EVENTS, stored
+from tests.recorded.recording import EVENTS, Recording
 from tests.support import backends
 
 
@@ -24,11 +24,13 @@ class Then(SystemClock):
 
 
 @asynccontextmanager
-async def restored(clock: SystemClock, runs: Iterable[Message]) -> AsyncIterator[Backend]:
+async def restored(
+    recording: Recording, clock: SystemClock, runs: Iterable[Message]
+) -> AsyncIterator[Backend]:
     """A backend with all definitions and payloads, and with these records and events of runs."""
     async with backends.memory(settings=SETTINGS, clock=clock) as backend:
-        await _put(backend.definitions, stored("KV_flowworker_definitions"))
-        await _put(backend.payloads, stored("KV_flowworker_payloads"))
+        await _put(backend.definitions, recording.stored("KV_flowworker_definitions"))
+        await _put(backend.payloads, recording.stored("KV_flowworker_payloads"))
         found = list(runs)
         records = [each for each in found if each.stream == "KV_flowworker_runs"]
         await _put(backend.runs, sorted(records, key=lambda each: each.sequence))

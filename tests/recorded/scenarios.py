@@ -72,21 +72,21 @@ async def asked(stage: Stage) -> None:
     """All answers of a human, the output given small, stored and uploaded; then a refusal."""
     run, resume = "asked-1", stage.client.resume
     await stage.client.start("asked", run_id=run)
-    await stage.told(run, "waiting_human", "retried")
+    await stage.until(run, "waiting_human", "retried")
     await resume(run, HumanAction.RETRY)
-    await stage.told(run, "waiting_human", "skipped")
+    await stage.until(run, "waiting_human", "skipped")
     await resume(run, HumanAction.SKIP)
     for step, size in {"completed": 10, "stored": 2_000, "uploaded": 1_100_000}.items():
-        await stage.told(run, "waiting_human", step)
+        await stage.until(run, "waiting_human", step)
         await resume(run, HumanAction.COMPLETE, output={"text": "w" * size})
     await stage.result(run)
 
     run = "asked-2"
     await stage.client.start("asked.twice", run_id=run)
     for step in ("left", "right"):
-        await stage.told(run, "waiting_human", step)
+        await stage.until(run, "waiting_human", step)
     await resume(run, HumanAction.SKIP, step="left")
-    await stage.told(run, "step.skipped", "left")
+    await stage.until(run, "step.skipped", "left")
     await resume(run, HumanAction.CANCEL, step="right")
     await stage.result(run)
 
@@ -97,7 +97,7 @@ async def stopped(stage: Stage) -> None:
         await stage.client.start("held", run_id=run)
     await stage.client.start("timed", run_id="stopped-3")
     for run in ("stopped-1", "stopped-2"):
-        await stage.told(run, "step.started", "hold")
+        await stage.until(run, "step.started", "hold")
     await stage.client.cancel("stopped-1", "not needed any more")
     await stage.client.terminate("stopped-2")
     for run in ("stopped-1", "stopped-2", "stopped-3"):
@@ -126,16 +126,16 @@ async def rejected(stage: Stage) -> None:
     await stage.send("start.strict", b"{}", Nats_Msg_Id="rejected-2")
     await stage.send("start.chain", b"[]", Nats_Msg_Id="rejected-3")
     for run in ("rejected-1", "rejected-2", "rejected-3"):
-        await stage.told(run, "rejected")
+        await stage.until(run, "rejected")
     await stage.client.start("held", run_id="rejected-4")
-    await stage.told("rejected-4", "step.started", "hold")
+    await stage.until("rejected-4", "step.started", "hold")
     await stage.send("control.resume.rejected-4", b'{"answer":42}')
     await stage.send("signal.rejected-4.hurry", b"")
-    await stage.told("rejected-4", "rejected")
+    await stage.until("rejected-4", "rejected")
     app.runtime["rejected-4"].set()
     await stage.result("rejected-4")
     sequence = await stage.send("control.cancel.rejected-4", b"")
-    await stage.told(f"seq-{sequence:012d}", "rejected")
+    await stage.until(f"seq-{sequence:012d}", "rejected")
 
 
 async def retained(stage: Stage) -> None:
@@ -146,7 +146,7 @@ async def retained(stage: Stage) -> None:
 
 
 async def emitting(stage: Stage) -> None:
-    """What handlers tell and lock."""
+    """What handlers emit and lock."""
     await stage.client.start("emitting", run_id="emitting-1")
     await stage.result("emitting-1")
 
@@ -155,7 +155,7 @@ async def unserved(stage: Stage) -> None:
     """A step that waits for its handler."""
     await stage.client.start("unserved", run_id="unserved-1")
     async with at_work(stage.url, "worker-without", App(), "rare"):
-        await stage.told("unserved-1", "step.waiting_handler")
+        await stage.until("unserved-1", "step.waiting_handler")
     async with at_work(stage.url, "worker-with", app, "rare"):
         await stage.result("unserved-1")
 
@@ -230,7 +230,7 @@ async def elsewhere(stage: Stage) -> None:
         await client.register(parse("{name: alone, steps: [{id: emit, uses: emit}]}"))
         async with fleet(stage.url, app, OTHER):
             await client.run("alone", run_id="elsewhere-1")
-        await stage.told("elsewhere-1", "completed")
+        await stage.until("elsewhere-1", "completed")
 
 
 SCENARIOS = (

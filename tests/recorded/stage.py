@@ -41,16 +41,16 @@ class Stage:
         jetstream = self.connection.jetstream()
         return await jetstream.publish(f"{NAMESPACE}.{subject}", body, headers=sent)
 
-    async def told(self, run: str, event: str, step: str = "") -> Message:
-        """An event of a run, or of one of its steps, when it is told."""
+    async def until(self, run: str, event: str, step: str = "") -> Message:
+        """An event of a run, or of one of its steps, when it is published."""
         end, named = f".{run}.workflow.{event}", b'"step_id":"%b"' % step.encode()
         return await self.tap.until(
             lambda each: each.subject.endswith(end) and (not step or named in each.data)
         )
 
     async def result(self, run: str) -> None:
-        """Wait for the end of a run, told and listed."""
+        """Wait for the end of a run, its last event and its entry in the index."""
         result = await self.client.result(run, WAIT_LIMIT)
-        await self.told(run, result.status.lower())
+        await self.until(run, result.status.lower())
         index = f".index.{result.status}.{result.workflow}.{run}"
         await self.tap.until(lambda each: each.subject.endswith(index))

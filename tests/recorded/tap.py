@@ -1,8 +1,8 @@
 """Hears all that passes a server, and keeps what the fleet and its clients say to each other.
 
-What they say to JetStream itself (pulls, acknowledgements, purges) is not kept; its answers tell
+What they say to JetStream itself (pulls, acknowledgements, purges) is not kept; its answers say
 under which sequence a message was stored. What the server sends by itself (timers that are due,
-steps whose delay is over, events told to everybody) is heard when it is delivered.
+steps whose delay is over, events for everybody) is heard when it is delivered.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from flowworker.core.records import RunRecord, StepRecord
 from flowworker.core.status import TERMINAL, Outcome
 from flowworker.definitions import content
 from tests.recorded.files import Message
-from tests.recorded.recording import EVENTS, keys, of_run, runs
+from tests.recorded.recording import EVENTS, RECORDINGS, Recording
 
 NAMESPACE = "flowworker"
 LATER = 3600.0
@@ -35,22 +34,28 @@ DECIDED = (
     *(EventType.STEP_FAILED, EventType.STEP_RETRYING, EventType.STEP_FALLBACK),
     EventType.STEP_SKIPPED,
 )
-"""What coordinators tell because they have decided it."""
+"""What coordinators publish because they have decided it."""
 
-OF_ENGINE = [run for run in runs() if not run.startswith("checkpointed")]
+OF_ENGINE = [
+    pytest.param(recording, run, id=f"{recording}-{run}")
+    for recording in RECORDINGS
+    for run in recording.runs()
+    if not run.startswith("checkpointed")
+]
 
 
 @dataclass
 class Moment:
     """What was stored of a run when it had sent some of its messages."""
 
+    plan: Plan
     record: RunRecord
     revision: int
     steps: dict[str, tuple[StepRecord, int]]
     events: list[bytes]
 
     @classmethod
-    def after(cls, sent: list[Message]) -> Moment:
+    def after(cls, recording: Recording, sent: list[Message]) -> Moment:
         record, revision = None, 0
         steps, events = {}, []
         for each in sent:
@@ -64,7 +69,9 @@ class Moment:
                 step = decode_step(each.key, each.data)
                 steps[step.step] = step, each.sequence
         assert record is not None
-        return cls(record, revision, steps, events)
+        definition = recording.definitions[f"def.{record.definition}"]
+        plan = content.plan_of(content.decode(definition))
+        return cls(plan, record, revision, steps, events)
 
     def is_over(self, wanted: Dispatch) -> bool:
         """Whether the attempt has ended by then, or a later one has begun."""
@@ -76,10 +83,10 @@ class Moment:
         return asked <= record.attempt if ended else asked < record.attempt
 
     def rebuilt(self) -> tuple[Any, list[Any], History]:
-        """State, effects that are not done yet as far as history tells, and the history."""
+        """State, effects that are not done yet as far as the history shows, and the history."""
         history, now = History(self.events), self.record.created_at + LATER
         state, effects = rebuild(
-            plan_of(self.record),
+            self.plan,
             self.record,
             self.revision,
             self.steps,
@@ -94,22 +101,13 @@ class Moment:
         return state, left, history
 
 
-def plan_of(record: RunRecord) -> Plan:
-    return content.plan_of(content.decode(definitions()[f"def.{record.definition}"]))
-
-
-@cache
-def definitions() -> dict[str, bytes]:
-    return dict(keys("flowworker_definitions"))
-
-
 def event_id(record: RunRecord, emit: Emit) -> str:
     return emitted(NAMESPACE, record, emit, 0, 0.0).id
 
 
-@pytest.mark.parametrize("run", OF_ENGINE)
-def test_at_its_end_nothing_is_left_to_do(run: str):
-    moment = Moment.after(of_run(run))
+@pytest.mark.parametrize(("recording", "run"), OF_ENGINE)
+def test_at_its_end_nothing_is_left_to_do(recording: Recording, run: str):
+    moment = Moment.after(recording, recording.of_run(run))
 
     state, left, history = moment.rebuilt()
 
@@ -119,13 +117,13 @@ def test_at_its_end_nothing_is_left_to_do(run: str):
     assert not history.is_ahead(moment.revision, moment.steps, moment.record.finished_at)
 
 
-@pytest.mark.parametrize("run", OF_ENGINE)
-def test_at_any_moment_the_same_is_decided_as_then(run: str):
-    sent = of_run(run)
+@pytest.mark.parametrize(("recording", "run"), OF_ENGINE)
+def test_at_any_moment_the_same_is_decided_as_then(recording: Recording, run: str):
+    sent = recording.of_run(run)
     checked = 0
 
     for place, following in enumerate(sent[1:], 1):
-        state, left, _ = Moment.after(sent[:place]).rebuilt()
+        state, left, _ = Moment.after(recording, sent[:place]).rebuilt()
         if following.subject.startswith(STEPS):
             assert attempt(decode_step_message(following.data).wanted()) in attempts(left)
         elif following.subject.endswith(DECIDED):
@@ -141,10 +139,10 @@ def test_at_any_moment_the_same_is_decided_as_then(run: str):
     assert checked > 2
 
 
-@pytest.mark.parametrize("run", OF_ENGINE)
-def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(run: str):
-    sent = of_run(run)
-    whole = Moment.after(sent)
+@pytest.mark.parametrize(("recording", "run"), OF_ENGINE)
+def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(recording: Recording, run: str):
+    sent = recording.of_run(run)
+    whole = Moment.after(recording, sent)
     recorded = History(whole.events)
     dispatched = {
         attempt(decode_step_message(each.data).wanted())
@@ -153,7 +151,7 @@ def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(run: str):
     }
 
     for place in range(1, len(sent) + 1):
-        moment = Moment.after(sent[:place])
+        moment = Moment.after(recording, sent[:place])
         left = moment.rebuilt()[1]
         assert all(event_id(whole.record, each) in recorded for each in emits(left))
         assert attempts(left) <= dispatched

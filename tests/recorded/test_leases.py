@@ -12,7 +12,7 @@ from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.names import Names
 from flowworker.testing import ManualClock
 from tests.recorded.files import Message
-from tests.recorded.recording import stored
+from tests.recorded.recording import RECORDINGS, Recording
 
 
 class OneLease:
@@ -30,8 +30,12 @@ class OneLease:
 
 
 @pytest.mark.parametrize("kind", ["coordinator", "partition", "lock"])
-async def test_a_lease_is_held_by_whom_it_says_for_as_long_as_it_says(kind: str):
-    found = [each for each in stored("KV_flowworker_locks") if each.key.startswith(f"{kind}.")]
+@pytest.mark.parametrize("recording", RECORDINGS, ids=repr)
+async def test_a_lease_is_held_by_whom_it_says_for_as_long_as_it_says(
+    recording: Recording, kind: str
+):
+    locks = recording.stored("KV_flowworker_locks")
+    found = [each for each in locks if each.key.startswith(f"{kind}.")]
 
     assert found
     for each in found:

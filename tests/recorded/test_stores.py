@@ -13,38 +13,47 @@ from flowworker import EventBus, StateStore
 from flowworker.client import Client
 from flowworker.codec.messages import Result, decode_result
 from flowworker.compat.opening import existing
-from flowworker.core.payload import Inline, Stored
+from flowworker.core.payload import Stored
 from flowworker.definitions import content
 from flowworker.stores.stores import Stores, stores_of
 from tests.recorded.fleet import SETTINGS
-from tests.recorded.kinds import KINDS
-from tests.recorded.recording import keys, messages, runs, stored
+from tests.recorded.kinds import KINDS, REFUSED
+from tests.recorded.recording import RECORDINGS, Recording
 from tests.recorded.restoring import Then, restored
-from tests.recorded.test_v1 import REFUSED, within
-
-BEGUN = min(
-    msgspec.json.decode(data)["created_at"]
-    for key, data in keys("flowworker_runs")
-    if key.startswith("run.")
-)
+from tests.recorded.structs import within
 
 
-def results() -> dict[str, Result]:
-    """By run, of those whose end somebody was told: what was told first."""
-    replies = [each.data for each in messages() if each.subject.startswith("_INBOX.")]
+def begun(recording: Recording) -> Then:
+    """The time at which the first run began."""
+    records = (data for key, data in recording.keys("flowworker_runs") if key.startswith("run."))
+    return Then(min(msgspec.json.decode(data)["created_at"] for data in records))
+
+
+def results(recording: Recording) -> dict[str, Result]:
+    """By run, of those whose end was replied to somebody: the first reply."""
+    replies = [each.data for each in recording.messages if each.subject.startswith("_INBOX.")]
     found = {result.id: result for result in reversed([*map(decode_result, replies)])}
-    return {run: found[run] for run in runs() if run in found}
+    return {run: found[run] for run in recording.runs() if run in found}
+
+
+@pytest.fixture(params=RECORDINGS, ids=repr)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    found: Recording = request.param
+    return found
 
 
 @pytest_asyncio.fixture
-async def stores() -> AsyncIterator[Stores]:
-    everything = [*stored("KV_flowworker_runs"), *stored("FLOWWORKER_EVENTS")]
-    async with restored(Then(BEGUN), everything) as backend:
+async def stores(recording: Recording) -> AsyncIterator[Stores]:
+    everything = [
+        *recording.stored("KV_flowworker_runs"),
+        *recording.stored("FLOWWORKER_EVENTS"),
+    ]
+    async with restored(recording, begun(recording), everything) as backend:
         yield stores_of(backend, SETTINGS)
 
 
-async def test_definitions_are_found_and_hashed_as_they_were(stores: Stores):
-    found = dict(keys("flowworker_definitions"))
+async def test_definitions_are_found_and_hashed_as_they_were(stores: Stores, recording: Recording):
+    found = recording.definitions
     names = [key.removeprefix("latest.") for key in found if key.startswith("latest.")]
 
     assert await stores.definitions.names() == sorted(names)
@@ -58,45 +67,41 @@ async def test_definitions_are_found_and_hashed_as_they_were(stores: Stores):
     assert b"stored" in found[f"def.{(await stores.definitions.latest('lengthy')).hash}"]
 
 
-async def test_payloads_are_whole(stores: Stores):
+async def test_payloads_are_whole(stores: Stores, recording: Recording):
     named = {
         value.key: value
         for kind in KINDS
-        for each in messages()
+        for each in recording.messages
         if kind.has(each) and each.subject != REFUSED
         for value in within(kind.read(each))
         if isinstance(value, Stored)
     }
 
-    assert {key.rpartition(".")[0] for key, _ in keys("flowworker_payloads")} == {*named}
+    assert {key.rpartition(".")[0] for key, _ in recording.keys("flowworker_payloads")} == {*named}
     for stored_value in named.values():
         assert msgspec.json.decode(await stores.payloads.load(stored_value))
 
 
-@pytest.mark.parametrize("expected", results().values(), ids=results())
-async def test_a_run_is_shown_with_its_result(stores: Stores, expected: Result):
-    client, run = Client(stores, Then(BEGUN)), expected.id
+async def test_runs_are_shown_with_their_results(stores: Stores, recording: Recording):
+    client = Client(stores, begun(recording))
+    expected = results(recording)
 
-    shown, history = await client.status(run), await client.history(run)
-    result = await client.result(run)
-
-    assert shown.id == run
-    assert str(shown.status) == str(result.status) == str(expected.status)
-    assert history[0]["type"] == "workflow.started"
-    assert history[-1]["type"] == f"workflow.{expected.status.lower()}"
-    assert result.error == expected.error
-    if not expected.partial:
-        for step, payload in expected.output.items():
-            assert result.output[step] == await value_of(stores, payload)
-
-
-async def value_of(stores: Stores, payload: Inline | Stored) -> Any:
-    return msgspec.json.decode(await stores.payloads.load(payload))
+    assert len(expected) > 20
+    for run, reply in expected.items():
+        shown, history = await client.status(run), await client.history(run)
+        result = await client.result(run)
+        assert (shown.id, str(shown.status), result.error) == (run, reply.status, reply.error)
+        assert str(result.status) == reply.status
+        assert history[0]["type"] == "workflow.started"
+        assert history[-1]["type"] == f"workflow.{reply.status.lower()}"
+        for step, payload in reply.output.items():
+            value = msgspec.json.decode(await stores.payloads.load(payload))
+            assert result.output[step] == value
 
 
-async def test_an_execution_that_was_checkpointed_is_read(stores: Stores):
+async def test_an_execution_that_was_checkpointed_is_read(stores: Stores, recording: Recording):
     run = "checkpointed-1"
-    store = StateStore(existing(stores), clock=Then(BEGUN))
+    store = StateStore(existing(stores), clock=begun(recording))
 
     assert await store.get_input(run) == b'{"order":7}'
     assert await store.get_state(run) == {
@@ -110,28 +115,29 @@ async def test_an_execution_that_was_checkpointed_is_read(stores: Stores):
     assert not await store.is_event_emitted(run, "order.shipped")
     assert await store.list_executions("COMPLETED") == sorted(
         each.rpartition(".")[2]
-        for each, _ in keys("flowworker_runs")
+        for each, _ in recording.keys("flowworker_runs")
         if each.startswith("index.COMPLETED.")
     )
 
 
-async def test_what_was_told_is_heard_on_a_bus(stores: Stores):
-    told = [each for each in messages() if each.subject in {"order.paid", "shop.opened"}]
+async def test_what_was_published_is_received_on_a_bus(stores: Stores, recording: Recording):
+    emitted = {"order.paid", "shop.opened"}
+    published = [each for each in recording.messages if each.subject in emitted]
     bus = EventBus(existing(stores))
     shop, orders = await bus.subscribe("shop"), await bus.subscribe("order")
-    for each in told:
+    for each in published:
         await stores.backend.notifier.publish(each.subject, each.data)
 
-    heard = {each.id: each async for each in _first(shop, 2)}
-    heard |= {each.id: each async for each in _first(orders, 2)}
+    received = {each.id: each async for each in _first(shop, 2)}
+    received |= {each.id: each async for each in _first(orders, 2)}
 
-    assert len(told) == len(heard) == 4
-    for each in told:
+    assert len(published) == len(received) == 4
+    for each in published:
         body = msgspec.json.decode(each.data)
-        event = heard[body["id"]]
+        event = received[body["id"]]
         assert (event.subject, event.payload) == (each.subject, body["data"])
         assert event.trace_id == body.get("traceparent", "")
-    assert any(each.trace_id for each in heard.values())
+    assert any(each.trace_id for each in received.values())
 
 
 async def _first(events: AsyncIterator[Any], number: int) -> AsyncIterator[Any]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from flowworker.client import Client
+from flowworker.client import Client, RunResult
 from flowworker.codec.json import decode_run
 from flowworker.stores.stores import stores_of
 from tests.recorded.files import Message
 from tests.recorded.fleet import SETTINGS, coordinator, worker
 from tests.recorded.handlers import app
-from tests.recorded.recording import of_run
+from tests.recorded.recording import EVENTS, RECORDINGS, Recording
 from tests.recorded.restoring import Then, restored
 from tests.support.waiting import WAIT_LIMIT
 
 LATER = 60.0
 """Seconds after a run began: what worked at it is gone, and its leases are over."""
+
+_ABREAST = 8
+"""Fleets at a time: most of what they do is to wait."""
 
 UNATTENDED = (
     *("chain-1", "chain-2", "retried-1", "fallen-1", "undone-1", "large-1", "large-2", "wide-1"),
@@ -29,13 +33,15 @@ whoever had it last were lost as well, it would be given up.)"""
 
 
 @asynccontextmanager
-async def fleet_of_today(run: str, found: list[Message]) -> AsyncIterator[Client]:
+async def fleet_of_today(
+    recording: Recording, run: str, found: list[Message]
+) -> AsyncIterator[Client]:
     """A coordinator and a worker that find these records and events of a run."""
     record = next(
         decode_run(each.key, each.data) for each in reversed(found) if each.key == f"run.{run}"
     )
     clock = Then(record.created_at + LATER)
-    async with restored(clock, found) as backend:
+    async with restored(recording, clock, found) as backend:
         index = f"index.{record.status}.{record.workflow}.{run}"
         await backend.runs.put(index, b"")
         coordinating = coordinator(backend, "coordinator-2", clock)
@@ -53,17 +59,20 @@ async def fleet_of_today(run: str, found: list[Message]) -> AsyncIterator[Client
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", UNATTENDED)
-async def test_wherever_it_was_it_ends_as_it_did(run: str):
+@pytest.mark.parametrize("recording", RECORDINGS, ids=repr)
+async def test_wherever_it_was_it_ends_as_it_did(recording: Recording, run: str):
     app.runtime[run].set()
-    sent = of_run(run)
+    sent = recording.of_run(run)
+    abreast = asyncio.Semaphore(_ABREAST)
 
-    async with fleet_of_today(run, sent) as client:
-        expected = await client.result(run, WAIT_LIMIT)
-        assert len(await client.history(run)) == len([e for e in sent if ".event." in e.subject])
-
-    for place in range(1, len(sent)):
-        async with fleet_of_today(run, sent[:place]) as client:
+    async def end_from(place: int) -> tuple[RunResult, list[str]]:
+        async with abreast, fleet_of_today(recording, run, sent[:place]) as client:
             result = await client.result(run, WAIT_LIMIT)
-            told = [event["id"] for event in await client.history(run)]
+            return result, [event["id"] for event in await client.history(run)]
+
+    expected, published = await end_from(len(sent))
+    assert len(published) == len([each for each in sent if each.subject.startswith(EVENTS)])
+
+    for result, ids in await asyncio.gather(*map(end_from, range(1, len(sent)))):
         assert result == expected
-        assert len(told) == len(set(told))
+        assert len(ids) == len(set(ids))

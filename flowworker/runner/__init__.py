@@ -1,7 +1,7 @@
 """The in-process runner: a coordinator and a worker in one, under the Go package's method names.
 
 runner    `Runner`
-parts     what it is made of while it runs
+engine    a coordinator, a worker and a client on one backend
 resuming  an execution that was interrupted, made ready to go on
 relay     events published on a bus of the user's as well
 scope     `with_runner`: the context functions outside of handlers

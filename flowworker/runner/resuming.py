@@ -95,7 +95,7 @@ async def _check_payload(stores: Stores, what: str, payload: Payload) -> None:
 
 
 async def _settle(stores: Stores, plan: Plan, run: RunRecord, step: str) -> None:
-    """See to it that one step's record says what is to be done, where the engine looks for it."""
+    """Rewrite one step's record, under the queue in which the engine looks for it."""
     found = await stores.runs.find_step(run.run, step)
     if found is None:
         return

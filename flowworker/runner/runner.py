@@ -18,7 +18,7 @@ from flowworker.definitions import InputValidator, Registry
 from flowworker.errors import InvalidInput, RunNotFound
 from flowworker.handlers import App
 from flowworker.runner.backends import InMemStore
-from flowworker.runner.parts import Parts
+from flowworker.runner.engine import Engine
 from flowworker.runner.resuming import make_ready
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Runner:
         self._locker = locker
         self._app = app or App()
         self._registry = Registry()
-        self._parts: Parts | None = None
+        self._engine: Engine | None = None
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -94,14 +94,14 @@ class Runner:
         await self.close()
 
     async def close(self) -> None:
-        """Wait for handlers that run, then stop. Executions that are not over are left.
+        """Wait for handlers that run, then stop. Active executions are left as they are.
 
         A store, bus or locker that was given is not closed.
         """
         async with self._starting:
-            parts, self._parts = self._parts, None
-            if parts is not None:
-                await parts.stop()
+            engine, self._engine = self._engine, None
+            if engine is not None:
+                await engine.stop()
             if self._made_store:
                 await self._store.close()
 
@@ -164,8 +164,8 @@ class Runner:
     ) -> dict[str, Any]:
         """Go on with an execution whose process died, and wait for it.
 
-        Completed steps are not run again; those that were running or failed are. To say so while
-        another process still runs it does no harm to its state, but steps may run twice.
+        Completed steps are not run again; those that were running or failed are. While another
+        process still runs it this does no harm to its state, but steps may run twice.
 
         Args:
             exec_id: which one.
@@ -176,15 +176,15 @@ class Runner:
             CorruptRecord: its input, a state or an output cannot be read.
             RunFailed, RunCancelled: it did not complete, or had not.
         """
-        parts = await self.running()
-        if await make_ready(parts.stores, exec_id, workflow):
-            await parts.go_on(exec_id, self._store.clock, self._store.settings)
+        engine = await self.running()
+        if await make_ready(engine.stores, exec_id, workflow):
+            await engine.resume(exec_id, self._store.clock, self._store.settings)
         return await self._result(exec_id)
 
     async def status(self, run_id: str) -> RunStatus:
         """The state of an execution; PENDING for one that is not known (yet)."""
-        parts = await self.running()
-        found = await parts.stores.runs.load(run_id)
+        engine = await self.running()
+        found = await engine.stores.runs.load(run_id)
         return RunStatus.PENDING if found is None else found[0].status
 
     async def cancel(self, run_id: str) -> None:
@@ -192,36 +192,36 @@ class Runner:
 
         An id that is unknown, or of an execution that has ended, is no error.
         """
-        parts = await self.running()
+        engine = await self.running()
         try:
-            await parts.client.cancel(run_id)
+            await engine.client.cancel(run_id)
         except (RunNotFound, InvalidInput):
             return
 
-    async def running(self) -> Parts:
-        """The parts, started unless they are."""
-        if self._parts is None:
+    async def running(self) -> Engine:
+        """The engine, started unless it is."""
+        if self._engine is None:
             async with self._starting:
-                if self._parts is None:
-                    self._parts = await self._begin()
-        return self._parts
+                if self._engine is None:
+                    self._engine = await self._begin()
+        return self._engine
 
     # -- inside ----------------------------------------------------------------------------
 
-    async def _begin(self) -> Parts:
+    async def _begin(self) -> Engine:
         stores = await self._store.stores()
         leases = stores.backend.leases
         locks = leases if self._locker is None else await self._locker.leases()
-        parts = Parts(stores, self._app, self._store, self._bus, self.get_event_bus(), locks)
+        engine = Engine(stores, self._app, self._store, self._bus, self.get_event_bus(), locks)
         try:
-            await parts.start()
+            await engine.start()
         except BaseException:
-            await parts.stop()
+            await engine.stop()
             raise
-        return parts
+        return engine
 
     async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
-        parts = await self.running()
+        engine = await self.running()
         if workflow.input_schema is not None:
             body = encode_input(data, self._store.settings.payload_limit)
             validator, value = InputValidator(workflow.input_schema), decode_value("input", body)
@@ -229,28 +229,28 @@ class Runner:
                 validator.check(value)
             else:
                 await asyncio.to_thread(validator.check, value)
-        await parts.stores.definitions.register(workflow)
-        run = await parts.client.start(workflow.name, data, run_id=exec_id)
-        parts.own.add(run)
+        await engine.stores.definitions.register(workflow)
+        run = await engine.client.start(workflow.name, data, run_id=exec_id)
+        engine.own.add(run)
         return run
 
     async def _result(self, run: str) -> dict[str, Any]:
-        parts = await self.running()
-        result = await parts.client.result(run)
-        parts.own.discard(run)  # it may have been over before it was called ours
+        engine = await self.running()
+        result = await engine.client.result(run)
+        engine.own.discard(run)  # it may have ended before `_start` added it
         result.raise_for_status()
-        found = await parts.stores.runs.load(run)
+        found = await engine.stores.runs.load(run)
         if found is None:
             raise RunNotFound(f"execution {run!r} has ended and is no longer retained")
-        plan = await parts.stores.definitions.by_hash(found[0].definition)
-        steps = await parts.stores.runs.load_steps(run)
+        plan = await engine.stores.definitions.by_hash(found[0].definition)
+        steps = await engine.stores.runs.load_steps(run)
         state = view(plan, *found, steps, self._store.clock.now())
         outputs = [
-            (step, await self._value(parts, step, payload))
+            (step, await self._value(engine, step, payload))
             for step in plan.order
             if (payload := state.steps[step].output) is not None
         ]
-        return merged(run, await self._value(parts, "input", found[0].input), outputs)
+        return merged(run, await self._value(engine, "input", found[0].input), outputs)
 
-    async def _value(self, parts: Parts, what: str, payload: Payload) -> Any:
-        return decode_value(what, await parts.stores.payloads.load(payload))
+    async def _value(self, engine: Engine, what: str, payload: Payload) -> Any:
+        return decode_value(what, await engine.stores.payloads.load(payload))

@@ -27,22 +27,22 @@ class _Scope:
 
     async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
         """As `StepContext.emit`."""
-        parts = await self._runner.running()
-        found = await parts.stores.runs.load(self.run_id)
+        engine = await self._runner.running()
+        found = await engine.stores.runs.load(self.run_id)
         workflow = "" if found is None else found[0].workflow
-        await parts.worker.resources.emitter.emit(self.run_id, workflow, event_type, payload, key)
+        await engine.worker.resources.emitter.emit(self.run_id, workflow, event_type, payload, key)
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
         """As `StepContext.acquire_lock`."""
-        parts = await self._runner.running()
-        return await parts.worker.resources.locker.acquire(
+        engine = await self._runner.running()
+        return await engine.worker.resources.locker.acquire(
             key, self.run_id, ttl=ttl, timeout=timeout
         )
 
     async def release_lock(self, key: str) -> None:
         """As `StepContext.release_lock`."""
-        parts = await self._runner.running()
-        await parts.worker.resources.locker.release(key, self.run_id)
+        engine = await self._runner.running()
+        await engine.worker.resources.locker.release(key, self.run_id)
 
     @property
     def state_store(self) -> StateStore:

@@ -1,8 +1,8 @@
-"""What a runner is made of while it runs."""
+"""The engine of a runner: what it is made of while it runs."""
 
 from __future__ import annotations
 
-__all__ = ["Parts"]
+__all__ = ["Engine"]
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
     from flowworker.stores.stores import Stores
 
-_NOBODY = 1e-3
-"""Seconds in which some other worker might come, where there are no others."""
+_NO_GRACE = 1e-3
+"""Seconds to wait for another worker that has a handler, where there are no others."""
 
 
-class Parts:
+class Engine:
     """A coordinator, a worker and a client on one backend.
 
     On a store whose queues are this process' own, the runner drives all partitions of its queues
@@ -41,7 +41,7 @@ class Parts:
     keep theirs in the same store.
 
     Attributes:
-        own: runs that were started or resumed here and are not over.
+        own: active runs that were started or resumed here.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Parts:
         await self.worker.start()
 
     async def stop(self) -> None:
-        """Wait for handlers that run, then stop. What is not over is left as it is."""
+        """Wait for handlers that run, then stop. Active runs are left as they are."""
         try:
             await self.worker.drain()
             await self.coordinator.stop()
@@ -104,7 +104,7 @@ class Parts:
             if self._alone is not None:
                 await self._alone.close()
 
-    async def go_on(self, run: str, clock: Clock, settings: Settings) -> None:
+    async def resume(self, run: str, clock: Clock, settings: Settings) -> None:
         """Have a run that was interrupted driven, by this process if no other one does.
 
         A coordinator that died keeps its partitions for as long as their leases last.
@@ -120,8 +120,8 @@ class Parts:
 
 
 def _settings_of(store: StateStore) -> Settings:
-    """A runner that is alone waits for no other worker to have a handler that it lacks."""
+    """Those of the store; without other workers a missing handler fails the attempt at once."""
     settings = store.settings
     if store.shared or settings.handler_grace is not None:
         return settings
-    return structs.replace(settings, handler_grace=_NOBODY)
+    return structs.replace(settings, handler_grace=_NO_GRACE)

@@ -16,8 +16,10 @@ from flowworker.core.ids import (
     attempt_key,
     event_id,
     idempotency_key,
+    origin_of,
     partition_of,
     run_id_of_sequence,
+    sequence_of,
 )
 from flowworker.core.status import Kind
 
@@ -105,6 +107,18 @@ def test_an_attempts_key(lost, key):
 def test_idempotency_keys_are_stable_over_attempts_but_not_over_kinds():
     assert idempotency_key("r", "a", Kind.RUN) == "r/a/run"
     assert idempotency_key("r", "a", Kind.COMPENSATE) == "r/a/compensate"
+
+
+@pytest.mark.parametrize("sequence", [1, 123_456_789])
+def test_an_origin_says_where_its_start_message_is(sequence):
+    origin = origin_of(sequence, 1.5)
+
+    assert origin == f"{sequence}@1.500000"
+    assert sequence_of(origin) == sequence
+
+
+def test_a_run_without_a_start_message_has_no_sequence():
+    assert sequence_of("") == 0
 
 
 def test_event_ids():

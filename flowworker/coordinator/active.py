@@ -110,7 +110,7 @@ class ActiveRuns:
             run: its id.
             event: that is to be followed.
             generation: the present one when the event came.
-            redelivered: somebody may have followed the event before.
+            redelivered: another coordinator may have followed the event before.
 
         Raises:
             Conflict, Unavailable: as `rebuild`.

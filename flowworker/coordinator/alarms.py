@@ -1,4 +1,4 @@
-"""Timers that went off: a workflow's timeout becomes an event, a retention removes its run."""
+"""Timers that went off: a timeout becomes an event, the end of a retention removes its run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CREDIT = 64
 
 _ROUNDED = 1.0
-"""Seconds by which an alarm may go off early: whatever tells it may count whole ones."""
+"""Seconds by which an alarm may go off early: servers may count whole ones."""
 
 
 class Alarms:
@@ -47,7 +47,7 @@ class Alarms:
         await self._inbox.start(self._backend.timers.consume)
 
     async def stop(self) -> None:
-        """Consume no more, and finish what is in hand."""
+        """Consume no more, and finish what has begun."""
         await self._inbox.stop()
 
     async def _handle(self, delivery: Delivery) -> None:
@@ -58,21 +58,21 @@ class Alarms:
             return
         found = await self._stores.runs.load(run)
         record = None if found is None else found[0]
-        is_over = record is not None and record.status in TERMINAL
-        expected = record is not None if name == TIMEOUT else is_over
+        has_ended = record is not None and record.status in TERMINAL
+        expected = record is not None if name == TIMEOUT else has_ended
         if not expected and may_be_unseen(delivery.time, self._clock.now()):
-            raise Unavailable(f"what was read of run {run} may be outdated")
+            raise Unavailable(f"what was read of run {run} may be stale")
         due = None if record is None else await self._retention.due(record, name)
         if due is not None and delivery.time + _ROUNDED < due:
-            # The alarm of an earlier run of this id, which somebody had in hand for long
+            # The alarm of an earlier run of this id, delivered and not acknowledged for long
             await self._backend.timers.set(run, name, due)
         elif name == TIMEOUT:
-            if due is not None and record is not None and not is_over:
+            if due is not None and record is not None and not has_ended:
                 await self._time_out(record)
-        elif record is None or is_over:
+        elif record is None or has_ended:
             await remove_run(self._stores, run, record, self._clock)
         else:
-            get_logger().warning("retention is over, but the run is not", run=run)
+            get_logger().warning("the retention of a run ended before the run", run=run)
 
     async def _time_out(self, record: RunRecord) -> None:
         run, now = record.run, self._clock.now()

@@ -13,7 +13,7 @@ from flowworker.codec.json import UNREADABLE, encode, is_json
 from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
-from flowworker.coordinator.uploads import Gone, Uploads, check_upload
+from flowworker.coordinator.uploads import Gone, check_upload, load_upload
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.records import shortened
@@ -37,10 +37,10 @@ class Controls:
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         """Publish to the backend's event log."""
+        self._stores = stores
         self._backend = stores.backend
         self._runs = stores.runs
         self._payloads = stores.payloads
-        self._uploads = Uploads(stores.payloads, stores.settings)
         self._clock = clock
 
     async def take(self, rest: str, delivery: Delivery) -> None:
@@ -73,14 +73,14 @@ class Controls:
         else:
             kind = EventType.CANCEL_REQUESTED
             data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
-        await self._tell_started(record)
+        await self._publish_started(record)
         event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
         body = encode(event)
         if not await self._backend.events.publish_before_end(run, event.type, body, event.id):
             raise _late(action, run, "over")
 
-    async def _tell_started(self, record: RunRecord) -> None:
-        """A run's start comes first, though whoever took it in may be slow or dead."""
+    async def _publish_started(self, record: RunRecord) -> None:
+        """A run's start comes first, though the coordinator that created the run may have died."""
         event = run_started_event(self._backend.namespace, record)
         await self._backend.events.publish(
             record.run, event.type, encode(event), event.id, once=True
@@ -110,7 +110,7 @@ class Controls:
         """An upload stays until it ends by itself, or its run does: the message may come again."""
         if command.stored is None:
             return encode(command.output)
-        output = await self._uploads.load(check_upload(run, command.stored))
+        output = await load_upload(self._stores, check_upload(run, command.stored))
         if not is_json(output):
             raise Rejected(f"control.resume: payload {command.stored.key} is not JSON")
         return output

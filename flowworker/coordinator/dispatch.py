@@ -55,15 +55,15 @@ class Dispatcher:
         """Enqueue an attempt unless a message of it, or of a later one, is there.
 
         A message that knows less of workers which were lost does not count: only the new one can
-        take over from them at once. Its id may be known, of a message that somebody has removed: so
-        it gets a new one. Two messages do no harm, since an attempt is claimed once.
+        take over from them at once. It gets an id of its own, since the server may still know the id
+        of a message that was removed. Two messages do no harm: only one is claimed.
         """
         queued = await self._steps.queued(_address(plan, state, wanted))
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
 
     def forget(self, state: RunState) -> None:
-        """The run is over: let go of what was kept in memory for its messages."""
+        """The run has ended: forget what was kept in memory for its messages."""
         self._outputs.forget(state)
 
     async def _enqueue(

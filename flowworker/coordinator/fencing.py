@@ -1,13 +1,13 @@
 """Sees to it that an attempt ends, so that a run can stop.
 
-Safety: an attempt is over only when its record says so, and the record is changed by
+Safety: an attempt has ended only when its record says so, and the record is changed by
 compare-and-set. If nobody has claimed the attempt, CANCELLED is written in place of the claim,
 which any later claim then fails on. If somebody has, the worker is asked to stop; the record is
 taken from it only when its lease ran out, or at once if the run is terminated: its result is
 refused then.
 
 Liveness: every path ends with an event of the step that is durable: the worker's own, or the one
-told here. A lost request is repeated until then, and a lost fence by recovery.
+published here. A lost request is repeated until then, and a lost fence by recovery.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Fences:
                 get_logger().exception("fence: will try again", run=state.record.run)
 
     async def _try(self, plan: Plan, state: RunState, wanted: Fence) -> bool:
-        """Whether the attempt is over and the world has been told."""
+        """Whether the attempt has ended and its event is published."""
         run = state.record.run
         queue = plan.steps[wanted.step].queue
         while True:
@@ -90,14 +90,14 @@ class Fences:
             if isinstance(verdict, Drop):
                 return True
             if isinstance(verdict, Stale):
-                raise Unavailable(f"what was read of step {wanted.step!r} of {run} is outdated")
+                raise Unavailable(f"what was read of step {wanted.step!r} of {run} is stale")
             if record is not None and record.outcome is Outcome.RUNNING:
                 await self._ask(run, wanted.step)
             match verdict:
                 case Busy():
                     return False
                 case Repair():
-                    await self._tell(state, verdict.record, verdict.revision)
+                    await self._publish(state, verdict.record, verdict.revision)
                     return True
                 case Revoke():
                     try:
@@ -106,7 +106,7 @@ class Fences:
                         )
                     except Conflict:
                         continue
-                    await self._tell(state, verdict.record, revision)
+                    await self._publish(state, verdict.record, revision)
                     return True
                 case _:
                     assert_never(verdict)
@@ -117,7 +117,7 @@ class Fences:
             cancel_subject(self._namespace, run), encode(CancelNotice(step))
         )
 
-    async def _tell(self, state: RunState, record: StepRecord, revision: int) -> None:
+    async def _publish(self, state: RunState, record: StepRecord, revision: int) -> None:
         run = state.record
         event = settled_event(self._namespace, run.workflow, run.version, record, revision)
         if event is not None:

@@ -1,4 +1,4 @@
-"""A run's history as whoever rebuilds the run needs it."""
+"""What a run's history says that its records do not."""
 
 from __future__ import annotations
 
@@ -57,10 +57,9 @@ class History:
     """What has been published of a run.
 
     Attributes:
-        requests: what was asked for, oldest first. Whoever has such an event in hand may not have
-            followed it yet, so records alone do not tell what the run is about to do. Answers are
-            those to the step that waited when they came, and name it; others were ignored then,
-            and are left out.
+        requests: what was asked for, oldest first. A coordinator may have such an event and not
+            have followed it yet, so that it is in no record. Answers are those to the step that
+            waited when they came, and name it; others were ignored then, and are left out.
     """
 
     def __init__(self, history: Iterable[bytes]) -> None:
@@ -98,7 +97,7 @@ class History:
     def is_ahead(
         self, revision: int, steps: Mapping[str, tuple[StepRecord, int]], now: float
     ) -> bool:
-        """Whether these records lack what it tells of, so that they must be read again.
+        """Whether these records lack what was published of them, so that they are stale.
 
         Args:
             revision: of the run's record; 0 if there is none.

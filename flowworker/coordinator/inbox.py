@@ -28,17 +28,17 @@ _UNTIL_MENDED = 60.0
 
 
 class NotYet(Exception):
-    """What a message is about may be on its way. It comes again without a word in the log."""
+    """What a message is about may be on its way. It comes again, and nothing is logged."""
 
 
 class Inbox:
-    """Hands each message to `handle`, and sees to its acknowledgement.
+    """Calls `handle` for each message, and acknowledges it.
 
     A message that `handle` fails on comes again: nothing is lost, and no message can end the loop.
     """
 
     def __init__(self, handle: Callable[[Delivery], Awaitable[None]], credit: int) -> None:
-        """Have at most `credit` messages in hand."""
+        """Handle at most `credit` messages at a time."""
         self._handle = handle
         self._credit = credit
         self._consumer: Consumer | None = None
@@ -51,7 +51,7 @@ class Inbox:
             self._consumer.grant(self._credit)
 
     async def stop(self) -> None:
-        """Consume no more, and finish what is in hand."""
+        """Consume no more, and finish what has begun."""
         if self._consumer is not None:
             await self._consumer.stop()
         try:
@@ -66,7 +66,7 @@ class Inbox:
         try:
             await self._handle(delivery)
         except (CorruptRecord, DefinitionError) as error:
-            # Only a person can mend that: until then it is said now and then, and nothing is lost.
+            # Only a person can mend that: it is logged now and then, and nothing is lost.
             get_logger().error("message waits", subject=delivery.subject, error=str(error))
             await delivery.nak(_UNTIL_MENDED)
         except NotYet:
@@ -87,7 +87,7 @@ class Inbox:
 
 
 def _pause(delivery: Delivery) -> float:
-    """The same, but four times as many: whoever sends nonsense must not keep us busy."""
+    """The same, but four times as many: senders of nonsense must not keep us busy."""
     return min(4.0 ** min(delivery.delivered, 9) / 32, _LONGEST_PAUSE)
 
 

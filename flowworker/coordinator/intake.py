@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from flowworker.ports import CommandQueue, Delivery
 
 _CREDIT = {CommandLane.STARTS: 256, CommandLane.CONTROLS: 32}
-"""Commands in hand at a time; few controls, for which little is to be done, and no run waits."""
+"""Commands that are handled at a time; few controls, which are quick and seldom."""
 
 
 class Intake:
-    """The door: each command to who takes it."""
+    """Consumes commands, and passes each on by its kind."""
 
     def __init__(
         self, commands: CommandQueue, starts: Starts, controls: Controls, rejections: Rejections
@@ -46,7 +46,7 @@ class Intake:
             await inbox.start(partial(self._commands.consume, lane))
 
     async def stop(self) -> None:
-        """Consume no more, and finish what is in hand."""
+        """Consume no more, and finish what has begun."""
         await asyncio.gather(*(inbox.stop() for inbox in self._inboxes.values()))
 
     async def _handle(self, delivery: Delivery) -> None:
@@ -59,8 +59,8 @@ class Intake:
                     await self._controls.take(rest, delivery)
                 case _:
                     unknown = Rejected(f"{delivery.subject}: no command of this kind is known")
-                    await self._rejections.tell(unknown, delivery)
+                    await self._rejections.publish(unknown, delivery)
         except Rejected as rejected:
-            await self._rejections.tell(rejected, delivery)
+            await self._rejections.publish(rejected, delivery)
         if kind == "start":
             await self._starts.discard(delivery)

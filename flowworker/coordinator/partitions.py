@@ -7,10 +7,10 @@ and gives up what it has beyond it.
 Safety does not rest on this: two coordinators that both believe they own a partition share its
 events, notice the gap in the count of deliveries, and are kept apart by compare-and-set. Leases
 only see to it that this is rare. An owner that could not renew in time stops by itself before
-its lease is over for the others. Liveness: a partition without owner is free once its lease ran
+its lease has ended for the others. Liveness: a partition without owner is free once its lease ran
 out, and every coordinator looks for free ones at each beat, a third of the lease. All that waits
-for the outside within a beat has one time limit, so that the next renewal is not late; what starts
-and stops the work has none, since a partition that is owned and not driven would be nobody's.
+for leases within a beat has one time limit, so that the next renewal is not late; what starts
+and stops the work has none, since a partition that is owned and not driven would stand still.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TOO_LATE = 0.8
 """Fraction of a lease after which an owner that could not renew it stops."""
 
 _LIMITS = (0.1, 0.4)
-"""Fractions of a lease that a beat may wait for the outside, at least and at most."""
+"""Fractions of a lease that a beat may wait for leases, at least and at most."""
 
 _AGAIN = 0.1
 """Fraction of a lease until a beat that failed is repeated."""
@@ -172,7 +172,7 @@ class Partitions:
                 await self._drive(taken)
 
     def _is_free(self, partition: int, holders: dict[str, str]) -> bool:
-        """Whether nobody owns it. If we have the lease and do not own it, that was cut short."""
+        """Whether it has no owner. If we have the lease and do not own it, a beat was cut short."""
         holder = holders.get(_key(partition), self._member)
         return partition not in self.owned and holder == self._member
 
@@ -190,7 +190,7 @@ class Partitions:
 
     @asynccontextmanager
     async def _in_time(self, until: float) -> AsyncIterator[None]:
-        """Wait for the outside until then (monotonic), no longer."""
+        """Wait for leases until then (monotonic), no longer."""
         try:
             async with asyncio.timeout(until - self._clock.monotonic()):
                 yield

@@ -1,4 +1,4 @@
-"""Heals what was lost, whatever lost it: runs without progress are rebuilt and decided again.
+"""Recovers what was lost, whatever lost it: runs without progress are rebuilt and decided again.
 
 A run whose steps wait for a worker, or that waits for a human, is not one of them, however long it
 waits: so that a backlog costs little, each look begins with what the queue holds, in one listing.
@@ -7,8 +7,8 @@ waits: so that a backlog costs little, each look begins with what the queue hold
     waiting   the queue holds its steps, or a human is asked: some of them are looked at each time,
               in turns, and a few rebuilt, since a part of what moves them may be lost nevertheless
 
-Live events go first. A rebuild waits for a moment in which they are all in hand, though not for
-ever; few are made at a time, and fewer when the outside does not answer; and a look ends when the
+Live events go first. A rebuild waits until no more of them come than are handled, though not for
+ever; few are made at a time, and fewer when the server does not answer; and a sweep ends when the
 next one is due. Safety: to rebuild is always right, and so is to wait. Liveness: what is stuck
 stays stuck, and is met again by the next look, which begins with those that had no turn.
 """
@@ -56,7 +56,7 @@ _TOGETHER = 4
 """Runs that are looked at or rebuilt at a time."""
 
 _QUIET, _POLL = 1.0, 0.05
-"""Seconds to wait for live events to be in hand, and between two looks at them."""
+"""Seconds to wait for live events to be handled, and between two looks at them."""
 
 _PAUSES = (0.5, 15.0)
 """Seconds after which a rebuild is tried when one before had no answer: first, and at most."""
@@ -112,7 +112,7 @@ class Recovery:
         stuck, waiting = await self._sorted(schedulers, began)
         if not taken:
             self._stuck = {one.run: self._stuck[one.run] for one in stuck if one.run in self._stuck}
-            # Somebody else may have taken it off the list, and its id may be used again.
+            # Another coordinator may have unlisted it, and its id may be used again.
             listed = {one.run for one in (*stuck, *waiting)}
             self._missed = {run: at for run, at in self._missed.items() if run in listed}
         due = [one for one in stuck if self._is_due(one, began, taken=taken)]
@@ -129,7 +129,7 @@ class Recovery:
     async def _sorted(
         self, schedulers: Mapping[int, Scheduler], now: float
     ) -> tuple[list[_Listed], list[_Listed]]:
-        """Stuck runs, and such that wait; without those to which something happened just now."""
+        """Stuck runs and waiting runs, without those to which something happened just now."""
         stuck: list[_Listed] = []
         waiting: list[_Listed] = []
         listed = [one async for one in self._listed(schedulers)]
@@ -223,9 +223,9 @@ class Recovery:
         return self._clock.now() - record.created_at > self._sweep
 
     async def _rebuild(self, one: _Listed, began: float) -> None:
-        """When all live events are in hand, or soon, unless something has happened meanwhile."""
-        patience = self._clock.monotonic() + _QUIET
-        while self._is_busy(one.scheduler) and self._clock.monotonic() < patience:
+        """Once live events are handled, or soon, unless something has happened to it meanwhile."""
+        until = self._clock.monotonic() + _QUIET
+        while self._is_busy(one.scheduler) and self._clock.monotonic() < until:
             await self._clock.sleep(_POLL)
         live = one.live
         if live is None:
@@ -261,7 +261,7 @@ class Recovery:
         return record
 
     async def _miss(self, one: _Listed) -> None:
-        """A run that is listed and not there is gone, unless the answer is outdated."""
+        """A run that is listed and not there is gone, unless the answer is stale."""
         now = self._clock.now()
         if not may_be_unseen(self._missed.setdefault(one.run, now), now):
             await self._runs.unindex(one.status, one.workflow, one.run)

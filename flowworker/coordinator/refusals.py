@@ -1,10 +1,10 @@
-"""Fails an attempt that nobody can be asked to make, since its message would be refused.
+"""Fails an attempt that no worker can get, since the server would refuse its message.
 
 Safety: the failure is written in place of the claim, by compare-and-set. If a worker has claimed
 the attempt, from a message that was enqueued before, the attempt is that worker's.
 
-Liveness: the refusal is told like any failure of an attempt, so the step's policy follows, and the
-run comes to an end. To enqueue the attempt again would be refused again.
+Liveness: the refusal is published like any failure of an attempt, so the step's policy follows, and
+the run comes to an end. To enqueue the attempt again would be refused again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Refusals:
-    """Writes and tells that an attempt failed before anybody could make it."""
+    """Writes and publishes that an attempt failed before a worker got it."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         """Write to the stores' records, and publish to the backend."""
@@ -44,7 +44,7 @@ class Refusals:
     async def refuse(
         self, plan: Plan, state: RunState, wanted: Dispatch, why: InvalidInput
     ) -> None:
-        """End the attempt as failed, for good; nothing if somebody has it, or it is over."""
+        """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
         run, queue = state.record, plan.steps[wanted.step].queue
         error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
         verdict: Verdict = first_try(wanted)
@@ -63,11 +63,11 @@ class Refusals:
                 )
                 verdict = Repair(record, revision)
         if isinstance(verdict, Stale):
-            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is outdated")
+            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
         if isinstance(verdict, Repair):
-            await self._tell(state, verdict.record, verdict.revision)
+            await self._publish(state, verdict.record, verdict.revision)
 
-    async def _tell(self, state: RunState, record: StepRecord, revision: int) -> None:
+    async def _publish(self, state: RunState, record: StepRecord, revision: int) -> None:
         run = state.record
         event = settled_event(self._namespace, run.workflow, run.version, record, revision)
         if event is not None:

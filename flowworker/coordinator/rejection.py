@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Rejected(Exception):
-    """A command cannot be taken; the message is the reason, for whoever sent it.
+    """A command cannot be taken; the message is the reason, for its sender.
 
     Attributes:
         error_type: name of the error that a client should raise for it.
@@ -30,19 +30,19 @@ class Rejected(Exception):
     """
 
     def __init__(self, reason: str, error_type: str = "InvalidInput") -> None:
-        """Say why."""
+        """Give the reason."""
         super().__init__(reason)
         self.error_type = error_type
         self.beside = False
 
 
 def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
-    """Whether one may be told to publish a result there."""
+    """Whether results may be published there."""
     return subject.startswith(prefixes) and SUBJECT.fullmatch(subject) is not None
 
 
 class Rejections:
-    """Tells of rejected commands where their senders can see it."""
+    """Publishes rejections where the senders of the commands can see them."""
 
     def __init__(self, stores: Stores, clock: Clock, metrics: Metrics) -> None:
         """Reply only to subjects that the settings allow."""
@@ -51,8 +51,8 @@ class Rejections:
         self._metrics = metrics
         self._reply_prefixes = stores.settings.reply_prefixes
 
-    async def tell(self, rejected: Rejected, delivery: Delivery) -> None:
-        """Publish `workflow.rejected`, and answer whoever asked for a reply. Idempotent."""
+    async def publish(self, rejected: Rejected, delivery: Delivery) -> None:
+        """Publish `workflow.rejected`, and the same as a reply if one was asked for. Idempotent."""
         reason = str(rejected)
         kind, _, name = delivery.subject.partition(".")
         wanted, own = delivery.headers.get(MSG_ID, ""), run_id_of_sequence(delivery.sequence)

@@ -43,7 +43,7 @@ class Retention:
             result = result_of(plan, state, limit)
             try:
                 await self._backend.notifier.publish(record.reply_to, encode(result))
-            except InvalidInput as error:  # nobody can be told there, now or later
+            except InvalidInput as error:  # that subject can never be published to
                 get_logger().warning("result not sent", run=record.run, error=str(error))
         if plan.workflow.timeout is not None:
             await self._backend.timers.clear(record.run, TIMEOUT)
@@ -66,7 +66,7 @@ class Retention:
                 return  # it has just been removed
             record = found[0]
             if not (record.expires or record.definition):
-                return  # a checkpoint of somebody who has not said how long it is to be kept
+                return  # a checkpoint without a time to live
             plan = None if record.expires else await self._definitions.by_hash(record.definition)
             await self._set_timer(record, plan)
             get_logger().info("a finished run has its retention again", run=run)
@@ -90,6 +90,6 @@ class Retention:
         kept = None if plan is None else plan.workflow.retention
         kept = self._settings.retention if kept is None else kept
         until = record.expires or record.finished_at + kept
-        # While the records are there they refuse what a worker still has in hand of the run, and it
-        # rarely has that for longer than a lease.
+        # While the records are there they refuse the claims of step messages that workers still
+        # have, and a worker rarely has one for longer than a lease.
         return max(until, record.finished_at + self._settings.lease)

@@ -4,15 +4,15 @@ Runs are independent of each other; the events of one run are decided upon one a
 the order of the stream.
 
 Safety: the runs in memory are a cache of records. It is right as long as this coordinator alone
-sees the partition's events, and that is checked: deliveries are counted, and a gap in the count
-(somebody else got one) makes the cache void. Even an outdated cache does no harm, for records
+gets the partition's events, and that is checked: deliveries are counted, and a gap in the count
+(another coordinator got one) makes the cache void. Even a stale cache does no harm, for records
 change by compare-and-set and all other effects are idempotent.
 
 Liveness: an event is acknowledged only when its effects are durable; if they fail it comes again,
-and the run is rebuilt from its records. Whoever got the event in the gap may still have it in hand
-when the cache is made anew, and follow it only then. So requests, which stand in no record before
-somebody has followed them, are taken from the history as well; and a fact that changes nothing is
-not taken for an old one before the records say so.
+and the run is rebuilt from its records. The coordinator that got the event in the gap may follow it
+only after that. So requests, which are in no record before they have been followed, are taken from
+the history as well; and a fact that changes nothing is not taken for an old one before the records
+show that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.coordinator.mailboxes import Mailboxes
 from flowworker.core.decide import outruns
-from flowworker.core.facts import Recovered
 from flowworker.core.ids import RUN_ID
 from flowworker.errors import (
     Conflict,
@@ -54,18 +53,16 @@ if TYPE_CHECKING:
     from flowworker.telemetry.metrics import Metrics
 
 CREDIT = 512
-"""Events of a partition in hand at a time."""
-
-_LOST = Recovered()
+"""Events of a partition that are delivered and not handled, at most."""
 
 _RETRY_DELAY = 0.5
 """Seconds until an event whose effects failed comes again."""
 _UNTIL_MENDED = 10.0
 """The same for an event of a run of which something is damaged."""
 _MAX_GROWTH = 16
-"""How many times as long these become: while the outside does not answer, or nobody mends it."""
+"""How many times as long these become, while the server does not answer or the damage remains."""
 _SILENCE = 300.0
-"""Seconds until it is said again what is damaged, however many events the run has."""
+"""Seconds until a damaged run is logged again, however many events it has."""
 
 
 class _Arrival(NamedTuple):
@@ -76,15 +73,15 @@ class _Arrival(NamedTuple):
 
 
 class _Recovery(NamedTuple):
-    """A wish to have a run rebuilt, and who waits for that."""
+    """A request to rebuild a run; `done` is whether the server could be reached."""
 
-    how: Recovered
-    over: asyncio.Future[bool]
+    abandoned: bool
+    done: asyncio.Future[bool]
 
     def finish(self, *, reached: bool) -> None:
-        """Tell whoever waits, unless that was done."""
-        if not self.over.done():
-            self.over.set_result(reached)
+        """Set the result, unless it is set."""
+        if not self.done.done():
+            self.done.set_result(reached)
 
 
 class Scheduler:
@@ -110,12 +107,12 @@ class Scheduler:
         self._mailboxes: Mailboxes[_Arrival | _Recovery] = Mailboxes(
             self._tasks.spawn, self._do, self._release
         )
-        self._in_hand = 0
+        self._unhandled = 0
         is_busy = self._mailboxes.__contains__
         self.active = ActiveRuns(stores, performer, rebuilds, most_active, is_busy, clock, metrics)
         self._order = 0
         self._stopped = False
-        self._named: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
     async def start(self) -> None:
         """Begin to consume."""
@@ -123,7 +120,7 @@ class Scheduler:
         self._consumer.grant(CREDIT)
 
     async def stop(self) -> None:
-        """Consume no more; what is in hand is dropped and comes again, to whoever is next."""
+        """Consume no more; what is not handled is dropped, and delivered to the next owner."""
         self._stopped = True
         self._mailboxes.close()
         if self._consumer is not None:
@@ -134,51 +131,52 @@ class Scheduler:
     @property
     def behind(self) -> bool:
         """Whether events come faster than they are handled."""
-        return self._in_hand > CREDIT // 2
+        return self._unhandled > CREDIT // 2
 
-    def recover(self, run: str, how: Recovered = _LOST) -> asyncio.Future[bool]:
+    def recover(self, run: str, *, abandoned: bool = False) -> asyncio.Future[bool]:
         """Rebuild a run from its records and decide again, after what is queued for it.
 
-        False in the end if that failed because of the outside, which may be asked too much.
+        The result is False if the server did not answer, which may be overloaded. If the run is
+        `abandoned`, nobody executes any attempt of it, whatever leases say.
         """
-        over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if self._stopped:
-            over.set_result(True)
+            done.set_result(True)
         else:
-            self._mailboxes.post(run, _Recovery(how, over))
-        return over
+            self._mailboxes.post(run, _Recovery(abandoned, done))
+        return done
 
     def _on_delivery(self, delivery: Delivery) -> None:
         if self._stopped:
             return
         if delivery.order != self._order + 1:
-            self.active.generation += 1  # somebody else got events: what is in memory may be stale
+            self.active.generation += 1  # another coordinator got events
         self._order = delivery.order
-        self._in_hand += 1
+        self._unhandled += 1
         # event.<partition>.<run>.<type>
         run = delivery.subject.split(".", 3)[2]
         self._mailboxes.post(run, _Arrival(delivery, self.active.generation))
 
     async def _do(self, run: str, item: _Arrival | _Recovery, pass_on: Callable[[], None]) -> None:
         if isinstance(item, _Recovery):
-            item.finish(reached=await self._recover(run, item.how))
+            item.finish(reached=await self._recover(run, abandoned=item.abandoned))
         else:
             await self._handle(run, item, pass_on)
 
     def _release(self, item: _Arrival | _Recovery) -> None:
-        """It is done with, however that went."""
+        """It is handled, or dropped."""
         if isinstance(item, _Recovery):
             item.finish(reached=True)
             return
-        self._in_hand -= 1
+        self._unhandled -= 1
         if self._consumer is not None:
             self._consumer.grant(1)
 
-    async def _recover(self, run: str, how: Recovered) -> bool:
-        """Whether the outside could be reached."""
+    async def _recover(self, run: str, *, abandoned: bool) -> bool:
+        """Whether the server could be reached."""
         before = self.active.get(run)
         try:
-            live = await self.active.rebuild(run, abandoned=how.abandoned)
+            live = await self.active.rebuild(run, abandoned=abandoned)
             if before is not None and live is not None:
                 live.checked = before.checked
         except FlowworkerError as error:
@@ -193,21 +191,21 @@ class Scheduler:
         try:
             event = _read(run, delivery.data)
         except InvalidInput as error:
-            # Not ours, or damaged: nobody can ever handle it. The stream keeps it.
+            # Not ours, or damaged: it can never be handled. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))
             await delivery.ack()
             return
         try:
             live = await self._decide(run, event, arrival, pass_on)
         except (CorruptRecord, DefinitionError, WorkflowNotFound) as error:
-            self._name(run, str(error))
+            self._log_damage(run, str(error))
             await delivery.nak(_UNTIL_MENDED * _growth(delivery))
         except FlowworkerError as error:
             get_logger().warning(
                 "event will be tried again", run=run, id=event.id, error=str(error)
             )
-            patient = isinstance(error, Unavailable)  # perhaps it is asked too much
-            await delivery.nak(_RETRY_DELAY * (_growth(delivery) if patient else 1))
+            growth = _growth(delivery) if isinstance(error, Unavailable) else 1
+            await delivery.nak(_RETRY_DELAY * growth)
         except Exception:  # noqa: BLE001 - a defect met by one run must not stop the others
             get_logger().exception("event will be tried again", run=run, id=event.id)
             await delivery.nak(_RETRY_DELAY)
@@ -218,20 +216,20 @@ class Scheduler:
             else:
                 await delivery.ack()
 
-    def _name(self, run: str, error: str) -> None:
-        """Say that only a person can help."""
+    def _log_damage(self, run: str, error: str) -> None:
+        """Log now and then that a run cannot go on before a person has mended it."""
         now = self._clock.monotonic()
-        self._named = {one: until for one, until in self._named.items() if until > now}
-        if run not in self._named:
-            self._named[run] = now + _SILENCE
+        self._logged = {one: until for one, until in self._logged.items() if until > now}
+        if run not in self._logged:
+            self._logged[run] = now + _SILENCE
             get_logger().error("run cannot go on", run=run, error=error)
 
     async def _ack_after(self, live: LiveRun, delivery: Delivery) -> None:
         """Acknowledge once short-delayed dispatches are durable; if they fail, try all again.
 
         Also those that were begun before: this may be a second delivery of what caused them, and
-        to acknowledge one is to acknowledge both. The run in memory believes that they were made,
-        so it is not to be believed any more.
+        to acknowledge one is to acknowledge both. What is in memory says that they were made, so
+        the run is forgotten.
         """
         results = await asyncio.gather(*live.delayed, return_exceptions=True)
         if any(isinstance(result, BaseException) for result in results):
@@ -259,8 +257,8 @@ class Scheduler:
         except Conflict:
             certain = False
         if not certain:
-            # Another coordinator was faster, or had an event in hand when this view was made, or it
-            # was made from a stale answer. All that is, and this fact, is in the records.
+            # Another coordinator was faster, or followed an event after this view was made, or the
+            # view was made from a stale answer. The records show all of that, and this fact.
             live = await self.active.rebuild(run, cause=event)
             if live is None:
                 return None

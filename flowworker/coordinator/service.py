@@ -21,7 +21,6 @@ from flowworker.coordinator.rejection import Rejections
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
 from flowworker.coordinator.starts import Starts
-from flowworker.core.facts import Recovered
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
@@ -155,7 +154,7 @@ class Coordinator:
         scheduler = self._schedulers.get(partition_of(run, self._stores.backend.events.partitions))
         if scheduler is None:
             return False
-        scheduler.recover(run, Recovered(abandoned=True))
+        scheduler.recover(run, abandoned=True)
         return True
 
     async def _take(self, partitions: list[int]) -> None:

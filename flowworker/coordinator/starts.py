@@ -30,7 +30,7 @@ from flowworker.coordinator.requests import (
     run_of,
 )
 from flowworker.coordinator.results import brief_result
-from flowworker.coordinator.uploads import Gone, Uploads
+from flowworker.coordinator.uploads import Gone, load_upload
 from flowworker.core.ids import origin_of, sequence_of
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
@@ -66,13 +66,13 @@ class Starts:
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         """Create runs in these stores, and publish to the backend's event log."""
+        self._stores = stores
         self._backend = stores.backend
         self._runs = stores.runs
         self._definitions = stores.definitions
         self._payloads = stores.payloads
         self._reply_prefixes = stores.settings.reply_prefixes
         self._clock = clock
-        self._uploads = Uploads(stores.payloads, stores.settings)
         self._large = asyncio.Semaphore(_LARGE)
         self._validators: dict[str, tuple[str, InputValidator]] = {}
 
@@ -80,7 +80,7 @@ class Starts:
         """One message: a run, or Rejected. A run that exists is not asked whether it may.
 
         Raises:
-            NotYet: it is large, and others are in hand.
+            NotYet: it is large, and so are others that are being taken in.
             Unavailable: it is to be tried again.
         """
         if FLOW_INPUT not in delivery.headers:
@@ -92,7 +92,7 @@ class Starts:
             await self._take(workflow, delivery)
 
     async def discard(self, delivery: Delivery) -> None:
-        """Drop what was uploaded for a message, once it is a run or its rejection is told."""
+        """Drop what was uploaded for a message, once it is a run or its rejection is published."""
         if FLOW_INPUT in delivery.headers:
             with suppress(Rejected):
                 await self._payloads.drop(reference_of(run_of(delivery), delivery))
@@ -117,7 +117,7 @@ class Starts:
                 return
         await asyncio.gather(
             self._runs.index(record.status, record.workflow, record.run),
-            self._tell_started(record, revision),
+            self._publish_started(record, revision),
         )
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
@@ -129,7 +129,9 @@ class Starts:
             await self._payloads.forget(run, _name(_origin(delivery)), digest)
 
     async def _input(self, start: Start) -> bytes:
-        return start.input if start.stored is None else await self._uploads.load(start.stored)
+        return (
+            start.input if start.stored is None else await load_upload(self._stores, start.stored)
+        )
 
     async def _new(self, start: Start) -> RunRecord:
         """The record of a run that may begin, or Rejected."""
@@ -187,7 +189,7 @@ class Starts:
         if input_digest(known) != input_digest(await self._input(start)):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
 
-    async def _tell_started(self, record: RunRecord, revision: int) -> None:
+    async def _publish_started(self, record: RunRecord, revision: int) -> None:
         event = run_started_event(self._backend.namespace, record, revision)
         await self._backend.events.publish(
             record.run, event.type, encode(event), event.id, once=True
@@ -221,7 +223,7 @@ def _name(origin: str) -> str:
 
 
 def _look_again(refused: Exception, delivery: Delivery, now: float) -> None:
-    """Whether this message has made a run, which an outdated answer does not show yet."""
+    """Whether this message has made a run, which a stale answer does not show yet."""
     repeated = isinstance(refused, Rejected) and delivery.delivered > 1
     repeated = repeated or isinstance(refused, Gone)
     if repeated and may_be_unseen(delivery.time, now):

@@ -6,7 +6,7 @@ command is about, within the limit on payloads.
 
 from __future__ import annotations
 
-__all__ = ["Gone", "Uploads", "check_upload"]
+__all__ = ["Gone", "check_upload", "load_upload"]
 
 import re
 from typing import TYPE_CHECKING
@@ -16,15 +16,14 @@ from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
     from flowworker.core.payload import Stored
-    from flowworker.settings import Settings
-    from flowworker.stores.payloads import PayloadStore
+    from flowworker.stores.stores import Stores
 
 _REST = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Gone(Rejected):
-    """What is named is not there, or not what was stored, unless the answer is outdated."""
+    """What is named is not there, or not what was stored, unless the answer is stale."""
 
 
 def check_upload(run: str, stored: Stored) -> Stored:
@@ -39,20 +38,13 @@ def check_upload(run: str, stored: Stored) -> Stored:
     return stored
 
 
-class Uploads:
-    """Reads them."""
-
-    def __init__(self, payloads: PayloadStore, settings: Settings) -> None:
-        """Refuse those above the settings' limit."""
-        self._payloads = payloads
-        self._limit = settings.payload_limit
-
-    async def load(self, stored: Stored) -> bytes:
-        """The bytes of a checked reference; raises Rejected, or Gone."""
-        if not 0 <= stored.size <= self._limit:
-            size, limit = f"{stored.size:,} bytes", f"{self._limit:,} bytes"
-            raise Rejected(f"payload {stored.key}: {size} exceed the limit of {limit}")
-        try:
-            return await self._payloads.load(stored)
-        except CorruptRecord as error:
-            raise Gone(f"{error}; store it again, then send the command again") from error
+async def load_upload(stores: Stores, stored: Stored) -> bytes:
+    """The bytes of a checked reference; raises Rejected, or Gone."""
+    limit = stores.settings.payload_limit
+    if not 0 <= stored.size <= limit:
+        size = f"{stored.size:,} bytes exceed the limit of {limit:,} bytes"
+        raise Rejected(f"payload {stored.key}: {size}")
+    try:
+        return await stores.payloads.load(stored)
+    except CorruptRecord as error:
+        raise Gone(f"{error}; store it again, then send the command again") from error

@@ -135,7 +135,7 @@ async def test_a_step_that_is_undone_already_is_let_be(scene):
 async def test_an_answer_older_than_the_fence_is_not_believed(scene):
     revision = await scene.claimed()
 
-    with pytest.raises(Unavailable, match="outdated"):
+    with pytest.raises(Unavailable, match="stale"):
         await scene.fences.fence(
             PLAN, STATE, Fence("a", Attempt(Kind.RUN, 1, 1), revision=revision + 1)
         )

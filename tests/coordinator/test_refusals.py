@@ -247,5 +247,5 @@ async def test_an_attempt_that_is_over_is_told_again(backend, refusals, run):
 async def test_nothing_is_refused_upon_an_outdated_answer(backend, refusals, run):
     wanted = replace_fields(WANTED, revision=7)
 
-    with pytest.raises(Unavailable, match="outdated"):
+    with pytest.raises(Unavailable, match="stale"):
         await refusals.refuse(*run, wanted, WHY)

@@ -31,7 +31,7 @@ async def tell(backend, headers):
     stores = stores_of(backend, Settings(reply_prefixes=("_INBOX.",)))
     rejections = Rejections(stores, ManualClock(), metrics)
     delivery = SimpleNamespace(subject="start.one", headers=headers, sequence=7)
-    await rejections.tell(Rejected("no such workflow"), delivery)
+    await rejections.publish(Rejected("no such workflow"), delivery)
     await settle()
 
 

@@ -55,7 +55,7 @@ class Dispatcher:
         """Enqueue an attempt unless a message of it, or of a later one, is there.
 
         A message that knows less of workers which were lost does not count: only the new one can
-        take over from them at once. It gets an id of its own, since the server may still know the id
+        take over from them at once. It gets an id of its own, since the server may know the id
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
         queued = await self._steps.queued(_address(plan, state, wanted))

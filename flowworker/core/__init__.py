@@ -7,10 +7,10 @@
     decide       (state, fact) -> (state, effects)
     draft        one decision while it is made   forward    what is ready is dispatched
     failure      a failed attempt -> what follows
-    policy       retry, fallback, escalation: which is next
-    retry        the delay before the next one   human      what an answer leads to
-    stopping     cancel, terminate, timeout      saga       what to compensate, in order
-    rebuild      records -> state                recovery   what may be lost is decided again
+    policy       retry, fallback, escalation: which is next, and after which delay
+    stopping     cancel, terminate, timeout, and the saga
+    human        what an answer leads to
+    rebuild      records -> state, and everything that may have been lost
     claim        may an attempt run, or end?     staleness  how old an answer may be
     ids          names, partitions, keys         payload    inputs and outputs as they travel
 

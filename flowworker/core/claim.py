@@ -2,17 +2,17 @@
 
 A claim is a compare-and-set of the step's record from the revision that the dispatch names. Safety:
 of all workers that hold a message for one attempt, at most one write succeeds; a result is a
-compare-and-set from the revision that the claim returned, so whoever lost the claim in between
-cannot write one (the revision is the fencing token). Liveness: a claim whose lease ran out may be
+compare-and-set from the revision that the claim returned, so a worker that lost its claim cannot
+write one (the revision is the fencing token). Liveness: a claim whose lease ran out may be
 taken over, at most `MAX_LOST` times, after which the attempt fails instead of killing workers for
 ever.
 
 The first write is tried without reading. Only if it loses is the record read, and then this
 module says what the message means.
 
-A fence competes for the same records: CANCELLED over a revision refuses whoever would claim, or
-complete, from that revision. It never overwrites the end of an attempt whose news the coordinator
-may not have heard; that is told again, and what follows from it is fenced in turn.
+A fence competes for the same records: CANCELLED over a revision refuses every claim or completion
+from that revision. It never overwrites the end of an attempt whose event may not be published; that
+is published again, and what follows from it is fenced in turn.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class GiveUp(Struct, frozen=True):
 
 
 class Busy(Struct, frozen=True):
-    """Somebody else runs it: come back when the lease is over."""
+    """Another worker runs it: come back when the lease has ended."""
 
     until: float
 
@@ -91,7 +91,7 @@ class Stale(Struct, frozen=True):
 
 
 class Repair(Struct, frozen=True):
-    """The attempt is over but the news may be lost: tell it again, then acknowledge."""
+    """The attempt has ended but its event may be lost: publish it again, then acknowledge."""
 
     record: StepRecord
     revision: int
@@ -102,7 +102,7 @@ class Drop(Struct, frozen=True):
 
 
 class Revoke(Struct, frozen=True):
-    """Write `record`, which is CANCELLED, over `revision`; then tell that the step is cancelled."""
+    """Write `record`, which is CANCELLED, over `revision`; then publish that it is cancelled."""
 
     record: StepRecord
     revision: int
@@ -145,9 +145,9 @@ def judge_fence(
 ) -> Revoke | Busy | Stale | Repair | Drop:
     """How to end an attempt, given the step's record as the leader has it.
 
-    `Busy` means: ask the worker to stop, and come back until the attempt is over; `Drop`, that this
-    was so when the run went on to its saga. Arguments as in `judge`; the record written must be the
-    one judged, else judge again.
+    `Busy` means: ask the worker to stop, and come back until the attempt has ended; `Drop`, that it
+    had ended when the run went on to its saga. Arguments as in `judge`; the record written must be
+    the one judged, else judge again.
     """
     if record is None:
         record = StepRecord(run, wanted.step, **asdict(wanted.attempt), outcome=Outcome.CANCELLED)
@@ -155,7 +155,7 @@ def judge_fence(
         return Stale()
     elif record.outcome is Outcome.RUNNING:
         if record.kind is Kind.COMPENSATE is not wanted.attempt.kind:
-            return Drop()  # the attempt is over long since: this is what undoes it
+            return Drop()  # the attempt ended long since: this is what undoes it
         if record.lease_until > now and not wanted.force:
             return Busy(record.lease_until)
     elif _precedes(record, wanted):

@@ -1,12 +1,12 @@
 """The engine's one decision: a run and what happened to it -> the run and what shall be done.
 
-`decide` is pure and total. It may be called with any fact at any time: an fact that is old,
+`decide` is pure and total. It may be called with any fact at any time: a fact that is old,
 repeated or out of place changes nothing. The phases of a run:
 
     forward     ready steps are dispatched; ends when every step is completed or skipped
     stopping    `stop` is set: no step starts, those in flight are fenced and awaited
     saga        nothing is in flight: compensations run one by one
-    terminal    the record says so; only its effects may be repeated
+    terminal    the record says so: nothing follows any more
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, assert_never
 from flowworker.core import facts
 from flowworker.core.draft import Draft
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import OPEN, complete, start, step_completed
+from flowworker.core.forward import OPEN, start, step_completed
 from flowworker.core.human import decided
-from flowworker.core.recovery import recover
-from flowworker.core.status import TERMINAL
+from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.core.stopping import (
     cancel_requested,
     compensated,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def decide(plan: Plan, state: RunState, fact: facts.Fact, now: float) -> tuple[RunState, Effects]:
-    """What follows from an fact.
+    """What follows from a fact.
 
     Args:
         plan: the definition that the run is pinned to.
@@ -49,25 +48,22 @@ def decide(plan: Plan, state: RunState, fact: facts.Fact, now: float) -> tuple[R
         The run after, and the effects to perform in their order.
     """
     draft = Draft(plan, state, now)
-    if state.status in TERMINAL:
-        if isinstance(fact, facts.Recovered):
-            draft.emit_end()
-    else:
+    if state.status not in TERMINAL:
         follow(draft, fact)
     return draft.state, draft.effects()
 
 
 def follow(draft: Draft, fact: facts.Fact) -> None:
-    """Do what an fact means to a run that is not over, and go on."""
+    """Do what a fact means to a run that has not ended, and go on."""
     _apply(draft, fact)
     advance(draft)
 
 
 def outruns(fact: facts.Fact, state: RunState) -> bool:
-    """Whether an fact contradicts what is known of a run: its step cannot have begun yet.
+    """Whether a fact contradicts what is known of a run: its step cannot have begun yet.
 
-    Whoever dispatched it knew more, most likely because the run was read from outdated records,
-    which lack outputs that steps to come need. (Or somebody has written a checkpoint by hand.)
+    The coordinator that dispatched it knew more, most likely because the run was rebuilt from stale
+    records, which lack outputs that later steps need. (Or a checkpoint was written by hand.)
     """
     match fact:
         case facts.StepCompleted() | facts.AttemptFailed() if state.status not in TERMINAL:
@@ -95,17 +91,15 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             cancel_requested(draft, fact)
         case facts.TimedOut():
             timed_out(draft)
-        case facts.Recovered():
-            recover(draft, abandoned=fact.abandoned)
         case _:
             assert_never(fact)
 
 
 def advance(draft: Draft) -> None:
-    """Go on to the next phase if this one is over."""
+    """Go on to the next phase if this one has ended."""
     stop = draft.state.record.stop
     if stop is None:
         if draft.state.unresolved == 0:
-            complete(draft)
+            draft.end(RunStatus.COMPLETED)
     elif not draft.state.inflight:
         continue_saga(draft, stop)

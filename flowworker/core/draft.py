@@ -76,7 +76,7 @@ class Draft:
     def dispatch(self, step: str, attempt: Attempt, due: float = 0.0) -> None:
         """Enqueue an attempt.
 
-        If it may not start any more it is fenced instead: a coordinator with an outdated view may
+        If it may not start any more it is fenced instead: a coordinator with a stale view may
         have enqueued it, and the run must not go on before that is known.
         """
         at = self.state.steps[step]
@@ -117,7 +117,7 @@ class Draft:
         )
 
     def end(self, status: RunStatus, **changes: object) -> None:
-        """The run is over."""
+        """The run ends."""
         self.state = self.state.with_record(status=status, finished_at=self.now, **changes)
         self.emit_end()
 

@@ -76,7 +76,7 @@ class SetTimeout(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
-    """The run is over: send its result, start its retention, drop its timers and messages."""
+    """The run has ended: send its result, start its retention, drop its timers and messages."""
 
 
 Effect = Save | Emit | Dispatch | Fence | SetTimeout | Finish

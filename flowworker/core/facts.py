@@ -1,6 +1,6 @@
 """What can happen to a run: a closed union, matched exhaustively by `decide`.
 
-Each is a fact that is durable before it is told, and may be told twice, late or never.
+Each is durable before its event is published, and the event may come twice, late or never.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ __all__ = [
     "Compensated",
     "Fact",
     "HumanDecided",
-    "Recovered",
     "RunStarted",
     "StepCancelled",
     "StepCompleted",
@@ -28,17 +27,6 @@ from flowworker.core.status import HumanAction
 
 class RunStarted(Struct, frozen=True):
     """The run's record was created."""
-
-
-class Recovered(Struct, frozen=True):
-    """The state was rebuilt from its records: decide again whatever may have been lost.
-
-    Attributes:
-        abandoned: nobody executes any attempt of this run, whatever leases say (a `Runner` that
-            resumes after its process died).
-    """
-
-    abandoned: bool = False
 
 
 class StepCompleted(Struct, frozen=True):
@@ -78,7 +66,7 @@ class HumanDecided(Struct, frozen=True):
     """An operator answered. An empty `step` means the only one that waits.
 
     Attributes:
-        id: identity of the answer: told twice, it is followed once, also when the step waits
+        id: identity of the answer: published twice, it is followed once, also when the step waits
             again by then. Empty if unknown.
     """
 
@@ -89,7 +77,7 @@ class HumanDecided(Struct, frozen=True):
 
 
 class CancelRequested(Struct, frozen=True):
-    """Somebody wants the run to stop: with compensation, or (`terminate`) without."""
+    """An operator wants the run to stop: with compensation, or (`terminate`) without."""
 
     reason: str = ""
     terminate: bool = False
@@ -101,7 +89,6 @@ class TimedOut(Struct, frozen=True):
 
 Fact = (
     RunStarted
-    | Recovered
     | StepCompleted
     | AttemptFailed
     | StepCancelled

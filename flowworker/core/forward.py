@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OPEN", "begin", "complete", "dispatch_ready", "resolve", "start", "step_completed"]
+__all__ = ["OPEN", "begin", "dispatch_ready", "resolve", "start", "step_completed"]
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import SetTimeout
-from flowworker.core.status import Kind, RunStatus, StepStatus
+from flowworker.core.status import Kind, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
@@ -66,8 +66,3 @@ def resolve(draft: Draft, step: str) -> None:
         unmet = unmet.set(successor, unmet[successor] - 1)
     draft.state = replace(draft.state, unmet=unmet, unresolved=draft.state.unresolved - 1)
     dispatch_ready(draft, successors)
-
-
-def complete(draft: Draft) -> None:
-    """Every step is resolved."""
-    draft.end(RunStatus.COMPLETED)

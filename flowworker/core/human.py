@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def decided(draft: Draft, fact: HumanDecided) -> None:
-    """Record the answer and follow it; an answer that nobody waits for changes nothing."""
+    """Record the answer and follow it; an answer that no step waits for changes nothing."""
     waiting = draft.state.waiting
     step = next(iter(waiting)) if not fact.step and len(waiting) == 1 else fact.step
     decisions = draft.state.record.decisions

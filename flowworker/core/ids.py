@@ -30,7 +30,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """A run id is one token of a NATS subject."""
 
 RUN_ID_OF_SEQUENCE = re.compile(r"seq-[0-9]+")
-"""The form of generated run ids, which nobody may choose."""
+"""The form of generated run ids, which no client may choose."""
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Queues and namespaces are one token of a NATS subject as well."""
@@ -42,7 +42,7 @@ MAX_NAME = 128
 """Longest name of a workflow, step, handler or queue in a definition, in characters."""
 
 SUBJECT = re.compile(r"(?=.{1,1024}$)[^\s*>.\x00-\x1f\x7f]+(\.[^\s*>.\x00-\x1f\x7f]+)*")
-"""What somebody else may have us publish to. (A server ends a connection over one that is much
+"""Subjects that a client may have us publish to. (A server ends a connection over one that is much
 longer than that.)"""
 
 
@@ -71,7 +71,7 @@ def sequence_of(origin: str) -> int:
 
 
 def idempotency_key(run: str, step: str, kind: Kind) -> str:
-    """Stable over all attempts of one step, for handlers to pass on to the outside."""
+    """Stable over all attempts of one step, for handlers to pass on to other systems."""
     return f"{run}/{step}/{kind}"
 
 
@@ -86,5 +86,5 @@ def attempt_key(run: str, step: str, attempt: Attempt, lost: int = 0) -> str:
 
 
 def event_id(run: str, event_type: str, detail: str = "") -> str:
-    """Deterministic id of an event: what happens once has one id, however often it is told."""
+    """Deterministic id of an event: what happens once has one id, however often it is published."""
     return f"{run}/{event_type}/{detail}" if detail else f"{run}/{event_type}"

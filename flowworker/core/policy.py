@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-__all__ = ["Escalate", "Fail", "FallBack", "FollowUp", "Retry", "follow_up"]
+__all__ = [
+    "Escalate",
+    "Fail",
+    "FallBack",
+    "FollowUp",
+    "Retry",
+    "delay_before",
+    "follow_up",
+    "may_retry",
+]
 
+import zlib
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct
 
-from flowworker.core.retry import delay_before, may_retry
+from flowworker.core.model import Backoff
 from flowworker.core.status import Kind
 
 if TYPE_CHECKING:
     from flowworker.core.attempt import Attempt
     from flowworker.core.model import RetryPolicy, Step
     from flowworker.core.records import ErrorInfo
+
+_MAX_DOUBLINGS = 62
+"""Beyond this a delay is longer than any retention; it keeps the arithmetic finite."""
 
 
 class Retry(Struct, frozen=True):
@@ -68,3 +81,28 @@ def _policy(step: Step, kind: Kind) -> RetryPolicy | None:
             return step.saga.retry if step.saga else None
         case _:
             assert_never(kind)
+
+
+def may_retry(policy: RetryPolicy, attempt: int, error: ErrorInfo) -> bool:
+    """Whether another attempt follows the given one, which failed with `error`."""
+    return (
+        attempt < policy.max_attempts and error.retryable and error.type not in policy.non_retryable
+    )
+
+
+def delay_before(policy: RetryPolicy, attempt: int, seed: str) -> float:
+    """Seconds to wait before `attempt` (from 2): a pure function of the policy, attempt and seed.
+
+    The seed is the attempt's identity, so that another coordinator computes the same delay.
+    Exponential backoff doubles per retry (the Go package's rule); the cap applies before jitter,
+    which spreads the delay evenly over `delay * (1 - jitter) .. delay * (1 + jitter)`.
+    """
+    delay = policy.interval
+    if policy.backoff is Backoff.EXPONENTIAL:
+        delay *= 2.0 ** min(attempt - 2, _MAX_DOUBLINGS)
+    if policy.max_interval is not None:
+        delay = min(delay, policy.max_interval)
+    if policy.jitter:
+        unit = zlib.crc32(seed.encode()) / 0xFFFFFFFF
+        delay *= 1.0 + policy.jitter * (2.0 * unit - 1.0)
+    return delay

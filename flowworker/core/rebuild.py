@@ -2,8 +2,8 @@
 
 The records are replayed through the same rules that handle live events, in the order of their
 revisions, so there is no second opinion on what a fact means. Effects of the replay are dropped
-(`recover` repeats those that matter); its events are kept, for the last one may never have been
-published. Whoever performs the result checks them against the history.
+(`_recover` repeats those that matter); its events are kept, for the last one may never have been
+published. The performer checks them against the history.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from flowworker.core.attempt import Attempt
 from flowworker.core.decide import advance, follow
 from flowworker.core.draft import Draft
+from flowworker.core.effects import Dispatch
 from flowworker.core.facts import (
     AttemptFailed,
     CancelRequested,
@@ -25,10 +26,9 @@ from flowworker.core.facts import (
     StepCompleted,
 )
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import dispatch_ready, step_completed
+from flowworker.core.forward import begin, dispatch_ready, step_completed
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, StepRecord
-from flowworker.core.recovery import recover
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
 from flowworker.core.stopping import cancel_requested, compensated, open_saga, step_cancelled
@@ -65,7 +65,8 @@ def rebuild(
         revision: of that record.
         steps: record and revision of each step that has one.
         now: seconds since the Unix epoch.
-        abandoned: nobody executes any attempt of this run, whatever leases say.
+        abandoned: nobody executes any attempt of this run, whatever leases say (a `Runner` resumes
+            it after its process died).
         requests: what was asked of the run and may stand in no record yet, oldest first.
     """
     draft = _replay(plan, record, revision, steps, now)
@@ -73,12 +74,37 @@ def rebuild(
     if record.status in TERMINAL:
         draft.emit_end()
     else:
-        recover(draft, abandoned=abandoned)
+        _recover(draft, abandoned=abandoned)
         advance(draft)
         for request in requests:
             if draft.state.status not in TERMINAL:
                 follow(draft, request)
     return draft.state, draft.effects()
+
+
+def _recover(draft: Draft, *, abandoned: bool) -> None:
+    """Dispatch what is ready, and dispatch or fence again what is in flight: all is idempotent.
+
+    A claim whose lease still holds is left alone, unless its worker is known to be gone
+    (`abandoned`); one whose lease ran out is dispatched as a takeover.
+    """
+    inflight = draft.state.inflight
+    if not draft.stopping:
+        begin(draft)
+    for step in sorted(inflight):
+        if draft.forbids(draft.state.steps[step].attempt.kind):
+            draft.fence(step, force=abandoned)
+        else:
+            _dispatch_again(draft, step, abandoned=abandoned)
+
+
+def _dispatch_again(draft: Draft, step: str, *, abandoned: bool) -> None:
+    at = draft.state.steps[step]
+    if at.lease_until > draft.now and not abandoned:
+        return
+    # Without a lease it was never claimed, or its worker gave the claim back.
+    lost = at.lost + (at.lease_until > 0.0)
+    draft.rest.append(Dispatch(step, at.attempt, at.revision, lost, at.due))
 
 
 def view(

@@ -42,7 +42,7 @@ date, also with the longest duration added."""
 Moment = Annotated[float, Meta(ge=0.0, le=MAX_MOMENT)]
 
 MAX_TEXT = 2000
-"""Characters of a text that somebody else wrote and that stands in a record."""
+"""Characters of a user's text in a record."""
 
 
 MAX_NAMED = 1000
@@ -117,10 +117,10 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         definition: content hash of the definition that this run is pinned to.
-        origin: identity of the start message, to tell a redelivery from a second start.
+        origin: identity of the start message, which distinguishes a redelivery from a second start.
         reply_to: subject that gets the result, or empty.
         finished_at: when the terminal state was decided; 0 before.
-        expires: when it is to be removed if it is over by then; 0 for the usual retention.
+        expires: when it is to be removed if it has ended by then; 0 for the usual retention.
         stop: why no new steps start, if so.
         decisions: what humans answered, by step, oldest first.
         failed_compensations: steps whose compensation failed for good, the first MAX_NAMED.

@@ -2,8 +2,8 @@
 
 Records are read from their leader. A leader that is cut off from its peers does not know for some
 seconds that it was deposed, and shows what was. What is written upon such an answer is refused; but
-to do nothing because of it, or to enqueue a step, is no write. So whoever has heard of more than it
-finds asks again, for as long as the answer may be why.
+to do nothing because of it, or to enqueue a step, is no write. So a process that knows of more than
+it finds reads again, for as long as the answer may be stale.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class StepState(Struct, frozen=True):
 
     Attributes:
         attempt: the latest one that was dispatched.
-        revision: of the step's record as last heard of, which the next claim must find;
+        revision: of the step's record as last known, which the next claim must find;
             0 when there is none.
         lost: workers that died with the latest attempt.
         lease_until: of a running claim that was read from its record; 0 if unknown.

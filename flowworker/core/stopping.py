@@ -6,6 +6,7 @@ __all__ = [
     "cancel_requested",
     "compensated",
     "compensation_failed",
+    "compensations",
     "continue_saga",
     "fail_step",
     "open_saga",
@@ -22,17 +23,18 @@ from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import dispatch_ready
 from flowworker.core.records import MAX_NAMED, Stop, StopReason
-from flowworker.core.saga import compensations
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
     from flowworker.core.facts import AttemptFailed, CancelRequested, Compensated, StepCancelled
+    from flowworker.core.graph import Plan
     from flowworker.core.records import ErrorInfo
+    from flowworker.core.state import RunState
 
 
 def cancel_requested(draft: Draft, fact: CancelRequested) -> None:
-    """Stop on somebody's wish."""
+    """Stop because an operator asked for it."""
     reason = StopReason.TERMINATED if fact.terminate else StopReason.CANCELLED
     _stop(draft, Stop(reason, fact.reason or f"{reason} by operator"))
 
@@ -67,7 +69,7 @@ def _stop(draft: Draft, stop: Stop) -> None:
 
 
 def step_cancelled(draft: Draft, fact: StepCancelled) -> None:
-    """An attempt in flight is over without a result."""
+    """An attempt in flight has ended without a result."""
     if not draft.stopping or fact.step not in draft.state.inflight:
         return
     draft.settle(fact.step, StepStatus.CANCELLED, revision=fact.revision)
@@ -96,6 +98,16 @@ def open_saga(draft: Draft, stop: Stop, *, compensate: bool) -> None:
     if saga:
         draft.state = draft.state.with_record(status=RunStatus.COMPENSATING)
         draft.emits.append(Emit(EventType.COMPENSATING, steps_count=len(saga), error=stop.message))
+
+
+def compensations(plan: Plan, state: RunState) -> tuple[str, ...]:
+    """Completed steps that define a compensation, in reverse order of their completion."""
+    undo = [
+        (state.steps[step].completed, step)
+        for step in plan.order
+        if plan.steps[step].saga is not None and state.steps[step].status is StepStatus.COMPLETED
+    ]
+    return tuple(step for _, step in sorted(undo, reverse=True))
 
 
 def compensated(draft: Draft, fact: Compensated) -> None:

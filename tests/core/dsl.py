@@ -186,6 +186,11 @@ class Run:
         return [effect for effect in self.effects if isinstance(effect, Emit)]
 
     @property
+    def rest(self) -> list[Effect]:
+        """All effects but the events and the record."""
+        return [effect for effect in self.effects if not isinstance(effect, Emit | Save)]
+
+    @property
     def alarms(self) -> list[float]:
         return [effect.at for effect in self.effects if isinstance(effect, SetTimeout)]
 

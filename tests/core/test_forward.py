@@ -60,7 +60,7 @@ def test_an_end_is_told_again_only_to_whoever_found_the_run_again():
     run = Run(step("a")).starts().completes("a")
 
     assert run.happens(facts.TimedOut()).effects == ()
-    assert run.happens(facts.Recovered(False)).effects == (Emit(EventType.COMPLETED), Finish())
+    assert run.rebuilt().effects == (Emit(EventType.COMPLETED), Finish())
 
 
 def test_steps_that_depend_on_nothing_start_together():

@@ -124,3 +124,9 @@ def test_a_run_without_a_start_message_has_no_sequence():
 def test_event_ids():
     assert event_id("r", "workflow.started") == "r/workflow.started"
     assert event_id("r", "workflow.step.failed", "a/1") == "r/workflow.step.failed/a/1"
+
+
+def test_an_origin_names_the_start_message_and_its_place():
+    assert origin_of(7, 1000.5) == "7@1000.500000"
+    assert sequence_of("7@1000.500000") == 7
+    assert sequence_of("") == 0

@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.model import Backoff, Escalation, Fallback, RetryPolicy, Saga, Step
-from flowworker.core.policy import Escalate, Fail, FallBack, Retry, follow_up
+from flowworker.core.policy import (
+    Escalate,
+    Fail,
+    FallBack,
+    Retry,
+    delay_before,
+    follow_up,
+    may_retry,
+)
 from flowworker.core.records import ErrorInfo
-from flowworker.core.retry import delay_before, may_retry
 from flowworker.core.status import Kind
 
 BROKEN = ErrorInfo("Broken", "it broke")

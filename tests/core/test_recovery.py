@@ -4,66 +4,62 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import facts
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Emit, Fence, Finish
 from flowworker.core.event_types import EventType
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus
 from tests.core.dsl import NOW, Run, step
 
-LOST = facts.Recovered()
-
 
 def test_before_the_start_it_starts():
-    run = Run(step("a"), step("b", "a"), timeout=60.0).happens(LOST)
+    rebuilt = Run(step("a"), step("b", "a"), timeout=60.0).rebuilt()
 
-    assert run.dispatched == ["a"]
-    assert run.alarms == [NOW + 60.0]
+    assert rebuilt.dispatched == ["a"]
+    assert rebuilt.alarms == [NOW + 60.0]
 
 
 def test_what_is_in_flight_is_dispatched_again():
     run = Run(step("a", attempts=2), step("b"), timeout=60.0).starts().fails("a")
-    before = run.state
 
-    run.happens(LOST)
+    rebuilt = run.rebuilt()
 
-    assert run.alarms == [NOW + 60.0]
-    assert run.dispatched == ["a#2", "b"]
-    (again,) = (c for c in run.effects if isinstance(c, Dispatch) and c.step == "a")
+    assert rebuilt.alarms == [NOW + 60.0]
+    assert rebuilt.dispatched == ["b", "a#2"]
+    (again,) = (c for c in rebuilt.effects if isinstance(c, Dispatch) and c.step == "a")
     assert (again.revision, again.due, again.lost) == (run.records["a"][1], NOW + 0.1, 0)
-    assert run.state is before
+    assert rebuilt.state.inflight == run.state.inflight
 
 
 def test_while_a_human_is_awaited_there_is_nothing_to_do():
-    run = Run(step("a", human=True)).starts().fails("a").happens(LOST)
+    run = Run(step("a", human=True)).starts().fails("a")
 
-    assert run.effects == ()
+    assert run.rebuilt().rest == []
 
 
 def test_while_stopping_what_is_in_flight_is_fenced_again():
     run = Run(step("a"), step("b"), timeout=60.0).starts().is_cancelled().is_fenced("a")
 
-    assert run.happens(LOST).effects == (Fence("b", Attempt(Kind.RUN, 1, 1)),)
+    assert run.rebuilt().rest == [Fence("b", Attempt(Kind.RUN, 1, 1))]
 
 
 def test_while_terminating_it_is_fenced_with_force():
     run = Run(step("a")).starts().is_terminated()
 
-    assert run.happens(LOST).fenced == ["a!"]
+    assert run.rebuilt().fenced == ["a!"]
 
 
 def test_during_the_saga_the_compensation_is_dispatched_again():
     run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
 
-    assert run.happens(LOST).effects == (
-        Dispatch("a", Attempt(Kind.COMPENSATE, 1, 1), run.records["a"][1]),
-    )
+    assert run.rebuilt().rest == [
+        Dispatch("a", Attempt(Kind.COMPENSATE, 1, 1), run.records["a"][1])
+    ]
 
 
 def test_while_terminating_the_saga_its_compensation_is_fenced_again():
     run = Run(step("a", undo=True), step("b", "a")).starts().completes("a").fails("b")
 
-    assert run.is_terminated().happens(LOST).fenced == ["undo a!"]
+    assert run.is_terminated().rebuilt().fenced == ["undo a!"]
 
 
 @pytest.mark.parametrize(
@@ -77,15 +73,15 @@ def test_while_terminating_the_saga_its_compensation_is_fenced_again():
 def test_after_the_end_it_is_told_again(end, event_type):
     run = Run(step("a")).starts()
     end(run)
-    before = run.state
 
-    run.happens(LOST)
+    rebuilt = run.rebuilt()
 
-    assert run.effects == (Emit(event_type, error=before.record.error), Finish())
-    assert run.state is before
+    assert rebuilt.emits[-1] == Emit(event_type, error=run.state.record.error)
+    assert rebuilt.rest == [Finish()]
+    assert not rebuilt.saved
 
 
-# From the records
+# Claims
 
 
 def test_a_claim_whose_lease_holds_is_left_alone():
@@ -129,7 +125,6 @@ def test_if_nobody_executes_anything_a_fence_need_not_wait():
 
     assert run.rebuilt(abandoned=True).fenced == ["a!"]
     assert run.rebuilt().fenced == ["a"]
-    assert run.happens(facts.Recovered(abandoned=True)).fenced == ["a!"]
 
 
 def test_a_compensations_claim_is_taken_over_too():

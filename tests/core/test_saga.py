@@ -6,8 +6,8 @@ from flowworker.core import facts, stopping
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Emit, Fence, Save
 from flowworker.core.event_types import EventType
-from flowworker.core.saga import compensations
 from flowworker.core.status import Kind, RunStatus, StepStatus
+from flowworker.core.stopping import compensations
 from tests.core.dsl import BROKEN, NOW, Run, step
 
 

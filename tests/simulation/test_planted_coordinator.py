@@ -16,7 +16,7 @@ from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.requests import parse_start, run_of
 from flowworker.coordinator.starts import Starts
-from flowworker.core import claim, failure, forward, policy, saga, stopping
+from flowworker.core import claim, failure, forward, policy, stopping
 from flowworker.core.attempt import Attempt
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Unavailable
@@ -99,7 +99,7 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
 
 
 def test_compensations_in_the_order_of_completion(monkeypatch):
-    right = saga.compensations
+    right = stopping.compensations
     monkeypatch.setattr(stopping, "compensations", lambda *args: right(*args)[::-1])
 
     assert "compensations out of order" in violation()

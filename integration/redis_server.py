@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import time
 from importlib import metadata
 from pathlib import Path
 
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.ports import free_port
+from tests.support.waiting import blocking_eventually
 
 HOST = "127.0.0.1"
 
@@ -25,7 +25,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,12 +49,11 @@ class RedisServer:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
         )
-        end = time.monotonic() + WAIT_LIMIT
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > end:
-                log = (self.folder / "server.log").read_text(errors="replace")
-                raise RuntimeError(f"no valkey-server on port {self.port}: {log[-2000:]}")
-            time.sleep(0.02)
+        process = self.process
+        blocking_eventually(lambda: process.poll() is not None or self._answers())
+        if process.poll() is not None:
+            log = (self.folder / "server.log").read_text(errors="replace")
+            raise RuntimeError(f"no valkey-server on port {self.port}: {log[-2000:]}")
 
     def kill(self) -> None:
         """As if it had crashed."""
@@ -79,9 +78,3 @@ class RedisServer:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from examples.orders.audit import CATALOG, audit
 from examples.orders.fulfil import Outcome
 from examples.orders.ledger import Entry, Ledger
 from examples.orders.rows import Row
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 ROOT = Path(__file__).parents[1]
 DEMO = [sys.executable, "-m", "examples.orders"]
@@ -51,14 +50,6 @@ def write_orders(path: Path, *rows: str) -> Path:
 def processes_with(text: str) -> list[str]:
     listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True)
     return [line for line in listed.stdout.splitlines() if text in line]
-
-
-def wait_until(condition) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it did not come true within 10 s")
 
 
 def test_every_order_ends_as_its_row_says(tmp_path):
@@ -207,4 +198,4 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, number, status, com
 
     # Then it says so in one line if it can, and takes its processes along
     assert (demo.returncode, complaints) == (status, complaint)
-    wait_until(lambda: processes_with(url) == [])
+    blocking_eventually(lambda: processes_with(url) == [])

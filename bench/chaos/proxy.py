@@ -1,9 +1,10 @@
-"""A network that can be cut, or fall silent: a TCP proxy between a process and its server."""
+"""A network that can be cut, fall silent or lose things: a TCP proxy before a server."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Self
 
 from bench.chaos.cluster import HOST
@@ -14,11 +15,15 @@ class Proxy:
 
     Attributes:
         shut: new connections are refused.
+        deaf: what the server sends is lost.
+        dumb: what clients send is lost.
+        lost: how often something was.
     """
 
     def __init__(self, url: str, port: int = 0) -> None:
         """In front of `url`; on a free port unless it is given."""
-        self.shut = False
+        self.shut = self.deaf = self.dumb = False
+        self.lost = 0
         self._port = port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -67,7 +72,7 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        both = ((reader, forth), (back, writer))
+        both = ((reader, forth, lambda: self.dumb), (back, writer, lambda: self.deaf))
         pipes = [asyncio.ensure_future(self._pipe(*ends)) for ends in both]
         self._writers |= {writer, forth}
         self._tasks |= set(pipes)
@@ -77,9 +82,17 @@ class Proxy:
         self._writers -= {writer, forth}
         self._tasks -= set(pipes)
 
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pipe(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        is_lost: Callable[[], bool],
+    ) -> None:
         with contextlib.suppress(OSError):
             while part := await reader.read(65536):
                 await self._flowing.wait()
+                if is_lost():
+                    self.lost += 1
+                    continue
                 writer.write(part)
                 await writer.drain()

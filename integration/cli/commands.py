@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from flowworker.cli import cli
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -93,12 +92,12 @@ class Commands:
 
 def until(commands: Commands, run: str, state: str) -> dict:
     """The run, once it has that state."""
-    deadline = time.monotonic() + WAIT_LIMIT
-    while (
-        commands.code("status", run) or (found := commands.json("status", run))["status"] != state
-    ):
-        assert time.monotonic() < deadline
-    return found
+
+    def reached() -> dict | None:
+        found = None if commands.code("status", run) else commands.json("status", run)
+        return found if found and found["status"] == state else None
+
+    return blocking_eventually(reached)
 
 
 def url_of(process: subprocess.Popen[str]) -> str:

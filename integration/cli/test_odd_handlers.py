@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from typing import Any
 
 import pytest
 
 from integration.cli.commands import Commands, ended, url_of
 from integration.cli.odd_handlers import app
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import blocking_eventually
 
 DEV = ("dev", "--app", "integration.cli.odd_handlers:app", "--port", "0")
 DRAIN = "0.5"
@@ -64,10 +63,7 @@ def test_a_worker_ends_though_its_handler_does_not(workflows, name, tmp_path):
     with Commands("", FLOWWORKER_DRAIN=DRAIN).running(*DEV, "--workflows", workflows) as process:
         dev = Commands(url_of(process))
         dev("start", name, "--input", json.dumps({"marker": str(marker)}))
-        deadline = time.monotonic() + WAIT_LIMIT
-        while not marker.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        blocking_eventually(marker.exists)
 
         stderr = ended(process, signal.SIGTERM)
     assert process.returncode == 0

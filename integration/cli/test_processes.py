@@ -19,7 +19,7 @@ import pytest
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, ended, until, url_of
 from tests.support.ports import free_port
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 DEV = ("dev", "--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
 
@@ -41,10 +41,7 @@ def is_reachable(url: str) -> bool:
 
 
 def until_unreachable(url: str) -> None:
-    deadline = time.monotonic() + WAIT_LIMIT
-    while is_reachable(url):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    blocking_eventually(lambda: not is_reachable(url))
 
 
 def children(process: subprocess.Popen[str], arguments: str) -> list[int]:
@@ -237,18 +234,19 @@ def test_a_folder_has_one_server(tmp_path, first, second):
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    deadline = time.monotonic() + WAIT_LIMIT
-    while True:
+    """The answer, once there is one and it is not that it is not ready."""
+
+    def answered() -> tuple[int, str] | None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
-                if error.code != 503 or time.monotonic() > deadline:
-                    return error.code, error.read().decode()
+                return (error.code, error.read().decode()) if error.code != 503 else None
         except OSError:
-            assert time.monotonic() < deadline
-        time.sleep(0.05)
+            return None
+
+    return blocking_eventually(answered)
 
 
 def test_a_fleet_of_processes_serves_health_and_drains(server):
@@ -284,9 +282,7 @@ def test_a_second_signal_ends_a_worker_at_once(server):
     with commands.running("coordinator"), commands.running("worker", "--app", APP) as worker:
         run = commands("start", "long").strip()
         until(commands, run, "RUNNING")
-        deadline = time.monotonic() + WAIT_LIMIT
-        while commands.json("status", run)["steps"][0]["status"] != "RUNNING":
-            assert time.monotonic() < deadline
+        blocking_eventually(lambda: commands.json("status", run)["steps"][0]["status"] == "RUNNING")
 
         worker.send_signal(signal.SIGINT)
         ended(worker, signal.SIGTERM)
@@ -306,12 +302,10 @@ def test_a_taken_http_port_is_code_2(server):
 def test_a_coordinator_waits_for_its_server():
     port = str(free_port())
     with Commands(f"nats://127.0.0.1:{port}").running("coordinator") as coordinator:
-        time.sleep(1.0)
+        time.sleep(1.0)  # it has tried: nobody sees that from outside
         with EmbeddedServer(port=int(port)) as server:
             commands = Commands(server.url)
-            deadline = time.monotonic() + WAIT_LIMIT
-            while commands.code("list") != 0:  # it makes the namespace
-                assert time.monotonic() < deadline
+            blocking_eventually(lambda: commands.code("list") == 0)  # it makes the namespace
             commands("register", str(WORKFLOWS))
             run = commands("start", "long").strip()
             until(commands, run, "RUNNING")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from integration.cli.commands import Commands, ended, until, url_of
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import blocking_eventually
 
 LOADED = "loaded: steps that begin from now on"
 
@@ -82,9 +81,7 @@ class Dev:
 
     def until_price(self, price: int, workflow: str = "sale") -> None:
         """Start runs until the new version has got one: the old one may have taken a step yet."""
-        deadline = time.monotonic() + WAIT_LIMIT
-        while self.price(workflow) != price:
-            assert time.monotonic() < deadline
+        blocking_eventually(lambda: self.price(workflow) == price)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from integration.contract.support import SLACK, Worker, enqueue, open_lane
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, quiet_for
 
 
 async def test_no_more_is_delivered_than_was_granted(backend):
@@ -17,14 +17,14 @@ async def test_no_more_is_delivered_than_was_granted(backend):
 
     # When a delivery is acknowledged, nothing new is granted by it
     await first.ack()
-    await asyncio.sleep(0.15)
+    await quiet_for(0.15)
     await inbox.take(2)
 
     # Then only a grant brings more
     inbox.grant(3)
     inbox.grant(1)
     await inbox.take(6)
-    await asyncio.sleep(0.15)
+    await quiet_for(0.15)
     assert inbox.bodies == [f"s{i}".encode() for i in range(6)]
 
 
@@ -55,11 +55,11 @@ async def test_credit_is_never_exceeded_while_it_is_topped_up(backend):
 async def test_unused_credit_does_not_expire(backend, adapter):
     inbox = await open_lane(backend, 3)
 
-    await asyncio.sleep(adapter.idle)
+    await quiet_for(adapter.idle)
 
     await enqueue(backend, "a", "b", "c", "d")
     await inbox.take(3)
-    await asyncio.sleep(0.15)
+    await quiet_for(0.15)
     assert inbox.bodies == [b"a", b"b", b"c"]
 
 

@@ -12,7 +12,7 @@ from flowworker import InMemLocker, LockTimeoutError, NATSLocker, RedisLocker
 from flowworker.compat.locking import Locker
 from flowworker.stores.locks import Lock, lock_key
 from integration.contract.support import KEEPERS, SLACK
-from tests.support.waiting import WAIT_LIMIT, eventually
+from tests.support.waiting import WAIT_LIMIT, eventually, quiet_for
 
 NAMES = {"memory": "InMemLocker", "jetstream": "NATSLocker", "redis": "RedisLocker"}
 CARD = "card: 4711 / *"
@@ -66,7 +66,7 @@ async def test_a_waiter_gets_it_when_it_is_given_up(lockers):
     one, two = lockers
     old = await one.acquire(CARD, "run-1", ttl=600)
     waiting = asyncio.create_task(two.acquire(CARD, "run-2", ttl=600, timeout=300))
-    await asyncio.sleep(0.5)
+    await quiet_for(0.5)
     assert not waiting.done()
 
     # When it is given up
@@ -148,7 +148,7 @@ async def test_of_many_owners_one_at_a_time_has_it(lockers):
         await locker.acquire(CARD, f"run-{i}", ttl=30, timeout=WAIT_LIMIT)
         inside += 1
         most = max(most, inside)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # others ask for it meanwhile
         inside -= 1
         done += 1
         await locker.release(CARD, f"run-{i}")
@@ -200,7 +200,7 @@ async def test_two_steps_of_one_run_share_a_lock(lockers):
     await second.acquire()
 
     # When both are renewed, then neither is lost
-    await asyncio.sleep(1.6)
+    await quiet_for(1.6)  # longer than either would last
     assert not first.lost
     assert not second.lost
     await first.release()

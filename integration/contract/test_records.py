@@ -8,7 +8,7 @@ import pytest
 
 from flowworker.errors import Conflict
 from integration.contract.support import KEEPERS
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("adapter_name", KEEPERS)
 
@@ -224,9 +224,10 @@ async def test_what_has_a_time_to_live_is_gone_after_it_and_nothing_else_is(back
     assert set(await records.keys(">")) == {"a.input", "a.upload.1", "b.upload.1"}
 
     # When it is over
-    async with asyncio.timeout(WAIT_LIMIT):
-        while await records.read("a.upload.1") or await records.read("b.upload.1"):
-            await asyncio.sleep(0.05)
+    async def are_gone():
+        return not await records.read("a.upload.1") and not await records.read("b.upload.1")
+
+    await eventually(are_gone)
 
     # Then they left no trace
     assert await records.keys(">") == ["a.input"]

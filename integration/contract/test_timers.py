@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from integration.contract.support import SLACK, Inbox
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import eventually
 
 
 async def consume(backend, credit=10):
@@ -122,9 +121,11 @@ async def test_who_has_a_timer_is_known(backend, peer):
     assert await peer.timers.runs("b") == ["run-4"]
 
     await fired.ack()
-    async with asyncio.timeout(WAIT_LIMIT):
-        while "run-5" in await peer.timers.runs("a.b"):
-            await asyncio.sleep(0.02)
+
+    async def is_over():
+        return "run-5" not in await peer.timers.runs("a.b")
+
+    await eventually(is_over)
 
 
 async def test_names_of_timers_may_have_dots(backend):

@@ -12,6 +12,7 @@ from bench.chaos.cluster import Cluster
 from bench.chaos.raw import Raw, Refused
 from flowworker.errors import Unavailable
 from integration.faults.load import all_complete, start, start_many
+from tests.support.waiting import quiet_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
@@ -26,7 +27,7 @@ async def test_a_node_killed_and_leaders_stepped_down_lose_nothing(open_fleet):
             await fleet.until(lambda: fleet.count("r-0")["top"])
             leader = (await raw.api("STREAM.INFO.KV_faults_runs"))["cluster"]["leader"]
             await asyncio.to_thread(cluster.nodes[int(leader[1:])].kill)
-            await asyncio.sleep(1.0)
+            await quiet_for(1.0)  # the others are about to elect
             for stream in ("FAULTS_EVENTS", "FAULTS_STEPS", "KV_faults_runs"):
                 try:
                     await raw.api(f"STREAM.LEADER.STEPDOWN.{stream}")
@@ -81,7 +82,8 @@ async def test_processes_that_start_without_a_quorum_wait_for_it(open_fleet):
             for pid in hung:
                 os.kill(pid, signal.SIGSTOP)
             processes = [fleet.start(role) for role in ("coordinator", "worker")]
-            await asyncio.sleep(6.0)
+            await quiet_for(6.0)  # longer than a request waits for its answer
+            assert [process.poll() for process in processes] == [None, None]
             for pid in hung:
                 os.kill(pid, signal.SIGCONT)
 

@@ -10,6 +10,7 @@ from bench.chaos.raw import Raw
 from flowworker.definitions import parse
 from flowworker.embedded import EmbeddedServer
 from integration.faults.load import all_complete
+from tests.support.waiting import quiet_for
 
 pytestmark = pytest.mark.chaos
 
@@ -67,7 +68,7 @@ async def test_a_finished_run_whose_timer_was_purged_is_removed_all_the_same(ope
                 await fleet.client.start("kept.briefly", {"size": 50}, run_id=run)
             await all_complete(fleet, runs)
             await raw.api("STREAM.PURGE.FAULTS_STEPS")
-            await asyncio.sleep(5.0)
+            await quiet_for(5.0)  # longer than they are kept
             assert (await fleet.client.status("r-0")).status == "COMPLETED"
 
             # When a coordinator starts, then it finds them

@@ -9,6 +9,7 @@ import shutil
 import nats
 import pytest
 
+from bench.chaos.proxy import Proxy
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
@@ -16,8 +17,7 @@ from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
 from integration.faults.conftest import WORKFLOWS
 from integration.faults.load import all_complete, start, start_many
 from integration.fleet.fleet import Fleet
-from integration.jetstream.proxy import Proxy
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, quiet_for
 
 pytestmark = pytest.mark.chaos
 
@@ -35,10 +35,10 @@ async def test_a_server_killed_under_load_loses_nothing(open_fleet):
                 fleet.start(role)
 
             load = asyncio.create_task(start_many(fleet, 80, 0.05))
-            for _ in range(2):
-                await asyncio.sleep(1.0)
+            for run in ("r-10", "r-40"):
+                await fleet.until(lambda run=run: fleet.count(run)["top"])
                 await asyncio.to_thread(server.kill)
-                await asyncio.sleep(0.5)
+                await quiet_for(0.5)
                 await asyncio.to_thread(server.start)
 
             await all_complete(fleet, await load)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
 from integration.fleet.fleet import Fleet
 from tests.support.waiting import WAIT_LIMIT
 
@@ -60,8 +61,8 @@ async def test_a_coordinator_killed_in_the_middle_of_runs_is_replaced(fleet: Fle
 
 
 async def test_two_coordinators_share_and_one_inherits(fleet: Fleet):
-    fleet.start("coordinator")
-    await asyncio.sleep(3)
+    both = (fleet.processes[0], fleet.start("coordinator"))
+    await fleet.until_owned(dict.fromkeys(both, DEFAULT_PARTITIONS // 2))
     runs = [f"r-{n}" for n in range(60)]
     for run in runs:
         await fleet.client.start("retried", {"failures": 2}, run_id=run)

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from flowworker.core.status import RunStatus
 from flowworker.embedded import EmbeddedServer
 from integration.fleet.fleet import Fleet
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, quiet_for
 
 RUN = "run-1"
 
@@ -119,7 +119,7 @@ async def test_an_id_whose_start_was_rejected_may_be_used_again(fleet: Fleet, co
     await rejected.next_msg(30)
     config = (await jetstream.stream_info(f"{fleet.namespace.upper()}_COMMANDS")).config
     await jetstream.update_stream(config, duplicate_window=0.1)  # instead of ten seconds
-    await asyncio.sleep(0.5)
+    await quiet_for(0.5)  # by the server's clock
 
     completed = await connection.subscribe(f"{fleet.namespace}.workflow.completed")
     await jetstream.publish(f"{fleet.namespace}.start.chain", b"{}", headers=headers)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from bench.chaos.proxy import Proxy
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, Names
 from flowworker.jetstream.client.api import Api
@@ -15,7 +16,6 @@ from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.topology.streams import Topology
 from integration.jetstream.lane import IN_MEMORY, Lane
-from integration.jetstream.proxy import Proxy
 
 
 @pytest_asyncio.fixture

@@ -21,7 +21,7 @@ from flowworker.jetstream.client.wire import WireClient
 from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.stores.stores import stores_of
 from tests.support.ports import free_port
-from tests.support.waiting import WAIT_LIMIT, eventually
+from tests.support.waiting import WAIT_LIMIT, eventually, quiet_for
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ async def test_tls_files_that_are_missing(tmp_path, options):
 async def test_it_can_wait_for_a_server(tmp_path):
     server = EmbeddedServer(store=tmp_path, port=free_port())
     connecting = asyncio.ensure_future(connect(ConnectionOptions(url=server.url, wait=15)))
-    await asyncio.sleep(0.6)
+    await quiet_for(0.6)
     assert not connecting.done()
 
     with server:
@@ -183,7 +183,7 @@ async def test_it_reconnects_for_ever(own_server):
     connection = await connect(ConnectionOptions(url=own_server.url))
     own_server.kill()
     await eventually(lambda: not connection.connected)
-    await asyncio.sleep(3)  # some ten attempts
+    await quiet_for(3)  # some ten attempts
 
     own_server.start()
 
@@ -204,7 +204,7 @@ async def test_an_error_that_ends_the_connection_is_survived(tmp_path):
         # When it reloads its users, and later knows us again
         reload(server)
         await eventually(lambda: not connection.connected)
-        await asyncio.sleep(0.5)
+        await quiet_for(0.5)  # some attempts
         config.write_text(before)
         reload(server)
 
@@ -288,7 +288,7 @@ async def test_a_cancellation_that_a_library_swallows_ends_the_connecting(
 
     async def deaf(self, *servers, **options):
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             swallowed.append(self)
         if then == "is refused":

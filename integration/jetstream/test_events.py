@@ -10,7 +10,7 @@ import pytest
 from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import TopologyOptions, history, open_backend
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, quiet_for
 
 STARTED = "workflow.started"
 CANCEL = "workflow.cancel_requested"
@@ -63,7 +63,7 @@ async def test_once_holds_beyond_the_duplicate_window(open_jetstream, options, n
 
     for _ in range(3):
         await backend.events.publish("run-1", "workflow.completed", b"{}", "same", once=True)
-        await asyncio.sleep(0.2)
+        await quiet_for(0.2)  # by the server's clock
 
     assert await backend.events.history("run-1") == [b"{}"]
 

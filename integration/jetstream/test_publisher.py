@@ -148,7 +148,7 @@ async def test_a_write_that_was_overtaken_is_a_conflict(proxy, proxied, api, nam
     records = BucketRecords(Publisher(proxied), api, names.runs)
     proxy.dumb = True
     writing = asyncio.ensure_future(records.write("run.a", b"mine", 0))
-    await asyncio.sleep(0.1)
+    await eventually(lambda: proxy.lost)
 
     # When somebody else writes before it is repeated
     await runs.write("run.a", b"theirs", 0)
@@ -191,7 +191,7 @@ async def test_a_cancelled_publish_leaves_nothing_behind(proxy, proxied, names):
     publisher = Publisher(proxied)
     proxy.deaf = True
     publishing = asyncio.ensure_future(publisher.publish(subject(names), b"1"))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: proxy.lost)
 
     publishing.cancel()
 

@@ -12,7 +12,7 @@ from flowworker.jetstream.consuming import pull_requests
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.settings import Settings
 from integration.jetstream.lane import ACK_WAIT
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, quiet_for
 
 
 async def test_no_more_comes_than_was_granted(lane):
@@ -108,12 +108,12 @@ async def test_what_was_granted_in_vain_is_asked_for_again(lane, monkeypatch):
     monkeypatch.setattr(pull_requests, "HEARTBEAT", 100_000_000)
     got: list[Any] = []
     await lane.consume(got.append, 3)
-    await asyncio.sleep(1.0)
+    await quiet_for(1.0)  # some requests end
 
     # When messages come later, then credit is what it was
     await lane.fill(5)
     await eventually(lambda: len(got) == 3)
-    await asyncio.sleep(0.5)
+    await quiet_for(0.5)
     assert len(got) == 3
 
 

@@ -17,7 +17,7 @@ from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.consuming import pull
 from flowworker.jetstream.topology.streams import Topology
 from integration.jetstream.lane import Lane
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, quiet_for
 
 
 async def test_a_deleted_consumer_is_recreated(lane):
@@ -40,7 +40,7 @@ async def test_a_consumer_that_became_another_is_left_alone(lane):
     await lane.api.call(request.format("CREATE"), body)
 
     await eventually(lambda: lane.consumers[0]._requests.paused)
-    await asyncio.sleep(0.5)
+    await quiet_for(0.5)
     assert (await lane.state())["config"]["max_deliver"] == 3
 
 
@@ -61,7 +61,7 @@ async def test_a_network_that_breaks_costs_no_credit(proxy, proxied, names):
 
     # Then exactly the rest of its credit is used
     await eventually(lambda: len(got) == 10)
-    await asyncio.sleep(0.3)
+    await quiet_for(0.3)
     assert len(got) == 10
     await consumer.stop()
 
@@ -75,7 +75,7 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
     consumer = await lane.consume(got.append)
     proxy.dumb = True
     consumer.grant(3)
-    await asyncio.sleep(0.1)
+    await eventually(lambda: proxy.lost)
     proxy.dumb = False
 
     # When messages wait, then it is asked for again
@@ -88,11 +88,11 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
 async def test_a_blocked_loop_is_not_taken_for_silence(lane):
     got: list[Any] = []
     consumer = await lane.consume(got.append, 3)
-    await asyncio.sleep(0.6)
+    await eventually(lambda: consumer._requests._slots)
     slots = list(consumer._requests._slots)
 
     time.sleep(6)  # beyond the end of the request
-    await asyncio.sleep(0.6)
+    await quiet_for(0.6)
 
     assert consumer._requests._slots[0] is slots[0]
 
@@ -115,11 +115,12 @@ async def test_that_nobody_is_there_is_no_word_from_a_consumer(lane, monkeypatch
 
     consumer._ensure = refused
     await lane.api.call(f"CONSUMER.DELETE.{lane.spec.stream}.{lane.spec.name}")
-    await asyncio.sleep(0.5)
+    await eventually(lambda: consumer._requests.paused)
+    await quiet_for(0.5)  # what the server said of its end may be on its way
 
     # When it is asked again and again, then it seems alive no more
     before = consumer.last_activity
-    await asyncio.sleep(1.0)
+    await quiet_for(1.0)
     assert consumer.last_activity == before
 
 
@@ -148,7 +149,7 @@ async def test_it_survives_a_server_that_is_killed(own_server, names):
 
     # Then they come, as many as were granted
     await eventually(lambda: len(got) == 10)
-    await asyncio.sleep(0.5)
+    await quiet_for(0.5)
     assert len(got) == 10
     consumer.grant(100)  # some come twice: they were not acknowledged
     await eventually(lambda: len({one.data for one in got}) == 23)

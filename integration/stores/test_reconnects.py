@@ -20,7 +20,7 @@ from flowworker import (
     StateStore,
     Unavailable,
 )
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, quiet_for
 
 pytestmark = pytest.mark.chaos
 
@@ -64,7 +64,8 @@ async def test_a_write_waits_for_a_server_that_comes_back_soon(kind, own_server)
             await store.save_state(RUN, f"step-{i}", "RUNNING")
 
         writing = [asyncio.create_task(write(i)) for i in range(10)]
-        await asyncio.sleep(0.5)
+        await quiet_for(0.5)
+        assert not any(task.done() for task in writing)
         await asyncio.to_thread(own_server.start)
         await asyncio.gather(*writing)
 
@@ -126,7 +127,7 @@ async def test_a_lock_outlives_its_server(kind, own_server):
     async with LOCKERS[kind](url) as one, LOCKERS[kind](url) as two:
         await one.acquire("card", "run-1", ttl=60)
         waiting = asyncio.create_task(two.acquire("card", "run-2", ttl=60, timeout=50))
-        await asyncio.sleep(0.3)
+        await quiet_for(0.3)  # it waits
 
         await asyncio.to_thread(own_server.kill)
         await asyncio.to_thread(own_server.start)
@@ -134,7 +135,8 @@ async def test_a_lock_outlives_its_server(kind, own_server):
         # Then it is still held, and whoever waited still waits, and gets it
         assert await (await one.leases()).holders("lock.>") == {"lock.card": "run-1"}
         assert not waiting.done()
-        await asyncio.sleep(1.5)
+        await quiet_for(1.5)
+        assert not waiting.done()
         await one.release("card", "run-1")
         assert await waiting > 0
 
@@ -150,8 +152,7 @@ async def test_a_subscription_outlives_its_server(own_nats):
 
         async def told():
             await one.publish(Event("order", "paid", 1))
-            await asyncio.sleep(0.05)
             return got.done()
 
-        await eventually(told)
+        await eventually(told, pause=0.05)
         assert (await got).payload == 1

@@ -12,7 +12,7 @@ from flowworker import CorruptRecord, RedisStore, Runner, Settings, parse
 from flowworker.clock import SystemClock
 from flowworker.redis import open_redis
 from flowworker.redis.connection import CONNECTIONS
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, quiet_for
 
 RUN = "run-1"
 WORKFLOW = parse("name: w\nretention: 1s\nsteps: [{id: a, uses: ok}]\n")
@@ -155,7 +155,7 @@ async def test_two_processes_share_a_server_and_leave_each_other_alone(redis_ser
         running = asyncio.create_task(one.execute_sync_workflow(RUN, workflow))
         await started.wait()
         await other.status(RUN)
-        await asyncio.sleep(1.5)  # many sweeps, and longer than a lease
+        await quiet_for(1.5)  # many sweeps, and longer than a lease
 
         # When it goes on, then the first one has done all of it
         gate.set()
@@ -172,7 +172,7 @@ async def test_locks_of_handlers_hold_between_processes(redis_server, namespace)
         async with ctx.lock("card", ttl=30, timeout=30):
             inside += 1
             most = max(most, inside)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # the other one asks for it meanwhile
             inside -= 1
 
     workflow = parse("name: w\nsteps: [{id: a, uses: careful}]\n")

@@ -50,9 +50,9 @@ async def advance_until(clock: ManualClock, condition: Callable[[], Any], step: 
 
 
 async def quiet_for(seconds: float) -> None:
-    """Let so much real time pass, to show what does *not* happen meanwhile.
+    """Let so much real time pass, in which nothing may happen that could be waited for.
 
-    The one sleep that stands for no condition. Whoever waits for something to happen uses
-    `eventually`.
+    Either that is what a test shows, or a server's own clock decides. Whoever waits for something
+    to happen uses `eventually`.
     """
     await asyncio.sleep(seconds)

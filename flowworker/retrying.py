@@ -1,4 +1,4 @@
-"""Repeats what is safe to repeat while the outside cannot be reached."""
+"""Repeats what is safe to repeat while a server cannot be reached."""
 
 from __future__ import annotations
 

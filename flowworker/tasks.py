@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CANCEL_AGAIN = 0.5
-"""Seconds after which a task that has not ended is cancelled again, unless told otherwise."""
+"""Seconds after which a task that has not ended is cancelled again, by default."""
 
 _SYSTEM_CLOCK = SystemClock()
 

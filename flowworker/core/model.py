@@ -120,7 +120,7 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         timeout: seconds from start after which the run fails; None for no limit.
         retention: seconds that a run is kept after its end; None for the fleet's default.
         priority: lane of its runs unless the start message says otherwise.
-        expose_to_ai: the Go package's flag, carried for whoever reads definitions.
+        expose_to_ai: the Go package's flag, kept for readers of definitions.
     """
 
     name: str

@@ -46,7 +46,7 @@ def unwritable(annotation: Any) -> str:
     """
     try:
         parts = list(_parts(type_info(annotation)))
-    except TypeError:  # only what is read has to be told apart, as in a union of dataclasses
+    except TypeError:  # a union of dataclasses, for one, which can be written but not read
         return next(filter(None, map(unwritable, get_args(annotation))), "")
     for kind in _unknown(parts):
         if not is_model(kind) and not _is_wide(kind) and not _may_be_another(kind):

@@ -1,4 +1,4 @@
-"""News of leases that were given up, so that whoever waits need not ask again and again."""
+"""Announces leases that were released, so that waiters need not ask again and again."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class Announcements:
         await self._notifier.publish(self._names.lease_free(key), b"")
 
     async def listen(self, key: str, on_free: Callable[[], None]) -> Callable[[], object]:
-        """Call for each news of the key; the result ends it."""
+        """Call for each release of the key; the result ends it."""
         subject = self._names.lease_free(key)
         return await self._notifier.subscribe(subject, lambda _subject, _data: on_free())

@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 PAUSE = 0.5
 """Seconds between two attempts to find everything there."""
 CLOSE_TIMEOUT = 3.0
-"""Seconds that closing waits for answers under way."""
+"""Seconds that closing waits for requests in flight."""
 
 
 LEAST_PAYLOAD = 768 * 1024
 """Bytes that a server's messages must be able to have: chunks of payloads have 512 KiB."""
 
 READY_WITHIN = 10.0
-"""A consumer without news for so long is not ready; the server promises some in a few seconds."""
+"""A consumer that gets nothing for so long is not ready: heartbeats come every few seconds."""
 ALIVE_WITHIN = 60.0
-"""One that had none for so long, while connected, will not recover by itself."""
+"""One that got nothing for so long, while connected, will not recover by itself."""
 
 
 async def open_backend(
@@ -127,10 +127,10 @@ async def _assemble(
         max_message=connection.client.max_payload,
         open_heartbeat=partial(open_heartbeat, options, names.namespace),
         ready=lambda: (
-            connection.connected and consumers.heard(READY_WITHIN) and caretaker.satisfied
+            connection.connected and consumers.active(READY_WITHIN) and caretaker.satisfied
         ),
         close=partial(_close, connection, consumers),
-        alive=lambda: not connection.connected or consumers.heard(ALIVE_WITHIN),
+        alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
     )
 
 
@@ -154,7 +154,7 @@ async def _ensured(
 
 
 async def _close(connection: Connection, consumers: Consumers) -> None:
-    """Stop consuming, wait for answers under way, let go."""
+    """Stop consuming, wait for requests in flight, disconnect."""
     with contextlib.suppress(Unavailable):
         await consumers.stop()
     with contextlib.suppress(TimeoutError):

@@ -130,7 +130,7 @@ class _Examination:
         answered = self._clock.now()
         stamp = info.get("ts")
         if stamp is None:
-            return Finding("clock", ok=True, found="not measured: the server does not tell")
+            return Finding("clock", ok=True, found="not measured: the server does not say")
         apart = abs(datetime.fromisoformat(str(stamp)).timestamp() - (asked + answered) / 2)
         found = f"{apart:.3f} s from the server's, give or take {(answered - asked) / 2:.3f}"
         if apart - (answered - asked) / 2 <= CLOCK_TOLERANCE:

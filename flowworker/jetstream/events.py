@@ -1,4 +1,4 @@
-"""Every run's history: one stream, republished by the server to whoever listens."""
+"""Every run's history: one stream, republished by the server to its subscribers."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ its sequence: a single step for the server, which spares whatever came since.
 
 Why it makes progress: an unattended message expires; one that reappeared is taken over after one
 more time to live; one that cannot be read when it is old enough. Nothing is left behind: no
-markers, no tombstones. A purge does not show on the key's subject, so whoever gives a lease up
-announces it (`announcements`).
+markers, no tombstones. A purge does not show on the key's subject, so a release is announced
+(`announcements`).
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class BucketLeases:
     ) -> None:
         """Keep everything in `bucket`, of which `records` is the other view.
 
-        Without announcements nobody is told of a release, so that waiters hear of it late.
+        Without announcements a release wakes no waiter; each finds it at its next look.
         """
         self._publisher = publisher
         self._api = api
@@ -145,7 +145,7 @@ class BucketLeases:
         return {key: holder for key, holder in found if holder is not None}
 
     async def remaining(self, key: str) -> float | None:
-        """Seconds until it ends, as far as one can tell: `until` is by the holder's clock."""
+        """Seconds until it ends, about: `until` is by the holder's clock."""
         message = await self._last(key)
         if message is None or is_marker(message):
             return None

@@ -92,7 +92,9 @@ class Names:
         """Check the namespace, which is one token."""
         self.namespace = _checked(TOKEN, namespace, "a namespace (one token)")
         if namespace in RESERVED_NAMESPACES:
-            raise InvalidInput(f"a namespace cannot be called {namespace!r}: events are told there")
+            raise InvalidInput(
+                f"a namespace cannot be called {namespace!r}: it is the subject of events"
+            )
         upper = namespace.upper()
         self.commands = f"{upper}_COMMANDS"
         self.steps = f"{upper}_STEPS"
@@ -120,7 +122,7 @@ class Names:
 
     @property
     def republished(self) -> tuple[str, str]:
-        """Which events the server tells by itself, and where."""
+        """Which events the server republishes, and where."""
         return f"{self.namespace}.event.*.*.workflow.>", public_subject(
             self.namespace, "workflow.>"
         )

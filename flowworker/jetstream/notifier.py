@@ -1,4 +1,4 @@
-"""Core NATS: at most once, to whoever listens."""
+"""Core NATS: at most once, to the subscribers of that moment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CoreNotifier:
         self._client = connection.client
 
     async def publish(self, subject: str, data: bytes) -> None:
-        """Tell whoever listens."""
+        """Publish to the subscribers of this moment."""
         if SUBJECT.fullmatch(subject) is None:
             raise InvalidInput(f"not a subject that one can publish to: {subject[:150]!r}")
         self._client.send(subject, "", b"", data)
@@ -39,7 +39,7 @@ class CoreNotifier:
     ) -> Callable[[], object]:
         """Call with subject and data for each message; the result ends it when called.
 
-        `on_lost` is called when the connection is lost, and what is told meanwhile with it.
+        `on_lost` is called when the connection is lost, and what is published meanwhile with it.
         """
         self._connection.check_loop()
 

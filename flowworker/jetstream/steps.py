@@ -26,7 +26,7 @@ class StreamStepQueue:
     """Implements `ports.StepQueue`.
 
     A delayed message waits as a schedule on a subject of its own, one per step: an attempt that is
-    scheduled anew replaces the former. It fires as a message without id; claims tell it apart.
+    scheduled anew replaces the former. It fires as a message without id; a claim finds a duplicate.
     """
 
     def __init__(

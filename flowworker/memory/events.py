@@ -1,4 +1,4 @@
-"""Histories in lists, facts in a queue per partition, news by the notifier."""
+"""Histories in lists, facts in a queue per partition, notifications by the notifier."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Consumer, OnDelivery
 
 PUBLIC = "workflow."
-"""Types that are told under their type as well as under their full subject."""
+"""Types that are published under their type as well as under their full subject."""
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class MemoryEventLog:
     async def publish(
         self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
     ) -> None:
-        """Store it and tell it, unless it is known."""
+        """Store and publish it, unless it is known."""
         check_token(run, "a run id")
         check_dotted(event_type, "an event type")
         check_size(event_type, data)

@@ -1,7 +1,7 @@
 """The heartbeat link: there is no other way in, so calls are carried to the backend's loop.
 
 A handler that blocks that loop blocks its own renewals as well; nothing can be lost by it, since
-whoever could take over its step lives on the same loop.
+the workers that could take over its step run on the same loop.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Home:
     """Calls back soon, or at a time, on the one loop from which it is used."""
 
     def __init__(self, clock: Clock) -> None:
-        """Tell and pass time by `clock`."""
+        """Take the time from `clock`."""
         self.clock = clock
         self.closed = False
         self._loop: asyncio.AbstractEventLoop | None = None

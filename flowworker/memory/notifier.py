@@ -57,13 +57,13 @@ class MemoryNotifier:
 
     def notify(self, subject: str, data: bytes) -> None:
         """Call all who subscribed, in the order in which they subscribed."""
-        heard = [
+        found = [
             entry
             for prefix in prefixes(subject)
             for entry in self._by_prefix.get(prefix, {}).items()
             if matches(entry[1].pattern, subject)
         ]
-        for _, subscription in sorted(heard, key=lambda entry: entry[0]):
+        for _, subscription in sorted(found, key=lambda entry: entry[0]):
             self._home.soon(subscription.deliver, subject, data)
 
     async def subscribe(

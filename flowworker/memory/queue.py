@@ -1,11 +1,11 @@
-"""Messages that are handed out one at a time until they are acknowledged.
+"""Messages that are delivered one at a time until they are acknowledged.
 
-A message is in exactly one place: delayed (an alarm holds it), new, again (handed out before and
-due once more) or in hand. Whoever takes it from one puts it into the next, so it cannot get lost
+A message is in exactly one place: delayed (an alarm holds it), new, again (delivered before and
+due once more) or in flight. What takes it from one puts it into the next, so it cannot get lost
 or double; acknowledged or dropped it is `gone`, and in none.
 
 It makes progress because everything that makes a message or a credit available schedules a pump,
-and a pump goes on until it is out of one of them. Messages in hand stand in the order of their
+and a pump goes on until it is out of one of them. Messages in flight stand in the order of their
 deadlines, since they all wait equally long; one alarm for the first of them is enough.
 """
 
@@ -116,7 +116,7 @@ class Queue:
         self._groups: dict[str, dict[Message, None]] = {}
         self._new: OrderedDict[Message, None] = OrderedDict()
         self._again: list[tuple[int, Message]] = []
-        self._in_hand: OrderedDict[Message, float] = OrderedDict()
+        self._inflight: OrderedDict[Message, float] = OrderedDict()
         self._takers: deque[QueueConsumer] = deque()
         self._overdue: Alarm | None = None
         self._pumping = False
@@ -164,15 +164,15 @@ class Queue:
         if message.alarm is not None:
             message.alarm.cancel()
         self._new.pop(message, None)
-        self._in_hand.pop(message, None)
+        self._inflight.pop(message, None)
         group = self._groups[message.group]
         del group[message]
         if not group:
             del self._groups[message.group]
 
     def give_back(self, message: Message, delay: float) -> None:
-        """Hand a message that is in hand to somebody else, after `delay`."""
-        if self._in_hand.pop(message, None) is None:
+        """Put a message in flight back, for any consumer, after `delay`."""
+        if self._inflight.pop(message, None) is None:
             return
         if delay > 0:
             message.alarm = self._home.after(delay, lambda: self._return(message))
@@ -180,8 +180,8 @@ class Queue:
             self._return(message)
 
     def extend(self, message: Message) -> None:
-        """Restart the ack wait of a message that is in hand."""
-        if self._in_hand.pop(message, None) is not None:
+        """Restart the ack wait of a message in flight."""
+        if self._inflight.pop(message, None) is not None:
             self._take(message)
 
     def welcome(self, consumer: QueueConsumer) -> None:
@@ -208,19 +208,19 @@ class Queue:
 
     def _take(self, message: Message) -> None:
         deadline = self._home.clock.monotonic() + self._ack_wait
-        self._in_hand[message] = deadline
+        self._inflight[message] = deadline
         if self._overdue is None:
             self._overdue = self._home.at(deadline, self._expire)
 
     def _expire(self) -> None:
         self._overdue = None
         now = self._home.clock.monotonic() + EARLY
-        while self._in_hand:
-            message, deadline = next(iter(self._in_hand.items()))
+        while self._inflight:
+            message, deadline = next(iter(self._inflight.items()))
             if deadline > now:
                 self._overdue = self._home.at(deadline, self._expire)
                 return
-            del self._in_hand[message]
+            del self._inflight[message]
             self._return(message)
 
     def _pump_soon(self) -> None:

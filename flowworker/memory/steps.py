@@ -67,11 +67,11 @@ class MemoryStepQueue:
         return found
 
     def pending(self, run: str) -> int:
-        """How many messages of a run are queued, scheduled or in hand."""
+        """How many messages of a run are queued, scheduled or in flight."""
         return sum(lane.count(run) for lane in self._lanes.values())
 
     async def drop(self, run: str) -> None:
-        """Remove what is queued, scheduled or in hand for a run."""
+        """Remove what is queued, scheduled or in flight for a run."""
         for lane in self._lanes.values():
             lane.drop(run)
 

@@ -1,7 +1,7 @@
 """Asking a server: once, and again while it cannot be reached.
 
-Every script is either idempotent or a compare-and-set, so that repeating is safe. Whoever sends a
-compare-and-set is told when an earlier attempt may have had its effect, and looks.
+Every script is either idempotent or a compare-and-set, so that repeating is safe. The answer to a
+compare-and-set says whether an earlier try may have had its effect; then the caller looks.
 """
 
 from __future__ import annotations

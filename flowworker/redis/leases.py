@@ -4,8 +4,8 @@ Why no two hold a key at once: a lease is written by a script that looks first, 
 alone; a holder counts its time from before it asked, the server from when it ran the script, so
 the holder gives up first. Tokens come from the counter of all writes. Why it makes progress: an
 unattended lease expires by itself, and waiters look again when that is due; one that is given up
-is announced. What cannot be read, or has no end, is given one by whoever meets it. Nothing is left
-behind.
+is announced. What cannot be read, or has no end, is given one by the process that finds it. Nothing
+is left behind.
 """
 
 from __future__ import annotations
@@ -118,19 +118,19 @@ class RedisLeases:
         return int(answer.value) or None
 
     async def _listen(self) -> asyncio.Task[None]:
-        """Hear of every lease of the namespace that is given up, from now on."""
+        """Subscribe to the releases of all leases of the namespace."""
         client = self._connection.client
-        hearing = client.pubsub(ignore_subscribe_messages=False)
-        await self._connection.ask(lambda: hearing.psubscribe(f"{self._prefix}free:*"))
-        await self._connection.ask(lambda: hearing.get_message(timeout=POLL))  # confirmed
-        return asyncio.create_task(self._hear(hearing), name="redis-leases")
+        pubsub = client.pubsub(ignore_subscribe_messages=False)
+        await self._connection.ask(lambda: pubsub.psubscribe(f"{self._prefix}free:*"))
+        await self._connection.ask(lambda: pubsub.get_message(timeout=POLL))  # confirmed
+        return asyncio.create_task(self._receive(pubsub), name="redis-leases")
 
-    async def _hear(self, hearing: Any) -> None:
+    async def _receive(self, pubsub: Any) -> None:
         prefix = f"{self._prefix}free:".encode()
         try:
             while not self._closing:  # a cancellation may come out as an error of the connection
                 try:
-                    message = await hearing.get_message(timeout=POLL)
+                    message = await pubsub.get_message(timeout=POLL)
                 except (RedisError, OSError):  # it subscribes anew when it is connected again
                     await self._clock.sleep(RECONNECT_WAIT)
                     continue
@@ -140,7 +140,7 @@ class RedisLeases:
                         on_free()
         finally:
             with contextlib.suppress(RedisError, OSError):
-                await hearing.aclose()
+                await pubsub.aclose()
 
 
 def _milliseconds(ttl: int) -> int:

@@ -1,6 +1,6 @@
 """Timers of this process, but for one: how long a finished run is kept.
 
-That one has to outlive the process, so the server is told when to remove the run's keys.
+That one has to outlive the process, so the server gets the time at which to remove the run's keys.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class RetentionTimers:
     """Implements `ports.Timers` by means of others."""
 
     def __init__(self, timers: Timers, runs: RedisRecords, payloads: RedisRecords) -> None:
-        """Keep all timers in `timers`, and tell the server when a run of `runs` is to go."""
+        """Keep all timers in `timers`, and let the server remove the runs of `runs`."""
         self._timers = timers
         self._runs = runs
         self._payloads = payloads

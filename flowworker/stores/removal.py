@@ -7,11 +7,11 @@
     history         its events
     records         of its steps, of what it emitted, its index entries; its own goes last
 
-A removal that was cut short is repeated, by the retention's timer or by whoever finds the run
-expired, because the run's own record is still there.
+A removal that was cut short is repeated, by the retention's timer or by a process that finds the
+run expired, because the run's own record is still there.
 
 Safety: a run id may be used again once its run is removed. So a removal that took longer than
-`_LIMIT` stops: somebody else may have completed it, and the rest would be of the next run.
+`_LIMIT` stops: another process may have completed it, and the rest would be of the next run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 _LIMIT = 5.0
-"""Seconds within which a run is removed: well below the time after which somebody else does it."""
+"""Seconds for a removal: well below the time after which another process would repeat it."""
 
 
 async def remove_run(stores: Stores, run: str, record: RunRecord | None, clock: Clock) -> None:

@@ -89,7 +89,7 @@ class Worker:
             stores: where steps come from and records live; the settings' `concurrency` is how many
                 handlers run at a time.
             app: its handlers.
-            clock: tells the time.
+            clock: says what time it is.
             queues: whose steps it takes.
             worker_id: unique for all time; made up if empty.
             metrics: where it counts; in a registry of its own if None.

@@ -197,7 +197,7 @@ async def test_nothing_is_left_of_a_run_that_is_over(backend, clock):
     assert len(got) == 2
     [lane] = vars(backend.steps)["_lanes"].values()
     for queue in (lane, *vars(backend.events)["_facts"]):
-        kept = {name: vars(queue)[name] for name in ("_groups", "_new", "_in_hand")}
+        kept = {name: vars(queue)[name] for name in ("_groups", "_new", "_inflight")}
         assert not any(kept.values())
     assert vars(backend.events)["_runs"] == {}
 

@@ -864,7 +864,7 @@ async def test_a_late_result_is_refused_and_not_acknowledged(fleet, purged, logs
     assert fleet.sample("claims_lost_total") == 1
     assert await fleet.types() == ["step.started"]
     lane = fleet.backend.steps._lane("default", "normal")
-    assert len(lane._in_hand) == 1
+    assert len(lane._inflight) == 1
     if not purged:
         assert (await fleet.record()).worker == "other"
 

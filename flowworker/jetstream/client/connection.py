@@ -161,7 +161,7 @@ class Connection:
     async def close(self) -> None:
         """Let go. What waits for an answer gets Unavailable."""
         self._closing = True
-        self._up.set()  # whoever waits for it waits in vain
+        self._up.set()  # wakes what waits for a reconnect
         if self.connected:
             with contextlib.suppress(Unavailable):
                 await self.flush()

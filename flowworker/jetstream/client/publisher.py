@@ -4,7 +4,7 @@ Why repeating is safe: a message is sent again only if it carries a `Nats-Msg-Id
 it once), or a compare-and-set (the second fails), or if the first certainly had no effect (nobody
 was there to take it), or if its caller says that twice is like once. A compare-and-set whose
 acknowledgement was lost fails when it is repeated, with itself: that conflict is raised as
-UncertainConflict, and whoever wrote looks whether its own bytes are there.
+UncertainConflict, and the caller looks whether its own bytes are there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Requests and their answers: one wildcard subscription, a future per request, one sweeper.
 
-Timeouts cost nothing per request: those under way stand in two generations. Every `REPLY_TIMEOUT`
+Timeouts cost nothing per request: those in flight stand in two generations. Every `REPLY_TIMEOUT`
 seconds the older one is given up and the younger becomes the older, so that an answer is waited
 for between one and two `REPLY_TIMEOUT`s.
 """
@@ -85,12 +85,12 @@ class Requests:
             future.set_result(data)
 
     async def idle(self) -> None:
-        """Wait until no request is under way."""
+        """Wait until no request is in flight."""
         while self._young or self._old:  # noqa: ASYNC110 - an event would cost every request
             await asyncio.sleep(0.01)
 
     def give_up(self, reason: str) -> None:
-        """Let all requests fail that are under way."""
+        """Let all requests in flight fail."""
         for futures in (self._old, self._young):
             _fail(futures, reason)
             futures.clear()
@@ -111,4 +111,4 @@ def _fail(futures: dict[int, asyncio.Future[bytes]], reason: str) -> None:
     for future in futures.values():
         if not future.done():
             future.set_exception(NoAnswer(reason))
-            future.exception()  # whoever awaited it may be gone; that is no news
+            future.exception()  # retrieved, since no caller may be left to do so

@@ -32,7 +32,7 @@ BUFFER_LIMIT = 64 * 1024 * 1024
 """Bytes that may wait to be written before publishing is refused."""
 
 REFUSAL_WAIT = 1.0
-"""Seconds to hear why a server hangs up."""
+"""Seconds to read why a server hangs up."""
 
 
 class WireClient(Client):
@@ -64,7 +64,7 @@ class WireClient(Client):
             get_logger().exception("a message could not be handled", subject=subject)
 
     async def _process_pong(self) -> None:
-        """Whoever waits for it may be gone: cancelled, or out of patience."""
+        """The task that waits for it may be gone: cancelled, or after its timeout."""
         if self._pongs and self._pongs[0].done():
             self._pongs[0] = asyncio.get_running_loop().create_future()
         await super()._process_pong()
@@ -85,7 +85,7 @@ class WireClient(Client):
             raise
 
     async def _refusal(self) -> str:
-        """What the server says to whoever comes; who also speaks may not get to hear it."""
+        """What the server says to a connection that only reads; it may cut off one that writes."""
         uri = self._current_server.uri if self._current_server else None
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(REFUSAL_WAIT):
@@ -109,13 +109,13 @@ class WireClient(Client):
             await super()._close(status, do_cbs)
         except asyncio.CancelledError:
             # If reconnecting was waiting for the transport's end when nats-py cancelled it, that
-            # future is cancelled for whoever waits next: for us, though nobody cancelled us.
+            # future is cancelled for the next task that waits: this one, which was not cancelled.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
 
     def _connect_command(self) -> bytes:
-        """Over TLS, tell asyncio's protocol so: nats-py does not, and it warns of each end then."""
+        """Over TLS, set that on asyncio's protocol: else it warns of each end of a connection."""
         writer = getattr(self._transport, "_io_writer", None)
         if writer is not None and writer.get_extra_info("sslcontext") is not None:
             writer.transport.get_protocol()._over_ssl = True  # noqa: SLF001

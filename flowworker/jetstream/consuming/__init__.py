@@ -1,5 +1,5 @@
 """How messages come to us.
 
 pull         a standing pull with credit       delivery   a message that was delivered
-liveness     when a consumer was last heard    consumers  starts and stops them
+liveness     when a consumer last got something    consumers  starts and stops them
 """

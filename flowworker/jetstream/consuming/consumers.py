@@ -57,8 +57,8 @@ class Consumers:
         self._started.append(consumer)
         return consumer
 
-    def heard(self, within: float) -> bool:
-        """Whether every consumer had news from the server in that many seconds."""
+    def active(self, within: float) -> bool:
+        """Whether the server sent every consumer something in that many seconds."""
         since = self._clock.monotonic() - within
         return all(one.stopped or one.last_activity >= since for one in self._started)
 

@@ -24,7 +24,7 @@ LONG_REPLY = 11
 
 
 class Naming:
-    """How subjects are told to the engine: without the namespace."""
+    """How the engine sees subjects: without the namespace."""
 
     __slots__ = ("cut", "head")
 
@@ -61,7 +61,7 @@ class JetStreamDelivery:
     @property
     def subject(self) -> str:
         """What the message is about, without the namespace."""
-        # What is not UTF-8 is nobody's name, and shall be found out by whoever checks names
+        # What is not UTF-8 is not a valid name, which the checks of names will find
         return self._naming.head + self._subject[self._naming.cut :].decode("utf-8", "replace")
 
     @property

@@ -1,4 +1,4 @@
-"""When a consumer was last heard from, told from when its server was."""
+"""When the consumer of a server last sent something, as opposed to the server itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Liveness:
     """What came since the last tick.
 
     Attributes:
-        last: when the consumer was last heard from, or owed us nothing (monotonic seconds).
+        last: when something came, or nothing was asked for (monotonic seconds).
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -24,7 +24,7 @@ class Liveness:
         self._heard = self._answered = False
 
     def note(self, *, answered: bool) -> None:
-        """Something came; `answered` unless the server says that nobody is there to answer."""
+        """Something came; `answered` unless the server says that there is no consumer."""
         self._heard = True
         self._answered = self._answered or answered
 

@@ -1,7 +1,7 @@
 """A standing pull with credit: how messages come to us, and what happens when they do not.
 
-Why it makes progress: a request lives for 5 s at most, and the server is heard from every 1.5 s
-while one is open. A supervisor requests anew when it hears nothing, when the server refuses, or
+Why it makes progress: a request lives for 5 s at most, and the server sends a heartbeat every
+1.5 s while one is open. A supervisor requests anew when none comes, when the server refuses, or
 when a request outlives its time because the status that ended it was lost; it has the consumer
 recreated if it is gone, and never ends before `stop`.
 """
@@ -66,7 +66,7 @@ class PullConsumer:
 
     @property
     def last_activity(self) -> float:
-        """When the consumer was last heard from, in the clock's monotonic time."""
+        """When the consumer last got something, in the clock's monotonic time."""
         return self._liveness.last
 
     @property

@@ -25,7 +25,7 @@ DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
 DUPLICATE_WINDOW = 120
 """Seconds in which a message id is stored once."""
 COMMANDS_WINDOW = 10
-"""The same for commands: long enough for whoever repeats what had no answer. A start that comes
+"""The same for commands: long enough to repeat what had no answer. A start that comes
 later finds its run; or it was rejected or removed meanwhile, and must not be swallowed."""
 COORDINATOR_ACK_WAIT = 10.0
 """Seconds after which another coordinator gets what one did not acknowledge, at least."""

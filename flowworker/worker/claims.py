@@ -89,11 +89,13 @@ class Claims:
         else:
             verdict = first_try(message.wanted())
         for _ in range(_ROUNDS):
-            if not isinstance(verdict, Claim | GiveUp):
+            if isinstance(verdict, Claim):
+                is_last = verdict.is_last
+                if is_last and self._must_wait(attempt, verdict):
+                    return PutBack(min(_SOON, self._lease / 3))
+                attempt.on_last_claim = is_last
+            elif not isinstance(verdict, GiveUp):
                 return verdict
-            if self._must_wait(attempt, verdict):
-                return PutBack(min(_SOON, self._lease / 3))
-            attempt.on_last_claim = isinstance(verdict, Claim) and verdict.is_last
             record = self._record_for(verdict, message)
             revision = await self._records.write(message.queue, record, verdict.revision, until)
             if revision is not None:
@@ -132,11 +134,9 @@ class Claims:
         """Whether the store has no record of the run, or not yet."""
         return await retry_unavailable(self._clock, until, lambda: self._runs.load(run)) is None
 
-    def _must_wait(self, attempt: InflightAttempt, verdict: Claim | GiveUp) -> bool:
-        """Whether it is an attempt's last claim (`Claim.is_last`), and another one is in flight."""
-        if not isinstance(verdict, Claim) or not verdict.is_last:
-            return False
-        may_wait = verdict.free <= _LONGEST_WAIT * self._lease
+    def _must_wait(self, attempt: InflightAttempt, last: Claim) -> bool:
+        """Whether another attempt in flight has its last claim, and this one may wait for that."""
+        may_wait = last.free <= _LONGEST_WAIT * self._lease
         return may_wait and self._inflight.has_last_claim_beside(attempt)
 
     def _record_for(self, verdict: Claim | GiveUp, message: StepMessage) -> StepRecord:

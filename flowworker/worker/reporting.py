@@ -81,7 +81,7 @@ class Reporter:
 
     def began(self, message: StepMessage) -> None:
         """Log that a handler is about to be called."""
-        self._log.debug("attempt started", **_names(message))
+        self._log.debug("attempt started", run=message.run, step=message.step, handler=message.uses)
 
     def ended(
         self, message: StepMessage, record: StepRecord, cause: BaseException | None = None

@@ -14,7 +14,7 @@ import uvloop
 from rich.console import Console
 
 from bench.fleet import WORKFLOW, BenchFleet, chain
-from bench.measure import PATIENCE, latency, raw_publish, throughput
+from bench.measure import WAIT_LIMIT, latency, raw_publish, throughput
 from bench.report import Results, setup, show, write_results
 from examples.orders.fleet import ProcessEnded
 from flowworker import wiring
@@ -25,6 +25,7 @@ from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.stores.stores import stores_of
+from flowworker.tasks import cancel_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,15 +89,13 @@ def _positive(text: str) -> int:
 
 async def _measure(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
     """Everything in turn, unless a process of the fleet ends."""
-    working = asyncio.ensure_future(_all(fleet, options, console))
-    watching = asyncio.ensure_future(fleet.fleet.watch())
+    working = asyncio.create_task(_all(fleet, options, console))
+    watching = asyncio.create_task(fleet.fleet.watch())
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else watching.result()
     finally:
-        working.cancel()
-        watching.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
+        await cancel_all([working, watching])
 
 
 async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
@@ -109,7 +108,7 @@ async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console)
         fleet.start()
         console.print(f"warming up with {WARM_UP} runs", style="bright_black")
         for _ in range(WARM_UP):
-            (await client.run(WORKFLOW, timeout=PATIENCE)).raise_for_status()
+            (await client.run(WORKFLOW, timeout=WAIT_LIMIT)).raise_for_status()
         side = await connect(where)
         try:
             api = Api(side)

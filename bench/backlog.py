@@ -40,6 +40,7 @@ from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backen
 from flowworker.ports import Backend
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from flowworker.tasks import cancel_all
 
 NAMESPACE = "backlog"
 SMALL = Workflow("small", (Step("a", "bench.noop", queue="small"),))
@@ -47,7 +48,7 @@ WAITING = Workflow("waiting", (Step("a", "bench.noop", queue="nobody"),))
 SLOW = Workflow("slow", (Step("a", "bench.slow", queue="slow"),))
 TOGETHER = 500
 AT_ONCE = 48
-PATIENCE = 600.0
+WAIT_LIMIT = 600.0
 
 
 class Row(NamedTuple):
@@ -74,7 +75,7 @@ class Bench:
         self._count += 1
         run, began = f"small-{self._count}", time.monotonic()
         await self.client.start("small", run_id=run)
-        await self.client.result(run, PATIENCE)
+        await self.client.result(run, WAIT_LIMIT)
         return time.monotonic() - began
 
     async def api(self) -> int:
@@ -97,8 +98,7 @@ class Bench:
         try:
             yield
         finally:
-            observer.cancel()
-            await asyncio.gather(observer, return_exceptions=True)
+            await cancel_all([observer])
         seconds = time.monotonic() - began
         requests = await self.api() - before
         self.rows.append(Row(phase, seconds, requests))
@@ -138,20 +138,20 @@ class Bench:
     async def until_listed(self, status: RunStatus, workflow: str, count: int) -> None:
         """Wait until that many runs are listed so."""
         runs = RunStore(self.backend.runs)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             while len(await runs.list(status, workflow)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
     async def until_queued(self, count: int) -> None:
         """Wait until that many runs have messages."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             while len(await self.backend.steps.backlog()) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
     async def until_shared(self) -> None:
         """Wait until both coordinators have partitions."""
         holders = self.backend.leases.holders
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT_LIMIT):
             while len(set((await holders("partition.*")).values())) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 

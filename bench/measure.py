@@ -14,6 +14,7 @@ from bench.counters import read_counters
 from bench.fleet import WORKFLOW
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, ResultStatus, decode_result
 from flowworker.errors import ResultTimeout, RunFailed
+from flowworker.tasks import wait_for
 
 if TYPE_CHECKING:
     from bench.counters import Counters
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.ports import Backend
 
-PATIENCE = 60.0
+WAIT_LIMIT = 60.0
 """Seconds without the end of any run after which something must be wrong."""
 RAW_SECONDS = 2.0
 RAW_SIZE = 128
@@ -84,7 +85,7 @@ async def latency(client: Client, runs: int) -> Latency:
     samples = []
     for _ in range(runs):
         begun = time.perf_counter()
-        result = await client.run(WORKFLOW, timeout=PATIENCE)
+        result = await client.run(WORKFLOW, timeout=WAIT_LIMIT)
         samples.append((time.perf_counter() - begun) * 1000)
         result.raise_for_status()
     samples.sort()
@@ -128,12 +129,9 @@ async def _all_over(over: asyncio.Event, ends: list[Result], runs: int) -> None:
     """Wait as long as runs keep ending."""
     while not over.is_set():
         so_far = len(ends)
-        try:
-            await asyncio.wait_for(over.wait(), PATIENCE)
-        except TimeoutError:
-            if len(ends) == so_far:
-                left = f"{runs - so_far} of {runs} runs do not end"
-                raise ResultTimeout(f"{left}; nothing happened for {PATIENCE:g} s") from None
+        if not await wait_for(over, WAIT_LIMIT) and len(ends) == so_far:
+            left = f"{runs - so_far} of {runs} runs do not end"
+            raise ResultTimeout(f"{left}; nothing happened for {WAIT_LIMIT:g} s")
 
 
 async def _start(backend: Backend, inbox: str) -> None:

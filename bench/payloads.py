@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from flowworker.embedded import EmbeddedServer
 
 SIZES = (48, 2_000, 10_000, 33_000, 100_000, 1_000_000)
-PATIENCE = 1800.0
+WAIT_LIMIT = 1800.0
 """Seconds after which a run cannot end any more."""
 _MEGABYTE = 1_000_000
 _HEAD = (
@@ -143,7 +143,7 @@ async def _cost(fleet: BenchFleet, workflow: Workflow) -> Costs:
 
 async def _end_of(runs: RunStore, run: str) -> str:
     """Ask for the record now and then: all else would be much to read, and counted."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_LIMIT
     while time.monotonic() < until:
         found = await runs.load(run)
         if found is not None and found[0].status in TERMINAL:

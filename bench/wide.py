@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from bench.fleet import BenchFleet
-from bench.measure import PATIENCE
+from bench.measure import WAIT_LIMIT
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.model import Saga, Step, Workflow
@@ -72,7 +72,7 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace) -> None:
         await client.register(saga(options.saga))
         fleet.start()
         steps = options.chains * options.steps
-        (await client.run(WIDE, timeout=PATIENCE)).raise_for_status()
+        (await client.run(WIDE, timeout=WAIT_LIMIT)).raise_for_status()
         for _ in range(options.rounds):
             one = steps / await _timed(client, 1)
             many = AT_ONCE * steps / await _timed(client, AT_ONCE)
@@ -85,14 +85,16 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace) -> None:
 async def _timed(client: Client, runs: int) -> float:
     """Seconds that so many runs take, at once."""
     begun = time.perf_counter()
-    for result in await asyncio.gather(*(client.run(WIDE, timeout=PATIENCE) for _ in range(runs))):
+    for result in await asyncio.gather(
+        *(client.run(WIDE, timeout=WAIT_LIMIT) for _ in range(runs))
+    ):
         result.raise_for_status()
     return time.perf_counter() - begun
 
 
 async def _there_and_back(client: Client) -> tuple[float, float]:
     """Milliseconds until the saga of a run began, and until it was over."""
-    result = await client.run(SAGA, timeout=PATIENCE)
+    result = await client.run(SAGA, timeout=WAIT_LIMIT)
     at: dict[str, datetime] = {}
     async for event in client.watch(result.id):
         at[event["type"]] = datetime.fromisoformat(event["time"])

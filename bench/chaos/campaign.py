@@ -27,6 +27,7 @@ from flowworker.client import Client
 from flowworker.definitions import load_paths
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
 from flowworker.stores.stores import stores_of
+from flowworker.tasks import cancel_all
 
 NAMESPACE = "chaos"
 WORKER = ("worker", "--app", "bench.chaos.handlers:app")
@@ -103,22 +104,13 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
             await asyncio.gather(load.run(until, plan.runs), _harm(faults, plan, until))
             settled = await settle(raw)
         finally:
-            await _end(background)
+            await cancel_all(background)
         evidence.starts, evidence.faults = load.exported(), faults.log
         await collect(raw, NAMESPACE, evidence)
     await asyncio.to_thread(processes.stop)
     evidence.notes = read_notes(processes.notes)
     evidence.write(folder / "evidence.json")
     return Outcome(plan, check(evidence), evidence, faults.deaths, settled)
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel them until they are over: Python's `wait_for` may lose a cancellation before 3.12."""
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=1.0)
 
 
 async def _harm(faults: Faults, plan: Plan, until: float) -> None:

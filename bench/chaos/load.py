@@ -16,6 +16,7 @@ from typing import Any
 from flowworker.client import Client
 from flowworker.core.status import RunStatus
 from flowworker.errors import FlowworkerError, InvalidInput, Unavailable
+from flowworker.tasks import TaskSet
 
 MIX = {
     "chaos.chain": 30,
@@ -27,7 +28,7 @@ MIX = {
     "chaos.long": 5,
     "chaos.timeout": 2,
 }
-PATIENCE = 120.0
+WAIT_LIMIT = 120.0
 """Seconds for which a start is tried again."""
 TWICE, CANCELLED, TERMINATED, BAD = 0.03, 0.05, 0.02, 0.01
 BACKLOG = 600
@@ -67,7 +68,7 @@ class Load:
         self._notes = notes
         self._random = random.Random(seed)
         self._rate = rate
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
 
     def exported(self) -> list[dict[str, Any]]:
         """The ledger as plain data."""
@@ -97,9 +98,7 @@ class Load:
         )
         self.ledger[start.run] = start
         what = choose.random()
-        task = asyncio.create_task(self._start(start, what, choose.random() * 3))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(self._start(start, what, choose.random() * 3))
 
     async def _start(self, start: Start, what: float, delay: float) -> None:
         await self._insist(start)
@@ -116,7 +115,7 @@ class Load:
 
     async def _insist(self, start: Start) -> None:
         """Until it is acknowledged: the run id makes a repetition harmless."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + WAIT_LIMIT
         while time.monotonic() < until:
             try:
                 await self._client.start(start.workflow, {"n": start.at}, run_id=start.run)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Self
 
 from bench.chaos.cluster import HOST
+from flowworker.tasks import TaskSet
 
 
 class Proxy:
@@ -30,7 +31,7 @@ class Proxy:
         self._target = url.removeprefix("nats://").split(":")
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
 
     @property
     def url(self) -> str:
@@ -59,9 +60,7 @@ class Proxy:
         assert self._server is not None
         self._server.close()
         self.cut()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.shut:
@@ -73,14 +72,12 @@ class Proxy:
             writer.transport.abort()
             return
         both = ((reader, forth, lambda: self.dumb), (back, writer, lambda: self.deaf))
-        pipes = [asyncio.ensure_future(self._pipe(*ends)) for ends in both]
+        pipes = [self._tasks.spawn(self._pipe(*ends)) for ends in both]
         self._writers |= {writer, forth}
-        self._tasks |= set(pipes)
         await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
         for one in (writer, forth):
             one.transport.abort()
         self._writers -= {writer, forth}
-        self._tasks -= set(pipes)
 
     async def _pipe(
         self,

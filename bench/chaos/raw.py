@@ -19,7 +19,7 @@ from nats.js.errors import Error as JetStreamError
 
 BATCH = 500
 TIMEOUT = 5.0
-PATIENCE = 60.0
+WAIT_LIMIT = 60.0
 """Seconds without a message after which a reading is given up."""
 
 ACTIVE = ("PENDING", "RUNNING", "COMPENSATING")
@@ -101,7 +101,7 @@ class Raw:
             Refused: the rest did not come; a part would look like loss.
         """
         js = self.client.jetstream()
-        config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=2 * PATIENCE)
+        config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=2 * WAIT_LIMIT)
         subscription = await js.pull_subscribe(subject, stream=stream, config=config)
         found: list[Stored] = []
         pending = (await subscription.consumer_info()).num_pending or 0
@@ -114,7 +114,7 @@ class Raw:
                     headers = message.headers or {}
                     seq = meta.sequence.stream
                     found.append(Stored(message.subject, seq, message.data, headers))
-            if time.monotonic() > heard + PATIENCE:
+            if time.monotonic() > heard + WAIT_LIMIT:
                 raise Refused(f"{stream}: {pending} messages did not come behind {len(found)}")
         with contextlib.suppress(NatsError, JetStreamError):
             await subscription.unsubscribe()

@@ -27,7 +27,7 @@ from examples.resume.settings import ENVIRONMENT, WORKFLOW, load
 from flowworker import FlowworkerError, connect
 
 RUN = "order-7"
-PATIENCE = 40.0
+WAIT_LIMIT = 40.0
 EXPECTED = {"reserve": 1, "charge": 2, "pack": 1, "ship": 1}
 
 
@@ -46,7 +46,7 @@ class Demo:
 
     def wait_for(self, step: str) -> int:
         """Wait until a step runs; the process in which it does."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + WAIT_LIMIT
         while not self.ran()[step]:
             if time.monotonic() > end:
                 raise servers.NoServer(f"step {step!r} did not start; see {self.folder}")
@@ -65,7 +65,7 @@ class Demo:
         print(f"killed the runner (pid {first.pid}) while it charged")
         second = self._process("resume", kind, url)
         try:
-            shipped, _ = second.communicate(timeout=PATIENCE)
+            shipped, _ = second.communicate(timeout=WAIT_LIMIT)
         finally:
             second.kill()
             second.wait()
@@ -89,7 +89,7 @@ class Demo:
                     print(f"killed {name} (pid {fleet.pids[name]}) while it charged")
                 fleet.start("coordinator-2", "coordinator")
                 fleet.start("worker-2", *serve)
-                result = await client.result(RUN, PATIENCE)
+                result = await client.result(RUN, WAIT_LIMIT)
                 print(f"went on by itself: {result.status}, {result.output}")
 
     def _process(self, action: str, kind: str, url: str) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from importlib import metadata
 from flowworker.embedded import EmbeddedServer
 
 HOST = "127.0.0.1"
-PATIENCE = 10.0
+WAIT_LIMIT = 10.0
 
 
 class NoServer(Exception):
@@ -58,7 +58,7 @@ def _redis_binary() -> str:
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + WAIT_LIMIT
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), socket.create_connection((HOST, port), 0.2) as peer:
             peer.sendall(b"PING\r\n")

@@ -58,7 +58,7 @@ async def test_answers_that_come_late_make_no_evidence_smaller(filled, monkeypat
 
 
 async def test_a_part_is_no_evidence(filled, monkeypatch):
-    monkeypatch.setattr(chaos_raw, "PATIENCE", 0.3)
+    monkeypatch.setattr(chaos_raw, "WAIT_LIMIT", 0.3)
     during_fetches(monkeypatch, filled, {2: signal.SIGSTOP})
 
     async with Raw.connected(filled.url) as raw:

@@ -70,6 +70,8 @@ def _home(message: Message) -> str:
 
 
 def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit("say where to: make record INTO=v1-2")
     folder = HOME / sys.argv[1]
     folder.mkdir()
     for name, messages in sorted_out(asyncio.run(heard())).items():

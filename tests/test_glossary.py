@@ -58,3 +58,54 @@ def test_each_explanation_is_a_sentence_or_two():
     for word, text, _ in ROWS:
         assert text.endswith("."), word
         assert len(text) <= 240, word
+
+
+RETIRED = {
+    "told": "published, notified, reported",
+    "untold": "unpublished",
+    "news": "event, notification, heartbeat",
+    "whoever": "the process, client or user that ...",
+    "patience": "retry budget, timeout, limit",
+    "hearing": "liveness, subscription",
+    "under way": "in flight, active",
+    "in hand": "in flight, delivered",
+    "the outside": "the server",
+    "surroundings": "resources",
+    "outdated": "stale",
+    "the seed's": "the Go package's",
+}
+"""Words that gave way to those of the glossary, and to which."""
+
+
+def retired(text: str) -> set[str]:
+    """Those that occur, in prose or in a name such as `in_hand`, also across a line's end."""
+    plain = re.sub(r"[\W_]+", " ", text.lower().replace("'", ""))
+    return {
+        word
+        for word in RETIRED
+        if re.search(rf"\b{re.sub(chr(39), '', word)}\b", plain) is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# whoever asks is\n# told", {"whoever", "told"}),
+        ("self._in_hand += 1", {"in hand"}),
+        ('"""What is under\n    way."""', {"under way"}),
+        ("stolen, newsletter, the other hand, outside of it, a seed", set()),
+    ],
+)
+def test_a_retired_word_is_found(text, found):
+    assert retired(text) == found
+
+
+def test_retired_words_do_not_come_back():
+    package = PAGE.parents[2] / "flowworker"
+    found = {
+        str(path.relative_to(package)): words
+        for path in sorted(package.rglob("*.py"))
+        if (words := retired(path.read_text("utf-8")))
+    }
+
+    assert found == {}

@@ -8,7 +8,7 @@ A view of a partition is right as long as this coordinator alone gets its events
 number, its generation: a run that is held from an earlier one is rebuilt before it is followed.
 
 Decisions about a run are made one after the other. Their effects overlap if they are nothing but
-step messages: nobody can tell in which order these were enqueued. Every other effect waits until
+step messages: the order in which these are enqueued does not matter. Every other effect waits until
 the step messages of earlier decisions are durable, and is performed alone.
 
 Safety: an event is acknowledged when its own effects are durable, whatever becomes of those of

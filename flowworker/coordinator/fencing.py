@@ -112,7 +112,7 @@ class Fences:
                     assert_never(verdict)
 
     async def _ask(self, run: str, step: str) -> None:
-        """Have the worker stop its handler, if it hears of it."""
+        """Ask the worker to stop its handler; the request may be lost."""
         await self._notifier.publish(
             cancel_subject(self._namespace, run), encode(CancelNotice(step))
         )

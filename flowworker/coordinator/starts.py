@@ -178,7 +178,7 @@ class Starts:
     async def _compare(self, start: Start, delivery: Delivery, record: RunRecord) -> None:
         taken = f"run id {record.run} is taken by a run"
         if not delivery.headers.get(MSG_ID):
-            rest = "send a Nats-Msg-Id, or wait until its retention is over"
+            rest = "send a Nats-Msg-Id, or wait until it is no longer retained"
             raise Rejected(f"{taken} of an older commands stream; {rest}")
         if start.workflow != record.workflow:
             raise Rejected(f"{taken} of {record.workflow}; choose another id", RunIdTaken.__name__)

@@ -11,7 +11,7 @@ from __future__ import annotations
 __all__ = ["MAX_STALENESS", "may_be_unseen"]
 
 MAX_STALENESS = 20.0
-"""Seconds: nats-server looks every ten whether a leader has heard from its peers in the last ten
+"""Seconds: nats-server looks every ten whether a leader's peers have answered in the last ten
 (`lostQuorumCheck` and `lostQuorumInterval` in its raft.go)."""
 
 _APART = 40.0

@@ -1,4 +1,4 @@
-"""Commands: a work queue into which anybody may publish."""
+"""Commands: a work queue into which any client may publish."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StreamCommandQueue:
         return await self._consumers.start(consumer_specs.commands(self._names, lane), on_delivery)
 
     async def waiting(self, after: int = 0) -> WaitingStart | None:
-        """The first start behind that sequence which nobody is done with."""
+        """The first start behind that sequence which is not acknowledged."""
         [starts] = self._names.command_subjects(CommandLane.STARTS.kinds)
         query = {"seq": after + 1, "next_by_subj": starts}
         found = await self._api.message(self._names.commands, query)

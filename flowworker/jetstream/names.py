@@ -45,7 +45,7 @@ _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f]|^$|^\.|\.$|\.\.")
 
 
 def checked_subject(subject: str) -> str:
-    """A subject of somebody else's, as it is, unless it would break the protocol."""
+    """A subject that a user gave, as it is, unless it would break the protocol."""
     if _UNSAFE.search(subject):
         raise InvalidInput(f"not a NATS subject: {subject[:150]!r}")
     return subject

@@ -53,7 +53,7 @@ class BucketRecords:
         return ack.seq
 
     async def _look(self, subject: str, value: bytes, revision: int, conflict: Conflict) -> int:
-        """Whom the conflict is with: ourselves, a deletion marker, or somebody else."""
+        """What the conflict is with: the same write, a deletion marker, or another process."""
         message = await self._last(subject)
         if message is None:
             raise conflict

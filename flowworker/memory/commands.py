@@ -54,7 +54,7 @@ class MemoryCommandQueue:
         return self._lanes[lane].consume(on_delivery)
 
     async def waiting(self, after: int = 0) -> WaitingStart | None:
-        """The first start behind that sequence which nobody is done with."""
+        """The first start behind that sequence which is not acknowledged."""
         starts = self._lanes[CommandLane.STARTS]
         messages = (message for group in starts.groups() for message in starts.of(group))
         behind = (message for message in messages if message.sequence > after)

@@ -81,7 +81,7 @@ class MemoryEventLog:
     async def publish_before_end(
         self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
     ) -> bool:
-        """As `publish`, unless it is over."""
+        """As `publish`, unless the run has ended."""
         history = self._runs.get(run)
         if history is not None and not history.types.isdisjoint(ENDS):
             return False

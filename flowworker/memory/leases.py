@@ -1,4 +1,4 @@
-"""Leases in a dict, each removed by an alarm when its time is over.
+"""Leases in a dict, each removed by an alarm when it ends.
 
 Whether a lease holds is asked of the clock at each call: an alarm that rings late must not keep
 one alive.

@@ -65,7 +65,7 @@ class MessageDelivery:
     _message: Message = field(repr=False)
 
     async def ack(self) -> None:
-        """Done, also when it was handed to somebody else since: an ack is not a fence."""
+        """Done, also when it was delivered to another consumer since: an ack is not a fence."""
         self._queue.remove(self._message)
 
     async def nak(self, delay: float = 0.0) -> None:
@@ -140,7 +140,7 @@ class Queue:
         return len(self.of(group))
 
     def waiting(self) -> int:
-        """How many messages anybody with credit would get at once."""
+        """How many messages a consumer with credit would get at once."""
         return len(self._new) + sum(not message.gone for _, message in self._again)
 
     def groups(self) -> Collection[str]:

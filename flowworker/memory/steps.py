@@ -54,7 +54,7 @@ class MemoryStepQueue:
         return [message.data for message in lane.of(address.run) if message.subject == subject]
 
     def waiting(self) -> int:
-        """How many messages nobody has had yet, or somebody put back."""
+        """How many messages were not delivered yet, or were put back."""
         return sum(lane.waiting() for lane in self._lanes.values())
 
     async def backlog(self) -> dict[str, list[str]]:

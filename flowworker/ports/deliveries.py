@@ -11,8 +11,8 @@ from typing import Protocol
 class Delivery(Protocol):
     """One message, handed out once at a time.
 
-    * It comes again (`delivered` > 1) unless it is acknowledged; not before `nak`'s delay is over,
-      or the source's ack wait since the delivery or the last `in_progress`.
+    * It comes again (`delivered` > 1) unless it is acknowledged; not before the delay of `nak`, or
+      the source's ack wait since the delivery or the last `in_progress`, has passed.
     * Acknowledging twice, or after it was delivered to another consumer, does no harm to state: a
       record's revision is the fence.
     """

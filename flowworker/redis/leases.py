@@ -61,7 +61,7 @@ class RedisLeases:
         if key not in self._named:
             self._named.add(key)
             get_logger().warning(
-                "a lease cannot be read, and is held until its time to live is over",
+                "a lease cannot be read, and is held until its time to live ends",
                 key=f"{self._prefix}value:{key}",
             )
         return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RedisPorts:
-    """What Redis can be of a `Backend`; queues, events and timers are somebody else's."""
+    """What Redis can be of a `Backend`; queues, events and timers are another adapter's."""
 
     runs: RedisRecords
     definitions: RedisRecords

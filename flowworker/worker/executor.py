@@ -100,7 +100,7 @@ class Executor:
             log.warning("delivery put back", subject=delivery.subject, error=str(error))
             await self._put_back(delivery, _UNAVAILABLE)
         except CorruptRecord as error:
-            # Until somebody repairs the record, or removes the run.
+            # Until the record is repaired, or the run removed.
             log.error("the record of a step cannot be read", error=str(error))  # noqa: TRY400 - where is said
             await self._put_back(delivery, _UNTIL_REPAIRED)
         except Exception:  # one bad delivery must not stop the others

@@ -113,7 +113,7 @@ def redacted(urls: str) -> str:
 
 
 def without_secrets(text: str, options: ConnectionOptions) -> str:
-    """What somebody else says about a connection, without what was to be kept from others."""
+    """What a library says about a connection, without its secrets."""
     secrets = {options.password, options.token}
     for url in options.url.split(","):
         user_info, at, _ = url.rpartition("://")[2].rpartition("@")

@@ -112,7 +112,7 @@ class JetStreamDelivery:
             self._client.send(self.reply, "", b"", b"+ACK")
 
     async def nak(self, delay: float = 0.0) -> None:
-        """Deliver it again after `delay` seconds, to anybody. Best effort."""
+        """Deliver it again after `delay` seconds, to any consumer. Best effort."""
         body = b'-NAK {"delay": %d}' % int(delay * NANO) if delay > 0 else b"-NAK"
         with contextlib.suppress(Unavailable):
             self._client.send(self.reply, "", b"", body)

@@ -30,7 +30,7 @@ class Holding(Struct, frozen=True):
     Attributes:
         stream: its name.
         messages, bytes: what is in it.
-        asking: how many requests for its messages wait: somebody is at work.
+        asking: how many requests for its messages wait: processes are active.
     """
 
     stream: str
@@ -109,22 +109,22 @@ async def remove(api: Api, names: Names) -> list[Holding]:
     """Remove a namespace; what it consisted of.
 
     Raises:
-        InvalidInput: somebody is at work there, who would create it anew.
+        InvalidInput: processes are active there, which would create it anew.
         TopologyMismatch: as `holdings` does.
         NamespaceNotFound: there is none.
     """
     found = await holdings(api, names)
     if busy := [held.stream for held in found if held.asking]:
         raise InvalidInput(
-            f"namespace {names.namespace!r} is at work: somebody takes messages from "
-            f"{', '.join(busy)}; stop its coordinators and workers first, since they would create "
-            "it anew, and try again some seconds later"
+            f"namespace {names.namespace!r} is active: processes consume {', '.join(busy)}; stop "
+            "its coordinators and workers first, since they would create it anew, and try again "
+            "some seconds later"
         )
     for held in found:
         try:
             await api.call(f"STREAM.DELETE.{held.stream}")
         except ApiError as error:
-            if error.failure.err_code != NO_STREAM:  # somebody else removes it as well
+            if error.failure.err_code != NO_STREAM:  # another process removes it as well
                 raise
     return found
 

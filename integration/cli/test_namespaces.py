@@ -177,7 +177,7 @@ def test_a_namespace_in_which_somebody_works_is_left_alone(dev):
 
     line = dev.error("namespace", "delete", "flowworker", "--yes", code=2)
 
-    assert line.startswith("namespace 'flowworker' is at work: ")
+    assert line.startswith("namespace 'flowworker' is active: ")
     dev("start", "sum", "--wait")
 
 

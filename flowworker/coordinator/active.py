@@ -133,7 +133,7 @@ class ActiveRuns:
         Args:
             run: its id.
             cause: an event that the records have to reflect as well.
-            abandoned: nobody executes any attempt of it, whatever leases say.
+            abandoned: no worker executes any attempt of it, whatever leases say.
 
         Raises:
             Conflict: another coordinator changed the run meanwhile.
@@ -160,7 +160,7 @@ class ActiveRuns:
         if found is None:
             return None
         record, revision = found
-        if not record.definition:  # a checkpoint that nobody has resumed
+        if not record.definition:  # a checkpoint that was not resumed
             await self._runs.relist(record)
             return None
         plan = await self._definitions.by_hash(record.definition)
@@ -189,7 +189,7 @@ class ActiveRuns:
         """Decide what follows from a fact and do it; whether the fact changed anything.
 
         Args:
-            live: the run, of which nobody else follows a fact meanwhile.
+            live: the run; its facts are followed one after the other.
             fact: what happened.
             pass_on: called before the effects are performed, if the next fact of the run may be
                 followed while they are in flight.

@@ -1,8 +1,8 @@
 """Sees to it that an attempt ends, so that a run can stop.
 
 Safety: an attempt has ended only when its record says so, and the record is changed by
-compare-and-set. If nobody has claimed the attempt, CANCELLED is written in place of the claim,
-which any later claim then fails on. If somebody has, the worker is asked to stop; the record is
+compare-and-set. If no worker has claimed the attempt, CANCELLED is written in place of the claim,
+and any later claim fails on that. If one has, the worker is asked to stop; the record is
 taken from it only when its lease ran out, or at once if the run is terminated: its result is
 refused then.
 
@@ -53,7 +53,7 @@ class Fences:
         self._waiting: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def fence(self, plan: Plan, state: RunState, wanted: Fence) -> None:
-        """End the attempt now if nobody runs it; else ask its worker, and keep asking."""
+        """End the attempt now if no worker runs it; else ask its worker, and keep asking."""
         if await self._try(plan, state, wanted):
             return
         key = (state.record.run, wanted.step)

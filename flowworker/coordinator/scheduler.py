@@ -137,7 +137,7 @@ class Scheduler:
         """Rebuild a run from its records and decide again, after what is queued for it.
 
         The result is False if the server did not answer, which may be overloaded. If the run is
-        `abandoned`, nobody executes any attempt of it, whatever leases say.
+        `abandoned`, no worker executes any attempt of it, whatever leases say.
         """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if self._stopped:

@@ -147,7 +147,7 @@ class Coordinator:
         await self._fences.stop()
 
     def resume(self, run: str) -> bool:
-        """Go on with a run of which nobody executes anything, whatever its leases say.
+        """Go on with a run of which no worker executes anything, whatever its leases say.
 
         False if another coordinator drives it.
         """

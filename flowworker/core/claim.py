@@ -65,10 +65,10 @@ class Claim(Struct, frozen=True):
     def is_last(self) -> bool:
         """Whether it fails if it loses its worker once more.
 
-        Which of the steps in a process killed it, nobody knows: all of them lost their worker, and
-        all of them may come to the same next one. So a worker runs one last claim at a time, unless
-        that takes too long, and a step that kills at once does not take those with it that were
-        only beside it.
+        It is not known which of the steps in a process killed it: all of them lost their worker,
+        and all of them may come to the same next one. So a worker runs one last claim at a time,
+        unless that takes too long, and a step that kills at once does not take those with it that
+        were only beside it.
         """
         return self.lost == MAX_LOST - 1
 
@@ -207,7 +207,7 @@ def _same_attempt(record: StepRecord, revision: int, now: float) -> Verdict:
         return Repair(record, revision)
     if record.lease_until > now:
         return Busy(record.lease_until)
-    # A lease of 0 was given back by a worker that stopped in good order: nobody died.
+    # A lease of 0 was given back by a worker that stopped in good order: no process died.
     died = record.lease_until > 0.0
     return _claim(revision, record.lost + died, now - record.lease_until if died else 0.0)
 

@@ -65,8 +65,8 @@ def rebuild(
         revision: of that record.
         steps: record and revision of each step that has one.
         now: seconds since the Unix epoch.
-        abandoned: nobody executes any attempt of this run, whatever leases say (a `Runner` resumes
-            it after its process died).
+        abandoned: no worker executes any attempt of this run, whatever leases say (a `Runner`
+            resumes it after its process died).
         requests: what was asked of the run and may stand in no record yet, oldest first.
     """
     draft = _replay(plan, record, revision, steps, now)

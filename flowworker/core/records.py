@@ -1,8 +1,8 @@
 """The persisted forms: one record per run, one per step. Both carry a version.
 
 A run record changes only when the run as a whole does: created, waiting, stopped, decided upon by
-a human, ended. A step record is written by the worker that claims an attempt and by nobody else,
-except to fence an attempt off. Together they are the truth: `rebuild` makes the state from them.
+a human, ended. A step record is written by the worker that claims an attempt, and else only
+to fence an attempt off. Together they are the truth: `rebuild` makes the state from them.
 
 Revisions are what the store returned for a write. They grow over all records of a store, so that
 they order what happened in a run (the saga relies on it).

@@ -66,7 +66,8 @@ test-slow: $(DEV) ## Run every test TIMES times, on one core beside a busy neigh
 
 .PHONY: unit
 unit: $(DEV) ## Run the fast ones of tests/
-	$(PY) -m pytest tests -m 'not slow' -n $(JOBS) $(PYTEST_ARGS)
+	# These compute, and each process reads all tests first: no more of them than there are cores
+	$(PY) -m pytest tests -m 'not slow' -n $(CORES) $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## Check style, formatting, types and that schemas/ is up to date

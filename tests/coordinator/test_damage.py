@@ -160,6 +160,7 @@ DAMAGE = [
 ]
 
 
+@pytest.mark.slow  # half an hour of a fleet for each
 @pytest.mark.parametrize("taken_over", [False, True], ids=["lives_on", "taken_over"])
 @pytest.mark.parametrize("damage", DAMAGE)
 async def test_a_fleet_lives_on_and_names_what_is_damaged(world, damage, taken_over, logs):

@@ -83,6 +83,7 @@ async def test_an_input_is_no_deeper_than_everybody_can_read(
     assert not await RunStore(backend.runs).load(RUN)
 
 
+@pytest.mark.slow  # a process of its own has a second for it
 async def test_an_input_that_takes_for_ever_to_judge_holds_up_nobody(
     backend, client, coordinator, monkeypatch
 ):

@@ -37,6 +37,7 @@ def fresh() -> Run:
     )
 
 
+@pytest.mark.slow  # seconds of Hypothesis
 @given(st.lists(anything, max_size=30))
 def test_decide_takes_any_event_at_any_time(events):
     run = fresh()

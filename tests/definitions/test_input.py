@@ -213,6 +213,7 @@ def test_what_is_no_schema_is_refused(schema):
         {"$ref": "#/x-types/y", "x-types": {"y": {"$ref": "#/x-types/z"}, "z": {"type": "string"}}},
     ],
 )
+@pytest.mark.slow  # each is judged in a process of its own
 def test_references_within_the_schema_are_followed(schema):
     validator = InputValidator(schema)
 

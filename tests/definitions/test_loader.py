@@ -231,6 +231,7 @@ class TestHostileText:
         assert documents == []
         assert len(found) == MAX_PROBLEMS
 
+    @pytest.mark.slow  # as many values as are read at most, by the parser that is pure Python
     def test_laughs_of_one_long_text(self):
         text = f"- &a {'x' * 1000}\n" + "- *a\n" * (MAX_NODES // 11)
         (problem,) = problems(text)

@@ -151,6 +151,7 @@ async def test_a_step_that_is_over_waits_for_no_handler(fleet, served):
     assert await queued(fleet) == 0
 
 
+@pytest.mark.slow  # thousands of deliveries
 async def test_many_waiting_steps_are_offered_at_a_bounded_rate(fleet, served):
     await fleet.worker()
     for n in range(2000):

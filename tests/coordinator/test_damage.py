@@ -1,9 +1,9 @@
 """What becomes of a fleet if something that it has stored is damaged: one thing of each kind.
 
 Each world has one run that is under way when that happens, and others that come later, also to a
-coordinator that takes over and knows nothing yet. Of damaged leases `integration/contract` tells,
-of step messages `tests/worker/test_messages.py`, of payloads `tests/worker/test_attempts.py`, of
-names of workflows `test_starts.py`, of timers `test_inbox.py`.
+coordinator that takes over and knows nothing yet. Damaged leases are in `integration/contract`,
+step messages in `tests/worker/test_messages.py`, payloads in `tests/worker/test_step_payloads.py`,
+names of workflows in `test_starts.py`, timers in `test_inbox.py`.
 """
 
 from __future__ import annotations

@@ -5,12 +5,53 @@ import asyncio
 import pytest
 
 from flowworker.settings import Settings
+from flowworker.worker import heartbeat
 from tests.worker.fleet import Fleet
+from tests.worker.heartbeats import TICK, Link
 
 
 @pytest.fixture
 def settings() -> Settings:
     return Settings(lease=30.0, drain=5.0)
+
+
+@pytest.fixture
+def calls(fleet):
+    """What the handler `count` was called for: step and attempt."""
+    calls: list[tuple[str, int]] = []
+
+    @fleet.app.step("count")
+    async def count(ctx):
+        calls.append((ctx.step_id, ctx.attempt))
+        return len(calls)
+
+    return calls
+
+
+@pytest.fixture
+def gate(fleet):
+    """What the handler `wait` waits for."""
+    gate = asyncio.Event()
+
+    @fleet.app.step("wait")
+    async def wait(ctx):
+        await gate.wait()
+        return "done"
+
+    return gate
+
+
+@pytest.fixture
+def link(fleet):
+    """The connection over which heartbeats go."""
+    link = Link(fleet.backend.runs)
+    fleet.rewire(open_heartbeat=link.open)
+    return link
+
+
+@pytest.fixture
+def short_tick(monkeypatch):
+    monkeypatch.setattr(heartbeat, "_LONGEST_TICK", TICK)
 
 
 @pytest.fixture

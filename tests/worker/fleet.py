@@ -100,6 +100,12 @@ class Fleet:
         await settle()
         return message
 
+    async def cancel(self, run: str = "r1", step: str = "s") -> None:
+        """Send a cancel notice, as a coordinator does."""
+        body = msgspec.json.encode({"step": step})
+        await self.backend.notifier.publish(f"{self.backend.namespace}.cancel.{run}", body)
+        await settle()
+
     async def write(self, record: StepRecord, revision: int = 0, queue: str = "default") -> int:
         return await self.runs.save_step(queue, record, revision)
 

@@ -74,7 +74,7 @@ def options_from(
     for name in given.keys() - set(ConnectionOptions.__struct_fields__):
         near = get_close_matches(name, ConnectionOptions.__struct_fields__, 1)
         hint = f"did you mean {near[0]!r}?" if near else "see flowworker.ConnectionOptions"
-        raise InvalidInput(f"{name!r} is no connection option; {hint}")
+        raise InvalidInput(f"unknown connection option {name!r}; {hint}")
     if isinstance(url, ConnectionOptions):
         options = replace(url, **given)
     else:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from flowworker.client import Client
 
 _RUN = click.argument("run")
-_REASON = click.option("--reason", default="", help="Stores as the run's error.")
+_REASON = click.option("--reason", default="", help="Stored as the run's error.")
 
 
 def _requested(run: str, action: str, *, json_: bool) -> None:
-    """Say what was asked for: it is durable, and happens soon."""
+    """Print the request, which is stored and will be followed soon."""
     if json_:
         click.echo(json_line({"id": run, "requested": action}))
     else:

@@ -97,7 +97,7 @@ class StateStore:
     async def save_input(self, exec_id: str, data: bytes) -> None:
         """Store the input (JSON bytes)."""
         stores = await self._of(exec_id)
-        _check(is_json(data), "input must be JSON")
+        _check(is_json(data), f"input of {exec_id!r}: expected JSON, found {data[:80]!r}")
         payload = await stores.payloads.pack(exec_id, "input", data)
         now = self.clock.now()
 
@@ -113,7 +113,7 @@ class StateStore:
         stores = await self._of(exec_id)
         found = await self._load(stores, exec_id)
         if found is None:
-            raise RunNotFound(f"no execution {exec_id!r} exists")
+            raise RunNotFound(f"no execution {exec_id!r} exists: check its id, and which store")
         return await stores.payloads.load(found[0].input)
 
     async def get_state(self, exec_id: str) -> dict[str, str]:
@@ -143,7 +143,8 @@ class StateStore:
         coordinator to come true; Redis removes by itself.
         """
         stores = await self._of(exec_id)
-        _check(0 <= ttl <= MAX_SECONDS, f"expected a ttl of 0 to {MAX_SECONDS:,.0f} s, found {ttl}")
+        expected = f"expected 0 to {MAX_SECONDS:,.0f} seconds"
+        _check(0 <= ttl <= MAX_SECONDS, f"ttl of {exec_id!r}: {expected}, found {ttl}")
         at = self.clock.now() + ttl
 
         def change(record: RunRecord | None) -> RunRecord | None:
@@ -163,7 +164,7 @@ class StateStore:
         stores = await self._of(exec_id)
         if step_id:
             known = ", ".join(StepStatus)
-            _check(state in set(StepStatus), f"{state!r} is no state of a step: {known}")
+            _check(state in set(StepStatus), f"state of a step: expected {known}; found {state!r}")
             noted = StepStatus(state)
             await self._change_step(stores, exec_id, step_id, lambda r: noted_as(r, noted))
             return
@@ -181,7 +182,7 @@ class StateStore:
     async def save_step_output(self, exec_id: str, step_id: str, output: bytes) -> None:
         """Store a step's output (JSON bytes)."""
         stores = await self._of(exec_id, step_id)
-        _check(is_json(output), f"output of {step_id!r} must be JSON")
+        _check(is_json(output), f"output of {step_id!r}: expected JSON, found {output[:80]!r}")
         payload = await stores.payloads.pack(exec_id, f"output.{step_id}", output)
         await self._change_step(stores, exec_id, step_id, lambda r: replace(r, output=payload))
 
@@ -210,7 +211,8 @@ class StateStore:
     async def _of(self, exec_id: str, name: str = "") -> Stores:
         expected = "expected 1 to 128 letters, digits, '_' or '-'"
         _check(RUN_ID.fullmatch(exec_id), f"execution id {exec_id[:140]!r}: {expected}")
-        _check(not name or DOTTED_NAME.fullmatch(name), f"{name!r} is not a step or event type")
+        expected = "expected tokens of letters, digits, '_' or '-', joined by dots"
+        _check(not name or DOTTED_NAME.fullmatch(name), f"{expected}; found {name[:140]!r}")
         return await self.stores()
 
     async def _load(self, stores: Stores, exec_id: str) -> tuple[RunRecord, int] | None:
@@ -265,7 +267,8 @@ class StateStore:
 
 
 def _run_status(state: str) -> RunStatus:
-    _check(state in set(RunStatus), f"{state!r} is no state of a run: {', '.join(RunStatus)}")
+    expected = f"expected {', '.join(RunStatus)}"
+    _check(state in set(RunStatus), f"state of an execution: {expected}; found {state!r}")
     return RunStatus(state)
 
 

@@ -53,7 +53,9 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
     """
     found = await stores.runs.load(run)
     if found is None:
-        raise RunNotFound(f"no execution {run!r} is stored; nothing can be resumed")
+        raise RunNotFound(
+            f"no execution {run!r} is stored, so nothing can be resumed; check its id"
+        )
     record, revision = found
     if record.status in TERMINAL:
         return False

@@ -51,7 +51,7 @@ class Lock:
             InvalidInput: a time to live that is none.
         """
         if not 0 < ttl < math.inf:
-            raise InvalidInput(f"lock {key!r}: expected a ttl of some seconds, found {ttl!r}")
+            raise InvalidInput(f"lock {key!r}: expected a ttl above 0 seconds, found {ttl!r}")
         self.token = 0
         self._gone = False
         self._until = 0.0
@@ -139,7 +139,7 @@ class Lock:
                 if left <= 0:
                     raise LockTimeoutError(
                         f"lock {self._name!r}: not free within {self._timeout:g} s; "
-                        "wait longer, or look for a holder that does not finish"
+                        "wait longer, or find the run that holds it"
                     )
                 lease = await self._leases.remaining(self._key) or 0.0
                 await wait_for(changed, min(max(lease, _SHORTEST_WAIT), left), self._clock)

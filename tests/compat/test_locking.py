@@ -94,7 +94,7 @@ async def test_a_release_that_is_cancelled_ends_the_renewal(place):
 async def test_a_time_to_live_that_is_none_is_refused(place, ttl):
     clock, leases, locker = place
 
-    with pytest.raises(InvalidInput, match="lock 'card': expected a ttl of some seconds"):
+    with pytest.raises(InvalidInput, match="lock 'card': expected a ttl above 0 seconds"):
         Lock(leases, clock, "card", "run-1", ttl, 0)
     with pytest.raises(InvalidInput, match="ttl"):
         await locker.acquire("card", "run-1", ttl=ttl)

@@ -5,10 +5,11 @@ process       what dies, stalls, and is started anew
 faults        what goes wrong, how often
 gate, ports, deliveries, records, stale_reads, heartbeat   where it goes wrong: between a process
               and the memory adapters
-workflows, handlers, people   what is asked of the fleet
-truth, watch, rules, starts, history, rebuilds, rest   what must hold, at every write and at the end
+workflows, handlers, people, strangers   what is asked of the fleet
+truth, watch, rules, starts, history, replays, rebuilds, quiet, rest   what must hold, at every
+              write, event and acknowledgement, and at the end
 focus         what worlds are about, for whoever looks for one kind of defect
-world         one seed from its beginning to its end
+world, settings   one seed from its beginning to its end
 campaign      many of them
-trace, logs   what a world has to tell
+trace, logs, counts   what a world has to tell
 """

@@ -79,21 +79,31 @@ class _Road:
         virtual: VirtualLoop,
         on_delivery: OnDelivery,
         on_ack: Callable[[Delivery], None],
+        on_gone: Callable[[Delivery], None] | None,
+        on_hand_out: Callable[[Delivery], None] | None,
     ) -> None:
         self.consumer: Consumer | None = None
         self._gate = gate
         self._virtual = virtual
         self._on_delivery = on_delivery
         self._on_ack = on_ack
+        self._on_gone = on_gone
+        self._on_hand_out = on_hand_out
         self._clear_at = -1.0
 
     def take(self, inner: Delivery) -> None:
         """Called by the source, outside of all processes."""
         gate = self._gate
+        if self._on_hand_out is not None:
+            self._on_hand_out(inner)
         faults, rates, random = gate.faults, gate.faults.rates, gate.faults.random
         if faults.chance("delivery lost", rates.delivery_lost):
-            if self.consumer is not None:
-                self.consumer.grant(1)  # what was granted and not delivered is asked for again
+            self._grant_again()
+            return
+        if self._on_gone is not None and faults.chance("message gone", rates.gone):
+            gate.now(inner.ack())
+            self._on_gone(inner)
+            self._grant_again()
             return
         delivery = SimDelivery(
             inner.subject,
@@ -115,6 +125,11 @@ class _Road:
         if faults.chance("delivery taken away", rates.early):
             later = _EARLIEST + random.random() * _LONGEST_DELAY
             self._virtual.call_later(later, self._take_away, inner)
+
+    def _grant_again(self) -> None:
+        """What was granted and not delivered is asked for again."""
+        if self.consumer is not None:
+            self.consumer.grant(1)
 
     def _pass_on(self, delivery: Delivery, delay: float) -> None:
         """In the order in which they came, as one connection does it."""
@@ -144,9 +159,14 @@ async def deliver_to(
     on_delivery: OnDelivery,
     on_ack: Callable[[Delivery], None],
     consume: Callable[[OnDelivery], Coroutine[Any, Any, Consumer]],
+    on_gone: Callable[[Delivery], None] | None = None,
+    on_hand_out: Callable[[Delivery], None] | None = None,
 ) -> Consumer:
-    """A consumer of `gate`'s process, from whom deliveries are taken when it dies."""
-    road = _Road(gate, virtual, on_delivery, on_ack)
+    """A consumer of `gate`'s process, from whom deliveries are taken when it dies.
+
+    `on_hand_out` hears of every delivery; with `on_gone` messages may be lost for good.
+    """
+    road = _Road(gate, virtual, on_delivery, on_ack, on_gone, on_hand_out)
     inner = road.consumer = await gate.call("consume", "", consume, road.take)
     gate.process.on_death.append(lambda: gate.now(inner.stop()))
     return SimConsumer(inner, gate)

@@ -44,7 +44,8 @@ class Rates:
         early: a delivery is handed to somebody else as well, long before its ack wait is over.
         late: a delivery arrives up to seconds late, and so do those behind it.
         delivery_lost: one gets lost between the source and the consumer.
-        news_lost: a message of the notifier gets lost.
+        gone: a step message or an event is lost for good.
+        notice_lost: a message of the notifier gets lost.
         deluded: a coordinator believes that it renewed its leases, per renewal.
         stale: a process is connected to a node whose answers are stale, per second.
         stalled: a process stands still for longer than its leases last, per second.
@@ -62,7 +63,8 @@ class Rates:
     early: float = 0.0
     late: float = 0.0
     delivery_lost: float = 0.0
-    news_lost: float = 0.0
+    gone: float = 0.0
+    notice_lost: float = 0.0
     deluded: float = 0.0
     stale: float = 0.0
     stalled: float = 0.0
@@ -81,7 +83,8 @@ _HIGHEST = Rates(
     early=0.1,
     late=0.1,
     delivery_lost=0.1,
-    news_lost=0.5,
+    gone=0.02,
+    notice_lost=0.5,
     deluded=0.2,
     stale=0.1,
     stalled=0.05,
@@ -93,7 +96,7 @@ _HIGHEST = Rates(
 
 def any_rates(random: Random, focus: Focus = ANYTHING) -> Rates:
     """The rates of one world: of those faults alone that it is about, as frequent as can be."""
-    if focus.faults or focus.backlog:
+    if focus.faults or focus.backlog or focus.quiet:
         return Rates(**{name: getattr(_HIGHEST, name) for name in focus.faults})
     return Rates(
         **{

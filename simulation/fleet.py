@@ -147,6 +147,7 @@ class Fleet:
             self.processes.remove(process)
             self._ends.pop(process, None)
             self._workers.pop(process, None)
+            self._scene.watch.replays.coordinators.pop(process, None)
             await asyncio.sleep(self._scene.random.random() * _LONGEST_PAUSE)
 
     async def _live(self, process: Process, main: Coroutine[Any, Any, None]) -> None:
@@ -162,6 +163,7 @@ class Fleet:
     async def _coordinate(self, process: Process, backend: Backend) -> None:
         stores = stores_of(backend, self._scene.settings)
         coordinator = Coordinator(stores, process.clock, process.name, self._scene.metrics)
+        self._scene.watch.replays.coordinators[process] = coordinator
         running = asyncio.create_task(coordinator.run())
         self._ends[process] = running.cancel
         await asyncio.wait([running])

@@ -17,12 +17,14 @@ class Focus:
 
     Attributes:
         faults: these are as frequent as they can be, and no others happen; all are drawn if empty.
-        shape: of all workflows: "pairs" side by side, or a "chain"; drawn if empty.
+        shape: of all workflows: "pairs" side by side, a "chain", or "questions", which ask a human
+            about each failure; drawn if empty.
         dawdling: many handlers take long, and many ignore their cancellation.
         regretful: most runs are cancelled, soon.
         tightened: definitions become stricter on the way.
         cramped: messages have room for little.
         backlog: many short runs, one slot, and nothing goes wrong.
+        quiet: nothing goes wrong, but for handlers that fail.
     """
 
     faults: tuple[str, ...] = ()
@@ -32,16 +34,21 @@ class Focus:
     tightened: bool = False
     cramped: bool = False
     backlog: bool = False
+    quiet: bool = False
 
 
 ANYTHING = Focus()
 """All is drawn."""
 
 _BACKLOGS = 0.1
+_QUIET = 0.05
 
 
 def focus_of(seed: int, wanted: Focus = ANYTHING) -> Focus:
     """What that world is about: some are about what the draw as good as never gives."""
-    if wanted is ANYTHING and Random(f"focus of {seed}").random() < _BACKLOGS:
+    if wanted is not ANYTHING:
+        return wanted
+    drawn = Random(f"focus of {seed}").random()
+    if drawn < _BACKLOGS:
         return Focus(backlog=True)
-    return wanted
+    return Focus(quiet=True) if drawn < _BACKLOGS + _QUIET else wanted

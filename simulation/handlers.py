@@ -75,6 +75,8 @@ class Behaviour:
             self._slow = self._stubborn = 0.5
         if focus.backlog:
             self._slow, self._quickest, self._poison = 1.0, 5.0, 0.0
+        if focus.quiet:
+            self._deadly = self._poison = 0.0
         self._poisoned: dict[tuple[str, str, str], bool] = {}
         self._outputs = 0
         self._returned: dict[str, Any] = {}

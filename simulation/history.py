@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["check_event", "check_history"]
+__all__ = ["check_event", "check_history", "check_message", "unpublished"]
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.core.event_types import END_OF, EventType
+from flowworker.core.ids import event_id
+from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
 from simulation.rules import expect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.codec.messages import StepMessage
     from flowworker.core.records import StepRecord
+    from simulation.process import Process
     from simulation.truth import Truth
 
 _OUTCOMES = {
@@ -28,48 +34,122 @@ MAY_COME_LATE = {
     EventType.STEP_STARTED,
     EventType.STEP_WAITING_HANDLER,
 }
-"""The news that an attempt began, of a worker that has lost its claim meanwhile, or waits, of one
-that never had it."""
+"""Published by a worker that has lost its claim meanwhile, or never had it."""
+
+_ANNOUNCED = {EventType.STEP_RETRYING, EventType.STEP_FALLBACK}
+
+_FOLLOWED = {
+    HumanAction.SKIP: EventType.STEP_SKIPPED,
+    HumanAction.COMPLETE: EventType.STEP_COMPLETED,
+}
 
 
-def check_event(truth: Truth, told: CloudEvent) -> None:
-    """An event is told for the first time: what it tells is durable, and in time."""
-    run, where = truth.run, told.id
-    if told.type is not EventType.STARTED:
-        expect(_is_told(truth, EventType.STARTED), "told before the start", where)
-    if truth.ended and told.type not in MAY_COME_LATE:
-        expect(truth.gone, "told after the end", where)
-    if told.type in END_OF.values():
-        expect(not truth.ended, "a second end", where)
-        expect(END_OF.get(truth.record.status) is told.type, "an end that is none", where)
-        unpublished = _unpublished(truth)
-        expect(not unpublished, "the end is told before what led to it", f"{run} {unpublished}")
+def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
+    """An event is published for the first time: what it says is durable, and in time."""
+    where = event.id
+    if event.type is not EventType.STARTED:
+        expect(EventType.STARTED in truth.published.values(), "published before the start", where)
+    if truth.ended and event.type not in MAY_COME_LATE:
+        expect(truth.gone, "published after the end", where)
+    if event.type in END_OF.values():
+        _check_end(truth, event)
         truth.ended = True
-    data = told.data
-    outcome = _OUTCOMES.get(told.type)
+    data = event.data
+    outcome = _OUTCOMES.get(event.type)
     if outcome is not None and data.kind is not None:
         settled = truth.settled.get((data.step_id, data.revision))
         found = settled is not None and settled.outcome is outcome
-        expect(found, "told before it is durable", where)
-    if told.type is EventType.COMPENSATING:
+        expect(found, "published before it is durable", where)
+    if event.type is EventType.COMPENSATING:
         begun = truth.record.status is RunStatus.COMPENSATING or truth.over
-        expect(begun, "the saga is told before it is durable", where)
-    if told.type in {EventType.STEP_FAILED, EventType.COMPENSATING}:
-        expect(truth.record.stop is not None, "a failure is told before it is durable", where)
+        expect(begun, "the saga is published before it is durable", where)
+    if event.type in {EventType.STEP_FAILED, EventType.COMPENSATING}:
+        expect(truth.record.stop is not None, "a failure is published before it is durable", where)
+    if event.type in _ANNOUNCED:
+        _check_announced(truth, event, writer)
 
 
-def _is_told(truth: Truth, event_type: EventType) -> bool:
-    return event_type in truth.told.values()
+def check_message(truth: Truth, message: StepMessage) -> None:
+    """A step message is stored: what led to it is durable and published."""
+    where = f"{message.run} {message.step} {message.attempt}"
+    if message.kind is Kind.COMPENSATE:
+        begun = truth.over or truth.record.status is RunStatus.COMPENSATING
+        expect(begun, "a compensation is enqueued without a saga", where)
+    else:
+        expect(truth.ready(message.step), "enqueued before what it depends on", where)
+    missing = [event for event in _causes(message) if event not in truth.published]
+    expect(not missing, "enqueued before its cause is published", f"{where}: {missing}")
 
 
-def _unpublished(truth: Truth) -> list[str]:
-    """Outcomes of steps, as they stand, that nobody has told."""
-    records = [record for record, _ in truth.steps.values()]
-    ids = [f"{truth.run}/{_told_as(record)}" for record in records]
-    return [event for event in ids if event not in truth.told]
+def _check_announced(truth: Truth, event: CloudEvent, writer: Process) -> None:
+    """Nothing follows a failure, but the end, once its reader has stopped the run."""
+    kind = Kind.COMPENSATE if f"/{Kind.COMPENSATE}/" in event.id else Kind.RUN
+    if _may_begin(truth, kind, writer):
+        return
+    failed, revision = truth.steps[event.data.step_id]
+    late = failed.outcome is Outcome.FAILED and revision > truth.stopped_by[writer.name][1]
+    expect(not late, "what cannot happen any more is published", event.id)
 
 
-def _told_as(record: StepRecord) -> str:
+def _may_begin(truth: Truth, kind: Kind, writer: Process) -> bool:
+    """Whether that process, by what it wrote itself, may still begin attempts of that kind."""
+    if writer.name not in truth.stopped_by or writer.stale is not None:
+        return True
+    reason, _ = truth.stopped_by[writer.name]
+    return kind is Kind.COMPENSATE and reason is not StopReason.TERMINATED
+
+
+def _causes(message: StepMessage) -> Iterator[str]:
+    """Ids of the events that come before this attempt in every history."""
+    run, step, kind, turn = message.run, message.step, message.kind, message.turn
+    if message.number > 1:
+        yield event_id(run, EventType.STEP_RETRYING, f"{step}/{message.attempt}")
+    if kind is Kind.COMPENSATE:
+        yield event_id(run, EventType.COMPENSATING)
+    elif turn > 1:
+        yield event_id(run, EventType.WAITING_HUMAN, f"{step}/{turn - 1}")
+
+
+def _check_end(truth: Truth, end: CloudEvent) -> None:
+    """It says what the run's record says, and comes after all that led to it."""
+    run, record = truth.run, truth.record
+    expect(not truth.ended, "a second end", end.id)
+    expect(END_OF.get(record.status) is end.type, "an end that is none", end.id)
+    expect(end.data.error == record.error, "an end with the wrong error", end.id)
+    same = end.data.failed_compensations == record.failed_compensations
+    expect(same, "an end that names the wrong compensations", end.id)
+    missing = [event for event in _before_the_end(truth) if event not in truth.published]
+    expect(not missing, "the end is published before what led to it", f"{run} {missing}")
+    stop = record.stop
+    if stop is not None and stop.step:
+        failed = f"{run}/{EventType.STEP_FAILED}/{stop.step}/"
+        found = any(event.startswith(failed) for event in truth.published)
+        expect(found, "the step that ended the run is not named", run)
+
+
+def _before_the_end(truth: Truth) -> Iterator[str]:
+    """Ids of the events of outcomes as they stand, of answers, and of the saga."""
+    run, record = truth.run, truth.record
+    for settled, _ in truth.steps.values():
+        yield f"{run}/{_published_as(settled)}"
+    for step, answers in record.decisions.items():
+        for answer in answers:
+            if answer.action in _FOLLOWED:
+                yield event_id(run, _FOLLOWED[answer.action], f"{step}/{answer.turn}")
+    if truth.undone:
+        yield event_id(run, EventType.COMPENSATING)
+    for step in record.failed_compensations:
+        yield event_id(run, EventType.STEP_COMPENSATION_FAILED, step)
+
+
+def unpublished(truth: Truth) -> list[str]:
+    """Ids of the events of attempts that ended, of which nobody has heard."""
+    ended = (one for one, _ in truth.steps.values() if one.outcome is not Outcome.RUNNING)
+    ids = (f"{truth.run}/{_published_as(one)}" for one in ended)
+    return [event for event in ids if event not in truth.published]
+
+
+def _published_as(record: StepRecord) -> str:
     attempt = f"{record.step}/{record.attempt}"
     match record.outcome:
         case Outcome.COMPLETED if record.kind is Kind.COMPENSATE:

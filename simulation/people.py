@@ -29,6 +29,9 @@ _REGRETS = (("cancel", 0.15, 20.0), ("terminate", 0.1, 20.0))
 _REGRETFUL = (("cancel", 0.9, 2.0), ("terminate", 0.3, 10.0))
 """Requests to end a run: how likely, and after how many seconds at the latest."""
 
+_IMPATIENT, _VERY_IMPATIENT = 0.02, 0.3
+"""How likely, per second, somebody terminates a run that compensates."""
+
 _UPLOADED = 0.2
 """Share of starts with a chosen id whose input is uploaded first."""
 
@@ -64,6 +67,7 @@ class People:
         self._workflows = workflows
         self._watch = watch
         self._regrets = _REGRETFUL if regretful else _REGRETS
+        self._impatience = _VERY_IMPATIENT if regretful else _IMPATIENT
         self._answers = 0
 
     async def start(self, number: int) -> None:
@@ -118,13 +122,16 @@ class People:
                 await self._commands.send(f"control.{action}.{run}", b"", {})
 
     async def operate(self) -> None:
-        """Answer whoever waits, for ever."""
+        """Answer whoever waits, and end what takes too long, for ever."""
         while True:
             await asyncio.sleep(1.0)
             for truth in list(self._watch.runs.values()):
                 waiting = truth.record.status is RunStatus.WAITING_HUMAN
                 if not truth.over and self._chance(0.5 if waiting else 0.002):
                     await self._answer(truth)
+                compensates = truth.record.status is RunStatus.COMPENSATING
+                if compensates and self._chance(self._impatience):
+                    await self._commands.send(f"control.terminate.{truth.run}", b"", {})
 
     async def _answer(self, truth: Truth) -> None:
         random = self._random

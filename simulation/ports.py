@@ -127,6 +127,8 @@ class _Steps(_Source):
             on_delivery,
             self._watch.step_acked,
             lambda take: self._backend.steps.consume(queue, priority, take),
+            lambda delivery: self._watch.lost(delivery.subject.split(".")[3]),
+            self._watch.step_handed_out,
         )
 
     def queued(self, address: StepAddress) -> _Later[list[bytes]]:
@@ -159,7 +161,7 @@ class _Events(_Source):
             self._check()
             await self._backend.events.publish(run, event_type, data, event_id, once=once)
             self._archive.history(run, await self._backend.events.history(run))
-            self._watch.published(run, event_type, data, event_id)
+            self._watch.published(self._gate.process, run, event_type, data, event_id)
 
         return self._gate.call("events.publish", event_id, effect)
 
@@ -172,7 +174,7 @@ class _Events(_Source):
             stored = await events.publish_before_end(run, event_type, data, event_id, once=once)
             if stored:
                 self._archive.history(run, await events.history(run))
-                self._watch.published(run, event_type, data, event_id)
+                self._watch.published(self._gate.process, run, event_type, data, event_id)
             return stored
 
         return self._gate.call("events.publish_before_end", event_id, effect)
@@ -182,8 +184,10 @@ class _Events(_Source):
             self._gate,
             self._virtual,
             on_delivery,
-            self._watch.event_acked,
+            partial(self._watch.event_acked, self._gate.process),
             lambda take: self._backend.events.consume(partition, take),
+            lambda delivery: self._watch.lost(delivery.subject.split(".")[2]),
+            lambda delivery: self._watch.replays.handed_out(partition, delivery),
         )
 
     def history(self, run: str) -> _Later[list[bytes]]:
@@ -281,4 +285,4 @@ class _Notifier:
         return end
 
     def _lost(self) -> bool:
-        return self._gate.faults.chance("news lost", self._gate.faults.rates.news_lost)
+        return self._gate.faults.chance("notice lost", self._gate.faults.rates.notice_lost)

@@ -72,7 +72,7 @@ class Process:
             self._kept = max(64, len(self._tasks))
 
     def die(self) -> None:
-        """At once, between two instructions; nothing in it is told."""
+        """At once, between two instructions; nothing in it hears of that."""
         if not self.alive:
             return
         self.alive = False

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.records import StopReason
-from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
+from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
 
 if TYPE_CHECKING:
-    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.records import RunRecord, StepRecord, Stop
     from simulation.truth import Truth
 
 
@@ -30,6 +30,7 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
     run = truth.run
     expect(not truth.gone, "a removed run was written again", run)
     expect(before.status not in TERMINAL, "a terminal state changed", run)
+    expect(record != before, "a write that changes nothing", run)
     expect(
         (record.created_at, record.definition, record.origin)
         == (before.created_at, before.definition, before.origin),
@@ -41,13 +42,28 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
     if before.stop is not None:
         terminated = record.stop is not None and record.stop.reason is StopReason.TERMINATED
         expect(record.stop == before.stop or terminated, "a run that stops goes on", run)
+    if record.stop is not None and record.stop != before.stop:
+        expect(_is_asked_for(truth, record, record.stop), "a stop that nobody asked for", run)
     for step, past in before.decisions.items():
         kept = record.decisions.get(step, ())[: len(past)]
         expect(kept == past, "an answer was forgotten", f"{run} {step}")
+    answers = [decision.id for taken in record.decisions.values() for decision in taken]
+    expect(len(answers) == len(set(answers)), "an answer was followed twice", run)
     if record.status is RunStatus.COMPENSATING is not before.status:
         expect(not truth.running(), "the saga begins while an attempt is under way", run)
     if record.status in TERMINAL:
         _check_end(truth, record)
+
+
+def _is_asked_for(truth: Truth, record: RunRecord, stop: Stop) -> bool:
+    """Whether somebody wanted it, or a step failed that nothing is left to try for."""
+    if stop.reason is not StopReason.FAILED:
+        return stop.reason in truth.asked
+    answers = record.decisions.get(stop.step, ())
+    if answers and answers[-1].action is HumanAction.CANCEL:
+        return True
+    failed, _ = truth.steps.get(stop.step, (None, 0))
+    return failed is not None and failed.outcome is Outcome.FAILED
 
 
 def _check_end(truth: Truth, record: RunRecord) -> None:
@@ -69,7 +85,7 @@ def _check_end(truth: Truth, record: RunRecord) -> None:
     failed = [s for s in truth.undone if truth.steps[s][0].outcome is Outcome.FAILED]
     expect(
         sorted(failed) == sorted(record.failed_compensations),
-        "failed compensations are not told right",
+        "the wrong failed compensations are named",
         f"{run} {failed} {record.failed_compensations}",
     )
     critical = any((saga := truth.plan.steps[s].saga) and saga.is_critical for s in failed)
@@ -114,16 +130,26 @@ def check_step_write(
             expect(record.lost == MAX_LOST, "given up too early or too late", where)
             _check_takeover(record, before, where, now + slack)
         case Outcome.CANCELLED:
-            expect(truth.record.stop is not None, "cancelled without a stop", where)
-            if not own and not _terminated(truth):
-                held = before is not None and before.lease_until > now + slack
-                expect(not held, "a claim was revoked while its lease held", where)
+            _check_cancelled(truth, before, where, own=own, latest=now + slack)
         case _:
             pass  # renewed, or settled, by its own worker
+    if record.outcome is not Outcome.RUNNING:
+        expect(not record.lease_until, "a settled attempt that has a lease", where)
     if record.kind is Kind.COMPENSATE:
         known = truth.outputs.get(step, record.completed)
         expect(record.completed == known > 0, "a compensation lost its place", where)
     expect(revision > at, "a revision that does not grow", where)
+
+
+def _check_cancelled(
+    truth: Truth, before: StepRecord | None, where: str, *, own: bool, latest: float
+) -> None:
+    expect(truth.record.stop is not None, "cancelled without a stop", where)
+    fenced = before is not None and before.outcome is Outcome.CANCELLED
+    expect(not fenced, "a fence over a fence", where)
+    held = before is not None and before.lease_until > latest
+    may_end = own or _terminated(truth) or not held
+    expect(may_end, "a claim was revoked while its lease held", where)
 
 
 def _is_same_claim(before: StepRecord | None, record: StepRecord) -> bool:
@@ -176,7 +202,7 @@ def _check_takeover(
 
 
 def _check_wait(record: StepRecord, before: StepRecord, where: str, latest: float) -> None:
-    """Who was told to try again later does."""
+    """Whoever is to try again later does."""
     wait = None if before.error is None else before.error.retry_after
     if wait is not None and (record.kind, record.turn) == (before.kind, before.turn):
         expect(before.finished_at + wait <= latest, "tried again before its time", where)

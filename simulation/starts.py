@@ -49,7 +49,7 @@ class Starts:
         self._names = names
 
     def rejected(self, truth: Truth | None, event: str) -> None:
-        """It is told that a command was refused."""
+        """It is published that a command was refused."""
         if truth is None or truth.gone:
             return
         sequence = truth.created.origin.partition("@")[0]
@@ -70,7 +70,7 @@ class Starts:
         expect(truth is not None, "a command was lost", delivery.subject)
         if truth is None:
             return
-        expect(event_id(run, EventType.STARTED) in truth.told, "a start is not told", run)
+        expect(event_id(run, EventType.STARTED) in truth.published, "a start is not published", run)
         same = _is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)
 

@@ -7,10 +7,13 @@ __all__ = ["Truth"]
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flowworker.core.event_types import EventType
+from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome
 
 if TYPE_CHECKING:
-    from flowworker.core.event_types import EventType
+    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.core.attempt import Attempt
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
 
@@ -25,12 +28,15 @@ class Truth:
         created: the record as it was written first.
         steps: record and revision by step.
         outputs: revision of the record that completed a step.
+        asked: reasons to stop that somebody has asked for.
+        stopped_by: processes that wrote that it stops, why, and the revision of the first write.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
         enqueued: steps of which a message was stored.
-        followed: steps whose completion was told and acknowledged.
-        told: type by event id, in the order of the history.
-        ended: its last event was told.
+        followed: steps whose completion was published and acknowledged.
+        published: type by event id, in the order of the history.
+        robbed: a message of it was lost for good: only a sweep makes up for that.
+        ended: its last event was published.
         gone: its record was removed.
     """
 
@@ -38,13 +44,17 @@ class Truth:
     plan: Plan
     created: RunRecord
     record: RunRecord
+    revision: int
     steps: dict[str, tuple[StepRecord, int]] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
+    asked: set[StopReason] = field(default_factory=set)
+    stopped_by: dict[str, tuple[StopReason, int]] = field(default_factory=dict)
     undone: list[str] = field(default_factory=list)
     settled: dict[tuple[str, int], StepRecord] = field(default_factory=dict)
     enqueued: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)
-    told: dict[str, EventType] = field(default_factory=dict)
+    published: dict[str, EventType] = field(default_factory=dict)
+    robbed: bool = False
     ended: bool = False
     gone: bool = False
 
@@ -52,6 +62,28 @@ class Truth:
     def over(self) -> bool:
         """Whether its terminal state is durable."""
         return self.record.status in TERMINAL
+
+    def note(self, event: CloudEvent) -> None:
+        """An event is published."""
+        self.published[event.id] = event.type
+        if event.type is EventType.CANCEL_REQUESTED:
+            terminate = event.data.terminate
+            self.asked.add(StopReason.TERMINATED if terminate else StopReason.CANCELLED)
+        elif event.type is EventType.TIMED_OUT:
+            self.asked.add(StopReason.TIMED_OUT)
+
+    def note_stop(self, writer: str, reason: StopReason, revision: int) -> None:
+        """A process has written that the run stops."""
+        _, first = self.stopped_by.get(writer, (reason, revision))
+        self.stopped_by[writer] = (reason, first)
+
+    def is_past(self, step: str, attempt: Attempt) -> bool:
+        """Whether that attempt is over."""
+        record, _ = self.steps.get(step, (None, 0))
+        if record is None:
+            return False
+        settled = record.outcome is not Outcome.RUNNING
+        return record.attempt > attempt or (record.attempt == attempt and settled)
 
     def running(self) -> list[str]:
         """Steps with a claim that is not settled."""

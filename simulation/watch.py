@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Watch"]
 
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event, settled_event
@@ -14,7 +15,9 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Inline
 from flowworker.core.status import Kind, Outcome, RunStatus
-from simulation.history import check_event
+from simulation.counts import kind_of_write
+from simulation.history import check_event, check_message
+from simulation.replays import Replays
 from simulation.rules import (
     Violation,
     check_run_write,
@@ -26,12 +29,13 @@ from simulation.starts import Starts
 from simulation.truth import Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.ports import Delivery, StepAddress
     from simulation.process import Process
+    from simulation.quiet import Quiet
     from simulation.rebuilds import Rebuilds
 
 
@@ -42,7 +46,9 @@ class Watch:
         runs: by id.
         starts: what is known of start messages.
         rebuilds: counts those of runs that wait.
-        rejected: ids of the events that tell of commands that were not followed.
+        quiet: knows what holds in worlds in which nothing goes wrong.
+        replays: compares what is held in memory with the records.
+        rejected: ids of the events that say which commands were not followed.
         refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
         discarded: numbers of outputs whose handlers had been given up long before they returned.
@@ -54,11 +60,13 @@ class Watch:
     def __init__(
         self,
         plans: dict[str, Plan],
-        pending: Callable[[str], int],
+        steps_pending: Callable[[str], int],
+        events_pending: Callable[[str], int],
         rebuilds: Rebuilds,
+        quiet: Quiet,
         on_violation: Callable[[str], None],
     ) -> None:
-        """Look up definitions in `plans`; ask `pending` what is queued for a run."""
+        """Look up definitions in `plans`; ask how many messages of a run are not acknowledged."""
         self.runs: dict[str, Truth] = {}
         self.rejected: set[str] = set()
         self.refused: set[str] = set()
@@ -68,24 +76,29 @@ class Watch:
         self.misled = False
         self.starts = Starts({plan.workflow.name for plan in plans.values()})
         self.rebuilds = rebuilds
+        self.quiet = quiet
+        self.replays = Replays()
         self._plans = plans
-        self._pending = pending
+        self._steps_pending = steps_pending
+        self._events_pending = events_pending
         self._on_violation = on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
         """A record was written."""
         kind = key.partition(".")[0]
-        try:
+        if kind == "index":
+            self.quiet.listed(key)
+        with self._reporting():
             if kind == "run":
-                self._run_written(decode_run(key, value))
+                self._run_written(process, decode_run(key, value), revision)
             elif kind == "step":
                 self._step_written(process, decode_step(key, value), revision)
-        except Violation as violation:
-            self._on_violation(str(violation))
 
     def purged(self, pattern: str) -> None:
         """Records were removed."""
         kind, _, run = pattern.partition(".")
+        if kind == "index":
+            self.quiet.unlisted(pattern)
         truth = self.runs.get(run) if kind == "run" else None
         if truth is not None and not truth.gone:
             truth.gone = True
@@ -96,34 +109,32 @@ class Watch:
         truth = self.runs.get(run)
         self.expect(truth is None or truth.over, "history removed before the end", run)
 
-    def published(self, run: str, event_type: str, data: bytes, event: str) -> None:
+    def published(
+        self, process: Process, run: str, event_type: str, data: bytes, event: str
+    ) -> None:
         """An event was stored, unless it was known."""
         if event_type.startswith("emit."):
             return
-        told = decode_event(data)
+        found = decode_event(data)
         truth = self.runs.get(run)
-        if told.type is EventType.REJECTED:
+        if found.type is EventType.REJECTED:
             self.rejected.add(event)
             self.counts["command rejected"] += 1
             late = truth is not None and truth.ended and not truth.gone
             self.expect(not late, "a rejection behind the end", event)
-            try:
-                self.starts.rejected(self.runs.get(told.data.id), event)
-            except Violation as violation:
-                self._on_violation(str(violation))
+            with self._reporting():
+                self.starts.rejected(self.runs.get(found.data.id), event)
             return
         if truth is None:
             self._on_violation(f"an event of a run that does not exist: {event}")
             return
-        if event in truth.told:
-            self.counts["event told again"] += 1
+        if event in truth.published:
+            self.counts["event published again"] += 1
             return
-        try:
-            check_event(truth, told)
-        except Violation as violation:
-            self._on_violation(str(violation))
-        truth.told[event] = told.type
-        self.counts[told.type] += 1
+        with self._reporting():
+            check_event(truth, found, process)
+        truth.note(found)
+        self.counts[found.type] += 1
 
     def enqueued(self, address: StepAddress, data: bytes) -> None:
         """A step message was stored, unless it was known."""
@@ -132,12 +143,9 @@ class Watch:
             self._on_violation(f"a step of a run that does not exist: {address}")
             return
         message = decode_step_message(data)
-        where = f"{message.run} {message.step} {message.kind}"
-        if message.kind is Kind.COMPENSATE:
-            begun = truth.over or truth.record.status is RunStatus.COMPENSATING
-            self.expect(begun, "a compensation is enqueued without a saga", where)
-        else:
-            self.expect(truth.ready(message.step), "enqueued before what it depends on", where)
+        with self._reporting():
+            check_message(truth, message)
+        if message.kind is not Kind.COMPENSATE:
             truth.enqueued.add(message.step)
 
     def command_acked(self, delivery: Delivery) -> None:
@@ -148,22 +156,32 @@ class Watch:
             run = rest.rpartition(".")[2]
         refused = event_id(run, EventType.REJECTED, str(delivery.sequence)) in self.rejected
         if kind == "start":
-            try:
+            with self._reporting():
                 self.starts.acked(self.runs.get(run), run, delivery, refused=refused)
-            except Violation as violation:
-                self._on_violation(str(violation))
             return
         requests = [EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
         if refused:
             self.refused.add(run)
             over = run not in self.runs or self.runs[run].over
             self.expect(over, "a command to a run that is under way was refused", run)
-        known = {*self.rejected, *(self.runs[run].told if run in self.runs else ())}
+        known = {*self.rejected, *(self.runs[run].published if run in self.runs else ())}
         ids = [event_id(run, request, str(delivery.sequence)) for request in requests]
         self.expect(known.intersection(ids), "a command was lost", delivery.subject)
 
+    def lost(self, run: str) -> None:
+        """A message of a run is gone, and nobody has acknowledged it."""
+        if run in self.runs:
+            self.runs[run].robbed = True
+
+    def step_handed_out(self, delivery: Delivery) -> None:
+        """A step message is on its way to a worker."""
+        message = decode_step_message(delivery.data)
+        truth = self.runs[message.run]
+        with self._reporting():
+            self.quiet.handed_out(delivery, useless=truth.is_past(message.step, message.attempt))
+
     def step_acked(self, delivery: Delivery) -> None:
-        """A step message was acknowledged: its attempt is over and told, or out of date."""
+        """A step message was acknowledged: its attempt is over and published, or out of date."""
         message = decode_step_message(delivery.data)
         truth = self.runs[message.run]
         if truth.over:
@@ -174,54 +192,68 @@ class Watch:
             self.expect(message.revision, "a step message was lost", where)
         elif record.attempt == message.attempt:
             event = settled_event("flowworker", message.workflow, "", record, revision)
-            over = event is not None and event.id in truth.told
-            self.expect(over, "a step was acknowledged before it was told", where)
+            over = event is not None and event.id in truth.published
+            self.expect(over, "a step was acknowledged before it was published", where)
         self._check_moving(truth)
 
-    def event_acked(self, delivery: Delivery) -> None:
+    def event_acked(self, process: Process, delivery: Delivery) -> None:
         """An event was acknowledged: what follows from it is durable."""
-        truth = self.runs.get(delivery.subject.split(".")[2])
+        _, partition, run, _ = delivery.subject.split(".", 3)
+        truth = self.runs.get(run)
         if truth is None:
             return
         self._check_moving(truth)
         event = decode_event(delivery.data)
-        if event.type is EventType.STEP_COMPLETED:
+        if event.type is EventType.STEP_COMPLETED and event.data.step_id in truth.plan.steps:
             truth.followed.add(event.data.step_id)
-            if truth.record.stop is None and not self.misled:
+            if truth.record.stop is None and not self._is_misled(truth):
                 forgotten = truth.forgotten(event.data.step_id)
                 self.expect(not forgotten, "acknowledged before what follows", forgotten)
+        if not self._events_pending(run) and not truth.robbed:
+            with self._reporting():
+                self.replays.check(process, truth, event, int(partition))
+                if truth.over:
+                    self.quiet.ended(truth)
 
     def timer_acked(self, delivery: Delivery) -> None:
         """An alarm was acknowledged."""
         _, run, name = delivery.subject.split(".", 2)
         truth = self.runs[run]
         if name == "timeout":
-            told = event_id(run, EventType.TIMED_OUT) in truth.told
-            self.expect(told or truth.over, "a timeout was lost", run)
+            known = event_id(run, EventType.TIMED_OUT) in truth.published
+            self.expect(known or truth.over, "a timeout was lost", run)
         else:
             self.expect(truth.gone, "the end of a retention was lost", run)
 
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
         run = truth.run
-        if self.misled or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
+        if self._is_misled(truth) or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
-        self.expect(self._pending(run), "nothing moves the run on", run)
+        pending = self._steps_pending(run) or self._events_pending(run)
+        self.expect(pending, "nothing moves the run on", run)
 
-    def _run_written(self, record: RunRecord) -> None:
+    def _is_misled(self, truth: Truth) -> bool:
+        """Whether it may take a sweep to move the run on."""
+        return self.misled or truth.robbed
+
+    def _run_written(self, process: Process, record: RunRecord, revision: int) -> None:
         truth = self.runs.get(record.run)
         if truth is None or (truth.gone and truth.created.origin != record.origin):
             self.runs[record.run] = Truth(
-                record.run, self._plans[record.definition], record, record
+                record.run, self._plans[record.definition], record, record, revision
             )
             expect(record.status is RunStatus.RUNNING, "a run begins otherwise", record.run)
             known = record.run not in self.refused
             expect(known, "a command to a run that was on its way was refused", record.run)
             return
-        before, truth.record = truth.record, record
+        before, truth.record, truth.revision = truth.record, record, revision
         if record.status is not before.status:
             self.counts[f"run {record.status}"] += 1
         check_run_write(truth, before, record)
+        self.quiet.run_written(record)
+        if record.stop is not None:
+            truth.note_stop(process.name, record.stop.reason, revision)
 
     def _step_written(self, process: Process, record: StepRecord, revision: int) -> None:
         truth = self.runs.get(record.run)
@@ -229,7 +261,8 @@ class Watch:
             raise Violation(f"a step of a run that does not exist: {record.run}")
         before, _ = truth.steps.get(record.step, (None, 0))
         check_step_write(truth, record, revision, process.name, process.clock.now(), self.slack)
-        self._count(before, record, process)
+        self.quiet.step_written(record)
+        self.counts[kind_of_write(before, record, process.name)] += 1
         truth.steps[record.step] = (record, revision)
         if record.outcome is not Outcome.RUNNING:
             truth.settled[record.step, revision] = record
@@ -247,24 +280,13 @@ class Watch:
             late = isinstance(output, dict) and output.get("n") in self.discarded
             self.expect(not late, "a result of a handler that was given up", record.step)
 
-    def _count(self, before: StepRecord | None, record: StepRecord, process: Process) -> None:
-        if record.outcome is Outcome.RUNNING:
-            mine = before is not None and before.worker == record.worker
-            if mine and before is not None and before.started_at == record.started_at:
-                self.counts["lease given back" if not record.lease_until else "lease renewed"] += 1
-            elif record.lost:
-                self.counts["claim taken over"] += 1
-            else:
-                self.counts[f"claim to {record.kind}"] += 1
-        elif record.error is not None and record.error.type == "WorkerLost":
-            self.counts["given up"] += 1
-        elif is_refused(record):
-            self.counts["attempt refused"] += 1
-        elif record.outcome is Outcome.CANCELLED and process.name != record.worker:
-            revoked = before is not None and before.outcome is Outcome.RUNNING
-            self.counts["fenced: revoked" if revoked else "fenced: never claimed"] += 1
-        else:
-            self.counts[f"attempt {record.outcome}"] += 1
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Report what the rules find."""
+        try:
+            yield
+        except Violation as violation:
+            self._on_violation(str(violation))
 
     def expect(self, holds: object, what: str, about: object) -> None:
         """Report a violation unless it holds."""

@@ -33,7 +33,13 @@ def any_workflow(random: Random, name: str, focus: Focus = ANYTHING) -> Workflow
     if focus.backlog:
         return Workflow(name, (Step("s0", "work"),), priority=random.choice(list(Priority)))
     shape = focus.shape or ("pairs" if random.random() < _PAIRS else "graph")
-    steps = _any_pairs(random) if shape == "pairs" else _any_graph(random, shape)
+    match shape:
+        case "pairs":
+            steps = _any_pairs(random)
+        case "questions":
+            steps = [Step(f"s{n}", "work", escalation=Escalation()) for n in range(MOST_STEPS)]
+        case _:
+            steps = _any_graph(random, shape)
     return Workflow(
         name,
         tuple(steps),

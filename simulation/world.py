@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flowworker.definitions.content import plan_of
 from flowworker.memory import memory_backend
-from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from simulation.clock import SimClock
@@ -28,10 +27,13 @@ from simulation.logs import watched_logs
 from simulation.loop import Standstill, VirtualLoop
 from simulation.people import LAST_START, People
 from simulation.process import current_process, process_tasks
+from simulation.quiet import Quiet
 from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest
+from simulation.settings import RETENTION, any_settings, output_sizes
 from simulation.stale_reads import Archive
 from simulation.starts import stricter
+from simulation.strangers import meddle
 from simulation.trace import Trace
 from simulation.watch import Watch
 from simulation.workflows import any_workflow
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
 PATIENCE = 1500.0
 """Seconds of calm in which every run has to end."""
 
-RETENTION = 40.0
-
 _REST = 60.0
 """Seconds after the last run's end in which everything has to come to rest."""
 
@@ -57,11 +57,11 @@ _REMOVAL = 120.0
 _MANY = 24
 """Runs of a world that is about its backlog: minutes of work for one slot."""
 
-_LOW = 1000
-"""Bytes: limits below it are low, and those of real fleets are above it."""
-
 _TIGHTENED = 0.5
 """Share of worlds in which definitions become stricter on the way."""
+
+_MEDDLED = 0.3
+"""Share of worlds in which strangers write events of runs."""
 
 _SHRINKS = 0.75
 """Share of worlds in which one coordinator alone waits for the end of the retention: a whole fleet
@@ -107,7 +107,7 @@ class World:
         self._clock = SimClock(self._virtual)
         self._trace = Trace(self._virtual, keep=keep_trace)
         sizes = Random(f"sizes of {seed}")  # of its own, so that the rest does not depend on it
-        self._settings = _any_settings(random, sizes, cramped=focus.cramped)
+        self._settings = any_settings(random, sizes, cramped=focus.cramped)
         self._backend = memory_backend(
             settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
         )
@@ -121,7 +121,10 @@ class World:
         known = map(plan_of, [*self._workflows, *self._stricter])
         plans = {plan.hash: plan for plan in known}
         rebuilds = Rebuilds(self._waits, self.fail, limited=focus.backlog)
-        self._watch = Watch(plans, self._pending, rebuilds, self.fail)
+        steps = cast("MemoryStepQueue", self._backend.steps)
+        events = cast("MemoryEventLog", self._backend.events)
+        quiet = Quiet(self._virtual, quiet=focus.quiet)
+        self._watch = Watch(plans, steps.pending, events.pending, rebuilds, quiet, self.fail)
         names = [workflow.name for workflow in self._workflows]
         self._people = People(
             random,
@@ -145,7 +148,7 @@ class World:
             copy_context(),
             Random(f"handlers of {seed}"),
         )
-        sizes_of_outputs = _outputs(self._settings)
+        sizes_of_outputs = output_sizes(self._settings)
         waits = Random(f"waits of {seed}")
         behaviour = Behaviour(random, self._watch, self._faults, sizes_of_outputs, waits, focus)
         self._fleet = Fleet(scene, behaviour, one_slot=focus.backlog)
@@ -178,12 +181,6 @@ class World:
             tuple(self._trace.lines),
         )
 
-    def _pending(self, run: str) -> int:
-        """Step messages and facts of a run that are not acknowledged."""
-        steps = cast("MemoryStepQueue", self._backend.steps)
-        events = cast("MemoryEventLog", self._backend.events)
-        return steps.pending(run) + events.pending(run)
-
     def _waits(self, run: str) -> bool:
         """Whether a run is moved on by a step message, and by nothing else."""
         steps = cast("MemoryStepQueue", self._backend.steps)
@@ -204,6 +201,9 @@ class World:
             await DefinitionStore(self._backend.definitions).register(workflow)
         self._fleet.start()
         operator = self._virtual.create_task(self._people.operate())
+        random = Random(f"strangers of {self.seed}")
+        if random.random() < _MEDDLED:
+            self._virtual.create_task(meddle(random, self._backend, self._clock, self._watch))
         starts = [
             self._virtual.create_task(self._people.start(number))
             for number in range(_MANY if self._focus.backlog else self._random.randint(3, 14))
@@ -273,27 +273,3 @@ class World:
             task.cancel()
         self._virtual.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._virtual.close()
-
-
-def _any_settings(random: Random, sizes: Random, *, cramped: bool) -> Settings:
-    limits = random.choice(((32_768, 262_144), (32_768, 262_144), (150, 600)))
-    if cramped:
-        limits = (150, 600)
-    return Settings(
-        lease=6.0,
-        partition_lease=random.choice((3.0, 6.0)),
-        inline_limit=limits[0],
-        message_limit=limits[1],
-        payload_limit=sizes.choice((64 * 1024 * 1024, 700 if limits[0] < _LOW else 40_000)),
-        retention=RETENTION,
-        short_delay=1.0,
-        drain=2.0,
-        sweep=random.choice((3.0, 6.0)),
-        max_active=random.choice((2, 50_000)),
-    )
-
-
-def _outputs(settings: Settings) -> tuple[int, ...]:
-    """Bytes that outputs may have: on both sides of every limit that is low."""
-    limits = (settings.inline_limit, settings.message_limit, settings.payload_limit)
-    return (200, *(limit + by for limit in limits if limit < _LOW for by in (-60, 60)))

@@ -109,7 +109,7 @@ def test_an_end_that_overtakes_its_cause(monkeypatch):
     right = Performer._emitted
     monkeypatch.setattr(Performer, "_emitted", lambda *args: right(*args)[::-1])
 
-    assert "told after the end" in violation()
+    assert "the end is published before what led to it" in violation()
 
 
 def test_a_view_that_is_trusted_though_others_see_events(monkeypatch):
@@ -188,7 +188,7 @@ def test_a_request_behind_the_end(monkeypatch):
 
     monkeypatch.setattr(MemoryEventLog, "publish_before_end", blind)
 
-    assert "told after the end" in violation(Focus(faults=("slow", "late"), regretful=True))
+    assert "published after the end" in violation(Focus(faults=("slow", "late"), regretful=True))
 
 
 def test_runs_that_wait_for_a_worker_and_are_rebuilt_en_masse(monkeypatch):
@@ -208,6 +208,13 @@ def test_runs_that_wait_unseen_and_are_rebuilt_en_masse(monkeypatch):
     monkeypatch.setattr(Recovery, "_sorted", blind)
 
     assert "a run that waits for a worker was rebuilt" in violation(Focus(backlog=True))
+
+
+def test_a_run_whose_message_is_lost_and_that_nobody_looks_after(monkeypatch):
+    monkeypatch.setattr(Recovery, "_is_due", lambda *_, **__: False)
+    monkeypatch.setattr(world, "PATIENCE", 200.0)
+
+    assert "after 200 s" in violation(Focus(faults=("gone",)))
 
 
 def test_a_wait_that_a_handler_asked_for_and_does_not_get(monkeypatch):

@@ -9,21 +9,24 @@ from flowworker.codec.keys import step_key
 from flowworker.core import claim
 from flowworker.core.status import Outcome
 from flowworker.stores.runs import RunStore
-from flowworker.worker import claims
+from flowworker.worker import claims, settling
 from flowworker.worker.attempt import InflightAttempt
+from flowworker.worker.executor import Executor
 from flowworker.worker.lanes import Lanes
 from flowworker.worker.reporting import Reporter
 from flowworker.worker.settling import Settler
 from flowworker.worker.step_records import StepRecords
 from flowworker.worker.unserved import Unserved
-from simulation.focus import Focus
-from tests.simulation.violations import violation
+from simulation.focus import ANYTHING, Focus
+from tests.simulation.violations import plant, violation
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.usefixtures("uncovered"),
 ]
+
+STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
 
 
 def test_an_acknowledgement_before_the_write(monkeypatch):
@@ -35,7 +38,7 @@ def test_an_acknowledgement_before_the_write(monkeypatch):
 
     monkeypatch.setattr(Settler, "settle", early)
 
-    assert "acknowledged before it was told" in violation()
+    assert "acknowledged before it was published" in violation()
 
 
 def test_a_claim_without_compare_and_set(monkeypatch):
@@ -57,7 +60,7 @@ def test_a_result_that_is_told_before_it_is_durable(monkeypatch):
 
     monkeypatch.setattr(Settler, "_write", early)
 
-    assert "told before it is durable" in violation()
+    assert "published before it is durable" in violation()
 
 
 def test_a_takeover_while_the_lease_holds(monkeypatch):
@@ -128,3 +131,70 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
     monkeypatch.setattr(Unserved, "is_overdue", impatient)
 
     assert "failed for want of a handler" in violation()
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong", "found", "focus"),
+    [
+        pytest.param(
+            claim._same_attempt,
+            "record.lost + died",
+            "record.lost",
+            "lost workers are miscounted",
+            ANYTHING,
+            id="a lost worker that is not counted",
+        ),
+        pytest.param(
+            claim._claim,
+            "lost >= MAX_LOST",
+            "lost >= MAX_LOST - 1",
+            "given up too early or too late",
+            ANYTHING,
+            id="an attempt that is given up too early",
+        ),
+        pytest.param(
+            claim._same_attempt,
+            "return Repair(record, revision)",
+            "return Claim(revision, record.lost)",
+            "a settled attempt was written again",
+            ANYTHING,
+            id="an attempt that is made again though it ended",
+        ),
+        pytest.param(
+            settling._ended,
+            '"lease_until": 0.0, ',
+            "",
+            "a settled attempt that has a lease",
+            ANYTHING,
+            id="a claim that is held beyond its end",
+        ),
+        pytest.param(
+            Executor._perform,
+            "await self._reporter.outcome(message, record, revision)",
+            "pass",
+            "acknowledged before it was published",
+            ANYTHING,
+            id="an outcome that is not published",
+        ),
+        pytest.param(
+            Executor._finish_unclaimed,
+            "case Drop():\n            await delivery.ack()",
+            "case Drop():\n            pass",
+            "a message comes again that is of no use",
+            STUBBORN,
+            id="a message that is of no use and not acknowledged",
+        ),
+        pytest.param(
+            StepRecords.write,
+            "if _same(found[0], record):",
+            "if True:",
+            "a settled attempt was written again",
+            ANYTHING,
+            id="a claim of another that is taken for its own",
+        ),
+    ],
+)
+def test_one_wrong_expression(monkeypatch, function, right, wrong, found, focus):
+    plant(monkeypatch, function, right, wrong)
+
+    assert found in violation(focus)

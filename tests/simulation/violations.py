@@ -1,6 +1,14 @@
 """What worlds find of a defect that somebody planted."""
 
 from __future__ import annotations
+import __future__
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from simulation.campaign import live
 from simulation.focus import ANYTHING, Focus
@@ -17,3 +25,13 @@ def violation(focus: Focus = ANYTHING) -> str:
     tally = live(range(WORLDS), focus=focus)
     assert tally.failed, f"nothing was found in {WORLDS} worlds"
     return tally.failed[0].violations[0]
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, function: Any, right: str, wrong: str) -> None:
+    """Let a function do something else where its text says `right`, for everybody who knows it."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(right) == 1, f"{function.__name__} has no such place, or several: {right}"
+    found: dict[str, Callable[..., object]] = {}
+    flags = __future__.annotations.compiler_flag
+    exec(compile(source.replace(right, wrong), function.__name__, "exec", flags), {}, found)
+    monkeypatch.setattr(function, "__code__", found[function.__name__].__code__)

@@ -1,0 +1,68 @@
+"""What holds where nothing goes wrong: all is done at once, and nothing needs to heal."""
+
+from __future__ import annotations
+
+__all__ = ["Quiet"]
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from flowworker.codec.keys import index_key
+from flowworker.core.records import StopReason
+from simulation.rules import expect
+
+if TYPE_CHECKING:
+    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.ports import Delivery
+    from simulation.loop import VirtualLoop
+    from simulation.truth import Truth
+
+_AT_ONCE = 3.0
+"""Seconds in which a run ends that is terminated, whatever its workers do."""
+
+
+class Quiet:
+    """A world's index and moments, as long as it is quiet; looks at nothing in others."""
+
+    def __init__(self, virtual: VirtualLoop, *, quiet: bool) -> None:
+        """Tell moments by the loop's time."""
+        self._virtual = virtual
+        self._quiet = quiet
+        self._listed: defaultdict[str, set[str]] = defaultdict(set)
+        self._terminated: dict[str, float] = {}
+        self._useless: set[tuple[str, int]] = set()
+
+    def listed(self, key: str) -> None:
+        """An entry of the index was written."""
+        self._listed[key.rpartition(".")[2]].add(key)
+
+    def unlisted(self, pattern: str) -> None:
+        """An entry was removed, or all of a run."""
+        run = pattern.rpartition(".")[2]
+        self._listed[run] -= {pattern} if "*" not in pattern else self._listed[run]
+
+    def run_written(self, record: RunRecord) -> None:
+        """A run's record was written."""
+        stop, now = record.stop, self._virtual.moment
+        if self._quiet and stop is not None and stop.reason is StopReason.TERMINATED:
+            late = now > self._terminated.setdefault(record.run, now) + _AT_ONCE
+            expect(not late, "a terminated run waited for a worker", record.run)
+
+    def step_written(self, record: StepRecord) -> None:
+        """A step's record was written."""
+        expect(not (self._quiet and record.lost), "a claim was lost for no reason", record.run)
+
+    def handed_out(self, delivery: Delivery, *, useless: bool) -> None:
+        """A step message is on its way to a worker: for the last time if its attempt is over."""
+        message = (delivery.subject, delivery.sequence)
+        came = self._quiet and message in self._useless
+        expect(not came, "a message comes again that is of no use", delivery.subject)
+        if useless:
+            self._useless.add(message)
+
+    def ended(self, truth: Truth) -> None:
+        """All events of a run that is over are acknowledged."""
+        right = {index_key(truth.record.status, truth.record.workflow, truth.run)}
+        found = self._listed[truth.run]
+        listed = truth.gone or not self._quiet or found == right
+        expect(listed, "an ended run is listed otherwise", f"{truth.run} {found}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import claim, failure, forward, human, rebuild, recovery, stopping
+from flowworker.core import claim, failure, forward, human, rebuild, stopping
 from flowworker.core.decide import decide
 from flowworker.core.draft import Draft
 from simulation import world
@@ -148,8 +148,8 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
         ),
         pytest.param(
             decide,
-            "isinstance(fact, facts.Recovered)",
-            "not isinstance(fact, facts.Recovered)",
+            "        follow(draft, fact)",
+            "        follow(draft, fact)\n    else:\n        draft.emit_end()",
             "a fact that is followed twice",
             ANYTHING,
             id="an end that is published again upon whatever comes",
@@ -179,7 +179,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             id="a saga that is forgotten before its first compensation",
         ),
         pytest.param(
-            recovery._dispatch_again,
+            rebuild._dispatch_again,
             "draft.rest.append(",
             "(",
             "nothing moves the run on",
@@ -187,7 +187,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             id="a message that is lost and not sent again",
         ),
         pytest.param(
-            recovery.recover,
+            rebuild._recover,
             "draft.fence(step, force=abandoned)",
             "pass",
             "nothing moves the run on",

@@ -36,8 +36,9 @@ def reached(monkeypatch, tmp_path):
         raise Reached
 
     monkeypatch.setattr("flowworker.jetstream.open_backend", open_backend)
-    monkeypatch.setattr("flowworker.jetstream.client.connection.connect", connect_alone)
+    # The importing module first, or its own `connect` would be the replaced one for ever
     monkeypatch.setattr("flowworker.jetstream.doctor.connect", connect_alone)
+    monkeypatch.setattr("flowworker.jetstream.client.connection.connect", connect_alone)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(sys.path))
     (tmp_path / "file").write_text("")

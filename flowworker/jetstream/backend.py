@@ -62,7 +62,7 @@ async def open_backend(
     clock: Clock | None = None,
     create: bool = True,
 ) -> Backend:
-    """Connect, check the server, create or check streams, and hand out all ports.
+    """Connect, check the server, create or check streams, and return all ports.
 
     Raises:
         NamespaceNotFound: something is missing, and `create` is not wanted.

@@ -42,7 +42,7 @@ class StreamCommandQueue:
         return ack.seq
 
     async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
-        """Share the commands of a lane with all others who do."""
+        """Share the commands of a lane with all other consumers."""
         return await self._consumers.start(consumer_specs.commands(self._names, lane), on_delivery)
 
     async def waiting(self, after: int = 0) -> WaitingStart | None:

@@ -64,7 +64,7 @@ def account(info: dict[str, Any]) -> Finding:
     if not full:
         return Finding("jetstream", ok=True, found="on")
     advice = (
-        "remove what nobody needs, or raise the limits of the account: what is full stores nothing"
+        "remove what is not needed, or raise the limits of the account: what is full stores nothing"
     )
     return Finding("jetstream", ok=False, found=f"nearly full: {', '.join(full)}", advice=advice)
 
@@ -114,7 +114,7 @@ def _asked(
     """A process that is busy requests nothing, and has messages in flight."""
     if not waits or any(one.get("num_waiting") or _in_flight(one) for one in consumers):
         return Finding(check, ok=True, found=found)
-    return Finding(check, ok=False, found=f"{found}, nobody requests them", advice=advice)
+    return Finding(check, ok=False, found=f"{found}, and no process requests them", advice=advice)
 
 
 def _in_flight(consumer: dict[str, Any]) -> int:

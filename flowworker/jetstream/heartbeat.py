@@ -44,7 +44,7 @@ class StreamHeartbeatLink:
         self._connection.client.send(delivery.reply, "", b"", b"+WPI")
 
     async def close(self) -> None:
-        """Let go."""
+        """Close the connection."""
         await self._connection.close()
 
 

@@ -1,8 +1,9 @@
 """A run's history, at a cost that does not depend on what else the stream holds.
 
-The leader says first how many events of each type there are. So nobody looks for more behind the
-last one, which makes the server scan the stream to its end. Each type is read by its own subject:
-the server then skips the blocks without it, which it does not for a wildcard among many subjects.
+The leader says first how many events of each type there are. So no event is asked for behind the
+last one, which would make the server scan the stream to its end. Each type is read by its own
+subject: the server then skips the blocks without it, which it does not for a wildcard among many
+subjects.
 
 Completeness: there are as many events as the leader counted, none older than the run's first one
 at the leader. They may come from a replica; what it lacks the leader is asked for, one by one. If

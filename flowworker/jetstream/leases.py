@@ -5,8 +5,8 @@ changes compare and set.
 
 Why no two hold a key at once: a holder counts its time from before it asked, the server from when
 it stored the message, so the holder gives up first, provided that both clocks run equally fast.
-Nobody removes another's message, but for one case: an expired message may reappear when a server
-is killed. A stranger therefore takes over a message that it has itself watched, unchanged, for
+No holder removes another's message, but for one case: an expired message may reappear when a server
+is killed. Another holder therefore takes over a message that it has itself watched, unchanged, for
 longer than its time to live; every renewal changes the sequence, and so restarts the watch. No two
 machines' clocks are ever compared for that. A value that cannot be read says neither who holds the
 key nor for how long: its holder is unknown, and it is taken over, compared and set as all else,

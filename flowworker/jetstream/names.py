@@ -8,7 +8,7 @@
     stream <NS>_EVENTS      ns.event.<partition>.<run>.<type>
     stream KV_<ns>_runs     $KV.<ns>_runs.<key>; likewise definitions, payloads, locks
     core NATS               ns.lease.free.<key>             a lease was given up
-                            and what others speak of, too: codec/subjects.py
+                            and those that other rooms know: codec/subjects.py
 
     consumers of COMMANDS   starts, controls
     consumers of STEPS      timers, step-<queue>-<priority>

@@ -49,7 +49,7 @@ class CoreNotifier:
         sid = self._client.listen(checked_subject(subject), hand_over)
         try:
             await self._connection.flush()
-        except BaseException:  # also if cancelled: nobody would end it
+        except BaseException:  # also if cancelled: the caller has no way to end it
             with suppress(Unavailable):
                 self._client.unlisten(sid)
             raise

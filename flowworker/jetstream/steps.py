@@ -58,12 +58,12 @@ class StreamStepQueue:
         await self._publisher.publish(subject, data, headers.encode(block))
 
     async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
-        """Share a lane of a queue with all others who do."""
+        """Share a lane of a queue with all other consumers."""
         spec = consumer_specs.lane(self._names, self._settings, queue, priority)
         return await self._consumers.start(spec, on_delivery)
 
     async def queued(self, address: StepAddress) -> list[bytes]:
-        """Messages of a step, queued, scheduled or in a worker's hand: at least the newest."""
+        """Messages of a step, queued, scheduled or in flight: at least the newest."""
         subjects = (
             self._names.step(address),
             self._names.step_schedule(address.run, address.step),

@@ -50,7 +50,7 @@ class MemoryCommandQueue:
         return sequence
 
     async def consume(self, lane: CommandLane, on_delivery: OnDelivery) -> Consumer:
-        """Share the commands of a lane with all others who do."""
+        """Share the commands of a lane with all other consumers."""
         return self._lanes[lane].consume(on_delivery)
 
     async def waiting(self, after: int = 0) -> WaitingStart | None:

@@ -39,7 +39,7 @@ class MemoryHeartbeatLink:
         await self._carry(delivery.in_progress)
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """There is nothing to close."""
 
     async def _carry(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         home = self._home.loop

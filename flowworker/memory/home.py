@@ -1,7 +1,7 @@
 """The event loop on which a backend lives, and everything in it that happens later.
 
 One task sleeps on the clock until the next alarm is due. There is none while no alarm is set, and
-none after `close`: a backend that is let go leaves nothing behind.
+none after `close`: a backend that is closed leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _Node: TypeAlias = "dict[str, _Node]"
 
 _HERE = ""
-"""Marks that a name ends at a node. No token is empty, so it is in nobody's way."""
+"""Marks that a name ends at a node. No token is empty, so it cannot be mistaken for one."""
 
 
 class Names:

@@ -51,7 +51,7 @@ class Message:
 
 @dataclass(slots=True, eq=False)
 class MessageDelivery:
-    """The `Delivery` port: a message as it was when it was handed out."""
+    """The `Delivery` port: a message as it was when it was delivered."""
 
     subject: str
     data: bytes
@@ -69,12 +69,12 @@ class MessageDelivery:
         self._queue.remove(self._message)
 
     async def nak(self, delay: float = 0.0) -> None:
-        """Deliver it again after `delay`; nothing if it is not in this hand any more."""
+        """Deliver it again after `delay`; nothing if it was delivered again since."""
         if self._message.order == self.order:
             self._queue.give_back(self._message, delay)
 
     async def in_progress(self) -> None:
-        """Restart the ack wait; nothing if it is not in this hand any more."""
+        """Restart the ack wait; nothing if it was delivered again since."""
         if self._message.order == self.order:
             self._queue.extend(self._message)
 
@@ -122,7 +122,7 @@ class Queue:
         self._pumping = False
 
     def add(self, message: Message, due: float = 0.0) -> int:
-        """Take a message in, to be handed out from `due` (epoch seconds); its sequence, or 0."""
+        """Accept a message, to be delivered from `due` (epoch seconds); its sequence, or 0."""
         self._groups.setdefault(message.group, {})[message] = None
         if due > self._home.clock.now():
             message.alarm = self._home.at_wall(due, lambda: self._store(message))
@@ -131,7 +131,7 @@ class Queue:
         return message.sequence
 
     def consume(self, on_delivery: OnDelivery) -> QueueConsumer:
-        """Share the queue with everybody who does."""
+        """Share the queue with all its consumers."""
         self._home.enter()
         return QueueConsumer(self, on_delivery)
 

@@ -44,11 +44,11 @@ class MemoryStepQueue:
         self._lane(address.queue, address.priority).add(message, due)
 
     async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
-        """Share a lane of a queue with all others who do."""
+        """Share a lane of a queue with all other consumers."""
         return self._lane(queue, priority).consume(on_delivery)
 
     async def queued(self, address: StepAddress) -> list[bytes]:
-        """Messages of a step, queued, scheduled or in a worker's hand."""
+        """Messages of a step, queued, scheduled or in flight."""
         subject = _subject(address)
         lane = self._lane(address.queue, address.priority)
         return [message.data for message in lane.of(address.run) if message.subject == subject]

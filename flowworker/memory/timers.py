@@ -44,5 +44,5 @@ class MemoryTimers:
         return [run for _, run, alarm in groups if alarm == name]
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        """Share the alarms with all others who do."""
+        """Share the alarms with all other consumers."""
         return self._queue.consume(on_delivery)

@@ -6,7 +6,7 @@ scripts      what the server does in one step
 records, leases: one port each
 heartbeat    claims kept alive from another thread
 retention    timers whose retention the server itself keeps
-opening      open_redis: connects, checks, hands out the ports
+opening      open_redis: connects, checks, returns the ports
 
 Safety rests on one primary. Replication is asynchronous: a replica that is promoted may lack what
 was acknowledged last, leases included. Durability is what the server is set up for: without an

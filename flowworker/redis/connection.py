@@ -105,7 +105,7 @@ class Connection:
         return Answer(value, repeated=tries > 1)
 
     async def close(self) -> None:
-        """Let go; harmless when it was."""
+        """Close it; harmless when it was."""
         await self.client.aclose()
 
 

@@ -28,6 +28,6 @@ class RedisHeartbeatLink:
         await self._deliveries.in_progress(delivery)
 
     async def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection."""
         await self._deliveries.close()
         await self._ports.close()

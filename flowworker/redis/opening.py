@@ -27,13 +27,13 @@ class RedisPorts:
     connection: Connection
 
     async def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection."""
         await self.leases.close()
         await self.connection.close()
 
 
 async def open_redis(url: str, namespace: str, *, clock: Clock) -> RedisPorts:
-    """Connect, and hand out the ports of a namespace.
+    """Connect, and return the ports of a namespace.
 
     Raises:
         InvalidInput: URL or namespace are not usable.

@@ -41,7 +41,7 @@ class RetentionTimers:
         return await self._timers.runs(name)
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
-        """Share the alarms with all others who do."""
+        """Share the alarms with all other consumers."""
         return await self._timers.consume(on_delivery)
 
     async def _expire(self, run: str, at: float) -> None:

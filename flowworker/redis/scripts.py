@@ -104,7 +104,7 @@ ACQUIRE = f"""{_LEASE}
 -- KEYS: counter  ARGV: prefix, key, holder, milliseconds, milliseconds that what is damaged holds
 if damaged or (found[1] and found[1] ~= ARGV[3]) then
   if redis.call('PTTL', value) < 0 then
-    redis.call('PEXPIRE', value, math.max(ARGV[4], ARGV[5])) -- no lease of ours is without an end
+    redis.call('PEXPIRE', value, math.max(ARGV[4], ARGV[5])) -- every lease has an end
   end
   return damaged and -1 or 0
 end

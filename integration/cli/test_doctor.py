@@ -59,8 +59,8 @@ def test_work_that_nobody_takes_is_a_problem(server):
 
     found = commands("doctor", code=1)
 
-    problem = "problem consumer starts: 1 commands wait, 0 are in flight, nobody requests them"
-    assert problem in found
+    waits = "1 commands wait, 0 are in flight, and no process requests them"
+    assert f"problem consumer starts: {waits}" in found
     assert "start a coordinator" in found
     assert APP not in found
     assert "PENDING" in commands("status", run)
@@ -97,7 +97,7 @@ def test_steps_of_a_queue_without_a_worker_are_a_problem(server, tmp_path):
         never = commands("doctor", code=1)
         made = commands("doctor", "--fix", code=1)
 
-    problem = "problem queue gpu: 1 steps wait, 0 are in flight, nobody requests them"
+    problem = "problem queue gpu: 1 steps wait, 0 are in flight, and no process requests them"
     assert "problem consumer step-gpu-normal: missing" in never
     assert problem in never
     assert "start a worker with --queue gpu" in never

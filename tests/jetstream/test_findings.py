@@ -74,8 +74,8 @@ LEFT = {"num_pending": 2, "num_ack_pending": 0, "num_waiting": 0}
         (4, [BUSY], True, "3 steps wait, 1 are in flight"),
         (6, [BUSY, LEFT], True, "5 steps wait, 1 are in flight"),
         (2, [LEFT, IDLE], True, "2 steps wait, 0 are in flight"),
-        (2, [LEFT], False, "2 steps wait, 0 are in flight, nobody requests them"),
-        (7, [{}, {}], False, "7 steps wait, 0 are in flight, nobody requests them"),
+        (2, [LEFT], False, "2 steps wait, 0 are in flight, and no process requests them"),
+        (7, [{}, {}], False, "7 steps wait, 0 are in flight, and no process requests them"),
     ],
 )
 def test_a_queue_needs_a_worker_for_any_of_its_lanes(stored, lanes, ok, found):

@@ -73,7 +73,7 @@ class Connection:
         return self.client.announces_jetstream
 
     async def up(self, timeout: float) -> bool:
-        """Wait until there is a server, unless we let go of it; whether there is."""
+        """Wait until there is a server, or this is closed; whether there is one."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 if self._closing:
@@ -88,7 +88,7 @@ class Connection:
         """Connect, trying every server of the URL once or twice.
 
         Raises:
-            ServerUnavailable: nobody answered, or it would not let us in.
+            ServerUnavailable: no answer, or the server refused the client.
         """
         options = self._options
         urls = [url.strip() for url in options.url.split(",")]
@@ -159,7 +159,7 @@ class Connection:
             raise Unavailable(f"NATS did not answer: {error}") from error
 
     async def close(self) -> None:
-        """Let go. What waits for an answer gets Unavailable."""
+        """Close it. What waits for an answer gets Unavailable."""
         self._closing = True
         self._up.set()  # wakes what waits for a reconnect
         if self.connected:

@@ -95,8 +95,8 @@ def _check_readable(name: str, path: str) -> None:
 
 def _refuse_passphrase(path: str) -> str:
     raise InvalidInput(
-        f"{path}: the key is encrypted, and processes have nobody to ask for its passphrase; give "
-        "one without, such as `openssl pkey -in KEY -out PLAIN` writes, that only they can read"
+        f"{path}: the key is encrypted, and a process cannot ask for its passphrase; give "
+        "one without, such as `openssl pkey -in KEY -out PLAIN` writes, that only it can read"
     )
 
 

@@ -1,8 +1,8 @@
 """Publishing with acknowledgement: every write of the engine goes through here.
 
 Why repeating is safe: a message is sent again only if it carries a `Nats-Msg-Id` (the stream keeps
-it once), or a compare-and-set (the second fails), or if the first certainly had no effect (nobody
-was there to take it), or if its caller says that twice is like once. A compare-and-set whose
+it once), or a compare-and-set (the second fails), or if the first certainly had no effect (no
+server was there to take it), or if its caller says that twice is like once. A compare-and-set whose
 acknowledgement was lost fails when it is repeated, with itself: that conflict is raised as
 UncertainConflict, and the caller looks whether its own bytes are there.
 """

@@ -37,10 +37,10 @@ def check_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class NoAnswer(Unavailable):
-    """Nobody answered in time: whether the request had an effect is not known.
+    """No answer came in time: whether the request had an effect is not known.
 
     Attributes:
-        refused: nobody was there to answer, so that it certainly had none.
+        refused: no server was there to answer, so that it certainly had none.
     """
 
     def __init__(self, text: str, *, refused: bool = False) -> None:
@@ -50,10 +50,10 @@ class NoAnswer(Unavailable):
 
 
 class Requests:
-    """Sends requests and hands out their answers."""
+    """Sends requests, and gives each its answer."""
 
     def __init__(self, client: WireClient, inbox: str) -> None:
-        """Listen on `inbox`, a subject prefix of ours alone."""
+        """Listen on `inbox`, a subject prefix that no other client uses."""
         self._client = client
         self._inbox = f"{inbox}."
         self._cut = len(self._inbox)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RETRY_BUDGET = 6
 REFUSED_COST = 1
-"""Nobody was there: known at once, so that it may be tried five more times, over 3 s."""
+"""No server was there: known at once, so that it may be tried five more times, over 3 s."""
 SILENT_COST = 3
 """An answer was waited for in vain, for 2 to 4 s: tried once more."""
 FIRST_PAUSE = 0.1

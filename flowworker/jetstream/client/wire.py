@@ -1,8 +1,9 @@
 """nats-py's client with short cuts: the only file that touches its private parts.
 
 Why: every step costs some ten messages, and nats-py spends on each a regex over the subject, a
-queue, a task switch and a parsed header that nobody reads. Connecting, authentication, reconnecting
-and re-subscribing, which are hard, remain nats-py's; a test fails when a part we use is gone.
+queue, a task switch and a parsed header that is never read. Connecting, authenticating,
+reconnecting and re-subscribing, which are hard, remain nats-py's; a test fails when a part we use
+is gone.
 
 listen   a subscription whose messages go straight from the parser to a plain function
 send     appends a command to the client's buffer and wakes its flusher, once per loop iteration

@@ -1,4 +1,4 @@
-"""A message that JetStream handed out. Whatever costs time is computed when it is asked for."""
+"""A message that JetStream delivered. What costs time is computed when it is first read."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class JetStreamDelivery:
 
     @property
     def delivered(self) -> int:
-        """How often it was handed out, this time included."""
+        """How often it was delivered, this time included."""
         return self._parsed()[0]
 
     @property

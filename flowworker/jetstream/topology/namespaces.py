@@ -54,7 +54,7 @@ async def namespaces(api: Api) -> list[str]:
 async def missing(api: Api, names: Names, stream: str) -> NamespaceNotFound:
     """What to say when a stream of a namespace is not there."""
     there: list[str] = []
-    with suppress(Unavailable, ApiError):  # not everybody may ask
+    with suppress(Unavailable, ApiError):  # not every user may ask
         streams = await _streams(api)
         if any(spec.name in streams for spec in stream_specs(names, TopologyOptions())):
             return NamespaceNotFound(

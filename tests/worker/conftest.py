@@ -8,6 +8,7 @@ from flowworker.settings import Settings
 from flowworker.worker import heartbeat
 from tests.worker.fleet import Fleet
 from tests.worker.heartbeats import TICK, Link
+from tests.worker.work import Work
 
 
 @pytest.fixture
@@ -26,6 +27,11 @@ def calls(fleet):
         return len(calls)
 
     return calls
+
+
+@pytest.fixture
+def work(fleet):
+    return Work(fleet.app)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What an App has beside its handlers: a lifespan, middleware, other Apps."""
+"""What an App has: handlers by name, a lifespan, middleware, other Apps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,42 @@ from flowworker.core.status import Outcome
 from flowworker.errors import InvalidInput
 from flowworker.handlers import App
 from tests.support.waiting import eventually
+
+
+async def charge(ctx): ...
+async def refund(ctx): ...
+
+
+@pytest.mark.parametrize("name", ["", "a b", ".a", "a.", "a..b", "a*", "ü", "a" * 129, 7, None])
+def test_a_bad_name_is_refused(name):
+    with pytest.raises(InvalidInput, match="handler name: expected at most 128 characters"):
+        App().step(name)
+
+
+def test_a_name_is_registered_once():
+    app = App()
+    app.step("payments.charge")(charge)
+
+    with pytest.raises(InvalidInput, match=r"as charge .*as refund .*another name"):
+        app.step("payments.charge")(refund)
+
+    assert list(app.handlers) == ["payments.charge"]
+    assert app.handlers["payments.charge"].function is charge
+
+
+def test_handlers_cannot_be_changed_behind_the_apps_back():
+    with pytest.raises(TypeError):
+        App().handlers["x"] = None  # type: ignore[index]
+
+
+def test_the_decorated_function_stays_what_it_was():
+    assert App().step("x")(charge) is charge
+
+
+def test_runtime_is_the_users():
+    runtime = object()
+
+    assert App(runtime).runtime is runtime
 
 
 async def test_a_lifespan_lasts_as_long_as_its_worker_and_its_value_is_the_runtime(fleet):

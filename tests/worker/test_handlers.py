@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import decimal
 import functools
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-import attrs
 import msgspec
 import pytest
 
@@ -19,40 +14,14 @@ from flowworker.errors import ConversionError, InvalidInput
 from flowworker.handlers.app import App
 from flowworker.handlers.context import StepContext
 from flowworker.handlers.handler import Handler
+from tests.worker.shapes import Address, Colour, Item, Order, Parcel, Tree
 
 if TYPE_CHECKING:
     from somewhere import Unknown  # type: ignore[import-not-found]
 
 
-class Order(msgspec.Struct):
-    order_id: int
-    note: str = ""
-
-
-@dataclass
-class Item:
-    sku: str
-
-
-class Address(TypedDict):
-    city: str
-
-
-@attrs.define
-class Parcel:
-    weight: float
-
-
-class Colour(Enum):
-    RED = "red"
-
-
 class Runtime(Protocol):
     def connect(self) -> None: ...
-
-
-class Tree(msgspec.Struct):
-    left: Tree | None = None
 
 
 async def by_name(ctx: StepContext, order_id: int): ...
@@ -191,38 +160,6 @@ def test_what_cannot_be_a_handler_is_refused_at_once(function, message):
     assert str(caught.value).startswith("h: ")
 
 
-@pytest.mark.parametrize("name", ["", "a b", ".a", "a.", "a..b", "a*", "ü", "a" * 129, 7, None])
-def test_a_bad_name_is_refused(name):
-    with pytest.raises(InvalidInput, match="handler name: expected at most 128 characters"):
-        App().step(name)
-
-
-def test_a_name_is_registered_once():
-    app = App()
-    app.step("payments.charge")(by_name)
-
-    with pytest.raises(InvalidInput, match=r"as by_name .*as several .*another name"):
-        app.step("payments.charge")(several)
-
-    assert list(app.handlers) == ["payments.charge"]
-    assert app.handlers["payments.charge"].function is by_name
-
-
-def test_handlers_cannot_be_changed_behind_the_apps_back():
-    with pytest.raises(TypeError):
-        App().handlers["x"] = None  # type: ignore[index]
-
-
-def test_the_decorated_function_stays_what_it_was():
-    assert App().step("x")(by_name) is by_name
-
-
-def test_runtime_is_the_users():
-    runtime = object()
-
-    assert App(runtime).runtime is runtime
-
-
 def test_a_class_of_the_enclosing_function_is_found():
     class Local(msgspec.Struct):
         n: int
@@ -335,40 +272,6 @@ def test_anything_that_can_be_called_with_a_context_is_a_handler(function, threa
 
     assert handler.threaded is threaded
     assert handler.arguments({"order_id": 7}) == ID
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (None, b"null"),
-        (7, b"7"),
-        ([1, "x"], b'[1,"x"]'),
-        ({"a": 1}, b'{"a":1}'),
-        (Order(7), b'{"order_id":7,"note":""}'),
-        (Item("x"), b'{"sku":"x"}'),
-        (Parcel(2.0), b'{"weight":2.0}'),
-        (Colour.RED, b'"red"'),
-        (datetime(2024, 1, 1, tzinfo=UTC), b'"2024-01-01T00:00:00Z"'),
-        (decimal.Decimal("1.50"), b'"1.50"'),
-        (uuid.UUID(int=1), b'"00000000-0000-0000-0000-000000000001"'),
-        (b"x", b'"eA=="'),
-        ({1}, b"[1]"),
-    ],
-)
-def test_results_become_json(value, expected):
-    assert Handler("h", context_alone).encode_output(value) == expected
-
-
-def circle():
-    itself: list[Any] = []
-    itself.append(itself)
-    return itself
-
-
-@pytest.mark.parametrize("value", [object(), circle(), chr(0xD800), {(1, 2): 3}, 1j], ids=type)
-def test_a_result_that_is_not_json_is_refused(value):
-    with pytest.raises(ConversionError, match=r"h: the result, a .*, is not JSON: "):
-        Handler("h", context_alone).encode_output(value)
 
 
 async def typed_context(ctx: StepContext[Service], order_id: int): ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from flowworker.codec.json import encode
@@ -16,6 +14,7 @@ from flowworker.ports import Delivery
 from flowworker.settings import Settings
 from flowworker.testing.clock import settle
 from flowworker.worker import unserved
+from tests.support.faults import Flaky
 from tests.support.logs import ANY, Containing
 
 
@@ -178,23 +177,14 @@ async def test_what_is_remembered_of_waiting_steps_has_an_end(fleet, monkeypatch
 
 
 async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served, logs):
-    events, failures = fleet.backend.events, iter([Unavailable("down")])
-
-    class Flaky:
-        async def publish(self, *args, **options):
-            if (failure := next(failures, None)) is not None:
-                raise failure
-            await events.publish(*args, **options)
-
-    fleet.rewire(events=Flaky())
+    fleet.rewire(events=Flaky(fleet.backend.events, publish=[Unavailable("down")]))
     await fleet.worker()
     await fleet.run("payments.charge")
     assert len(logs.having("warning", error="down")) == 1
+    assert await fleet.types() == []
     await fleet.clock.advance(2.0)
 
-    assert [e["type"] for e in map(json.loads, await events.history("r1"))] == [
-        "workflow.step.waiting_handler"
-    ]
+    assert await fleet.types() == ["step.waiting_handler"]
 
 
 class TestWithAGrace:

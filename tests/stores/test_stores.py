@@ -24,7 +24,7 @@ class Counted:
 
     def __init__(self, inner):
         self._inner = inner
-        self.reads = Counter()
+        self.reads: Counter[str] = Counter()
 
     def __getattr__(self, name):
         return getattr(self._inner, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from flowworker.jetstream import ConnectionOptions
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from integration.cli.commands import APP, WORKFLOWS, Commands
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import blocking_eventually
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +78,7 @@ def test_a_stream_that_is_not_ours_is_a_problem(server):
 
 
 def until_said(doctor: Commands, text: str) -> None:
-    deadline = time.monotonic() + WAIT_LIMIT
-    while text not in doctor("doctor", code=1):
-        assert time.monotonic() < deadline
+    blocking_eventually(lambda: text in doctor("doctor", code=1), what=text)
 
 
 def test_steps_of_a_queue_without_a_worker_are_a_problem(server, tmp_path):

@@ -162,14 +162,14 @@ async def test_order_counts_deliveries_to_anybody(backend, peer):
 
 async def test_a_failing_callback_does_not_stop_the_others(backend):
     # Given a consumer whose callback fails once
-    class Flaky(Worker):
+    class FailsOnBad(Worker):
         def __call__(self, delivery):
             super().__call__(delivery)
             if delivery.data == b"bad":
                 raise ValueError("bad")
 
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    inbox = await open_lane(backend, 1, inbox=Flaky())
+    inbox = await open_lane(backend, 1, inbox=FailsOnBad())
 
     await enqueue(backend, "bad", "good")
 

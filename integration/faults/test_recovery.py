@@ -10,6 +10,7 @@ from bench.chaos.raw import Raw
 from flowworker.definitions import parse
 from flowworker.embedded import EmbeddedServer
 from integration.faults.load import all_complete
+from tests.support.waiting import quiet_for
 
 pytestmark = pytest.mark.chaos
 
@@ -62,7 +63,7 @@ async def test_what_is_queued_is_not_enqueued_again(open_fleet):
             await fleet.until(lambda: _queued(raw, 10))
 
             # When a coordinator looks at runs without progress again and again
-            await asyncio.sleep(7.0)
+            await quiet_for(7.0)  # some sweeps
 
             assert await _queued(raw, 10)
             fleet.start("worker")

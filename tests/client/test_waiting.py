@@ -15,26 +15,13 @@ from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
+from tests.support.faults import Flaky
 from tests.support.waiting import WAIT_LIMIT
 
 START = ("order.fulfil", {"order": 7})
 
 
-class Flaky:
-    """Records that cannot be read for some time."""
-
-    def __init__(self, records, failures: int) -> None:
-        self._records = records
-        self.failures = failures
-
-    async def read(self, key):
-        if self.failures > 0:
-            self.failures -= 1
-            raise Unavailable("away")
-        return await self._records.read(key)
-
-    def __getattr__(self, name):
-        return getattr(self._records, name)
+AWAY = Unavailable("away")
 
 
 class Deaf:
@@ -51,7 +38,9 @@ class Deaf:
 async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
     run = await client.start(*START)
     await client.cancel(run)
-    other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, 3), notifier=Deaf())))
+    other = Client(
+        stores_of(replace(backend, runs=Flaky(backend.runs, read=[AWAY] * 3), notifier=Deaf()))
+    )
 
     assert (await other.result(run, 20)).status is RunStatus.CANCELLED
 
@@ -60,7 +49,7 @@ async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
 async def test_an_outage_that_lasts_is_told(client, backend, monkeypatch):
     monkeypatch.setattr(waiting, "UNAVAILABLE_LIMIT", 0.05)
     run = await client.start(*START)
-    other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, 10**6))))
+    other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, read=[AWAY] * 10**5))))
 
     with pytest.raises(Unavailable, match="away"):
         await other.result(run, 20)

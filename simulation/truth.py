@@ -29,7 +29,7 @@ class Truth:
         steps: record and revision by step.
         outputs: revision of the record that completed a step.
         asked: reasons to stop that somebody has asked for.
-        stopped_by: processes that wrote that it stops, why, and the revision of the first write.
+        stopped_by: processes that wrote that it stops, why, and the first revision of that.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
         enqueued: steps of which a message was stored.
@@ -74,8 +74,9 @@ class Truth:
 
     def note_stop(self, writer: str, reason: StopReason, revision: int) -> None:
         """A process has written that the run stops."""
-        _, first = self.stopped_by.get(writer, (reason, revision))
-        self.stopped_by[writer] = (reason, first)
+        known, _ = self.stopped_by.get(writer, (None, 0))
+        if reason is not known:
+            self.stopped_by[writer] = (reason, revision)
 
     def is_past(self, step: str, attempt: Attempt) -> bool:
         """Whether that attempt is over."""

@@ -171,14 +171,6 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             id="a run that is rebuilt and stopped by that",
         ),
         pytest.param(
-            rebuild._replay,
-            "undone or record.status is RunStatus.COMPENSATING",
-            "undone",
-            "what cannot happen any more is published",
-            CANCELLED,
-            id="a saga that is forgotten before its first compensation",
-        ),
-        pytest.param(
             rebuild._dispatch_again,
             "draft.rest.append(",
             "(",

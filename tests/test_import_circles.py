@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.test_architecture import PACKAGE, Module, imports, modules
+from tests.architecture.modules import PACKAGE, Module, imports, modules
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -237,3 +237,23 @@ def _attempts(effects: Iterable[Dispatch | Fence]) -> list[str]:
         force = "!" if isinstance(effect, Fence) and effect.force else ""
         words.append(f"{_WORDS[attempt.kind]}{effect.step}{turn}{number}{force}")
     return words
+
+
+def undoing() -> Run:
+    """`last` failed; `backed` is being compensated, then `plain`, which completed first."""
+    return (
+        Run(
+            step("plain", undo=2),
+            step("asking", "plain", human=True, undo=2),
+            step("backed", "asking", fallback=True, undo=2, critical=True),
+            step("last", "backed"),
+            step("never", "last"),
+        )
+        .starts()
+        .completes("plain")
+        .fails("asking")
+        .is_answered(HumanAction.COMPLETE, output=out("mine"))
+        .fails("backed")
+        .completes("backed")
+        .fails("last")
+    )

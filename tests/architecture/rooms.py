@@ -1,0 +1,71 @@
+"""Who may know whom in flowworker/.
+
+A room is a package or a module directly under flowworker/. A new one is entered in `KNOWS`, or
+`tests/test_architecture.py` fails: where it belongs is a decision.
+"""
+
+from __future__ import annotations
+
+ADAPTERS = {"memory", "jetstream", "redis"}
+FLOOR = {"errors", "core", "settings", "clock", "codec", "ports", "tasks", "retrying"}
+ENGINE = FLOOR | {"stores", "telemetry"}
+BELOW_WIRING = (
+    ENGINE
+    | ADAPTERS
+    | {*("compat", "definitions", "coordinator", "handlers", "worker", "client", "embedded")}
+)
+COMPOSED = BELOW_WIRING | {"blocking", "wiring", "runner"}
+
+# Each room, and the rooms it may import from, TYPE_CHECKING imports included.
+KNOWS: dict[str, set[str]] = {
+    "errors": set(),
+    "core": {"errors"},
+    "settings": {"errors", "core"},
+    "clock": {"errors", "core"},
+    "codec": {"errors", "core"},
+    "tasks": {"clock"},
+    "retrying": {"errors", "clock"},
+    "ports": {"errors", "core", "clock", "codec"},
+    "stores": FLOOR | {"definitions", "telemetry"},
+    "compat": ENGINE,
+    "telemetry": {"errors", "core", "clock", "codec"},
+    "definitions": {"errors", "core", "codec"},
+    "coordinator": ENGINE | {"definitions"},
+    "handlers": ENGINE | {"compat"},
+    "worker": ENGINE | {"compat", "handlers"},
+    "client": ENGINE,
+    "memory": FLOOR,
+    "jetstream": FLOOR | {"telemetry"},
+    "redis": FLOOR | {"telemetry"},
+    "embedded": {"errors"},
+    "wiring": BELOW_WIRING,
+    "blocking": BELOW_WIRING | {"wiring"},
+    "runner": BELOW_WIRING | {"wiring"},
+    "__init__": COMPOSED,
+    "testing": COMPOSED | {"__init__"},
+    "cli": COMPOSED | {"__init__"},
+    "schemas": {"core", "codec", "definitions"},
+    "__main__": {"cli"},
+}
+
+# The rooms within a room, lowest first, and which of its other modules each may import from. What
+# stands beside them may import from all of them.
+INNER: dict[str, dict[str, set[str]]] = {
+    "jetstream": {
+        "names": set(),
+        "client": set(),
+        "topology": {"names", "client"},
+        "consuming": {"names", "client", "topology"},
+    },
+}
+
+# Libraries that one room has to itself.
+RESERVED = {"nats": "jetstream", "redis": "redis"}
+
+# All that core/ may import from outside, so that it remains a pure function of its arguments.
+PURE = {
+    *("__future__", "abc", "bisect", "collections", "copy", "dataclasses", "datetime", "enum"),
+    *("fractions", "functools", "graphlib", "hashlib", "heapq", "itertools", "math", "operator"),
+    *("re", "string", "textwrap", "types", "typing", "zlib"),
+    *("immutables", "msgspec"),
+}

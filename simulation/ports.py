@@ -205,6 +205,7 @@ class _Events(_Source):
     async def _history(self, run: str) -> list[bytes]:
         self._watch.rebuilds.read(self._gate.process, run)
         stale = self._stale()
+        self._watch.replays.history_read(self._gate.process, run, stale=stale is not None)
         if stale is None:
             return await self._backend.events.history(run)
         return list(stale.get(run, ()))

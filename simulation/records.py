@@ -77,11 +77,11 @@ class SimRuns(SimRecords):
         self._archive = archive
 
     async def _read(self, key: str) -> tuple[bytes, int] | None:
-        stale = self._stale()
+        stale = self._stale_of(key)
         return await super()._read(key) if stale is None else stale.read(key)
 
     async def _keys(self, pattern: str) -> list[str]:
-        stale = self._stale()
+        stale = self._stale_of(pattern)
         return await super()._keys(pattern) if stale is None else stale.keys(pattern)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:
@@ -104,6 +104,13 @@ class SimRuns(SimRecords):
             self._archive.record(key, None)
         await super()._purge(pattern)
         self._watch.purged(pattern)
+
+    def _stale_of(self, key: str) -> StaleRecords | None:
+        stale = self._stale()
+        if stale is not None and key.startswith(("run.", "step.")):  # run.<run>, step.<queue>.<run>
+            run = key.split(".")[1 if key.startswith("run.") else 2]
+            self._watch.replays.stale_record_read(self._gate.process, run)
+        return stale
 
     def _stale(self) -> StaleRecords | None:
         stale = self._gate.process.stale_view()

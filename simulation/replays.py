@@ -2,6 +2,9 @@
 
 That is looked at when an event is acknowledged after which nothing of the run is on its way: then
 the coordinator that acknowledges it has decided upon everything, and its records say everything.
+
+Stale records alone are no excuse, for the history shows that they are stale. A run that was rebuilt
+upon stale answers of both may stay behind until it is rebuilt again (docs/decisions/0013).
 """
 
 from __future__ import annotations
@@ -44,10 +47,22 @@ class Replays:
         """Nothing runs yet."""
         self.coordinators: dict[Process, Coordinator] = {}
         self.newest: dict[int, int] = {}
+        self._stale: dict[tuple[Process, str], bool] = {}
 
     def handed_out(self, partition: int, delivery: Delivery) -> None:
         """An event is on its way to a coordinator."""
         self.newest[partition] = delivery.order
+
+    def history_read(self, process: Process, run: str, *, stale: bool) -> None:
+        """A coordinator read a history: so begins a rebuild."""
+        self._stale.pop((process, run), None)
+        if stale:
+            self._stale[process, run] = False
+
+    def stale_record_read(self, process: Process, run: str) -> None:
+        """It read a stale record, and cannot know that if the history was stale as well."""
+        if (process, run) in self._stale:
+            self._stale[process, run] = True
 
     def check(self, process: Process, truth: Truth, event: CloudEvent, partition: int) -> None:
         """That process has acknowledged an event, and nothing else of its run is on its way."""
@@ -73,6 +88,8 @@ class Replays:
 
     def _held(self, process: Process, truth: Truth, partition: int) -> RunState | None:
         """The run in the memory of a coordinator that has reason to believe in it."""
+        if self._stale.get((process, truth.run)):
+            return None
         coordinator = self.coordinators.get(process)
         scheduler = coordinator and coordinator._schedulers.get(partition)  # noqa: SLF001
         if not scheduler or scheduler._order != self.newest[partition]:  # noqa: SLF001

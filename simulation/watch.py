@@ -230,7 +230,8 @@ class Watch:
         run = truth.run
         if self._is_misled(truth) or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
-        pending = self._steps_pending(run) or self._events_pending(run)
+        started = event_id(run, EventType.STARTED) in truth.published  # else its message waits
+        pending = not started or self._steps_pending(run) or self._events_pending(run)
         self.expect(pending, "nothing moves the run on", run)
 
     def _is_misled(self, truth: Truth) -> bool:

@@ -40,6 +40,14 @@ def test_flowworker_is_built_as_designed():
     assert complaints(PACKAGE) == []
 
 
+@pytest.mark.parametrize("folder", ["tests", "integration", "simulation", "bench"])
+def test_no_file_beside_it_is_long(folder):
+    found = list(modules(PACKAGE.parent / folder, folder))
+
+    assert found
+    assert [complaint for module in found for complaint in check_length(module)] == []
+
+
 def test_there_is_something_to_check():
     assert "core" in {module.room for module in modules(PACKAGE)}
 

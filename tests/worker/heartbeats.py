@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from flowworker.errors import Unavailable
 from tests.support.waiting import eventually
@@ -49,6 +50,33 @@ class Link:
 
     async def close(self):
         self.closed += 1
+
+
+class SlowLink(Link):
+    """Its writes say that they have begun, and wait until they may go on."""
+
+    def __init__(self, records, script=()):
+        super().__init__(records, script)
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+
+    async def write(self, key, value, revision):
+        self.begun.set()
+        await asyncio.to_thread(self.go_on.wait, 10)
+        return await super().write(key, value, revision)
+
+
+async def run_until_renewed(fleet):
+    """Run the handler `wait` until its claim was renewed once."""
+    await fleet.worker()
+    await fleet.run("wait")
+    first = await fleet.revision()
+    await fleet.clock.advance(10.5)
+
+    async def renewed():
+        return await fleet.revision() == first + 1
+
+    await eventually(renewed)
 
 
 async def beaten(fleet):

@@ -52,17 +52,11 @@ async def test_a_cancelled_async_handler_ends_cancelled(fleet):
         ("r2", "", False),
     ],
 )
-async def test_a_notice_means_a_run_or_one_step_of_it(fleet, run, step, stops):
-    release = asyncio.Event()
-
-    @fleet.app.step("wait")
-    async def wait(ctx):
-        await release.wait()
-
+async def test_a_notice_means_a_run_or_one_step_of_it(fleet, gate, run, step, stops):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.cancel(run, step)
-    release.set()
+    gate.set()
     await settle()
 
     expected = Outcome.CANCELLED if stops else Outcome.COMPLETED
@@ -70,18 +64,12 @@ async def test_a_notice_means_a_run_or_one_step_of_it(fleet, run, step, stops):
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b'{"step": 7}', b"\xff"])
-async def test_a_notice_that_cannot_be_read_changes_nothing(fleet, data, logs):
-    release = asyncio.Event()
-
-    @fleet.app.step("wait")
-    async def wait(ctx):
-        await release.wait()
-
+async def test_a_notice_that_cannot_be_read_changes_nothing(fleet, gate, data, logs):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.backend.notifier.publish("flowworker.cancel.r1", data)
     await settle()
-    release.set()
+    gate.set()
     await settle()
 
     assert (await fleet.record()).outcome is Outcome.COMPLETED

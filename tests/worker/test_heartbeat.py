@@ -14,7 +14,7 @@ from flowworker.settings import Settings
 from tests.support.logs import ANY
 from tests.support.waiting import eventually
 from tests.worker.fleet import Fleet
-from tests.worker.heartbeats import Link, beaten
+from tests.worker.heartbeats import Link, beaten, run_until_renewed
 
 pytestmark = pytest.mark.usefixtures("short_tick")
 
@@ -55,15 +55,7 @@ async def test_a_long_step_is_renewed_every_third_of_a_lease(fleet, link, gate):
 
 
 async def test_the_memory_backends_own_link_renews(fleet, gate):
-    await fleet.worker()
-    await fleet.run("wait")
-    first = await fleet.revision()
-    await fleet.clock.advance(10.5)
-
-    async def renewed():
-        return await fleet.revision() > first
-
-    await eventually(renewed)
+    await run_until_renewed(fleet)
     gate.set()
     record = await fleet.ended()
     assert record.outcome is Outcome.COMPLETED

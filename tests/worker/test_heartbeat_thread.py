@@ -19,7 +19,7 @@ from tests.support.faults import Flaky
 from tests.support.logs import ANY
 from tests.support.waiting import WAIT_LIMIT, eventually
 from tests.worker.fleet import Fleet
-from tests.worker.heartbeats import Link
+from tests.worker.heartbeats import Link, SlowLink
 
 pytestmark = pytest.mark.usefixtures("short_tick")
 
@@ -169,26 +169,15 @@ def test_the_thread_ends_when_the_main_loop_was_closed():
         assert not thread.is_alive()
 
 
-async def test_a_conflict_after_the_release_is_nobodys_business(fleet):
-    class Late(Link):
-        async def write(self, key, value, revision):
-            begun.set()
-            await asyncio.to_thread(go_on.wait, 10)
-            raise Conflict("late")
-
-    begun, go_on, gate = threading.Event(), threading.Event(), asyncio.Event()
-    fleet.rewire(open_heartbeat=Late(fleet.backend.runs).open)
-
-    @fleet.app.step("wait")
-    async def wait(ctx):
-        await gate.wait()
-
+async def test_a_conflict_after_the_release_is_nobodys_business(fleet, gate):
+    link = SlowLink(fleet.backend.runs, [Conflict("late")])
+    fleet.rewire(open_heartbeat=link.open)
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await eventually(begun.is_set)
+    await eventually(link.begun.is_set)
     gate.set()
     await settle()
-    go_on.set()
+    link.go_on.set()
 
     assert (await fleet.ended()).outcome is Outcome.COMPLETED

@@ -14,22 +14,14 @@ from flowworker.testing.clock import settle
 from tests.support.faults import Flaky
 from tests.support.waiting import eventually
 from tests.worker.fleet import running
-from tests.worker.heartbeats import Link, beaten
+from tests.worker.heartbeats import SlowLink, beaten, run_until_renewed
 
 pytestmark = pytest.mark.usefixtures("short_tick")
 
 
 async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
     link.script = ["after"]
-    await fleet.worker()
-    await fleet.run("wait")
-    first = await fleet.revision()
-    await fleet.clock.advance(10.5)
-
-    async def renewed():
-        return await fleet.revision() == first + 1
-
-    await eventually(renewed)
+    await run_until_renewed(fleet)
     for _ in range(38):  # the next try meets a Conflict, and the one after it succeeds
         await fleet.clock.advance(0.5)
         await beaten(fleet)
@@ -46,15 +38,7 @@ async def test_a_renewal_whose_answer_got_lost_is_recognised(fleet, link, gate):
 
 async def test_a_result_is_written_although_the_last_renewal_got_no_answer(fleet, link, gate):
     link.script = ["after"]
-    await fleet.worker()
-    await fleet.run("wait")
-    first = await fleet.revision()
-    await fleet.clock.advance(10.5)
-
-    async def renewed():
-        return await fleet.revision() == first + 1
-
-    await eventually(renewed)
+    await run_until_renewed(fleet)
     gate.set()
     record = await fleet.ended()
 
@@ -116,32 +100,18 @@ async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link,
     assert record.outcome is Outcome.COMPLETED
 
 
-async def test_a_release_waits_for_the_renewal_in_flight(fleet):
-    begun, go_on = threading.Event(), threading.Event()
-
-    class Slow(Link):
-        async def write(self, key, value, revision):
-            begun.set()
-            await asyncio.to_thread(go_on.wait, 10)
-            return await super().write(key, value, revision)
-
-    link = Slow(fleet.backend.runs)
+async def test_a_release_waits_for_the_renewal_in_flight(fleet, gate):
+    link = SlowLink(fleet.backend.runs)
     fleet.rewire(open_heartbeat=link.open)
-    gate = asyncio.Event()
-
-    @fleet.app.step("wait")
-    async def wait(ctx):
-        await gate.wait()
-
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await eventually(begun.is_set)
+    await eventually(link.begun.is_set)
     gate.set()
     await settle()
     assert (await fleet.record()).outcome is Outcome.RUNNING
 
-    go_on.set()
+    link.go_on.set()
     assert (await fleet.ended()).outcome is Outcome.COMPLETED
     assert link.writes == 1
 
@@ -151,14 +121,7 @@ async def test_a_thread_that_outlives_the_drain_is_put_back_until_its_lease_is_o
 ):
     # Given a thread whose claim is being renewed while the worker drains
     entered, leave = threading.Event(), threading.Event()
-    begun, go_on = threading.Event(), threading.Event()
-
-    class Slow(Link):
-        async def write(self, key, value, revision):
-            begun.set()
-            await asyncio.to_thread(go_on.wait, 10)
-            return await super().write(key, value, revision)
-
+    link = SlowLink(fleet.backend.runs)
     put_back = []
     nak = MessageDelivery.nak
 
@@ -172,18 +135,18 @@ async def test_a_thread_that_outlives_the_drain_is_put_back_until_its_lease_is_o
         leave.wait(10)
 
     monkeypatch.setattr(MessageDelivery, "nak", note)
-    fleet.rewire(open_heartbeat=Slow(fleet.backend.runs).open)
+    fleet.rewire(open_heartbeat=link.open)
     worker = await fleet.worker()
     await fleet.run("stuck")
     await eventually(entered.is_set)
     await fleet.clock.advance(10.5)
-    await eventually(begun.is_set)
+    await eventually(link.begun.is_set)
     draining = asyncio.create_task(worker.drain())
     await fleet.clock.advance(5.0)
     assert put_back == []
 
     # When it has been renewed
-    go_on.set()
+    link.go_on.set()
     await draining
     leave.set()
 

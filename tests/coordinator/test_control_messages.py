@@ -18,15 +18,9 @@ from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
-from flowworker.testing import ManualClock
 
 RUN = "r1"
 SETTINGS = Settings(payload_limit=5_000)
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture

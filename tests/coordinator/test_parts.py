@@ -13,7 +13,6 @@ from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from flowworker.testing import ManualClock
 from tests.support.faults import Flaky
 
 SETTINGS = Settings(sweep=100.0, partition_lease=1000.0)
@@ -33,11 +32,6 @@ class Part:
 
     async def sweep(self, schedulers, *, taken):
         await self.restore()
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture

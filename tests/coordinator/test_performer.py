@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
 from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
@@ -22,8 +21,6 @@ from flowworker.definitions.content import plan_of
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
-from flowworker.testing import ManualClock
 
 PLAN = plan_of(Workflow("one", (Step("a", "any"),)))
 SOON = 2.0
@@ -59,18 +56,8 @@ class Retention:
 
 
 @pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
 def hands():
     return Hands()
-
-
-@pytest.fixture
-def metrics():
-    return Metrics(CollectorRegistry())
 
 
 @pytest.fixture

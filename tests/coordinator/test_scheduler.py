@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
@@ -17,15 +16,8 @@ from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.status import Kind, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, Unavailable
 from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
-from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from tests.coordinator.partition import RUN, Held, Message, Partition, in_memory
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture
@@ -39,9 +31,8 @@ def held():
 
 
 @pytest.fixture
-async def scheduler(backend, partition, held, clock):
+async def scheduler(backend, partition, held, clock, metrics):
     none: Any = None
-    metrics = Metrics(CollectorRegistry())
     scheduler = Scheduler(
         0,
         stores_of(replace(backend, events=partition)),

@@ -62,9 +62,10 @@ class Hop(NamedTuple):
 
 BESIDE = {
     Place("jetstream/consuming/pull.py", "PullConsumer._supervise"),
+    Place("jetstream/consuming/pull_requests.py", "PullRequests._ask"),
     Place("worker/lag.py", "LagProbe._answer"),
 }
-"""What the event loop does now and then, whatever steps there are."""
+"""What the event loop does now and then, and not for each step."""
 
 
 class Trace:

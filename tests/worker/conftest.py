@@ -7,7 +7,7 @@ import pytest
 from flowworker.settings import Settings
 from flowworker.worker import heartbeat
 from tests.worker.fleet import Fleet
-from tests.worker.heartbeats import TICK, Link
+from tests.worker.heartbeats import TICK, Link, SlowLink
 from tests.worker.work import Work
 
 
@@ -51,6 +51,14 @@ def gate(fleet):
 def link(fleet):
     """The connection over which heartbeats go."""
     link = Link(fleet.backend.runs)
+    fleet.rewire(open_heartbeat=link.open)
+    return link
+
+
+@pytest.fixture
+def slow_link(fleet):
+    """The same, if what goes over it waits."""
+    link = SlowLink(fleet.backend.runs)
     fleet.rewire(open_heartbeat=link.open)
     return link
 

@@ -55,8 +55,8 @@ class Link:
 class SlowLink(Link):
     """Its writes say that they have begun, and wait until they may go on."""
 
-    def __init__(self, records, script=()):
-        super().__init__(records, script)
+    def __init__(self, records):
+        super().__init__(records)
         self.begun = threading.Event()
         self.go_on = threading.Event()
 

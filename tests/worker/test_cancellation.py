@@ -20,11 +20,10 @@ from tests.worker.fleet import running
 
 
 async def test_a_cancelled_async_handler_ends_cancelled(fleet):
-    entered, cleaned = asyncio.Event(), []
+    cleaned = []
 
     @fleet.app.step("wait")
     async def wait(ctx):
-        entered.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

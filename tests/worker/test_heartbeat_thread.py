@@ -19,7 +19,7 @@ from tests.support.faults import Flaky
 from tests.support.logs import ANY
 from tests.support.waiting import WAIT_LIMIT, eventually
 from tests.worker.fleet import Fleet
-from tests.worker.heartbeats import Link, SlowLink
+from tests.worker.heartbeats import Link
 
 pytestmark = pytest.mark.usefixtures("short_tick")
 
@@ -169,15 +169,14 @@ def test_the_thread_ends_when_the_main_loop_was_closed():
         assert not thread.is_alive()
 
 
-async def test_a_conflict_after_the_release_is_nobodys_business(fleet, gate):
-    link = SlowLink(fleet.backend.runs, [Conflict("late")])
-    fleet.rewire(open_heartbeat=link.open)
+async def test_a_conflict_after_the_release_is_nobodys_business(fleet, slow_link, gate):
+    slow_link.script = [Conflict("late")]
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await eventually(link.begun.is_set)
+    await eventually(slow_link.begun.is_set)
     gate.set()
     await settle()
-    link.go_on.set()
+    slow_link.go_on.set()
 
     assert (await fleet.ended()).outcome is Outcome.COMPLETED

@@ -14,7 +14,7 @@ from flowworker.testing.clock import settle
 from tests.support.faults import Flaky
 from tests.support.waiting import eventually
 from tests.worker.fleet import running
-from tests.worker.heartbeats import SlowLink, beaten, run_until_renewed
+from tests.worker.heartbeats import beaten, run_until_renewed
 
 pytestmark = pytest.mark.usefixtures("short_tick")
 
@@ -100,28 +100,25 @@ async def test_a_doubt_that_cannot_be_resolved_is_left_to_the_lease(fleet, link,
     assert record.outcome is Outcome.COMPLETED
 
 
-async def test_a_release_waits_for_the_renewal_in_flight(fleet, gate):
-    link = SlowLink(fleet.backend.runs)
-    fleet.rewire(open_heartbeat=link.open)
+async def test_a_release_waits_for_the_renewal_in_flight(fleet, slow_link, gate):
     await fleet.worker()
     await fleet.run("wait")
     await fleet.clock.advance(10.5)
-    await eventually(link.begun.is_set)
+    await eventually(slow_link.begun.is_set)
     gate.set()
     await settle()
     assert (await fleet.record()).outcome is Outcome.RUNNING
 
-    link.go_on.set()
+    slow_link.go_on.set()
     assert (await fleet.ended()).outcome is Outcome.COMPLETED
-    assert link.writes == 1
+    assert slow_link.writes == 1
 
 
 async def test_a_thread_that_outlives_the_drain_is_put_back_until_its_lease_is_over(
-    fleet, monkeypatch
+    fleet, slow_link, monkeypatch
 ):
     # Given a thread whose claim is being renewed while the worker drains
     entered, leave = threading.Event(), threading.Event()
-    link = SlowLink(fleet.backend.runs)
     put_back = []
     nak = MessageDelivery.nak
 
@@ -135,18 +132,17 @@ async def test_a_thread_that_outlives_the_drain_is_put_back_until_its_lease_is_o
         leave.wait(10)
 
     monkeypatch.setattr(MessageDelivery, "nak", note)
-    fleet.rewire(open_heartbeat=link.open)
     worker = await fleet.worker()
     await fleet.run("stuck")
     await eventually(entered.is_set)
     await fleet.clock.advance(10.5)
-    await eventually(link.begun.is_set)
+    await eventually(slow_link.begun.is_set)
     draining = asyncio.create_task(worker.drain())
     await fleet.clock.advance(5.0)
     assert put_back == []
 
     # When it has been renewed
-    link.go_on.set()
+    slow_link.go_on.set()
     await draining
     leave.set()
 

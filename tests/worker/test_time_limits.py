@@ -144,11 +144,10 @@ async def test_a_handler_that_ignores_both_time_limit_and_cancellation_ends_canc
 
 
 async def test_a_handler_does_not_outlive_whoever_runs_it(fleet):
-    entered, cleaned = asyncio.Event(), []
+    cleaned = []
 
     @fleet.app.step("wait")
     async def wait(ctx):
-        entered.set()
         try:
             await asyncio.Event().wait()
         finally:

@@ -10,12 +10,19 @@ import sys
 import threading
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
 from tests.support.logs import logs
 
 __all__ = ["logs"]  # a fixture for all
+
+# How long an example takes says how busy the machine is
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """The way of one step through the code: which file enters which other one, and where.
 
 The step is the middle one of a chain; coordinator and worker run on one event loop, so that one
-trace has both. It begins with the decision that the step is ready, and ends when it is decided what
-follows from its completion.
+trace has both. It begins with the decision that the step is ready, and ends when the handler of the
+step after it is called, which enters nothing that the traced one has not entered.
 
 A hop is the entry of a function from another file, or from the event loop, that goes on from there
 into a further file. A function that ends in its own file, and a property, is a look-up: it gives
@@ -30,10 +30,14 @@ from flowworker.core.facts import StepCompleted
 from flowworker.definitions import parse_all
 from flowworker.embedded import EmbeddedServer
 from flowworker.handlers import App
+from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 
 PACKAGE = Path(flowworker.__file__).parent
+NOTHING_BESIDE = Settings(lease=600.0, partition_lease=600.0, sweep=600.0)
+"""Nothing is renewed or looked for meanwhile."""
+
 CHAIN = """
 name: chain
 steps:
@@ -86,8 +90,7 @@ class Trace:
         self._seen[id(frame)] = frame
         if code is decide.__code__:
             fact = frame.f_locals["fact"]
-            if isinstance(fact, StepCompleted):
-                self._is_on = fact.step == "before"
+            self._is_on |= isinstance(fact, StepCompleted) and fact.step == "before"
         if self._is_on:
             self.calls.append(Hop(self._caller(frame.f_back), place_of(code)))
 
@@ -147,7 +150,7 @@ def place_of(code: CodeType) -> Place:
 async def traced(url: str, namespace: str, times: int = 1) -> list[Trace]:
     """Run the chain on a server, once to warm up and then with a trace each."""
     backend = await wiring.open_nats(url, namespace, create=True)
-    stores = stores_of(backend)
+    stores = stores_of(backend, NOTHING_BESIDE)
     app = App()
 
     finished = asyncio.Event()
@@ -155,6 +158,7 @@ async def traced(url: str, namespace: str, times: int = 1) -> list[Trace]:
     @app.step("work")
     async def work(ctx: Any) -> dict[str, int]:
         if ctx.step_id == "after":
+            sys.setprofile(None)
             finished.set()
         return {"attempt": ctx.attempt}
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
@@ -172,7 +172,12 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
 def started_event(
     namespace: str, workflow: str, version: str, record: StepRecord, revision: int
 ) -> CloudEvent:
-    """The event for the claim of a step's first attempt; one per turn."""
+    """The event for the claim of a step's first attempt; one per turn.
+
+    The record may have an outcome by now: published late, it says no more than in time.
+    """
+    if record.outcome is not Outcome.RUNNING:
+        record = replace(record, outcome=Outcome.RUNNING, error=None)
     data = _attempt(workflow, version, record, revision, record.started_at)
     detail = f"{record.step}/{record.turn}"
     return cloud_event(namespace, EventType.STEP_STARTED, data, record.started_at, detail)

@@ -189,6 +189,17 @@ def test_a_failure_says_the_same_to_who_reads_it():
     assert fact.error == error
 
 
+@pytest.mark.parametrize("outcome", [Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED])
+def test_a_start_that_is_published_late_says_nothing_of_the_outcome(outcome):
+    claim = replace(STEP, outcome=Outcome.RUNNING, output=None)
+    error = ErrorInfo("Broken", "it broke") if outcome is Outcome.FAILED else None
+    ended = replace(STEP, outcome=outcome, error=error)
+
+    late = started_event("ns", "orders.ship", "v2", ended, 9)
+
+    assert late == started_event("ns", "orders.ship", "v2", claim, 9)
+
+
 def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
     assert settled().id == settled(number=3).id != settled(turn=2).id
     failures = {settled(outcome=Outcome.FAILED, number=n).id for n in (1, 2, 3)}

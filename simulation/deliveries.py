@@ -34,6 +34,7 @@ class SimDelivery:
     inner: Delivery
     _gate: Gate
     _on_ack: Callable[[Delivery], None]
+    _on_put_back: Callable[[Delivery], None] | None
 
     async def ack(self) -> None:
         """Best effort: it never fails, but may be lost, or come late."""
@@ -41,7 +42,7 @@ class SimDelivery:
 
     async def nak(self, delay: float = 0.0) -> None:
         """Best effort as well."""
-        await self._gate.send("nak", f"{self.subject} {delay:.3f}", lambda: self.inner.nak(delay))
+        await self._gate.send("nak", f"{self.subject} {delay:.3f}", lambda: self._nak(delay))
 
     async def in_progress(self) -> None:
         """Restart the ack wait."""
@@ -50,6 +51,11 @@ class SimDelivery:
     async def _ack(self) -> None:
         await self.inner.ack()
         self._on_ack(self)
+
+    async def _nak(self, delay: float) -> None:
+        if self._on_put_back is not None and not delay:
+            self._on_put_back(self)  # first, since the next one may get it at once
+        await self.inner.nak(delay)
 
 
 class SimConsumer:
@@ -81,6 +87,7 @@ class _Road:
         on_ack: Callable[[Delivery], None],
         on_gone: Callable[[Delivery], None] | None,
         on_hand_out: Callable[[Delivery], None] | None,
+        on_put_back: Callable[[Delivery], None] | None,
     ) -> None:
         self.consumer: Consumer | None = None
         self._gate = gate
@@ -89,6 +96,7 @@ class _Road:
         self._on_ack = on_ack
         self._on_gone = on_gone
         self._on_hand_out = on_hand_out
+        self._on_put_back = on_put_back
         self._clear_at = -1.0
 
     def take(self, inner: Delivery) -> None:
@@ -117,6 +125,7 @@ class _Road:
             inner,
             gate,
             self._on_ack,
+            self._on_put_back,
         )
         delay = 0.0
         if faults.chance("delivery late", rates.late):
@@ -161,12 +170,14 @@ async def deliver_to(
     consume: Callable[[OnDelivery], Coroutine[Any, Any, Consumer]],
     on_gone: Callable[[Delivery], None] | None = None,
     on_hand_out: Callable[[Delivery], None] | None = None,
+    on_put_back: Callable[[Delivery], None] | None = None,
 ) -> Consumer:
     """A consumer of `gate`'s process, from whom deliveries are taken when it dies.
 
-    `on_hand_out` hears of every delivery; with `on_gone` messages may be lost for good.
+    `on_hand_out` hears of every delivery, `on_put_back` of those that are given back at once; with
+    `on_gone` messages may be lost for good.
     """
-    road = _Road(gate, virtual, on_delivery, on_ack, on_gone, on_hand_out)
+    road = _Road(gate, virtual, on_delivery, on_ack, on_gone, on_hand_out, on_put_back)
     inner = road.consumer = await gate.call("consume", "", consume, road.take)
     gate.process.on_death.append(lambda: gate.now(inner.stop()))
     return SimConsumer(inner, gate)

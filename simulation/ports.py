@@ -129,6 +129,7 @@ class _Steps(_Source):
             lambda take: self._backend.steps.consume(queue, priority, take),
             lambda delivery: self._watch.lost(delivery.subject.split(".")[3]),
             self._watch.step_handed_out,
+            self._watch.quiet.put_back,
         )
 
     def queued(self, address: StepAddress) -> _Later[list[bytes]]:

@@ -60,6 +60,10 @@ class Quiet:
         if useless:
             self._useless.add(message)
 
+    def put_back(self, delivery: Delivery) -> None:
+        """A worker that had no slot for a step message gave it back, and has not looked at it."""
+        self._useless.discard((delivery.subject, delivery.sequence))
+
     def ended(self, truth: Truth) -> None:
         """All events of a run that is over are acknowledged."""
         right = {index_key(truth.record.status, truth.record.workflow, truth.run)}

@@ -39,7 +39,10 @@ _LIMITS = (0.1, 0.4)
 """Fractions of a lease that a beat may wait for leases, at least and at most."""
 
 _AGAIN = 0.1
-"""Fraction of a lease until a beat that failed is repeated."""
+"""Fraction of a lease until a beat that failed is repeated, if that is not longer than:"""
+
+_LONGEST_PAUSE = 1.0
+"""Seconds: however long leases are, nothing is driven until a coordinator's first beat is done."""
 
 
 class Partitions:
@@ -87,7 +90,7 @@ class Partitions:
                 get_logger().warning("partitions: not in order", error=str(error))
                 if self._left() <= 0:
                     await self._lose(list(self.owned))
-                pause = self._ttl * _AGAIN
+                pause = min(self._ttl * _AGAIN, _LONGEST_PAUSE)
             else:
                 pause = began + self._ttl / 3 - self._clock.monotonic()
             await self._clock.sleep(max(0.0, pause))

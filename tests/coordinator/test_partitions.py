@@ -171,6 +171,21 @@ async def test_an_owner_that_cannot_renew_stops_when_it_is_late_and_not_before(l
     beats.cancel()
 
 
+async def test_a_beat_that_failed_is_repeated_soon_however_long_leases_are(leases, drive):
+    clock, settings = ManualClock(), Settings(partition_lease=3600.0)
+    partitions = Partitions(leases, "c1", COUNT, clock, settings, drive.take, drive.lose)
+    leases.failing = 0
+    beats = asyncio.create_task(partitions.run())
+    await clock.advance(0.0)
+    assert drive.driven == set()
+
+    leases.failing = None
+    await clock.advance(1.0)
+
+    assert drive.driven == set(range(COUNT))
+    beats.cancel()
+
+
 class Server:
     """Leases that end, of a server that takes `delay` seconds to answer, and is away at times."""
 

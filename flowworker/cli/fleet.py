@@ -16,6 +16,7 @@ from flowworker.cli.options import Target, check_queues, connection, queue_optio
 from flowworker.cli.serving import (
     PARTING,
     STARTUP_WAIT,
+    HttpAddress,
     Process,
     leave_handlers_behind,
     process_options,
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
 @click.command(cls=Process)
 @connection
 @process_options
-def coordinator(target: Target, http_port: int | None, log_level: str) -> None:
+def coordinator(target: Target, http: HttpAddress, log_level: str) -> None:
     """Take starts in and drive runs; start as many as you like.
 
     SIGTERM or Ctrl-C: give the partitions up and end. Twice: end at once.
     """
-    run_process(_coordinate(target, http_port), log_level)
+    run_process(_coordinate(target, http), log_level)
 
 
-async def _coordinate(target: Target, http_port: int | None) -> None:
+async def _coordinate(target: Target, http: HttpAddress) -> None:
     from prometheus_client import CollectorRegistry
 
     from flowworker import wiring
@@ -52,7 +53,7 @@ async def _coordinate(target: Target, http_port: int | None) -> None:
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         made = wiring.make_coordinator(stores_of(backend, settings), Metrics(registry))
-        with serve_health(http_port, registry, backend.alive, lambda: made.ready):
+        with serve_health(http, registry, backend.alive, lambda: made.ready):
             await until_signal(made.run, within=settings.partition_lease)
 
 
@@ -73,7 +74,7 @@ def worker(
     app_names: tuple[str, ...],
     queues: tuple[str, ...],
     concurrency: int | None,
-    http_port: int | None,
+    http: HttpAddress,
     log_level: str,
 ) -> None:
     """Run the handlers of an App; start as many as you like.
@@ -85,7 +86,7 @@ def worker(
     settings = settings_from(os.environ)
     if concurrency is not None:
         settings = replace(settings, concurrency=concurrency)
-    left = run_process(run_worker(target, app, settings, queues, http_port), log_level)
+    left = run_process(run_worker(target, app, settings, queues, http), log_level)
     leave_handlers_behind(left=left)
 
 
@@ -94,7 +95,7 @@ async def run_worker(
     app: App,
     settings: Settings,
     queues: tuple[str, ...],
-    http_port: int | None = None,
+    http: HttpAddress = HttpAddress(),  # noqa: B008 - immutable
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
 ) -> None:
     """Be a worker until a signal comes."""
@@ -113,5 +114,5 @@ async def run_worker(
         def ready() -> bool:
             return made.running and backend.ready()
 
-        with serve_health(http_port, registry, backend.alive, ready):
+        with serve_health(http, registry, backend.alive, ready):
             await until_signal(made.run, made.drain, signals, within=settings.drain + PARTING)

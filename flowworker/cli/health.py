@@ -1,31 +1,32 @@
-"""`/healthz`, `/readyz` and `/metrics` over HTTP, from a thread, so that they always answer."""
+"""`/healthz`, `/readyz` and `/metrics` over HTTP, from threads, so that they always answer."""
 
 from __future__ import annotations
 
 __all__ = ["serve_health"]
 
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from flowworker.cli.listening import listen
 from flowworker.errors import InvalidInput
-from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prometheus_client import CollectorRegistry
 
+    from flowworker.cli.listening import Answer
+    from flowworker.cli.serving import HttpAddress
+
 _TEXT = "text/plain; charset=utf-8"
 
 
 @contextmanager
 def serve_health(
-    port: int | None,
+    address: HttpAddress,
     registry: CollectorRegistry,
     alive: Callable[[], bool],
     ready: Callable[[], bool],
@@ -33,20 +34,20 @@ def serve_health(
     """Answer for as long as the context lasts; without a port do nothing.
 
     Args:
-        port: on all interfaces, since probes come from other machines.
+        address: where.
         registry: the metrics.
         alive: False if only a restart can help.
         ready: whether it does its work at this moment.
 
     Raises:
-        InvalidInput: the port cannot be used.
+        InvalidInput: the address cannot be used.
     """
-    if port is None:
+    if address.port is None:
         yield
         return
 
-    def answer(path: str) -> tuple[int, str, bytes] | None:
-        match path.partition("?")[0]:
+    def answer(path: str) -> Answer:
+        match path:
             case "/healthz":
                 return _verdict("not alive: the server sends nothing", good=alive())
             case "/readyz":
@@ -54,40 +55,17 @@ def serve_health(
             case "/metrics":
                 return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
             case _:
-                return None
+                return 404, _TEXT, b"not found\n"
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, kind, body = answer(self.path) or (404, _TEXT, b"not found\n")
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Do not log probes."""
-
-    try:
-        server = _Server(("", port), Handler)
-    except OSError as error:
-        raise InvalidInput(f"--http-port {port}: {error.strerror}; choose another one") from error
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, name="http", daemon=True)
-    thread.start()
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(listen(address.host, address.port, answer))
+        except (OSError, UnicodeError) as error:  # the latter for what is no name of a host
+            given = f"--http-host {address.host} --http-port {address.port}"
+            reason = getattr(error, "strerror", None) or error
+            raise InvalidInput(f"{given}: {reason}; choose another one") from error
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client is gone: no reason for a traceback."""
-        del request
-        get_logger().debug("a request was not answered", client=client_address, exc_info=True)
-
-
-def _verdict(otherwise: str, *, good: bool) -> tuple[int, str, bytes]:
+def _verdict(otherwise: str, *, good: bool) -> Answer:
     return (200, _TEXT, b"ok\n") if good else (503, _TEXT, f"{otherwise}\n".encode())

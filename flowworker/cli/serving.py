@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "PARTING",
     "STARTUP_WAIT",
+    "HttpAddress",
     "Process",
     "end_soon",
     "leave_handlers_behind",
@@ -19,13 +20,14 @@ __all__ = [
 ]
 
 import asyncio
+import functools
 import gc
 import os
 import signal
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -74,8 +76,21 @@ class _Port(click.IntRange):
         return super().convert(value, param, ctx)
 
 
+class HttpAddress(NamedTuple):
+    """Where a process answers probes and scrapers; nowhere without a port."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+
+
 def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of long-running processes."""
+    """Give a command the options of long-running processes: `log_level`, and `http` for two."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, http_host: str, http_port: int | None, **kwargs: Any) -> Any:
+        return command(*args, http=HttpAddress(http_host, http_port), **kwargs)
+
+    decorated: Callable[..., Any] = wrapped
     for option in (
         click.option(
             "--log-level",
@@ -93,9 +108,17 @@ def process_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_envvar=True,
             help="Serve /healthz, /readyz and /metrics (Prometheus) on this port.",
         ),
+        click.option(
+            "--http-host",
+            default=HttpAddress().host,
+            show_default=True,
+            envvar="FLOWWORKER_HTTP_HOST",
+            show_envvar=True,
+            help="The interface for that: `0.0.0.0` or `::` for all.",
+        ),
     ):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
 
 
 def run_process(main: Coroutine[Any, Any, None], log_level: str, *, json: bool = True) -> bool:

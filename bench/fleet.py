@@ -46,7 +46,7 @@ class BenchFleet:
         self.profile_path = self._folder / "profile"
 
     def __enter__(self) -> Self:
-        """Start the server alone: whoever comes first decides how many partitions there are."""
+        """Start the server alone: the first process decides how many partitions there are."""
         self._stack.enter_context(self.server)
         self._stack.enter_context(self.fleet)
         return self

@@ -22,7 +22,7 @@ OpenBackend = Callable[..., Awaitable[Backend]]
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
-    """Shared by all tests of a session; whoever kills servers starts one of their own."""
+    """Shared by all tests of a session; a test that kills servers starts one of its own."""
     with EmbeddedServer() as running:
         yield running
 

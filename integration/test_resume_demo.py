@@ -34,7 +34,7 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("fleet", "killed coordinator-1", "went on by itself: COMPLETED"),
     ],
 )
-def test_whoever_comes_next_goes_on_where_the_dead_one_was(store, killed, outcome):
+def test_one_who_comes_next_goes_on_where_the_dead_one_was(store, killed, outcome):
     done = run_demo("--store", store)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,7 +8,7 @@ gate, ports, deliveries, records, stale_reads, heartbeat   where it goes wrong: 
 workflows, handlers, people, strangers   what is asked of the fleet
 truth, watch, rules, starts, history, replays, rebuilds, quiet, rest   what must hold, at every
               write, event and acknowledgement, and at the end
-focus         what worlds are about, for whoever looks for one kind of defect
+focus         what worlds are about, for a search for one kind of defect
 world, settings   one seed from its beginning to its end
 campaign      many of them
 trace, logs, counts   what a world has to tell

@@ -83,7 +83,7 @@ def live(seeds: Iterable[int], *, keep_trace: bool = False, focus: Focus = ANYTH
 def campaign(
     seeds: Iterable[int], runs: int, jobs: int, on_progress: Callable[[Tally], None]
 ) -> Tally:
-    """Worlds until there were that many runs, the seeds are used up, or enough has failed."""
+    """Worlds until there were that many runs, no seeds are left, or enough has failed."""
     left = iter(seeds)
     tally = Tally()
     pending: set[Future[Tally]] = set()

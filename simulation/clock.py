@@ -29,7 +29,7 @@ class SimClock:
         skew: float = 0.0,
         wait: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
-        """Show the loop's time; `wait` lets it pass for whoever has the clock."""
+        """Show the loop's time; `wait` lets it pass for all that use the clock."""
         self.skew = skew
         self._virtual = virtual
         self._wait = wait or virtual.pause

@@ -39,7 +39,7 @@ class Rates:
         death: the calling process dies right before the effect, or right after.
         slow: a call or its answer takes up to seconds, not milliseconds.
         far: no probability but seconds: every call and every answer may take as long, so that
-            many are under way at a time.
+            many are in flight at a time.
         ack_lost: an acknowledgement never arrives.
         early: a delivery is handed to somebody else as well, long before its ack wait is over.
         late: a delivery arrives up to seconds late, and so do those behind it.

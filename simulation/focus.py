@@ -1,6 +1,6 @@
 """What a world is about, where that is not left to the draw.
 
-Whoever looks for one kind of defect wants worlds that provoke it, and few of them.
+A search for one kind of defect wants worlds that provoke it, and few of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The way from a process to the outside: every call of a port passes it, and may go wrong in it."""
+"""The way from a process to the servers: every call of a port passes it, and may go wrong in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Gate:
     """One process's way out.
 
-    The outside is in memory: an effect happens at once, in a context of its own, so that nothing
+    The servers are in memory: an effect happens at once, in a context of its own, so that nothing
     that follows from it belongs to the process that caused it.
     """
 

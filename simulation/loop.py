@@ -118,7 +118,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if not soon:
                 self._pass_time()
             if self.turns >= self._limit:
-                self._limit += MAX_TURNS  # for whoever tidies up
+                self._limit += MAX_TURNS  # for the cleaning up
                 raise Standstill(f"no end after {MAX_TURNS:,} turns: something spins")
             self.turns += 1
             callback, args, context = soon.popleft()

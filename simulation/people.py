@@ -36,7 +36,7 @@ _UPLOADED = 0.2
 """Share of starts with a chosen id whose input is uploaded first."""
 
 _WEIGHTS = (2, 1, 3, 3)
-_PATIENCE = 6
+_ASKED_OFTEN = 6
 """Answers after which nobody orders another retry."""
 
 
@@ -122,7 +122,7 @@ class People:
                 await self._commands.send(f"control.{action}.{run}", b"", {})
 
     async def operate(self) -> None:
-        """Answer whoever waits, and end what takes too long, for ever."""
+        """Answer steps that wait, and end what takes too long, for ever."""
         while True:
             await asyncio.sleep(1.0)
             for truth in list(self._watch.runs.values()):
@@ -137,7 +137,7 @@ class People:
         random = self._random
         self._answers += 1
         asked = sum(len(past) for past in truth.record.decisions.values())
-        weights = _WEIGHTS if asked < _PATIENCE else (0, *_WEIGHTS[1:])
+        weights = _WEIGHTS if asked < _ASKED_OFTEN else (0, *_WEIGHTS[1:])
         action = random.choices(list(HumanAction), weights)[0]
         steps = [step.id for step in truth.plan.workflow.steps if step.escalation is not None]
         body = {

@@ -1,8 +1,8 @@
-"""A process of the fleet as the outside sees it: it runs, stalls, dies; nothing of it survives.
+"""A process of the fleet as the servers see it: it runs, stalls, dies; nothing of it survives.
 
-What runs in a process is found by a context variable, which tasks inherit from whoever starts them.
+What runs in a process is found by a context variable, which tasks inherit from their parents.
 A process that has died gets no further: its tasks are cancelled, and whatever they still try to do
-to the outside on their way out is refused.
+to the servers on their way out is refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Process:
         stalled_until: until when it stands still (the loop's time), as a paused container does.
         deluded_until: until when it takes its leases for renewed though they are not.
         stale: what it reads while it is connected to a node that was cut off from its peers.
-        on_death: called when it dies, to let go of what the outside holds of it.
+        on_death: called when it dies, to let go of what the servers hold of it.
     """
 
     def __init__(self, name: str, virtual: VirtualLoop, skew: float = 0.0) -> None:

@@ -40,7 +40,7 @@ class Replays:
 
     Attributes:
         coordinators: those that live, by their processes.
-        newest: the number of the latest delivery of each partition, whoever got it.
+        newest: the number of the latest delivery of each partition, no matter who got it.
     """
 
     def __init__(self) -> None:

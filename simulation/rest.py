@@ -62,7 +62,7 @@ async def left_over(backend: Any, watch: Watch) -> list[str]:
     # An upload of which no run came goes by itself, in a week.
     found += [key for key in payloads if ".upload." not in key or key.split(".")[0] in watch.runs]
     for run in watch.runs:
-        # Whoever asks for something of a run that is gone gets an answer, and that is history, too.
+        # A command to a run that is gone is answered, and that is history, too.
         kept = [raw for raw in await backend.events.history(run) if _REJECTED not in raw]
         if kept:
             found.append(f"history of {run}")

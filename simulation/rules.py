@@ -1,4 +1,4 @@
-"""What must hold for every write of a record, whoever makes it and whatever went wrong before."""
+"""What must hold for every write of a record, whichever process makes it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
     answers = [decision.id for taken in record.decisions.values() for decision in taken]
     expect(len(answers) == len(set(answers)), "an answer was followed twice", run)
     if record.status is RunStatus.COMPENSATING is not before.status:
-        expect(not truth.running(), "the saga begins while an attempt is under way", run)
+        expect(not truth.running(), "the saga begins while an attempt is in flight", run)
     if record.status in TERMINAL:
         _check_end(truth, record)
 
@@ -68,7 +68,7 @@ def _is_asked_for(truth: Truth, record: RunRecord, stop: Stop) -> bool:
 
 def _check_end(truth: Truth, record: RunRecord) -> None:
     run = truth.run
-    expect(not truth.running(), "the end while an attempt is under way", run)
+    expect(not truth.running(), "the end while an attempt is in flight", run)
     expect(record.finished_at > 0, "an end without a time", run)
     if record.status is RunStatus.COMPLETED:
         expect(record.stop is None, "completed though stopped", run)
@@ -202,7 +202,7 @@ def _check_takeover(
 
 
 def _check_wait(record: StepRecord, before: StepRecord, where: str, latest: float) -> None:
-    """Whoever is to try again later does."""
+    """What is to be tried again later is."""
     wait = None if before.error is None else before.error.retry_after
     if wait is not None and (record.kind, record.turn) == (before.kind, before.turn):
         expect(before.finished_at + wait <= latest, "tried again before its time", where)

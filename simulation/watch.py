@@ -163,7 +163,7 @@ class Watch:
         if refused:
             self.refused.add(run)
             over = run not in self.runs or self.runs[run].over
-            self.expect(over, "a command to a run that is under way was refused", run)
+            self.expect(over, "a command to a run that is active was refused", run)
         known = {*self.rejected, *(self.runs[run].published if run in self.runs else ())}
         ids = [event_id(run, request, str(delivery.sequence)) for request in requests]
         self.expect(known.intersection(ids), "a command was lost", delivery.subject)

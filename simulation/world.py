@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from flowworker.memory.steps import MemoryStepQueue
     from flowworker.telemetry.metrics import Metrics
 
-PATIENCE = 1500.0
+REST_LIMIT = 1500.0
 """Seconds of calm in which every run has to end."""
 
 _REST = 60.0
@@ -214,7 +214,7 @@ class World:
         self._faults.on = False
         self._trace.note("WORLD", "calm")
         await asyncio.wait(starts)
-        if not await self._wait(PATIENCE, self._unfinished):
+        if not await self._wait(REST_LIMIT, self._unfinished):
             return
         operator.cancel()
         if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
@@ -232,15 +232,15 @@ class World:
             await DefinitionStore(self._backend.definitions).register(workflow)
         self._trace.note("WORLD", "definitions are stricter")
 
-    async def _wait(self, patience: float, problems: Any) -> bool:
-        """Whether nothing is wrong any more before patience is over."""
-        end = self._virtual.moment + patience
+    async def _wait(self, limit: float, problems: Any) -> bool:
+        """Whether nothing is wrong any more before the limit is reached."""
+        end = self._virtual.moment + limit
         while True:
             found = await problems()
             if not found:
                 return True
             if self._virtual.moment > end:
-                self.fail(f"after {patience:g} s: {found}")
+                self.fail(f"after {limit:g} s: {found}")
                 return False
             await asyncio.sleep(1.0)
 

@@ -1,4 +1,4 @@
-"""What holds for all tests: logging is as it was before, whoever configured it.
+"""What holds for all tests: logging is as it was before, no matter who configured it.
 
 `uncovered` is for tests that do at length what others do in short.
 """

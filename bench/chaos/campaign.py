@@ -159,7 +159,7 @@ def start_fleet(plan: Plan, processes: Processes, url: str, proxied: str) -> Non
 
 
 async def watch_backlog(raw: Raw, load: Load) -> None:
-    """Tell the load how many runs are under way, until cancelled."""
+    """Keep the load informed how many runs are active, until cancelled."""
     while True:
         await asyncio.sleep(1.0)
         with contextlib.suppress(*NAT_ERRORS):
@@ -199,10 +199,10 @@ async def witness(raw: Raw, ends: dict[str, list[str]]) -> None:
         await asyncio.sleep(0.2)
 
 
-async def settle(raw: Raw, patience: float = SETTLE) -> float | None:
-    """Wait until nothing is under way; how long that took."""
+async def settle(raw: Raw, limit: float = SETTLE) -> float | None:
+    """Wait until no run is active; how long that took."""
     began = time.monotonic()
-    while time.monotonic() - began < patience:
+    while time.monotonic() - began < limit:
         with contextlib.suppress(*NAT_ERRORS):
             if await _is_quiet(raw):
                 await asyncio.sleep(2.0)  # acknowledgements on their way

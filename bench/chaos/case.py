@@ -59,19 +59,19 @@ class Case:
         return str((self.record.get("stop") or {}).get("reason", ""))
 
     @cached_property
-    def first_told(self) -> list[Json]:
-        """Events without those told again: same id, same content."""
+    def first_published(self) -> list[Json]:
+        """Events without those published again: same id, same content."""
         seen: dict[str, Json] = {}
         found = []
         for event in self.events:
             before = seen.setdefault(event["id"], event)
-            if before is event or _told(before) != _told(event):
+            if before is event or _published(before) != _published(event):
                 found.append(event)
         return found
 
     def distinct(self, *types: str) -> list[Json]:
         """Events of these types, each once."""
-        return [event for event in self.first_told if event["type"] in types]
+        return [event for event in self.first_published if event["type"] in types]
 
     def nonces(self, step: str) -> set[int]:
         """What handlers of a step returned."""
@@ -85,18 +85,18 @@ class Case:
         return None
 
 
-UNTOLD = {
+VARYING = {
     "workflow.step.started": {"at", "revision", "worker"},
     "workflow.completed": {"at"},
     "workflow.failed": {"at"},
     "workflow.cancelled": {"at"},
 }
-"""What may differ when an event is told again. A step that is taken over starts again elsewhere."""
+"""What may differ when an event is published again: a step that is taken over starts elsewhere."""
 
 
-def _told(event: Json) -> Json:
+def _published(event: Json) -> Json:
     """What an event says, whenever it was said: coordinators tell with their own clock."""
     data = event["data"] if isinstance(event["data"], dict) else {"data": event["data"]}
     usual = {"at"} if data.get("worker") else {"at", "revision"}
-    untold = UNTOLD.get(event["type"], usual)
-    return {name: value for name, value in data.items() if name not in untold}
+    varying = VARYING.get(event["type"], usual)
+    return {name: value for name, value in data.items() if name not in varying}

@@ -1,6 +1,6 @@
 """The rules of one run's history: what must be there, and before what.
 
-An event that is told again (a crash before an acknowledgement) counts where it stands first.
+An event that is reported again (a crash before an acknowledgement) counts where it stands first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def problems(case: Case) -> Iterator[str]:
 
 def _edges(case: Case) -> Iterator[str]:
     """The start is first, the end is last."""
-    own = [e for e in case.first_told if e["type"] not in REQUESTS]
+    own = [e for e in case.first_published if e["type"] not in REQUESTS]
     types = [event["type"] for event in own]
     if not types or types[0] != "workflow.started":
         yield f"begins with {types[:1]}"
@@ -72,7 +72,7 @@ def _by_human(case: Case, step: str) -> bool:
 def _attempts(case: Case) -> Iterator[str]:
     """Each attempt has a cause: a start, a retry, an answer; and each decision an outcome."""
     seen: set[str] = set()
-    for event in case.first_told:
+    for event in case.first_published:
         data = event["data"]
         if event["type"] in {f"{STEP}completed", f"{STEP}attempt_failed"} and data.get("worker"):
             for cause in _causes(data):

@@ -114,9 +114,9 @@ def _missing(evidence: Evidence) -> Iterator[Violation]:
 def _rejections(evidence: Evidence) -> Iterator[Violation]:
     for start in evidence.starts:
         types = [event["type"] for event in evidence.events.get(start["run"], [])]
-        told = types.count("workflow.rejected")
-        if start["bad"] and start["acked"] and (told != 1 or start["run"] in evidence.runs):
-            yield Violation(EVENTS, start["run"], f"a bad start was rejected {told} times")
+        published = types.count("workflow.rejected")
+        if start["bad"] and start["acked"] and (published != 1 or start["run"] in evidence.runs):
+            yield Violation(EVENTS, start["run"], f"a bad start was rejected {published} times")
 
 
 def _changed(case: Case) -> Iterator[Violation]:
@@ -150,18 +150,18 @@ def _results(case: Case) -> Iterator[Violation]:
                 yield Violation(TWO_RESULTS, case.run, f"{step} {text}")
 
 
-def _differences(case: Case, step: str, told: Json) -> Iterator[str]:
-    """Between what was told of a result, its record, and the handlers' notes."""
+def _differences(case: Case, step: str, published: Json) -> Iterator[str]:
+    """Between what was published of a result, its record, and the handlers' notes."""
     record = case.steps.get(step)
     if record is None:
         yield "completed, and has no record"
         return
     if record["kind"] == "compensate":
-        if record.get("completed") != told["revision"]:
+        if record.get("completed") != published["revision"]:
             yield "was compensated for another result"
-    elif record["_revision"] != told["revision"]:
+    elif record["_revision"] != published["revision"]:
         yield "was written again after its result"
-    nonce = _nonce(told)
+    nonce = _nonce(published)
     if nonce is not None and nonce not in case.nonces(step):
         yield "completed, and no handler returned its result"
     if _nonce(record) != nonce:
@@ -188,7 +188,7 @@ def _index(evidence: Evidence) -> Iterator[Violation]:
 def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
     statuses = Counter(case.status for case in cases)
     steps = sum(len(case.steps) for case in cases)
-    told = [event for case in cases for event in case.events]
+    published = [event for case in cases for event in case.events]
     return {
         "runs started": sum(s["acked"] and not s["bad"] for s in evidence.starts),
         "runs finished": sum(statuses[status] for status in TERMINAL),
@@ -196,8 +196,9 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         "bad starts rejected": sum(s["acked"] and s["bad"] for s in evidence.starts),
         "steps": steps,
         "handler executions": sum(note["what"] == "begin" for note in evidence.notes),
-        "events": len(told),
-        "events told twice": len(told) - sum(len({e["id"] for e in c.events}) for c in cases),
+        "events": len(published),
+        "events published twice": len(published)
+        - sum(len({e["id"] for e in c.events}) for c in cases),
         "timeouts yet to fire in vain": len(evidence.timers),
         "faults": len(evidence.faults),
     }

@@ -22,7 +22,7 @@ NOWHERE = 1
 class Cluster:
     """Nodes that start together and end together.
 
-    Clients are told all URLs, and the servers advertise none: a proxy in between stays in between.
+    Clients are given all URLs, and the servers advertise none: a proxy in between stays in between.
 
     Attributes:
         nodes: in order; each may be stopped, killed and started alone.

@@ -71,8 +71,8 @@ def _one_by_one(case: Case, undone: list[str]) -> Iterator[str]:
     for first, second in pairwise(undone):
         if second in begun and first in ended and begun[second] < ended[first]:
             yield f"undoing {second} began before undoing {first} had ended"
-    told = {event["data"]["step_id"] for event in case.distinct(f"{STEP}compensated")}
-    for step in told - ended.keys():
+    reported = {event["data"]["step_id"] for event in case.distinct(f"{STEP}compensated")}
+    for step in reported - ended.keys():
         yield f"{step} counts as compensated, and no handler did it"
     for step in begun.keys() - set(undone):
         if case.stop != "terminated" and case.status in {"FAILED", "CANCELLED"}:

@@ -41,11 +41,11 @@ PAUSE = 2.5
 
 
 class Faults:
-    """Does harm until it is told to stop, and heals everything then.
+    """Does harm until it is asked to stop, and heals everything then.
 
     Attributes:
         log: one entry per fault: what, whom, from when to when (epoch seconds), process ids.
-        deaths: processes that ended without having been told to.
+        deaths: processes that ended without having been asked to.
     """
 
     def __init__(

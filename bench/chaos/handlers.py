@@ -1,4 +1,4 @@
-"""Steps that sleep a little, fail as often as they are told, and note what they did in a file.
+"""Steps that sleep a little, fail as often as they are asked to, and note what they did in a file.
 
 The notes are the second witness, independent of the engine: one line when a handler begins and one
 when it ends, written with a single system call, which no SIGKILL can take back.
@@ -62,7 +62,7 @@ def noted(ctx: StepContext, uses: str) -> Iterator[dict[str, Any]]:
 
 
 def chance(ctx: StepContext, what: str) -> float:
-    """The same number between 0 and 1 for the same step of the same run, whoever asks."""
+    """The same number between 0 and 1 for the same step of the same run, no matter who asks."""
     return zlib.crc32(f"{ctx.run_id}/{ctx.step_id}/{what}".encode()) / 2**32
 
 

@@ -1,4 +1,4 @@
-"""The outside world: clients that start runs, humans who answer, operators who cancel.
+"""The world around the fleet: clients that start runs, humans who answer, operators who cancel.
 
 What was asked for is kept in a ledger, with whether it was acknowledged: the engine owes nothing
 for a start that was not.
@@ -58,7 +58,7 @@ class Load:
 
     Attributes:
         ledger: by run.
-        unfinished: runs that are under way, as somebody else counts them.
+        unfinished: runs that are active, as somebody else counts them.
     """
 
     def __init__(self, client: Client, notes: Path, seed: int, rate: float) -> None:

@@ -23,7 +23,7 @@ from flowworker.client import Client
 DEFAULTS = {"FLOWWORKER_DRAIN": "3"}
 """The settings' own leases: 30 s for claims, 10 s for partitions."""
 RUNS = 48
-IN_HAND = 0.3
+WORKING = 0.3
 """Seconds after which nothing new is handed to a process that is gone."""
 
 
@@ -100,7 +100,7 @@ async def _coordinator(client: Client, processes: Processes, number: signal.Sign
     runs = [f"chain-{each}" for each in range(RUNS)]
     processes.send("coordinator-0", number)
     killed = time.time()
-    await asyncio.sleep(IN_HAND)
+    await asyncio.sleep(WORKING)
     for run in runs:
         await client.start("chaos.chain", run_id=run)
     await asyncio.gather(*(client.result(run, 60) for run in runs))

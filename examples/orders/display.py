@@ -26,7 +26,7 @@ BAR = 40
 
 
 class Display:
-    """Told what happens, shows it. Counts come from news that may get lost: they only show life."""
+    """Shows the events. Its counts come from events that may get lost: they only show life."""
 
     def __init__(self, console: Console, orders: int) -> None:
         self._console = console

@@ -42,7 +42,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Audience(Protocol):
-    """Whoever wants to see what is going on."""
+    """A subscriber that shows what is going on."""
 
     def saw(self, event: dict[str, Any]) -> None:
         """An event of some run, as a CloudEvent."""

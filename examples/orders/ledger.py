@@ -1,6 +1,6 @@
-"""What happened to stock and money, in SQLite: the outside world that handlers act upon.
+"""What happened to stock and money, in SQLite: the world that handlers act upon.
 
-Every entry is made under an idempotency key. Whoever asks again under the same key gets the entry
+Every entry is made under an idempotency key. To ask again under the same key gives the entry
 that is there, so an attempt that is repeated, on whichever worker, books nothing twice. An entry
 and the stock that it moves change in one transaction.
 """

@@ -1,4 +1,4 @@
-"""Runs `flowworker` as users do: as processes, told apart by their exit codes and output."""
+"""Runs `flowworker` as users do: as processes, distinguished by their exit codes and output."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_setup_heeds_how_streams_are_to_be(server, commands):
     assert "4 partitions are asked for, found 3" in line
 
 
-def test_a_part_of_a_namespace_is_told_from_none(commands, server):
+def test_a_part_of_a_namespace_is_distinguished_from_none(commands, server):
     commands("setup", "--namespace", "shop")
     elsewhere(server, lambda jetstream: jetstream.delete_stream("SHOP_STEPS"))
 

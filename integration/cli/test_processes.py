@@ -178,7 +178,7 @@ def test_watch_shows_all_runs_until_it_is_interrupted(dev):
     assert stderr.strip() == ""
 
 
-def test_whoever_closes_the_pipe_gets_no_complaint(dev):
+def test_one_who_closes_the_pipe_gets_no_complaint(dev):
     run = json.loads(dev("start", "sum", "--wait"))["id"]
     script = f"{sys.executable} -m flowworker history {run} --nats-url {dev.url} | head -n 1"
 

@@ -66,7 +66,7 @@ class Dev:
         self.process = process
         self.commands = Commands(url_of(process))
 
-    def told(self, text: str) -> str:
+    def reported(self, text: str) -> str:
         """The next line on stderr with that."""
         assert self.process.stderr is not None
         return next(line for line in self.process.stderr if text in line)
@@ -104,24 +104,24 @@ def dev(shop: Shop, workers: str) -> Iterator[Dev]:
         yield Dev(process)
 
 
-def test_a_changed_handler_runs_and_a_mistake_is_told(shop, dev):
+def test_a_changed_handler_runs_and_a_mistake_is_reported(shop, dev):
     dev.ready()
     assert dev.price() == 1
 
     shop.sell(2)
-    assert "reload_shop.py changed" in dev.told("changed")
-    dev.told(LOADED)
+    assert "reload_shop.py changed" in dev.reported("changed")
+    dev.reported(LOADED)
     dev.until_price(2)
 
     shop.code.write_text("def mistake(:\n")
-    error = dev.told("error: ")
+    error = dev.reported("error: ")
     assert "SyntaxError" in error
     assert f"({shop.code}, line 1)" in error
-    dev.told("waiting for a change; the version before goes on")
+    dev.reported("waiting for a change; the version before goes on")
     assert dev.price() == 2
 
     shop.sell(3)
-    dev.told(LOADED)
+    dev.reported(LOADED)
     dev.until_price(3)
 
     stderr = ended(dev.process)
@@ -132,29 +132,29 @@ def test_a_changed_handler_runs_and_a_mistake_is_told(shop, dev):
 @pytest.mark.parametrize("workers", ["1"], indirect=True)
 def test_definitions_are_loaded_anew_and_what_runs_is_finished(shop, dev):
     dev.ready()
-    dev.commands("start", "slow", "--id", "under-way")
-    until(dev.commands, "under-way", "RUNNING")
-    with dev.commands.running("watch", "under-way", "--json") as watch:
+    dev.commands("start", "slow", "--id", "active-one")
+    until(dev.commands, "active-one", "RUNNING")
+    with dev.commands.running("watch", "active-one", "--json") as watch:
         assert watch.stdout is not None
         assert any("workflow.step.started" in line for line in watch.stdout)
 
     shop.define("sale", "nobody.has.this")
-    assert "nobody.has.this" in dev.told("error: ")
-    dev.told("waiting for a change")
+    assert "nobody.has.this" in dev.reported("error: ")
+    dev.reported("waiting for a change")
     shop.sell(2)
     shop.define("sale", "price")
     shop.define("more", "price")
-    dev.told(LOADED)
+    dev.reported(LOADED)
 
     dev.until_price(2, "more")
-    result = json.loads(dev.commands("start", "slow", "--id", "under-way", "--wait"))
+    result = json.loads(dev.commands("start", "slow", "--id", "active-one", "--wait"))
     assert result["output"] == {"only": {"price": 1}}
     ended(dev.process)
     assert dev.process.returncode == 0
 
 
 @pytest.mark.parametrize("workers", ["1"], indirect=True)
-def test_a_lifespan_that_fails_is_told_and_the_next_version_works(shop, dev):
+def test_a_lifespan_that_fails_is_reported_and_the_next_version_works(shop, dev):
     dev.ready()
     shop.code.write_text(
         "import contextlib\nfrom flowworker import App\n@contextlib.asynccontextmanager\n"
@@ -162,11 +162,11 @@ def test_a_lifespan_that_fails_is_told_and_the_next_version_works(shop, dev):
         "app = App(lifespan=life)\n@app.step('price')\ndef price(ctx): ...\n"
         "@app.step('wait')\ndef wait(ctx): ...\n"
     )
-    assert "no database" in dev.told("error: ")
-    dev.told("waiting for a change")
+    assert "no database" in dev.reported("error: ")
+    dev.reported("waiting for a change")
 
     shop.sell(2)
-    dev.told(LOADED)
+    dev.reported(LOADED)
 
     dev.until_price(2)
     ended(dev.process)
@@ -179,8 +179,8 @@ def test_a_first_version_that_cannot_be_loaded_is_waited_for(shop):
     commands = Commands("", PYTHONPATH=str(shop.code.parent))
     with commands.running("dev", *arguments, "--reload") as process:
         dev = Dev(process)
-        assert "nothing_of_this_name" in dev.told("error: ")
-        dev.told("waiting for a change")
+        assert "nothing_of_this_name" in dev.reported("error: ")
+        dev.reported("waiting for a change")
 
         shop.sell(1)
         # The code is outside of the current directory, and was never loaded: another file changes.

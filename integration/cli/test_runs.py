@@ -177,10 +177,10 @@ def test_a_run_is_stopped(dev, command):
     run = dev("start", "long").strip()
     until(dev, run, "RUNNING")
 
-    told = dev.json(command, run, "--reason", "no longer wanted")
+    reported = dev.json(command, run, "--reason", "no longer wanted")
     ended = until(dev, run, "CANCELLED")
 
-    assert told == {"id": run, "requested": command}
+    assert reported == {"id": run, "requested": command}
     assert ended["error"] == "no longer wanted"
     assert "has ended already: it is CANCELLED" in dev.error(command, run, code=2)
 
@@ -197,7 +197,7 @@ def test_a_timeout_is_code_5_and_the_run_goes_on(dev):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "reported"),
     [
         (["start", "nosuch"], 3, "no workflow 'nosuch' is registered"),
         (["start", "sum", "--input", '{"n": "five"}'], 2, '$.n: "five" is not of type "integer"'),
@@ -212,8 +212,8 @@ def test_a_timeout_is_code_5_and_the_run_goes_on(dev):
         (["status", "a.b"], 2, "expected a run id"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(dev, arguments, code, told):
-    assert told in dev.error(*arguments, code=code)
+def test_what_is_wrong_is_reported_in_one_line(dev, arguments, code, reported):
+    assert reported in dev.error(*arguments, code=code)
 
 
 def test_an_input_above_the_limit_of_payloads_is_refused(dev, tmp_path):

@@ -66,7 +66,7 @@ async def test_closing_leaves_nothing_behind(opener, namespace):
         await backend.timers.consume(inbox),
     ):
         consumer.grant(3)
-    await backend.notifier.subscribe(f"{backend.namespace}.news", lambda *_: None)
+    await backend.notifier.subscribe(f"{backend.namespace}.notices", lambda *_: None)
     await backend.leases.acquire("partition.1", "a", 30)
     await backend.timers.set("run-1", "timeout", time.time() + 3600)
     await enqueue(backend, "a", "b")

@@ -62,11 +62,11 @@ async def test_an_event_gets_an_id_and_a_time(pair):
     one, two = pair
     heard = await two.subscribe("order", "paid")
 
-    told = await one.publish(Event("order", "paid"))
+    published = await one.publish(Event("order", "paid"))
 
-    assert told.id
-    assert abs((datetime.now(UTC) - told.occurred_at).total_seconds()) < 30
-    assert await take(heard, 1) == [told]
+    assert published.id
+    assert abs((datetime.now(UTC) - published.occurred_at).total_seconds()) < 30
+    assert await take(heard, 1) == [published]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ async def test_a_body_is_a_cloud_event(pair):
         Event("order", "paid", {1j: 1}),
     ],
 )
-async def test_what_cannot_be_told_is_refused(pair, event):
+async def test_what_cannot_be_published_is_refused(pair, event):
     with pytest.raises(InvalidInput):
         await pair[0].publish(event)
 

@@ -78,7 +78,7 @@ async def test_undelivered_credit_is_void_once_stopped(backend, peer):
     assert stopped.got == []
 
 
-async def test_deliveries_in_hand_stay_valid_after_a_stop(backend):
+async def test_deliveries_in_flight_stay_valid_after_a_stop(backend):
     await enqueue(backend, "a", "b")
     stopped = await open_lane(backend, 2)
     a, b = await stopped.take(2)

@@ -87,17 +87,17 @@ async def test_of_many_who_tell_what_happens_once_one_is_stored(backend, peer):
 async def test_what_comes_from_outside_is_stored_until_the_end_and_not_behind_it(
     backend, peer, end
 ):
-    # Given requests to a run that has not begun to tell of itself, and to one that is under way
+    # Given requests to a run that has not begun to tell of itself, and to one that is active
     request, events = EventType.CANCEL_REQUESTED, backend.events
     assert await events.publish_before_end("run-1", request, b"1", "1")
     await publish(backend, "run-1", "2", event_type=COMPLETED)
     assert await peer.events.publish_before_end("run-1", request, b"3", "3")
 
-    # When it ends, and an attempt is told of whose worker was slow
+    # When it ends, and the event of an attempt comes late whose worker was slow
     await events.publish("run-1", end, b"4", "4", once=True)
     await publish(backend, "run-1", "5", event_type=STARTED)
 
-    # Then none is stored any more, nor told, whoever sends it; and other runs go on
+    # Then none is stored any more, nor published, no matter who sends it; and other runs go on
     for member in (backend, peer):
         assert not await member.events.publish_before_end("run-1", request, b"6", "6")
         assert await member.events.publish_before_end("run-12", request, b"7", "7")

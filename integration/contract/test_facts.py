@@ -44,7 +44,7 @@ async def test_a_consumer_gets_its_partition(backend):
     runs = [runs_of(partition, count, 1)[0] for partition in range(count)]
     inboxes = [await follow(backend, run, 10) for run in runs]
 
-    # When each has news, then each consumer gets that of its own
+    # When each has events, then each consumer gets that of its own
     for run in runs:
         await publish(backend, run, run)
 
@@ -94,7 +94,7 @@ async def test_facts_can_wait_and_be_given_back(backend):
     assert inbox.got[1].sequence == first.sequence
 
 
-async def test_everything_stored_is_told(backend, peer, namespace):
+async def test_everything_stored_is_published(backend, peer, namespace):
     # Given somebody who listens to types, and somebody who listens to a run
     heard = []
     partition = partition_of("run-1", backend.events.partitions)
@@ -113,7 +113,7 @@ async def test_everything_stored_is_told(backend, peer, namespace):
     await backend.notifier.publish(end, b"")
     await eventually(lambda: len(heard) == 4)
 
-    # Then types that are public are told under their type, and all under their subject
+    # Then types that are public are published under their type, and all under their subject
     full = f"{namespace}.event.{partition}.run-1"
     assert sorted(heard) == sorted(
         [
@@ -126,9 +126,9 @@ async def test_everything_stored_is_told(backend, peer, namespace):
 
 
 @pytest.mark.parametrize("namespace", ["flowworker"])
-async def test_in_the_default_namespace_types_are_told_as_they_are(backend, peer):
+async def test_in_the_default_namespace_types_are_published_as_they_are(backend, peer):
     heard = []
-    await peer.notifier.subscribe("workflow.>", lambda *news: heard.append(news))
+    await peer.notifier.subscribe("workflow.>", lambda *events: heard.append(events))
 
     await publish(backend, "run-1", "x", event_type=STARTED)
     await publish(backend, "run-1", "y", event_type=COMPLETED)
@@ -137,7 +137,7 @@ async def test_in_the_default_namespace_types_are_told_as_they_are(backend, peer
     assert heard == [(STARTED, b"x"), (COMPLETED, b"y")]
 
 
-async def test_a_type_is_told_once_per_event(backend, namespace):
+async def test_a_type_is_published_once_per_event(backend, namespace):
     heard = []
     await backend.notifier.subscribe(f"{namespace}.workflow.>", lambda _, data: heard.append(data))
 

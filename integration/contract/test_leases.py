@@ -32,7 +32,7 @@ async def test_of_many_who_ask_one_gets_it(backend, peer):
     assert await backend.leases.holders(">") == {KEY: f"{winner}"}
 
 
-async def test_whoever_has_it_may_acquire_it_again(backend, peer):
+async def test_one_who_has_it_may_acquire_it_again(backend, peer):
     first = await backend.leases.acquire(KEY, "a", 30)
 
     again = await backend.leases.acquire(KEY, "a", 30)
@@ -162,11 +162,11 @@ async def test_how_long_it_lasts_can_be_asked(backend, peer):
     assert await peer.leases.remaining(KEY) is None
 
 
-async def test_whoever_watches_is_told_of_a_release(backend, peer):
+async def test_one_who_watches_is_notified_of_a_release(backend, peer):
     # Given two who watch, and one who did, and one who watches something else
-    news = []
+    events = []
     for name, key in (("one", KEY), ("two", KEY), ("gone", KEY), ("other", "partition.33")):
-        end = await peer.leases.watch(key, lambda name=name: news.append(name))
+        end = await peer.leases.watch(key, lambda name=name: events.append(name))
         if name == "gone":
             end()
     token = await backend.leases.acquire(KEY, "a", 30)
@@ -175,23 +175,23 @@ async def test_whoever_watches_is_told_of_a_release(backend, peer):
     # When it is given up
     await backend.leases.release(KEY, "a", token)
 
-    # Then they are told, and it is free
-    await eventually(lambda: len(news) == 2)
-    assert sorted(news) == ["one", "two"]
+    # Then they are notified, and it is free
+    await eventually(lambda: len(events) == 2)
+    assert sorted(events) == ["one", "two"]
     assert await peer.leases.acquire(KEY, "b", 30) is not None
 
 
 async def test_watching_may_end_twice(backend):
     # Given one who watches, and one who does no more
-    gone, news = [], []
+    gone, events = [], []
     end = await backend.leases.watch(KEY, lambda: gone.append(KEY))
-    await backend.leases.watch(KEY, lambda: news.append(KEY))
+    await backend.leases.watch(KEY, lambda: events.append(KEY))
 
     end()
     end()
 
-    # Then the first is told, and only he
+    # Then the first is notified, and no other
     token = await backend.leases.acquire(KEY, "a", 30)
     await backend.leases.release(KEY, "a", token)
-    await eventually(lambda: news)
+    await eventually(lambda: events)
     assert gone == []

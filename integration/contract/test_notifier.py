@@ -25,8 +25,8 @@ async def listen(backend, *subjects):
     return listener
 
 
-async def test_whoever_listens_is_told(backend, peer, namespace):
-    subject = f"{namespace}.news"
+async def test_one_who_listens_is_notified(backend, peer, namespace):
+    subject = f"{namespace}.notices"
     here, there = await listen(backend, subject), await listen(peer, subject)
 
     await backend.notifier.publish(subject, b"1")
@@ -71,25 +71,25 @@ async def test_patterns(backend, peer, namespace, pattern, heard):
     assert listener.heard[:-1] == [(f"{namespace}.{subject}", b"x") for subject in heard]
 
 
-async def test_news_come_in_order(backend, peer, namespace):
-    listener = await listen(peer, f"{namespace}.news")
+async def test_events_come_in_order(backend, peer, namespace):
+    listener = await listen(peer, f"{namespace}.notices")
 
     for i in range(100):
-        await backend.notifier.publish(f"{namespace}.news", b"%d" % i)
+        await backend.notifier.publish(f"{namespace}.notices", b"%d" % i)
 
     await listener.count(100)
     assert [data for _, data in listener.heard] == [b"%d" % i for i in range(100)]
 
 
-async def test_whoever_ended_it_is_told_no_more(backend, namespace):
+async def test_one_who_ended_it_is_notified_no_more(backend, namespace):
     # Given two listeners
-    subject = f"{namespace}.news"
+    subject = f"{namespace}.notices"
     ended, other = Listener(), await listen(backend, subject)
     end = await backend.notifier.subscribe(subject, ended)
     await backend.notifier.publish(subject, b"1")
     await ended.count(1)
 
-    # When one of them ends, while there is news on its way, and twice
+    # When one of them ends, while there are events on their way, and twice
     await backend.notifier.publish(subject, b"2")
     end()
     end()
@@ -102,7 +102,7 @@ async def test_whoever_ended_it_is_told_no_more(backend, namespace):
 
 async def test_a_subscription_is_in_force_when_it_is_made(backend, peer, namespace):
     for i in range(300):
-        subject = f"{namespace}.news.{i}"
+        subject = f"{namespace}.notices.{i}"
         listener = Listener()
         end = await peer.notifier.subscribe(subject, listener)
         await backend.notifier.publish(subject, b"")

@@ -37,7 +37,7 @@ async def test_what_is_not_acknowledged_comes_again_after_the_ack_wait(backend, 
 
 
 async def test_progress_restarts_the_ack_wait(backend, peer):
-    # Given a delivery in hand, and somebody who would take it
+    # Given a delivery in flight, and somebody who would take it
     await enqueue(backend, "a")
     inbox = await open_lane(backend, 1)
     [got] = await inbox.take(1)
@@ -53,7 +53,7 @@ async def test_progress_restarts_the_ack_wait(backend, peer):
 
 
 async def test_a_heartbeat_link_restarts_the_ack_wait(backend, peer):
-    # Given a delivery in hand, and somebody who would take it
+    # Given a delivery in flight, and somebody who would take it
     await enqueue(backend, "a")
     inbox = await open_lane(backend, 1)
     [got] = await inbox.take(1)
@@ -74,7 +74,7 @@ async def test_a_heartbeat_link_restarts_the_ack_wait(backend, peer):
     assert steadily.paused(ACK_WAIT) or other.times[0] - steadily.last >= ACK_WAIT - SLACK
 
 
-async def test_whoever_takes_over_gets_what_was_not_acknowledged(backend, peer):
+async def test_one_who_takes_over_gets_what_was_not_acknowledged(backend, peer):
     # Given an owner that acknowledged one fact of three, and is gone
     await publish(backend, "run-1", "1", "2", "3")
     former = await follow(backend, "run-1", 2)

@@ -56,7 +56,7 @@ async def test_a_lease_has_whole_seconds(backend, ttl):
 
 
 @pytest.mark.parametrize("subject", ["", "a.*", "a.>", "a b", "a\r\n"])
-async def test_news_are_published_to_a_subject_and_not_to_a_pattern(backend, subject):
+async def test_events_are_published_to_a_subject_and_not_to_a_pattern(backend, subject):
     with pytest.raises(InvalidInput):
         await backend.notifier.publish(subject, b"")
 
@@ -72,7 +72,7 @@ async def test_what_exceeds_a_message_is_refused_and_nothing_else_suffers(backen
         lambda: backend.commands.send("start.w", huge, {}),
         lambda: backend.runs.put("run.run-1", huge),
         lambda: backend.runs.write("run.run-1", huge, 0),
-        lambda: backend.notifier.publish(f"{backend.namespace}.news", huge),
+        lambda: backend.notifier.publish(f"{backend.namespace}.notices", huge),
     ):
         with pytest.raises(PayloadTooLarge):
             await call()

@@ -24,7 +24,7 @@ async def test_a_message_arrives_as_it_was_enqueued(backend, peer):
     assert before - 5 < got.time < time.time() + 5
 
 
-async def test_whoever_waits_is_handed_what_comes(backend, peer):
+async def test_one_who_waits_is_handed_what_comes(backend, peer):
     inbox = await open_lane(peer, 10)
 
     await enqueue(backend, "a")
@@ -73,15 +73,15 @@ async def test_an_id_is_known_while_and_after_its_message_is_handled(backend):
 
 async def test_a_step_is_queued_until_it_is_acknowledged(backend, peer):
     later = time.time() + 60
-    in_hand, delayed, slow = step("in.hand"), step("is.delayed"), step("waits", queue="slow")
-    await backend.steps.enqueue(in_hand, b"1", "id-1")
+    inflight, delayed, slow = step("is.inflight"), step("is.delayed"), step("waits", queue="slow")
+    await backend.steps.enqueue(inflight, b"1", "id-1")
     [got] = await (await open_lane(backend, 1)).take(1)
     await backend.steps.enqueue(slow, b"2", "id-2")
     await backend.steps.enqueue(delayed, b"3", "id-3", later)
     await backend.steps.enqueue(delayed, b"4", "id-4")
     await backend.steps.enqueue(step("waits", run="other"), b"5", "id-5")
 
-    assert await peer.steps.queued(in_hand) == [b"1"]
+    assert await peer.steps.queued(inflight) == [b"1"]
     assert await peer.steps.queued(slow) == [b"2"]
     assert sorted(await peer.steps.queued(delayed)) == [b"3", b"4"]
     assert await peer.steps.queued(step("unknown")) == []
@@ -89,7 +89,7 @@ async def test_a_step_is_queued_until_it_is_acknowledged(backend, peer):
     await got.ack()
 
     async def is_gone():
-        return await peer.steps.queued(in_hand) == []
+        return await peer.steps.queued(inflight) == []
 
     await eventually(is_gone)
     await backend.steps.drop(RUN)
@@ -97,7 +97,7 @@ async def test_a_step_is_queued_until_it_is_acknowledged(backend, peer):
 
 
 async def test_the_backlog_is_all_steps_that_have_messages(backend, peer):
-    await backend.steps.enqueue(step("in.hand"), b"1", "id-1")
+    await backend.steps.enqueue(step("is.inflight"), b"1", "id-1")
     [got] = await (await open_lane(backend, 1)).take(1)
     await backend.steps.enqueue(step("waits", queue="slow"), b"2", "id-2")
     await backend.steps.enqueue(step("is.delayed", run="other"), b"3", "id-3", time.time() + 60)
@@ -106,7 +106,7 @@ async def test_the_backlog_is_all_steps_that_have_messages(backend, peer):
     found = await peer.steps.backlog()
 
     assert {run: sorted(steps) for run, steps in found.items()} == {
-        RUN: ["in.hand", "waits"],
+        RUN: ["is.inflight", "waits"],
         "other": ["is.delayed"],
     }
     await got.ack()
@@ -185,7 +185,7 @@ async def test_equal_ids_are_stored_once_also_if_they_are_not_due(backend):
     assert inbox.bodies == [b"first", b"last"]
 
 
-async def test_what_is_due_is_delivered_without_whoever_enqueued_it(backend, peer):
+async def test_what_is_due_is_delivered_without_the_process_that_enqueued_it(backend, peer):
     await backend.steps.enqueue(step("a"), b"a", "id", time.time() + 0.3)
     inbox = await open_lane(peer, 1)
 
@@ -219,7 +219,7 @@ async def test_dropping_a_run_removes_what_is_queued_and_scheduled(backend, peer
     ]
 
 
-async def test_dropping_what_is_in_hand_does_no_harm(backend):
+async def test_dropping_what_is_in_flight_does_no_harm(backend):
     await enqueue(backend, "a")
     inbox = await open_lane(backend, 10)
     [got] = await inbox.take(1)

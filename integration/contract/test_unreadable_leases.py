@@ -47,7 +47,7 @@ async def test_its_holder_has_lost_it_and_nobody_else_gets_it_at_once(backend, p
     # When its bytes are damaged
     await damage(KEY)
 
-    # Then whoever held it is told so at the next renewal, and nobody has it for now
+    # Then the one who held it is notified at the next renewal, and nobody has it for now
     assert await backend.leases.renew(KEY, "a", 30, token) is None
     await backend.leases.release(KEY, "a", token)
     for _ in range(5):
@@ -85,7 +85,7 @@ async def test_one_gets_it_when_it_is_old_enough(backend, peer, damage, monkeypa
     assert await backend.leases.remaining(KEY) is None
 
 
-async def test_it_holds_for_as_long_as_whoever_asks_would_have_it(backend, damage, monkeypatch):
+async def test_it_holds_for_as_long_as_the_one_who_asks_would_have_it(backend, damage, monkeypatch):
     monkeypatch.setattr(records, "UNREADABLE_LEASE", 0.0)
     await damage(KEY)
     await damage("partition.4")

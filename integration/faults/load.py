@@ -27,9 +27,9 @@ async def start_many(fleet: Fleet, count: int, every: float) -> list[str]:
     return list(await asyncio.gather(*starts))
 
 
-async def all_complete(fleet: Fleet, runs: list[str], patience: float = WAIT_LIMIT) -> None:
+async def all_complete(fleet: Fleet, runs: list[str], timeout: float = WAIT_LIMIT) -> None:
     """Every run completes, and its history says so once."""
-    results = await asyncio.gather(*(fleet.client.result(run, patience) for run in runs))
+    results = await asyncio.gather(*(fleet.client.result(run, timeout) for run in runs))
     assert {result.status for result in results} == {"COMPLETED"}
     for run in runs:
         types = await fleet.types(run)

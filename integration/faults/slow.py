@@ -1,4 +1,4 @@
-"""A server that disconnects whoever takes nothing."""
+"""A server that disconnects a client that takes nothing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ IMPATIENT = 'write_deadline: "1s"\n'
 """The server ends a connection that takes nothing for so long."""
 
 
-def slow_consumers(server: EmbeddedServer, patience: float = 0.0) -> int:
+def slow_consumers(server: EmbeddedServer, wait: float = 0.0) -> int:
     """How many the server says that it has disconnected; waits for the first."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + wait
     while True:
         found = server.log_path.read_text().count("Slow Consumer Detected")
         if found or time.monotonic() > until:

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 class Tap:
     """A consumer that gives its messages when it is opened, and not before.
 
-    Whoever stops a process and sends to it then may be late: what that had asked for is over soon.
+    What is sent to a stopped process may be late: what that had asked for is over soon.
     """
 
     def __init__(self, raw: Raw, stream: str, consumer: str) -> None:
@@ -33,7 +33,7 @@ class Tap:
         return bool((await self._found())["num_waiting"])
 
     async def gave(self) -> bool:
-        """Whether messages went to whoever had asked, once nobody is asking any more."""
+        """Whether messages went to the one who had asked, once nobody is asking any more."""
         found: dict[str, Any] = {}
 
         async def over() -> bool:

@@ -50,9 +50,9 @@ async def test_work_waits_while_there_is_no_quorum(open_fleet):
             for pid in hung:
                 os.kill(pid, signal.SIGSTOP)
 
-            # Then what is under way stands still, and no start is acknowledged
+            # Then what is in flight stands still, and no start is acknowledged
             waiting = asyncio.create_task(start(fleet, "waiting"))
-            await refused(fleet)  # whoever asked just before may have had an answer until now
+            await refused(fleet)  # the one who asked just before may have had an answer until now
             begun = notes(fleet)
             await refused(fleet)
             assert notes(fleet) == begun

@@ -34,7 +34,7 @@ async def test_a_full_commands_stream_pushes_back(open_fleet):
             await raw.api("STREAM.UPDATE.FAULTS_COMMANDS", {**config, "max_msgs": 10})
             runs = [await fleet.client.start("chain", run_id=f"r-{n}") for n in range(10)]
 
-            # When one more comes, then its client is told
+            # When one more comes, then its client is notified
             with pytest.raises(Unavailable, match="full, give it more room"):
                 await fleet.client.start("chain", run_id="r-10")
 

@@ -94,10 +94,10 @@ class Slow:
 
 
 class Watch:
-    """The most that consumers of a stream had in hand, and that waited for them."""
+    """The most that consumers of a stream had in flight, and that waited for them."""
 
     def __init__(self, raw: Raw, stream: str) -> None:
-        self.in_hand = self.waiting = 0
+        self.inflight = self.waiting = 0
         self._raw = raw
         self._stream = stream
 
@@ -105,12 +105,12 @@ class Watch:
         while True:
             found = await self._raw.api(f"CONSUMER.LIST.{self._stream}")
             for one in found["consumers"] or []:
-                self.in_hand = max(self.in_hand, one["num_ack_pending"])
+                self.inflight = max(self.inflight, one["num_ack_pending"])
                 self.waiting = max(self.waiting, one["num_pending"])
             await asyncio.sleep(0.02)
 
 
-async def test_a_coordinator_slower_than_its_producers_has_a_bounded_share_in_hand(
+async def test_a_coordinator_slower_than_its_producers_has_a_bounded_share_in_flight(
     open_fleet, monkeypatch
 ):
     commands, facts = 50, 5
@@ -136,7 +136,7 @@ async def test_a_coordinator_slower_than_its_producers_has_a_bounded_share_in_ha
 
             # Then it had what it granted, give or take acknowledgements on their way
             for watch, credit in zip(watches, (commands, facts), strict=True):
-                assert credit <= watch.in_hand <= 2 * credit
+                assert credit <= watch.inflight <= 2 * credit
                 assert watch.waiting
             await coordinator.stop()
             await backend.close()

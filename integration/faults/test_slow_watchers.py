@@ -33,9 +33,9 @@ async def tell(backend: Backend, numbers: range, size: int = 0) -> None:
     """Publish that many in order."""
     for start in range(numbers.start, numbers.stop, 200):
         some = range(start, min(start + 200, numbers.stop))
-        told = [(number, *event(number, size)) for number in some]
+        published = [(number, *event(number, size)) for number in some]
         await asyncio.gather(
-            *(backend.events.publish(RUN, kind, raw, str(n)) for n, kind, raw in told)
+            *(backend.events.publish(RUN, kind, raw, str(n)) for n, kind, raw in published)
         )
 
 
@@ -74,21 +74,21 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> type[Measured]:
 @pytest.mark.parametrize(
     ("count", "size"), [(11_000, 0), (1_500, 25_000)], ids=["many events", "many bytes"]
 )
-async def test_whoever_watches_a_run_and_sleeps_gets_all_of_it_in_order(count, size, measured):
+async def test_one_who_watches_a_run_and_sleeps_gets_all_of_it_in_order(count, size, measured):
     with EmbeddedServer() as server:
         backend = await opened(server)
         teller = await opened(server)
         seen: list[str] = []
         await tell(teller, range(1))
 
-        # When a reader takes some, and sleeps while more is told than may wait, twice
+        # When a reader takes some, and sleeps while more is published than may wait, twice
         async with aclosing(Client(stores_of(backend)).watch(RUN)) as events:
             async for found in events:
                 seen.append(found["id"])
                 if len(seen) in {1, 100}:
-                    told = 1 if len(seen) == 1 else 1 + count
+                    published = 1 if len(seen) == 1 else 1 + count
                     measured.losses = 0
-                    await tell(teller, range(told, told + count), size)
+                    await tell(teller, range(published, published + count), size)
                     await eventually(lambda: measured.losses)
                 if len(seen) == 100:
                     await tell_end(teller, 1 + 2 * count)
@@ -101,7 +101,7 @@ async def test_whoever_watches_a_run_and_sleeps_gets_all_of_it_in_order(count, s
         await backend.close()
 
 
-async def test_whoever_watches_all_and_sleeps_gets_the_latest_in_order(measured):
+async def test_one_who_watches_all_and_sleeps_gets_the_latest_in_order(measured):
     with EmbeddedServer() as server:
         backend = await opened(server)
         teller = await opened(server)
@@ -123,7 +123,7 @@ async def test_whoever_watches_all_and_sleeps_gets_the_latest_in_order(measured)
         await backend.close()
 
 
-async def test_whoever_watches_and_blocks_its_loop_is_disconnected_and_misses_nothing(measured):
+async def test_one_who_watches_and_blocks_its_loop_is_disconnected_and_misses_nothing(measured):
     with EmbeddedServer(config=IMPATIENT) as server:
         backend = await opened(server)
         teller = await opened(server)
@@ -152,7 +152,7 @@ async def test_whoever_watches_and_blocks_its_loop_is_disconnected_and_misses_no
                     thread.start()
                     thread.join()
                     assert slow_consumers(server, 10.0)
-                    # ... and more is told as soon as it is connected again
+                    # ... and more is published as soon as it is connected again
                     rest = asyncio.create_task(tell_rest())
 
         # Then it has seen all in order

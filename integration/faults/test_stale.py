@@ -1,7 +1,7 @@
 """A node that is cut off from its peers and does not know: old answers, and nothing that follows.
 
 Node 0 hears and says nothing over its routes, and no connection ends, so that for some seconds it
-goes on as what it was. Whoever is connected to it asks a leader that was deposed.
+goes on as what it was. Anyone who is connected to it asks a leader that was deposed.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Bucket:
         runs = Names(namespace).runs
         self.stream, self.subject = runs.stream, runs.subject(KEY)
 
-    async def told(self) -> bytes | None:
+    async def reported(self) -> bytes | None:
         """The record as node 0 tells it; None if it does not."""
         got = await ask(self._raw, f"STREAM.MSG.GET.{self.stream}", {"last_by_subj": self.subject})
         return base64.b64decode(got["message"]["data"]) if "message" in got else None
@@ -166,7 +166,7 @@ async def test_what_was_read_at_a_node_that_is_cut_off_cannot_be_written_over(
             first[node] = await bucket.near.write(KEY, b"old", 0)
             await led_by(raw[1], bucket.stream, node)
 
-        # When node 0 is cut off, and reads and writes are under way there
+        # When node 0 is cut off, and reads and writes are in flight there
         with split.cut():
             early = [
                 asyncio.create_task(outcome(work))
@@ -181,14 +181,14 @@ async def test_what_was_read_at_a_node_that_is_cut_off_cannot_be_written_over(
 
             # Then the deposed leader gives what was, or nothing, and the follower gives nothing
             old = (b"old", first["n0"])
-            told = await buckets["n0"].told()
-            read = await outcome(buckets["n0"].near.read(KEY)) if told else Unavailable
-            assert (told, read) in [(b"old", old), (b"old", Unavailable), (None, Unavailable)]
-            record_property("the deposed leader told", repr(told))
-            print(f"the deposed leader told {told!r}, and was read as {read!r}")
-            assert await buckets["n1"].told() is None
+            reported = await buckets["n0"].reported()
+            read = await outcome(buckets["n0"].near.read(KEY)) if reported else Unavailable
+            assert (reported, read) in [(b"old", old), (b"old", Unavailable), (None, Unavailable)]
+            record_property("the deposed leader reported", repr(reported))
+            print(f"the deposed leader reported {reported!r}, and was read as {read!r}")
+            assert await buckets["n1"].reported() is None
 
-            # And nobody is told that it was written over
+            # And nobody is notified that it was written over
             late = [
                 asyncio.create_task(outcome(bucket.near.write(KEY, b"late", first[node])))
                 for node, bucket in buckets.items()
@@ -197,7 +197,7 @@ async def test_what_was_read_at_a_node_that_is_cut_off_cannot_be_written_over(
             inflight = {task.result() for task in early[::2] + late if task.done()}
             assert inflight <= {Conflict, Unavailable}
 
-        # Also not when the network is back, and what was under way arrives
+        # Also not when the network is back, and what was in flight arrives
         writes = await asyncio.gather(*early[::2], *late)
         assert set(writes) <= {Conflict, Unavailable}
         old_n1, new_n1 = (b"old", first["n1"]), (b"new", moved["n1"])
@@ -216,8 +216,8 @@ async def test_what_was_read_at_a_node_that_is_cut_off_cannot_be_written_over(
 
             # And node 0 itself has the same, when it leads
             await led_by(raw[1], bucket.stream, "n0")
-            await eventually(bucket.told)
-            assert await bucket.told() == b"new"
+            await eventually(bucket.reported)
+            assert await bucket.reported() == b"new"
             assert await bucket.near.write(KEY, b"newer", moved[node]) > moved[node]
 
 
@@ -253,7 +253,7 @@ async def test_a_fleet_half_of_which_is_cut_off_with_its_node(split, open_fleet)
 
 
 async def results(fleet: Fleet, run: str) -> Counter[str]:
-    """How often a step's result was told."""
+    """How often a step's result was reported."""
     history = await fleet.client.history(run)
     done = [event for event in history if event["type"].endswith("workflow.step.completed")]
     return Counter(event["data"]["step_id"] for event in done)

@@ -1,6 +1,6 @@
 """One server for all fleet tests, and one fleet for those that leave it as it is.
 
-Whoever kills, adds or counts things has a namespace, a coordinator and two workers of its own.
+A test that kills, adds or counts things has a namespace, a coordinator and two workers of its own.
 """
 
 from __future__ import annotations

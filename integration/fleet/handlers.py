@@ -121,7 +121,7 @@ def sleep_thread(ctx: StepContext) -> dict:
 
 @app.step("block.first")
 async def block_first(ctx: StepContext) -> dict:
-    """The first worker that takes it never ends; whoever takes it over is quick."""
+    """The first worker that takes it never ends; the one who takes it over is quick."""
     if note(ctx, "run") == 1:
         await asyncio.sleep(600)
     return {"by": os.getpid()}

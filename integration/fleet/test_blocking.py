@@ -68,7 +68,7 @@ async def test_closing_ends_what_waits(empty_fleet):
         client.definitions()
 
 
-async def test_a_fleet_that_is_not_there_is_told_at_each_use():
+async def test_a_fleet_that_is_not_there_is_reported_at_each_use():
     client = BlockingClient(f"nats://127.0.0.1:{free_port()}")
 
     for _ in range(2):

@@ -207,7 +207,7 @@ async def _none_of(subjects, run: str) -> bool:
     return not [subject for subject in await subjects() if run in subject]
 
 
-async def test_a_new_version_does_not_touch_a_run_under_way(fleet: Fleet):
+async def test_a_new_version_does_not_touch_an_active_run(fleet: Fleet):
     from flowworker.definitions import parse
 
     await fleet.client.start("slow", {"seconds": 2}, run_id=RUN)

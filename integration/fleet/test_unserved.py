@@ -19,10 +19,10 @@ async def test_a_step_waits_until_a_worker_comes_that_has_its_handler(empty_flee
     fleet.start("coordinator")
     worker = fleet.start("worker")
 
-    # When that step's turn comes, then its wait is told
+    # When that step's turn comes, then its wait is reported
     await fleet.client.start("unhandled", run_id=RUN)
     await fleet.until(lambda: fleet.shows(RUN, "reserve", "COMPLETED"))
-    data = await _told(fleet)
+    data = await _reported(fleet)
     assert (data["step_id"], data["handler"], data["attempt"]) == ("charge", "charge", 1)
 
     # And it waits, however often it is offered
@@ -63,7 +63,7 @@ async def test_a_step_without_a_worker_fails_after_the_grace_period(empty_fleet:
     assert fleet.count(RUN, "undo") == {"reserve": 1}
 
 
-async def _told(fleet: Fleet) -> dict:
+async def _reported(fleet: Fleet) -> dict:
     """What the event says that a step waits for its handler."""
     async with aclosing(fleet.client.watch(RUN)) as events:
         async for event in events:

@@ -1,4 +1,4 @@
-"""A lane of steps, and whoever consumes it."""
+"""A lane of steps, and its consumer."""
 
 from __future__ import annotations
 

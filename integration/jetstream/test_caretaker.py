@@ -1,4 +1,4 @@
-"""Streams that vanish, or come back as something else, under whoever consumes."""
+"""Streams that vanish, or come back as something else, under their consumers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_stream_that_is_gone_is_made_again(watching, api, names):
     assert watching.satisfied
 
 
-async def test_a_stream_that_became_another_is_left_alone_and_told(watching, api, names):
+async def test_a_stream_that_became_another_is_left_alone_and_reported(watching, api, names):
     config = (await api.call(f"STREAM.INFO.{names.events}"))["config"]
     del config["republish"]
     await api.call(f"STREAM.UPDATE.{names.events}", config)

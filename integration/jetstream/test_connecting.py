@@ -22,7 +22,7 @@ from tests.support.waiting import WAIT_LIMIT, quiet_for
 
 @asynccontextmanager
 async def fake_server(info):
-    """Says what it is told to say, and answers pings."""
+    """Says what it is asked to say, and answers pings."""
 
     async def serve(reader, writer):
         writer.write(f"INFO {json.dumps(info)}\r\n".encode())

@@ -50,17 +50,17 @@ async def test_the_state_of_nats_py_that_we_use_is_there(connection):
 
 async def test_a_subscription_survives_reconnecting(proxy, proxied, connection):
     heard = []
-    proxied.client.listen("news.>", lambda subject, *rest: heard.append((subject, *rest)))
+    proxied.client.listen("notices.>", lambda subject, *rest: heard.append((subject, *rest)))
     await proxied.flush()
 
     proxy.cut()
     await eventually(lambda: not proxied.connected)
     await eventually(lambda: proxied.connected)
     await proxied.flush()  # so that the server knows of the subscription
-    connection.client.send("news.today", "reply.to", b"NATS/1.0\r\na: b\r\n\r\n", b"body")
+    connection.client.send("notices.today", "reply.to", b"NATS/1.0\r\na: b\r\n\r\n", b"body")
 
     await eventually(lambda: heard)
-    assert heard == [(b"news.today", b"reply.to", b"body", b"NATS/1.0\r\na: b\r\n\r\n")]
+    assert heard == [(b"notices.today", b"reply.to", b"body", b"NATS/1.0\r\na: b\r\n\r\n")]
 
 
 async def test_it_reconnects_for_ever(own_server):
@@ -132,7 +132,7 @@ def test_closing_after_the_server_has_ended_loses_what_was_to_be_sent_and_no_mor
             connection = await connect(ConnectionOptions(url=server.url))
             server.kill()
             await eventually(lambda: not connection.connected)
-            connection.client.send("somebody", "", b"", b"news")
+            connection.client.send("somebody", "", b"", b"notices")
             await connection.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # asyncio's own is lenient
@@ -179,14 +179,16 @@ async def test_a_subscription_that_could_not_be_made_is_none(connection, monkeyp
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(connection, "flush", unanswered)
         with pytest.raises(Unavailable):
-            await CoreNotifier(connection).subscribe("news", lambda *told: heard.append(told))
-    connection.client.send("news", "", b"", b"body")
+            await CoreNotifier(connection).subscribe(
+                "notices", lambda *reported: heard.append(reported)
+            )
+    connection.client.send("notices", "", b"", b"body")
     await connection.flush()
 
     assert heard == []
 
 
-async def test_another_event_loop_is_told_what_is_wrong(options, namespace):
+async def test_another_event_loop_is_an_error_that_says_so(options, namespace):
     backend = await open_backend(options, namespace)
     client = Client(stores_of(backend))
 

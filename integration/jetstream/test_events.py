@@ -20,7 +20,7 @@ async def test_the_default_namespace_tells_under_bare_types(options):
     # Given the default namespace
     backend = await open_backend(options, topology=TopologyOptions(storage="memory"))
     heard: list[Any] = []
-    stop = await backend.notifier.subscribe("workflow.>", lambda *news: heard.append(news))
+    stop = await backend.notifier.subscribe("workflow.>", lambda *events: heard.append(events))
 
     await backend.events.publish("run-1", "workflow.step.completed", b"{}", "a")
 

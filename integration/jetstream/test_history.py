@@ -87,10 +87,10 @@ async def test_what_a_replica_does_not_know_yet_comes_from_the_leader(
     expected = await tell(backend)
     batch = history._batch
 
-    async def outdated(*asked):
+    async def stale(*asked):
         return (await batch(*asked))[:known]
 
-    monkeypatch.setattr(history, "_batch", outdated)
+    monkeypatch.setattr(history, "_batch", stale)
 
     assert await backend.events.history("run-1") == expected
 
@@ -156,7 +156,7 @@ async def test_a_history_that_never_is_what_was_counted_cannot_be_read(open_jets
         await backend.events.history("run-1")
 
 
-async def test_requests_that_are_under_way_at_a_time_are_bounded(open_jetstream, monkeypatch):
+async def test_requests_that_are_in_flight_at_a_time_are_bounded(open_jetstream, monkeypatch):
     # Given somebody who reads 500 things at once
     monkeypatch.setattr(requests, "IN_FLIGHT", 20)
     backend = await open_jetstream()

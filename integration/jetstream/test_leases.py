@@ -18,7 +18,7 @@ KEY = "partition.1"
 
 
 class MovableClock(SystemClock):
-    """Can be told that time has passed."""
+    """Can be made to believe that time has passed."""
 
     def __init__(self):
         self.ahead = 0.0

@@ -45,7 +45,7 @@ async def test_a_consumer_that_became_another_is_left_alone(lane):
 
 
 async def test_a_network_that_breaks_costs_no_credit(proxy, proxied, names):
-    # Given a consumer behind a bad network, with messages in hand
+    # Given a consumer behind a bad network, with messages in flight
     lane = Lane(proxied, names)
     got: list[Any] = []
     consumer = await lane.consume(got.append, 10)

@@ -60,7 +60,7 @@ async def test_creators_that_want_different_partitions(options, names):
         return_exceptions=True,
     )
 
-    # One number wins, and the others are told
+    # One number wins, and the others are notified
     assert len({result for result in results if isinstance(result, int)}) == 1
     assert sum(isinstance(result, TopologyMismatch) for result in results) == 2
     for connection in connections:

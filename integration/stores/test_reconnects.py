@@ -72,7 +72,7 @@ async def test_a_write_waits_for_a_server_that_comes_back_soon(kind, own_server)
         assert len(await store.get_state(RUN)) == 11
 
 
-async def test_of_writes_under_way_while_the_server_dies_none_is_double_or_half(own_redis):
+async def test_of_writes_in_flight_while_the_server_dies_none_is_double_or_half(own_redis):
     """A write that was executed and not answered is repeated, and meets itself."""
     async with RedisStore(own_redis.url) as store:
         runs = (await store.backend()).runs
@@ -132,7 +132,7 @@ async def test_a_lock_outlives_its_server(kind, own_server):
         await asyncio.to_thread(own_server.kill)
         await asyncio.to_thread(own_server.start)
 
-        # Then it is still held, and whoever waited still waits, and gets it
+        # Then it is still held, and the one who waited still waits, and gets it
         assert await (await one.leases()).holders("lock.>") == {"lock.card": "run-1"}
         assert not waiting.done()
         await quiet_for(1.5)
@@ -150,9 +150,9 @@ async def test_a_subscription_outlives_its_server(own_nats):
 
         got = asyncio.create_task(anext(heard))
 
-        async def told():
+        async def reported():
             await one.publish(Event("order", "paid", 1))
             return got.done()
 
-        await eventually(told, pause=0.05)
+        await eventually(reported, pause=0.05)
         assert (await got).payload == 1

@@ -37,7 +37,7 @@ async def names(client, namespace) -> set[str]:
     return found - {f"{{{namespace}}}:revision"}
 
 
-async def test_a_server_that_forgets_its_scripts_is_told_again(ports, client):
+async def test_a_server_that_forgets_its_scripts_is_given_them_again(ports, client):
     await ports.runs.put("run.1", b"1")
     await client.script_flush()
 

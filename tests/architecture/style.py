@@ -25,7 +25,7 @@ CLOCK_READS = {
 
 
 def check_clock(module: Module) -> Iterator[str]:
-    """Only the clock reads the time; everybody else is told it."""
+    """Only the clock reads the time; everybody else is given it."""
     if module.room in CLOCK_ROOMS:
         return
     full_names = imported_names(module)

@@ -32,14 +32,14 @@ class History:
         """An event."""
         self.at += 1.0
         suffix = f"/{detail}" if detail else ""
-        told = {
+        published = {
             "id": f"{RUN}/workflow.{event}{suffix}",
             "type": f"workflow.{event}",
             "data": {"id": RUN, "at": self.at, **data},
             "_seq": len(self.events) + 1,
         }
-        self.events.append(told)
-        return told
+        self.events.append(published)
+        return published
 
     def execute(self, step: str, uses: str, attempt: int = 1, pid: int = 7, how: str = "ok") -> int:
         """A handler runs; the nonce that it returns."""
@@ -57,8 +57,8 @@ class History:
         attempt = {"step_id": step, "kind": "run", "turn": 1, "attempt": 1, "worker": "w1"}
         self.tell("step.started", f"{step}/1", **attempt)
         output = {"kind": "inline", "data": {"nonce": self.execute(step, "do")}}
-        told = {**attempt, "revision": self.revision, "output": output}
-        self.tell("step.completed", f"{step}/1", **told)
+        published = {**attempt, "revision": self.revision, "output": output}
+        self.tell("step.completed", f"{step}/1", **published)
         self.evidence.steps.setdefault(RUN, {})[step] = {
             "kind": "run",
             "output": output,
@@ -68,11 +68,11 @@ class History:
     def fail(self, step: str) -> None:
         """A step begins, fails twice, and the run stops."""
         for attempt in (1, 2):
-            told = {"step_id": step, "kind": "run", "turn": 1, "attempt": attempt}
+            published = {"step_id": step, "kind": "run", "turn": 1, "attempt": attempt}
             if attempt == 1:
-                self.tell("step.started", f"{step}/1", worker="w1", **told)
+                self.tell("step.started", f"{step}/1", worker="w1", **published)
             self.execute(step, "bad", attempt, how="failed")
-            self.tell("step.attempt_failed", f"{step}/run/1.{attempt}", worker="w1", **told)
+            self.tell("step.attempt_failed", f"{step}/run/1.{attempt}", worker="w1", **published)
             if attempt == 1:
                 self.tell("step.retrying", f"{step}/run/1.2", step_id=step, attempt=2)
         self.tell("step.failed", f"{step}/1", step_id=step)

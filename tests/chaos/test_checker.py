@@ -21,14 +21,14 @@ def test_a_good_history_passes(make):
     assert not verdict.repeats
 
 
-def test_an_event_told_again_is_no_violation():
+def test_an_event_published_again_is_no_violation():
     history = failed()
     history.events.append({**deepcopy(history.find("step.completed", "one")), "_seq": 99})
 
     verdict = check(history.evidence)
 
     assert verdict.violations == []
-    assert verdict.counts["events told twice"] == 1
+    assert verdict.counts["events published twice"] == 1
 
 
 def test_a_run_that_never_ends_is_lost():

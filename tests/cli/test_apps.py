@@ -1,4 +1,4 @@
-"""`--app`: whatever is wrong with a module is told in one line."""
+"""`--app`: whatever is wrong with a module is reported in one line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_app_within_something_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "name", "told"),
+    ("source", "name", "reported"),
     [
         ("", "not a module", "expected MODULE or MODULE:ATTRIBUTE"),
         ("", "shop:", "expected MODULE or MODULE:ATTRIBUTE"),
@@ -66,18 +66,18 @@ def test_an_app_within_something_is_found(tmp_path):
         (APP + "app = App()\napp.step('x y')(print)", "shop", "handler name"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(tmp_path, source, name, told):
+def test_what_is_wrong_is_reported_in_one_line(tmp_path, source, name, reported):
     (tmp_path / "shop.py").write_text(source)
 
     with pytest.raises(InvalidInput) as caught:
         load_app(name)
 
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "reported"),
     [
         (
             {"shop.py": "import json\n\njson.loads('{')\n"},
@@ -114,7 +114,9 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path, source, name, told):
         ),
     ],
 )
-def test_an_import_that_fails_is_told_with_the_users_own_line(tmp_path, monkeypatch, files, told):
+def test_an_import_that_fails_is_reported_with_the_users_own_line(
+    tmp_path, monkeypatch, files, reported
+):
     for name, source in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(source)
@@ -124,7 +126,7 @@ def test_an_import_that_fails_is_told_with_the_users_own_line(tmp_path, monkeypa
         load_app("shop")
 
     assert str(caught.value).startswith("--app: cannot import 'shop': ")
-    assert str(caught.value).endswith(told.replace("{here}", str(tmp_path)))
+    assert str(caught.value).endswith(reported.replace("{here}", str(tmp_path)))
 
 
 def test_the_code_of_an_app_that_is_installed_is_the_users_own(tmp_path, monkeypatch):

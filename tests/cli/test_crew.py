@@ -9,7 +9,7 @@ from flowworker.cli.options import Target
 
 
 class Process:
-    """A process that can be told to end."""
+    """A process that can be asked to end."""
 
     def terminate(self):
         pass

@@ -38,7 +38,7 @@ def test_a_server_that_has_ended_when_all_else_ends_well_is_named():
         pass
 
 
-def test_what_fails_beside_a_server_that_runs_is_told_as_it_is():
+def test_what_fails_beside_a_server_that_runs_is_reported_as_it_is():
     as_it_is = pytest.raises(OSError, match="broken pipe")
     with EmbeddedServer() as server, as_it_is, _as_long_as_it_runs(server):
         raise OSError("broken pipe")

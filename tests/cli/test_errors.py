@@ -105,7 +105,7 @@ def test_no_server_is_code_4(flowworker, closed_port, command):
     assert line.startswith(f"error: no NATS server at nats://127.0.0.1:{closed_port}")
 
 
-def test_the_password_is_not_told(flowworker, closed_port):
+def test_the_password_is_not_reported(flowworker, closed_port):
     result = flowworker("list", "--nats-url", f"nats://me:secret@127.0.0.1:{closed_port}")
 
     assert result.exit_code == 4
@@ -141,7 +141,7 @@ def test_a_bad_setting_in_the_environment_is_code_2(flowworker, monkeypatch):
 
 
 @pytest.mark.slow
-def test_whoever_closes_the_pipe_gets_no_complaint(process):
+def test_one_who_closes_the_pipe_gets_no_complaint(process):
     script = f"{sys.executable} -m flowworker --help | true"
 
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The HTTP port answers probes, whoever else connects."""
+"""The HTTP port answers probes, no matter what else connects."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_request_is_answered(port):
     assert get(port) == b"/hello"
 
 
-def test_unless_told_otherwise_only_this_machine_is_served():
+def test_unless_configured_only_this_machine_is_served():
     with listen(HttpAddress().host, 0, hello) as (host, port):
         assert host == "127.0.0.1"
         assert get(port) == b"/hello"

@@ -164,11 +164,11 @@ def test_what_an_encoding_does_not_have_is_escaped(tmp_path, encoding):
     found = os.listdir(tmp_path)
 
     plain = run("validate", ".", PYTHONIOENCODING=encoding)
-    told = run("validate", ".", "--json", PYTHONIOENCODING=encoding)
+    reported = run("validate", ".", "--json", PYTHONIOENCODING=encoding)
 
     assert (plain.returncode, plain.stderr) == (0, b"")
     assert b"\\u2192" in plain.stdout
-    assert json.loads(told.stdout.decode("ascii"))["workflows"][0]["path"] in found
+    assert json.loads(reported.stdout.decode("ascii"))["workflows"][0]["path"] in found
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_an_input_may_begin_with_a_mark(tmp_path, encoding):
 
 @pytest.mark.parametrize("command", [("coordinator",), ("worker", "--app", "shop")])
 @pytest.mark.parametrize(
-    ("variable", "text", "told"),
+    ("variable", "text", "reported"),
     [
         ("FLOWWORKER_HTTP_PORT", "tcp://10.0.0.7:80", "what Kubernetes says of a service"),
         ("FLOWWORKER_LEASE", "30s", "FLOWWORKER_LEASE='30s': expected a number of seconds"),
@@ -227,7 +227,7 @@ def test_an_input_may_begin_with_a_mark(tmp_path, encoding):
     ],
 )
 def test_a_variable_that_cannot_be_meant_is_met_with_a_sentence(
-    tmp_path, command, variable, text, told
+    tmp_path, command, variable, text, reported
 ):
     (tmp_path / "shop.py").write_text("from flowworker import App\napp = App()\n")
 
@@ -235,7 +235,7 @@ def test_a_variable_that_cannot_be_meant_is_met_with_a_sentence(
 
     assert done.returncode == 2
     [line] = done.stderr.decode().splitlines()
-    assert told in json.loads(line)["event"]
+    assert reported in json.loads(line)["event"]
 
 
 def test_the_log_level_may_be_written_as_one_likes(flowworker, monkeypatch):

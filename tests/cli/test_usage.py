@@ -1,4 +1,4 @@
-"""What is wrong on the command line is told in one line, with exit code 2."""
+"""What is wrong on the command line is reported in one line, with exit code 2."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_command_that_needs_a_server_takes_the_connection_options(flowwork
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["nosuch"], "nosuch"),
         (["start"], "NAME"),
@@ -69,8 +69,8 @@ def test_every_command_that_needs_a_server_takes_the_connection_options(flowwork
         (["status", "r", "--tls-key", __file__], "(--tls-key) goes with tls_cert (--tls-cert)"),
     ],
 )
-def test_bad_usage_is_one_line(flowworker, arguments, told):
-    assert told in complaint(flowworker(*arguments))
+def test_bad_usage_is_one_line(flowworker, arguments, reported):
+    assert reported in complaint(flowworker(*arguments))
 
 
 def test_usage_errors_name_the_command_that_explains(flowworker):
@@ -84,7 +84,7 @@ def test_no_command_shows_the_help(flowworker):
     assert "Commands:" in result.stderr
 
 
-def test_the_version_is_told(flowworker):
+def test_the_version_is_reported(flowworker):
     result = flowworker("--version")
 
     assert result.exit_code == 0

@@ -31,7 +31,7 @@ def test_a_good_file_is_fine(flowworker, tmp_path):
     assert result.stderr == ""
 
 
-def test_every_problem_is_told(flowworker, tmp_path):
+def test_every_problem_is_reported(flowworker, tmp_path):
     (tmp_path / "bad.yaml").write_text(BAD)
 
     result = flowworker("validate", "bad.yaml")
@@ -49,19 +49,19 @@ def test_problems_as_json(flowworker, tmp_path):
     result = flowworker("validate", "bad.yaml", "--json")
 
     assert result.exit_code == 2
-    told = json.loads(result.stdout)
-    assert told["workflows"] == []
-    assert told["has_more"] is False
+    reported = json.loads(result.stdout)
+    assert reported["workflows"] == []
+    assert reported["has_more"] is False
     assert {
         "file": "bad.yaml",
         "line": 5,
         "column": 39,
         "message": "unknown key 'retries' in step 'b'",
         "hint": "did you mean 'retry'?",
-    } in told["problems"]
+    } in reported["problems"]
 
 
-def test_so_many_problems_are_not_all_told(flowworker, tmp_path):
+def test_so_many_problems_are_not_all_reported(flowworker, tmp_path):
     (tmp_path / "bad.yaml").write_text("".join(f"x{i}: 1\n" for i in range(150)))
 
     result = flowworker("validate", "bad.yaml")
@@ -78,10 +78,10 @@ def test_so_many_problems_are_not_all_told(flowworker, tmp_path):
 def test_a_good_file_as_json(flowworker, tmp_path):
     (tmp_path / "order.yaml").write_text(GOOD)
 
-    told = json.loads(flowworker("validate", ".", "--json").stdout)
+    reported = json.loads(flowworker("validate", ".", "--json").stdout)
 
-    assert told["problems"] == []
-    assert told["workflows"] == [
+    assert reported["problems"] == []
+    assert reported["workflows"] == [
         {
             "path": "order.yaml",
             "name": "order.fulfil",

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("coordinator")
 START = ("order.fulfil", {"order": 7})
 
 
-async def test_a_run_is_seen_at_once_by_whoever_started_it(client):
+async def test_a_run_is_seen_at_once_by_the_one_who_started_it(client):
     run = await client.start(*START)
 
     view = await client.status(run)
@@ -135,20 +135,22 @@ async def test_two_starts_with_one_id_are_one_run(client):
 
 
 @pytest.mark.parametrize(
-    ("workflow", "value", "error", "told"),
+    ("workflow", "value", "error", "reported"),
     [
         ("order.fulfil", {}, InvalidInput, '"order" is a required property'),
         ("nosuch", {}, WorkflowNotFound, "no workflow 'nosuch' is registered"),
     ],
 )
-async def test_a_rejected_start_is_told_with_its_reason(client, workflow, value, error, told):
-    with pytest.raises(error, match=told):
+async def test_a_rejected_start_is_reported_with_its_reason(
+    client, workflow, value, error, reported
+):
+    with pytest.raises(error, match=reported):
         await client.run(workflow, value, timeout=WAIT_LIMIT)
 
     run = await client.start(workflow, value)
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=reported):
         await client.result(run, 10)
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=reported):
         await client.status(run)
 
 
@@ -205,7 +207,7 @@ async def test_definitions_can_be_asked_for(client):
         await client.definition("nosuch")
 
 
-async def test_an_id_that_is_taken_by_another_input_is_told(client, coordinator):
+async def test_an_id_that_is_taken_by_another_input_is_reported(client, coordinator):
     run = await client.start("order.fulfil", {"order": 1}, run_id="mine")
     await client.status(run)
 
@@ -216,7 +218,7 @@ async def test_an_id_that_is_taken_by_another_input_is_told(client, coordinator)
     assert await client.start("order.fulfil", {"order": 1}, run_id="mine") == run
 
 
-async def test_of_two_inputs_at_once_one_is_told(client, coordinator):
+async def test_of_two_inputs_at_once_one_is_reported(client, coordinator):
     one, two = await asyncio.gather(
         *(
             client.run("order.fulfil", {"order": order}, run_id="mine", timeout=0.5)
@@ -231,15 +233,15 @@ async def test_of_two_inputs_at_once_one_is_told(client, coordinator):
 async def test_a_rejection_in_the_history_of_a_run_does_not_end_it(client, backend, coordinator):
     run = await client.start("order.fulfil", {"order": 1}, run_id="mine")
     await client.status(run)
-    data = EventData(id=run, name="order.fulfil", reason="told by somebody with an old view")
+    data = EventData(id=run, name="order.fulfil", reason="reported by somebody with an old view")
     event = cloud_event("shop", EventType.REJECTED, data, 1.0)
     await backend.events.publish(run, event.type, encode(event), event.id)
 
     seen = []
     async with asyncio.timeout(5):
-        async for told in client.watch(run):
-            seen.append(told["type"])
-            if told["type"] == EventType.REJECTED:
+        async for reported in client.watch(run):
+            seen.append(reported["type"])
+            if reported["type"] == EventType.REJECTED:
                 await client.terminate(run)
 
     assert seen[-1] == EventType.CANCELLED

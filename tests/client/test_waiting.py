@@ -25,7 +25,7 @@ AWAY = Unavailable("away")
 
 
 class Deaf:
-    """A notifier from which no news ever come."""
+    """A notifier from which no event ever comes."""
 
     async def publish(self, subject, data) -> None:
         pass
@@ -35,7 +35,7 @@ class Deaf:
 
 
 @pytest.mark.usefixtures("coordinator")
-async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
+async def test_a_result_survives_a_short_outage_and_lost_events(client, backend):
     run = await client.start(*START)
     await client.cancel(run)
     other = Client(
@@ -46,7 +46,7 @@ async def test_a_result_survives_a_short_outage_and_lost_news(client, backend):
 
 
 @pytest.mark.usefixtures("coordinator")
-async def test_an_outage_that_lasts_is_told(client, backend, monkeypatch):
+async def test_an_outage_that_lasts_is_reported(client, backend, monkeypatch):
     monkeypatch.setattr(waiting, "UNAVAILABLE_LIMIT", 0.05)
     run = await client.start(*START)
     other = Client(stores_of(replace(backend, runs=Flaky(backend.runs, read=[AWAY] * 10**5))))

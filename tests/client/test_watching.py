@@ -1,4 +1,4 @@
-"""Watching a run: every event once, in order, whatever happens to the live news."""
+"""Watching a run: every event once, in order, whatever happens to the live ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "SHORTEST_SILENCE", 0.05)
 
 
-async def test_history_and_news_follow_each_other_without_a_gap(backend):
+async def test_history_and_events_follow_each_other_without_a_gap(backend):
     await publish(backend, 1)
     await publish(backend, 2)
     task = asyncio.create_task(seen(backend))
@@ -49,14 +49,14 @@ async def test_history_and_news_follow_each_other_without_a_gap(backend):
     assert await task == ["1", "2", "3", "4"]
 
 
-async def test_a_finished_run_is_told_to_its_end(backend):
+async def test_a_finished_run_is_published_to_its_end(backend):
     await publish(backend, 1)
     await publish(backend, 2, "workflow.failed")
 
     assert await seen(backend) == ["1", "2"]
 
 
-async def test_news_that_come_twice_are_told_once(backend):
+async def test_events_that_come_twice_are_published_once(backend):
     await publish(backend, 1)
     task = asyncio.create_task(seen(backend))
     await settle()  # it has subscribed, and read the history
@@ -68,7 +68,7 @@ async def test_news_that_come_twice_are_told_once(backend):
     assert await task == ["1", "2"]
 
 
-async def test_news_that_are_lost_are_found_in_the_history(backend):
+async def test_events_that_are_lost_are_found_in_the_history(backend):
     backend.events._notifier.notify = lambda *_: None
     clock = ManualClock()
     task = asyncio.create_task(seen(backend, clock))
@@ -81,7 +81,7 @@ async def test_news_that_are_lost_are_found_in_the_history(backend):
     assert await task == ["1", "2", "3", "4"]
 
 
-async def test_events_lost_before_the_last_one_are_told_before_it(backend):
+async def test_events_lost_before_the_last_one_are_published_before_it(backend):
     task = asyncio.create_task(seen(backend))
     await settle()  # it has subscribed, and read the history
     notify, backend.events._notifier.notify = backend.events._notifier.notify, lambda *_: None

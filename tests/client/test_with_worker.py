@@ -115,7 +115,7 @@ async def test_a_step_shows_for_which_handler_it_waits(fleet):
 
 async def test_a_step_shows_its_own_times_beside_those_of_its_compensation(fleet):
     result = await fleet.run("undone", {"n": 1}, timeout=WAIT_LIMIT)
-    told = {
+    reported = {
         (event["type"], event["data"].get("step_id")): event["data"]["at"]
         for event in await fleet.history(result.id)
         if event["type"].startswith("workflow.")
@@ -124,10 +124,10 @@ async def test_a_step_shows_its_own_times_beside_those_of_its_compensation(fleet
     first, second = (await fleet.status(result.id)).steps
 
     assert first.status is StepStatus.COMPENSATED
-    assert first.started_at == told["workflow.step.started", "a"]
-    assert first.finished_at == told["workflow.step.completed", "a"]
+    assert first.started_at == reported["workflow.step.started", "a"]
+    assert first.finished_at == reported["workflow.step.completed", "a"]
     assert first.finished_at <= first.undo_started_at <= first.undo_finished_at
-    assert first.undo_finished_at == told["workflow.step.compensated", "a"]
+    assert first.undo_finished_at == reported["workflow.step.compensated", "a"]
     assert (second.undo_started_at, second.finished_at > 0) == (0.0, True)
 
 

@@ -120,7 +120,7 @@ def test_what_a_decision_tells():
     )
 
 
-def test_the_claim_of_a_step_is_told_once_a_turn():
+def test_the_claim_of_a_step_is_published_once_a_turn():
     events = [
         started_event("ns", "orders.ship", "v2", replace(STEP, **at), 4)
         for at in [{}, {"number": 3}, {"turn": 2}]
@@ -142,7 +142,7 @@ def test_the_claim_of_a_step_is_told_once_a_turn():
         ({"outcome": Outcome.CANCELLED}, EventType.STEP_CANCELLED),
     ],
 )
-def test_what_is_told_of_an_attempt_that_is_over(changes, event_type):
+def test_what_is_published_of_an_attempt_that_is_over(changes, event_type):
     event = settled(**changes)
 
     assert event.type is event_type
@@ -151,7 +151,7 @@ def test_what_is_told_of_an_attempt_that_is_over(changes, event_type):
     assert event.data.at == 7.5
 
 
-def test_what_is_told_of_an_attempt_that_waits_for_its_handler():
+def test_what_is_published_of_an_attempt_that_waits_for_its_handler():
     given = StepInput(inline(b"{}"))
     message = StepMessage(
         "r1", "orders.ship", "pay", "bank.pay", Kind.RUN, 1, 2, given, "key", version="v2"
@@ -220,7 +220,7 @@ def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
         ),
     ],
 )
-def test_whoever_finds_the_record_can_tell_all_of_it_again(changes, types):
+def test_one_who_finds_the_record_can_tell_all_of_it_again(changes, types):
     events = attempt_events("ns", "orders.ship", "v2", replace(STEP, **changes), 9)
 
     assert [event.type for event in events] == types

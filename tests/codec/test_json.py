@@ -56,7 +56,7 @@ def test_a_newer_version_is_refused(decode, record):
     ("raw", "expected"),
     [(b"{}", True), (b"null", True), (b" 1 ", True), (b"", False), (b"{", False), (b"\xff", False)],
 )
-def test_json_is_told_from_other_bytes(raw, expected):
+def test_json_is_distinguished_from_other_bytes(raw, expected):
     assert is_json(raw) is expected
 
 

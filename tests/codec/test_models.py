@@ -69,7 +69,7 @@ class Faulty(BaseModel):
         ({"a": 1}, object),
     ],
 )
-def test_a_model_is_read_as_it_was_told(value, kind):
+def test_a_model_is_read_as_it_was_reported(value, kind):
     assert from_json(_plain(encode_value(value)), kind) == value
 
 
@@ -86,7 +86,7 @@ def test_what_msgspec_knows_stays_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "told"),
+    ("value", "kind", "reported"),
     [
         (
             {"orderId": "x"},
@@ -111,22 +111,22 @@ def test_what_msgspec_knows_stays_as_it_is():
         ({"rate": 7}, Faulty, "KeyError: 'no such rate'"),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_place(value, kind, told):
+def test_what_does_not_fit_is_reported_with_its_place(value, kind, reported):
     with pytest.raises(ValueError, match=r"\S") as caught:
         from_json(value, kind)
 
-    assert str(caught.value) == told
+    assert str(caught.value) == reported
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "reported"),
     [
         ([Price(amount=1.0), Price(amount=math.nan)], r"^\[1\].amount: JSON has no nan"),
         (Faulty.model_construct(rate=1), "^Faulty: Error calling function `no_way`: LookupError"),
     ],
 )
-def test_a_model_that_is_not_json_is_refused(value, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_model_that_is_not_json_is_refused(value, reported):
+    with pytest.raises(ValueError, match=reported):
         encode_value(value)
 
 

@@ -11,7 +11,7 @@ from flowworker.codec.subjects import (
 )
 
 
-def test_events_of_the_default_namespace_are_told_under_their_bare_types():
+def test_events_of_the_default_namespace_are_published_under_their_bare_types():
     assert public_prefix(DEFAULT_NAMESPACE) == ""
     assert public_subject(DEFAULT_NAMESPACE, "workflow.>") == "workflow.>"
     assert public_prefix("shop") == "shop."

@@ -1,4 +1,4 @@
-"""Locks for any owner: who holds them, also when the outside could not be reached meanwhile."""
+"""Locks for any owner: who holds them, also when the server could not be reached meanwhile."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def place():
 
 @pytest.mark.parametrize("seconds", [2.0, 15.0], ids=["held", "lost"])
 async def test_what_was_released_in_an_outage_is_renewed_no_more(place, seconds):
-    # Given a lock that was given up while nobody could be told, perhaps since it was lost by then
+    # Given a lock that was given up while the server was away, perhaps lost by then
     clock, leases, locker = place
     await locker.acquire("card", "run-1", ttl=10)
     leases.out = True

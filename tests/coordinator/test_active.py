@@ -31,7 +31,7 @@ RUN = "r1"
 
 
 class Hands:
-    """Effects that fail when they are told to."""
+    """Effects that fail when they are asked to."""
 
     def __init__(self):
         self.error: BaseException | None = None

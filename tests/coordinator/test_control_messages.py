@@ -69,7 +69,7 @@ async def test_an_upload_that_is_no_json_is_no_output(take, payloads):
 
 
 @pytest.mark.parametrize(("age", "error"), [(0.0, NotYet), (3600.0, Gone)])
-async def test_an_upload_that_is_not_there_may_be_an_outdated_answer(take, age, error):
+async def test_an_upload_that_is_not_there_may_be_a_stale_answer(take, age, error):
     nowhere = Stored(f"{RUN}.upload.gone", 2, "0" * 64)
 
     with pytest.raises(error):

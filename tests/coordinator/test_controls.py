@@ -177,11 +177,11 @@ async def test_one_for_a_run_that_is_over_leaves_its_history_alone(
 
     sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})
 
-    async def told():
+    async def reported():
         return await rejections(backend, run_id_of_sequence(sequence))
 
-    await eventually(told)
-    (line,) = await told()
+    await eventually(reported)
+    (line,) = await reported()
     assert line.startswith(f"control.{action}: ")
     assert reason in line
     assert await backend.events.history(RUN) == before
@@ -215,11 +215,11 @@ async def test_one_that_crosses_the_end_is_not_behind_it(backend, action, body):
 
     sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})
 
-    async def told():
+    async def reported():
         return await rejections(backend, run_id_of_sequence(sequence))
 
-    await eventually(told)
-    assert await told() == [f"control.{action}: run {RUN!r} is over already"]
+    await eventually(reported)
+    assert await reported() == [f"control.{action}: run {RUN!r} is over already"]
     history = [json.loads(raw) for raw in await backend.events.history(RUN)]
     assert history[-1] == {}
     assert [event["type"] for event in history[:-1]] == [EventType.STARTED]

@@ -1,6 +1,6 @@
 """What becomes of a fleet if something that it has stored is damaged: one thing of each kind.
 
-Each world has one run that is under way when that happens, and others that come later, also to a
+Each world has one run that is active when that happens, and others that come later, also to a
 coordinator that takes over and knows nothing yet. Damaged leases are in `integration/contract`,
 step messages in `tests/worker/test_messages.py`, payloads in `tests/worker/test_step_payloads.py`,
 names of workflows in `test_starts.py`, timers in `test_inbox.py`.
@@ -164,7 +164,7 @@ DAMAGE = [
 @pytest.mark.parametrize("taken_over", [False, True], ids=["lives_on", "taken_over"])
 @pytest.mark.parametrize("damage", DAMAGE)
 async def test_a_fleet_lives_on_and_names_what_is_damaged(world, damage, taken_over, logs):
-    # Given a run that is under way
+    # Given a run that is active
     await world.client.start("pair", {}, run_id=BAD)
     await world.clock.advance(2.0)
     assert await world.status(BAD) is RunStatus.RUNNING

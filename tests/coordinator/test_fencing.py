@@ -32,7 +32,7 @@ WANTED = Fence("a", Attempt(Kind.RUN, 1, 1))
 
 @dataclass
 class Scene:
-    """Fences, what they act upon, and what they asked and told."""
+    """Fences, what they act upon, and what they asked and published."""
 
     fences: Fences
     clock: ManualClock
@@ -57,7 +57,7 @@ class Scene:
     def asked(self) -> int:
         return len(self.notifier.calls)
 
-    async def told(self) -> list[bytes]:
+    async def published(self) -> list[bytes]:
         return await self.backend.events.history(RUN)
 
 
@@ -77,7 +77,7 @@ async def test_an_attempt_that_nobody_has_is_over_at_once(scene):
     await scene.clock.advance(2 * LEASE)
 
     assert await scene.outcome() is Outcome.CANCELLED
-    assert [b"step.cancelled" in event for event in await scene.told()] == [True]
+    assert [b"step.cancelled" in event for event in await scene.published()] == [True]
     assert scene.asked() == 0
     assert len(scene.records.calls) == looks  # and nobody comes back to it
 
@@ -92,7 +92,7 @@ async def test_a_worker_is_asked_until_its_attempt_is_over(scene):
     assert scene.asked() == 3  # one of them asks on
     await scene.save(revision, outcome=Outcome.COMPLETED)
     await scene.clock.advance(LEASE / 3)
-    assert [b"step.completed" in event for event in await scene.told()] == [True]
+    assert [b"step.completed" in event for event in await scene.published()] == [True]
     looks = len(scene.records.calls)
     await scene.clock.advance(2 * LEASE)
 
@@ -143,7 +143,7 @@ async def test_an_answer_older_than_the_fence_is_not_believed(scene):
     assert await scene.outcome() is Outcome.RUNNING
 
 
-async def test_whoever_claims_the_attempt_in_the_last_moment_is_asked(scene):
+async def test_one_who_claims_the_attempt_in_the_last_moment_is_asked(scene):
     async def claim(*_: object) -> None:
         await scene.claimed()
 

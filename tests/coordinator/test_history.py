@@ -27,7 +27,7 @@ def waits(step, turn=1):
     return event(EventType.WAITING_HUMAN, f"{step}/{turn}", step_id=step)
 
 
-def told(*events):
+def history_of(*events):
     return History([encode(one) for one in events])
 
 
@@ -39,7 +39,7 @@ def test_ids_of_all_events_are_known():
     emitted = emitted_by_handler("ns", "flow", RUN, "order.paid", "1", {"n": 1}, 0.0)
     started = event(EventType.STARTED)
 
-    history = told(started, emitted)
+    history = history_of(started, emitted)
 
     assert started.id in history
     assert emitted.id in history
@@ -48,7 +48,7 @@ def test_ids_of_all_events_are_known():
 
 
 def test_requests_come_in_their_order():
-    history = told(
+    history = history_of(
         event(EventType.STARTED),
         event(EventType.TIMED_OUT),
         event(EventType.CANCEL_REQUESTED, reason="why", terminate=True),
@@ -60,22 +60,22 @@ def test_requests_come_in_their_order():
 
 def test_an_answer_is_meant_for_a_step_that_waits_when_it_comes():
     # The first came too early, the third when nobody waited any more
-    history = told(answer(1, "a"), waits("a"), answer(2, "a"), answer(3, "a"))
+    history = history_of(answer(1, "a"), waits("a"), answer(2, "a"), answer(3, "a"))
     assert answers(history) == ["2"]
 
-    history = told(waits("a"), answer(1, "a"), waits("b"), answer(2, "b"), waits("a", 2))
+    history = history_of(waits("a"), answer(1, "a"), waits("b"), answer(2, "b"), waits("a", 2))
     assert answers(history) == ["2"]
 
 
 def test_an_answer_without_a_step_is_meant_for_the_only_one_that_waits():
-    history = told(waits("a"), answer(1), waits("b"))
+    history = history_of(waits("a"), answer(1), waits("b"))
     assert [(request.id[-1], request.step) for request in history.requests] == [("1", "a")]
 
     # Ambiguous when it came, it was ignored, and is not meant for the one that waits on
-    history = told(waits("a"), waits("b"), answer(1), answer(2, "a"))
+    history = history_of(waits("a"), waits("b"), answer(1), answer(2, "a"))
     assert [(request.id[-1], request.step) for request in history.requests] == [("2", "a")]
 
-    assert answers(told(answer(1), waits("a"))) == []
+    assert answers(history_of(answer(1), waits("a"))) == []
 
 
 def of_step(revision, step="a"):
@@ -95,22 +95,22 @@ def of_step(revision, step="a"):
         ([of_step(1, "b")], True),
     ],
 )
-def test_records_that_are_older_than_what_was_told(events, ahead):
-    history, steps = told(*events), {"a": (None, 5)}
+def test_records_that_are_older_than_what_was_published(events, ahead):
+    history, steps = history_of(*events), {"a": (None, 5)}
 
     assert history.is_ahead(3, steps, now=10.0) is ahead
     # Nobody shows what was for that long: the records are right then
     assert not history.is_ahead(3, steps, now=100.0)
 
 
-def test_a_run_that_was_told_of_exists():
-    assert told(event(EventType.STARTED)).is_ahead(0, {}, now=10.0)
-    assert told(event(EventType.CANCEL_REQUESTED)).is_ahead(0, {}, now=10.0)
-    assert not told(event(EventType.REJECTED)).is_ahead(0, {}, now=10.0)
+def test_a_run_of_which_an_event_was_published_exists():
+    assert history_of(event(EventType.STARTED)).is_ahead(0, {}, now=10.0)
+    assert history_of(event(EventType.CANCEL_REQUESTED)).is_ahead(0, {}, now=10.0)
+    assert not history_of(event(EventType.REJECTED)).is_ahead(0, {}, now=10.0)
 
 
-def test_what_is_told_later_counts():
-    history = told(waits("a"), answer(1, "a"))
+def test_what_is_published_later_counts():
+    history = history_of(waits("a"), answer(1, "a"))
     history.add(waits("a", turn=2))
     assert history.requests == []
     assert waits("a", turn=2).id in history
@@ -119,8 +119,8 @@ def test_what_is_told_later_counts():
     assert isinstance(history.requests[0], HumanDecided)
 
 
-def test_what_is_told_later_need_not_ask_for_anything():
-    history = told()
+def test_what_is_published_later_need_not_ask_for_anything():
+    history = history_of()
     for event_type in (EventType.REJECTED, EventType.STARTED):
         history.add(event(event_type))
         assert event(event_type).id in history

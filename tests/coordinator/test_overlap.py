@@ -110,7 +110,7 @@ async def all_is_acknowledged(backend):
     await eventually(acknowledged)
 
 
-async def test_step_messages_are_under_way_together_and_acknowledged_when_they_are_durable(
+async def test_step_messages_are_in_flight_together_and_acknowledged_when_they_are_durable(
     backend, steps
 ):
     await all_is_acknowledged(backend)
@@ -234,7 +234,7 @@ async def test_nothing_is_built_upon_step_messages_that_failed(runs, hands):
     assert runs.get(RUN) is None
 
 
-async def test_a_run_whose_step_messages_are_under_way_is_held(runs, hands):
+async def test_a_run_whose_step_messages_are_in_flight_is_held(runs, hands):
     first = await following(runs, completed("a1"))
     other = RunRecord("r2", "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
 
@@ -245,7 +245,7 @@ async def test_a_run_whose_step_messages_are_under_way_is_held(runs, hands):
     await first
 
 
-async def test_step_messages_that_are_under_way_are_bounded(runs, hands, monkeypatch):
+async def test_step_messages_that_are_in_flight_are_bounded(runs, hands, monkeypatch):
     monkeypatch.setattr("flowworker.coordinator.active._OVERLAPPING", 2)
     inflight = [await following(runs, completed("a1")), await following(runs, completed("b1"))]
 

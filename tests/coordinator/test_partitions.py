@@ -20,7 +20,7 @@ COUNT = 4
 
 
 class Leases:
-    """A map of holders that fails when it is told to.
+    """A map of holders that fails when it is asked to.
 
     Attributes:
         failing: how many acquisitions of partitions go well before the others fail.
@@ -57,7 +57,7 @@ class Leases:
 
 
 class Drive:
-    """What is driven; starting to fails as often as it is told to."""
+    """What is driven; starting to fails as often as it is asked to."""
 
     def __init__(self) -> None:
         self.driven: set[int] = set()
@@ -90,7 +90,7 @@ def partitions(leases, drive):
     return Partitions(leases, "c1", COUNT, clock, settings, drive.take, drive.lose)
 
 
-async def test_what_was_taken_before_the_outside_failed_is_driven(partitions, leases, drive):
+async def test_what_was_taken_before_the_server_failed_is_driven(partitions, leases, drive):
     leases.failing = 2
     with pytest.raises(Unavailable):
         await partitions.beat()

@@ -19,7 +19,7 @@ SETTINGS = Settings(sweep=100.0, partition_lease=1000.0)
 
 
 class Part:
-    """Looks after runs, and fails at first as it is told to."""
+    """Looks after runs, and fails at first as it is asked to."""
 
     def __init__(self, *errors):
         self.asked = 0
@@ -123,7 +123,7 @@ async def test_who_looks_after_all_runs_sees_to_their_retention(
     assert part.asked == asked
 
 
-async def test_retention_that_cannot_be_seen_to_is_told(backend, make, clock, logs):
+async def test_retention_that_cannot_be_seen_to_is_reported(backend, make, clock, logs):
     coordinator = make(backend)
     coordinator._retention = Part(Unavailable("away"))
 

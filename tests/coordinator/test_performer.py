@@ -27,7 +27,7 @@ SOON = 2.0
 
 
 class Hands:
-    """A dispatcher that writes down what it is asked for, and fails when it is told to."""
+    """A dispatcher that writes down what it is asked for, and fails when it is asked to."""
 
     def __init__(self):
         self.asked = []
@@ -118,7 +118,7 @@ async def test_what_is_wanted_no_more_when_it_is_due_is_not_enqueued(performer, 
     assert hands.asked == []
 
 
-async def test_a_delayed_dispatch_that_failed_stays_for_whoever_waits_for_it(
+async def test_a_delayed_dispatch_that_failed_stays_for_the_one_who_waits_for_it(
     performer, live, hands, clock
 ):
     hands.error = Unavailable("away")

@@ -1,4 +1,4 @@
-"""A run is rebuilt from what is durable, whoever has its events and messages in hand."""
+"""A run is rebuilt from what is durable, no matter where its events and messages are in flight."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ async def begun(backend, client):
 
 
 @pytest.mark.usefixtures("begun")
-async def test_what_somebody_else_has_in_hand_and_does_not_follow_is_followed(backend, client):
+async def test_what_another_process_has_in_flight_and_does_not_follow_is_followed(backend, client):
     # Given somebody who was handed a request and hangs
-    in_hand: list[Delivery] = []
-    hung = await backend.events.consume(0, in_hand.append)
+    inflight: list[Delivery] = []
+    hung = await backend.events.consume(0, inflight.append)
     hung.grant(1)
     request = cloud_event(
         "flowworker", EventType.CANCEL_REQUESTED, EventData(id=RUN, name="two"), 0.0
@@ -54,7 +54,7 @@ async def test_what_somebody_else_has_in_hand_and_does_not_follow_is_followed(ba
     await second.stop()
 
     assert result.status == "CANCELLED"
-    assert [delivery.delivered for delivery in in_hand] == [1]
+    assert [delivery.delivered for delivery in inflight] == [1]
     await hung.stop()
 
 
@@ -148,7 +148,7 @@ def test_what_has_no_definition_does_not_run_the_step_itself(kind):
 @pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("failing", ["events.publish", "timers.set"])
 async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(backend, failing):
-    # Given a run whose end is durable, and a coordinator to which nothing else is told
+    # Given a run whose end is durable, and a coordinator which gets no other event
     runs = RunStore(backend.runs)
     found = await runs.load(RUN)
     assert found is not None

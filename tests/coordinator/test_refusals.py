@@ -235,7 +235,7 @@ async def test_an_attempt_that_somebody_has_claimed_is_left_to_them(backend, ref
     assert await backend.events.history(RUN) == []
 
 
-async def test_an_attempt_that_is_over_is_told_again(backend, refusals, run):
+async def test_an_attempt_that_is_over_is_reported_again(backend, refusals, run):
     await RunStore(backend.runs).save_step("default", ENDED, 0)
 
     await refusals.refuse(*run, WANTED, WHY)
@@ -244,7 +244,7 @@ async def test_an_attempt_that_is_over_is_told_again(backend, refusals, run):
     assert b"it broke" in event
 
 
-async def test_nothing_is_refused_upon_an_outdated_answer(backend, refusals, run):
+async def test_nothing_is_refused_upon_a_stale_answer(backend, refusals, run):
     wanted = replace_fields(WANTED, revision=7)
 
     with pytest.raises(Unavailable, match="stale"):

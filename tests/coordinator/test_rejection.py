@@ -1,4 +1,4 @@
-"""Who sent a command that cannot be taken is told so, where they may be."""
+"""The sender of a command that cannot be taken is notified, where permitted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def tell(backend, headers):
     await settle()
 
 
-async def test_whoever_asked_for_a_reply_is_told_why_in_it(backend, replies):
+async def test_one_who_asked_for_a_reply_is_given_the_reason_in_it(backend, replies):
     headers = {"Nats-Msg-Id": "r1", "Flow-Reply": "_INBOX.me"}
 
     await tell(backend, headers)

@@ -1,4 +1,4 @@
-"""Start messages that say what cannot be are told so."""
+"""Start messages that say what cannot be are rejected with the reason."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def scene(backend):
     return Scene(retention, RunStore(backend.runs), records, notifier, timers, backend)
 
 
-async def test_whoever_asked_for_the_result_gets_it_and_nobody_else(scene):
+async def test_one_who_asked_for_the_result_gets_it_and_nobody_else(scene):
     await scene.finish(ENDED)
     assert scene.notifier.calls == []
 
@@ -133,10 +133,10 @@ async def test_a_run_that_says_how_long_it_is_kept_is_kept_so_long(scene):
 
 
 async def test_ended_runs_that_have_lost_their_timers_get_them_again(scene, client):
-    # Given one that was told by its record how long it is kept, one that is told by its workflow,
-    # a checkpoint that is told by nobody, one that has its timer, and one whose record is gone
+    # Given one whose record says how long it is kept, one whose workflow says it,
+    # a checkpoint of which nothing says it, one that has its timer, and one whose record is gone
     await client.register(FLOW)
-    await scene.ended(with_fields(ENDED, run="told", definition="", expires=5000.0))
+    await scene.ended(with_fields(ENDED, run="reported", definition="", expires=5000.0))
     await scene.ended(with_fields(ENDED, run="usual"))
     await scene.ended(with_fields(ENDED, run="checkpoint", definition=""))
     await scene.ended(with_fields(ENDED, run="timed"))
@@ -145,7 +145,7 @@ async def test_ended_runs_that_have_lost_their_timers_get_them_again(scene, clie
 
     await scene.retention.restore()
 
-    assert sorted(scene.set()) == [("told", RETENTION, 5000.0), ("usual", RETENTION, 1200.0)]
+    assert sorted(scene.set()) == [("reported", RETENTION, 5000.0), ("usual", RETENTION, 1200.0)]
 
 
 async def test_an_ended_run_that_was_resumed_meanwhile_gets_no_timer(scene, client):

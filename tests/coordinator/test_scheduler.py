@@ -93,7 +93,7 @@ async def test_a_run_in_memory_is_followed_there(deliver, held):
 
 
 @pytest.mark.parametrize("error", [None, Conflict("another was faster")])
-async def test_what_changes_nothing_may_be_about_a_run_that_is_outdated(deliver, held, error):
+async def test_what_changes_nothing_may_be_about_a_run_that_is_stale(deliver, held, error):
     held.hold(in_memory())
     held.changes = [False]
     held.errors = [error] if error else []
@@ -111,7 +111,7 @@ async def test_what_changes_nothing_in_the_records_is_done(deliver, held):
     assert held.asked == [WHY]
 
 
-async def test_a_fact_that_cannot_be_yet_is_not_followed_in_an_outdated_run(deliver, held):
+async def test_a_fact_that_cannot_be_yet_is_not_followed_in_a_stale_run(deliver, held):
     held.hold(in_memory())
     completed = {"step_id": "b", "kind": Kind.RUN, "turn": 1, "number": 1}
 
@@ -248,7 +248,7 @@ async def test_what_comes_after_the_end_is_for_others(partition, scheduler, deli
         (ValueError("a defect"), True, ["error"]),
     ],
 )
-async def test_a_recovery_tells_whether_the_outside_was_reached(
+async def test_a_recovery_tells_whether_the_server_was_reached(
     scheduler, held, logs, error, reached, levels
 ):
     held.errors = [error] if error else []

@@ -1,4 +1,4 @@
-"""Whoever is connected to a leader that was deposed sees the past, and does not act upon it."""
+"""Anyone who is connected to a leader that was deposed sees the past, and does not act upon it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def begun(backend, client, deposed, cut, **options):
 async def test_a_result_that_the_records_do_not_show_waits_until_they_do(
     backend, client, deposed, logs, cut
 ):
-    # Given a step that was completed and told, whose successor nobody has enqueued
+    # Given a step that was completed and reported, whose successor nobody has enqueued
     seen: list[dict[str, object]] = []
     first = await begun(backend, client, deposed, cut)
     await first.stop()
@@ -140,7 +140,7 @@ async def test_a_timeout_of_a_run_that_is_not_seen_yet_is_not_lost(backend, clie
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
-async def test_a_retention_is_not_lost_upon_an_outdated_answer(backend, client, deposed, logs, cut):
+async def test_a_retention_is_not_lost_upon_a_stale_answer(backend, client, deposed, logs, cut):
     # Given a run that has ended, and a time to live of its own that is over
     first = await begun(backend, client, deposed, cut)
     worker = await worked(backend, [])

@@ -182,11 +182,11 @@ async def test_a_second_start_is_answered_by_the_run_whatever_is_registered_now(
     same = await again(backend, b'{"b":[2],"a":1}')
     other = await again(backend, b'{"a": 2}')
 
-    async def told():
+    async def reported():
         return await rejections(backend, other)
 
-    await eventually(told)
-    (rejected,) = await told()
+    await eventually(reported)
+    (rejected,) = await reported()
     assert rejected["id"] == RUN
     assert rejected["reason"] == "run id r1 is taken by a run with another input; choose another id"
     assert rejected["error_type"] == "RunIdTaken"
@@ -215,11 +215,11 @@ async def test_a_rejected_second_start_stands_beside_the_history(
 
     beside = await again(backend, body, workflow, **headers)
 
-    async def told():
+    async def reported():
         return await rejections(backend, beside)
 
-    await eventually(told)
-    assert [data["reason"] for data in await told()] == [reason]
+    await eventually(reported)
+    assert [data["reason"] for data in await reported()] == [reason]
     assert await rejections(backend, RUN) == []
 
 

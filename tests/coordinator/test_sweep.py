@@ -24,7 +24,7 @@ STOP = Stop(StopReason.CANCELLED)
 
 
 class Clock:
-    """Time passes for whoever sleeps, and as tests say."""
+    """Time passes for the one who sleeps, and as tests say."""
 
     def __init__(self):
         self.elapsed = 0.0
@@ -188,7 +188,7 @@ async def test_a_run_that_is_not_found_was_not_missed_under_an_earlier_life_of_i
     clock.elapsed += SWEEP
     await sweep()
 
-    # When long after that a run of this id is listed, and an outdated answer does not show it
+    # When long after that a run of this id is listed, and a stale answer does not show it
     await runs.index(RunStatus.RUNNING, "one", "r00")
     clock.elapsed += 3600.0
     await sweep()
@@ -261,7 +261,7 @@ async def test_a_look_ends_when_the_next_is_due_which_begins_with_the_rest(
     assert sorted(partition.runs) == names
 
 
-async def test_a_rebuild_waits_until_live_events_are_in_hand(backend, sweep, partition):
+async def test_a_rebuild_waits_until_live_events_are_in_flight(backend, sweep, partition):
     await listed(backend, 1)
     partition.busy = 0.5
 

@@ -43,7 +43,7 @@ def no_window(backend, monkeypatch):
 
 @pytest.fixture
 def late(monkeypatch):
-    """No answer is outdated: it is a minute later."""
+    """No answer is stale: it is a minute later."""
     monkeypatch.setattr(starts, "may_be_unseen", lambda *_: False)
 
 
@@ -56,12 +56,12 @@ async def record_of(backend, run):
 
 
 async def reason_of(backend, run):
-    async def told():
+    async def reported():
         events = [json.loads(raw) for raw in await backend.events.history(run)]
         return [e["data"]["reason"] for e in events if e["type"] == EventType.REJECTED]
 
-    await eventually(told)
-    (reason,) = await told()
+    await eventually(reported)
+    (reason,) = await reported()
     return reason
 
 
@@ -202,7 +202,7 @@ async def test_other_forms_are_refused(backend, form, reason):
 
 
 @pytest.mark.usefixtures("coordinator")
-async def test_what_is_not_there_may_be_an_outdated_answer(backend, monkeypatch):
+async def test_what_is_not_there_may_be_a_stale_answer(backend, monkeypatch):
     load, answers = PayloadStore.load, []
 
     async def first_stale(store, payload):

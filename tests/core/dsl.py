@@ -174,7 +174,7 @@ class Run:
         return _attempts(c for c in self.effects if isinstance(c, Fence))
 
     @property
-    def told(self) -> list[str]:
+    def published(self) -> list[str]:
         """Event types without `workflow.`, with the step they are about."""
         return [
             " ".join(filter(None, (emit.type.removeprefix("workflow."), emit.step_id)))

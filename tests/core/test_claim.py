@@ -168,7 +168,7 @@ BROKEN = ErrorInfo("Broken", "it broke")
         # it is over so long since that it is being undone
         (fence(), record(RUNNING, UNDO), 9, Drop()),
         (fence(force=True), record(RUNNING, UNDO), 9, Drop()),
-        # it is over, and the news may be lost
+        # it is over, and the events may be lost
         (fence(), record(COMPLETED), 9, Repair(record(COMPLETED), 9)),
         (fence(force=True), record(COMPLETED), 9, Repair(record(COMPLETED), 9)),
         (fence(attempt=2), record(COMPLETED), 9, Repair(record(COMPLETED), 9)),

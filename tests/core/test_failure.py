@@ -63,7 +63,7 @@ def test_some_errors_are_not_retried(error):
     run.fails("a", error=error)
 
     assert run.dispatched == []
-    assert run.told == ["step.failed a", "failed"]
+    assert run.published == ["step.failed a", "failed"]
 
 
 def test_the_fallbacks_output_becomes_the_steps():
@@ -94,7 +94,7 @@ def test_a_fallback_that_fails_is_not_tried_again():
 
     run.fails("a")
 
-    assert run.told == ["step.failed a", "failed"]
+    assert run.published == ["step.failed a", "failed"]
     assert run.status is RunStatus.FAILED
 
 

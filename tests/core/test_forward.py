@@ -56,7 +56,7 @@ def test_fan_out_and_fan_in():
     assert run.completes("last").status is RunStatus.COMPLETED
 
 
-def test_an_end_is_told_again_only_to_whoever_found_the_run_again():
+def test_an_end_is_published_again_only_to_the_one_who_found_the_run_again():
     run = Run(step("a")).starts().completes("a")
 
     assert run.happens(facts.TimedOut()).effects == ()

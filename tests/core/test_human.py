@@ -43,7 +43,7 @@ def test_retries_and_fallback_come_first():
     run = Run(step("a", attempts=2, fallback=True, human=True)).starts().fails("a", "a")
 
     assert run.dispatched == ["else a"]
-    assert run.fails("a").told == ["waiting_human a"]
+    assert run.fails("a").published == ["waiting_human a"]
 
 
 def test_retry_begins_the_whole_policy_again():
@@ -78,7 +78,7 @@ def test_skip_goes_on_without_an_output():
 def test_a_skipped_step_is_not_compensated():
     run = waiting().is_answered(SKIP).fails("b")
 
-    assert run.told == ["step.failed b", "failed"]
+    assert run.published == ["step.failed b", "failed"]
 
 
 @pytest.mark.parametrize(("given", "kept"), [(out("mine"), out("mine")), (None, EMPTY)])
@@ -100,7 +100,7 @@ def test_what_a_human_completed_is_compensated():
 def test_cancel_fails_the_step_and_the_run():
     run = waiting().is_answered(CANCEL)
 
-    assert run.told == ["step.failed a", "failed"]
+    assert run.published == ["step.failed a", "failed"]
     assert run.state.record.error == "step 'a' failed: Cancelled: cancelled by operator"
     assert run.is_at("a") is StepStatus.FAILED
 
@@ -109,7 +109,7 @@ def test_several_steps_wait_at_once():
     run = Run(*(step(id_, human=True) for id_ in "abc"), step("d", "a", "b", "c")).starts()
 
     run.fails("a", "b")
-    assert run.told == ["waiting_human b"]
+    assert run.published == ["waiting_human b"]
     assert Save not in map(type, run.effects)
     assert run.state.waiting == {"a", "b"}
 
@@ -153,7 +153,7 @@ def test_an_answer_that_comes_twice_is_followed_once():
     assert run.is_answered(RETRY, answer="y").dispatched == ["a@3"]
 
 
-def test_a_failure_of_the_turn_before_is_old_news():
+def test_a_failure_of_the_turn_before_is_an_old_event():
     run = waiting()
     record, revision = run.records["a"]
     assert record.error is not None

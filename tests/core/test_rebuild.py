@@ -1,4 +1,4 @@
-"""A run from its records is the run that lived: its state, and all that may not have been told."""
+"""A run from its records is the run that lived: its state, and what may be unpublished."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ LIVES: dict[str, tuple[Callable[[Run], Run], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("live", "told"), LIVES.values(), ids=LIVES)
-def test_the_way_forward_and_its_stop(live, told):
+@pytest.mark.parametrize(("live", "published"), LIVES.values(), ids=LIVES)
+def test_the_way_forward_and_its_stop(live, published):
     run = live(many())
 
     rebuilt = run.rebuilt()
 
     assert rebuilt.state == run.state
-    assert rebuilt.told == told
+    assert rebuilt.published == published
     assert not rebuilt.saved
 
 
@@ -122,16 +122,16 @@ SAGAS: dict[str, tuple[Callable[[Run], Run], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("live", "told"), SAGAS.values(), ids=SAGAS)
-def test_the_saga(live, told):
+@pytest.mark.parametrize(("live", "published"), SAGAS.values(), ids=SAGAS)
+def test_the_saga(live, published):
     run = live(undoing())
 
     rebuilt = run.rebuilt()
 
     assert rebuilt.state == run.state
     early = {"step.failed last", "step.fallback backed", "step.completed asking", "compensating"}
-    assert [text for text in rebuilt.told if text not in early] == told
-    assert {"step.failed last", "compensating"} < set(rebuilt.told)
+    assert [text for text in rebuilt.published if text not in early] == published
+    assert {"step.failed last", "compensating"} < set(rebuilt.published)
     assert not rebuilt.saved
 
 
@@ -156,15 +156,15 @@ ENDS: dict[str, Callable[[], Run]] = {
 
 
 @pytest.mark.parametrize("live", ENDS.values(), ids=ENDS)
-def test_the_end_is_as_it_was_written_and_is_told_again(live):
+def test_the_end_is_as_it_was_written_and_is_published_again(live):
     run = live()
-    told = run.told
+    published = run.published
     run.now += 1000.0
 
     rebuilt = run.rebuilt()
 
     assert replace(rebuilt.state, saga=None) == replace(run.state, saga=None)
-    assert rebuilt.told[-len(told) :] == told
+    assert rebuilt.published[-len(published) :] == published
     assert rebuilt.effects[-1] == Finish()
     assert not rebuilt.saved
     assert run.viewed() == run.statuses()

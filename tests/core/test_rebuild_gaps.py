@@ -32,7 +32,7 @@ def test_what_a_human_completed_keeps_its_output_under_a_fence():
     assert run.rebuilt().state.steps["a"].output == out("mine")
 
 
-def test_a_saga_that_was_saved_and_never_told_is_told():
+def test_a_saga_that_was_saved_and_never_published_is_published():
     run = undoing()
 
     rebuilt = run.rebuilt()
@@ -48,7 +48,7 @@ def test_a_failure_that_nobody_has_heard_of_is_decided_upon():
     rebuilt = run.rebuilt()
 
     assert rebuilt.effects[0] == Save(RunStatus.RUNNING)
-    assert rebuilt.told == ["step.failed a", "failed"]
+    assert rebuilt.published == ["step.failed a", "failed"]
 
 
 def test_a_failure_without_an_error_is_a_failure():
@@ -57,7 +57,7 @@ def test_a_failure_without_an_error_is_a_failure():
 
     rebuilt = run.rebuilt()
 
-    assert rebuilt.told == ["step.failed a", "failed"]
+    assert rebuilt.published == ["step.failed a", "failed"]
     assert "the record of the failure has no error" in rebuilt.state.record.error
 
 
@@ -68,7 +68,7 @@ def test_of_two_failures_the_first_one_stops_the_run():
 
     rebuilt = run.rebuilt()
 
-    assert rebuilt.told == ["step.failed b", "step.failed a", "failed"]
+    assert rebuilt.published == ["step.failed b", "step.failed a", "failed"]
     assert rebuilt.state.record.stop is not None
     assert rebuilt.state.record.stop.step == "b"
 
@@ -102,7 +102,7 @@ def test_a_checkpoint_made_before_the_first_attempt_is_no_failure():
         run.records[id_] = (replace(record, number=0), revision)
 
     rebuilt = run.rebuilt()
-    assert rebuilt.told == []
+    assert rebuilt.published == []
     assert rebuilt.dispatched == ["a"]
     assert rebuilt.state.steps["a"].revision == run.records["a"][1]
 
@@ -137,8 +137,8 @@ def test_so_does_a_saga_of_which_it_does_not_know():
     stopping = run.stored
     run.is_fenced("b").claims("a")
 
-    for outdated in (early, stopping):
-        run.stored = outdated
+    for stale in (early, stopping):
+        run.stored = stale
         rebuilt = run.rebuilt()
         assert rebuilt.effects[0] == Save(RunStatus.RUNNING)
         assert rebuilt.dispatched == []
@@ -146,9 +146,9 @@ def test_so_does_a_saga_of_which_it_does_not_know():
 
 def test_so_does_a_saga_before_which_nothing_had_to_be_fenced():
     run = Run(step("a", undo=True), step("b", "a", human=True)).starts().completes("a").fails("b")
-    outdated = run.stored
+    stale = run.stored
     run.is_cancelled().claims("a")
-    run.stored = outdated
+    run.stored = stale
 
     rebuilt = run.rebuilt()
 
@@ -157,9 +157,9 @@ def test_so_does_a_saga_before_which_nothing_had_to_be_fenced():
 
 def test_so_does_a_terminate_of_which_it_does_not_know():
     run = undoing()
-    outdated = run.stored
+    stale = run.stored
     run.is_terminated().is_fenced("backed")
-    run.stored = outdated
+    run.stored = stale
 
     rebuilt = run.rebuilt()
 

@@ -70,7 +70,7 @@ def test_while_terminating_the_saga_its_compensation_is_fenced_again():
         (lambda run: run.is_cancelled().is_fenced("a"), EventType.CANCELLED),
     ],
 )
-def test_after_the_end_it_is_told_again(end, event_type):
+def test_after_the_end_it_is_reported_again(end, event_type):
     run = Run(step("a")).starts()
     end(run)
 
@@ -143,4 +143,4 @@ def test_a_decision_whose_effects_were_lost_is_followed():
 
     assert rebuilt.status is RunStatus.RUNNING
     assert rebuilt.dispatched == ["a@2"]
-    assert rebuilt.told == []
+    assert rebuilt.published == []

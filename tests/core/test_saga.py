@@ -43,7 +43,7 @@ def test_compensations_run_one_by_one_in_reverse_order_of_completion():
     assert run.is_undone("b").dispatched == ["undo a"]
     assert not run.saved
     assert run.is_undone("a").status is RunStatus.FAILED
-    assert run.told == ["failed"]
+    assert run.published == ["failed"]
     assert run.moved_from is RunStatus.COMPENSATING
     assert run.statuses() == {
         "a": StepStatus.COMPENSATED,
@@ -63,22 +63,22 @@ def test_what_is_to_be_compensated():
 def test_the_saga_begins_only_when_nothing_is_in_flight():
     run = Run(step("a", undo=True), step("b"), step("c")).starts().completes("a").fails("b")
 
-    assert run.told == ["step.failed b"]
+    assert run.published == ["step.failed b"]
     assert run.fenced == ["c"]
-    assert run.is_fenced("c").told == ["compensating"]
+    assert run.is_fenced("c").published == ["compensating"]
     assert run.dispatched == ["undo a"]
 
 
 def test_without_anything_completed_there_is_no_saga():
     run = Run(step("a", undo=True), step("b", "a", undo=True)).starts().fails("a")
 
-    assert run.told == ["step.failed a", "failed"]
+    assert run.published == ["step.failed a", "failed"]
 
 
 def test_without_any_compensation_there_is_no_saga():
     run = Run(step("a"), step("b", "a")).starts().completes("a").fails("b")
 
-    assert run.told == ["step.failed b", "failed"]
+    assert run.published == ["step.failed b", "failed"]
 
 
 def test_a_compensation_is_retried():
@@ -158,7 +158,7 @@ def test_terminate_during_the_saga_revokes_the_compensation_and_starts_no_other(
         Fence("b", Attempt(Kind.COMPENSATE, 1, 1), force=True, revision=4),
     )
     run.is_fenced("b")
-    assert run.told == ["cancelled"]
+    assert run.published == ["cancelled"]
     assert run.status is RunStatus.CANCELLED
     assert run.is_at("b") is StepStatus.CANCELLED
     assert run.is_at("a") is StepStatus.COMPLETED
@@ -177,7 +177,7 @@ def test_a_compensation_that_beat_the_terminate_may_have_started_the_next_one():
 def test_a_compensation_that_failed_after_a_terminate_is_not_tried_again():
     run = failing(undo=2).is_terminated().fails("b")
 
-    assert run.told == []
+    assert run.published == []
     assert run.fenced == ["undo b#2!"]
     assert run.is_fenced("b").status is RunStatus.CANCELLED
 
@@ -185,14 +185,14 @@ def test_a_compensation_that_failed_after_a_terminate_is_not_tried_again():
 def test_a_compensation_that_failed_for_good_after_a_terminate_is_recorded():
     run = failing().is_terminated().fails("b")
 
-    assert run.told == ["step.compensation_failed b"]
+    assert run.published == ["step.compensation_failed b"]
     assert run.fenced == ["undo a!"]
     assert run.is_fenced("a").emits == [
         Emit(EventType.CANCELLED, error="terminated by operator", failed_compensations=("b",))
     ]
 
 
-def test_news_of_other_steps_change_nothing_during_the_saga():
+def test_events_of_other_steps_change_nothing_during_the_saga():
     run = failing()
     before = run.state
 
@@ -208,7 +208,7 @@ def test_news_of_other_steps_change_nothing_during_the_saga():
     assert run.state is before
 
 
-def test_a_compensation_that_is_told_twice_counts_once():
+def test_a_compensation_that_is_published_twice_counts_once():
     run = failing().is_undone("b")
     before = run.state
 

@@ -28,7 +28,7 @@ def test_a_failure_fences_what_is_in_flight_and_waits_for_it():
     )
     assert run.status is RunStatus.RUNNING
     assert run.is_at("c") is StepStatus.PENDING
-    assert run.is_fenced("b").told == ["failed"]
+    assert run.is_fenced("b").published == ["failed"]
     assert run.statuses() == {
         "a": StepStatus.FAILED,
         "b": StepStatus.CANCELLED,
@@ -37,7 +37,7 @@ def test_a_failure_fences_what_is_in_flight_and_waits_for_it():
 
 
 def test_what_completes_while_stopping_is_compensated_and_its_successors_are_fenced():
-    """A coordinator with an outdated view may have dispatched them."""
+    """A coordinator with a stale view may have dispatched them."""
     run = side_by_side().fails("a").completes("b")
 
     assert run.fenced == ["c"]
@@ -60,17 +60,17 @@ def test_what_fails_while_stopping_is_not_tried_again(policy, next_attempt):
     """But the next attempt is fenced, for the same reason."""
     run = Run(step("a"), step("b", **policy)).starts().fails("a").fails("b")
 
-    assert run.told == []
+    assert run.published == []
     assert run.dispatched == []
     assert run.fenced == [next_attempt]
     assert run.is_fenced("b").status is RunStatus.FAILED
     assert run.is_at("b") is StepStatus.CANCELLED
 
 
-def test_a_second_failure_is_told_but_the_first_one_stands():
+def test_a_second_failure_is_published_but_the_first_one_stands():
     run = Run(step("a"), step("b")).starts().fails("a").fails("b")
 
-    assert run.told == ["step.failed b", "failed"]
+    assert run.published == ["step.failed b", "failed"]
     assert run.state.record.stop == Stop(
         StopReason.FAILED, "step 'a' failed: Broken: it broke", "a"
     )
@@ -79,7 +79,7 @@ def test_a_second_failure_is_told_but_the_first_one_stands():
 def test_nobody_is_asked_about_a_failure_while_stopping():
     run = Run(step("a"), step("b", human=True)).starts().fails("a").fails("b")
 
-    assert run.told == ["failed"]
+    assert run.published == ["failed"]
     assert run.is_at("b") is StepStatus.CANCELLED
 
 
@@ -92,7 +92,7 @@ def test_cancel_stops_and_compensates():
         Fence("c", Attempt(Kind.RUN, 1, 1)),
     )
     assert run.is_fenced("a", "c").dispatched == ["undo b"]
-    assert run.is_undone("b").told == ["cancelled"]
+    assert run.is_undone("b").published == ["cancelled"]
     assert run.status is RunStatus.CANCELLED
     assert run.state.record.error == "no longer wanted"
 
@@ -130,7 +130,7 @@ def test_the_timeout_fails_the_run_and_compensates():
     run = Run(step("a", undo=True), step("b", "a"), timeout=90.0).starts().completes("a")
 
     assert run.times_out().fenced == ["b"]
-    assert run.is_fenced("b").told == ["compensating"]
+    assert run.is_fenced("b").published == ["compensating"]
     assert run.is_undone("a").status is RunStatus.FAILED
     assert run.state.record.error == "workflow timed out after 90 s"
 
@@ -143,7 +143,7 @@ def test_terminate_revokes_claims_and_compensates_nothing():
         Fence("a", Attempt(Kind.RUN, 1, 1), force=True),
         Fence("c", Attempt(Kind.RUN, 1, 1), force=True),
     )
-    assert run.is_fenced("a", "c").told == ["cancelled"]
+    assert run.is_fenced("a", "c").published == ["cancelled"]
     assert run.status is RunStatus.CANCELLED
     assert run.state.record.error == "terminated by operator"
     assert run.is_at("b") is StepStatus.COMPLETED
@@ -176,20 +176,20 @@ def test_stopping_ends_the_wait_for_a_human():
     assert not run.state.waiting
     assert run.is_at("a") is StepStatus.CANCELLED
     assert run.is_answered(HumanAction.RETRY, "a").effects == ()
-    assert run.is_fenced("b").told == ["compensating"]
+    assert run.is_fenced("b").published == ["compensating"]
 
 
 def test_cancel_while_a_human_is_the_only_one_awaited():
     run = Run(step("a", human=True)).starts().fails("a").is_cancelled()
 
     assert run.effects[0] == Save(RunStatus.WAITING_HUMAN)
-    assert run.told == ["cancelled"]
+    assert run.published == ["cancelled"]
 
 
 def test_a_failure_elsewhere_ends_the_wait_for_a_human():
     run = Run(step("a", human=True), step("b")).starts().fails("a").fails("b")
 
-    assert run.told == ["step.failed b", "failed"]
+    assert run.published == ["step.failed b", "failed"]
     assert run.is_at("a") is StepStatus.CANCELLED
 
 
@@ -201,7 +201,7 @@ def test_a_fence_that_nobody_asked_for_changes_nothing():
     assert run.state is before
 
 
-def test_a_fence_that_is_told_twice_changes_nothing():
+def test_a_fence_that_is_published_twice_changes_nothing():
     run = side_by_side().fails("a").completes("b").is_fenced("c")
     before = run.state
 

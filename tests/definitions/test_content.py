@@ -55,7 +55,7 @@ def test_a_policy_of_a_saga_reads_the_same_as_a_document():
     # Given a saga with an ordinary policy, where a saga's own default has three attempts
     saga = Saga(uses="u", retry=RetryPolicy(interval=1.0))
     content = encode(Workflow(name="w", steps=(Step(id="a", uses="u", saga=saga),)))
-    # Then what it says is all that matters, whoever reads it
+    # Then what it says is all that matters, no matter who reads it
     assert decode(content).steps[0].saga == saga
     assert parse(content).steps[0].saga == saga
 

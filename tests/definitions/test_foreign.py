@@ -60,7 +60,7 @@ def test_words_of_other_systems_for_a_workflow():
         ("services: {web: {}}\n", "a Compose file"),
     ],
 )
-def test_files_of_other_systems_are_told_by_their_name(text, system):
+def test_files_of_other_systems_are_reported_by_their_name(text, system):
     assert problems(text) == [
         f"f:1:1: this looks like {system}; a workflow of flowworker has a 'name' and 'steps'"
     ]

@@ -67,7 +67,7 @@ def test_no_paths_hold_no_workflows():
     assert load_paths([]) == []
 
 
-def test_problems_of_all_files_are_told_at_once():
+def test_problems_of_all_files_are_reported_at_once():
     write("bad.yaml", "name: bad\nsteps:\n")
     write("worse.yaml", "name: worse: steps\n")
     write("empty.yaml", "")
@@ -90,11 +90,11 @@ def test_problems_of_all_files_are_told_at_once():
     assert found[1].startswith("worse.yaml:1:12: a second ': ' in one value")
 
 
-def test_the_first_hundred_problems_are_told():
+def test_the_first_hundred_problems_are_reported():
     # Given more problems than anybody reads, in one file and in many
     for number in range(70):
         write(f"dir/{number:03}.yaml", "name: w\nx: 1\n")
-    # When they are loaded, then a hundred are told, and that there are more
+    # When they are loaded, then a hundred are reported, and that there are more
     with pytest.raises(DefinitionError) as caught:
         load_paths("dir")
     assert len(caught.value.problems) == 100

@@ -198,7 +198,7 @@ two: {timeout: 5s, <<: [*base, *more]}
         ("a: x".encode("utf-16"), ["f:1:1: not UTF-8: byte 0xff"]),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(text, expected):
+def test_what_is_wrong_is_reported_with_its_place(text, expected):
     assert problems(text) == expected
 
 

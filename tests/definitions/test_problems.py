@@ -91,7 +91,7 @@ def test_the_number_of_steps_is_bounded():
     ]
 
 
-def test_everything_is_told_at_once():
+def test_everything_is_reported_at_once():
     text = """\
 nmae: w
 timeout: never
@@ -124,7 +124,7 @@ steps:
     ]
 
 
-def test_what_an_alias_repeats_is_told_once():
+def test_what_an_alias_repeats_is_reported_once():
     text = """
 name: w
 steps:
@@ -133,7 +133,7 @@ steps:
   - &c {id: c, uses: u, queue: a b}
   - *c
 """
-    # The titles differ, so the shared retry is told for both steps.
+    # The titles differ, so the shared retry is reported for both steps.
     assert [problem.partition(": ")[0] for problem in problems(text)] == [
         "f.yaml:4:37",
         "f.yaml:4:37",
@@ -142,7 +142,7 @@ steps:
     ]
 
 
-def test_a_hundred_problems_are_told():
+def test_a_hundred_problems_are_reported():
     lines = "".join(f"x{i}: 1\n" for i in range(150))
     with pytest.raises(DefinitionError) as caught:
         parse(lines, "f.yaml")
@@ -166,7 +166,7 @@ def test_exactly_a_hundred_problems_are_all_there_are():
     assert not report.is_full
     # When there is one more
     report.add(Mark(MAX_PROBLEMS, 1), "message")
-    # Then it is not told, and no words are compared any more
+    # Then it is not reported, and no words are compared any more
     assert report.is_full
     assert len(report.problems) == MAX_PROBLEMS
     assert report.nearest("nam", ["name"]) == ""

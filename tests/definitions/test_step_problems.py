@@ -148,11 +148,11 @@ class TestCycles:
         )
         return problems(f"name: w\nsteps:\n{steps}")
 
-    def test_a_cycle_is_told_with_its_path(self):
+    def test_a_cycle_is_reported_with_its_path(self):
         found = self.cycles(start=[], a=["start", "c"], b=["a"], c=["b"], end=["c"])
         assert found == ["f.yaml:4:31: circular dependency: a -> c -> b -> a"]
 
-    def test_each_cycle_is_told(self):
+    def test_each_cycle_is_reported(self):
         found = self.cycles(a=["b"], b=["a", "c"], c=["b"], x=["y"], y=["x"])
         assert found == [
             "f.yaml:3:24: circular dependency: a -> b -> a",
@@ -160,7 +160,7 @@ class TestCycles:
             "f.yaml:6:24: circular dependency: x -> y -> x",
         ]
 
-    def test_so_many_cycles_are_not_all_told(self):
+    def test_so_many_cycles_are_not_all_reported(self):
         pairs = {f"a{i}": [f"b{i}"] for i in range(50)} | {f"b{i}": [f"a{i}"] for i in range(50)}
         assert len(self.cycles(**pairs)) == 10
 

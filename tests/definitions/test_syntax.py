@@ -1,4 +1,4 @@
-"""Files that are no YAML, or another than was meant: told in the words of whoever wrote them."""
+"""Files that are no YAML, or another than was meant: reported in their writer's words."""
 
 from __future__ import annotations
 

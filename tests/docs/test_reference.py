@@ -76,7 +76,7 @@ def test_the_context_has_what_is_described():
     assert described <= set(dir(StepContext))
 
 
-def told(default):
+def reported(default):
     """A default as the tables have it: seconds and bytes as whole numbers, lists with commas."""
     if isinstance(default, tuple):
         return ",".join(default)
@@ -84,7 +84,7 @@ def told(default):
 
 
 def defaults_of(struct):
-    return {field.name: told(field.default) for field in msgspec.structs.fields(struct)}
+    return {field.name: reported(field.default) for field in msgspec.structs.fields(struct)}
 
 
 def test_settings():
@@ -107,10 +107,10 @@ def test_topology_options():
     made = stream_specs(Names("n"), TopologyOptions())[0].config
     assert set(described) == set(TopologyOptions.__struct_fields__)
     assert described == {
-        "replicas": told(made["num_replicas"]),
+        "replicas": reported(made["num_replicas"]),
         "storage": made["storage"],
-        "events_age": told(DEFAULT_EVENTS_AGE),
-        "partitions": told(DEFAULT_PARTITIONS),
+        "events_age": reported(DEFAULT_EVENTS_AGE),
+        "partitions": reported(DEFAULT_PARTITIONS),
     }
 
 

@@ -20,15 +20,17 @@ ROOT = Path(__file__).parents[2]
 
 
 async def scenario() -> list[tuple[object, ...]]:
-    """Several consumers, naks, expiries, timers, leases and news, all at the same moments."""
+    """Several consumers, naks, expiries, timers, leases and events, all at the same moments."""
     clock = ManualClock()
     backend = memory_backend("ns", settings=Settings(lease=10.0), clock=clock, partitions=3)
-    told: list[tuple[object, ...]] = []
+    published: list[tuple[object, ...]] = []
     tasks: list[asyncio.Task[None]] = []
 
     def taker(name):
         def take(delivery):
-            told.append((clock.now(), name, delivery.subject, delivery.order, delivery.delivered))
+            published.append(
+                (clock.now(), name, delivery.subject, delivery.order, delivery.delivered)
+            )
             if delivery.sequence % 3 == 0:
                 tasks.append(asyncio.create_task(delivery.nak(delivery.delivered * 2.0)))
             elif delivery.sequence % 3 == 1:
@@ -44,7 +46,8 @@ async def scenario() -> list[tuple[object, ...]]:
         (await backend.events.consume(partition, taker(f"facts-{partition}"))).grant(9)
     for pattern in ("ns.workflow.>", "ns.event.*.run-2.>", ">"):
         await backend.notifier.subscribe(
-            pattern, lambda *news, pattern=pattern: told.append((clock.now(), pattern, *news))
+            pattern,
+            lambda *events, pattern=pattern: published.append((clock.now(), pattern, *events)),
         )
 
     async def run(number):
@@ -55,15 +58,15 @@ async def scenario() -> list[tuple[object, ...]]:
             await backend.events.publish(run, "workflow.started", b"", f"{run}/{i}")
             await clock.sleep(1)
         await backend.timers.set(run, "timeout", clock.now() + 5)
-        told.append((run, await backend.leases.acquire("lock.x", run, 3)))
-        told.append((run, *sorted(await backend.runs.keys("run.*"))))
+        published.append((run, await backend.leases.acquire("lock.x", run, 3)))
+        published.append((run, *sorted(await backend.runs.keys("run.*"))))
         await backend.runs.put(f"run.{run}", b"")
 
     runs = [asyncio.create_task(run(number)) for number in range(6)]
     await clock.advance(60)
     await asyncio.gather(*runs, *tasks)
     await backend.close()
-    return told
+    return published
 
 
 async def test_the_same_calls_give_the_same_deliveries():

@@ -65,7 +65,7 @@ async def test_sleepers_wake_in_the_order_of_their_moments(clock, sleepers):
     assert sleepers.woken[-1] == ("never", 4.5)
 
 
-async def test_whoever_sleeps_again_is_woken_again_at_the_right_moments(clock, sleepers):
+async def test_one_who_sleeps_again_is_woken_again_at_the_right_moments(clock, sleepers):
     sleepers.add("naps", 1, 1, 1)
     sleepers.add("between", 1.5)
 

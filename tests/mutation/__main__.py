@@ -22,7 +22,7 @@ TESTS = {
 }
 """The tests that are to notice, by room."""
 ONLY_GUARDS = {"coordinator", "worker"}
-"""Rooms of which only what decides is broken: what they do, they do to the outside, and the tests
+"""Rooms of which only what decides is broken: what they do, they do to the servers, and the tests
 with a real server are too slow to notice each lost effect."""
 
 
@@ -74,8 +74,8 @@ def main() -> int:
                 elif lives:
                     living.append(mutant.key)
                     print(f"LIVES {name}:{mutant.lines.start} {mutant.key}", flush=True)
-            told = f"{tried - before[1]} mutants, {len(living) - before[0]} live"
-            print(f"{name}: {told}", flush=True)
+            reported = f"{tried - before[1]} mutants, {len(living) - before[0]} live"
+            print(f"{name}: {reported}", flush=True)
     names = {f"{chosen.room}/{path.name}" for path in paths}
     stale = [key for key in known if key.partition(" ")[0] in names and key not in met]
     for key in stale:

@@ -141,9 +141,9 @@ class Trials:
         finally:
             self._put(originals)
         if notes.exists():
-            told = json.loads(notes.read_text(encoding="utf-8"))
-            self._noticed.update(told["failed"])
-            self._seconds = told["seconds"] | self._seconds
+            reported = json.loads(notes.read_text(encoding="utf-8"))
+            self._noticed.update(reported["failed"])
+            self._seconds = reported["seconds"] | self._seconds
         return passed
 
     def _put(self, sources: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What messages look like whoever sends them and whenever: what two recordings have in common.
+"""What messages look like, no matter who sends them and when: what two recordings have in common.
 
 A form is a kind of message, a place in it, and what stands there: texts without what differs from
 run to run, and of numbers that they are some.

@@ -24,7 +24,7 @@ async def say(ctx: StepContext) -> dict[str, Any]:
 
 @app.step("flaky")
 async def flaky(ctx: StepContext) -> dict[str, Any]:
-    """Fails once for a short while, and once for one that outlasts its coordinator's patience."""
+    """Fails once for a short while, and once for longer than a coordinator times by itself."""
     if ctx.attempt == 1:
         raise RetryAfter(0.02, "busy")
     if ctx.attempt == 2:

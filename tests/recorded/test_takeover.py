@@ -29,7 +29,7 @@ UNATTENDED = (
     *("emitting-1", "unserved-1", "lost-2", "returned-1", "seq-000000000001"),
 )
 """Runs that end without anybody's doing. (Two workers were lost with the step of `lost-1`: if
-whoever had it last were lost as well, it would be given up.)"""
+its last owner were lost as well, it would be given up.)"""
 
 
 @asynccontextmanager

@@ -136,7 +136,7 @@ def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
     assert "nothing moves the run on" in violation()
 
 
-def test_outdated_records_that_are_believed_though_more_was_told(monkeypatch):
+def test_stale_records_that_are_believed_though_more_was_reported(monkeypatch):
     monkeypatch.setattr(History, "is_ahead", lambda *_, **__: False)
 
     assert violation(Focus(faults=("stale", "killed"), shape="chain"))
@@ -155,7 +155,7 @@ def test_an_attempt_that_is_refused_for_ever(monkeypatch):
         raise why
 
     monkeypatch.setattr(Refusals, "refuse", again)
-    monkeypatch.setattr(world, "PATIENCE", 100.0)
+    monkeypatch.setattr(world, "REST_LIMIT", 100.0)
 
     assert "after 100 s" in violation()
 
@@ -212,7 +212,7 @@ def test_runs_that_wait_unseen_and_are_rebuilt_en_masse(monkeypatch):
 
 def test_a_run_whose_message_is_lost_and_that_nobody_looks_after(monkeypatch):
     monkeypatch.setattr(Recovery, "_is_due", lambda *_, **__: False)
-    monkeypatch.setattr(world, "PATIENCE", 200.0)
+    monkeypatch.setattr(world, "REST_LIMIT", 200.0)
 
     assert "after 200 s" in violation(Focus(faults=("gone",)))
 

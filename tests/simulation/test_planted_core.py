@@ -198,6 +198,6 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
 )
 def test_one_wrong_expression(monkeypatch, function, right, wrong, found, focus):
     plant(monkeypatch, function, right, wrong)
-    monkeypatch.setattr(world, "PATIENCE", 200.0)
+    monkeypatch.setattr(world, "REST_LIMIT", 200.0)
 
     assert found in violation(focus)

@@ -50,7 +50,7 @@ def test_a_claim_without_compare_and_set(monkeypatch):
     assert violation()
 
 
-def test_a_result_that_is_told_before_it_is_durable(monkeypatch):
+def test_a_result_that_is_reported_before_it_is_durable(monkeypatch):
     right = Settler._write
 
     async def early(self, attempt, held, record):

@@ -59,7 +59,7 @@ async def test_a_workflow_of_as_many_steps_as_there_may_be_is_registered():
     async with backends.memory() as backend:
         # When it is registered
         digest = await DefinitionStore(backend.definitions).register(large)
-        # Then whoever asks for it gets it, by name and by hash
+        # Then the one who asks for it gets it, by name and by hash
         another = DefinitionStore(backend.definitions)
         assert (await another.latest("large")).workflow == large
         assert (await another.by_hash(digest)).workflow == large

@@ -1,4 +1,4 @@
-"""Ports on which things go wrong, as told."""
+"""Ports on which things go wrong, as asked for."""
 
 from __future__ import annotations
 

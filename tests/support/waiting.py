@@ -52,7 +52,7 @@ async def advance_until(clock: ManualClock, condition: Callable[[], Any], step: 
 async def quiet_for(seconds: float) -> None:
     """Let so much real time pass, in which nothing may happen that could be waited for.
 
-    Either that is what a test shows, or a server's own clock decides. Whoever waits for something
-    to happen uses `eventually`.
+    Either that is what a test shows, or a server's own clock decides. A test that
+    waits for something to happen uses `eventually`.
     """
     await asyncio.sleep(seconds)

@@ -262,7 +262,7 @@ def test_every_line_of_a_json_log_is_json():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    told = "\n".join(line["event"] for line in lines)
+    reported = "\n".join(line["event"] for line in lines)
     for text in (
         "UserWarning: old",
         "to stderr",
@@ -270,7 +270,7 @@ def test_every_line_of_a_json_log_is_json():
         "ZeroDivisionError",
         "never retrieved",
     ):
-        assert text in told
+        assert text in reported
     last = [line["exception"].splitlines()[-1] for line in lines if "exception" in line]
     assert "KeyError: 'unraisable'" in last
     assert "ZeroDivisionError: division by zero" in last

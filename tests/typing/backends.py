@@ -1,4 +1,4 @@
-"""What keeps state, locks and news, and the runner on top, as a user's type checker sees them."""
+"""What keeps state, locks and events, and the runner on top, as a user's type checker sees them."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ async def locks(locker: Locker) -> None:
 
 
 async def events(bus: EventBus) -> None:
-    told = await bus.publish(Event("order", "paid", {"amount": 890}))
-    assert_type(told, Event)
-    assert_type(told.occurred_at, datetime)
+    reported = await bus.publish(Event("order", "paid", {"amount": 890}))
+    assert_type(reported, Event)
+    assert_type(reported.occurred_at, datetime)
     async for event in await bus.subscribe("order", "paid"):
         assert_type(event, Event)
         assert_type(event.payload, Any)
     assert_type(bus.subscribers(), dict[str, int])
     await bus.publish({"type": "order.paid"})  # type: ignore[arg-type]
-    told.type = "refunded"  # type: ignore[misc]
+    reported.type = "refunded"  # type: ignore[misc]
 
 
 async def executions(app: App, workflow: Workflow) -> None:

@@ -15,7 +15,7 @@ from flowworker.testing.clock import settle
 from tests.worker.fleet import running
 
 
-async def test_a_step_is_claimed_run_settled_told_and_acknowledged(fleet, calls):
+async def test_a_step_is_claimed_run_settled_reported_and_acknowledged(fleet, calls):
     worker = await fleet.worker(worker_id="w1")
 
     await fleet.run("count")
@@ -92,7 +92,7 @@ async def test_a_message_that_is_out_of_date_is_dropped(fleet, calls):
     assert await fleet.history() == []
 
 
-async def test_an_outcome_whose_news_was_lost_is_told_again(fleet, calls):
+async def test_an_outcome_whose_event_was_lost_is_published_again(fleet, calls):
     done = replace(running(fleet.clock), outcome=Outcome.COMPLETED, output=inline(b"7"))
     revision = await fleet.write(done)
     await fleet.worker()
@@ -120,7 +120,7 @@ async def test_a_claim_that_holds_is_waited_for_and_then_taken_over(fleet, calls
     assert calls == [("s", 1)]
     record = await fleet.record()
     assert (record.worker, record.lost, record.outcome) == ("w2", 1, Outcome.COMPLETED)
-    # Whoever started it may have died before telling; told twice, it has one id.
+    # The process that started it may have died before publishing; published twice, it has one id.
     assert await fleet.types() == ["step.started", "step.completed"]
 
 

@@ -132,7 +132,7 @@ async def test_events_are_repeated_until_they_are_stored(fleet, calls):
     assert await fleet.types() == ["step.started", "step.completed"]
 
 
-async def test_news_that_cannot_be_told_is_told_after_redelivery(fleet, calls):
+async def test_events_that_cannot_be_published_are_published_after_redelivery(fleet, calls):
     events = Flaky(fleet.backend.events, publish=["before"] * 60)
     fleet.rewire(events=events)
     await fleet.worker()
@@ -144,7 +144,7 @@ async def test_news_that_cannot_be_told_is_told_after_redelivery(fleet, calls):
     assert await fleet.types() == ["step.started", "step.completed"]
 
 
-async def test_the_start_is_stored_before_the_end_is_told(fleet, calls):
+async def test_the_start_is_stored_before_the_end_is_reported(fleet, calls):
     gate = asyncio.Event()
 
     async def wait(*args):
@@ -165,7 +165,7 @@ async def test_the_start_is_stored_before_the_end_is_told(fleet, calls):
 
 
 @pytest.mark.parametrize(("first", "published"), [("ok", 2), (RuntimeError("odd"), 3)])
-async def test_the_start_is_told_again_only_if_that_failed(fleet, calls, first, published):
+async def test_the_start_is_published_again_only_if_that_failed(fleet, calls, first, published):
     events = Flaky(fleet.backend.events, publish=[first])
     fleet.rewire(events=events)
     await fleet.worker()

@@ -20,16 +20,16 @@ from tests.worker.fleet import Fleet
 from tests.worker.inside import inside, inside_thread
 
 
-class Told(list):
+class Published(list):
     """What subscribers of a subject got."""
 
     @classmethod
     async def on(cls, fleet, subject):
-        told = cls()
+        published = cls()
         await fleet.backend.notifier.subscribe(
-            subject, lambda _, data: told.append(msgspec.json.decode(data))
+            subject, lambda _, data: published.append(msgspec.json.decode(data))
         )
-        return told
+        return published
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Paid:
         ("text", "text"),
     ],
 )
-async def test_what_is_emitted_is_stored_and_told(fleet, payload, data):
-    told = await Told.on(fleet, "order.paid")
+async def test_what_is_emitted_is_stored_and_published(fleet, payload, data):
+    published = await Published.on(fleet, "order.paid")
 
     async def body(ctx):
         await ctx.emit("order.paid", payload)
@@ -61,11 +61,11 @@ async def test_what_is_emitted_is_stored_and_told(fleet, payload, data):
     assert event["source"] == "/flowworker/order.fulfil/r1"
     assert event["specversion"] == "1.0"
     assert event["data"] == data
-    assert told == [event]
+    assert published == [event]
 
 
 async def test_emitting_is_once_per_run_type_and_key(fleet):
-    told = await Told.on(fleet, "order.*")
+    published = await Published.on(fleet, "order.*")
 
     async def body(ctx):
         await ctx.emit("order.paid", {"n": 1})
@@ -80,9 +80,9 @@ async def test_emitting_is_once_per_run_type_and_key(fleet):
     await inside(fleet, body, number=2, step="again", revision=0)
     await inside(fleet, body, run="r2")
 
-    assert [event["data"]["n"] for event in told] == [1, 3, 4, 6] * 2
-    assert all("\n" not in event["id"] for event in told)
-    assert len({event["id"] for event in told}) == 8
+    assert [event["data"]["n"] for event in published] == [1, 3, 4, 6] * 2
+    assert all("\n" not in event["id"] for event in published)
+    assert len({event["id"] for event in published}) == 8
     keys = await fleet.backend.runs.keys("emit.r1.>")
     assert len(keys) == 4
     assert emit_key("r1", "order.paid") in keys
@@ -113,7 +113,7 @@ async def test_a_handler_that_is_done_emits_no_more(fleet):
 
 
 async def test_an_emit_rides_over_a_short_outage(fleet):
-    told = await Told.on(fleet, "order.paid")
+    published = await Published.on(fleet, "order.paid")
     fleet.rewire(
         runs=Flaky(fleet.backend.runs, read=["before"], write=["ok", "after"]),
         events=Flaky(fleet.backend.events, publish=["ok", "before", "after"]),
@@ -129,7 +129,7 @@ async def test_an_emit_rides_over_a_short_outage(fleet):
     await fleet.clock.advance(2.0)
 
     assert (await fleet.types()).count("order.paid") == 1
-    assert len(told) == 1
+    assert len(published) == 1
     assert (await fleet.record()).outcome is Outcome.COMPLETED
 
 
@@ -143,16 +143,16 @@ async def test_two_that_emit_at_once_are_both_right(fleet):
     assert await inside(fleet, body) is None
 
 
-async def test_another_namespace_is_told_under_its_name(settings):
+async def test_another_namespace_is_published_under_its_name(settings):
     fleet = Fleet(settings, namespace="shop")
-    told = await Told.on(fleet, "shop.order.paid")
+    published = await Published.on(fleet, "shop.order.paid")
 
     async def body(ctx):
         await ctx.emit("order.paid")
 
     await inside(fleet, body)
 
-    assert len(told) == 1
+    assert len(published) == 1
     await fleet.close()
 
 

@@ -167,7 +167,7 @@ def decoded(key, raw):
     return raw
 
 
-async def test_whoever_asks_for_what_is_being_loaded_waits_for_that(fleet, store):
+async def test_one_who_asks_for_what_is_being_loaded_waits_for_that(fleet, store):
     stored = await store.store("r1", "x", b"1")
     held = Held(fleet.backend.payloads)
     shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 100)
@@ -182,7 +182,7 @@ async def test_whoever_asks_for_what_is_being_loaded_waits_for_that(fleet, store
     assert held.reads == 1
 
 
-async def test_a_failure_to_load_that_nobody_waits_for_any_more_is_no_news(fleet, store):
+async def test_a_failure_to_load_that_nobody_waits_for_any_more_is_not_logged(fleet, store):
     stored = await store.store("r1", "x", b"1")
     await store.purge("r1")
     held = Held(fleet.backend.payloads)

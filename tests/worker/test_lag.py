@@ -22,7 +22,7 @@ class Watch:
         return self.elapsed
 
 
-async def test_a_blocked_loop_is_told_of_once_for_as_long_as_it_is(logs):
+async def test_a_blocked_loop_is_reported_once_for_as_long_as_it_is(logs):
     watch, asked = Watch(), []
     gauge = Gauge("lag", "", registry=CollectorRegistry())
     loop = asyncio.get_running_loop()

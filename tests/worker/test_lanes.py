@@ -196,8 +196,8 @@ class Hand:
         self.takers[priority](SimpleNamespace(subject=priority, behind=behind))
 
 
-@pytest.mark.parametrize("told_by", ["what waits behind it", "what was put back"])
-async def test_nothing_is_taken_from_below_a_backlog(told_by):
+@pytest.mark.parametrize("reported_by", ["what waits behind it", "what was put back"])
+async def test_nothing_is_taken_from_below_a_backlog(reported_by):
     started, put_back = [], []
     lanes = Lanes(
         2,
@@ -208,7 +208,7 @@ async def test_nothing_is_taken_from_below_a_backlog(told_by):
     hand: Any = Hand()
     await lanes.open(hand, ("q",))
 
-    if told_by == "what waits behind it":
+    if reported_by == "what waits behind it":
         hand.deliver(Priority.HIGH, behind=1)
     else:
         hand.deliver(Priority.HIGH)

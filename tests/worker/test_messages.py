@@ -105,7 +105,7 @@ async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, logs):
     await fleet.run("payments.charge")
     await fleet.clock.advance(100.0)
 
-    # Then it waited, told once, with a warning per minute and worker
+    # Then it waited, reported once, with a warning per minute and worker
     assert await fleet.revision() == 0
     assert await queued(fleet) == 1
     (event,) = await fleet.history()
@@ -115,7 +115,7 @@ async def test_a_step_without_a_handler_waits_and_says_so(fleet, served, logs):
     offers = fleet.sample("handlers_missing_total", handler="payments.charge")
     assert 20 < offers < 50  # a few seconds apart
 
-    # And whoever has the handler serves it, as if nothing had been
+    # And a worker that has the handler serves it, as if nothing had been
     app = App()
     app.step("payments.charge")(lambda ctx: ctx.attempt)
     await fleet.worker(app)
@@ -176,7 +176,7 @@ async def test_what_is_remembered_of_waiting_steps_has_an_end(fleet, monkeypatch
     assert (len(known._waiting), len(known._warned)) == (3, 3)
 
 
-async def test_a_waiting_step_that_could_not_be_told_is_told_later(fleet, served, logs):
+async def test_a_waiting_step_that_could_not_be_reported_is_reported_later(fleet, served, logs):
     fleet.rewire(events=Flaky(fleet.backend.events, publish=[Unavailable("down")]))
     await fleet.worker()
     await fleet.run("payments.charge")
@@ -210,8 +210,8 @@ class TestWithAGrace:
         assert record.error.message == (
             "no step handler found: 'payments.charge' (this worker has: known)"
         )
-        told = ["step.waiting_handler", "step.started", "step.attempt_failed"]
-        assert await fleet.types() == told
+        reported = ["step.waiting_handler", "step.started", "step.attempt_failed"]
+        assert await fleet.types() == reported
         assert await queued(fleet) == 0
 
     async def test_what_went_through_many_other_hands_gets_the_whole_grace(self, fleet, served):
@@ -255,7 +255,7 @@ class TestWithAGrace:
         assert error.message.endswith("(this worker has: none)")
 
 
-async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom(
+async def test_messages_of_a_newer_release_are_reported_and_come_ever_more_seldom(
     fleet, served, logs
 ):
     await fleet.worker()
@@ -264,10 +264,10 @@ async def test_messages_of_a_newer_release_are_told_of_and_come_ever_more_seldom
         await fleet.send_raw(encode(message), message)
 
     await fleet.clock.advance(50.0)
-    told = len(logs.having("warning", version=2, known=1))
+    reported = len(logs.having("warning", version=2, known=1))
     await fleet.clock.advance(50.0)
 
-    assert told == 1
+    assert reported == 1
     assert len(logs.having("warning", version=2, known=1)) == 2
     lane = fleet.backend.steps._lane("default", "normal")
     assert [message.delivered < 20 for group in lane._groups.values() for message in group] == [
@@ -289,7 +289,7 @@ async def test_a_damaged_record_of_a_step_is_named_and_holds_up_nothing_else(fle
     assert logs.tracebacks == []
     assert 3 < len(logs.having("error", error=Containing(key))) < 12
 
-    # And whoever removes the bytes has the step run
+    # And once the bytes are removed, the step runs
     await fleet.backend.runs.purge(key)
     await fleet.clock.advance(300.0)
     assert served == ["r2", "r1"]

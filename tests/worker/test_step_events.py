@@ -1,4 +1,4 @@
-"""The events of step records: pure, with ids that stay the same however often they are told."""
+"""The events of step records: pure, with ids that stay the same however often they are reported."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_running_attempt_has_no_outcome_to_tell():
     assert settled_event("shop", "order", "v1", record(outcome=Outcome.RUNNING), 9) is None
 
 
-def test_a_start_is_told_once_per_turn():
+def test_a_start_is_reported_once_per_turn():
     event = started_event("shop", "order", "v1", record(outcome=Outcome.RUNNING), 9)
 
     assert event.id == "r1/workflow.step.started/a.b/2"

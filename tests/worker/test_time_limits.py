@@ -85,7 +85,7 @@ async def test_a_result_that_comes_after_the_time_limit_is_none(fleet):
     assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
 
 
-async def test_an_error_of_its_own_at_the_time_limit_is_told(fleet):
+async def test_an_error_of_its_own_at_the_time_limit_is_reported(fleet):
     @fleet.app.step("late")
     async def late(ctx):
         try:
@@ -143,7 +143,7 @@ async def test_a_handler_that_ignores_both_time_limit_and_cancellation_ends_canc
     assert refused == [False, True]
 
 
-async def test_a_handler_does_not_outlive_whoever_runs_it(fleet):
+async def test_a_handler_does_not_outlive_the_one_who_runs_it(fleet):
     cleaned = []
 
     @fleet.app.step("wait")

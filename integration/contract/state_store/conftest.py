@@ -23,7 +23,7 @@ SETTINGS = Settings(inline_limit=1_000, payload_limit=3_000_000)
 
 
 class MovableClock(SystemClock):
-    """Can be told that time has passed."""
+    """Can be made to believe that time has passed."""
 
     def __init__(self) -> None:
         self.ahead = 0.0

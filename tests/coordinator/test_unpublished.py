@@ -1,4 +1,4 @@
-"""What a dead worker wrote and did not tell is told before anything follows from it."""
+"""What a dead worker wrote and did not tell is reported before anything follows from it."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ async def test_a_new_owner_tells_what_a_dead_worker_did_not():
         # When another coordinator takes over
         second = made(backend)
         await second.start()
-        told = [event async for event in take(client, 3)]
+        reported = [event async for event in take(client, 3)]
         await second.stop()
         client.close()
 
         # Then the history is whole
-        assert [event["type"].removeprefix("workflow.") for event in told] == [
+        assert [event["type"].removeprefix("workflow.") for event in reported] == [
             "started",
             "step.started",
             "step.completed",
         ]
-        assert told[-1]["data"]["revision"] == revision
+        assert reported[-1]["data"]["revision"] == revision
 
 
 async def take(client, count):

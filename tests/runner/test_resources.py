@@ -185,7 +185,7 @@ async def test_another_locker_keeps_the_locks(store):
         assert await (await locker.leases()).holders("lock.>") == {}
 
 
-async def test_another_bus_is_told_everything(store):
+async def test_another_bus_gets_everything(store):
     async with InMemBus() as bus, Runner(bus, settings=Settings(drain=0.05)) as runner:
         heard = await bus.subscribe("*")
 
@@ -197,8 +197,8 @@ async def test_another_bus_is_told_everything(store):
         async with asyncio.timeout(WAIT_LIMIT):
             events = [await anext(heard) for _ in range(5)]
 
-    told = sorted(event.subject for event in events)
-    assert told == [
+    reported = sorted(event.subject for event in events)
+    assert reported == [
         "order.paid",
         "workflow.completed",
         "workflow.started",

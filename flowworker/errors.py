@@ -14,7 +14,8 @@
     ├── Conflict               a compare-and-set lost: another process wrote first
     ├── CorruptRecord          stored bytes cannot be read; keeps them
     ├── Unavailable            a server did not answer in time
-    │   └── ServerUnavailable  no usable NATS server
+    │   ├── ServerUnavailable  no usable NATS server
+    │   └── PermissionDenied   the server refuses this user a subject
     ├── TopologyMismatch       a stream, bucket or consumer exists with other settings
     ├── LockTimeoutError       a lock was not free within the timeout
     ├── ResultTimeout          a run did not end within the timeout
@@ -42,6 +43,7 @@ __all__ = [
     "NonRetryableError",
     "NotFound",
     "PayloadTooLarge",
+    "PermissionDenied",
     "Problem",
     "ResultTimeout",
     "RetryAfter",
@@ -166,6 +168,10 @@ class Unavailable(FlowworkerError):
 
 class ServerUnavailable(Unavailable):
     """There is no usable NATS server: unreachable, too old, or without JetStream."""
+
+
+class PermissionDenied(Unavailable):
+    """The server refuses this user a subject; trying again helps once it has the right."""
 
 
 class TopologyMismatch(FlowworkerError):

@@ -48,7 +48,8 @@ class CoreNotifier:
 
         sid = self._client.listen(checked_subject(subject), hand_over)
         try:
-            await self._connection.flush()
+            with self._connection.checked(subject):
+                await self._connection.flush()
         except BaseException:  # also if cancelled: the caller has no way to end it
             with suppress(Unavailable):
                 self._client.unlisten(sid)

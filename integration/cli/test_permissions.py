@@ -16,7 +16,7 @@ from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, ROOT, WORKFLOWS, Commands, until
 from tests.support.waiting import WAIT_LIMIT
 
-GUIDE = ROOT / "docs" / "how-to" / "run-a-fleet.md"
+GUIDE = ROOT / "docs" / "how-to" / "secure.md"
 
 
 @pytest.fixture

@@ -43,9 +43,10 @@ async def test_the_state_of_nats_py_that_we_use_is_there(connection):
 
     for name in (
         "_sid", "_subs", "_pending", "_pending_data_size", "_flush_queue", "_max_payload",
-        "_server_info", "_transport", "_error_cb",
+        "_server_info", "_transport", "_error_cb", "_ps",
     ):  # fmt: skip
         assert name in attributes, name
+    assert isinstance(connection.client._ps.buf, bytearray)
 
 
 async def test_a_subscription_survives_reconnecting(proxy, proxied, connection):

@@ -5,4 +5,5 @@ connection   connecting, and staying connected      retrying   how often a reque
 options      where NATS is, and how to get in       publisher  acknowledged publishing
 headers      header blocks as bytes                 api        JetStream's JSON API
 subjects     on which subjects a stream has messages
+permissions  what to do about a right that is missing
 """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from flowworker.errors import ServerUnavailable, Unavailable
+from flowworker.errors import PermissionDenied, ServerUnavailable, Unavailable
 from flowworker.jetstream.client.publisher import Failure
 from flowworker.jetstream.client.requests import NoAnswer
 from flowworker.jetstream.client.retrying import ask_again
@@ -48,6 +48,8 @@ class ApiError(Unavailable):
 
 def is_passing(error: Unavailable) -> bool:
     """Whether it may go by itself: no answer, or none while a cluster elects."""
+    if isinstance(error, PermissionDenied):
+        return False
     return not isinstance(error, ApiError) or error.failure.code == UNAVAILABLE
 
 
@@ -144,6 +146,8 @@ class Api:
                 raw = await self.raw("INFO")  # a cluster may still be electing
             else:
                 raw = await self._connection.requests.ask("$JS.API.INFO", b"")
+        except PermissionDenied:
+            raise
         except Unavailable as error:
             if self._connection.announces_jetstream:
                 raise ServerUnavailable(

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
-from flowworker.errors import ServerUnavailable, Unavailable
+from flowworker.errors import PermissionDenied, ServerUnavailable, Unavailable
 from flowworker.jetstream.client.options import credentials_of, redacted, tls_of, without_secrets
+from flowworker.jetstream.client.permissions import refusal_in
 from flowworker.jetstream.client.requests import Requests, check_loop
 from flowworker.jetstream.client.wire import WireClient
 from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from flowworker.jetstream.client.options import ConnectionOptions
 
@@ -33,6 +34,8 @@ CANCEL_AGAIN = 0.02
 """Seconds after which an attempt to connect that has not ended is cancelled again."""
 PING_INTERVAL = 5
 FLUSH_TIMEOUT = 5
+SAID_LIMIT = 1_000
+"""Missing rights that are named, each once per connection to a server."""
 
 
 class Connection:
@@ -41,6 +44,7 @@ class Connection:
     def __init__(self, options: ConnectionOptions) -> None:
         """Not connected yet."""
         self.client = WireClient()
+        self.client.on_refused = self._on_refused
         self.url = redacted(options.url)
         self.on_reconnected: list[Callable[[], None]] = []
         self.on_disconnected: list[Callable[[], None]] = []
@@ -49,6 +53,8 @@ class Connection:
         self._closing = False
         self._last_error = ""
         self._requests: Requests | None = None
+        self._checked: dict[str, PermissionDenied | None] = {}
+        self._said: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -158,6 +164,17 @@ class Connection:
         except (NatsError, OSError) as error:
             raise Unavailable(f"NATS did not answer: {error}") from error
 
+    @contextlib.contextmanager
+    def checked(self, subject: str) -> Iterator[None]:
+        """For a subscription and a `flush`: raise PermissionDenied if the server refused it."""
+        self._checked[subject] = None
+        try:
+            yield
+            if (error := self._checked.get(subject)) is not None:
+                raise error
+        finally:
+            self._checked.pop(subject, None)
+
     async def close(self) -> None:
         """Close it. What waits for an answer gets Unavailable."""
         self._closing = True
@@ -177,6 +194,23 @@ class Connection:
         if self._up.is_set():
             get_logger().warning("NATS reports an error", error=self._last_error)
 
+    def _on_refused(self, text: str) -> None:
+        """Tell who waits for an answer; if nobody does, say it once."""
+        refusal = refusal_in(text)
+        if refusal is None:
+            get_logger().error("NATS refuses something", error=text)
+            return
+        error = refusal.error(self._options)
+        if refusal.publish and self._requests is not None:
+            awaited = self._requests.refuse(refusal.subject, error)
+        elif awaited := refusal.subject in self._checked:
+            self._checked[refusal.subject] = error
+        elif self._requests is not None:
+            awaited = self._requests.refuse_answers(refusal.subject, error)
+        if not awaited and refusal.permission not in self._said and len(self._said) < SAID_LIMIT:
+            self._said.add(refusal.permission)
+            get_logger().error("a right is missing", error=str(error))
+
     async def _on_disconnected(self) -> None:
         self._up.clear()
         if self._requests is not None:
@@ -188,6 +222,9 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         self._up.set()
+        self._said.clear()
+        if self._requests is not None:
+            self._requests.renew()
         get_logger().info("reconnected to NATS", url=self.url)
         for callback in self.on_reconnected:
             callback()

@@ -12,7 +12,7 @@ __all__ = ["NoAnswer", "Requests", "check_loop"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.errors import InvalidInput, Unavailable
+from flowworker.errors import InvalidInput, PermissionDenied, Unavailable
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.wire import WireClient
@@ -34,6 +34,10 @@ def check_loop(loop: asyncio.AbstractEventLoop) -> None:
             "one: connect on each event loop, or use flowworker.BlockingClient, which serves all "
             "threads of a process"
         )
+
+
+_Asked = tuple[str, asyncio.Future[bytes]]
+"""The subject of a request, and its answer to come."""
 
 
 class NoAnswer(Unavailable):
@@ -58,31 +62,60 @@ class Requests:
         self._inbox = f"{inbox}."
         self._cut = len(self._inbox)
         self._next = 0
-        self._young: dict[int, asyncio.Future[bytes]] = {}
-        self._old: dict[int, asyncio.Future[bytes]] = {}
+        self._young: dict[int, _Asked] = {}
+        self._old: dict[int, _Asked] = {}
+        self._deaf: PermissionDenied | None = None
         self._loop = asyncio.get_running_loop()
-        client.listen(f"{inbox}.*", self._on_reply)
+        self._listens_to = f"{inbox}.*"
+        client.listen(self._listens_to, self._on_reply)
         self._sweeper = self._loop.create_task(self._sweep(), name="nats-requests")
 
     def ask(self, subject: str, data: bytes, headers: bytes = b"") -> asyncio.Future[bytes]:
-        """Send a request; its answer, or NoAnswer."""
+        """Send a request; its answer, or NoAnswer, or PermissionDenied."""
         check_loop(self._loop)
+        if self._deaf is not None:
+            raise self._deaf
         if not self._client.is_connected:
             raise NoAnswer("not connected to NATS", refused=True)
         token = self._next = self._next + 1
         self._client.send(subject, f"{self._inbox}{token}", headers, data)
-        future = self._young[token] = self._loop.create_future()
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self._young[token] = subject, future
         return future
 
     def _on_reply(self, subject: bytes, _reply: bytes, data: bytes, headers: bytes | None) -> None:
         token = int(subject[self._cut :])
-        future = self._young.pop(token, None) or self._old.pop(token, None)
-        if future is None or future.done():
+        asked = self._young.pop(token, None) or self._old.pop(token, None)
+        if asked is None or asked[1].done():
             return
+        future = asked[1]
         if headers is not None and headers.startswith(NO_RESPONDERS):
             future.set_exception(NoAnswer("no JetStream server answers", refused=True))
         else:
             future.set_result(data)
+
+    def refuse(self, subject: str, error: PermissionDenied) -> bool:
+        """Let what was asked of that subject fail; whether anything was."""
+        awaited = False
+        for futures in (self._old, self._young):
+            refused = {token: one for token, one in futures.items() if one[0] == subject}
+            _fail(refused, error)
+            awaited = awaited or bool(refused)
+            for token in refused:
+                del futures[token]
+        return awaited
+
+    def refuse_answers(self, subject: str, error: PermissionDenied) -> bool:
+        """If the answers come on that subject: let all fail that is asked or will be."""
+        if subject != self._listens_to:
+            return False
+        self._deaf = error
+        self._fail_all(error)
+        return True
+
+    def renew(self) -> None:
+        """Connected anew, perhaps with other rights."""
+        self._deaf = None
 
     async def idle(self) -> None:
         """Wait until no request is in flight."""
@@ -91,14 +124,17 @@ class Requests:
 
     def give_up(self, reason: str) -> None:
         """Let all requests in flight fail."""
+        self._fail_all(NoAnswer(reason))
+
+    def _fail_all(self, error: Unavailable) -> None:
         for futures in (self._old, self._young):
-            _fail(futures, reason)
+            _fail(futures, error)
             futures.clear()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(REPLY_TIMEOUT)
-            _fail(self._old, f"NATS did not answer within {REPLY_TIMEOUT:g} s")
+            _fail(self._old, NoAnswer(f"NATS did not answer within {REPLY_TIMEOUT:g} s"))
             self._old, self._young = self._young, {}
 
     def close(self) -> None:
@@ -107,8 +143,8 @@ class Requests:
         self.give_up("the connection to NATS was closed")
 
 
-def _fail(futures: dict[int, asyncio.Future[bytes]], reason: str) -> None:
-    for future in futures.values():
+def _fail(futures: dict[int, _Asked], error: Unavailable) -> None:
+    for _, future in futures.values():
         if not future.done():
-            future.set_exception(NoAnswer(reason))
+            future.set_exception(error)
             future.exception()  # retrieved, since no caller may be left to do so

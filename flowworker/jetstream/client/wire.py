@@ -43,6 +43,7 @@ class WireClient(Client):
         """Needs a running event loop."""
         super().__init__()
         self.insists_on_tls = False
+        self.on_refused: Callable[[str], None] | None = None
         self._handlers: dict[int, OnRaw] = {}
         self._kick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kick.set_result(None)
@@ -139,7 +140,10 @@ class WireClient(Client):
         Credentials that expired are read anew then, and a server that is full may have room.
         """
         if PERMISSIONS_ERR in err_msg:
-            await super()._process_err(err_msg)
+            # As the server wrote it: nats-py has put subjects into lower case.
+            line, _, _ = bytes(self._ps.buf).partition(b"\r\n")
+            if self.on_refused is not None:
+                self.on_refused(line.decode(errors="replace"))
             return
         error = NatsError(f"nats: {err_msg}")
         await self._error_cb(error)

@@ -21,6 +21,7 @@ from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.subjects import counts_of
 from flowworker.jetstream.findings import Finding
 from flowworker.jetstream.names import Names
+from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
 
@@ -194,10 +195,7 @@ class _Examination:
 
     async def _queues(self) -> AsyncGenerator[Finding, None]:
         """The queues that have, or had, workers, and those in which steps wait."""
-        request = f"CONSUMER.NAMES.{self._names.steps}"
-        listed = (await self._api.call(request, {"offset": 0})).get("consumers") or []
-        queues = {name.rpartition("-")[0].removeprefix("step-") for name in listed}
-        queues = {queue for queue in queues if queue and f"step-{queue}-normal" in listed}
+        queues = await queues_of(self._api, self._names)
         pattern = f"{self._names.namespace}.step.>"
         stored: Counter[str] = Counter()
         for subject, count in (await counts_of(self._api, self._names.steps, pattern)).items():

@@ -21,7 +21,7 @@ reach a subject that is not meant.
 
 from __future__ import annotations
 
-__all__ = ["PARTITIONS", "Bucket", "Names", "checked_subject"]
+__all__ = ["PARTITIONS", "TOPOLOGY", "Bucket", "Names", "checked_subject"]
 
 import re
 from typing import TYPE_CHECKING
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 PARTITIONS = "flowworker.partitions"
 """Metadata key of the events stream: how many partitions the namespace has."""
+
+TOPOLOGY = "flowworker.topology"
+"""Metadata key of each stream and consumer: which version of the topology it has."""
 
 _PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
 

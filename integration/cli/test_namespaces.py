@@ -94,11 +94,69 @@ def test_setup_makes_all_that_a_fleet_needs(commands):
     said = commands.json("setup", "--namespace", "shop", "--queue", "gpu")
     again = commands("setup", "--namespace", "shop")
 
-    assert said == {"namespace": "shop", "streams": 7, "partitions": 16}
+    created = said.pop("created")
+    assert said == {
+        "namespace": "shop",
+        "streams": 7,
+        "partitions": 16,
+        "dry_run": False,
+        "changed": [],
+        "newer": [],
+    }
+    assert created[:7] == STREAMS
+    assert "step-gpu-high" in created
     assert again == "namespace shop is there: 7 streams, 16 partitions\n"
     findings = {f["check"]: f for f in commands.lines("doctor", "--namespace", "shop")}
     assert findings["queue gpu"]["ok"]
     assert findings["partitions"]["found"].endswith("0 of 16 driven")
+
+
+def test_setup_says_what_it_would_do_and_then_does_it(commands, server):
+    # Given a fleet that is made, and of which somebody has changed a stream
+    lines = commands("setup", "--namespace", "shop", "--dry-run").splitlines()
+    assert lines[0] == "stream SHOP_COMMANDS: would be created"
+    assert len(lines) == 7 + 22
+    assert commands("namespace", "list") == ""
+    commands("setup", "--namespace", "shop")
+
+    async def forget(jetstream) -> None:
+        info = await jetstream.stream_info("SHOP_COMMANDS")
+        await jetstream.update_stream(info.config.evolve(max_age=60))
+
+    elsewhere(server, forget)
+
+    # When asked what would be done, it says so and does nothing; then it does it; then it is done
+    said = "stream SHOP_COMMANDS: max_age {}changed from 60000000000 to None\n"
+    for _ in range(2):
+        dry = commands("setup", "--namespace", "shop", "--dry-run")
+        assert dry == said.format("would be ")
+    [change] = commands.json("setup", "--namespace", "shop", "--dry-run")["changed"]
+    assert change == {
+        "kind": "stream",
+        "name": "SHOP_COMMANDS",
+        "setting": "max_age",
+        "refused": False,
+        "from": 60_000_000_000,
+        "to": None,
+    }
+    there = "namespace shop is there: 7 streams, 16 partitions\n"
+    assert commands("setup", "--namespace", "shop") == said.format("") + there
+    assert commands("setup", "--namespace", "shop") == there
+    well = commands("setup", "--namespace", "shop", "--dry-run")
+    assert well == "namespace shop is as this release makes it\n"
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_setup_refuses_what_no_server_changes(commands, server, dry):
+    commands("setup", "--namespace", "shop")
+    memory = Commands(server.url, FLOWWORKER_STORAGE="memory", FLOWWORKER_NAMESPACE="shop")
+
+    line = memory.error("setup", *dry, code=1)
+
+    assert line == (
+        "stream SHOP_COMMANDS: storage must be 'memory', found 'file'; no server changes that: "
+        "delete it if nothing in it matters, or use another namespace"
+    )
 
 
 def test_setup_heeds_how_streams_are_to_be(server, commands):

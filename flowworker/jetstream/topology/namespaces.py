@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Holding", "holdings", "missing", "namespaces", "remove"]
+__all__ = ["Holding", "holdings", "missing", "namespaces", "queues_of", "remove"]
 
 import difflib
 from contextlib import suppress
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput, NamespaceNotFound, TopologyMismatch, Unavailable
 from flowworker.jetstream.client.api import NO_STREAM, ApiError
 from flowworker.jetstream.topology.specs import TopologyOptions, stream_specs
@@ -49,6 +50,13 @@ async def namespaces(api: Api) -> list[str]:
         if name.startswith(before) and name.endswith(after)
     }
     return sorted(one for one in found if f"{one.upper()}_EVENTS" in names)
+
+
+async def queues_of(api: Api, names: Names) -> set[str]:
+    """The queues that have lanes."""
+    listed = await _listed(api, f"CONSUMER.NAMES.{names.steps}", "consumers")
+    queues = {name.rpartition("-")[0].removeprefix("step-") for name in listed}
+    return {queue for queue in queues if queue and f"step-{queue}-{Priority.NORMAL}" in listed}
 
 
 async def missing(api: Api, names: Names, stream: str) -> NamespaceNotFound:

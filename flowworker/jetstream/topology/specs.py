@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["ConsumerSpec", "StreamSpec", "TopologyOptions", "consumer_specs", "stream_specs"]
+__all__ = [
+    "TOPOLOGY_VERSION",
+    "ConsumerSpec",
+    "StreamSpec",
+    "TopologyOptions",
+    "consumer_specs",
+    "stream_specs",
+]
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from flowworker.jetstream.names import PARTITIONS
+from flowworker.jetstream.names import PARTITIONS, TOPOLOGY
 from flowworker.settings import check_numbers
 
 if TYPE_CHECKING:
@@ -19,6 +26,10 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
 
 NANO = 1_000_000_000
+
+TOPOLOGY_VERSION = 1
+"""Raised by one whenever a setting below changes, so that an older process leaves what a newer
+release has set as it is."""
 
 DEFAULT_PARTITIONS = 16
 DEFAULT_EVENTS_AGE = 30 * 24 * 3600.0
@@ -62,11 +73,14 @@ class StreamSpec:
         config: as the API takes it.
         must: settings that have to be found as they stand in `config`.
         empty: settings that have to be absent, false or unlimited.
+        brought: settings that `setup` brings to what stands in `config`, as it does the others,
+            and without which processes work.
     """
 
     config: dict[str, Any]
     must: tuple[str, ...]
     empty: tuple[str, ...] = ("sealed", "deny_purge", "no_ack", "mirror", "subject_transform")
+    brought: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -100,6 +114,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "num_replicas": options.replicas or 1,
         "discard": "new",
         "duplicate_window": DUPLICATE_WINDOW * NANO,
+        "metadata": {TOPOLOGY: str(TOPOLOGY_VERSION)},
     }
     asked = tuple(
         setting
@@ -136,7 +151,10 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "max_age": int((options.events_age or DEFAULT_EVENTS_AGE) * NANO),
         "allow_direct": True,
         "republish": {"src": source, "dest": destination},
-        "metadata": {PARTITIONS: str(options.partitions or DEFAULT_PARTITIONS)},
+        "metadata": {
+            TOPOLOGY: str(TOPOLOGY_VERSION),
+            PARTITIONS: str(options.partitions or DEFAULT_PARTITIONS),
+        },
     }
     must = ("subjects", "retention", *asked)
     unlimited = (*StreamSpec.empty, "max_age", "max_msgs_per_subject")
@@ -191,6 +209,7 @@ def _consumer(
         "max_ack_pending": MAX_ACK_PENDING,
         "max_waiting": MAX_WAITING,
         "replay_policy": "instant",
+        "metadata": {TOPOLOGY: str(TOPOLOGY_VERSION)},
     }
     return ConsumerSpec(stream, name, config)
 

@@ -1,0 +1,177 @@
+"""Brings a namespace to what this release makes of it: what is missing, and what is otherwise.
+
+Only `flowworker setup` does so, since somebody has to decide it. Processes of the release before
+go on meanwhile: they take a stream that has a newer topology as it is. Each stream is changed by
+one request, so that after a crash it is repeated, with less to do. What no server changes is
+refused before anything is changed.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Change", "Migration"]
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+
+from flowworker.codec.subjects import CommandLane
+from flowworker.core.status import Priority
+from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
+from flowworker.jetstream.topology.differences import Difference, differences, newer
+from flowworker.jetstream.topology.namespaces import queues_of
+from flowworker.jetstream.topology.specs import (
+    DEFAULT_PARTITIONS,
+    ConsumerSpec,
+    StreamSpec,
+    consumer_specs,
+    stream_specs,
+)
+from flowworker.jetstream.topology.streams import Topology, mismatch, partitions_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from flowworker.errors import TopologyMismatch
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.names import Names
+    from flowworker.jetstream.topology.specs import TopologyOptions
+    from flowworker.settings import Settings
+
+
+class Change(Struct, frozen=True):
+    """What is done to a stream or a consumer.
+
+    Attributes:
+        found: its configuration; None if it is to be created.
+        differences: what of it is changed.
+        newer: the version of its topology, if a newer release has set it; then nothing is changed.
+    """
+
+    kind: Literal["stream", "consumer"]
+    name: str
+    spec: StreamSpec | ConsumerSpec
+    found: dict[str, Any] | None
+    differences: tuple[Difference, ...] = ()
+    newer: str = ""
+
+    @property
+    def what(self) -> str:
+        """It, for people."""
+        of = f" of stream {self.spec.stream}" if isinstance(self.spec, ConsumerSpec) else ""
+        return f"{self.kind} {self.name}{of}"
+
+    @property
+    def refused(self) -> TopologyMismatch | None:
+        """Why it cannot be carried out."""
+        fixed = (one for one in self.differences if one.fixed)
+        return next((mismatch(self.what, one) for one in fixed), None)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration that it leads to."""
+        config = dict(self.found or self.spec.config)
+        for one in self.differences:
+            if one.wanted is None:
+                config.pop(one.setting)
+            elif one.setting == "metadata":
+                config["metadata"] = {**(config.get("metadata") or {}), **one.wanted}
+            else:
+                config[one.setting] = one.wanted
+        if config.get("filter_subjects"):
+            config.pop("filter_subject", None)  # a server takes one of the two
+        return config
+
+
+class Migration:
+    """Of one namespace.
+
+    Attributes:
+        partitions: of its runs, once it is planned.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        names: Names,
+        options: TopologyOptions,
+        settings: Settings,
+        queues: Sequence[str],
+    ) -> None:
+        """With the lanes of these queues, and of those that have some."""
+        self._api = api
+        self._names = names
+        self._options = options
+        self._settings = settings
+        self._queues = queues
+        self._topology = Topology(api, names, options)
+        self.partitions = options.partitions or DEFAULT_PARTITIONS
+
+    async def plan(self) -> list[Change]:
+        """What there is to be done; changes nothing.
+
+        Raises:
+            TopologyMismatch: another number of partitions is asked for.
+            Unavailable: JetStream refuses, or does not answer.
+        """
+        planned, queues = [], set(self._queues)
+        for spec in stream_specs(self._names, self._options):
+            found = await self._config(f"STREAM.INFO.{spec.name}", NO_STREAM)
+            planned.append(_change("stream", spec, found))
+            if found is not None and spec.name == self._names.events:
+                self.partitions = partitions_of(spec.name, found, self._options.partitions)
+            if found is not None and spec.name == self._names.steps:
+                queues |= await queues_of(self._api, self._names)
+        planned += [one async for one in self._consumers(sorted(queues))]
+        return [one for one in planned if one.found is None or one.differences or one.newer]
+
+    async def _consumers(self, queues: list[str]) -> AsyncIterator[Change]:
+        names, settings = self._names, self._settings
+        specs = [consumer_specs.commands(names, lane) for lane in CommandLane]
+        specs.append(consumer_specs.timers(names))
+        specs += [
+            consumer_specs.scheduler(names, settings, each) for each in range(self.partitions)
+        ]
+        specs += [
+            consumer_specs.lane(names, settings, q, each) for q in queues for each in Priority
+        ]
+        for spec in specs:
+            request = f"CONSUMER.INFO.{spec.stream}.{spec.name}"
+            yield _change("consumer", spec, await self._config(request, NO_CONSUMER))
+
+    async def carry_out(self, planned: Sequence[Change]) -> None:
+        """Do it.
+
+        Raises:
+            TopologyMismatch: something cannot be changed; then nothing was.
+            Unavailable: JetStream refuses, or does not answer; what was done stays done.
+        """
+        for change in planned:
+            if (refused := change.refused) is not None:
+                raise refused
+        for change in planned:
+            if change.kind == "stream" and change.differences:
+                await self._api.call(f"STREAM.UPDATE.{change.name}", change.config)
+        await self._topology.ensure()
+        for change in planned:
+            if isinstance(change.spec, ConsumerSpec):
+                if change.differences:
+                    await self._topology.update_consumer(change.spec, change.config)
+                await self._topology.consumer(change.spec)
+
+    async def _config(self, request: str, absent: int) -> dict[str, Any] | None:
+        try:
+            return dict((await self._api.call(request))["config"])
+        except ApiError as error:
+            if error.failure.err_code in {absent, NO_STREAM}:
+                return None
+            raise
+
+
+def _change(
+    kind: Literal["stream", "consumer"],
+    spec: StreamSpec | ConsumerSpec,
+    found: dict[str, Any] | None,
+) -> Change:
+    if found is None:
+        return Change(kind, spec.name, spec, None)
+    return Change(kind, spec.name, spec, found, tuple(differences(spec, found)), newer(found))

@@ -23,6 +23,7 @@ from flowworker import (
     NamespaceNotFound,
     NotFound,
     PayloadTooLarge,
+    PermissionDenied,
     Priority,
     Problem,
     ResultTimeout,
@@ -141,5 +142,5 @@ UNFIT: list[InvalidInput] = [
     ConversionError("value"),
     PayloadTooLarge("output"),
 ]
-AWAY: Unavailable = ServerUnavailable("server")
+AWAY: list[Unavailable] = [ServerUnavailable("server"), PermissionDenied("subject")]
 FOREIGN: NotFound = Unavailable("server")  # type: ignore[assignment]

@@ -5,6 +5,7 @@ crew, changes, reload what dev is made of
 definitions           validate, register
 runs, watch, act      look at runs, and act on them
 doctor                checks
+probe                 whether a process is well
 namespaces            what makes a namespace, and removes it
 apps, health, serving what the processes are made of
 signals               how they are asked to end
@@ -25,6 +26,7 @@ from flowworker.cli.doctor import doctor
 from flowworker.cli.errors import Commands
 from flowworker.cli.fleet import coordinator, worker
 from flowworker.cli.namespaces import namespace, setup
+from flowworker.cli.probe import health
 from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
 from flowworker.cli.serving import end_soon
@@ -57,6 +59,7 @@ for command in (
     terminate,
     resume,
     doctor,
+    health,
     setup,
     namespace,
 ):

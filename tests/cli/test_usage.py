@@ -9,7 +9,7 @@ import pytest
 COMMANDS = [
     *("dev", "server", "coordinator", "worker", "validate", "register", "start", "status"),
     *("list", "history", "watch", "cancel", "terminate", "resume", "doctor"),
-    "setup",
+    *("health", "setup"),
 ]
 
 
@@ -32,7 +32,7 @@ def test_every_command_explains_itself(flowworker, command):
     assert result.stdout.startswith(f"Usage: cli {command}")
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"dev", "server", "validate"}))
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"dev", "server", "validate", "health"}))
 def test_every_command_that_needs_a_server_takes_the_connection_options(flowworker, command):
     text = flowworker(command, "--help").stdout
 

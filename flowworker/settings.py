@@ -71,6 +71,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         drain: how long a worker waits for running handlers on SIGTERM.
         sweep: how often a coordinator looks for runs without progress.
         max_active: runs that a coordinator keeps in memory.
+        workflow_labels: metrics tell workflows apart.
+        handler_labels: metrics tell handlers apart.
         reply_prefixes: subjects to which a `Flow-Reply` may point begin with one of these.
 
     Raises:
@@ -90,6 +92,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     drain: float = 25.0
     sweep: float = 15.0
     max_active: int = 50_000
+    workflow_labels: bool = True
+    handler_labels: bool = True
     reply_prefixes: tuple[str, ...] = ("_INBOX.",)
 
     def __post_init__(self) -> None:
@@ -132,7 +136,7 @@ def check_numbers(settings: Struct) -> None:
 
 
 def _is_in_range(value: object, field: msgspec.structs.FieldInfo) -> bool:
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return True
     is_time = float in {field.type, *get_args(field.type)}
     return 0 < value <= (MAX_SECONDS if is_time else sys.maxsize)
@@ -171,6 +175,8 @@ def _wanted(field: msgspec.structs.FieldInfo, error: msgspec.ValidationError) ->
     kinds = {field.type, *get_args(field.type)}
     if float in kinds:
         return "expected a number of seconds, such as 30 or 0.5, without a unit"
+    if bool in kinds:
+        return "expected true or false"
     return "expected a whole number" if int in kinds else str(error)
 
 

@@ -41,18 +41,18 @@ def coordinator(target: Target, http: HttpAddress, log_level: str) -> None:
 
 
 async def _coordinate(target: Target, http: HttpAddress) -> None:
-    from prometheus_client import CollectorRegistry
-
     from flowworker import wiring
     from flowworker.cli.health import serve_health
+    from flowworker.cli.metrics import metrics_of
+    from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
-    from flowworker.telemetry.metrics import Metrics
 
-    registry = CollectorRegistry()
     settings = settings_from(os.environ)
+    registry, metrics = metrics_of("coordinator", settings)
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
-        made = wiring.make_coordinator(stores_of(backend, settings), Metrics(registry))
+        stores = stores_of(measured(backend, metrics), settings)
+        made = wiring.make_coordinator(stores, metrics)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
             await until_signal(made.run, within=settings.partition_lease)
 
@@ -99,17 +99,17 @@ async def run_worker(
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
 ) -> None:
     """Be a worker until a signal comes."""
-    from prometheus_client import CollectorRegistry
-
     from flowworker import wiring
     from flowworker.cli.health import serve_health
+    from flowworker.cli.metrics import metrics_of
+    from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
-    from flowworker.telemetry.metrics import Metrics
 
-    registry = CollectorRegistry()
+    registry, metrics = metrics_of("worker", settings)
     options = target.options("flowworker-worker", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
-        made = wiring.make_worker(stores_of(backend, settings), app, Metrics(registry), queues)
+        stores = stores_of(measured(backend, metrics), settings)
+        made = wiring.make_worker(stores, app, metrics, queues)
 
         def ready() -> bool:
             return made.running and backend.ready()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.retention import Retention
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
-    from flowworker.core.records import StepRecord
+    from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -72,6 +72,13 @@ class Performer:
         self._short_delay = stores.settings.short_delay
         self._clock = clock
         self._metrics = metrics
+        self._counted = {
+            EventType.STEP_RETRYING: metrics.retries,
+            EventType.STEP_FALLBACK: metrics.fallbacks,
+            EventType.WAITING_HUMAN: metrics.humans_asked,
+            EventType.COMPENSATING: metrics.sagas,
+            EventType.STEP_COMPENSATION_FAILED: metrics.failed_compensations,
+        }
 
     async def perform(self, live: LiveRun, effects: Sequence[Effect]) -> None:
         """Perform what was decided from an event, which is acknowledged afterwards.
@@ -154,6 +161,8 @@ class Performer:
         for event in events:
             run, once = event.data.id, event.type in _ONCE
             await self._events.publish(run, event.type, encode(event), event.id, once=once)
+            if (counter := self._counted.get(event.type)) is not None:
+                counter[event.data.name].inc()
 
     async def _publish_and_list(
         self, live: LiveRun, events: Iterable[CloudEvent], moved_from: RunStatus | None
@@ -163,10 +172,17 @@ class Performer:
             return
         record = live.state.record
         if record.status in TERMINAL:
-            self._metrics.runs_finished.labels(record.status.value).inc()
+            self._count_end(record)
         await asyncio.gather(
             self._publish(events), self._runs.index(record.status, record.workflow, record.run)
         )
+
+    def _count_end(self, run: RunRecord) -> None:
+        metrics, name = self._metrics, run.workflow
+        metrics.runs_finished[name, run.status.value].inc()
+        metrics.run_seconds[name].observe(max(run.finished_at - run.created_at, 0.0))
+        if run.needs_attention:
+            metrics.needing_attention[name].inc()
 
     async def _unlist(self, live: LiveRun, moved_from: RunStatus | None) -> None:
         """Last: until the run is listed under its new status alone, recovery finds it here."""

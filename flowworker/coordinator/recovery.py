@@ -19,7 +19,7 @@ __all__ = ["Recovery"]
 
 import asyncio
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.scheduler import Scheduler
     from flowworker.core.records import RunRecord
     from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
 
     _Looks = deque[Callable[[], Awaitable[None]]]
 
@@ -85,12 +86,14 @@ class Recovery:
         rebuilds: asyncio.Semaphore,
         adopts: Callable[[str], bool] | None,
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         """Read the index of unfinished runs, and look after those that it adopts."""
         self._runs = stores.runs
         self._steps = stores.backend.steps
         self._partitions = stores.backend.events.partitions
         self._clock = clock
+        self._metrics = metrics
         self._sweep = stores.settings.sweep
         self._rebuilds = rebuilds
         self._adopts = adopts
@@ -109,12 +112,15 @@ class Recovery:
                 let be: its first event is on its way.
         """
         began = self._clock.monotonic()
-        stuck, waiting = await self._sorted(schedulers, began)
+        listed = [one async for one in self._listed(schedulers)]
+        stuck, waiting = await self._sorted(listed, began)
         if not taken:
+            statuses = Counter(one.status for one in listed)
+            self._metrics.runs_unfinished.replace({one.value: statuses[one] for one in ACTIVE})
             self._stuck = {one.run: self._stuck[one.run] for one in stuck if one.run in self._stuck}
             # Another coordinator may have unlisted it, and its id may be used again.
-            listed = {one.run for one in (*stuck, *waiting)}
-            self._missed = {run: at for run, at in self._missed.items() if run in listed}
+            found = {one.run for one in (*stuck, *waiting)}
+            self._missed = {run: at for run, at in self._missed.items() if run in found}
         due = [one for one in stuck if self._is_due(one, began, taken=taken)]
         due.sort(key=self._times)
         looks: _Looks = deque(
@@ -127,12 +133,11 @@ class Recovery:
         await self._make(looks, began + self._sweep)
 
     async def _sorted(
-        self, schedulers: Mapping[int, Scheduler], now: float
+        self, listed: list[_Listed], now: float
     ) -> tuple[list[_Listed], list[_Listed]]:
         """Stuck runs and waiting runs, without those to which something happened just now."""
         stuck: list[_Listed] = []
         waiting: list[_Listed] = []
-        listed = [one async for one in self._listed(schedulers)]
         backlog = await self._steps.backlog()
         for number, one in enumerate(listed):
             if number % _AT_A_STRETCH == 0:

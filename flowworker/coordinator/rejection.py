@@ -62,7 +62,7 @@ class Rejections:
             about = name.partition(".")[0 if kind == "signal" else 2]
             run, name = about if RUN_ID.fullmatch(about) else run, ""
         get_logger().warning("command rejected", subject=delivery.subject, run=run, reason=reason)
-        self._metrics.commands_rejected.labels(kind).inc()
+        self._metrics.commands_rejected[kind].inc()
         now = self._clock.now()
         data = EventData(id=run, name=name, reason=reason, error_type=rejected.error_type, at=now)
         event = cloud_event(

@@ -210,7 +210,7 @@ class Scheduler:
             get_logger().exception("event will be tried again", run=run, id=event.id)
             await delivery.nak(_RETRY_DELAY)
         else:
-            self._metrics.events_handled.labels(event.type).inc()
+            self._metrics.events_handled[event.type].inc()
             if live is not None and live.delayed:
                 self._tasks.spawn(self._ack_after(live, delivery))
             else:

@@ -67,12 +67,12 @@ class Coordinator:
         self._metrics = metrics
         self._adopts_all = adopts is None
         # Commands come in
-        starts, controls = Starts(stores, clock), Controls(stores, clock)
+        starts, controls = Starts(stores, clock, metrics), Controls(stores, clock)
         rejections = Rejections(stores, clock, metrics)
         self._intake = Intake(backend.commands, starts, controls, rejections)
         # What was decided is performed
         outputs = Outputs(stores.payloads, settings.message_limit)
-        dispatcher = Dispatcher(backend.steps, outputs, Refusals(stores, clock), clock)
+        dispatcher = Dispatcher(backend.steps, outputs, Refusals(stores, clock), clock, metrics)
         self._fences = Fences(stores, clock)
         self._retention = Retention(stores)
         self._performer = Performer(
@@ -88,8 +88,9 @@ class Coordinator:
             self._take,
             self._lose,
         )
+        metrics.partitions.set(backend.events.partitions)
         self._rebuilds = asyncio.Semaphore(_REBUILDS)
-        self._recovery = Recovery(stores, self._rebuilds, adopts, clock)
+        self._recovery = Recovery(stores, self._rebuilds, adopts, clock, metrics)
         self._alarms = Alarms(stores, self._retention, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
@@ -165,6 +166,7 @@ class Coordinator:
             if isinstance(result, BaseException):
                 raise result  # when none is starting any more: those that did will be stopped
         self._metrics.partitions_owned.set(len(self._schedulers))
+        self._metrics.partitions_taken.inc(len(taken))
         # Beside the beat: it may take longer than the leases that the beat has to renew.
         self._tasks.spawn(self._look_through(taken, taken=True), "sweep-taken")
 

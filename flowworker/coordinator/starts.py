@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
 
 _LARGE = 2
 """Uploaded inputs that are in memory at a time."""
@@ -64,7 +65,7 @@ _LARGE = 2
 class Starts:
     """Takes `start.<workflow>` in."""
 
-    def __init__(self, stores: Stores, clock: Clock) -> None:
+    def __init__(self, stores: Stores, clock: Clock, metrics: Metrics) -> None:
         """Create runs in these stores, and publish to the backend's event log."""
         self._stores = stores
         self._backend = stores.backend
@@ -73,6 +74,7 @@ class Starts:
         self._payloads = stores.payloads
         self._reply_prefixes = stores.settings.reply_prefixes
         self._clock = clock
+        self._metrics = metrics
         self._large = asyncio.Semaphore(_LARGE)
         self._validators: dict[str, tuple[str, InputValidator]] = {}
 
@@ -102,6 +104,7 @@ class Starts:
         try:
             record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
             revision = await self._runs.save(record, 0)
+            self._metrics.runs_started[record.workflow].inc()
         except (Rejected, Conflict) as refused:
             found = await self._runs.load(run)
             if found is None:

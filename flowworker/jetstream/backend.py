@@ -131,6 +131,7 @@ async def _assemble(
         ),
         close=partial(_close, connection, consumers),
         alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
+        on_incident=connection.on_incident,
     )
 
 

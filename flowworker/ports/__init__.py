@@ -20,6 +20,7 @@ __all__ = [
     "Delivery",
     "EventLog",
     "HeartbeatLink",
+    "Incident",
     "Leases",
     "Notifier",
     "OnDelivery",
@@ -30,7 +31,7 @@ __all__ = [
     "WaitingStart",
 ]
 
-from flowworker.ports.backend import Backend, HeartbeatLink
+from flowworker.ports.backend import Backend, HeartbeatLink, Incident
 from flowworker.ports.deliveries import Consumer, Delivery, OnDelivery
 from flowworker.ports.messages import (
     CommandQueue,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Backend", "HeartbeatLink"]
+__all__ = ["Backend", "HeartbeatLink", "Incident"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 
 HEADROOM = 4096
 """Bytes of a message that its subject and headers may take."""
+
+
+class Incident(StrEnum):
+    """What goes wrong between a process and its server, and is repaired by itself."""
+
+    RECONNECTED = auto()
+    """The connection was lost, and made anew."""
+    PUBLISH_FAILED = auto()
+    """A message was not acknowledged in time, or refused since there is no room."""
+    PULL_RENEWED = auto()
+    """The server sent a consumer nothing, as if it did not know it."""
 
 
 class HeartbeatLink(Protocol):
@@ -50,6 +62,7 @@ class Backend:
         alive: False if the server is connected and yet has sent a consumer nothing for too long,
             not even a heartbeat.
         close: waits for requests that are on their way, then disconnects.
+        on_incident: called for each incident.
     """
 
     namespace: str
@@ -67,6 +80,7 @@ class Backend:
     ready: Callable[[], bool]
     close: Callable[[], Awaitable[None]]
     alive: Callable[[], bool] = lambda: True
+    on_incident: list[Callable[[Incident], object]] = field(default_factory=list)
 
     @property
     def max_body(self) -> int:

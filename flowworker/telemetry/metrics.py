@@ -4,65 +4,149 @@ from __future__ import annotations
 
 __all__ = ["Metrics"]
 
-from typing import TYPE_CHECKING
+import platform
+from typing import TYPE_CHECKING, assert_never
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from flowworker.ports import Incident
+from flowworker.telemetry.labels import Levels, NameLabel, Series
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 _SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 300.0, 1800.0)
+_RUN_SECONDS = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
 
 
 class Metrics:
     """What one process counts. Several workers or coordinators in it share one.
 
-    Attributes:
-        attempts: by handler and outcome (completed, failed, cancelled, lost, released).
-        handler_seconds: time in a handler, by handler.
-        claims_lost: results refused because another worker had taken the claim over.
-        put_back: deliveries for which no slot was free.
-        handlers_missing: steps put back since their handler is not here, by handler.
-        running: attempts in flight.
-        left_behind: async handlers that go on though their attempts have ended.
-        loop_lag: seconds that the event loop was late when it was last asked.
-        events_handled: by event type.
-        runs_finished: by status.
-        runs_active: runs that this process keeps in memory.
-        commands_rejected: by kind of command (start, control, signal).
-        partitions_owned: partitions that this process schedules.
-        recoveries: runs rebuilt from their records.
+    What has labels is a `Series`: `attempts["payments.charge", "completed"].inc()`. The page on
+    metrics says what each one means, and a test holds it to this list.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Register everything with `registry`; twice with one is an error."""
+    def __init__(
+        self, registry: CollectorRegistry, *, workflows: bool = True, handlers: bool = True
+    ) -> None:
+        """Register everything with `registry`; twice with one is an error.
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"flowworker_{name}", text, labels, registry=registry)
+        Args:
+            registry: what a scrape reads.
+            workflows: tell workflows apart.
+            handlers: tell handlers apart.
+        """
+        make = _Make(registry, workflows=workflows, handlers=handlers)
+        self._of_attempts(make)
+        self._of_runs(make)
+        self._of_processes(make)
 
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"flowworker_{name}", text, registry=registry)
+    def describe(self, role: str, version: str) -> None:
+        """Say what this process is."""
+        self.build_info[version, platform.python_version(), role].set(1)
 
-        self.attempts = counter("attempts", "Attempts that ended here.", "handler", "outcome")
-        self.handler_seconds = Histogram(
-            "flowworker_handler_seconds",
-            "Time in a handler.",
-            ("handler",),
-            buckets=_SECONDS,
-            registry=registry,
+    def count_incident(self, incident: Incident) -> None:
+        """One of `Backend.on_incident`."""
+        match incident:
+            case Incident.RECONNECTED:
+                self.reconnects.inc()
+            case Incident.PUBLISH_FAILED:
+                self.publish_errors.inc()
+            case Incident.PULL_RENEWED:
+                self.pulls_renewed.inc()
+            case _:
+                assert_never(incident)
+
+    def _of_attempts(self, make: _Make) -> None:
+        """By workers."""
+        self.attempts = make.counters("attempts", "Attempts that ended.", "handler", "outcome")
+        self.handler_seconds = make.histograms("handler_seconds", "Time in a handler.", "handler")
+        self.schedule_to_start = make.histograms(
+            "schedule_to_start_seconds", "From step message to claim.", "queue"
         )
-        self.claims_lost = counter("claims_lost", "Results refused: the claim was taken over.")
-        self.put_back = counter("deliveries_put_back", "Deliveries for which no slot was free.")
-        self.handlers_missing = counter(
+        self.step_seconds = make.histograms(
+            "step_seconds", "From step message to outcome.", "workflow"
+        )
+        self.takeovers = make.counters("takeovers", "Claims after the loss of a worker.", "queue")
+        self.claims_lost = make.counter("claims_lost", "Results refused: the claim was taken over.")
+        self.put_back = make.counter(
+            "deliveries_put_back", "Deliveries for which no slot was free."
+        )
+        self.handlers_missing = make.counters(
             "handlers_missing", "Steps put back: their handler is not here.", "handler"
         )
-        self.running = gauge("attempts_running", "Attempts in flight.")
-        self.left_behind = gauge("handlers_left_behind", "Async handlers that ignored their end.")
-        self.loop_lag = gauge("event_loop_lag_seconds", "How late the event loop answered.")
+        self.slots = make.gauge("slots", "Attempts that may be in flight at a time.")
+        self.running = make.gauge("attempts_running", "Attempts in flight.")
+        self.left_behind = make.gauge(
+            "handlers_left_behind", "Async handlers that ignored their end."
+        )
 
-        self.events_handled = counter("events_handled", "Events decided upon.", "type")
-        self.runs_finished = counter("runs_finished", "Runs that ended.", "status")
-        self.runs_active = gauge("runs_active", "Runs kept in memory.")
-        self.commands_rejected = counter("commands_rejected", "Commands refused.", "command")
-        self.partitions_owned = gauge("partitions_owned", "Partitions scheduled here.")
-        self.recoveries = counter("recoveries", "Runs rebuilt from their records.")
+    def _of_runs(self, make: _Make) -> None:
+        """By coordinators."""
+        self.runs_started = make.counters("runs_started", "Runs created.", "workflow")
+        self.runs_finished = make.counters(
+            "runs_finished", "Runs that ended.", "workflow", "status"
+        )
+        self.run_seconds = make.histograms(
+            "run_seconds", "From start to end.", "workflow", buckets=_RUN_SECONDS
+        )
+        self.needing_attention = make.counters(
+            "runs_needing_attention", "Runs that ended with something critical undone.", "workflow"
+        )
+        self.retries = make.counters("retries", "Attempts that are to be repeated.", "workflow")
+        self.fallbacks = make.counters("fallbacks", "Steps that got to their fallback.", "workflow")
+        self.humans_asked = make.counters("humans_asked", "Steps that began to wait.", "workflow")
+        self.sagas = make.counters("sagas", "Runs that began to compensate.", "workflow")
+        self.failed_compensations = make.counters(
+            "failed_compensations", "Steps that could not be undone.", "workflow"
+        )
+        self.runs_unfinished = make.levels("runs_unfinished", "Runs that have not ended.", "status")
+        self.runs_active = make.gauge("runs_active", "Runs kept in memory.")
+        self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")
+        self.events_handled = make.counters("events_handled", "Events decided upon.", "type")
+        self.dispatched = make.counters("steps_dispatched", "Step messages sent.", "queue")
+        self.commands_rejected = make.counters("commands_rejected", "Commands refused.", "command")
+        self.partitions = make.gauge("partitions", "Partitions of the namespace.")
+        self.partitions_owned = make.gauge("partitions_owned", "Partitions scheduled here.")
+        self.partitions_taken = make.counter("partitions_taken", "Partitions taken over.")
+
+    def _of_processes(self, make: _Make) -> None:
+        """By both."""
+        self.build_info = make.levels("build_info", "What runs here.", "version", "python", "role")
+        self.loop_lag = make.gauge("event_loop_lag_seconds", "How late the event loop answered.")
+        self.payload_bytes = make.counters("payload_bytes", "Bytes of payloads.", "direction")
+        self.reconnects = make.counter("reconnects", "Connections to the server made anew.")
+        self.publish_errors = make.counter("publish_errors", "Messages without acknowledgement.")
+        self.pulls_renewed = make.counter("pulls_renewed", "Consumers that had been forgotten.")
+
+
+class _Make:
+    """Makes metrics."""
+
+    def __init__(self, registry: CollectorRegistry, *, workflows: bool, handlers: bool) -> None:
+        self._registry = registry
+        self._names = {
+            "workflow": NameLabel(wanted=workflows),
+            "handler": NameLabel(wanted=handlers),
+        }
+
+    def counter(self, name: str, text: str) -> Counter:
+        return Counter(f"flowworker_{name}", text, registry=self._registry)
+
+    def gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"flowworker_{name}", text, registry=self._registry)
+
+    def counters(self, name: str, text: str, *labels: str) -> Series[Counter]:
+        counter = Counter(f"flowworker_{name}", text, labels, registry=self._registry)
+        return Series(counter, self._names)
+
+    def levels(self, name: str, text: str, *labels: str) -> Levels:
+        return Levels(Gauge(f"flowworker_{name}", text, labels, registry=self._registry), {})
+
+    def histograms(
+        self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = _SECONDS
+    ) -> Series[Histogram]:
+        histogram = Histogram(
+            f"flowworker_{name}", text, labels, buckets=buckets, registry=self._registry
+        )
+        return Series(histogram, self._names)

@@ -138,7 +138,7 @@ class Executor:
         held = self._heartbeats.hold(delivery, key, record, revision, self._inflight.doubt)
         attempt.claim = held
         try:
-            self._reporter.began(message)
+            self._reporter.began(delivery, message, record)
             if record.kind is Kind.RUN and record.number == 1:
                 # Also after a takeover: the worker before may have died without publishing it.
                 started = self._reporter.begin_started(message, record, revision)
@@ -152,7 +152,7 @@ class Executor:
                     else:
                         await self._reporter.start_and_outcome(message, record, revision)
                     await delivery.ack()
-                    self._reporter.ended(message, record, settled.cause)
+                    self._reporter.ended(delivery, message, record, settled.cause)
                 case GivenBack():
                     self._reporter.given_back(message)
                     await delivery.nak(settled.seconds)
@@ -184,7 +184,7 @@ class Executor:
         begun = clock.monotonic()
         middleware = resources.app.middleware_of(message.uses)
         ending = await attempt.run(handler, resources.threads, clock, middleware)
-        resources.metrics.handler_seconds.labels(handler.name).observe(clock.monotonic() - begun)
+        resources.metrics.handler_seconds[handler.name].observe(clock.monotonic() - begun)
         if not isinstance(ending, Returned):
             return ending
         try:
@@ -211,7 +211,7 @@ class Executor:
             case GivenUp():
                 await self._reporter.start_and_outcome(message, found.record, found.revision)
                 await delivery.ack()
-                self._reporter.ended(message, found.record)
+                self._reporter.ended(delivery, message, found.record)
             case Repair():
                 await self._reporter.start_and_outcome(message, found.record, found.revision)
                 await delivery.ack()

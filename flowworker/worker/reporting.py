@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.codec.messages import StepMessage
     from flowworker.core.records import StepRecord
+    from flowworker.ports import Delivery
     from flowworker.worker.resources import Resources
 
 
@@ -79,15 +80,25 @@ class Reporter:
         event = waiting_event(self._namespace, message, resources.worker, now)
         await resources.events.publish(message.run, event.type, encode(event), event.id)
 
-    def began(self, message: StepMessage) -> None:
-        """Log that a handler is about to be called."""
+    def began(self, delivery: Delivery, message: StepMessage, record: StepRecord) -> None:
+        """Count and log that an attempt was claimed, and its handler is about to be called."""
+        waited = max(record.started_at - delivery.time, 0.0)
+        self._metrics.schedule_to_start[message.queue].observe(waited)
+        if record.lost > message.lost:
+            self._metrics.takeovers[message.queue].inc()
         self._log.debug("attempt started", run=message.run, step=message.step, handler=message.uses)
 
     def ended(
-        self, message: StepMessage, record: StepRecord, cause: BaseException | None = None
+        self,
+        delivery: Delivery,
+        message: StepMessage,
+        record: StepRecord,
+        cause: BaseException | None = None,
     ) -> None:
-        """Count and log how an attempt ended."""
-        self._metrics.attempts.labels(message.uses, record.outcome.lower()).inc()
+        """Count and log how an attempt ended, and after how long, from its message on."""
+        took = max(record.finished_at - delivery.time, 0.0)
+        self._metrics.step_seconds[message.workflow].observe(took)
+        self._metrics.attempts[message.uses, record.outcome.lower()].inc()
         if record.outcome is Outcome.FAILED:
             self._log.warning(
                 "attempt failed", error=str(record.error), exc_info=cause, **_names(message)
@@ -97,13 +108,13 @@ class Reporter:
 
     def given_back(self, message: StepMessage) -> None:
         """Count and log that a draining worker gave a claim back."""
-        self._metrics.attempts.labels(message.uses, "released").inc()
+        self._metrics.attempts[message.uses, "released"].inc()
         self._log.warning("attempt given back: the worker stops", **_names(message))
 
     def lost(self, message: StepMessage) -> None:
         """Count and log that another worker has the claim, so that no outcome is written."""
         self._metrics.claims_lost.inc()
-        self._metrics.attempts.labels(message.uses, "lost").inc()
+        self._metrics.attempts[message.uses, "lost"].inc()
         self._log.warning(
             "refused: the claim was lost", worker=self._resources.worker, **_names(message)
         )

@@ -82,7 +82,7 @@ class Unserved:
             pause = min(pause, grace - waiting.waited)
         waiting.waited += pause
         waiting.pause = min(2 * waiting.pause, _LONGEST_PAUSE)
-        resources.metrics.handlers_missing.labels(message.uses).inc()
+        resources.metrics.handlers_missing[message.uses].inc()
         self._warn(message)
         if not waiting.published:
             await self._publish(message, waiting)

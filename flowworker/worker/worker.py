@@ -174,6 +174,7 @@ class Worker:
         except BaseException:
             await self._close()
             raise
+        self.resources.metrics.slots.inc(self.resources.settings.concurrency)
         self.running = True
 
     async def drain(self) -> None:

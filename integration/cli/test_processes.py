@@ -115,7 +115,8 @@ def test_a_fleet_of_processes_serves_health_and_drains(server):
             'flowworker_attempts_total{handler="add",outcome="completed"} 2.0'
             in (get(other, "/metrics")[1])
         )
-        assert 'flowworker_runs_finished_total{status="COMPLETED"} 1.0' in get(one, "/metrics")[1]
+        ended_runs = 'flowworker_runs_finished_total{status="COMPLETED",workflow="sum"} 1.0'
+        assert ended_runs in get(one, "/metrics")[1]
         commands("doctor", *namespace)
         for process in (worker, coordinator):
             assert "Traceback" not in ended(process, signal.SIGTERM)

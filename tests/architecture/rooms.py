@@ -28,7 +28,7 @@ KNOWS: dict[str, set[str]] = {
     "ports": {"errors", "core", "clock", "codec"},
     "stores": FLOOR | {"definitions", "telemetry"},
     "compat": ENGINE,
-    "telemetry": {"errors", "core", "clock", "codec"},
+    "telemetry": {"errors", "core", "clock", "codec", "ports"},
     "definitions": {"errors", "core", "codec"},
     "coordinator": ENGINE | {"definitions"},
     "handlers": ENGINE | {"compat"},

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, STORED, decode_result
@@ -21,6 +22,7 @@ from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 
@@ -49,7 +51,7 @@ class Door:
         self.payloads = HeldPayloads(backend.payloads)
         self._sequence = 0
         stores = dataclasses.replace(stores_of(backend), payloads=self.payloads)
-        self._starts = Starts(stores, self.clock)
+        self._starts = Starts(stores, self.clock, Metrics(CollectorRegistry()))
 
     def message(self, body=b"{}", *, run=RUN, age=0.0, **headers):
         self._sequence += 1

@@ -159,5 +159,5 @@ async def test_runs_are_counted_when_they_end(performer, live, metrics, status):
 
     await performer.perform(live, [Save(moved_from=RunStatus.RUNNING)])
 
-    ended = metrics.runs_finished.labels(status.value)._value.get()
+    ended = metrics.runs_finished[record.workflow, status.value]._value.get()
     assert ended == (status in TERMINAL)

@@ -6,7 +6,6 @@ import re
 
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
 
 import flowworker
 from flowworker import StepContext, errors
@@ -21,9 +20,9 @@ from flowworker.jetstream.topology.specs import (
     stream_specs,
 )
 from flowworker.settings import CONNECTION, Settings
-from flowworker.telemetry.metrics import Metrics
 from flowworker.worker.worker import CANCEL_GRACE
 from tests.docs.pages import REFERENCE, ROOT, column, table, words
+from tests.support.known_metrics import known_metrics
 
 
 def test_how_long_a_process_takes_to_end():
@@ -115,13 +114,8 @@ def test_topology_options():
 
 
 def test_metrics():
-    registry = CollectorRegistry()
-    labels = {part._name: part._labelnames for part in vars(Metrics(registry)).values()}
-    known = {}
-    for family in registry.collect():
-        suffix = "_total" if family.type == "counter" else ""
-        known[family.name + suffix] = (family.type, list(labels[family.name]))
-    rows = table("metrics.md", "Metrics")
+    known = known_metrics()
+    rows = table("metrics.md", "All metrics")
     described = {words(row["metric"])[0]: (row["type"], words(row["labels"])) for row in rows}
     assert described == known
     mentioned = re.findall(r"flowworker_[a-z_]+", (REFERENCE / "metrics.md").read_text("utf-8"))

@@ -15,6 +15,7 @@ from flowworker.jetstream.client.options import credentials_of, redacted, tls_of
 from flowworker.jetstream.client.permissions import refusal_in
 from flowworker.jetstream.client.requests import Requests, check_loop
 from flowworker.jetstream.client.wire import WireClient
+from flowworker.ports import Incident
 from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
@@ -48,6 +49,7 @@ class Connection:
         self.url = redacted(options.url)
         self.on_reconnected: list[Callable[[], None]] = []
         self.on_disconnected: list[Callable[[], None]] = []
+        self.on_incident: list[Callable[[Incident], object]] = []
         self._options = options
         self._up = asyncio.Event()
         self._closing = False
@@ -63,6 +65,11 @@ class Connection:
         if self._requests is None:
             raise Unavailable("not connected to NATS")
         return self._requests
+
+    def report(self, incident: Incident) -> None:
+        """Tell those who count."""
+        for callback in self.on_incident:
+            callback(incident)
 
     def check_loop(self) -> None:
         """Raise InvalidInput on another event loop than its own."""
@@ -226,6 +233,7 @@ class Connection:
         if self._requests is not None:
             self._requests.renew()
         get_logger().info("reconnected to NATS", url=self.url)
+        self.report(Incident.RECONNECTED)
         for callback in self.on_reconnected:
             callback()
 

@@ -21,6 +21,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.errors import Conflict, PayloadTooLarge, Unavailable
 from flowworker.jetstream.client.requests import NoAnswer
 from flowworker.jetstream.client.retrying import ask_again
+from flowworker.ports import Incident
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.connection import Connection
@@ -83,13 +84,20 @@ class Publisher:
             raw = await self._ask(subject, data, headers)
         except NoAnswer as error:
             ask = partial(self._ask, subject, data, headers)
-            raw, repeated = await ask_again(
-                self._connection, error, ask, subject, repeatable=repeatable
-            )
+            try:
+                raw, repeated = await ask_again(
+                    self._connection, error, ask, subject, repeatable=repeatable
+                )
+            except Unavailable:
+                self._connection.report(Incident.PUBLISH_FAILED)
+                raise
         ack = _decode_ack(raw)
         if ack.error is None:
             return ack
-        raise _refused(subject, ack.error, repeated=repeated)
+        refused = _refused(subject, ack.error, repeated=repeated)
+        if isinstance(refused, Unavailable):
+            self._connection.report(Incident.PUBLISH_FAILED)
+        raise refused
 
 
 def _decode_ack(raw: bytes) -> PubAck:

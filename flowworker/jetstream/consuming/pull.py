@@ -18,6 +18,7 @@ from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
 from flowworker.jetstream.client.api import is_passing
 from flowworker.jetstream.consuming.liveness import Liveness
 from flowworker.jetstream.consuming.pull_requests import PullRequests
+from flowworker.ports import Incident
 from flowworker.tasks import TaskSet
 from flowworker.telemetry.log import get_logger
 
@@ -127,6 +128,7 @@ class PullConsumer:
                 get_logger().warning(
                     "the server is silent; requesting messages again", consumer=self._name
                 )
+                self._connection.report(Incident.PULL_RENEWED)
                 requests.abandon()
                 requests.paused = True
                 silent = 0

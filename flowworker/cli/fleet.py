@@ -43,7 +43,7 @@ def coordinator(target: Target, http: HttpAddress, log_level: str) -> None:
 async def _coordinate(target: Target, http: HttpAddress) -> None:
     from flowworker import wiring
     from flowworker.cli.health import serve_health
-    from flowworker.cli.metrics import metrics_of
+    from flowworker.cli.metrics import measuring, metrics_of
     from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
 
@@ -54,7 +54,8 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
         stores = stores_of(measured(backend, metrics), settings)
         made = wiring.make_coordinator(stores, metrics)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
-            await until_signal(made.run, within=settings.partition_lease)
+            async with measuring(backend.meter, lambda: made.partitions, metrics, http):
+                await until_signal(made.run, within=settings.partition_lease)
 
 
 @click.command(cls=Process)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["metrics_of"]
+__all__ = ["measuring", "metrics_of"]
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from prometheus_client import CollectorRegistry
 
+    from flowworker.cli.serving import HttpAddress
+    from flowworker.ports import Meter
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
 
@@ -33,3 +38,29 @@ def metrics_of(role: str, settings: Settings) -> tuple[CollectorRegistry, Metric
     )
     metrics.describe(role, version("flowworker"))
     return registry, metrics
+
+
+@asynccontextmanager
+async def measuring(
+    meter: Meter | None,
+    partitions: Callable[[], tuple[int, ...]],
+    metrics: Metrics,
+    http: HttpAddress,
+) -> AsyncIterator[None]:
+    """Measure for as long as the context lasts what a coordinator's metrics have to be asked for.
+
+    Nothing unless they are served: it costs the server requests.
+    """
+    from flowworker.clock import SystemClock
+    from flowworker.tasks import TaskSet
+    from flowworker.telemetry.measuring import measure_loop, measure_server
+
+    tasks, clock = TaskSet(), SystemClock()
+    if http.port is not None:
+        tasks.spawn(measure_loop(metrics, clock), "measure-loop")
+        if meter is not None:
+            tasks.spawn(measure_server(meter, partitions, metrics, clock), "measure-server")
+    try:
+        yield
+    finally:
+        await tasks.close()

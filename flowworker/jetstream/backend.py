@@ -21,6 +21,7 @@ from flowworker.jetstream.consuming.consumers import Consumers
 from flowworker.jetstream.events import StreamEventLog
 from flowworker.jetstream.heartbeat import open_heartbeat
 from flowworker.jetstream.leases import BucketLeases
+from flowworker.jetstream.meter import StreamMeter
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.notifier import CoreNotifier
 from flowworker.jetstream.records import BucketRecords
@@ -132,6 +133,7 @@ async def _assemble(
         close=partial(_close, connection, consumers),
         alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
         on_incident=connection.on_incident,
+        meter=StreamMeter(api, names),
     )
 
 

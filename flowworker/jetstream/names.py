@@ -168,6 +168,11 @@ class Names:
         """The durable consumer of one priority of a queue."""
         return f"step-{_checked(TOKEN, queue, 'a queue')}-{priority}"
 
+    def queue_of(self, consumer: str) -> str | None:
+        """The queue of which a durable consumer is a lane; None for any other consumer."""
+        head, _, priority = consumer.rpartition("-")
+        return head.removeprefix("step-") if head.startswith("step-") and priority else None
+
     def timer_schedule(self, run: str, name: str) -> str:
         """Where a timer waits."""
         _checked(RUN_ID, run, "a run id (one token)")

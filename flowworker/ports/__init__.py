@@ -8,6 +8,7 @@ happened then, and the caller repeats it: every effect is idempotent or compare-
 deliveries   what comes in: one message at a time, acknowledged or put back
 records      what is kept: compare-and-set, and leases
 messages     what is sent: steps, events, commands, alarms, notifications
+meter        what waits at the server, for those who watch
 backend      all of it, for one namespace
 """
 
@@ -21,12 +22,15 @@ __all__ = [
     "EventLog",
     "HeartbeatLink",
     "Incident",
+    "LaneLevel",
     "Leases",
+    "Meter",
     "Notifier",
     "OnDelivery",
     "Records",
     "StepAddress",
     "StepQueue",
+    "StorageLevel",
     "Timers",
     "WaitingStart",
 ]
@@ -42,4 +46,5 @@ from flowworker.ports.messages import (
     Timers,
     WaitingStart,
 )
+from flowworker.ports.meter import LaneLevel, Meter, StorageLevel
 from flowworker.ports.records import Leases, Records

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from flowworker.ports.deliveries import Delivery
     from flowworker.ports.messages import CommandQueue, EventLog, Notifier, StepQueue, Timers
+    from flowworker.ports.meter import Meter
     from flowworker.ports.records import Leases, Records
 
 
@@ -63,6 +64,7 @@ class Backend:
             not even a heartbeat.
         close: waits for requests that are on their way, then disconnects.
         on_incident: called for each incident.
+        meter: says what waits, where there is a server.
     """
 
     namespace: str
@@ -81,6 +83,7 @@ class Backend:
     close: Callable[[], Awaitable[None]]
     alive: Callable[[], bool] = lambda: True
     on_incident: list[Callable[[Incident], object]] = field(default_factory=list)
+    meter: Meter | None = None
 
     @property
     def max_body(self) -> int:

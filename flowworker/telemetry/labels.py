@@ -77,14 +77,14 @@ class Series(dict[Labels, M], Generic[M]):
 class Levels(Series[Gauge]):
     """Gauges whose series come and go, measured together."""
 
-    def replace(self, values: Mapping[str, float] | Mapping[tuple[str, ...], float]) -> None:
+    def replace(self, values: Mapping[str, float] | Mapping[tuple[str, str], float]) -> None:
         """Have these values and no others."""
         gone = self.keys() - values.keys()
         for labels, value in values.items():
             self[labels].set(value)
-        for labels in gone:
-            self.metric.remove(*_values(labels))
-            del self[labels]
+        for former in gone:
+            self.metric.remove(*_values(former))
+            del self[former]
 
 
 def _values(labels: Labels) -> tuple[str, ...]:

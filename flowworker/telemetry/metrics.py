@@ -40,6 +40,7 @@ class Metrics:
         self._of_attempts(make)
         self._of_runs(make)
         self._of_processes(make)
+        self._of_the_server(make)
 
     def describe(self, role: str, version: str) -> None:
         """Say what this process is."""
@@ -118,6 +119,36 @@ class Metrics:
         self.reconnects = make.counter("reconnects", "Connections to the server made anew.")
         self.publish_errors = make.counter("publish_errors", "Messages without acknowledgement.")
         self.pulls_renewed = make.counter("pulls_renewed", "Consumers that had been forgotten.")
+
+    def _of_the_server(self, make: _Make) -> None:
+        """What it knows, as a coordinator asked it."""
+        lane = ("queue", "priority")
+        self.events_pending = make.levels("events_pending", "Events not delivered.", "partition")
+        self.commands_pending = make.levels("commands_pending", "Commands not delivered.", "lane")
+        self.steps_pending = make.levels("steps_pending", "Steps not delivered.", *lane)
+        self.steps_in_flight = make.levels("steps_in_flight", "Steps not acknowledged.", *lane)
+        self.step_requests = make.levels("step_requests", "Workers' requests that wait.", *lane)
+        self.oldest_step = make.levels("oldest_step_seconds", "Age of the first one.", *lane)
+        self.stream_messages = make.levels("stream_messages", "Messages stored.", "stream")
+        self.stream_bytes = make.levels("stream_bytes", "Bytes stored.", "stream")
+        self.storage_bytes = make.gauge("storage_bytes", "Bytes stored for the account.")
+        self.storage_limit = make.gauge("storage_limit_bytes", "As many may be; 0 for any number.")
+        self.measured = make.gauge("measured_timestamp_seconds", "When the server was asked.")
+
+    def forget_common(self) -> None:
+        """Another process says what is common to all."""
+        for gauge in (self.storage_bytes, self.storage_limit, self.measured):
+            gauge.set(0)
+        for levels in (
+            self.commands_pending,
+            self.steps_pending,
+            self.steps_in_flight,
+            self.step_requests,
+            self.oldest_step,
+            self.stream_messages,
+            self.stream_bytes,
+        ):
+            levels.replace({})
 
 
 class _Make:

@@ -1,0 +1,115 @@
+"""What waits at the server, as its consumers and streams tell it."""
+
+from __future__ import annotations
+
+__all__ = ["StreamMeter"]
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flowworker.codec.subjects import CommandLane
+from flowworker.core.status import Priority
+from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
+from flowworker.jetstream.topology.specs import TopologyOptions, consumer_specs, stream_specs
+from flowworker.ports import LaneLevel, StorageLevel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.names import Names
+
+
+class StreamMeter:
+    """Implements `ports.Meter`."""
+
+    def __init__(self, api: Api, names: Names) -> None:
+        """Ask about one namespace."""
+        self._api = api
+        self._names = names
+
+    async def events(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Events not delivered yet, by partition."""
+        asked = list(partitions)
+        found = await asyncio.gather(
+            *(self._consumer(self._names.events, self._names.scheduler_consumer(p)) for p in asked)
+        )
+        return {p: one["num_pending"] for p, one in zip(asked, found, strict=True) if one}
+
+    async def commands(self) -> dict[str, int]:
+        """Commands not delivered yet, and timers that fired."""
+        specs = {lane.value: consumer_specs.commands(self._names, lane) for lane in CommandLane}
+        specs["timers"] = consumer_specs.timers(self._names)
+        found = await asyncio.gather(
+            *(self._consumer(spec.stream, spec.name) for spec in specs.values())
+        )
+        return {lane: one["num_pending"] for lane, one in zip(specs, found, strict=True) if one}
+
+    async def lanes(self) -> dict[tuple[str, str], LaneLevel]:
+        """Every lane that has a consumer."""
+        consumers = set(await self._names_of_consumers(self._names.steps))
+        queues = {self._names.queue_of(consumer) for consumer in consumers}
+        lanes = [
+            (queue, priority)
+            for queue in sorted(filter(None, queues))
+            for priority in Priority
+            if self._names.lane_consumer(queue, priority) in consumers
+        ]
+        levels = await asyncio.gather(*(self._lane(*lane) for lane in lanes))
+        return {
+            (queue, priority.value): level
+            for (queue, priority), level in zip(lanes, levels, strict=True)
+            if level is not None
+        }
+
+    async def storage(self) -> StorageLevel:
+        """The account's, and every stream's."""
+        specs = stream_specs(self._names, TopologyOptions())
+        account, *streams = await asyncio.gather(
+            self._api.call("INFO"),
+            *(self._info(f"STREAM.INFO.{spec.name}", NO_STREAM) for spec in specs),
+        )
+        states = {one["config"]["name"]: one["state"] for one in streams if one}
+        parts = list((account.get("tiers") or {}).values()) or [account]
+        limits = [(part.get("limits") or {}).get("max_storage", -1) for part in parts]
+        return StorageLevel(
+            used=sum(part.get("storage", 0) for part in parts),
+            limit=max(sum(limits), 0) if min(limits) > 0 else 0,
+            messages={name: state["messages"] for name, state in states.items()},
+            sizes={name: state["bytes"] for name, state in states.items()},
+        )
+
+    async def _lane(self, queue: str, priority: Priority) -> LaneLevel | None:
+        info = await self._consumer(self._names.steps, self._names.lane_consumer(queue, priority))
+        if info is None:
+            return None
+        pending = info["num_pending"]
+        oldest = 0.0
+        if pending:
+            behind = info["delivered"]["stream_seq"] + 1
+            query = {"seq": behind, "next_by_subj": self._names.lane(queue, priority)}
+            first = await self._api.message(self._names.steps, query)
+            if first is not None:
+                oldest = datetime.fromisoformat(first.time).timestamp()
+        return LaneLevel(pending, info["num_ack_pending"], info.get("num_waiting", 0), oldest)
+
+    async def _names_of_consumers(self, stream: str) -> list[str]:
+        found: list[str] = []
+        while True:
+            page = await self._api.call(f"CONSUMER.NAMES.{stream}", {"offset": len(found)})
+            names = page.get("consumers") or []
+            found += names
+            if not names or len(found) >= page["total"]:
+                return found
+
+    async def _consumer(self, stream: str, consumer: str) -> dict[str, Any] | None:
+        return await self._info(f"CONSUMER.INFO.{stream}.{consumer}", NO_CONSUMER)
+
+    async def _info(self, request: str, absent: int) -> dict[str, Any] | None:
+        try:
+            return await self._api.call(request)
+        except ApiError as error:
+            if error.failure.err_code == absent:
+                return None
+            raise

@@ -1,0 +1,104 @@
+"""What waits, as the server tells it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from flowworker.codec.subjects import CommandLane
+from flowworker.core.status import Priority
+from flowworker.ports import Delivery, Meter, StepAddress
+from integration.jetstream.lane import IN_MEMORY
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("topology")
+
+
+@pytest.fixture
+async def backend(open_jetstream):
+    return await open_jetstream(topology=IN_MEMORY)
+
+
+@pytest.fixture
+def meter(backend) -> Meter:
+    assert backend.meter is not None
+    return backend.meter
+
+
+async def enqueue(backend, number, priority=Priority.NORMAL):
+    address = StepAddress("q", priority, f"r{number}", "a")
+    await backend.steps.enqueue(address, b"{}", f"r{number}/{priority}")
+
+
+async def test_steps_that_nobody_got_are_pending_and_the_first_one_has_an_age(backend, meter):
+    assert await meter.lanes() == {}
+    got: list[Delivery] = []
+    consumer = await backend.steps.consume("q", Priority.NORMAL, got.append)
+    before = time.time() - 1.0
+    for number in range(3):
+        await enqueue(backend, number)
+
+    [level] = [one for lane, one in (await meter.lanes()).items() if lane == ("q", "normal")]
+
+    assert (level.pending, level.in_flight, level.requests) == (3, 0, 0)
+    assert before < level.oldest < time.time() + 1.0
+    consumer.grant(2)
+    await eventually(lambda: len(got) == 2)
+    left = (await meter.lanes())["q", "normal"]
+    assert (left.pending, left.in_flight) == (1, 2)
+    assert left.oldest >= level.oldest
+
+
+async def test_a_worker_with_a_free_slot_is_seen_by_its_request(backend, meter):
+    consumer = await backend.steps.consume("q", Priority.HIGH, [].append)
+    consumer.grant(4)
+
+    async def asked():
+        level = (await meter.lanes())["q", "high"]
+        return level.requests == 1 and (level.pending, level.oldest) == (0, 0.0)
+
+    await eventually(asked)
+
+
+async def test_queues_with_dashes_in_their_names_are_told_apart(backend, meter):
+    for queue in ("q", "q-high", "step-q"):
+        await backend.steps.consume(queue, Priority.LOW, [].append)
+
+    assert set(await meter.lanes()) == {("q", "low"), ("q-high", "low"), ("step-q", "low")}
+
+
+async def test_commands_and_events_are_pending_until_somebody_gets_them(backend, meter):
+    got: list[Delivery] = []
+    assert await meter.commands() == {}
+    assert await meter.events([0, 3]) == {}
+    starts = await backend.commands.consume(CommandLane.STARTS, got.append)
+    await backend.events.consume(3, [].append)
+    await backend.commands.send("start.w", b"{}", {})
+
+    assert await meter.commands() == {"starts": 1}
+    assert await meter.events([0, 3]) == {3: 0}
+    starts.grant(1)
+    await eventually(lambda: len(got) == 1)
+    assert await meter.commands() == {"starts": 0}
+
+
+async def test_what_is_stored_is_told_by_stream(backend, meter, names):
+    before = await meter.storage()
+    await enqueue(backend, 1)
+
+    storage = await meter.storage()
+
+    assert storage.messages[names.steps] == before.messages[names.steps] + 1
+    assert storage.sizes[names.steps] > before.sizes[names.steps]
+    assert len(storage.messages) == 7
+    assert storage.limit == 0
+    assert storage.used >= 0
+
+
+async def test_more_consumers_than_an_answer_has_are_all_told(backend, meter):
+    for number in range(90):
+        for priority in Priority:
+            await backend.steps.consume(f"q{number}", priority, [].append)
+
+    assert len(await meter.lanes()) == 3 * 90

@@ -1,0 +1,158 @@
+"""Which coordinator measures what, and what its metrics say when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from flowworker.errors import Unavailable
+from flowworker.ports import LaneLevel, StorageLevel
+from flowworker.telemetry.measuring import PERIOD, measure_loop, measure_server
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+
+LANE = {"queue": "default", "priority": "low"}
+
+
+class Told:
+    """A meter whose answers are given."""
+
+    def __init__(self, clock):
+        self.level = LaneLevel(5, 2, 1, clock.now() - 40.0)
+        self.error = None
+        self.asked = []
+
+    async def events(self, partitions):
+        self.asked.append("events")
+        if self.error is not None:
+            raise self.error
+        return dict.fromkeys(partitions, 7)
+
+    async def commands(self):
+        return {"starts": 3, "timers": 0}
+
+    async def lanes(self):
+        self.asked.append("lanes")
+        return {("default", "low"): self.level}
+
+    async def storage(self):
+        return StorageLevel(100, 1000, {"STEPS": 4}, {"STEPS": 50})
+
+
+class Watched:
+    """A process that measures."""
+
+    def __init__(self):
+        self.clock = ManualClock()
+        self.meter = Told(self.clock)
+        self.registry = CollectorRegistry()
+        self.partitions = (0, 3)
+        self.metrics = Metrics(self.registry)
+
+    def of(self, name, **labels):
+        return self.registry.get_sample_value(f"flowworker_{name}", labels)
+
+    def start(self):
+        return asyncio.create_task(
+            measure_server(self.meter, lambda: self.partitions, self.metrics, self.clock)
+        )
+
+
+@pytest.fixture
+async def watched():
+    made = Watched()
+    task = made.start()
+    await made.clock.advance(0)
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_whoever_drives_partition_0_measures_what_is_common(watched):
+    assert watched.of("events_pending", partition="3") == 7
+    assert watched.of("commands_pending", lane="starts") == 3
+    assert watched.of("steps_pending", **LANE) == 5
+    assert watched.of("steps_in_flight", **LANE) == 2
+    assert watched.of("step_requests", **LANE) == 1
+    assert watched.of("oldest_step_seconds", **LANE) == pytest.approx(40.0)
+    assert watched.of("stream_messages", stream="STEPS") == 4
+    assert watched.of("stream_bytes", stream="STEPS") == 50
+    assert watched.of("storage_bytes") == 100
+    assert watched.of("storage_limit_bytes") == 1000
+    assert watched.of("measured_timestamp_seconds") == watched.clock.now()
+
+
+async def test_whoever_loses_partition_0_says_nothing_of_it_any_more(watched):
+    watched.partitions = (3,)
+    watched.meter.asked.clear()
+
+    await watched.clock.advance(PERIOD)
+
+    assert watched.meter.asked == ["events"]
+    assert watched.of("events_pending", partition="0") is None
+    assert watched.of("events_pending", partition="3") == 7
+    assert watched.of("steps_pending", **LANE) is None
+    assert watched.of("commands_pending", lane="starts") is None
+    assert watched.of("measured_timestamp_seconds") == 0
+
+
+async def test_whoever_drives_nothing_yet_looks_again_soon(watched):
+    watched.partitions = ()
+    await watched.clock.advance(PERIOD)
+    watched.partitions = (0,)
+
+    await watched.clock.advance(1.0)
+
+    assert watched.of("steps_pending", **LANE) == 5
+
+
+async def test_an_empty_lane_has_no_oldest_step(watched):
+    watched.meter.level = LaneLevel(0, 0, 1)
+
+    await watched.clock.advance(PERIOD)
+
+    assert watched.of("oldest_step_seconds", **LANE) == 0
+
+
+async def test_what_cannot_be_measured_stays_and_its_age_shows(watched, logs):
+    measured = watched.clock.now()
+    watched.meter.error = Unavailable("no answer")
+
+    await watched.clock.advance(PERIOD)
+    await watched.clock.advance(PERIOD)
+
+    assert watched.of("steps_pending", **LANE) == 5
+    assert watched.of("measured_timestamp_seconds") == measured
+    assert len(logs.at("warning")) == 1
+    watched.meter.error = None
+    await watched.clock.advance(PERIOD)
+    assert watched.of("measured_timestamp_seconds") == watched.clock.now()
+
+
+class LateClock(ManualClock):
+    """Whoever sleeps wakes up late."""
+
+    late = 0.0
+
+    async def sleep(self, seconds):
+        await super().sleep(seconds + self.late)
+
+
+async def test_the_worst_lateness_of_a_period_is_shown():
+    clock, registry = LateClock(), CollectorRegistry()
+    task = asyncio.create_task(measure_loop(Metrics(registry), clock))
+
+    async def lag_after(seconds):
+        await clock.advance(seconds)
+        return registry.get_sample_value("flowworker_event_loop_lag_seconds")
+
+    assert await lag_after(5.0) == pytest.approx(0.0)
+    clock.late = 2.0
+    await lag_after(1.0)
+    clock.late = 0.0
+    assert await lag_after(5.0) == pytest.approx(2.0)
+    assert await lag_after(2 * PERIOD) == pytest.approx(0.0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -6,7 +6,8 @@ definitions           validate, register
 runs, watch, act      look at runs, and act on them
 doctor                checks
 probe                 whether a process is well
-namespaces            what makes a namespace, and removes it
+setup                 what makes a namespace, and brings one forward
+namespaces, backups   looks at namespaces, removes, backs up and restores them
 apps, health, serving what the processes are made of
 signals               how they are asked to end
 options, errors       what every command shares
@@ -25,11 +26,12 @@ from flowworker.cli.dev import dev
 from flowworker.cli.doctor import doctor
 from flowworker.cli.errors import Commands
 from flowworker.cli.fleet import coordinator, worker
-from flowworker.cli.namespaces import namespace, setup
+from flowworker.cli.namespaces import namespace
 from flowworker.cli.probe import health
 from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
 from flowworker.cli.serving import end_soon
+from flowworker.cli.setup import setup
 from flowworker.cli.watch import watch
 
 

@@ -1,123 +1,29 @@
-"""`setup` and `namespace`: what makes a namespace, and what removes it."""
+"""`namespace`: the namespaces of a server; their removal, backups, and what is made of these."""
 
 from __future__ import annotations
 
-__all__ = ["namespace", "setup"]
+__all__ = ["namespace"]
 
 import asyncio
-import os
 import sys
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from flowworker.cli.options import Target, as_json, check_queues, connection, queue_option
-from flowworker.cli.render import json_line, plain
+from flowworker.cli.backups import backup, restore
+from flowworker.cli.options import Target, as_json, connected, connection
+from flowworker.cli.render import json_line
 from flowworker.errors import InvalidInput
-from flowworker.settings import from_environment, settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from flowworker.jetstream.client.api import Api
-    from flowworker.jetstream.topology.migration import Change
     from flowworker.jetstream.topology.namespaces import Holding
-
-
-@asynccontextmanager
-async def _api(target: Target) -> AsyncIterator[Api]:
-    from flowworker.jetstream.client.api import Api
-    from flowworker.jetstream.client.connection import connect
-
-    made = await connect(target.options("flowworker-cli"))
-    try:
-        api = Api(made)
-        await api.check()
-        yield api
-    finally:
-        await made.close()
-
-
-@click.command()
-@queue_option
-@click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
-@connection
-@as_json
-def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool) -> None:
-    """Create a namespace, or bring one to what this release makes of it.
-
-    Its streams and buckets, and the consumers of its processes. What exists is changed where it is
-    not as it must be; what cannot be changed is refused, before anything is. Coordinators and
-    workers create what is missing by themselves, and change nothing.
-    """
-    from flowworker.jetstream import Names, TopologyOptions
-    from flowworker.jetstream.topology.migration import Migration
-    from flowworker.jetstream.topology.specs import stream_specs
-
-    check_queues(queues)
-    names, settings = Names(target.namespace), settings_from(os.environ)
-    options = from_environment(TopologyOptions, os.environ)
-
-    async def act() -> tuple[list[Change], int]:
-        async with _api(target) as api:
-            migration = Migration(api, names, options, settings, queues)
-            planned = await migration.plan()
-            if not dry_run:
-                await migration.carry_out(planned)
-            return planned, migration.partitions
-
-    planned, partitions = asyncio.run(act())
-    name, streams = target.namespace, len(stream_specs(names, options))
-    if json_:
-        about = {"namespace": name, "streams": streams, "partitions": partitions}
-        click.echo(json_line({**about, "dry_run": dry_run, **_planned(planned)}))
-    else:
-        for line in _shown(planned, dry_run=dry_run):
-            click.echo(plain(line))
-        if not dry_run:
-            click.echo(f"namespace {name} is there: {streams} streams, {partitions} partitions")
-        elif not planned:
-            click.echo(f"namespace {name} is as this release makes it")
-    for change in planned:
-        if (refused := change.refused) is not None:
-            raise refused
-
-
-def _shown(planned: Sequence[Change], *, dry_run: bool) -> Iterator[str]:
-    would = "would be " if dry_run else ""
-    for change in planned:
-        if change.newer:
-            yield f"{change.what}: left as it is, with topology {change.newer} of a newer release"
-        elif change.found is None and dry_run:
-            yield f"{change.what}: would be created"
-        for one in change.differences:
-            yield f"{change.what}: {one.setting} {would}changed from {one.found} to {one.wanted}"
-
-
-def _planned(planned: Sequence[Change]) -> dict[str, Any]:
-    changed = [
-        {
-            "kind": change.kind,
-            "name": change.name,
-            "setting": one.setting,
-            "from": one.found,
-            "to": one.wanted,
-            "refused": one.fixed,
-        }
-        for change in planned
-        for one in change.differences
-    ]
-    return {
-        "created": [change.name for change in planned if change.found is None],
-        "changed": changed,
-        "newer": [change.name for change in planned if change.newer],
-    }
 
 
 @click.group()
 def namespace() -> None:
-    """Look at a server's namespaces, and remove one."""
+    """Look at a server's namespaces, remove one, back one up, restore one."""
 
 
 @namespace.command("list")
@@ -125,11 +31,12 @@ def namespace() -> None:
 @as_json
 def list_(target: Target, *, json_: bool) -> None:
     """List the namespaces of a server."""
+    from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.topology.namespaces import namespaces
 
     async def look() -> list[str]:
-        async with _api(target) as api:
-            return await namespaces(api)
+        async with connected(target) as made:
+            return await namespaces(Api(made))
 
     for name in asyncio.run(look()):
         click.echo(json_line({"namespace": name}) if json_ else name)
@@ -146,6 +53,7 @@ def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
     Says what is there and asks first. A namespace with active processes is not removed.
     """
     from flowworker.jetstream import Names
+    from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.topology.namespaces import holdings, remove
 
     names = Names(name)
@@ -153,12 +61,12 @@ def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
         raise InvalidInput("stdin is no terminal to confirm on: give --yes to remove the namespace")
 
     async def look() -> list[Holding]:
-        async with _api(target) as api:
-            return await holdings(api, names)
+        async with connected(target) as made:
+            return await holdings(Api(made), names)
 
     async def act() -> list[Holding]:
-        async with _api(target) as api:
-            return await remove(api, names)
+        async with connected(target) as made:
+            return await remove(Api(made), names)
 
     if not yes:
         click.echo(f"namespace {name} has {_summary(asyncio.run(look()))}", err=True)
@@ -172,6 +80,10 @@ def delete(target: Target, name: str, *, yes: bool, json_: bool) -> None:
     for held in removed:
         click.echo(f"removed stream {held.stream}, {held.messages:,} messages")
     click.echo(f"removed namespace {name}: {_summary(removed)}")
+
+
+namespace.add_command(backup)
+namespace.add_command(restore)
 
 
 def _summary(found: Sequence[Holding]) -> str:

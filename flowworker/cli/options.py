@@ -6,6 +6,7 @@ __all__ = [
     "Target",
     "as_json",
     "check_queues",
+    "connected",
     "connection",
     "queue_option",
     "read_json",
@@ -16,6 +17,7 @@ import asyncio
 import codecs
 import functools
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -31,10 +33,11 @@ from flowworker.errors import InvalidInput
 from flowworker.settings import CONNECTION, ENV_PREFIX, NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from flowworker.client import Client
     from flowworker.jetstream import ConnectionOptions
+    from flowworker.jetstream.client.connection import Connection
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -146,6 +149,20 @@ def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
 
     configure_logging(json=False, level="warning", colors=is_colored(sys.stderr))
     return asyncio.run(run())
+
+
+@asynccontextmanager
+async def connected(target: Target) -> AsyncIterator[Connection]:
+    """A connection to a server with JetStream, for what no client does."""
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.connection import connect
+
+    made = await connect(target.options("flowworker-cli"))
+    try:
+        await Api(made).check()
+        yield made
+    finally:
+        await made.close()
 
 
 _MARKS = {

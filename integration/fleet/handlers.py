@@ -84,6 +84,15 @@ async def needs_permission(ctx: StepContext) -> dict:
     return {"allowed": True}
 
 
+@app.step("gate")
+async def gate(ctx: StepContext) -> dict:
+    """Ends when somebody has put a file there."""
+    note(ctx, "run")
+    while not (TRACE / f"{ctx.run_id}.open").exists():
+        await asyncio.sleep(0.02)
+    return {"opened": True}
+
+
 @app.step("undo")
 async def undo(ctx: StepContext) -> dict:
     note(ctx, "undo")

@@ -103,7 +103,7 @@ async def holdings(api: Api, names: Names) -> list[Holding]:
         if sorted(subjects) != sorted(spec.config["subjects"]):
             raise TopologyMismatch(
                 f"stream {spec.name} stores {subjects}, so it is none of namespace "
-                f"{names.namespace!r}: nothing is removed"
+                f"{names.namespace!r}"
             )
         state = info["state"]
         asking = await _asking(api, spec.name) if state.get("consumer_count") else 0

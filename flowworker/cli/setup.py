@@ -1,0 +1,104 @@
+"""`setup`: what makes a namespace, and brings one forward."""
+
+from __future__ import annotations
+
+__all__ = ["setup"]
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowworker.cli.options import (
+    Target,
+    as_json,
+    check_queues,
+    connected,
+    connection,
+    queue_option,
+)
+from flowworker.cli.render import json_line, plain
+from flowworker.settings import from_environment, settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowworker.jetstream.topology.migration import Change
+
+
+@click.command()
+@queue_option
+@click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
+@connection
+@as_json
+def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool) -> None:
+    """Create a namespace, or bring one to what this release makes of it.
+
+    Its streams and buckets, and the consumers of its processes. What exists is changed where it is
+    not as it must be; what cannot be changed is refused, before anything is. Coordinators and
+    workers create what is missing by themselves, and change nothing.
+    """
+    from flowworker.jetstream import Names, TopologyOptions
+    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.topology.migration import Migration
+    from flowworker.jetstream.topology.specs import stream_specs
+
+    check_queues(queues)
+    names, settings = Names(target.namespace), settings_from(os.environ)
+    options = from_environment(TopologyOptions, os.environ)
+
+    async def act() -> tuple[list[Change], int]:
+        async with connected(target) as made:
+            migration = Migration(Api(made), names, options, settings, queues)
+            planned = await migration.plan()
+            if not dry_run:
+                await migration.carry_out(planned)
+            return planned, migration.partitions
+
+    planned, partitions = asyncio.run(act())
+    name, streams = target.namespace, len(stream_specs(names, options))
+    if json_:
+        about = {"namespace": name, "streams": streams, "partitions": partitions}
+        click.echo(json_line({**about, "dry_run": dry_run, **_planned(planned)}))
+    else:
+        for line in _shown(planned, dry_run=dry_run):
+            click.echo(plain(line))
+        if not dry_run:
+            click.echo(f"namespace {name} is there: {streams} streams, {partitions} partitions")
+        elif not planned:
+            click.echo(f"namespace {name} is as this release makes it")
+    for change in planned:
+        if (refused := change.refused) is not None:
+            raise refused
+
+
+def _shown(planned: Sequence[Change], *, dry_run: bool) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    for change in planned:
+        if change.newer:
+            yield f"{change.what}: left as it is, with topology {change.newer} of a newer release"
+        elif change.found is None and dry_run:
+            yield f"{change.what}: would be created"
+        for one in change.differences:
+            yield f"{change.what}: {one.setting} {would}changed from {one.found} to {one.wanted}"
+
+
+def _planned(planned: Sequence[Change]) -> dict[str, Any]:
+    changed = [
+        {
+            "kind": change.kind,
+            "name": change.name,
+            "setting": one.setting,
+            "from": one.found,
+            "to": one.wanted,
+            "refused": one.fixed,
+        }
+        for change in planned
+        for one in change.differences
+    ]
+    return {
+        "created": [change.name for change in planned if change.found is None],
+        "changed": changed,
+        "newer": [change.name for change in planned if change.newer],
+    }

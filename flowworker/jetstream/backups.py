@@ -1,0 +1,263 @@
+"""A namespace as a folder, and back, while its fleet goes on.
+
+    <folder>/namespace.json              what it is, written last: without it, it is no backup
+    <folder>/<STREAM>/backup.json        the configuration and state of a stream
+    <folder>/<STREAM>/stream.tar.s2      its messages and its consumers
+
+The seven snapshots are not of one moment, so their order matters (decision 0043). Records are taken
+after all that refers to them, and what they refer to after them:
+
+    commands   a start that becomes a run meanwhile comes again, and finds its run
+    steps      a message that is served meanwhile comes again, and finds its outcome
+    events     a fact that is older than its record is what recovery is made for
+    runs       the truth: no message and no event tells of a record that is not there
+    payloads, definitions    what a record names was written before the record
+    locks      leases that have ended; the numbers of later ones go on from here
+
+What was published between the snapshots of events and runs is in no history. Recovery publishes
+it for runs that go on. Those that ended in between nobody would look at: they are listed as
+unfinished in a restored namespace, as is a run whose coordinator died before its end was published.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Manifest", "Part", "manifest_of", "restore", "take"]
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct, field
+
+from flowworker.codec.json import UNREADABLE
+from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.errors import InvalidInput
+from flowworker.jetstream.client.api import NO_STREAM, Api, ApiError
+from flowworker.jetstream.client.publisher import Publisher
+from flowworker.jetstream.client.snapshots import CHUNK, Snapshot, restored, snapshot
+from flowworker.jetstream.names import Names
+from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.topology.namespaces import holdings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from flowworker.jetstream.client.connection import Connection
+
+FORMAT = 1
+MANIFEST, META, CONTENT = "namespace.json", "backup.json", "stream.tar.s2"
+
+
+class Part(Struct, frozen=True):
+    """A stream of a backup.
+
+    Attributes:
+        messages: that were in it.
+        size, sha256: of the file with its content.
+    """
+
+    stream: str
+    messages: int
+    size: int
+    sha256: str
+
+
+class Manifest(Struct, frozen=True):
+    """What a folder is the backup of.
+
+    Attributes:
+        release: of flowworker, that took it.
+        began, ended: epoch seconds.
+        since: sequence of the runs bucket when it began.
+    """
+
+    namespace: str
+    release: str
+    began: float
+    ended: float
+    since: int
+    streams: tuple[Part, ...]
+    format: int = field(default=FORMAT)
+
+
+class _Taking:
+    """Takes a file and its digest together."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        self._file.write(chunk)
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def close(self) -> str:
+        self._file.close()
+        return self._digest.hexdigest()
+
+
+def _ordered(names: Names) -> list[str]:
+    buckets = (names.runs, names.payloads, names.definitions, names.locks)
+    return [names.commands, names.steps, names.events, *(bucket.stream for bucket in buckets)]
+
+
+async def take(
+    connection: Connection,
+    names: Names,
+    folder: Path,
+    release: str,
+    now: Callable[[], float],
+    each: Callable[[Part], Any],
+) -> Manifest:
+    """Take a backup; `each` is called with every stream once it is taken.
+
+    Raises:
+        InvalidInput: the folder exists and is not empty.
+        NamespaceNotFound, TopologyMismatch: there is no such namespace, or not all of it.
+        Unavailable: the server refuses, or the connection was lost; the folder is no backup then.
+    """
+    api = Api(connection)
+    found = {held.stream for held in await holdings(api, names)}
+    if lacking := [stream for stream in _ordered(names) if stream not in found]:
+        raise InvalidInput(
+            f"namespace {names.namespace!r} has no stream {', '.join(lacking)}: a coordinator or "
+            "`flowworker setup` creates what is missing"
+        )
+    _make(folder)
+    began, parts = now(), []
+    since = int((await api.call(f"STREAM.INFO.{names.runs.stream}"))["state"]["last_seq"])
+    for stream in _ordered(names):
+        below = folder / stream
+        below.mkdir()
+        taking = _Taking(below / CONTENT)
+        try:
+            taken = await snapshot(connection, stream, taking.write)
+        finally:
+            digest = taking.close()
+        (below / META).write_bytes(msgspec.json.encode(taken))
+        parts.append(Part(stream, taken.state.get("messages", 0), taking.size, digest))
+        each(parts[-1])
+    manifest = Manifest(names.namespace, release, began, now(), since, tuple(parts))
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    return manifest
+
+
+def _make(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidInput(f"{folder} exists: a backup is made in a folder that is new or empty")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """What a folder is the backup of, after all of it was read once.
+
+    Raises:
+        InvalidInput: it is none, of a newer form, or damaged.
+    """
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, *UNREADABLE) as error:
+        raise InvalidInput(
+            f"{folder} is no backup of a namespace: {MANIFEST} cannot be read ({error}); it is "
+            "written when a backup is complete"
+        ) from error
+    if manifest.format > FORMAT:
+        raise InvalidInput(
+            f"{folder} is a backup of form {manifest.format}, made by flowworker "
+            f"{manifest.release}; this release reads form {FORMAT}: restore it with that one"
+        )
+    for part in manifest.streams:
+        path = folder / part.stream / CONTENT
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != part.sha256:
+                raise InvalidInput(
+                    f"{path} is not what was written when the backup was made: its SHA-256 "
+                    "differs; take it from another copy"
+                )
+    return manifest
+
+
+async def restore(
+    connection: Connection,
+    manifest: Manifest,
+    folder: Path,
+    replicas: int | None,
+    each: Callable[[Part], Any],
+) -> dict[RunStatus, int]:
+    """Make a namespace of a backup; how many runs it has by state.
+
+    Args:
+        connection: to a server that has no stream of that namespace.
+        manifest: of the backup.
+        folder: the backup.
+        replicas: of each stream; as they were if None.
+        each: called with every stream once it is there.
+
+    Raises:
+        InvalidInput: the namespace exists. Nothing was changed.
+        Unavailable: the server refuses, or the connection was lost. What was made is removed.
+    """
+    api, names = Api(connection), Names(manifest.namespace)
+    await _refuse_existing(api, names)
+    made: list[str] = []
+    try:
+        for part in manifest.streams:
+            below = folder / part.stream
+            of = msgspec.json.decode((below / META).read_bytes(), type=Snapshot)
+            if replicas is not None:
+                of = msgspec.structs.replace(of, config={**of.config, "num_replicas": replicas})
+            await restored(connection, part.stream, of, _chunks(below / CONTENT))
+            made.append(part.stream)
+            each(part)
+        await _list_again(
+            BucketRecords(Publisher(connection), api, names.runs), api, names, manifest.since
+        )
+    except BaseException:
+        for stream in made:
+            await api.call(f"STREAM.DELETE.{stream}")
+        raise
+    return {status: await _count(api, names, status) for status in RunStatus}
+
+
+async def _refuse_existing(api: Api, names: Names) -> None:
+    for stream in _ordered(names):
+        try:
+            await api.call(f"STREAM.INFO.{stream}")
+        except ApiError as error:
+            if error.failure.err_code != NO_STREAM:
+                raise
+        else:
+            raise InvalidInput(
+                f"namespace {names.namespace!r} exists: there is a stream {stream}; a backup is "
+                "restored where there is none. Stop the fleet, which would create it anew, and "
+                f"`flowworker namespace delete {names.namespace}`"
+            )
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk
+
+
+async def _list_again(records: BucketRecords, api: Api, names: Names, since: int) -> None:
+    """List runs as unfinished whose end may be in no history, so that recovery looks at them."""
+    bucket = names.runs
+    for status in TERMINAL:
+        prefix = f"{bucket.prefix}index.{status}."
+        query: dict[str, Any] = {"next_by_subj": f"{prefix}>", "seq": since + 1}
+        while (found := await api.message(bucket.stream, query)) is not None:
+            await records.put(
+                f"index.{RunStatus.RUNNING}.{found.subject.removeprefix(prefix)}", b""
+            )
+            query["seq"] = found.seq + 1
+
+
+async def _count(api: Api, names: Names, status: RunStatus) -> int:
+    pattern = names.runs.filter(f"index.{status}.>")
+    info = await api.call(f"STREAM.INFO.{names.runs.stream}", {"subjects_filter": pattern})
+    return int(info.get("total") or len(info["state"].get("subjects") or {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from flowworker.jetstream import ConnectionOptions, Names
 from flowworker.jetstream.backups import Part, take
 from flowworker.jetstream.client.connection import connect
 from flowworker.stores.stores import stores_of
-from integration.cli.commands import Commands
+from integration.cli.commands import Commands, until
 from integration.faults.load import all_complete, start_many
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
@@ -53,6 +54,10 @@ async def records(server: EmbeddedServer) -> dict[str, dict]:
         found = await raw.messages("KV_faults_runs", "$KV.faults_runs.step.>")
     read = [json.loads(each.data) for each in found]
     return {f"{each['run']} {each['step']}": each for each in read}
+
+
+def running(commands: Commands) -> str:
+    return commands("list", "--state", "RUNNING", "--json")
 
 
 def runs_noted(fleet) -> Counter[str]:
@@ -147,15 +152,12 @@ async def test_a_run_that_ends_while_it_is_taken_has_an_end(open_fleet, tmp_path
             commands = Commands(lost.url, FLOWWORKER_NAMESPACE="faults")
 
             def end(part: Part) -> None:
-                """Behind the events, before the records."""
+                """Let the run end behind the events and before the records."""
                 if part.stream == "FAULTS_EVENTS":
                     (fleet.trace / f"{run}.open").touch()
-                    blocking_eventually(
-                        lambda: "COMPLETED" in commands.process("status", run).stdout
-                    )
-                    blocking_eventually(
-                        lambda: not commands.process("list", "--state", "RUNNING", "--json").stdout
-                    )
+                    with ThreadPoolExecutor(1) as pool:  # this thread's event loop is running
+                        pool.submit(until, commands, run, "COMPLETED").result()
+                        pool.submit(blocking_eventually, lambda: not running(commands)).result()
 
             connection = await connect(ConnectionOptions(url=lost.url))
             await take(connection, Names("faults"), folder, "0", lambda: 0.0, end)

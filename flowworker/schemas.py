@@ -29,7 +29,8 @@ _START: dict[str, Any] = {
         "Body of a message to `<ns>.start.<workflow>`: the run's input. Headers: `Nats-Msg-Id` is "
         "the run id and idempotency key, `Flow-Reply` the subject that gets the result, "
         "`Flow-Input` says `stored` if the body is a reference instead (stored-input), "
-        "`Flow-Priority` the lane (high, normal, low), `traceparent` the trace context."
+        "`Flow-Priority` the lane (high, normal, low), `traceparent` and `tracestate` the trace "
+        "context."
     ),
     "type": "object",
 }

@@ -156,11 +156,11 @@ class _Events(_Source):
         return self._backend.events.partitions
 
     def publish(
-        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+        self, run: str, event_type: str, data: bytes, event_id: str, **options: Any
     ) -> _Later[None]:
         async def effect() -> None:
             self._check()
-            await self._backend.events.publish(run, event_type, data, event_id, once=once)
+            await self._backend.events.publish(run, event_type, data, event_id, **options)
             self._archive.history(run, await self._backend.events.history(run))
             self._watch.published(self._gate.process, run, event_type, data, event_id)
 
@@ -268,9 +268,12 @@ class _Notifier:
         self._gate = gate
         self._notifier = backend.notifier
 
-    async def publish(self, subject: str, data: bytes) -> None:
+    async def publish(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
         if not self._lost():
-            await self._gate.call("publish", subject, self._notifier.publish, subject, data)
+            publish = self._notifier.publish
+            await self._gate.call("publish", subject, publish, subject, data, headers)
 
     async def subscribe(
         self,

@@ -21,9 +21,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import asdict, replace
 
+from flowworker.codec.messages import TRACE_PARENT, TRACE_STATE
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
@@ -31,6 +32,8 @@ from flowworker.core.records import Moment
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowworker.codec.messages import StepMessage
     from flowworker.core.effects import Emit
     from flowworker.core.records import RunRecord, StepRecord
@@ -49,7 +52,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         at: when it happened, epoch seconds.
         handler: that an attempt waits for.
         input, output: of the run or the step, inline when small.
-        priority, origin, reply_to, trace: of a started run, as in its record.
+        priority, origin, reply_to, trace, trace_state: of a started run, as in its record.
     """
 
     id: str
@@ -81,6 +84,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     origin: str = ""
     reply_to: str = ""
     trace: str = ""
+    trace_state: str = ""
 
 
 class CloudEvent(Struct, frozen=True):
@@ -96,13 +100,19 @@ class CloudEvent(Struct, frozen=True):
 
 
 class EmittedEvent(Struct, frozen=True):
-    """The envelope of what a handler emits; `type` and `data` are the handler's own."""
+    """The envelope of what a handler emits; `type` and `data` are the handler's own.
+
+    Attributes:
+        traceparent, tracestate: where it was emitted, by CloudEvents' extension for tracing.
+    """
 
     id: str
     source: str
     type: str
     time: str
     data: Any
+    traceparent: str | UnsetType = UNSET
+    tracestate: str | UnsetType = UNSET
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
 
@@ -165,6 +175,7 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         origin=record.origin,
         reply_to=record.reply_to,
         trace=record.trace,
+        trace_state=record.trace_state,
     )
     return cloud_event(namespace, EventType.STARTED, data, record.created_at)
 
@@ -261,13 +272,26 @@ def _attempt(
 
 
 def emitted_by_handler(
-    namespace: str, workflow: str, run: str, event_type: str, key: str, data: Any, now: float
+    namespace: str,
+    workflow: str,
+    run: str,
+    event_type: str,
+    key: str,
+    data: Any,
+    now: float,
+    trace: Mapping[str, str],
 ) -> EmittedEvent:
-    """What a handler emits. `key`, if any, distinguishes it from others of its type in the run."""
+    """What a handler emits.
+
+    `key`, if any, distinguishes it from others of its type in the run; `trace` has the headers of
+    its trace context.
+    """
     return EmittedEvent(
         id=event_id(run, f"emit/{event_type}", key),
         source=f"/{namespace}/{workflow}/{run}",
         type=event_type,
         time=_timestamp(now),
         data=data,
+        traceparent=trace.get(TRACE_PARENT, UNSET),
+        tracestate=trace.get(TRACE_STATE, UNSET),
     )

@@ -44,6 +44,7 @@ def begun_run(event: CloudEvent) -> RunRecord:
         origin=data.origin,
         reply_to=data.reply_to,
         trace=data.trace,
+        trace_state=data.trace_state,
     )
 
 

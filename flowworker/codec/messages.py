@@ -10,6 +10,7 @@ __all__ = [
     "MSG_ID",
     "STORED",
     "TRACE_PARENT",
+    "TRACE_STATE",
     "CancelNotice",
     "ControlCommand",
     "Earlier",
@@ -24,6 +25,7 @@ __all__ = [
     "decode_result",
     "decode_step_message",
     "decode_stored",
+    "trace_headers",
 ]
 
 from enum import StrEnum
@@ -47,7 +49,9 @@ FLOW_REPLY = "Flow-Reply"
 FLOW_PRIORITY = "Flow-Priority"
 """Header of a start message: lane of the run's steps."""
 TRACE_PARENT = "traceparent"
-"""Header of start and step messages: W3C trace context."""
+"""Header of start messages and of emitted events: W3C trace context."""
+TRACE_STATE = "tracestate"
+"""The same: what tracing systems add to it."""
 
 CONTROL_ACTIONS = ("cancel", "terminate", "resume")
 """The actions of `<ns>.control.<action>.<run>`."""
@@ -105,6 +109,9 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
         revision: of the step's record that the claim must find.
         completed: for a compensation, the revision that orders completions.
         output: for a compensation, what the step had put out.
+        trace, trace_state: of the run, as in its record.
+        follows: ids of the spans of the attempts that completed the steps before this one; only
+            from a coordinator that traces.
     """
 
     run: str
@@ -127,6 +134,8 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     completed: int = 0
     output: Payload | None = None
     trace: str = ""
+    trace_state: str = ""
+    follows: tuple[str, ...] = ()
 
     @property
     def attempt(self) -> Attempt:
@@ -190,6 +199,12 @@ class Result(Struct, frozen=True, omit_defaults=True):
     error_type: str = ""
     failed_compensations: tuple[str, ...] = ()
     needs_attention: bool = False
+
+
+def trace_headers(trace: str, state: str) -> dict[str, str]:
+    """A trace context as headers; none for none."""
+    found = {TRACE_PARENT: trace, TRACE_STATE: state}
+    return {name: value for name, value in found.items() if value}
 
 
 decode_step_message = msgspec.json.Decoder(StepMessage).decode

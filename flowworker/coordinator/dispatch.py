@@ -127,6 +127,7 @@ def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -
         completed=at.completed if compensating else 0,
         output=at.output if compensating else None,
         trace=record.trace,
+        trace_state=record.trace_state,
     )
 
 

@@ -10,7 +10,6 @@ __all__ = [
     "run_of",
 ]
 
-import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,10 @@ from flowworker.codec.messages import (
     MSG_ID,
     STORED,
     TRACE_PARENT,
+    TRACE_STATE,
     decode_stored,
 )
+from flowworker.codec.trace import parse_trace, state_of
 from flowworker.coordinator.rejection import Rejected, may_reply_to
 from flowworker.coordinator.uploads import check_upload
 from flowworker.core.ids import (
@@ -42,8 +43,6 @@ from flowworker.core.status import Priority
 if TYPE_CHECKING:
     from flowworker.ports import Delivery
 
-_TRACE = re.compile(r"[!-~]{1,256}")
-
 
 class Start(Struct, frozen=True):
     """One start message.
@@ -52,6 +51,7 @@ class Start(Struct, frozen=True):
         origin: identity of the message, the same when it is redelivered.
         input: a JSON object, not yet checked.
         stored: where it is, if it is not here.
+        trace: W3C trace context; empty if there is none that can be passed on.
     """
 
     run: str
@@ -61,6 +61,7 @@ class Start(Struct, frozen=True):
     reply_to: str
     priority: Priority | None
     trace: str
+    trace_state: str
     stored: Stored | None = None
 
     @property
@@ -93,6 +94,8 @@ def parse_start(
     if reply_to and not may_reply_to(reply_to, reply_prefixes):
         allowed = " or ".join(f"{prefix}…" for prefix in reply_prefixes) or "none"
         raise Rejected(f"Flow-Reply {reply_to[:140]!r} is not allowed: expected {allowed}")
+    trace = headers.get(TRACE_PARENT, "")
+    trace = trace if parse_trace(trace) else ""
     return Start(
         run=run,
         workflow=workflow,
@@ -101,7 +104,8 @@ def parse_start(
         stored=reference_of(run, delivery) if FLOW_INPUT in headers else None,
         reply_to=reply_to,
         priority=_priority(headers.get(FLOW_PRIORITY, "")),
-        trace=_trace(headers.get(TRACE_PARENT, "")),
+        trace=trace,
+        trace_state=state_of(headers.get(TRACE_STATE, "")) if trace else "",
     )
 
 
@@ -114,11 +118,6 @@ def reference_of(run: str, delivery: Delivery) -> Stored:
         return check_upload(run, decode_stored(delivery.data))
     except UNREADABLE as error:
         raise Rejected(f"the body is no reference to a payload: {error}") from error
-
-
-def _trace(text: str) -> str:
-    """A trace context that can be passed on; others are left out, as W3C says."""
-    return text if _TRACE.fullmatch(text) else ""
 
 
 def _priority(text: str) -> Priority | None:

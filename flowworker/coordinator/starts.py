@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID
+from flowworker.codec.trace import new_trace
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.coordinator.requests import (
@@ -149,6 +150,7 @@ class Starts:
             payload = await self._payloads.pack(start.run, name, data)
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise Rejected(str(error).replace(name, "input", 1)) from error
+        trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))
         return RunRecord(
             run=start.run,
             workflow=start.workflow,
@@ -160,7 +162,8 @@ class Starts:
             priority=start.priority or plan.workflow.priority,
             origin=start.origin,
             reply_to=start.reply_to,
-            trace=start.trace,
+            trace=trace,
+            trace_state=start.trace_state,
         )
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:

@@ -119,6 +119,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         definition: content hash of the definition that this run is pinned to.
         origin: identity of the start message, which distinguishes a redelivery from a second start.
         reply_to: subject that gets the result, or empty.
+        trace: W3C trace context, the start message's or one of its own; `trace_state` goes with it.
         finished_at: when the terminal state was decided; 0 before.
         expires: when it is to be removed if it has ended by then; 0 for the usual retention.
         stop: why no new steps start, if so.
@@ -139,6 +140,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     origin: str = ""
     reply_to: str = ""
     trace: str = ""
+    trace_state: str = ""
     finished_at: Moment = 0.0
     expires: Moment = 0.0
     error: str = ""

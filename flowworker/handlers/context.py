@@ -7,10 +7,10 @@ __all__ = ["StepContext", "current_context"]
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from flowworker.codec.messages import trace_headers
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.handlers.ambient import current_scope, enter_scope
 from flowworker.stores.locks import Lock
-from flowworker.telemetry.log import attempt_in_logs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -57,6 +57,7 @@ class StepContext(Generic[Runtime_co]):
         "_loop",
         "_resources",
         "_started",
+        "_trace",
         "_uses",
         "attempt",
         "cancelled",
@@ -94,6 +95,7 @@ class StepContext(Generic[Runtime_co]):
         self._uses = message.uses
         self._acquired: set[str] = set()
         self._left = False
+        self._trace = trace_headers(message.trace, message.trace_state)
         self._started: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
 
@@ -158,7 +160,9 @@ class StepContext(Generic[Runtime_co]):
         if self._left:
             raise InvalidInput(f"emit {event_type!r}: the handler of {self.step_id!r} has ended")
         await self.is_start_published()
-        await self._resources.emitter.emit(self.run_id, self.workflow, event_type, payload, key)
+        await self._resources.emitter.emit(
+            self.run_id, self.workflow, event_type, payload, key, self._trace
+        )
 
     def lock(
         self, key: str, *, ttl: float, timeout: float, owner: Literal["run", "step"] = "run"
@@ -249,7 +253,6 @@ class StepContext(Generic[Runtime_co]):
         """The handler is about to be called: make this the current context."""
         self._loop = asyncio.get_running_loop()
         enter_scope(self)
-        attempt_in_logs(run=self.run_id, step=self.step_id, attempt=self.attempt)
 
     def leave(self) -> None:
         """The handler has ended: its locks are no longer renewed, and it can emit no more."""

@@ -28,7 +28,7 @@ from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTo
 from flowworker.retrying import retry_unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from flowworker.clock import Clock
     from flowworker.ports import Backend
@@ -58,8 +58,18 @@ class Emitter:
         self._clock = clock
         self._retry_for = retry_for
 
-    async def emit(self, run: str, workflow: str, event_type: str, payload: Any, key: str) -> None:
+    async def emit(
+        self,
+        run: str,
+        workflow: str,
+        event_type: str,
+        payload: Any,
+        key: str,
+        trace: Mapping[str, str],
+    ) -> None:
         """Publish unless it was: to the run's history, and to subscribers of its subject.
+
+        `trace` has the headers of the run's trace context.
 
         Raises:
             InvalidInput: the type is not a dotted name, or belongs to the engine.
@@ -80,15 +90,16 @@ class Emitter:
             mark,
             _with_run(run, event_type, payload),
             self._clock.now(),
+            trace,
         )
         body = encode(event)
         if len(body) > self._limit:
             text = f"emit {event_type!r}: {len(body):,} bytes exceed {self._limit:,} bytes"
             raise PayloadTooLarge(f"{text}; store it elsewhere and emit a reference to it")
         published = encode({"v": 1, "id": event.id})
-        publish = partial(self._events.publish, once=True)
+        publish = partial(self._events.publish, once=True, headers=trace)
         await self._retried(publish, run, f"emit.{subject}", body, event.id)
-        await self._retried(self._notifier.publish, self._subject(event_type), body)
+        await self._retried(self._notifier.publish, self._subject(event_type), body, trace)
         with suppress(Conflict):  # another attempt was as fast
             await self._retried(self._records.write, record, published, 0)
 

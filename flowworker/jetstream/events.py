@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from flowworker.core.event_types import ENDS
 from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, Unavailable
-from flowworker.jetstream.client import headers
+from flowworker.jetstream.client.headers import EXPECTED, EXPECTED_OF, MSG_ID, encode
 from flowworker.jetstream.history import read_history
 from flowworker.jetstream.topology.specs import consumer_specs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.connection import Connection
     from flowworker.jetstream.client.publisher import Publisher
@@ -55,15 +57,22 @@ class StreamEventLog:
         return self._partitions
 
     async def publish(
-        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+        self,
+        run: str,
+        event_type: str,
+        data: bytes,
+        event_id: str,
+        *,
+        once: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Durable when it returns. With `once`, a second event of this type and run is dropped."""
         subject = self._names.event(partition_of(run, self._partitions), run, event_type)
-        block = {headers.MSG_ID: event_id}
+        block = {**(headers or {}), MSG_ID: event_id}
         if once:
-            block[headers.EXPECTED] = "0"
+            block[EXPECTED] = "0"
         try:
-            await self._publisher.publish(subject, data, headers.encode(block))
+            await self._publisher.publish(subject, data, encode(block))
         except Conflict:
             if not once:
                 raise
@@ -87,12 +96,12 @@ class StreamEventLog:
             if once and await self._last(subject) is not None:
                 return True
             block = {
-                headers.MSG_ID: event_id,
-                headers.EXPECTED: str(0 if last is None else last.seq),
-                headers.EXPECTED_OF: pattern,
+                MSG_ID: event_id,
+                EXPECTED: str(0 if last is None else last.seq),
+                EXPECTED_OF: pattern,
             }
             with contextlib.suppress(Conflict):
-                await self._publisher.publish(subject, data, headers.encode(block))
+                await self._publisher.publish(subject, data, encode(block))
                 return True
         raise Unavailable(f"the history of run {run!r} changes again and again")
 

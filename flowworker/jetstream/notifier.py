@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from flowworker.core.ids import SUBJECT
 from flowworker.errors import InvalidInput, Unavailable
+from flowworker.jetstream.client.headers import encode
 from flowworker.jetstream.names import checked_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flowworker.jetstream.client.connection import Connection
 
@@ -25,11 +26,13 @@ class CoreNotifier:
         self._connection = connection
         self._client = connection.client
 
-    async def publish(self, subject: str, data: bytes) -> None:
+    async def publish(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Publish to the subscribers of this moment."""
         if SUBJECT.fullmatch(subject) is None:
             raise InvalidInput(f"not a subject that one can publish to: {subject[:150]!r}")
-        self._client.send(subject, "", b"", data)
+        self._client.send(subject, "", encode(headers) if headers else b"", data)
 
     async def subscribe(
         self,

@@ -17,6 +17,8 @@ from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowworker.memory.home import Home
     from flowworker.memory.notifier import MemoryNotifier
     from flowworker.ports import Consumer, OnDelivery
@@ -56,7 +58,14 @@ class MemoryEventLog:
         return len(self._facts)
 
     async def publish(
-        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+        self,
+        run: str,
+        event_type: str,
+        data: bytes,
+        event_id: str,
+        *,
+        once: bool = False,
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002  # there are no other clients
     ) -> None:
         """Store and publish it, unless it is known."""
         check_token(run, "a run id")

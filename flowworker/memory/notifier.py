@@ -12,7 +12,7 @@ from flowworker.memory.checks import check_size
 from flowworker.memory.subjects import literal_prefix, matches, prefixes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flowworker.memory.home import Home
 
@@ -44,7 +44,12 @@ class MemoryNotifier:
         self._count = 0
         self._by_prefix: dict[str, dict[int, _Subscription]] = {}
 
-    async def publish(self, subject: str, data: bytes) -> None:
+    async def publish(
+        self,
+        subject: str,
+        data: bytes,
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002  # there are no other clients
+    ) -> None:
         """Call all who subscribed.
 
         Raises:

@@ -85,9 +85,19 @@ class EventLog(Protocol):
         ...
 
     async def publish(
-        self, run: str, event_type: str, data: bytes, event_id: str, *, once: bool = False
+        self,
+        run: str,
+        event_type: str,
+        data: bytes,
+        event_id: str,
+        *,
+        once: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Durable when it returns. With `once`, a second event of this type and run is dropped."""
+        """Durable when it returns. With `once`, a second event of this type and run is dropped.
+
+        `headers` are for clients of the server; nothing here reads them.
+        """
         ...
 
     async def publish_before_end(
@@ -154,8 +164,13 @@ class Timers(Protocol):
 class Notifier(Protocol):
     """Notifications, at most once, for speed and for users; no decision depends on them."""
 
-    async def publish(self, subject: str, data: bytes) -> None:
-        """Publish to the subscribers of this moment; the subject is taken as it is."""
+    async def publish(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Publish to the subscribers of this moment; the subject is taken as it is.
+
+        `headers` are for clients of the server; `subscribe` does not show them.
+        """
         ...
 
     async def subscribe(

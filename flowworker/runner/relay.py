@@ -17,7 +17,7 @@ from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flowworker.compat.buses import EventBus
     from flowworker.ports import Backend
@@ -51,9 +51,11 @@ class Relay:
             await cancel_all([self._task])
         self._task = self._unsubscribe = None
 
-    async def publish(self, subject: str, data: bytes) -> None:
+    async def publish(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Publish on both, and wait for both."""
-        await self._notifier.publish(subject, data)
+        await self._notifier.publish(subject, data, headers)
         await self._bus.send(subject.removeprefix(self._prefix), data)
 
     async def subscribe(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.starting import check_run_id
+from flowworker.codec.messages import trace_headers
 from flowworker.handlers.ambient import enter_scope, leave_scope
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ class _Scope:
         """As `StepContext.emit`."""
         engine = await self._runner.running()
         found = await engine.stores.runs.load(self.run_id)
-        workflow = "" if found is None else found[0].workflow
-        await engine.worker.resources.emitter.emit(self.run_id, workflow, event_type, payload, key)
+        record = None if found is None else found[0]
+        await engine.worker.resources.emitter.emit(
+            self.run_id,
+            "" if record is None else record.workflow,
+            event_type,
+            payload,
+            key,
+            {} if record is None else trace_headers(record.trace, record.trace_state),
+        )
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
         """As `StepContext.acquire_lock`."""

@@ -7,7 +7,7 @@ stdout is for results.
 
 from __future__ import annotations
 
-__all__ = ["attempt_in_logs", "configure_logging", "get_logger", "is_json", "log_everything"]
+__all__ = ["configure_logging", "get_logger", "is_json", "log_everything"]
 
 import logging
 import sys
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from flowworker.telemetry.context import add_attempt
 from flowworker.telemetry.rendering import Lines, LogHandler, formatter
 from flowworker.telemetry.tolerant import tolerant_logger
 
@@ -38,7 +39,11 @@ def configure_logging(*, json: bool, level: str = "info", colors: bool = False) 
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            add_attempt,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         wrapper_class=tolerant_logger(number),
         logger_factory=lambda *_: logging.getLogger(LOGGER),
         cache_logger_on_first_use=True,
@@ -92,11 +97,6 @@ def get_logger(**values: Any) -> FilteringBoundLogger:
         **values,
     )
     return wrapped
-
-
-def attempt_in_logs(**values: Any) -> None:
-    """Let all that this task, or a thread of its own, logs by `logging` carry these values."""
-    structlog.contextvars.bind_contextvars(**values)
 
 
 def _uncaught(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from flowworker.codec.text import escaped
+from flowworker.telemetry.context import add_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +112,7 @@ def formatter(*, json: bool, colors: bool) -> logging.Formatter:
         processors=[*common, *renderers],
         foreign_pre_chain=[
             structlog.contextvars.merge_contextvars,
+            add_attempt,
             structlog.stdlib.ExtraAdder(),
             structlog.stdlib.add_logger_name,
         ],

@@ -30,6 +30,7 @@ from flowworker.core.status import Kind
 from flowworker.errors import CorruptRecord, PayloadTooLarge, Unavailable
 from flowworker.handlers.context import StepContext
 from flowworker.retrying import retry_unavailable
+from flowworker.telemetry.context import attempt_in_logs
 from flowworker.worker.attempt import Failed, Halt, InflightAttempt, Returned, Stopped
 from flowworker.worker.claims import Claimed, Claims, GivenUp, PutBack
 from flowworker.worker.decoding import MESSAGE_VERSION, Malformed, Newer, decode
@@ -110,6 +111,7 @@ class Executor:
 
     async def _execute(self, delivery: Delivery, message: StepMessage) -> Future[Any] | None:
         resources = self._resources
+        attempt_in_logs(message, resources.worker, resources.namespace)
         handler = resources.app.handlers.get(message.uses)
         if handler is None and not self._unserved.is_overdue(message):
             await self._leave_to_others(delivery, message)

@@ -164,8 +164,17 @@ class Heartbeats:
         except Conflict:
             self._doubt(claim, thread)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again
-            subject = claim.delivery.subject
-            self._log.warning("renewal failed, will try again", subject=subject, error=repr(error))
+            record = claim.record
+            self._log.warning(
+                "renewal failed, will try again",
+                run=record.run,
+                step=record.step,
+                kind=record.kind.value,
+                turn=record.turn,
+                attempt=record.number,
+                worker=record.worker,
+                error=repr(error),
+            )
         finally:
             with self._lock:
                 claim.renewing = False

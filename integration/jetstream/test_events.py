@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import nats
 import pytest
 
 from flowworker.core.ids import partition_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream import TopologyOptions, history, open_backend
-from tests.support.waiting import eventually, quiet_for
+from tests.support.waiting import WAIT_LIMIT, eventually, quiet_for
 
 STARTED = "workflow.started"
 CANCEL = "workflow.cancel_requested"
@@ -168,3 +169,23 @@ async def test_a_scheduler_gets_facts_of_its_partition_only(open_jetstream):
 
     await eventually(lambda: got)
     assert [delivery.subject for delivery in got] == [f"event.{partition}.run-1.{STARTED}"]
+
+
+async def test_headers_reach_other_clients(open_jetstream, server):
+    # Given a client of the server that subscribes to an event and to the run's history
+    trace = {"traceparent": f"00-{32 * 'a'}-{16 * 'b'}-01", "tracestate": "vendor=x"}
+    backend = await open_jetstream()
+    client = await nats.connect(server.url)
+    notified = await client.subscribe("order.paid")
+    stored = await client.subscribe(f"{backend.namespace}.event.>")
+    await client.flush()
+
+    # When an event is published with headers
+    await backend.events.publish("run-1", "emit.order.paid", b"{}", "a", once=True, headers=trace)
+    await backend.notifier.publish("order.paid", b"{}", trace)
+
+    # Then both messages have them
+    for subscription in (notified, stored):
+        message = await subscription.next_msg(WAIT_LIMIT)
+        assert (message.headers or {}).items() >= trace.items()
+    await client.close()

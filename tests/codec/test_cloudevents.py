@@ -236,7 +236,7 @@ def test_an_event_of_a_time_that_no_calendar_has_is_none():
 
 def test_what_a_handler_emits_has_its_own_type_and_data():
     first, again, other = (
-        emitted_by_handler("ns", "orders.ship", "r1", "order.paid", key, {"n": 1}, 5.0)
+        emitted_by_handler("ns", "orders.ship", "r1", "order.paid", key, {"n": 1}, 5.0, {})
         for key in ("a", "a", "b")
     )
 
@@ -250,3 +250,11 @@ def test_what_a_handler_emits_has_its_own_type_and_data():
         "data": {"n": 1},
     }
     assert first.id == again.id != other.id
+
+
+def test_what_is_emitted_in_a_trace_says_so():
+    trace = {"traceparent": "00-1-2-01", "tracestate": "vendor=x"}
+
+    event = emitted_by_handler("ns", "orders.ship", "r1", "order.paid", "", {}, 5.0, trace)
+
+    assert json.loads(encode(event)).items() >= trace.items()

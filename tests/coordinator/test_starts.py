@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from flowworker.codec.trace import new_trace
 from flowworker.coordinator import starts
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
@@ -59,16 +60,20 @@ async def test_an_inbox_is_replied_to(backend, coordinator):
     assert record.reply_to == "_INBOX.Zx9.1"
 
 
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [("00-1-2-01", "00-1-2-01"), ("", ""), ("a\rb", ""), ("a b", ""), (999 * "a", "")],
-)
-async def test_a_trace_context_that_cannot_be_passed_on_is_left_out(
-    backend, coordinator, sent, kept
-):
-    record = await outcome(backend, traceparent=sent)
+async def test_a_run_goes_on_with_the_trace_of_its_start(backend, coordinator):
+    sent = f"00-{32 * 'a'}-{16 * 'b'}-01"
 
-    assert record.trace == kept
+    record = await outcome(backend, traceparent=sent, tracestate="vendor=x")
+
+    assert (record.trace, record.trace_state) == (sent, "vendor=x")
+
+
+@pytest.mark.parametrize("sent", ["", "00-1-2-01", "a\rb", 999 * "a"])
+async def test_a_start_without_a_trace_begins_one(backend, coordinator, sent):
+    record = await outcome(backend, traceparent=sent, tracestate="vendor=x")
+
+    assert record.trace == str(new_trace(backend.namespace, record.run, record.origin))
+    assert record.trace_state == ""
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b'{"a":[', b"]}")])

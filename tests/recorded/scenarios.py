@@ -25,7 +25,10 @@ from tests.recorded.handlers import app
 from tests.recorded.stage import NAMESPACE, Stage
 
 ROOT = Path(__file__).parents[2]
-TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+TRACE = {
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "tracestate": "vendor=x",
+}
 OTHER = "other"
 SOMEBODY = "_INBOX.somebody.else"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
@@ -36,7 +39,7 @@ async def chain(stage: Stage) -> None:
     await stage.client.start("chain", run_id="chain-1", priority="low")
     await stage.result("chain-1")
     start, body = {"Nats_Msg_Id": "chain-2", "Flow_Reply": SOMEBODY}, b'{"order":7}'
-    await stage.send("start.chain", body, **start, Flow_Priority="high", traceparent=TRACE)
+    await stage.send("start.chain", body, **start, Flow_Priority="high", **TRACE)
     await stage.result("chain-2")
     await stage.send_anew("start.chain", body, **start)
     await stage.tap.until(lambda each: each.subject == SOMEBODY and b'"partial"' in each.data)

@@ -43,6 +43,10 @@ ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 """Without what repeats stored events (a test shows that it does)."""
 CONSTANTS = {"v", "specversion", "datacontenttype"}
 """Fields that never have another value than their default."""
+LATER: dict[type[msgspec.Struct], set[str]] = {
+    StepMessage: {"follows"},
+}
+"""Fields that are younger than the recordings."""
 
 
 MESSAGES = [each for recording in RECORDINGS for each in recording.messages]
@@ -101,7 +105,7 @@ def test_every_field_and_every_value_of_an_enumeration_is_recorded():
 
     assert used.keys() >= {*TYPES}
     for struct, names in used.items():
-        assert names >= {*struct.__struct_fields__} - CONSTANTS, struct
+        assert names >= {*struct.__struct_fields__} - CONSTANTS - LATER.get(struct, set()), struct
     assert len(values) == 9
     for enumeration, found in values.items():
         assert found == {*enumeration}, enumeration

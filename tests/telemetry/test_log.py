@@ -9,11 +9,9 @@ import sys
 import textwrap
 
 import pytest
-import structlog
 
 from flowworker.codec.text import escaped
 from flowworker.telemetry.log import (
-    attempt_in_logs,
     configure_logging,
     get_logger,
     is_json,
@@ -187,20 +185,6 @@ def test_lines_for_humans_may_be_coloured(capsys):
     err = capsys.readouterr().err
     assert "\x1b[" in err
     assert "\x1b[2J" not in err
-
-
-def test_users_lines_carry_the_attempt_and_what_they_add(capsys):
-    configure_logging(json=True)
-    attempt_in_logs(run="r1", step="s", attempt=2)
-
-    logging.getLogger("shop").warning("sold", extra={"order": 7})
-    get_logger().warning("about something else")
-
-    first, second = logged(capsys)
-    about = {"run": "r1", "step": "s", "attempt": 2, "logger": "shop", "order": 7}
-    assert first.items() >= about.items()
-    assert "run" not in second
-    structlog.contextvars.clear_contextvars()
 
 
 def test_a_library_that_nobody_configured_is_silent():

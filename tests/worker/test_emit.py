@@ -268,3 +268,16 @@ async def test_run_on_the_loop_would_wait_for_itself(fleet):
 
     assert isinstance(error, InvalidInput)
     assert "await it instead" in str(error)
+
+
+async def test_what_is_emitted_carries_the_trace_of_its_run(fleet):
+    trace = {"traceparent": f"00-{32 * 'a'}-{16 * 'b'}-01", "tracestate": "vendor=x"}
+    published = await Published.on(fleet, "order.paid")
+
+    async def body(ctx):
+        await ctx.emit("order.paid")
+
+    await inside(fleet, body, trace=trace["traceparent"], trace_state=trace["tracestate"])
+
+    assert published[0].items() >= trace.items()
+    assert (await fleet.history())[1] == published[0]

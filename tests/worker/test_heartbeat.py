@@ -79,7 +79,7 @@ async def test_a_renewal_that_fails_is_tried_again_over_a_new_link(settings, fau
     record = await fleet.ended()
 
     assert record.outcome is Outcome.COMPLETED
-    assert len(logs.having("warning", subject=ANY, error=ANY)) == 1
+    assert len(logs.having("warning", run=ANY, step=ANY, error=ANY)) == 1
     assert (link.opened, link.closed) == (2, 1)
     await fleet.close()
     assert link.closed == 2

@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VENV := .venv
 PY := $(VENV)/bin/python
-CODE := $(wildcard flowworker simulation tests integration bench examples)
+CODE := $(wildcard flowworker simulation tests integration bench examples deploy/checks)
 
 # Tests wait as much as they compute, so more of them run at a time than there are cores. Those of
 # integration/ wait for leases to end and for processes to come back: three on a core do not get in
@@ -32,7 +32,12 @@ PURE := core codec definitions
 
 EXTRAS_run := server
 EXTRAS_dev := server,redis,dev
+EXTRAS_deploy := server,redis,dev,deploy
 DEV := $(VENV)/.installed-dev
+# Programs that are built from source and kept for all checkouts.
+TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowworker-tools
+HELM_VERSION := v4.3.1
+HELM := $(TOOLS)/helm-$(HELM_VERSION)/helm
 # What an interpreter that is gone had installed is gone too.
 $(shell test -x $(PY) || rm -f $(VENV)/.installed-*)
 # The demo is content with a full .venv, and makes a small one where there is none.
@@ -104,6 +109,14 @@ SOAK_MINUTES ?= 30
 soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
 	$(PY) -m bench.chaos.soak --minutes $(SOAK_MINUTES)
 
+.PHONY: deploy-check
+deploy-check: $(VENV)/.installed-deploy $(HELM) ## Check all that is in deploy/, with the real programs
+	HELM=$(HELM) $(PY) -m pytest deploy/checks -v -n $(CORES) $(PYTEST_ARGS)
+
+.PHONY: manifests
+manifests: $(VENV)/.installed-deploy $(HELM) ## Write deploy/kubernetes/ from the chart
+	HELM=$(HELM) $(PY) -m deploy.checks.kubernetes.manifests
+
 .PHONY: schemas
 schemas: $(DEV) ## Write schemas/ from the message types
 	$(PY) -m flowworker.schemas schemas
@@ -120,6 +133,10 @@ clean: ## Remove .venv, caches and reports
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS_$*)]'
 	@touch $@
+
+$(HELM):
+	@command -v go >/dev/null || { echo "go was not found: install Go 1.26 or newer, to build helm" >&2; exit 1; }
+	GOBIN=$(@D) go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
 
 # `PYTHON=/path/to/python make setup` chooses an interpreter.
 $(PY):

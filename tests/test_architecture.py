@@ -40,7 +40,7 @@ def test_flowworker_is_built_as_designed():
     assert complaints(PACKAGE) == []
 
 
-@pytest.mark.parametrize("folder", ["tests", "integration", "simulation", "bench"])
+@pytest.mark.parametrize("folder", ["tests", "integration", "simulation", "bench", "deploy"])
 def test_no_file_beside_it_is_long(folder):
     found = list(modules(PACKAGE.parent / folder, folder))
 

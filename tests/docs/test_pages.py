@@ -12,7 +12,10 @@ from tests.docs.pages import INLINE, PAGES, ROOT, named, prose
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
-HOSTS = {"127.0.0.1", "nats", "cloudevents.io", "keepachangelog.com", "semver.org"}
+HOSTS = {
+    "127.0.0.1", "nats", "cloudevents.io", "keda.sh", "keepachangelog.com", "nats-io.github.io",
+    "semver.org",
+}  # fmt: skip
 URL = re.compile(r"[a-z]+://([^/:`'\")\s]+)([^`'\")\s]*)")
 PATHS = ("/healthz", "/readyz", "/metrics", "/run/secrets/", "/<ns>/", "/flowworker/")
 FORBIDDEN = re.compile(

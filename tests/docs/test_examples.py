@@ -68,7 +68,7 @@ def test_commands_exist_with_their_options(line):
 @pytest.mark.parametrize("path", PAGES, ids=named)
 def test_make_targets_exist(path):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:`|^ *)make ([a-z]+)\b", path.read_text(encoding="utf-8"), re.M):
+    for target in re.findall(r"(?:`|^ *)make ([a-z-]+)\b", path.read_text(encoding="utf-8"), re.M):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

@@ -110,8 +110,16 @@ soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
 	$(PY) -m bench.chaos.soak --minutes $(SOAK_MINUTES)
 
 .PHONY: deploy-check
-deploy-check: $(VENV)/.installed-deploy $(HELM) ## Check all that is in deploy/, with the real programs
-	HELM=$(HELM) $(PY) -m pytest deploy/checks -v -n $(CORES) $(PYTEST_ARGS)
+deploy-check: $(VENV)/.installed-deploy $(HELM) image-test ## Check all that is in deploy/, with the real programs
+	HELM=$(HELM) $(PY) -m pytest deploy/checks --ignore deploy/checks/image -v -n $(CORES) $(PYTEST_ARGS)
+
+.PHONY: image
+image: ## Build the container image with docker, podman or buildah (IMAGE, BASE, EXTRAS)
+	deploy/image/build $(foreach name,BASE BUILDER EXTRAS,$(if $($(name)),--build-arg $(name)=$($(name))))
+
+.PHONY: image-test
+image-test: $(DEV) ## Build the image on a base made here, and run a fleet from it (Debian, as root)
+	deploy/checks/image/run $(PYTEST_ARGS)
 
 .PHONY: manifests
 manifests: $(VENV)/.installed-deploy $(HELM) ## Write deploy/kubernetes/ from the chart

@@ -39,6 +39,8 @@ __all__ = [
     "NonRetryableError",
     "NotFound",
     "Parser",
+    "PayloadCodec",
+    "PayloadKeyMissing",
     "PayloadTooLarge",
     "PermissionDenied",
     "Priority",
@@ -121,6 +123,7 @@ if TYPE_CHECKING:
         NamespaceNotFound,
         NonRetryableError,
         NotFound,
+        PayloadKeyMissing,
         PayloadTooLarge,
         PermissionDenied,
         Problem,
@@ -147,6 +150,7 @@ if TYPE_CHECKING:
     from flowworker.handlers.app import StepHandler, StepResult
     from flowworker.handlers.context import current_context
     from flowworker.jetstream import ConnectionOptions, TopologyOptions
+    from flowworker.ports import PayloadCodec
     from flowworker.runner.backends import (
         InMemBus,
         InMemLocker,
@@ -179,6 +183,7 @@ _HOMES = {
     "embedded": ("EmbeddedServer",),
     "handlers": ("App", "StepContext"),
     "jetstream": ("ConnectionOptions", "TopologyOptions"),
+    "ports": ("PayloadCodec",),
     "runner.runner": ("Runner",),
     "runner.scope": ("with_runner",),
     "settings": ("Settings",),

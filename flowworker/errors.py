@@ -15,7 +15,8 @@
     ├── CorruptRecord          stored bytes cannot be read; keeps them
     ├── Unavailable            a server did not answer in time
     │   ├── ServerUnavailable  no usable NATS server
-    │   └── PermissionDenied   the server refuses this user a subject
+    │   ├── PermissionDenied   the server refuses this user a subject
+    │   └── PayloadKeyMissing  a payload is sealed with a key that this process does not have
     ├── TopologyMismatch       a stream, bucket or consumer exists with other settings
     ├── LockTimeoutError       a lock was not free within the timeout
     ├── ResultTimeout          a run did not end within the timeout
@@ -42,6 +43,7 @@ __all__ = [
     "NamespaceNotFound",
     "NonRetryableError",
     "NotFound",
+    "PayloadKeyMissing",
     "PayloadTooLarge",
     "PermissionDenied",
     "Problem",
@@ -62,7 +64,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class FlowworkerError(Exception):
@@ -172,6 +174,24 @@ class ServerUnavailable(Unavailable):
 
 class PermissionDenied(Unavailable):
     """The server refuses this user a subject; trying again helps once it has the right."""
+
+
+class PayloadKeyMissing(Unavailable):
+    """A payload is sealed with a key that this process does not have. It waits for one that does.
+
+    Attributes:
+        key: the id of the key.
+    """
+
+    def __init__(self, key: str, known: Iterable[str] = ()) -> None:
+        """Say which, and which ones are here."""
+        self.key = key
+        here = ", ".join(known) or "none"
+        super().__init__(
+            f"a payload is sealed with the key {key!r:.80}, which this process does not have (it "
+            f"has: {here}); add it to the file of FLOWWORKER_PAYLOAD_KEYS, for as long as there "
+            "are runs from its time"
+        )
 
 
 class TopologyMismatch(FlowworkerError):

@@ -17,7 +17,7 @@ import msgspec
 
 from flowworker.codec.cloudevents import CloudEvent
 from flowworker.codec.messages import CancelNotice, ControlCommand, Result, StepMessage
-from flowworker.core.payload import Stored
+from flowworker.core.payload import Inline, Stored
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.definitions import workflow_schema
 
@@ -28,7 +28,8 @@ _START: dict[str, Any] = {
     "description": (
         "Body of a message to `<ns>.start.<workflow>`: the run's input. Headers: `Nats-Msg-Id` is "
         "the run id and idempotency key, `Flow-Reply` the subject that gets the result, "
-        "`Flow-Input` says `stored` if the body is a reference instead (stored-input), "
+        "`Flow-Input` says `stored` if the body is a reference instead (stored-input), or `sealed` "
+        "if it is a sealed payload (sealed-input), "
         "`Flow-Priority` the lane (high, normal, low), `traceparent` and `tracestate` the trace "
         "context."
     ),
@@ -38,6 +39,7 @@ _START: dict[str, Any] = {
 _TYPES: dict[str, type] = {
     "event": CloudEvent,
     "stored-input": Stored,
+    "sealed-input": Inline,
     "step-message": StepMessage,
     "control-command": ControlCommand,
     "cancel-notice": CancelNotice,

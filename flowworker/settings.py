@@ -74,6 +74,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         workflow_labels: metrics tell workflows apart.
         handler_labels: metrics tell handlers apart.
         reply_prefixes: subjects to which a `Flow-Reply` may point begin with one of these.
+        payload_keys: path of a file with the keys that payloads are sealed with; empty for none.
+        payload_codec: `module:function` that returns a codec of the user's own instead.
+        require_sealed: refuse payloads that are not sealed.
 
     Raises:
         InvalidInput: a number is out of range, a prefix would allow any subject, or settings
@@ -95,12 +98,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     workflow_labels: bool = True
     handler_labels: bool = True
     reply_prefixes: tuple[str, ...] = ("_INBOX.",)
+    payload_keys: str = ""
+    payload_codec: str = ""
+    require_sealed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would do harm later."""
         check_numbers(self)
         if "" in self.reply_prefixes:
             raise InvalidInput("reply_prefixes: expected beginnings of subjects, found ''")
+        if self.payload_keys and self.payload_codec:
+            raise InvalidInput("payload_keys and payload_codec: expected one of them")
+        if self.require_sealed and not (self.payload_keys or self.payload_codec):
+            raise InvalidInput("require_sealed: expected payload_keys or payload_codec with it")
         for larger in ("message_limit", "payload_limit"):
             if self.inline_limit > getattr(self, larger):
                 raise InvalidInput(

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_INPUT, FLOW_REPLY, STORED, ControlCommand
+from flowworker.codec.messages import FLOW_INPUT, FLOW_REPLY, SEALED, STORED, ControlCommand
 from flowworker.codec.values import encode_value
+from flowworker.core.payload import Stored
+from flowworker.core.status import HumanAction
 from flowworker.errors import InvalidInput
+from flowworker.stores.sealing import ANSWER, INPUT
 
 if TYPE_CHECKING:
     from flowworker.client.starting import StartCommand
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Commands:
-    """Sends commands; what does not fit a message is uploaded before."""
+    """Sends commands; what does not fit a message is uploaded before, sealed if wanted."""
 
     def __init__(self, stores: Stores) -> None:
         self._queue = stores.backend.commands
@@ -31,9 +34,10 @@ class Commands:
         headers, body = dict(start.headers), start.body
         if reply_to:
             headers[FLOW_REPLY] = reply_to
-        if len(body) > self._max_body:
-            headers[FLOW_INPUT] = STORED
-            body = encode(await self._payloads.upload(start.run, body))
+        payload = await self._payloads.for_command(start.run, INPUT, body, self._max_body)
+        if payload is not None:
+            headers[FLOW_INPUT] = STORED if isinstance(payload, Stored) else SEALED
+            body = encode(payload)
         return await self._queue.send(f"start.{start.workflow}", body, headers)
 
     async def control(self, action: str, run: str, command: ControlCommand) -> None:
@@ -48,7 +52,11 @@ class Commands:
             body = encode(command)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
-        if len(body) > self._max_body:
-            stored = await self._payloads.upload(run, output)
-            body = encode(replace(command, output=None, stored=stored))
+        if command.action is HumanAction.COMPLETE:
+            room = self._max_body - len(body) + len(output)
+            payload = await self._payloads.for_command(run, ANSWER, output, room)
+            if isinstance(payload, Stored):
+                body = encode(replace(command, output=None, stored=payload))
+            elif payload is not None:
+                body = encode(replace(command, output=None, sealed=payload))
         await self._queue.send(f"control.{action}.{run}", body, {})

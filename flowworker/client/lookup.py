@@ -24,6 +24,7 @@ from flowworker.core.ids import event_id
 from flowworker.core.status import TERMINAL
 from flowworker.errors import InvalidInput, RunIdTaken
 from flowworker.stores.payloads import input_digest
+from flowworker.stores.sealing import INPUT
 
 if TYPE_CHECKING:
     from flowworker.client.starting import StartCommand
@@ -135,7 +136,10 @@ class Lookup:
 
     async def compare(self, record: RunRecord, digest: bytes) -> None:
         """Raise RunIdTaken if the run was started with another input; no digest fits all."""
-        if digest and input_digest(await self._payloads.load(record.input)) != digest:
+        if not digest:
+            return
+        known = await self._payloads.load(record.input, record.run, INPUT)
+        if input_digest(known) != digest:
             raise RunIdTaken(
                 f"run id {record.run} is taken by a run with another input; choose another id"
             )

@@ -11,6 +11,7 @@ from flowworker.codec.json import decode_value
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, RunCancelled, RunFailed, RunIdTaken, WorkflowNotFound
+from flowworker.stores.sealing import output_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ class Results:
             id=record.run,
             workflow=record.workflow,
             status=record.status,
-            output=await self._values(output),
+            output=await self._values(record.run, output),
             error=record.error,
             failed_compensations=record.failed_compensations,
             needs_attention=record.needs_attention,
@@ -77,16 +78,16 @@ class Results:
             id=reply.id,
             workflow=reply.workflow,
             status=RunStatus(reply.status),
-            output=await self._values(reply.output),
+            output=await self._values(reply.id, reply.output),
             error=reply.error,
             failed_compensations=reply.failed_compensations,
             needs_attention=reply.needs_attention,
         )
 
-    async def _values(self, output: Mapping[str, Payload]) -> dict[str, Any]:
+    async def _values(self, run: str, output: Mapping[str, Payload]) -> dict[str, Any]:
         values = {}
         for step, payload in output.items():
-            raw = await self._payloads.load(payload)
+            raw = await self._payloads.load(payload, run, *output_places(step))
             values[step] = decode_value(f"output of {step}", raw)
         return values
 

@@ -21,7 +21,7 @@ from flowworker.codec.subjects import event_subject
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
 from flowworker.core.status import TERMINAL
-from flowworker.errors import ResultTimeout, Unavailable
+from flowworker.errors import PayloadKeyMissing, ResultTimeout, Unavailable
 from flowworker.tasks import wait_for
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ class Waiting:
                     seen = True
                 if record is not None and record.status in TERMINAL:
                     return await self._results.of_record(record)
+            except PayloadKeyMissing:
+                raise  # it will not come
             except Unavailable:
                 if self._clock.monotonic() - reached > UNAVAILABLE_LIMIT:
                     raise

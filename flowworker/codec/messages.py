@@ -8,6 +8,7 @@ __all__ = [
     "FLOW_PRIORITY",
     "FLOW_REPLY",
     "MSG_ID",
+    "SEALED",
     "STORED",
     "TRACE_PARENT",
     "TRACE_STATE",
@@ -21,6 +22,7 @@ __all__ = [
     "StepMessage",
     "decode_cancel",
     "decode_control",
+    "decode_inline",
     "decode_link",
     "decode_result",
     "decode_step_message",
@@ -36,14 +38,16 @@ from msgspec import Struct, field
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
-from flowworker.core.payload import Payload, Stored
+from flowworker.core.payload import Inline, Payload, Stored
 from flowworker.core.status import HumanAction, Kind, Priority
 
 MSG_ID = "Nats-Msg-Id"
 """Header: run id and idempotency key of a start message."""
 FLOW_INPUT = "Flow-Input"
-"""Header of a start message: `stored` if the body is an upload's reference, and not the input."""
+"""Header of a start message: what the body is if not the input: `stored`, the reference of an
+upload, or `sealed`, a sealed payload."""
 STORED = "stored"
+SEALED = "sealed"
 FLOW_REPLY = "Flow-Reply"
 """Header of a start message: subject that gets the result."""
 FLOW_PRIORITY = "Flow-Priority"
@@ -156,6 +160,7 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         step: for resume, which step it is about; may be left out if only one waits.
         output: for resume with `complete`, the step's output.
         stored: the same as an upload's reference, for one that does not fit a message.
+        sealed: the same as a sealed payload.
     """
 
     reason: str = ""
@@ -163,6 +168,7 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     step: str = ""
     output: Any = None
     stored: Stored | None = None
+    sealed: Inline | None = None
 
 
 class CancelNotice(Struct, frozen=True, omit_defaults=True):
@@ -212,4 +218,5 @@ decode_cancel = msgspec.json.Decoder(CancelNotice).decode
 decode_control = msgspec.json.Decoder(ControlCommand).decode
 decode_result = msgspec.json.Decoder(Result).decode
 decode_stored = msgspec.json.Decoder(Stored).decode
+decode_inline = msgspec.json.Decoder(Inline).decode
 decode_link = msgspec.json.Decoder(Link).decode

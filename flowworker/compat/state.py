@@ -26,6 +26,7 @@ from flowworker.core.status import TERMINAL, RunStatus, StepStatus
 from flowworker.errors import Conflict, InvalidInput, NotFound, RunNotFound
 from flowworker.settings import Settings
 from flowworker.stores.removal import remove_run
+from flowworker.stores.sealing import INPUT, output_place, output_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ class StateStore:
         """Store the input (JSON bytes)."""
         stores = await self._of(exec_id)
         _check(is_json(data), f"input of {exec_id!r}: expected JSON, found {data[:80]!r}")
-        payload = await stores.payloads.pack(exec_id, "input", data)
+        payload = await stores.payloads.pack(exec_id, INPUT, data, place=INPUT)
         now = self.clock.now()
 
         def change(record: RunRecord | None) -> RunRecord:
@@ -114,7 +115,7 @@ class StateStore:
         found = await self._load(stores, exec_id)
         if found is None:
             raise RunNotFound(f"no execution {exec_id!r} exists: check its id, and which store")
-        return await stores.payloads.load(found[0].input)
+        return await stores.payloads.load(found[0].input, exec_id, INPUT)
 
     async def get_state(self, exec_id: str) -> dict[str, str]:
         """State by step; the execution's own under the empty id. Empty for an unknown one."""
@@ -183,7 +184,8 @@ class StateStore:
         """Store a step's output (JSON bytes)."""
         stores = await self._of(exec_id, step_id)
         _check(is_json(output), f"output of {step_id!r}: expected JSON, found {output[:80]!r}")
-        payload = await stores.payloads.pack(exec_id, f"output.{step_id}", output)
+        name = output_place(step_id)
+        payload = await stores.payloads.pack(exec_id, name, output, place=name)
         await self._change_step(stores, exec_id, step_id, lambda r: replace(r, output=payload))
 
     async def get_step_output(self, exec_id: str, step_id: str) -> bytes:
@@ -192,7 +194,8 @@ class StateStore:
         found = await stores.runs.find_step(exec_id, step_id)
         if found is None or found[1].output is None or await self._is_gone(stores, exec_id):
             raise NotFound(f"step {step_id!r} of {exec_id!r} has no output")
-        return await stores.payloads.load(found[1].output)
+        places = output_places(step_id)
+        return await stores.payloads.load(found[1].output, exec_id, *places)
 
     # -- events ----------------------------------------------------------------------------
 

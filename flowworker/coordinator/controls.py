@@ -13,13 +13,14 @@ from flowworker.codec.json import UNREADABLE, encode, is_json
 from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
-from flowworker.coordinator.uploads import Gone, check_upload, load_upload
+from flowworker.coordinator.uploads import Gone, check_upload, load_upload, open_sealed
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.records import shortened
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, HumanAction
 from flowworker.errors import InvalidInput
+from flowworker.stores.sealing import ANSWER
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -96,6 +97,7 @@ class Controls:
                     data.id,
                     f"resume.{delivery.sequence}",
                     await self._output(data.id, command),
+                    place=ANSWER,
                     inline_limit=_ANSWER,
                 )
             except Gone as gone:
@@ -108,11 +110,18 @@ class Controls:
 
     async def _output(self, run: str, command: ControlCommand) -> bytes:
         """An upload stays until it ends by itself, or its run does: the message may come again."""
-        if command.stored is None:
+        if command.sealed is not None:
+            output, what = (
+                await open_sealed(self._payloads, command.sealed, run, ANSWER),
+                "`sealed`",
+            )
+        elif command.stored is not None:
+            stored = check_upload(run, command.stored)
+            output, what = await load_upload(self._stores, stored, run, ANSWER), stored.key
+        else:
             return encode(command.output)
-        output = await load_upload(self._stores, check_upload(run, command.stored))
         if not is_json(output):
-            raise Rejected(f"control.resume: payload {command.stored.key} is not JSON")
+            raise Rejected(f"control.resume: payload {what} is not JSON")
         return output
 
 

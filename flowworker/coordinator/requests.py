@@ -22,9 +22,11 @@ from flowworker.codec.messages import (
     FLOW_PRIORITY,
     FLOW_REPLY,
     MSG_ID,
+    SEALED,
     STORED,
     TRACE_PARENT,
     TRACE_STATE,
+    decode_inline,
     decode_stored,
 )
 from flowworker.codec.trace import parse_trace, state_of
@@ -37,7 +39,7 @@ from flowworker.core.ids import (
     origin_of,
     run_id_of_sequence,
 )
-from flowworker.core.payload import Stored
+from flowworker.core.payload import Payload, Stored
 from flowworker.core.status import Priority
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Start(Struct, frozen=True):
     Attributes:
         origin: identity of the message, the same when it is redelivered.
         input: a JSON object, not yet checked.
-        stored: where it is, if it is not here.
+        payload: what the body is instead, if it is not that.
         trace: W3C trace context; empty if there is none that can be passed on.
     """
 
@@ -62,12 +64,14 @@ class Start(Struct, frozen=True):
     priority: Priority | None
     trace: str
     trace_state: str
-    stored: Stored | None = None
+    payload: Payload | None = None
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the input, hex."""
-        return sha256(self.input).hexdigest() if self.stored is None else self.stored.digest
+        """SHA-256 of the input as it came, hex."""
+        if isinstance(self.payload, Stored):
+            return self.payload.digest
+        return sha256(self.input).hexdigest()
 
 
 def run_of(delivery: Delivery) -> str:
@@ -101,7 +105,7 @@ def parse_start(
         workflow=workflow,
         origin=origin_of(delivery.sequence, delivery.time),
         input=delivery.data or b"{}",
-        stored=reference_of(run, delivery) if FLOW_INPUT in headers else None,
+        payload=_payload(run, delivery) if FLOW_INPUT in headers else None,
         reply_to=reply_to,
         priority=_priority(headers.get(FLOW_PRIORITY, "")),
         trace=trace,
@@ -109,11 +113,25 @@ def parse_start(
     )
 
 
+def _payload(run: str, delivery: Delivery) -> Payload:
+    """What a start message has as its body instead of the input, or Rejected."""
+    form = delivery.headers[FLOW_INPUT]
+    if form == STORED:
+        return reference_of(run, delivery)
+    if form != SEALED:
+        expected = f"expected {STORED} or {SEALED}, or no header"
+        raise Rejected(f"{FLOW_INPUT} {form[:140]!r} is unknown: {expected}")
+    try:
+        payload = decode_inline(delivery.data)
+    except UNREADABLE as error:
+        raise Rejected(f"the body is no sealed payload: {error}") from error
+    if not payload.sealed:
+        raise Rejected("the body is no sealed payload: `sealed`, the id of its key, is missing")
+    return payload
+
+
 def reference_of(run: str, delivery: Delivery) -> Stored:
     """The upload that a start message names; raises Rejected for any other."""
-    form = delivery.headers.get(FLOW_INPUT, "")
-    if form != STORED:
-        raise Rejected(f"{FLOW_INPUT} {form[:140]!r} is unknown: expected {STORED}, or no header")
     try:
         return check_upload(run, decode_stored(delivery.data))
     except UNREADABLE as error:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import run_started_event
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_INPUT, MSG_ID
+from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
@@ -31,7 +31,7 @@ from flowworker.coordinator.requests import (
     run_of,
 )
 from flowworker.coordinator.results import brief_result
-from flowworker.coordinator.uploads import Gone, load_upload
+from flowworker.coordinator.uploads import Gone, load_upload, open_sealed
 from flowworker.core.ids import origin_of, sequence_of
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
@@ -47,6 +47,7 @@ from flowworker.errors import (
     WorkflowNotFound,
 )
 from flowworker.stores.payloads import input_digest
+from flowworker.stores.sealing import INPUT
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Starts:
             NotYet: it is large, and so are others that are being taken in.
             Unavailable: it is to be tried again.
         """
-        if FLOW_INPUT not in delivery.headers:
+        if delivery.headers.get(FLOW_INPUT) != STORED:
             await self._take(workflow, delivery)
             return
         if self._large.locked():
@@ -96,7 +97,7 @@ class Starts:
 
     async def discard(self, delivery: Delivery) -> None:
         """Drop what was uploaded for a message, once it is a run or its rejection is published."""
-        if FLOW_INPUT in delivery.headers:
+        if delivery.headers.get(FLOW_INPUT) == STORED:
             with suppress(Rejected):
                 await self._payloads.drop(reference_of(run_of(delivery), delivery))
 
@@ -111,7 +112,7 @@ class Starts:
             if found is None:
                 _look_again(refused, delivery, self._clock.now())
                 if delivery.delivered > 1:  # it may have been fine before, up to its record
-                    await self._forget(run, delivery)
+                    await self._payloads.forget(run, _name(_origin(delivery)))
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
@@ -128,14 +129,18 @@ class Starts:
         """Drop what was kept for this message, under a name that no other message's input has."""
         with suppress(Rejected):
             digest = sha256(delivery.data).hexdigest()
-            if FLOW_INPUT in delivery.headers:
+            if delivery.headers.get(FLOW_INPUT) == STORED:
                 digest = reference_of(run, delivery).digest
             await self._payloads.forget(run, _name(_origin(delivery)), digest)
 
     async def _input(self, start: Start) -> bytes:
-        return (
-            start.input if start.stored is None else await load_upload(self._stores, start.stored)
-        )
+        match start.payload:
+            case None:
+                return start.input
+            case Stored():
+                return await load_upload(self._stores, start.payload, start.run, INPUT)
+            case _:
+                return await open_sealed(self._payloads, start.payload, start.run, INPUT)
 
     async def _new(self, start: Start) -> RunRecord:
         """The record of a run that may begin, or Rejected."""
@@ -147,7 +152,7 @@ class Starts:
         await self._validate(plan, data)
         name = _name(start.origin)
         try:
-            payload = await self._payloads.pack(start.run, name, data)
+            payload = await self._payloads.pack(start.run, name, data, place=INPUT)
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise Rejected(str(error).replace(name, "input", 1)) from error
         trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))
@@ -191,7 +196,7 @@ class Starts:
         kept = record.input
         if start.digest == (kept.digest if isinstance(kept, Stored) else _digest(kept.data)):
             return
-        known = await self._payloads.load(kept)
+        known = await self._payloads.load(kept, record.run, INPUT)
         if input_digest(known) != input_digest(await self._input(start)):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
 

@@ -9,6 +9,7 @@ deliveries   what comes in: one message at a time, acknowledged or put back
 records      what is kept: compare-and-set, and leases
 messages     what is sent: steps, events, commands, alarms, notifications
 meter        what waits at the server, for those who watch
+sealing      what makes payloads unreadable for others
 backend      all of it, for one namespace
 """
 
@@ -27,6 +28,7 @@ __all__ = [
     "Meter",
     "Notifier",
     "OnDelivery",
+    "PayloadCodec",
     "Records",
     "StepAddress",
     "StepQueue",
@@ -48,3 +50,4 @@ from flowworker.ports.messages import (
 )
 from flowworker.ports.meter import LaneLevel, Meter, StorageLevel
 from flowworker.ports.records import Leases, Records
+from flowworker.ports.sealing import PayloadCodec

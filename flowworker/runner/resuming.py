@@ -26,6 +26,7 @@ from flowworker.core.policy import Fail, follow_up
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from flowworker.errors import RunNotFound
+from flowworker.stores.sealing import INPUT, output_places
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -87,13 +88,17 @@ async def _check_payloads(
 ) -> None:
     """Raise now what the step that needs a payload would raise later."""
     outputs = ((step, found.output) for step, (found, _) in steps.items())
-    payloads: list[tuple[str, Payload]] = [("input", record.input)]
-    payloads += [(f"output of {step}", output) for step, output in outputs if output is not None]
-    await asyncio.gather(*(_check_payload(stores, what, payload) for what, payload in payloads))
+    payloads: list[tuple[tuple[str, ...], Payload]] = [((INPUT,), record.input)]
+    payloads += [(output_places(step), output) for step, output in outputs if output is not None]
+    await asyncio.gather(
+        *(_check_payload(stores, record.run, places, payload) for places, payload in payloads)
+    )
 
 
-async def _check_payload(stores: Stores, what: str, payload: Payload) -> None:
-    decode_value(what, await stores.payloads.load(payload))
+async def _check_payload(
+    stores: Stores, run: str, places: tuple[str, ...], payload: Payload
+) -> None:
+    decode_value(places[0], await stores.payloads.load(payload, run, *places))
 
 
 async def _settle(stores: Stores, plan: Plan, run: RunRecord, step: str) -> None:

@@ -20,6 +20,7 @@ from flowworker.handlers import App
 from flowworker.runner.backends import InMemStore
 from flowworker.runner.engine import Engine
 from flowworker.runner.resuming import make_ready
+from flowworker.stores.sealing import INPUT, output_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -246,11 +247,11 @@ class Runner:
         steps = await engine.stores.runs.load_steps(run)
         state = view(plan, *found, steps, self._store.clock.now())
         outputs = [
-            (step, await self._value(engine, step, payload))
+            (step, await self._value(engine, payload, run, *output_places(step)))
             for step in plan.order
             if (payload := state.steps[step].output) is not None
         ]
-        return merged(run, await self._value(engine, "input", found[0].input), outputs)
+        return merged(run, await self._value(engine, found[0].input, run, INPUT), outputs)
 
-    async def _value(self, engine: Engine, what: str, payload: Payload) -> Any:
-        return decode_value(what, await engine.stores.payloads.load(payload))
+    async def _value(self, engine: Engine, payload: Payload, run: str, *places: str) -> Any:
+        return decode_value(places[0], await engine.stores.payloads.load(payload, run, *places))

@@ -116,7 +116,7 @@ class DefinitionStore:
         if not data.startswith(_REFERENCE):
             return data
         try:
-            return await self._large.load(msgspec.json.decode(data, type=_Reference).stored)
+            return await self._large.read(msgspec.json.decode(data, type=_Reference).stored)
         except (msgspec.MsgspecError, CorruptRecord) as error:
             raise DefinitionError([f"stored definition cannot be read: {error}"]) from error
 

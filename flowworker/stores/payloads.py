@@ -12,16 +12,20 @@ from __future__ import annotations
 __all__ = ["UPLOAD_TTL", "PayloadStore", "input_digest"]
 
 import asyncio
+import base64
+import binascii
 import hashlib
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from msgspec import Raw
 from msgspec.json import decode, encode
 
 from flowworker.codec.json import MAX_NESTING, UNREADABLE, is_nested_too_deep
 from flowworker.core.payload import Inline, Stored, inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
+from flowworker.stores.sealing import Sealing
 
 if TYPE_CHECKING:
     from flowworker.core.payload import Payload
@@ -35,21 +39,31 @@ UPLOAD_TTL = 7 * 24 * 3600
 """Seconds that an upload waits for a coordinator to take it over. A start that waits for longer
 is rejected."""
 
+_AROUND = 128
+"""Bytes of JSON around a sealed payload in a command."""
+
 _PARALLEL = 4
 """Chunks of a payload that are on their way at a time."""
 
 
 class PayloadStore:
-    """Makes payloads of bytes and bytes of payloads."""
+    """Makes payloads of bytes and bytes of payloads.
 
-    def __init__(self, records: Records, settings: Settings) -> None:
+    `pack`, `for_command` and `upload` seal, and `load` opens, if the fleet seals payloads; `store`
+    and `read` do neither.
+    """
+
+    def __init__(
+        self, records: Records, settings: Settings, sealing: Sealing | None = None
+    ) -> None:
         """Keep what is larger than the settings' inline limit in `records`."""
         self._records = records
+        self._sealing = sealing or Sealing()
         self._inline_limit = settings.inline_limit
         self._limit = settings.payload_limit
 
     async def pack(
-        self, run: str, name: str, data: bytes, *, inline_limit: int | None = None
+        self, run: str, name: str, data: bytes, *, place: str, inline_limit: int | None = None
     ) -> Payload:
         """Bytes as a payload: inline if small.
 
@@ -57,6 +71,7 @@ class PayloadStore:
             run: whose payload it is, and whose end is its end.
             name: unique in the run for this value; the same name with the same bytes is fine.
             data: a JSON value.
+            place: where in the run it stands (`stores.sealing`); it can be loaded from there alone.
             inline_limit: what is small; as the settings say if None.
 
         Raises:
@@ -65,39 +80,80 @@ class PayloadStore:
         """
         if is_nested_too_deep(data):
             raise InvalidInput(f"{name}: nested deeper than {MAX_NESTING} levels")
-        if len(data) <= (self._inline_limit if inline_limit is None else inline_limit):
-            return inline(data)
-        return await self.store(run, name, data)
+        self._check_size(name, data)
+        limit = self._inline_limit if inline_limit is None else inline_limit
+        key, sealed = await self._sealing.seal(run, place, data)
+        if _inline_size(key, sealed) <= limit:
+            return _inline(key, sealed)
+        return await self.store(run, name, sealed, key=key)
 
-    async def store(self, run: str, name: str, data: bytes, *, ttl: int = 0) -> Stored:
-        """Bytes of any size as a reference; removed after `ttl` seconds, if that is given."""
-        if len(data) > self._limit:
-            message = f"{name}: {len(data):,} bytes exceed the limit of {self._limit:,} bytes"
-            raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
+    async def for_command(self, run: str, place: str, data: bytes, room: int) -> Payload | None:
+        """What a command carries for a value: sealed, or uploaded if it has more than `room` bytes.
+
+        None if it carries the value itself.
+        """
+        if not self._sealing.active and len(data) <= room:
+            return None
+        if self._sealing.active and _inline_size("", data) <= room:
+            key, sealed = await self._sealing.seal(run, place, data)
+            if _inline_size(key, sealed) + _AROUND <= room:
+                return _inline(key, sealed)
+        return await self.upload(run, place, data)
+
+    async def store(
+        self, run: str, name: str, data: bytes, *, key: str = "", ttl: int = 0
+    ) -> Stored:
+        """Bytes of any size as a reference; removed after `ttl` seconds, if that is given.
+
+        `key` is the id of the key that they are sealed with, if they are.
+        """
+        if not key:
+            self._check_size(name, data)
         digest = hashlib.sha256(data).hexdigest()
-        key = _key(run, name, digest)
+        at = _key(run, name, digest)
         gate = asyncio.Semaphore(_PARALLEL)
 
         async def put(index: int) -> None:
             async with gate:
                 chunk = data[index * CHUNK : (index + 1) * CHUNK]
-                await self._records.put(f"{key}.{index}", chunk, ttl=ttl)
+                await self._records.put(f"{at}.{index}", chunk, ttl=ttl)
 
         await asyncio.gather(*(put(index) for index in range(_chunks(len(data)))))
-        return Stored(key, len(data), digest)
+        return Stored(at, len(data), digest, key)
 
-    async def upload(self, run: str, data: bytes) -> Stored:
+    async def upload(self, run: str, place: str, data: bytes) -> Stored:
         """Store bytes that a command to that run will refer to, under a key of their own."""
-        return await self.store(run, f"upload.{secrets.token_hex(16)}", data, ttl=UPLOAD_TTL)
+        name = f"upload.{secrets.token_hex(16)}"
+        self._check_size(name, data)
+        key, sealed = await self._sealing.seal(run, place, data)
+        return await self.store(run, name, sealed, key=key, ttl=UPLOAD_TTL)
 
-    async def load(self, payload: Payload) -> bytes:
-        """The JSON bytes of a payload.
+    async def load(self, payload: Payload, run: str, *places: str) -> bytes:
+        """The JSON bytes of a payload of that run, which stands in one of the places.
+
+        Raises:
+            CorruptRecord: a chunk is missing, or the bytes are not those that were stored, or not
+                sealed for such a place.
+            PayloadKeyMissing: it is sealed with a key that is not here.
+        """
+        where = payload.key if isinstance(payload, Stored) else f"{places[0]} of run {run}"
+        if isinstance(payload, Stored):
+            data = await self.read(payload)
+        else:
+            data = _sealed_bytes(payload, where) if payload.sealed else bytes(payload.data)
+        return await self._sealing.open(payload.sealed, data, run, places, where)
+
+    def plain(self, payload: Inline) -> bytes | None:
+        """The same for one that needs neither keys nor a look; None for others."""
+        may_be_plain = not payload.sealed and not self._sealing.required
+        return bytes(payload.data) if may_be_plain else None
+
+    async def read(self, payload: Stored) -> bytes:
+        """The bytes that a reference stands for, as they are stored.
 
         Raises:
             CorruptRecord: a chunk is missing, or the bytes are not those that were stored.
         """
-        if isinstance(payload, Inline):
-            return bytes(payload.data)
         gate = asyncio.Semaphore(_PARALLEL)
 
         async def get(index: int) -> bytes:
@@ -113,9 +169,12 @@ class PayloadStore:
             raise CorruptRecord(payload.key, data, "size or digest do not match")
         return data
 
-    async def forget(self, run: str, name: str, digest: str) -> None:
-        """Remove what `pack` may have stored of bytes with that digest; there may be nothing."""
-        await self._records.purge(f"{_key(run, name, digest)}.*")
+    async def forget(self, run: str, name: str, digest: str = "") -> None:
+        """Remove what `pack` may have stored of bytes with that digest; there may be nothing.
+
+        Without a digest, of all bytes under that name. Sealed ones have a digest that nobody knows.
+        """
+        await self._records.purge(f"{_key(run, name, digest or '*')}.*")
 
     async def drop(self, stored: Stored) -> None:
         """Remove one payload."""
@@ -125,10 +184,30 @@ class PayloadStore:
         """Forget all payloads of a run."""
         await self._records.purge(f"{run}.>")
 
+    def _check_size(self, name: str, data: bytes) -> None:
+        if len(data) > self._limit:
+            message = f"{name}: {len(data):,} bytes exceed the limit of {self._limit:,} bytes"
+            raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
+
 
 def _key(run: str, name: str, digest: str) -> str:
     """The digest is in it: two attempts that put out different bytes do not mix."""
     return f"{run}.{name}.{digest[:16]}"
+
+
+def _inline(key: str, data: bytes) -> Inline:
+    return Inline(Raw(b'"%s"' % base64.b64encode(data)), key) if key else inline(data)
+
+
+def _inline_size(key: str, data: bytes) -> int:
+    return 4 * -(-len(data) // 3) + len(key) if key else len(data)
+
+
+def _sealed_bytes(payload: Inline, where: str) -> bytes:
+    try:
+        return base64.b64decode(decode(payload.data, type=str), validate=True)
+    except (*UNREADABLE, binascii.Error) as error:
+        raise CorruptRecord(where, bytes(payload.data), f"expected base64: {error}") from error
 
 
 def _chunks(size: int) -> int:

@@ -7,11 +7,13 @@ __all__ = ["Stores", "stores_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowworker.encryption import codec_from
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.sealing import Sealing
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -40,12 +42,17 @@ class Stores:
 
 
 def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
-    """Build the stores of a backend."""
+    """Build the stores of a backend.
+
+    Raises:
+        InvalidInput: payloads are to be sealed, and the keys cannot be used.
+    """
     settings = settings or Settings()
+    sealing = Sealing(codec_from(settings), backend.namespace, required=settings.require_sealed)
     return Stores(
         backend,
         settings,
         RunStore(backend.runs),
-        PayloadStore(backend.payloads, settings),
+        PayloadStore(backend.payloads, settings, sealing),
         DefinitionStore(backend.definitions),
     )

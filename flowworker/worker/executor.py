@@ -27,9 +27,10 @@ from flowworker.codec.messages import StepMessage
 from flowworker.core.claim import Claim, Drop, GiveUp, Repair
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind
-from flowworker.errors import CorruptRecord, PayloadTooLarge, Unavailable
+from flowworker.errors import CorruptRecord, PayloadKeyMissing, PayloadTooLarge, Unavailable
 from flowworker.handlers.context import StepContext
 from flowworker.retrying import retry_unavailable
+from flowworker.stores.sealing import output_place
 from flowworker.telemetry.context import attempt_in_logs
 from flowworker.worker.attempt import Failed, Halt, InflightAttempt, Returned, Stopped
 from flowworker.worker.claims import Claimed, Claims, GivenUp, PutBack
@@ -37,7 +38,15 @@ from flowworker.worker.decoding import MESSAGE_VERSION, Malformed, Newer, decode
 from flowworker.worker.failures import error_info
 from flowworker.worker.inputs import StepInputs
 from flowworker.worker.reporting import Reporter
-from flowworker.worker.settling import Completed, Ending, GivenBack, Lost, Settled, Settler
+from flowworker.worker.settling import (
+    Completed,
+    Ending,
+    GivenBack,
+    Lost,
+    Settled,
+    Settler,
+    Unopened,
+)
 from flowworker.worker.unserved import Unserved
 
 if TYPE_CHECKING:
@@ -174,7 +183,13 @@ class Executor:
         attempt.context.load = partial(self._inputs.output, message)
         try:
             load = partial(self._inputs.of, message)
-            attempt.context.input = await retry_unavailable(clock, clock.monotonic() + lease, load)
+            until = clock.monotonic() + lease
+            attempt.context.input = await retry_unavailable(
+                clock, until, load, may_pass=lambda error: not isinstance(error, PayloadKeyMissing)
+            )
+        except PayloadKeyMissing as error:
+            resources.log.error("a step waits for a key", step=message.step, error=str(error))  # noqa: TRY400 - says all
+            return Unopened()
         except Unavailable:
             raise
         except PayloadTooLarge as error:
@@ -190,8 +205,8 @@ class Executor:
         if not isinstance(ending, Returned):
             return ending
         try:
-            name = f"output.{message.step}"
-            pack = partial(resources.payloads.pack, message.run, name, ending.output)
+            name = output_place(message.step)
+            pack = partial(resources.payloads.pack, message.run, name, ending.output, place=name)
             return Completed(await retry_unavailable(clock, clock.monotonic() + lease, pack))
         except Unavailable:
             raise

@@ -14,12 +14,14 @@ from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import decode_link
 from flowworker.core.payload import Inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
+from flowworker.stores.sealing import INPUT, output_places
 from flowworker.worker.payload_cache import PayloadCache
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import Earlier, Link, StepMessage
     from flowworker.core.payload import Payload, Stored
     from flowworker.stores.payloads import PayloadStore
+    from flowworker.worker.payload_cache import Place
 
 
 class StepInputs:
@@ -28,6 +30,7 @@ class StepInputs:
     def __init__(self, payloads: PayloadStore, limit: int) -> None:
         """Load from `payloads`; an input of more than `limit` bytes in all is not loaded."""
         self._limit = limit
+        self._payloads = payloads
         # Twice: steps side by side may have much in common and each something of its own.
         self._cache = PayloadCache(payloads, 2 * limit)
 
@@ -48,12 +51,14 @@ class StepInputs:
                 f"outputs, which exceeds payload_limit, {self._limit:,} bytes; read those that "
                 "are needed, with `await ctx.output(step)`"
             )
-        await self._fetch([base, *(payload for _, payload in outputs)])
-        value = await self._value(base)
+        await self._fetch(message.run, [(INPUT, base), *outputs])
+        value = await self._value(message.run, INPUT, base)
         if not isinstance(value, dict):
             kind = type(value).__name__
             raise InvalidInput(f"the run's input: expected a JSON object, found a {kind}")
-        values = [(step, await self._value(payload)) for step, payload in outputs]
+        values = [
+            (step, await self._value(message.run, step, payload)) for step, payload in outputs
+        ]
         return merged(message.run, value, values)
 
     async def output(self, message: StepMessage, step: str) -> Any:
@@ -64,7 +69,7 @@ class StepInputs:
         """
         for name, payload in await self._outputs(message):
             if name == step:
-                return await self._value(payload)
+                return await self._value(message.run, name, payload)
         raise InvalidInput(f"{message.step!r} is given no output of a step {step!r}")
 
     async def _outputs(self, message: StepMessage) -> list[tuple[str, Payload]]:
@@ -88,20 +93,30 @@ class StepInputs:
             at = link.before
         return found
 
-    async def _fetch(self, payloads: list[Payload]) -> None:
+    async def _fetch(self, run: str, payloads: list[tuple[str, Payload]]) -> None:
         """Load those that are not in the cache."""
-        missing = [
-            payload
-            for payload in payloads
-            if not isinstance(payload, Inline) and self._cache.peek(payload) is None
+        placed = [
+            (payload, _place(run, name))
+            for name, payload in payloads
+            if not isinstance(payload, Inline)
         ]
-        await asyncio.gather(*(self._cache.get(one, decode_value) for one in missing))
+        missing = [(one, place) for one, place in placed if self._cache.peek(one, place) is None]
+        await asyncio.gather(*(self._cache.get(one, decode_value, at) for one, at in missing))
 
-    async def _value(self, payload: Payload) -> Any:
+    async def _value(self, run: str, name: str, payload: Payload) -> Any:
         """A value of the step's own, which its handler may change."""
-        if isinstance(payload, Inline):
-            return decode_value("input", bytes(payload.data))
-        return msgspec.to_builtins(await self._cache.get(payload, decode_value))
+        if not isinstance(payload, Inline):
+            found = await self._cache.get(payload, decode_value, _place(run, name))
+            return msgspec.to_builtins(found)
+        raw = self._payloads.plain(payload)
+        if raw is None:
+            raw = await self._payloads.load(payload, *_place(run, name))
+        return decode_value(name, raw)
+
+
+def _place(run: str, name: str) -> Place:
+    """Of the run's input, or of a step's output; no step has the name of the input."""
+    return (run, INPUT) if name == INPUT else (run, *output_places(name))
 
 
 def _decode_link(key: str, raw: bytes) -> Link:

@@ -107,9 +107,9 @@ class Reporter:
             self._log.debug("attempt ended", outcome=record.outcome.value, **_names(message))
 
     def given_back(self, message: StepMessage) -> None:
-        """Count and log that a draining worker gave a claim back."""
+        """Count and log that a worker gave a claim back."""
         self._metrics.attempts[message.uses, "released"].inc()
-        self._log.warning("attempt given back: the worker stops", **_names(message))
+        self._log.warning("attempt given back", **_names(message))
 
     def lost(self, message: StepMessage) -> None:
         """Count and log that another worker has the claim, so that no outcome is written."""

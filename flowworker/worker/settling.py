@@ -8,7 +8,7 @@ effects until this process ends.
 
 from __future__ import annotations
 
-__all__ = ["Completed", "Ending", "GivenBack", "Lost", "Settled", "Settler"]
+__all__ = ["Completed", "Ending", "GivenBack", "Lost", "Settled", "Settler", "Unopened"]
 
 from typing import TYPE_CHECKING, assert_never
 
@@ -35,7 +35,15 @@ class Completed(Struct, frozen=True):
     output: Payload
 
 
-Ending = Completed | Failed | Stopped
+class Unopened(Struct, frozen=True):
+    """The handler was not called: what it is given is sealed with a key that is not here."""
+
+
+Ending = Completed | Failed | Stopped | Unopened
+
+_UNTIL_KEY = 15.0
+"""Seconds until an attempt whose input cannot be opened is offered again: another worker may have
+the key, or this one when it is started anew."""
 
 
 class Settled(Struct, frozen=True):
@@ -73,6 +81,8 @@ class Settler:
         self, attempt: InflightAttempt, held: HeldClaim, ending: Ending
     ) -> Settled | GivenBack | Lost:
         """Write the outcome over the claim, or give the claim back."""
+        if isinstance(ending, Unopened):
+            return await self._give_back(attempt, held, _UNTIL_KEY)
         if isinstance(ending, Stopped):
             if ending.why is Halt.DRAINED:
                 return await self._give_back(attempt, held)
@@ -87,7 +97,7 @@ class Settler:
             return await self._end(attempt, held, Failed(error_info(error), error))
 
     async def _end(
-        self, attempt: InflightAttempt, held: HeldClaim, ending: Ending
+        self, attempt: InflightAttempt, held: HeldClaim, ending: Completed | Failed | Stopped
     ) -> Settled | Lost:
         record = _ended(held.record, ending, self._resources.clock.now())
         revision = await self._write(attempt, held, record)
@@ -95,12 +105,14 @@ class Settler:
             return Lost()
         return Settled(record, revision, ending.cause if isinstance(ending, Failed) else None)
 
-    async def _give_back(self, attempt: InflightAttempt, held: HeldClaim) -> GivenBack | Lost:
+    async def _give_back(
+        self, attempt: InflightAttempt, held: HeldClaim, pause: float = 0.0
+    ) -> GivenBack | Lost:
         if attempt.lingering is not None:
             await self._heartbeats.release(held)
             return GivenBack(max(held.record.lease_until - self._resources.clock.now(), 0.0))
         free = replace(held.record, lease_until=0.0)
-        return Lost() if await self._write(attempt, held, free) is None else GivenBack(0.0)
+        return Lost() if await self._write(attempt, held, free) is None else GivenBack(pause)
 
     async def _write(
         self, attempt: InflightAttempt, held: HeldClaim, record: StepRecord
@@ -111,7 +123,7 @@ class Settler:
         return await self._records.write(attempt.message.queue, record, revision, until)
 
 
-def _ended(claim: StepRecord, ending: Ending, now: float) -> StepRecord:
+def _ended(claim: StepRecord, ending: Completed | Failed | Stopped, now: float) -> StepRecord:
     common = {"lease_until": 0.0, "finished_at": now}
     match ending:
         case Completed():

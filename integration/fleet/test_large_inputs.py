@@ -28,8 +28,8 @@ if len(sys.argv) > 3:
     payloads.UPLOAD_TTL = int(sys.argv[3])
 upload = payloads.PayloadStore.upload
 
-async def dying(self, run, data):
-    await upload(self, run, data)
+async def dying(self, run, place, data):
+    await upload(self, run, place, data)
     os.kill(os.getpid(), signal.SIGKILL)
 
 payloads.PayloadStore.upload = dying

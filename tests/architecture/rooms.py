@@ -8,7 +8,7 @@ from __future__ import annotations
 
 ADAPTERS = {"memory", "jetstream", "redis"}
 FLOOR = {"errors", "core", "settings", "clock", "codec", "ports", "tasks", "retrying"}
-ENGINE = FLOOR | {"stores", "telemetry"}
+ENGINE = FLOOR | {"encryption", "stores", "telemetry"}
 BELOW_WIRING = (
     ENGINE
     | ADAPTERS
@@ -26,7 +26,8 @@ KNOWS: dict[str, set[str]] = {
     "tasks": {"clock"},
     "retrying": {"errors", "clock"},
     "ports": {"errors", "core", "clock", "codec"},
-    "stores": FLOOR | {"definitions", "telemetry"},
+    "encryption": {"errors", "core", "codec", "settings", "ports"},
+    "stores": FLOOR | {"definitions", "encryption", "telemetry"},
     "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec", "ports"},
     "definitions": {"errors", "core", "codec"},
@@ -60,7 +61,7 @@ INNER: dict[str, dict[str, set[str]]] = {
 }
 
 # Libraries that one room has to itself.
-RESERVED = {"nats": "jetstream", "redis": "redis"}
+RESERVED = {"nats": "jetstream", "redis": "redis", "cryptography": "encryption"}
 
 # All that core/ may import from outside, so that it remains a pure function of its arguments.
 PURE = {

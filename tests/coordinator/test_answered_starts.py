@@ -37,9 +37,9 @@ class HeldPayloads(PayloadStore):
         self.may = asyncio.Event()
         self.may.set()
 
-    async def load(self, payload):
+    async def read(self, payload):
         await self.may.wait()
-        return await super().load(payload)
+        return await super().read(payload)
 
 
 class Door:
@@ -93,7 +93,7 @@ async def replies(backend):
 
 
 async def test_large_inputs_are_in_memory_by_twos_and_hold_up_no_small_one(door):
-    uploads = [await door.payloads.upload(f"r{n}", b'{"n": 1}') for n in range(3)]
+    uploads = [await door.payloads.upload(f"r{n}", "input", b'{"n": 1}') for n in range(3)]
     door.payloads.may.clear()
     first, second, third = (door.naming(stored, run=f"r{n}") for n, stored in enumerate(uploads))
     inflight = [asyncio.create_task(door.take(each)) for each in (first, second)]
@@ -147,7 +147,7 @@ async def test_a_redelivered_start_of_a_run_that_is_over_changes_nothing(backend
 
 
 async def test_a_second_start_with_the_same_bytes_is_the_same_though_they_are_gone(door):
-    stored = await door.payloads.upload(RUN, b'{"text": "%s"}' % (b"x" * 10_000))
+    stored = await door.payloads.upload(RUN, "input", b'{"text": "%s"}' % (b"x" * 10_000))
     await door.take(door.naming(stored))
     await door.payloads.drop(stored)
 

@@ -62,7 +62,7 @@ async def test_an_answer_says_what_to_do(backend, take):
 
 
 async def test_an_upload_that_is_no_json_is_no_output(take, payloads):
-    stored = await payloads.upload(RUN, b"no JSON")
+    stored = await payloads.upload(RUN, "answer", b"no JSON")
 
     with pytest.raises(Rejected, match="is not JSON"):
         await take(f"resume.{RUN}", completed(stored=stored))

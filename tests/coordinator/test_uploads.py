@@ -93,7 +93,7 @@ async def test_a_rejected_start_takes_nothing_from_one_of_the_same_id_and_input(
     record = await record_of(backend, "r1")
     await acknowledged(backend)
 
-    assert await PayloadStore(backend.payloads, Settings()).load(record.input) == body
+    assert await PayloadStore(backend.payloads, Settings()).read(record.input) == body
 
 
 async def test_a_second_start_leaves_no_copy_of_its_input(backend, client, coordinator, no_window):
@@ -124,7 +124,7 @@ async def test_an_input_above_one_message_starts_a_run_and_its_upload_is_dropped
     kept = (await record_of(backend, run)).input
     assert isinstance(kept, Stored)
     assert kept.key.startswith(f"{run}.input.")
-    assert json.loads(await PayloadStore(backend.payloads, Settings()).load(kept)) == LARGE
+    assert json.loads(await PayloadStore(backend.payloads, Settings()).read(kept)) == LARGE
     await acknowledged(backend)
     assert {key.split(".")[1] for key in await backend.payloads.keys(">")} == {"input"}
 
@@ -144,8 +144,10 @@ async def test_a_second_start_is_compared_by_content(backend, client):
     with pytest.raises(RunIdTaken, match="another input"):
         await client.start("one", {"text": "y" * 3_000_000}, run_id=run)
     payloads = PayloadStore(backend.payloads, Settings())
-    await started(backend, run, await payloads.upload(run, json.dumps(LARGE, indent=1).encode()))
-    await started(backend, run, other := await payloads.upload(run, b'{"text": "y"}'))
+    await started(
+        backend, run, await payloads.upload(run, "input", json.dumps(LARGE, indent=1).encode())
+    )
+    await started(backend, run, other := await payloads.upload(run, "input", b'{"text": "y"}'))
 
     assert "another input" in await reason_of(backend, "seq-000000000004")
     await acknowledged(backend)
@@ -186,7 +188,7 @@ async def test_nobody_can_name_what_is_no_upload_of_this_run(backend, key):
     ],
 )
 async def test_a_reference_that_leads_nowhere_is_one_rejection(backend, change, reason):
-    stored = await PayloadStore(backend.payloads, Settings()).upload("r1", b"{}")
+    stored = await PayloadStore(backend.payloads, Settings()).upload("r1", "input", b"{}")
 
     await started(backend, "r1", replace(stored, **change))
 
@@ -203,15 +205,15 @@ async def test_other_forms_are_refused(backend, form, reason):
 
 @pytest.mark.usefixtures("coordinator")
 async def test_what_is_not_there_may_be_a_stale_answer(backend, monkeypatch):
-    load, answers = PayloadStore.load, []
+    read, answers = PayloadStore.read, []
 
     async def first_stale(store, payload):
         answers.append(payload)
         shown = replace(payload, key="r1.upload.0") if len(answers) == 1 else payload
-        return await load(store, shown)
+        return await read(store, shown)
 
-    monkeypatch.setattr(PayloadStore, "load", first_stale)
-    stored = await PayloadStore(backend.payloads, Settings()).upload("r1", b"{}")
+    monkeypatch.setattr(PayloadStore, "read", first_stale)
+    stored = await PayloadStore(backend.payloads, Settings()).upload("r1", "input", b"{}")
 
     await started(backend, "r1", stored)
 

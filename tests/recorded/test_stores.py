@@ -79,7 +79,7 @@ async def test_payloads_are_whole(stores: Stores, recording: Recording):
 
     assert {key.rpartition(".")[0] for key, _ in recording.keys("flowworker_payloads")} == {*named}
     for stored_value in named.values():
-        assert msgspec.json.decode(await stores.payloads.load(stored_value))
+        assert msgspec.json.decode(await stores.payloads.read(stored_value))
 
 
 async def test_runs_are_shown_with_their_results(stores: Stores, recording: Recording):
@@ -95,7 +95,7 @@ async def test_runs_are_shown_with_their_results(stores: Stores, recording: Reco
         assert history[0]["type"] == "workflow.started"
         assert history[-1]["type"] == f"workflow.{reply.status.lower()}"
         for step, payload in reply.output.items():
-            value = msgspec.json.decode(await stores.payloads.load(payload))
+            value = msgspec.json.decode(await stores.payloads.load(payload, run, step))
             assert result.output[step] == value
 
 

@@ -57,7 +57,7 @@ async def live_through(stores, record):
     await stores.runs.save_step(QUEUE, step, 0)
     await backend.runs.put(emit_key(run, "order.paid"), b"{}")
     await stores.payloads.store(run, "output.a", b"x" * 10_000)
-    await stores.payloads.upload(run, b"y" * 10_000)
+    await stores.payloads.upload(run, "input", b"y" * 10_000)
     await backend.events.publish(run, EventType.STARTED, b"{}", f"{run}/started")
     await backend.timers.set(run, TIMEOUT, 9e9)
     await backend.steps.enqueue(replace(ADDRESS, run=run), b"{}", f"{run}/queued")

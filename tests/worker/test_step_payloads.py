@@ -132,7 +132,7 @@ async def test_a_large_output_is_stored_and_a_huge_one_refused():
     large = (await fleet.record("large")).output
     assert isinstance(large, Stored)
     assert large.key.startswith("large.output.s.")
-    loaded = await PayloadStore(fleet.backend.payloads, fleet.settings).load(large)
+    loaded = await PayloadStore(fleet.backend.payloads, fleet.settings).read(large)
     assert loaded == encode("x" * 500)
     huge = await fleet.record("huge")
     assert huge.outcome is Outcome.FAILED

@@ -22,7 +22,7 @@ from tests.support.known_metrics import known_metrics
 
 ROOT = DEPLOY.parent
 RUNBOOKS = ROOT / "docs" / "how-to" / "runbooks.md"
-RULE_TESTS = DEPLOY / "prometheus" / "tests" / "flowworker_test.yml"
+RULE_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*_test.yml"))
 
 
 def test_expressions_are_understood():
@@ -103,7 +103,10 @@ def test_each_alert_has_its_runbook():
 
 def test_each_alert_is_tested_both_ways():
     tested: dict[str, set[bool]] = {}
-    for case in yaml.safe_load(RULE_TESTS.read_text("utf-8"))["tests"]:
+    cases = [
+        case for path in RULE_TESTS for case in yaml.safe_load(path.read_text("utf-8"))["tests"]
+    ]
+    for case in cases:
         for check in case["alert_rule_test"]:
             tested.setdefault(check["alertname"], set()).add("exp_alerts" in check)
 

@@ -1,0 +1,54 @@
+"""A coordinator and a worker as processes, with runs that went every way."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+from integration.cli.commands import Commands, ended
+from tests.support.ports import free_port
+
+WORKFLOWS = Path(__file__).parent / "workflows.yaml"
+APP = "deploy.checks.prometheus.handlers:app"
+
+
+class ScrapedFleet:
+    """One of each, which serve their metrics."""
+
+    def __init__(self, url: str) -> None:
+        self._commands = Commands(url, FLOWWORKER_SWEEP="1")
+        self._ports = {"coordinator": free_port(), "worker": free_port()}
+        self._stack = ExitStack()
+
+    @property
+    def targets(self) -> dict[str, list[str]]:
+        """Where they are, by the names of Prometheus' jobs."""
+        return {f"flowworker-{role}s": [f"127.0.0.1:{port}"] for role, port in self._ports.items()}
+
+    def __enter__(self) -> ScrapedFleet:
+        self._commands("setup")
+        self._commands("register", str(WORKFLOWS))
+        self._processes = {
+            role: self._stack.enter_context(
+                self._commands.running(role, *more, "--http-port", str(self._ports[role]))
+            )
+            for role, more in (("coordinator", ()), ("worker", ("--app", APP)))
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, workflow: str, code: int = 0) -> None:
+        """One run to its end."""
+        self._commands("start", workflow, "--wait", code=code)
+
+    def start(self, workflow: str) -> None:
+        """One run, whatever becomes of it."""
+        self._commands("start", workflow)
+
+    def stop(self, role: str) -> None:
+        """End a process in order."""
+        ended(self._processes[role], signal.SIGTERM)
+        assert self._processes[role].returncode == 0

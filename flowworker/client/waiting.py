@@ -62,7 +62,8 @@ class Waiting:
         self._views = views
         self._lookup = lookup
         self._results = Results(stores.payloads, views)
-        prefix = next(iter(stores.settings.reply_prefixes), "")
+        prefixes, own = stores.settings.reply_prefixes, f"{stores.backend.inbox}."
+        prefix = own if own.startswith(prefixes) else next(iter(prefixes), "")
         self._inbox = f"{prefix}{secrets.token_hex(11)}" if prefix else ""
         self._unsubscribe: Callable[[], object] | None = None
         self._subscribing = asyncio.Lock()

@@ -126,6 +126,7 @@ async def _assemble(
         timers=StreamTimers(publisher, api, consumers, names),
         notifier=notifier,
         max_message=connection.client.max_payload,
+        inbox=options.inbox_prefix,
         open_heartbeat=partial(open_heartbeat, options, names.namespace),
         ready=lambda: (
             connection.connected and consumers.active(READY_WITHIN) and caretaker.satisfied

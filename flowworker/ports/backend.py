@@ -58,6 +58,7 @@ class Backend:
 
     Attributes:
         max_message: bytes that one message may have, headers included.
+        inbox: what the subjects of answers to this process begin with.
         open_heartbeat: opens a link of its own on the event loop that calls it.
         ready: whether the server is connected at this moment.
         alive: False if the server is connected and yet has sent a consumer nothing for too long,
@@ -81,6 +82,7 @@ class Backend:
     open_heartbeat: Callable[[], Awaitable[HeartbeatLink]]
     ready: Callable[[], bool]
     close: Callable[[], Awaitable[None]]
+    inbox: str = "_INBOX"
     alive: Callable[[], bool] = lambda: True
     on_incident: list[Callable[[Incident], object]] = field(default_factory=list)
     meter: Meter | None = None

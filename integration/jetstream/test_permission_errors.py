@@ -1,4 +1,4 @@
-"""A right that is missing is said at once: by whoever waits, or else in one line of the log."""
+"""A right that is missing is said at once: by what waits for it, or else in one line of the log."""
 
 from __future__ import annotations
 

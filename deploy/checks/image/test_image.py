@@ -70,7 +70,11 @@ def test_what_is_installed_is_what_is_tested_and_is_listed(image):
 def test_it_has_the_extras_that_processes_of_a_fleet_use():
     [extras] = re.findall(r"^ARG EXTRAS=(.*)$", Path("deploy/Dockerfile").read_text("utf-8"), re.M)
 
-    assert set(extras.split(",")) == set(PROJECT["optional-dependencies"]) - {"dev", "redis"}
+    assert set(extras.split(",")) == set(PROJECT["optional-dependencies"]) - {
+        "deploy",
+        "dev",
+        "redis",
+    }
 
 
 def test_it_has_no_compiler_and_nothing_that_installs(image):

@@ -56,6 +56,8 @@ CHOSEN = {
     "max_active": 1000000,
     "workflow_labels": False,
     "handler_labels": False,
+    "payload_codec": "shop.seals:codec",
+    "require_sealed": True,
     "reply_prefixes": ["_INBOX.", "shop.result."],
 }
 
@@ -150,6 +152,23 @@ def test_certificates_are_files_of_a_secret():
         assert told["FLOWWORKER_TLS_KEY"] == "/run/secrets/nats-tls/tls.key"
         assert told["FLOWWORKER_TLS_HOSTNAME"] == "nats.shop"
         assert [volume["name"] for volume in pod(one)["volumes"]] == ["tmp", "nats-tls"]
+
+
+def test_the_keys_of_payloads_are_a_file_of_a_secret():
+    sealed = {
+        "payloadKeys": {"secret": "seals", "key": "2026"},
+        "settings": {"require_sealed": True},
+    }
+    rendered = render({**sealed, "queues": QUEUES, "register": {"paths": ["w"]}})
+
+    for one in pods(rendered):
+        told = rendered.environment(one)
+        assert told["FLOWWORKER_PAYLOAD_KEYS"] == "/run/secrets/payloads/2026"
+        assert settings_from(told).require_sealed
+        mount = {"name": "payloads", "mountPath": "/run/secrets/payloads", "readOnly": True}
+        assert mount in container(one)["volumeMounts"]
+        volume = {"name": "payloads", "secret": {"secretName": "seals", "defaultMode": 0o440}}
+        assert volume in pod(one)["volumes"]
 
 
 def test_no_secret_is_made_or_written_out():

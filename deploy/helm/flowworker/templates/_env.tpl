@@ -33,7 +33,7 @@ FLOWWORKER_LOG_LEVEL: {{ .Values.logLevel | quote }}
 {{- default .root.Values.nats.tls .own.tls | toYaml -}}
 {{- end }}
 
-{{/* How one process logs in. */}}
+{{/* How one process logs in, and what it opens payloads with. */}}
 {{- define "flowworker.login" -}}
 {{- $auth := include "flowworker.auth" . | fromYaml -}}
 {{- $tls := include "flowworker.tls" . | fromYaml -}}
@@ -65,6 +65,10 @@ FLOWWORKER_LOG_LEVEL: {{ .Values.logLevel | quote }}
 {{- with $tls.hostname }}
 - name: FLOWWORKER_TLS_HOSTNAME
   value: {{ . | quote }}
+{{- end }}
+{{- if .root.Values.payloadKeys.secret }}
+- name: FLOWWORKER_PAYLOAD_KEYS
+  value: /run/secrets/payloads/{{ .root.Values.payloadKeys.key }}
 {{- end }}
 {{- end }}
 

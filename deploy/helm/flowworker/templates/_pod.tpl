@@ -34,6 +34,11 @@ resources: {{- toYaml .own.resources | nindent 2 }}
   mountPath: /run/secrets/nats-tls
   readOnly: true
 {{- end }}
+{{- if .root.Values.payloadKeys.secret }}
+- name: payloads
+  mountPath: /run/secrets/payloads
+  readOnly: true
+{{- end }}
 {{- end }}
 
 {{/* Secrets are readable for the group that `fsGroup` names, and nobody else. */}}
@@ -46,6 +51,10 @@ resources: {{- toYaml .own.resources | nindent 2 }}
 {{- end }}
 {{- with (include "flowworker.tls" . | fromYaml).secret }}
 - name: nats-tls
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
+{{- end }}
+{{- with .root.Values.payloadKeys.secret }}
+- name: payloads
   secret: {secretName: {{ . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- end }}

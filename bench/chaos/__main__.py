@@ -19,6 +19,9 @@ from flowworker.errors import FlowworkerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+CALM = 20.0
+"""Seconds before and after a rolling restart, to compare with."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, keep what is needed to look into what was found."""
@@ -27,13 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     folder = Path(options.keep or tempfile.mkdtemp(prefix="flowworker-chaos-"))
     plan = Plan(
-        seconds=options.minutes * 60,
+        seconds=CALM if options.rolling else options.minutes * 60,
         runs=options.runs,
         rate=options.rate,
         nodes=options.nodes,
         seed=options.seed,
         workers=options.workers,
         coordinators=options.coordinators,
+        rolling=options.rolling,
     )
     console.print(f"logs, notes and evidence: {folder}", soft_wrap=True)
     try:
@@ -64,6 +68,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--coordinators", type=int, default=2)
     parser.add_argument(
         "--takeover", type=int, metavar="SAMPLES", help="measure how long takeovers take instead"
+    )
+    parser.add_argument(
+        "--rolling", action="store_true", help="replace everything once, one by one, instead"
     )
     parser.add_argument("--keep", help="folder for logs, notes and evidence; a temporary one")
     return parser.parse_args(arguments)

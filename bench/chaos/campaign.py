@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from bench.chaos.load import Load
 from bench.chaos.processes import Processes
 from bench.chaos.proxy import Proxy
 from bench.chaos.raw import Raw, Refused
+from bench.chaos.rolling import roll
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.definitions import load_paths
@@ -45,6 +47,9 @@ class Plan:
         seconds: how long faults go on.
         runs: no more than that many are started.
         rate: runs started per second.
+        faults: these, one after the other, instead of drawn ones.
+        rolling: replace everything once, one by one, instead; `seconds` is how long before and
+            after nothing happens.
     """
 
     seconds: float = 120.0
@@ -55,6 +60,7 @@ class Plan:
     workers: int = 3
     coordinators: int = 2
     faults: tuple[str, ...] = ()
+    rolling: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
         Proxy(cluster.nodes[0].url) as proxy,
         Raw.connected(cluster.url) as raw,
     ):
-        start_fleet(plan, processes, cluster.url, proxy.url)
+        start_fleet(plan, processes, cluster.url, cluster.url if plan.rolling else proxy.url)
         load = Load(client, processes.notes, plan.seed, plan.rate)
         faults = Faults(cluster, processes, proxy, raw, plan.seed)
         background = [
@@ -100,8 +106,14 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
             )
         ]
         try:
-            until = time.monotonic() + plan.seconds
-            await asyncio.gather(load.run(until, plan.runs), _harm(faults, plan, until))
+            if plan.rolling:  # what is measured before it is of a fleet that is there
+                await asyncio.gather(*map(faults.until_ready, faults.names))
+            until = math.inf if plan.rolling else time.monotonic() + plan.seconds
+            harm = roll(faults, plan.seconds) if plan.rolling else _harm(faults, plan, until)
+            loading = asyncio.create_task(load.run(until, plan.runs))
+            await harm
+            load.stopped = plan.rolling
+            await loading
             settled = await settle(raw)
         finally:
             await cancel_all(background)

@@ -40,11 +40,14 @@ class Verdict:
         counts: how many runs, steps and so on; for information.
         repeats: executions beyond the first of an attempt, by cause.
         violations: everything that must not be.
+        finished_again: executions after the outcome of their attempt, which a worker can begin
+            that hung between its claim and its handler.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     repeats: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
+    finished_again: list[str] = field(default_factory=list)
 
     def of(self, kind: str) -> int:
         """How many violations of a kind."""
@@ -67,6 +70,7 @@ def check(evidence: Evidence) -> Verdict:
     verdict.violations += [Violation(QUEUED, "", subject) for subject in evidence.queued]
     faults = repeats.Faults(evidence.faults)
     for case in cases:
+        verdict.finished_again += [f"{case.run}: {text}" for text in repeats.finished(case)]
         for again in repeats.found(case):
             cause = faults.cause(again)
             verdict.repeats[cause or "unexplained"] += 1

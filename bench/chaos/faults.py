@@ -39,6 +39,9 @@ CLUSTERED = {"step down", "lose quorum"}
 PAUSE = 2.5
 """Seconds between the end of one fault and the next, on average."""
 
+POLL = 0.1
+"""Seconds between two looks whether what was replaced is well."""
+
 
 class Faults:
     """Does harm until it is asked to stop, and heals everything then.
@@ -144,6 +147,56 @@ class Faults:
                     request = f"CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}"
             entry["request"] = request
             await self._raw.api(request)
+
+    async def replace(self, role: str, name: str) -> None:
+        """SIGTERM, and a new process once it has ended; returns when that one is ready."""
+        processes = self._processes
+        about = {"name": name, "pid": processes.pid(name)}
+        entry: dict[str, Any] = {"kind": f"drain {role}", "from": time.time(), **about}
+        self.log.append(entry)
+        self._meant.add(name)
+        processes.send(name, signal.SIGTERM)
+        entry["again"] = await asyncio.to_thread(processes.again, name)
+        self._meant.discard(name)
+        await self.until_ready(name)
+        entry["until"] = time.time()
+
+    async def until_ready(self, name: str) -> None:
+        """Wait until a process says that it is."""
+        while not await asyncio.to_thread(self._processes.is_ready, name):  # noqa: ASYNC110
+            await asyncio.sleep(POLL)
+
+    async def restart(self, number: int) -> None:
+        """SIGTERM for a node, and a new one; returns when all streams have all their copies."""
+        node = self._cluster.nodes[number]
+        entry: dict[str, Any] = {"kind": "restart server", "from": time.time(), "node": number}
+        self.log.append(entry)
+        await asyncio.to_thread(node.stop)
+        await asyncio.to_thread(node.start)
+        while not await self._is_whole():  # noqa: ASYNC110
+            await asyncio.sleep(POLL)
+        entry["until"] = time.time()
+
+    async def _is_whole(self) -> bool:
+        """Whether each stream has a leader and followers that have all of it."""
+        with contextlib.suppress(NatsError, Refused, TimeoutError, OSError):
+            clusters = [each.get("cluster") or {} for each in (await self._raw.streams()).values()]
+            copies = [copy for cluster in clusters for copy in cluster.get("replicas") or []]
+            led = all(cluster.get("leader") for cluster in clusters)
+            return (led or self.nodes == 1) and all(
+                copy["current"] and not copy.get("offline") for copy in copies
+            )
+        return False
+
+    @property
+    def nodes(self) -> int:
+        """How many NATS servers there are."""
+        return len(self._cluster.nodes)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all processes."""
+        return self._processes.names
 
     async def supervise(self) -> None:
         """Start again what ended by itself, as a container platform would; until cancelled."""

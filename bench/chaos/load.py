@@ -59,11 +59,13 @@ class Load:
     Attributes:
         ledger: by run.
         unfinished: runs that are active, as somebody else counts them.
+        stopped: no more are started.
     """
 
     def __init__(self, client: Client, notes: Path, seed: int, rate: float) -> None:
         self.ledger: dict[str, Start] = {}
         self.unfinished = 0
+        self.stopped = False
         self._client = client
         self._notes = notes
         self._random = random.Random(seed)
@@ -77,7 +79,7 @@ class Load:
     async def run(self, until: float, runs: int) -> None:
         """Start runs until that monotonic time or that many, and wait for acknowledgements."""
         began = time.monotonic()
-        while time.monotonic() < until and len(self.ledger) < runs:
+        while not self.stopped and time.monotonic() < until and len(self.ledger) < runs:
             due = began + len(self.ledger) / self._rate
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)

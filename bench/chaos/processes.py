@@ -11,10 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self
+from urllib.request import urlopen
 
-from bench.chaos.cluster import resident, resume
+from bench.chaos.cluster import HOST, free_port, resident, resume
 
 ROOT = Path(__file__).parents[2]
 STOP_TIMEOUT = 15.0
@@ -54,6 +57,7 @@ class Processes:
         }
         self._commands: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ports: dict[str, int] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,11 +71,13 @@ class Processes:
             guard = ("sh", "-c", "read -r _; kill -KILL 0")
             self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, process_group=0)
         self._commands[name] = (url, command)
+        port = self._ports.setdefault(name, free_port())
+        variables = {"FLOWWORKER_NATS_URL": url, "FLOWWORKER_HTTP_PORT": str(port)}
         with (self.logs / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "flowworker", *command],
                 cwd=ROOT,
-                env=self._environment | {"FLOWWORKER_NATS_URL": url},
+                env=self._environment | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -92,6 +98,15 @@ class Processes:
     def ended(self, name: str) -> int | None:
         """Its exit status, or None while it runs."""
         return self._processes[name].poll()
+
+    def is_ready(self, name: str) -> bool:
+        """Whether it says so itself."""
+        with (
+            suppress(OSError),
+            urlopen(f"http://{HOST}:{self._ports[name]}/readyz", timeout=5) as it,
+        ):
+            return bool(it.status == HTTPStatus.OK)
+        return False
 
     def send(self, name: str, number: signal.Signals) -> None:
         """A signal; harmless if it has ended."""

@@ -54,8 +54,7 @@ def found(case: Case) -> Iterator[Again]:
     attempts: dict[tuple[str, str, int, int], list[Json]] = {}
     for note in case.notes:
         if note["what"] == "begin":
-            key = (note["step"], note["uses"], note["turn"], note["attempt"])
-            attempts.setdefault(key, []).append(note)
+            attempts.setdefault(_key(note), []).append(note)
     for (step, uses, _, attempt), begun in attempts.items():
         for former, latter in pairwise(begun):
             yield Again(
@@ -68,6 +67,21 @@ def found(case: Case) -> Iterator[Again]:
                 pid=former["pid"],
                 pid_again=latter["pid"],
             )
+
+
+def finished(case: Case) -> Iterator[str]:
+    """Executions that began when the outcome of their attempt was published already."""
+    keys = {note["nonce"]: _key(note) for note in case.notes if note["what"] == "begin"}
+    for event in case.distinct("workflow.step.completed", "workflow.step.compensated"):
+        output = event["data"].get("output") or {}
+        key = keys.get((output.get("data") or {}).get("nonce"))
+        for note in case.notes:
+            if note["what"] == "begin" and _key(note) == key and note["at"] > event["data"]["at"]:
+                yield f"{note['step']} began {note['at']:.3f}, ended {event['data']['at']:.3f}"
+
+
+def _key(note: Json) -> tuple[str, str, int, int]:
+    return (note["step"], note["uses"], note["turn"], note["attempt"])
 
 
 class Faults:

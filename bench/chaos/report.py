@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.chaos.checker import KINDS
+from bench.chaos.rolling import phases
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,16 +23,19 @@ SHOWN = 15
 
 def passed(outcome: Outcome) -> bool:
     """Whether there are zeros where zeros belong."""
-    return not outcome.verdict.violations and outcome.settled is not None
+    verdict = outcome.verdict
+    repeated = outcome.plan.rolling and verdict.finished_again
+    return not verdict.violations and not repeated and outcome.settled is not None
 
 
 def show(console: Console, outcome: Outcome) -> None:
     """Print everything."""
     plan, verdict = outcome.plan, outcome.verdict
     nodes = "1 node" if plan.nodes == 1 else f"{plan.nodes} nodes, R{plan.nodes}"
+    what = "a rolling restart" if plan.rolling else f"faults for {plan.seconds:g} s"
     console.print(
         f"{nodes}, {plan.coordinators} coordinators, {plan.workers} workers, "
-        f"faults for {plan.seconds:g} s, seed {plan.seed}"
+        f"{what}, seed {plan.seed}"
     )
     counts = _table("what happened", "count")
     for name, count in verdict.counts.items():
@@ -48,16 +52,36 @@ def show(console: Console, outcome: Outcome) -> None:
         zeros.add_row(kind, str(verdict.of(kind)))
     console.print(zeros)
 
+    if plan.rolling:
+        console.print(_phases(outcome))
     again = _table("executed again, by cause", "per thousand steps")
     steps = max(verdict.counts["steps"], 1)
     for cause, count in verdict.repeats.most_common():
         again.add_row(f"{cause} ({count})", f"{1000 * count / steps:.2f}")
     again.add_row("in all", f"{1000 * verdict.repeats.total() / steps:.2f}")
     console.print(again)
+    for text in verdict.finished_again[:SHOWN]:
+        console.print(f"  executed again although it was finished: {text}", soft_wrap=True)
     for violation in verdict.violations[:SHOWN]:
         console.print(f"  {violation.kind}: {violation.run}: {violation.text}", soft_wrap=True)
     if len(verdict.violations) > SHOWN:
         console.print(f"  and {len(verdict.violations) - SHOWN} more")
+
+
+def _phases(outcome: Outcome) -> Table:
+    table = _table("rolling restart", "seconds")
+    for column in ("replaced", "longest", "runs measured", "latency p50", "p99", "worst"):
+        table.add_column(column, justify="right")
+    for one in phases(outcome.evidence):
+        table.add_row(
+            one.name,
+            f"{one.seconds:.1f}",
+            str(one.replaced or ""),
+            f"{one.longest:.1f} s" if one.replaced else "",
+            str(len(one.latencies)),
+            *(f"{one.latency(share):.2f} s" for share in (0.5, 0.99, 1.0)),
+        )
+    return table
 
 
 def show_takeovers(console: Console, measured: list[dict[str, Any]]) -> None:
@@ -79,6 +103,7 @@ def write(outcome: Outcome, path: Path) -> None:
         "violations": {kind: verdict.of(kind) for kind in KINDS},
         "found": [violation.__dict__ for violation in verdict.violations],
         "repeats": dict(verdict.repeats),
+        "finished again": verdict.finished_again,
         "deaths": outcome.deaths,
         "settled": outcome.settled,
     }

@@ -78,3 +78,14 @@ def test_a_turn_that_a_human_began_is_no_repetition():
             note["turn"] = 2
 
     assert kinds(history) == set()
+
+
+@pytest.mark.parametrize(("later", "found"), [(0.01, 0), (5.0, 1)])
+def test_an_execution_that_begins_after_the_outcome_is_found(later, found):
+    history, begin = repeated()
+    [again] = [note for note in history.notes if note["nonce"] == 777]
+    again["at"] = begin["at"] + later
+
+    finished_again = check(history.evidence).finished_again
+
+    assert [text.partition(" began")[0] for text in finished_again] == ["r1: two"] * found

@@ -13,6 +13,7 @@
     │   └── HandlerNotFound
     ├── Conflict               a compare-and-set lost: another process wrote first
     ├── CorruptRecord          stored bytes cannot be read; keeps them
+    │   └── NewerRelease       a newer release wrote them
     ├── Unavailable            a server did not answer in time
     │   ├── ServerUnavailable  no usable NATS server
     │   ├── PermissionDenied   the server refuses this user a subject
@@ -41,6 +42,7 @@ __all__ = [
     "InvalidInput",
     "LockTimeoutError",
     "NamespaceNotFound",
+    "NewerRelease",
     "NonRetryableError",
     "NotFound",
     "PayloadKeyMissing",
@@ -162,6 +164,18 @@ class CorruptRecord(FlowworkerError):
         self.key = key
         self.raw = raw
         super().__init__(f"{key}: stored bytes cannot be read: {reason} (found {raw[:80]!r})")
+
+
+class NewerRelease(CorruptRecord):
+    """A newer release wrote them, in a form that this one does not know. They are left alone."""
+
+    def __init__(self, key: str, raw: bytes, found: str) -> None:
+        """Say in which form."""
+        super().__init__(key, raw, found)
+        self.args = (
+            f"{key}: written by a newer release, {found}: left for its processes; replace those "
+            "of this release",
+        )
 
 
 class Unavailable(FlowworkerError):

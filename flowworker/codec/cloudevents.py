@@ -25,7 +25,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import asdict, replace
 
 from flowworker.codec.messages import TRACE_PARENT, TRACE_STATE
-from flowworker.core.event_types import EventType
+from flowworker.core.event_types import EVENT_VERSION, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
 from flowworker.core.records import Moment
@@ -44,6 +44,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         id: the run.
+        v: version of this form; only newer ones are written out.
         kind, turn, number: the attempt (`attempt` on the wire is its number); of some events the
             number alone.
         name: the workflow. `version` is the author's label.
@@ -85,6 +86,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     reply_to: str = ""
     trace: str = ""
     trace_state: str = ""
+    v: int = EVENT_VERSION
 
 
 class CloudEvent(Struct, frozen=True):

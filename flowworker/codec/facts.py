@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["FACT_TYPES", "begun_run", "to_fact"]
+__all__ = ["FACT_TYPES", "begun_run", "read_event", "to_fact"]
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.json import UNREADABLE, version_of
 from flowworker.core import facts
 from flowworker.core.attempt import Attempt
-from flowworker.core.event_types import EventType
+from flowworker.core.event_types import EVENT_VERSION, EventType
+from flowworker.core.ids import RUN_ID
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, RunRecord
 from flowworker.core.status import Kind, RunStatus
+from flowworker.errors import InvalidInput, NewerRelease
 
 if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
@@ -27,6 +33,45 @@ FACT_TYPES = (
     EventType.TIMED_OUT,
 )
 """The types that `to_fact` understands: all that a scheduler needs to be delivered."""
+
+
+class _Body(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+
+
+def read_event(run: str, raw: bytes) -> CloudEvent:
+    """An event of a run.
+
+    Raises:
+        InvalidInput: it can be none.
+        NewerRelease: it has a form that this release does not know.
+    """
+    if RUN_ID.fullmatch(run) is None:
+        raise InvalidInput(f"{run[:140]!r} cannot be a run id")
+    try:
+        event = decode_event(raw)
+    except UNREADABLE as error:
+        _check_version(run, raw, _version(raw))
+        raise InvalidInput(str(error)) from error
+    _check_version(run, raw, event.data.v)
+    return event
+
+
+def _check_version(run: str, raw: bytes, version: int) -> None:
+    if version > EVENT_VERSION:
+        found = f"in version {version} (this one reads {EVENT_VERSION})"
+        raise NewerRelease(f"an event of run {run}", raw, found)
+
+
+def _version(raw: bytes) -> int:
+    """Of an event's data, whatever else is in it; 0 for what is none."""
+    try:
+        return version_of(_decode_body(raw).data)
+    except UNREADABLE:
+        return 0
 
 
 def begun_run(event: CloudEvent) -> RunRecord:

@@ -12,6 +12,7 @@ __all__ = [
     "encode",
     "is_json",
     "is_nested_too_deep",
+    "version_of",
 ]
 
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,12 +22,13 @@ import msgspec
 from flowworker.codec.keys import run_key
 from flowworker.codec.models import as_json
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
-from flowworker.errors import CorruptRecord
+from flowworker.errors import CorruptRecord, NewerRelease
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
+R = TypeVar("R", RunRecord, StepRecord)
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding may raise."""
@@ -39,6 +41,13 @@ encode = msgspec.json.Encoder(enc_hook=as_json).encode
 _run_decoder = msgspec.json.Decoder(RunRecord)
 _step_decoder = msgspec.json.Decoder(StepRecord)
 _any_decoder = msgspec.json.Decoder(Any)
+
+
+class _Versioned(msgspec.Struct):
+    v: int = 1
+
+
+_version_decoder = msgspec.json.Decoder(_Versioned)
 
 
 def decode_record(key: str, raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -56,8 +65,7 @@ def decode_value(key: str, raw: bytes) -> Any:
 
 def decode_run(key: str, raw: bytes) -> RunRecord:
     """A run record that this release can read."""
-    record = decode_record(key, raw, _run_decoder)
-    _check_version(key, raw, record.v)
+    record = _decode_versioned(key, raw, _run_decoder)
     if key != run_key(record.run):
         raise CorruptRecord(key, raw, f"it is the record of run {record.run[:140]!r}")
     return record
@@ -65,18 +73,35 @@ def decode_run(key: str, raw: bytes) -> RunRecord:
 
 def decode_step(key: str, raw: bytes) -> StepRecord:
     """A step record that this release can read."""
-    record = decode_record(key, raw, _step_decoder)
-    _check_version(key, raw, record.v)
+    record = _decode_versioned(key, raw, _step_decoder)
     if not key.endswith(f".{record.run}.{record.step}"):
         about = f"step {record.step[:140]!r} of run {record.run[:140]!r}"
         raise CorruptRecord(key, raw, f"it is the record of {about}")
     return record
 
 
+def _decode_versioned(key: str, raw: bytes, decoder: msgspec.json.Decoder[R]) -> R:
+    """A record of a version that this release knows; of a newer one the rest may have any form."""
+    try:
+        record = decode_record(key, raw, decoder)
+    except CorruptRecord:
+        _check_version(key, raw, version_of(raw))
+        raise
+    _check_version(key, raw, record.v)
+    return record
+
+
 def _check_version(key: str, raw: bytes, version: int) -> None:
     if version > RECORD_VERSION:
-        reason = f"written by a newer release (version {version}, this one reads {RECORD_VERSION})"
-        raise CorruptRecord(key, raw, reason)
+        raise NewerRelease(key, raw, f"in version {version} (this one reads {RECORD_VERSION})")
+
+
+def version_of(raw: bytes) -> int:
+    """The `v` of a JSON object, whatever else is in it; 0 for what is none."""
+    try:
+        return _version_decoder.decode(raw).v
+    except UNREADABLE:
+        return 0
 
 
 def is_json(raw: bytes) -> bool:

@@ -22,19 +22,17 @@ __all__ = ["Scheduler"]
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowworker.codec.cloudevents import decode_event
-from flowworker.codec.facts import to_fact
-from flowworker.codec.json import UNREADABLE
+from flowworker.codec.facts import read_event, to_fact
 from flowworker.coordinator.active import ActiveRuns
 from flowworker.coordinator.mailboxes import Mailboxes
 from flowworker.core.decide import outruns
-from flowworker.core.ids import RUN_ID
 from flowworker.errors import (
     Conflict,
     CorruptRecord,
     DefinitionError,
     FlowworkerError,
     InvalidInput,
+    NewerRelease,
     Unavailable,
     WorkflowNotFound,
 )
@@ -189,11 +187,15 @@ class Scheduler:
     async def _handle(self, run: str, arrival: _Arrival, pass_on: Callable[[], None]) -> None:
         delivery = arrival.delivery
         try:
-            event = _read(run, delivery.data)
+            event = read_event(run, delivery.data)
         except InvalidInput as error:
             # Not ours, or damaged: it can never be handled. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))
             await delivery.ack()
+            return
+        except NewerRelease as error:
+            self._log_damage(run, str(error))
+            await delivery.nak(_UNTIL_MENDED * _growth(delivery))
             return
         try:
             live = await self._decide(run, event, arrival, pass_on)
@@ -271,13 +273,3 @@ class Scheduler:
 
 def _growth(delivery: Delivery) -> int:
     return min(1 << min(delivery.delivered - 1, 8), _MAX_GROWTH)
-
-
-def _read(run: str, raw: bytes) -> CloudEvent:
-    """An event of a run, or InvalidInput for what can be none."""
-    if RUN_ID.fullmatch(run) is None:
-        raise InvalidInput(f"{run[:140]!r} cannot be a run id")
-    try:
-        return decode_event(raw)
-    except UNREADABLE as error:
-        raise InvalidInput(str(error)) from error

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["ENDS", "END_OF", "EventType"]
+__all__ = ["ENDS", "END_OF", "EVENT_VERSION", "EventType"]
 
 from enum import StrEnum
 
 from flowworker.core.status import TERMINAL
+
+EVENT_VERSION = 1
+"""Of the form of events' data, which says so only if it is another."""
 
 
 class EventType(StrEnum):

@@ -19,7 +19,13 @@ import msgspec
 
 from flowworker.core.payload import Stored
 from flowworker.definitions import Parser, content
-from flowworker.errors import CorruptRecord, DefinitionError, WorkflowNotFound
+from flowworker.errors import (
+    CorruptRecord,
+    DefinitionError,
+    FlowworkerError,
+    NewerRelease,
+    WorkflowNotFound,
+)
 from flowworker.settings import Settings
 from flowworker.stores.payloads import CHUNK, PayloadStore
 
@@ -101,9 +107,14 @@ class DefinitionStore:
         found = await self._records.read(f"def.{digest}")
         if found is None:
             raise WorkflowNotFound(f"no definition with content hash {digest} is stored")
-        plan = content.plan_of(content.decode(await self._load(found[0])))
+        raw = await self._load(found[0])
+        try:
+            plan = content.plan_of(content.decode(raw))
+        except DefinitionError as error:
+            raise _unusable(digest, raw, error) from error
         if plan.hash != digest:  # runs would be pinned to one that is not stored
-            raise DefinitionError([f"def.{digest} holds another definition; register it again"])
+            another = f"def.{digest} holds another definition; register it again"
+            raise _unusable(digest, raw, DefinitionError([another]))
         self._plans[digest] = plan
         return plan
 
@@ -149,3 +160,10 @@ class DefinitionStore:
         """Names of all registered workflows, sorted."""
         keys = await self._records.keys("latest.>")
         return sorted(key.removeprefix("latest.") for key in keys)
+
+
+def _unusable(digest: str, raw: bytes, error: DefinitionError) -> FlowworkerError:
+    """What to raise for it: if it is as it was registered, a newer release can read it."""
+    if content.hash_of(raw) != digest:
+        return error
+    return NewerRelease(f"def.{digest}", raw, "with keys or values that this one does not know")

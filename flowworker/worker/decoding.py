@@ -4,10 +4,9 @@ from __future__ import annotations
 
 __all__ = ["MESSAGE_VERSION", "Malformed", "Newer", "decode"]
 
-import msgspec
 from msgspec import Struct
 
-from flowworker.codec.json import UNREADABLE
+from flowworker.codec.json import UNREADABLE, version_of
 from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 
@@ -27,13 +26,6 @@ class Malformed(Struct, frozen=True):
     error: str
 
 
-class _Versioned(Struct):
-    v: int = 1
-
-
-_decode_version = msgspec.json.Decoder(_Versioned).decode
-
-
 def decode(raw: bytes) -> StepMessage | Newer | Malformed:
     """What a delivery asks for."""
     try:
@@ -44,7 +36,7 @@ def decode(raw: bytes) -> StepMessage | Newer | Malformed:
     else:
         if not error:
             return message
-    version = _version(raw)
+    version = version_of(raw)
     return Newer(version) if version > MESSAGE_VERSION else Malformed(error)
 
 
@@ -57,10 +49,3 @@ def _error(message: StepMessage) -> str:
     if not DOTTED_NAME.fullmatch(message.step):
         return f"bad step id {message.step!r}"
     return "" if TOKEN.fullmatch(message.queue) else f"bad queue {message.queue!r}"
-
-
-def _version(raw: bytes) -> int:
-    try:
-        return _decode_version(raw).v
-    except UNREADABLE:
-        return 0

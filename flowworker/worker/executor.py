@@ -27,7 +27,13 @@ from flowworker.codec.messages import StepMessage
 from flowworker.core.claim import Claim, Drop, GiveUp, Repair
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind
-from flowworker.errors import CorruptRecord, PayloadKeyMissing, PayloadTooLarge, Unavailable
+from flowworker.errors import (
+    CorruptRecord,
+    NewerRelease,
+    PayloadKeyMissing,
+    PayloadTooLarge,
+    Unavailable,
+)
 from flowworker.handlers.context import StepContext
 from flowworker.retrying import retry_unavailable
 from flowworker.stores.sealing import output_place
@@ -109,6 +115,9 @@ class Executor:
         except Unavailable as error:
             log.warning("delivery put back", subject=delivery.subject, error=str(error))
             await self._put_back(delivery, _UNAVAILABLE)
+        except NewerRelease as error:
+            log.warning("delivery left for a newer release", error=str(error))
+            await self._put_back(delivery, self._resources.settings.lease)
         except CorruptRecord as error:
             # Until the record is repaired, or the run removed.
             log.error("the record of a step cannot be read", error=str(error))  # noqa: TRY400 - where is said

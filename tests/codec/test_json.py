@@ -16,7 +16,7 @@ from flowworker.codec.json import (
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import MAX_MOMENT, RECORD_VERSION, RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus
-from flowworker.errors import CorruptRecord
+from flowworker.errors import CorruptRecord, NewerRelease
 
 RUN = RunRecord("r", "w", "hash", RunStatus.RUNNING, EMPTY, 1.0)
 STEP = StepRecord("r", "s", Kind.RUN, 1, 1, Outcome.RUNNING)
@@ -48,8 +48,9 @@ def test_what_cannot_be_read_is_kept(decode, raw):
 def test_a_newer_version_is_refused(decode, record):
     raw = encode(record)[:-1] + b',"v":%d}' % (RECORD_VERSION + 1)
 
-    with pytest.raises(CorruptRecord, match="written by a newer release"):
-        decode("some.key", raw)
+    for newer in (raw, b'{"v":%d,"in":"another form"}' % (RECORD_VERSION + 1)):
+        with pytest.raises(NewerRelease, match="written by a newer release, in"):
+            decode("some.key", newer)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_event_types():
 def test_the_fields_of_events():
     described = column(table("events.md", "Fields of `data`"), "field")
     assert set(described) == set(EventData.__struct_encode_fields__)
-    everywhere = {"id", "name", "version", "at"}
+    everywhere = {"id", "name", "version", "at", "v"}
     used = {field for row in event_rows().values() for field in words(row["data"])}
     assert used | everywhere == set(described)
 

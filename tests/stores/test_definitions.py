@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from flowworker.core.model import Step, Workflow
 from flowworker.definitions import content_hash
-from flowworker.definitions.content import encode
+from flowworker.definitions.content import encode, hash_of
 from flowworker.definitions.document import MAX_STEPS
-from flowworker.errors import DefinitionError, WorkflowNotFound
+from flowworker.errors import DefinitionError, NewerRelease, WorkflowNotFound
 from flowworker.stores.definitions import DefinitionStore
 from tests.support import backends
 
@@ -155,4 +156,16 @@ async def test_a_definition_under_the_hash_of_another_is_not_taken_for_it():
         await backend.definitions.put(f"def.{digest}", encode(other))
 
         with pytest.raises(DefinitionError, match=f"def.{digest} holds another definition"):
+            await DefinitionStore(backend.definitions).latest("small")
+
+
+@pytest.mark.parametrize("more", [{"key": 1}, {"timeout": "of another form"}])
+async def test_a_definition_of_a_newer_release_is_no_damage(more):
+    raw = msgspec.json.encode({"name": "small", "steps": [{"id": "a", "uses": "h"}], **more})
+    async with backends.memory() as backend:
+        digest = hash_of(raw)
+        await backend.definitions.put(f"def.{digest}", raw)
+        await backend.definitions.put("latest.small", digest.encode())
+
+        with pytest.raises(NewerRelease, match=f"def.{digest}: written by a newer release"):
             await DefinitionStore(backend.definitions).latest("small")

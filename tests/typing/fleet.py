@@ -21,6 +21,7 @@ from flowworker import (
     InvalidInput,
     LockTimeoutError,
     NamespaceNotFound,
+    NewerRelease,
     NotFound,
     PayloadTooLarge,
     PermissionDenied,
@@ -117,6 +118,8 @@ def what_it_says(error: FlowworkerError) -> str:
     except DefinitionError as wrong:
         assert_type(wrong.problems, tuple[Problem, ...])
         return wrong.problems[0].hint
+    except NewerRelease as newer:
+        return newer.key
     except CorruptRecord as corrupt:
         return f"{corrupt.key}: {corrupt.raw!r}"
     except (RunFailed, RunCancelled, ResultTimeout) as ended:

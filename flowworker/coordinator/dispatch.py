@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from flowworker.core.model import Step
     from flowworker.core.state import RunState
     from flowworker.ports import StepQueue
-    from flowworker.telemetry.metrics import Metrics
 
 
 class Dispatcher:
@@ -38,7 +37,6 @@ class Dispatcher:
         outputs: Outputs,
         refusals: Refusals,
         clock: Clock,
-        metrics: Metrics,
     ) -> None:
         """Enqueue to `steps`, with what `outputs` says that a step is given.
 
@@ -48,7 +46,6 @@ class Dispatcher:
         self._outputs = outputs
         self._refusals = refusals
         self._clock = clock
-        self._metrics = metrics
 
     async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
         """Enqueue one attempt, not to be delivered before `due` (0: at once)."""
@@ -79,7 +76,6 @@ class Dispatcher:
             merged = await self._outputs.of(plan, state, wanted.step, with_own=undo)
             message = _message(plan, state, wanted, merged)
             await self._steps.enqueue(address, encode(message), key + mark, due)
-            self._metrics.dispatched[address.queue].inc()
         except InvalidInput as error:
             await self._refusals.refuse(plan, state, wanted, error)
 

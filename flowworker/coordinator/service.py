@@ -72,7 +72,7 @@ class Coordinator:
         self._intake = Intake(backend.commands, starts, controls, rejections)
         # What was decided is performed
         outputs = Outputs(stores.payloads, settings.message_limit)
-        dispatcher = Dispatcher(backend.steps, outputs, Refusals(stores, clock), clock, metrics)
+        dispatcher = Dispatcher(backend.steps, outputs, Refusals(stores, clock), clock)
         self._fences = Fences(stores, clock)
         self._retention = Retention(stores)
         self._performer = Performer(

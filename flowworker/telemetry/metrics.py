@@ -105,7 +105,6 @@ class Metrics:
         self.runs_active = make.gauge("runs_active", "Runs kept in memory.")
         self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")
         self.events_handled = make.counters("events_handled", "Events decided upon.", "type")
-        self.dispatched = make.counters("steps_dispatched", "Step messages sent.", "queue")
         self.commands_rejected = make.counters("commands_rejected", "Commands refused.", "command")
         self.partitions = make.gauge("partitions", "Partitions of the namespace.")
         self.partitions_owned = make.gauge("partitions_owned", "Partitions scheduled here.")

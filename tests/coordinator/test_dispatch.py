@@ -33,7 +33,7 @@ OUTPUT = inline(b'{"booked":1}')
     ],
 )
 async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
-    backend, metrics, kind, saga, expected
+    backend, kind, saga, expected
 ):
     plan = plan_of(Workflow("one", (Step("a", "do", timeout=5.0, saga=saga),), timeout=600.0))
     state = initial(plan, RunRecord(RUN, "one", plan.hash, RunStatus.RUNNING, EMPTY, 100.0), 1)
@@ -45,7 +45,6 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
         Outputs(stores.payloads, stores.settings.message_limit),
         Refusals(stores, clock),
         clock,
-        metrics,
     )
 
     await dispatcher.enqueue(plan, state, Dispatch("a", Attempt(kind, 1, 1), 0), 0.0)
@@ -53,4 +52,3 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
     [raw] = await backend.steps.queued(StepAddress("default", Priority.NORMAL, RUN, "a"))
     found = decode_step_message(raw)
     assert (found.uses, found.timeout, found.deadline, found.completed, found.output) == expected
-    assert metrics.dispatched["default"]._value.get() == 1

@@ -153,20 +153,27 @@ def test_how_streams_are_made_reaches_nats(reached, monkeypatch, way):
     assert reached["topology"] == TopologyOptions(**TOPOLOGY)
 
 
+CHOSEN: dict[str, tuple[str, Any]] = {
+    "reply_prefixes": ("replies.", ("replies.",)),
+    "workflow_labels": ("false", False),
+    "handler_labels": ("false", False),
+    "payload_codec": ("wares:codec", "wares:codec"),
+    "require_sealed": ("true", True),
+}
+"""What settings other than numbers are set to, as text and as a value."""
+
+
 @every_way_to_all
 def test_settings_reach_the_adapter(reached, monkeypatch, way):
-    chosen = {
-        name: ("replies.",) if name == "reply_prefixes" else 7
-        for name in Settings.__struct_fields__
-        if name != "handler_grace"
-    }
-    for name in chosen:
-        text = "replies." if name == "reply_prefixes" else "7"
+    others = {"handler_grace", "payload_keys"}  # neither goes with all the others
+    names = {*Settings.__struct_fields__} - others
+    chosen = {name: CHOSEN.get(name, ("7", 7)) for name in names}
+    for name, (text, _) in chosen.items():
         monkeypatch.setenv(f"FLOWWORKER_{name.upper()}", text)
 
     way()
 
-    for name, value in chosen.items():
+    for name, (_, value) in chosen.items():
         assert getattr(reached["settings"], name) == value
 
 

@@ -6,13 +6,15 @@ __all__ = ["Connection", "connect"]
 
 import asyncio
 import contextlib
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
 from flowworker.errors import PermissionDenied, ServerUnavailable, Unavailable
-from flowworker.jetstream.client.options import credentials_of, redacted, tls_of, without_secrets
+from flowworker.jetstream.client.options import credentials_of, redacted, tls_of
 from flowworker.jetstream.client.permissions import refusal_in
+from flowworker.jetstream.client.refused import Refused, unreachable
 from flowworker.jetstream.client.requests import Requests, check_loop
 from flowworker.jetstream.client.wire import WireClient
 from flowworker.ports import Incident
@@ -54,6 +56,8 @@ class Connection:
         self._up = asyncio.Event()
         self._closing = False
         self._last_error = ""
+        self._opening: asyncio.Timeout | None = None
+        self._distrusted = 0
         self._requests: Requests | None = None
         self._checked: dict[str, PermissionDenied | None] = {}
         self._said: set[str] = set()
@@ -108,24 +112,18 @@ class Connection:
         tls = tls_of(options) is not None or any(url.startswith("tls://") for url in urls)
         self.client.insists_on_tls = tls
         try:
-            async with asyncio.timeout(options.connect_timeout * len(urls)):
+            async with asyncio.timeout(options.connect_timeout * len(urls)) as self._opening:
                 await _cancellable(self._connect(urls))
         except (OSError, NatsError, TimeoutError) as error:
             await self._abandon()
-            reason = self._last_error or str(error) or "no answer in time"
-            reason = without_secrets(reason, options)
-            if "connections exceeded" in reason:
-                raise ServerUnavailable(
-                    f"the NATS server at {self.url} takes no more connections ({reason}); close "
-                    "some, or raise max_connections of the server or the account"
-                ) from error
-            raise ServerUnavailable(
-                f"no NATS server at {self.url}: {reason}; is it running, and are URL and "
-                "credentials right?"
-            ) from error
+            raise unreachable(options, self._last_error or str(error)) from error
+        except AttributeError as error:  # nats-py, if the server does not like our certificate
+            await self._abandon()
+            raise unreachable(options, self._last_error or "TLS handshake failed") from error
         except asyncio.CancelledError:
             await self._abandon()
             raise
+        self._opening = None
         # From here on it is to reconnect for ever.
         self.client.options["max_reconnect_attempts"] = -1
         self.client.options["reconnect_time_wait"] = RECONNECT_WAIT
@@ -196,6 +194,11 @@ class Connection:
     async def _on_error(self, error: Exception) -> None:
         if isinstance(error, ConnectionResetError | BrokenPipeError) and self._last_error:
             return  # it follows from what the server has said
+        if isinstance(error, ssl.SSLCertVerificationError):
+            # nats-py would try again until there is no time left.
+            self._distrusted += 1
+            if self._opening is not None and self._distrusted >= len(self._options.url.split(",")):
+                self._opening.reschedule(0.0)  # at once
         refused = isinstance(error, ConnectionRefusedError)
         self._last_error = "connection refused" if refused else f"{error}" or type(error).__name__
         if self._up.is_set():
@@ -265,6 +268,8 @@ async def _patiently(options: ConnectionOptions) -> Connection:
             while True:
                 try:
                     return await _once(options)
+                except Refused:
+                    raise
                 except ServerUnavailable as error:
                     last = error
                 if options.wait <= 0:

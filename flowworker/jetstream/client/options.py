@@ -5,13 +5,17 @@ from __future__ import annotations
 __all__ = ["ConnectionOptions", "credentials_of", "redacted", "tls_of", "without_secrets"]
 
 import ssl
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from flowworker.errors import InvalidInput
+from flowworker.jetstream.client.credentials import check_creds, check_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class ConnectionOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,9 +60,10 @@ def credentials_of(options: ConnectionOptions) -> dict[str, Any]:
     Raises:
         InvalidInput: a file cannot be used.
     """
-    for name in ("creds", "nkey"):
-        if path := getattr(options, name):
-            _check_readable(name, path)
+    if options.creds:
+        check_creds(options.creds)
+    if options.nkey:
+        check_seed(options.nkey)
     found: dict[str, Any] = {
         "user": options.user or None,
         "password": options.password or None,
@@ -75,22 +80,23 @@ def tls_of(options: ConnectionOptions) -> ssl.SSLContext | None:
     """What TLS needs; None if no option asks for it. Raises InvalidInput for unusable files."""
     if not (options.tls_ca or options.tls_cert or options.tls_hostname):
         return None
-    try:
+    with _naming("tls_ca", options.tls_ca):
         context = ssl.create_default_context(cafile=options.tls_ca or None)
-        if options.tls_cert:
-            key = options.tls_key or options.tls_cert
-            refuse = partial(_refuse_passphrase, key)
+    if options.tls_cert:
+        key = options.tls_key or options.tls_cert
+        refuse = partial(_refuse_passphrase, key)
+        with _naming("tls_cert, tls_key", options.tls_cert, key):
             context.load_cert_chain(options.tls_cert, options.tls_key or None, password=refuse)
-    except OSError as error:
-        raise InvalidInput(f"the TLS files cannot be used: {error}") from error
     return context
 
 
-def _check_readable(name: str, path: str) -> None:
+@contextmanager
+def _naming(option: str, *paths: str) -> Iterator[None]:
     try:
-        Path(path).read_bytes()
+        yield
     except OSError as error:
-        raise InvalidInput(f"{name}: {path}: {error.strerror}") from error
+        files = ", ".join(dict.fromkeys(paths))
+        raise InvalidInput(f"TLS files cannot be used: {option}: {files}: {error}") from error
 
 
 def _refuse_passphrase(path: str) -> str:

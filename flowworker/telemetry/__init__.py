@@ -3,5 +3,9 @@
 log        structured log lines
 context    which attempt they are about
 rendering  how they look
+tracing    what is reported to who traces; nothing, where nobody does
+otel       spans of OpenTelemetry (extra)
+conventions  the names of their attributes
+exporting  whether and where this process exports them
 metrics    all metrics, for Prometheus
 """

@@ -38,6 +38,7 @@ from flowworker.settings import (
     settings_from,
 )
 from flowworker.stores.stores import stores_of
+from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
     from flowworker.worker import Worker
 
 _SCHEMES = {"nats", "tls", "ws", "wss"}
@@ -214,6 +216,7 @@ def make_worker(
     clock: Clock | None = None,
     state_store: StateStore | None = None,
     event_bus: EventBus | None = None,
+    tracing: Tracing = NO_TRACING,
 ) -> Worker:
     """A worker of a fleet; its handlers get the fleet's state store and event bus unless given."""
     from flowworker.worker import Worker  # noqa: PLC0415
@@ -224,6 +227,7 @@ def make_worker(
         clock or SystemClock(),
         queues=queues,
         metrics=metrics,
+        tracing=tracing,
         state_store=state_store,
         event_bus=event_bus,
     )
@@ -234,8 +238,10 @@ def make_coordinator(
     metrics: Metrics,
     clock: Clock | None = None,
     adopts: Callable[[str], bool] | None = None,
+    tracing: Tracing = NO_TRACING,
 ) -> Coordinator:
     """A coordinator of a fleet; with `adopts`, of those runs alone that it says yes to."""
     from flowworker.coordinator import Coordinator  # noqa: PLC0415
 
-    return Coordinator(stores, clock or SystemClock(), process_name(), metrics, adopts)
+    clock = clock or SystemClock()
+    return Coordinator(stores, clock, process_name(), metrics, adopts, tracing)

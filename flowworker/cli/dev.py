@@ -157,15 +157,17 @@ class _Fleet:
         from flowworker import wiring
         from flowworker.client import Client
         from flowworker.stores.stores import stores_of
+        from flowworker.telemetry.exporting import process_tracing
         from flowworker.telemetry.metrics import Metrics
 
         settings = settings_from(os.environ)
         metrics = Metrics(CollectorRegistry())
+        tracing = process_tracing(os.environ, self._target.namespace, "flowworker-dev")
         options = self._target.options("flowworker-dev")
         async with wiring.nats(options, self._target.namespace, settings=settings) as backend:
             stores = stores_of(backend, settings)
             client = Client(stores)
-            coordinator = wiring.make_coordinator(stores, metrics)
+            coordinator = wiring.make_coordinator(stores, metrics, tracing=tracing)
             if app is None:
                 self._greet()
                 reloader = Reloader(self._crew, partial(self._load, client), self._workflows)
@@ -177,7 +179,7 @@ class _Fleet:
                     crew = self._crew()
                     work, drain = partial(crew.work, queues), crew.drain
                 else:
-                    worker = wiring.make_worker(stores, app, metrics, queues)
+                    worker = wiring.make_worker(stores, app, metrics, queues, tracing=tracing)
                     work, drain = worker.run, worker.drain
                 self._greet()
                 self._invite(definitions)
@@ -192,7 +194,8 @@ class _Fleet:
                 say("draining; Ctrl-C again stops at once")
                 await drain()
 
-            await until_signal(run, stop, within=settings.drain + 2 * PARTING)
+            within = settings.drain + 2 * PARTING
+            await until_signal(run, stop, within=within, last=tracing.flush)
 
     def _crew(self) -> Crew:
         return Crew(self._target, self._app_names, self._workers)

@@ -46,16 +46,18 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
     from flowworker.cli.metrics import measuring, metrics_of
     from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
+    from flowworker.telemetry.exporting import process_tracing
 
     settings = settings_from(os.environ)
     registry, metrics = metrics_of("coordinator", settings)
+    tracing = process_tracing(os.environ, target.namespace, "flowworker-coordinator")
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         stores = stores_of(measured(backend, metrics), settings)
         made = wiring.make_coordinator(stores, metrics)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
             async with measuring(backend.meter, lambda: made.partitions, metrics, http):
-                await until_signal(made.run, within=settings.partition_lease)
+                await until_signal(made.run, within=settings.partition_lease, last=tracing.flush)
 
 
 @click.command(cls=Process)
@@ -105,15 +107,18 @@ async def run_worker(
     from flowworker.cli.metrics import metrics_of
     from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
+    from flowworker.telemetry.exporting import process_tracing
 
     registry, metrics = metrics_of("worker", settings)
+    tracing = process_tracing(os.environ, target.namespace, "flowworker-worker")
     options = target.options("flowworker-worker", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         stores = stores_of(measured(backend, metrics), settings)
-        made = wiring.make_worker(stores, app, metrics, queues)
+        made = wiring.make_worker(stores, app, metrics, queues, tracing=tracing)
 
         def ready() -> bool:
             return made.running and backend.ready()
 
         with serve_health(http, registry, backend.alive, ready):
-            await until_signal(made.run, made.drain, signals, within=settings.drain + PARTING)
+            within = settings.drain + PARTING
+            await until_signal(made.run, made.drain, signals, within=within, last=tracing.flush)

@@ -226,6 +226,7 @@ async def until_signal(
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
     *,
     within: float | None = None,
+    last: Callable[[], object] | None = None,
 ) -> None:
     """Run until a signal comes, drain, and cancel what still runs.
 
@@ -234,10 +235,11 @@ async def until_signal(
         drain: finishes what is in flight; None if `run` does so when it is cancelled.
         signals: those that ask for the end.
         within: seconds from the first one on after which the process ends in any case.
+        last: called when all is over, also before the process ends at once; takes a second at most.
     """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    received = EndSignals(signals, lambda: loop.call_soon_threadsafe(asked.set), within)
+    received = EndSignals(signals, lambda: loop.call_soon_threadsafe(asked.set), within, last)
     work = asyncio.create_task(run())
     waiting = asyncio.create_task(asked.wait())
     try:
@@ -248,6 +250,8 @@ async def until_signal(
         waiting.cancel()
         work.cancel()
         results = await asyncio.gather(work, return_exceptions=True)
+        if last is not None:
+            last()
         if not received.asked:
             received.forget()
     for error in results:

@@ -38,6 +38,7 @@ class EndSignals:
         numbers: tuple[signal.Signals, ...],
         on_asked: Callable[[], object],
         within: float | None = None,
+        last: Callable[[], object] | None = None,
     ) -> None:
         """Listen. Called on the main thread, while the event loop runs.
 
@@ -45,11 +46,13 @@ class EndSignals:
             numbers: which signals.
             on_asked: called at the first one, on any thread.
             within: seconds from then on after which the process ends in any case.
+            last: called before the process ends at once; it must not take long.
         """
         self.asked = False
         self._numbers = numbers
         self._on_asked = on_asked
         self._within = within
+        self._last = last
         self._lock = threading.RLock()
         self._on_main: int | None = None
         self._reader, self._writer = socket.socketpair()
@@ -91,7 +94,7 @@ class EndSignals:
     def _hear(self, number: int) -> None:
         if self.asked:
             say("stopping at once")
-            os._exit(128 + number)
+            self._end(128 + number)
         self.asked = True
         self._on_asked()
         if self._within is not None:
@@ -107,7 +110,14 @@ class EndSignals:
         )
         words.start()
         words.join(_LAST_WORDS)
-        os._exit(0)
+        self._end(0)
+
+    def _end(self, code: int) -> None:
+        try:
+            if self._last is not None:
+                self._last()
+        finally:
+            os._exit(code)
 
     def _hold_back(self) -> None:
         """What is sent to a child at once must not meet our handlers there."""

@@ -11,6 +11,7 @@ __all__ = [
     "decode_event",
     "emitted",
     "emitted_by_handler",
+    "emitted_in",
     "run_started_event",
     "settled_event",
     "started_event",
@@ -274,26 +275,22 @@ def _attempt(
 
 
 def emitted_by_handler(
-    namespace: str,
-    workflow: str,
-    run: str,
-    event_type: str,
-    key: str,
-    data: Any,
-    now: float,
-    trace: Mapping[str, str],
+    namespace: str, workflow: str, run: str, event_type: str, key: str, data: Any, now: float
 ) -> EmittedEvent:
-    """What a handler emits.
-
-    `key`, if any, distinguishes it from others of its type in the run; `trace` has the headers of
-    its trace context.
-    """
+    """What a handler emits. `key`, if any, distinguishes it from others of its type in the run."""
     return EmittedEvent(
         id=event_id(run, f"emit/{event_type}", key),
         source=f"/{namespace}/{workflow}/{run}",
         type=event_type,
         time=_timestamp(now),
         data=data,
+    )
+
+
+def emitted_in(event: EmittedEvent, trace: Mapping[str, str]) -> EmittedEvent:
+    """The same in a trace, of whose context these are the headers."""
+    return replace(
+        event,
         traceparent=trace.get(TRACE_PARENT, UNSET),
         tracestate=trace.get(TRACE_STATE, UNSET),
     )

@@ -6,10 +6,11 @@ __all__ = ["Dispatcher"]
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import StepMessage, decode_step_message
+from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, idempotency_key
 from flowworker.core.status import Kind
 from flowworker.errors import InvalidInput
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from flowworker.core.model import Step
     from flowworker.core.state import RunState
     from flowworker.ports import StepQueue
+    from flowworker.telemetry.tracing import Tracing
+
+
+_MOST_LINKS = 128
+"""As many as a span has by default."""
 
 
 class Dispatcher:
@@ -37,6 +43,7 @@ class Dispatcher:
         outputs: Outputs,
         refusals: Refusals,
         clock: Clock,
+        tracing: Tracing,
     ) -> None:
         """Enqueue to `steps`, with what `outputs` says that a step is given.
 
@@ -46,6 +53,7 @@ class Dispatcher:
         self._outputs = outputs
         self._refusals = refusals
         self._clock = clock
+        self._follows = tracing.on
 
     async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
         """Enqueue one attempt, not to be delivered before `due` (0: at once)."""
@@ -75,6 +83,8 @@ class Dispatcher:
             undo = wanted.attempt.kind is Kind.COMPENSATE
             merged = await self._outputs.of(plan, state, wanted.step, with_own=undo)
             message = _message(plan, state, wanted, merged)
+            if self._follows:
+                message = replace(message, follows=_followed(plan, state, wanted))
             await self._steps.enqueue(address, encode(message), key + mark, due)
         except InvalidInput as error:
             await self._refusals.refuse(plan, state, wanted, error)
@@ -124,6 +134,20 @@ def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -
         output=at.output if compensating else None,
         trace=record.trace,
         trace_state=record.trace_state,
+    )
+
+
+def _followed(plan: Plan, state: RunState, wanted: Dispatch) -> tuple[str, ...]:
+    """The spans of the attempts that completed the steps before; none for a retry."""
+    record, attempt = state.record, wanted.attempt
+    trace = parse_trace(record.trace)
+    if trace is None or attempt.kind is Kind.COMPENSATE or attempt.number > 1:
+        return ()
+    before = plan.steps[wanted.step].depends_on[:_MOST_LINKS]
+    return tuple(
+        attempt_span(trace.trace_id, record.run, step, state.steps[step].attempt)
+        for step in before
+        if state.steps[step].attempt.number  # else it was skipped, or made by hand
     )
 
 

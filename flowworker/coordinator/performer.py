@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
 
 _AT_A_TIME = 128
 """Effects of one decision that are performed at a time: a server drops what it cannot queue."""
@@ -60,6 +61,7 @@ class Performer:
         retention: Retention,
         clock: Clock,
         metrics: Metrics,
+        tracing: Tracing,
     ) -> None:
         """Perform by means of these."""
         self._namespace = stores.backend.namespace
@@ -72,6 +74,7 @@ class Performer:
         self._short_delay = stores.settings.short_delay
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing
         self._counted = {
             EventType.STEP_RETRYING: metrics.retries,
             EventType.STEP_FALLBACK: metrics.fallbacks,
@@ -229,6 +232,7 @@ class Performer:
                 await self._timers.set(state.record.run, TIMEOUT, effect.at)
             case Finish():
                 await self._retention.finish(plan, state)
+                self._tracing.run_ended(state.record)
                 self._dispatcher.forget(state)
             case _:
                 assert_never(effect)

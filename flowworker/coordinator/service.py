@@ -26,6 +26,7 @@ from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
 from flowworker.tasks import TaskSet
 from flowworker.telemetry.log import get_logger
+from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
 
 _REBUILDS = 16
 """Runs that are rebuilt from their records at a time."""
@@ -54,6 +56,7 @@ class Coordinator:
         name: str,
         metrics: Metrics,
         adopts: Callable[[str], bool] | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """Assemble the parts; nothing happens before `start`.
 
@@ -72,11 +75,12 @@ class Coordinator:
         self._intake = Intake(backend.commands, starts, controls, rejections)
         # What was decided is performed
         outputs = Outputs(stores.payloads, settings.message_limit)
-        dispatcher = Dispatcher(backend.steps, outputs, Refusals(stores, clock), clock)
+        refusals = Refusals(stores, clock)
+        dispatcher = Dispatcher(backend.steps, outputs, refusals, clock, tracing)
         self._fences = Fences(stores, clock)
         self._retention = Retention(stores)
         self._performer = Performer(
-            stores, dispatcher, self._fences, self._retention, clock, metrics
+            stores, dispatcher, self._fences, self._retention, clock, metrics, tracing
         )
         # Runs go on, on the partitions of this coordinator
         self._partitions = Partitions(

@@ -11,6 +11,7 @@ from flowworker.codec.messages import trace_headers
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.handlers.ambient import current_scope, enter_scope
 from flowworker.stores.locks import Lock
+from flowworker.telemetry.tracing import NO_TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from flowworker.compat.state import StateStore
     from flowworker.core.status import Kind
     from flowworker.handlers.resources import HandlerResources
+    from flowworker.telemetry.tracing import TraceSpan
 
 T = TypeVar("T")
 
@@ -47,6 +49,7 @@ class StepContext(Generic[Runtime_co]):
         idempotency_key: the same for all attempts of this step: pass it to the services you call.
         deadline: when this attempt fails if it has not ended, epoch seconds, or None.
         progress: when `heartbeat` was last called, by the clock's `monotonic`.
+        trace: the attempt's span, also the current one; it takes everything where nobody traces.
     """
 
     __slots__ = (
@@ -68,11 +71,13 @@ class StepContext(Generic[Runtime_co]):
         "progress",
         "run_id",
         "step_id",
+        "trace",
         "turn",
         "workflow",
     )
 
     kind: Kind
+    trace: TraceSpan
     load: Callable[[str], Awaitable[Any]]
     cancelled: bool
     """Whether the attempt is to stop; readable from a thread."""
@@ -98,6 +103,7 @@ class StepContext(Generic[Runtime_co]):
         self._trace = trace_headers(message.trace, message.trace_state)
         self._started: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
+        self.trace = NO_TRACE.span
 
     @property
     def input(self) -> dict[str, Any]:

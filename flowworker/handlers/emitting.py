@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.cloudevents import emitted_by_handler
+from flowworker.codec.cloudevents import emitted_by_handler, emitted_in
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.codec.models import as_json
@@ -26,12 +26,15 @@ from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
 from flowworker.retrying import retry_unavailable
+from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from flowworker.clock import Clock
+    from flowworker.codec.cloudevents import EmittedEvent
     from flowworker.ports import Backend
+    from flowworker.telemetry.tracing import Tracing
 
 T = TypeVar("T")
 
@@ -48,7 +51,9 @@ _LONGEST_TYPE = 128
 class Emitter:
     """Emits on behalf of handlers."""
 
-    def __init__(self, backend: Backend, clock: Clock, retry_for: float) -> None:
+    def __init__(
+        self, backend: Backend, clock: Clock, retry_for: float, tracing: Tracing = NO_TRACING
+    ) -> None:
         """Publish through `backend`; retry for `retry_for` seconds while it is unavailable."""
         self._namespace = backend.namespace
         self._records = backend.runs
@@ -57,6 +62,7 @@ class Emitter:
         self._limit = backend.max_body
         self._clock = clock
         self._retry_for = retry_for
+        self._tracing = tracing
 
     async def emit(
         self,
@@ -90,18 +96,22 @@ class Emitter:
             mark,
             _with_run(run, event_type, payload),
             self._clock.now(),
-            trace,
         )
-        body = encode(event)
+        with self._tracing.emitting(event_type, event.id, trace) as headers:
+            await self._publish(run, subject, emitted_in(event, headers), headers)
+        with suppress(Conflict):  # another attempt was as fast
+            await self._retried(self._records.write, record, encode({"v": 1, "id": event.id}), 0)
+
+    async def _publish(
+        self, run: str, subject: str, event: EmittedEvent, trace: Mapping[str, str]
+    ) -> None:
+        event_type, body = event.type, encode(event)
         if len(body) > self._limit:
             text = f"emit {event_type!r}: {len(body):,} bytes exceed {self._limit:,} bytes"
             raise PayloadTooLarge(f"{text}; store it elsewhere and emit a reference to it")
-        published = encode({"v": 1, "id": event.id})
         publish = partial(self._events.publish, once=True, headers=trace)
         await self._retried(publish, run, f"emit.{subject}", body, event.id)
         await self._retried(self._notifier.publish, self._subject(event_type), body, trace)
-        with suppress(Conflict):  # another attempt was as fast
-            await self._retried(self._records.write, record, published, 0)
 
     async def _retried(self, call: Callable[..., Awaitable[T]], *arguments: object) -> T:
         until = self._clock.monotonic() + self._retry_for

@@ -15,6 +15,7 @@ from flowworker.codec.subjects import event_subject
 from flowworker.core.event_types import ENDS
 from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
+from flowworker.telemetry.exporting import application_tracing
 from flowworker.telemetry.metrics import Metrics
 from flowworker.wiring import make_coordinator, make_worker
 
@@ -61,6 +62,7 @@ class Engine:
         stores = replace(stores, settings=_settings_of(store))
         backend, settings = stores.backend, stores.settings
         metrics = Metrics(CollectorRegistry())
+        tracing = application_tracing(backend.namespace)
         self.own: set[str] = set()
         self.backend = backend
         self.stores = stores
@@ -70,7 +72,13 @@ class Engine:
         notifier: Notifier = self._relay or backend.notifier
         served = replace(stores, backend=replace(backend, leases=locks, notifier=notifier))
         self.worker = make_worker(
-            served, app, metrics, clock=clock, state_store=store, event_bus=own_bus
+            served,
+            app,
+            metrics,
+            clock=clock,
+            state_store=store,
+            event_bus=own_bus,
+            tracing=tracing,
         )
         # Alone: the partitions' leases are this process' own, also on a store that others use.
         self._alone = None if store.shared else open_memory(settings=settings, clock=clock)
@@ -78,7 +86,7 @@ class Engine:
         if self._alone is not None:
             driven = replace(stores, backend=replace(backend, leases=self._alone.leases))
             adopts = self.own.__contains__
-        self.coordinator = make_coordinator(driven, metrics, clock, adopts)
+        self.coordinator = make_coordinator(driven, metrics, clock, adopts, tracing)
 
     async def start(self) -> None:
         """Run what is there, and what comes."""

@@ -26,7 +26,7 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 
 
 def application_tracing(namespace: str) -> Tracing:
-    """By means of the tracer provider that this process has, if it is one of OpenTelemetry's SDK."""
+    """By means of the tracer provider that this process has, if it is one of the SDK's."""
     if "opentelemetry.sdk.trace" not in sys.modules:
         return NO_TRACING
     from opentelemetry import trace  # noqa: PLC0415 - an extra, and slow to import
@@ -35,9 +35,9 @@ def application_tracing(namespace: str) -> Tracing:
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         return NO_TRACING
-    from flowworker.telemetry.otel import OtelTracing  # noqa: PLC0415
+    from flowworker.telemetry.otel import tracing_with  # noqa: PLC0415
 
-    return OtelTracing(provider, namespace)
+    return tracing_with(provider, namespace)
 
 
 def process_tracing(environment: Mapping[str, str], namespace: str, service: str) -> Tracing:

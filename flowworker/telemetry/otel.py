@@ -9,11 +9,10 @@ that has it then; made twice it is the same.
 
 from __future__ import annotations
 
-__all__ = ["OtelTracing"]
+__all__ = ["OtelTracing", "tracing_with"]
 
 import threading
 from contextlib import contextmanager
-from contextvars import ContextVar
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -22,23 +21,19 @@ from opentelemetry import context as current_context
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import Tracer
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
     Span,
-    SpanContext,
     SpanKind,
     StatusCode,
-    TraceFlags,
-    TraceState,
     get_current_span,
     set_span_in_context,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from flowworker.codec.trace import attempt_span, run_span, trace_of
-from flowworker.core.attempt import Attempt
 from flowworker.core.ids import attempt_key
 from flowworker.core.status import Outcome, RunStatus
 from flowworker.telemetry.conventions import (
@@ -49,10 +44,18 @@ from flowworker.telemetry.conventions import (
     attempt_result,
     run_result,
 )
-from flowworker.telemetry.tracing import AttemptTrace, Tracing
+from flowworker.telemetry.span_contexts import (
+    WantedIds,
+    links_of,
+    nanoseconds,
+    plain,
+    wanted_ids,
+    within,
+)
+from flowworker.telemetry.tracing import NO_TRACING, AttemptTrace, Tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -60,22 +63,14 @@ if TYPE_CHECKING:
     from flowworker.codec.trace import TraceContext
     from flowworker.core.records import RunRecord, StepRecord
 
-_wanted: ContextVar[tuple[int, int] | None] = ContextVar("flowworker_span_ids", default=None)
+_FLUSH = 1.0
+"""Seconds that a process waits for its collector when it ends."""
 
 
-class _Ids(IdGenerator):
-    """The ids that are wanted for the span that is being made, or those of another generator."""
-
-    def __init__(self, others: IdGenerator) -> None:
-        self._others = others
-
-    def generate_trace_id(self) -> int:
-        wanted = _wanted.get()
-        return self._others.generate_trace_id() if wanted is None else wanted[0]
-
-    def generate_span_id(self) -> int:
-        wanted = _wanted.get()
-        return self._others.generate_span_id() if wanted is None else wanted[1]
+def tracing_with(provider: TracerProvider, namespace: str) -> Tracing:
+    """Trace the runs of that namespace, unless the provider is switched off."""
+    tracer = provider.get_tracer("flowworker", version("flowworker"))
+    return OtelTracing(provider, tracer, namespace) if isinstance(tracer, Tracer) else NO_TRACING
 
 
 class OtelTracing(Tracing):
@@ -83,17 +78,10 @@ class OtelTracing(Tracing):
 
     on = True
 
-    def __init__(self, provider: TracerProvider, namespace: str) -> None:
-        """Trace the runs of that namespace.
-
-        Raises:
-            TypeError: the provider is switched off.
-        """
-        tracer = provider.get_tracer("flowworker", version("flowworker"))
-        if not isinstance(tracer, Tracer):
-            raise TypeError(f"expected a tracer of the SDK, found {type(tracer).__name__}")
-        if not isinstance(tracer.id_generator, _Ids):  # or another part of this process was here
-            tracer.id_generator = _Ids(tracer.id_generator)
+    def __init__(self, provider: TracerProvider, tracer: Tracer, namespace: str) -> None:
+        """Trace the runs of that namespace with a tracer of the provider's."""
+        if not isinstance(tracer.id_generator, WantedIds):  # or another part has made it one
+            tracer.id_generator = WantedIds(tracer.id_generator)
         self._provider = provider
         self._tracer = tracer
         self._namespace = namespace
@@ -123,18 +111,18 @@ class OtelTracing(Tracing):
         if record.status is RunStatus.FAILED and record.stop is not None:
             attributes[Attribute.ERROR_TYPE] = record.stop.reason
         begun_here = trace.is_of(record.run)
-        parent = Context() if begun_here else _within(trace, trace.span_id, record.trace_state)
-        with _ids(trace.trace_id, run_span(trace.trace_id, record.run)):
+        parent = Context() if begun_here else within(trace, trace.span_id, record.trace_state)
+        with wanted_ids(trace.trace_id, run_span(trace.trace_id, record.run)):
             span = self._tracer.start_span(
                 f"run {record.workflow}",
                 parent,
                 SpanKind.SERVER,
-                _plain(attributes),
-                start_time=_nanoseconds(record.created_at),
+                plain(attributes),
+                start_time=nanoseconds(record.created_at),
             )
         if record.status is RunStatus.FAILED:
             span.set_status(StatusCode.ERROR, record.error)
-        span.end(_nanoseconds(record.finished_at))
+        span.end(nanoseconds(record.finished_at))
 
     @contextmanager
     def emitting(
@@ -153,17 +141,17 @@ class OtelTracing(Tracing):
             f"emit {event_type}",
             None if is_in_span else self._propagator.extract(trace),
             SpanKind.PRODUCER,
-            _plain(attributes),
+            plain(attributes),
         ):
             headers: dict[str, str] = {}
             self._propagator.inject(headers)
             yield headers
 
-    def flush(self, seconds: float) -> None:
-        """Export what has ended; an export that takes longer goes on in a thread that ends with us."""
+    def flush(self) -> None:
+        """Export what has ended; what takes longer goes on in a thread that ends with us."""
         thread = threading.Thread(target=self._provider.force_flush, daemon=True)
         thread.start()
-        thread.join(seconds)
+        thread.join(_FLUSH)
 
     def _begin(self, message: StepMessage, record: StepRecord) -> Span:
         run, step, attempt = message.run, message.step, message.attempt
@@ -184,14 +172,14 @@ class OtelTracing(Tracing):
             Attribute.NUMBER: message.number,
             Attribute.LOST: record.lost,
         }
-        with _ids(trace.trace_id, attempt_span(trace.trace_id, run, step, attempt)):
+        with wanted_ids(trace.trace_id, attempt_span(trace.trace_id, run, step, attempt)):
             return self._tracer.start_span(
                 f"{message.kind} {step}",
                 self._run(trace, message),
                 SpanKind.CONSUMER,
-                _plain(attributes),
-                _links(trace, message),
-                _nanoseconds(record.started_at),
+                plain(attributes),
+                links_of(trace, message),
+                nanoseconds(record.started_at),
             )
 
     def _run(self, trace: TraceContext, message: StepMessage) -> Context:
@@ -200,8 +188,8 @@ class OtelTracing(Tracing):
             found = self._tracer.sampler.should_sample(
                 Context(), int(trace.trace_id, 16), f"run {message.workflow}", SpanKind.SERVER
             )
-            trace = replace(trace, sampled=found.decision.is_sampled())
-        return _within(trace, run_span(trace.trace_id, message.run), message.trace_state)
+            trace = replace(trace, sampled=found.decision is Decision.RECORD_AND_SAMPLE)
+        return within(trace, run_span(trace.trace_id, message.run), message.trace_state)
 
 
 class _OtelAttempt(AttemptTrace):
@@ -222,7 +210,7 @@ class _OtelAttempt(AttemptTrace):
             span.set_status(StatusCode.ERROR, str(error))
         if cause is not None:
             span.record_exception(cause)
-        span.end(_nanoseconds(record.finished_at))
+        span.end(nanoseconds(record.finished_at))
 
     def interrupted(self, result: str) -> None:
         """Leave the span to the worker that will settle the attempt; export a copy."""
@@ -249,55 +237,3 @@ class _OtelAttempt(AttemptTrace):
         if result == Result.LOST:
             copy.set_status(StatusCode.ERROR, "another worker has the claim")
         copy.end()
-
-
-@contextmanager
-def _ids(trace_id: str, span_id: str) -> Iterator[None]:
-    """The span that is made meanwhile has these ids."""
-    token = _wanted.set((int(trace_id, 16), int(span_id, 16)))
-    try:
-        yield
-    finally:
-        _wanted.reset(token)
-
-
-def _remote(trace: TraceContext, span_id: str, state: str = "") -> SpanContext:
-    flags = TraceFlags.SAMPLED if trace.sampled else TraceFlags.DEFAULT
-    return SpanContext(
-        int(trace.trace_id, 16),
-        int(span_id, 16),
-        is_remote=True,
-        trace_flags=TraceFlags(flags),
-        trace_state=TraceState.from_header([state] if state else []),
-    )
-
-
-def _within(trace: TraceContext, span_id: str, state: str) -> Context:
-    """Where children of a span of another process are made."""
-    parent = NonRecordingSpan(_remote(trace, span_id, state))
-    return set_span_in_context(parent, Context())
-
-
-def _links(trace: TraceContext, message: StepMessage) -> Sequence[Link]:
-    """To the attempts that completed the steps before this one, or to the attempt before it."""
-    found = [(span_id, LinkKind.DEPENDENCY) for span_id in message.follows]
-    if message.number > 1:
-        before = Attempt(message.kind, message.turn, message.number - 1)
-        span_id = attempt_span(trace.trace_id, message.run, message.step, before)
-        found.append((span_id, LinkKind.RETRY))
-    return [
-        Link(_remote(trace, span_id), {Attribute.LINK.value: kind.value}) for span_id, kind in found
-    ]
-
-
-def _nanoseconds(seconds: float) -> int:
-    return int(seconds * 1e9)
-
-
-def _plain(attributes: Mapping[Attribute, str | bool | int]) -> dict[str, str | bool | int]:
-    """Those that say something, without enumerations."""
-    return {
-        str(key): str(value) if isinstance(value, str) else value
-        for key, value in attributes.items()
-        if value
-    }

@@ -1,11 +1,11 @@
-"""What the parts of a process report of attempts, runs and events to who traces them.
+"""What the parts of a process report of attempts, runs and events, so that they can be traced.
 
-These are the ones for a process in which nobody does: nothing happens. `telemetry.otel` makes spans.
+Where nobody traces, these do nothing. `telemetry.otel` makes spans.
 """
 
 from __future__ import annotations
 
-__all__ = ["NO_TRACING", "AttemptTrace", "TraceSpan", "Tracing"]
+__all__ = ["NO_TRACE", "NO_TRACING", "AttemptTrace", "TraceSpan", "Tracing"]
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -75,7 +75,7 @@ class AttemptTrace:
         """It ends here without an outcome, `lost` or `released`; nothing if it has one."""
 
 
-_NO_ATTEMPT = AttemptTrace()
+NO_TRACE = AttemptTrace()
 
 
 class Tracing:
@@ -87,9 +87,13 @@ class Tracing:
 
     on = False
 
-    def attempt(self, message: StepMessage, claim: StepRecord) -> AttemptTrace:
+    def attempt(
+        self,
+        message: StepMessage,  # noqa: ARG002
+        claim: StepRecord,  # noqa: ARG002
+    ) -> AttemptTrace:
         """An attempt was claimed; its span is the current one of this task from now on."""
-        return _NO_ATTEMPT
+        return NO_TRACE
 
     def recorded(self, message: StepMessage, record: StepRecord) -> None:
         """An attempt has ended whose worker may not have lived to trace it."""
@@ -98,7 +102,10 @@ class Tracing:
         """A run has ended; to say so twice is to say it once."""
 
     def emitting(
-        self, event_type: str, event_id: str, trace: Mapping[str, str]
+        self,
+        event_type: str,  # noqa: ARG002
+        event_id: str,  # noqa: ARG002
+        trace: Mapping[str, str],
     ) -> AbstractContextManager[Mapping[str, str]]:
         """An event is published meanwhile, with the headers that this gives.
 
@@ -106,8 +113,8 @@ class Tracing:
         """
         return nullcontext(trace)
 
-    def flush(self, seconds: float) -> None:
-        """Export what has ended, if that is possible in this time."""
+    def flush(self) -> None:
+        """Export what has ended, before the process ends; at most a second."""
 
 
 NO_TRACING = Tracing()

@@ -38,6 +38,7 @@ from flowworker.handlers.context import StepContext
 from flowworker.retrying import retry_unavailable
 from flowworker.stores.sealing import output_place
 from flowworker.telemetry.context import attempt_in_logs
+from flowworker.telemetry.conventions import Result
 from flowworker.worker.attempt import Failed, Halt, InflightAttempt, Returned, Stopped
 from flowworker.worker.claims import Claimed, Claims, GivenUp, PutBack
 from flowworker.worker.decoding import MESSAGE_VERSION, Malformed, Newer, decode
@@ -157,6 +158,8 @@ class Executor:
         key = step_key(message.queue, message.run, message.step)
         held = self._heartbeats.hold(delivery, key, record, revision, self._inflight.doubt)
         attempt.claim = held
+        trace = self._resources.tracing.attempt(message, record)
+        attempt.context.trace = trace.span
         try:
             self._reporter.began(delivery, message, record)
             if record.kind is Kind.RUN and record.number == 1:
@@ -167,6 +170,7 @@ class Executor:
             settled = await self._settler.settle(attempt, held, ending)
             match settled:
                 case Settled(record=record, revision=revision):
+                    trace.settled(record, settled.cause)
                     if await attempt.context.is_start_published():
                         await self._reporter.outcome(message, record, revision)
                     else:
@@ -178,9 +182,11 @@ class Executor:
                     await delivery.nak(settled.seconds)
                 case Lost():
                     self._reporter.lost(message)
+                    trace.interrupted(Result.LOST)
                 case _:
                     assert_never(settled)
         finally:
+            trace.interrupted(Result.RELEASED)  # unless it has ended
             self._heartbeats.drop(held)
 
     async def _call(self, attempt: InflightAttempt) -> Ending:
@@ -238,9 +244,11 @@ class Executor:
                 await self._reporter.start_and_outcome(message, found.record, found.revision)
                 await delivery.ack()
                 self._reporter.ended(delivery, message, found.record)
+                self._resources.tracing.recorded(message, found.record)
             case Repair():
                 await self._reporter.start_and_outcome(message, found.record, found.revision)
                 await delivery.ack()
+                self._resources.tracing.recorded(message, found.record)
             case Drop():
                 await delivery.ack()
             case PutBack():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.runs import RunStore
     from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Resources(HandlerResources):
     app: App
     settings: Settings
     metrics: Metrics
+    tracing: Tracing
     runs: RunStore
     payloads: PayloadStore
     events: EventLog

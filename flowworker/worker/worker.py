@@ -33,6 +33,7 @@ from flowworker.settings import check_fit
 from flowworker.tasks import TaskSet
 from flowworker.telemetry.log import get_logger
 from flowworker.telemetry.metrics import Metrics
+from flowworker.telemetry.tracing import NO_TRACING
 from flowworker.worker.executor import Executor
 from flowworker.worker.heartbeat import Heartbeats
 from flowworker.worker.heartbeat_thread import HeartbeatThread
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from flowworker.handlers.app import App
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
+    from flowworker.telemetry.tracing import Tracing
 
 HANDLER_THREADS = "flowworker-handler"
 """How the names of the threads begin in which plain functions run."""
@@ -70,7 +72,7 @@ class Worker:
         resources: what its parts and its handlers share.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a worker is made of
         self,
         stores: Stores,
         app: App,
@@ -79,6 +81,7 @@ class Worker:
         queues: tuple[str, ...] = ("default",),
         worker_id: str = "",
         metrics: Metrics | None = None,
+        tracing: Tracing = NO_TRACING,
         state_store: StateStore | None = None,
         event_bus: EventBus | None = None,
         make_thread: type[HeartbeatThread] = HeartbeatThread,
@@ -93,6 +96,7 @@ class Worker:
             queues: whose steps it takes.
             worker_id: unique for all time; made up if empty.
             metrics: where it counts; in a registry of its own if None.
+            tracing: what makes spans of its attempts.
             state_store: what handlers get as theirs; the backend's if None.
             event_bus: the same.
             make_thread: what renews its claims.
@@ -114,7 +118,7 @@ class Worker:
         self.resources = resources = Resources(
             clock=clock,
             log=get_logger(),
-            emitter=Emitter(backend, clock, settings.lease / 3),
+            emitter=Emitter(backend, clock, settings.lease / 3, tracing),
             leases=backend.leases,
             locker=Locker(opening, clock),
             state_store=state_store or StateStore(opening, settings, clock),
@@ -125,6 +129,7 @@ class Worker:
             app=app,
             settings=settings,
             metrics=metrics or Metrics(CollectorRegistry()),
+            tracing=tracing,
             runs=stores.runs,
             payloads=stores.payloads,
             events=backend.events,

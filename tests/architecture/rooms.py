@@ -61,7 +61,12 @@ INNER: dict[str, dict[str, set[str]]] = {
 }
 
 # Libraries that one room has to itself.
-RESERVED = {"nats": "jetstream", "redis": "redis", "cryptography": "encryption"}
+RESERVED = {
+    "nats": "jetstream",
+    "redis": "redis",
+    "cryptography": "encryption",
+    "opentelemetry": "telemetry",
+}
 
 # All that core/ may import from outside, so that it remains a pure function of its arguments.
 PURE = {

@@ -15,6 +15,7 @@ from flowworker.codec.cloudevents import (
     decode_event,
     emitted,
     emitted_by_handler,
+    emitted_in,
     run_started_event,
     settled_event,
     started_event,
@@ -236,7 +237,7 @@ def test_an_event_of_a_time_that_no_calendar_has_is_none():
 
 def test_what_a_handler_emits_has_its_own_type_and_data():
     first, again, other = (
-        emitted_by_handler("ns", "orders.ship", "r1", "order.paid", key, {"n": 1}, 5.0, {})
+        emitted_by_handler("ns", "orders.ship", "r1", "order.paid", key, {"n": 1}, 5.0)
         for key in ("a", "a", "b")
     )
 
@@ -255,6 +256,7 @@ def test_what_a_handler_emits_has_its_own_type_and_data():
 def test_what_is_emitted_in_a_trace_says_so():
     trace = {"traceparent": "00-1-2-01", "tracestate": "vendor=x"}
 
-    event = emitted_by_handler("ns", "orders.ship", "r1", "order.paid", "", {}, 5.0, trace)
+    event = emitted_by_handler("ns", "orders.ship", "r1", "order.paid", "", {}, 5.0)
 
-    assert json.loads(encode(event)).items() >= trace.items()
+    assert json.loads(encode(emitted_in(event, trace))).items() >= trace.items()
+    assert emitted_in(event, {}) == event

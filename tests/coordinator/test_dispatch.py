@@ -18,6 +18,7 @@ from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.ports import StepAddress
 from flowworker.stores.stores import stores_of
+from flowworker.telemetry.tracing import NO_TRACING
 from flowworker.testing import ManualClock
 
 RUN = "r1"
@@ -45,6 +46,7 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
         Outputs(stores.payloads, stores.settings.message_limit),
         Refusals(stores, clock),
         clock,
+        NO_TRACING,
     )
 
     await dispatcher.enqueue(plan, state, Dispatch("a", Attempt(kind, 1, 1), 0), 0.0)

@@ -36,7 +36,7 @@ def answers(history):
 
 
 def test_ids_of_all_events_are_known():
-    emitted = emitted_by_handler("ns", "flow", RUN, "order.paid", "1", {"n": 1}, 0.0, {})
+    emitted = emitted_by_handler("ns", "flow", RUN, "order.paid", "1", {"n": 1}, 0.0)
     started = event(EventType.STARTED)
 
     history = history_of(started, emitted)

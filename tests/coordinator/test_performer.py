@@ -21,6 +21,7 @@ from flowworker.definitions.content import plan_of
 from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
+from flowworker.telemetry.tracing import NO_TRACING
 
 PLAN = plan_of(Workflow("one", (Step("a", "any"),)))
 SOON = 2.0
@@ -65,7 +66,7 @@ def performer(backend, hands, clock, metrics):
     unused: Any = None
     stores = stores_of(backend, Settings(short_delay=SOON))
     retention: Any = Retention(hands)
-    return Performer(stores, hands, unused, retention, clock, metrics)
+    return Performer(stores, hands, unused, retention, clock, metrics, NO_TRACING)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
 HOSTS = {
-    "127.0.0.1", "nats", "cloudevents.io", "keda.sh", "keepachangelog.com", "nats-io.github.io",
-    "semver.org",
+    "127.0.0.1", "nats", "cloudevents.io", "collector", "keda.sh", "keepachangelog.com",
+    "nats-io.github.io", "opentelemetry.io", "semver.org",
 }  # fmt: skip
 URL = re.compile(r"[a-z]+://([^/:`'\")\s]+)([^`'\")\s]*)")
 PATHS = ("/healthz", "/readyz", "/metrics", "/run/secrets/", "/<ns>/", "/flowworker/")

@@ -88,7 +88,7 @@ def test_a_start_is_reported_once_per_turn():
 
 
 def test_the_event_of_a_handler_has_an_id_of_its_own():
-    plain = emitted_by_handler("shop", "order", "r1", "order.paid", "", {"a": 1}, 1.0, {})
-    keyed = emitted_by_handler("shop", "order", "r1", "order.paid", "k", {"a": 1}, 1.0, {})
+    plain = emitted_by_handler("shop", "order", "r1", "order.paid", "", {"a": 1}, 1.0)
+    keyed = emitted_by_handler("shop", "order", "r1", "order.paid", "k", {"a": 1}, 1.0)
 
     assert (plain.id, keyed.id) == ("r1/emit/order.paid", "r1/emit/order.paid/k")

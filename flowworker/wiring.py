@@ -116,6 +116,7 @@ async def open_nats(
     topology: TopologyOptions | None = None,
     clock: Clock | None = None,
     create: bool = False,
+    direct: bool = False,
     **options: Any,
 ) -> Backend:
     """All ports of a namespace on a NATS server; the way of every client, process and store.
@@ -127,6 +128,7 @@ async def open_nats(
         topology: how streams are created.
         clock: None for the machine's.
         create: what is missing.
+        direct: as a worker does it, read records and leases by key, from any replica.
         options: further connection options, such as `creds`.
 
     What is not given is what the environment says, or a default.
@@ -146,6 +148,7 @@ async def open_nats(
         topology=topology or from_environment(jetstream.TopologyOptions, os.environ),
         clock=clock or SystemClock(),
         create=create,
+        direct=direct,
     )
 
 

@@ -112,7 +112,7 @@ async def run_worker(
     registry, metrics = metrics_of("worker", settings)
     tracing = process_tracing(os.environ, target.namespace, "flowworker-worker")
     options = target.options("flowworker-worker", STARTUP_WAIT)
-    async with wiring.nats(options, target.namespace, settings=settings) as backend:
+    async with wiring.nats(options, target.namespace, settings=settings, direct=True) as backend:
         stores = stores_of(measured(backend, metrics), settings)
         made = wiring.make_worker(stores, app, metrics, queues, tracing=tracing)
 

@@ -62,8 +62,11 @@ async def open_backend(
     topology: TopologyOptions | None = None,
     clock: Clock | None = None,
     create: bool = True,
+    direct: bool = False,
 ) -> Backend:
     """Connect, check the server, create or check streams, and return all ports.
+
+    With `direct`, records and leases are read from any replica, by requests that name the key.
 
     Raises:
         NamespaceNotFound: something is missing, and `create` is not wanted.
@@ -82,6 +85,7 @@ async def open_backend(
             topology or TopologyOptions(),
             clock or SystemClock(),
             create=create,
+            direct=direct,
         )
     except BaseException:
         await connection.close()
@@ -97,13 +101,14 @@ async def _assemble(
     clock: Clock,
     *,
     create: bool,
+    direct: bool,
 ) -> Backend:
     if connection.client.max_payload < LEAST_PAYLOAD:
         raise ServerUnavailable(
             f"{connection.url} takes messages of at most {connection.client.max_payload:,} bytes, "
             f"and flowworker needs {LEAST_PAYLOAD:,}: raise the server's max_payload"
         )
-    api = Api(connection)
+    api = Api(connection, direct=direct)
     topology = Topology(api, names, topology_options, create=create)
     partitions = await _ensured(connection, api, topology, clock, options.wait)
     publisher = Publisher(connection)

@@ -56,5 +56,5 @@ async def open_heartbeat(options: ConnectionOptions, namespace: str) -> StreamHe
     """
     names = Names(namespace)
     connection = await connect(replace(options, name=f"{options.name}-heartbeat"))
-    records = BucketRecords(Publisher(connection), Api(connection), names.runs)
+    records = BucketRecords(Publisher(connection), Api(connection, direct=True), names.runs)
     return StreamHeartbeatLink(connection, records)

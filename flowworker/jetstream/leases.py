@@ -11,13 +11,13 @@ longer than its time to live; every renewal changes the sequence, and so restart
 machines' clocks are ever compared for that. A value that cannot be read says neither who holds the
 key nor for how long: its holder is unknown, and it is taken over, compared and set as all else,
 once it is older than `UNREADABLE_LEASE` and than the hold that is asked for, by the clock of the
-servers that stamped it. Release looks whether the message is still its own and then purges up to
-its sequence: a single step for the server, which spares whatever came since.
+servers that stamped it. Release writes a marker over the holder's own message, compared and set as
+all else, so that it spares whatever came since; and needs no right but that to write the key.
 
 Why it makes progress: an unattended message expires; one that reappeared is taken over after one
-more time to live; one that cannot be read when it is old enough. Nothing is left behind: no
-markers, no tombstones. A purge does not show on the key's subject, so a release is announced
-(`announcements`).
+more time to live; one that cannot be read when it is old enough. Nothing is left behind: a marker
+goes after a second, and until then the key is taken over it. Nobody may follow the bucket's
+subjects, so a release is announced (`announcements`).
 """
 
 from __future__ import annotations
@@ -121,13 +121,16 @@ class BucketLeases:
         """The next token, or None if the lease was lost."""
         return await self._write(key, holder, ttl, token)
 
-    async def release(self, key: str, holder: str, token: int) -> None:
+    async def release(self, key: str, holder: str, token: int) -> None:  # noqa: ARG002 - the token is the holder's alone
         """Give it up; does nothing if it is not held."""
-        message = await self._last(key)
-        lease = None if message is None or message.seq != token else self._lease_of(key, message)
-        if lease is None or lease.holder != holder:
+        subject = self._bucket.subject(key)
+        block = headers.encode({headers.EXPECTED: str(token), **headers.GIVEN_UP})
+        try:
+            await self._publisher.publish(subject, b"", block)
+        except UncertainConflict:
+            pass  # perhaps with its own first attempt: then it is to be announced
+        except Conflict:
             return
-        await self._api.purge(self._bucket.stream, self._bucket.subject(key), before=token + 1)
         if self._announcements is not None:
             await self._announcements.announce(key)
 
@@ -227,6 +230,4 @@ class BucketLeases:
         return False
 
     async def _last(self, key: str) -> StoredMessage | None:
-        return await self._api.message(
-            self._bucket.stream, {"last_by_subj": self._bucket.subject(key)}
-        )
+        return await self._api.last(self._bucket.stream, self._bucket.subject(key))

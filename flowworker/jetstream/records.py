@@ -2,7 +2,7 @@
 
 A revision is the stream's sequence: it grows with every write to the bucket and never starts
 again, so that a key which was purged and written anew has a revision that it never had before.
-Reads ask the stream's leader for the subject's last message.
+Reads ask for the subject's last message: the stream's leader, unless the API is for direct gets.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class BucketRecords:
         await self._api.purge(self._bucket.stream, self._bucket.filter(pattern))
 
     async def _last(self, subject: str) -> StoredMessage | None:
-        return await self._api.message(self._bucket.stream, {"last_by_subj": subject})
+        return await self._api.last(self._bucket.stream, subject)
 
 
 def is_marker(message: StoredMessage) -> bool:

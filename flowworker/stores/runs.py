@@ -37,6 +37,10 @@ class RunStore:
         found = await self._records.read(key)
         return None if found is None else (decode_run(key, found[0]), found[1])
 
+    async def is_known(self, run: str) -> bool:
+        """Whether the run has a record, without reading it."""
+        return bool(await self._records.keys(run_key(run)))
+
     async def save(self, record: RunRecord, revision: int) -> int:
         """Write a run's record over `revision` (0: create)."""
         return await self._records.write(run_key(record.run), encode(record), revision)

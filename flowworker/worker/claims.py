@@ -132,7 +132,7 @@ class Claims:
 
     async def _is_unknown(self, run: str, until: float) -> bool:
         """Whether the store has no record of the run, or not yet."""
-        return await retry_unavailable(self._clock, until, lambda: self._runs.load(run)) is None
+        return not await retry_unavailable(self._clock, until, lambda: self._runs.is_known(run))
 
     def _must_wait(self, attempt: InflightAttempt, last: Claim) -> bool:
         """Whether another attempt in flight has its last claim, and this one may wait for that."""

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from flowworker.errors import PermissionDenied, ServerUnavailable, Unavailable
+from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.publisher import Failure
 from flowworker.jetstream.client.requests import NoAnswer
 from flowworker.jetstream.client.retrying import ask_again
@@ -30,6 +31,7 @@ NO_STREAM = 10059
 NO_CONSUMER = 10014
 NO_LEADER = 10008
 UNAVAILABLE = 503
+NOT_FOUND = 404
 
 
 class ApiError(Unavailable):
@@ -80,9 +82,13 @@ _encode = msgspec.json.Encoder().encode
 class Api:
     """Requests to `$JS.API`."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Over that connection."""
+    def __init__(self, connection: Connection, *, direct: bool = False) -> None:
+        """Over that connection; with `direct` the last message of a subject comes from any replica.
+
+        That is asked for by the subject, so that permissions can tell who may read what.
+        """
         self._connection = connection
+        self._direct = direct
         self._room = asyncio.Semaphore(IN_FLIGHT)
 
     async def raw(self, request: str, body: bytes = b"") -> bytes:
@@ -124,6 +130,22 @@ class Api:
         if got.error.err_code == NO_MESSAGE:
             return None
         raise ApiError(request, got.error)
+
+    async def last(self, stream: str, subject: str) -> StoredMessage | None:
+        """The last message of a subject, or None. The stream has to allow direct gets."""
+        if not self._direct:
+            return await self.message(stream, {"last_by_subj": subject})
+        request = f"DIRECT.GET.{stream}.{subject}"
+        raw = await self.raw(request)
+        block, end, data = raw.partition(b"\r\n\r\n")
+        status = headers.status_of(block + end)
+        if status is None:
+            found = headers.decode(block)
+            sequence, time = int(found["Nats-Sequence"]), found["Nats-Time-Stamp"]
+            return StoredMessage(subject, sequence, block, data, time)
+        if status[0] == NOT_FOUND:
+            return None
+        raise ApiError(request, Failure(code=status[0], description=status[1]))
 
     async def purge(self, stream: str, subject: str, before: int = 0) -> None:
         """Remove a subject's messages; with `before`, only those with a smaller sequence."""

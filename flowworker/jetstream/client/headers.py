@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "EXPECTED",
     "EXPECTED_OF",
+    "GIVEN_UP",
     "MSG_ID",
     "TTL",
     "decode",
@@ -31,6 +32,8 @@ EXPECTED_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
 """Which subject's, or whichever subjects' that match, if not the message's own."""
 TTL = "Nats-TTL"
 """How long the message lives, such as `10s`, where its stream allows that."""
+GIVEN_UP = {"KV-Operation": "DEL", TTL: "1s"}
+"""Marks a key as deleted, for as short as a server can."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE_BREAK = re.compile(r"[\r\n]")

@@ -21,6 +21,9 @@ REPLY_TIMEOUT = 2.0
 
 NO_RESPONDERS = b"NATS/1.0 503"
 
+DIRECT_GET = "$JS.API.DIRECT.GET."
+"""Requests whose answers say in their headers what they are; they get these before the data."""
+
 
 def check_loop(loop: asyncio.AbstractEventLoop) -> None:
     """Refuse to go on elsewhere than on the event loop to which a connection belongs.
@@ -91,6 +94,8 @@ class Requests:
         future = asked[1]
         if headers is not None and headers.startswith(NO_RESPONDERS):
             future.set_exception(NoAnswer("no JetStream server answers", refused=True))
+        elif headers is not None and asked[0].startswith(DIRECT_GET):
+            future.set_result(headers + data)
         else:
             future.set_result(data)
 

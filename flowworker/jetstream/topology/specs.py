@@ -184,16 +184,21 @@ def _bucket(
         "subjects": [f"{bucket.prefix}>"],
         "retention": "limits",
         "max_msgs_per_subject": 1,
-        "allow_rollup_hdrs": True,
+        "allow_rollup_hdrs": False,  # a right to one key would be one to all
         "deny_delete": True,
-        "allow_direct": False,
+        "allow_direct": True,  # its requests name the key, so that permissions can
     }
-    must = ("subjects", "retention", "discard", "max_msgs_per_subject", *asked)
+    must = ("subjects", "retention", "discard", "max_msgs_per_subject", "allow_direct", *asked)
     if ttl:
         config["allow_msg_ttl"] = True
         must = (*must, "allow_msg_ttl")
     empty = StreamSpec.empty
-    return StreamSpec(config, must, (*empty, "max_age", "subject_delete_marker_ttl"))
+    return StreamSpec(
+        config,
+        must,
+        (*empty, "max_age", "subject_delete_marker_ttl"),
+        ("allow_rollup_hdrs",),
+    )
 
 
 def _consumer(

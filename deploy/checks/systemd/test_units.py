@@ -95,14 +95,15 @@ def test_variables_are_such_that_are_read():
     assert set(re.findall("^([A-Z_]+)=", text, re.MULTILINE)) <= set(CONNECTION.values())
 
 
-@pytest.mark.parametrize("broken", ["ExecStart=/nowhere", "ProtectSystem=perhaps", "Nonsense=yes"])
+@pytest.mark.parametrize("broken", ["ExecStart=/nowhere", "ProtectSystem=nowhere", "Nowhere=yes"])
 def test_a_unit_that_is_wrong_is_found(unit, tmp_path, broken):
     copy = tmp_path / unit.path.name.replace("@", "@default")
     text = unit.text.replace(INSTALLED, str(BINARIES))
     name = broken.partition("=")[0]
-    changed = re.sub(rf"^{name}=.*$|^Type=exec$", broken, text, count=1, flags=re.MULTILINE)
+    replaced = name if name in text else "Type"
+    changed = re.sub(rf"^{replaced}=.*$", broken, text, count=1, flags=re.MULTILINE)
     copy.write_text(changed, encoding="utf-8")
 
     _, said = run("systemd-analyze", "verify", "--man=no", copy)
 
-    assert name in said or "/nowhere" in said
+    assert "nowhere" in said.lower()

@@ -111,7 +111,7 @@ soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
 
 .PHONY: deploy-check
 deploy-check: $(VENV)/.installed-deploy $(HELM) image-test ## Check all that is in deploy/, with the real programs
-	deploy/checks/packages systemd iproute2 dnsmasq-base
+	deploy/checks/packages systemd iproute2 dnsmasq-base prometheus wget
 	HELM=$(HELM) $(PY) -m pytest deploy/checks --ignore deploy/checks/image -v -n $(CORES) $(PYTEST_ARGS)
 
 .PHONY: image

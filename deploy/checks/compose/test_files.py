@@ -1,0 +1,97 @@
+"""The compose files, read by what reads them: the schema of compose, and nats-server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+from deploy.checks.compose.project import BINARIES, COMPOSE, NOT_HERE, PROGRAMS, image_of, load
+from flowworker.cli import cli
+from flowworker.cli.serving import PARTING
+from flowworker.jetstream import TopologyOptions
+from flowworker.settings import CONNECTION, ENV_PREFIX, Settings
+
+MODULE = "github.com/compose-spec/compose-go/v2@v2.16.2"
+FILES = ["compose.yaml", "compose.small.yaml"]
+
+
+@pytest.fixture(params=FILES)
+def project(request):
+    """Each of the files."""
+    return load(request.param, GRAFANA_PASSWORD="secret")
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """The schema of compose files, from the Go module that docker reads them with."""
+    done = subprocess.run(
+        ["go", "mod", "download", "-json", MODULE], check=True, capture_output=True, text=True
+    )
+    path = Path(json.loads(done.stdout)["Dir"], "schema", "compose-spec.json")
+    return jsonschema_rs.validator_for(json.loads(path.read_bytes()))
+
+
+def test_it_is_a_compose_file(project, schema):
+    assert [str(error) for error in schema.iter_errors(project)] == []
+
+
+def test_a_file_that_is_none_is_found(project, schema):
+    project["services"]["worker"]["comand"] = ["worker"]
+
+    assert any("comand" in str(error) for error in schema.iter_errors(project))
+
+
+@pytest.mark.parametrize("path", sorted(COMPOSE.glob("*.conf")), ids=lambda path: path.name)
+def test_nats_takes_its_configuration(path):
+    done = subprocess.run(
+        [BINARIES / "nats-server", "-t", "-c", path], check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_mounted_is_there(project):
+    declared = project.get("volumes", {})
+    for service in project["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in declared or (COMPOSE / source).exists(), volume
+
+
+def test_each_command_is_one_of_ours(project):
+    ours = [one for one in project["services"].values() if image_of(one) == "flowworker"]
+
+    assert ours
+    for service in ours:
+        name, *arguments = service["command"]
+        cli.commands[name].make_context(name, list(arguments))
+
+
+def test_images_are_known(project):
+    for service in project["services"].values():
+        assert image_of(service) in {*PROGRAMS, *NOT_HERE}
+
+
+def test_variables_are_such_that_are_read(project):
+    structs = (Settings, TopologyOptions)
+    known = {f"{ENV_PREFIX}{name.upper()}" for one in structs for name in one.__struct_fields__}
+    for service in project["services"].values():
+        given = {name for name in service.get("environment", {}) if name.startswith(ENV_PREFIX)}
+        assert given <= known | set(CONNECTION.values())
+
+
+def test_each_process_has_the_time_to_end_that_it_may_need(project):
+    needed = {"worker": Settings().drain + PARTING, "coordinator": Settings().partition_lease}
+    for name, seconds in needed.items():
+        given = project["services"][name]["stop_grace_period"]
+        assert float(given.removesuffix("s")) > seconds
+
+
+def test_nothing_listens_for_other_machines(project):
+    for service in project["services"].values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")

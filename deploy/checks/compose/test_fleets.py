@@ -1,0 +1,88 @@
+"""The processes of the compose files, on hosts with the names of the services."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from deploy.checks.compose.hosts import Network
+from deploy.checks.compose.project import PROGRAMS, Project
+from tests.support.waiting import blocking_eventually
+
+OURS = ("coordinator", "worker")
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    """A compose file, up."""
+    with Network(tmp_path) as network, Project(request.param, tmp_path, network) as project:
+        try:
+            project.up()
+            yield project
+        finally:
+            print(project.logs())
+
+
+def all_of(project: Project) -> list[str]:
+    return [replica for service in OURS for replica in project.replicas(service)]
+
+
+def until(project: Project, *arguments: str) -> str:
+    """What our command prints when it succeeds, asked from the first worker."""
+    said = ""
+
+    def succeeds() -> bool:
+        nonlocal said
+        code, said = project.run("worker.1", PROGRAMS["flowworker"], *arguments)
+        return code == 0
+
+    blocking_eventually(succeeds, f"flowworker {arguments}", 0.5)
+    return said
+
+
+def outcome(project: Project, who: str) -> object:
+    """The output of a run that is started under this id, once."""
+    given = json.dumps({"who": who})
+    said = until(project, "start", "hello", "--id", who, "--input", given, "--wait")
+    return json.loads(said.splitlines()[-1])["output"]
+
+
+@pytest.mark.parametrize("project", ["compose.yaml"], indirect=True)
+def test_a_fleet_on_a_cluster_goes_on_without_one_server(project):
+    for replica in all_of(project):
+        blocking_eventually(partial(project.is_healthy, replica), replica, 0.5)
+    until(project, "register", "hello")
+    assert outcome(project, "Ada") == {"shout": {"text": "HELLO, ADA!"}}
+    blocking_eventually(lambda: scraped(project) == 4, "all four are scraped", 1.0)
+
+    project.processes["nats-2.1"].kill()
+
+    assert outcome(project, "Grace") == {"shout": {"text": "HELLO, GRACE!"}}
+    for replica in (*project.replicas("worker"), *project.replicas("coordinator")):
+        assert project.end(replica) == 0, replica
+    assert project.end("prometheus.1") == 0
+
+
+def scraped(project: Project) -> int:
+    """How many processes of ours Prometheus found by name, and reads."""
+    query = urllib.parse.quote('sum(up{job=~"flowworker-.*"})')
+    url = f"http://127.0.0.1:9090/api/v1/query?query={query}"
+    code, said = project.run("prometheus.1", "wget", "-q", "-O-", url)
+    found = json.loads(said)["data"]["result"] if code == 0 else []
+    return int(found[0]["value"][1]) if found else 0
+
+
+@pytest.mark.parametrize("project", ["compose.small.yaml"], indirect=True)
+def test_a_fleet_on_one_server_runs_a_workflow(project):
+    for replica in all_of(project):
+        blocking_eventually(partial(project.is_healthy, replica), replica, 0.5)
+    until(project, "register", "hello")
+
+    assert outcome(project, "Ada") == {"shout": {"text": "HELLO, ADA!"}}
+    for replica in all_of(project):
+        assert project.end(replica) == 0, replica

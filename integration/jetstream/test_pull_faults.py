@@ -16,6 +16,7 @@ from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.consuming import pull
 from flowworker.jetstream.topology.streams import Topology
+from flowworker.ports import Incident
 from integration.jetstream.lane import Lane
 from tests.support.waiting import eventually, quiet_for
 
@@ -70,6 +71,8 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
     # Given a network that loses a request
     monkeypatch.setattr(pull, "TICK", 0.05)
     proxied = await connect(ConnectionOptions(url=proxy.url))
+    told: list[Incident] = []
+    proxied.on_incident.append(told.append)
     lane = Lane(proxied, names)
     got: list[Any] = []
     consumer = await lane.consume(got.append)
@@ -81,6 +84,7 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
     # When messages wait, then it is asked for again
     await lane.fill(3)
     await eventually(lambda: len(got) == 3)
+    assert Incident.PULL_RENEWED in told
     await consumer.stop()
     await proxied.close()
 

@@ -79,25 +79,21 @@ class Publisher:
             PayloadTooLarge: server or stream refuse the size.
             Unavailable: no acknowledgement; it may be stored nevertheless.
         """
-        repeated = False
         try:
-            raw = await self._ask(subject, data, headers)
-        except NoAnswer as error:
-            ask = partial(self._ask, subject, data, headers)
             try:
+                raw, repeated = await self._ask(subject, data, headers), False
+            except NoAnswer as error:
+                ask = partial(self._ask, subject, data, headers)
                 raw, repeated = await ask_again(
                     self._connection, error, ask, subject, repeatable=repeatable
                 )
-            except Unavailable:
-                self._connection.report(Incident.PUBLISH_FAILED)
-                raise
-        ack = _decode_ack(raw)
-        if ack.error is None:
-            return ack
-        refused = _refused(subject, ack.error, repeated=repeated)
-        if isinstance(refused, Unavailable):
+            ack = _decode_ack(raw)
+            if ack.error is None:
+                return ack
+            raise _refused(subject, ack.error, repeated=repeated)
+        except Unavailable:
             self._connection.report(Incident.PUBLISH_FAILED)
-        raise refused
+            raise
 
 
 def _decode_ack(raw: bytes) -> PubAck:

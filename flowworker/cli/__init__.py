@@ -8,6 +8,7 @@ doctor                checks
 probe                 whether a process is well
 setup                 what makes a namespace, and brings one forward
 namespaces, backups   looks at namespaces, removes, backs up and restores them
+upgrade, readability  whether this release fits what is there
 apps, health, serving what the processes are made of
 signals               how they are asked to end
 options, errors       what every command shares
@@ -32,6 +33,7 @@ from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
 from flowworker.cli.serving import end_soon
 from flowworker.cli.setup import setup
+from flowworker.cli.upgrade import upgrade
 from flowworker.cli.watch import watch
 
 
@@ -64,6 +66,7 @@ for command in (
     health,
     setup,
     namespace,
+    upgrade,
 ):
     cli.add_command(command)
 

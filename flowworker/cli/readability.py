@@ -1,0 +1,134 @@
+"""Can this release read what a namespace has? Records, definitions, step messages and events.
+
+All that is unfinished is read, as far as `sample` goes, and as many finished runs and messages.
+Nothing is changed, and nothing is delivered to anybody.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Readability"]
+
+from typing import TYPE_CHECKING, Any
+
+from flowworker.codec.facts import read_event
+from flowworker.core.status import ACTIVE, RunStatus
+from flowworker.errors import CorruptRecord, DefinitionError, FlowworkerError, InvalidInput
+from flowworker.jetstream.client.api import Api
+from flowworker.jetstream.client.publisher import Publisher
+from flowworker.jetstream.findings import Finding
+from flowworker.jetstream.records import BucketRecords
+from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.runs import RunStore
+from flowworker.worker.decoding import Malformed, Newer, decode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from flowworker.jetstream.client.api import StoredMessage
+    from flowworker.jetstream.client.connection import Connection
+    from flowworker.jetstream.names import Names
+
+_SHOWN = 3
+"""Problems of a kind that are named."""
+
+
+class Readability:
+    """Of one namespace."""
+
+    def __init__(self, connection: Connection, names: Names, sample: int) -> None:
+        """Read at most `sample` of each kind."""
+        self._api, publisher = Api(connection), Publisher(connection)
+        self._names = names
+        self._sample = sample
+        self._runs = RunStore(BucketRecords(publisher, self._api, names.runs))
+        self._definitions = DefinitionStore(BucketRecords(publisher, self._api, names.definitions))
+
+    async def findings(self) -> AsyncIterator[Finding]:
+        """One for each kind."""
+        pinned: set[str] = set()
+        for status in RunStatus:
+            yield await self._of_runs(status, pinned)
+        yield await self._of_definitions(pinned)
+        yield await self._of_steps()
+        yield await self._of_events()
+
+    async def _of_runs(self, status: RunStatus, pinned: set[str]) -> Finding:
+        listed = sorted(run for _, run in await self._runs.list(status))
+        taken, problems = listed[-self._sample :], []
+        for run in taken:
+            try:
+                found = await self._runs.load(run)
+                if found is not None and status in ACTIVE:
+                    pinned.add(found[0].definition)
+                await self._runs.load_steps(run)
+            except CorruptRecord as error:
+                problems.append(str(error))
+        return _finding(f"runs {status}", len(taken), len(listed), problems)
+
+    async def _of_definitions(self, pinned: set[str]) -> Finding:
+        names, problems = await self._definitions.names(), []
+        for name in names:
+            try:
+                pinned.add((await self._definitions.latest(name)).hash)
+            except (CorruptRecord, DefinitionError) as error:
+                problems.append(str(error))
+        for digest in sorted(pinned - {""}):
+            try:
+                await self._definitions.by_hash(digest)
+            except FlowworkerError as error:
+                problems.append(str(error))
+        problems = list(dict.fromkeys(problems))
+        count = len(pinned - {""})
+        return _finding("definitions", count, count, problems)
+
+    async def _of_steps(self) -> Finding:
+        problems, count = [], 0
+        async for message in self._messages(self._names.steps, f"{self._names.namespace}.step.>"):
+            count += 1
+            match decode(message.data):
+                case Newer(version=version):
+                    problems.append(f"{message.subject} is of a newer release, version {version}")
+                case Malformed(error=error):
+                    problems.append(f"{message.subject} is no step message: {error}")
+                case _:
+                    pass
+        return _finding("step messages", count, 0, problems)
+
+    async def _of_events(self) -> Finding:
+        problems, count = [], 0
+        subject = f"{self._names.namespace}.event.>"
+        async for message in self._messages(self._names.events, subject):
+            if ".workflow." not in message.subject:
+                continue  # a handler's own
+            count += 1
+            try:
+                read_event(message.subject.split(".")[3], message.data)
+            except (CorruptRecord, InvalidInput) as error:
+                problems.append(f"{message.subject}: {error}")
+        return _finding("events", count, 0, problems)
+
+    async def _messages(self, stream: str, subject: str) -> AsyncIterator[StoredMessage]:
+        """The newest of a stream."""
+        last = int((await self._api.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"])
+        query: dict[str, Any] = {"next_by_subj": subject, "seq": max(1, last - self._sample + 1)}
+        while query["seq"] <= last:
+            found = await self._api.message(stream, query)
+            if found is None:
+                return
+            yield found
+            query["seq"] = found.seq + 1
+
+
+def _finding(check: str, taken: int, there: int, problems: list[str]) -> Finding:
+    of = f" of {there:,}" if there > taken else ""
+    if not problems:
+        return Finding(check, ok=True, found=f"{taken:,}{of} read")
+    more = [f"and {len(problems) - _SHOWN:,} more"] if len(problems) > _SHOWN else []
+    shown = "; ".join([*problems[:_SHOWN], *more])
+    return Finding(
+        check,
+        ok=False,
+        found=f"{len(problems):,} of {taken:,}{of} cannot be read: {shown}",
+        advice="what a newer release wrote is read by that one: do not go back to this one while "
+        "it is there; what is damaged is to be mended or removed before an upgrade",
+    )

@@ -51,9 +51,17 @@ class Fleet:
         self._ports: dict[int, int] = {}
 
     def start(
-        self, role: str, *arguments: str, stderr: int = subprocess.STDOUT, **settings: str
+        self,
+        role: str,
+        *arguments: str,
+        stderr: int = subprocess.STDOUT,
+        root: Path = ROOT,
+        **settings: str,
     ) -> subprocess.Popen[bytes]:
-        """Start a coordinator or a worker, with environment variables on top of `SETTINGS`."""
+        """Start a coordinator or a worker, with environment variables on top of `SETTINGS`.
+
+        The folder `root` has the package that is started, and the handlers.
+        """
         if role == "worker":
             arguments = ("--app", "integration.fleet.handlers:app", *arguments)
         port = free_port()
@@ -67,7 +75,7 @@ class Fleet:
         with (self.folder / f"{role}-{len(self.processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "flowworker", role, *arguments],
-                cwd=ROOT,
+                cwd=root,
                 env=os.environ | SETTINGS | environment,
                 stdout=log,
                 stderr=stderr,

@@ -78,7 +78,8 @@ async def test_a_fleet_is_upgraded_and_goes_back_under_load(open_fleet, next_rel
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             # Given a fleet of this release, and a namespace that the next one has set up
             first = [fleet.start(role) for role in ("coordinator", "worker")]
-            load = asyncio.create_task(start_steadily(fleet, runs := []))
+            runs: list[str] = []
+            load = asyncio.create_task(start_steadily(fleet, runs))
             await fleet.until(lambda: fleet.count("r-0")["bottom"])
             setup = (sys.executable, "-m", "flowworker", "setup", "--namespace", "faults")
             done = await asyncio.to_thread(

@@ -96,4 +96,7 @@ def test_without_policies():
     assert rendered.of("NetworkPolicy") == []
     [monitor] = rendered.of("PodMonitor")
     [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    relabelings = endpoint.pop("relabelings")
     assert endpoint == {"port": "http", "path": "/metrics", "interval": "5s"}
+    assert relabelings == [{"targetLabel": "fleet", "replacement": "flowworker"}]
+    assert monitor["spec"]["jobLabel"] == "app.kubernetes.io/name"

@@ -17,7 +17,11 @@ HOSTS = {
     "nats-io.github.io", "opentelemetry.io", "semver.org",
 }  # fmt: skip
 URL = re.compile(r"[a-z]+://([^/:`'\")\s]+)([^`'\")\s]*)")
-PATHS = ("/healthz", "/readyz", "/metrics", "/run/secrets/", "/<ns>/", "/flowworker/")
+PATHS = (
+    "/healthz", "/readyz", "/metrics", "/run/secrets/", "/<ns>/", "/flowworker/",
+    "/app", "/packages", "/tmp", "/etc/flowworker", "/etc/systemd/system/", "/opt/flowworker",
+    "/usr/share/sbom/",
+)  # fmt: skip
 FORBIDDEN = re.compile(
     r"\b(blazing\w*|seamless\w*|effortless\w*|powerful|cutting-edge|world-class|revolutionary|"
     r"robust|enterprise-grade|production-ready|state-of-the-art|simply|just works|leverag\w+|"

@@ -23,6 +23,7 @@ class Focus:
         regretful: most runs are cancelled, soon.
         tightened: definitions become stricter on the way.
         cramped: messages have room for little.
+        forged: hostile workers forge events and records.
         backlog: many short runs, one slot, and nothing goes wrong.
         quiet: nothing goes wrong, but for handlers that fail.
     """
@@ -33,6 +34,7 @@ class Focus:
     regretful: bool = False
     tightened: bool = False
     cramped: bool = False
+    forged: bool = False
     backlog: bool = False
     quiet: bool = False
 

@@ -15,11 +15,12 @@ from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStat
 from simulation.rules import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.codec.messages import StepMessage
     from flowworker.core.records import StepRecord
+    from flowworker.ports import StoredEvent
     from simulation.process import Process
     from simulation.truth import Truth
 
@@ -164,12 +165,12 @@ def _published_as(record: StepRecord) -> str:
             return f"not settled: {attempt}"
 
 
-def check_history(truth: Truth, history: list[bytes]) -> None:
+def check_history(truth: Truth, history: list[StoredEvent], forged: Container[bytes]) -> None:
     """A run is over: its history has one beginning and one end."""
     first: dict[str, CloudEvent] = {}
-    for raw in history:
-        if b'"type":"workflow.' in raw:
-            event = decode_event(raw)
+    for stored in history:
+        if stored.type.startswith("workflow.") and stored.data not in forged:
+            event = decode_event(stored.data)
             first.setdefault(event.id, event)
     types = [event.type for event in first.values() if event.type is not EventType.REJECTED]
     run = truth.run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG_ID, STORED
-from flowworker.core.ids import run_id_of_sequence
+from flowworker.core.ids import UPLOAD, run_id_of_sequence
 from flowworker.core.status import HumanAction, Priority, RunStatus
 from flowworker.memory.dedupe import COMMANDS_WINDOW
 from flowworker.stores.payloads import UPLOAD_TTL
@@ -107,7 +107,7 @@ class People:
         if MSG_ID in headers and self._uploads.random() < _UPLOADED:
             token = self._uploads.randbytes(16).hex()
             stored = await self._payloads.store(
-                headers[MSG_ID], f"upload.{token}", body, ttl=UPLOAD_TTL
+                headers[MSG_ID], UPLOAD, token, body, ttl=UPLOAD_TTL
             )
             self._watch.starts.uploaded[encode(stored)] = body
             await asyncio.sleep(self._uploads.random())

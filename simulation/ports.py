@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Consumer,
         OnDelivery,
         StepAddress,
+        StoredEvent,
         WaitingStart,
     )
     from simulation.gate import Gate
@@ -191,7 +192,7 @@ class _Events(_Source):
             lambda delivery: self._watch.replays.handed_out(partition, delivery),
         )
 
-    def history(self, run: str) -> _Later[list[bytes]]:
+    def history(self, run: str) -> _Later[list[StoredEvent]]:
         return self._gate.call("events.history", run, self._history, run)
 
     def drop(self, run: str) -> _Later[None]:
@@ -203,7 +204,7 @@ class _Events(_Source):
 
         return self._gate.call("events.drop", run, effect)
 
-    async def _history(self, run: str) -> list[bytes]:
+    async def _history(self, run: str) -> list[StoredEvent]:
         self._watch.rebuilds.read(self._gate.process, run)
         stale = self._stale()
         self._watch.replays.history_read(self._gate.process, run, stale=stale is not None)
@@ -211,7 +212,7 @@ class _Events(_Source):
             return await self._backend.events.history(run)
         return list(stale.get(run, ()))
 
-    def _stale(self) -> Mapping[str, list[bytes]] | None:
+    def _stale(self) -> Mapping[str, list[StoredEvent]] | None:
         stale = self._gate.process.stale_view()
         return None if stale is None else stale.histories
 

@@ -7,6 +7,7 @@ __all__ = ["left_over", "unrest"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.keys import RETENTION, index_key
+from flowworker.core.event_types import EventType
 from flowworker.core.status import TERMINAL
 from simulation.history import check_history
 from simulation.rules import Violation
@@ -14,9 +15,6 @@ from simulation.rules import Violation
 if TYPE_CHECKING:
     from simulation.truth import Truth
     from simulation.watch import Watch
-
-
-_REJECTED = b'"type":"workflow.rejected"'
 
 
 async def unrest(backend: Any, watch: Watch) -> list[str]:
@@ -27,7 +25,7 @@ async def unrest(backend: Any, watch: Watch) -> list[str]:
             continue
         found += await _unrest(backend, truth)
         try:
-            check_history(truth, await backend.events.history(truth.run))
+            check_history(truth, await backend.events.history(truth.run), watch.forged)
         except Violation as violation:
             found.append(str(violation))
     listed = sorted(await backend.runs.keys("index.>"))
@@ -63,7 +61,8 @@ async def left_over(backend: Any, watch: Watch) -> list[str]:
     found += [key for key in payloads if ".upload." not in key or key.split(".")[0] in watch.runs]
     for run in watch.runs:
         # A command to a run that is gone is answered, and that is history, too.
-        kept = [raw for raw in await backend.events.history(run) if _REJECTED not in raw]
+        history = await backend.events.history(run)
+        kept = [event for event in history if event.type != EventType.REJECTED]
         if kept:
             found.append(f"history of {run}")
         if backend.steps.pending(run) or backend.events.pending(run):

@@ -16,6 +16,7 @@ from flowworker.memory.names import Names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowworker.ports import StoredEvent
     from simulation.loop import VirtualLoop
 
 
@@ -49,7 +50,7 @@ class StaleView:
 
     until: float
     records: StaleRecords | None = None
-    histories: Mapping[str, list[bytes]] | None = None
+    histories: Mapping[str, list[StoredEvent]] | None = None
 
 
 class Archive:
@@ -59,13 +60,13 @@ class Archive:
         """Start empty."""
         self._virtual = virtual
         self._records: list[tuple[float, str, tuple[bytes, int] | None]] = []
-        self._histories: list[tuple[float, str, list[bytes]]] = []
+        self._histories: list[tuple[float, str, list[StoredEvent]]] = []
 
     def record(self, key: str, entry: tuple[bytes, int] | None) -> None:
         """A record was written or, None, removed."""
         self._records.append((self._virtual.moment, key, entry))
 
-    def history(self, run: str, events: list[bytes]) -> None:
+    def history(self, run: str, events: list[StoredEvent]) -> None:
         """A history has grown, or was dropped."""
         self._histories.append((self._virtual.moment, run, events))
 
@@ -74,6 +75,6 @@ class Archive:
         latest = {key: entry for at, key, entry in self._records if at <= moment}
         return StaleRecords({key: entry for key, entry in latest.items() if entry is not None})
 
-    def histories_at(self, moment: float) -> dict[str, list[bytes]]:
+    def histories_at(self, moment: float) -> dict[str, list[StoredEvent]]:
         """All histories of that moment."""
         return {run: events for at, run, events in self._histories if at <= moment}

@@ -18,13 +18,7 @@ from flowworker.core.status import Kind, Outcome, RunStatus
 from simulation.counts import kind_of_write
 from simulation.history import check_event, check_message
 from simulation.replays import Replays
-from simulation.rules import (
-    Violation,
-    check_run_write,
-    check_step_write,
-    expect,
-    is_refused,
-)
+from simulation.rules import Violation, check_run_write, check_step_write, expect, is_refused
 from simulation.starts import Starts
 from simulation.truth import Truth
 
@@ -52,9 +46,9 @@ class Watch:
         refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
         discarded: numbers of outputs whose handlers had been given up long before they returned.
+        forged: bodies of events that hostile workers have published.
         slack: seconds by which the clocks of processes may differ.
-        misled: somebody may have read a stale history, and not done what it would have asked
-            for: only a sweep corrects that.
+        misled: somebody may have read a stale history: only a sweep corrects what follows.
     """
 
     def __init__(
@@ -72,6 +66,7 @@ class Watch:
         self.refused: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.discarded: set[int] = set()
+        self.forged: set[bytes] = set()
         self.slack = 0.0
         self.misled = False
         self.starts = Starts({plan.workflow.name for plan in plans.values()})
@@ -198,7 +193,9 @@ class Watch:
 
     def event_acked(self, process: Process, delivery: Delivery) -> None:
         """An event was acknowledged: what follows from it is durable."""
-        _, partition, run, _ = delivery.subject.split(".", 3)
+        if delivery.data in self.forged:
+            return
+        _, partition, run, _, _ = delivery.subject.split(".", 4)
         truth = self.runs.get(run)
         if truth is None:
             return

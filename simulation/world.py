@@ -22,6 +22,7 @@ from simulation.clock import SimClock
 from simulation.faults import Faults, any_rates
 from simulation.fleet import Fleet, Scene
 from simulation.focus import ANYTHING, Focus, focus_of
+from simulation.forgers import forge
 from simulation.handlers import Behaviour
 from simulation.logs import watched_logs
 from simulation.loop import Standstill, VirtualLoop
@@ -62,6 +63,9 @@ _TIGHTENED = 0.5
 
 _MEDDLED = 0.3
 """Share of worlds in which strangers write events of runs."""
+
+_FORGED = 0.3
+"""Share of worlds in which hostile workers forge events and records."""
 
 _SHRINKS = 0.75
 """Share of worlds in which one coordinator alone waits for the end of the retention: a whole fleet
@@ -204,6 +208,9 @@ class World:
         random = Random(f"strangers of {self.seed}")
         if random.random() < _MEDDLED:
             self._virtual.create_task(meddle(random, self._backend, self._clock, self._watch))
+        forgers = Random(f"forgers of {self.seed}")
+        if self._focus.forged or forgers.random() < _FORGED:
+            self._virtual.create_task(forge(forgers, self._backend, self._clock, self._watch))
         starts = [
             self._virtual.create_task(self._people.start(number))
             for number in range(_MANY if self._focus.backlog else self._random.randint(3, 14))

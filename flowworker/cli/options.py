@@ -28,7 +28,7 @@ import msgspec
 from flowworker.cli.terminal import is_colored
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
-from flowworker.core.ids import TOKEN
+from flowworker.core.ids import RESERVED_QUEUES, TOKEN
 from flowworker.errors import InvalidInput
 from flowworker.settings import CONNECTION, ENV_PREFIX, NAMESPACE
 
@@ -130,6 +130,8 @@ def check_queues(queues: Sequence[str]) -> None:
             raise InvalidInput(
                 f"--queue: expected letters, digits, `_` and `-`, found {queue!r:.150}"
             )
+        if queue in RESERVED_QUEUES:
+            raise InvalidInput(f"--queue {queue}: that is no queue of workers; choose another name")
 
 
 def as_json(command: Callable[P, T]) -> Callable[P, T]:

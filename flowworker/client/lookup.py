@@ -20,7 +20,7 @@ from flowworker.client.starting import check_run_id
 from flowworker.client.views import no_such_run
 from flowworker.codec.json import UNREADABLE
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import event_id
+from flowworker.core.ids import COORDINATOR, event_id
 from flowworker.core.status import TERMINAL
 from flowworker.errors import InvalidInput, RunIdTaken
 from flowworker.stores.payloads import input_digest
@@ -152,9 +152,11 @@ class Lookup:
     async def _rejection(self, run: str) -> InvalidInput | WorkflowNotFound | None:
         """Why the start of a run was rejected, if it was and that is still known."""
         command, _ = self._started.get(run, (None, b""))
-        for raw in reversed(await self._events.history(run)):
+        for stored in reversed(await self._events.history(run)):
+            if stored.sender != COORDINATOR:
+                continue
             try:
-                event = msgspec.json.decode(raw, type=_Rejected)
+                event = msgspec.json.decode(stored.data, type=_Rejected)
             except UNREADABLE:
                 continue
             # A rejected control has no workflow's name; another start's event has another id.

@@ -12,7 +12,7 @@ from flowworker.client.lookup import Lookup
 from flowworker.client.starting import check_dotted_name, check_run_id, one_of, start_command
 from flowworker.client.views import Views
 from flowworker.client.waiting import Waiting
-from flowworker.client.watching import decode, watch_all, watch_run
+from flowworker.client.watching import events_of, watch_all, watch_run
 from flowworker.clock import SystemClock
 from flowworker.codec.messages import ControlCommand
 from flowworker.core.status import HumanAction
@@ -165,10 +165,10 @@ class Client:
 
     async def history(self, run_id: str) -> History:
         """All events of a run as CloudEvents, oldest first, or RunNotFound."""
-        raw = await self._stores.backend.events.history(check_run_id(run_id))
-        if not raw:
+        stored = await self._stores.backend.events.history(check_run_id(run_id))
+        if not stored:
             await self._lookup.find(run_id)
-        return [event for event in map(decode, raw) if event is not None]
+        return list(events_of(run_id, stored))
 
     async def watch(self, run_id: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
         """Events as they happen, as CloudEvents.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.senders import refusal
 from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
 
@@ -16,24 +17,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.core.graph import Plan
+    from flowworker.ports import StoredEvent
 
 
 class StepHistory:
     """What the run's events say of its steps, as long as they are kept; others are ignored.
+
+    So are those of workers that can know nothing of the step.
 
     Attributes:
         missing: by step, the latest attempt that waited for a handler, and for which.
         started, completed: when a step's latest turn began and succeeded, epoch seconds.
     """
 
-    def __init__(self, history: Iterable[bytes] = ()) -> None:
-        """Read events of any type, oldest first."""
+    def __init__(
+        self, run: str, plan: Plan | None = None, history: Iterable[StoredEvent] = ()
+    ) -> None:
+        """Read events of any type, oldest first. Without a plan no worker is believed."""
         self.missing: dict[str, tuple[Attempt, str]] = {}
         self.started: dict[str, float] = {}
         self.completed: dict[str, float] = {}
-        for raw in history:
+        for stored in history:
             with suppress(*UNREADABLE):
-                self._note(decode_event(raw))
+                event = decode_event(stored.data)
+                step = event.data.step_id
+                if event.type == stored.type and not refusal(
+                    run, stored.sender, event.type, event.id, step, plan
+                ):
+                    self._note(event)
 
     def _note(self, event: CloudEvent) -> None:
         data = event.data

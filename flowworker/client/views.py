@@ -15,9 +15,11 @@ from flowworker.codec.keys import steps_pattern
 from flowworker.core.rebuild import view
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
+from flowworker.stores.runs import keys_of_steps
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.state import RunState
@@ -92,16 +94,18 @@ class Views:
             raise no_such_run(run)
         record, revision = found
         problems: list[str] = []
-        records = await self._steps(run, problems)
+        plan = None
         try:
             plan = await self._definitions.by_hash(record.definition)
         except (WorkflowNotFound, DefinitionError) as error:
             problems.append(f"the definition cannot be read: {error}")
+        records = await self._steps(run, plan, problems)
+        if plan is None:
             history = await self._step_history(record, records, None)
             steps = tuple(recorded(records[step][0], history) for step in sorted(records))
         else:
             state = view(plan, record, revision, records, self._clock.now())
-            history = await self._step_history(record, records, state)
+            history = await self._step_history(record, records, (plan, state))
             steps = tuple(
                 seen_step(id_, state.steps[id_], records.get(id_), history) for id_ in plan.order
             )
@@ -120,15 +124,17 @@ class Views:
         )
 
     async def _step_history(
-        self, run: RunRecord, records: Steps, state: RunState | None
+        self, run: RunRecord, records: Steps, known: tuple[Plan, RunState] | None
     ) -> StepHistory:
         """What the records lack; the history is not read if they lack nothing."""
         undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
         waits = False
+        plan, state = known or (None, None)
         if state is not None and run.status not in TERMINAL:
             ready = (step for step in state.steps if not state.unmet[step])
             waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in ready)
-        return StepHistory(await self._events.history(run.run) if undone or waits else ())
+        needed = undone or waits
+        return StepHistory(run.run, plan, await self._events.history(run.run) if needed else ())
 
     async def output(self, run: str) -> dict[str, Payload]:
         """What the steps on which nothing depends put out."""
@@ -136,12 +142,12 @@ class Views:
         if found is None:
             raise no_such_run(run)
         plan = await self._definitions.by_hash(found[0].definition)
-        steps = await self._runs.load_steps(run)
+        steps = await self._runs.load_steps(run, plan)
         state = view(plan, *found, steps, self._clock.now())
         outputs = ((step, state.steps[step].output) for step in plan.leaves)
         return {step: payload for step, payload in outputs if payload is not None}
 
-    async def _steps(self, run: str, problems: list[str]) -> Steps:
+    async def _steps(self, run: str, plan: Plan | None, problems: list[str]) -> Steps:
         gate = asyncio.Semaphore(_PARALLEL)
 
         async def read(key: str) -> tuple[StepRecord, int] | None:
@@ -153,7 +159,7 @@ class Views:
                 problems.append(str(error))
                 return None
 
-        keys = sorted(await self._records.keys(steps_pattern(run)))
+        keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
         found = await asyncio.gather(*(read(key) for key in keys))
         return {entry[0].step: entry for entry in found if entry is not None}
 

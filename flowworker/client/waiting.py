@@ -19,7 +19,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import Result, decode_result
 from flowworker.codec.subjects import event_subject
 from flowworker.core.event_types import ENDS, EventType
-from flowworker.core.ids import partition_of
+from flowworker.core.ids import COORDINATOR, partition_of
 from flowworker.core.status import TERMINAL
 from flowworker.errors import PayloadKeyMissing, ResultTimeout, Unavailable
 from flowworker.tasks import wait_for
@@ -102,7 +102,7 @@ class Waiting:
         async with self.listen(run) as waiter:
             partition = partition_of(run, self._backend.events.partitions)
             unsubscribe = await self._backend.notifier.subscribe(
-                event_subject(self._backend.namespace, partition, run, "workflow.*"),
+                event_subject(self._backend.namespace, partition, run, COORDINATOR, "workflow.*"),
                 lambda subject, _: _wake(waiter, subject),
             )
             try:

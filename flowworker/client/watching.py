@@ -11,7 +11,7 @@ and the history is read, before anything later is yielded.
 
 from __future__ import annotations
 
-__all__ = ["decode", "watch_all", "watch_run"]
+__all__ = ["decode", "events_of", "watch_all", "watch_run"]
 
 import asyncio
 from collections import deque
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.senders import is_consistent
 from flowworker.codec.subjects import event_subject, public_subject
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import partition_of
@@ -28,10 +29,10 @@ from flowworker.errors import Unavailable
 from flowworker.tasks import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
     from flowworker.clock import Clock
-    from flowworker.ports import Backend
+    from flowworker.ports import Backend, StoredEvent
     from flowworker.stores.stores import Stores
 
 SHORTEST_SILENCE, LONGEST_SILENCE = 1.0, 10.0
@@ -42,6 +43,22 @@ BACKLOG_BYTES = 32 * 1024 * 1024
 dropped and read from the history instead; of all runs the oldest are dropped."""
 
 Event = dict[str, Any]
+
+
+def events_of(run: str, history: Iterable[StoredEvent]) -> Iterator[Event]:
+    """Those events of a history that their senders may have published."""
+    for stored in history:
+        event = _believed(run, stored.sender, stored.type, stored.data)
+        if event is not None:
+            yield event
+
+
+def _believed(run: str, sender: str, named: str, raw: bytes) -> Event | None:
+    """An event, or None for what is not one, or not the sender's: it must hide no other."""
+    event = decode(raw)
+    if event is None or not is_consistent(run, sender, named, event["type"], event["id"]):
+        return None
+    return event
 
 
 def decode(raw: bytes) -> Event | None:
@@ -69,19 +86,19 @@ class _Buffer:
         self.lost = False
         self.arrived = asyncio.Event()
         self._whole = whole
-        self._events: deque[bytes] = deque()
+        self._events: deque[tuple[str, bytes]] = deque()
         self._size = 0
 
-    def put(self, _subject: str, data: bytes) -> None:
+    def put(self, subject: str, data: bytes) -> None:
         if self.lost:
             return  # the history will be read after this
-        self._events.append(data)
+        self._events.append((subject, data))
         self._size += len(data)
         while len(self._events) > BACKLOG or self._size > BACKLOG_BYTES:
             if self._whole:
                 self.lose()
                 return
-            self._size -= len(self._events.popleft())
+            self._size -= len(self._events.popleft()[1])
         self.arrived.set()
 
     def lose(self) -> None:
@@ -96,15 +113,15 @@ class _Buffer:
             self.lost = False
             self.arrived.clear()
 
-    def take(self) -> Event | None:
-        """The next one; None if it is not an event, or if some may be missing here."""
+    def take(self) -> tuple[str, bytes] | None:
+        """Subject and body of the next one; None if some may be missing here."""
         if self.lost:
             return None
-        data = self._events.popleft()
+        subject, data = self._events.popleft()
         self._size -= len(data)
         if not self._events:
             self.arrived.clear()
-        return decode(data)
+        return subject, data
 
 
 @asynccontextmanager
@@ -124,7 +141,8 @@ async def watch_all(backend: Backend) -> AsyncGenerator[Event, None]:
     async with _subscribed(backend, subject, whole=False) as buffer:
         while True:
             await buffer.arrived.wait()
-            event = buffer.take()
+            taken = buffer.take()
+            event = None if taken is None else decode(taken[1])
             if event is not None:
                 yield event
 
@@ -133,7 +151,7 @@ async def watch_run(stores: Stores, clock: Clock, run: str) -> AsyncGenerator[Ev
     """Events of one run from its first to its last, each once."""
     backend = stores.backend
     partition = partition_of(run, backend.events.partitions)
-    subject = event_subject(backend.namespace, partition, run, ">")
+    subject = event_subject(backend.namespace, partition, run, "*", ">")
     seen: set[str] = set()
     async with (
         _subscribed(backend, subject, whole=True) as buffer,
@@ -173,9 +191,13 @@ async def _unordered(
     while True:
         if await wait_for(buffer.arrived, silence, clock):
             silence = SHORTEST_SILENCE
-            event = buffer.take()
-            if event is not None:
-                yield event
+            taken = buffer.take()
+            if taken is not None:
+                # <ns>.event.<partition>.<run>.<sender>.<type>
+                _, _, _, _, sender, named = taken[0].split(".", 5)
+                event = _believed(run, sender, named, taken[1])
+                if event is not None:
+                    yield event
             if not buffer.lost:
                 continue
         silence = min(silence * 2, LONGEST_SILENCE)
@@ -184,8 +206,7 @@ async def _unordered(
 
 
 async def _history(backend: Backend, run: str) -> Iterator[Event]:
-    found = await backend.events.history(run)
-    return (event for event in map(decode, found) if event is not None)
+    return events_of(run, await backend.events.history(run))
 
 
 async def _history_if_reached(

@@ -74,7 +74,7 @@ def decode_run(key: str, raw: bytes) -> RunRecord:
 def decode_step(key: str, raw: bytes) -> StepRecord:
     """A step record that this release can read."""
     record = _decode_versioned(key, raw, _step_decoder)
-    if not key.endswith(f".{record.run}.{record.step}"):
+    if key.split(".", 3)[2:] != [record.run, record.step]:
         about = f"step {record.step[:140]!r} of run {record.run[:140]!r}"
         raise CorruptRecord(key, raw, f"it is the record of {about}")
     return record

@@ -3,7 +3,7 @@
 run.<run>                            a run
 step.<queue>.<run>.<step>            a step of it
 index.<status>.<workflow>.<run>      moved when the run's status changes
-emit.<run>.<event>                   what handlers emitted
+emit.<queue>.<run>.<event>           what handlers emitted
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def index_entries(workflow: str, run: str) -> str:
     return f"index.*.{workflow}.{run}"
 
 
-def emit_key(run: str, event_type: str) -> str:
-    """Key whose existence says that the run has emitted this."""
-    return f"emit.{run}.{event_type}"
+def emit_key(queue: str, run: str, event_type: str) -> str:
+    """Key whose existence says that a worker of the queue has emitted this for the run."""
+    return f"emit.{queue}.{run}.{event_type}"
 
 
 def run_patterns(workflow: str, run: str) -> tuple[str, ...]:
@@ -75,4 +75,4 @@ def run_patterns(workflow: str, run: str) -> tuple[str, ...]:
     It is listed under whatever status: what moved it last may have died before it took it off the
     former list.
     """
-    return (steps_pattern(run), f"emit.{run}.>", index_entries(workflow, run), run_key(run))
+    return (steps_pattern(run), f"emit.*.{run}.>", index_entries(workflow, run), run_key(run))

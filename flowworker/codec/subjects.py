@@ -1,8 +1,12 @@
 """Subjects that are known outside of the adapters.
 
-<ns>.event.<partition>.<run>.<type>    an event as it is stored
-workflow.<type>, <ns>.workflow.<type>  the same as it is published: bare in the default namespace
-<ns>.cancel.<run>                      to all workers: stop what you run of it
+<ns>.event.<partition>.<run>.<sender>.<type>  an event as it is stored
+workflow.<type>, <ns>.workflow.<type>         the same as it is published: bare in the default
+                                              namespace
+<ns>.cancel.<run>                             to all workers: stop what you run of it
+
+The sender is the queue of the worker that published the event, or `coordinator`, so that the broker
+can keep each to its own.
 """
 
 from __future__ import annotations
@@ -53,9 +57,11 @@ def public_subject(namespace: str, event_type: str) -> str:
     return f"{public_prefix(namespace)}{event_type}"
 
 
-def event_subject(namespace: str, partition: int | str, run: str, event_type: str) -> str:
+def event_subject(
+    namespace: str, partition: int | str, run: str, sender: str, event_type: str
+) -> str:
     """Where an event, or a pattern of them, is stored."""
-    return f"{namespace}.event.{partition}.{run}.{event_type}"
+    return f"{namespace}.event.{partition}.{run}.{sender}.{event_type}"
 
 
 def cancel_subject(namespace: str, run: str) -> str:

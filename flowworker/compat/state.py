@@ -7,7 +7,7 @@ word for a run.
 
 from __future__ import annotations
 
-__all__ = ["StateStore"]
+__all__ = ["QUEUE", "StateStore"]
 
 import heapq
 from typing import TYPE_CHECKING, Self
@@ -18,7 +18,7 @@ from flowworker.clock import SystemClock
 from flowworker.codec.json import is_json
 from flowworker.codec.keys import RETENTION, emit_key
 from flowworker.compat.checkpoints import is_removable, noted_as, states_of, unattempted
-from flowworker.core.ids import DOTTED_NAME, RUN_ID
+from flowworker.core.ids import COORDINATOR, DOTTED_NAME, RUN_ID
 from flowworker.core.model import MAX_SECONDS
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 UNKNOWN = "-"
 """Workflow of an execution that no engine has run yet."""
 QUEUE = "default"
-"""Where a step's record is filed until an engine knows its queue."""
+"""Whose steps they are until an engine knows their queues."""
 
 
 class StateStore:
@@ -99,7 +99,7 @@ class StateStore:
         """Store the input (JSON bytes)."""
         stores = await self._of(exec_id)
         _check(is_json(data), f"input of {exec_id!r}: expected JSON, found {data[:80]!r}")
-        payload = await stores.payloads.pack(exec_id, INPUT, data, place=INPUT)
+        payload = await stores.payloads.pack(exec_id, COORDINATOR, INPUT, data, place=INPUT)
         now = self.clock.now()
 
         def change(record: RunRecord | None) -> RunRecord:
@@ -185,7 +185,7 @@ class StateStore:
         stores = await self._of(exec_id, step_id)
         _check(is_json(output), f"output of {step_id!r}: expected JSON, found {output[:80]!r}")
         name = output_place(step_id)
-        payload = await stores.payloads.pack(exec_id, name, output, place=name)
+        payload = await stores.payloads.pack(exec_id, QUEUE, name, output, place=name)
         await self._change_step(stores, exec_id, step_id, lambda r: replace(r, output=payload))
 
     async def get_step_output(self, exec_id: str, step_id: str) -> bytes:
@@ -202,12 +202,12 @@ class StateStore:
     async def record_event_emitted(self, exec_id: str, event_type: str) -> None:
         """Remember that the execution has emitted an event of this type."""
         stores = await self._of(exec_id, event_type)
-        await stores.backend.runs.put(emit_key(exec_id, event_type), b"{}")
+        await stores.backend.runs.put(emit_key(QUEUE, exec_id, event_type), b"{}")
 
     async def is_event_emitted(self, exec_id: str, event_type: str) -> bool:
         """Whether the execution has emitted an event of this type."""
         stores = await self._of(exec_id, event_type)
-        return await stores.backend.runs.read(emit_key(exec_id, event_type)) is not None
+        return bool(await stores.backend.runs.keys(emit_key("*", exec_id, event_type)))
 
     # -- inside ----------------------------------------------------------------------------
 

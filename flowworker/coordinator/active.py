@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
+from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
 from flowworker.core.decide import decide
 from flowworker.core.effects import Dispatch
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from flowworker.clock import Clock
-    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.arrivals import Published
     from flowworker.coordinator.performer import Performer
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
@@ -78,6 +79,7 @@ class ActiveRuns:
         """
         self.generation = 0
         self._runs = stores.runs
+        self._events = stores.backend.events
         self._definitions = stores.definitions
         self._performer = performer
         self._clock = clock
@@ -99,7 +101,7 @@ class ActiveRuns:
         return [task for live in self._held.values() for task in live.delayed]
 
     async def view(
-        self, run: str, event: CloudEvent, *, generation: int, redelivered: bool
+        self, run: str, cause: Published, *, generation: int, redelivered: bool
     ) -> LiveRun | None:
         """The run that an event is about; None if it is gone.
 
@@ -108,7 +110,7 @@ class ActiveRuns:
 
         Args:
             run: its id.
-            event: that is to be followed.
+            cause: the event that is to be followed.
             generation: the present one when the event came.
             redelivered: another coordinator may have followed the event before.
 
@@ -118,21 +120,22 @@ class ActiveRuns:
         live = self._held.get(run)
         if live is not None and live.generation == self.generation:
             return live
+        event = cause.event
         is_start = event.type is EventType.STARTED and event.data.revision > 0
         if live is None and is_start and not redelivered:
             record = begun_run(event)
             plan = await self._definitions.by_hash(record.definition)
             return self._hold(plan, initial(plan, record, event.data.revision), generation)
-        return await self.rebuild(run, cause=event)
+        return await self.rebuild(run, cause=cause)
 
     async def rebuild(
-        self, run: str, *, cause: CloudEvent | None = None, abandoned: bool = False
+        self, run: str, *, cause: Published | None = None, abandoned: bool = False
     ) -> LiveRun | None:
         """A run from its records, with whatever may have been lost repeated; None if it is gone.
 
         Args:
             run: its id.
-            cause: an event that the records have to reflect as well.
+            cause: an event that the records have to reflect as well, if it is believed.
             abandoned: no worker executes any attempt of it, whatever leases say.
 
         Raises:
@@ -147,23 +150,26 @@ class ActiveRuns:
             return await self._rebuild(run, generation, cause, abandoned=abandoned)
 
     async def _rebuild(
-        self, run: str, generation: int, cause: CloudEvent | None, *, abandoned: bool
+        self, run: str, generation: int, cause: Published | None, *, abandoned: bool
     ) -> LiveRun | None:
         # The history first, so that the records must know all of it.
-        history = await self._performer.history(run)
-        if cause is not None and cause.id not in history:
-            history.add(cause)
+        published = await self._events.history(run)
         found = await self._runs.load(run)
-        steps = {} if found is None else await self._runs.load_steps(run)
+        plan = None
+        if found is not None and found[0].definition:  # else a checkpoint that was not resumed
+            plan = await self._definitions.by_hash(found[0].definition)
+        steps = {} if found is None else await self._runs.load_steps(run, plan)
+        history = History(run, plan, published)
+        if cause is not None and cause.event.id not in history:
+            history.add(cause.event, cause.sender)
         if history.is_ahead(found[1] if found else 0, steps, self._clock.now()):
             raise Unavailable(f"what was read of run {run} is stale")
         if found is None:
             return None
         record, revision = found
-        if not record.definition:  # a checkpoint that was not resumed
+        if plan is None:
             await self._runs.relist(record)
             return None
-        plan = await self._definitions.by_hash(record.definition)
         state, effects = rebuild(
             plan,
             record,

@@ -15,7 +15,7 @@ from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.coordinator.uploads import Gone, check_upload, load_upload, open_sealed
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import RUN_ID
+from flowworker.core.ids import COORDINATOR, RUN_ID
 from flowworker.core.records import shortened
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, HumanAction
@@ -95,6 +95,7 @@ class Controls:
             try:
                 payload = await self._payloads.pack(
                     data.id,
+                    COORDINATOR,
                     f"resume.{delivery.sequence}",
                     await self._output(data.id, command),
                     place=ANSWER,

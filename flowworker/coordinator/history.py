@@ -14,8 +14,10 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.senders import refusal
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import HumanDecided
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import Kind
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
     from flowworker.codec.cloudevents import CloudEvent, EventData
     from flowworker.core.facts import Fact
+    from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
+    from flowworker.ports import StoredEvent
 
 _REQUESTS = frozenset({EventType.HUMAN_DECIDED, EventType.CANCEL_REQUESTED, EventType.TIMED_OUT})
 """Facts that stand in no record before a coordinator has followed them."""
@@ -54,7 +58,10 @@ _brief = Decoder(_Brief).decode
 
 
 class History:
-    """What has been published of a run.
+    """What has been published of a run, by those who may.
+
+    Another worker's events are left out: ids that it makes up must not pass for what was published,
+    nor its revisions for what the records lack.
 
     Attributes:
         requests: what was asked for, oldest first. A coordinator may have such an event and not
@@ -62,26 +69,28 @@ class History:
             waited when they came, and name it; others were ignored then, and are left out.
     """
 
-    def __init__(self, history: Iterable[bytes]) -> None:
-        """Read events of any type, oldest first; what is no event is not ours."""
+    def __init__(self, run: str, plan: Plan | None, history: Iterable[StoredEvent]) -> None:
+        """Read events of any type, oldest first; what is no event is not ours.
+
+        Without a plan no worker is believed.
+        """
+        self._run = run
+        self._plan = plan
         self.requests: list[Fact] = []
         self._ids: set[str] = set()
         self._waiting: set[str] = set()
         self._latest: dict[str, tuple[int, float]] = {}
-        for raw in history:
+        for stored in history:
             with suppress(*UNREADABLE):
-                seen = _glimpse(raw)
-                self._ids.add(seen.id)
-                if seen.type in _OF_RUNS:
-                    self._rank(_brief(raw).data)
-                if seen.type in _DECODED:
-                    self._note(decode_event(raw))
+                self._read(stored)
 
     def __contains__(self, event_id: object) -> bool:
         return event_id in self._ids
 
-    def add(self, event: CloudEvent) -> None:
-        """It has been published now."""
+    def add(self, event: CloudEvent, sender: str = COORDINATOR) -> None:
+        """It has been published now; nothing, if it is not believed."""
+        if self._is_refused(sender, event.type, event.id, event.data):
+            return
         self._ids.add(event.id)
         if event.type in _OF_RUNS:
             self._rank(event.data)
@@ -109,6 +118,25 @@ class History:
             published > shown.get(key, 0) and may_be_unseen(at, now)
             for key, (published, at) in self._latest.items()
         )
+
+    def _read(self, stored: StoredEvent) -> None:
+        seen = _glimpse(stored.data)
+        if seen.type != stored.type:
+            return
+        brief = _brief(stored.data).data if seen.type in _OF_RUNS else None
+        if self._is_refused(stored.sender, seen.type, seen.id, brief):
+            return
+        self._ids.add(seen.id)
+        if brief is not None:
+            self._rank(brief)
+        if seen.type in _DECODED:
+            self._note(decode_event(stored.data))
+
+    def _is_refused(
+        self, sender: str, event_type: str, identity: str, data: EventData | _About | None
+    ) -> bool:
+        step = "" if data is None else data.step_id
+        return bool(refusal(self._run, sender, event_type, identity, step, self._plan))
 
     def _note(self, event: CloudEvent) -> None:
         if event.type is EventType.WAITING_HUMAN:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.json import encode
 from flowworker.codec.messages import Earlier, Link, StepInput
 from flowworker.core.graph import positions
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import Inline
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Outputs:
             while (cut := _full(loose, self._limit // 2)) is not None:
                 before = chain.links[-1][0] if chain.links else None
                 link = encode(Link(tuple(loose[:cut]), before))
-                stored = await self._payloads.store(state.record.run, _NAME, link)
+                stored = await self._payloads.store(state.record.run, COORDINATOR, _NAME, link)
                 chain.add(stored, loose[:cut])
                 loose = loose[cut:]
             if not steps & chain.linked:

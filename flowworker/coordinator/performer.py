@@ -21,7 +21,6 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.keys import TIMEOUT
-from flowworker.coordinator.history import History
 from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save, SetTimeout
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.dispatch import Dispatcher
     from flowworker.coordinator.fencing import Fences
+    from flowworker.coordinator.history import History
     from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.retention import Retention
     from flowworker.core.effects import Effect
@@ -130,10 +130,6 @@ class Performer:
         await self._publish_and_list(live, events, moved_from)
         await _in_any_order(self._begin_again(live, effects))
         await self._unlist(live, moved_from)
-
-    async def history(self, run: str) -> History:
-        """What has been published of a run."""
-        return History(await self._events.history(run))
 
     async def _save(self, live: LiveRun, effects: Sequence[Effect]) -> RunStatus | None:
         """Write the record if it changed; the run's former status, if it has another one now."""

@@ -22,8 +22,9 @@ __all__ = ["Scheduler"]
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowworker.codec.facts import read_event, to_fact
+from flowworker.codec.facts import to_fact
 from flowworker.coordinator.active import ActiveRuns
+from flowworker.coordinator.arrivals import Published, Refused, check_sender, published
 from flowworker.coordinator.mailboxes import Mailboxes
 from flowworker.core.decide import outruns
 from flowworker.errors import (
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
-    from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.performer import Performer
     from flowworker.ports import Consumer, Delivery
@@ -151,7 +151,7 @@ class Scheduler:
             self.active.generation += 1  # another coordinator got events
         self._order = delivery.order
         self._unhandled += 1
-        # event.<partition>.<run>.<type>
+        # event.<partition>.<run>.<sender>.<type>
         run = delivery.subject.split(".", 3)[2]
         self._mailboxes.post(run, _Arrival(delivery, self.active.generation))
 
@@ -187,7 +187,7 @@ class Scheduler:
     async def _handle(self, run: str, arrival: _Arrival, pass_on: Callable[[], None]) -> None:
         delivery = arrival.delivery
         try:
-            event = read_event(run, delivery.data)
+            said = published(delivery.subject, delivery.data)
         except InvalidInput as error:
             # Not ours, or damaged: it can never be handled. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))
@@ -197,8 +197,14 @@ class Scheduler:
             self._log_damage(run, str(error))
             await delivery.nak(_UNTIL_MENDED * _growth(delivery))
             return
+        except Refused as why:
+            await self._refuse(delivery, why)
+            return
+        event = said.event
         try:
-            live = await self._decide(run, event, arrival, pass_on)
+            live = await self._decide(run, said, arrival, pass_on)
+        except Refused as why:
+            await self._refuse(delivery, why)
         except (CorruptRecord, DefinitionError, WorkflowNotFound) as error:
             self._log_damage(run, str(error))
             await delivery.nak(_UNTIL_MENDED * _growth(delivery))
@@ -217,6 +223,12 @@ class Scheduler:
                 self._tasks.spawn(self._ack_after(live, delivery))
             else:
                 await delivery.ack()
+
+    async def _refuse(self, delivery: Delivery, why: Refused) -> None:
+        """It changes nothing, and never will: the stream keeps it."""
+        self._metrics.events_refused.inc()
+        get_logger().warning("event refused", subject=delivery.subject, reason=str(why))
+        await delivery.ack()
 
     def _log_damage(self, run: str, error: str) -> None:
         """Log now and then that a run cannot go on before a person has mended it."""
@@ -241,16 +253,21 @@ class Scheduler:
             await delivery.ack()
 
     async def _decide(
-        self, run: str, event: CloudEvent, arrival: _Arrival, pass_on: Callable[[], None]
+        self, run: str, said: Published, arrival: _Arrival, pass_on: Callable[[], None]
     ) -> LiveRun | None:
-        """The run, if dispatches of it may be delayed: acknowledgement has to wait for them."""
+        """The run, if dispatches of it may be delayed: acknowledgement has to wait for them.
+
+        Raises:
+            Refused: among others, if the sender can know nothing of that.
+        """
         held, redelivered = self.active.get(run), arrival.delivery.delivered > 1
         live = await self.active.view(
-            run, event, generation=arrival.generation, redelivered=redelivered
+            run, said, generation=arrival.generation, redelivered=redelivered
         )
-        fact = to_fact(event)
+        fact = to_fact(said.event)
         if live is None or fact is None:
             return None
+        check_sender(run, said, live.plan)
         live.touch(self._clock.monotonic())
         certain = live is not held
         try:
@@ -261,7 +278,7 @@ class Scheduler:
         if not certain:
             # Another coordinator was faster, or followed an event after this view was made, or the
             # view was made from a stale answer. The records show all of that, and this fact.
-            live = await self.active.rebuild(run, cause=event)
+            live = await self.active.rebuild(run, cause=said)
             if live is None:
                 return None
             await self.active.follow(live, fact)

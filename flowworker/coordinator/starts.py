@@ -32,7 +32,7 @@ from flowworker.coordinator.requests import (
 )
 from flowworker.coordinator.results import brief_result
 from flowworker.coordinator.uploads import Gone, load_upload, open_sealed
-from flowworker.core.ids import origin_of, sequence_of
+from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
 from flowworker.core.staleness import may_be_unseen
@@ -112,7 +112,7 @@ class Starts:
             if found is None:
                 _look_again(refused, delivery, self._clock.now())
                 if delivery.delivered > 1:  # it may have been fine before, up to its record
-                    await self._payloads.forget(run, _name(_origin(delivery)))
+                    await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)))
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
@@ -131,7 +131,7 @@ class Starts:
             digest = sha256(delivery.data).hexdigest()
             if delivery.headers.get(FLOW_INPUT) == STORED:
                 digest = reference_of(run, delivery).digest
-            await self._payloads.forget(run, _name(_origin(delivery)), digest)
+            await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)), digest)
 
     async def _input(self, start: Start) -> bytes:
         match start.payload:
@@ -152,7 +152,7 @@ class Starts:
         await self._validate(plan, data)
         name = _name(start.origin)
         try:
-            payload = await self._payloads.pack(start.run, name, data, place=INPUT)
+            payload = await self._payloads.pack(start.run, COORDINATOR, name, data, place=INPUT)
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise Rejected(str(error).replace(name, "input", 1)) from error
         trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))

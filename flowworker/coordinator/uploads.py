@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator.rejection import Rejected
+from flowworker.core.ids import UPLOAD
 from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Gone(Rejected):
 
 def check_upload(run: str, stored: Stored) -> Stored:
     """The reference, if it may be followed; else Rejected."""
-    prefix = f"{run}.upload."
+    prefix = f"{run}.{UPLOAD}."
     rest = stored.key.removeprefix(prefix)
     if not stored.key.startswith(prefix) or not _REST.fullmatch(rest):
         expected = f"expected {prefix}<token>, an upload of this very run"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 __all__ = [
+    "COORDINATOR",
     "DOTTED_NAME",
     "MAX_NAME",
+    "RESERVED_QUEUES",
     "RUN_ID",
     "RUN_ID_OF_SEQUENCE",
     "SUBJECT",
     "TOKEN",
+    "UPLOAD",
     "attempt_key",
     "event_id",
     "idempotency_key",
@@ -37,6 +40,16 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 DOTTED_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 """Workflows, steps and handlers are tokens joined by dots."""
+
+COORDINATOR = "coordinator"
+"""Stands for all coordinators where a name says who publishes or writes; a queue's own name stands
+for its workers."""
+
+UPLOAD = "upload"
+"""Stands there for clients."""
+
+RESERVED_QUEUES = frozenset({COORDINATOR, UPLOAD})
+"""What no queue can be called: its workers would pass for others."""
 
 MAX_NAME = 128
 """Longest name of a workflow, step, handler or queue in a definition, in characters."""

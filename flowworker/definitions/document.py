@@ -24,7 +24,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.json import schema_components
 
-from flowworker.core.ids import DOTTED_NAME, MAX_NAME, TOKEN
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
 from flowworker.core.model import MAX_SECONDS, Backoff, EscalationStrategy
 from flowworker.core.status import Priority
 from flowworker.definitions.duration import DURATION_PATTERN
@@ -40,7 +40,9 @@ MAX_ATTEMPTS = 1_000
 """Most attempts of one step."""
 
 _Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
-_Queue = Annotated[str, Meta(pattern=f"^{TOKEN.pattern}$")]
+_Queue = Annotated[
+    str, Meta(pattern=f"^(?!({'|'.join(sorted(RESERVED_QUEUES))})$){TOKEN.pattern}$")
+]
 _Attempts = Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
 _Duration = (
     Annotated[str, Meta(pattern=DURATION_PATTERN, examples=["500ms", "30s", "1h30m", "7d"])]

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flowworker.codec.inputs import RESERVED
-from flowworker.core.ids import MAX_NAME, TOKEN
+from flowworker.core.ids import MAX_NAME, RESERVED_QUEUES, TOKEN
 from flowworker.core.model import (
     Backoff,
     Escalation,
@@ -180,6 +180,9 @@ class _Reader:
         if step.id in RESERVED:
             message = f"{section.title}: its id is a key of every step's input"
             self._report.add(section.mark_of("id"), message, "choose another id")
+        if given.get("queue") in RESERVED_QUEUES:
+            message = f"{section.title}: queue {quoted(given['queue'])} is no queue of workers"
+            self._report.add(section.mark_of("queue"), message, "choose another name")
         declaration = Declaration(Located(step.id, section.mark_of("id")), depends_on)
         return replace(step, **given), declaration
 

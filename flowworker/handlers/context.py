@@ -58,6 +58,7 @@ class StepContext(Generic[Runtime_co]):
         "_left",
         "_log",
         "_loop",
+        "_queue",
         "_resources",
         "_started",
         "_trace",
@@ -98,6 +99,7 @@ class StepContext(Generic[Runtime_co]):
         self._resources = resources
         self._loop: asyncio.AbstractEventLoop | None = None
         self._uses = message.uses
+        self._queue = message.queue
         self._acquired: set[str] = set()
         self._left = False
         self._trace = trace_headers(message.trace, message.trace_state)
@@ -153,7 +155,7 @@ class StepContext(Generic[Runtime_co]):
         return self._log
 
     async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
-        """Publish an event, once per run, type and key, however often the step is retried.
+        """Publish an event, once per run, queue, type and key, however often the step is retried.
 
         It is stored in the run's history and sent to subscribers of the subject `order.paid`, or
         `<namespace>.order.paid` in a namespace that is not the default one. A payload that is a
@@ -167,7 +169,7 @@ class StepContext(Generic[Runtime_co]):
             raise InvalidInput(f"emit {event_type!r}: the handler of {self.step_id!r} has ended")
         await self.is_start_published()
         await self._resources.emitter.emit(
-            self.run_id, self.workflow, event_type, payload, key, self._trace
+            self.run_id, self.workflow, self._queue, event_type, payload, key, self._trace
         )
 
     def lock(

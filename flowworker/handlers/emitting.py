@@ -1,4 +1,4 @@
-"""Events that handlers publish: once per run, type and key, however often a step is retried.
+"""Events that handlers publish: once per run, queue, type and key, however often a step is retried.
 
 Safety: an event has a subject of its own in the run's history, which stores one event, however late
 a second one comes. The record that is written last spares later attempts a second publication.
@@ -68,6 +68,7 @@ class Emitter:
         self,
         run: str,
         workflow: str,
+        queue: str,
         event_type: str,
         payload: Any,
         key: str,
@@ -75,7 +76,15 @@ class Emitter:
     ) -> None:
         """Publish unless it was: to the run's history, and to subscribers of its subject.
 
-        `trace` has the headers of the run's trace context.
+        Args:
+            run: in whose history it will be.
+            workflow: the run's.
+            queue: whose worker publishes it. Those of another queue may publish the same once more,
+                since none may keep those of another from publishing.
+            event_type: the type, and the subject for subscribers.
+            payload: anything that can be put into JSON.
+            key: distinguishes it from others of its type in the run.
+            trace: headers of the run's trace context.
 
         Raises:
             InvalidInput: the type is not a dotted name, or belongs to the engine.
@@ -85,7 +94,7 @@ class Emitter:
         self._check(event_type)
         mark = _digest(key)
         subject = f"{event_type}.{mark}" if mark else event_type
-        record = emit_key(run, subject)
+        record = emit_key(queue, run, subject)
         if await self._retried(self._records.read, record) is not None:
             return
         event = emitted_by_handler(
@@ -98,18 +107,18 @@ class Emitter:
             self._clock.now(),
         )
         with self._tracing.emitting(event_type, event.id, trace) as headers:
-            await self._publish(run, subject, emitted_in(event, headers), headers)
+            await self._publish(run, queue, subject, emitted_in(event, headers), headers)
         with suppress(Conflict):  # another attempt was as fast
             await self._retried(self._records.write, record, encode({"v": 1, "id": event.id}), 0)
 
     async def _publish(
-        self, run: str, subject: str, event: EmittedEvent, trace: Mapping[str, str]
+        self, run: str, queue: str, subject: str, event: EmittedEvent, trace: Mapping[str, str]
     ) -> None:
         event_type, body = event.type, encode(event)
         if len(body) > self._limit:
             text = f"emit {event_type!r}: {len(body):,} bytes exceed {self._limit:,} bytes"
             raise PayloadTooLarge(f"{text}; store it elsewhere and emit a reference to it")
-        publish = partial(self._events.publish, once=True, headers=trace)
+        publish = partial(self._events.publish, sender=queue, once=True, headers=trace)
         await self._retried(publish, run, f"emit.{subject}", body, event.id)
         await self._retried(self._notifier.publish, self._subject(event_type), body, trace)
 

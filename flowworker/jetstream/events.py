@@ -8,11 +8,12 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from flowworker.core.event_types import ENDS
-from flowworker.core.ids import partition_of
+from flowworker.core.ids import COORDINATOR, partition_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.jetstream.client.headers import EXPECTED, EXPECTED_OF, MSG_ID, encode
 from flowworker.jetstream.history import read_history
 from flowworker.jetstream.topology.specs import consumer_specs
+from flowworker.ports import StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,11 +64,12 @@ class StreamEventLog:
         data: bytes,
         event_id: str,
         *,
+        sender: str = COORDINATOR,
         once: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Durable when it returns. With `once`, a second event of this type and run is dropped."""
-        subject = self._names.event(partition_of(run, self._partitions), run, event_type)
+        """Durable when it returns. With `once`, a second one on the same subject is dropped."""
+        subject = self._names.event(partition_of(run, self._partitions), run, sender, event_type)
         block = {**(headers or {}), MSG_ID: event_id}
         if once:
             block[EXPECTED] = "0"
@@ -86,9 +88,9 @@ class StreamEventLog:
         in between is a conflict. Events of steps, which may be many, are none of them.
         """
         partition = partition_of(run, self._partitions)
-        subject = self._names.event(partition, run, event_type)
+        subject = self._names.event(partition, run, COORDINATOR, event_type)
         pattern = self._names.milestones_of(partition, run)
-        ends = {self._names.event(partition, run, end) for end in ENDS}
+        ends = {self._names.event(partition, run, COORDINATOR, end) for end in ENDS}
         for _ in range(_ATTEMPTS):
             last = await self._last(pattern)
             if last is not None and last.subject in ends:
@@ -113,10 +115,13 @@ class StreamEventLog:
         spec = consumer_specs.scheduler(self._names, self._settings, partition)
         return await self._consumers.start(spec, on_delivery)
 
-    async def history(self, run: str) -> list[bytes]:
+    async def history(self, run: str) -> list[StoredEvent]:
         """All events of a run, oldest first."""
         pattern = self._names.events_of(partition_of(run, self._partitions), run)
-        return await read_history(self._connection, self._api, self._names.events, pattern)
+        found = await read_history(self._connection, self._api, self._names.events, pattern)
+        return [
+            StoredEvent(*self._names.sender_and_type(event.subject), event.data) for event in found
+        ]
 
     async def drop(self, run: str) -> None:
         """Forget a run's history."""

@@ -12,7 +12,7 @@ that lacks it too, the history was changed meanwhile (dropped, or too old), and 
 
 from __future__ import annotations
 
-__all__ = ["read_history"]
+__all__ = ["Read", "read_history"]
 
 import asyncio
 import contextlib
@@ -34,8 +34,11 @@ BATCH_TIMEOUT = 5.0
 _ATTEMPTS = 5
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
+    """An event as it was read."""
+
     seq: int
+    subject: str
     data: bytes
 
 
@@ -43,7 +46,7 @@ class _Changed(Exception):
     """There is less than the leader counted."""
 
 
-async def read_history(connection: Connection, api: Api, stream: str, pattern: str) -> list[bytes]:
+async def read_history(connection: Connection, api: Api, stream: str, pattern: str) -> list[Read]:
     """All that the stream has on subjects that match, oldest first.
 
     Raises:
@@ -52,18 +55,18 @@ async def read_history(connection: Connection, api: Api, stream: str, pattern: s
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(_Changed):
             found = await _read(connection, api, stream, pattern)
-            return [event.data for event in sorted(found, key=attrgetter("seq"))]
+            return sorted(found, key=attrgetter("seq"))
     raise Unavailable(f"{pattern} changes while it is read")
 
 
-async def _read(connection: Connection, api: Api, stream: str, pattern: str) -> list[_Read]:
+async def _read(connection: Connection, api: Api, stream: str, pattern: str) -> list[Read]:
     counts = await counts_of(api, stream, pattern)
     if not counts:
         return []
     first = await api.message(stream, {"seq": 1, "next_by_subj": pattern})
     if first is None:
         raise _Changed
-    found = [_Read(first.seq, first.data)]
+    found = [Read(first.seq, first.subject, first.data)]
     counts[first.subject] = counts.get(first.subject, 0) - 1
     for subject, count in counts.items():  # one by one: a server drops what it cannot queue
         found += await _of_one(connection, api, stream, subject, first.seq + 1, count)
@@ -72,9 +75,9 @@ async def _read(connection: Connection, api: Api, stream: str, pattern: str) -> 
 
 async def _of_one(
     connection: Connection, api: Api, stream: str, subject: str, start: int, count: int
-) -> list[_Read]:
+) -> list[Read]:
     """The first `count` of a subject from `start` on."""
-    found: list[_Read] = []
+    found: list[Read] = []
     while (missing := count - len(found)) > 0:
         batch = []
         if missing > 1:
@@ -83,7 +86,7 @@ async def _of_one(
             message = await api.message(stream, {"seq": start, "next_by_subj": subject})
             if message is None:
                 raise _Changed
-            batch = [_Read(message.seq, message.data)]
+            batch = [Read(message.seq, subject, message.data)]
         found += batch
         start = found[-1].seq + 1
     return found
@@ -91,14 +94,14 @@ async def _of_one(
 
 async def _batch(
     connection: Connection, stream: str, subject: str, start: int, count: int
-) -> list[_Read]:
+) -> list[Read]:
     """At most so many, from any replica; none if that knows none, or direct gets are off."""
-    found: list[_Read] = []
+    found: list[Read] = []
     done = asyncio.get_running_loop().create_future()
 
     def on_message(_subject: bytes, _reply: bytes, data: bytes, raw: bytes | None) -> None:
         if headers.status_of(raw) is None:  # otherwise 204 at the end, 404 for none
-            found.append(_Read(int(headers.decode(raw)["Nats-Sequence"]), data))
+            found.append(Read(int(headers.decode(raw)["Nats-Sequence"]), subject, data))
             if len(found) < count:
                 return
         if not done.done():

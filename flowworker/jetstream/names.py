@@ -5,7 +5,7 @@
                             ns.timer.at.step.<run>.<step>   schedule of a delayed step message
                             ns.timer.at.run.<run>.<name>    schedule of a timer
                             ns.timer.due.<run>.<name>       a timer that fired
-    stream <NS>_EVENTS      ns.event.<partition>.<run>.<type>
+    stream <NS>_EVENTS      ns.event.<partition>.<run>.<sender>.<type>
     stream KV_<ns>_runs     $KV.<ns>_runs.<key>; likewise definitions, payloads, locks
     core NATS               ns.lease.free.<key>             a lease was given up
                             and those that other rooms know: codec/subjects.py
@@ -27,8 +27,13 @@ import re
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
-from flowworker.codec.subjects import COMMAND_KINDS, RESERVED_NAMESPACES, public_subject
-from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
+from flowworker.codec.subjects import (
+    COMMAND_KINDS,
+    RESERVED_NAMESPACES,
+    event_subject,
+    public_subject,
+)
+from flowworker.core.ids import COORDINATOR, DOTTED_NAME, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -126,7 +131,7 @@ class Names:
     @property
     def republished(self) -> tuple[str, str]:
         """Which events the server republishes, and where."""
-        return f"{self.namespace}.event.*.*.workflow.>", public_subject(
+        return f"{self.namespace}.event.*.*.*.workflow.>", public_subject(
             self.namespace, "workflow.>"
         )
 
@@ -188,23 +193,32 @@ class Names:
         _checked(RUN_ID, run, "a run id (one token)")
         return f"{self.timer_due_prefix}{run}.{_dotted(name, 'the name of a timer')}"
 
-    def event(self, partition: int, run: str, event_type: str) -> str:
+    def event(self, partition: int, run: str, sender: str, event_type: str) -> str:
         """Where an event is stored."""
         _checked(RUN_ID, run, "a run id (one token)")
-        return f"{self.namespace}.event.{partition}.{run}.{_dotted(event_type, 'an event type')}"
+        _checked(TOKEN, sender, "a sender (one token)")
+        return event_subject(
+            self.namespace, partition, run, sender, _dotted(event_type, "an event type")
+        )
+
+    def sender_and_type(self, subject: str) -> tuple[str, str]:
+        """The same, the other way round."""
+        _, sender, event_type = subject.removeprefix(f"{self.namespace}.event.").split(".", 3)[1:]
+        return sender, event_type
 
     def events_of(self, partition: int, run: str) -> str:
         """A run's history."""
-        return f"{self.namespace}.event.{partition}.{_checked(RUN_ID, run, 'a run id')}.>"
+        _checked(RUN_ID, run, "a run id (one token)")
+        return event_subject(self.namespace, partition, run, "*", ">")
 
     def milestones_of(self, partition: int, run: str) -> str:
         """A run's events that are about the run and not about a step: few, and its end the last."""
         _checked(RUN_ID, run, "a run id (one token)")
-        return f"{self.namespace}.event.{partition}.{run}.workflow.*"
+        return event_subject(self.namespace, partition, run, COORDINATOR, "workflow.*")
 
     def facts(self, partition: int) -> list[str]:
-        """What the scheduler of a partition is handed."""
-        return [f"{self.namespace}.event.{partition}.*.{fact}" for fact in FACT_TYPES]
+        """What the scheduler of a partition is handed, of all senders."""
+        return [event_subject(self.namespace, partition, "*", "*", fact) for fact in FACT_TYPES]
 
     def scheduler_consumer(self, partition: int) -> str:
         """The durable consumer of a partition."""

@@ -19,7 +19,7 @@ _HEADER = len(": \r\n")
 
 
 def check_token(value: str, what: str) -> None:
-    """Raise InvalidInput unless it is one token: a run id, a queue."""
+    """Raise InvalidInput unless it is one token: a run id, a queue, a sender."""
     if TOKEN.fullmatch(value) is None:
         raise InvalidInput(
             f"{what} must be one token of letters, digits, '_' and '-', found {value[:150]!r}"

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from flowworker.codec.facts import FACT_TYPES
 from flowworker.codec.subjects import public_subject
 from flowworker.core.event_types import ENDS
-from flowworker.core.ids import partition_of
+from flowworker.core.ids import COORDINATOR, partition_of
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
+from flowworker.ports import StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 PUBLIC = "workflow."
 """Types that are published under their type as well as under their full subject."""
 
+_ENDS = frozenset((COORDINATOR, end) for end in ENDS)
+
 
 @dataclass(slots=True)
 class _History:
-    events: list[bytes] = field(default_factory=list)
-    types: set[str] = field(default_factory=set)
+    events: list[StoredEvent] = field(default_factory=list)
+    types: set[tuple[str, str]] = field(default_factory=set)
 
 
 class MemoryEventLog:
@@ -64,25 +67,27 @@ class MemoryEventLog:
         data: bytes,
         event_id: str,
         *,
+        sender: str = COORDINATOR,
         once: bool = False,
         headers: Mapping[str, str] | None = None,  # noqa: ARG002  # there are no other clients
     ) -> None:
         """Store and publish it, unless it is known."""
         check_token(run, "a run id")
+        check_token(sender, "a sender")
         check_dotted(event_type, "an event type")
         check_size(event_type, data)
         if self._window.find(event_id) is not None:
             return
         history = self._runs.get(run)
-        if once and history is not None and event_type in history.types:
+        if once and history is not None and (sender, event_type) in history.types:
             return
         if history is None:
             history = self._runs[run] = _History()
         self._window.remember(event_id, 0)
-        history.events.append(data)
-        history.types.add(event_type)
+        history.events.append(StoredEvent(sender, event_type, data))
+        history.types.add((sender, event_type))
         partition = partition_of(run, self.partitions)
-        subject = f"event.{partition}.{run}.{event_type}"
+        subject = f"event.{partition}.{run}.{sender}.{event_type}"
         if event_type in FACT_TYPES:
             self._facts[partition].add(Message(run, subject, data))
         self._notify(subject, event_type, data)
@@ -92,7 +97,7 @@ class MemoryEventLog:
     ) -> bool:
         """As `publish`, unless the run has ended."""
         history = self._runs.get(run)
-        if history is not None and not history.types.isdisjoint(ENDS):
+        if history is not None and not history.types.isdisjoint(_ENDS):
             return False
         await self.publish(run, event_type, data, event_id, once=once)
         return True
@@ -101,7 +106,7 @@ class MemoryEventLog:
         """Facts of a partition's runs, shared with all others who consume it."""
         return self._facts[partition].consume(on_delivery)
 
-    async def history(self, run: str) -> list[bytes]:
+    async def history(self, run: str) -> list[StoredEvent]:
         """All events of a run, oldest first."""
         found = self._runs.get(run)
         return [] if found is None else list(found.events)

@@ -33,6 +33,7 @@ __all__ = [
     "StepAddress",
     "StepQueue",
     "StorageLevel",
+    "StoredEvent",
     "Timers",
     "WaitingStart",
 ]
@@ -45,6 +46,7 @@ from flowworker.ports.messages import (
     Notifier,
     StepAddress,
     StepQueue,
+    StoredEvent,
     Timers,
     WaitingStart,
 )

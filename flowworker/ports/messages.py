@@ -8,12 +8,15 @@ __all__ = [
     "Notifier",
     "StepAddress",
     "StepQueue",
+    "StoredEvent",
     "Timers",
     "WaitingStart",
 ]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from flowworker.core.ids import COORDINATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +43,21 @@ class WaitingStart:
     sequence: int
     workflow: str
     message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it stands in a history.
+
+    Attributes:
+        sender: who published it, as the adapter has it: a queue's worker, or `coordinator`.
+        type: under which it was published; what the body says may differ.
+        data: the body.
+    """
+
+    sender: str
+    type: str
+    data: bytes
 
 
 class StepQueue(Protocol):
@@ -77,6 +95,7 @@ class EventLog(Protocol):
 
     * Equal `event_id`s within some minutes are stored once.
     * Everything stored is published to subscribers of its type as well, at most once.
+    * `sender` is the queue for whose worker it is, or `coordinator`: permissions depend on it.
     """
 
     @property
@@ -91,10 +110,11 @@ class EventLog(Protocol):
         data: bytes,
         event_id: str,
         *,
+        sender: str = COORDINATOR,
         once: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Durable when it returns. With `once`, a second event of this type and run is dropped.
+        """Durable when it returns. With `once`, a second of this type, run and sender is dropped.
 
         `headers` are for clients of the server; nothing here reads them.
         """
@@ -105,7 +125,7 @@ class EventLog(Protocol):
     ) -> bool:
         """As `publish`, unless an event that ends the run is there: false then, and nothing stored.
 
-        For what comes from users, at any time; it may cost some reads.
+        A coordinator's. For what comes from users, at any time; it may cost some reads.
         """
         ...
 
@@ -113,8 +133,8 @@ class EventLog(Protocol):
         """Facts of a partition's runs (what `to_fact` understands), oldest first."""
         ...
 
-    async def history(self, run: str) -> list[bytes]:
-        """All events of a run, oldest first."""
+    async def history(self, run: str) -> list[StoredEvent]:
+        """All events of a run, of all senders, oldest first."""
         ...
 
     async def drop(self, run: str) -> None:

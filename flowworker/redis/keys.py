@@ -3,7 +3,8 @@
     {<ns>}:revision             counts all writes: revisions and fencing tokens
     {<ns>}:<map>:value:<key>    hash: `v` the value, `r` its revision
     {<ns>}:<map>:names          sorted set of all keys, in lexical order
-    {<ns>}:<map>:by-run         the same for `step.<queue>.<run>.<step>`, run before queue
+    {<ns>}:<map>:by-run         the same for `step.<queue>.<run>.<step>` and
+                                `emit.<queue>.<run>.<type>`, run before queue
     {<ns>}:lease:value:<key>    hash: `holder`, `token`; expires with the lease
     {<ns>}:lease:names          sorted set of leases by the time at which they end
     {<ns>}:lease:free:<key>     channel: the lease was given up
@@ -23,14 +24,15 @@ from flowworker.errors import InvalidInput
 
 _PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
 _WILD = frozenset({"*", ">"})
-_STEP_TOKENS = 4
+_BY_RUN = frozenset({"step", "emit"})
+_LEAST_TOKENS = 4
 
 
 class Range(NamedTuple):
     """Where to look for the keys that a pattern covers.
 
     Attributes:
-        by_run: in the second set, in which a step's run stands before its queue.
+        by_run: in the second set, in which the run stands before the queue.
         prefix: with which all entries in question begin.
         exact: the pattern is a key.
     """
@@ -55,12 +57,12 @@ def checked_key(key: str) -> str:
 
 
 def filed_by_run(key: str) -> str:
-    """A step's key with its run before its queue, for the second set; empty for all others."""
-    tokens = key.split(".", _STEP_TOKENS - 1)
-    if tokens[0] != "step" or len(tokens) < _STEP_TOKENS:
+    """A key of a queue with its run before that, for the second set; empty for all others."""
+    tokens = key.split(".", _LEAST_TOKENS - 1)
+    if tokens[0] not in _BY_RUN or len(tokens) < _LEAST_TOKENS:
         return ""
-    step, queue, run, rest = tokens
-    return f"{step}.{run}.{queue}.{rest}"
+    kind, queue, run, rest = tokens
+    return f"{kind}.{run}.{queue}.{rest}"
 
 
 def range_of(pattern: str) -> Range:
@@ -75,8 +77,8 @@ def range_of(pattern: str) -> Range:
     if not _WILD.intersection(tokens):
         return Range(by_run=False, prefix=pattern, exact=True)
     match tokens:
-        case ["step", "*", run, _, *_] if run not in _WILD:
-            return Range(by_run=True, prefix=f"step.{run}.", exact=False)
+        case [kind, "*", run, _, *_] if kind in _BY_RUN and run not in _WILD:
+            return Range(by_run=True, prefix=f"{kind}.{run}.", exact=False)
     literal = next(index for index, token in enumerate(tokens) if token in _WILD)
     prefix = "".join(f"{token}." for token in tokens[:literal])
     return Range(by_run=False, prefix=prefix, exact=False)

@@ -33,9 +33,9 @@ _SELECT = """
 -- ARGV: prefix, literal prefix of names, '1' to look by run, Lua pattern of keys
 local function forget(key)
   redis.call('ZREM', ARGV[1] .. 'names', key)
-  local step, queue, run, rest = string.match(key, '^(step)%.([^.]+)%.([^.]+)%.(.+)$')
-  if step then
-    redis.call('ZREM', ARGV[1] .. 'by-run', step .. '.' .. run .. '.' .. queue .. '.' .. rest)
+  local kind, queue, run, rest = string.match(key, '^([^.]+)%.([^.]+)%.([^.]+)%.(.+)$')
+  if kind == 'step' or kind == 'emit' then
+    redis.call('ZREM', ARGV[1] .. 'by-run', kind .. '.' .. run .. '.' .. queue .. '.' .. rest)
   end
 end
 local set = ARGV[1] .. (ARGV[3] == '1' and 'by-run' or 'names')
@@ -47,8 +47,8 @@ local selected = {}
 for _, name in ipairs(redis.call('ZRANGEBYLEX', set, from, to)) do
   local key = name
   if ARGV[3] == '1' then
-    local step, run, queue, rest = string.match(name, '^([^.]+)%.([^.]+)%.([^.]+)%.(.+)$')
-    key = step .. '.' .. queue .. '.' .. run .. '.' .. rest
+    local kind, run, queue, rest = string.match(name, '^([^.]+)%.([^.]+)%.([^.]+)%.(.+)$')
+    key = kind .. '.' .. queue .. '.' .. run .. '.' .. rest
   end
   if string.find(key, ARGV[4]) then
     if redis.call('EXISTS', ARGV[1] .. 'value:' .. key) == 1 then

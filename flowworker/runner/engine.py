@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from flowworker.client import Client
 from flowworker.codec.subjects import event_subject
 from flowworker.core.event_types import ENDS
+from flowworker.core.ids import COORDINATOR
 from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
 from flowworker.telemetry.exporting import application_tracing
@@ -93,7 +94,7 @@ class Engine:
         if self._relay is not None:
             await self._relay.start()
         for end in ENDS:
-            subject = event_subject(self.backend.namespace, "*", "*", end)
+            subject = event_subject(self.backend.namespace, "*", "*", COORDINATOR, end)
             self._forget.append(await self.backend.notifier.subscribe(subject, self._on_end))
         await self.coordinator.start()
         await self.worker.start()
@@ -123,7 +124,7 @@ class Engine:
             await clock.sleep(min(0.1, settings.partition_lease / 10))
 
     def _on_end(self, subject: str, _data: bytes) -> None:
-        # <ns>.event.<partition>.<run>.workflow.<end>
+        # <ns>.event.<partition>.<run>.<sender>.workflow.<end>
         self.own.discard(subject.split(".", 4)[3])
 
 

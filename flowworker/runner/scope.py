@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.client.starting import check_run_id
 from flowworker.codec.messages import trace_headers
+from flowworker.compat.state import QUEUE
 from flowworker.handlers.ambient import enter_scope, leave_scope
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class _Scope:
         await engine.worker.resources.emitter.emit(
             self.run_id,
             "" if record is None else record.workflow,
+            QUEUE,
             event_type,
             payload,
             key,

@@ -84,7 +84,7 @@ class DefinitionStore:
 
     async def _put(self, digest: str, data: bytes) -> None:
         if len(data) > CHUNK:
-            stored = await self._large.store("part", digest, data)
+            stored = await self._large.store_under(f"part.{digest}", data)
             data = msgspec.json.encode(_Reference(stored))
         await self._records.put(f"def.{digest}", data)
 

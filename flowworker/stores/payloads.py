@@ -3,8 +3,9 @@
 A client that has more to send than fits a message *uploads* it and sends the reference. An upload
 that no coordinator takes over is removed by its time to live.
 
-Chunks are plain records under `<run>.<name>.<digest>.<n>`; a read asks for each by its key. (An
-object store would leave a consumer behind for every read.)
+Chunks are plain records under `<run>.<sender>.<name>.<digest>.<n>`; a read asks for each by its
+key. (An object store would leave a consumer behind for every read.) The sender is the queue of the
+worker that stored it, `coordinator` or `upload`, so that the broker can keep each to its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from msgspec import Raw
 from msgspec.json import decode, encode
 
 from flowworker.codec.json import MAX_NESTING, UNREADABLE, is_nested_too_deep
+from flowworker.core.ids import UPLOAD
 from flowworker.core.payload import Inline, Stored, inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
 from flowworker.stores.sealing import Sealing
@@ -63,13 +65,22 @@ class PayloadStore:
         self._limit = settings.payload_limit
 
     async def pack(
-        self, run: str, name: str, data: bytes, *, place: str, inline_limit: int | None = None
+        self,
+        run: str,
+        sender: str,
+        name: str,
+        data: bytes,
+        *,
+        place: str,
+        inline_limit: int | None = None,
     ) -> Payload:
         """Bytes as a payload: inline if small.
 
         Args:
             run: whose payload it is, and whose end is its end.
-            name: unique in the run for this value; the same name with the same bytes is fine.
+            sender: who stores it: a queue, or `coordinator`.
+            name: unique among what it stores of the run, for this value; the same name with the
+                same bytes is fine.
             data: a JSON value.
             place: where in the run it stands (`stores.sealing`); it can be loaded from there alone.
             inline_limit: what is small; as the settings say if None.
@@ -85,7 +96,7 @@ class PayloadStore:
         key, sealed = await self._sealing.seal(run, place, data)
         if _inline_size(key, sealed) <= limit:
             return _inline(key, sealed)
-        return await self.store(run, name, sealed, key=key)
+        return await self.store(run, sender, name, sealed, key=key)
 
     async def for_command(self, run: str, place: str, data: bytes, room: int) -> Payload | None:
         """What a command carries for a value: sealed, or uploaded if it has more than `room` bytes.
@@ -101,7 +112,7 @@ class PayloadStore:
         return await self.upload(run, place, data)
 
     async def store(
-        self, run: str, name: str, data: bytes, *, key: str = "", ttl: int = 0
+        self, run: str, sender: str, name: str, data: bytes, *, key: str = "", ttl: int = 0
     ) -> Stored:
         """Bytes of any size as a reference; removed after `ttl` seconds, if that is given.
 
@@ -109,8 +120,12 @@ class PayloadStore:
         """
         if not key:
             self._check_size(name, data)
+        return await self.store_under(f"{run}.{sender}.{name}", data, key=key, ttl=ttl)
+
+    async def store_under(self, name: str, data: bytes, *, key: str = "", ttl: int = 0) -> Stored:
+        """The same, whatever the size, under a name that is a run's or anything else's."""
         digest = hashlib.sha256(data).hexdigest()
-        at = _key(run, name, digest)
+        at = _key(name, digest)
         gate = asyncio.Semaphore(_PARALLEL)
 
         async def put(index: int) -> None:
@@ -123,10 +138,10 @@ class PayloadStore:
 
     async def upload(self, run: str, place: str, data: bytes) -> Stored:
         """Store bytes that a command to that run will refer to, under a key of their own."""
-        name = f"upload.{secrets.token_hex(16)}"
-        self._check_size(name, data)
+        name = secrets.token_hex(16)
+        self._check_size(f"{UPLOAD}.{name}", data)
         key, sealed = await self._sealing.seal(run, place, data)
-        return await self.store(run, name, sealed, key=key, ttl=UPLOAD_TTL)
+        return await self.store(run, UPLOAD, name, sealed, key=key, ttl=UPLOAD_TTL)
 
     async def load(self, payload: Payload, run: str, *places: str) -> bytes:
         """The JSON bytes of a payload of that run, which stands in one of the places.
@@ -169,12 +184,12 @@ class PayloadStore:
             raise CorruptRecord(payload.key, data, "size or digest do not match")
         return data
 
-    async def forget(self, run: str, name: str, digest: str = "") -> None:
+    async def forget(self, run: str, sender: str, name: str, digest: str = "") -> None:
         """Remove what `pack` may have stored of bytes with that digest; there may be nothing.
 
         Without a digest, of all bytes under that name. Sealed ones have a digest that nobody knows.
         """
-        await self._records.purge(f"{_key(run, name, digest or '*')}.*")
+        await self._records.purge(f"{_key(f'{run}.{sender}.{name}', digest or '*')}.*")
 
     async def drop(self, stored: Stored) -> None:
         """Remove one payload."""
@@ -190,9 +205,9 @@ class PayloadStore:
             raise PayloadTooLarge(f"{message}; store it elsewhere and pass a reference to it")
 
 
-def _key(run: str, name: str, digest: str) -> str:
+def _key(name: str, digest: str) -> str:
     """The digest is in it: two attempts that put out different bytes do not mix."""
-    return f"{run}.{name}.{digest[:16]}"
+    return f"{name}.{digest[:16]}"
 
 
 def _inline(key: str, data: bytes) -> Inline:

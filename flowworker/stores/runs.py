@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RunStore"]
+__all__ = ["RunStore", "keys_of_steps"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -19,9 +19,24 @@ from flowworker.codec.keys import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.status import RunStatus
     from flowworker.ports import Records
+
+
+def keys_of_steps(found: Iterable[str], run: str, plan: Plan | None) -> list[str]:
+    """Keys of step records, in order; with a plan, those that stand under the queue of their step.
+
+    A worker of another queue may write under its own, and nothing there is true of this step.
+    """
+    if plan is None:
+        return sorted(found)
+    return sorted(
+        {step_key(step.queue, run, step.id) for step in plan.workflow.steps}.intersection(found)
+    )
 
 
 class RunStore:
@@ -58,9 +73,14 @@ class RunStore:
         key = step_key(queue, record.run, record.step)
         return await self._records.write(key, encode(record), revision)
 
-    async def load_steps(self, run: str) -> dict[str, tuple[StepRecord, int]]:
-        """All step records of a run with their revisions, by step id."""
-        keys = await self._records.keys(steps_pattern(run))
+    async def load_steps(
+        self, run: str, plan: Plan | None = None
+    ) -> dict[str, tuple[StepRecord, int]]:
+        """All step records of a run with their revisions, by step id.
+
+        With a plan, those alone that `keys_of_steps` leaves.
+        """
+        keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
         found = await asyncio.gather(*(self._load_step(key) for key in keys))
         return {entry[0].step: entry for entry in found if entry is not None}
 

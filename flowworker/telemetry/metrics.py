@@ -105,6 +105,7 @@ class Metrics:
         self.runs_active = make.gauge("runs_active", "Runs kept in memory.")
         self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")
         self.events_handled = make.counters("events_handled", "Events decided upon.", "type")
+        self.events_refused = make.counter("events_refused", "Events refused: not their sender's.")
         self.commands_rejected = make.counters("commands_rejected", "Commands refused.", "command")
         self.partitions = make.gauge("partitions", "Partitions of the namespace.")
         self.partitions_owned = make.gauge("partitions_owned", "Partitions scheduled here.")

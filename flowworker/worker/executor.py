@@ -220,8 +220,8 @@ class Executor:
         if not isinstance(ending, Returned):
             return ending
         try:
-            name = output_place(message.step)
-            pack = partial(resources.payloads.pack, message.run, name, ending.output, place=name)
+            name, pack = output_place(message.step), resources.payloads.pack
+            pack = partial(pack, message.run, message.queue, name, ending.output, place=name)
             return Completed(await retry_unavailable(clock, clock.monotonic() + lease, pack))
         except Unavailable:
             raise

@@ -50,9 +50,8 @@ class Reporter:
         # A turn of the loop later, to be sent together with the outcome if the handler returns at
         # once: two writes to the server would cost a step a tenth of its time.
         await asyncio.sleep(0)
-        await self._publish(
-            started_event(self._namespace, message.workflow, message.version, record, revision)
-        )
+        event = started_event(self._namespace, message.workflow, message.version, record, revision)
+        await self._publish(message, event)
 
     def _log_unpublished(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -62,7 +61,7 @@ class Reporter:
         """Publish how an attempt ended."""
         event = settled_event(self._namespace, message.workflow, message.version, record, revision)
         if event is not None:
-            await self._publish(event)
+            await self._publish(message, event)
 
     async def start_and_outcome(
         self, message: StepMessage, record: StepRecord, revision: int
@@ -71,14 +70,16 @@ class Reporter:
         for event in attempt_events(
             self._namespace, message.workflow, message.version, record, revision
         ):
-            await self._publish(event)
+            await self._publish(message, event)
 
     async def waiting(self, message: StepMessage) -> None:
         """Publish that an attempt waits for a worker that has its handler; tried once."""
         resources = self._resources
         now = resources.clock.now()
         event = waiting_event(self._namespace, message, resources.worker, now)
-        await resources.events.publish(message.run, event.type, encode(event), event.id)
+        await resources.events.publish(
+            message.run, event.type, encode(event), event.id, sender=message.queue
+        )
 
     def began(self, delivery: Delivery, message: StepMessage, record: StepRecord) -> None:
         """Count and log that an attempt was claimed, and its handler is about to be called."""
@@ -119,14 +120,16 @@ class Reporter:
             "refused: the claim was lost", worker=self._resources.worker, **_names(message)
         )
 
-    async def _publish(self, event: CloudEvent) -> None:
+    async def _publish(self, message: StepMessage, event: CloudEvent) -> None:
         resources = self._resources
         until = resources.clock.monotonic() + resources.settings.lease / 3
         body = encode(event)
         await retry_unavailable(
             resources.clock,
             until,
-            lambda: resources.events.publish(event.data.id, event.type, body, event.id),
+            lambda: resources.events.publish(
+                event.data.id, event.type, body, event.id, sender=message.queue
+            ),
         )
 
 

@@ -27,6 +27,7 @@ from flowworker.compat.buses import EventBus
 from flowworker.compat.locking import Locker
 from flowworker.compat.opening import existing
 from flowworker.compat.state import StateStore
+from flowworker.core.ids import RESERVED_QUEUES
 from flowworker.errors import InvalidInput
 from flowworker.handlers.emitting import Emitter
 from flowworker.settings import check_fit
@@ -102,12 +103,16 @@ class Worker:
             make_thread: what renews its claims.
 
         Raises:
-            InvalidInput: no queue, or settings that the server's limits contradict.
+            InvalidInput: no queue, one of a reserved name, or settings that the server's limits
+                contradict.
         """
         backend, settings = stores.backend, stores.settings
         check_fit(settings, backend.max_body)
         if not queues:
             raise InvalidInput("worker: expected at least one queue, found none")
+        if reserved := RESERVED_QUEUES.intersection(queues):
+            name = min(reserved)
+            raise InvalidInput(f"worker: {name!r} is no queue of workers; choose another name")
         self.id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.running = False
         self.last_activity = 0.0

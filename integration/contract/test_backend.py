@@ -11,6 +11,7 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import Conflict
 from integration.contract.support import Inbox, enqueue, in_thread, open_lane
+from tests.support.histories import bodies
 from tests.support.waiting import eventually
 
 KEY = "run.run-1"
@@ -102,7 +103,7 @@ async def test_what_was_published_before_closing_is_not_lost(backend, opener, na
     await other.close()
 
     await (await open_lane(backend, 1)).take(1)
-    assert await backend.events.history("run-1") == [b"e"]
+    assert await bodies(backend.events, "run-1") == [b"e"]
     assert await backend.runs.read(KEY) is not None
 
 
@@ -125,4 +126,4 @@ async def test_namespaces_have_nothing_in_common(backend, opener, namespace):
     assert await other.runs.keys(">") == []
     assert await other.leases.holders(">") == {}
     assert await other.leases.acquire("partition.1", "b", 30) is not None
-    assert await other.events.history("run-1") == []
+    assert await bodies(other.events, "run-1") == []

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from flowworker.core.event_types import ENDS, EventType
+from flowworker.ports import StoredEvent
 from integration.contract.support import COMPLETED, follow, publish
+from tests.support.histories import bodies
 
 STARTED = EventType.STEP_STARTED
 
@@ -18,32 +20,32 @@ async def test_a_history_has_all_events_in_their_order(backend, peer):
         await backend.events.publish("run-1", event_type, b"%d" % i, f"id-{i}")
         expected.append(b"%d" % i)
 
-    assert await peer.events.history("run-1") == expected
+    assert await bodies(peer.events, "run-1") == expected
 
 
 async def test_a_long_history_is_complete(backend):
-    bodies = [f"{i:04} {'x' * 1_000}" for i in range(600)]
+    expected = [f"{i:04} {'x' * 1_000}" for i in range(600)]
     gate = asyncio.Semaphore(100)
 
     async def one(body):
         async with gate:
             await publish(backend, "run-1", body)
 
-    await asyncio.gather(*(one(body) for body in bodies))
+    await asyncio.gather(*(one(body) for body in expected))
 
-    history = await backend.events.history("run-1")
-    assert sorted(body.decode() for body in history) == bodies
+    history = await bodies(backend.events, "run-1")
+    assert sorted(body.decode() for body in history) == expected
 
 
 async def test_what_never_ran_has_no_history(backend):
-    assert await backend.events.history("run-1") == []
+    assert await bodies(backend.events, "run-1") == []
 
 
 async def test_histories_of_similar_runs_are_apart(backend):
     for run in ("run-1", "run-12", "run"):
         await publish(backend, run, run, event_type=STARTED)
 
-    assert await backend.events.history("run-1") == [b"run-1"]
+    assert await bodies(backend.events, "run-1") == [b"run-1"]
 
 
 async def test_equal_ids_are_stored_once(backend, peer):
@@ -51,7 +53,7 @@ async def test_equal_ids_are_stored_once(backend, peer):
         await member.events.publish("run-1", COMPLETED, body, "id")
     await publish(backend, "run-1", "last")
 
-    assert await backend.events.history("run-1") == [b"1", b"last"]
+    assert await bodies(backend.events, "run-1") == [b"1", b"last"]
     inbox = await follow(backend, "run-1", 10)
     await inbox.take(2)
     assert inbox.bodies == [b"1", b"last"]
@@ -66,8 +68,8 @@ async def test_what_is_to_happen_once_is_stored_once_per_run(backend, peer):
     await events.publish("run-2", EventType.STARTED, b"e", "5", once=True)
     await events.publish("run-1", EventType.STARTED, b"f", "6")
 
-    assert await events.history("run-1") == [b"a", b"d", b"f"]
-    assert await events.history("run-2") == [b"e"]
+    assert await bodies(events, "run-1") == [b"a", b"d", b"f"]
+    assert await bodies(events, "run-2") == [b"e"]
 
 
 async def test_of_many_who_tell_what_happens_once_one_is_stored(backend, peer):
@@ -80,7 +82,7 @@ async def test_of_many_who_tell_what_happens_once_one_is_stored(backend, peer):
         )
     )
 
-    assert len(await backend.events.history("run-1")) == 1
+    assert len(await bodies(backend.events, "run-1")) == 1
 
 
 @pytest.mark.parametrize("end", sorted(ENDS))
@@ -101,8 +103,8 @@ async def test_what_comes_from_outside_is_stored_until_the_end_and_not_behind_it
     for member in (backend, peer):
         assert not await member.events.publish_before_end("run-1", request, b"6", "6")
         assert await member.events.publish_before_end("run-12", request, b"7", "7")
-    assert await events.history("run-1") == [b"1", b"2", b"3", b"4", b"5"]
-    assert await events.history("run-12") == [b"7"]
+    assert await bodies(events, "run-1") == [b"1", b"2", b"3", b"4", b"5"]
+    assert await bodies(events, "run-12") == [b"7"]
 
 
 async def test_what_comes_from_outside_is_stored_once(backend, peer):
@@ -113,7 +115,7 @@ async def test_what_comes_from_outside_is_stored_once(backend, peer):
             "run-1", timeout, b"2", f"other-{i}", once=True
         )
 
-    assert await backend.events.history("run-1") == [b"1", b"2"]
+    assert await bodies(backend.events, "run-1") == [b"1", b"2"]
 
 
 async def test_of_those_who_meet_the_end_none_is_behind_it(backend, peer):
@@ -132,7 +134,7 @@ async def test_of_those_who_meet_the_end_none_is_behind_it(backend, peer):
             publish(backend, run, *map(str, range(5))),
             peer.events.publish(run, EventType.COMPLETED, b"end", f"{run}/end", once=True),
         )
-        history = await backend.events.history(run)
+        history = await bodies(backend.events, run)
         assert history.count(b"request") == stored.count(True)
         assert b"request" not in history[history.index(b"end") :]
 
@@ -147,8 +149,8 @@ async def test_a_dropped_run_has_no_history_and_others_have(backend, peer):
     await peer.events.drop("run-1")
     await peer.events.drop("run-1")
 
-    assert await backend.events.history("run-1") == []
-    assert await backend.events.history("run-12") == [b"a"]
+    assert await bodies(backend.events, "run-1") == []
+    assert await bodies(backend.events, "run-12") == [b"a"]
 
 
 @pytest.mark.parametrize("event_type", [COMPLETED, STARTED])
@@ -158,4 +160,26 @@ async def test_a_run_can_happen_again_after_it_was_dropped(backend, event_type):
 
     await backend.events.publish("run-1", event_type, b"2", "id-2", once=True)
 
-    assert await backend.events.history("run-1") == [b"2"]
+    assert await bodies(backend.events, "run-1") == [b"2"]
+
+
+async def test_events_of_several_senders_are_of_one_history(backend, peer):
+    for sender in ("gpu", "coordinator", "gpu"):
+        identity = f"id-{sender}"
+        await backend.events.publish(
+            "run-1", STARTED, sender.encode(), identity, sender=sender, once=True
+        )
+
+    assert await peer.events.history("run-1") == [
+        StoredEvent("gpu", STARTED, b"gpu"),
+        StoredEvent("coordinator", STARTED, b"coordinator"),
+    ]
+
+
+async def test_no_other_sender_can_end_a_history(backend):
+    end = EventType.COMPLETED
+    await backend.events.publish("run-1", end, b"forged", "1", sender="gpu")
+
+    assert await backend.events.publish_before_end("run-1", EventType.TIMED_OUT, b"2", "2")
+    await backend.events.publish("run-1", end, b"3", "3", once=True)
+    assert await bodies(backend.events, "run-1") == [b"forged", b"2", b"3"]

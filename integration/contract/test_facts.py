@@ -33,7 +33,9 @@ async def test_facts_are_delivered_and_nothing_else(backend, peer):
     # Then it is the facts, in their order
     partition = partition_of("run-1", backend.events.partitions)
     assert inbox.bodies == [event_type.encode() for event_type in expected]
-    assert inbox.subjects == [f"event.{partition}.run-1.{event_type}" for event_type in expected]
+    assert inbox.subjects == [
+        f"event.{partition}.run-1.coordinator.{event_type}" for event_type in expected
+    ]
     sequences = [delivery.sequence for delivery in inbox.got]
     assert sequences == sorted(set(sequences))
 
@@ -114,7 +116,7 @@ async def test_everything_stored_is_published(backend, peer, namespace):
     await eventually(lambda: len(heard) == 4)
 
     # Then types that are public are published under their type, and all under their subject
-    full = f"{namespace}.event.{partition}.run-1"
+    full = f"{namespace}.event.{partition}.run-1.coordinator"
     assert sorted(heard) == sorted(
         [
             (f"{namespace}.{STARTED}", b"x"),

@@ -132,7 +132,7 @@ async def test_a_read_sees_every_write_that_was_acknowledged_before(backend, pee
 
 
 KEYS = {
-    *("run.run1", "run.run12", "run.run-1", "emit.run1.a", "emit.run1.a.b"),
+    *("run.run1", "run.run12", "run.run-1", "emit.q.run1.a", "emit.q.run1.a.b"),
     *("step.default.run1.charge", "step.default.run1.customer.persona", "step.slow.run1.charge"),
     *("step.default.run12.charge", "index.RUNNING.order.fulfil.run1", "index.FAILED.order.run1"),
 }
@@ -148,8 +148,8 @@ KEYS = {
         ("run.run", set()),
         ("run.run1.>", set()),
         ("*.run1", {"run.run1"}),
-        ("emit.run1.>", {"emit.run1.a", "emit.run1.a.b"}),
-        ("emit.run1.*", {"emit.run1.a"}),
+        ("emit.*.run1.>", {"emit.q.run1.a", "emit.q.run1.a.b"}),
+        ("emit.q.run1.*", {"emit.q.run1.a"}),
         (
             "step.*.run1.>",
             {

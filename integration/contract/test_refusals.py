@@ -6,6 +6,7 @@ import pytest
 
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from integration.contract.support import enqueue, open_lane, step
+from tests.support.histories import bodies
 
 BAD_TOKENS = ["", "*", ">", "a b", "a\r\nPUB x", "ä", "a.b", "a" * 129]
 BAD_NAMES = ["", ".", "a.", ".a", "a..b", "a.*", "a.>", "a b", "a\nb"]
@@ -82,4 +83,4 @@ async def test_what_exceeds_a_message_is_refused_and_nothing_else_suffers(backen
     await enqueue(backend, "a")
     await (await open_lane(backend, 1)).take(1)
     assert await backend.runs.keys(">") == []
-    assert await backend.events.history("run-1") == []
+    assert await bodies(backend.events, "run-1") == []

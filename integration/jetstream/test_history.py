@@ -12,6 +12,7 @@ from flowworker.jetstream import history
 from flowworker.jetstream.client import api as requests
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.subjects import counts_of
+from tests.support.histories import bodies
 
 STARTED, COMPLETED = "workflow.step.started", "workflow.step.completed"
 
@@ -64,7 +65,7 @@ async def test_nothing_is_asked_for_that_is_not_there(open_jetstream, asked, oth
     backend = await open_jetstream()
     expected = await tell(backend, others=others)
 
-    assert await backend.events.history("run-1") == expected
+    assert await bodies(backend.events, "run-1") == expected
 
     assert sum(wanted for wanted, _ in asked) == len(expected)
     assert [wanted for wanted, came in asked if came != wanted] == []
@@ -74,7 +75,7 @@ async def test_nothing_is_asked_for_that_is_not_there(open_jetstream, asked, oth
 async def test_a_run_without_history_costs_one_question(open_jetstream, asked):
     backend = await open_jetstream()
 
-    assert await backend.events.history("run-1") == []
+    assert await bodies(backend.events, "run-1") == []
 
     assert asked == []
 
@@ -92,7 +93,7 @@ async def test_what_a_replica_does_not_know_yet_comes_from_the_leader(
 
     monkeypatch.setattr(history, "_batch", stale)
 
-    assert await backend.events.history("run-1") == expected
+    assert await bodies(backend.events, "run-1") == expected
 
 
 async def test_what_a_replica_still_knows_of_an_earlier_run_of_that_id_does_not_count(
@@ -116,9 +117,9 @@ async def test_what_a_replica_still_knows_of_an_earlier_run_of_that_id_does_not_
     monkeypatch.setattr(history, "_batch", remembered)
 
     # When its history is read, then nothing is asked for that is older than its first event
-    assert await backend.events.history("run-1") == [b"0", b"1", b"2"]
+    assert await bodies(backend.events, "run-1") == [b"0", b"1", b"2"]
     [(subject, start)] = asked
-    assert subject.endswith(f".event.{partition}.run-1.{STARTED}")
+    assert subject.endswith(f".event.{partition}.run-1.coordinator.{STARTED}")
     assert start > info["state"]["last_seq"] + 1
 
 
@@ -137,7 +138,7 @@ async def test_a_history_that_shrinks_while_it_is_read_is_read_again(open_jetstr
 
     monkeypatch.setattr(history, "counts_of", counted)
 
-    assert await backend.events.history("run-1") == []
+    assert await bodies(backend.events, "run-1") == []
     assert rounds == [3, 0]
 
 
@@ -153,7 +154,7 @@ async def test_a_history_that_never_is_what_was_counted_cannot_be_read(open_jets
     monkeypatch.setattr(history, "counts_of", too_many)
 
     with pytest.raises(Unavailable, match="changes while it is read"):
-        await backend.events.history("run-1")
+        await bodies(backend.events, "run-1")
 
 
 async def test_requests_that_are_in_flight_at_a_time_are_bounded(open_jetstream, monkeypatch):

@@ -179,6 +179,6 @@ async def test_schedulers_are_handed_facts_only(api, names, topology):
     await topology.consumer(spec)
 
     config = (await api.call(f"CONSUMER.INFO.{spec.stream}.{spec.name}"))["config"]
-    assert f"{names.namespace}.event.3.*.workflow.step.completed" in config["filter_subjects"]
+    assert f"{names.namespace}.event.3.*.*.workflow.step.completed" in config["filter_subjects"]
     assert not any("step.started" in one for one in config["filter_subjects"])
     assert config["max_deliver"] == -1

@@ -94,5 +94,6 @@ def forms(found: list[Entry]) -> list[tuple[object, ...]]:
 
 
 def _masked(text: str) -> str:
+    text = re.sub(r'"trace":"[^"]+"', '"trace":"<trace>"', text)
     text = re.sub(r'"worker":"[^"]+"|_INBOX\.[\w.-]+', "<name>", text)
     return re.sub(r"\d+(\.\d+)?", "<n>", text)

@@ -95,9 +95,10 @@ async def test_events_lost_before_the_last_one_are_published_before_it(backend):
 async def test_what_is_no_event_is_passed_over(backend):
     task = asyncio.create_task(seen(backend))
     await settle()  # it has subscribed, and read the history
-    subject = f"shop.event.{partition_of(RUN, 2)}.{RUN}.nonsense"
+    prefix = f"shop.event.{partition_of(RUN, 2)}.{RUN}"
     for raw in (b"\xff", b"[]", b'{"id": 7}', b"{}", b'{"id": "x"}', b'{"id": "x", "type": []}'):
-        await backend.notifier.publish(subject, raw)
+        await backend.notifier.publish(f"{prefix}.coordinator.nonsense", raw)
+        await backend.notifier.publish(f"{prefix}.nonsense", raw)
     await publish(backend, 1, "workflow.completed")
 
     assert await task == ["1"]

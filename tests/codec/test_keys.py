@@ -14,7 +14,7 @@ from flowworker.core.status import RunStatus
         (keys.run_key("r1"), "run.r1"),
         (keys.step_key("gpu", "r1", "a.b"), "step.gpu.r1.a.b"),
         (keys.index_key(RunStatus.RUNNING, "orders.ship", "r1"), "index.RUNNING.orders.ship.r1"),
-        (keys.emit_key("r1", "order.paid"), "emit.r1.order.paid"),
+        (keys.emit_key("gpu", "r1", "order.paid"), "emit.gpu.r1.order.paid"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),
         (keys.index_pattern(RunStatus.FAILED), "index.FAILED.>"),
         (keys.index_pattern(RunStatus.FAILED, "orders.ship"), "index.FAILED.orders.ship.*"),
@@ -28,7 +28,7 @@ def test_keys(key, expected):
 def test_a_run_is_removed_last_of_all_that_belongs_to_it():
     assert keys.run_patterns("orders.ship", "r1") == (
         "step.*.r1.>",
-        "emit.r1.>",
+        "emit.*.r1.>",
         "index.*.orders.ship.r1",
         "run.r1",
     )

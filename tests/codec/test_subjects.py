@@ -19,10 +19,11 @@ def test_events_of_the_default_namespace_are_published_under_their_bare_types():
 
 
 def test_where_an_event_is_stored():
-    subject = event_subject("shop", 3, "r1", "workflow.started")
+    subject = event_subject("shop", 3, "r1", "gpu", "workflow.step.started")
 
-    assert subject == "shop.event.3.r1.workflow.started"
-    assert event_subject("shop", "*", "*", "workflow.>") == "shop.event.*.*.workflow.>"
+    assert subject == "shop.event.3.r1.gpu.workflow.step.started"
+    pattern = event_subject("shop", "*", "*", "coordinator", "workflow.>")
+    assert pattern == "shop.event.*.*.coordinator.workflow.>"
 
 
 def test_where_workers_hear_that_they_should_stop():

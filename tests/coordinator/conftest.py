@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client
+from flowworker.coordinator.scheduler import Scheduler
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
+from flowworker.testing.clock import settle
+from tests.coordinator.partition import Held, Message, Partition
 from tests.support.backends import memory
 
 
@@ -33,3 +40,47 @@ def clock():
 @pytest.fixture
 def metrics():
     return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def partition():
+    return Partition()
+
+
+@pytest.fixture
+def held():
+    return Held()
+
+
+@pytest.fixture
+async def scheduler(backend, partition, held, clock, metrics):
+    none: Any = None
+    scheduler = Scheduler(
+        0,
+        stores_of(replace(backend, events=partition)),
+        none,
+        asyncio.Semaphore(1),
+        lambda: 10,
+        clock,
+        metrics,
+    )
+    scheduler.active = held
+    await scheduler.start()
+    yield scheduler
+    await scheduler.stop()
+
+
+@pytest.fixture
+def deliver(partition, scheduler):
+    """An event, until there is nothing more to do about it; what was answered."""
+    order = 0
+
+    async def deliver(data, skipped=0, **how):
+        nonlocal order
+        order += 1 + skipped
+        message = Message(data, order, **how)
+        partition.deliver(message)
+        await settle()
+        return message.answers
+
+    return deliver

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from flowworker.coordinator.live import LiveRun
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -98,11 +102,18 @@ class Partition:
         self.stopped = True
 
 
+def _type(data):
+    try:
+        return msgspec.json.decode(data)["type"]
+    except msgspec.MsgspecError:
+        return EventType.STARTED
+
+
 class Message:
     """A delivery that remembers what was answered: "ack", or seconds until it comes again."""
 
-    def __init__(self, data, order, delivered=1, run=RUN):
-        self.subject = f"event.0.{run}.workflow.some"
+    def __init__(self, data, order, delivered=1, run=RUN, sender=COORDINATOR, named=""):
+        self.subject = f"event.0.{run}.{sender}.{named or _type(data)}"
         self.data = data
         self.order = order
         self.delivered = delivered

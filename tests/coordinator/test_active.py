@@ -10,10 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.coordinator.active import ActiveRuns
-from flowworker.coordinator.history import History
+from flowworker.coordinator.arrivals import Published
 from flowworker.coordinator.live import LiveRun
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, Stop, StopReason
@@ -37,9 +38,6 @@ class Hands:
         self.error: BaseException | None = None
         self.restored = 0
 
-    async def history(self, run):
-        return History([])
-
     async def perform(self, live, commands):
         if self.error is not None:
             raise self.error
@@ -47,6 +45,10 @@ class Hands:
     async def restore(self, live, commands, steps, history):
         self.restored += 1
         await self.perform(live, commands)
+
+
+def said(event):
+    return Published(COORDINATOR, event)
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ async def runs(hands):
             metrics,
         )
         event = run_started_event("ns", record, revision)
-        live = await runs.view(RUN, event, generation=0, redelivered=False)
+        live = await runs.view(RUN, said(event), generation=0, redelivered=False)
         assert live is not None
         await runs.follow(live, RunStarted())
         hands.restored = 0
@@ -119,7 +121,7 @@ async def test_a_run_begins_with_its_start_alone_and_that_only_once(
     data = EventData(RUN, "two", definition=plan_of(FLOW).hash, revision=revision)
 
     event = cloud_event("ns", event_type, data, 0.0)
-    live = await runs.view(RUN, event, generation=0, redelivered=redelivered)
+    live = await runs.view(RUN, said(event), generation=0, redelivered=redelivered)
 
     assert live is runs.get(RUN)
     assert hands.restored == restored
@@ -127,13 +129,13 @@ async def test_a_run_begins_with_its_start_alone_and_that_only_once(
 
 async def test_what_others_may_have_seen_is_rebuilt_once(runs, hands):
     live, event = runs.get(RUN), cloud_event("ns", EventType.TIMED_OUT, EventData(RUN), 0.0)
-    assert await runs.view(RUN, event, generation=0, redelivered=True) is live
+    assert await runs.view(RUN, said(event), generation=0, redelivered=True) is live
 
     runs.generation = 1
-    again = await runs.view(RUN, event, generation=1, redelivered=True)
+    again = await runs.view(RUN, said(event), generation=1, redelivered=True)
 
     assert again is not live
-    assert await runs.view(RUN, event, generation=1, redelivered=True) is again
+    assert await runs.view(RUN, said(event), generation=1, redelivered=True) is again
     assert hands.restored == 1
 
 
@@ -143,10 +145,10 @@ async def test_a_view_is_that_of_when_its_event_came(runs, hands):
     data = EventData(RUN, "two", definition=plan_of(FLOW).hash, revision=1)
     event = cloud_event("ns", EventType.STARTED, data, 0.0)
 
-    live = await runs.view(RUN, event, generation=0, redelivered=False)
+    live = await runs.view(RUN, said(event), generation=0, redelivered=False)
 
     assert live.generation == 0
-    assert await runs.view(RUN, event, generation=0, redelivered=False) is not live
+    assert await runs.view(RUN, said(event), generation=0, redelivered=False) is not live
     assert hands.restored == 1
 
 

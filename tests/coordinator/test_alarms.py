@@ -25,6 +25,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated
+from tests.support.histories import bodies
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 RUN = "r1"
@@ -107,7 +108,7 @@ async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
 
     await eventually(is_taken)
     await alarms.stop()
-    assert await backend.events.history(RUN) == [b"the end"]
+    assert await bodies(backend.events, RUN) == [b"the end"]
 
 
 @pytest.mark.parametrize("name", ["unknown", "timeout.more"])
@@ -159,4 +160,4 @@ async def test_a_timeout_ends_no_run_that_has_none_or_is_gone(backend, client, e
     await alarms.start()
 
     assert await alarm.answered == "ack"
-    assert await backend.events.history(RUN) == []
+    assert await bodies(backend.events, RUN) == []

@@ -24,13 +24,14 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated
+from tests.support.histories import bodies
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 RUN = "r1"
 
 
 async def rejections(backend, run):
-    events = [json.loads(raw) for raw in await backend.events.history(run)]
+    events = [json.loads(raw) for raw in await bodies(backend.events, run)]
     return [event["data"]["reason"] for event in events if event["type"] == EventType.REJECTED]
 
 
@@ -173,7 +174,7 @@ async def test_one_for_a_run_that_is_over_leaves_its_history_alone(
     await client.start("one", run_id=RUN)
     await client.terminate(RUN)
     await client.result(RUN, WAIT_LIMIT)
-    before = await backend.events.history(RUN)
+    before = await bodies(backend.events, RUN)
 
     sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})
 
@@ -184,7 +185,7 @@ async def test_one_for_a_run_that_is_over_leaves_its_history_alone(
     (line,) = await reported()
     assert line.startswith(f"control.{action}: ")
     assert reason in line
-    assert await backend.events.history(RUN) == before
+    assert await bodies(backend.events, RUN) == before
     await coordinator.stop()
 
 
@@ -220,7 +221,7 @@ async def test_one_that_crosses_the_end_is_not_behind_it(backend, action, body):
 
     await eventually(reported)
     assert await reported() == [f"control.{action}: run {RUN!r} is over already"]
-    history = [json.loads(raw) for raw in await backend.events.history(RUN)]
+    history = [json.loads(raw) for raw in await bodies(backend.events, RUN)]
     assert history[-1] == {}
     assert [event["type"] for event in history[:-1]] == [EventType.STARTED]
     await intake.stop()

@@ -134,7 +134,7 @@ async def entries_of_the_index(world, _taken_over):
 
 
 async def a_mark_of_an_emit(world, _taken_over):
-    await world.backend.runs.put("emit.bad.noted", b"\xff")
+    await world.backend.runs.put("emit.default.bad.noted", b"\xff")
     return ""
 
 

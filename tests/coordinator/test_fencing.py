@@ -22,6 +22,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from tests.support.faults import Flaky
+from tests.support.histories import bodies
 
 RUN = "r1"
 LEASE = 30.0
@@ -58,7 +59,7 @@ class Scene:
         return len(self.notifier.calls)
 
     async def published(self) -> list[bytes]:
-        return await self.backend.events.history(RUN)
+        return await bodies(self.backend.events, RUN)
 
 
 @pytest.fixture

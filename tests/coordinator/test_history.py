@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.codec.cloudevents import EventData, cloud_event, emitted_by_handler
+from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.history import History
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, HumanDecided, TimedOut
+from flowworker.core.model import Step, Workflow
 from flowworker.core.status import HumanAction, Kind
+from flowworker.definitions.content import plan_of
+from tests.support.histories import stored
 
 RUN = "r1"
 
@@ -28,7 +31,7 @@ def waits(step, turn=1):
 
 
 def history_of(*events):
-    return History([encode(one) for one in events])
+    return History(RUN, None, [stored(one.type, encode(one)) for one in events])
 
 
 def answers(history):
@@ -36,13 +39,11 @@ def answers(history):
 
 
 def test_ids_of_all_events_are_known():
-    emitted = emitted_by_handler("ns", "flow", RUN, "order.paid", "1", {"n": 1}, 0.0)
     started = event(EventType.STARTED)
 
-    history = history_of(started, emitted)
+    history = history_of(started)
 
     assert started.id in history
-    assert emitted.id in history
     assert event(EventType.COMPLETED).id not in history
     assert history.requests == []
 
@@ -139,6 +140,68 @@ def test_what_is_published_later_need_not_ask_for_anything():
     ],
 )
 def test_what_is_no_event_of_ours_is_passed_over(raw):
-    history = History([raw, encode(event(EventType.TIMED_OUT))])
+    timed_out = stored(EventType.TIMED_OUT, encode(event(EventType.TIMED_OUT)))
+
+    history = History(RUN, None, [stored(EventType.HUMAN_DECIDED, raw), timed_out])
 
     assert history.requests == [TimedOut()]
+
+
+PLAN = plan_of(Workflow("flow", (Step("a", "do", queue="gpu"),)))
+
+
+def said(event, sender="gpu", named=None):
+    return History(RUN, PLAN, [stored(named or event.type, encode(event), sender)])
+
+
+def test_a_worker_is_believed_about_its_own_steps():
+    completed = of_step(5)
+
+    history = said(completed)
+
+    assert completed.id in history
+    assert history.is_ahead(3, {"a": (None, 4)}, now=10.0)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param(lambda: said(of_step(5), "cpu"), id="a step of another queue"),
+        pytest.param(lambda: said(of_step(5, "b")), id="a step that there is not"),
+        pytest.param(lambda: said(event(EventType.CANCEL_REQUESTED)), id="about the run"),
+        pytest.param(lambda: said(event(EventType.COMPLETED)), id="the end"),
+        pytest.param(
+            lambda: said(event(EventType.CANCEL_REQUESTED), named=EventType.STEP_COMPLETED),
+            id="under another type",
+        ),
+        pytest.param(
+            lambda: said(event(EventType.STEP_COMPLETED, "b/1", step_id="a", kind=Kind.RUN)),
+            id="under the id of another step",
+        ),
+    ],
+)
+def test_what_its_sender_cannot_know_is_left_out(forged):
+    history = forged()
+
+    assert history.requests == []
+    assert not history.is_ahead(0, {}, now=10.0)
+    for event_type in (EventType.COMPLETED, EventType.CANCEL_REQUESTED):
+        assert event(event_type).id not in history
+    assert of_step(5).id not in history
+    assert event(EventType.STEP_COMPLETED, "b/1").id not in history
+
+
+def test_without_a_plan_no_worker_is_believed():
+    completed = of_step(5)
+
+    history = History(RUN, None, [stored(completed.type, encode(completed), "gpu")])
+
+    assert completed.id not in history
+
+
+def test_a_refused_cause_is_not_added():
+    history = History(RUN, PLAN, [])
+
+    history.add(of_step(5), "cpu")
+
+    assert of_step(5).id not in history

@@ -11,9 +11,11 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.cloudevents import attempt_events, run_started_event
 from flowworker.codec.json import encode
 from flowworker.coordinator.active import ActiveRuns
+from flowworker.coordinator.arrivals import Published
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.facts import CancelRequested, RunStarted, StepCompleted
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, StepRecord
@@ -163,7 +165,7 @@ def hands():
 
 
 async def begun(runs, record):
-    event = run_started_event("ns", record, 1)
+    event = Published(COORDINATOR, run_started_event("ns", record, 1))
     return await runs.view(record.run, event, generation=0, redelivered=False)
 
 

@@ -136,7 +136,7 @@ async def test_what_may_have_been_enqueued_before_is_restored_and_not_timed_in_p
 ):
     due = clock.now() + SOON
 
-    await performer.restore(live, [attempt(due=due)], {}, History([]))
+    await performer.restore(live, [attempt(due=due)], {}, History("r1", None, []))
 
     assert (hands.asked, live.delayed) == ([("restore", 2, due)], set())
 

@@ -20,6 +20,7 @@ from flowworker.ports import Delivery, StepAddress
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated
 from tests.support.faults import Flaky
+from tests.support.histories import bodies
 from tests.support.waiting import eventually
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
@@ -170,4 +171,4 @@ async def test_an_end_is_looked_after_until_all_that_follows_from_it_is_done(bac
     # Then it is done before the run is unfinished no more
     assert [name for name, _ in flaky.calls].count(method) > 1
     assert await runs.list(RunStatus.COMPLETED) == [("two", RUN)]
-    assert b"workflow.completed" in (await backend.events.history(RUN))[-1]
+    assert b"workflow.completed" in (await bodies(backend.events, RUN))[-1]

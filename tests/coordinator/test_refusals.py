@@ -24,6 +24,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.coordinator.support import coordinated
+from tests.support.histories import bodies
 from tests.support.waiting import eventually
 
 RUN = "r1"
@@ -232,7 +233,7 @@ async def test_an_attempt_that_somebody_has_claimed_is_left_to_them(backend, ref
     found = await runs.load_step("default", RUN, "a")
     assert found is not None
     assert found[0] == CLAIM
-    assert await backend.events.history(RUN) == []
+    assert await bodies(backend.events, RUN) == []
 
 
 async def test_an_attempt_that_is_over_is_reported_again(backend, refusals, run):
@@ -240,7 +241,7 @@ async def test_an_attempt_that_is_over_is_reported_again(backend, refusals, run)
 
     await refusals.refuse(*run, WANTED, WHY)
 
-    [event] = await backend.events.history(RUN)
+    [event] = await bodies(backend.events, RUN)
     assert b"it broke" in event
 
 

@@ -15,6 +15,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
+from tests.support.histories import bodies
 
 
 @pytest.fixture
@@ -50,6 +51,6 @@ async def test_one_who_asked_for_a_reply_is_given_the_reason_in_it(backend, repl
 async def test_nothing_is_published_where_no_reply_may_go(backend, replies, headers):
     await tell(backend, headers)
 
-    [event] = await backend.events.history(run_id_of_sequence(7))
+    [event] = await bodies(backend.events, run_id_of_sequence(7))
     assert b"no such workflow" in event
     assert replies == []

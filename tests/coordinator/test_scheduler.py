@@ -3,65 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
-from flowworker.coordinator.scheduler import CREDIT, Scheduler
+from flowworker.coordinator.scheduler import CREDIT
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.status import Kind, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, Unavailable
-from flowworker.stores.stores import stores_of
 from flowworker.testing.clock import settle
-from tests.coordinator.partition import RUN, Held, Message, Partition, in_memory
-
-
-@pytest.fixture
-def partition():
-    return Partition()
-
-
-@pytest.fixture
-def held():
-    return Held()
-
-
-@pytest.fixture
-async def scheduler(backend, partition, held, clock, metrics):
-    none: Any = None
-    scheduler = Scheduler(
-        0,
-        stores_of(replace(backend, events=partition)),
-        none,
-        asyncio.Semaphore(1),
-        lambda: 10,
-        clock,
-        metrics,
-    )
-    scheduler.active = held
-    await scheduler.start()
-    yield scheduler
-    await scheduler.stop()
-
-
-@pytest.fixture
-def deliver(partition, scheduler):
-    """An event, until there is nothing more to do about it; what was answered."""
-    order = 0
-
-    async def deliver(data, skipped=0, **how):
-        nonlocal order
-        order += 1 + skipped
-        message = Message(data, order, **how)
-        partition.deliver(message)
-        await settle()
-        return message.answers
-
-    return deliver
+from tests.coordinator.partition import RUN, in_memory
 
 
 def event(event_type, **data):

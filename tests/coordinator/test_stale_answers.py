@@ -21,6 +21,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from simulation.stale_reads import StaleRecords
 from tests.coordinator.support import coordinated
+from tests.support.histories import bodies
 from tests.support.logs import ANY, Containing
 from tests.support.waiting import eventually
 
@@ -83,7 +84,7 @@ def names_a_retry(logs, **fields):
 
 
 async def has_published(backend, event_type):
-    return event_type in b" ".join(await backend.events.history(RUN))
+    return event_type in b" ".join(await bodies(backend.events, RUN))
 
 
 async def begun(backend, client, deposed, cut, **options):
@@ -158,7 +159,7 @@ async def test_a_retention_is_not_lost_upon_a_stale_answer(backend, client, depo
 
     # Then it is removed when that sees the present
     async def is_gone():
-        return await backend.runs.keys(">") == [] and not await backend.events.history(RUN)
+        return await backend.runs.keys(">") == [] and not await bodies(backend.events, RUN)
 
     await eventually(is_gone)
     await second.stop()

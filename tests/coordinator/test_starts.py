@@ -16,6 +16,7 @@ from flowworker.definitions import input as input_module
 from flowworker.errors import Unavailable
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated
+from tests.support.histories import bodies
 from tests.support.waiting import eventually
 
 RUN = "r1"
@@ -36,7 +37,7 @@ async def outcome(backend, body=b"{}", **headers):
 
     async def known():
         found = await RunStore(backend.runs).load(RUN)
-        events = [json.loads(raw) for raw in await backend.events.history(RUN)]
+        events = [json.loads(raw) for raw in await bodies(backend.events, RUN)]
         reasons = [e["data"]["reason"] for e in events if e["type"] == EventType.REJECTED]
         return found[0] if found else "".join(reasons)
 
@@ -100,10 +101,10 @@ async def test_an_input_that_takes_for_ever_to_judge_holds_up_nobody(
 
     await backend.commands.send("start.tree", deep, {"Nats-Msg-Id": "slow"})
     assert await outcome(backend)
-    assert not await backend.events.history("slow")
+    assert not await bodies(backend.events, "slow")
 
     async def rejected():
-        return [json.loads(raw)["data"] for raw in await backend.events.history("slow")]
+        return [json.loads(raw)["data"] for raw in await bodies(backend.events, "slow")]
 
     await eventually(rejected)
     (reason,) = (data["reason"] for data in await rejected())
@@ -120,7 +121,7 @@ STRICT = Workflow("one", (Step("a", "h"),), input_schema={"required": ["never"]}
 
 
 async def rejections(backend, run):
-    events = [json.loads(raw) for raw in await backend.events.history(run)]
+    events = [json.loads(raw) for raw in await bodies(backend.events, run)]
     return [event["data"] for event in events if event["type"] == EventType.REJECTED]
 
 

@@ -21,6 +21,7 @@ from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from tests.coordinator.support import coordinated
+from tests.support.histories import bodies
 from tests.support.waiting import eventually
 
 LARGE = {"text": "x" * 3_000_000}
@@ -57,7 +58,7 @@ async def record_of(backend, run):
 
 async def reason_of(backend, run):
     async def reported():
-        events = [json.loads(raw) for raw in await backend.events.history(run)]
+        events = [json.loads(raw) for raw in await bodies(backend.events, run)]
         return [e["data"]["reason"] for e in events if e["type"] == EventType.REJECTED]
 
     await eventually(reported)
@@ -123,10 +124,10 @@ async def test_an_input_above_one_message_starts_a_run_and_its_upload_is_dropped
 
     kept = (await record_of(backend, run)).input
     assert isinstance(kept, Stored)
-    assert kept.key.startswith(f"{run}.input.")
+    assert kept.key.startswith(f"{run}.coordinator.input.")
     assert json.loads(await PayloadStore(backend.payloads, Settings()).read(kept)) == LARGE
     await acknowledged(backend)
-    assert {key.split(".")[1] for key in await backend.payloads.keys(">")} == {"input"}
+    assert {key.split(".")[2] for key in await backend.payloads.keys(">")} == {"input"}
 
 
 async def test_a_small_input_is_its_message_and_nothing_is_stored(backend, client):
@@ -152,8 +153,8 @@ async def test_a_second_start_is_compared_by_content(backend, client):
     assert "another input" in await reason_of(backend, "seq-000000000004")
     await acknowledged(backend)
     assert other.key.startswith(f"{run}.upload.")
-    assert {key.split(".")[1] for key in await backend.payloads.keys(">")} == {"input"}
-    assert await backend.events.history("seq-000000000003") == []
+    assert {key.split(".")[2] for key in await backend.payloads.keys(">")} == {"input"}
+    assert await bodies(backend.events, "seq-000000000003") == []
 
 
 @pytest.mark.usefixtures("coordinator")
@@ -167,7 +168,15 @@ async def test_an_input_that_is_refused_leaves_nothing(backend, client):
 
 @pytest.mark.usefixtures("coordinator", "late")
 @pytest.mark.parametrize(
-    "key", ["other.input.0", "other.upload.0.0", "r1.input.0", "r1.upload.", "r1.upload.>", "*"]
+    "key",
+    [
+        "other.coordinator.input.0",
+        "other.upload.0.0",
+        "r1.coordinator.input.0",
+        "r1.upload.",
+        "r1.upload.>",
+        "*",
+    ],
 )
 async def test_nobody_can_name_what_is_no_upload_of_this_run(backend, key):
     await started(backend, "r1", Stored(key, 2, "0" * 64))
@@ -237,7 +246,7 @@ async def test_a_redelivered_start_needs_its_upload_no_more(backend, client, mon
     run = await client.start("one", LARGE)
 
     await acknowledged(backend)
-    types = [json.loads(raw)["type"] for raw in await backend.events.history(run)]
+    types = [json.loads(raw)["type"] for raw in await bodies(backend.events, run)]
     assert died
     assert EventType.REJECTED not in types
 

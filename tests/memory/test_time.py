@@ -14,6 +14,7 @@ from flowworker.memory import memory_backend
 from flowworker.ports import Delivery, StepAddress
 from flowworker.settings import Settings
 from flowworker.testing import ManualClock
+from tests.support.histories import bodies
 
 DAY = 24 * 3600.0
 ADDRESS = StepAddress("default", Priority.NORMAL, "run-1", "charge")
@@ -49,7 +50,7 @@ async def test_an_id_is_forgotten_after_two_minutes(backend, clock):
         await clock.advance(pause)
 
     assert [delivery.data for delivery in got] == [b"1", b"3"]
-    assert await backend.events.history("run-1") == [b"1", b"3"]
+    assert await bodies(backend.events, "run-1") == [b"1", b"3"]
 
 
 async def test_the_id_of_a_command_is_forgotten_after_ten_seconds(backend, clock):

@@ -36,9 +36,9 @@ async def restored(
         await _put(backend.runs, sorted(records, key=lambda each: each.sequence))
         for each in found:
             if each.subject.startswith(EVENTS):
-                _, _, _, run, event = each.subject.split(".", 4)
+                _, _, _, run, sender, event = each.subject.split(".", 5)
                 message_id = each.headers["Nats-Msg-Id"]
-                await backend.events.publish(run, event, each.data, message_id)
+                await backend.events.publish(run, event, each.data, message_id, sender=sender)
         yield backend
 
 

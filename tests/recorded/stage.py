@@ -43,10 +43,16 @@ class Stage:
 
     async def until(self, run: str, event: str, step: str = "") -> Message:
         """An event of a run, or of one of its steps, when it is published."""
-        end, named = f".{run}.workflow.{event}", b'"step_id":"%b"' % step.encode()
-        return await self.tap.until(
-            lambda each: each.subject.endswith(end) and (not step or named in each.data)
-        )
+        kind, named = f"workflow.{event}", b'"step_id":"%b"' % step.encode()
+
+        def is_it(each: Message) -> bool:
+            # <ns>.event.<partition>.<run>.<sender>.<type>
+            match each.subject.split(".", 5):
+                case [_, "event", _, about, _, event_type]:
+                    return (about, event_type) == (run, kind) and (not step or named in each.data)
+            return False
+
+        return await self.tap.until(is_it)
 
     async def result(self, run: str) -> None:
         """Wait for the end of a run, its last event and its entry in the index."""

@@ -19,6 +19,7 @@ from flowworker.core.rebuild import rebuild
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.core.status import TERMINAL, Outcome
 from flowworker.definitions import content
+from flowworker.ports import StoredEvent
 from tests.recorded.files import Message
 from tests.recorded.recording import EVENTS, RECORDINGS, Recording
 
@@ -52,7 +53,7 @@ class Moment:
     record: RunRecord
     revision: int
     steps: dict[str, tuple[StepRecord, int]]
-    events: list[bytes]
+    events: list[StoredEvent]
 
     @classmethod
     def after(cls, recording: Recording, sent: list[Message]) -> Moment:
@@ -62,7 +63,8 @@ class Moment:
             if each.subject.startswith(STEPS):
                 continue
             if each.subject.startswith(EVENTS):
-                events.append(each.data)
+                sender, event_type = each.subject.split(".", 5)[4:]
+                events.append(StoredEvent(sender, event_type, each.data))
             elif each.key.startswith("run."):
                 record, revision = decode_run(each.key, each.data), each.sequence
             elif each.key.startswith("step."):
@@ -84,7 +86,8 @@ class Moment:
 
     def rebuilt(self) -> tuple[Any, list[Any], History]:
         """State, effects that are not done yet as far as the history shows, and the history."""
-        history, now = History(self.events), self.record.created_at + LATER
+        history = History(self.record.run, self.plan, self.events)
+        now = self.record.created_at + LATER
         state, effects = rebuild(
             self.plan,
             self.record,
@@ -143,7 +146,7 @@ def test_at_any_moment_the_same_is_decided_as_then(recording: Recording, run: st
 def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(recording: Recording, run: str):
     sent = recording.of_run(run)
     whole = Moment.after(recording, sent)
-    recorded = History(whole.events)
+    recorded = History(run, whole.plan, whole.events)
     dispatched = {
         attempt(decode_step_message(each.data).wanted())
         for each in sent

@@ -25,6 +25,7 @@ from flowworker import (
     with_runner,
 )
 from flowworker.testing.clock import settle
+from tests.support.histories import bodies
 from tests.support.waiting import WAIT_LIMIT
 
 RUN = "run-1"
@@ -117,7 +118,7 @@ async def test_with_runner_they_act_for_a_run_from_outside(runner, store):
         await emit("order.paid", {"n": 2})
         await release_lock("card")
 
-    history = await (await store.backend()).events.history(RUN)
+    history = await bodies((await store.backend()).events, RUN)
     assert len(history) == 1
     with pytest.raises(InvalidInput, match="inside a handler"):
         get_workflow_id()

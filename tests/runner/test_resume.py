@@ -173,7 +173,7 @@ async def test_what_cannot_be_read_is_an_error(notes, die, key):
     assert notes.lines == []
 
 
-@pytest.mark.parametrize("what", ["input", "output.first"])
+@pytest.mark.parametrize("what", ["coordinator.input", "default.output.first"])
 async def test_a_large_value_that_cannot_be_read_is_an_error(notes, die, what):
     # Given a store that keeps values apart from records
     store = await die(settings=Settings(inline_limit=1, drain=0.05))

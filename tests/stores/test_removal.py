@@ -24,6 +24,7 @@ from flowworker.stores.removal import remove_run
 from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from tests.support.backends import memory
+from tests.support.histories import bodies
 
 RUN = "r1"
 QUEUE = "gpu"
@@ -55,8 +56,8 @@ async def live_through(stores, record):
         await stores.runs.index(status, record.workflow, run)
     await stores.runs.save(record, 0)
     await stores.runs.save_step(QUEUE, step, 0)
-    await backend.runs.put(emit_key(run, "order.paid"), b"{}")
-    await stores.payloads.store(run, "output.a", b"x" * 10_000)
+    await backend.runs.put(emit_key("default", run, "order.paid"), b"{}")
+    await stores.payloads.store(run, "default", "output.a", b"x" * 10_000)
     await stores.payloads.upload(run, "input", b"y" * 10_000)
     await backend.events.publish(run, EventType.STARTED, b"{}", f"{run}/started")
     await backend.timers.set(run, TIMEOUT, 9e9)
@@ -70,7 +71,7 @@ async def left(stores, run):
     found: dict[str, Any] = {
         "records": [key for key in await backend.runs.keys(">") if run in key.split(".")],
         "payloads": [key for key in await backend.payloads.keys(">") if key.startswith(run)],
-        "history": await backend.events.history(run),
+        "history": await bodies(backend.events, run),
         "timers": [one for one in await backend.timers.runs(TIMEOUT) if one == run],
         "step messages": await backend.steps.queued(replace(ADDRESS, run=run)),
     }

@@ -38,7 +38,7 @@ async def kept(backend):
 
 @pytest.mark.parametrize("data", [SMALL, LARGE])
 async def test_what_is_packed_is_sealed_and_can_be_loaded(backend, data):
-    payload = await store(backend).pack("r1", "x", data, place=INPUT)
+    payload = await store(backend).pack("r1", "q", "x", data, place=INPUT)
 
     assert payload.sealed == "k2"
     assert isinstance(payload, Inline if data is SMALL else Stored)
@@ -49,7 +49,7 @@ async def test_what_is_packed_is_sealed_and_can_be_loaded(backend, data):
 
 @pytest.mark.parametrize("data", [SMALL, LARGE])
 async def test_it_opens_in_its_own_place_alone(backend, data):
-    payload = await store(backend).pack("r1", "x", data, place=output_place("a"))
+    payload = await store(backend).pack("r1", "q", "x", data, place=output_place("a"))
 
     places = (INPUT, ANSWER, output_place("b"))
     for run, place in [*product(["r2", "r1"], places), ("r2", output_place("a"))]:
@@ -61,7 +61,7 @@ async def test_it_opens_in_its_own_place_alone(backend, data):
 
 
 async def test_an_answer_may_stand_for_an_output(backend):
-    payload = await store(backend).pack("r1", "x", SMALL, place=ANSWER)
+    payload = await store(backend).pack("r1", "q", "x", SMALL, place=ANSWER)
 
     assert await store(backend).load(payload, "r1", *output_places("a")) == SMALL
 
@@ -69,7 +69,7 @@ async def test_an_answer_may_stand_for_an_output(backend):
 async def test_nothing_is_sealed_unless_asked_for(backend):
     plain = store(backend, None)
 
-    payload = await plain.pack("r1", "x", SMALL, place=INPUT)
+    payload = await plain.pack("r1", "q", "x", SMALL, place=INPUT)
 
     assert payload == inline(SMALL)
     assert await plain.load(payload, "r1", INPUT) == SMALL
@@ -77,7 +77,7 @@ async def test_nothing_is_sealed_unless_asked_for(backend):
 
 
 async def test_who_has_no_key_hears_which(backend):
-    payload = await store(backend).pack("r1", "x", LARGE, place=INPUT)
+    payload = await store(backend).pack("r1", "q", "x", LARGE, place=INPUT)
 
     for codec, known in ((None, "none"), (Keyring({"k1": bytes(32)}), "k1")):
         with pytest.raises(PayloadKeyMissing, match=rf"the key 'k2', .*\(it has: {known}\)"):
@@ -85,7 +85,7 @@ async def test_who_has_no_key_hears_which(backend):
 
 
 async def test_what_is_not_sealed_is_read_unless_sealing_is_required(backend):
-    plain = await store(backend, None).pack("r1", "x", LARGE, place=INPUT)
+    plain = await store(backend, None).pack("r1", "q", "x", LARGE, place=INPUT)
 
     assert await store(backend).load(plain, "r1", INPUT) == LARGE
     for payload in (plain, inline(SMALL)):
@@ -105,10 +105,10 @@ async def test_the_limit_is_on_what_users_give(backend):
     limit = SETTINGS.payload_limit
     made = store(backend)
     assert isinstance(
-        await made.pack("r1", "x", b'"%s"' % (b"x" * (limit - 2)), place=INPUT), Stored
+        await made.pack("r1", "q", "x", b'"%s"' % (b"x" * (limit - 2)), place=INPUT), Stored
     )
     with pytest.raises(PayloadTooLarge, match="exceed the limit"):
-        await made.pack("r1", "x", b'"%s"' % (b"x" * (limit - 1)), place=INPUT)
+        await made.pack("r1", "q", "x", b'"%s"' % (b"x" * (limit - 1)), place=INPUT)
 
 
 async def test_what_a_command_carries(backend):

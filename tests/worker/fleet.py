@@ -28,6 +28,7 @@ from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
 from flowworker.worker.worker import Worker
+from tests.support.histories import bodies
 from tests.support.waiting import advance_until, eventually
 
 
@@ -124,7 +125,7 @@ class Fleet:
         return msgspec.json.decode(payload.data)
 
     async def history(self, run: str = "r1") -> list[dict[str, Any]]:
-        return [msgspec.json.decode(raw) for raw in await self.backend.events.history(run)]
+        return [msgspec.json.decode(raw) for raw in await bodies(self.backend.events, run)]
 
     async def types(self, run: str = "r1") -> list[str]:
         return [event["type"].removeprefix("workflow.") for event in await self.history(run)]

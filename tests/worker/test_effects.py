@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from flowworker.codec.messages import StepInput
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict, Unavailable
 from flowworker.memory.queue import MessageDelivery
@@ -95,7 +96,9 @@ async def test_a_claim_that_ran_out_before_its_handler_began_is_not_used(fleet, 
     async def stand_still(*_):
         fleet.clock.jump(31.0)
 
-    base = await PayloadStore(fleet.backend.payloads, fleet.settings).store("r1", "x", b"{}")
+    base = await PayloadStore(fleet.backend.payloads, fleet.settings).store(
+        "r1", COORDINATOR, "x", b"{}"
+    )
     fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=[stand_still]))
     await fleet.worker()
 

@@ -10,6 +10,7 @@ import pytest
 
 from flowworker.clock import SystemClock
 from flowworker.codec.messages import StepInput
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import Outcome
 from flowworker.errors import Conflict
 from flowworker.settings import Settings
@@ -41,7 +42,9 @@ async def test_only_handlers_on_the_loop_are_blamed_for_what_blocks_it(fleet, ga
     async def later(ctx):
         pass
 
-    stored = await PayloadStore(fleet.backend.payloads, fleet.settings).store("r3", "x", b"{}")
+    stored = await PayloadStore(fleet.backend.payloads, fleet.settings).store(
+        "r3", COORDINATOR, "x", b"{}"
+    )
     fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=[load]))
     worker = await fleet.worker()
     await fleet.run("wait")

@@ -10,6 +10,7 @@ import pytest
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import Earlier, Link, StepInput
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import EMPTY, inline
 from flowworker.errors import CorruptRecord
 from flowworker.settings import Settings
@@ -46,7 +47,7 @@ async def test_steps_of_one_worker_load_an_output_once_and_may_change_it(fleet, 
     async def take(ctx):
         seen.append(ctx.input["a"].pop("list"))
 
-    output = await store.store("r1", "output.a", b'{"list": [1, 2]}')
+    output = await store.store("r1", COORDINATOR, "output.a", b'{"list": [1, 2]}')
     calls = counting(fleet)
     await fleet.worker()
 
@@ -60,7 +61,10 @@ async def test_steps_of_one_worker_load_an_output_once_and_may_change_it(fleet, 
 
 async def test_an_input_above_the_limit_is_refused_to_those_who_read_it(fleet, store):
     outputs = tuple(
-        [(f"o{n}", await store.store("r1", f"output.o{n}", encode("x" * 4000))) for n in range(3)]
+        [
+            (f"o{n}", await store.store("r1", COORDINATOR, f"output.o{n}", encode("x" * 4000)))
+            for n in range(3)
+        ]
     )
     calls = counting(fleet)
 
@@ -107,7 +111,7 @@ async def chain(store, *links):
     """The last of these links, each of which holds some `(position, step, output)`."""
     last = None
     for outputs in links:
-        last = await store.store("r1", "outputs", encode(Link(outputs, last)))
+        last = await store.store("r1", COORDINATOR, "outputs", encode(Link(outputs, last)))
     return last
 
 
@@ -168,7 +172,7 @@ def decoded(key, raw):
 
 
 async def test_one_who_asks_for_what_is_being_loaded_waits_for_that(fleet, store):
-    stored = await store.store("r1", "x", b"1")
+    stored = await store.store("r1", COORDINATOR, "x", b"1")
     held = Held(fleet.backend.payloads)
     shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 100)
     first, second = (asyncio.create_task(shared.get(stored, decoded)) for _ in range(2))
@@ -183,7 +187,7 @@ async def test_one_who_asks_for_what_is_being_loaded_waits_for_that(fleet, store
 
 
 async def test_a_failure_to_load_that_nobody_waits_for_any_more_is_not_logged(fleet, store):
-    stored = await store.store("r1", "x", b"1")
+    stored = await store.store("r1", COORDINATOR, "x", b"1")
     await store.purge("r1")
     held = Held(fleet.backend.payloads)
     shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 100)
@@ -199,7 +203,7 @@ async def test_a_failure_to_load_that_nobody_waits_for_any_more_is_not_logged(fl
 
 
 async def test_what_a_step_is_given_is_loaded_side_by_side(fleet, store):
-    outputs = tuple([(name, await store.store("r1", name, b"1")) for name in "abc"])
+    outputs = tuple([(name, await store.store("r1", COORDINATOR, name, b"1")) for name in "abc"])
     held = Held(fleet.backend.payloads)
     fleet.rewire(payloads=held)
     fleet.app.step("look")(lambda ctx: None)
@@ -212,7 +216,7 @@ async def test_what_a_step_is_given_is_loaded_side_by_side(fleet, store):
 
 
 async def test_few_payloads_are_loaded_at_a_time(fleet, store):
-    stored = [await store.store("r1", f"x{n}", b"%d" % n) for n in range(50)]
+    stored = [await store.store("r1", COORDINATOR, f"x{n}", b"%d" % n) for n in range(50)]
     held = Held(fleet.backend.payloads)
     shared = PayloadCache(PayloadStore(cast("Records", held), fleet.settings), 1000)
     tasks = [asyncio.create_task(shared.get(one, decoded)) for one in stored]
@@ -224,7 +228,7 @@ async def test_few_payloads_are_loaded_at_a_time(fleet, store):
 
 
 async def test_what_was_used_last_is_kept_within_the_room(fleet, store):
-    a, b, c = [await store.store("r1", name, b"x" * 40) for name in "abc"]
+    a, b, c = [await store.store("r1", COORDINATOR, name, b"x" * 40) for name in "abc"]
     shared = PayloadCache(store, 100)
 
     for one in (a, b, a, c):
@@ -234,12 +238,12 @@ async def test_what_was_used_last_is_kept_within_the_room(fleet, store):
 
 
 async def test_what_cannot_be_loaded_is_asked_for_again(fleet, store):
-    stored = await store.store("r1", "x", b"1")
+    stored = await store.store("r1", COORDINATOR, "x", b"1")
     await store.purge("r1")
     shared = PayloadCache(store, 100)
 
     with pytest.raises(CorruptRecord):
         await shared.get(stored, decoded)
 
-    await store.store("r1", "x", b"1")
+    await store.store("r1", COORDINATOR, "x", b"1")
     assert await shared.get(stored, decoded) == b"1"

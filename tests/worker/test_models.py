@@ -18,6 +18,7 @@ from flowworker.core.status import Outcome, StepStatus
 from flowworker.errors import InvalidInput, RunFailed
 from flowworker.handlers.context import StepContext
 from flowworker.handlers.handler import Handler
+from tests.support.histories import bodies
 
 if TYPE_CHECKING:
     from somewhere import Unknown  # type: ignore[import-not-found]
@@ -94,7 +95,7 @@ async def test_results_and_emits_may_be_models(fleet):
     }
     [event] = [
         event
-        for raw in await fleet.backend.events.history("r1")
+        for raw in await bodies(fleet.backend.events, "r1")
         if (event := msgspec.json.decode(raw))["type"] == "order.made"
     ]
     assert event["data"] == {

@@ -6,6 +6,7 @@ import pytest
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import Earlier, StepInput
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import Stored, inline
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
@@ -54,8 +55,8 @@ async def test_stored_payloads_are_loaded(fleet):
         seen.append(ctx.input["a"]["x"] + ctx.input["n"])
 
     await fleet.worker()
-    base = await store.store("r1", "input", b'{"n": 1}')
-    output = await store.store("r1", "a", b'{"x": 2}')
+    base = await store.store("r1", COORDINATOR, "input", b'{"n": 1}')
+    output = await store.store("r1", COORDINATOR, "a", b'{"x": 2}')
     await fleet.run("look", input=StepInput(base, (("a", output),)))
 
     assert seen == [3]
@@ -90,7 +91,7 @@ async def test_input_that_cannot_be_had_fails_for_good(fleet, given, error):
 async def test_stored_bytes_that_are_no_json_fail_for_good(fleet, raw):
     fleet.app.step("never")(lambda ctx: None)
     store = PayloadStore(fleet.backend.payloads, fleet.settings)
-    stored = await store.store("r1", "x", raw)
+    stored = await store.store("r1", COORDINATOR, "x", raw)
     await fleet.worker()
 
     await fleet.run("never", input=StepInput(inline(b"{}"), (), Earlier(stored, 1, "1", ())))
@@ -108,7 +109,7 @@ async def test_a_payload_store_without_an_answer_is_asked_again(fleet):
         return ctx.input["n"]
 
     store = PayloadStore(fleet.backend.payloads, fleet.settings)
-    base = await store.store("r1", "input", b'{"n": 1}')
+    base = await store.store("r1", COORDINATOR, "input", b'{"n": 1}')
     fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=["before", "before"]))
     await fleet.worker()
     await fleet.run("look", input=StepInput(base))
@@ -131,7 +132,7 @@ async def test_a_large_output_is_stored_and_a_huge_one_refused():
     assert await fleet.output("small") == "x" * 10
     large = (await fleet.record("large")).output
     assert isinstance(large, Stored)
-    assert large.key.startswith("large.output.s.")
+    assert large.key.startswith("large.default.output.s.")
     loaded = await PayloadStore(fleet.backend.payloads, fleet.settings).read(large)
     assert loaded == encode("x" * 500)
     huge = await fleet.record("huge")
@@ -179,7 +180,9 @@ async def test_an_input_that_cannot_be_loaded_is_left_to_redelivery(fleet):
     async def look(ctx):
         seen.append((ctx.attempt, ctx.input["n"]))
 
-    base = await PayloadStore(fleet.backend.payloads, fleet.settings).store("r1", "x", b'{"n": 1}')
+    base = await PayloadStore(fleet.backend.payloads, fleet.settings).store(
+        "r1", COORDINATOR, "x", b'{"n": 1}'
+    )
     fleet.rewire(payloads=Flaky(fleet.backend.payloads, read=["before"] * 40))
     await fleet.worker()
     await fleet.run("look", input=StepInput(base))

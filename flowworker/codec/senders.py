@@ -1,0 +1,85 @@
+"""Who may publish what: which events are believed.
+
+An event stands under the name of its sender, and the broker's permissions keep each to its own. So
+
+* what stands under `coordinator` is believed
+* what stands under a queue is believed as far as a worker of that queue can know it: how attempts
+  of its steps went. It says nothing about runs, nor about steps of other queues.
+
+A worker that lies about its own queue's steps is believed, as it is if it writes their records.
+"""
+
+from __future__ import annotations
+
+__all__ = ["OF_WORKERS", "is_consistent", "refusal"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import COORDINATOR, event_id
+
+if TYPE_CHECKING:
+    from flowworker.core.graph import Plan
+
+OF_WORKERS = frozenset(
+    {
+        EventType.STEP_STARTED,
+        EventType.STEP_COMPLETED,
+        EventType.STEP_ATTEMPT_FAILED,
+        EventType.STEP_CANCELLED,
+        EventType.STEP_COMPENSATED,
+        EventType.STEP_WAITING_HANDLER,
+    }
+)
+"""What a worker publishes of attempts."""
+
+_EMIT = "emit."
+
+
+def is_consistent(run: str, sender: str, subject: str, event_type: str, identity: str) -> bool:
+    """Whether an event may be what it says, as far as that shows without the run's definition.
+
+    Args:
+        run: in whose history it stands.
+        sender: that it stands under.
+        subject: the type that it stands under.
+        event_type: the type that its body gives.
+        identity: its id.
+    """
+    if subject.startswith(_EMIT):  # a digest may follow the type
+        return f"{subject}.".startswith(f"{_EMIT}{event_type}.")
+    if subject != event_type:
+        return False
+    if sender == COORDINATOR:
+        return True
+    return event_type in OF_WORKERS and _is_of(identity, event_id(run, event_type))
+
+
+def refusal(
+    run: str, sender: str, event_type: str, identity: str, step: str, plan: Plan | None
+) -> str:
+    """Why an event is not believed; empty if it is.
+
+    Args:
+        run: in whose history it stands.
+        sender: that it stands under.
+        event_type: that it stands under, and that its body gives.
+        identity: its id.
+        step: that it is about.
+        plan: the run's definition; None if it has none, so that no worker knows anything of it.
+    """
+    if sender == COORDINATOR:
+        return ""
+    if event_type not in OF_WORKERS:
+        return f"no worker may publish {event_type!r}"
+    if not _is_of(identity, event_id(run, event_type, step)):
+        return f"the id {identity[:140]!r} is that of another event"
+    known = None if plan is None else plan.steps.get(step)
+    if known is None or known.queue != sender:
+        return f"step {step[:140]!r} is none of queue {sender!r}"
+    return ""
+
+
+def _is_of(identity: str, prefix: str) -> bool:
+    """Ids go on, if at all, after a slash, which no name may have."""
+    return f"{identity}/".startswith(f"{prefix}/")

@@ -1,0 +1,63 @@
+"""Who may publish what, as a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.codec.senders import is_consistent, refusal
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import COORDINATOR
+from flowworker.core.model import Step, Workflow
+from flowworker.definitions.content import plan_of
+
+RUN = "r1"
+PLAN = plan_of(Workflow("flow", (Step("a", "do", queue="gpu"), Step("a.b", "do"))))
+DONE, ENDED = EventType.STEP_COMPLETED, EventType.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "event_type", "identity", "consistent"),
+    [
+        (COORDINATOR, ENDED, ENDED, "r1/workflow.completed", True),
+        (COORDINATOR, DONE, DONE, "anything", True),
+        (COORDINATOR, DONE, ENDED, "r1/workflow.completed", False),
+        ("gpu", DONE, DONE, "r1/workflow.step.completed/a/1", True),
+        ("gpu", DONE, DONE, "r2/workflow.step.completed/a/1", False),
+        ("gpu", DONE, DONE, "r1/workflow.step.completed.more/a", False),
+        ("gpu", DONE, DONE, "r1/workflow.completed", False),
+        ("gpu", DONE, ENDED, "r1/workflow.completed", False),
+        ("gpu", ENDED, ENDED, "r1/workflow.completed", False),
+        ("gpu", "emit.order.paid", "order.paid", "any", True),
+        ("gpu", "emit.order.paid.16367aacb67a4a01", "order.paid", "any", True),
+        ("gpu", "emit.order.paid", "order.pa", "any", False),
+        ("gpu", "emit.x", ENDED, "r1/workflow.completed", False),
+    ],
+)
+def test_what_an_event_may_say_of_itself(sender, subject, event_type, identity, consistent):
+    assert is_consistent(RUN, sender, subject, event_type, identity) is consistent
+
+
+@pytest.mark.parametrize(
+    ("sender", "event_type", "identity", "step", "why"),
+    [
+        (COORDINATOR, ENDED, "r1/workflow.completed", "", ""),
+        ("gpu", DONE, "r1/workflow.step.completed/a/1", "a", ""),
+        ("default", DONE, "r1/workflow.step.completed/a.b/1", "a.b", ""),
+        ("default", DONE, "r1/workflow.step.completed/a/1", "a", "none of queue 'default'"),
+        ("gpu", DONE, "r1/workflow.step.completed/c/1", "c", "none of queue 'gpu'"),
+        ("gpu", DONE, "r1/workflow.step.completed/a.b/1", "a", "that of another event"),
+        ("gpu", DONE, "r2/workflow.step.completed/a/1", "a", "that of another event"),
+        ("gpu", ENDED, "r1/workflow.completed", "a", "no worker may publish"),
+        ("gpu", "emit.order.paid", "any", "a", "no worker may publish"),
+    ],
+)
+def test_why_an_event_is_not_believed(sender, event_type, identity, step, why):
+    found = refusal(RUN, sender, event_type, identity, step, PLAN)
+
+    assert bool(found) is bool(why)
+    assert why in found
+
+
+def test_without_a_definition_no_worker_knows_a_step():
+    assert refusal(RUN, "gpu", DONE, "r1/workflow.step.completed/a/1", "a", None)
+    assert not refusal(RUN, COORDINATOR, DONE, "r1/workflow.step.completed/a/1", "a", None)

@@ -11,6 +11,7 @@ backend      open_backend: connects, checks, assembles
 records, leases, steps, events, commands, timers, notifier: one port each
 announcements: leases that were released; history: reading a run's events
 heartbeat    the link of the worker's second thread
+meter        what waits, for metrics
 doctor       what `flowworker doctor` checks; findings: what the answers mean
 """
 

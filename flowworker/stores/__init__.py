@@ -5,4 +5,5 @@ definitions  workflows by name and content hash
 payloads     large values in chunks
 stores       all three of one backend
 locks        a lock by name, over a lease
+measured     a backend that is counted
 """

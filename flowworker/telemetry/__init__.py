@@ -9,4 +9,6 @@ span_contexts  their ids and links
 conventions  the names of their attributes
 exporting  whether and where this process exports them
 metrics    all metrics, for Prometheus
+labels     how many series they may have
+measuring  what has to be asked for
 """

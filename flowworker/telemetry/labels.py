@@ -1,9 +1,9 @@
 """Labels of metrics: bounded in number, and looked up once.
 
-Names of workflows and handlers are made by users, and each one costs a series in every metric that
-it labels, for as long as the process lives. So a process tells `MOST` of each apart, the first ones
-that it meets; or none, if they are turned off: an empty label is to Prometheus as good as none, so
-that dashboards and rules need not know.
+Names of workflows, handlers and queues are made by users, and each one costs a series in every
+metric that it labels, for as long as the process lives. So a process tells `MOST` of each apart,
+the first ones that it meets; or none, if they are turned off: an empty label is to Prometheus as
+good as none, so that dashboards and rules need not know.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST = 100
-"""Workflows, and handlers, that the metrics of one process tell apart."""
+"""Workflows, handlers and so on that the metrics of one process tell apart."""
 
 OTHER = "other"
 """The label of all further ones."""

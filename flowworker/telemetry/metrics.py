@@ -159,6 +159,8 @@ class _Make:
         self._names = {
             "workflow": NameLabel(wanted=workflows),
             "handler": NameLabel(wanted=handlers),
+            "queue": NameLabel(wanted=True),
+            "type": NameLabel(wanted=True),  # whatever an event says
         }
 
     def counter(self, name: str, text: str) -> Counter:

@@ -54,7 +54,7 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
     async with wiring.nats(options, target.namespace, settings=settings) as backend:
         stores = stores_of(measured(backend, metrics), settings)
-        made = wiring.make_coordinator(stores, metrics)
+        made = wiring.make_coordinator(stores, metrics, tracing=tracing)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
             async with measuring(backend.meter, lambda: made.partitions, metrics, http):
                 await until_signal(made.run, within=settings.partition_lease, last=tracing.flush)

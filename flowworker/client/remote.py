@@ -17,6 +17,7 @@ from flowworker.clock import SystemClock
 from flowworker.codec.messages import ControlCommand
 from flowworker.core.status import HumanAction
 from flowworker.errors import InvalidInput
+from flowworker.telemetry.exporting import current_trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -105,6 +106,7 @@ class Client:
         limit = self._stores.settings.payload_limit
         now = self._clock.now()
         start = start_command(workflow, value, run_id, priority, now=now, limit=limit)
+        start.headers.update(current_trace())
         if run_id is not None:
             await self._lookup.check_free(start)
         return start

@@ -6,7 +6,7 @@ limits, endpoint, headers, resource.
 
 from __future__ import annotations
 
-__all__ = ["application_tracing", "process_tracing"]
+__all__ = ["application_tracing", "current_trace", "process_tracing"]
 
 import sys
 from importlib.metadata import entry_points
@@ -38,6 +38,16 @@ def application_tracing(namespace: str) -> Tracing:
     from flowworker.telemetry.otel import tracing_with  # noqa: PLC0415
 
     return tracing_with(provider, namespace)
+
+
+def current_trace() -> dict[str, str]:
+    """The span in which this is called, as headers; none for none."""
+    headers: dict[str, str] = {}
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry.trace.propagation import tracecontext  # noqa: PLC0415
+
+        tracecontext.TraceContextTextMapPropagator().inject(headers)
+    return headers
 
 
 def process_tracing(environment: Mapping[str, str], namespace: str, service: str) -> Tracing:

@@ -11,14 +11,23 @@ A worker that lies about its own queue's steps is believed, as it is if it write
 
 from __future__ import annotations
 
-__all__ = ["OF_WORKERS", "is_consistent", "refusal"]
+__all__ = [
+    "OF_WORKERS",
+    "Published",
+    "Refused",
+    "check_sender",
+    "is_consistent",
+    "published",
+    "refusal",
+]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import COORDINATOR, event_id
+from flowworker.core.ids import COORDINATOR
 
 if TYPE_CHECKING:
+    from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.graph import Plan
 
 OF_WORKERS = frozenset(
@@ -34,6 +43,37 @@ OF_WORKERS = frozenset(
 """What a worker publishes of attempts."""
 
 _EMIT = "emit."
+
+
+class Published(NamedTuple):
+    """An event of a run, and under whose name it was published."""
+
+    sender: str
+    event: CloudEvent
+
+
+class Refused(Exception):
+    """An event is not believed; the message says why."""
+
+
+def published(subject: str, event: CloudEvent) -> Published:
+    """What was published at `event.<partition>.<run>.<sender>.<type>`.
+
+    Raises:
+        Refused: it is none of this type, or none that this sender may publish of any run.
+    """
+    _, _, run, sender, event_type = subject.split(".", 4)
+    if not is_consistent(run, sender, event_type, event.type, event.id):
+        raise Refused(f"{sender!r} may not publish it")
+    return Published(sender, event)
+
+
+def check_sender(run: str, said: Published, plan: Plan) -> None:
+    """Raise Refused unless the run's definition lets the sender know that."""
+    event = said.event
+    why = refusal(run, said.sender, event.type, event.id, event.data.step_id, plan)
+    if why:
+        raise Refused(why)
 
 
 def is_consistent(run: str, sender: str, subject: str, event_type: str, identity: str) -> bool:
@@ -52,7 +92,7 @@ def is_consistent(run: str, sender: str, subject: str, event_type: str, identity
         return False
     if sender == COORDINATOR:
         return True
-    return event_type in OF_WORKERS and _is_of(identity, event_id(run, event_type))
+    return event_type in OF_WORKERS and _is_of(identity, f"{run}/{event_type}")
 
 
 def refusal(
@@ -72,7 +112,7 @@ def refusal(
         return ""
     if event_type not in OF_WORKERS:
         return f"no worker may publish {event_type!r}"
-    if not _is_of(identity, event_id(run, event_type, step)):
+    if not _is_of(identity, f"{run}/{event_type}/{step}"):
         return f"the id {identity[:140]!r} is that of another event"
     known = None if plan is None else plan.steps.get(step)
     if known is None or known.queue != sender:
@@ -81,5 +121,5 @@ def refusal(
 
 
 def _is_of(identity: str, prefix: str) -> bool:
-    """Ids go on, if at all, after a slash, which no name may have."""
+    """As `core.ids.event_id` makes them: they go on, if at all, after a slash."""
     return f"{identity}/".startswith(f"{prefix}/")

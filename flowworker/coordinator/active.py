@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from flowworker.clock import Clock
-    from flowworker.coordinator.arrivals import Published
+    from flowworker.codec.senders import Published
     from flowworker.coordinator.performer import Performer
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact

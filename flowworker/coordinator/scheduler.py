@@ -22,9 +22,9 @@ __all__ = ["Scheduler"]
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowworker.codec.facts import to_fact
+from flowworker.codec.facts import read_event, to_fact
+from flowworker.codec.senders import Published, Refused, check_sender, published
 from flowworker.coordinator.active import ActiveRuns
-from flowworker.coordinator.arrivals import Published, Refused, check_sender, published
 from flowworker.coordinator.mailboxes import Mailboxes
 from flowworker.core.decide import outruns
 from flowworker.errors import (
@@ -187,7 +187,8 @@ class Scheduler:
     async def _handle(self, run: str, arrival: _Arrival, pass_on: Callable[[], None]) -> None:
         delivery = arrival.delivery
         try:
-            said = published(delivery.subject, delivery.data)
+            event = read_event(run, delivery.data)
+            said = published(delivery.subject, event)
         except InvalidInput as error:
             # Not ours, or damaged: it can never be handled. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))
@@ -200,7 +201,6 @@ class Scheduler:
         except Refused as why:
             await self._refuse(delivery, why)
             return
-        event = said.event
         try:
             live = await self._decide(run, said, arrival, pass_on)
         except Refused as why:

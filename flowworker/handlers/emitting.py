@@ -134,12 +134,17 @@ class Emitter:
         if not is_name or len(event_type) > _LONGEST_TYPE:
             expected = f"[A-Za-z0-9_-]+ joined by dots, at most {_LONGEST_TYPE} characters"
             raise InvalidInput(f"emit: expected a type of {expected}, found {event_type!r:.150}")
-        first = event_type.partition(".")[0]
+        first, *rest = event_type.split(".")
         own_subjects = self._namespace != DEFAULT_NAMESPACE and first in _RESERVED
         if first in {"workflow", self._namespace} or first.startswith("_") or own_subjects:
             raise InvalidInput(
                 f"emit: {event_type!r} begins with {first!r}, which belongs to the engine; "
                 "choose another first word"
+            )
+        if self._namespace == DEFAULT_NAMESPACE and len(rest) > 1 and rest[0] in _RESERVED:
+            raise InvalidInput(
+                f"emit: {event_type!r} would be a subject of the engine in namespace {first!r}; "
+                f"choose another second word than {rest[0]!r}"
             )
 
 

@@ -197,9 +197,8 @@ class Names:
         """Where an event is stored."""
         _checked(RUN_ID, run, "a run id (one token)")
         _checked(TOKEN, sender, "a sender (one token)")
-        return event_subject(
-            self.namespace, partition, run, sender, _dotted(event_type, "an event type")
-        )
+        name = _dotted(event_type, "an event type")
+        return f"{self.namespace}.event.{partition}.{run}.{sender}.{name}"
 
     def sender_and_type(self, subject: str) -> tuple[str, str]:
         """The same, the other way round."""

@@ -7,13 +7,15 @@ __all__ = ["StreamStepQueue"]
 import asyncio
 from typing import TYPE_CHECKING
 
+from flowworker.core.status import Priority
+from flowworker.errors import PermissionDenied, TopologyMismatch
 from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.subjects import subjects_of
 from flowworker.jetstream.topology.specs import consumer_specs
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.core.status import Priority
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.consuming.consumers import Consumers
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 class StreamStepQueue:
     """Implements `ports.StepQueue`.
+
+    The lanes of a queue exist before its first message does.
 
     A delayed message waits as a schedule on a subject of its own, one per step: an attempt that is
     scheduled anew replaces the former. It fires as a message without id; a claim finds a duplicate.
@@ -39,6 +43,8 @@ class StreamStepQueue:
         clock: Clock,
     ) -> None:
         """Keep everything in the steps stream."""
+        self._lanes: set[str] = set()
+        self._making = asyncio.Lock()
         self._publisher = publisher
         self._api = api
         self._consumers = consumers
@@ -51,11 +57,26 @@ class StreamStepQueue:
     ) -> None:
         """Durable when it returns."""
         subject = self._names.step(address)
+        if address.queue not in self._lanes:
+            await self._make_lanes(address.queue)
         block = {headers.MSG_ID: message_id}
         if due > self._clock.now():
             block |= headers.schedule(due, subject)
             subject = self._names.step_schedule(address.run, address.step)
         await self._publisher.publish(subject, data, headers.encode(block))
+
+    async def _make_lanes(self, queue: str) -> None:
+        """Once per queue and process: its workers may not be permitted to, and need them."""
+        async with self._making:
+            if queue in self._lanes:
+                return
+            for priority in Priority:
+                try:
+                    spec = consumer_specs.lane(self._names, self._settings, queue, priority)
+                    await self._consumers.ensure(spec)
+                except (PermissionDenied, TopologyMismatch) as error:
+                    get_logger().warning("a lane was not made", queue=queue, error=str(error))
+            self._lanes.add(queue)
 
     async def consume(self, queue: str, priority: Priority, on_delivery: OnDelivery) -> Consumer:
         """Share a lane of a queue with all other consumers."""

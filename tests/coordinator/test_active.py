@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
+from flowworker.codec.senders import Published
 from flowworker.coordinator.active import ActiveRuns
-from flowworker.coordinator.arrivals import Published
 from flowworker.coordinator.live import LiveRun
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted

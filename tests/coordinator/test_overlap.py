@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import attempt_events, run_started_event
 from flowworker.codec.json import encode
+from flowworker.codec.senders import Published
 from flowworker.coordinator.active import ActiveRuns
-from flowworker.coordinator.arrivals import Published
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.facts import CancelRequested, RunStarted, StepCompleted

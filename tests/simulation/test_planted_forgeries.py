@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.coordinator import arrivals
+from flowworker.codec import senders
 from flowworker.stores import runs
 from simulation.focus import Focus
 from tests.simulation.violations import violation
@@ -19,14 +19,14 @@ FORGED = Focus(forged=True)
 
 
 def test_a_scheduler_that_believes_everybody(monkeypatch):
-    monkeypatch.setattr(arrivals, "is_consistent", lambda *_: True)
-    monkeypatch.setattr(arrivals, "refusal", lambda *_: "")
+    monkeypatch.setattr(senders, "is_consistent", lambda *_: True)
+    monkeypatch.setattr(senders, "refusal", lambda *_: "")
 
     assert violation(FORGED)
 
 
 def test_a_scheduler_that_does_not_ask_whose_step_it_is(monkeypatch):
-    monkeypatch.setattr(arrivals, "refusal", lambda *_: "")
+    monkeypatch.setattr(senders, "refusal", lambda *_: "")
 
     assert violation(FORGED)
 

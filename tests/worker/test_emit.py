@@ -163,6 +163,7 @@ BAD_TYPES = ["", "a b", "a..b", "a.*", ">", 7, "workflow", "workflow.completed",
     ("namespace", "event_type"),
     [
         *(("flowworker", name) for name in [*BAD_TYPES, "flowworker.start.x", "flowworker"]),
+        *(("flowworker", f"shop.{word}.x") for word in ("start", "control", "event", "workflow")),
         *(("shop", name) for name in [*BAD_TYPES, "shop.start.x", "start.x", "control.cancel.r"]),
         *(("shop", f"{word}.x") for word in ("event", "step", "timer", "signal", "cancel")),
     ],

@@ -57,6 +57,10 @@ class Consumers:
         self._started.append(consumer)
         return consumer
 
+    async def ensure(self, spec: ConsumerSpec) -> None:
+        """Create it unless it exists, without consuming."""
+        await self._topology.consumer(spec)
+
     def active(self, within: float) -> bool:
         """Whether the server sent every consumer something in that many seconds."""
         since = self._clock.monotonic() - within

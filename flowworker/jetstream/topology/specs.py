@@ -129,6 +129,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "duplicate_window": COMMANDS_WINDOW * NANO,
         "subjects": names.command_subjects(),
         "retention": "workqueue",
+        "allow_rollup_hdrs": False,  # a right to one subject would be one to all
     }
     steps = {
         **common,
@@ -150,6 +151,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "discard": "old",
         "max_age": int((options.events_age or DEFAULT_EVENTS_AGE) * NANO),
         "allow_direct": True,
+        "allow_rollup_hdrs": False,
         "republish": {"src": source, "dest": destination},
         "metadata": {
             TOPOLOGY: str(TOPOLOGY_VERSION),
@@ -160,13 +162,13 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
     unlimited = (*StreamSpec.empty, "max_age", "max_msgs_per_subject")
     aged = ("max_age",) if options.events_age is not None else ()
     return [
-        StreamSpec(commands, (*must, "discard"), unlimited),
+        StreamSpec(commands, (*must, "discard"), unlimited, ("allow_rollup_hdrs",)),
         StreamSpec(
             steps,
             (*must, "allow_msg_schedules", "allow_rollup_hdrs"),
             (*unlimited, "max_msgs", "max_bytes"),
         ),
-        StreamSpec(events, (*must, "republish", *aged)),
+        StreamSpec(events, (*must, "republish", *aged), brought=("allow_rollup_hdrs",)),
         *(
             _bucket(bucket, common, asked, ttl=bucket in {names.payloads, names.locks})
             for bucket in (names.runs, names.definitions, names.payloads, names.locks)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jsonschema_rs
 import pytest
+import yaml
 
 from deploy.checks.compose.project import BINARIES, COMPOSE, NOT_HERE, PROGRAMS, image_of, load
 from flowworker.cli import cli
@@ -69,6 +71,23 @@ def test_each_command_is_one_of_ours(project):
     for service in ours:
         name, *arguments = service["command"]
         cli.commands[name].make_context(name, list(arguments))
+
+
+def test_grafana_finds_its_dashboards_and_prometheus():
+    services = load("compose.yaml", GRAFANA_PASSWORD="secret")["services"]
+    mounted = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
+    provisioned = (COMPOSE / "../grafana/provisioning").resolve()
+    [folder] = yaml.safe_load((provisioned / "dashboards/flowworker.yml").read_text("utf-8"))[
+        "providers"
+    ]
+    [source] = yaml.safe_load((provisioned / "datasources/prometheus.yml").read_text("utf-8"))[
+        "datasources"
+    ]
+
+    assert mounted["../grafana/provisioning"] == "/etc/grafana/provisioning"
+    assert mounted["../grafana/dashboards"] == folder["options"]["path"]
+    assert list((COMPOSE / "../grafana/dashboards").glob("*.json"))
+    assert urlsplit(source["url"]).hostname in services
 
 
 def test_images_are_known(project):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -102,3 +104,16 @@ def test_its_modules_are_compiled(image):
 
     for file in package.rglob("*.py"):
         assert list((file.parent / "__pycache__").glob(f"{file.stem}.*.pyc")), file
+
+
+def test_a_machine_that_cannot_build_it_is_told_so():
+    done = subprocess.run(
+        ["deploy/image/build"],
+        env={"PATH": os.environ["PATH"], "TOOL": "nosuch"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("None of nosuch works here: install one")

@@ -12,6 +12,7 @@ __all__ = [
     "check_numbers",
     "from_environment",
     "settings_from",
+    "variable",
 ]
 
 import sys
@@ -157,6 +158,11 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     return from_environment(Settings, environment)
 
 
+def variable(setting: str) -> str:
+    """The environment variable of a setting."""
+    return f"{ENV_PREFIX}{setting.upper()}"
+
+
 def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
     """A struct of settings with what the environment says.
 
@@ -168,16 +174,16 @@ def from_environment(kind: type[T], environment: Mapping[str, str]) -> T:
     """
     chosen: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
-        variable = f"{ENV_PREFIX}{field.name.upper()}"
-        if not (text := environment.get(variable)):
+        named = variable(field.name)
+        if not (text := environment.get(named)):
             continue
         value = _parts(text) if field.type == tuple[str, ...] else text
         try:
             chosen[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidInput(f"{variable}={text!r}: {_wanted(field, error)}") from error
+            raise InvalidInput(f"{named}={text!r}: {_wanted(field, error)}") from error
         if not _is_in_range(chosen[field.name], field):
-            raise InvalidInput(f"{variable}={text!r}: {_EXPECTED}")
+            raise InvalidInput(f"{named}={text!r}: {_EXPECTED}")
     return kind(**chosen)
 
 

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from flowworker import agreement
 from flowworker.client import Client
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
@@ -38,6 +39,7 @@ from flowworker.settings import (
     settings_from,
 )
 from flowworker.stores.stores import stores_of
+from flowworker.telemetry.log import get_logger
 from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ async def open_nats(
     clock: Clock | None = None,
     create: bool = False,
     direct: bool = False,
+    member: bool = False,
     **options: Any,
 ) -> Backend:
     """All ports of a namespace on a NATS server; the way of every client, process and store.
@@ -129,27 +132,39 @@ async def open_nats(
         clock: None for the machine's.
         create: what is missing.
         direct: as a worker does it, read records and leases by key, from any replica.
+        member: of the fleet, which runs steps or drives runs: its settings have to be the fleet's.
         options: further connection options, such as `creds`.
 
     What is not given is what the environment says, or a default.
 
     Raises:
-        InvalidInput: an option or a variable is of no use.
+        InvalidInput: an option or a variable is of no use, or differs from what the fleet has
+            agreed upon.
         NamespaceNotFound: something is missing, and it is not to be created.
         ServerUnavailable: there is no usable server.
         TopologyMismatch: a stream or bucket exists with other settings.
     """
     from flowworker import jetstream  # noqa: PLC0415 - see above
 
-    return await jetstream.open_backend(
+    settings = settings or settings_from(os.environ)
+    backend = await jetstream.open_backend(
         options_from(os.environ, url, **options),
         namespace or os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE,
-        settings=settings or settings_from(os.environ),
+        settings=settings,
         topology=topology or from_environment(jetstream.TopologyOptions, os.environ),
         clock=clock or SystemClock(),
         create=create,
         direct=direct,
+        agreed=agreement.first(settings),
     )
+    try:
+        reports = agreement.check(backend.agreed, settings, member=member)
+    except InvalidInput:
+        await backend.close()
+        raise
+    for report in reports:
+        get_logger().warning("a setting differs from the fleet's", setting=report)
+    return backend
 
 
 @asynccontextmanager

@@ -164,7 +164,9 @@ class _Fleet:
         metrics = Metrics(CollectorRegistry())
         tracing = process_tracing(os.environ, self._target.namespace, "flowworker-dev")
         options = self._target.options("flowworker-dev")
-        async with wiring.nats(options, self._target.namespace, settings=settings) as backend:
+        async with wiring.nats(
+            options, self._target.namespace, settings=settings, member=True
+        ) as backend:
             stores = stores_of(backend, settings)
             client = Client(stores)
             coordinator = wiring.make_coordinator(stores, metrics, tracing=tracing)

@@ -6,7 +6,7 @@ __all__ = ["coordinator", "run_worker", "worker"]
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec.structs import replace
@@ -52,7 +52,8 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
     registry, metrics = metrics_of("coordinator", settings)
     tracing = process_tracing(os.environ, target.namespace, "flowworker-coordinator")
     options = target.options("flowworker-coordinator", STARTUP_WAIT)
-    async with wiring.nats(options, target.namespace, settings=settings) as backend:
+    how: dict[str, Any] = {"settings": settings, "member": True}
+    async with wiring.nats(options, target.namespace, **how) as backend:
         stores = stores_of(measured(backend, metrics), settings)
         made = wiring.make_coordinator(stores, metrics, tracing=tracing)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
@@ -112,7 +113,8 @@ async def run_worker(
     registry, metrics = metrics_of("worker", settings)
     tracing = process_tracing(os.environ, target.namespace, "flowworker-worker")
     options = target.options("flowworker-worker", STARTUP_WAIT)
-    async with wiring.nats(options, target.namespace, settings=settings, direct=True) as backend:
+    how: dict[str, Any] = {"settings": settings, "member": True, "direct": True}
+    async with wiring.nats(options, target.namespace, **how) as backend:
         stores = stores_of(measured(backend, metrics), settings)
         made = wiring.make_worker(stores, app, metrics, queues, tracing=tracing)
 

@@ -19,7 +19,7 @@ from flowworker.cli.options import (
     queue_option,
 )
 from flowworker.cli.render import json_line, plain
-from flowworker.settings import from_environment, settings_from
+from flowworker.settings import Settings, from_environment, settings_from, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,9 +36,11 @@ def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool
     """Create a namespace, or bring one to what this release makes of it.
 
     Its streams and buckets, and the consumers of its processes. What exists is changed where it is
-    not as it must be; what cannot be changed is refused, before anything is. Coordinators and
-    workers create what is missing by themselves, and change nothing.
+    not as it must be; what cannot be changed is refused, before anything is. Settings that
+    variables give, and that must be equal over the fleet, are the fleet's from then on.
+    Coordinators and workers create what is missing by themselves, and change nothing.
     """
+    from flowworker import agreement
     from flowworker.jetstream import Names, TopologyOptions
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.topology.migration import Migration
@@ -48,9 +50,14 @@ def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool
     names, settings = Names(target.namespace), settings_from(os.environ)
     options = from_environment(TopologyOptions, os.environ)
 
+    given = {name for name in Settings.__struct_fields__ if os.environ.get(variable(name))}
+
+    def agree(before: str) -> str:
+        return agreement.renewed(before, settings, given)
+
     async def act() -> tuple[list[Change], int]:
         async with connected(target) as made:
-            migration = Migration(Api(made), names, options, settings, queues)
+            migration = Migration(Api(made), names, options, settings, queues, agree)
             planned = await migration.plan()
             if not dry_run:
                 await migration.carry_out(planned)

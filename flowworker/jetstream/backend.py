@@ -63,6 +63,7 @@ async def open_backend(
     clock: Clock | None = None,
     create: bool = True,
     direct: bool = False,
+    agreed: str = "",
 ) -> Backend:
     """Connect, check the server, create or check streams, and return all ports.
 
@@ -86,6 +87,7 @@ async def open_backend(
             clock or SystemClock(),
             create=create,
             direct=direct,
+            agreed=agreed,
         )
     except BaseException:
         await connection.close()
@@ -102,6 +104,7 @@ async def _assemble(
     *,
     create: bool,
     direct: bool,
+    agreed: str,
 ) -> Backend:
     if connection.client.max_payload < LEAST_PAYLOAD:
         raise ServerUnavailable(
@@ -109,7 +112,7 @@ async def _assemble(
             f"and flowworker needs {LEAST_PAYLOAD:,}: raise the server's max_payload"
         )
     api = Api(connection, direct=direct)
-    topology = Topology(api, names, topology_options, create=create)
+    topology = Topology(api, names, topology_options, create=create, agreed=agreed)
     partitions = await _ensured(connection, api, topology, clock, options.wait)
     publisher = Publisher(connection)
     caretaker = Caretaker(connection, topology)
@@ -137,6 +140,7 @@ async def _assemble(
             connection.connected and consumers.active(READY_WITHIN) and caretaker.satisfied
         ),
         close=partial(_close, connection, consumers),
+        agreed=topology.agreed,
         alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
         on_incident=connection.on_incident,
         meter=StreamMeter(api, names),

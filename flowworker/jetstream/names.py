@@ -21,7 +21,7 @@ reach a subject that is not meant.
 
 from __future__ import annotations
 
-__all__ = ["PARTITIONS", "TOPOLOGY", "Bucket", "Names", "checked_subject"]
+__all__ = ["AGREED", "PARTITIONS", "TOPOLOGY", "Bucket", "Names", "checked_subject"]
 
 import re
 from typing import TYPE_CHECKING
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from flowworker.core.status import Priority
     from flowworker.ports import StepAddress
 
+AGREED = "flowworker.settings"
+"""Metadata of the events stream: settings that are equal over the fleet."""
 PARTITIONS = "flowworker.partitions"
 """Metadata key of the events stream: how many partitions the namespace has."""
 

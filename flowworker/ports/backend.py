@@ -63,6 +63,7 @@ class Backend:
         ready: whether the server is connected at this moment.
         alive: False if the server is connected and yet has sent a consumer nothing for too long,
             not even a heartbeat.
+        agreed: the settings that are equal over the fleet (`agreement`).
         close: waits for requests that are on their way, then disconnects.
         on_incident: called for each incident.
         meter: says what waits, where there is a server.
@@ -84,6 +85,7 @@ class Backend:
     close: Callable[[], Awaitable[None]]
     inbox: str = "_INBOX"
     alive: Callable[[], bool] = lambda: True
+    agreed: str = ""
     on_incident: list[Callable[[Incident], object]] = field(default_factory=list)
     meter: Meter | None = None
 

@@ -102,7 +102,15 @@ class PayloadStore:
         """What a command carries for a value: sealed, or uploaded if it has more than `room` bytes.
 
         None if it carries the value itself.
+
+        Raises:
+            InvalidInput: the fleet seals payloads, and nothing here does.
         """
+        if self._sealing.expected and not self._sealing.active:
+            raise InvalidInput(
+                "this fleet seals payloads, and what is sent from here would be readable: give "
+                "FLOWWORKER_PAYLOAD_KEYS the fleet's keys"
+            )
         if not self._sealing.active and len(data) <= room:
             return None
         if self._sealing.active and _inline_size("", data) <= room:

@@ -35,12 +35,19 @@ class Sealing:
 
     Attributes:
         required: what is not sealed does not open.
+        expected: the fleet seals payloads.
     """
 
     def __init__(
-        self, codec: PayloadCodec | None = None, namespace: str = "", *, required: bool = False
+        self,
+        codec: PayloadCodec | None = None,
+        namespace: str = "",
+        *,
+        required: bool = False,
+        expected: bool = False,
     ) -> None:
         """Seal with `codec`."""
+        self.expected = expected
         self._codec = codec
         self._namespace = namespace
         self.required = required

@@ -7,6 +7,7 @@ __all__ = ["Stores", "stores_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowworker.agreement import seals
 from flowworker.encryption import codec_from
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.settings import Settings
@@ -48,7 +49,12 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         InvalidInput: payloads are to be sealed, and the keys cannot be used.
     """
     settings = settings or Settings()
-    sealing = Sealing(codec_from(settings), backend.namespace, required=settings.require_sealed)
+    sealing = Sealing(
+        codec_from(settings),
+        backend.namespace,
+        required=settings.require_sealed,
+        expected=seals(backend.agreed),
+    )
     return Stores(
         backend,
         settings,

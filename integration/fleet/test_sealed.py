@@ -182,7 +182,10 @@ async def test_keys_are_changed_one_process_after_the_other(server, namespace, k
 
 async def test_what_cannot_be_opened_waits(logs, server, namespace, keys):
     with_key, without = keys("k1"), Settings(sweep=1.0)
-    async with connect(server.url, namespace=namespace, settings=with_key, create=True) as client:
+    # Given a fleet in which it was not agreed upon that payloads are sealed
+    async with connect(server.url, namespace=namespace, settings=without, create=True):
+        pass
+    async with connect(server.url, namespace=namespace, settings=with_key) as client:
         await client.register(parse(FLOW))
         # A coordinator without the key takes no start that it cannot open
         async with fleet(server, namespace, without, without):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 ADAPTERS = {"memory", "jetstream", "redis"}
 FLOOR = {"errors", "core", "settings", "clock", "codec", "ports", "tasks", "retrying"}
-ENGINE = FLOOR | {"encryption", "stores", "telemetry"}
+ENGINE = FLOOR | {"agreement", "encryption", "stores", "telemetry"}
 BELOW_WIRING = (
     ENGINE
     | ADAPTERS
@@ -27,7 +27,8 @@ KNOWS: dict[str, set[str]] = {
     "retrying": {"errors", "clock"},
     "ports": {"errors", "core", "clock", "codec"},
     "encryption": {"errors", "core", "codec", "settings", "ports"},
-    "stores": FLOOR | {"definitions", "encryption", "telemetry"},
+    "agreement": {"errors", "settings", "encryption"},
+    "stores": FLOOR | {"agreement", "definitions", "encryption", "telemetry"},
     "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec", "ports"},
     "definitions": {"errors", "core", "codec"},

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import flowworker
-from flowworker import StepContext, errors
+from flowworker import StepContext, agreement, errors
 from flowworker.cli import errors as exit_codes
 from flowworker.cli import serving
 from flowworker.client import Client
@@ -90,6 +90,14 @@ def test_settings():
     rows = table("settings.md", "Settings")
     described = {words(row["setting"])[0]: row["default"].strip("`") for row in rows}
     assert described == defaults_of(Settings)
+
+
+def test_what_is_equal_over_a_fleet():
+    rows = table("settings.md", "What is equal over a fleet")
+    refused, reported, keys, _ = (words(row["settings"]) for row in rows)
+    assert set(refused) == set(agreement.REFUSED)
+    assert set(reported) == set(agreement.REPORTED)
+    assert {*refused, *reported, *keys} <= set(Settings.__struct_fields__)
 
 
 def test_connection_options():

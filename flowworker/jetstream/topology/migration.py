@@ -13,10 +13,12 @@ __all__ = ["Change", "Migration"]
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
+from flowworker.jetstream.names import AGREED
 from flowworker.jetstream.topology.differences import Difference, differences, newer
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import (
@@ -29,7 +31,7 @@ from flowworker.jetstream.topology.specs import (
 from flowworker.jetstream.topology.streams import Topology, mismatch, partitions_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from flowworker.errors import TopologyMismatch
     from flowworker.jetstream.client.api import Api
@@ -96,14 +98,19 @@ class Migration:
         options: TopologyOptions,
         settings: Settings,
         queues: Sequence[str],
+        agree: Callable[[str], str] = str,
     ) -> None:
-        """With the lanes of these queues, and of those that have some."""
+        """With the lanes of these queues, and of those that have some.
+
+        `agree` says what the fleet agrees upon, given what it did before (`agreement`).
+        """
+        self._agree = agree
         self._api = api
         self._names = names
         self._options = options
         self._settings = settings
         self._queues = queues
-        self._topology = Topology(api, names, options)
+        self._topology = Topology(api, names, options, agreed=agree(""))
         self.partitions = options.partitions or DEFAULT_PARTITIONS
 
     async def plan(self) -> list[Change]:
@@ -116,13 +123,22 @@ class Migration:
         planned, queues = [], set(self._queues)
         for spec in stream_specs(self._names, self._options):
             found = await self._config(f"STREAM.INFO.{spec.name}", NO_STREAM)
-            planned.append(_change("stream", spec, found))
+            change = _change("stream", spec, found)
+            if spec.name == self._names.events and found is not None and not change.newer:
+                change = replace(change, differences=(*change.differences, *self._agreed(found)))
+            planned.append(change)
             if found is not None and spec.name == self._names.events:
                 self.partitions = partitions_of(spec.name, found, self._options.partitions)
             if found is not None and spec.name == self._names.steps:
                 queues |= await queues_of(self._api, self._names)
         planned += [one async for one in self._consumers(sorted(queues))]
         return [one for one in planned if one.found is None or one.differences or one.newer]
+
+    def _agreed(self, found: dict[str, Any]) -> Iterator[Difference]:
+        before = (found.get("metadata") or {}).get(AGREED, "")
+        wanted = self._agree(before)
+        if wanted != before:
+            yield Difference("metadata", {AGREED: before}, {AGREED: wanted}, wanted, needed=False)
 
     async def _consumers(self, queues: list[str]) -> AsyncIterator[Change]:
         names, settings = self._names, self._settings

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from flowworker.errors import TopologyMismatch
 from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
-from flowworker.jetstream.names import PARTITIONS
+from flowworker.jetstream.names import AGREED, PARTITIONS
 from flowworker.jetstream.topology.differences import differences
 from flowworker.jetstream.topology.namespaces import missing
 from flowworker.jetstream.topology.specs import stream_specs
@@ -33,12 +33,23 @@ CONSUMER_EXISTS = {10013, 10105, 10148}
 
 
 class Topology:
-    """Sees to it that everything is there and as it must be."""
+    """Sees to it that everything is there and as it must be.
+
+    Attributes:
+        agreed: the settings that are equal over the fleet, as the stream of events says.
+    """
 
     def __init__(
-        self, api: Api, names: Names, options: TopologyOptions, *, create: bool = True
+        self,
+        api: Api,
+        names: Names,
+        options: TopologyOptions,
+        *,
+        create: bool = True,
+        agreed: str = "",
     ) -> None:
-        """For one namespace."""
+        """For one namespace; with `agreed`, if it is created."""
+        self.agreed = agreed
         self._api = api
         self._names = names
         self._options = options
@@ -58,6 +69,7 @@ class Topology:
             found = await self._stream(spec)
             if spec.name == self._names.events:
                 partitions = partitions_of(spec.name, found, self._options.partitions)
+                self.agreed = (found.get("metadata") or {}).get(AGREED, "")
         # Should the stream that says it get lost: this process goes on with what it has read
         self._options = replace(self._options, partitions=partitions)
         self._complete = True
@@ -69,7 +81,11 @@ class Topology:
             raise await missing(self._api, self._names, spec.name)
         if found is None:
             try:
-                created = await self._api.call(f"STREAM.CREATE.{spec.name}", spec.config)
+                config = spec.config
+                if spec.name == self._names.events and self.agreed:
+                    metadata = {**config["metadata"], AGREED: self.agreed}
+                    config = {**config, "metadata": metadata}
+                created = await self._api.call(f"STREAM.CREATE.{spec.name}", config)
                 found = created["config"]
                 if self._complete:
                     get_logger().error(

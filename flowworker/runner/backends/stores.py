@@ -81,7 +81,7 @@ class NATSStore(StateStore):
         """
         settings = settings or settings_from(os.environ)
         how = {"clock": clock, "topology": topology, "create": create}
-        opening = nats_opening(url, namespace, settings=settings, **how, **options)
+        opening = nats_opening(url, namespace, settings=settings, member=True, **how, **options)
         super().__init__(opening, settings, clock)
 
 

@@ -120,6 +120,10 @@ async def test_a_claim_that_holds_is_waited_for_and_then_taken_over(fleet, calls
     assert calls == [("s", 1)]
     record = await fleet.record()
     assert (record.worker, record.lost, record.outcome) == ("w2", 1, Outcome.COMPLETED)
+    assert fleet.sample("takeovers_total", queue="default") == 1
+    assert fleet.sample("schedule_to_start_seconds_sum", queue="default") == pytest.approx(
+        13, abs=1
+    )
     # The process that started it may have died before publishing; published twice, it has one id.
     assert await fleet.types() == ["step.started", "step.completed"]
 

@@ -225,6 +225,21 @@ async def test_the_events_of_a_run_are_heard_on_the_runners_own_bus(runner):
     assert event.payload["step_id"] == "a"
 
 
+@pytest.mark.parametrize(("limit", "number"), [(4096, 2), (1, 0)])
+async def test_notifications_have_no_payloads_if_none_is_inline(limit, number):
+    """What the page on security says of `inline_limit`; else they have what is small."""
+    settings = Settings(inline_limit=limit, drain=0.05)
+    async with InMemBus() as bus, Runner(bus, settings=settings) as runner:
+        heard = await bus.subscribe("*")
+        runner.register_handler("body", lambda ctx: {"card": "secret"})
+
+        await runner.execute_sync_workflow(RUN, parse(one_step()), {"order": "secret"})
+        async with asyncio.timeout(WAIT_LIMIT):
+            events = [await anext(heard) for _ in range(4)]
+
+    assert sum("secret" in str(event.payload) for event in events) == number
+
+
 async def test_a_bus_that_fails_holds_up_nothing(store):
     class Broken(InMemBus):
         async def send(self, subject, body):

@@ -83,13 +83,13 @@ async def test_a_full_stream_says_so(connection, publisher, api, names):
     created = await api.call(f"STREAM.INFO.{names.commands}")
     await api.call(f"STREAM.UPDATE.{names.commands}", {**created["config"], "max_msgs": 1})
     await publisher.publish(f"{names.namespace}.start.w", b"{}")
-    told: list[Incident] = []
-    connection.on_incident.append(told.append)
+    reported: list[Incident] = []
+    connection.on_incident.append(reported.append)
 
     with pytest.raises(Unavailable, match="maximum messages exceeded"):
         await publisher.publish(f"{names.namespace}.start.w", b"{}")
 
-    assert told == [Incident.PUBLISH_FAILED]
+    assert reported == [Incident.PUBLISH_FAILED]
 
 
 async def test_where_no_stream_listens_nothing_is_stored(publisher, names):
@@ -168,8 +168,8 @@ async def test_a_write_that_was_overtaken_is_a_conflict(proxy, proxied, api, nam
 async def test_while_disconnected_it_waits_and_then_gives_up(proxy, proxied, names, monkeypatch):
     monkeypatch.setattr("flowworker.jetstream.client.retrying.RECONNECT_LIMIT", 0.5)
     publisher = Publisher(proxied)
-    told: list[Incident] = []
-    proxied.on_incident.append(told.append)
+    reported: list[Incident] = []
+    proxied.on_incident.append(reported.append)
     proxy.shut = True
     proxy.cut()
     await eventually(lambda: not proxied.connected)
@@ -181,7 +181,7 @@ async def test_while_disconnected_it_waits_and_then_gives_up(proxy, proxied, nam
     proxy.shut = False
     await eventually(lambda: proxied.connected)
     await publisher.publish(subject(names), b"1")
-    assert told == [Incident.PUBLISH_FAILED, Incident.RECONNECTED]
+    assert reported == [Incident.PUBLISH_FAILED, Incident.RECONNECTED]
 
 
 async def test_silence_is_noticed(proxy, topology, names, monkeypatch):

@@ -71,8 +71,8 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
     # Given a network that loses a request
     monkeypatch.setattr(pull, "TICK", 0.05)
     proxied = await connect(ConnectionOptions(url=proxy.url))
-    told: list[Incident] = []
-    proxied.on_incident.append(told.append)
+    reported: list[Incident] = []
+    proxied.on_incident.append(reported.append)
     lane = Lane(proxied, names)
     got: list[Any] = []
     consumer = await lane.consume(got.append)
@@ -84,7 +84,7 @@ async def test_silence_is_noticed(proxy, topology, names, monkeypatch):
     # When messages wait, then it is asked for again
     await lane.fill(3)
     await eventually(lambda: len(got) == 3)
-    assert Incident.PULL_RENEWED in told
+    assert Incident.PULL_RENEWED in reported
     await consumer.stop()
     await proxied.close()
 

@@ -32,11 +32,11 @@ def worked():
         yield pytest.param(known[name], row["example"], id=name)
 
 
-@pytest.mark.parametrize(("found", "told"), list(worked()))
-def test_the_example_is_what_the_formulas_make_of_it(found, told):
-    digits = len(told.partition(".")[2])
+@pytest.mark.parametrize(("found", "stated"), list(worked()))
+def test_the_example_is_what_the_formulas_make_of_it(found, stated):
+    digits = len(stated.partition(".")[2])
 
-    assert f"{found:.{digits}f}" == told
+    assert f"{found:.{digits}f}" == stated
 
 
 def test_messages_are_as_many_as_are_counted():

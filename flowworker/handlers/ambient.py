@@ -38,7 +38,7 @@ class RunScope(Protocol):
     run_id: str
 
     async def emit(self, event_type: str, payload: Any = None, *, key: str = "") -> None:
-        """Publish an event, once per run, type and key."""
+        """Publish an event, once per run, queue, type and key."""
         ...
 
     async def acquire_lock(self, key: str, *, ttl: float, timeout: float) -> int:
@@ -86,7 +86,7 @@ def leave_scope(token: Token[RunScope]) -> None:
 
 
 def emit(event_type: str, payload: Any = None, *, key: str = "") -> Coroutine[Any, Any, None]:
-    """Publish an event, once per run, type and key; see `StepContext.emit`."""
+    """Publish an event, once per run, queue, type and key; see `StepContext.emit`."""
     return current_scope().emit(event_type, payload, key=key)
 
 

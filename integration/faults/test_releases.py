@@ -21,7 +21,7 @@ from flowworker.jetstream.topology.specs import TOPOLOGY_VERSION
 from integration.faults.load import all_complete, start
 from integration.fleet.fleet import ROOT
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 NEXT = str(TOPOLOGY_VERSION + 1)
 FIELD = '    novelty: str = field(default_factory=lambda: "of the next release")\n'

@@ -35,7 +35,13 @@ NOT_HERE = {"grafana/grafana"}
 VARIABLE = re.compile(r"\$\{(\w+):?([-?])([^}]*)\}")
 
 
-def load(name: str, **variables: str) -> dict[str, Any]:
+def passwords() -> dict[str, str]:
+    """The file .env as `passwords` prints it."""
+    printed = subprocess.run([COMPOSE / "passwords"], check=True, stdout=subprocess.PIPE, text=True)
+    return dict(line.split("=", 1) for line in printed.stdout.splitlines())
+
+
+def load(name: str, variables: dict[str, str]) -> dict[str, Any]:
     """A compose file with its variables filled in; one that has to be given must be."""
 
     def value(match: re.Match[str]) -> str:
@@ -61,7 +67,8 @@ class Project:
     """The processes of a compose file."""
 
     def __init__(self, name: str, folder: Path, network: Network) -> None:
-        self.services = load(name, GRAFANA_PASSWORD="secret")["services"]
+        self._variables = passwords()
+        self.services = load(name, self._variables)["services"]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder, self._network = folder, network
         self._hosts: dict[str, str] = {}
@@ -80,7 +87,7 @@ class Project:
         waiting = {
             name: service
             for name, service in self.services.items()
-            if image_of(service) not in NOT_HERE
+            if image_of(service) not in NOT_HERE and "profiles" not in service
         }
         while waiting:
             name = next(one for one in waiting if not set(self._conditions(one)) & set(waiting))
@@ -91,7 +98,7 @@ class Project:
             del waiting[name]
 
     def replicas(self, service: str) -> list[str]:
-        return [name for name in self._hosts if name.partition(".")[0] == service]
+        return [name for name in self.processes if name.partition(".")[0] == service]
 
     def is_healthy(self, replica: str) -> bool:
         """What the health check of its file, or of its image, says."""
@@ -104,6 +111,12 @@ class Project:
         log = self._folder / f"command-{self._count}.log"
         process = self._process(replica, command, log)
         return process.wait(WAIT_LIMIT), log.read_text("utf-8")
+
+    def run_service(self, name: str, *command: str) -> tuple[int, str]:
+        """Run a service to its end, as `docker compose run --rm` does."""
+        if name not in self._hosts:
+            self._hosts[name] = self._network.host("command")
+        return self.run(name, PROGRAMS["flowworker"], *command)
 
     def end(self, replica: str) -> int:
         """Stop one as `docker compose stop` does; its exit code."""
@@ -142,6 +155,7 @@ class Project:
         service = self.services[replica.partition(".")[0]]
         given = service.get("environment", {})
         environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables_of_image()]
+        given = {**(self._variables if "env_file" in service else {}), **given}
         environment += [f"{key}={value}" for key, value in given.items()]
         self._count += 1
         folder = self._folder / f"files-{self._count}"

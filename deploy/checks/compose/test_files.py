@@ -11,7 +11,15 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from deploy.checks.compose.project import BINARIES, COMPOSE, NOT_HERE, PROGRAMS, image_of, load
+from deploy.checks.compose.project import (
+    BINARIES,
+    COMPOSE,
+    NOT_HERE,
+    PROGRAMS,
+    image_of,
+    load,
+    passwords,
+)
 from flowworker.cli import cli
 from flowworker.cli.serving import PARTING
 from flowworker.jetstream import TopologyOptions
@@ -24,7 +32,7 @@ FILES = ["compose.yaml", "compose.small.yaml"]
 @pytest.fixture(params=FILES)
 def project(request):
     """Each of the files."""
-    return load(request.param, GRAFANA_PASSWORD="secret")
+    return load(request.param, passwords())
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +56,12 @@ def test_a_file_that_is_none_is_found(project, schema):
 
 
 @pytest.mark.parametrize("path", sorted(COMPOSE.glob("*.conf")), ids=lambda path: path.name)
-def test_nats_takes_its_configuration(path):
-    done = subprocess.run(
-        [BINARIES / "nats-server", "-t", "-c", path], check=False, capture_output=True, text=True
-    )
+def test_nats_takes_its_configuration(path, tmp_path):
+    copy = tmp_path / "nats.conf"
+    copy.write_text(path.read_text("utf-8"), encoding="utf-8")
+    (tmp_path / "accounts").symlink_to((COMPOSE / "../nats/accounts").resolve())
+    command = [BINARIES / "nats-server", "-t", "-c", copy]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=passwords())
 
     assert done.returncode == 0, done.stderr
 
@@ -74,7 +84,7 @@ def test_each_command_is_one_of_ours(project):
 
 
 def test_grafana_finds_its_dashboards_and_prometheus():
-    services = load("compose.yaml", GRAFANA_PASSWORD="secret")["services"]
+    services = load("compose.yaml", passwords())["services"]
     mounted = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
     provisioned = (COMPOSE / "../grafana/provisioning").resolve()
     [folder] = yaml.safe_load((provisioned / "dashboards/flowworker.yml").read_text("utf-8"))[

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.checks.compose.hosts import Network
-from deploy.checks.compose.project import PROGRAMS, Project
+from deploy.checks.compose.project import Project
 from tests.support.waiting import blocking_eventually
 
 OURS = ("coordinator", "worker")
@@ -32,13 +32,15 @@ def all_of(project: Project) -> list[str]:
     return [replica for service in OURS for replica in project.replicas(service)]
 
 
-def until(project: Project, *arguments: str) -> str:
-    """What our command prints when it succeeds, asked from the first worker."""
+def until(project: Project, role: str, *arguments: str) -> str:
+    """What our command prints when it succeeds, as this role where there are roles."""
     said = ""
+    if role not in project.services:
+        role = "worker"  # which may do everything there
 
     def succeeds() -> bool:
         nonlocal said
-        code, said = project.run("worker.1", PROGRAMS["flowworker"], *arguments)
+        code, said = project.run_service(role, *arguments)
         return code == 0
 
     blocking_eventually(succeeds, f"flowworker {arguments}", 0.5)
@@ -48,7 +50,7 @@ def until(project: Project, *arguments: str) -> str:
 def outcome(project: Project, who: str) -> object:
     """The output of a run that is started under this id, once."""
     given = json.dumps({"who": who})
-    said = until(project, "start", "hello", "--id", who, "--input", given, "--wait")
+    said = until(project, "operator", "start", "hello", "--id", who, "--input", given, "--wait")
     return json.loads(said.splitlines()[-1])["output"]
 
 
@@ -56,7 +58,7 @@ def outcome(project: Project, who: str) -> object:
 def test_a_fleet_on_a_cluster_goes_on_without_one_server(project):
     for replica in all_of(project):
         blocking_eventually(partial(project.is_healthy, replica), replica, 0.5)
-    until(project, "register", "hello")
+    until(project, "registrar", "register", "/app/hello")
     assert outcome(project, "Ada") == {"shout": {"text": "HELLO, ADA!"}}
     blocking_eventually(lambda: scraped(project) == 4, "all four are scraped", 1.0)
 
@@ -81,7 +83,7 @@ def scraped(project: Project) -> int:
 def test_a_fleet_on_one_server_runs_a_workflow(project):
     for replica in all_of(project):
         blocking_eventually(partial(project.is_healthy, replica), replica, 0.5)
-    until(project, "register", "hello")
+    until(project, "registrar", "register", "/app/hello")
 
     assert outcome(project, "Ada") == {"shout": {"text": "HELLO, ADA!"}}
     for replica in all_of(project):

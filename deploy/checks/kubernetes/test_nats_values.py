@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from deploy.checks.kubernetes.chart import CHART, EXAMPLES, ROOT, render
+from deploy.checks.kubernetes.chart import CHART, EXAMPLES, ROOT, pods, render
 from flowworker.embedded import find_server_binary
 from flowworker.jetstream.client.connection import MINIMUM
 from flowworker.settings import Settings, check_fit
@@ -61,6 +61,21 @@ def test_accounts_are_included_from_where_they_are_mounted():
     # Relative to the folder of the server's own configuration, which is /etc/nats-config
     folder = mounted["mountPath"].removeprefix("/etc/")
     assert VALUES["config"]["merge"][INCLUDE].startswith(f"../{folder}/")
+
+
+def test_the_example_for_production_fits_the_accounts_that_are_included():
+    folder = ROOT / "deploy/nats/accounts"
+    told = {path.name: path.read_text("utf-8") for path in folder.glob("*.conf")}
+    rendered = render(file=CHART.parent / "examples/production.yaml")
+
+    assert VALUES["config"]["merge"][INCLUDE].rpartition("/")[2] in told
+    for one in pods(rendered):
+        prefix = rendered.environment(one)["FLOWWORKER_INBOX_PREFIX"]
+        user = prefix.removeprefix("_INBOX.")
+        assert any(f"user: {user}\n" in text for text in told.values()), user
+    [scaled] = rendered.of("ScaledObject")
+    account = scaled["spec"]["triggers"][0]["metadata"]["account"]
+    assert f"\n{account}: {{" in told["flowworker.conf"]
 
 
 def test_the_server_is_one_that_we_work_with():

@@ -28,7 +28,7 @@ _TICK = 1.0
 """Seconds between two looks at the event loop."""
 
 _FIRST = 0
-"""Whoever drives this partition measures what belongs to none."""
+"""Who drives this partition measures what belongs to none."""
 
 
 async def measure_server(

@@ -61,7 +61,7 @@ async def test_a_worker_with_a_free_slot_is_seen_by_its_request(backend, meter):
     await eventually(asked)
 
 
-async def test_queues_with_dashes_in_their_names_are_told_apart(backend, meter):
+async def test_queues_with_dashes_in_their_names_are_kept_apart(backend, meter):
     for queue in ("q", "q-high", "step-q"):
         await backend.steps.consume(queue, Priority.LOW, [].append)
 
@@ -83,7 +83,7 @@ async def test_commands_and_events_are_pending_until_somebody_gets_them(backend,
     assert await meter.commands() == {"starts": 0}
 
 
-async def test_what_is_stored_is_told_by_stream(backend, meter, names):
+async def test_what_is_stored_is_counted_by_stream(backend, meter, names):
     before = await meter.storage()
     await enqueue(backend, 1)
 
@@ -96,7 +96,7 @@ async def test_what_is_stored_is_told_by_stream(backend, meter, names):
     assert storage.used >= 0
 
 
-async def test_more_consumers_than_an_answer_has_are_all_told(backend, meter):
+async def test_more_consumers_than_an_answer_has_are_all_counted(backend, meter):
     for number in range(90):
         for priority in Priority:
             await backend.steps.consume(f"q{number}", priority, [].append)

@@ -16,7 +16,7 @@ from flowworker.testing import ManualClock
 LANE = {"queue": "default", "priority": "low"}
 
 
-class Told:
+class Reported:
     """A meter whose answers are given."""
 
     def __init__(self, clock):
@@ -46,7 +46,7 @@ class Watched:
 
     def __init__(self):
         self.clock = ManualClock()
-        self.meter = Told(self.clock)
+        self.meter = Reported(self.clock)
         self.registry = CollectorRegistry()
         self.partitions = (0, 3)
         self.metrics = Metrics(self.registry)
@@ -70,7 +70,7 @@ async def watched():
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_whoever_drives_partition_0_measures_what_is_common(watched):
+async def test_who_drives_partition_0_measures_what_is_common(watched):
     assert watched.of("events_pending", partition="3") == 7
     assert watched.of("commands_pending", lane="starts") == 3
     assert watched.of("steps_pending", **LANE) == 5
@@ -84,7 +84,7 @@ async def test_whoever_drives_partition_0_measures_what_is_common(watched):
     assert watched.of("measured_timestamp_seconds") == watched.clock.now()
 
 
-async def test_whoever_loses_partition_0_says_nothing_of_it_any_more(watched):
+async def test_who_loses_partition_0_says_nothing_of_it_any_more(watched):
     watched.partitions = (3,)
     watched.meter.asked.clear()
 
@@ -98,7 +98,7 @@ async def test_whoever_loses_partition_0_says_nothing_of_it_any_more(watched):
     assert watched.of("measured_timestamp_seconds") == 0
 
 
-async def test_whoever_drives_nothing_yet_looks_again_soon(watched):
+async def test_who_drives_nothing_yet_looks_again_soon(watched):
     watched.partitions = ()
     await watched.clock.advance(PERIOD)
     watched.partitions = (0,)
@@ -132,7 +132,7 @@ async def test_what_cannot_be_measured_stays_and_its_age_shows(watched, logs):
 
 
 class LateClock(ManualClock):
-    """Whoever sleeps wakes up late."""
+    """Who sleeps wakes up late."""
 
     late = 0.0
 

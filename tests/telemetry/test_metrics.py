@@ -51,7 +51,7 @@ def test_a_registry_takes_them_once(registry, metrics):
         Metrics(registry)
 
 
-def test_names_that_users_make_are_told_apart_up_to_a_number(registry, metrics):
+def test_names_that_users_make_are_kept_apart_up_to_a_number(registry, metrics):
     for number in range(2 * MOST):
         metrics.runs_started[f"w{number}"].inc()
         metrics.retries[f"w{number}"].inc()

@@ -17,6 +17,14 @@ from flowworker.jetstream.client.options import redacted, without_secrets
 from flowworker.settings import CONNECTION, NAMESPACE, Settings
 from flowworker.wiring import options_from
 
+WARES = """
+from flowworker import App
+app = App()
+class codec:
+    def fingerprints(self):
+        return {}
+"""
+
 
 class Reached(Exception):
     """NATS would be connected to now."""
@@ -42,7 +50,7 @@ def reached(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(sys.path))
     (tmp_path / "file").write_text("")
-    (tmp_path / "wares.py").write_text("from flowworker import App\napp = App()\n")
+    (tmp_path / "wares.py").write_text(WARES)
     for name in [name for name in os.environ if name.startswith("FLOWWORKER_")]:
         monkeypatch.delenv(name)
     return found

@@ -131,6 +131,7 @@ def test_every_command_gets_in(ways, kind):
                 until(both.by_variable, asked, state)
                 both.used.add(act[0])
         both("doctor")
+        both("upgrade", "--check")
     assert all(namespace in text for text in both("namespace", "list"))
     for how, extra in both.ways:
         how("setup", "--namespace", other, *extra)

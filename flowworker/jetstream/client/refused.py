@@ -35,6 +35,9 @@ def unreachable(options: ConnectionOptions, reason: str) -> ServerUnavailable:
         return Refused(f"the NATS server at {url} refuses us: {reason}; {_who(options)}")
     if any(mark in reason for mark in _TLS):
         return Refused(f"no TLS with the NATS server at {url}: {reason}; {_tls(reason)}")
+    if "reset by peer" in reason and (options.tls_ca or options.tls_cert or options.tls_hostname):
+        # What a server says that refuses a certificate may get lost on the way.
+        return ServerUnavailable(f"no TLS with the NATS server at {url}: {reason}; {_tls(reason)}")
     reason = reason or "no answer in time"
     return ServerUnavailable(
         f"no NATS server at {url}: {reason}; is it running, and are URL and credentials right?"

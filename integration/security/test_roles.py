@@ -11,13 +11,15 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from urllib.request import urlopen
 
 import pytest
 
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import ROOT, Commands, until
 from integration.security.accounts import as_role, connected, guarded_server
+from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually, eventually
 
 HERE = ROOT / "integration" / "security"
@@ -31,7 +33,8 @@ class Fleet:
     """A server, and what the processes of the fleet have said."""
 
     server: EmbeddedServer
-    logs: list[str] = field(default_factory=list)
+    http_ports: tuple[int, int]
+    """Of the coordinators."""
 
     def user(self, role: str) -> Commands:
         return as_role(self.server, role)
@@ -41,13 +44,14 @@ class Fleet:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two coordinators and a worker of each queue, each with its own user."""
     with guarded_server(tmp_path_factory.mktemp("nats")) as server, ExitStack() as stack:
-        made = Fleet(server)
+        made = Fleet(server, (free_port(), free_port()))
+        measured = [("--http-port", str(port)) for port in made.http_ports]
         made.user("administrator")("setup", "--queue", "default", "--queue", "gpu")
         started = [
             stack.enter_context(as_role(server, role, **FAST).running(*command))
             for role, *command in (
-                ("coordinator", "coordinator"),
-                ("coordinator", "coordinator"),
+                ("coordinator", "coordinator", *measured[0]),
+                ("coordinator", "coordinator", *measured[1]),
                 ("worker-default", "worker", *APP),
                 ("worker-gpu", "worker", *APP, "--queue", "gpu"),
             )
@@ -77,6 +81,19 @@ def test_an_operator_does_everything_with_runs(fleet, tmp_path):
     assert kinds.count("order.paid") == 2
     assert "workflow.step.retrying" in kinds
     assert [event["type"] for event in operator.lines("watch", "e1")] == kinds
+
+
+def test_coordinators_measure_what_waits_in_the_lanes_of_all_queues(fleet):
+    lanes = {
+        f'flowworker_steps_pending{{priority="high",queue="{queue}"}} 0.0'
+        for queue in ("default", "gpu")
+    }
+
+    def are_shown() -> bool:
+        pages = [urlopen(f"http://127.0.0.1:{port}/metrics") for port in fleet.http_ports]
+        return lanes <= set("".join(page.read().decode() for page in pages).splitlines())
+
+    assert blocking_eventually(are_shown)
 
 
 def test_what_fails_is_undone_by_the_workers_of_both_queues(fleet):

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -90,7 +91,10 @@ def test_coordinators_measure_what_waits_in_the_lanes_of_all_queues(fleet):
     }
 
     def are_shown() -> bool:
-        pages = [urlopen(f"http://127.0.0.1:{port}/metrics") for port in fleet.http_ports]
+        try:
+            pages = [urlopen(f"http://127.0.0.1:{port}/metrics") for port in fleet.http_ports]
+        except URLError:
+            return False  # one has just been started
         return lanes <= set("".join(page.read().decode() for page in pages).splitlines())
 
     assert blocking_eventually(are_shown)

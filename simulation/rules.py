@@ -194,7 +194,8 @@ def _check_takeover(
         expect(record.lost == 0, "lost workers of another attempt", where)
         if before is not None:
             expect(before.outcome is not Outcome.CANCELLED, "a claim over a fence", where)
-            _check_wait(record, before, where, latest)
+            if not is_refused(record):  # what nobody is asked to do need not wait for its time
+                _check_wait(record, before, where, latest)
         return
     expect(before.lease_until <= latest, "a claim was taken while its lease held", where)
     lost = before.lost + (before.lease_until > 0)

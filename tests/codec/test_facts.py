@@ -7,7 +7,6 @@ import pytest
 from flowworker.codec.cloudevents import (
     EventData,
     cloud_event,
-    decode_event,
     run_started_event,
 )
 from flowworker.codec.facts import FACT_TYPES, begun_run, read_event, to_fact
@@ -42,7 +41,7 @@ def test_a_run_begins_as_it_was_created():
         trace="00-1-2-01",
     )
 
-    event = decode_event(encode(run_started_event("ns", record, 9)))
+    event = read_event("r1", encode(run_started_event("ns", record, 9)))
 
     assert begun_run(event) == record
     assert event.data.revision == 9

@@ -22,6 +22,7 @@ from flowworker.codec.messages import (
     decode_link,
     decode_result,
     decode_step_message,
+    trace_headers,
 )
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
@@ -129,3 +130,9 @@ def test_a_field_of_a_newer_release_is_passed_over():
 def test_a_misspelt_field_of_a_control_command_is_refused():
     with pytest.raises(msgspec.ValidationError, match="raeson"):
         decode_control(b'{"raeson": "typing"}')
+
+
+def test_what_a_trace_context_lacks_has_no_header():
+    assert trace_headers("00-1-2-01", "a=b") == {"traceparent": "00-1-2-01", "tracestate": "a=b"}
+    assert trace_headers("00-1-2-01", "") == {"traceparent": "00-1-2-01"}
+    assert trace_headers("", "") == {}

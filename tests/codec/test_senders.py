@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.codec.senders import is_consistent, refusal
+from flowworker.codec.cloudevents import CloudEvent, EventData
+from flowworker.codec.senders import Refused, check_sender, is_consistent, published, refusal
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.model import Step, Workflow
@@ -61,3 +62,22 @@ def test_why_an_event_is_not_believed(sender, event_type, identity, step, why):
 def test_without_a_definition_no_worker_knows_a_step():
     assert refusal(RUN, "gpu", DONE, "r1/workflow.step.completed/a/1", "a", None)
     assert not refusal(RUN, COORDINATOR, DONE, "r1/workflow.step.completed/a/1", "a", None)
+
+
+def completed(step):
+    identity = f"r1/{DONE}/{step}/1"
+    return CloudEvent(identity, "/ns/flow/r1", DONE, "now", EventData(id=RUN, step_id=step))
+
+
+def test_an_event_is_believed_of_the_queue_of_its_step_and_of_no_other():
+    said = published(f"event.3.r1.gpu.{DONE}", completed("a"))
+    check_sender(RUN, said, PLAN)
+
+    assert (said.sender, said.event) == ("gpu", completed("a"))
+    with pytest.raises(Refused, match="none of queue 'default'"):
+        check_sender(RUN, published(f"event.3.r1.default.{DONE}", completed("a")), PLAN)
+
+
+def test_an_event_under_another_type_is_not_believed():
+    with pytest.raises(Refused, match="'gpu' may not publish it"):
+        published(f"event.3.r1.gpu.{EventType.STEP_STARTED}", completed("a"))

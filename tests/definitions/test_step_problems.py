@@ -19,6 +19,10 @@ from tests.definitions.complaints import DURATION_RULE, NAME_RULE, in_step, prob
             "3:10: 'queue' of step 'a': expected at most 128 letters, digits, '_' and '-', "
             "found 'gpu.large'",
         ),
+        (
+            "queue: upload",
+            "3:10: step 'a': queue 'upload' is no queue of workers (choose another name)",
+        ),
         ("timeout: 1x", f"3:12: 'timeout' of step 'a': expected {DURATION_RULE}, found '1x'"),
         ("depends_on: [bb]", "3:16: step 'a' depends on unknown step 'bb' (did you mean 'b'?)"),
         ("depends_on: zz", "3:15: step 'a' depends on unknown step 'zz'"),

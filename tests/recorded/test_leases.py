@@ -21,8 +21,8 @@ class OneLease:
     def __init__(self, lease: Message) -> None:
         self._lease = lease
 
-    async def message(self, stream: str, query: dict[str, Any]) -> StoredMessage:
-        assert (stream, query["last_by_subj"]) == (self._lease.stream, self._lease.subject)
+    async def last(self, stream: str, subject: str) -> StoredMessage:
+        assert (stream, subject) == (self._lease.stream, self._lease.subject)
         return StoredMessage(self._lease.subject, self._lease.sequence, data=self._lease.data)
 
     async def keys(self, pattern: str) -> list[str]:

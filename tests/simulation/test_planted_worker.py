@@ -178,8 +178,8 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
         ),
         pytest.param(
             Executor._finish_unclaimed,
-            "found.record, found.revision)\n            await delivery.ack()\n        case Drop",
-            "found.record, found.revision)\n        case Drop",
+            "await delivery.ack()\n            self._resources.tracing",
+            "self._resources.tracing",
             "a message comes again that is of no use",
             STUBBORN,
             id="a message that is of no use and not acknowledged",

@@ -23,6 +23,8 @@ from flowworker import (
     NamespaceNotFound,
     NewerRelease,
     NotFound,
+    PayloadCodec,
+    PayloadKeyMissing,
     PayloadTooLarge,
     PermissionDenied,
     Priority,
@@ -145,5 +147,28 @@ UNFIT: list[InvalidInput] = [
     ConversionError("value"),
     PayloadTooLarge("output"),
 ]
-AWAY: list[Unavailable] = [ServerUnavailable("server"), PermissionDenied("subject")]
+AWAY: list[Unavailable] = [
+    ServerUnavailable("server"),
+    PermissionDenied("subject"),
+    PayloadKeyMissing("k2", known=["k1"]),
+]
 FOREIGN: NotFound = Unavailable("server")  # type: ignore[assignment]
+
+
+class Reversing:
+    """A codec of a user's own; nothing is to be inherited."""
+
+    async def seal(self, data: bytes, about: bytes) -> tuple[str, bytes]:
+        return "k1", data[::-1]
+
+    async def open(self, key: str, sealed: bytes, about: bytes) -> bytes:
+        if key != "k1":
+            raise PayloadKeyMissing(key, ["k1"])
+        return sealed[::-1]
+
+    def fingerprints(self) -> dict[str, str]:
+        return {"k1": "reversed"}
+
+
+OWN: PayloadCodec = Reversing()
+HALF: PayloadCodec = object()  # type: ignore[assignment]

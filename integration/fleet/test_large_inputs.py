@@ -84,7 +84,7 @@ async def test_an_input_at_the_limit_starts_a_run_and_one_byte_more_stores_nothi
     assert {key.split(".")[0] for key in await payloads()} == {"at-the-limit"}
 
     async def upload_is_dropped():
-        return {key.split(".")[1] for key in await payloads()} == {"input"}
+        return {key.split(".")[1] for key in await payloads()} == {"coordinator"}
 
     await eventually(upload_is_dropped)
 

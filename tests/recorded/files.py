@@ -39,6 +39,11 @@ class Message(Struct, omit_defaults=True):
         return bytes(self.body) + "".join(pieces).encode()
 
     @property
+    def is_marker(self) -> bool:
+        """Whether it stands for a key that was given up."""
+        return "KV-Operation" in self.headers
+
+    @property
     def key(self) -> str:
         """Of a record, in its bucket."""
         return self.subject.split(".", 2)[2]

@@ -71,6 +71,7 @@ class Kind:
         read: what a message means; raises if it cannot be read.
         schema: name of the file in `schemas/`.
         rewritten: whether it is the product that wrote it, and what was read gives the same bytes.
+        marker: whether it stands for what is no more, and has a header that says so.
     """
 
     name: str
@@ -78,8 +79,11 @@ class Kind:
     read: Callable[[Message], Any]
     schema: str = ""
     rewritten: bool = True
+    marker: bool = False
 
     def has(self, message: Message) -> bool:
+        if self.marker != message.is_marker:
+            return False
         pattern = re.escape(self.subjects).replace(r"\*", "[^.]+").replace(">", ".+")
         return re.fullmatch(pattern, message.subject) is not None
 
@@ -123,4 +127,5 @@ KINDS = (
     Kind("coordinator", "$KV.*_locks.coordinator.*", _as_json),
     Kind("partition", "$KV.*_locks.partition.*", _as_json),
     Kind("lock", "$KV.*_locks.lock.>", _as_json),
+    Kind("released", "$KV.*_locks.>", _empty, rewritten=False, marker=True),
 )

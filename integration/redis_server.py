@@ -8,7 +8,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from tests.support.ports import free_port
+from bench.ports import free_port
 from tests.support.waiting import blocking_eventually
 
 HOST = "127.0.0.1"

@@ -6,12 +6,12 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 
 HOST = "127.0.0.1"
@@ -130,9 +130,3 @@ def _clustered(number: int, routes: list[int], gate: int) -> str:
     listen = f"{HOST}:{routes[number]}"
     cluster = f'name: chaos, listen: "{listen}", routes: {urls}, no_advertise: true{advertise}'
     return f"server_name: n{number}\ncluster {{{cluster}}}\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

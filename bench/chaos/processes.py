@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Self
 from urllib.request import urlopen
 
-from bench.chaos.cluster import HOST, free_port, resident, resume
+from bench.chaos.cluster import HOST, resident, resume
+from bench.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STOP_TIMEOUT = 15.0

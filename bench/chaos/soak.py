@@ -27,9 +27,10 @@ from rich.console import Console
 
 from bench.chaos.campaign import COORDINATOR, NAMESPACE, WORKER, prepared
 from bench.chaos.chart import Panel, draw
-from bench.chaos.cluster import HOST, Cluster, free_port
+from bench.chaos.cluster import HOST, Cluster
 from bench.chaos.processes import Processes
 from bench.chaos.raw import Raw
+from bench.ports import free_port
 from flowworker.client import Client
 from flowworker.errors import FlowworkerError
 

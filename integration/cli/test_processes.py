@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import APP, WORKFLOWS, Commands, ended, until, url_of
 from integration.cli.processes import DEV
-from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 

@@ -17,12 +17,12 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.ports import free_port
 from flowworker.client import Client
 from flowworker.client.views import RunView
 from flowworker.core.event_types import ENDS
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import RunNotFound
-from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]

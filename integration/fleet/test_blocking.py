@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bench.ports import free_port
 from flowworker import BlockingClient, RunStatus, ServerUnavailable, Unavailable
-from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 FORKING = """

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.wire import WireClient
-from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT, quiet_for
 
 

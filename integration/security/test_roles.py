@@ -17,10 +17,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import ROOT, Commands, until
 from integration.security.accounts import as_role, connected, guarded_server
-from tests.support.ports import free_port
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually, eventually
 
 HERE = ROOT / "integration" / "security"

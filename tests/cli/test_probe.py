@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.ports import free_port
 from flowworker.cli.listening import listen
-from tests.support.ports import free_port
 
 ANSWERS = {
     "/healthz": (200, "text/plain", b"ok\n"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from deploy.checks.image.container import VOLUME, Container, Image
-from tests.support.ports import free_port
 from tests.support.waiting import blocking_eventually
 
 USER = 10001

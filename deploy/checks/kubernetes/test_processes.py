@@ -14,9 +14,9 @@ from urllib.error import URLError
 
 import pytest
 
+from bench.ports import free_port
 from deploy.checks.kubernetes.chart import ROOT, container, pod, render
 from flowworker.embedded import EmbeddedServer
-from tests.support.ports import free_port
 from tests.support.waiting import blocking_eventually
 
 VALUES = {

@@ -10,10 +10,10 @@ import nats
 import pytest
 from click.testing import CliRunner
 
+from bench.ports import free_port
 from deploy.checks.kubernetes.chart import container, render
 from flowworker.cli import cli
 from flowworker.embedded import EmbeddedServer
-from tests.support.ports import free_port
 
 APP = "shop.handlers:app"
 

@@ -6,8 +6,8 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench.ports import free_port
 from integration.cli.commands import Commands, ended
-from tests.support.ports import free_port
 
 WORKFLOWS = Path(__file__).parent / "workflows.yaml"
 APP = "deploy.checks.prometheus.handlers:app"

@@ -12,8 +12,8 @@ from urllib.request import urlopen
 
 import yaml
 
+from bench.ports import free_port
 from tests.deploy.promql import DEPLOY
-from tests.support.ports import free_port
 from tests.support.waiting import blocking_eventually
 
 CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"

@@ -66,7 +66,6 @@ class Partitions:
         self.owned: dict[int, int] = {}
         self._leases = leases
         self._member = member
-        self._presence = 0
         self._partitions = partitions
         self._clock = clock
         self._ttl = max(1, round(settings.partition_lease))
@@ -113,7 +112,7 @@ class Partitions:
         await self._lose(lost)
         async with self._in_time(until):
             presence = f"coordinator.{self._member}"
-            self._presence = await self._leases.acquire(presence, self._member, self._ttl) or 0
+            await self._leases.acquire(presence, self._member, self._ttl)
             members = await self._leases.holders("coordinator.*")
             holders = await self._leases.holders("partition.*")
         share = -(-self._partitions // max(1, len(members)))
@@ -138,9 +137,17 @@ class Partitions:
 
     async def leave(self) -> None:
         """Give up everything, so that others need not wait for leases to end."""
-        await self._give_up(0, self._clock.monotonic() + self._ttl)
-        presence = f"coordinator.{self._member}"
-        await self._leases.release(presence, self._member, self._presence)
+        owned = list(self.owned)
+        await self._lose(owned)
+        keys = [f"coordinator.{self._member}", *map(_key, owned)]
+        async with self._in_time(self._clock.monotonic() + self._ttl):
+            await _together(self._give_back(key) for key in keys)
+
+    async def _give_back(self, key: str) -> None:
+        """A beat that was cut short may have renewed it, so its token is asked for first."""
+        token = await self._leases.acquire(key, self._member, self._ttl)
+        if token is not None:
+            await self._leases.release(key, self._member, token)
 
     async def _give_up(self, share: int, until: float) -> None:
         extra = sorted(self.owned)[share:]

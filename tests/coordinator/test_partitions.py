@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ class Leases:
 
     def __init__(self) -> None:
         self.held: dict[str, str] = {}
+        self.tokens: Counter[str] = Counter()
         self.failing: int | None = None
         self.away = False
         self.asked: list[str] = []
@@ -41,15 +43,19 @@ class Leases:
                 self.failing -= 1
                 if self.failing < 0:
                     raise Unavailable("no answer")
-        return 1 if self.held.setdefault(key, holder) == holder else None
+        return self._written(key) if self.held.setdefault(key, holder) == holder else None
 
     async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
         if self.away:
             raise Unavailable("no answer")
-        return token + 1 if self.held.get(key) == holder else None
+        return self._written(key) if self.held.get(key) == holder else None
+
+    def _written(self, key: str) -> int:
+        self.tokens[key] += 1
+        return self.tokens[key]
 
     async def release(self, key: str, holder: str, token: int) -> None:
-        if self.held.get(key) == holder:
+        if self.held.get(key) == holder and self.tokens[key] == token:
             del self.held[key]
 
     async def holders(self, pattern: str) -> dict[str, str]:
@@ -154,6 +160,26 @@ async def test_leaving_gives_everything_back(partitions, leases, drive):
     await partitions.leave()
 
     assert (drive.driven, leases.held) == (set(), {})
+
+
+async def test_leaving_gives_back_what_a_beat_that_was_cut_short_had_renewed(
+    partitions, leases, drive
+):
+    await partitions.beat()
+    leases.tokens.update(dict.fromkeys(leases.held, 1))  # each written once more
+
+    await partitions.leave()
+
+    assert (drive.driven, leases.held) == (set(), {})
+
+
+async def test_leaving_leaves_alone_what_another_one_has_taken(partitions, leases):
+    await partitions.beat()
+    leases.held["partition.2"] = "c2"
+
+    await partitions.leave()
+
+    assert leases.held == {"partition.2": "c2"}
 
 
 async def test_an_owner_that_cannot_renew_stops_when_it_is_late_and_not_before(leases, drive):

@@ -142,6 +142,13 @@ class Bench:
             while len(await runs.list(status, workflow)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
+    async def until_unlisted(self, status: RunStatus, workflow: str) -> None:
+        """Wait until no run is listed so: what has ended is, for a moment, listed as both."""
+        runs = RunStore(self.backend.runs)
+        async with asyncio.timeout(WAIT_LIMIT):
+            while await runs.list(status, workflow):  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
+
     async def until_queued(self, count: int) -> None:
         """Wait until that many runs have messages."""
         async with asyncio.timeout(WAIT_LIMIT):
@@ -217,6 +224,7 @@ async def flood(count: int) -> Counter[str]:
         async with one.watched(f"{name}: from the kill until all have ended"):
             await one.start("slow", count)
             await one.until_listed(RunStatus.COMPLETED, "slow", count)
+            await one.until_unlisted(RunStatus.RUNNING, "slow")
         runs = RunStore(one.backend.runs)
         return Counter({str(each): len(await runs.list(each, "slow")) for each in RunStatus})
 

@@ -137,17 +137,14 @@ class Partitions:
 
     async def leave(self) -> None:
         """Give up everything, so that others need not wait for leases to end."""
-        owned = list(self.owned)
-        await self._lose(owned)
-        keys = [f"coordinator.{self._member}", *map(_key, owned)]
-        async with self._in_time(self._clock.monotonic() + self._ttl):
-            await _together(self._give_back(key) for key in keys)
-
-    async def _give_back(self, key: str) -> None:
-        """A beat that was cut short may have renewed it, so its token is asked for first."""
-        token = await self._leases.acquire(key, self._member, self._ttl)
-        if token is not None:
-            await self._leases.release(key, self._member, token)
+        until = self._clock.monotonic() + self._ttl
+        await self._give_up(0, until)
+        presence = f"coordinator.{self._member}"
+        async with self._in_time(until):
+            # A beat that was cut short may have renewed it: its token is asked for first.
+            token = await self._leases.acquire(presence, self._member, self._ttl)
+            if token is not None:
+                await self._leases.release(presence, self._member, token)
 
     async def _give_up(self, share: int, until: float) -> None:
         extra = sorted(self.owned)[share:]

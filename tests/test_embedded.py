@@ -12,6 +12,7 @@ import threading
 
 import pytest
 
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, ServerUnavailable
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually
@@ -19,7 +20,7 @@ from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 @pytest.fixture(scope="module")
 def server():
-    with EmbeddedServer() as running:
+    with EmbeddedServer(port=free_port()) as running:
         yield running
 
 
@@ -85,7 +86,7 @@ def test_two_servers_get_two_ports(server):
 
 @pytest.mark.parametrize("end", [EmbeddedServer.stop, EmbeddedServer.kill])
 def test_port_and_data_outlive_the_process(tmp_path, end):
-    with EmbeddedServer(store=tmp_path, sync_always=True) as server:
+    with EmbeddedServer(port=free_port(), store=tmp_path, sync_always=True) as server:
         # Given a stream with a message in it
         url, pid = server.url, server.pid
         with Connection(server) as connection:
@@ -110,7 +111,7 @@ def test_port_and_data_outlive_the_process(tmp_path, end):
 
 
 def test_restart_is_stop_and_start():
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         url, pid = server.url, server.pid
 
         server.restart()
@@ -120,7 +121,7 @@ def test_restart_is_stop_and_start():
 
 
 def test_it_starts_again_after_it_died_by_itself():
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         pid = running_pid(server)
         os.kill(pid, signal.SIGKILL)
         blocking_eventually(lambda: server.pid is None)

@@ -52,6 +52,7 @@ class Cluster:
         self.behind = f"nats://{HOST}:{routes[0]}"
         self.nodes = [
             EmbeddedServer(
+                port=free_port(),
                 store=Path(self._folder.name) / f"n{number}",
                 sync_always=sync_always,
                 config=config + (_clustered(number, routes, self.gate) if nodes > 1 else ""),

@@ -105,7 +105,7 @@ class EndSignals:
     def _give_up(self) -> None:
         words = threading.Thread(
             target=get_logger().error,
-            args=("the process did not end in time: its attempts are left to their leases",),
+            args=("the process did not end in time: what it holds is left to its leases",),
             daemon=True,
         )
         words.start()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.chaos.raw import Raw
+from bench.ports import free_port
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.event_types import ENDS
@@ -80,7 +81,7 @@ async def all_ended(fleet, runs: list[str], last: str = "completed") -> None:
 
 async def test_a_backup_under_load_goes_on_elsewhere(open_fleet, tmp_path):
     folder = tmp_path / "backup"
-    with EmbeddedServer() as lost, EmbeddedServer() as spare:
+    with EmbeddedServer(port=free_port()) as lost, EmbeddedServer(port=free_port()) as spare:
         async with open_fleet(lost) as fleet:
             # Given a run in every state, and a load of others
             for role in ("coordinator", "worker"):
@@ -143,7 +144,7 @@ async def test_a_backup_under_load_goes_on_elsewhere(open_fleet, tmp_path):
 
 async def test_a_run_that_ends_while_it_is_taken_has_an_end(open_fleet, tmp_path):
     folder = tmp_path / "backup"
-    with EmbeddedServer() as lost, EmbeddedServer() as spare:
+    with EmbeddedServer(port=free_port()) as lost, EmbeddedServer(port=free_port()) as spare:
         async with open_fleet(lost) as fleet:
             for role in ("coordinator", "worker"):
                 fleet.start(role)

@@ -9,6 +9,7 @@ import resource
 import pytest
 
 from bench.chaos.raw import Raw
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import Unavailable
 from integration.faults.load import all_complete
@@ -27,7 +28,7 @@ async def fill(fleet: Fleet, runs: list[str]) -> None:
 
 
 async def test_a_full_commands_stream_pushes_back(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             # Given a commands stream with room for ten, and nobody who takes them
             config = (await raw.api("STREAM.INFO.FAULTS_COMMANDS"))["config"]
@@ -51,7 +52,7 @@ async def test_a_full_disk_stops_the_fleet_and_loses_nothing(open_fleet, tmp_pat
 
     def limited(size: str) -> EmbeddedServer:
         jetstream = f"jetstream {{store_dir: {json.dumps(str(store))}, max_file_store: {size}}}"
-        return EmbeddedServer(store=store, config=jetstream)
+        return EmbeddedServer(port=free_port(), store=store, config=jetstream)
 
     server = limited("3MB")
     with server:
@@ -74,7 +75,7 @@ async def test_a_full_disk_stops_the_fleet_and_loses_nothing(open_fleet, tmp_pat
 
 
 async def test_a_file_system_that_refuses_writes_loses_nothing(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet:
             # Given a fleet at work whose server can write to no file any more
             fleet.start("coordinator")

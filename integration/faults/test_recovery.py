@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bench.chaos.raw import Raw
+from bench.ports import free_port
 from flowworker.definitions import parse
 from flowworker.embedded import EmbeddedServer
 from integration.faults.load import all_complete
@@ -29,7 +30,7 @@ async def _queued(raw: Raw, messages: int) -> bool:
 
 
 async def test_purged_streams_are_made_good(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             # Given runs whose first steps are queued, and one that is to be tried again later
             fleet.start("coordinator")
@@ -56,7 +57,7 @@ async def test_purged_streams_are_made_good(open_fleet):
 
 
 async def test_what_is_queued_is_not_enqueued_again(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             fleet.start("coordinator")
             runs = [await fleet.client.start("chain", run_id=f"r-{n}") for n in range(10)]
@@ -71,7 +72,7 @@ async def test_what_is_queued_is_not_enqueued_again(open_fleet):
 
 
 async def test_what_waits_survives_a_restart_of_everything(open_fleet):
-    server = EmbeddedServer()
+    server = EmbeddedServer(port=free_port())
     with server:
         async with open_fleet(server) as fleet:
             # Given a run that waits for a human, one for its next attempt, one for its timeout

@@ -21,6 +21,9 @@ from flowworker.jetstream.topology.specs import TOPOLOGY_VERSION
 from integration.faults.load import all_complete, start
 from integration.fleet.fleet import ROOT
 
+UNHURRIED = {"FLOWWORKER_PARTITION_LEASE": "20"}
+"""A coordinator that takes its time to end on a busy machine is not ended before."""
+
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 NEXT = str(TOPOLOGY_VERSION + 1)
@@ -77,7 +80,7 @@ async def test_a_fleet_is_upgraded_and_goes_back_under_load(open_fleet, next_rel
     with EmbeddedServer() as server:
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             # Given a fleet of this release, and a namespace that the next one has set up
-            first = [fleet.start(role) for role in ("coordinator", "worker")]
+            first = [fleet.start(role, **UNHURRIED) for role in ("coordinator", "worker")]
             runs: list[str] = []
             load = asyncio.create_task(start_steadily(fleet, runs))
             await fleet.until(lambda: fleet.count("r-0")["bottom"])
@@ -96,14 +99,17 @@ async def test_a_fleet_is_upgraded_and_goes_back_under_load(open_fleet, next_rel
             assert config["metadata"][TOPOLOGY] == NEXT
 
             # When processes of the next one join, take over, and are replaced by this one again
-            second = [fleet.start(role, root=next_release) for role in ("coordinator", "worker")]
+            second = [
+                fleet.start(role, root=next_release, **UNHURRIED)
+                for role in ("coordinator", "worker")
+            ]
             await fleet.until_owned({first[0]: 8.0, second[0]: 8.0})
             for process in first:
                 await ended(process)
             await fleet.until_owned({second[0]: 16.0})
             alone = len(runs)
             await fleet.until(lambda: len(runs) > alone + 10 and fleet.count(runs[alone])["bottom"])
-            third = [fleet.start(role) for role in ("coordinator", "worker")]
+            third = [fleet.start(role, **UNHURRIED) for role in ("coordinator", "worker")]
             await fleet.until_owned({second[0]: 8.0, third[0]: 8.0})
             for process in second:
                 await ended(process)

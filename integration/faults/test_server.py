@@ -10,6 +10,7 @@ import nats
 import pytest
 
 from bench.chaos.proxy import Proxy
+from bench.ports import free_port
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
@@ -29,7 +30,7 @@ UNHURRIED = {
 
 
 async def test_a_server_killed_under_load_loses_nothing(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet:
             for role in ("coordinator", "worker", "worker"):
                 fleet.start(role)
@@ -45,7 +46,7 @@ async def test_a_server_killed_under_load_loses_nothing(open_fleet):
 
 
 async def test_a_worker_cut_off_for_longer_than_its_lease_is_replaced(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with Proxy(server.url) as proxy, open_fleet(server) as fleet:
             # Given a step in the hands of a worker behind a network
             fleet.start("coordinator")
@@ -67,7 +68,7 @@ async def test_a_worker_cut_off_for_longer_than_its_lease_is_replaced(open_fleet
 
 
 async def test_a_coordinator_cut_off_for_longer_than_its_lease_is_replaced(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with Proxy(server.url) as proxy, open_fleet(server) as fleet:
             first = fleet.start("coordinator", "--nats-url", proxy.url)
             fleet.start("worker")
@@ -86,7 +87,7 @@ async def test_a_coordinator_cut_off_for_longer_than_its_lease_is_replaced(open_
 
 
 async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet:
             # Given a coordinator and a worker whose every line of log fails, and who are given
             # more time to end than we wait
@@ -111,7 +112,7 @@ async def test_processes_whose_stderr_nobody_reads_go_on_and_end(open_fleet):
 
 
 async def test_readiness_says_whether_there_is_a_server(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet:
             for role in ("coordinator", "worker"):
                 fleet.start(role)
@@ -128,7 +129,7 @@ async def test_readiness_says_whether_there_is_a_server(open_fleet):
 
 async def test_a_server_that_comes_back_empty_is_set_up_again(open_fleet, tmp_path):
     store = tmp_path / "store"
-    with EmbeddedServer(store=store) as server:
+    with EmbeddedServer(port=free_port(), store=store) as server:
         async with open_fleet(server) as fleet:
             fleet.start("coordinator")
             fleet.start("worker")
@@ -143,7 +144,7 @@ async def test_a_server_that_comes_back_empty_is_set_up_again(open_fleet, tmp_pa
 
 
 async def test_streams_that_somebody_removed_are_made_again(open_fleet):
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         async with open_fleet(server) as fleet:
             fleet.start("coordinator")
             fleet.start("worker")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bench.ports import free_port
 from flowworker import wiring
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
@@ -23,7 +24,7 @@ WORKFLOWS = Path(__file__).parent / "workflows.yaml"
 
 @pytest.fixture(scope="session")
 def fleet_server() -> Iterator[EmbeddedServer]:
-    with EmbeddedServer() as server:
+    with EmbeddedServer(port=free_port()) as server:
         yield server
 
 

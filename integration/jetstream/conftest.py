@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bench.chaos.proxy import Proxy
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, Names
 from flowworker.jetstream.client.api import Api
@@ -70,7 +71,7 @@ async def proxied(proxy: Proxy, topology: Topology) -> AsyncIterator[Connection]
 @pytest.fixture
 def own_server(tmp_path) -> Iterator[EmbeddedServer]:
     """A server to kill."""
-    with EmbeddedServer(store=tmp_path, sync_always=True) as running:
+    with EmbeddedServer(port=free_port(), store=tmp_path, sync_always=True) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import uvloop
 
+from bench.ports import free_port
 from flowworker.client import Client
 from flowworker.embedded import EmbeddedServer, find_server_binary
 from flowworker.errors import InvalidInput, Unavailable
@@ -219,7 +220,7 @@ async def test_a_connection_over_tls_ends_without_a_warning(tmp_path, caplog):
         capture_output=True,
     )
     config = f"tls {{cert_file: '{cert}', key_file: '{key}'}}"
-    with EmbeddedServer(store=tmp_path / "store", config=config) as server:
+    with EmbeddedServer(port=free_port(), store=tmp_path / "store", config=config) as server:
         connection = await connect(ConnectionOptions(url=server.url, tls_ca=str(cert)))
         server.stop()
         await eventually(lambda: not connection.connected)

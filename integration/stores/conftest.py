@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 from integration.redis_server import RedisServer
 
@@ -19,7 +20,7 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def own_nats(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    with EmbeddedServer(store=tmp_path / "nats") as server:
+    with EmbeddedServer(port=free_port(), store=tmp_path / "nats") as server:
         yield server
 
 

@@ -9,7 +9,7 @@ __all__ = ["Api", "ApiError", "StoredMessage", "is_passing"]
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +21,8 @@ from flowworker.jetstream.client.requests import NoAnswer
 from flowworker.jetstream.client.retrying import ask_again
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowworker.jetstream.client.connection import Connection
 
 IN_FLIGHT = 256
@@ -44,8 +46,7 @@ class ApiError(Unavailable):
     def __init__(self, request: str, failure: Failure) -> None:
         """Say which request it was."""
         self.failure = failure
-        code = failure.err_code or failure.code
-        super().__init__(f"{request}: {failure.description} (JetStream error {code})")
+        super().__init__(f"{request}: {failure}")
 
 
 def is_passing(error: Unavailable) -> bool:
@@ -65,14 +66,15 @@ class StoredMessage(Struct, frozen=True):
     time: str = ""
 
 
-class _Got(Struct, frozen=True):
-    message: StoredMessage | None = None
-    error: Failure | None = None
-
-
 class _Answer(Struct, frozen=True):
     error: Failure | None = None
 
+
+class _Got(_Answer, frozen=True):
+    message: StoredMessage | None = None
+
+
+_A = TypeVar("_A", bound=_Answer)
 
 _decode_got = msgspec.json.Decoder(_Got).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -107,6 +109,23 @@ class Api:
         async with self._room:
             return await self._connection.requests.ask(subject, body)
 
+    async def _decoded(
+        self, request: str, body: bytes, decode: Callable[[bytes], _A]
+    ) -> tuple[bytes, _A]:
+        """An answer, as bytes too; a cluster that elects is asked again like one that is silent."""
+
+        async def ask() -> tuple[bytes, _A]:
+            raw = await self._ask(f"$JS.API.{request}", body)
+            decoded = decode(raw)
+            if decoded.error is not None and decoded.error.err_code == NO_LEADER:
+                raise NoAnswer(str(decoded.error), refused=True)
+            return raw, decoded
+
+        try:
+            return await ask()
+        except NoAnswer as error:
+            return (await ask_again(self._connection, error, ask, request)).data
+
     async def call(self, request: str, body: Any = None) -> dict[str, Any]:
         """The answer as a map.
 
@@ -114,17 +133,18 @@ class Api:
             ApiError: it is an error.
             Unavailable: none came.
         """
-        raw = await self.raw(request, b"" if body is None else _encode(body))
-        failure = _decode_answer(raw).error
-        if failure is not None:
-            raise ApiError(request, failure)
+        raw, decoded = await self._decoded(
+            request, b"" if body is None else _encode(body), _decode_answer
+        )
+        if decoded.error is not None:
+            raise ApiError(request, decoded.error)
         answer: dict[str, Any] = msgspec.json.decode(raw)
         return answer
 
     async def message(self, stream: str, query: dict[str, Any]) -> StoredMessage | None:
         """A stored message as its stream's leader has it, or None."""
         request = f"STREAM.MSG.GET.{stream}"
-        got = _decode_got(await self.raw(request, _encode(query)))
+        _, got = await self._decoded(request, _encode(query), _decode_got)
         if got.error is None:
             return got.message
         if got.error.err_code == NO_MESSAGE:

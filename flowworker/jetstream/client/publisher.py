@@ -38,6 +38,9 @@ class Failure(Struct, frozen=True):
     err_code: int = 0
     description: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.description} (JetStream error {self.err_code or self.code})"
+
 
 class PubAck(Struct, frozen=True):
     """What JetStream says about a message: where it is stored, or why it is not."""
@@ -104,7 +107,7 @@ def _decode_ack(raw: bytes) -> PubAck:
 
 
 def _refused(subject: str, failure: Failure, *, repeated: bool) -> Exception:
-    text = f"{subject}: {failure.description} (JetStream error {failure.err_code})"
+    text = f"{subject}: {failure}"
     if failure.err_code in WRONG_SEQUENCE:
         return UncertainConflict(text) if repeated else Conflict(text)
     if failure.err_code in TOO_LARGE:

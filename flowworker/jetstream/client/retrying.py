@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Answer", "ask_again"]
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from flowworker.errors import Unavailable
 from flowworker.jetstream.client.requests import NoAnswer
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.jetstream.client.connection import Connection
+
+T = TypeVar("T")
 
 RETRY_BUDGET = 6
 REFUSED_COST = 1
@@ -25,21 +27,21 @@ RECONNECT_LIMIT = 5.0
 """Seconds to wait for a lost connection."""
 
 
-class Answer(NamedTuple):
+class Answer(NamedTuple, Generic[T]):
     """What the server said; `repeated` if an earlier attempt may have had its effect."""
 
-    data: bytes
+    data: T
     repeated: bool
 
 
 async def ask_again(
     connection: Connection,
     error: NoAnswer,
-    ask: Callable[[], Awaitable[bytes]],
+    ask: Callable[[], Awaitable[T]],
     what: str,
     *,
     repeatable: bool = True,
-) -> Answer:
+) -> Answer[T]:
     """Make a request again after its first attempt has failed.
 
     Args:

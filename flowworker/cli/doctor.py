@@ -7,9 +7,11 @@ __all__ = ["doctor"]
 import asyncio
 import os
 from contextlib import aclosing
+from functools import partial
 
 import click
 
+from flowworker import agreement
 from flowworker.cli.errors import FAILED
 from flowworker.cli.options import Target, as_json, connection
 from flowworker.cli.render import json_line, plain
@@ -35,7 +37,8 @@ def doctor(ctx: click.Context, target: Target, *, fix: bool, json_: bool) -> Non
         options = target.options("flowworker-doctor")
         settings = settings_from(os.environ)
         topology = from_environment(TopologyOptions, os.environ)
-        examination = examine(options, target.namespace, settings, topology, fix=fix)
+        compare = partial(agreement.check, settings=settings, member=True)
+        examination = examine(options, target.namespace, settings, topology, compare, fix=fix)
         async with aclosing(examination) as findings:
             async for finding in findings:
                 well = well and finding.ok

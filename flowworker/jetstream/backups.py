@@ -33,7 +33,7 @@ from msgspec import Struct, field
 from flowworker.codec.json import UNREADABLE
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import InvalidInput
-from flowworker.jetstream.client.api import NO_STREAM, Api, ApiError
+from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.client.snapshots import CHUNK, Snapshot, restored, snapshot
 from flowworker.jetstream.names import Names
@@ -225,12 +225,7 @@ async def restore(
 
 async def _refuse_existing(api: Api, names: Names) -> None:
     for stream in _ordered(names):
-        try:
-            await api.call(f"STREAM.INFO.{stream}")
-        except ApiError as error:
-            if error.failure.err_code != NO_STREAM:
-                raise
-        else:
+        if await api.stream(stream) is not None:
             raise InvalidInput(
                 f"namespace {names.namespace!r} exists: there is a stream {stream}; a backup is "
                 "restored where there is none. Stop the fleet, which would create it anew, and "

@@ -8,7 +8,9 @@ from __future__ import annotations
 __all__ = ["examine"]
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
@@ -16,7 +18,7 @@ from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import findings
-from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, Api, ApiError
+from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
 from flowworker.jetstream.client.subjects import counts_of
 from flowworker.jetstream.findings import Finding
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from flowworker.jetstream.client.options import ConnectionOptions
     from flowworker.jetstream.topology.specs import TopologyOptions
     from flowworker.settings import Settings
+
+Compare = Callable[[str], list[str]]
 
 CLOCK_TOLERANCE = 1.0
 """Seconds by which this machine's clock may differ from the server's."""
@@ -57,6 +61,7 @@ async def examine(
     namespace: str,
     settings: Settings,
     topology: TopologyOptions,
+    compare: Compare,
     *,
     fix: bool,
 ) -> AsyncGenerator[Finding, None]:
@@ -67,6 +72,8 @@ async def examine(
         namespace: which one to check.
         settings: those of the fleet, as far as consumers and sizes of messages depend on them.
         topology: how its streams are to be.
+        compare: what there is to report of the settings, by what the fleet has agreed upon; raises
+            InvalidInput if it would refuse them.
         fix: create what is missing.
 
     Raises:
@@ -75,7 +82,7 @@ async def examine(
     names = Names(namespace)
     connection = await connect(options)
     try:
-        examination = _Examination(connection, names, settings, topology, fix=fix)
+        examination = _Examination(connection, names, settings, topology, compare, fix=fix)
         async for finding in examination.findings():
             yield finding
     finally:
@@ -89,6 +96,7 @@ class _Examination:
         names: Names,
         settings: Settings,
         options: TopologyOptions,
+        compare: Compare,
         *,
         fix: bool,
     ) -> None:
@@ -97,6 +105,7 @@ class _Examination:
         self._api = Api(connection) if fix else _LookOnly(connection)
         self._settings = settings
         self._options = options
+        self._compare = compare
         self._topology = Topology(self._api, names, options, create=fix)
         self._clock: Clock = SystemClock()
 
@@ -110,11 +119,12 @@ class _Examination:
         streams, partitions = await self._streams()
         yield streams
         for spec in stream_specs(self._names, self._options):
-            state = await self._info(f"STREAM.INFO.{spec.name}", NO_STREAM)
+            state = await self._api.stream(spec.name)
             if state is not None:
                 yield findings.stream(state)
         if not streams.ok:
             return
+        yield findings.agreed(partial(self._compare, self._topology.agreed))
         yield await self._clocks()
         for lane in CommandLane:
             commands = consumer_specs.commands(self._names, lane)
@@ -127,7 +137,7 @@ class _Examination:
     async def _clocks(self) -> Finding:
         """The server's clock, by the stamp of an answer, against ours midway between the two."""
         asked = self._clock.now()
-        info = await self._info(f"STREAM.INFO.{self._names.commands}", NO_STREAM) or {}
+        info = await self._api.stream(self._names.commands) or {}
         answered = self._clock.now()
         stamp = info.get("ts")
         if stamp is None:
@@ -149,14 +159,6 @@ class _Examination:
         found = f"as they must be, {partitions} partitions"
         return Finding("streams", ok=True, found=found), partitions
 
-    async def _info(self, request: str, absent: int) -> dict[str, Any] | None:
-        try:
-            return await self._api.call(request)
-        except ApiError as error:
-            if error.failure.err_code == absent:
-                return None
-            raise
-
     async def _consumer(self, spec: ConsumerSpec, who: str) -> tuple[Finding, dict[str, Any]]:
         """Whether a consumer is as it must be, and what the server says of it."""
         check = f"consumer {spec.name}"
@@ -168,7 +170,7 @@ class _Examination:
         except TopologyMismatch as error:
             found, _, advice = str(error).partition("; ")
             return Finding(check, ok=False, found=found, advice=advice), {}
-        info = await self._info(f"CONSUMER.INFO.{spec.stream}.{spec.name}", NO_CONSUMER)
+        info = await self._api.consumer(spec.stream, spec.name)
         return Finding(check, ok=True, found="as it must be"), info or {}
 
     async def _work(self, spec: ConsumerSpec, what: str) -> Finding:

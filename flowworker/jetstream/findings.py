@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Finding", "account", "payload", "queue", "stream", "work"]
+__all__ = ["Finding", "account", "agreed", "payload", "queue", "stream", "work"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from flowworker.ports.backend import HEADROOM
 from flowworker.settings import check_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from flowworker.settings import Settings
 
@@ -67,6 +67,16 @@ def account(info: dict[str, Any]) -> Finding:
         "remove what is not needed, or raise the limits of the account: what is full stores nothing"
     )
     return Finding("jetstream", ok=False, found=f"nearly full: {', '.join(full)}", advice=advice)
+
+
+def agreed(compare: Callable[[], list[str]]) -> Finding:
+    """Whether these settings fit what the fleet has agreed upon, as `compare` tells."""
+    try:
+        reports = compare()
+    except InvalidInput as error:
+        found, _, advice = str(error).partition("; ")
+        return Finding("settings", ok=False, found=found, advice=advice)
+    return Finding("settings", ok=True, found="; ".join(reports) or "those of the fleet")
 
 
 def stream(info: dict[str, Any]) -> Finding:

@@ -6,11 +6,10 @@ __all__ = ["StreamMeter"]
 
 import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
-from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
 from flowworker.jetstream.topology.specs import TopologyOptions, consumer_specs, stream_specs
 from flowworker.ports import LaneLevel, StorageLevel
 
@@ -31,9 +30,9 @@ class StreamMeter:
 
     async def events(self, partitions: Iterable[int]) -> dict[int, int]:
         """Events not delivered yet, by partition."""
-        asked = list(partitions)
+        asked, stream = list(partitions), self._names.events
         found = await asyncio.gather(
-            *(self._consumer(self._names.events, self._names.scheduler_consumer(p)) for p in asked)
+            *(self._api.consumer(stream, self._names.scheduler_consumer(p)) for p in asked)
         )
         return {p: one["num_pending"] for p, one in zip(asked, found, strict=True) if one}
 
@@ -42,7 +41,7 @@ class StreamMeter:
         specs = {lane.value: consumer_specs.commands(self._names, lane) for lane in CommandLane}
         specs["timers"] = consumer_specs.timers(self._names)
         found = await asyncio.gather(
-            *(self._consumer(spec.stream, spec.name) for spec in specs.values())
+            *(self._api.consumer(spec.stream, spec.name) for spec in specs.values())
         )
         return {lane: one["num_pending"] for lane, one in zip(specs, found, strict=True) if one}
 
@@ -68,7 +67,7 @@ class StreamMeter:
         specs = stream_specs(self._names, TopologyOptions())
         account, *streams = await asyncio.gather(
             self._api.call("INFO"),
-            *(self._info(f"STREAM.INFO.{spec.name}", NO_STREAM) for spec in specs),
+            *(self._api.stream(spec.name) for spec in specs),
         )
         states = {one["config"]["name"]: one["state"] for one in streams if one}
         parts = list((account.get("tiers") or {}).values()) or [account]
@@ -81,7 +80,8 @@ class StreamMeter:
         )
 
     async def _lane(self, queue: str, priority: Priority) -> LaneLevel | None:
-        info = await self._consumer(self._names.steps, self._names.lane_consumer(queue, priority))
+        name = self._names.lane_consumer(queue, priority)
+        info = await self._api.consumer(self._names.steps, name)
         if info is None:
             return None
         pending = info["num_pending"]
@@ -102,14 +102,3 @@ class StreamMeter:
             found += names
             if not names or len(found) >= page["total"]:
                 return found
-
-    async def _consumer(self, stream: str, consumer: str) -> dict[str, Any] | None:
-        return await self._info(f"CONSUMER.INFO.{stream}.{consumer}", NO_CONSUMER)
-
-    async def _info(self, request: str, absent: int) -> dict[str, Any] | None:
-        try:
-            return await self._api.call(request)
-        except ApiError as error:
-            if error.failure.err_code == absent:
-                return None
-            raise

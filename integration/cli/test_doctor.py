@@ -90,7 +90,7 @@ def test_steps_of_a_queue_without_a_worker_are_a_problem(server, tmp_path):
     commands("start", "draw", "--id", "drawn")
 
     with commands.running("coordinator"):
-        until_said(commands, "queue gpu")
+        until_said(commands, "problem queue gpu: 1 steps wait, 0 are in flight")
         found = commands("doctor", code=1)
 
     assert "problem queue gpu: 1 steps wait, 0 are in flight, and no process requests them" in found
@@ -107,6 +107,18 @@ def test_a_max_payload_that_the_settings_exceed_is_a_problem(server):
 
     assert "problem max_payload: messages of up to 1,048,576 bytes; message_limit=1048576" in found
     assert "raise the server's max_payload" in found
+
+
+def test_settings_that_the_fleet_would_refuse_are_a_problem(server):
+    Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="60")("setup")
+    other = Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="20")
+
+    same = Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="60")("doctor")
+    found = other("doctor", code=1)
+
+    assert "settings: those of the fleet" in same
+    assert "problem settings: FLOWWORKER_LEASE: 20.0 here, 60.0 in the fleet" in found
+    assert "`flowworker setup`, with the new value, changes the fleet's" in found
 
 
 async def fill(options: ConnectionOptions) -> None:

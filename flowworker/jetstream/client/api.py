@@ -5,7 +5,7 @@ All that we ask is idempotent, so that a request without an answer is simply rep
 
 from __future__ import annotations
 
-__all__ = ["Api", "ApiError", "StoredMessage", "is_passing"]
+__all__ = ["Api", "ApiError", "StoredMessage", "config_of", "is_passing"]
 
 import asyncio
 from functools import partial
@@ -31,6 +31,7 @@ IN_FLIGHT = 256
 NO_MESSAGE = 10037
 NO_STREAM = 10059
 NO_CONSUMER = 10014
+_ABSENT = {NO_STREAM, NO_CONSUMER}
 NO_LEADER = 10008
 UNAVAILABLE = 503
 NOT_FOUND = 404
@@ -54,6 +55,11 @@ def is_passing(error: Unavailable) -> bool:
     if isinstance(error, PermissionDenied):
         return False
     return not isinstance(error, ApiError) or error.failure.code == UNAVAILABLE
+
+
+def config_of(info: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The configuration that is part of what a server says of a stream or consumer, if there is."""
+    return None if info is None else info["config"]
 
 
 class StoredMessage(Struct, frozen=True):
@@ -140,6 +146,22 @@ class Api:
             raise ApiError(request, decoded.error)
         answer: dict[str, Any] = msgspec.json.decode(raw)
         return answer
+
+    async def stream(self, name: str) -> dict[str, Any] | None:
+        """Configuration and state of a stream; None if there is none."""
+        return await self._existing(f"STREAM.INFO.{name}")
+
+    async def consumer(self, stream: str, name: str) -> dict[str, Any] | None:
+        """Configuration and state of a consumer; None if there is none, or no stream."""
+        return await self._existing(f"CONSUMER.INFO.{stream}.{name}")
+
+    async def _existing(self, request: str) -> dict[str, Any] | None:
+        try:
+            return await self.call(request)
+        except ApiError as error:
+            if error.failure.err_code in _ABSENT:
+                return None
+            raise
 
     async def message(self, stream: str, query: dict[str, Any]) -> StoredMessage | None:
         """A stored message as its stream's leader has it, or None."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
-from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
+from flowworker.jetstream.client.api import config_of
 from flowworker.jetstream.names import AGREED
 from flowworker.jetstream.topology.differences import Difference, differences, newer
 from flowworker.jetstream.topology.namespaces import queues_of
@@ -122,7 +122,7 @@ class Migration:
         """
         planned, queues = [], set(self._queues)
         for spec in stream_specs(self._names, self._options):
-            found = await self._config(f"STREAM.INFO.{spec.name}", NO_STREAM)
+            found = config_of(await self._api.stream(spec.name))
             change = _change("stream", spec, found)
             if spec.name == self._names.events and found is not None and not change.newer:
                 change = replace(change, differences=(*change.differences, *self._agreed(found)))
@@ -151,8 +151,8 @@ class Migration:
             consumer_specs.lane(names, settings, q, each) for q in queues for each in Priority
         ]
         for spec in specs:
-            request = f"CONSUMER.INFO.{spec.stream}.{spec.name}"
-            yield _change("consumer", spec, await self._config(request, NO_CONSUMER))
+            found = await self._api.consumer(spec.stream, spec.name)
+            yield _change("consumer", spec, config_of(found))
 
     async def carry_out(self, planned: Sequence[Change]) -> None:
         """Do it.
@@ -173,14 +173,6 @@ class Migration:
                 if change.differences:
                     await self._topology.update_consumer(change.spec, change.config)
                 await self._topology.consumer(change.spec)
-
-    async def _config(self, request: str, absent: int) -> dict[str, Any] | None:
-        try:
-            return dict((await self._api.call(request))["config"])
-        except ApiError as error:
-            if error.failure.err_code in {absent, NO_STREAM}:
-                return None
-            raise
 
 
 def _change(

@@ -93,11 +93,8 @@ async def holdings(api: Api, names: Names) -> list[Holding]:
     specs = stream_specs(names, TopologyOptions())
     found = []
     for spec in specs:
-        try:
-            info = await api.call(f"STREAM.INFO.{spec.name}")
-        except ApiError as error:
-            if error.failure.err_code != NO_STREAM:
-                raise
+        info = await api.stream(spec.name)
+        if info is None:
             continue
         subjects = info["config"].get("subjects") or []
         if sorted(subjects) != sorted(spec.config["subjects"]):

@@ -109,30 +109,57 @@ class ConsumerSpec:
 
 def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
     """Everything that a namespace consists of."""
-    common = {
+    return [
+        _commands(names, options),
+        _steps(names, options),
+        _events(names, options),
+        *(
+            _bucket(bucket, options, ttl=bucket in {names.payloads, names.locks})
+            for bucket in (names.runs, names.definitions, names.payloads, names.locks)
+        ),
+    ]
+
+
+def _common(options: TopologyOptions) -> dict[str, Any]:
+    return {
         "storage": options.storage or "file",
         "num_replicas": options.replicas or 1,
         "discard": "new",
         "duplicate_window": DUPLICATE_WINDOW * NANO,
+        "allow_rollup_hdrs": False,  # a right to one subject would be one to all
         "metadata": {TOPOLOGY: str(TOPOLOGY_VERSION)},
     }
-    asked = tuple(
-        setting
-        for setting, value in (("storage", options.storage), ("num_replicas", options.replicas))
-        if value is not None
+
+
+def _must(options: TopologyOptions, *settings: str) -> tuple[str, ...]:
+    """These, those of every stream, and what was asked for."""
+    asked = (("storage", options.storage), ("num_replicas", options.replicas))
+    return (
+        "subjects",
+        "retention",
+        *settings,
+        *(setting for setting, value in asked if value is not None),
     )
-    source, destination = names.republished
-    commands = {
-        **common,
+
+
+_UNLIMITED = (*StreamSpec.empty, "max_age", "max_msgs_per_subject")
+
+
+def _commands(names: Names, options: TopologyOptions) -> StreamSpec:
+    config = {
+        **_common(options),
         "name": names.commands,
         "description": "flowworker: what shall be done",
-        "duplicate_window": COMMANDS_WINDOW * NANO,
         "subjects": names.command_subjects(),
         "retention": "workqueue",
-        "allow_rollup_hdrs": False,  # a right to one subject would be one to all
+        "duplicate_window": COMMANDS_WINDOW * NANO,
     }
-    steps = {
-        **common,
+    return StreamSpec(config, _must(options, "discard"), _UNLIMITED, ("allow_rollup_hdrs",))
+
+
+def _steps(names: Names, options: TopologyOptions) -> StreamSpec:
+    config = {
+        **_common(options),
         "name": names.steps,
         "description": "flowworker: steps to be executed, timers",
         "subjects": names.step_subjects,
@@ -140,9 +167,17 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "discard": "old",  # schedules do not go with `new`; without limits nothing is discarded
         "allow_msg_schedules": True,
         "allow_msg_ttl": True,
-        "allow_rollup_hdrs": True,
+        "allow_rollup_hdrs": True,  # a schedule replaces the former one
     }
-    events = {
+    must = _must(options, "allow_msg_schedules", "allow_rollup_hdrs")
+    return StreamSpec(config, must, (*_UNLIMITED, "max_msgs", "max_bytes"))
+
+
+def _events(names: Names, options: TopologyOptions) -> StreamSpec:
+    common = _common(options)
+    source, destination = names.republished
+    partitions = str(options.partitions or DEFAULT_PARTITIONS)
+    config = {
         **common,
         "name": names.events,
         "description": "flowworker: what happened",
@@ -151,56 +186,30 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
         "discard": "old",
         "max_age": int((options.events_age or DEFAULT_EVENTS_AGE) * NANO),
         "allow_direct": True,
-        "allow_rollup_hdrs": False,
         "republish": {"src": source, "dest": destination},
-        "metadata": {
-            TOPOLOGY: str(TOPOLOGY_VERSION),
-            PARTITIONS: str(options.partitions or DEFAULT_PARTITIONS),
-        },
+        "metadata": {**common["metadata"], PARTITIONS: partitions},
     }
-    must = ("subjects", "retention", *asked)
-    unlimited = (*StreamSpec.empty, "max_age", "max_msgs_per_subject")
     aged = ("max_age",) if options.events_age is not None else ()
-    return [
-        StreamSpec(commands, (*must, "discard"), unlimited, ("allow_rollup_hdrs",)),
-        StreamSpec(
-            steps,
-            (*must, "allow_msg_schedules", "allow_rollup_hdrs"),
-            (*unlimited, "max_msgs", "max_bytes"),
-        ),
-        StreamSpec(events, (*must, "republish", *aged), brought=("allow_rollup_hdrs",)),
-        *(
-            _bucket(bucket, common, asked, ttl=bucket in {names.payloads, names.locks})
-            for bucket in (names.runs, names.definitions, names.payloads, names.locks)
-        ),
-    ]
+    return StreamSpec(config, _must(options, "republish", *aged), brought=("allow_rollup_hdrs",))
 
 
-def _bucket(
-    bucket: Bucket, common: dict[str, Any], asked: tuple[str, ...], *, ttl: bool
-) -> StreamSpec:
+def _bucket(bucket: Bucket, options: TopologyOptions, *, ttl: bool) -> StreamSpec:
     config = {
-        **common,
+        **_common(options),
         "name": bucket.stream,
         "description": "flowworker",
         "subjects": [f"{bucket.prefix}>"],
         "retention": "limits",
         "max_msgs_per_subject": 1,
-        "allow_rollup_hdrs": False,  # a right to one key would be one to all
         "deny_delete": True,
         "allow_direct": True,  # its requests name the key, so that permissions can
     }
-    must = ("subjects", "retention", "discard", "max_msgs_per_subject", "allow_direct", *asked)
+    must = _must(options, "discard", "max_msgs_per_subject", "allow_direct")
     if ttl:
         config["allow_msg_ttl"] = True
         must = (*must, "allow_msg_ttl")
-    empty = StreamSpec.empty
-    return StreamSpec(
-        config,
-        must,
-        (*empty, "max_age", "subject_delete_marker_ttl"),
-        ("allow_rollup_hdrs",),
-    )
+    unlimited = (*StreamSpec.empty, "max_age", "subject_delete_marker_ttl")
+    return StreamSpec(config, must, unlimited, ("allow_rollup_hdrs",))
 
 
 def _consumer(

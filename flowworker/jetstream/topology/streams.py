@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from flowworker.errors import TopologyMismatch
-from flowworker.jetstream.client.api import NO_CONSUMER, NO_STREAM, ApiError
+from flowworker.jetstream.client.api import ApiError, config_of
 from flowworker.jetstream.names import AGREED, PARTITIONS
 from flowworker.jetstream.topology.differences import differences
 from flowworker.jetstream.topology.namespaces import missing
@@ -76,7 +76,7 @@ class Topology:
         return partitions
 
     async def _stream(self, spec: StreamSpec) -> dict[str, Any]:
-        found = await self._config(f"STREAM.INFO.{spec.name}", NO_STREAM)
+        found = config_of(await self._api.stream(spec.name))
         if found is None and not self._create:
             raise await missing(self._api, self._names, spec.name)
         if found is None:
@@ -94,7 +94,7 @@ class Topology:
             except ApiError as error:
                 if error.failure.err_code not in STREAM_EXISTS:
                     raise
-                found = await self._config(f"STREAM.INFO.{spec.name}", 0)
+                found = config_of(await self._api.stream(spec.name))
         _check(f"stream {spec.name}", spec, found or {})
         return found or {}
 
@@ -105,15 +105,14 @@ class Topology:
             TopologyMismatch: it exists with other settings.
             Unavailable: JetStream refuses, or does not answer.
         """
-        info = f"CONSUMER.INFO.{spec.stream}.{spec.name}"
-        found = await self._config(info, NO_CONSUMER)
+        found = config_of(await self._api.consumer(spec.stream, spec.name))
         if found is None:
             try:
                 found = await self._write_consumer(spec, "create", spec.config)
             except ApiError as error:
                 if error.failure.err_code not in CONSUMER_EXISTS:
                     raise
-                found = await self._config(info, 0)
+                found = config_of(await self._api.consumer(spec.stream, spec.name))
         _check(f"consumer {spec.name} of stream {spec.stream}", spec, found or {})
 
     async def update_consumer(self, spec: ConsumerSpec, config: dict[str, Any]) -> None:
@@ -131,15 +130,6 @@ class Topology:
         return dict(
             (await self._api.call(f"CONSUMER.CREATE.{spec.stream}.{spec.name}", body))["config"]
         )
-
-    async def _config(self, request: str, absent: int) -> dict[str, Any] | None:
-        try:
-            config: dict[str, Any] = (await self._api.call(request))["config"]
-            return config
-        except ApiError as error:
-            if error.failure.err_code == absent:
-                return None
-            raise
 
 
 def _check(what: str, spec: StreamSpec | ConsumerSpec, found: dict[str, Any]) -> None:

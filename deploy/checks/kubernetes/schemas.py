@@ -76,7 +76,8 @@ def strict(schema):
     loose = made.pop("x-kubernetes-preserve-unknown-fields", False)
     if "properties" in made and not loose:
         made.setdefault("additionalProperties", False)
-    if "pattern" in made:
+    if "pattern" in made:  # Go lets flags stand behind the beginning
+        made["pattern"] = made["pattern"].replace("^(?i)", "(?i)^")
         re.compile(made["pattern"])
     return made
 

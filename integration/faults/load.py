@@ -27,6 +27,20 @@ async def start_many(fleet: Fleet, count: int, every: float) -> list[str]:
     return list(await asyncio.gather(*starts))
 
 
+async def hold(fleet: Fleet, name: str, count: int = 8) -> list[str]:
+    """Runs that stand still in the middle: a worker has claimed a step of each, and executes it."""
+    runs = [await start(fleet, f"{name}-{number}", "held") for number in range(count)]
+    await fleet.until(lambda: all(fleet.count(run)["hold"] for run in runs))
+    return runs
+
+
+def release(fleet: Fleet, runs: list[str]) -> None:
+    """Let handlers that were held end."""
+    assert not any(fleet.count(run)["after"] for run in runs)
+    for run in runs:
+        (fleet.trace / f"{run}.open").touch()
+
+
 async def all_complete(fleet: Fleet, runs: list[str], timeout: float = WAIT_LIMIT) -> None:
     """Every run completes, and its history says so once."""
     results = await asyncio.gather(*(fleet.client.result(run, timeout) for run in runs))

@@ -11,7 +11,7 @@ import pytest
 from bench.chaos.cluster import Cluster
 from bench.chaos.raw import Raw, Refused
 from flowworker.errors import Unavailable
-from integration.faults.load import all_complete, start, start_many
+from integration.faults.load import all_complete, hold, release, start, start_many
 from tests.support.waiting import quiet_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
@@ -25,8 +25,10 @@ async def test_a_node_killed_and_leaders_stepped_down_lose_nothing(open_fleet):
 
             load = asyncio.create_task(start_many(fleet, 60, 0.08))
             await fleet.until(lambda: fleet.count("r-0")["top"])
+            held = await hold(fleet, "held")
             leader = (await raw.api("STREAM.INFO.KV_faults_runs"))["cluster"]["leader"]
             await asyncio.to_thread(cluster.nodes[int(leader[1:])].kill)
+            release(fleet, held)
             await quiet_for(1.0)  # the others are about to elect
             for stream in ("FAULTS_EVENTS", "FAULTS_STEPS", "KV_faults_runs"):
                 try:
@@ -35,7 +37,7 @@ async def test_a_node_killed_and_leaders_stepped_down_lose_nothing(open_fleet):
                     continue  # it is just being elected
             await asyncio.to_thread(cluster.start)
 
-            await all_complete(fleet, await load)
+            await all_complete(fleet, [*await load, *held])
 
 
 async def test_work_waits_while_there_is_no_quorum(open_fleet):
@@ -45,10 +47,12 @@ async def test_work_waits_while_there_is_no_quorum(open_fleet):
                 fleet.start(role)
             load = asyncio.create_task(start_many(fleet, 30, 0.1))
             await fleet.until(lambda: fleet.count("r-0")["top"])
+            held = await hold(fleet, "held")
 
             hung = [node.pid for node in cluster.nodes[1:] if node.pid is not None]
             for pid in hung:
                 os.kill(pid, signal.SIGSTOP)
+            release(fleet, held)
 
             # Then what is in flight stands still, and no start is acknowledged
             waiting = asyncio.create_task(start(fleet, "waiting"))
@@ -61,7 +65,7 @@ async def test_work_waits_while_there_is_no_quorum(open_fleet):
             # And when there is a quorum, all of it goes on
             for pid in hung:
                 os.kill(pid, signal.SIGCONT)
-            await all_complete(fleet, [*await load, await waiting])
+            await all_complete(fleet, [*await load, *held, await waiting])
 
 
 def notes(fleet):

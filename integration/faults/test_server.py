@@ -16,9 +16,9 @@ from flowworker.embedded import EmbeddedServer
 from flowworker.errors import FlowworkerError
 from flowworker.jetstream.topology.specs import DEFAULT_PARTITIONS
 from integration.faults.conftest import WORKFLOWS
-from integration.faults.load import all_complete, start, start_many
+from integration.faults.load import all_complete, hold, release, start, start_many
 from integration.fleet.fleet import Fleet
-from tests.support.waiting import WAIT_LIMIT, quiet_for
+from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.chaos
 
@@ -36,13 +36,19 @@ async def test_a_server_killed_under_load_loses_nothing(open_fleet):
                 fleet.start(role)
 
             load = asyncio.create_task(start_many(fleet, 80, 0.05))
+            in_flight = []
             for run in ("r-10", "r-40"):
                 await fleet.until(lambda run=run: fleet.count(run)["top"])
+                held = await hold(fleet, f"held-over-{run}")
                 await asyncio.to_thread(server.kill)
-                await quiet_for(0.5)
+
+                # Handlers end while there is nobody to whom it could be told
+                release(fleet, held)
+                in_flight += held
+                await fleet.until(lambda: all_say(fleet, 503))
                 await asyncio.to_thread(server.start)
 
-            await all_complete(fleet, await load)
+            await all_complete(fleet, [*await load, *in_flight])
 
 
 async def test_a_worker_cut_off_for_longer_than_its_lease_is_replaced(open_fleet):
@@ -117,14 +123,11 @@ async def test_readiness_says_whether_there_is_a_server(open_fleet):
             for role in ("coordinator", "worker"):
                 fleet.start(role)
 
-            async def all_say(status: int) -> bool:
-                return {await fleet.readiness(one) for one in fleet.processes} == {status}
-
-            await fleet.until(lambda: all_say(200))
+            await fleet.until(lambda: all_say(fleet, 200))
             await asyncio.to_thread(server.kill)
-            await fleet.until(lambda: all_say(503))
+            await fleet.until(lambda: all_say(fleet, 503))
             await asyncio.to_thread(server.start)
-            await fleet.until(lambda: all_say(200))
+            await fleet.until(lambda: all_say(fleet, 200))
 
 
 async def test_a_server_that_comes_back_empty_is_set_up_again(open_fleet, tmp_path):
@@ -157,6 +160,11 @@ async def test_streams_that_somebody_removed_are_made_again(open_fleet):
             await fleet.until(lambda: starts_again(fleet, "r-2"))
             await all_complete(fleet, ["r-2"])
             await connection.close()
+
+
+async def all_say(fleet: Fleet, status: int) -> bool:
+    """Whether that is every process' answer to whether it is ready."""
+    return {await fleet.readiness(one) for one in fleet.processes} == {status}
 
 
 async def starts_again(fleet: Fleet, run: str) -> bool:

@@ -42,7 +42,7 @@ async def test_a_server_killed_under_load_loses_nothing(open_fleet):
                 held = await hold(fleet, f"held-over-{run}")
                 await asyncio.to_thread(server.kill)
 
-                # Handlers end while there is nobody to whom it could be told
+                # Handlers end while no server is there to take their outcome
                 release(fleet, held)
                 in_flight += held
                 await fleet.until(lambda: all_say(fleet, 503))

@@ -38,6 +38,7 @@ DEV := $(VENV)/.installed-dev
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowworker-tools
 HELM_VERSION := v4.3.1
 HELM := $(TOOLS)/helm-$(HELM_VERSION)/helm
+OTELCOL := $(TOOLS)/otelcol-v0.165.0/otelcol
 # What an interpreter that is gone had installed is gone too.
 $(shell test -x $(PY) || rm -f $(VENV)/.installed-*)
 # The demo is content with a full .venv, and makes a small one where there is none.
@@ -110,9 +111,9 @@ soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
 	$(PY) -m bench.chaos.soak --minutes $(SOAK_MINUTES)
 
 .PHONY: deploy-check
-deploy-check: $(VENV)/.installed-deploy $(HELM) image-test ## Check all that is in deploy/, with the real programs
+deploy-check: $(VENV)/.installed-deploy $(HELM) $(OTELCOL) image-test ## Check all that is in deploy/, with the real programs
 	deploy/checks/packages systemd iproute2 dnsmasq-base prometheus wget
-	HELM=$(HELM) $(PY) -m pytest deploy/checks --ignore deploy/checks/image -v -n $(CORES) $(PYTEST_ARGS)
+	HELM=$(HELM) OTELCOL=$(OTELCOL) $(PY) -m pytest deploy/checks --ignore deploy/checks/image -v -n $(CORES) $(PYTEST_ARGS)
 
 .PHONY: image
 image: ## Build the container image with docker, podman or buildah (IMAGE, BASE, EXTRAS)
@@ -143,9 +144,16 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS_$*)]'
 	@touch $@
 
+NEEDS_GO = command -v go >/dev/null || { echo "go was not found: install Go 1.26 or newer, to build $(@F)" >&2; exit 1; }
+
 $(HELM):
-	@command -v go >/dev/null || { echo "go was not found: install Go 1.26 or newer, to build helm" >&2; exit 1; }
+	@$(NEEDS_GO)
 	GOBIN=$(@D) go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
+
+$(OTELCOL):
+	@$(NEEDS_GO)
+	mkdir -p $(@D)
+	cd deploy/checks/telemetry/collector && go build -trimpath -o $(abspath $@) .
 
 # `PYTHON=/path/to/python make setup` chooses an interpreter.
 $(PY):

@@ -34,6 +34,7 @@ def _loaded(name: str) -> PayloadCodec:
         sys.path.insert(0, "")  # as for `--app`: modules of the working directory
     try:
         made = getattr(import_module(module), attribute)()
+        _ = made.seal, made.open, made.fingerprints
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         raise InvalidInput(

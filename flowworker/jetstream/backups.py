@@ -32,7 +32,7 @@ from msgspec import Struct, field
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import InvalidInput
+from flowworker.errors import InvalidInput, Unavailable
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.client.snapshots import CHUNK, Snapshot, restored, snapshot
@@ -55,7 +55,8 @@ class Part(Struct, frozen=True):
 
     Attributes:
         messages: that were in it.
-        size, sha256: of the file with its content.
+        size: of the file with its content.
+        sha256: of that file, and the one with its configuration behind it.
     """
 
     stream: str
@@ -95,8 +96,11 @@ class _Taking:
         self._digest.update(chunk)
         self.size += len(chunk)
 
-    def close(self) -> str:
+    def close(self) -> None:
         self._file.close()
+
+    def digest(self, meta: bytes) -> str:
+        self._digest.update(meta)
         return self._digest.hexdigest()
 
 
@@ -137,9 +141,10 @@ async def take(
         try:
             taken = await snapshot(connection, stream, taking.write)
         finally:
-            digest = taking.close()
-        (below / META).write_bytes(msgspec.json.encode(taken))
-        parts.append(Part(stream, taken.state.get("messages", 0), taking.size, digest))
+            taking.close()
+        meta = msgspec.json.encode(taken)
+        (below / META).write_bytes(meta)
+        parts.append(Part(stream, taken.state.get("messages", 0), taking.size, taking.digest(meta)))
         each(parts[-1])
     manifest = Manifest(names.namespace, release, began, now(), since, tuple(parts))
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
@@ -170,14 +175,22 @@ def manifest_of(folder: Path) -> Manifest:
             f"{folder} is a backup of form {manifest.format}, made by flowworker "
             f"{manifest.release}; this release reads form {FORMAT}: restore it with that one"
         )
+    expected = _ordered(Names(manifest.namespace))
+    if [part.stream for part in manifest.streams] != expected:
+        raise InvalidInput(
+            f"{folder / MANIFEST}: expected the streams {', '.join(expected)}, in this order; a "
+            "namespace comes back under the name that it had"
+        )
     for part in manifest.streams:
-        path = folder / part.stream / CONTENT
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != part.sha256:
-                raise InvalidInput(
-                    f"{path} is not what was written when the backup was made: its SHA-256 "
-                    "differs; take it from another copy"
-                )
+        below = folder / part.stream
+        with (below / CONTENT).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        digest.update((below / META).read_bytes())
+        if digest.hexdigest() != part.sha256:
+            raise InvalidInput(
+                f"{below} is not what was written when the backup was made: its SHA-256 differs; "
+                "take it from another copy"
+            )
     return manifest
 
 
@@ -199,7 +212,8 @@ async def restore(
 
     Raises:
         InvalidInput: the namespace exists. Nothing was changed.
-        Unavailable: the server refuses, or the connection was lost. What was made is removed.
+        Unavailable: the server refuses, or the connection was lost. What was made is removed, or
+            named if it could not be.
     """
     api, names = Api(connection), Names(manifest.namespace)
     await _refuse_existing(api, names)
@@ -216,9 +230,15 @@ async def restore(
         await _list_again(
             BucketRecords(Publisher(connection), api, names.runs), api, names, manifest.since
         )
-    except BaseException:
-        for stream in made:
-            await api.call(f"STREAM.DELETE.{stream}")
+    except BaseException as error:
+        try:
+            for stream in made:
+                await api.call(f"STREAM.DELETE.{stream}")
+        except Unavailable:
+            raise Unavailable(
+                f"{str(error) or type(error).__name__}; what was made could not be removed: "
+                f"`flowworker namespace delete {manifest.namespace}` before the next attempt"
+            ) from error
         raise
     return {status: await _count(api, names, status) for status in RunStatus}
 

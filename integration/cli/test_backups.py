@@ -101,7 +101,26 @@ def be_newer(backup: Path) -> str:
 def damage(backup: Path) -> str:
     content = backup / "SHOP_EVENTS" / "stream.tar.s2"
     content.write_bytes(content.read_bytes()[:-1])
-    return f"{content} is not what was written when the backup was made"
+    return f"{content.parent} is not what was written when the backup was made"
+
+
+def damage_configuration(backup: Path) -> str:
+    meta = backup / "SHOP_EVENTS" / "backup.json"
+    meta.write_bytes(meta.read_bytes()[:-1])
+    return f"{meta.parent} is not what was written when the backup was made"
+
+
+def rename(backup: Path) -> str:
+    manifest = json.loads((backup / "namespace.json").read_text())
+    (backup / "namespace.json").write_text(json.dumps({**manifest, "namespace": "other"}))
+    return f"{backup / 'namespace.json'}: expected the streams OTHER_COMMANDS, "
+
+
+def leave_out(backup: Path) -> str:
+    manifest = json.loads((backup / "namespace.json").read_text())
+    fewer = {**manifest, "streams": manifest["streams"][:-1]}
+    (backup / "namespace.json").write_text(json.dumps(fewer))
+    return f"{backup / 'namespace.json'}: expected the streams SHOP_COMMANDS, "
 
 
 def lose(backup: Path) -> str:
@@ -109,7 +128,10 @@ def lose(backup: Path) -> str:
     return f"{backup / 'KV_shop_runs' / 'stream.tar.s2'}: No such file or directory"
 
 
-@pytest.mark.parametrize("harm", [forget_manifest, be_newer, damage, lose])
+HARMS = (forget_manifest, be_newer, damage, damage_configuration, rename, leave_out, lose)
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_what_is_no_backup_is_not_restored(shop, backup, harm):
     shop("namespace", "delete", "shop", "--yes")
     text = harm(backup)

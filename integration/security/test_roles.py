@@ -21,6 +21,7 @@ from bench.ports import free_port
 from flowworker.embedded import EmbeddedServer
 from integration.cli.commands import ROOT, Commands, until
 from integration.security.accounts import as_role, connected, guarded_server
+from integration.security.seeds import NAMESPACE
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually, eventually
 
 HERE = ROOT / "integration" / "security"
@@ -188,8 +189,10 @@ async def upload(starter, key: str, body: bytes) -> bytes:
     return json.dumps(reference).encode()
 
 
-def test_an_administrator_looks_after_the_fleet(fleet):
+def test_an_administrator_looks_after_the_fleet(fleet, tmp_path):
     administrator = fleet.user("administrator")
 
     administrator("doctor")
+    administrator("upgrade", "--check")
+    administrator("namespace", "backup", NAMESPACE, str(tmp_path / "backup"))
     assert blocking_eventually(lambda: administrator.lines("namespace", "list"))

@@ -12,8 +12,13 @@ from flowworker.settings import settings_from
 
 MODULE = """
 class Codec:
+    async def seal(self, data, about): ...
+    async def open(self, key, sealed, about): ...
     def fingerprints(self):
         return {"kms-1": "f"}
+
+def mistaken():
+    return "kms-1"
 
 def broken():
     raise RuntimeError("no KMS today")
@@ -60,6 +65,7 @@ def test_a_codec_of_the_users_own():
         ("nowhere:codec", "ModuleNotFoundError: No module named 'nowhere'"),
         ("our_kms:Other", "AttributeError"),
         ("our_kms", "AttributeError"),
+        ("our_kms:mistaken", "AttributeError: 'str' object has no attribute 'seal'"),
         ("our_kms:broken", "RuntimeError: no KMS today"),
     ],
 )

@@ -59,7 +59,7 @@ def process_tracing(environment: Mapping[str, str], namespace: str, service: str
         service: name of this process, unless the environment has another one.
 
     Raises:
-        InvalidInput: an exporter is wanted that is not installed.
+        InvalidInput: an exporter is wanted that is not installed, or a variable is of no use.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return NO_TRACING
@@ -75,7 +75,10 @@ def process_tracing(environment: Mapping[str, str], namespace: str, service: str
             install="pip install 'flowworker[otel]'",
         )
         return NO_TRACING
-    _set_up(names, service)
+    try:
+        _set_up(names, service)
+    except ValueError as error:  # the SDK's, for some variables; for others it takes its default
+        raise InvalidInput(f"tracing cannot be set up by the OTEL_ variables: {error}") from error
     return application_tracing(namespace)
 
 

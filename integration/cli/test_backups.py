@@ -12,6 +12,10 @@ import nats
 import pytest
 
 from flowworker.embedded import EmbeddedServer
+from flowworker.errors import Unavailable
+from flowworker.jetstream.backups import manifest_of, restore
+from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.options import ConnectionOptions
 from integration.cli.commands import WORKFLOWS, Commands
 
 
@@ -154,6 +158,21 @@ def test_what_was_made_is_removed_when_the_rest_fails(shop, backup, server):
     elsewhere(server, lambda jetstream: jetstream.delete_stream("a"))
     assert shop("namespace", "list") == ""
     shop("namespace", "restore", str(backup))
+
+
+def test_what_was_made_and_could_not_be_removed_is_said(backup):
+    async def restored(onto: EmbeddedServer) -> None:
+        connection = await connect(ConnectionOptions(url=onto.url))
+        try:
+            await restore(connection, manifest_of(backup), backup, None, lambda _: onto.kill())
+        finally:
+            await connection.close()
+
+    with (
+        EmbeddedServer() as onto,
+        pytest.raises(Unavailable, match="not be removed: `flowworker namespace delete shop`"),
+    ):
+        asyncio.run(restored(onto))
 
 
 def test_copies_that_a_server_cannot_make_are_refused(shop, backup, server):

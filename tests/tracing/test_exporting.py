@@ -89,6 +89,20 @@ def test_an_exporter_that_is_not_installed_is_named(environment, name, package):
         tracing(**environment)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1", "max_export_batch_size must be less than"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be"),
+    ],
+)
+def test_variables_that_the_sdk_cannot_use_are_said(monkeypatch, variable, value, why):
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(InvalidInput, match=f"by the OTEL_ variables: {why}"):
+        tracing(**ENDPOINT)
+
+
 def test_a_process_is_called_after_what_it_does_unless_it_has_a_name(exporters, monkeypatch):
     tracing(**ENDPOINT)
     provider = trace.get_tracer_provider()

@@ -75,7 +75,16 @@ class Series(dict[Labels, M], Generic[M]):
 
 
 class Levels(Series[Gauge]):
-    """Gauges whose series come and go, measured together."""
+    """Gauges whose series come and go: as many as there are things to measure."""
+
+    def __init__(self, metric: Gauge) -> None:
+        """Bound no label: levels of different things cannot be put together."""
+        super().__init__(metric, {})
+
+    def __missing__(self, labels: Labels) -> Gauge:
+        """Keep it, however many there are: those that are gone have to be known."""
+        series = self[labels] = self.metric.labels(*_values(labels))
+        return series
 
     def replace(self, values: Mapping[str, float] | Mapping[tuple[str, str], float]) -> None:
         """Have these values and no others."""

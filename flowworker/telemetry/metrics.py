@@ -174,7 +174,7 @@ class _Make:
         return Series(counter, self._names)
 
     def levels(self, name: str, text: str, *labels: str) -> Levels:
-        return Levels(Gauge(f"flowworker_{name}", text, labels, registry=self._registry), {})
+        return Levels(Gauge(f"flowworker_{name}", text, labels, registry=self._registry))
 
     def histograms(
         self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = _SECONDS

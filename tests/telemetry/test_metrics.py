@@ -107,6 +107,15 @@ def test_levels_that_are_gone_are_not_shown_any_more(registry, metrics):
     assert series(registry, "runs_unfinished") == {("RUNNING",): 2}
 
 
+def test_levels_are_forgotten_however_many_there_were(registry, metrics):
+    metrics.steps_pending.replace({(f"q-{number}", "normal"): 1 for number in range(1_100)})
+    assert len(series(registry, "steps_pending")) == 1_100
+
+    metrics.forget_common()
+
+    assert series(registry, "steps_pending") == {}
+
+
 @pytest.mark.parametrize(
     ("incident", "counter"),
     [

@@ -100,9 +100,23 @@ async def _findings(target: Target, sample: int) -> AsyncGenerator[Finding, None
         queues = sorted(await queues_of(api, names)) if names.steps in held else []
         migration = Migration(api, names, options, settings_from(os.environ), queues)
         yield await _topology(migration)
+        buckets = (names.runs, names.definitions, names.locks)
+        read = (names.steps, names.events, *(bucket.stream for bucket in buckets))
+        if lacking := [stream for stream in read if stream not in held]:
+            yield Finding(
+                "stored",
+                ok=False,
+                found=f"there is no stream {', '.join(lacking)}: it was removed, or a restore cut "
+                "short",
+                advice="restore the namespace from a backup; `flowworker setup` makes what is "
+                "missing anew, and empty",
+            )
+            return
         subject = names.locks.filter("coordinator.*")
         there = len(await subjects_of(api, names.locks.stream, subject))
-        yield Finding("fleet", ok=True, found=f"{there} coordinators, queues {', '.join(queues)}")
+        yield Finding(
+            "fleet", ok=True, found=f"{there} coordinators, queues {', '.join(queues) or 'none'}"
+        )
         async for finding in Readability(made, names, sample).findings():
             yield finding
 

@@ -99,6 +99,13 @@ def test_what_no_server_changes_is_not_safe(server, shop):
     assert "storage must be 'memory', found 'file'" in problems(memory)["streams"]
 
 
+@pytest.mark.parametrize("lost", ["KV_shop_locks", "SHOP_STEPS", "KV_shop_definitions"])
+def test_a_namespace_that_has_lost_a_stream_is_not_safe(shop, server, lost):
+    elsewhere(server, lambda jetstream: jetstream.delete_stream(lost))
+
+    assert problems(shop)["stored"].startswith(f"there is no stream {lost}: ")
+
+
 def test_the_older_release_hears_that_it_is(shop, server):
     async def bring(jetstream: Any) -> None:
         info = await jetstream.stream_info("SHOP_EVENTS")

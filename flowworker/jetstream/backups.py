@@ -25,6 +25,7 @@ __all__ = ["Manifest", "Part", "manifest_of", "restore", "take"]
 
 import asyncio
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,7 +42,7 @@ from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.topology.namespaces import holdings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from flowworker.jetstream.client.connection import Connection
@@ -92,16 +93,27 @@ class _Taking:
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
-        self._file.write(chunk)
+        with self._named():
+            self._file.write(chunk)
         self._digest.update(chunk)
         self.size += len(chunk)
 
     def close(self) -> None:
-        self._file.close()
+        with self._named():
+            self._file.close()
 
     def digest(self, meta: bytes) -> str:
         self._digest.update(meta)
         return self._digest.hexdigest()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """A write does not say by itself for which file there is no room."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = self._file.name
+            raise
 
 
 def _ordered(names: Names) -> list[str]:

@@ -75,6 +75,15 @@ def test_half_a_namespace_is_not_backed_up(shop, server, tmp_path):
     assert line.startswith("namespace 'shop' has no stream SHOP_STEPS: ")
 
 
+def test_a_disk_without_room_is_named(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr("flowworker.jetstream.backups.CONTENT", "/dev/full")
+
+    line = shop.error("namespace", "backup", "shop", str(tmp_path / "backup"), code=1)
+
+    assert line == "/dev/full: No space left on device"
+    assert not (tmp_path / "backup" / "namespace.json").exists()
+
+
 def test_no_backup_is_made_over_another(shop, backup):
     line = shop.error("namespace", "backup", "shop", str(backup), code=2)
 

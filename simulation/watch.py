@@ -238,11 +238,13 @@ class Watch:
     def _run_written(self, process: Process, record: RunRecord, revision: int) -> None:
         truth = self.runs.get(record.run)
         if truth is None or (truth.gone and truth.created.origin != record.origin):
-            self.runs[record.run] = Truth(
-                record.run, self._plans[record.definition], record, record, revision
-            )
+            # Of an id that is used again events may be taken for those of the run before, and what
+            # was refused may have been meant for that.
+            again = truth is not None
+            plan = self._plans[record.definition]
+            self.runs[record.run] = Truth(record.run, plan, record, record, revision, robbed=again)
             expect(record.status is RunStatus.RUNNING, "a run begins otherwise", record.run)
-            known = record.run not in self.refused
+            known = again or record.run not in self.refused
             expect(known, "a command to a run that was on its way was refused", record.run)
             return
         before, truth.record, truth.revision = truth.record, record, revision

@@ -35,7 +35,8 @@ def unreachable(options: ConnectionOptions, reason: str) -> ServerUnavailable:
         return Refused(f"the NATS server at {url} refuses us: {reason}; {_who(options)}")
     if any(mark in reason for mark in _TLS):
         return Refused(f"no TLS with the NATS server at {url}: {reason}; {_tls(reason)}")
-    if "reset by peer" in reason and (options.tls_ca or options.tls_cert or options.tls_hostname):
+    has_tls = options.tls_ca or options.tls_cert or options.tls_hostname
+    if has_tls and any(mark in reason for mark in ("reset by peer", "Broken pipe")):
         # What a server says that refuses a certificate may get lost on the way.
         return ServerUnavailable(f"no TLS with the NATS server at {url}: {reason}; {_tls(reason)}")
     reason = reason or "no answer in time"

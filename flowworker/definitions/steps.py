@@ -1,0 +1,96 @@
+"""The list of steps of a document."""
+
+from __future__ import annotations
+
+__all__ = ["Steps"]
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from flowworker.codec.inputs import RESERVED
+from flowworker.core.ids import RESERVED_QUEUES, TOKEN
+from flowworker.core.model import Step
+from flowworker.definitions.dependencies import Declaration, check_dependencies
+from flowworker.definitions.document import MAX_STEPS, StepDocument
+from flowworker.definitions.policies import Policies, given
+from flowworker.definitions.section import Located, Section
+from flowworker.definitions.syntax import going_on
+from flowworker.definitions.tree import (
+    MappingNode,
+    ScalarNode,
+    SequenceNode,
+    described,
+    node_at,
+    quoted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flowworker.definitions.problems import Report
+
+
+class Steps:
+    """Reads the steps of one document."""
+
+    def __init__(self, report: Report, known_handlers: Collection[str] | None) -> None:
+        """With `known_handlers`, each handler that is not among them is a problem."""
+        self._report = report
+        self._policies = Policies(report, known_handlers)
+
+    def read(self, workflow: Section) -> tuple[Step, ...]:
+        """All of them; what is wrong is reported."""
+        node = workflow.node("steps")
+        if node is None:
+            workflow.missing("steps", "a list of steps")
+            return ()
+        if not isinstance(node, SequenceNode):
+            hint = "a step begins with '- id:'" if isinstance(node, MappingNode) else ""
+            workflow.wrong("steps", node, "a list of steps", hint)
+            return ()
+        if not 1 <= len(node.items) <= MAX_STEPS:
+            message = f"a workflow has 1 to {MAX_STEPS:,} steps, found {len(node.items):,}"
+            self._report.add(node.mark, message)
+            return ()
+        steps: list[Step] = []
+        declarations: list[Declaration] = []
+        for number, item in enumerate(node.items, 1):
+            if not isinstance(item, MappingNode):
+                message = f"step {number}: expected a mapping, found {described(item)}"
+                self._report.add(item.mark, message, going_on(item, self._report.lines))
+                continue
+            step, declaration = self._step(item, number)
+            steps.append(step)
+            if step.id:
+                declarations.append(declaration)
+        check_dependencies(declarations, self._report)
+        return tuple(steps)
+
+    def _step(self, node: MappingNode, number: int) -> tuple[Step, Declaration]:
+        id_node = node_at(node, ["id"])
+        title = quoted(id_node.text) if isinstance(id_node, ScalarNode) else str(number)
+        section = Section(node, StepDocument, f"step {title}", self._report)
+        section.text("name")
+        depends_on = section.names("depends_on")
+        stated = given(
+            queue=section.name("queue", TOKEN),
+            timeout=section.duration("timeout"),
+            fallback=self._policies.fallback(section),
+            escalation=self._policies.escalation(section),
+            saga=self._policies.saga(section),
+        )
+        step = Step(
+            id=section.required_name("id"),
+            uses=self._policies.handler(section),
+            depends_on=tuple(name for name, _ in depends_on),
+            retry=self._policies.retry(section),
+        )
+        if step.id in RESERVED:
+            message = f"{section.title}: its id is a key of every step's input"
+            self._report.add(section.mark_of("id"), message, "choose another id")
+        if stated.get("queue") in RESERVED_QUEUES:
+            message = f"{section.title}: queue {quoted(stated['queue'])} is no queue of workers"
+            self._report.add(section.mark_of("queue"), message, "choose another name")
+        declaration = Declaration(Located(step.id, section.mark_of("id")), depends_on)
+        return replace(step, **stated), declaration

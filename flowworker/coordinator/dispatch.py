@@ -161,6 +161,8 @@ def _handler(step: Step, kind: Kind) -> str:
 
 
 def _timeout(step: Step, kind: Kind) -> float:
-    if kind is Kind.COMPENSATE and step.saga is not None:
-        return step.saga.timeout or 0.0
-    return step.timeout or 0.0
+    undo = step.saga if kind is Kind.COMPENSATE else None
+    limit = (step if undo is None else undo).timeout
+    if isinstance(limit, str):
+        raise InvalidInput(f"step {step.id!r}: its timeout is an expression")
+    return limit or 0.0

@@ -21,7 +21,7 @@ __all__ = [
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from flowworker.core.status import Priority
 
@@ -64,9 +64,14 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class Fallback(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Another handler whose output becomes the step's, tried once when the attempts are spent."""
+    """Another handler whose output becomes the step's, tried once when the attempts are spent.
+
+    Attributes:
+        with_: `with`, as of a step; None for what the step without `with` would get.
+    """
 
     uses: str
+    with_: dict[str, Any] | None = field(default=None, name="with")
 
 
 class Escalation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -79,12 +84,17 @@ class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The compensation that undoes a completed step when the run fails or is cancelled.
 
     A critical compensation that fails marks the run as needing attention.
+
+    Attributes:
+        timeout: seconds, or a text with `${…}` that gives a duration; None for no limit.
+        with_: `with`, as of a step; what it may name includes the step's own output.
     """
 
     uses: str
     is_critical: bool = False
     retry: RetryPolicy = RetryPolicy(max_attempts=3, backoff=Backoff.EXPONENTIAL)
-    timeout: float | None = None
+    timeout: float | str | None = None
+    with_: dict[str, Any] | None = field(default=None, name="with")
 
 
 class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -96,18 +106,23 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         depends_on: ids of the steps that must be completed or skipped before.
         queue: which workers may take it.
         timeout: seconds that one call of the handler may take, from the moment at which it is
-            called, inputs at hand; None for no limit.
+            called, inputs at hand, or a text with `${…}` that gives a duration; None for no limit.
+        with_: `with`: exactly what the handler gets, texts with `${…}` in it evaluated; None for
+            the merged map (`codec.inputs`).
+        priority: lane of its messages, or a text with `${…}` that gives one; None for its run's.
     """
 
     id: str
     uses: str
     depends_on: tuple[str, ...] = ()
     queue: str = "default"
-    timeout: float | None = None
+    timeout: float | str | None = None
     retry: RetryPolicy = RetryPolicy()
     fallback: Fallback | None = None
     escalation: Escalation | None = None
     saga: Saga | None = None
+    with_: dict[str, Any] | None = field(default=None, name="with")
+    priority: str | None = None
 
 
 class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -116,11 +131,14 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     Attributes:
         name: `[A-Za-z0-9_-]+` joined by dots.
         version: the author's own label; a run pins the content hash, not this.
-        input_schema: JSON Schema that a run's input must satisfy, or None.
+        input_schema: JSON Schema that a run's input must satisfy, or None. Its defaults fill in
+            what a start leaves out.
         timeout: seconds from start after which the run fails; None for no limit.
         retention: seconds that a run is kept after its end; None for the fleet's default.
         priority: lane of its runs unless the start message says otherwise.
         expose_to_ai: the Go package's flag, kept for readers of definitions.
+        output: what a run results in, texts with `${…}` in it evaluated; None for the outputs of
+            the steps on which nothing depends.
     """
 
     name: str
@@ -132,3 +150,4 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     retention: float | None = None
     priority: Priority = Priority.NORMAL
     expose_to_ai: bool = False
+    output: dict[str, Any] | None = None

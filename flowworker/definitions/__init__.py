@@ -3,7 +3,7 @@
 loader, composer, scalars   text -> trees that know where everything stands
 tree, problems              those trees; what is wrong and where
 document                    the keys that users write, and their JSON Schema
-section, duration           one mapping of a document -> typed values
+section, duration, values   one mapping of a document -> typed values
 validate, dependencies      tree -> `core.model.Workflow`
 schema, input               `input_schema`, and the judgement of inputs by it
 content                     workflow <-> canonical JSON, and its hash

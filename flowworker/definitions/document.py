@@ -21,7 +21,7 @@ __all__ = [
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.json import schema_components
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
@@ -48,6 +48,14 @@ _Duration = (
     Annotated[str, Meta(pattern=DURATION_PATTERN, examples=["500ms", "30s", "1h30m", "7d"])]
     | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
 )
+
+_GivenDuration = (
+    Annotated[str, Meta(pattern=rf"{DURATION_PATTERN}|\$\{{", examples=["30s", "${input.limit}"])]
+    | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
+)
+"""A duration, or a text with an expression that gives one."""
+_GivenPriority = Annotated[str, Meta(pattern=rf"^({'|'.join(Priority)})$|\$\{{")]
+_Values = dict[str, Any]
 
 
 class RetryDocument(Struct, forbid_unknown_fields=True):
@@ -78,6 +86,9 @@ class FallbackDocument(Struct, forbid_unknown_fields=True):
 
     uses: Annotated[_Name | None, Meta(description="Name of the handler.")] = None
     step: Annotated[_Name | None, Meta(description="The older word for `uses`.")] = None
+    with_: Annotated[
+        _Values | None, Meta(description="Exactly what the handler gets; texts may have ${…}.")
+    ] = field(default=None, name="with")
 
 
 class EscalationDocument(Struct, forbid_unknown_fields=True):
@@ -97,7 +108,13 @@ class SagaDocument(Struct, forbid_unknown_fields=True):
         bool | None, Meta(description="If it fails, the run is marked as needing attention.")
     ] = None
     retry: RetryDocument | None = None
-    timeout: Annotated[_Duration | None, Meta(description="Longest time for one attempt.")] = None
+    timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
+        None
+    )
+    with_: Annotated[
+        _Values | None,
+        Meta(description="Exactly what the handler gets; ${…} may name the step's own output."),
+    ] = field(default=None, name="with")
 
 
 class StepDocument(Struct, forbid_unknown_fields=True):
@@ -111,7 +128,9 @@ class StepDocument(Struct, forbid_unknown_fields=True):
         Meta(description="Steps that come before; all others may run at the same time."),
     ] = None
     queue: Annotated[_Queue | None, Meta(description="Which workers may take the step.")] = None
-    timeout: Annotated[_Duration | None, Meta(description="Longest time for one attempt.")] = None
+    timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
+        None
+    )
     retry: RetryDocument | None = None
     max_retries: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_ATTEMPTS - 1)] | None,
@@ -120,6 +139,13 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     fallback: FallbackDocument | _Name | None = None
     escalation: EscalationDocument | None = None
     saga: SagaDocument | None = None
+    with_: Annotated[
+        _Values | None,
+        Meta(description="Exactly what the handler gets; ${…} takes values of input and steps."),
+    ] = field(default=None, name="with")
+    priority: Annotated[
+        _GivenPriority | None, Meta(description="Lane of the step, if not that of its run.")
+    ] = None
 
 
 class WorkflowDocument(Struct, forbid_unknown_fields=True):
@@ -148,6 +174,10 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     ] = None
     priority: Annotated[
         Priority | None, Meta(description="Lane of the runs, unless their start says otherwise.")
+    ] = None
+    output: Annotated[
+        _Values | None,
+        Meta(description="What a run results in, instead of the outputs of its last steps."),
     ] = None
 
 

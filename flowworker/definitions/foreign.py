@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from flowworker.definitions.tree import Node
 
 TEMPLATE_HINT = (
-    "templates are of another system; a handler's parameters take the run's input and the outputs "
-    "of earlier steps, by name"
+    "values of the input and of earlier steps, as ${steps.a.output.b}, stand in 'with'; other "
+    "templates are of another system"
 )
 
 _DEPENDS = "did you mean 'depends_on'?"
@@ -31,13 +31,11 @@ _ATTEMPTS = "did you mean 'max_attempts'? it counts the first one too"
 _INTERVAL = "did you mean 'interval'?"
 _RETRY = "did you mean 'retry'?"
 _CONDITION = "a step has no condition; its handler can look at the outputs of earlier steps"
-_VALUES = (
-    "a step has no arguments of its own; a handler's parameters take the run's input and the "
-    "outputs of earlier steps, by name"
-)
+_VALUES = "did you mean 'with'?"
 _CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
 _STEPS = "did you mean 'steps'?"
 _INPUT = "did you mean 'input_schema'?"
+_OUTPUT = "did you mean 'output'?"
 
 _OF_STEPS: Final = {
     **dict.fromkeys(
@@ -46,7 +44,7 @@ _OF_STEPS: Final = {
     **dict.fromkeys(("run", "task", "handler", "action", "function", "template", "call"), _USES),
     **dict.fromkeys(("if", "when", "unless", "condition", "conditions", "switch"), _CONDITION),
     **dict.fromkeys(
-        ("params", "parameters", "args", "arguments", "with", "input", "inputs", "env", "vars"),
+        ("params", "parameters", "args", "arguments", "input", "inputs", "env", "vars"),
         _VALUES,
     ),
     **dict.fromkeys(
@@ -67,6 +65,7 @@ _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
     WorkflowDocument: {
         **dict.fromkeys(("tasks", "jobs", "stages", "nodes", "states"), _STEPS),
         **dict.fromkeys(("input", "inputs", "params", "parameters"), _INPUT),
+        **dict.fromkeys(("outputs", "result", "results", "return", "returns"), _OUTPUT),
         **dict.fromkeys(("limit", "limits", "concurrency", "parallelism"), _CONCURRENCY),
         **dict.fromkeys(
             ("on", "cron", "schedule", "trigger", "triggers"),

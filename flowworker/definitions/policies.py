@@ -25,6 +25,7 @@ from flowworker.definitions.document import (
 )
 from flowworker.definitions.duration import format_duration
 from flowworker.definitions.tree import ScalarNode, quoted
+from flowworker.definitions.values import duration_of, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -76,7 +77,7 @@ class Policies:
             message = f"both 'uses' and 'step' in {section.title}"
             self._report.add(section.mark_of("step"), message, "they mean the same; keep 'uses'")
         key = "step" if section.node("step") else "uses"
-        return Fallback(uses=self.handler(section, key))
+        return Fallback(uses=self.handler(section, key), with_=mapping_of(section, "with"))
 
     def escalation(self, step: Section) -> Escalation | None:
         """Who is asked."""
@@ -97,7 +98,8 @@ class Policies:
         stated = given(
             is_critical=section.flag("is_critical"),
             retry=self._policy(retry, saga.retry) if retry else None,
-            timeout=section.duration("timeout"),
+            timeout=duration_of(section, "timeout"),
+            with_=mapping_of(section, "with"),
         )
         return replace(saga, **stated)
 

@@ -24,6 +24,7 @@ from flowworker.definitions.tree import (
     node_at,
     quoted,
 )
+from flowworker.definitions.values import duration_of, mapping_of, priority_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -75,10 +76,12 @@ class Steps:
         depends_on = section.names("depends_on")
         stated = given(
             queue=section.name("queue", TOKEN),
-            timeout=section.duration("timeout"),
+            timeout=duration_of(section, "timeout"),
             fallback=self._policies.fallback(section),
             escalation=self._policies.escalation(section),
             saga=self._policies.saga(section),
+            with_=mapping_of(section, "with"),
+            priority=priority_of(section, "priority"),
         )
         step = Step(
             id=section.required_name("id"),

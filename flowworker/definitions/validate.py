@@ -31,6 +31,7 @@ from flowworker.definitions.tree import (
     quoted,
     tree_of,
 )
+from flowworker.definitions.values import mapping_of
 from flowworker.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class _Reader:
             retention=section.duration("retention", positive=False),
             priority=section.choice("priority", Priority),
             expose_to_ai=section.flag("expose_to_ai"),
+            output=mapping_of(section, "output"),
         )
         return replace(Workflow(name=name, steps=self._steps.read(section)), **stated)
 

@@ -19,7 +19,9 @@ tokens = st.text("abcXYZ019_-", min_size=1, max_size=8)
 names = st.lists(tokens, min_size=1, max_size=3).map(".".join)
 durations = st.floats(min_value=0.001, max_value=1e6)
 maybe_durations = st.none() | durations
-labels = st.text(st.characters(codec="utf-8", max_codepoint=0xFFFF), max_size=20)
+labels = st.text(
+    st.characters(codec="utf-8", max_codepoint=0xFFFF, exclude_characters="$"), max_size=20
+)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(-1e9, 1e9) | labels,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(labels, inner, max_size=3),
@@ -51,8 +53,15 @@ def retry_policies(draw):
     )
 
 
+templates = st.just("${input.limit}")
+givens = st.none() | st.dictionaries(labels, json_values, max_size=2)
 sagas = st.builds(
-    Saga, uses=names, is_critical=st.booleans(), retry=retry_policies(), timeout=maybe_durations
+    Saga,
+    uses=names,
+    is_critical=st.booleans(),
+    retry=retry_policies(),
+    timeout=maybe_durations | templates,
+    with_=givens,
 )
 
 
@@ -68,11 +77,13 @@ def workflows(draw):
             if index
             else (),
             queue=draw(tokens),
-            timeout=draw(maybe_durations),
+            timeout=draw(maybe_durations | templates),
             retry=draw(st.just(RetryPolicy()) | retry_policies()),
-            fallback=draw(st.none() | st.builds(Fallback, uses=names)),
+            fallback=draw(st.none() | st.builds(Fallback, uses=names, with_=givens)),
             escalation=draw(st.none() | st.just(Escalation())),
             saga=draw(st.none() | sagas),
+            with_=draw(givens),
+            priority=draw(st.none() | st.sampled_from(Priority) | templates),
         )
         for index, step in enumerate(ids)
     ]
@@ -86,4 +97,5 @@ def workflows(draw):
         retention=draw(maybe_durations),
         priority=draw(st.sampled_from(Priority)),
         expose_to_ai=draw(st.booleans()),
+        output=draw(givens),
     )

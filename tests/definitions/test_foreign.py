@@ -19,18 +19,14 @@ def problems(text):
     [
         ("needs: [b]", "did you mean 'depends_on'?"),
         ("if: ok", "a step has no condition; its handler can look at the outputs of earlier steps"),
-        (
-            "params: {x: 1}",
-            "a step has no arguments of its own; a handler's parameters take the run's input and "
-            "the outputs of earlier steps, by name",
-        ),
+        ("params: {x: 1}", "did you mean 'with'?"),
         ("limit: 3", "give such steps a 'queue', and its workers a --concurrency"),
         ("retry: {limit: 3}", "did you mean 'max_attempts'? it counts the first one too"),
         (
             "saga: {uses: v, retry: {limit: 3}}",
             "did you mean 'max_attempts'? it counts the first one too",
         ),
-        ("fallback: {uses: v, with: {}}", "a step has no arguments of its own"),
+        ("fallback: {uses: v, args: {}}", "did you mean 'with'?"),
         ("rollback: v", "did you mean 'saga'?"),
     ],
 )
@@ -77,14 +73,17 @@ def test_what_has_steps_is_ours():
 @pytest.mark.parametrize("template", ["{{ handler }}", "{{a.b}}", "{{ a | b }}"])
 def test_a_template_without_quotes_is_one_problem(template):
     (problem,) = problems(f"name: w\nsteps:\n- id: a\n  uses: {template}\n")
-    assert problem.startswith("f:4:9: expected a value, found a '{{ }}' (templates are of another")
+    assert problem.startswith("f:4:9: expected a value, found a '{{ }}' (values of the input and")
 
 
 @pytest.mark.parametrize("template", ["'{{ handler }}'", "${handler}", "${{ env.handler }}"])
 def test_a_template_that_is_a_text_gets_a_hint(template):
     (problem,) = problems(f"name: w\nsteps:\n- id: a\n  uses: {template}\n")
     assert problem.startswith("f:4:9: 'uses' of step 'a': expected at most 128")
-    assert "(templates are of another system; a handler's parameters take" in problem
+    assert (
+        "(values of the input and of earlier steps, as ${steps.a.output.b}, stand in 'with'"
+        in problem
+    )
 
 
 @pytest.mark.parametrize("text", ["{{a: b}: c}", "{{a, b}: c}", "{ {a}: c}"])

@@ -142,4 +142,5 @@ def test_metrics():
     ],
 )
 def test_the_keys_of_definitions(heading, struct):
-    assert set(column(table("definitions.md", heading), "key")) == set(struct.__struct_fields__)
+    keys = column(table("definitions.md", heading), "key")
+    assert set(keys) == set(struct.__struct_encode_fields__)

@@ -1,0 +1,40 @@
+"""Values that a document gives to handlers and to results, and settings that may be expressions."""
+
+from __future__ import annotations
+
+__all__ = ["duration_of", "mapping_of", "priority_of"]
+
+from typing import TYPE_CHECKING, Any
+
+from flowworker.core.status import Priority
+from flowworker.definitions.tree import MappingNode, ScalarNode, plain
+
+if TYPE_CHECKING:
+    from flowworker.definitions.section import Section
+
+
+def mapping_of(section: Section, key: str) -> dict[str, Any] | None:
+    """A mapping of names to values of any kind."""
+    node = section.node(key)
+    if node is None:
+        return None
+    if not isinstance(node, MappingNode):
+        section.wrong(key, node, "a mapping of names to values")
+        return None
+    found: dict[str, Any] = plain(node)
+    return found
+
+
+def duration_of(section: Section, key: str) -> float | str | None:
+    """Seconds, or a text whose expression gives a duration."""
+    return _template(section, key) or section.duration(key)
+
+
+def priority_of(section: Section, key: str) -> str | None:
+    """The name of a lane, or a text whose expression gives one."""
+    return _template(section, key) or section.choice(key, Priority)
+
+
+def _template(section: Section, key: str) -> str:
+    node = section.node(key)
+    return node.text if isinstance(node, ScalarNode) and "${" in node.text else ""

@@ -23,6 +23,7 @@ import click
 
 from flowworker.codec.json import encode
 from flowworker.codec.text import one_line
+from flowworker.core.status import SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -144,6 +145,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -
     return table
 
 
+_SKIPPED = {
+    SkipReason.UPSTREAM: "its trigger rule is not met",
+    SkipReason.UPSTREAM_FAILED: "its trigger rule is not met, since a step above failed",
+}
 _STEP_COLUMNS = ("STEP", "STATE", "ATTEMPT", "STARTED", "TOOK", "WORKER", "NOTES")
 
 
@@ -163,6 +168,8 @@ def _notes(step: StepView) -> Iterator[str]:
     """What is unusual about a step."""
     if step.kind == "fallback":
         yield "by its fallback"
+    if step.skipped:
+        yield _SKIPPED[step.skipped]
     if step.lost:
         yield f"taken over, {step.lost} lost"
     if step.waits_for:

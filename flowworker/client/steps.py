@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flowworker.core.attempt import UNATTEMPTED
-from flowworker.core.status import Kind, Outcome, StepStatus
+from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.client.step_history import StepHistory
@@ -46,6 +46,7 @@ class StepView:
         lost: workers that died during the latest attempt; another one took it over each time.
         waits_for: the handler for which the latest attempt waits: no worker that was offered it
             has that.
+        skipped: why it is skipped, if no operator wanted it.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
     """
 
@@ -62,6 +63,7 @@ class StepView:
     waits_for: str = ""
     undo_started_at: float = 0.0
     undo_finished_at: float = 0.0
+    skipped: SkipReason | None = None
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -100,6 +102,7 @@ def seen_step(
         kind=state.attempt.kind,
         lost=current.lost if current else 0,
         waits_for=_missing(step, state, found, history),
+        skipped=state.skipped,
     )
     return _with_own_times(seen, record, history)
 

@@ -12,7 +12,9 @@ from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
+from flowworker.core.forward import judged
 from flowworker.core.rebuild import view
+from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
 from flowworker.stores.runs import keys_of_steps
@@ -130,8 +132,8 @@ class Views:
         undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
         waits = False
         plan, state = known or (None, None)
-        if state is not None and run.status not in TERMINAL:
-            ready = (step for step in state.steps if not state.unmet[step])
+        if plan is not None and state is not None and run.status not in TERMINAL:
+            ready = (step for step in plan.order if judged(plan, state, step) is Verdict.RUN)
             waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in ready)
         needed = undone or waits
         return StepHistory(run.run, plan, await self._events.history(run.run) if needed else ())

@@ -271,7 +271,7 @@ class Scheduler:
         live.touch(self._clock.monotonic())
         certain = live is not held
         try:
-            if certain or not outruns(fact, live.state):
+            if certain or not outruns(live.plan, fact, live.state):
                 certain = await self.active.follow(live, fact, pass_on) or certain
         except Conflict:
             certain = False

@@ -6,6 +6,7 @@
     facts        what can happen to a run        effects    what shall be done about it
     decide       (state, fact) -> (state, effects)
     draft        one decision while it is made   forward    what is ready is dispatched
+    rules        may a step run, given how those it depends on ended?
     failure      a failed attempt -> what follows
     policy       retry, fallback, escalation: which is next, and after which delay
     stopping     cancel, terminate, timeout, and the saga

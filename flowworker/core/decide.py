@@ -3,7 +3,8 @@
 `decide` is pure and total. It may be called with any fact at any time: a fact that is old,
 repeated or out of place changes nothing. The phases of a run:
 
-    forward     ready steps are dispatched; ends when every step is completed or skipped
+    forward     ready steps are dispatched; ends when every step is completed or skipped, or has
+                failed and is passed over
     stopping    `stop` is set: no step starts, those in flight are fenced and awaited
     saga        nothing is in flight: compensations run one by one
     terminal    the record says so: nothing follows any more
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, assert_never
 from flowworker.core import facts
 from flowworker.core.draft import Draft
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import OPEN, start, step_completed
+from flowworker.core.forward import OPEN, judged, start, step_completed
 from flowworker.core.human import decided
+from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.core.stopping import (
     cancel_requested,
@@ -59,7 +61,7 @@ def follow(draft: Draft, fact: facts.Fact) -> None:
     advance(draft)
 
 
-def outruns(fact: facts.Fact, state: RunState) -> bool:
+def outruns(plan: Plan, fact: facts.Fact, state: RunState) -> bool:
     """Whether a fact contradicts what is known of a run: its step cannot have begun yet.
 
     The coordinator that dispatched it knew more, most likely because the run was rebuilt from stale
@@ -68,7 +70,9 @@ def outruns(fact: facts.Fact, state: RunState) -> bool:
     match fact:
         case facts.StepCompleted() | facts.AttemptFailed() if state.status not in TERMINAL:
             at = state.steps.get(fact.step)
-            return at is not None and at.status in OPEN and state.unmet[fact.step] > 0
+            if at is None or at.status not in OPEN:
+                return False
+            return judged(plan, state, fact.step) is not Verdict.RUN
         case _:
             return False
 

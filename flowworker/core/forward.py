@@ -1,20 +1,33 @@
-"""The way forward: ready steps are dispatched until every step is completed or skipped."""
+"""The way forward: ready steps are dispatched until every step is resolved."""
 
 from __future__ import annotations
 
-__all__ = ["OPEN", "begin", "dispatch_ready", "resolve", "start", "step_completed"]
+__all__ = [
+    "OPEN",
+    "begin",
+    "dispatch_ready",
+    "judged",
+    "resolve",
+    "start",
+    "step_completed",
+]
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
-from flowworker.core.effects import SetTimeout
-from flowworker.core.status import Kind, StepStatus
+from flowworker.core.effects import Emit, SetTimeout
+from flowworker.core.event_types import EventType
+from flowworker.core.rules import NOTHING, Resolution, Verdict, verdict
+from flowworker.core.status import Kind, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
     from flowworker.core.facts import StepCompleted
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
 
 OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.FALLBACK})
 """States in which an attempt of the step or its fallback may still end."""
@@ -35,11 +48,44 @@ def begin(draft: Draft) -> None:
     dispatch_ready(draft, draft.plan.order)
 
 
-def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> None:
-    """Dispatch those of the steps that wait for nothing and were not dispatched before."""
+def judged(plan: Plan, state: RunState, step: str) -> Verdict:
+    """What the step's rule says, as far as its dependencies are over."""
+    definition = plan.steps[step]
+    tally = state.tallies.get(step, NOTHING)
+    return verdict(definition.trigger_rule, tally, len(definition.depends_on))
+
+
+def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Resolution]]:
+    """Dispatch those of the steps that may run and were not dispatched before.
+
+    Those that cannot run any more are skipped, and returned: they are resolved.
+    """
+    skipped: list[tuple[str, Resolution]] = []
     for step in steps:
-        if draft.state.unmet[step] == 0 and draft.state.steps[step].status is StepStatus.PENDING:
-            draft.dispatch(step, Attempt(Kind.RUN, draft.state.steps[step].attempt.turn, 1))
+        at = draft.state.steps[step]
+        if at.status is not StepStatus.PENDING:
+            continue
+        what = judged(draft.plan, draft.state, step)
+        match what:
+            case Verdict.RUN:
+                draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn, 1))
+            case Verdict.SKIP:
+                _skip(draft, step, SkipReason.UPSTREAM)
+                skipped.append((step, Resolution.SKIPPED))
+            case Verdict.FAIL:
+                _skip(draft, step, SkipReason.UPSTREAM_FAILED)
+                skipped.append((step, Resolution.UPSTREAM_FAILED))
+            case Verdict.WAIT:
+                pass
+            case _:
+                assert_never(what)
+    return skipped
+
+
+def _skip(draft: Draft, step: str, reason: SkipReason) -> None:
+    draft.settle(step, StepStatus.SKIPPED, skipped=reason)
+    detail = f"{step}/{draft.state.steps[step].attempt.turn}"
+    draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step, reason=reason))
 
 
 def step_completed(draft: Draft, fact: StepCompleted) -> None:
@@ -55,14 +101,22 @@ def step_completed(draft: Draft, fact: StepCompleted) -> None:
         completed=fact.revision,
         error=None,
     )
-    resolve(draft, fact.step)
+    resolve(draft, fact.step, Resolution.SUCCESS)
 
 
-def resolve(draft: Draft, step: str) -> None:
-    """Successors wait for one step less; those that wait for none are ready."""
-    successors = draft.plan.successors[step]
-    unmet = draft.state.unmet
-    for successor in successors:
-        unmet = unmet.set(successor, unmet[successor] - 1)
-    draft.state = replace(draft.state, unmet=unmet, unresolved=draft.state.unresolved - 1)
-    dispatch_ready(draft, successors)
+def resolve(draft: Draft, step: str, resolution: Resolution) -> None:
+    """Successors wait for one step less; those that may run are dispatched.
+
+    Those that cannot run any more are resolved in turn. Nothing of that stands in a record of its
+    own: it follows from the step's, in a replay as now, also while stopping.
+    """
+    resolved = deque(((step, resolution),))
+    while resolved:
+        step, resolution = resolved.popleft()
+        successors = draft.plan.successors[step]
+        tallies = draft.state.tallies
+        for successor in successors:
+            tally = tallies.get(successor, NOTHING)
+            tallies = tallies.set(successor, tally.plus(resolution))
+        draft.state = replace(draft.state, tallies=tallies, unresolved=draft.state.unresolved - 1)
+        resolved.extend(dispatch_ready(draft, successors))

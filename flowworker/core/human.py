@@ -14,6 +14,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.forward import resolve
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision, ErrorInfo
+from flowworker.core.rules import Resolution
 from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
 from flowworker.core.stopping import fail_step
 
@@ -56,14 +57,14 @@ def follow(draft: Draft, step: str, decision: Decision) -> None:
         case HumanAction.SKIP:
             draft.settle(step, StepStatus.SKIPPED)
             draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step))
-            resolve(draft, step)
+            resolve(draft, step, Resolution.SUCCESS)
         case HumanAction.COMPLETE:
             # The order of completion is that of its last attempt, which came after all that
             # the step depends on and before anything that depends on it.
             output = decision.output or EMPTY
             draft.settle(step, StepStatus.COMPLETED, output=output, completed=at.revision)
             draft.emits.append(Emit(EventType.STEP_COMPLETED, detail, step_id=step))
-            resolve(draft, step)
+            resolve(draft, step, Resolution.SUCCESS)
         case HumanAction.CANCEL:
             fail_step(draft, step, ErrorInfo("Cancelled", "cancelled by operator", retryable=False))
         case _:

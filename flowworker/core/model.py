@@ -15,6 +15,7 @@ __all__ = [
     "RetryPolicy",
     "Saga",
     "Step",
+    "TriggerRule",
     "Workflow",
 ]
 
@@ -41,6 +42,26 @@ class EscalationStrategy(StrEnum):
     """Who is asked once attempts and fallback are spent."""
 
     WAIT_HUMAN = "wait_human"
+
+
+class TriggerRule(StrEnum):
+    """What must have become of a step's dependencies for it to run: Airflow's names and meanings.
+
+    `rules.verdict` says what each of them means.
+    """
+
+    ALL_SUCCESS = "all_success"
+    ALL_DONE = "all_done"
+    ALL_FAILED = "all_failed"
+    ALL_SKIPPED = "all_skipped"
+    ONE_SUCCESS = "one_success"
+    ONE_FAILED = "one_failed"
+    ONE_DONE = "one_done"
+    NONE_FAILED = "none_failed"
+    NONE_FAILED_MIN_ONE_SUCCESS = "none_failed_min_one_success"
+    ALL_DONE_MIN_ONE_SUCCESS = "all_done_min_one_success"
+    NONE_SKIPPED = "none_skipped"
+    ALWAYS = "always"
 
 
 class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -103,13 +124,14 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     Attributes:
         id: unique in its workflow, `[A-Za-z0-9_-]+` joined by dots.
         uses: name of the handler.
-        depends_on: ids of the steps that must be completed or skipped before.
+        depends_on: ids of the steps of which `trigger_rule` judges.
         queue: which workers may take it.
         timeout: seconds that one call of the handler may take, from the moment at which it is
             called, inputs at hand, or a text with `${…}` that gives a duration; None for no limit.
         with_: `with`: exactly what the handler gets, texts with `${…}` in it evaluated; None for
             the merged map (`codec.inputs`).
         priority: lane of its messages, or a text with `${…}` that gives one; None for its run's.
+        continue_on_error: whether the run goes on when nothing is left to try for the step.
     """
 
     id: str
@@ -123,6 +145,8 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     saga: Saga | None = None
     with_: dict[str, Any] | None = field(default=None, name="with")
     priority: str | None = None
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    continue_on_error: bool = False
 
 
 class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

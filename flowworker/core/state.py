@@ -1,6 +1,6 @@
 """A run as its coordinator sees it: an immutable value that `decide` turns into the next one.
 
-`steps`, `unmet` and `inflight` are persistent maps (hash array mapped tries): replacing one entry
+`steps`, `tallies` and `inflight` are persistent maps (hash array mapped tries): replacing one entry
 of a thousand copies a few nodes, so purity costs O(log n) and an event O(out-degree).
 """
 
@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from flowworker.core.attempt import UNATTEMPTED, Attempt
 from flowworker.core.payload import Payload
 from flowworker.core.records import ErrorInfo, RunRecord
-from flowworker.core.status import RunStatus, StepStatus
+from flowworker.core.rules import Tally
+from flowworker.core.status import RunStatus, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -34,6 +35,7 @@ class StepState(Struct, frozen=True):
         lease_until: of a running claim that was read from its record; 0 if unknown.
         due: when the next attempt may start, while RETRYING; otherwise 0.
         completed: the revision that orders completions.
+        skipped: why it is skipped, if no operator wanted it.
     """
 
     status: StepStatus = StepStatus.PENDING
@@ -45,6 +47,7 @@ class StepState(Struct, frozen=True):
     completed: int = 0
     output: Payload | None = None
     error: ErrorInfo | None = None
+    skipped: SkipReason | None = None
 
 
 class RunState(Struct, frozen=True):
@@ -53,8 +56,8 @@ class RunState(Struct, frozen=True):
     Attributes:
         record: the run's record as it shall be stored; `revision` is that of the stored one.
         steps: state by step id.
-        unmet: how many dependencies a step still waits for.
-        unresolved: how many steps are neither completed nor skipped.
+        unresolved: how many steps are neither completed, nor skipped, nor failed and passed over.
+        tallies: what has become of the dependencies of a step, of those of which some are over.
         inflight: a set (of keys) of the steps with an attempt whose outcome is not known.
         waiting: steps that wait for a human.
         saga: steps still to be compensated, the current one first; None before the saga.
@@ -63,8 +66,8 @@ class RunState(Struct, frozen=True):
     record: RunRecord
     revision: int
     steps: Map[str, StepState]
-    unmet: Map[str, int]
     unresolved: int
+    tallies: Map[str, Tally] = Map()
     inflight: Map[str, None] = Map()
     waiting: frozenset[str] = frozenset()
     saga: tuple[str, ...] | None = None
@@ -89,6 +92,5 @@ def initial(plan: Plan, record: RunRecord, revision: int) -> RunState:
         record=record,
         revision=revision,
         steps=Map({step: StepState() for step in plan.order}),
-        unmet=Map({step.id: len(step.depends_on) for step in plan.workflow.steps}),
         unresolved=len(plan.order),
     )

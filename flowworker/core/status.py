@@ -10,6 +10,7 @@ __all__ = [
     "Outcome",
     "Priority",
     "RunStatus",
+    "SkipReason",
     "StepStatus",
 ]
 
@@ -49,6 +50,16 @@ class StepStatus(StrEnum):
     CANCELLED = "CANCELLED"
     COMPENSATING = "COMPENSATING"
     COMPENSATED = "COMPENSATED"
+
+
+class SkipReason(StrEnum):
+    """Why a step is skipped, if no operator wanted it.
+
+    UPSTREAM_FAILED: its trigger rule cannot be met any more because of a failure above.
+    """
+
+    UPSTREAM = "upstream"
+    UPSTREAM_FAILED = "upstream_failed"
 
 
 class Kind(StrEnum):

@@ -21,8 +21,9 @@ from msgspec.structs import replace
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
-from flowworker.core.forward import dispatch_ready
+from flowworker.core.forward import dispatch_ready, resolve
 from flowworker.core.records import MAX_NAMED, Stop, StopReason
+from flowworker.core.rules import Resolution
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ def timed_out(draft: Draft) -> None:
 
 
 def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
-    """Nothing is left to try for a step, so the run stops."""
+    """Nothing is left to try for a step: the run stops, unless it is to go on all the same."""
     draft.settle(step, StepStatus.FAILED, error=error)
     detail = f"{step}/{draft.state.steps[step].attempt.turn}"
     draft.emits.append(Emit(EventType.STEP_FAILED, detail, step_id=step, error=str(error)))
-    _stop(draft, Stop(StopReason.FAILED, f"step {step!r} failed: {error}", step))
+    if draft.plan.steps[step].continue_on_error:
+        resolve(draft, step, Resolution.FAILED)
+    else:
+        _stop(draft, Stop(StopReason.FAILED, f"step {step!r} failed: {error}", step))
 
 
 def _stop(draft: Draft, stop: Stop) -> None:

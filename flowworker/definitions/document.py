@@ -25,7 +25,7 @@ from msgspec import Meta, Struct, field
 from msgspec.json import schema_components
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
-from flowworker.core.model import MAX_SECONDS, Backoff, EscalationStrategy
+from flowworker.core.model import MAX_SECONDS, Backoff, EscalationStrategy, TriggerRule
 from flowworker.core.status import Priority
 from flowworker.definitions.duration import DURATION_PATTERN
 
@@ -145,6 +145,14 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     ] = field(default=None, name="with")
     priority: Annotated[
         _GivenPriority | None, Meta(description="Lane of the step, if not that of its run.")
+    ] = None
+    trigger_rule: Annotated[
+        TriggerRule | None,
+        Meta(description="What must have become of the steps in `depends_on` for it to run."),
+    ] = None
+    continue_on_error: Annotated[
+        bool | None,
+        Meta(description="If nothing is left to try, the step is FAILED and the run goes on."),
     ] = None
 
 

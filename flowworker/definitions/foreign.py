@@ -50,6 +50,11 @@ _OF_STEPS: Final = {
     **dict.fromkeys(
         ("limit", "limits", "concurrency", "parallelism", "max_parallel"), _CONCURRENCY
     ),
+    **dict.fromkeys(("triggerRule", "trigger", "rule", "run_if"), "did you mean 'trigger_rule'?"),
+    **dict.fromkeys(
+        ("continueOn", "continue-on-error", "ignore_errors", "ignoreErrors", "allowFailure"),
+        "did you mean 'continue_on_error'?",
+    ),
     **dict.fromkeys(("retries", "retryPolicy", "retryStrategy", "retry_policy"), _RETRY),
     **dict.fromkeys(("compensate", "compensation", "rollback", "undo"), "did you mean 'saga'?"),
     **dict.fromkeys(("catch", "on_error", "onError", "on_failure"), "did you mean 'fallback'?"),

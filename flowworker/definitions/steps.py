@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flowworker.codec.inputs import RESERVED
 from flowworker.core.ids import RESERVED_QUEUES, TOKEN
-from flowworker.core.model import Step
+from flowworker.core.model import Step, TriggerRule
 from flowworker.definitions.dependencies import Declaration, check_dependencies
 from flowworker.definitions.document import MAX_STEPS, StepDocument
 from flowworker.definitions.policies import Policies, given
@@ -82,6 +82,8 @@ class Steps:
             saga=self._policies.saga(section),
             with_=mapping_of(section, "with"),
             priority=priority_of(section, "priority"),
+            trigger_rule=section.choice("trigger_rule", TriggerRule),
+            continue_on_error=section.flag("continue_on_error"),
         )
         step = Step(
             id=section.required_name("id"),

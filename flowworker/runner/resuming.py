@@ -126,7 +126,11 @@ def _is_spent(step: Step, record: StepRecord) -> bool:
     """Whether nothing but the failure of the run would follow."""
     if record.outcome is Outcome.RUNNING:
         return record.lost + 1 >= MAX_LOST
-    if record.outcome is not Outcome.FAILED or record.kind is Kind.COMPENSATE:
+    if (
+        record.outcome is not Outcome.FAILED
+        or record.kind is Kind.COMPENSATE
+        or step.continue_on_error
+    ):
         return False
     error = record.error or _UNKNOWN
     return isinstance(follow_up(step, record.attempt, error, ""), Fail)

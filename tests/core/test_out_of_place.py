@@ -51,7 +51,7 @@ def test_decide_takes_any_event_at_any_time(events):
         assert Save not in kinds[1:]
         tail = [kind for kind in kinds if kind is not Save]
         assert tail == sorted(tail, key=lambda kind: kind is not Emit)
-        assert all(0 <= run.state.unmet[id_] <= 1 for id_ in run.plan.order)
+        assert all(tally.done == 1 for tally in run.state.tallies.values())
         assert (run.status is RunStatus.WAITING_HUMAN) == bool(run.state.waiting)
         if ended:
             assert run.state is before
@@ -129,13 +129,15 @@ BAD = facts.AttemptFailed("b", Attempt(Kind.RUN, 1, 1), BROKEN, 9, NOW)
     ],
 )
 def test_a_fact_of_a_step_that_cannot_have_begun_says_that_more_has_happened(life, event, outrun):
-    assert outruns(event, life(fresh()).state) is outrun
+    run = life(fresh())
+    assert outruns(run.plan, event, run.state) is outrun
 
 
 def test_a_run_that_is_over_is_not_outrun():
     # Given a run whose end is known, though the records of its steps were read too early
-    state = fresh().starts().state
+    run = fresh().starts()
+    state = run.state
     over = replace(state, record=replace(state.record, status=RunStatus.FAILED))
     # When a fact of one of them comes, then nothing more need be known
-    assert outruns(DONE, state)
-    assert not outruns(DONE, over)
+    assert outruns(run.plan, DONE, state)
+    assert not outruns(run.plan, DONE, over)

@@ -11,6 +11,7 @@ from flowworker.core.model import (
     RetryPolicy,
     Saga,
     Step,
+    TriggerRule,
     Workflow,
 )
 from flowworker.core.status import Priority
@@ -84,6 +85,8 @@ def workflows(draw):
             saga=draw(st.none() | sagas),
             with_=draw(givens),
             priority=draw(st.none() | st.sampled_from(Priority) | templates),
+            trigger_rule=draw(st.sampled_from(TriggerRule)),
+            continue_on_error=draw(st.booleans()),
         )
         for index, step in enumerate(ids)
     ]

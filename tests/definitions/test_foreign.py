@@ -27,6 +27,8 @@ def problems(text):
             "did you mean 'max_attempts'? it counts the first one too",
         ),
         ("fallback: {uses: v, args: {}}", "did you mean 'with'?"),
+        ("triggerRule: all_done", "did you mean 'trigger_rule'?"),
+        ("continueOn: {failed: true}", "did you mean 'continue_on_error'?"),
         ("rollback: v", "did you mean 'saga'?"),
     ],
 )

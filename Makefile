@@ -28,7 +28,7 @@ RUNS ?=
 SEED ?=
 SIM_ARGS ?=
 COVERAGE := --cov --cov-report=
-PURE := core codec definitions
+PURE := core codec definitions expressions
 
 EXTRAS_run := server
 EXTRAS_dev := server,redis,crypto,otel,dev

@@ -11,6 +11,7 @@
     │   ├── RunNotFound
     │   ├── NamespaceNotFound
     │   └── HandlerNotFound
+    ├── ExpressionError        an expression has no value for what a run's steps came to
     ├── Conflict               a compare-and-set lost: another process wrote first
     ├── CorruptRecord          stored bytes cannot be read; keeps them
     │   └── NewerRelease       a newer release wrote them
@@ -37,6 +38,7 @@ __all__ = [
     "ConversionError",
     "CorruptRecord",
     "DefinitionError",
+    "ExpressionError",
     "FlowworkerError",
     "HandlerNotFound",
     "InvalidInput",
@@ -67,6 +69,9 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+_MOST_NAMES = 20
+"""How many names one message lists."""
 
 
 class FlowworkerError(Exception):
@@ -145,6 +150,25 @@ class NamespaceNotFound(NotFound):
 
 class HandlerNotFound(NotFound):
     """No step handler is registered under that name."""
+
+
+class ExpressionError(FlowworkerError):
+    """An expression has no value for what a run's steps came to; trying again cannot help.
+
+    Attributes:
+        expression: its text.
+        cause: why it has no value.
+        names: what it could have named.
+    """
+
+    def __init__(self, expression: str, cause: str, names: Iterable[str] = ()) -> None:
+        """Say what there was to name."""
+        self.expression = expression
+        self.cause = cause
+        self.names = tuple(names)
+        there = ", ".join(self.names[:_MOST_NAMES]) or "nothing"
+        more = ", ..." if len(self.names) > _MOST_NAMES else ""
+        super().__init__(f"{expression!r:.200}: {cause} (there were: {there}{more})")
 
 
 class Conflict(FlowworkerError):

@@ -7,7 +7,17 @@ A room is a package or a module directly under flowworker/. A new one is entered
 from __future__ import annotations
 
 ADAPTERS = {"memory", "jetstream", "redis"}
-FLOOR = {"errors", "core", "settings", "clock", "codec", "ports", "tasks", "retrying"}
+FLOOR = {
+    "errors",
+    "core",
+    "expressions",
+    "settings",
+    "clock",
+    "codec",
+    "ports",
+    "tasks",
+    "retrying",
+}
 ENGINE = FLOOR | {"agreement", "encryption", "stores", "telemetry"}
 BELOW_WIRING = (
     ENGINE
@@ -20,6 +30,7 @@ COMPOSED = BELOW_WIRING | {"blocking", "wiring", "runner"}
 KNOWS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"errors"},
+    "expressions": {"errors"},
     "settings": {"errors", "core"},
     "clock": {"errors", "core"},
     "codec": {"errors", "core"},
@@ -31,7 +42,7 @@ KNOWS: dict[str, set[str]] = {
     "stores": FLOOR | {"agreement", "definitions", "encryption", "telemetry"},
     "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec", "ports"},
-    "definitions": {"errors", "core", "codec"},
+    "definitions": {"errors", "core", "codec", "expressions"},
     "coordinator": ENGINE | {"definitions"},
     "handlers": ENGINE | {"compat"},
     "worker": ENGINE | {"compat", "handlers"},
@@ -67,6 +78,7 @@ RESERVED = {
     "redis": "redis",
     "cryptography": "encryption",
     "opentelemetry": "telemetry",
+    "cel_expr_python": "expressions",
 }
 
 # All that core/ may import from outside, so that it remains a pure function of its arguments.

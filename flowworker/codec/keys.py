@@ -18,6 +18,8 @@ __all__ = [
     "run_key",
     "run_patterns",
     "step_key",
+    "step_of_timer",
+    "step_timer",
     "steps_pattern",
 ]
 
@@ -32,6 +34,19 @@ RETENTION = "retention"
 
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""
+
+
+_STEP = "step."
+
+
+def step_timer(step: str) -> str:
+    """Name of the timer of a step that waits; ports list it among the step's messages."""
+    return _STEP + step
+
+
+def step_of_timer(name: str) -> str:
+    """The step whose timer has that name; empty for any other timer."""
+    return name.removeprefix(_STEP) if name.startswith(_STEP) else ""
 
 
 def run_key(run: str) -> str:

@@ -115,7 +115,7 @@ def refusal(
     if not _is_of(identity, f"{run}/{event_type}/{step}"):
         return f"the id {identity[:140]!r} is that of another event"
     known = None if plan is None else plan.steps.get(step)
-    if known is None or known.queue != sender:
+    if known is None or known.keeper != sender:
         return f"step {step[:140]!r} is none of queue {sender!r}"
     return ""
 

@@ -1,4 +1,7 @@
-"""Timers that went off: a timeout becomes an event, the end of a retention removes its run."""
+"""Timers that went off: a timeout becomes an event, the end of a retention removes its run.
+
+That of a step that waits wakes it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
-from flowworker.codec.keys import RETENTION, TIMEOUT
+from flowworker.codec.keys import RETENTION, TIMEOUT, step_of_timer
 from flowworker.coordinator.inbox import Inbox
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
@@ -20,6 +23,7 @@ from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.engine_steps import EngineSteps
     from flowworker.coordinator.retention import Retention
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
@@ -34,11 +38,14 @@ _ROUNDED = 1.0
 class Alarms:
     """Takes alarms in, beside all other coordinators."""
 
-    def __init__(self, stores: Stores, retention: Retention, clock: Clock) -> None:
+    def __init__(
+        self, stores: Stores, retention: Retention, engine_steps: EngineSteps, clock: Clock
+    ) -> None:
         """Nothing is consumed before `start`."""
         self._stores = stores
         self._backend = stores.backend
         self._retention = retention
+        self._engine_steps = engine_steps
         self._clock = clock
         self._inbox = Inbox(self._handle, _CREDIT)
 
@@ -53,15 +60,20 @@ class Alarms:
     async def _handle(self, delivery: Delivery) -> None:
         # timer.<run>.<name>
         _, run, name = (*delivery.subject.split(".", 2), "", "")[:3]
-        if not RUN_ID.fullmatch(run) or name not in {TIMEOUT, RETENTION}:
+        step = step_of_timer(name)
+        if not RUN_ID.fullmatch(run) or not (step or name in {TIMEOUT, RETENTION}):
             get_logger().error("timer is unknown", subject=delivery.subject)
             return
         found = await self._stores.runs.load(run)
         record = None if found is None else found[0]
         has_ended = record is not None and record.status in TERMINAL
-        expected = record is not None if name == TIMEOUT else has_ended
+        expected = has_ended if name == RETENTION else record is not None
         if not expected and may_be_unseen(delivery.time, self._clock.now()):
             raise Unavailable(f"what was read of run {run} may be stale")
+        if step:
+            if record is not None and not has_ended:
+                await self._engine_steps.wake(record, step)
+            return
         due = None if record is None else await self._retention.due(record, name)
         if due is not None and delivery.time + _ROUNDED < due:
             # The alarm of an earlier run of this id, delivered and not acknowledged for long

@@ -19,6 +19,7 @@ from flowworker.ports import StepAddress
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.messages import StepInput
+    from flowworker.coordinator.engine_steps import EngineSteps
     from flowworker.coordinator.outputs import Outputs
     from flowworker.coordinator.refusals import Refusals
     from flowworker.core.attempt import Attempt
@@ -42,16 +43,19 @@ class Dispatcher:
         steps: StepQueue,
         outputs: Outputs,
         refusals: Refusals,
+        engine_steps: EngineSteps,
         clock: Clock,
         tracing: Tracing,
     ) -> None:
         """Enqueue to `steps`, with what `outputs` says that a step is given.
 
-        An attempt that cannot be enqueued, because of what its run has put out, has failed.
+        An attempt that cannot be enqueued, because of what its run has put out, has failed. Those
+        of `engine_steps` begin where others are enqueued.
         """
         self._steps = steps
         self._outputs = outputs
         self._refusals = refusals
+        self._engine_steps = engine_steps
         self._clock = clock
         self._follows = tracing.on
 
@@ -66,6 +70,9 @@ class Dispatcher:
         take over from them at once. It gets an id of its own, since the server may know the id
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
+        if not plan.steps[wanted.step].uses:
+            await self._engine_steps.begin(plan, state, wanted)
+            return
         queued = await self._steps.queued(_address(plan, state, wanted))
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
@@ -77,6 +84,9 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
+        if not plan.steps[wanted.step].uses:
+            await self._engine_steps.begin(plan, state, wanted)
+            return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
         address = _address(plan, state, wanted)
         try:
@@ -147,7 +157,8 @@ def _followed(plan: Plan, state: RunState, wanted: Dispatch) -> tuple[str, ...]:
     return tuple(
         attempt_span(trace.trace_id, record.run, step, state.steps[step].attempt)
         for step in before
-        if state.steps[step].attempt.number  # else it was skipped, or made by hand
+        # else it was skipped, or made by hand, or no worker's
+        if state.steps[step].attempt.number and plan.steps[step].uses
     )
 
 

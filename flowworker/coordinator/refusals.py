@@ -45,7 +45,7 @@ class Refusals:
         self, plan: Plan, state: RunState, wanted: Dispatch, why: InvalidInput
     ) -> None:
         """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
-        run, queue = state.record, plan.steps[wanted.step].queue
+        run, queue = state.record, plan.steps[wanted.step].keeper
         error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
         verdict: Verdict = first_try(wanted)
         while isinstance(verdict, Claim | GiveUp):

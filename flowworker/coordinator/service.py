@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.controls import Controls
 from flowworker.coordinator.dispatch import Dispatcher
+from flowworker.coordinator.engine_steps import EngineSteps
 from flowworker.coordinator.fencing import Fences
 from flowworker.coordinator.intake import Intake
 from flowworker.coordinator.outputs import Outputs
@@ -76,7 +77,8 @@ class Coordinator:
         # What was decided is performed
         outputs = Outputs(stores.payloads, settings.message_limit)
         refusals = Refusals(stores, clock)
-        dispatcher = Dispatcher(backend.steps, outputs, refusals, clock, tracing)
+        engine_steps = EngineSteps(stores, refusals, clock)
+        dispatcher = Dispatcher(backend.steps, outputs, refusals, engine_steps, clock, tracing)
         self._fences = Fences(stores, clock)
         self._retention = Retention(stores)
         self._performer = Performer(
@@ -95,7 +97,7 @@ class Coordinator:
         metrics.partitions.set(backend.events.partitions)
         self._rebuilds = asyncio.Semaphore(_REBUILDS)
         self._recovery = Recovery(stores, self._rebuilds, adopts, clock, metrics)
-        self._alarms = Alarms(stores, self._retention, clock)
+        self._alarms = Alarms(stores, self._retention, engine_steps, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
         self._endless: list[asyncio.Task[None]] = []

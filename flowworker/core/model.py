@@ -24,6 +24,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import Priority
 
 MAX_SECONDS = 1000 * 86_400.0
@@ -121,9 +122,11 @@ class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails.
 
+    A step without a handler is an *engine step*: coordinators settle it themselves.
+
     Attributes:
         id: unique in its workflow, `[A-Za-z0-9_-]+` joined by dots.
-        uses: name of the handler.
+        uses: name of the handler; empty for an engine step.
         depends_on: ids of the steps of which `trigger_rule` judges.
         queue: which workers may take it.
         timeout: seconds that one call of the handler may take, from the moment at which it is
@@ -132,10 +135,12 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
             the merged map (`codec.inputs`).
         priority: lane of its messages, or a text with `${…}` that gives one; None for its run's.
         continue_on_error: whether the run goes on when nothing is left to try for the step.
+        sleep: of an engine step that waits for some time: seconds, or a template of them.
+        until: of one that waits for a moment: RFC 3339, or an expression that says when.
     """
 
     id: str
-    uses: str
+    uses: str = ""
     depends_on: tuple[str, ...] = ()
     queue: str = "default"
     timeout: float | str | None = None
@@ -147,6 +152,13 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     priority: str | None = None
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
     continue_on_error: bool = False
+    sleep: float | str | None = None
+    until: str | None = None
+
+    @property
+    def keeper(self) -> str:
+        """Under whose name its record stands: no worker may write that of an engine step."""
+        return self.queue if self.uses else COORDINATOR
 
 
 class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -166,6 +166,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         output: of the step (kept while it is compensated).
         completed: revision that orders completions; 0 until known. A compensation's claim
             carries it on, since it overwrites the record whose revision it was.
+        wakes_at: when a step that waits is looked at again; 0 if it waits for no moment.
         noted: the state that a user of `StateStore` wrote; the engine itself leaves it out.
     """
 
@@ -184,6 +185,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     output: Payload | None = None
     error: ErrorInfo | None = None
     completed: int = 0
+    wakes_at: Moment = 0.0
     noted: StepStatus | None = None
 
     @property

@@ -7,6 +7,7 @@ Editors take `schemas/workflow.v1.json`, generated from these structs, to comple
 from __future__ import annotations
 
 __all__ = [
+    "ENGINE_KEYS",
     "MAX_ATTEMPTS",
     "MAX_BYTES",
     "MAX_STEPS",
@@ -38,6 +39,9 @@ may be, with long names and some dependencies each."""
 
 MAX_ATTEMPTS = 1_000
 """Most attempts of one step."""
+
+ENGINE_KEYS = ("sleep", "until")
+"""Keys of which a step may have one instead of `uses`."""
 
 _Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
 _Queue = Annotated[
@@ -121,7 +125,7 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails."""
 
     id: Annotated[_Name, Meta(description="Unique in the workflow.")]
-    uses: Annotated[_Name, Meta(description="Name of the handler.")]
+    uses: Annotated[_Name | None, Meta(description="Name of the handler.")] = None
     name: Annotated[str | None, Meta(description="A title for readers of the file.")] = None
     depends_on: Annotated[
         list[_Name] | _Name | None,
@@ -153,6 +157,13 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     continue_on_error: Annotated[
         bool | None,
         Meta(description="If nothing is left to try, the step is FAILED and the run goes on."),
+    ] = None
+    sleep: Annotated[_Duration | None, Meta(description="Instead of `uses`: wait for so long.")] = (
+        None
+    )
+    until: Annotated[
+        str | None,
+        Meta(description="Instead of `uses`: wait until then.", examples=["2030-01-31T08:00:00Z"]),
     ] = None
 
 
@@ -193,6 +204,8 @@ def workflow_schema() -> dict[str, Any]:
     """The JSON Schema of the document, for editors; `schemas/workflow.v1.json`."""
     _, definitions = schema_components((WorkflowDocument,), ref_template="#/$defs/{name}")
     root = definitions.pop("WorkflowDocument")
+    does = [{"required": [key]} for key in ("uses", *ENGINE_KEYS)]
+    definitions["StepDocument"]["oneOf"] = does
     name_alone = {"name": {"pattern": f"^{DOTTED_NAME.pattern}$", "maxLength": MAX_NAME}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -33,6 +33,7 @@ _RETRY = "did you mean 'retry'?"
 _CONDITION = "a step has no condition; its handler can look at the outputs of earlier steps"
 _VALUES = "did you mean 'with'?"
 _CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
+_SLEEP = "did you mean 'sleep'?"
 _STEPS = "did you mean 'steps'?"
 _INPUT = "did you mean 'input_schema'?"
 _OUTPUT = "did you mean 'output'?"
@@ -56,6 +57,8 @@ _OF_STEPS: Final = {
         "did you mean 'continue_on_error'?",
     ),
     **dict.fromkeys(("retries", "retryPolicy", "retryStrategy", "retry_policy"), _RETRY),
+    **dict.fromkeys(("wait", "delay", "pause", "seconds", "Seconds"), _SLEEP),
+    **dict.fromkeys(("timestamp", "Timestamp", "wait_until"), "did you mean 'until'?"),
     **dict.fromkeys(("compensate", "compensation", "rollback", "undo"), "did you mean 'saga'?"),
     **dict.fromkeys(("catch", "on_error", "onError", "on_failure"), "did you mean 'fallback'?"),
 }

@@ -13,6 +13,7 @@ from flowworker.core.ids import RESERVED_QUEUES, TOKEN
 from flowworker.core.model import Step, TriggerRule
 from flowworker.definitions.dependencies import Declaration, check_dependencies
 from flowworker.definitions.document import MAX_STEPS, StepDocument
+from flowworker.definitions.engine_steps import EngineSteps
 from flowworker.definitions.policies import Policies, given
 from flowworker.definitions.section import Located, Section
 from flowworker.definitions.syntax import going_on
@@ -39,6 +40,7 @@ class Steps:
         """With `known_handlers`, each handler that is not among them is a problem."""
         self._report = report
         self._policies = Policies(report, known_handlers)
+        self._engine_steps = EngineSteps(report)
 
     def read(self, workflow: Section) -> tuple[Step, ...]:
         """All of them; what is wrong is reported."""
@@ -84,10 +86,12 @@ class Steps:
             priority=priority_of(section, "priority"),
             trigger_rule=section.choice("trigger_rule", TriggerRule),
             continue_on_error=section.flag("continue_on_error"),
+            **self._engine_steps.read(section),
         )
+        has_handler = not self._engine_steps.key_of(section)
         step = Step(
             id=section.required_name("id"),
-            uses=self._policies.handler(section),
+            uses=self._policies.handler(section) if has_handler else "",
             depends_on=tuple(name for name, _ in depends_on),
             retry=self._policies.retry(section),
         )

@@ -2,7 +2,8 @@
 
     stream <NS>_COMMANDS    ns.start.<workflow>  ns.control.<action>.<run>  ns.signal.<run>.<name>
     stream <NS>_STEPS       ns.step.<queue>.<priority>.<run>.<step>
-                            ns.timer.at.step.<run>.<step>   schedule of a delayed step message
+                            ns.timer.at.step.<run>.<step>   schedule of a delayed step message, or
+                                                            of the timer of a step that waits
                             ns.timer.at.run.<run>.<name>    schedule of a timer
                             ns.timer.due.<run>.<name>       a timer that fired
     stream <NS>_EVENTS      ns.event.<partition>.<run>.<sender>.<type>
@@ -27,6 +28,7 @@ import re
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import FACT_TYPES
+from flowworker.codec.keys import step_of_timer
 from flowworker.codec.subjects import (
     COMMAND_KINDS,
     RESERVED_NAMESPACES,
@@ -182,6 +184,8 @@ class Names:
 
     def timer_schedule(self, run: str, name: str) -> str:
         """Where a timer waits."""
+        if step := step_of_timer(name):
+            return self.step_schedule(run, step)
         _checked(RUN_ID, run, "a run id (one token)")
         return f"{self.namespace}.timer.at.run.{run}.{_dotted(name, 'the name of a timer')}"
 

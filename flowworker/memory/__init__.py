@@ -40,6 +40,7 @@ def memory_backend(
     home = Home(clock)
     runs = MemoryRecords(home)
     notifier = MemoryNotifier(home)
+    timers = MemoryTimers(home, settings.lease)
     # Retries that are timed in process leave their event unacknowledged meanwhile.
     facts_ack_wait = max(settings.lease, 2 * settings.short_delay)
 
@@ -52,10 +53,10 @@ def memory_backend(
         definitions=MemoryRecords(home),
         payloads=MemoryRecords(home),
         leases=MemoryLeases(home),
-        steps=MemoryStepQueue(home, settings.lease),
+        steps=MemoryStepQueue(home, settings.lease, timers),
         events=MemoryEventLog(namespace, partitions, notifier, home, facts_ack_wait),
         commands=MemoryCommandQueue(home, settings.lease),
-        timers=MemoryTimers(home, settings.lease),
+        timers=timers,
         notifier=notifier,
         max_message=MAX_MESSAGE,
         open_heartbeat=open_heartbeat,

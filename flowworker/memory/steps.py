@@ -14,14 +14,16 @@ from flowworker.memory.queue import Message, Queue
 if TYPE_CHECKING:
     from flowworker.core.status import Priority
     from flowworker.memory.home import Home
+    from flowworker.memory.timers import MemoryTimers
     from flowworker.ports import Consumer, OnDelivery, StepAddress
 
 
 class MemoryStepQueue:
     """The `StepQueue` port."""
 
-    def __init__(self, home: Home, ack_wait: float) -> None:
-        """Make lanes as they are asked for."""
+    def __init__(self, home: Home, ack_wait: float, timers: MemoryTimers) -> None:
+        """Make lanes as they are asked for; those of steps among `timers` count as messages."""
+        self._timers = timers
         self._home = home
         self._ack_wait = ack_wait
         self._window = Window(home.clock)
@@ -64,6 +66,8 @@ class MemoryStepQueue:
             for run in lane.groups():
                 steps = (message.subject.split(".", 4)[4] for message in lane.of(run))
                 found.setdefault(run, []).extend(steps)
+        for run, step in self._timers.of_steps():
+            found.setdefault(run, []).append(step)
         return found
 
     def pending(self, run: str) -> int:
@@ -74,6 +78,7 @@ class MemoryStepQueue:
         """Remove what is queued, scheduled or in flight for a run."""
         for lane in self._lanes.values():
             lane.drop(run)
+        self._timers.drop_of_steps(run)
 
     def _lane(self, queue: str, priority: Priority) -> Queue:
         lane = self._lanes.get((queue, priority))

@@ -7,6 +7,7 @@ __all__ = ["MemoryTimers"]
 from itertools import count
 from typing import TYPE_CHECKING
 
+from flowworker.codec.keys import step_of_timer, step_timer
 from flowworker.memory.checks import check_dotted, check_token
 from flowworker.memory.queue import Message, Queue
 
@@ -42,6 +43,17 @@ class MemoryTimers:
         """All runs that have such an alarm, set or on its way."""
         groups = (group.split(".", 2) for group in self._queue.groups())
         return [run for _, run, alarm in groups if alarm == name]
+
+    def of_steps(self) -> list[tuple[str, str]]:
+        """Run and step of all timers of steps that wait."""
+        groups = (group.split(".", 2)[1:] for group in self._queue.groups())
+        return [(run, step) for run, name in groups if (step := step_of_timer(name))]
+
+    def drop_of_steps(self, run: str) -> None:
+        """Forget the timers of a run's steps."""
+        for group in tuple(self._queue.groups()):
+            if group.startswith(f"timer.{run}.{step_timer('')}"):
+                self._queue.drop(group)
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms with all other consumers."""

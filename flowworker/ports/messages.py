@@ -65,6 +65,8 @@ class StepQueue(Protocol):
 
     * Equal `message_id`s within some minutes are stored once.
     * `due` (epoch seconds) in the future delays delivery durably; it may come late.
+    * The timer of a step that waits (`codec.keys.step_timer`) counts as a message of the step while
+      it waits: `backlog` lists it, and `drop` removes it.
     """
 
     async def enqueue(

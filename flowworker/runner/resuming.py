@@ -107,7 +107,7 @@ async def _settle(stores: Stores, plan: Plan, run: RunRecord, step: str) -> None
     if found is None:
         return
     queue, record, revision = found
-    home = plan.steps[step].queue
+    home = plan.steps[step].keeper
     if record.noted is not None and record.outcome is not Outcome.COMPLETED:
         # Not removed: a record older than its history says would be taken for a stale read.
         ready = replace(unattempted(run.run, step), turn=record.turn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from flowworker.codec.keys import step_timer
 from integration.contract.support import SLACK, Inbox
 from tests.support.waiting import eventually
 
@@ -154,3 +155,19 @@ async def test_alarms_are_shared_and_come_again_until_they_are_acknowledged(back
 
     _, again = await inboxes[0].take(2)
     assert (again.subject, again.delivered) == (given_back.subject, 2)
+
+
+async def test_a_timer_of_a_step_counts_among_its_messages(backend, peer):
+    inbox = await consume(backend)
+    await backend.timers.set("run-1", step_timer("a.b"), at(3600))
+    await backend.timers.set("run-1", "timeout", at(3600))
+    await backend.timers.set("run-2", step_timer("c"), at(3600))
+
+    assert await peer.steps.backlog() == {"run-1": ["a.b"], "run-2": ["c"]}
+    await peer.steps.drop("run-1")
+    assert await peer.steps.backlog() == {"run-2": ["c"]}
+    assert await peer.timers.runs("timeout") == ["run-1"]
+
+    await peer.timers.set("run-2", step_timer("c"), at(-1))
+    await inbox.take(1)
+    assert inbox.subjects == ["timer.run-2.step.c"]

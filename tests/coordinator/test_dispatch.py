@@ -6,6 +6,7 @@ import pytest
 
 from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.dispatch import Dispatcher
+from flowworker.coordinator.engine_steps import EngineSteps
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.refusals import Refusals
 from flowworker.core.attempt import Attempt
@@ -41,10 +42,12 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
     state = state.with_step("a", output=OUTPUT, completed=9)
     clock = ManualClock()
     stores = stores_of(backend)
+    refusals = Refusals(stores, clock)
     dispatcher = Dispatcher(
         backend.steps,
         Outputs(stores.payloads, stores.settings.message_limit),
-        Refusals(stores, clock),
+        refusals,
+        EngineSteps(stores, refusals, clock),
         clock,
         NO_TRACING,
     )

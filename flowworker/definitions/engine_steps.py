@@ -1,0 +1,64 @@
+"""Steps without a handler, as a document states them: what they wait for."""
+
+from __future__ import annotations
+
+__all__ = ["EngineSteps"]
+
+from typing import TYPE_CHECKING, Any
+
+from flowworker.definitions.document import ENGINE_KEYS
+from flowworker.definitions.moment import parse_moment
+from flowworker.definitions.policies import given
+from flowworker.definitions.tree import ScalarNode, quoted
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flowworker.definitions.problems import Report
+    from flowworker.definitions.section import Section
+
+_POLICY = ("retry", "max_retries", "fallback", "saga")
+_OF_HANDLERS = ("with", "queue", "priority", "timeout", *_POLICY)
+"""Keys that say how a handler is run, or what else is run in its place."""
+
+
+class EngineSteps:
+    """Reads what such steps state."""
+
+    def __init__(self, report: Report) -> None:
+        """Report what is wrong to `report`."""
+        self._report = report
+
+    def key_of(self, step: Section) -> str:
+        """The key that makes it an engine step; empty if it has a handler, or should have one."""
+        stated = [key for key in ENGINE_KEYS if step.node(key) is not None]
+        if not stated:
+            return ""
+        first, *others = [*stated, *(["uses"] if step.node("uses") is not None else [])]
+        for other in others:
+            message = f"{step.title} has both {quoted(first)} and {quoted(other)}"
+            self._report.add(step.mark_of(other), message, "make it two steps")
+        for key in _OF_HANDLERS:
+            if step.node(key) is not None:
+                message = f"{quoted(key)} of {step.title} is about a handler, and it has none"
+                hint = f"a step with {quoted(first)} runs in no worker"
+                self._report.add(step.mark_of(key), message, hint)
+        return first
+
+    def read(self, step: Section) -> dict[str, Any]:
+        """The fields of the model that the document states."""
+        return given(sleep=self._sleep(step), until=self._until(step))
+
+    def _sleep(self, step: Section) -> float | None:
+        return step.duration("sleep")
+
+    def _until(self, step: Section) -> str | None:
+        node = step.node("until")
+        if node is None:
+            return None
+        text = node.text if isinstance(node, ScalarNode) else ""
+        try:
+            parse_moment(text)
+        except InvalidInput:
+            step.wrong("until", node, "a moment such as 2030-01-31T08:00:00Z")
+            return None
+        return text

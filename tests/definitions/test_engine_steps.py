@@ -1,0 +1,63 @@
+"""Steps that wait instead of calling a handler."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.core.model import Step, Workflow
+from flowworker.definitions import Parser, parse
+from tests.definitions.complaints import problems
+
+
+def in_file(step):
+    """The problems of the one step of a workflow; it begins on line 2, in column 10."""
+    return problems(f"name: w\nsteps: [{{id: a, {step}}}]\n")
+
+
+def only(step):
+    return parse(f"name: w\nsteps: [{{id: a, {step}}}]\n").steps[0]
+
+
+def test_steps_that_wait():
+    assert only("sleep: 1h30m") == Step("a", sleep=5400.0)
+    assert only("until: 2030-01-31T08:00:00Z") == Step("a", until="2030-01-31T08:00:00Z")
+
+
+def test_such_steps_that_are_built_by_hand():
+    Parser().validate(Workflow("w", (Step("a", sleep=60), Step("b", "do", ("a",)))))
+
+
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [
+        ("sleep: 0", "2:24: 'sleep' of step 'a': expected a duration greater than 0, found 0"),
+        (
+            "until: soon",
+            "2:24: 'until' of step 'a': expected a moment such as 2030-01-31T08:00:00Z, "
+            "found 'soon'",
+        ),
+        (
+            "until: [x]",
+            "2:24: 'until' of step 'a': expected a moment such as 2030-01-31T08:00:00Z, "
+            "found a list",
+        ),
+        ("sleep: 1h, uses: b", "2:34: step 'a' has both 'sleep' and 'uses' (make it two steps)"),
+        (
+            "sleep: 1h, until: 2030-01-31T08:00:00Z",
+            "2:35: step 'a' has both 'sleep' and 'until' (make it two steps)",
+        ),
+        (
+            "sleep: 1h, retry: {max_attempts: 2}",
+            "2:35: 'retry' of step 'a' is about a handler, and it has none (a step with 'sleep' "
+            "runs in no worker)",
+        ),
+        (
+            "sleep: 1h, queue: gpu",
+            "2:35: 'queue' of step 'a' is about a handler, and it has none (a step with 'sleep' "
+            "runs in no worker)",
+        ),
+        ("wait: 1h", "2:17: unknown key 'wait' in step 'a' (did you mean 'sleep'?)"),
+    ],
+)
+def test_problems_of_steps_that_wait(step, problem):
+    assert problem in [line.removeprefix("f.yaml:") for line in in_file(step)]

@@ -37,7 +37,7 @@ assert_type(CHARGE.retry.backoff, Backoff)
 assert_type(CHARGE.saga, Saga | None)
 assert_type(ORDER.steps, tuple[Step, ...])
 
-Step("charge")  # type: ignore[call-arg]
+Step(uses="payments.charge")  # type: ignore[call-arg]
 Step("charge", uses="payments.charge", retry=3)  # type: ignore[arg-type]
 RetryPolicy(attempts=5)  # type: ignore[call-arg]
 CHARGE.uses = "payments.other"  # type: ignore[misc]

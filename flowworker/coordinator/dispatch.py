@@ -124,6 +124,7 @@ def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -
     timeout = plan.workflow.timeout
     kind = wanted.attempt.kind
     compensating = kind is Kind.COMPENSATE
+    untimed = compensating or plan.closes(step.id)
     at = state.steps[wanted.step]
     return StepMessage(
         run=record.run,
@@ -139,7 +140,7 @@ def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -
         revision=wanted.revision,
         lost=wanted.lost,
         timeout=_timeout(step, kind),
-        deadline=0.0 if timeout is None or compensating else record.created_at + timeout,
+        deadline=0.0 if timeout is None or untimed else record.created_at + timeout,
         completed=at.completed if compensating else 0,
         output=at.output if compensating else None,
         trace=record.trace,

@@ -7,6 +7,7 @@ repeated or out of place changes nothing. The phases of a run:
                 failed and is passed over
     stopping    `stop` is set: no step starts, those in flight are fenced and awaited
     saga        nothing is in flight: compensations run one by one
+    finally     all else is over: its steps run, and nothing but a terminate stops them
     terminal    the record says so: nothing follows any more
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from flowworker.core import facts
 from flowworker.core.draft import Draft
+from flowworker.core.ending import close, end
 from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import OPEN, judged, start, step_completed
 from flowworker.core.human import decided
@@ -101,9 +103,11 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
 
 def advance(draft: Draft) -> None:
     """Go on to the next phase if this one has ended."""
-    stop = draft.state.record.stop
-    if stop is None:
+    stop, ending = draft.state.record.stop, draft.state.record.ending
+    if ending is not None:
+        close(draft, ending)
+    elif stop is None:
         if draft.state.unresolved == 0:
-            draft.end(RunStatus.COMPLETED)
+            end(draft, RunStatus.COMPLETED)
     elif not draft.state.inflight:
         continue_saga(draft, stop)

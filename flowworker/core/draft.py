@@ -48,6 +48,8 @@ class Draft:
     @property
     def stopping(self) -> bool:
         """Whether no step may start any more."""
+        if self.state.record.ending is not None:
+            return self.terminated
         return self.state.record.stop is not None
 
     @property

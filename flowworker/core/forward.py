@@ -50,6 +50,8 @@ def begin(draft: Draft) -> None:
 
 def judged(plan: Plan, state: RunState, step: str) -> Verdict:
     """What the step's rule says, as far as its dependencies are over."""
+    if plan.closes(step) and state.record.ending is None:
+        return Verdict.WAIT
     definition = plan.steps[step]
     tally = state.tallies.get(step, NOTHING)
     return verdict(definition.trigger_rule, tally, len(definition.depends_on))

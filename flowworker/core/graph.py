@@ -80,14 +80,16 @@ class Plan:
         workflow: the definition.
         hash: its content hash, which runs pin.
         steps: step by id.
-        order: ids in topological order.
+        order: ids in topological order, those of `finally` last.
+        closing: ids of `finally`, in topological order.
         successors: ids that depend on the key, in topological order.
-        leaves: ids on which nothing depends, in topological order.
+        leaves: ids on which nothing depends, in topological order, none of `finally`.
     """
 
     __slots__ = (
         "_before",
         "_position",
+        "closing",
         "hash",
         "leaves",
         "order",
@@ -100,23 +102,33 @@ class Plan:
         """Compute the graph; raises DefinitionError for one that is not a DAG."""
         self.workflow = workflow
         self.hash = content_hash
-        self.steps: dict[str, Step] = {step.id: step for step in workflow.steps}
-        depends_on = {step.id: step.depends_on for step in workflow.steps}
-        self._check(depends_on)
-        self.order = tuple(topological_order(depends_on))
+        every = (*workflow.steps, *workflow.finally_)
+        self.steps: dict[str, Step] = {step.id: step for step in every}
+        depends_on = {step.id: step.depends_on for step in every}
+        self._check(workflow.steps)
+        self._check(workflow.finally_)
+        first, self.closing = (
+            tuple(topological_order({step.id: step.depends_on for step in steps}))
+            for steps in (workflow.steps, workflow.finally_)
+        )
+        self.order = first + self.closing
         successors: dict[str, list[str]] = {step: [] for step in self.order}
         self._position = {step: position for position, step in enumerate(self.order)}
         bit = {step: 1 << position for step, position in self._position.items()}
         # Ancestors as bits: ten thousand steps in a row take megabytes, not gigabytes.
         self._before: dict[str, int] = {}
         for step in self.order:
-            before = 0
+            before = 0 if self._position[step] < len(first) else (1 << len(first)) - 1
             for dep in depends_on[step]:
                 successors[dep].append(step)
                 before |= bit[dep] | self._before[dep]
             self._before[step] = before
         self.successors = {step: tuple(after) for step, after in successors.items()}
-        self.leaves = tuple(step for step in self.order if not self.successors[step])
+        self.leaves = tuple(step for step in first if not self.successors[step])
+
+    def closes(self, step: str) -> bool:
+        """Whether it is one of `finally`: all others come before it."""
+        return self._position[step] >= len(self.order) - len(self.closing)
 
     def before(self, step: str) -> int:
         """The same as `ancestors`, as bits: those of their positions in `order`."""
@@ -127,13 +139,17 @@ class Plan:
         return self._position[step]
 
     def ancestors(self, step: str) -> tuple[str, ...]:
-        """Ids that a step depends on, directly or not, in topological order."""
+        """Ids that a step depends on, directly or not, in topological order.
+
+        A step of `finally` comes after all that are none.
+        """
         return tuple(self.order[position] for position in positions(self._before[step]))
 
-    def _check(self, depends_on: Mapping[str, Sequence[str]]) -> None:
-        if not depends_on:
+    def _check(self, steps: Sequence[Step]) -> None:
+        depends_on = {step.id: step.depends_on for step in steps}
+        if not self.workflow.steps:
             raise DefinitionError([f"workflow {self.workflow.name!r} has no steps"])
-        if len(self.steps) != len(self.workflow.steps):
+        if len(self.steps) != len(self.workflow.steps) + len(self.workflow.finally_):
             raise DefinitionError([f"workflow {self.workflow.name!r} has duplicate step ids"])
         unknown = [
             f"step {step!r} depends on unknown step {dep!r}"

@@ -175,6 +175,8 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         expose_to_ai: the Go package's flag, kept for readers of definitions.
         output: what a run results in, texts with `${…}` in it evaluated; None for the outputs of
             the steps on which nothing depends.
+        finally_: `finally`: steps that run when all else is over, unless the run is terminated. How
+            they end does not change how the run does.
     """
 
     name: str
@@ -187,3 +189,4 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     priority: Priority = Priority.NORMAL
     expose_to_ai: bool = False
     output: dict[str, Any] | None = None
+    finally_: tuple[Step, ...] = field(default=(), name="finally")

@@ -18,6 +18,7 @@ from flowworker.core.attempt import Attempt
 from flowworker.core.decide import advance, follow
 from flowworker.core.draft import Draft
 from flowworker.core.effects import Dispatch
+from flowworker.core.ending import let_be
 from flowworker.core.facts import (
     AttemptFailed,
     CancelRequested,
@@ -130,24 +131,63 @@ def _replay(
     now: float,
 ) -> Draft:
     draft = Draft(plan, initial(plan, record, revision), now)
+    draft.state = draft.state.with_record(ending=None)
     known = {step: entry for step, entry in steps.items() if step in plan.steps}
-    for step, rev in sorted(known.values(), key=lambda entry: entry[1]):
+    first = {step: entry for step, entry in known.items() if not plan.closes(step)}
+    for step, rev in _in_order(first):
         _replay_forward(draft, step, rev)
-    undone = any(step.kind is Kind.COMPENSATE for step, _ in known.values())
-    fenced = any(step.outcome is Outcome.CANCELLED for step, _ in known.values())
-    if undone or fenced:
+    undone = any(step.kind is Kind.COMPENSATE for step, _ in first.values())
+    if undone or _is_fenced(first):
         # If the run's record knows of no stop it was read before. To save this is a conflict then.
         cancel_requested(draft, CancelRequested("its steps were cancelled"))
-    stop = draft.state.record.stop
-    if stop is not None:
-        dispatch_ready(draft, plan.order)
-        compensate = undone or record.status is RunStatus.COMPENSATING
-        if compensate or record.status in TERMINAL:
-            open_saga(draft, stop, compensate=compensate)
-            _replay_saga(draft, known)
+    _replay_stop(draft, record, first, undone=undone)
+    if record.ending is not None:
+        _replay_closing(draft, {step: known[step] for step in known.keys() - first.keys()}, record)
     if record.status in TERMINAL:
+        let_be(draft)
         draft.state = replace(draft.state, record=record)
     return draft
+
+
+def _in_order(known: Mapping[str, tuple[StepRecord, int]]) -> list[tuple[StepRecord, int]]:
+    return sorted(known.values(), key=lambda entry: entry[1])
+
+
+def _is_fenced(known: Mapping[str, tuple[StepRecord, int]]) -> bool:
+    return any(step.outcome is Outcome.CANCELLED for step, _ in known.values())
+
+
+def _replay_stop(
+    draft: Draft,
+    record: RunRecord,
+    known: Mapping[str, tuple[StepRecord, int]],
+    *,
+    undone: bool,
+) -> None:
+    stop = draft.state.record.stop
+    if stop is None:
+        return
+    if record.ending is not None and draft.terminated and not (undone or draft.state.unresolved):
+        return  # it did not stop before its `finally` was terminated
+    dispatch_ready(draft, draft.plan.order)
+    compensate = undone or record.status is RunStatus.COMPENSATING
+    if compensate or record.ending is not None or record.status in TERMINAL:
+        open_saga(draft, stop, compensate=compensate)
+        _replay_saga(draft, known)
+
+
+def _replay_closing(
+    draft: Draft, known: Mapping[str, tuple[StepRecord, int]], record: RunRecord
+) -> None:
+    """The steps of `finally`, once all else is as it was when it began."""
+    draft.state = replace(draft.state, record=record, unresolved=len(draft.plan.closing))
+    if draft.terminated:
+        draft.state = replace(draft.state, saga=())
+    dispatch_ready(draft, draft.plan.closing)
+    for step, rev in _in_order(known):
+        _replay_forward(draft, step, rev)
+    if _is_fenced(known):
+        cancel_requested(draft, CancelRequested("its steps were cancelled", terminate=True))
 
 
 def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:

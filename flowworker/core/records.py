@@ -123,6 +123,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         finished_at: when the terminal state was decided; 0 before.
         expires: when it is to be removed if it has ended by then; 0 for the usual retention.
         stop: why no new steps start, if so.
+        ending: how it ends, since its `finally` has begun.
         decisions: what humans answered, by step, oldest first.
         failed_compensations: steps whose compensation failed for good, the first MAX_NAMED.
         needs_attention: a critical compensation failed.
@@ -148,6 +149,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     decisions: dict[str, tuple[Decision, ...]] = {}
     failed_compensations: tuple[str, ...] = ()
     needs_attention: bool = False
+    ending: RunStatus | None = None
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):

@@ -56,7 +56,8 @@ class RunState(Struct, frozen=True):
     Attributes:
         record: the run's record as it shall be stored; `revision` is that of the stored one.
         steps: state by step id.
-        unresolved: how many steps are neither completed, nor skipped, nor failed and passed over.
+        unresolved: how many steps are neither completed, nor skipped, nor failed and passed over;
+            of those of `finally` once it has begun, and before of the others.
         tallies: what has become of the dependencies of a step, of those of which some are over.
         inflight: a set (of keys) of the steps with an attempt whose outcome is not known.
         waiting: steps that wait for a human.
@@ -92,5 +93,5 @@ def initial(plan: Plan, record: RunRecord, revision: int) -> RunState:
         record=record,
         revision=revision,
         steps=Map({step: StepState() for step in plan.order}),
-        unresolved=len(plan.order),
+        unresolved=len(plan.workflow.steps),
     )

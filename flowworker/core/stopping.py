@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
+from flowworker.core.ending import end
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import dispatch_ready, resolve
 from flowworker.core.records import MAX_NAMED, Stop, StopReason
@@ -36,12 +37,16 @@ if TYPE_CHECKING:
 
 def cancel_requested(draft: Draft, fact: CancelRequested) -> None:
     """Stop because an operator asked for it."""
+    if draft.state.record.ending is not None and not fact.terminate:
+        return
     reason = StopReason.TERMINATED if fact.terminate else StopReason.CANCELLED
     _stop(draft, Stop(reason, fact.reason or f"{reason} by operator"))
 
 
 def timed_out(draft: Draft) -> None:
     """Stop because the workflow's timeout ran out."""
+    if draft.state.record.ending is not None:
+        return
     limit = draft.plan.workflow.timeout or 0.0
     _stop(draft, Stop(StopReason.TIMED_OUT, f"workflow timed out after {limit:g} s"))
 
@@ -51,7 +56,7 @@ def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
     draft.settle(step, StepStatus.FAILED, error=error)
     detail = f"{step}/{draft.state.steps[step].attempt.turn}"
     draft.emits.append(Emit(EventType.STEP_FAILED, detail, step_id=step, error=str(error)))
-    if draft.plan.steps[step].continue_on_error:
+    if draft.plan.steps[step].continue_on_error or draft.plan.closes(step):
         resolve(draft, step, Resolution.FAILED)
     else:
         _stop(draft, Stop(StopReason.FAILED, f"step {step!r} failed: {error}", step))
@@ -67,6 +72,8 @@ def _stop(draft: Draft, stop: Stop) -> None:
     if status is RunStatus.WAITING_HUMAN:
         status = RunStatus.RUNNING
     draft.state = replace(draft.state.with_record(stop=stop, status=status), waiting=frozenset())
+    if draft.state.record.ending is not None:
+        draft.state = replace(draft.state, saga=())
     for step in sorted(draft.state.inflight):
         draft.fence(step)
     dispatch_ready(draft, draft.plan.order)
@@ -89,13 +96,13 @@ def continue_saga(draft: Draft, stop: Stop) -> None:
         draft.dispatch(draft.state.saga[0], Attempt(Kind.COMPENSATE, 1, 1))
         return
     failed = stop.reason in {StopReason.FAILED, StopReason.TIMED_OUT}
-    draft.end(RunStatus.FAILED if failed else RunStatus.CANCELLED, error=stop.message)
+    end(draft, RunStatus.FAILED if failed else RunStatus.CANCELLED, error=stop.message)
 
 
 def open_saga(draft: Draft, stop: Stop, *, compensate: bool) -> None:
     """What has not started never will; what was completed is listed to be undone."""
     for step, at in draft.state.steps.items():
-        if at.status is StepStatus.PENDING:
+        if at.status is StepStatus.PENDING and not draft.plan.closes(step):
             draft.settle(step, StepStatus.CANCELLED)
     saga = compensations(draft.plan, draft.state) if compensate else ()
     draft.state = replace(draft.state, saga=saga)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Declaration", "check_dependencies"]
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from flowworker.definitions.section import Located
 from flowworker.definitions.tree import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowworker.definitions.problems import Report
     from flowworker.definitions.tree import Mark
@@ -29,27 +30,38 @@ class Declaration(Struct, frozen=True):
     depends_on: list[Located]
 
 
-def check_dependencies(declarations: Sequence[Declaration], report: Report) -> None:
-    """Report duplicate ids, unknown dependencies, dependencies on oneself, and cycles."""
+def check_dependencies(
+    declarations: Sequence[Declaration],
+    report: Report,
+    others: Mapping[str, Mark] = MappingProxyType({}),
+) -> None:
+    """Report duplicate ids, unknown dependencies, dependencies on oneself, and cycles.
+
+    The `others` come before all of these in any case.
+    """
     first: dict[str, Mark] = {}
+    known = dict(others)
     for declaration in declarations:
         step, mark = declaration.step
-        if step in first:
-            place = f"the first is on line {first[step].line}" if mark.line else ""
+        if step in known:
+            place = f"the first is on line {known[step].line}" if mark.line else ""
             report.add(mark, f"duplicate step id {quoted(step)}", place)
         else:
-            first[step] = mark
+            first[step] = known[step] = mark
     graph: dict[str, dict[str, Mark]] = {step: {} for step in first}
     for declaration in declarations:
         step = declaration.step.text
         for dependency, mark in declaration.depends_on:
             if dependency == step:
                 report.add(mark, f"step {quoted(step)} depends on itself")
+            elif dependency in others:
+                message = f"step {quoted(step)} of 'finally' depends on {quoted(dependency)}"
+                report.add(mark, message, "all steps outside of 'finally' come before it anyway")
             elif dependency not in first:
                 message = f"step {quoted(step)} depends on unknown step {quoted(dependency)}"
                 report.add(mark, message, report.nearest(dependency, first))
             else:
-                graph[step][dependency] = mark
+                graph.setdefault(step, {})[dependency] = mark
     _check_cycles(graph, report)
 
 

@@ -10,6 +10,7 @@ __all__ = [
     "ENGINE_KEYS",
     "MAX_ATTEMPTS",
     "MAX_BYTES",
+    "MAX_CLOSING",
     "MAX_STEPS",
     "EscalationDocument",
     "FallbackDocument",
@@ -32,6 +33,9 @@ from flowworker.definitions.duration import DURATION_PATTERN
 
 MAX_STEPS = 10_000
 """Most steps of one workflow."""
+
+MAX_CLOSING = 100
+"""Most steps of its `finally`."""
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest file that is read, and the largest workflow as JSON: one of as many steps as there
@@ -198,6 +202,10 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
         _Values | None,
         Meta(description="What a run results in, instead of the outputs of its last steps."),
     ] = None
+    finally_: Annotated[
+        Annotated[list[StepDocument], Meta(max_length=MAX_CLOSING)] | None,
+        Meta(description="Steps that run when all else is over, also after a failure or a cancel."),
+    ] = field(default=None, name="finally")
 
 
 def workflow_schema() -> dict[str, Any]:

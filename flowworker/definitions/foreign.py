@@ -76,6 +76,9 @@ _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
         **dict.fromkeys(("outputs", "result", "results", "return", "returns"), _OUTPUT),
         **dict.fromkeys(("limit", "limits", "concurrency", "parallelism"), _CONCURRENCY),
         **dict.fromkeys(
+            ("onExit", "on_exit", "hooks", "failureWorkflow", "cleanup"), "did you mean 'finally'?"
+        ),
+        **dict.fromkeys(
             ("on", "cron", "schedule", "trigger", "triggers"),
             "a run is started by a message; cron or a timer can send it",
         ),

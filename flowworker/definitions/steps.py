@@ -12,7 +12,7 @@ from flowworker.codec.inputs import RESERVED
 from flowworker.core.ids import RESERVED_QUEUES, TOKEN
 from flowworker.core.model import Step, TriggerRule
 from flowworker.definitions.dependencies import Declaration, check_dependencies
-from flowworker.definitions.document import MAX_STEPS, StepDocument
+from flowworker.definitions.document import MAX_CLOSING, MAX_STEPS, StepDocument
 from flowworker.definitions.engine_steps import EngineSteps
 from flowworker.definitions.policies import Policies, given
 from flowworker.definitions.section import Located, Section
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from flowworker.definitions.problems import Report
+    from flowworker.definitions.tree import Mark
 
 
 class Steps:
@@ -41,34 +42,55 @@ class Steps:
         self._report = report
         self._policies = Policies(report, known_handlers)
         self._engine_steps = EngineSteps(report)
+        self._others: dict[str, Mark] = {}
 
     def read(self, workflow: Section) -> tuple[Step, ...]:
-        """All of them; what is wrong is reported."""
-        node = workflow.node("steps")
-        if node is None:
+        """All of them but those of `finally`; what is wrong is reported."""
+        if workflow.node("steps") is None:
             workflow.missing("steps", "a list of steps")
             return ()
-        if not isinstance(node, SequenceNode):
-            hint = "a step begins with '- id:'" if isinstance(node, MappingNode) else ""
-            workflow.wrong("steps", node, "a list of steps", hint)
-            return ()
-        if not 1 <= len(node.items) <= MAX_STEPS:
-            message = f"a workflow has 1 to {MAX_STEPS:,} steps, found {len(node.items):,}"
-            self._report.add(node.mark, message)
-            return ()
+        steps, declarations = self._list(workflow, "steps", 1, MAX_STEPS)
+        check_dependencies(declarations, self._report)
+        self._others = {one.step.text: one.step.mark for one in reversed(declarations)}
+        return steps
+
+    def closing(self, workflow: Section) -> tuple[Step, ...]:
+        """Those of `finally`, after all others have been read."""
+        steps, declarations = self._list(workflow, "finally", 0, MAX_CLOSING)
+        check_dependencies(declarations, self._report, self._others)
+        return steps
+
+    def _list(
+        self, workflow: Section, key: str, least: int, most: int
+    ) -> tuple[tuple[Step, ...], list[Declaration]]:
         steps: list[Step] = []
         declarations: list[Declaration] = []
+        node = workflow.node(key)
+        if node is None:
+            return (), []
+        if not isinstance(node, SequenceNode):
+            hint = "a step begins with '- id:'" if isinstance(node, MappingNode) else ""
+            workflow.wrong(key, node, "a list of steps", hint)
+            return (), []
+        if not least <= len(node.items) <= most:
+            holder = "a workflow" if key == "steps" else f"{quoted(key)} of a workflow"
+            message = f"{holder} has {least} to {most:,} steps, found {len(node.items):,}"
+            self._report.add(node.mark, message)
+            return (), []
         for number, item in enumerate(node.items, 1):
             if not isinstance(item, MappingNode):
                 message = f"step {number}: expected a mapping, found {described(item)}"
                 self._report.add(item.mark, message, going_on(item, self._report.lines))
                 continue
             step, declaration = self._step(item, number)
+            if key == "finally" and step.saga is not None:
+                message = f"{quoted('saga')} of {quoted(step.id)} in {quoted(key)}"
+                place = node_at(item, ["saga"])
+                self._report.add(place.mark, f"{message}: nothing is undone after it")
             steps.append(step)
             if step.id:
                 declarations.append(declaration)
-        check_dependencies(declarations, self._report)
-        return tuple(steps)
+        return tuple(steps), declarations
 
     def _step(self, node: MappingNode, number: int) -> tuple[Step, Declaration]:
         id_node = node_at(node, ["id"])

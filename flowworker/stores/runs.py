@@ -35,7 +35,7 @@ def keys_of_steps(found: Iterable[str], run: str, plan: Plan | None) -> list[str
     if plan is None:
         return sorted(found)
     return sorted(
-        {step_key(step.keeper, run, step.id) for step in plan.workflow.steps}.intersection(found)
+        {step_key(step.keeper, run, step.id) for step in plan.steps.values()}.intersection(found)
     )
 
 

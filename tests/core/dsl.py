@@ -57,8 +57,10 @@ def out(text: str) -> Payload:
 class Run:
     """A run to which things happen; `effects` are those of the last decision."""
 
-    def __init__(self, *steps: Step, timeout: float | None = None) -> None:
-        self.plan = Plan(Workflow("w", steps, timeout=timeout), "h")
+    def __init__(
+        self, *steps: Step, timeout: float | None = None, closing: tuple[Step, ...] = ()
+    ) -> None:
+        self.plan = Plan(Workflow("w", steps, timeout=timeout, finally_=closing), "h")
         self.now = NOW
         self.revision = 1
         record = RunRecord(RUN, "w", "h", RunStatus.RUNNING, EMPTY, NOW)
@@ -202,7 +204,8 @@ class Run:
 
     def rebuilt(self, *asked: facts.Fact, abandoned: bool = False) -> Run:
         """The same run as another coordinator knows it that has read nothing but the records."""
-        other = Run(*self.plan.workflow.steps, timeout=self.plan.workflow.timeout)
+        workflow = self.plan.workflow
+        other = Run(*workflow.steps, timeout=workflow.timeout, closing=workflow.finally_)
         other.now, other.revision = self.now, self.revision
         other.stored, other.records = self.stored, dict(self.records)
         other.state, other.effects = rebuild(

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
+from flowworker.core.effects import Fence
 from flowworker.core.facts import StepCompleted
 from flowworker.core.model import Step, TriggerRule
 from flowworker.core.status import TERMINAL, HumanAction, RunStatus, SkipReason, StepStatus
@@ -208,13 +209,21 @@ def any_run(random: Random) -> Run:
                 continue_on_error=random.random() < 0.9,
             )
         )
-    return Run(*steps)
+    closing = [
+        step(f"f{number}", *([f"f{number - 1}"] if number and random.random() < 0.5 else []))
+        for number in range(random.choice((0, 0, 1, 2, 3)))
+    ]
+    return Run(*steps, closing=tuple(closing))
 
 
-def lives(run: Run, random: Random, fates: dict[str, str], *, check: bool) -> Run:
+def lives(
+    run: Run, random: Random, fates: dict[str, str], *, check: bool, stops: float = 0.0
+) -> Run:
     """Attempts end in any order, as it is fated; the records say the same at any time."""
     run.starts()
+    fenced: set[str] = set()
     for _ in range(100):
+        fenced.update(effect.step for effect in run.effects if isinstance(effect, Fence))
         if check:
             rebuilt = run.rebuilt()
             assert rebuilt.state == run.state
@@ -226,7 +235,13 @@ def lives(run: Run, random: Random, fates: dict[str, str], *, check: bool) -> Ru
                 random.choice((HumanAction.SKIP, HumanAction.CANCEL)), min(run.state.waiting)
             )
             continue
+        if random.random() < stops:
+            random.choice((run.is_cancelled, run.is_terminated, run.times_out))()
+            continue
         id_ = random.choice(sorted(run.state.inflight))
+        if id_ in fenced and random.random() < 0.5:
+            run.is_fenced(id_)
+            continue
         if run.is_at(id_) is StepStatus.COMPENSATING:
             run.is_undone(id_)
         elif fates[id_] == "fails":
@@ -243,7 +258,7 @@ def test_every_run_ends_and_its_records_say_the_same_in_any_order(seed):
         run = any_run(random)
         fates = {id_: random.choice(("fails", "completes")) for id_ in run.plan.order}
 
-        lives(run, random, fates, check=True)
+        lives(run, random, fates, check=True, stops=random.choice((0.0, 0.1)))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -7,7 +7,7 @@ import pytest
 from flowworker.core.model import TriggerRule
 from flowworker.definitions import parse
 from flowworker.definitions.content import content_hash
-from tests.definitions.complaints import in_step
+from tests.definitions.complaints import in_step, problems
 
 
 @pytest.mark.parametrize("rule", TriggerRule)
@@ -47,3 +47,55 @@ def test_what_is_usual_changes_no_identity():
 )
 def test_what_is_wrong_has_its_place(line, expected):
     assert in_step(line) == [f"f.yaml:{expected}"]
+
+
+FINALLY = "name: w\nsteps: [{id: a, uses: u}]\nfinally:\n"
+
+
+def test_steps_of_finally_are_read_like_others():
+    workflow = parse(
+        FINALLY
+        + "- {id: b, uses: v, retry: {max_attempts: 2}}\n- {id: c, uses: v, depends_on: b}\n"
+    )
+
+    assert [(step.id, step.depends_on) for step in workflow.finally_] == [("b", ()), ("c", ("b",))]
+    assert workflow.finally_[0].retry.max_attempts == 2
+    assert workflow.steps == parse("name: w\nsteps: [{id: a, uses: u}]\n").steps
+
+
+def test_none_at_all_is_as_if_there_were_no_finally():
+    plain, empty = parse("name: w\nsteps: [{id: a, uses: u}]\n"), parse(FINALLY[:-1] + " []\n")
+
+    assert content_hash(plain) == content_hash(empty)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("- {id: a, uses: u}", "4:8: duplicate step id 'a' (the first is on line 2)"),
+        (
+            "- {id: a, uses: u, depends_on: a}",
+            "4:8: duplicate step id 'a' (the first is on line 2)",
+        ),
+        (
+            "- {id: b, uses: u, depends_on: [a]}",
+            "4:33: step 'b' of 'finally' depends on 'a' (all steps outside of 'finally' come "
+            "before it anyway)",
+        ),
+        ("- {id: b, uses: u, depends_on: [x]}", "4:33: step 'b' depends on unknown step 'x'"),
+        (
+            "- {id: b, uses: u, saga: {uses: v}}",
+            "4:26: 'saga' of 'b' in 'finally': nothing is undone after it",
+        ),
+        ("- b", "4:3: step 1: expected a mapping, found 'b'"),
+        ("  id: b", "3:1: 'finally' of the workflow: expected a list of steps, found a mapping"),
+        (
+            "".join(f"- {{id: b{n}, uses: u}}\n" for n in range(101)),
+            "4:1: 'finally' of a workflow has 0 to 100 steps, found 101",
+        ),
+    ],
+)
+def test_what_is_wrong_in_finally_has_its_place(steps, expected):
+    found = problems(f"{FINALLY}{steps}\n")
+
+    assert found[0].startswith(f"f.yaml:{expected}")

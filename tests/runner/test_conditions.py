@@ -1,0 +1,126 @@
+"""Conditions, the other path on failure, and `finally`, on the whole engine in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from flowworker import App, RunCancelled, RunFailed, Runner, RunView, StepStatus, parse
+from flowworker.core.status import SkipReason
+
+RUN = "run-1"
+
+
+class Desk:
+    """A runner whose handlers write down which steps they are called for."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        app = App()
+
+        @app.step("work")
+        async def work(ctx) -> str:
+            self.called.append(ctx.step_id)
+            return ctx.step_id
+
+        @app.step("break")
+        async def fail(ctx) -> None:
+            self.called.append(ctx.step_id)
+            raise ValueError("no stock")
+
+        @app.step("undo")
+        async def undo(ctx) -> None:
+            self.called.append(f"undo {ctx.step_id}")
+
+        @app.step("cancel")
+        async def cancel(ctx) -> None:
+            self.called.append(ctx.step_id)
+            await self.runner.cancel(ctx.run_id)
+            await asyncio.Event().wait()
+
+        self.runner = Runner(app=app)
+
+    async def runs(self, text: str, data: object = None) -> dict[str, object]:
+        """Execute a workflow; what it results in."""
+        workflow = parse(text)
+        return await self.runner.execute_sync_workflow(RUN, workflow, data)
+
+    async def view(self) -> RunView:
+        engine = await self.runner.running()
+        return await engine.client.status(RUN)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    desk = Desk()
+    async with desk.runner:
+        yield desk
+
+
+OTHER_PATH = """
+name: w
+steps:
+  - {id: charge, uses: HANDLER, continue_on_error: true}
+  - {id: ship, uses: work, depends_on: charge}
+  - {id: apologise, uses: work, depends_on: charge, trigger_rule: one_failed}
+  - {id: close, uses: work, depends_on: [ship, apologise], trigger_rule: one_success}
+"""
+
+
+async def test_the_other_path_on_failure(desk):
+    await desk.runs(OTHER_PATH.replace("HANDLER", "break"))
+
+    assert desk.called == ["charge", "apologise", "close"]
+    view = await desk.view()
+    assert {step.id: (step.status, step.skipped) for step in view.steps} == {
+        "charge": (StepStatus.FAILED, None),
+        "ship": (StepStatus.SKIPPED, SkipReason.UPSTREAM_FAILED),
+        "apologise": (StepStatus.COMPLETED, None),
+        "close": (StepStatus.COMPLETED, None),
+    }
+    assert view.steps[0].error == "ValueError: no stock"
+    assert view.error == ""
+
+
+async def test_the_usual_path(desk):
+    await desk.runs(OTHER_PATH.replace("HANDLER", "work"))
+
+    assert desk.called == ["charge", "ship", "close"]
+    view = await desk.view()
+    assert view.steps[2].skipped is SkipReason.UPSTREAM
+
+
+FINALLY = """
+name: w
+steps:
+  - {id: first, uses: work, saga: {uses: undo}}
+  - {id: second, uses: HANDLER, depends_on: first}
+finally:
+  - {id: tidy, uses: break}
+  - {id: tell, uses: work}
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "ends", "undone"),
+    [
+        ("work", None, []),
+        ("break", RunFailed, ["undo first"]),
+        ("cancel", RunCancelled, ["undo first"]),
+    ],
+)
+async def test_finally_comes_last_and_its_failure_changes_nothing(desk, handler, ends, undone):
+    text = FINALLY.replace("HANDLER", handler)
+    if ends is None:
+        await desk.runs(text)
+    else:
+        with pytest.raises(ends):
+            await desk.runs(text)
+
+    assert desk.called[:-2] == ["first", "second", *undone]
+    assert sorted(desk.called[-2:]) == ["tell", "tidy"]
+    view = await desk.view()
+    statuses = {step.id: step.status for step in view.steps}
+    assert (statuses["tidy"], statuses["tell"]) == (StepStatus.FAILED, StepStatus.COMPLETED)

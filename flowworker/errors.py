@@ -24,6 +24,7 @@
     ├── ResultTimeout          a run did not end within the timeout
     ├── RunFailed              a run that was waited for ended FAILED
     ├── RunCancelled           a run that was waited for ended CANCELLED
+    ├── Standstill             in a test, nothing can happen any more
     ├── NonRetryableError      raised by handlers: do not try this step again
     └── RetryAfter             raised by handlers: try again after so many seconds
 
@@ -58,6 +59,7 @@ __all__ = [
     "RunIdTaken",
     "RunNotFound",
     "ServerUnavailable",
+    "Standstill",
     "TopologyMismatch",
     "Unavailable",
     "WorkflowNotFound",
@@ -250,6 +252,10 @@ class RunFailed(FlowworkerError):
 
 class RunCancelled(FlowworkerError):
     """A run that was waited for ended CANCELLED."""
+
+
+class Standstill(FlowworkerError):
+    """In a test what was waited for cannot happen any more, however much time passes."""
 
 
 class NonRetryableError(FlowworkerError):

@@ -7,13 +7,12 @@ __all__ = ["EPOCH", "SimClock"]
 import asyncio
 from typing import TYPE_CHECKING
 
+from flowworker.testing.clock import EPOCH
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from simulation.loop import VirtualLoop
-
-EPOCH = 1_700_000_000.0
-"""Where the wall clock starts: some day in November 2023."""
 
 
 class SimClock:

@@ -21,7 +21,7 @@ from flowworker.worker.failures import error_info
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Executor, Future
 
     from flowworker.clock import Clock
     from flowworker.codec.messages import StepMessage
@@ -153,7 +153,7 @@ class InflightAttempt:
     async def run(
         self,
         handler: Handler,
-        threads: ThreadPoolExecutor,
+        threads: Executor,
         clock: Clock,
         middleware: tuple[Middleware, ...] = (),
     ) -> Returned | Failed | Stopped:
@@ -184,7 +184,7 @@ class InflightAttempt:
         return Stopped(self.halt) if self.halt or self._limit is None else Failed(self._limit)
 
     async def _guarded(
-        self, handler: Handler, threads: ThreadPoolExecutor, middleware: tuple[Middleware, ...]
+        self, handler: Handler, threads: Executor, middleware: tuple[Middleware, ...]
     ) -> _Result:
         self._begun = True
         process = os.getpid()
@@ -201,7 +201,7 @@ class InflightAttempt:
         finally:
             self._finish()  # not by a callback of the task, which comes a turn of the loop later
 
-    async def _call(self, handler: Handler, threads: ThreadPoolExecutor) -> Any:
+    async def _call(self, handler: Handler, threads: Executor) -> Any:
         arguments = handler.arguments(self.context.input) if handler.takes_input else {}
         if not handler.threaded:
             return await handler.function(self.context, **arguments)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.handlers.resources import HandlerResources
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Executor
 
     from flowworker.handlers.app import App
     from flowworker.ports import EventLog
@@ -27,7 +27,7 @@ class Resources(HandlerResources):
 
     Attributes:
         worker: id of this worker; no other process ever has it.
-        threads: for handlers that are plain functions, one per slot.
+        threads: for handlers that are plain functions.
     """
 
     worker: str
@@ -39,4 +39,4 @@ class Resources(HandlerResources):
     runs: RunStore
     payloads: PayloadStore
     events: EventLog
-    threads: ThreadPoolExecutor
+    threads: Executor

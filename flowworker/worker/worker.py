@@ -47,6 +47,7 @@ from flowworker.worker.step_records import StepRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor as Threads
     from concurrent.futures import Future
 
     from flowworker.clock import Clock
@@ -86,6 +87,7 @@ class Worker:
         state_store: StateStore | None = None,
         event_bus: EventBus | None = None,
         make_thread: type[HeartbeatThread] = HeartbeatThread,
+        threads: Threads | None = None,
     ) -> None:
         """Compose it; `start` begins.
 
@@ -101,6 +103,7 @@ class Worker:
             state_store: what handlers get as theirs; the backend's if None.
             event_bus: the same.
             make_thread: what renews its claims.
+            threads: where plain functions run; in threads of its own, one per slot, if None.
 
         Raises:
             InvalidInput: no queue, one of a reserved name, or settings that the server's limits
@@ -138,7 +141,7 @@ class Worker:
             runs=stores.runs,
             payloads=stores.payloads,
             events=backend.events,
-            threads=ThreadPoolExecutor(settings.concurrency, HANDLER_THREADS),
+            threads=threads or ThreadPoolExecutor(settings.concurrency, HANDLER_THREADS),
         )
         probe = LagProbe(clock, self._running_handlers, resources.metrics.loop_lag, resources.log)
         self._heartbeats = Heartbeats(

@@ -1,0 +1,253 @@
+"""A run that a test drives: what became of it, and what an operator may do about it."""
+
+from __future__ import annotations
+
+__all__ = ["Emitted", "StepOfRun", "TriedRun", "emitted_in"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowworker.codec.json import decode_value
+from flowworker.core.rebuild import view
+from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
+from flowworker.errors import InvalidInput
+from flowworker.stores.sealing import output_places
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from typing import Protocol, TypeVar
+
+    from flowworker.client import RunResult, RunView
+    from flowworker.core.state import RunState
+    from flowworker.core.status import HumanAction
+    from flowworker.testing.app import Call
+    from flowworker.testing.engine import Engine
+
+    T = TypeVar("T")
+
+    class Drive(Protocol):
+        """Runs the loop until that is done."""
+
+        def __call__(self, work: Coroutine[Any, Any, T]) -> T:
+            """Its result."""
+            ...
+
+
+class Emitted(NamedTuple):
+    """An event that a handler emitted; equal to a tuple of both.
+
+    Attributes:
+        payload: without the run's id, which maps get on their way.
+    """
+
+    type: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class StepOfRun:
+    """One step, as it was when it was asked for.
+
+    Attributes:
+        output: as a JSON value; None if there is none.
+        error: of the latest attempt, one line; empty if the step is well.
+        calls: of its handler, its fallback and its compensation, in their order.
+    """
+
+    id: str
+    status: StepStatus
+    output: Any
+    error: str
+    calls: tuple[Call, ...]
+
+    @property
+    def attempts(self) -> int:
+        """How often its handler was called, in all turns."""
+        return sum(call.kind is Kind.RUN for call in self.calls)
+
+
+class TriedRun:
+    """One run. To look at it takes no time; what acts on it lets it go on until it rests again.
+
+    A run *rests* when it has ended, or waits for somebody outside and for nothing else.
+
+    Attributes:
+        id: the run's.
+    """
+
+    def __init__(self, run_id: str, engine: Engine, drive: Drive) -> None:
+        """The run of that id, which was started."""
+        self.id = run_id
+        self._engine = engine
+        self._drive = drive
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}>"
+
+    # What became of it
+
+    @property
+    def status(self) -> RunStatus:
+        """The state of the run."""
+        return self.view.status
+
+    @property
+    def completed(self) -> bool:
+        """Whether it COMPLETED."""
+        return self.status is RunStatus.COMPLETED
+
+    @property
+    def view(self) -> RunView:
+        """The run and its steps as `flowworker status` shows them."""
+        return self._drive(self._engine.client.status(self.id))
+
+    @property
+    def result(self) -> RunResult:
+        """How it ended.
+
+        Raises:
+            InvalidInput: it has not ended.
+        """
+        status = self.status
+        if status not in TERMINAL:
+            raise InvalidInput(f"run {self.id} has no result yet: it is {status}")
+        return self._drive(self._engine.client.result(self.id))
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """The result's output, if it has ended."""
+        return self.result.output
+
+    @property
+    def error(self) -> str:
+        """Why it failed, or why it stops; empty if it does neither."""
+        return self.view.error
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Steps that wait for a human."""
+        return self.view.waiting
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """All events of the run as CloudEvents, oldest first."""
+        return self._drive(self._engine.client.history(self.id))
+
+    @property
+    def emitted(self) -> list[Emitted]:
+        """What its handlers emitted, oldest first."""
+        return emitted_in(self.history)
+
+    @property
+    def calls(self) -> list[Call]:
+        """Calls of its handlers, in their order."""
+        return [call for call in self._engine.app.calls if call.run_id == self.id]
+
+    def step(self, step_id: str) -> StepOfRun:
+        """One of its steps.
+
+        Raises:
+            InvalidInput: its workflow has no such step.
+        """
+        return self._drive(self._step(step_id))
+
+    # What may be done
+
+    def wait(self) -> TriedRun:
+        """Let time pass until it rests.
+
+        Raises:
+            Standstill: it never will; says what it waits for.
+            InvalidInput: its start was rejected.
+        """
+        self._drive(self._engine.until(self._rests, self._why_not))
+        return self
+
+    def wait_for_end(self) -> TriedRun:
+        """Let time pass until it has ended, also while it waits for a human: a timeout may end it.
+
+        Raises:
+            Standstill: it never will.
+        """
+        self._drive(self._engine.until(self._has_ended, self._why_not))
+        return self
+
+    def resume(self, action: HumanAction | str, step: str = "", output: Any = None) -> TriedRun:
+        """Answer a step that waits for a human, as `Client.resume` does."""
+        self._drive(self._engine.client.resume(self.id, action, step, output))
+        return self.wait()
+
+    def cancel(self, reason: str = "") -> TriedRun:
+        """Ask it to stop: what was completed is compensated."""
+        self._drive(self._engine.client.cancel(self.id, reason))
+        return self.wait()
+
+    def terminate(self, reason: str = "") -> TriedRun:
+        """Ask it to stop at once, without compensation."""
+        self._drive(self._engine.client.terminate(self.id, reason))
+        return self.wait()
+
+    # How that is found out
+
+    async def _state(self) -> RunState | None:
+        """The run as its records say; None before it has one."""
+        stores = self._engine.stores
+        found = await stores.runs.load(self.id)
+        if found is None:
+            return None
+        record, revision = found
+        plan = await stores.definitions.by_hash(record.definition)
+        steps = await stores.runs.load_steps(self.id)
+        return view(plan, record, revision, steps, self._engine.clock.now())
+
+    async def _rests(self) -> bool:
+        state = await self._state()
+        if state is None:
+            await self._engine.client.result(self.id)  # raises why there is none
+            return True
+        return state.status in TERMINAL or (bool(state.waiting) and not state.inflight)
+
+    async def _has_ended(self) -> bool:
+        state = await self._state()
+        return state is not None and state.status in TERMINAL
+
+    async def _why_not(self) -> str:
+        state = await self._state()
+        running = self._engine.running()
+        if state is None or not state.waiting:
+            return running
+        return f"run {self.id} waits for a human: {', '.join(sorted(state.waiting))}; {running}"
+
+    async def _step(self, step_id: str) -> StepOfRun:
+        seen = await self._engine.client.status(self.id)
+        for step in seen.steps:
+            if step.id == step_id:
+                break
+        else:
+            known = ", ".join(step.id for step in seen.steps)
+            raise InvalidInput(f"run {self.id} has no step {step_id!r}; it has {known}")
+        state = await self._state()
+        payload = None if state is None else state.steps[step_id].output
+        output = None
+        if payload is not None:
+            places = output_places(step_id)
+            raw = await self._engine.stores.payloads.load(payload, self.id, *places)
+            output = decode_value(f"output of {step_id}", raw)
+        calls = tuple(call for call in self.calls if call.step_id == step_id)
+        return StepOfRun(step_id, step.status, output, step.error, calls)
+
+
+def emitted_in(history: Iterable[dict[str, Any]]) -> list[Emitted]:
+    """What handlers emitted, of all events of a run."""
+    return [
+        Emitted(event["type"], _own(event.get("data")))
+        for event in history
+        if not event["type"].startswith("workflow.")
+    ]
+
+
+def _own(data: Any) -> Any:
+    if isinstance(data, dict) and "_workflow_id" in data:
+        data = {name: value for name, value in data.items() if name != "_workflow_id"}
+        return data or None
+    return data

@@ -14,6 +14,7 @@ from flowworker.core.model import Workflow
 from flowworker.core.status import Priority
 from flowworker.definitions.content import encode
 from flowworker.definitions.document import MAX_BYTES, WorkflowDocument
+from flowworker.definitions.expressions import check_expressions
 from flowworker.definitions.foreign import system_of
 from flowworker.definitions.policies import given
 from flowworker.definitions.problems import Report
@@ -109,7 +110,9 @@ class _Reader:
             output=mapping_of(section, "output"),
         )
         steps, closing = self._steps.read(section), self._steps.closing(section)
-        return replace(Workflow(name=name, steps=steps, finally_=closing), **stated)
+        workflow = replace(Workflow(name=name, steps=steps, finally_=closing), **stated)
+        check_expressions(document, workflow, self._report, {})
+        return workflow
 
     def _input_schema(self, workflow: Section) -> dict[str, Any] | None:
         node = workflow.node("input_schema")

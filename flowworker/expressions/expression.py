@@ -27,12 +27,14 @@ class Expression:
     Attributes:
         text: as it was written.
         names: what values it needs.
+        kind: CEL's name of the type of its value, `BOOL` or `INT`; `DYN` where it is not known.
     """
 
     def __init__(
         self, text: str, program: Program, found: Sequence[Reference], picked: Path | None
     ) -> None:
         self.text = text
+        self.kind = program.kind
         self._program = program
         self.names = names_of(found)
         self._wanted = wanted(found)

@@ -81,7 +81,7 @@ def test_it_runs_whatever_the_end_is_and_the_end_comes_after_it(life, status, er
 
 
 @ALL_ENDS
-def test_its_failure_is_told_and_changes_nothing(life, status, error):
+def test_its_failure_is_published_and_changes_nothing(life, status, error):
     run = life().fails("tidy")
     assert run.dispatched == ["tidy#2"]
 

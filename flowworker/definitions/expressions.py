@@ -1,0 +1,209 @@
+"""The expressions of a document: compiled once all of it is read, with all that they may name.
+
+`_OF_STEPS` says which keys hold them. A step may name those that come before it.
+"""
+
+from __future__ import annotations
+
+__all__ = ["check_expressions"]
+
+from collections.abc import Mapping
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
+
+from flowworker.definitions.places import place_in
+from flowworker.definitions.tree import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    node_at,
+    plain,
+    quoted,
+)
+from flowworker.expressions import (
+    Expression,
+    Scope,
+    Template,
+    compile_expression,
+    compile_template,
+    is_template,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowworker.core.model import Step, Workflow
+    from flowworker.definitions.problems import Report
+    from flowworker.expressions import ExpressionProblem
+
+Schema: TypeAlias = dict[str, Any] | None
+
+
+class _Use(Struct, frozen=True):
+    """Where expressions stand in a step, and what they may name beside the steps before it.
+
+    Attributes:
+        path: the keys that lead there.
+        is_bare: an expression as it is; otherwise texts, at any depth, with `${…}`.
+        is_condition: it has to be true or false.
+        roots: further ones.
+        sees_itself: it is used when the step is completed, and may name it.
+    """
+
+    path: tuple[str, ...]
+    is_bare: bool = False
+    is_condition: bool = False
+    roots: tuple[str, ...] = ()
+    sees_itself: bool = False
+
+
+_OF_STEPS = (
+    _Use(("with",)),
+    _Use(("queue",)),
+    _Use(("priority",)),
+    _Use(("timeout",)),
+    _Use(("retry",)),
+    _Use(("fallback",)),
+    _Use(("saga",), sees_itself=True),
+    _Use(("when",), is_bare=True, is_condition=True),
+    _Use(("end",)),
+    _Use(("sleep",)),
+    _Use(("until",), is_bare=True),
+    _Use(("wait_for", "match"), is_bare=True, is_condition=True, roots=("signal",)),
+    _Use(("wait_for", "timeout")),
+    _Use(("approval", "prompt")),
+    _Use(("approval", "timeout")),
+)
+
+_EVERYTHING = _Use(("output",))
+
+_TRUTHS = ("BOOL", "DYN")
+
+
+def check_expressions(
+    document: MappingNode, workflow: Workflow, report: Report, outputs: Mapping[str, Schema]
+) -> None:
+    """Report what is wrong with the expressions of a document.
+
+    Args:
+        document: what was read.
+        workflow: what it was read as.
+        report: where problems go.
+        outputs: the JSON Schema of what handlers return, as far as it is known.
+    """
+    checker = _Checker(workflow, report, outputs)
+    checker.check(document, _EVERYTHING, "the workflow", checker.scope())
+    for step, node in _steps(document, workflow):
+        for use in _OF_STEPS:
+            if _found(node, use.path):
+                checker.check(node, use, f"step {quoted(step.id)}", checker.scope(step, use))
+
+
+def _steps(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:
+    """The steps, each with where it was read."""
+    for key, steps in (("steps", workflow.steps), ("finally", workflow.finally_)):
+        node = node_at(document, [key])
+        items = node.items if isinstance(node, SequenceNode) else []
+        mappings = [item for item in items if isinstance(item, MappingNode)]
+        yield from zip(steps, mappings, strict=False)
+
+
+def _found(node: MappingNode, path: tuple[str, ...]) -> Node | None:
+    found: Node = node
+    for key in path:
+        if not isinstance(found, MappingNode) or key not in found.entries:
+            return None
+        found = found.entries[key].node
+    return found
+
+
+class _Checker:
+    def __init__(self, workflow: Workflow, report: Report, outputs: Mapping[str, Schema]) -> None:
+        self._report = report
+        self._input_schema = workflow.input_schema
+        every = (*workflow.steps, *workflow.finally_)
+        self._outputs = {step.id: outputs.get(step.uses) for step in every}
+        self._ids = frozenset(self._outputs)
+        self._bits = {step: 1 << number for number, step in enumerate(self._outputs)}
+        self._workflow = workflow
+        self._first = (1 << len({step.id for step in workflow.steps})) - 1
+
+    @cached_property
+    def _before(self) -> dict[str, int]:
+        """For each step those before it, as bits: 10,000 sets of 10,000 would take long."""
+        depends_on = {
+            step.id: self._ids.intersection(step.depends_on)
+            for step in (*self._workflow.steps, *self._workflow.finally_)
+        }
+        before: dict[str, int] = dict.fromkeys(self._ids, 0)
+        before |= {step.id: self._first for step in self._workflow.finally_}
+        try:
+            for step in TopologicalSorter(depends_on).static_order():
+                for dependency in depends_on[step]:
+                    before[step] |= before[dependency] | self._bits[dependency]
+        except CycleError:  # which is a problem that was reported
+            return dict.fromkeys(self._ids, -1)
+        return before
+
+    def scope(self, step: Step | None = None, use: _Use = _EVERYTHING) -> Scope:
+        """What may be named in a step; without one, what may be when all of them are over."""
+        if step is None:
+            return Scope(
+                self._input_schema,
+                _Some(self._outputs, self._bits, self._first),
+                others=self._ids,
+            )
+        named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
+        steps = _Some(self._outputs, self._bits, named)
+        return Scope(self._input_schema, steps, dict.fromkeys(use.roots), self._ids)
+
+    def check(self, holder: MappingNode, use: _Use, title: str, scope: Scope) -> None:
+        node = _found(holder, use.path)
+        place = f"{quoted('.'.join(use.path))} of {title}"
+        if use.is_bare and isinstance(node, ScalarNode) and node.value is not None:
+            self._check_bare(node, use, place, scope)
+        elif node and not use.is_bare:
+            result = compile_template(plain(node), scope)
+            for path, problem in [] if isinstance(result, Template) else result:
+                self._add(node_at(node, path), place, problem)
+
+    def _check_bare(self, node: ScalarNode, use: _Use, place: str, scope: Scope) -> None:
+        result = compile_expression(node.text, scope)
+        if is_template(node.text):
+            hint = "an expression stands here as it is, without ${ and }"
+            self._report.add(node.mark, f"{place}: expected an expression", hint)
+        elif not isinstance(result, Expression):
+            for problem in result:
+                self._add(node, place, problem)
+        elif use.is_condition and result.kind not in _TRUTHS:
+            found = result.kind.lower()
+            self._report.add(node.mark, f"{place}: expected true or false, found {found}")
+
+    def _add(self, node: Node, place: str, problem: ExpressionProblem) -> None:
+        assert isinstance(node, ScalarNode)
+        mark = place_in(node, problem.line, problem.column, self._report.lines)
+        self._report.add(mark, f"{place}: {problem.message}", problem.hint)
+
+
+class _Some(Mapping[str, Schema]):
+    """Those steps whose bits are set."""
+
+    def __init__(self, steps: Mapping[str, Schema], bits: Mapping[str, int], named: int) -> None:
+        self._all = steps
+        self._bits = bits
+        self._named = named
+
+    def __getitem__(self, step: str) -> Schema:
+        if not self._bits[step] & self._named:
+            raise KeyError(step)
+        return self._all[step]
+
+    def __iter__(self) -> Iterator[str]:
+        return (step for step in self._all if self._bits[step] & self._named)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -11,7 +11,7 @@ from flowworker.codec.json import decode_value
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, RunCancelled, RunFailed, RunIdTaken, WorkflowNotFound
-from flowworker.stores.sealing import output_places
+from flowworker.stores.sealing import RESULT, output_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,8 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        output: outputs of the steps on which nothing depends, by step id, as JSON values.
+        output: what the workflow's `output` says, or else outputs of the steps on which nothing
+            depends, by step id; as JSON values.
         error: one line, empty if COMPLETED.
         failed_compensations: steps that could not be undone.
         needs_attention: one of these was critical.
@@ -58,13 +59,13 @@ class Results:
 
     async def of_record(self, record: RunRecord) -> RunResult:
         """The result of a run that has ended."""
-        completed = record.status is RunStatus.COMPLETED
-        output = await self._views.output(record.run) if completed else {}
+        by_leaves = record.status is RunStatus.COMPLETED and record.output is None
+        output = await self._views.output(record.run) if by_leaves else {}
         return RunResult(
             id=record.run,
             workflow=record.workflow,
             status=record.status,
-            output=await self._values(record.run, output),
+            output=await self._output(record.run, output, record.output),
             error=record.error,
             failed_compensations=record.failed_compensations,
             needs_attention=record.needs_attention,
@@ -78,14 +79,18 @@ class Results:
             id=reply.id,
             workflow=reply.workflow,
             status=RunStatus(reply.status),
-            output=await self._values(reply.id, reply.output),
+            output=await self._output(reply.id, reply.output, reply.whole),
             error=reply.error,
             failed_compensations=reply.failed_compensations,
             needs_attention=reply.needs_attention,
         )
 
-    async def _values(self, run: str, output: Mapping[str, Payload]) -> dict[str, Any]:
-        values = {}
+    async def _output(
+        self, run: str, output: Mapping[str, Payload], whole: Payload | None
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        if whole is not None:
+            values = decode_value("output", await self._payloads.load(whole, run, RESULT))
         for step, payload in output.items():
             raw = await self._payloads.load(payload, run, *output_places(step))
             values[step] = decode_value(f"output of {step}", raw)

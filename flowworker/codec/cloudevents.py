@@ -15,6 +15,7 @@ __all__ = [
     "run_started_event",
     "settled_event",
     "started_event",
+    "timestamp",
     "waiting_event",
 ]
 
@@ -131,12 +132,13 @@ def cloud_event(
         id=event_id(data.id, event_type, detail),
         source=f"/{namespace}/{data.name}/{data.id}",
         type=event_type,
-        time=_timestamp(now),
+        time=timestamp(now),
         data=data,
     )
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
+    """A moment as RFC 3339 has it, from seconds since the Unix epoch."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
@@ -156,6 +158,7 @@ def emitted(namespace: str, record: RunRecord, emit: Emit, revision: int, now: f
         failed_compensations=emit.failed_compensations,
         revision=revision,
         at=now,
+        output=record.output if emit.type is EventType.COMPLETED else None,
     )
     return cloud_event(namespace, emit.type, data, now, emit.detail)
 
@@ -282,7 +285,7 @@ def emitted_by_handler(
         id=event_id(run, f"emit/{event_type}", key),
         source=f"/{namespace}/{workflow}/{run}",
         type=event_type,
-        time=_timestamp(now),
+        time=timestamp(now),
         data=data,
     )
 

@@ -10,6 +10,7 @@ __all__ = [
     "decode_step",
     "decode_value",
     "encode",
+    "encode_sorted",
     "is_json",
     "is_nested_too_deep",
     "version_of",
@@ -38,6 +39,8 @@ MAX_NESTING = 256
 thousand calls: what is deeper could be written and never be read."""
 
 encode = msgspec.json.Encoder(enc_hook=as_json).encode
+encode_sorted = msgspec.json.Encoder(order="sorted").encode
+"""The same with the keys of all objects in order: equal values are equal bytes."""
 _run_decoder = msgspec.json.Decoder(RunRecord)
 _step_decoder = msgspec.json.Decoder(StepRecord)
 _any_decoder = msgspec.json.Decoder(Any)

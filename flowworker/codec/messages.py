@@ -95,11 +95,14 @@ class StepInput(Struct, frozen=True, omit_defaults=True):
     Attributes:
         base: the run's input.
         outputs: step and output of ancestors; all of them, unless there are `earlier` ones.
+        given: the input itself, a JSON object, if the definition says what it is; then there is
+            nothing to merge.
     """
 
     base: Payload
     outputs: tuple[tuple[str, Payload], ...] = ()
     earlier: Earlier | None = None
+    given: Payload | None = None
 
 
 class StepMessage(Struct, frozen=True, omit_defaults=True):
@@ -107,7 +110,9 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         kind, turn, number: the attempt (`attempt` on the wire is its number).
-        input: to be merged.
+        input: to be merged, or taken as it is.
+        v: version of this form; 2 if `input` says what is given, which releases before that do
+            not know.
         timeout: seconds that the call of the handler may take, 0 for no limit.
         deadline: when the workflow's own timeout is (epoch seconds), 0 for none.
         revision: of the step's record that the claim must find.
@@ -191,6 +196,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         output: outputs of the steps on which nothing depends, by step id.
+        whole: instead of these, what the workflow's own `output` says.
         error_type: of a rejection, the name of the error that a client should raise.
         partial: the output is left to the step records, since it would not fit a message, or since
             the run had ended before the same start came again.
@@ -200,6 +206,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
     workflow: str
     status: ResultStatus
     output: dict[str, Payload] = {}
+    whole: Payload | None = None
     partial: bool = False
     error: str = ""
     error_type: str = ""

@@ -20,7 +20,10 @@ recovery    runs without progress are rebuilt from their records and decided aga
 
 Decisions are performed:
 performer   effects, in the order in which a crash does no harm
+answers     what a decision has to know of values
 dispatch    an attempt -> a step message        outputs    what a step is given of others
+given       what it is given by its `with`      evaluation expressions of a definition
+terms       what its definition says of time    values     what expressions are given
 refusals    an attempt that no message can carry has failed
 fencing     sees to it that an attempt ends
 retention   the end of a run                    results    how it ended

@@ -7,7 +7,8 @@ says that they were.
 A view of a partition is right as long as this coordinator alone gets its events. Each view has a
 number, its generation: a run that is held from an earlier one is rebuilt before it is followed.
 
-Decisions about a run are made one after the other. Their effects overlap if they are nothing but
+Decisions about a run are made one after the other. A question is answered, and decided upon, before
+the next fact is followed. Effects overlap if they are nothing but
 step messages: the order in which these are enqueued does not matter. Every other effect waits until
 the step messages of earlier decisions are durable, and is performed alone.
 
@@ -21,10 +22,13 @@ from __future__ import annotations
 __all__ = ["ActiveRuns"]
 
 import itertools
+from collections import deque
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
+from flowworker.coordinator.answers import questions
 from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
 from flowworker.core.decide import decide
@@ -36,10 +40,11 @@ from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from flowworker.clock import Clock
     from flowworker.codec.senders import Published
+    from flowworker.coordinator.answers import Answers
     from flowworker.coordinator.performer import Performer
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
@@ -47,6 +52,8 @@ if TYPE_CHECKING:
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
+
+    _Perform = Callable[[LiveRun, Sequence[Effect]], Awaitable[None]]
 
 _CANDIDATES = 16
 """Runs that are looked at to find some that can be forgotten."""
@@ -66,6 +73,7 @@ class ActiveRuns:
         self,
         stores: Stores,
         performer: Performer,
+        answers: Answers,
         rebuilds: asyncio.Semaphore,
         most: Callable[[], int],
         is_busy: Callable[[str], bool],
@@ -82,6 +90,7 @@ class ActiveRuns:
         self._events = stores.backend.events
         self._definitions = stores.definitions
         self._performer = performer
+        self._answers = answers
         self._clock = clock
         self._metrics = metrics
         self._rebuilds = rebuilds
@@ -183,6 +192,7 @@ class ActiveRuns:
         self._metrics.recoveries.inc()
         with self._forgotten_on_failure(live):
             await self._performer.restore(live, effects, steps, history)
+            await self._answer(live, effects, partial(self._restore_more, history))
         # Last: once an ended run is not listed as unfinished, recovery does not find it any more.
         await self._runs.relist(live.state.record)
         if live.ended:
@@ -215,11 +225,26 @@ class ActiveRuns:
         with self._forgotten_on_failure(live):
             if pass_on is None or not overlaps:
                 await self._performer.perform(live, effects)
+                await self._answer(live, effects, self._performer.perform)
             else:
                 with live.inflight.one():
                     pass_on()
                     await self._performer.perform(live, effects)
         return state is not before
+
+    async def _answer(self, live: LiveRun, effects: Sequence[Effect], perform: _Perform) -> None:
+        """Answer what was asked, and do what follows from that, until nothing more is asked."""
+        asked = deque(questions(effects))
+        while asked:
+            fact = await self._answers.to(live.plan, live.state, asked.popleft())
+            live.state, more = decide(live.plan, live.state, fact, self._clock.now())
+            await perform(live, more)
+            asked.extend(questions(more))
+
+    async def _restore_more(
+        self, history: History, live: LiveRun, effects: Sequence[Effect]
+    ) -> None:
+        await self._performer.restore(live, effects, {}, history)
 
     def forget(self, live: LiveRun) -> None:
         """Hold it no more; its delayed dispatches are not made."""

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict, replace
 
 from flowworker.codec.json import UNREADABLE, encode
-from flowworker.codec.messages import StepMessage, decode_step_message
+from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, idempotency_key
+from flowworker.core.payload import EMPTY
 from flowworker.core.status import Kind
-from flowworker.errors import InvalidInput
+from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.codec.messages import StepInput
     from flowworker.coordinator.engine_steps import EngineSteps
+    from flowworker.coordinator.given import Given
     from flowworker.coordinator.outputs import Outputs
     from flowworker.coordinator.refusals import Refusals
+    from flowworker.coordinator.terms import Terms
     from flowworker.core.attempt import Attempt
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
@@ -42,18 +44,22 @@ class Dispatcher:
         self,
         steps: StepQueue,
         outputs: Outputs,
+        given: Given,
+        terms: Terms,
         refusals: Refusals,
         engine_steps: EngineSteps,
         clock: Clock,
         tracing: Tracing,
     ) -> None:
-        """Enqueue to `steps`, with what `outputs` says that a step is given.
+        """Enqueue to `steps`, with what `given`, or else `outputs`, says that a step is given.
 
         An attempt that cannot be enqueued, because of what its run has put out, has failed. Those
         of `engine_steps` begin where others are enqueued.
         """
         self._steps = steps
         self._outputs = outputs
+        self._given = given
+        self._terms = terms
         self._refusals = refusals
         self._engine_steps = engine_steps
         self._clock = clock
@@ -73,7 +79,12 @@ class Dispatcher:
         if not plan.steps[wanted.step].uses:
             await self._engine_steps.begin(plan, state, wanted)
             return
-        queued = await self._steps.queued(_address(plan, state, wanted))
+        try:
+            address = await self._address(plan, state, wanted)
+        except ExpressionError as error:
+            await self._refusals.refuse(plan, state, wanted, error)
+            return
+        queued = await self._steps.queued(address)
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
 
@@ -88,22 +99,28 @@ class Dispatcher:
             await self._engine_steps.begin(plan, state, wanted)
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
-        address = _address(plan, state, wanted)
         try:
-            undo = wanted.attempt.kind is Kind.COMPENSATE
-            merged = await self._outputs.of(plan, state, wanted.step, with_own=undo)
-            message = _message(plan, state, wanted, merged)
+            address = await self._address(plan, state, wanted)
+            timeout = await self._terms.timeout(plan, state, wanted)
+            given = await self._input(plan, state, wanted)
+            message = _message(plan, state, wanted, address, given, timeout)
             if self._follows:
                 message = replace(message, follows=_followed(plan, state, wanted))
             await self._steps.enqueue(address, encode(message), key + mark, due)
-        except InvalidInput as error:
+        except (InvalidInput, ExpressionError) as error:
             await self._refusals.refuse(plan, state, wanted, error)
 
+    async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
+        priority = await self._terms.priority(plan, state, wanted.step)
+        queue = plan.steps[wanted.step].queue
+        return StepAddress(queue, priority, state.record.run, wanted.step)
 
-def _address(plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
-    record = state.record
-    queue = plan.steps[wanted.step].queue
-    return StepAddress(queue, record.priority, record.run, wanted.step)
+    async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput:
+        given = await self._given.to(plan, state, wanted)
+        if given is not None:
+            return StepInput(EMPTY, given=given)
+        undo = wanted.attempt.kind is Kind.COMPENSATE
+        return await self._outputs.of(plan, state, wanted.step, with_own=undo)
 
 
 def _covers(raw: bytes, wanted: Dispatch) -> bool:
@@ -118,10 +135,17 @@ def _standing(asked: Dispatch | StepMessage) -> tuple[Attempt, int, int]:
     return asked.attempt, asked.revision, asked.lost
 
 
-def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -> StepMessage:
+def _message(
+    plan: Plan,
+    state: RunState,
+    wanted: Dispatch,
+    address: StepAddress,
+    given: StepInput,
+    timeout: float,
+) -> StepMessage:
     step = plan.steps[wanted.step]
     record = state.record
-    timeout = plan.workflow.timeout
+    limit = plan.workflow.timeout
     kind = wanted.attempt.kind
     compensating = kind is Kind.COMPENSATE
     untimed = compensating or plan.closes(step.id)
@@ -133,14 +157,15 @@ def _message(plan: Plan, state: RunState, wanted: Dispatch, merged: StepInput) -
         step=wanted.step,
         uses=_handler(step, kind),
         **asdict(wanted.attempt),
-        input=merged,
+        input=given,
+        v=1 if given.given is None else 2,
         idempotency_key=idempotency_key(record.run, wanted.step, kind),
-        queue=step.queue,
-        priority=record.priority,
+        queue=address.queue,
+        priority=address.priority,
         revision=wanted.revision,
         lost=wanted.lost,
-        timeout=_timeout(step, kind),
-        deadline=0.0 if timeout is None or untimed else record.created_at + timeout,
+        timeout=timeout,
+        deadline=0.0 if limit is None or untimed else record.created_at + limit,
         completed=at.completed if compensating else 0,
         output=at.output if compensating else None,
         trace=record.trace,
@@ -170,11 +195,3 @@ def _handler(step: Step, kind: Kind) -> str:
     if defined is None:
         raise InvalidInput(f"step {step.id!r}: its definition has nothing for {kind.value!r}")
     return defined.uses
-
-
-def _timeout(step: Step, kind: Kind) -> float:
-    undo = step.saga if kind is Kind.COMPENSATE else None
-    limit = (step if undo is None else undo).timeout
-    if isinstance(limit, str):
-        raise InvalidInput(f"step {step.id!r}: its timeout is an expression")
-    return limit or 0.0

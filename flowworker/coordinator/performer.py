@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.keys import TIMEOUT
-from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Save, SetTimeout
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
 
@@ -195,7 +195,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit():
+                case Save() | Emit() | Conclude():
                     pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
@@ -211,7 +211,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit():
+                case Save() | Emit() | Conclude():
                     pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)

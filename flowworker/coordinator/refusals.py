@@ -1,10 +1,10 @@
-"""Fails an attempt that no worker can get, since the server would refuse its message.
+"""Fails an attempt that no worker can get: its message cannot be made, or would be refused.
 
 Safety: the failure is written in place of the claim, by compare-and-set. If a worker has claimed
 the attempt, from a message that was enqueued before, the attempt is that worker's.
 
 Liveness: the refusal is published like any failure of an attempt, so the step's policy follows, and
-the run comes to an end. To enqueue the attempt again would be refused again.
+the run comes to an end. To enqueue the attempt again would fail again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
-    from flowworker.errors import InvalidInput
+    from flowworker.errors import ExpressionError, InvalidInput
     from flowworker.stores.stores import Stores
 
 
@@ -42,7 +42,7 @@ class Refusals:
         self._clock = clock
 
     async def refuse(
-        self, plan: Plan, state: RunState, wanted: Dispatch, why: InvalidInput
+        self, plan: Plan, state: RunState, wanted: Dispatch, why: InvalidInput | ExpressionError
     ) -> None:
         """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
         run, queue = state.record, plan.steps[wanted.step].keeper

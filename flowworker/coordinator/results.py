@@ -18,29 +18,40 @@ if TYPE_CHECKING:
 
 
 def result_of(plan: Plan, state: RunState, limit: int) -> Result:
-    """The result. Outputs of more than `limit` bytes in all are left to the step records."""
+    """The result. Outputs of more than `limit` bytes in all are left to the records."""
     record = state.record
     output: dict[str, Payload] = {}
-    if record.status is RunStatus.COMPLETED:
+    if record.status is RunStatus.COMPLETED and record.output is None:
         for step in plan.leaves:
             payload = state.steps[step].output
             if payload is not None:
                 output[step] = payload
+    whole = record.output
     size = sum(size_in_message(step, payload) for step, payload in output.items())
-    return _result(record, output if size <= limit else {}, partial=size > limit)
+    size += 0 if whole is None else size_in_message("", whole)
+    if size > limit:
+        return _result(record, partial=True)
+    return _result(record, output, whole)
 
 
 def brief_result(record: RunRecord) -> Result:
-    """The result of a run that ended before: outputs are left to the step records."""
-    return _result(record, {}, partial=record.status is RunStatus.COMPLETED)
+    """The result of a run that ended before: outputs are left to the records."""
+    return _result(record, partial=record.status is RunStatus.COMPLETED)
 
 
-def _result(record: RunRecord, output: dict[str, Payload], *, partial: bool) -> Result:
+def _result(
+    record: RunRecord,
+    output: dict[str, Payload] | None = None,
+    whole: Payload | None = None,
+    *,
+    partial: bool = False,
+) -> Result:
     return Result(
         id=record.run,
         workflow=record.workflow,
         status=ResultStatus(record.status),
-        output=output,
+        output=output or {},
+        whole=whole,
         partial=partial,
         error=record.error,
         failed_compensations=record.failed_compensations,

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.coordinator.answers import Answers
     from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.performer import Performer
     from flowworker.ports import Consumer, Delivery
@@ -90,6 +91,7 @@ class Scheduler:
         partition: int,
         stores: Stores,
         performer: Performer,
+        answers: Answers,
         rebuilds: asyncio.Semaphore,
         most_active: Callable[[], int],
         clock: Clock,
@@ -107,7 +109,9 @@ class Scheduler:
         )
         self._unhandled = 0
         is_busy = self._mailboxes.__contains__
-        self.active = ActiveRuns(stores, performer, rebuilds, most_active, is_busy, clock, metrics)
+        self.active = ActiveRuns(
+            stores, performer, answers, rebuilds, most_active, is_busy, clock, metrics
+        )
         self._order = 0
         self._stopped = False
         self._logged: dict[str, float] = {}

@@ -8,10 +8,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator.alarms import Alarms
+from flowworker.coordinator.answers import Answers
 from flowworker.coordinator.controls import Controls
 from flowworker.coordinator.dispatch import Dispatcher
 from flowworker.coordinator.engine_steps import EngineSteps
+from flowworker.coordinator.evaluation import Evaluation
 from flowworker.coordinator.fencing import Fences
+from flowworker.coordinator.given import Given
 from flowworker.coordinator.intake import Intake
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.partitions import Partitions
@@ -22,6 +25,8 @@ from flowworker.coordinator.rejection import Rejections
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
 from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.terms import Terms
+from flowworker.coordinator.values import Values
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
@@ -75,10 +80,20 @@ class Coordinator:
         rejections = Rejections(stores, clock, metrics)
         self._intake = Intake(backend.commands, starts, controls, rejections)
         # What was decided is performed
-        outputs = Outputs(stores.payloads, settings.message_limit)
+        evaluation = Evaluation(Values(stores.payloads, settings.payload_limit))
+        self._answers = Answers(evaluation, stores.payloads)
         refusals = Refusals(stores, clock)
         engine_steps = EngineSteps(stores, refusals, clock)
-        dispatcher = Dispatcher(backend.steps, outputs, refusals, engine_steps, clock, tracing)
+        dispatcher = Dispatcher(
+            backend.steps,
+            Outputs(stores.payloads, settings.message_limit),
+            Given(evaluation, stores.payloads, settings.message_limit),
+            Terms(evaluation),
+            refusals,
+            engine_steps,
+            clock,
+            tracing,
+        )
         self._fences = Fences(stores, clock)
         self._retention = Retention(stores)
         self._performer = Performer(
@@ -181,6 +196,7 @@ class Coordinator:
             partition,
             self._stores,
             self._performer,
+            self._answers,
             self._rebuilds,
             self._most_active,
             self._clock,

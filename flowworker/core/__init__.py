@@ -11,6 +11,7 @@
     policy       retry, fallback, escalation: which is next, and after which delay
     stopping     cancel, terminate, timeout, and the saga
     ending       the end, and the steps that run before it in any case
+    conclusion   what a run that was not stopped results in
     human        what an answer leads to
     rebuild      records -> state, and everything that may have been lost
     claim        may an attempt run, or end?     staleness  how old an answer may be

@@ -18,13 +18,14 @@ __all__ = ["advance", "decide", "follow", "outruns"]
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.core import facts
+from flowworker.core.conclusion import conclude, concluded
 from flowworker.core.draft import Draft
-from flowworker.core.ending import close, end
+from flowworker.core.ending import close
 from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import OPEN, judged, start, step_completed
 from flowworker.core.human import decided
 from flowworker.core.rules import Verdict
-from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.core.status import TERMINAL
 from flowworker.core.stopping import (
     cancel_requested,
     compensated,
@@ -97,6 +98,8 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             cancel_requested(draft, fact)
         case facts.TimedOut():
             timed_out(draft)
+        case facts.Concluded():
+            concluded(draft, fact)
         case _:
             assert_never(fact)
 
@@ -108,6 +111,6 @@ def advance(draft: Draft) -> None:
         close(draft, ending)
     elif stop is None:
         if draft.state.unresolved == 0:
-            end(draft, RunStatus.COMPLETED)
+            conclude(draft)
     elif not draft.state.inflight:
         continue_saga(draft, stop)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.effects import Dispatch, Emit, Fence, Finish, Save
+from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Save
 from flowworker.core.event_types import END_OF
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
@@ -72,8 +72,14 @@ class Draft:
         return (Save(self._stored.status if moved else None), *self.emits, *rest)
 
     def _is_superseded(self, effect: Effect) -> bool:
-        """Whether it would enqueue what a later request has stopped: that needs no input."""
-        return isinstance(effect, Dispatch) and self.forbids(effect.attempt.kind)
+        """Whether a later request has stopped what it would enqueue or ask: that needs no input."""
+        match effect:
+            case Dispatch():
+                return self.forbids(effect.attempt.kind)
+            case Conclude():
+                return self.stopping
+            case _:
+                return False
 
     def dispatch(self, step: str, attempt: Attempt, due: float = 0.0) -> None:
         """Enqueue an attempt.

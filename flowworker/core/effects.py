@@ -3,11 +3,24 @@
 Save      first, by compare-and-set: a coordinator with an old view stops here
 Emit      then the run's history, so that an effect never precedes its cause in it
 the rest  in any order: every one is idempotent
+
+A question is last of all: its answer needs a value that `decide` does not see, and is a fact, upon
+which is decided again before anything else happens to the run.
 """
 
 from __future__ import annotations
 
-__all__ = ["Dispatch", "Effect", "Emit", "Fence", "Finish", "Save", "SetTimeout"]
+__all__ = [
+    "Conclude",
+    "Dispatch",
+    "Effect",
+    "Emit",
+    "Fence",
+    "Finish",
+    "Question",
+    "Save",
+    "SetTimeout",
+]
 
 from msgspec import Struct
 
@@ -79,4 +92,9 @@ class Finish(Struct, frozen=True):
     """The run has ended: send its result, start its retention, drop its timers and messages."""
 
 
-Effect = Save | Emit | Dispatch | Fence | SetTimeout | Finish
+class Conclude(Struct, frozen=True):
+    """What does the run result in? The answer is `Concluded`."""
+
+
+Question = Conclude
+Effect = Save | Emit | Dispatch | Fence | SetTimeout | Finish | Question

@@ -9,6 +9,7 @@ __all__ = [
     "AttemptFailed",
     "CancelRequested",
     "Compensated",
+    "Concluded",
     "Fact",
     "HumanDecided",
     "RunStarted",
@@ -87,6 +88,16 @@ class TimedOut(Struct, frozen=True):
     """The workflow's timeout ran out."""
 
 
+class Concluded(Struct, frozen=True):
+    """What the run results in, once all its steps are resolved; or why that cannot be said.
+
+    It is not durable by itself: asked again, the same records give the same answer.
+    """
+
+    output: Payload | None = None
+    error: ErrorInfo | None = None
+
+
 Fact = (
     RunStarted
     | StepCompleted
@@ -96,4 +107,5 @@ Fact = (
     | HumanDecided
     | CancelRequested
     | TimedOut
+    | Concluded
 )

@@ -127,6 +127,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         decisions: what humans answered, by step, oldest first.
         failed_compensations: steps whose compensation failed for good, the first MAX_NAMED.
         needs_attention: a critical compensation failed.
+        output: what it resulted in, if its workflow says what that is.
     """
 
     run: str
@@ -150,6 +151,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     failed_compensations: tuple[str, ...] = ()
     needs_attention: bool = False
     ending: RunStatus | None = None
+    output: Payload | None = None
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):

@@ -8,6 +8,7 @@ __all__ = [
     "compensation_failed",
     "compensations",
     "continue_saga",
+    "fail_output",
     "fail_step",
     "open_saga",
     "step_cancelled",
@@ -60,6 +61,11 @@ def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
         resolve(draft, step, Resolution.FAILED)
     else:
         _stop(draft, Stop(StopReason.FAILED, f"step {step!r} failed: {error}", step))
+
+
+def fail_output(draft: Draft, error: ErrorInfo) -> None:
+    """The workflow's output cannot be made, so the run stops, and is compensated."""
+    _stop(draft, Stop(StopReason.FAILED, f"output: {error}"))
 
 
 def _stop(draft: Draft, stop: Stop) -> None:

@@ -1,23 +1,34 @@
 """Seals the values of a run's payloads, and opens them in their own places alone.
 
-What a value is *about* is its namespace, its run and its place in the run: the run's input, the
-output of a step, or an answer of a human (whose step is not known when it is sealed). It is
+What a value is *about* is its namespace, its run and its place in the run: the run's input, what
+a step is given, the output of a step, an answer of a human (whose step is not known when it is
+sealed), or what the run results in. It is
 authenticated with the value: one that somebody puts in another place does not open there.
 """
 
 from __future__ import annotations
 
-__all__ = ["ANSWER", "INPUT", "Sealing", "output_place", "output_places"]
+__all__ = [
+    "ANSWER",
+    "INPUT",
+    "RESULT",
+    "Sealing",
+    "given_place",
+    "output_place",
+    "output_places",
+]
 
 from typing import TYPE_CHECKING
 
 from flowworker.errors import CorruptRecord, PayloadKeyMissing
 
 if TYPE_CHECKING:
+    from flowworker.core.status import Kind
     from flowworker.ports import PayloadCodec
 
 INPUT = "input"
 ANSWER = "answer"
+RESULT = "result"
 
 
 def output_place(step: str) -> str:
@@ -28,6 +39,11 @@ def output_place(step: str) -> str:
 def output_places(step: str) -> tuple[str, str]:
     """The places in which a step's output may stand: a human may have given it."""
     return output_place(step), ANSWER
+
+
+def given_place(step: str, kind: Kind) -> str:
+    """The place of what a step's attempts of that kind are given by `with`."""
+    return f"given.{kind}.{step}"
 
 
 class Sealing:

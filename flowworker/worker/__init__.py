@@ -7,7 +7,7 @@ executor   one delivery, in these steps:
   decoding   bytes -> step message
   unserved   steps whose handler this worker lacks
   claims     who may execute the attempt
-  inputs     a step's merged input, by way of payload_cache
+  inputs     a step's input
   attempt    its handler is called, limited in time, stopped (children: what it forked)
   failures   what the record says about an exception
   settling   how the attempt ended -> its record

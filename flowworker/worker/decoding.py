@@ -10,7 +10,7 @@ from flowworker.codec.json import UNREADABLE, version_of
 from flowworker.codec.messages import StepMessage, decode_step_message
 from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
 
-MESSAGE_VERSION = 1
+MESSAGE_VERSION = 2
 """Step messages that this release understands."""
 
 

@@ -1,4 +1,7 @@
-"""A step's input: the run's input and its ancestors' outputs, merged as the Go package does it."""
+"""A step's input: what its definition says, or the run's input and its ancestors' outputs, merged.
+
+They are merged as the Go package does it.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import decode_link
 from flowworker.core.payload import Inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
-from flowworker.stores.sealing import INPUT, output_places
-from flowworker.worker.payload_cache import PayloadCache
+from flowworker.stores.payload_cache import PayloadCache
+from flowworker.stores.sealing import INPUT, given_place, output_places
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import Earlier, Link, StepMessage
     from flowworker.core.payload import Payload, Stored
+    from flowworker.stores.payload_cache import Place
     from flowworker.stores.payloads import PayloadStore
-    from flowworker.worker.payload_cache import Place
 
 
 class StepInputs:
@@ -35,13 +38,15 @@ class StepInputs:
         self._cache = PayloadCache(payloads, 2 * limit)
 
     async def of(self, message: StepMessage) -> dict[str, Any]:
-        """The merged map (`codec.inputs`).
+        """What the definition says, or the merged map (`codec.inputs`).
 
         Raises:
             CorruptRecord: a stored payload cannot be read, or is missing.
             InvalidInput: the run's input is not a JSON object.
             PayloadTooLarge: it exceeds the limit in all.
         """
+        if message.input.given is not None:
+            return await self._given(message, message.input.given)
         outputs = await self._outputs(message)
         base = message.input.base
         size = _size(base) + sum(_size(payload) for _, payload in outputs)
@@ -60,6 +65,14 @@ class StepInputs:
             (step, await self._value(message.run, step, payload)) for step, payload in outputs
         ]
         return merged(message.run, value, values)
+
+    async def _given(self, message: StepMessage, given: Payload) -> dict[str, Any]:
+        raw = self._payloads.plain(given) if isinstance(given, Inline) else None
+        if raw is None:
+            place = given_place(message.step, message.kind)
+            raw = await self._payloads.load(given, message.run, place)
+        value: dict[str, Any] = decode_value("with", raw)
+        return value
 
     async def output(self, message: StepMessage, step: str) -> Any:
         """The output of one of the ancestors.

@@ -59,6 +59,7 @@ async def scheduler(backend, partition, held, clock, metrics):
         0,
         stores_of(replace(backend, events=partition)),
         none,
+        none,
         asyncio.Semaphore(1),
         lambda: 10,
         clock,

@@ -8,9 +8,12 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
 from flowworker.coordinator import Coordinator
+from flowworker.coordinator.answers import Answers
+from flowworker.coordinator.evaluation import Evaluation
+from flowworker.coordinator.values import Values
 from flowworker.ports import Backend
 from flowworker.settings import Settings
-from flowworker.stores.stores import stores_of
+from flowworker.stores.stores import Stores, stores_of
 from flowworker.telemetry.metrics import Metrics
 
 
@@ -24,3 +27,13 @@ async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
     coordinator = make(backend, **settings)
     await coordinator.start()
     return coordinator
+
+
+def evaluation_of(stores: Stores) -> Evaluation:
+    """Expressions over what these stores keep."""
+    return Evaluation(Values(stores.payloads, stores.settings.payload_limit))
+
+
+def answers_of(stores: Stores) -> Answers:
+    """Answers from what these stores keep."""
+    return Answers(evaluation_of(stores), stores.payloads)

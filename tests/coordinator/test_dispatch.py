@@ -7,8 +7,10 @@ import pytest
 from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.dispatch import Dispatcher
 from flowworker.coordinator.engine_steps import EngineSteps
+from flowworker.coordinator.given import Given
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.refusals import Refusals
+from flowworker.coordinator.terms import Terms
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.model import Saga, Step, Workflow
@@ -21,6 +23,7 @@ from flowworker.ports import StepAddress
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.tracing import NO_TRACING
 from flowworker.testing import ManualClock
+from tests.coordinator.support import evaluation_of
 
 RUN = "r1"
 OUTPUT = inline(b'{"booked":1}')
@@ -42,10 +45,12 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
     state = state.with_step("a", output=OUTPUT, completed=9)
     clock = ManualClock()
     stores = stores_of(backend)
-    refusals = Refusals(stores, clock)
+    refusals, evaluation = Refusals(stores, clock), evaluation_of(stores)
     dispatcher = Dispatcher(
         backend.steps,
         Outputs(stores.payloads, stores.settings.message_limit),
+        Given(evaluation, stores.payloads, stores.settings.message_limit),
+        Terms(evaluation),
         refusals,
         EngineSteps(stores, refusals, clock),
         clock,

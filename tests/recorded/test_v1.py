@@ -23,6 +23,7 @@ from flowworker.codec.messages import (
     ControlCommand,
     Link,
     Result,
+    StepInput,
     StepMessage,
 )
 from flowworker.core.records import RunRecord, StepRecord
@@ -45,6 +46,10 @@ CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
     StepMessage: {"follows"},
+    StepInput: {"given"},
+    Result: {"whole"},
+    RunRecord: {"output"},
+    StepRecord: {"wakes_at"},
 }
 """Fields that are younger than the recordings."""
 

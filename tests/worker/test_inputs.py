@@ -14,9 +14,9 @@ from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import EMPTY, inline
 from flowworker.errors import CorruptRecord
 from flowworker.settings import Settings
+from flowworker.stores.payload_cache import PayloadCache
 from flowworker.stores.payloads import PayloadStore
 from flowworker.testing.clock import settle
-from flowworker.worker.payload_cache import PayloadCache
 from tests.support.faults import Flaky
 
 if TYPE_CHECKING:

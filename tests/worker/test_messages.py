@@ -68,10 +68,10 @@ async def test_names_that_would_reach_other_keys_are_refused(fleet, served, fiel
 
 
 @pytest.mark.parametrize(
-    "raw", [b'{"v": 2, "something": "new"}', None], ids=["other fields", "same fields"]
+    "raw", [b'{"v": 3, "something": "new"}', None], ids=["other fields", "same fields"]
 )
 async def test_a_message_of_a_newer_release_is_left_to_its_workers(fleet, served, raw, logs):
-    message = fleet.message("known", v=2)
+    message = fleet.message("known", v=3)
     await fleet.worker()
 
     await fleet.send_raw(raw or encode(message), message)
@@ -260,15 +260,15 @@ async def test_messages_of_a_newer_release_are_reported_and_come_ever_more_seldo
 ):
     await fleet.worker()
     for step in ("a", "b"):
-        message = fleet.message("known", v=2, step=step)
+        message = fleet.message("known", v=3, step=step)
         await fleet.send_raw(encode(message), message)
 
     await fleet.clock.advance(50.0)
-    reported = len(logs.having("warning", version=2, known=1))
+    reported = len(logs.having("warning", version=3, known=2))
     await fleet.clock.advance(50.0)
 
     assert reported == 1
-    assert len(logs.having("warning", version=2, known=1)) == 2
+    assert len(logs.having("warning", version=3, known=2)) == 2
     lane = fleet.backend.steps._lane("default", "normal")
     assert [message.delivered < 20 for group in lane._groups.values() for message in group] == [
         True,

@@ -1,4 +1,4 @@
-"""Stored payloads that steps of one worker share: loaded once for all of them.
+"""Payloads that several steps read: loaded and decoded once for all of them.
 
 Several steps of a run mostly read the same outputs. The latest used are kept, decoded, up to a
 number of bytes. A payload that is being loaded is not loaded a second time, and only some are
@@ -13,10 +13,12 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from flowworker.core.payload import Inline
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowworker.core.payload import Stored
+    from flowworker.core.payload import Payload
     from flowworker.stores.payloads import PayloadStore
 
 Place = tuple[str, ...]
@@ -24,7 +26,9 @@ Place = tuple[str, ...]
 read as they are stored. What was opened for one place is not found for another."""
 
 _PARALLEL = 16
-"""Payloads that a worker loads at a time."""
+"""Payloads that are loaded at a time."""
+
+_Key = tuple[str | bytes, Place]
 
 
 class PayloadCache:
@@ -34,21 +38,22 @@ class PayloadCache:
         """Keep up to `room` bytes of what is loaded from `payloads`, as they are stored."""
         self._payloads = payloads
         self._room = room
-        self._kept: OrderedDict[tuple[str, Place], tuple[Any, int]] = OrderedDict()
+        self._kept: OrderedDict[_Key, tuple[Any, int]] = OrderedDict()
         self._size = 0
-        self._loading: dict[tuple[str, Place], asyncio.Task[Any]] = {}
+        self._loading: dict[_Key, asyncio.Task[Any]] = {}
         self._gate = asyncio.Semaphore(_PARALLEL)
 
-    def peek(self, payload: Stored, place: Place = ()) -> tuple[Any] | None:
+    def peek(self, payload: Payload, place: Place = ()) -> tuple[Any] | None:
         """The value, if it is here."""
-        kept = self._kept.get((payload.key, place))
+        key = _key(payload, place)
+        kept = self._kept.get(key)
         if kept is None:
             return None
-        self._kept.move_to_end((payload.key, place))
+        self._kept.move_to_end(key)
         return (kept[0],)
 
     async def get(
-        self, payload: Stored, decode: Callable[[str, bytes], Any], place: Place = ()
+        self, payload: Payload, decode: Callable[[str, bytes], Any], place: Place = ()
     ) -> Any:
         """The value as `decode` makes it of key and bytes; shared, so it must not be changed.
 
@@ -58,30 +63,42 @@ class PayloadCache:
         """
         if (kept := self.peek(payload, place)) is not None:
             return kept[0]
-        at = payload.key, place
+        at = _key(payload, place)
         task = self._loading.get(at)
         if task is None:
             task = self._loading[at] = asyncio.create_task(self._load(payload, decode, place))
             task.add_done_callback(lambda done: self._loaded(at, done))
         return await asyncio.shield(task)  # others may wait for it as well
 
-    async def _load(
-        self, payload: Stored, decode: Callable[[str, bytes], Any], place: Place
-    ) -> Any:
-        async with self._gate:
-            if place:
-                raw = await self._payloads.load(payload, *place)
-            else:
-                raw = await self._payloads.read(payload)
-            value = decode(payload.key, raw)
-        self._kept[payload.key, place] = (value, payload.size)
-        self._size += payload.size
+    def keep(self, payload: Payload, value: Any, place: Place = ()) -> None:
+        """Keep a value that was decoded elsewhere."""
+        size = len(memoryview(payload.data)) if isinstance(payload, Inline) else payload.size
+        self._kept[_key(payload, place)] = (value, size)
+        self._size += size
         while self._size > self._room:
             _, (_, size) = self._kept.popitem(last=False)
             self._size -= size
+
+    async def _load(
+        self, payload: Payload, decode: Callable[[str, bytes], Any], place: Place
+    ) -> Any:
+        async with self._gate:
+            if isinstance(payload, Inline):
+                where, raw = place[-1], await self._payloads.load(payload, *place)
+            elif place:
+                where, raw = payload.key, await self._payloads.load(payload, *place)
+            else:
+                where, raw = payload.key, await self._payloads.read(payload)
+            value = decode(where, raw)
+        self.keep(payload, value, place)
         return value
 
-    def _loaded(self, at: tuple[str, Place], task: asyncio.Task[Any]) -> None:
+    def _loaded(self, at: _Key, task: asyncio.Task[Any]) -> None:
         del self._loading[at]
         if not task.cancelled():
             task.exception()  # retrieved, because those who waited for it may have been cancelled
+
+
+def _key(payload: Payload, place: Place) -> _Key:
+    """What is equal here is the same value."""
+    return (bytes(payload.data) if isinstance(payload, Inline) else payload.key, place)

@@ -1,0 +1,67 @@
+"""Answers what `decide` asks: facts that follow from values of a run.
+
+An answer is not durable by itself. It is a pure function of records, so that a coordinator that is
+asked again, after whatever died, comes to the same.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Answers", "questions"]
+
+from typing import TYPE_CHECKING, assert_never
+
+from flowworker.codec.json import encode_sorted
+from flowworker.core.effects import Conclude, Question
+from flowworker.core.facts import Concluded
+from flowworker.core.ids import COORDINATOR
+from flowworker.core.records import ErrorInfo, shortened
+from flowworker.errors import ExpressionError, InvalidInput
+from flowworker.stores.sealing import RESULT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowworker.coordinator.evaluation import Evaluation
+    from flowworker.core.effects import Effect
+    from flowworker.core.facts import Fact
+    from flowworker.core.graph import Plan
+    from flowworker.core.payload import Payload
+    from flowworker.core.state import RunState
+    from flowworker.stores.payloads import PayloadStore
+
+
+def questions(effects: Sequence[Effect]) -> list[Question]:
+    """Those among the effects that ask something."""
+    return [effect for effect in effects if isinstance(effect, Question)]
+
+
+class Answers:
+    """Answers for all runs of a coordinator."""
+
+    def __init__(self, evaluation: Evaluation, payloads: PayloadStore) -> None:
+        """Answer by means of expressions; keep results in `payloads`."""
+        self._evaluation = evaluation
+        self._payloads = payloads
+
+    async def to(self, plan: Plan, state: RunState, question: Question) -> Fact:
+        """The fact that a question is answered with.
+
+        Raises:
+            CorruptRecord, Unavailable: as `Values.of`.
+        """
+        match question:
+            case Conclude():
+                try:
+                    return Concluded(output=await self._output(plan, state))
+                except (ExpressionError, InvalidInput) as error:
+                    why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
+                    return Concluded(error=why)
+            case _:
+                assert_never(question)
+
+    async def _output(self, plan: Plan, state: RunState) -> Payload:
+        given = plan.workflow.output
+        value = await self._evaluation.template(plan, state, "", "output", given)
+        data = encode_sorted(value)
+        run = state.record.run
+        return await self._payloads.pack(run, COORDINATOR, RESULT, data, place=RESULT)

@@ -30,8 +30,8 @@ _START: dict[str, Any] = {
         "the run id and idempotency key, `Flow-Reply` the subject that gets the result, "
         "`Flow-Input` says `stored` if the body is a reference instead (stored-input), or `sealed` "
         "if it is a sealed payload (sealed-input), "
-        "`Flow-Priority` the lane (high, normal, low), `traceparent` and `tracestate` the trace "
-        "context."
+        "`Flow-Start-At` or `Flow-Delay` when the run begins, `Flow-Priority` the lane "
+        "(high, normal, low), `traceparent` and `tracestate` the trace context."
     ),
     "type": "object",
 }

@@ -30,6 +30,8 @@ _RUN = click.argument("run")
 @click.option(
     "--priority", type=click.Choice([p.value for p in Priority]), help="Lane of its steps."
 )
+@click.option("--at", metavar="MOMENT", help="Begin then, such as 2030-01-31T08:00:00Z.")
+@click.option("--in", "delay", metavar="DURATION", help="Begin after so long, such as 1h30m.")
 @click.option("--wait", is_flag=True, help="Wait for the end and print the result as JSON.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0.0), metavar="S", help="With --wait: at most so long."
@@ -40,6 +42,7 @@ _RUN = click.argument("run")
 def start(
     ctx: click.Context,
     target: Target,
+    /,
     name: str,
     *,
     input_: str,
@@ -48,6 +51,7 @@ def start(
     wait: bool,
     timeout: float | None,
     json_: bool,
+    **later: str | None,
 ) -> None:
     """Start a run of workflow NAME and print its id, or with --wait its result."""
     if timeout is not None and not wait:
@@ -60,7 +64,8 @@ def start(
 
     async def begin(client: Client) -> str:
         await _check(client, name, value, run_id)
-        started.append(await client.start(name, value, run_id=run_id, priority=priority))
+        run = await client.start(name, value, run_id=run_id, priority=priority, **later)
+        started.append(run)
         return started[0]
 
     async def begin_and_wait(client: Client) -> RunResult:

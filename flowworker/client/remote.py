@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flowworker.client.accepted import NotBegun
 from flowworker.client.commands import Commands
 from flowworker.client.lookup import Lookup
-from flowworker.client.starting import check_dotted_name, check_run_id, one_of, start_command
+from flowworker.client.starting import (
+    check_dotted_name,
+    check_run_id,
+    delay_headers,
+    one_of,
+    start_command,
+)
 from flowworker.client.views import Views
 from flowworker.client.waiting import Waiting
 from flowworker.client.watching import events_of, watch_all, watch_run
@@ -21,6 +27,7 @@ from flowworker.telemetry.exporting import current_trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
+    from datetime import datetime
 
     from flowworker.client.results import RunResult
     from flowworker.client.starting import StartCommand
@@ -77,6 +84,8 @@ class Client:
         *,
         run_id: str | None = None,
         priority: Priority | str | None = None,
+        at: datetime | str | None = None,
+        delay: float | str | None = None,
     ) -> str:
         """Start a run and return its id as soon as the start is durable.
 
@@ -87,6 +96,9 @@ class Client:
             run_id: also the idempotency key: starting twice with one id gives one run. Without
                 it an id is generated that sorts by time.
             priority: lane of the run's steps, instead of the definition's.
+            at: the moment at which the run begins: a datetime with a time zone, or RFC 3339. Until
+                then it is PENDING, and can be cancelled.
+            delay: instead: after how long it begins, in seconds or as `1h30m`.
 
         Raises:
             InvalidInput: an argument is not what was expected. An input that does not satisfy
@@ -96,7 +108,9 @@ class Client:
             RunIdTaken: a run of that id exists with another workflow or input. If it was started
                 at the same moment, `result` raises it.
         """
+        later = delay_headers(at, delay)
         start = await self._prepare(workflow, input, run_id, priority)
+        start.headers.update(later)
         await self._send(start)
         return start.run
 

@@ -6,6 +6,7 @@ __all__ = [
     "StartCommand",
     "check_dotted_name",
     "check_run_id",
+    "delay_headers",
     "encode_input",
     "new_run_id",
     "one_of",
@@ -15,12 +16,15 @@ __all__ = [
 import secrets
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from flowworker.codec.messages import FLOW_PRIORITY, MSG_ID
+from flowworker.codec.messages import FLOW_DELAY, FLOW_PRIORITY, FLOW_START_AT, MSG_ID
 from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
 from flowworker.core.status import Priority
+from flowworker.definitions.duration import parse_duration
+from flowworker.definitions.moment import parse_moment
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.stores.payloads import input_digest
 
@@ -59,6 +63,19 @@ def start_command(
         headers[FLOW_PRIORITY] = one_of(Priority, priority, "a priority")
     body = encode_input(value, limit)
     return StartCommand(workflow, run, body, headers, b"" if run_id is None else input_digest(body))
+
+
+def delay_headers(at: datetime | str | None, delay: float | str | None) -> dict[str, str]:
+    """What a start that is to begin later says; raises InvalidInput for what is no time."""
+    if at is not None and delay is not None:
+        raise InvalidInput("expected a moment (at) or a duration (delay), found both")
+    if at is not None:
+        moment = at.isoformat() if isinstance(at, datetime) else at
+        parse_moment(moment)
+        return {FLOW_START_AT: moment}
+    if delay is not None:
+        return {FLOW_DELAY: f"{parse_duration(delay):.6f}s"}
+    return {}
 
 
 def new_run_id(now: float) -> str:

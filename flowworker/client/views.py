@@ -37,6 +37,7 @@ class RunView:
     """One run with its steps. Times are seconds since the Unix epoch, 0 if there is none.
 
     Attributes:
+        begins_at: when it is to begin, of a run that was started with a delay and has not begun.
         version: the author's label of the definition that the run is pinned to.
         error: why it failed, or why it stops.
         needs_attention: a critical compensation failed.
@@ -55,6 +56,7 @@ class RunView:
     failed_compensations: tuple[str, ...] = ()
     steps: tuple[StepView, ...] = ()
     problems: tuple[str, ...] = ()
+    begins_at: float = 0.0
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ class Views:
             needs_attention=record.needs_attention,
             failed_compensations=record.failed_compensations,
             steps=steps,
+            begins_at=record.begins_at,
             problems=tuple(problems),
         )
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 __all__ = [
     "CloudEvent",
-    "EmittedEvent",
     "EventData",
     "attempt_events",
     "cloud_event",
     "decode_event",
     "emitted",
-    "emitted_by_handler",
-    "emitted_in",
     "run_started_event",
+    "scheduled_event",
     "settled_event",
     "started_event",
     "timestamp",
@@ -20,13 +18,12 @@ __all__ = [
 ]
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-from flowworker.codec.messages import TRACE_PARENT, TRACE_STATE
 from flowworker.core.event_types import EVENT_VERSION, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
@@ -34,8 +31,6 @@ from flowworker.core.records import Moment
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from flowworker.codec.messages import StepMessage
     from flowworker.core.effects import Emit
     from flowworker.core.records import RunRecord, StepRecord
@@ -103,24 +98,6 @@ class CloudEvent(Struct, frozen=True):
     datacontenttype: str = "application/json"
 
 
-class EmittedEvent(Struct, frozen=True):
-    """The envelope of what a handler emits; `type` and `data` are the handler's own.
-
-    Attributes:
-        traceparent, tracestate: where it was emitted, by CloudEvents' extension for tracing.
-    """
-
-    id: str
-    source: str
-    type: str
-    time: str
-    data: Any
-    traceparent: str | UnsetType = UNSET
-    tracestate: str | UnsetType = UNSET
-    specversion: str = "1.0"
-    datacontenttype: str = "application/json"
-
-
 decode_event = msgspec.json.Decoder(CloudEvent).decode
 
 
@@ -184,6 +161,14 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         trace_state=record.trace_state,
     )
     return cloud_event(namespace, EventType.STARTED, data, record.created_at)
+
+
+def scheduled_event(namespace: str, record: RunRecord) -> CloudEvent:
+    """The event of a run that is to begin later, at the time that its `at` says."""
+    data = EventData(
+        id=record.run, name=record.workflow, version=record.version, at=record.begins_at
+    )
+    return cloud_event(namespace, EventType.SCHEDULED, data, record.created_at)
 
 
 def started_event(
@@ -274,26 +259,4 @@ def _attempt(
         revision=revision,
         at=at,
         output=record.output if completed else None,
-    )
-
-
-def emitted_by_handler(
-    namespace: str, workflow: str, run: str, event_type: str, key: str, data: Any, now: float
-) -> EmittedEvent:
-    """What a handler emits. `key`, if any, distinguishes it from others of its type in the run."""
-    return EmittedEvent(
-        id=event_id(run, f"emit/{event_type}", key),
-        source=f"/{namespace}/{workflow}/{run}",
-        type=event_type,
-        time=timestamp(now),
-        data=data,
-    )
-
-
-def emitted_in(event: EmittedEvent, trace: Mapping[str, str]) -> EmittedEvent:
-    """The same in a trace, of whose context these are the headers."""
-    return replace(
-        event,
-        traceparent=trace.get(TRACE_PARENT, UNSET),
-        tracestate=trace.get(TRACE_STATE, UNSET),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "RETENTION",
+    "START",
     "TIMEOUT",
     "emit_key",
     "index_entries",
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 RETENTION = "retention"
 """Name of the timer after which an ended run is removed."""
+
+START = "start"
+"""Name of the timer at which a delayed run begins."""
 
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = [
     "CONTROL_ACTIONS",
+    "FLOW_DELAY",
     "FLOW_INPUT",
     "FLOW_PRIORITY",
     "FLOW_REPLY",
+    "FLOW_START_AT",
     "MSG_ID",
     "SEALED",
     "STORED",
@@ -52,6 +54,10 @@ FLOW_REPLY = "Flow-Reply"
 """Header of a start message: subject that gets the result."""
 FLOW_PRIORITY = "Flow-Priority"
 """Header of a start message: lane of the run's steps."""
+FLOW_START_AT = "Flow-Start-At"
+"""Header of a start message: the moment at which the run begins."""
+FLOW_DELAY = "Flow-Delay"
+"""Header of a start message: how long after it was stored the run begins."""
 TRACE_PARENT = "traceparent"
 """Header of start messages and of emitted events: W3C trace context."""
 TRACE_STATE = "tracestate"

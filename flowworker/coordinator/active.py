@@ -195,7 +195,7 @@ class ActiveRuns:
             await self._answer(live, effects, partial(self._restore_more, history))
         # Last: once an ended run is not listed as unfinished, recovery does not find it any more.
         await self._runs.relist(live.state.record)
-        if live.ended:
+        if live.ended or live.state.record.begins_at:  # its start is not to be missed
             self.forget(live)
         return live
 

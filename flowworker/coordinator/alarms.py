@@ -9,14 +9,16 @@ __all__ = ["Alarms"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import EventData, cloud_event
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.json import encode
-from flowworker.codec.keys import RETENTION, TIMEOUT, step_of_timer
+from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
 from flowworker.coordinator.inbox import Inbox
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.staleness import may_be_unseen
-from flowworker.core.status import TERMINAL
+from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import Unavailable
 from flowworker.stores.removal import remove_run
 from flowworker.telemetry.log import get_logger
@@ -61,32 +63,64 @@ class Alarms:
         # timer.<run>.<name>
         _, run, name = (*delivery.subject.split(".", 2), "", "")[:3]
         step = step_of_timer(name)
-        if not RUN_ID.fullmatch(run) or not (step or name in {TIMEOUT, RETENTION}):
+        if not RUN_ID.fullmatch(run) or not (step or name in {START, TIMEOUT, RETENTION}):
             get_logger().error("timer is unknown", subject=delivery.subject)
             return
         found = await self._stores.runs.load(run)
-        record = None if found is None else found[0]
-        has_ended = record is not None and record.status in TERMINAL
-        expected = has_ended if name == RETENTION else record is not None
+        ended = found is not None and found[0].status in TERMINAL
+        expected = ended if name == RETENTION else found is not None
         if not expected and may_be_unseen(delivery.time, self._clock.now()):
             raise Unavailable(f"what was read of run {run} may be stale")
-        if step:
-            if record is not None and not has_ended:
-                await self._engine_steps.wake(record, step)
+        if name == RETENTION:
+            await self._remove(run, None if found is None else found[0], delivery)
+        elif found is None or ended:
             return
-        due = None if record is None else await self._retention.due(record, name)
-        if due is not None and delivery.time + _ROUNDED < due:
-            # The alarm of an earlier run of this id, delivered and not acknowledged for long
-            await self._backend.timers.set(run, name, due)
+        elif name == START:
+            await self._begin(*found)
         elif name == TIMEOUT:
-            if due is not None and record is not None and not has_ended:
-                await self._time_out(record)
-        elif record is None or has_ended:
-            await remove_run(self._stores, run, record, self._clock)
+            await self._time_out(found[0], delivery)
         else:
-            get_logger().warning("the retention of a run ended before the run", run=run)
+            await self._engine_steps.wake(found[0], step)
 
-    async def _time_out(self, record: RunRecord) -> None:
+    async def _is_due(self, record: RunRecord, name: str, delivery: Delivery) -> bool:
+        """Whether the timer should go off; that of an earlier run of this id is set again."""
+        due = await self._retention.due(record, name)
+        if due is None or delivery.time + _ROUNDED >= due:
+            return due is not None
+        # Delivered and not acknowledged for long
+        await self._backend.timers.set(record.run, name, due)
+        return False
+
+    async def _remove(self, run: str, record: RunRecord | None, delivery: Delivery) -> None:
+        if record is not None and record.status not in TERMINAL:
+            get_logger().warning("the retention of a run ended before the run", run=run)
+        elif record is None or await self._is_due(record, RETENTION, delivery):
+            await remove_run(self._stores, run, record, self._clock)
+
+    async def _begin(self, record: RunRecord, revision: int) -> None:
+        """Begin a run whose time has come. What follows may have been done before, and is again."""
+        left = record.begins_at - self._clock.now()
+        if left > _ROUNDED:  # the alarm of an earlier run of this id
+            await self._backend.timers.set(record.run, START, record.begins_at)
+            return
+        if left > 0.0:
+            await self._clock.sleep(left)
+        if record.begins_at:
+            now = self._clock.now()
+            record = replace(record, status=RunStatus.RUNNING, begins_at=0.0, created_at=now)
+            revision = await self._stores.runs.save(record, revision)
+        else:
+            revision = 0  # it may have gone on since
+        event = run_started_event(self._backend.namespace, record, revision)
+        await self._stores.runs.index(record.status, record.workflow, record.run)
+        await self._backend.events.publish(
+            record.run, event.type, encode(event), event.id, once=True
+        )
+        await self._stores.runs.unindex(RunStatus.PENDING, record.workflow, record.run)
+
+    async def _time_out(self, record: RunRecord, delivery: Delivery) -> None:
+        if not await self._is_due(record, TIMEOUT, delivery):
+            return
         run, now = record.run, self._clock.now()
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         event = cloud_event(self._backend.namespace, EventType.TIMED_OUT, data, now)

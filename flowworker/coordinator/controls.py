@@ -74,7 +74,8 @@ class Controls:
         else:
             kind = EventType.CANCEL_REQUESTED
             data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
-        await self._publish_started(record)
+        if not record.begins_at:
+            await self._publish_started(record)
         event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
         body = encode(event)
         if not await self._backend.events.publish_before_end(run, event.type, body, event.id):

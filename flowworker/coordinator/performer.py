@@ -20,8 +20,17 @@ from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
 from flowworker.codec.json import encode
-from flowworker.codec.keys import TIMEOUT
-from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.codec.keys import START, TIMEOUT
+from flowworker.core.effects import (
+    Conclude,
+    Dispatch,
+    Emit,
+    Fence,
+    Finish,
+    Save,
+    SetStart,
+    SetTimeout,
+)
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
 
@@ -144,7 +153,8 @@ class Performer:
     ) -> Iterator[CloudEvent]:
         """The run's start, and what the records of its steps say, in its order."""
         run = live.state.record
-        yield run_started_event(self._namespace, run)
+        if not run.begins_at:  # else it was stopped before it began
+            yield run_started_event(self._namespace, run)
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             yield from attempt_events(self._namespace, run.workflow, run.version, step, revision)
 
@@ -219,11 +229,13 @@ class Performer:
                     yield self._effect(plan, state, effect)
 
     async def _effect(
-        self, plan: Plan, state: RunState, effect: Fence | SetTimeout | Finish
+        self, plan: Plan, state: RunState, effect: Fence | SetStart | SetTimeout | Finish
     ) -> None:
         match effect:
             case Fence():
                 await self._fences.fence(plan, state, effect)
+            case SetStart():
+                await self._timers.set(state.record.run, START, effect.at)
             case SetTimeout():
                 await self._timers.set(state.record.run, TIMEOUT, effect.at)
             case Finish():

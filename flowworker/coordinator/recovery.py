@@ -53,6 +53,9 @@ after a takeover so many are rebuilt as are looked at otherwise."""
 _AT_A_STRETCH = 1_000
 """Runs that are judged before other work has its turn."""
 
+_AT_REST = frozenset({RunStatus.WAITING_HUMAN, RunStatus.PENDING})
+"""A human is asked, or the run begins later."""
+
 _TOGETHER = 4
 """Runs that are looked at or rebuilt at a time."""
 
@@ -144,7 +147,7 @@ class Recovery:
                 await self._clock.sleep(0)
             live, queued = one.live, backlog.get(one.run, ())
             if live is None:
-                moves_on = bool(queued) or one.status is RunStatus.WAITING_HUMAN
+                moves_on = bool(queued) or one.status in _AT_REST
             elif now - live.touched < self._sweep:
                 continue
             else:

@@ -18,9 +18,11 @@ from msgspec import Struct
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import (
+    FLOW_DELAY,
     FLOW_INPUT,
     FLOW_PRIORITY,
     FLOW_REPLY,
+    FLOW_START_AT,
     MSG_ID,
     SEALED,
     STORED,
@@ -41,6 +43,9 @@ from flowworker.core.ids import (
 )
 from flowworker.core.payload import Payload, Stored
 from flowworker.core.status import Priority
+from flowworker.definitions.duration import parse_duration
+from flowworker.definitions.moment import parse_moment
+from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowworker.ports import Delivery
@@ -52,6 +57,7 @@ class Start(Struct, frozen=True):
     Attributes:
         origin: identity of the message, the same when it is redelivered.
         input: a JSON object, not yet checked.
+        begins_at: when the run is to begin, epoch seconds; 0 for at once.
         payload: what the body is instead, if it is not that.
         trace: W3C trace context; empty if there is none that can be passed on.
     """
@@ -65,6 +71,7 @@ class Start(Struct, frozen=True):
     trace: str
     trace_state: str
     payload: Payload | None = None
+    begins_at: float = 0.0
 
     @property
     def digest(self) -> str:
@@ -108,9 +115,24 @@ def parse_start(
         payload=_payload(run, delivery) if FLOW_INPUT in headers else None,
         reply_to=reply_to,
         priority=_priority(headers.get(FLOW_PRIORITY, "")),
+        begins_at=_begins_at(delivery),
         trace=trace,
         trace_state=state_of(headers.get(TRACE_STATE, "")) if trace else "",
     )
+
+
+def _begins_at(delivery: Delivery) -> float:
+    """The same for each delivery of a message: a delay counts from when it was stored."""
+    at, delay = delivery.headers.get(FLOW_START_AT, ""), delivery.headers.get(FLOW_DELAY, "")
+    if at and delay:
+        raise Rejected(f"both {FLOW_START_AT} and {FLOW_DELAY}: expected one of them")
+    header = FLOW_START_AT if at else FLOW_DELAY
+    try:
+        if at:
+            return parse_moment(at)
+        return delivery.time + parse_duration(delay) if delay else 0.0
+    except InvalidInput as error:
+        raise Rejected(f"{header}: {error}") from error
 
 
 def _payload(run: str, delivery: Delivery) -> Payload:

@@ -18,8 +18,9 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import run_started_event
+from flowworker.codec.cloudevents import run_started_event, scheduled_event
 from flowworker.codec.json import encode
+from flowworker.codec.keys import START
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.inbox import NotYet
@@ -118,11 +119,11 @@ class Starts:
             if record.origin != _origin(delivery):
                 await self._forget(run, delivery)
                 await self._again(workflow, delivery, record)
-            if record.status is not RunStatus.RUNNING:
+            if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 return
         await asyncio.gather(
             self._runs.index(record.status, record.workflow, record.run),
-            self._publish_started(record, revision),
+            self._delay(record) if record.begins_at else self._publish_started(record, revision),
         )
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
@@ -155,15 +156,18 @@ class Starts:
             payload = await self._payloads.pack(start.run, COORDINATOR, name, data, place=INPUT)
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise Rejected(str(error).replace(name, "input", 1)) from error
+        now = self._clock.now()
+        is_later = start.begins_at > now
         trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))
         return RunRecord(
             run=start.run,
             workflow=start.workflow,
             definition=plan.hash,
             version=plan.workflow.version,
-            status=RunStatus.RUNNING,
+            status=RunStatus.PENDING if is_later else RunStatus.RUNNING,
             input=payload,
-            created_at=self._clock.now(),
+            created_at=now,
+            begins_at=start.begins_at if is_later else 0.0,
             priority=start.priority or plan.workflow.priority,
             origin=start.origin,
             reply_to=start.reply_to,
@@ -202,6 +206,14 @@ class Starts:
 
     async def _publish_started(self, record: RunRecord, revision: int) -> None:
         event = run_started_event(self._backend.namespace, record, revision)
+        await self._backend.events.publish(
+            record.run, event.type, encode(event), event.id, once=True
+        )
+
+    async def _delay(self, record: RunRecord) -> None:
+        """Have the run begin in its time, and say so."""
+        event = scheduled_event(self._backend.namespace, record)
+        await self._backend.timers.set(record.run, START, record.begins_at)
         await self._backend.events.publish(
             record.run, event.type, encode(event), event.id, once=True
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Save
+from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Save, SetStart
 from flowworker.core.event_types import END_OF
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
@@ -76,7 +76,7 @@ class Draft:
         match effect:
             case Dispatch():
                 return self.forbids(effect.attempt.kind)
-            case Conclude():
+            case Conclude() | SetStart():
                 return self.stopping
             case _:
                 return False

@@ -19,6 +19,7 @@ __all__ = [
     "Finish",
     "Question",
     "Save",
+    "SetStart",
     "SetTimeout",
 ]
 
@@ -88,6 +89,12 @@ class SetTimeout(Struct, frozen=True):
     at: float
 
 
+class SetStart(Struct, frozen=True):
+    """Begin the run at that time, whatever dies meanwhile."""
+
+    at: float
+
+
 class Finish(Struct, frozen=True):
     """The run has ended: send its result, start its retention, drop its timers and messages."""
 
@@ -97,4 +104,4 @@ class Conclude(Struct, frozen=True):
 
 
 Question = Conclude
-Effect = Save | Emit | Dispatch | Fence | SetTimeout | Finish | Question
+Effect = Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def end(draft: Draft, status: RunStatus, **changes: object) -> None:
     """The run ends, if there is no `finally` that has to run before."""
     closing = draft.plan.closing
-    if not closing or draft.terminated:
+    never_began = draft.state.record.begins_at > 0.0
+    if not closing or draft.terminated or never_began:
         let_be(draft)
         draft.end(status, **changes)
         return

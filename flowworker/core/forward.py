@@ -63,6 +63,8 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
     Those that cannot run any more are skipped, and returned: they are resolved.
     """
     skipped: list[tuple[str, Resolution]] = []
+    if draft.state.record.begins_at:  # the run is to begin later, or was stopped before
+        return skipped
     for step in steps:
         at = draft.state.steps[step]
         if at.status is not StepStatus.PENDING:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from flowworker.core.attempt import Attempt
 from flowworker.core.decide import advance, follow
 from flowworker.core.draft import Draft
-from flowworker.core.effects import Dispatch
+from flowworker.core.effects import Dispatch, SetStart
 from flowworker.core.ending import let_be
 from flowworker.core.facts import (
     AttemptFailed,
@@ -89,6 +89,10 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
     A claim whose lease still holds is left alone, unless its worker is known to be gone
     (`abandoned`); one whose lease ran out is dispatched as a takeover.
     """
+    begins_at = draft.state.record.begins_at
+    if begins_at:
+        draft.rest.append(SetStart(begins_at))
+        return
     inflight = draft.state.inflight
     if not draft.stopping:
         begin(draft)

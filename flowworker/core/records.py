@@ -121,6 +121,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         reply_to: subject that gets the result, or empty.
         trace: W3C trace context, the start message's or one of its own; `trace_state` goes with it.
         finished_at: when the terminal state was decided; 0 before.
+        begins_at: when it is to begin; 0 once it has begun, which `created_at` is the time of then.
         expires: when it is to be removed if it has ended by then; 0 for the usual retention.
         stop: why no new steps start, if so.
         ending: how it ends, since its `finally` has begun.
@@ -152,6 +153,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     needs_attention: bool = False
     ending: RunStatus | None = None
     output: Payload | None = None
+    begins_at: Moment = 0.0
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.cloudevents import emitted_by_handler, emitted_in
+from flowworker.codec.handler_events import emitted_by_handler, emitted_in
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.codec.models import as_json
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from flowworker.clock import Clock
-    from flowworker.codec.cloudevents import EmittedEvent
+    from flowworker.codec.handler_events import EmittedEvent
     from flowworker.ports import Backend
     from flowworker.telemetry.tracing import Tracing
 

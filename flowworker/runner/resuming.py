@@ -75,6 +75,7 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
         version=plan.workflow.version,
         definition=digest,
         status=status,
+        begins_at=0.0,
     )
     await stores.runs.save(resumed, revision)
     await stores.runs.index(status, resumed.workflow, run)

@@ -2,7 +2,7 @@
 
     start message   only looked at: as long as it is not acknowledged it would begin the run again
     step messages   queued, scheduled, or delivered and not acknowledged
-    timers          of its timeout; that of its retention is what the removal follows from
+    timers          of start and timeout; that of its retention is what the removal follows from
     payloads        its input, outputs, links of outputs, and what was uploaded for it
     history         its events
     records         of its steps, of what it emitted, its index entries; its own goes last
@@ -21,7 +21,7 @@ __all__ = ["remove_run"]
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowworker.codec.keys import TIMEOUT
+from flowworker.codec.keys import START, TIMEOUT
 from flowworker.core.ids import run_id_of_sequence, sequence_of
 from flowworker.errors import Unavailable
 
@@ -48,6 +48,7 @@ async def remove_run(stores: Stores, run: str, record: RunRecord | None, clock: 
     removals = [
         partial(backend.steps.drop, run),
         partial(backend.timers.clear, run, TIMEOUT),  # a late repetition may have set it
+        partial(backend.timers.clear, run, START),
         partial(stores.payloads.purge, run),
         partial(backend.events.drop, run),
     ]

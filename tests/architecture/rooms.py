@@ -46,7 +46,7 @@ KNOWS: dict[str, set[str]] = {
     "coordinator": ENGINE | {"definitions"},
     "handlers": ENGINE | {"compat"},
     "worker": ENGINE | {"compat", "handlers"},
-    "client": ENGINE,
+    "client": ENGINE | {"definitions"},
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},
     "redis": FLOOR | {"telemetry"},

@@ -14,14 +14,14 @@ from flowworker.codec.cloudevents import (
     cloud_event,
     decode_event,
     emitted,
-    emitted_by_handler,
-    emitted_in,
     run_started_event,
+    scheduled_event,
     settled_event,
     started_event,
     waiting_event,
 )
 from flowworker.codec.facts import to_fact
+from flowworker.codec.handler_events import emitted_by_handler, emitted_in
 from flowworker.codec.json import encode
 from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.core.effects import Emit
@@ -70,6 +70,14 @@ def test_an_event_on_the_wire():
         },
     }
     assert decode_event(encode(event)) == event
+
+
+def test_a_run_that_begins_later():
+    event = scheduled_event("ns", replace(RECORD, begins_at=60.0))
+
+    assert (event.id, event.type) == ("r1/workflow.scheduled", "workflow.scheduled")
+    assert event.time == "1970-01-01T00:00:05.000000+00:00"
+    assert event.data.at == 60.0
 
 
 def test_what_happens_once_has_one_id():

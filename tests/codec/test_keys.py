@@ -25,6 +25,12 @@ def test_keys(key, expected):
     assert key == expected
 
 
+@pytest.mark.parametrize("name", ["timeout", "retention", "start", "steps"])
+def test_timers_of_steps(name):
+    assert keys.step_of_timer(keys.step_timer("a.b")) == "a.b"
+    assert keys.step_of_timer(name) == ""
+
+
 def test_a_run_is_removed_last_of_all_that_belongs_to_it():
     assert keys.run_patterns("orders.ship", "r1") == (
         "step.*.r1.>",

@@ -108,7 +108,7 @@ async def every_event(client):
     await until(client, runs[-1], "workflow.step.started")
     await client.cancel(runs[-1], "enough")
     await client.result(runs[-1])
-    runs.append(await client.start("unserved"))
+    runs.append(await client.start("unserved", delay=0.2))
     await until(client, runs[-1], "workflow.step.waiting_handler")
     await client.cancel(runs[-1])
     await client.result(runs[-1])

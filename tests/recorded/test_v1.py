@@ -26,6 +26,7 @@ from flowworker.codec.messages import (
     StepInput,
     StepMessage,
 )
+from flowworker.core.event_types import EventType
 from flowworker.core.records import RunRecord, StepRecord
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
@@ -45,13 +46,14 @@ ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
+    RunRecord: {"begins_at", "ending", "output"},
     StepMessage: {"follows"},
     StepInput: {"given"},
     Result: {"whole"},
-    RunRecord: {"output"},
     StepRecord: {"wakes_at"},
 }
-"""Fields that are younger than the recordings."""
+LATER_WORDS = {EventType.SCHEDULED}
+"""Fields, and values of enumerations, that are younger than the recordings."""
 
 
 MESSAGES = [each for recording in RECORDINGS for each in recording.messages]
@@ -113,7 +115,7 @@ def test_every_field_and_every_value_of_an_enumeration_is_recorded():
         assert names >= {*struct.__struct_fields__} - CONSTANTS - LATER.get(struct, set()), struct
     assert len(values) == 9
     for enumeration, found in values.items():
-        assert found == {*enumeration}, enumeration
+        assert found == {*enumeration} - LATER_WORDS, enumeration
 
 
 def test_every_header_is_recorded():

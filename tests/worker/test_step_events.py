@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.codec.cloudevents import (
-    decode_event,
-    emitted_by_handler,
-    settled_event,
-    started_event,
-)
+from flowworker.codec.cloudevents import decode_event, settled_event, started_event
 from flowworker.codec.facts import to_fact
+from flowworker.codec.handler_events import emitted_by_handler
 from flowworker.codec.json import encode
 from flowworker.core import facts
 from flowworker.core.attempt import Attempt

@@ -1,0 +1,212 @@
+"""Runs that begin later, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from flowworker.codec.keys import START
+from flowworker.core.model import Step, Workflow
+from flowworker.core.status import RunStatus
+from flowworker.errors import InvalidInput, RunIdTaken
+from flowworker.testing.clock import settle
+from tests.coordinator.resting import RUN, World
+
+FLOW = Workflow("w", (Step("nap", sleep=1.0),), timeout=5.0)
+LATER = ["scheduled", "started", "step.started", "step.completed", "completed"]
+IN_A_MINUTE = {"delay": "1m"}
+BEGIN = 1_000_000_000.0
+
+
+@pytest.fixture
+async def world():
+    async with World() as world:
+        await world.client.register(FLOW)
+        yield world
+
+
+async def types(world):
+    return [kind for kind, _ in await world.history()]
+
+
+async def status(world):
+    return (await world.client.status(RUN)).status
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        IN_A_MINUTE,
+        {"delay": 60},
+        {"at": datetime.fromtimestamp(BEGIN + 60.0, UTC)},
+        {"at": "2001-09-09T01:47:40Z"},
+    ],
+)
+async def test_a_run_begins_when_its_time_has_come(world, when):
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **when)
+    await settle()
+    view = await world.client.status(RUN)
+    assert (view.status, view.begins_at) == (RunStatus.PENDING, BEGIN + 60.0)
+    assert [run.id for run in await world.client.list(RunStatus.PENDING)] == [RUN]
+
+    await world.pass_by(59.0)
+    assert await types(world) == ["scheduled"]
+    await world.pass_by(2.0)
+
+    # Its time counts from when it began: it has not timed out
+    view = await world.client.status(RUN)
+    assert (view.status, view.created_at) == (RunStatus.COMPLETED, BEGIN + 60.0)
+    assert await types(world) == LATER
+    assert await world.client.list(RunStatus.PENDING) == []
+
+
+async def test_a_moment_that_is_past_delays_nothing(world):
+    await world.coordinator()
+
+    await world.client.start("w", run_id=RUN, at="1999-01-01T00:00:00Z")
+    await settle()
+
+    assert await types(world) == LATER[1:3]
+
+
+async def test_a_delayed_start_outlives_its_coordinator(world):
+    first = await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+    await first.stop()
+
+    await world.pass_by(90.0)
+    await world.coordinator()
+    await world.pass_by(1.0)
+
+    assert await types(world) == LATER
+
+
+async def test_a_timer_that_is_lost_is_set_again(world):
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, delay=3600.0)
+    await settle()
+    await world.backend.timers.clear(RUN, START)
+
+    # As for any run that waits: it has its turn once in a while
+    await world.pass_by(600.0)
+
+    assert await world.backend.timers.runs(START) == [RUN]
+    assert await types(world) == ["scheduled"]
+
+
+@pytest.mark.parametrize("action", ["cancel", "terminate"])
+async def test_a_run_is_stopped_before_it_begins(world, action):
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+
+    await getattr(world.client, action)(RUN, "no longer")
+    await settle()
+    await world.pass_by(90.0)
+
+    view = await world.client.status(RUN)
+    assert (view.status, view.error) == (RunStatus.CANCELLED, "no longer")
+    assert await types(world) == ["scheduled", "cancel_requested", "cancelled"]
+
+
+async def test_an_id_starts_one_run_also_before_it_begins(world):
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    with pytest.raises(RunIdTaken):
+        await world.client.start("w", {"other": 1}, run_id=RUN)
+    await world.pass_by(62.0)
+
+    assert await types(world) == LATER
+
+
+async def test_a_coordinator_died_after_it_had_begun_the_run(world):
+    """Between the record and its event: the alarm comes again."""
+    first = await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+    publish = world.backend.events.publish
+
+    async def fails(run, event_type, data, event_id, **more):
+        if event_type == "workflow.started":
+            raise RuntimeError("dies")
+        await publish(run, event_type, data, event_id, **more)
+
+    world.backend.events.publish = fails
+    await world.pass_by(60.0)
+    assert await status(world) is RunStatus.RUNNING
+    assert await types(world) == ["scheduled"]
+
+    world.backend.events.publish = publish
+    await first.stop()
+    await world.coordinator()
+    await world.pass_by(60.0)
+
+    assert await types(world) == [*LATER[:3], "timed_out", "step.cancelled", "failed"] or (
+        await types(world) == LATER
+    )
+
+
+async def test_the_alarm_of_an_earlier_run_of_that_id_begins_nothing(world):
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+
+    await world.backend.timers.set(RUN, START, BEGIN - 5.0)
+    await settle()
+    assert await status(world) is RunStatus.PENDING
+    await world.pass_by(62.0)
+
+    assert await types(world) == LATER
+
+
+async def test_an_alarm_of_a_run_that_is_over_begins_nothing(world):
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN)
+    await world.pass_by(2.0)
+
+    await world.backend.timers.set(RUN, START, BEGIN - 5.0)
+    await settle()
+
+    assert await types(world) == LATER[1:]
+
+
+@pytest.mark.parametrize(
+    ("headers", "problem"),
+    [
+        ({"Flow-Delay": "soon"}, "Flow-Delay: expected a duration"),
+        ({"Flow-Start-At": "tomorrow"}, "Flow-Start-At: expected a moment"),
+        (
+            {"Flow-Delay": "1m", "Flow-Start-At": "2030-01-31T08:00:00Z"},
+            "both Flow-Start-At and Flow-Delay: expected one of them",
+        ),
+    ],
+)
+async def test_a_time_that_is_none_is_rejected(world, headers, problem):
+    await world.coordinator()
+
+    await world.backend.commands.send("start.w", b"{}", {"Nats-Msg-Id": RUN, **headers})
+    await settle()
+
+    [event] = await world.client.history(RUN)
+    assert event["type"] == "workflow.rejected"
+    assert event["data"]["reason"].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"delay": "soon"},
+        {"at": "2030-01-31"},
+        {"at": datetime(2030, 1, 31)},  # noqa: DTZ001
+        {"at": "2030-01-31T08:00:00Z", "delay": 1.0},
+    ],
+)
+async def test_a_client_refuses_a_time_that_is_none(world, when):
+    with pytest.raises(InvalidInput):
+        await world.client.start("w", run_id=RUN, **when)

@@ -113,7 +113,9 @@ async def _check_new(client: Client, name: str, value: Raw) -> None:
         return
     import msgspec
 
-    InputValidator(schema).check(msgspec.json.decode(value))
+    from flowworker.codec.defaults import filled
+
+    InputValidator(schema).check(filled(schema, msgspec.json.decode(value)))
 
 
 @click.command()

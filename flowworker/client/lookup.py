@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = ["Lookup"]
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +19,8 @@ from flowworker.client.accepted import NotBegun, find_accepted
 from flowworker.client.results import rejected_start
 from flowworker.client.starting import check_run_id
 from flowworker.client.views import no_such_run
-from flowworker.codec.json import UNREADABLE
+from flowworker.codec.defaults import filled, has_defaults
+from flowworker.codec.json import UNREADABLE, decode_value, encode
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR, event_id
 from flowworker.core.status import TERMINAL
@@ -47,6 +49,7 @@ class Lookup:
         self._commands = stores.backend.commands
         self._events = stores.backend.events
         self._payloads = stores.payloads
+        self._stores = stores
         self._clock = clock
         self._views = views
         self._started: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
@@ -123,20 +126,29 @@ class Lookup:
             raise InvalidInput(f"run {run} has ended already: it is {record.status}")
         return record
 
-    async def check_free(self, start: StartCommand) -> None:
-        """Raise RunIdTaken if a run of that id exists, of another workflow or input."""
+    async def check_free(self, start: StartCommand) -> StartCommand:
+        """Raise RunIdTaken if a run of that id exists, of another workflow or input.
+
+        The start with a digest that its run's input has.
+        """
         record = await self._views.record(start.run)
         if record is None:
-            return
+            return start
         if record.workflow != start.workflow:
             raise RunIdTaken(
                 f"run id {start.run} is taken by a run of {record.workflow}; choose another id"
             )
+        plan = await self._stores.plan(record)
+        schema = None if plan is None else plan.workflow.input_schema
+        if start.digest and has_defaults(schema):
+            body = encode(filled(schema, decode_value("input", start.body)))
+            start = replace(start, digest=input_digest(body))
         await self.compare(record, start.digest)
+        return start
 
     async def compare(self, record: RunRecord, digest: bytes) -> None:
         """Raise RunIdTaken if the run was started with another input; no digest fits all."""
-        if not digest:
+        if not digest or record.sent == digest.hex():
             return
         known = await self._payloads.load(record.input, record.run, INPUT)
         if input_digest(known) != digest:

@@ -122,7 +122,7 @@ class Client:
         start = start_command(workflow, value, run_id, priority, now=now, limit=limit)
         start.headers.update(current_trace())
         if run_id is not None:
-            await self._lookup.check_free(start)
+            start = await self._lookup.check_free(start)
         return start
 
     async def _send(self, start: StartCommand) -> None:

@@ -46,11 +46,10 @@ class EventData(Struct, frozen=True, omit_defaults=True):
             number alone.
         name: the workflow. `version` is the author's label.
         error: one line; `error_type`, `retryable` and `retry_after` are for the retry policy.
-        revision: of the record that this event is about.
-        at: when it happened, epoch seconds.
+        revision, at: of the record that this event is about; when it happened, epoch seconds.
         handler: that an attempt waits for.
         input, output: of the run or the step, inline when small.
-        priority, origin, reply_to, trace, trace_state: of a started run, as in its record.
+        priority, origin, sent, reply_to, trace, trace_state: of a started run, as in its record.
     """
 
     id: str
@@ -80,6 +79,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     output: Payload | None = None
     priority: Priority = Priority.NORMAL
     origin: str = ""
+    sent: str = ""
     reply_to: str = ""
     trace: str = ""
     trace_state: str = ""
@@ -156,6 +156,7 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         at=record.created_at,
         priority=record.priority,
         origin=record.origin,
+        sent=record.sent,
         reply_to=record.reply_to,
         trace=record.trace,
         trace_state=record.trace_state,

@@ -87,6 +87,7 @@ def begun_run(event: CloudEvent) -> RunRecord:
         created_at=data.at,
         priority=data.priority,
         origin=data.origin,
+        sent=data.sent,
         reply_to=data.reply_to,
         trace=data.trace,
         trace_state=data.trace_state,

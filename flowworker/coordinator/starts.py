@@ -19,6 +19,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import run_started_event, scheduled_event
+from flowworker.codec.defaults import filled, has_defaults
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
@@ -149,8 +150,8 @@ class Starts:
             plan = await self._definitions.latest(start.workflow)
         except (WorkflowNotFound, DefinitionError) as error:
             raise Rejected(str(error), type(error).__name__) from error
-        data = await self._input(start)
-        await self._validate(plan, data)
+        sent = await self._input(start)
+        data = await self._checked(plan, sent)
         name = _name(start.origin)
         try:
             payload = await self._payloads.pack(start.run, COORDINATOR, name, data, place=INPUT)
@@ -173,6 +174,7 @@ class Starts:
             reply_to=start.reply_to,
             trace=trace,
             trace_state=start.trace_state,
+            sent="" if data is sent else input_digest(sent).hex(),
         )
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
@@ -201,7 +203,9 @@ class Starts:
         if start.digest == (kept.digest if isinstance(kept, Stored) else _digest(kept.data)):
             return
         known = await self._payloads.load(kept, record.run, INPUT)
-        if input_digest(known) != input_digest(await self._input(start)):
+        plan, given = await self._stores.plan(record), await self._input(start)
+        given = given if plan is None else _filled(plan, given)
+        if input_digest(known) != input_digest(given):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
 
     async def _publish_started(self, record: RunRecord, revision: int) -> None:
@@ -218,11 +222,14 @@ class Starts:
             record.run, event.type, encode(event), event.id, once=True
         )
 
-    async def _validate(self, plan: Plan, data: bytes) -> None:
+    async def _checked(self, plan: Plan, sent: bytes) -> bytes:
+        """The input with defaults filled in, if its schema has such and is satisfied then."""
         schema = plan.workflow.input_schema
-        value = read_object(data)
         if schema is None:
-            return
+            read_object(sent)
+            return sent
+        data = _filled(plan, sent)
+        value = read_object(data)
         name = plan.workflow.name
         known, validator = self._validators.get(name, ("", None))
         try:
@@ -235,6 +242,20 @@ class Starts:
                 await asyncio.to_thread(validator.check, value)
         except (DefinitionError, InvalidInput) as error:
             raise Rejected(str(error)) from error
+        return data
+
+
+def _filled(plan: Plan, sent: bytes) -> bytes:
+    """The input with the defaults of its schema filled in; itself if it leaves nothing out."""
+    schema = plan.workflow.input_schema
+    if schema is None or not has_defaults(schema):
+        return sent
+    value = read_object(sent)
+    try:
+        found = filled(schema, value)
+    except InvalidInput as error:
+        raise Rejected(str(error)) from error
+    return sent if found is value else encode(found)
 
 
 def _origin(delivery: Delivery) -> str:

@@ -129,6 +129,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         failed_compensations: steps whose compensation failed for good, the first MAX_NAMED.
         needs_attention: a critical compensation failed.
         output: what it resulted in, if its workflow says what that is.
+        sent: digest of the input as its start had it, if defaults were filled into that.
     """
 
     run: str
@@ -154,6 +155,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     ending: RunStatus | None = None
     output: Payload | None = None
     begins_at: Moment = 0.0
+    sent: str = ""
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):

@@ -8,6 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
 from flowworker.client.starting import encode_input
+from flowworker.codec.defaults import filled
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import decode_value
 from flowworker.compat.buses import EventBus
@@ -227,7 +228,8 @@ class Runner:
         engine = await self.running()
         if workflow.input_schema is not None:
             body = encode_input(data, self._store.settings.payload_limit)
-            validator, value = InputValidator(workflow.input_schema), decode_value("input", body)
+            validator = InputValidator(workflow.input_schema)
+            value = filled(workflow.input_schema, decode_value("input", body))
             if validator.is_quick(len(body)):
                 validator.check(value)
             else:

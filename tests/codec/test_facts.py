@@ -37,6 +37,7 @@ def test_a_run_begins_as_it_was_created():
         version="v2",
         priority=Priority.HIGH,
         origin="7@1",
+        sent="ab",
         reply_to="_INBOX.x",
         trace="00-1-2-01",
     )

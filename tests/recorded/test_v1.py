@@ -11,7 +11,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from flowworker.codec.cloudevents import CloudEvent
+from flowworker.codec.cloudevents import CloudEvent, EventData
 from flowworker.codec.json import encode
 from flowworker.codec.messages import (
     FLOW_INPUT,
@@ -46,10 +46,11 @@ ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
-    RunRecord: {"begins_at", "ending", "output"},
+    RunRecord: {"begins_at", "ending", "output", "sent"},
     StepMessage: {"follows"},
     StepInput: {"given"},
     Result: {"whole"},
+    EventData: {"sent"},
     StepRecord: {"wakes_at"},
 }
 LATER_WORDS = {EventType.SCHEDULED}

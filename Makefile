@@ -31,8 +31,8 @@ COVERAGE := --cov --cov-report=
 PURE := core codec definitions expressions
 
 EXTRAS_run := server
-EXTRAS_dev := server,redis,crypto,otel,dev
-EXTRAS_deploy := server,redis,crypto,otel,dev,deploy
+EXTRAS_dev := server,redis,crypto,otel,graph,dev
+EXTRAS_deploy := server,redis,crypto,otel,graph,dev,deploy
 DEV := $(VENV)/.installed-dev
 # Programs that are built from source and kept for all checkouts.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowworker-tools

@@ -2,7 +2,7 @@
 
 server, dev, fleet    processes: nats-server, everything in one, coordinator and worker
 crew, changes, reload what dev is made of
-definitions           validate, register
+definitions, graph    validate, register, graph
 runs, watch, act      look at runs, and act on them
 doctor                checks
 probe                 whether a process is well
@@ -27,6 +27,7 @@ from flowworker.cli.dev import dev
 from flowworker.cli.doctor import doctor
 from flowworker.cli.errors import Commands
 from flowworker.cli.fleet import coordinator, worker
+from flowworker.cli.graph import graph
 from flowworker.cli.namespaces import namespace
 from flowworker.cli.probe import health
 from flowworker.cli.runs import history, list_runs, start, status
@@ -53,6 +54,7 @@ for command in (
     coordinator,
     worker,
     validate,
+    graph,
     register,
     start,
     status,

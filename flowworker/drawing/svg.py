@@ -1,0 +1,140 @@
+"""As an SVG picture, by a library that says where everything goes: no program is needed."""
+
+from __future__ import annotations
+
+__all__ = ["as_svg"]
+
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from flowworker.drawing.outline import NodeKind, outline
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowworker.core.model import Workflow
+    from flowworker.drawing.outline import Edge, Node, Outline
+
+_LINE, _CHAR, _PAD = 16.0, 7.3, 12.0
+"""Heights of lines, widths of characters of the font, room around them: pixels."""
+_MARGIN = 16.0
+
+_OPTIONS = {
+    "direction": "topbottom",
+    "effort": "fast",
+    # Arrows past other steps are what a layout takes its time for: seconds here, minutes beyond.
+    "limits": {"max_dummies": 20_000},
+}
+
+_STYLE = """
+text { font: 12px ui-monospace, Menlo, Consolas, monospace; fill: #1f2933; text-anchor: middle }
+.title { font-size: 14px; font-weight: bold; text-anchor: start }
+.first { font-weight: bold }
+rect { fill: #f5f7fa; stroke: #52606d }
+.wait { fill: #fffbea; stroke: #b8860b }
+.fallback { stroke-dasharray: 4 3 }
+.compensation { fill: #ffffff; stroke-dasharray: 2 2 }
+.finally { fill: #e4e7eb }
+path { fill: none; stroke: #52606d }
+.other { stroke-dasharray: 4 3 }
+.label { font-size: 10px; fill: #52606d }
+.paper { fill: #ffffff; stroke: none }
+"""
+
+
+def as_svg(workflows: Sequence[Workflow]) -> str:
+    """One picture; several workflows are drawn one below the other.
+
+    Raises:
+        InvalidInput: the extra `graph` is not installed.
+    """
+    parts: list[str] = []
+    top, width = _MARGIN, 0.0
+    for workflow in workflows:
+        drawn = outline(workflow)
+        parts.append(
+            f'<text class="title" x="{_MARGIN:g}" y="{top + 12:g}">{escape(drawn.title)}</text>'
+        )
+        top += 2 * _LINE
+        placed = _placed(drawn)
+        low, high = placed["bounds"]["min"], placed["bounds"]["max"]
+        parts.append(f'<g transform="translate({_MARGIN - low["x"]:g} {top - low["y"]:g})">')
+        parts += _body(drawn, placed)
+        parts.append("</g>")
+        top += high["y"] - low["y"] + _MARGIN
+        width = max(width, high["x"] - low["x"], len(drawn.title) * _CHAR * 1.2)
+    size = f"{width + 2 * _MARGIN:.0f}", f"{top:.0f}"
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
+        f'viewBox="0 0 {size[0]} {size[1]}">'
+    )
+    tip = (
+        '<marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0L10 5L0 10" /></marker>'
+    )
+    paper = '<rect class="paper" width="100%" height="100%" />'
+    return "\n".join(
+        [head, f"<style>{_STYLE}</style><defs>{tip}</defs>", paper, *parts, "</svg>", ""]
+    )
+
+
+def _placed(drawn: Outline) -> dict[str, Any]:
+    """Where nodes and edges go."""
+    try:
+        import graphlay  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        hint = "install it with `pip install 'flowworker[graph]'`, or draw mermaid or dot"
+        raise InvalidInput(f"svg: {error}; {hint}") from error
+    graph = graphlay.Graph()
+    for node in drawn.nodes:
+        longest = max(map(len, node.lines))
+        height = len(node.lines) * _LINE + _PAD
+        graph.node(node.id, width=longest * _CHAR + 2 * _PAD, height=height)
+    for edge in drawn.edges:
+        graph.edge(edge.source, edge.target)
+    try:
+        found: dict[str, Any] = graphlay.layout(graph, options=_OPTIONS).to_dict()
+    except graphlay.GraphlayError as error:
+        hint = "draw it as mermaid or dot"
+        raise InvalidInput(
+            f"svg: workflow {drawn.title!r} is too large: {error}; {hint}"
+        ) from error
+    return found
+
+
+def _body(drawn: Outline, placed: dict[str, Any]) -> Iterator[str]:
+    for edge, where in zip(drawn.edges, placed["edges"], strict=True):
+        yield from _edge(edge, where["points"])
+    for node, where in zip(drawn.nodes, placed["nodes"], strict=True):
+        yield from _node(node, where["center"], where["size"])
+
+
+def _node(node: Node, center: dict[str, float], size: dict[str, float]) -> Iterator[str]:
+    x, y = center["x"] - size["width"] / 2, center["y"] - size["height"] / 2
+    corner = size["height"] / 2 if node.kind is NodeKind.WAIT else 4
+    yield (
+        f'<rect class="{node.kind}" x="{x:g}" y="{y:g}" width="{size["width"]:g}" '
+        f'height="{size["height"]:g}" rx="{corner:g}" />'
+    )
+    for number, line in enumerate(node.lines):
+        first = ' class="first"' if number == 0 else ""
+        below = y + _PAD / 2 + number * _LINE + 12
+        yield f'<text{first} x="{center["x"]:g}" y="{below:g}">{escape(line)}</text>'
+
+
+def _edge(edge: Edge, points: list[dict[str, float]]) -> Iterator[str]:
+    path = "L".join(f"{point['x']:g} {point['y']:g}" for point in points)
+    other = ' class="other"' if edge.label else ""
+    yield f'<path{other} d="M{path}" marker-end="url(#tip)" />'
+    if edge.label:
+        x, y = (
+            (points[len(points) // 2 - 1][axis] + points[len(points) // 2][axis]) / 2
+            for axis in ("x", "y")
+        )
+        room = len(edge.label) * _CHAR
+        left, above = x - room / 2, y - _PAD / 2
+        yield (
+            f'<rect class="paper" x="{left:g}" y="{above:g}" width="{room:g}" height="{_PAD:g}" />'
+        )
+        yield f'<text class="label" x="{x:g}" y="{y + 3:g}">{edge.label}</text>'

@@ -146,6 +146,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -
 
 
 _SKIPPED = {
+    SkipReason.WHEN: "its condition is false",
     SkipReason.UPSTREAM: "its trigger rule is not met",
     SkipReason.UPSTREAM_FAILED: "its trigger rule is not met, since a step above failed",
 }

@@ -21,6 +21,7 @@ _OUTCOMES = {
     Outcome.COMPLETED: StepStatus.COMPLETED,
     Outcome.FAILED: StepStatus.FAILED,
     Outcome.CANCELLED: StepStatus.CANCELLED,
+    Outcome.SKIPPED: StepStatus.SKIPPED,
 }
 _INFLIGHT = {
     StepStatus.PENDING,

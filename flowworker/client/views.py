@@ -12,7 +12,7 @@ from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
-from flowworker.core.forward import judged
+from flowworker.core.forward import verdict_on
 from flowworker.core.rebuild import view
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
@@ -136,7 +136,7 @@ class Views:
         waits = False
         plan, state = known or (None, None)
         if plan is not None and state is not None and run.status not in TERMINAL:
-            ready = (step for step in plan.order if judged(plan, state, step) is Verdict.RUN)
+            ready = (step for step in plan.order if verdict_on(plan, state, step) is Verdict.RUN)
             waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in ready)
         needed = undone or waits
         return StepHistory(run.run, plan, await self._events.history(run.run) if needed else ())

@@ -207,6 +207,8 @@ def settled_event(
             event_type, detail = EventType.STEP_ATTEMPT_FAILED, attempt
         case Outcome.CANCELLED:
             event_type, detail = EventType.STEP_CANCELLED, attempt
+        case Outcome.SKIPPED:
+            event_type, detail = EventType.STEP_SKIPPED, turn
         case _:
             assert_never(record.outcome)
     return cloud_event(namespace, event_type, data, record.finished_at, detail)
@@ -256,6 +258,7 @@ def _attempt(
         error_type="" if error is None else error.type,
         retryable=True if error is None else error.retryable,
         retry_after=None if error is None else error.retry_after,
+        reason=record.reason,
         worker=record.worker,
         revision=revision,
         at=at,

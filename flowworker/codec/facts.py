@@ -27,6 +27,7 @@ FACT_TYPES = (
     EventType.STEP_COMPLETED,
     EventType.STEP_ATTEMPT_FAILED,
     EventType.STEP_CANCELLED,
+    EventType.STEP_SKIPPED,
     EventType.STEP_COMPENSATED,
     EventType.HUMAN_DECIDED,
     EventType.CANCEL_REQUESTED,
@@ -117,6 +118,8 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
             )
         case EventType.STEP_CANCELLED:
             return facts.StepCancelled(data.step_id, data.revision)
+        case EventType.STEP_SKIPPED if data.kind is not None:
+            return facts.StepSkipped(data.step_id, data.revision)
         case EventType.STEP_COMPENSATED:
             return facts.Compensated(data.step_id, data.revision)
         case EventType.HUMAN_DECIDED if data.action is not None:

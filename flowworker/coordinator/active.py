@@ -237,6 +237,8 @@ class ActiveRuns:
         asked = deque(questions(effects))
         while asked:
             fact = await self._answers.to(live.plan, live.state, asked.popleft())
+            if fact is None:
+                continue
             live.state, more = decide(live.plan, live.state, fact, self._clock.now())
             await perform(live, more)
             asked.extend(questions(more))

@@ -11,7 +11,7 @@ __all__ = ["Answers", "questions"]
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.json import encode_sorted
-from flowworker.core.effects import Conclude, Question
+from flowworker.core.effects import Conclude, Judge, Question
 from flowworker.core.facts import Concluded
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import ErrorInfo, shortened
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowworker.coordinator.evaluation import Evaluation
+    from flowworker.coordinator.judging import Judging
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
@@ -38,15 +39,17 @@ def questions(effects: Sequence[Effect]) -> list[Question]:
 class Answers:
     """Answers for all runs of a coordinator."""
 
-    def __init__(self, evaluation: Evaluation, payloads: PayloadStore) -> None:
+    def __init__(self, evaluation: Evaluation, payloads: PayloadStore, judging: Judging) -> None:
         """Answer by means of expressions; keep results in `payloads`."""
+        self._judging = judging
         self._evaluation = evaluation
         self._payloads = payloads
 
-    async def to(self, plan: Plan, state: RunState, question: Question) -> Fact:
-        """The fact that a question is answered with.
+    async def to(self, plan: Plan, state: RunState, question: Question) -> Fact | None:
+        """The fact that a question is answered with; None if an event will answer it.
 
         Raises:
+            Conflict: the run is not as it is held in memory.
             CorruptRecord, Unavailable: as `Values.of`.
         """
         match question:
@@ -56,6 +59,8 @@ class Answers:
                 except (ExpressionError, InvalidInput) as error:
                     why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
                     return Concluded(error=why)
+            case Judge():
+                return await self._judging.judge(plan, state, question)
             case _:
                 assert_never(question)
 

@@ -27,6 +27,7 @@ from flowworker.core.effects import (
     Emit,
     Fence,
     Finish,
+    Judge,
     Save,
     SetStart,
     SetTimeout,
@@ -87,6 +88,7 @@ class Performer:
         self._counted = {
             EventType.STEP_RETRYING: metrics.retries,
             EventType.STEP_FALLBACK: metrics.fallbacks,
+            EventType.STEP_SKIPPED: metrics.steps_skipped,
             EventType.WAITING_HUMAN: metrics.humans_asked,
             EventType.COMPENSATING: metrics.sagas,
             EventType.STEP_COMPENSATION_FAILED: metrics.failed_compensations,
@@ -205,7 +207,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude():
+                case Save() | Emit() | Conclude() | Judge():
                     pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
@@ -221,7 +223,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude():
+                case Save() | Emit() | Conclude() | Judge():
                     pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)

@@ -16,6 +16,7 @@ from flowworker.coordinator.evaluation import Evaluation
 from flowworker.coordinator.fencing import Fences
 from flowworker.coordinator.given import Given
 from flowworker.coordinator.intake import Intake
+from flowworker.coordinator.judging import Judging
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.partitions import Partitions
 from flowworker.coordinator.performer import Performer
@@ -81,8 +82,9 @@ class Coordinator:
         self._intake = Intake(backend.commands, starts, controls, rejections)
         # What was decided is performed
         evaluation = Evaluation(Values(stores.payloads, settings.payload_limit))
-        self._answers = Answers(evaluation, stores.payloads)
         refusals = Refusals(stores, clock)
+        judging = Judging(stores, evaluation, refusals, clock, metrics)
+        self._answers = Answers(evaluation, stores.payloads, judging)
         engine_steps = EngineSteps(stores, refusals, clock)
         dispatcher = Dispatcher(
             backend.steps,

@@ -86,6 +86,6 @@ def _run(record: RunRecord) -> dict[str, Any]:
         "version": record.version,
         "started_at": timestamp(record.created_at),
         "labels": {},
-        "status": record.status.value,
+        "status": (record.ending or record.status).value,
         "error": record.error,
     }

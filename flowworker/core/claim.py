@@ -31,6 +31,7 @@ __all__ = [
     "judge",
     "judge_fence",
     "refused",
+    "skipped",
 ]
 
 from typing import TYPE_CHECKING
@@ -39,10 +40,10 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from flowworker.core.records import StepRecord
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.status import Kind, Outcome, SkipReason
 
 if TYPE_CHECKING:
-    from flowworker.core.effects import Dispatch, Fence
+    from flowworker.core.effects import Dispatch, Fence, Judge
     from flowworker.core.records import ErrorInfo
     from flowworker.core.state import StepState
 
@@ -129,7 +130,7 @@ def judge(wanted: Dispatch, record: StepRecord | None, revision: int, now: float
         return Stale()
     if record is None:
         return _claim(0, wanted.lost)
-    if wanted.attempt < record.attempt:
+    if wanted.attempt < record.attempt or record.outcome is Outcome.SKIPPED:
         return Drop()
     if wanted.attempt == record.attempt:
         return _same_attempt(record, revision, now)
@@ -191,6 +192,18 @@ def refused(
         output=at.output if undo else None,
         error=error,
         completed=at.completed if undo else 0,
+    )
+
+
+def skipped(run: str, wanted: Judge, now: float) -> StepRecord:
+    """What to write over `wanted.revision` instead of a claim, for a step that shall not run."""
+    return StepRecord(
+        run,
+        wanted.step,
+        **asdict(wanted.attempt),
+        outcome=Outcome.SKIPPED,
+        finished_at=now,
+        reason=SkipReason.WHEN,
     )
 
 

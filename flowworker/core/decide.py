@@ -22,7 +22,7 @@ from flowworker.core.conclusion import conclude, concluded
 from flowworker.core.draft import Draft
 from flowworker.core.ending import close
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import OPEN, judged, start, step_completed
+from flowworker.core.forward import OPEN, judged, start, step_completed, step_skipped, verdict_on
 from flowworker.core.human import decided
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL
@@ -71,11 +71,13 @@ def outruns(plan: Plan, fact: facts.Fact, state: RunState) -> bool:
     records, which lack outputs that later steps need. (Or a checkpoint was written by hand.)
     """
     match fact:
-        case facts.StepCompleted() | facts.AttemptFailed() if state.status not in TERMINAL:
+        case facts.StepCompleted() | facts.AttemptFailed() | facts.StepSkipped() if (
+            state.status not in TERMINAL
+        ):
             at = state.steps.get(fact.step)
             if at is None or at.status not in OPEN:
                 return False
-            return judged(plan, state, fact.step) is not Verdict.RUN
+            return verdict_on(plan, state, fact.step) is not Verdict.RUN
         case _:
             return False
 
@@ -92,16 +94,38 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             step_cancelled(draft, fact)
         case facts.Compensated():
             compensated(draft, fact)
-        case facts.HumanDecided():
-            decided(draft, fact)
-        case facts.CancelRequested():
-            cancel_requested(draft, fact)
-        case facts.TimedOut():
-            timed_out(draft)
-        case facts.Concluded():
-            concluded(draft, fact)
+        case facts.HumanDecided() | facts.CancelRequested() | facts.TimedOut():
+            _asked(draft, fact)
+        case facts.StepSkipped():
+            step_skipped(draft, fact)
+        case facts.Judged() | facts.Concluded():
+            _answered(draft, fact)
         case _:
             assert_never(fact)
+
+
+def _asked(
+    draft: Draft, request: facts.HumanDecided | facts.CancelRequested | facts.TimedOut
+) -> None:
+    match request:
+        case facts.HumanDecided():
+            decided(draft, request)
+        case facts.CancelRequested():
+            cancel_requested(draft, request)
+        case facts.TimedOut():
+            timed_out(draft)
+        case _:
+            assert_never(request)
+
+
+def _answered(draft: Draft, answer: facts.Judged | facts.Concluded) -> None:
+    match answer:
+        case facts.Judged():
+            judged(draft, answer)
+        case facts.Concluded():
+            concluded(draft, answer)
+        case _:
+            assert_never(answer)
 
 
 def advance(draft: Draft) -> None:

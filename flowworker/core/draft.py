@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Save, SetStart
+from flowworker.core.attempt import Attempt
+from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Judge, Save, SetStart
 from flowworker.core.event_types import END_OF
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
-    from flowworker.core.attempt import Attempt
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
@@ -76,7 +76,7 @@ class Draft:
         match effect:
             case Dispatch():
                 return self.forbids(effect.attempt.kind)
-            case Conclude() | SetStart():
+            case Conclude() | Judge() | SetStart():
                 return self.stopping
             case _:
                 return False
@@ -105,6 +105,22 @@ class Draft:
             self.fence(step)
         else:
             self.rest.append(Dispatch(step, attempt, at.revision, due=due))
+
+    def judge(self, step: str) -> None:
+        """Ask whether the step's condition lets it run: its first attempt is in flight until then.
+
+        While stopping nothing is judged any more, and it is fenced like any other.
+        """
+        at = self.state.steps[step]
+        attempt = Attempt(Kind.RUN, at.attempt.turn, 1)
+        if self.stopping:
+            self.dispatch(step, attempt)
+            return
+        self.state = replace(
+            self.state.with_step(step, attempt=attempt),
+            inflight=self.state.inflight.set(step, None),
+        )
+        self.rest.append(Judge(step, attempt, at.revision))
 
     def fence(self, step: str, *, force: bool = False) -> None:
         """See to it that an attempt in flight ends; a terminate does not wait for its worker."""

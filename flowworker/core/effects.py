@@ -17,6 +17,7 @@ __all__ = [
     "Emit",
     "Fence",
     "Finish",
+    "Judge",
     "Question",
     "Save",
     "SetStart",
@@ -103,5 +104,17 @@ class Conclude(Struct, frozen=True):
     """What does the run result in? The answer is `Concluded`."""
 
 
-Question = Conclude
+class Judge(Struct, frozen=True):
+    """May the step run, by its own condition? The answer is `Judged` if so.
+
+    If not, or if that cannot be said, the step's record says it in place of a claim (which must
+    find `revision`), and so does an event.
+    """
+
+    step: str
+    attempt: Attempt
+    revision: int
+
+
+Question = Conclude | Judge
 Effect = Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

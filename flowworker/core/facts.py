@@ -12,9 +12,11 @@ __all__ = [
     "Concluded",
     "Fact",
     "HumanDecided",
+    "Judged",
     "RunStarted",
     "StepCancelled",
     "StepCompleted",
+    "StepSkipped",
     "TimedOut",
 ]
 
@@ -88,6 +90,19 @@ class TimedOut(Struct, frozen=True):
     """The workflow's timeout ran out."""
 
 
+class Judged(Struct, frozen=True):
+    """The step's condition is true. Not durable: asked again, the same records say the same."""
+
+    step: str
+
+
+class StepSkipped(Struct, frozen=True):
+    """The step's condition was false; `revision` is that of the record that says so."""
+
+    step: str
+    revision: int
+
+
 class Concluded(Struct, frozen=True):
     """What the run results in, once all its steps are resolved; or why that cannot be said.
 
@@ -108,4 +123,6 @@ Fact = (
     | CancelRequested
     | TimedOut
     | Concluded
+    | Judged
+    | StepSkipped
 )

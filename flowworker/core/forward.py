@@ -10,6 +10,8 @@ __all__ = [
     "resolve",
     "start",
     "step_completed",
+    "step_skipped",
+    "verdict_on",
 ]
 
 from collections import deque
@@ -25,7 +27,7 @@ from flowworker.core.status import Kind, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
-    from flowworker.core.facts import StepCompleted
+    from flowworker.core.facts import Judged, StepCompleted, StepSkipped
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
 
@@ -36,7 +38,7 @@ OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.RETRYING, S
 def start(draft: Draft) -> None:
     """Begin, unless the run has begun."""
     first = draft.plan.order[0]
-    if draft.state.steps[first].status is StepStatus.PENDING:
+    if draft.state.steps[first].status is StepStatus.PENDING and first not in draft.state.inflight:
         begin(draft)
 
 
@@ -48,7 +50,7 @@ def begin(draft: Draft) -> None:
     dispatch_ready(draft, draft.plan.order)
 
 
-def judged(plan: Plan, state: RunState, step: str) -> Verdict:
+def verdict_on(plan: Plan, state: RunState, step: str) -> Verdict:
     """What the step's rule says, as far as its dependencies are over."""
     if plan.closes(step) and state.record.ending is None:
         return Verdict.WAIT
@@ -67,10 +69,12 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
         return skipped
     for step in steps:
         at = draft.state.steps[step]
-        if at.status is not StepStatus.PENDING:
+        if at.status is not StepStatus.PENDING or step in draft.state.inflight:
             continue
-        what = judged(draft.plan, draft.state, step)
+        what = verdict_on(draft.plan, draft.state, step)
         match what:
+            case Verdict.RUN if draft.plan.steps[step].when is not None:
+                draft.judge(step)
             case Verdict.RUN:
                 draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn, 1))
             case Verdict.SKIP:
@@ -90,6 +94,28 @@ def _skip(draft: Draft, step: str, reason: SkipReason) -> None:
     draft.settle(step, StepStatus.SKIPPED, skipped=reason)
     detail = f"{step}/{draft.state.steps[step].attempt.turn}"
     draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step, reason=reason))
+
+
+def judged(draft: Draft, fact: Judged) -> None:
+    """Its condition is true, so the step is dispatched."""
+    at = draft.state.steps.get(fact.step)
+    if at is not None and at.status is StepStatus.PENDING and fact.step in draft.state.inflight:
+        draft.dispatch(fact.step, at.attempt)
+
+
+def step_skipped(draft: Draft, fact: StepSkipped) -> None:
+    """Its condition is false. Also while stopping: it competed with the fence."""
+    at = draft.state.steps.get(fact.step)
+    if at is None or at.status not in OPEN:
+        return
+    draft.settle(
+        fact.step,
+        StepStatus.SKIPPED,
+        attempt=Attempt(Kind.RUN, at.attempt.turn, 1),
+        revision=fact.revision,
+        skipped=SkipReason.WHEN,
+    )
+    resolve(draft, fact.step, Resolution.SKIPPED)
 
 
 def step_completed(draft: Draft, fact: StepCompleted) -> None:

@@ -134,6 +134,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         with_: `with`: exactly what the handler gets, texts with `${…}` in it evaluated; None for
             the merged map (`codec.inputs`).
         priority: lane of its messages, or a text with `${…}` that gives one; None for its run's.
+        when: an expression; if it is false the step is skipped.
         continue_on_error: whether the run goes on when nothing is left to try for the step.
         sleep: of an engine step that waits for some time: seconds, or a template of them.
         until: of one that waits for a moment: RFC 3339, or an expression that says when.
@@ -152,6 +153,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     priority: str | None = None
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
     continue_on_error: bool = False
+    when: str | None = None
     sleep: float | str | None = None
     until: str | None = None
 

@@ -25,9 +25,10 @@ from flowworker.core.facts import (
     Compensated,
     StepCancelled,
     StepCompleted,
+    StepSkipped,
 )
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import begin, dispatch_ready, step_completed
+from flowworker.core.forward import begin, dispatch_ready, step_completed, step_skipped
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.state import initial
@@ -97,8 +98,11 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
     if not draft.stopping:
         begin(draft)
     for step in sorted(inflight):
-        if draft.forbids(draft.state.steps[step].attempt.kind):
+        at = draft.state.steps[step]
+        if draft.forbids(at.attempt.kind):
             draft.fence(step, force=abandoned)
+        elif at.status is StepStatus.PENDING:
+            draft.judge(step)
         else:
             _dispatch_again(draft, step, abandoned=abandoned)
 
@@ -221,6 +225,8 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
                 revision=revision,
                 error=step.error,
             )
+        case Outcome.SKIPPED:
+            step_skipped(draft, StepSkipped(step.step, revision))
         case _:
             assert_never(step.outcome)
 
@@ -256,7 +262,7 @@ def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) ->
                 attempt_failed(draft, _failure(record, revision))
             case Outcome.CANCELLED:
                 step_cancelled(draft, StepCancelled(step, revision))
-            case Outcome.RUNNING:
+            case Outcome.RUNNING | Outcome.SKIPPED:
                 pass
             case _:
                 assert_never(record.outcome)

@@ -175,6 +175,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         completed: revision that orders completions; 0 until known. A compensation's claim
             carries it on, since it overwrites the record whose revision it was.
         wakes_at: when a step that waits is looked at again; 0 if it waits for no moment.
+        reason: why the step is skipped.
         noted: the state that a user of `StateStore` wrote; the engine itself leaves it out.
     """
 
@@ -195,6 +196,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     completed: int = 0
     wakes_at: Moment = 0.0
     noted: StepStatus | None = None
+    reason: str = ""
 
     @property
     def attempt(self) -> Attempt:

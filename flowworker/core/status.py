@@ -55,9 +55,11 @@ class StepStatus(StrEnum):
 class SkipReason(StrEnum):
     """Why a step is skipped, if no operator wanted it.
 
-    UPSTREAM_FAILED: its trigger rule cannot be met any more because of a failure above.
+    WHEN: its own condition was false. UPSTREAM: its trigger rule cannot be met any more.
+    UPSTREAM_FAILED: the same, because of a failure above.
     """
 
+    WHEN = "when"
     UPSTREAM = "upstream"
     UPSTREAM_FAILED = "upstream_failed"
 
@@ -75,12 +77,15 @@ class Outcome(StrEnum):
 
     FAILED means that this attempt failed. Whether the step then retries, falls back, waits for
     a human or fails for good is not a fact but a decision, and made in `decide`.
+
+    SKIPPED stands in the place of a claim: the step's condition was false when it was judged.
     """
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
 
 
 class HumanAction(StrEnum):

@@ -81,7 +81,10 @@ def _stop(draft: Draft, stop: Stop) -> None:
     if draft.state.record.ending is not None:
         draft.state = replace(draft.state, saga=())
     for step in sorted(draft.state.inflight):
-        draft.fence(step)
+        if draft.state.steps[step].status is StepStatus.PENDING:
+            draft.judge(step)  # a coordinator with another view may have enqueued it
+        else:
+            draft.fence(step)
     dispatch_ready(draft, draft.plan.order)
 
 

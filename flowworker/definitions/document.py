@@ -158,6 +158,10 @@ class StepDocument(Struct, forbid_unknown_fields=True):
         TriggerRule | None,
         Meta(description="What must have become of the steps in `depends_on` for it to run."),
     ] = None
+    when: Annotated[
+        str | bool | None,
+        Meta(description="An expression; if it is false the step is skipped."),
+    ] = None
     continue_on_error: Annotated[
         bool | None,
         Meta(description="If nothing is left to try, the step is FAILED and the run goes on."),

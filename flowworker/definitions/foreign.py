@@ -30,7 +30,7 @@ _USES = "did you mean 'uses', the name of a handler?"
 _ATTEMPTS = "did you mean 'max_attempts'? it counts the first one too"
 _INTERVAL = "did you mean 'interval'?"
 _RETRY = "did you mean 'retry'?"
-_CONDITION = "a step has no condition; its handler can look at the outputs of earlier steps"
+_CONDITION = "did you mean 'when', with an expression?"
 _VALUES = "did you mean 'with'?"
 _CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
 _SLEEP = "did you mean 'sleep'?"
@@ -43,7 +43,9 @@ _OF_STEPS: Final = {
         ("needs", "after", "requires", "dependencies", "dependsOn", "upstream"), _DEPENDS
     ),
     **dict.fromkeys(("run", "task", "handler", "action", "function", "template", "call"), _USES),
-    **dict.fromkeys(("if", "when", "unless", "condition", "conditions", "switch"), _CONDITION),
+    **dict.fromkeys(
+        ("if", "unless", "condition", "conditions", "switch", "choices", "runIf"), _CONDITION
+    ),
     **dict.fromkeys(
         ("params", "parameters", "args", "arguments", "input", "inputs", "env", "vars"),
         _VALUES,

@@ -106,6 +106,7 @@ class Steps:
             saga=self._policies.saga(section),
             with_=mapping_of(section, "with"),
             priority=priority_of(section, "priority"),
+            when=section.text("when"),
             trigger_rule=section.choice("trigger_rule", TriggerRule),
             continue_on_error=section.flag("continue_on_error"),
             **self._engine_steps.read(section),

@@ -96,6 +96,7 @@ class Metrics:
         )
         self.retries = make.counters("retries", "Attempts that are to be repeated.", "workflow")
         self.fallbacks = make.counters("fallbacks", "Steps that got to their fallback.", "workflow")
+        self.steps_skipped = make.counters("steps_skipped", "Steps that were skipped.", "workflow")
         self.humans_asked = make.counters("humans_asked", "Steps that began to wait.", "workflow")
         self.sagas = make.counters("sagas", "Runs that began to compensate.", "workflow")
         self.failed_compensations = make.counters(

@@ -7,9 +7,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
+from flowworker.clock import SystemClock
 from flowworker.coordinator import Coordinator
 from flowworker.coordinator.answers import Answers
 from flowworker.coordinator.evaluation import Evaluation
+from flowworker.coordinator.judging import Judging
+from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.values import Values
 from flowworker.ports import Backend
 from flowworker.settings import Settings
@@ -36,4 +39,7 @@ def evaluation_of(stores: Stores) -> Evaluation:
 
 def answers_of(stores: Stores) -> Answers:
     """Answers from what these stores keep."""
-    return Answers(evaluation_of(stores), stores.payloads)
+    evaluation, clock = evaluation_of(stores), SystemClock()
+    metrics = Metrics(CollectorRegistry())
+    judging = Judging(stores, evaluation, Refusals(stores, clock), clock, metrics)
+    return Answers(evaluation, stores.payloads, judging)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from flowworker.core import facts
 from flowworker.core.decide import decide
-from flowworker.core.effects import Dispatch, Effect, Emit, Fence, Finish, Save, SetTimeout
+from flowworker.core.effects import Dispatch, Effect, Emit, Fence, Finish, Judge, Save, SetTimeout
 from flowworker.core.graph import Plan
 from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY, Payload, inline
@@ -102,6 +102,13 @@ class Run:
             self.happens(facts.AttemptFailed(id_, at.attempt, error, revision, self.now))
         return self
 
+    def is_judged(self, id_: str, *, holds: bool) -> Run:
+        """The coordinator evaluates a condition."""
+        if holds:
+            return self.happens(facts.Judged(id_))
+        revision = self.write(id_, Outcome.SKIPPED, finished_at=self.now, reason="when")
+        return self.happens(facts.StepSkipped(id_, revision))
+
     def is_fenced(self, *ids: str) -> Run:
         for id_ in ids:
             self.happens(facts.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
@@ -169,6 +176,11 @@ class Run:
     def dispatched(self) -> list[str]:
         """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`."""
         return _attempts(c for c in self.effects if isinstance(c, Dispatch))
+
+    @property
+    def asked(self) -> list[str]:
+        """Steps whose conditions are to be evaluated."""
+        return [effect.step for effect in self.effects if isinstance(effect, Judge)]
 
     @property
     def fenced(self) -> list[str]:

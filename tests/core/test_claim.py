@@ -21,8 +21,9 @@ from flowworker.core.claim import (
     judge,
     judge_fence,
     refused,
+    skipped,
 )
-from flowworker.core.effects import Dispatch, Fence
+from flowworker.core.effects import Dispatch, Fence, Judge
 from flowworker.core.payload import inline
 from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.state import StepState
@@ -30,7 +31,7 @@ from flowworker.core.status import Kind, Outcome
 
 NOW = 100.0
 RUN, FALLBACK, UNDO = Kind.RUN, Kind.FALLBACK, Kind.COMPENSATE
-RUNNING, COMPLETED, FAILED, CANCELLED = Outcome
+RUNNING, COMPLETED, FAILED, CANCELLED, SKIPPED = Outcome
 
 
 def record(
@@ -108,6 +109,9 @@ HOPELESS = record(RUNNING, lease=NOW - 5, lost=MAX_LOST - 1)
         (wanted(attempt=2, revision=7), record(FAILED), 9, Drop()),
         (wanted(attempt=2, revision=9), record(CANCELLED), 9, Drop()),
         (wanted(attempt=2, revision=7), HELD, 9, Busy(NOW + 5)),
+        # its condition was false when it was judged
+        (wanted(), record(SKIPPED), 9, Drop()),
+        (wanted(attempt=2, revision=9), record(SKIPPED), 9, Drop()),
     ],
 )
 def test_what_a_message_means(dispatch, found, revision, verdict):
@@ -177,6 +181,7 @@ BROKEN = ErrorInfo("Broken", "it broke")
         (fence(), record(CANCELLED), 9, Repair(record(CANCELLED), 9)),
         (fence(attempt=2), record(CANCELLED), 9, Repair(record(CANCELLED), 9)),
         (fence(), record(FAILED, UNDO), 9, Repair(record(FAILED, UNDO), 9)),
+        (fence(), record(SKIPPED), 9, Repair(record(SKIPPED), 9)),
         # compensations, which only a terminate fences
         (
             fence(UNDO, force=True),
@@ -254,6 +259,14 @@ def test_nobody_takes_what_is_held_and_nobody_undoes_an_end(found):
             assert found.outcome is not CANCELLED
             assert found.outcome is not COMPLETED or (kind is UNDO and found.kind is not UNDO)
             assert ending.record.attempt >= found.attempt
+
+
+def test_a_skipped_step_has_a_record_without_a_worker():
+    asked = Judge("a", Attempt(RUN, 2, 1), 7)
+
+    record = skipped("r", asked, NOW)
+
+    assert record == StepRecord("r", "a", RUN, 2, 1, SKIPPED, finished_at=NOW, reason="when")
 
 
 REFUSAL = ErrorInfo("PayloadTooLarge", "too much", retryable=False)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from random import Random
-
-import pytest
 from msgspec.structs import replace
 
-from flowworker.core.effects import Fence
-from flowworker.core.facts import StepCompleted
+from flowworker.core.decide import outruns
+from flowworker.core.facts import Judged, StepCompleted, StepSkipped
 from flowworker.core.model import Step, TriggerRule
-from flowworker.core.status import TERMINAL, HumanAction, RunStatus, SkipReason, StepStatus
+from flowworker.core.status import HumanAction, RunStatus, SkipReason, StepStatus
 from tests.core.dsl import BROKEN, Run, out, step
 
 CANCELLED, COMPLETED, FAILED, PENDING, RUNNING, SKIPPED = (
@@ -26,6 +23,11 @@ CANCELLED, COMPLETED, FAILED, PENDING, RUNNING, SKIPPED = (
 def optional(id_: str, *after: str, **policy) -> Step:
     """A step whose failure the run passes over."""
     return replace(step(id_, *after, **policy), continue_on_error=True)
+
+
+def when(id_: str, *after: str, **policy) -> Step:
+    """A step with a condition."""
+    return replace(step(id_, *after, **policy), when="it holds")
 
 
 def ruled(id_: str, rule: str, *after: str) -> Step:
@@ -149,131 +151,88 @@ def test_a_skipped_step_is_past_every_attempt():
     assert run.happens(StepCompleted("b", attempt.next, out("b"), 99)).effects == ()
 
 
-def test_thousands_of_dependencies_are_counted_and_not_looked_through():
-    many = [f"s{n}" for n in range(10_000)]
-    run = Run(*(optional(id_) for id_ in many), ruled("join", "all_done", *many)).starts()
-    touched = _Counted(run.state.steps)
-    run.state = replace(run.state, steps=touched)
+def test_a_condition_is_judged_before_its_step_starts():
+    run = Run(step("a"), when("b", "a")).starts().completes("a")
 
-    run.completes("s0").fails("s1")
+    assert (run.asked, run.dispatched) == (["b"], [])
+    assert run.viewed()["b"] is PENDING
+    assert run.rebuilt().asked == ["b"]
+    assert run.rebuilt().state == run.state
 
-    assert run.state.tallies["join"] == (1, 1, 0, 0)
-    assert touched.reads < 40
-
-
-class _Counted:
-    """A map of steps that counts how often it is read, replaced ones included."""
-
-    def __init__(self, steps, reads: list[int] | None = None) -> None:
-        self._steps = steps
-        self._reads = [] if reads is None else reads
-
-    @property
-    def reads(self) -> int:
-        return len(self._reads)
-
-    def __getitem__(self, id_: str):
-        self._reads.append(1)
-        return self._steps[id_]
-
-    def __contains__(self, id_: object) -> bool:
-        return id_ in self._steps
-
-    def get(self, id_: str):
-        self._reads.append(1)
-        return self._steps.get(id_)
-
-    def set(self, id_: str, state) -> _Counted:
-        return _Counted(self._steps.set(id_, state), self._reads)
+    run.is_judged("b", holds=True)
+    assert (run.asked, run.dispatched) == ([], ["b"])
+    assert run.is_judged("b", holds=True).effects == ()
+    assert run.completes("b").status is RunStatus.COMPLETED
 
 
-def test_ten_thousand_skipped_steps_in_a_row_are_no_recursion():
-    chain = [step(f"s{n}", f"s{n - 1}") for n in range(1, 10_000)]
-    run = Run(optional("s0"), *chain).starts().fails("s0")
+def test_a_step_whose_condition_is_false_is_skipped_with_those_behind_it():
+    run = Run(when("a"), step("b", "a"), ruled("c", "none_failed", "a")).starts()
+    run.is_judged("a", holds=False)
 
-    assert len(run.emits) == 10_001
-    assert run.status is RunStatus.COMPLETED
+    assert run.dispatched == ["c"]
+    assert [(emit.step_id, emit.reason) for emit in run.emits] == [("b", "upstream")]
+    assert skipped(run) == {"a": SkipReason.WHEN, "b": SkipReason.UPSTREAM}
+    assert not run.saved
+    assert run.rebuilt().state == run.state
+    assert run.happens(StepSkipped("a", run.revision)).effects == ()
+    assert run.completes("c").status is RunStatus.COMPLETED
 
 
-def any_run(random: Random) -> Run:
-    """A graph with any rules, in which some failures stop the run."""
-    steps: list[Step] = []
-    for number in range(random.randint(2, 7)):
-        before = [one.id for one in steps]
-        after = random.sample(before, min(len(before), random.choice((0, 1, 2, 2, 3))))
-        one = step(f"s{number}", *after, human=random.random() < 0.1, undo=random.random() < 0.3)
-        steps.append(
-            replace(
-                one,
-                trigger_rule=random.choice(list(TriggerRule)),
-                continue_on_error=random.random() < 0.9,
-            )
-        )
-    closing = [
-        step(f"f{number}", *([f"f{number - 1}"] if number and random.random() < 0.5 else []))
-        for number in range(random.choice((0, 0, 1, 2, 3)))
+def test_a_run_may_skip_all_it_has():
+    assert Run(when("a"), step("b", "a")).starts().is_judged("a", holds=False).published == [
+        "step.skipped b",
+        "completed",
     ]
-    return Run(*steps, closing=tuple(closing))
 
 
-def lives(
-    run: Run, random: Random, fates: dict[str, str], *, check: bool, stops: float = 0.0
-) -> Run:
-    """Attempts end in any order, as it is fated; the records say the same at any time."""
-    run.starts()
-    fenced: set[str] = set()
-    for _ in range(100):
-        fenced.update(effect.step for effect in run.effects if isinstance(effect, Fence))
-        if check:
-            rebuilt = run.rebuilt()
-            assert rebuilt.state == run.state
-            assert not rebuilt.saved
-        if run.status in TERMINAL:
-            return run
-        if run.state.waiting:
-            run.is_answered(
-                random.choice((HumanAction.SKIP, HumanAction.CANCEL)), min(run.state.waiting)
-            )
-            continue
-        if random.random() < stops:
-            random.choice((run.is_cancelled, run.is_terminated, run.times_out))()
-            continue
-        id_ = random.choice(sorted(run.state.inflight))
-        if id_ in fenced and random.random() < 0.5:
-            run.is_fenced(id_)
-            continue
-        if run.is_at(id_) is StepStatus.COMPENSATING:
-            run.is_undone(id_)
-        elif fates[id_] == "fails":
-            run.fails(id_, error=BROKEN)
-        else:
-            run.completes(id_)
-    raise AssertionError("a run that never ends")
+def test_a_condition_without_a_value_fails_an_attempt_like_any_other():
+    run = Run(when("a", attempts=2), step("b")).starts()
+    error = replace(BROKEN, retryable=False)
+
+    assert run.fails("a", error=error).published == ["step.failed a"]
+    assert run.fenced == ["b"]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_every_run_ends_and_its_records_say_the_same_in_any_order(seed):
-    random = Random(seed)
-    for _ in range(15):
-        run = any_run(random)
-        fates = {id_: random.choice(("fails", "completes")) for id_ in run.plan.order}
-
-        lives(run, random, fates, check=True, stops=random.choice((0.0, 0.1)))
+def test_a_run_that_begins_twice_judges_once():
+    assert Run(when("a")).starts().starts().effects == ()
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_what_becomes_of_steps_does_not_depend_on_the_order_in_which_others_end(seed):
-    random = Random(seed)
-    for _ in range(15):
-        drawn = any_run(random)
-        steps = [
-            replace(one, continue_on_error=True, escalation=None)
-            for one in drawn.plan.workflow.steps
-        ]
-        fates = {one.id: random.choice(("fails", "completes")) for one in steps}
+def test_a_run_that_stops_judges_nothing():
+    # Given a step whose condition is being judged, and one that would be next
+    run = Run(when("a"), optional("b"), when("c", "b")).starts()
 
-        ends = [lives(Run(*steps), random, fates, check=False) for _ in range(4)]
+    run.is_cancelled()
+    assert (run.asked, run.fenced) == ([], ["a", "b"])
+    assert run.is_judged("a", holds=True).effects == ()
+    assert run.rebuilt().state == run.state
 
-        assert len({tuple(end.statuses().items()) for end in ends}) == 1
-        assert len({tuple(sorted(skipped(end).items())) for end in ends}) == 1
-        assert {end.status for end in ends} == {RunStatus.COMPLETED}
+    run.completes("b")
+    assert (run.asked, run.fenced) == ([], ["c"])
+    run.is_fenced("a", "c")
+    assert run.status is RunStatus.CANCELLED
+
+
+def test_a_fence_may_find_that_the_condition_was_false():
+    run = Run(when("a"), step("b", "a")).starts().is_cancelled().is_judged("a", holds=False)
+
+    assert run.statuses() == {"a": SKIPPED, "b": SKIPPED}
+    assert run.status is RunStatus.CANCELLED
+
+
+def test_an_operator_who_has_a_step_tried_again_asks_for_no_condition():
+    run = Run(when("a", human=True)).starts().is_judged("a", holds=True).fails("a")
+
+    assert run.is_answered(HumanAction.RETRY).dispatched == ["a@2"]
+
+
+def test_a_foreign_step_is_neither_judged_nor_skipped():
+    run = Run(when("a")).starts()
+
+    assert run.happens(Judged("x")).happens(StepSkipped("x", 9)).effects == ()
+
+
+def test_a_fact_of_a_condition_that_cannot_have_been_judged_says_that_more_has_happened():
+    run = Run(step("a"), when("b", "a")).starts()
+
+    assert outruns(run.plan, StepSkipped("b", 9), run.state)
+    assert not outruns(run.plan, StepSkipped("b", 9), run.completes("a").state)

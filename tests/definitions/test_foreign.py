@@ -18,7 +18,7 @@ def problems(text):
     ("key", "hint"),
     [
         ("needs: [b]", "did you mean 'depends_on'?"),
-        ("if: ok", "a step has no condition; its handler can look at the outputs of earlier steps"),
+        ("if: ok", "did you mean 'when', with an expression?"),
         ("params: {x: 1}", "did you mean 'with'?"),
         ("limit: 3", "give such steps a 'queue', and its workers a --concurrency"),
         ("retry: {limit: 3}", "did you mean 'max_attempts'? it counts the first one too"),

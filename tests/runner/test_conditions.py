@@ -124,3 +124,96 @@ async def test_finally_comes_last_and_its_failure_changes_nothing(desk, handler,
     view = await desk.view()
     statuses = {step.id: step.status for step in view.steps}
     assert (statuses["tidy"], statuses["tell"]) == (StepStatus.FAILED, StepStatus.COMPLETED)
+
+
+WHEN = """
+name: w
+steps:
+  - {id: price, uses: price}
+  - {id: check, uses: work, depends_on: price, when: steps.price.output.total > 100}
+  - {id: pay, uses: work, depends_on: [price, check], trigger_rule: none_failed}
+  - {id: gift, uses: work, depends_on: check}
+"""
+
+
+@pytest.mark.parametrize(("total", "called"), [(101, ["check", "gift", "pay"]), (100, ["pay"])])
+async def test_a_condition_decides_which_steps_run(desk, total, called):
+    desk.runner.register_handler("price", lambda _: {"total": total})
+
+    await desk.runs(WHEN)
+
+    assert sorted(desk.called) == called
+    skipped = {step.id: step.skipped for step in (await desk.view()).steps if step.skipped}
+    expected = {"check": SkipReason.WHEN, "gift": SkipReason.UPSTREAM}
+    assert skipped == ({} if total > 100 else expected)
+
+
+DECLINED = """
+name: w
+steps:
+  - {id: charge, uses: break, continue_on_error: true, retry: {max_attempts: 2, interval: 1ms}}
+  - id: other
+    uses: work
+    depends_on: charge
+    trigger_rule: one_failed
+    when: steps.charge.error.type == "ValueError" && steps.charge.error.attempts == 2
+  - id: wrong
+    uses: work
+    depends_on: charge
+    trigger_rule: one_failed
+    when: steps.charge.error.message == "another"
+"""
+
+
+async def test_the_error_of_a_step_can_be_looked_at(desk):
+    await desk.runs(DECLINED)
+
+    assert desk.called == ["charge", "charge", "other"]
+
+
+NO_VALUE = """
+name: w
+steps:
+  - {id: a, uses: work, saga: {uses: undo}}
+  - {id: b, uses: work, depends_on: a, when: input.missing > 1, fallback: FALLBACK}
+"""
+
+
+async def test_a_condition_without_a_value_fails_its_step(desk):
+    with pytest.raises(RunFailed, match=r"step 'b' failed: ExpressionError: 'input\.missing > 1'"):
+        await desk.runs(NO_VALUE.replace(", fallback: FALLBACK", ""))
+
+    assert desk.called == ["a", "undo a"]
+
+
+async def test_its_policy_follows(desk):
+    await desk.runs(NO_VALUE.replace("FALLBACK", "work"))
+
+    assert desk.called == ["a", "b"]
+
+
+async def test_what_is_neither_true_nor_false_is_no_condition(desk):
+    with pytest.raises(
+        RunFailed, match=r"ExpressionError: 'input\.x': expected true or false, found"
+    ):
+        await desk.runs("name: w\nsteps: [{id: a, uses: work, when: input.x}]\n", {"x": 1})
+
+
+SEES_THE_END = """
+name: w
+steps: [{id: a, uses: HANDLER}]
+finally:
+  - {id: well, uses: work, when: run.status == "COMPLETED"}
+  - {id: ill, uses: work, when: run.status == "FAILED" && run.error.contains("no stock")}
+"""
+
+
+async def test_finally_sees_how_the_run_ends(desk):
+    await desk.runs(SEES_THE_END.replace("HANDLER", "work"))
+    assert desk.called == ["a", "well"]
+
+
+async def test_finally_sees_why_the_run_fails(desk):
+    with pytest.raises(RunFailed):
+        await desk.runs(SEES_THE_END.replace("HANDLER", "break"))
+    assert desk.called == ["a", "ill"]

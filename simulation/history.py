@@ -29,6 +29,7 @@ _OUTCOMES = {
     EventType.STEP_COMPENSATED: Outcome.COMPLETED,
     EventType.STEP_ATTEMPT_FAILED: Outcome.FAILED,
     EventType.STEP_CANCELLED: Outcome.CANCELLED,
+    EventType.STEP_SKIPPED: Outcome.SKIPPED,
 }
 
 MAY_COME_LATE = {
@@ -161,6 +162,8 @@ def _published_as(record: StepRecord) -> str:
             return f"{EventType.STEP_ATTEMPT_FAILED}/{attempt}"
         case Outcome.CANCELLED:
             return f"{EventType.STEP_CANCELLED}/{attempt}"
+        case Outcome.SKIPPED:
+            return f"{EventType.STEP_SKIPPED}/{record.step}/{record.turn}"
         case Outcome.RUNNING:
             return f"not settled: {attempt}"
 

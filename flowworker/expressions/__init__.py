@@ -1,15 +1,17 @@
-"""Expressions: CEL over the run's input and what its steps came to; pure functions of these values.
+"""Expressions: CEL over the run's input and what its steps came to; all of it is pure.
 
-compiler    texts -> CEL's programs, by the library; the only file that knows it
+library     Google's CEL: reads texts, checks types, computes functions; known to this file alone
 messages    its complaints, in this project's words
+tree        the checked expression, as it hands it out
 names       what there is to name
-tree        the checked expression, as the library hands it out
 references  what of the values an expression names, and where
-scope       what may be named, and what is wrong with a name
-values      JSON values in, JSON values out
-bounds      how much an expression may be, take and give
+scope       what may be named here, and what is wrong with a name
+faults      what else is wrong with an expression
+bounds      how much an expression may be, and how much work it may take
+evaluation  tree and values -> value
+operators, functions   of CEL, on JSON values
+result      values of CEL as JSON values
 expression  one expression: compiled, evaluated
-problem     what is wrong with an expression
 pieces      a text with `${…}` -> its pieces
 template    values whose texts have `${…}`
 """

@@ -31,12 +31,12 @@ _REWORDED: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         lambda it: f"{_sign(it[1])} does not take {_kinds(it[2])}",
     ),
     (
-        re.compile(r"No matching overloads found : ([^()]*)(\(.*\))"),
+        re.compile(r"No matching overloads found : ([^()]+)(\(.*\))"),
         lambda it: f"{_sign(it[1])} does not take {_kinds(it[2])}",
     ),
     (
-        re.compile(r"No matching overloads found : (\(.*\))\.(\w+)(\(.*\))"),
-        lambda it: f"{_sign(it[2])} does not take {_kinds(it[1])}.{it[2]}{_kinds(it[3])}",
+        re.compile(r"No matching overloads found : \((.*)\)\.(\w+)\((.*)\)"),
+        lambda it: f"{_sign(it[2])} does not take ({_kinds(it[1])}, {_kinds(it[3])})",
     ),
     (
         re.compile(r"No matching overloads found : (.*)"),

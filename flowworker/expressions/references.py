@@ -71,7 +71,7 @@ def path_of(node: Node, roots: frozenset[str]) -> Reference | None:
             return Reference((name,), (at,))
         case Select(operand, field, is_test, at):
             part: str | int = field
-        case Call("_[_]", [operand, Constant(str() | int() as part, at)]):
+        case Call("_[_]", [operand, Constant(str() | int() as part, at)]) if part is not True:
             is_test = False
         case _:
             return None

@@ -6,12 +6,14 @@ __all__ = ["Template", "compile_template", "is_template"]
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from flowworker.errors import ExpressionError
+from flowworker.expressions.bounds import MAX_EXPRESSIONS, Work
 from flowworker.expressions.expression import Expression, compile_expression
+from flowworker.expressions.failure import Failure
 from flowworker.expressions.pieces import Unclosed, cut, is_template
 from flowworker.expressions.problem import ExpressionProblem, place_of
 from flowworker.expressions.references import Names
+from flowworker.expressions.result import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,22 +25,22 @@ if TYPE_CHECKING:
 class _Text:
     """A text that has expressions: one that is a single expression has the type of its value."""
 
-    def __init__(self, pieces: list[str | Expression]) -> None:
-        self.pieces = pieces
+    def __init__(self, text: str, pieces: list[str | Expression]) -> None:
+        self._text = text
+        self._pieces = pieces
 
-    def filled(self, values: Mapping[str, Any]) -> Any:
-        first = self.pieces[0]
-        if isinstance(first, Expression) and len(self.pieces) == 1:
-            return first.evaluate(values)
-        return "".join(
-            piece if isinstance(piece, str) else _written(piece.evaluate(values))
-            for piece in self.pieces
-        )
-
-
-def _written(value: Any) -> str:
-    """A value within a text: texts as they are, everything else as JSON."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    def filled(self, values: Mapping[str, Any], work: Work) -> Any:
+        first = self._pieces[0]
+        if isinstance(first, Expression) and len(self._pieces) == 1:
+            return first.evaluate(values, work)
+        made = []
+        for piece in self._pieces:
+            made.append(piece if isinstance(piece, str) else written(piece.evaluate(values, work)))
+            try:
+                work.make(len(made[-1]))
+            except Failure as failure:
+                raise ExpressionError(self._text, str(failure)) from None
+        return "".join(made)
 
 
 class Template:
@@ -58,17 +60,17 @@ class Template:
         Raises:
             ExpressionError: one of them has no value.
         """
-        return _filled(self._value, values)
+        return _filled(self._value, values, Work())
 
 
-def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+def _filled(value: Any, values: Mapping[str, Any], work: Work) -> Any:
     match value:
         case _Text():
-            return value.filled(values)
+            return value.filled(values, work)
         case dict():
-            return {key: _filled(item, values) for key, item in value.items()}
+            return {key: _filled(item, values, work) for key, item in value.items()}
         case list():
-            return [_filled(item, values) for item in value]
+            return [_filled(item, values, work) for item in value]
         case _:
             return value
 
@@ -83,9 +85,13 @@ def compile_template(value: Any, scope: Scope) -> Template | list[tuple[Path, Ex
     return reader.problems or Template(read, reader.names)
 
 
+_TOO_MANY = f"more than {MAX_EXPRESSIONS:,} expressions in one value"
+
+
 class _Reader:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._expressions = 0
         self.names = Names()
         self.problems: list[tuple[Path, ExpressionProblem]] = []
 
@@ -97,7 +103,7 @@ class _Reader:
                 return [self.read(item, (*path, index)) for index, item in enumerate(value)]
             case str() if is_template(value):
                 try:
-                    return _Text(list(self._pieces(value, path)))
+                    return _Text(value, list(self._pieces(value, path)))
                 except Unclosed as unclosed:
                     place = place_of(value, unclosed.at)
                     hint = "a literal one is written $${"
@@ -112,6 +118,10 @@ class _Reader:
             if not piece.is_expression:
                 yield piece.text
                 continue
+            self._expressions += 1
+            if self._expressions > MAX_EXPRESSIONS:
+                self.problems = [((), ExpressionProblem(_TOO_MANY))]
+                return
             result = compile_expression(piece.text, self._scope)
             if isinstance(result, Expression):
                 self.names |= result.names

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 from collections.abc import Sequence
+from struct import unpack
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from msgspec import Struct
@@ -30,10 +31,16 @@ if TYPE_CHECKING:
 
 
 class Constant(Struct, frozen=True):
-    """A literal; None stands for those that no name is made of: null, doubles, bytes, ..."""
+    """A literal: a JSON value, or one of a kind that JSON does not have.
 
-    value: str | int | None
+    Attributes:
+        value: None for what JSON does not have.
+        foreign: the kind of it, and otherwise nothing.
+    """
+
+    value: str | int | float | bool | None
     at: int
+    foreign: str = ""
 
 
 class Name(Struct, frozen=True):
@@ -53,11 +60,17 @@ class Select(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A function or an operator, whose names are `_+_`, `_[_]`, ..."""
+    """A function or an operator, whose names are `_+_`, `_[_]`, ...
+
+    Attributes:
+        arguments: what stands before the dot is the first.
+        is_method: it is written behind a dot.
+    """
 
     function: str
     arguments: Sequence[Node]
     at: int
+    is_method: bool = False
 
 
 class Listed(Struct, frozen=True):
@@ -120,6 +133,9 @@ def parts(node: Node) -> Sequence[Node]:
 _Fields: TypeAlias = "dict[int, list[int | bytes]]"
 
 
+_UINT = 4
+
+
 def tree_of(serialized: bytes) -> Node:
     """The tree of an expression that the library has serialized."""
     checked = _fields(_bytes(_fields(serialized), 2))
@@ -148,9 +164,12 @@ def _node(encoded: bytes, places: Mapping[int, int]) -> Node:
         case 5:
             return Select(child(inner, 1), _text(inner, 2), bool(_int(inner, 3)), at)
         case 6:
-            return Call(_text(inner, 2), [*children(inner, 1), *children(inner, 3)], at)
+            target = children(inner, 1)
+            return Call(_text(inner, 2), [*target, *children(inner, 3)], at, bool(target))
         case 7:
             return Listed(children(inner, 1), at)
+        case 8 if 1 in inner:
+            return Constant(None, at, "message")
         case 8:
             entries = [_fields(each) for each in _all_bytes(inner, 2)]
             return Mapped([(child(each, 3), child(each, 4)) for each in entries], at)
@@ -166,15 +185,25 @@ def _node(encoded: bytes, places: Mapping[int, int]) -> Node:
                 at=at,
             )
         case _:
-            return Constant(_constant(inner), at)
+            return _constant(inner, at)
 
 
-def _constant(fields: _Fields) -> str | int | None:
-    if 6 in fields:  # noqa: PLR2004 - the field of texts
-        return _text(fields, 6)
-    if 3 in fields:  # noqa: PLR2004 - the field of ints
-        return _int(fields, 3)
-    return None
+def _constant(fields: _Fields, at: int) -> Constant:
+    [(kind, [encoded])] = fields.items()
+    match kind, encoded:
+        case 1, _:
+            return Constant(None, at)
+        case 2, _:
+            return Constant(bool(encoded), at)
+        case 3, _:
+            return Constant(_int(fields, 3), at)
+        case 5, bytes():
+            [double] = unpack("<d", encoded)
+            return Constant(double, at)
+        case 6, bytes():
+            return Constant(encoded.decode(), at)
+        case _:
+            return Constant(None, at, "uint" if kind == _UINT else "bytes")
 
 
 def _fields(encoded: bytes) -> _Fields:

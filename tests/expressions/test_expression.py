@@ -22,7 +22,11 @@ VALUES = {
     "run": {"id": "r-1"},
     "item": 4,
 }
-SCOPE = Scope(steps={"a.b": None, "price": None}, others=frozenset({"later"}), extra={"item": None})
+SCOPE = Scope(
+    steps={"a.b": None, "price": None},
+    others=frozenset({"later"}),
+    extra={"item": None, "index": None},
+)
 
 
 def compiled(text, scope=SCOPE):
@@ -68,13 +72,13 @@ def test_an_expression_has_a_value(text, value):
     ("text", "cause"),
     [
         ("input.missing", "input has no 'missing'"),
+        ("index + 1", "there is no 'index'"),
         ("input.nmae", "input has no 'nmae' (did you mean 'name'?)"),
         ("input.nothing.x", "input.nothing is null, and has no 'x'"),
-        ("input.items[7]", "input.items has 3 items, and none at 7"),
-        ("input.missing + 1", 'there is no "missing"'),
+        ("input.items[7]", "a list of 3 items has none at 7"),
+        ("input.missing + 1", "input has no 'missing'"),
         ("input.name + 1", "'+' does not take (string, int)"),
-        ("{1: 2}", "a JSON object has texts as keys, found 1"),
-        ("b'a'", "JSON has no bytes"),
+        ("{1: 2}", "an object has texts as keys, found one of type int"),
         ("1.0 / 0.0", "JSON has no number inf"),
         ("1 / 0", "divide by zero"),
     ],
@@ -93,7 +97,13 @@ def test_an_expression_without_a_value_says_why(text, cause):
     [
         ("input.a +", "the end was not expected here", 1, 10, ""),
         ("stpes.x", "nothing is called 'stpes'", 1, 1, "did you mean 'steps'?"),
-        ("1 +\n  foo", "nothing is called 'foo'", 2, 3, "there are: input, item, run, steps"),
+        (
+            "1 +\n  foo",
+            "nothing is called 'foo'",
+            2,
+            3,
+            "there are: index, input, item, run, steps",
+        ),
         ("steps.prise.output", "there is no step 'prise'", 1, 7, "did you mean 'price'?"),
         ("steps.price.outptu", "a step has no 'outptu'", 1, 13, "did you mean 'output'?"),
         ("run.idd", "a run has no 'idd'", 1, 5, "did you mean 'id'?"),

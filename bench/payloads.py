@@ -134,7 +134,7 @@ async def _cost(fleet: BenchFleet, workflow: Workflow) -> Costs:
         return Costs(
             status,
             seconds,
-            await _stored(fleet.server),
+            await stored_in(fleet.server),
             await _sent(fleet.server) - before,
             memory["coordinator"],
             max(size for name, size in memory.items() if name != "coordinator"),
@@ -156,7 +156,8 @@ async def _sent(server: EmbeddedServer) -> int:
     return int((await _monitored(server, "varz"))["out_bytes"])
 
 
-async def _stored(server: EmbeddedServer) -> int:
+async def stored_in(server: EmbeddedServer) -> int:
+    """Bytes in all streams."""
     return int((await _monitored(server, "jsz"))["bytes"])
 
 

@@ -98,7 +98,9 @@ class Steps:
         section = Section(node, StepDocument, f"step {title}", self._report)
         section.text("name")
         depends_on = section.names("depends_on")
+        has_handler = not self._engine_steps.key_of(section)
         stated = given(
+            retry=self._policies.retry(section) if has_handler else None,
             queue=section.name("queue", TOKEN),
             timeout=duration_of(section, "timeout"),
             fallback=self._policies.fallback(section),
@@ -111,12 +113,10 @@ class Steps:
             continue_on_error=section.flag("continue_on_error"),
             **self._engine_steps.read(section),
         )
-        has_handler = not self._engine_steps.key_of(section)
         step = Step(
             id=section.required_name("id"),
             uses=self._policies.handler(section) if has_handler else "",
             depends_on=tuple(name for name, _ in depends_on),
-            retry=self._policies.retry(section),
         )
         if step.id in RESERVED:
             message = f"{section.title}: its id is a key of every step's input"

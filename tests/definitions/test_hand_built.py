@@ -31,6 +31,12 @@ def test_the_parser_parses():
     assert Parser().parse(b"name: w\nsteps: [{id: a, uses: u}]") == workflow()
 
 
+def test_what_was_parsed_is_valid_when_it_is_built_by_hand():
+    text = "{name: w, steps: [{id: a, uses: u}, {id: b, sleep: 1h, depends_on: [a]}]}"
+
+    Parser().validate(Parser().parse(text))
+
+
 def test_the_parser_accepts_what_is_valid():
     Parser().validate(
         Workflow(

@@ -126,6 +126,8 @@ class WorkflowTest:
         workflow: str = "",
         run_id: str = "",
         priority: Priority | str | None = None,
+        at: datetime | str | None = None,
+        delay: float | str | None = None,
     ) -> TriedRun:
         """Start a run, and let time pass until it rests: it has ended, or waits for somebody.
 
@@ -134,12 +136,16 @@ class WorkflowTest:
             workflow: which one, if there are several.
             run_id: its id; `run-1`, `run-2` and so on if empty.
             priority: lane of its steps.
+            at: when it begins, as for `Client.start`.
+            delay: instead: after how long.
 
         Raises:
             InvalidInput: the start was rejected, or a handler does not exist.
             Standstill: it never comes to rest.
         """
-        return self.start(input, workflow=workflow, run_id=run_id, priority=priority).wait()
+        return self.start(
+            input, workflow=workflow, run_id=run_id, priority=priority, at=at, delay=delay
+        ).wait()
 
     def start(
         self,
@@ -148,6 +154,8 @@ class WorkflowTest:
         workflow: str = "",
         run_id: str = "",
         priority: Priority | str | None = None,
+        at: datetime | str | None = None,
+        delay: float | str | None = None,
     ) -> TriedRun:
         """Start a run, and let no time pass: for several at once, or to look at it on its way."""
         engine = self._running
@@ -160,7 +168,9 @@ class WorkflowTest:
             )
         self._runs += 1
         run = run_id or f"run-{self._runs}"
-        starting = engine.client.start(definition.name, input, run_id=run, priority=priority)
+        starting = engine.client.start(
+            definition.name, input, run_id=run, priority=priority, at=at, delay=delay
+        )
         self._drive(starting)
         self._drive(engine.settle())
         return TriedRun(run, engine, self._drive)
@@ -268,7 +278,8 @@ def _read(given: tuple[Workflow | str | PathLike[str], ...]) -> dict[str, Workfl
 
 def _used(workflow: Workflow) -> set[str]:
     """Names of the handlers that a workflow uses."""
-    return {name for step in workflow.steps for name in _used_by(step) if name}
+    steps = (*workflow.steps, *workflow.finally_)
+    return {name for step in steps for name in _used_by(step) if name}
 
 
 def _used_by(step: Step) -> tuple[str, ...]:

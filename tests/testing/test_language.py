@@ -1,0 +1,87 @@
+"""What definitions say beside handlers, in a user's test."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flowworker import App, RunStatus, StepStatus, parse
+from flowworker.testing import WorkflowTest, fails, returns
+
+APP = App()
+APP.step("work")(lambda ctx, n=0: {"n": n})
+APP.step("clean")(lambda ctx: ctx.run(ctx.emit("cleaned")))
+
+
+def tried(text):
+    return WorkflowTest(APP, parse(text))
+
+
+def test_steps_that_sleep_let_time_pass():
+    text = """
+    name: w
+    steps:
+      - {id: pause, sleep: 3h}
+      - {id: after, uses: work, depends_on: [pause]}
+    """
+    with tried(text) as flow:
+        run = flow.run()
+
+        assert run.completed
+        assert flow.elapsed == timedelta(hours=3)
+        assert run.step("pause").status is StepStatus.COMPLETED
+        assert (run.step("pause").attempts, run.step("after").attempts) == (0, 1)
+
+
+def test_a_run_that_sleeps_beside_a_step_that_waits_for_a_human_rests_when_it_has_slept():
+    text = """
+    name: w
+    steps:
+      - {id: pause, sleep: 3h}
+      - {id: ask, uses: work, escalation: {strategy: wait_human}}
+    """
+    with tried(text) as flow:
+        flow.replace("work", fails())
+        run = flow.run()
+
+        assert run.waiting == ("ask",)
+        assert run.step("pause").status is StepStatus.COMPLETED
+        assert flow.elapsed == timedelta(hours=3)
+        assert run.resume("skip").completed
+
+
+def test_values_are_passed_by_expressions():
+    text = """
+    name: w
+    input_schema: {type: object, properties: {n: {type: integer, default: 3}}}
+    steps:
+      - {id: first, uses: work, with: {n: "${input.n + 1}"}}
+      - {id: second, uses: work, with: {n: "${steps.first.output.n * 2}"}, depends_on: [first]}
+    output: {twice: "${steps.second.output.n}"}
+    """
+    with tried(text) as flow:
+        run = flow.run()
+
+        assert run.output == {"twice": 8}
+        assert run.step("second").calls[0].input == {"n": 8}
+
+
+def test_what_runs_finally_is_run_and_checked_for_its_handler():
+    text = "{name: w, steps: [{id: a, uses: work}], finally: [{id: z, uses: clean}]}"
+    with tried(text) as flow:
+        flow.replace("work", fails())
+        run = flow.run()
+
+        assert run.status is RunStatus.FAILED
+        assert run.step("z").status is StepStatus.COMPLETED
+        assert run.emitted == [("cleaned", None)]
+        flow.replace("clean", returns())
+
+
+def test_a_run_may_begin_later():
+    with tried("{name: w, steps: [{id: a, uses: work}]}") as flow:
+        run = flow.start(delay="2d")
+        assert run.status is RunStatus.PENDING
+        assert run.wait().completed
+        assert flow.elapsed == timedelta(days=2)
+        assert flow.run(at=flow.now + timedelta(hours=1)).completed
+        assert flow.elapsed == timedelta(days=2, hours=1)

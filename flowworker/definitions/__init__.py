@@ -5,6 +5,7 @@ tree, problems              those trees; what is wrong and where
 document                    the keys that users write, and their JSON Schema
 section, duration, values   one mapping of a document -> typed values
 validate, dependencies      tree -> `core.model.Workflow`
+expressions, given          what a document says of values, once all of it is read
 schema, input               `input_schema`, and the judgement of inputs by it
 content                     workflow <-> canonical JSON, and its hash
 parse, registry             what callers use

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_expressions"]
+__all__ = ["check_expressions", "steps_of"]
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -97,13 +97,13 @@ def check_expressions(
     """
     checker = _Checker(workflow, report, outputs)
     checker.check(document, _EVERYTHING, "the workflow", checker.scope())
-    for step, node in _steps(document, workflow):
+    for step, node in steps_of(document, workflow):
         for use in _OF_STEPS:
             if _found(node, use.path):
                 checker.check(node, use, f"step {quoted(step.id)}", checker.scope(step, use))
 
 
-def _steps(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:
+def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:
     """The steps, each with where it was read."""
     for key, steps in (("steps", workflow.steps), ("finally", workflow.finally_)):
         node = node_at(document, [key])

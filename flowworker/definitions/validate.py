@@ -16,6 +16,7 @@ from flowworker.definitions.content import encode
 from flowworker.definitions.document import MAX_BYTES, WorkflowDocument
 from flowworker.definitions.expressions import check_expressions
 from flowworker.definitions.foreign import system_of
+from flowworker.definitions.given import check_given
 from flowworker.definitions.policies import given
 from flowworker.definitions.problems import Report
 from flowworker.definitions.schema import schema_problems
@@ -84,6 +85,7 @@ class _Reader:
 
     def __init__(self, report: Report, known_handlers: Collection[str] | None) -> None:
         self._report = report
+        self._known_handlers = known_handlers
         self._steps = Steps(report, known_handlers)
 
     def workflow(self, document: Node) -> Workflow:
@@ -112,6 +114,7 @@ class _Reader:
         steps, closing = self._steps.read(section), self._steps.closing(section)
         workflow = replace(Workflow(name=name, steps=steps, finally_=closing), **stated)
         check_expressions(document, workflow, self._report, {})
+        check_given(document, workflow, self._report, self._known_handlers)
         return workflow
 
     def _input_schema(self, workflow: Section) -> dict[str, Any] | None:

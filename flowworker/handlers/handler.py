@@ -88,6 +88,17 @@ class Handler:
         """Whether it has arguments after the context."""
         return self._signature is None or bool(self._signature.arguments)
 
+    @property
+    def parameters(self) -> dict[str, bool] | None:
+        """Those after the context that are filled by name, and whether a value is required.
+
+        None if it may be given anything: it has none, or takes the whole input, or is not resolved.
+        """
+        found = self._signature
+        if found is None or not found.arguments or found.takes_whole:
+            return None
+        return {argument.name: argument.required for argument in found.arguments}
+
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments after the context, from a step's input.
 

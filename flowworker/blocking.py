@@ -90,6 +90,7 @@ class BlockingClient:
     cancel = _blocking(Client.cancel)
     terminate = _blocking(Client.terminate)
     resume = _blocking(Client.resume)
+    signal = _blocking(Client.signal)
 
     # Its life
 

@@ -21,7 +21,7 @@ __all__ = ["cli", "main"]
 
 import click
 
-from flowworker.cli.act import cancel, resume, terminate
+from flowworker.cli.act import cancel, resume, signal, terminate
 from flowworker.cli.definitions import register, validate
 from flowworker.cli.dev import dev
 from flowworker.cli.doctor import doctor
@@ -64,6 +64,7 @@ for command in (
     cancel,
     terminate,
     resume,
+    signal,
     doctor,
     health,
     setup,

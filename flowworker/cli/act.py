@@ -1,8 +1,8 @@
-"""`cancel`, `terminate` and `resume`: commands to a run."""
+"""`cancel`, `terminate`, `resume` and `signal`: commands to a run."""
 
 from __future__ import annotations
 
-__all__ = ["cancel", "resume", "terminate"]
+__all__ = ["cancel", "resume", "signal", "terminate"]
 
 from typing import TYPE_CHECKING
 
@@ -88,3 +88,23 @@ def resume(
 
     run_client(target, act)
     _requested(run, f"resume ({action})", json_=json_)
+
+
+@click.command()
+@_RUN
+@click.argument("name")
+@click.argument("payload", metavar="[JSON|@FILE]", default="null")
+@click.option("--id", "signal_id", help="Idempotency key: of several with it, one counts.")
+@connection
+@as_json
+def signal(
+    target: Target, run: str, name: str, payload: str, *, signal_id: str | None, json_: bool
+) -> None:
+    """Send the signal NAME, with a payload, to a run."""
+    value = Raw(read_json("JSON", payload))
+
+    async def act(client: Client) -> None:
+        await client.signal(run, name, value, signal_id=signal_id)
+
+    run_client(target, act)
+    _requested(run, f"signal {name}", json_=json_)

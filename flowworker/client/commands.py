@@ -1,15 +1,15 @@
-"""Sends a client's commands: starts and controls."""
+"""Sends a client's commands: starts, controls and signals."""
 
 from __future__ import annotations
 
 __all__ = ["Commands"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_INPUT, FLOW_REPLY, SEALED, STORED, ControlCommand
+from flowworker.codec.messages import FLOW_INPUT, FLOW_REPLY, MSG_ID, SEALED, STORED, ControlCommand
 from flowworker.codec.values import encode_value
 from flowworker.core.payload import Stored
 from flowworker.core.status import HumanAction
@@ -60,3 +60,21 @@ class Commands:
             elif payload is not None:
                 body = encode(replace(command, output=None, sealed=payload))
         await self._queue.send(f"control.{action}.{run}", body, {})
+
+    async def signal(self, run: str, name: str, value: Any, message_id: str) -> None:
+        """Send a signal; with an id, it counts once.
+
+        Raises:
+            InvalidInput: the value is not JSON.
+            PayloadTooLarge: it exceeds `payload_limit`.
+        """
+        try:
+            body = encode_value(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(f"the signal cannot be written as JSON: {error}") from error
+        headers = {MSG_ID: message_id} if message_id else {}
+        payload = await self._payloads.for_command(run, ANSWER, body, self._max_body)
+        if payload is not None:
+            headers[FLOW_INPUT] = STORED if isinstance(payload, Stored) else SEALED
+            body = encode(payload)
+        await self._queue.send(f"signal.{run}.{name}", body, headers)

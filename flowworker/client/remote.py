@@ -7,22 +7,19 @@ __all__ = ["Client"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.accepted import NotBegun
+from flowworker.client.acting import Acting
 from flowworker.client.commands import Commands
 from flowworker.client.lookup import Lookup
 from flowworker.client.starting import (
     check_dotted_name,
     check_run_id,
     delay_headers,
-    one_of,
     start_command,
 )
 from flowworker.client.views import Views
 from flowworker.client.waiting import Waiting
 from flowworker.client.watching import events_of, watch_all, watch_run
 from flowworker.clock import SystemClock
-from flowworker.codec.messages import ControlCommand
-from flowworker.core.status import HumanAction
-from flowworker.errors import InvalidInput
 from flowworker.telemetry.exporting import current_trace
 
 if TYPE_CHECKING:
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 History = list[dict[str, Any]]
 
 
-class Client:
+class Client(Acting):
     """The remote control of a fleet. It may serve any number of tasks at the same time.
 
     Every method raises Unavailable if the server does not answer in time. `flowworker.connect`
@@ -204,65 +201,6 @@ class Client:
         async for event in watch_run(self._stores, self._clock, run_id):
             yield event
 
-    # Control
-
-    async def cancel(self, run_id: str, reason: str = "") -> None:
-        """Ask a run to stop: what was completed is compensated, then it is CANCELLED.
-
-        Raises:
-            RunNotFound: no such run exists.
-            InvalidInput: it has ended already.
-        """
-        await self._lookup.find_active(run_id)
-        await self._commands.control("cancel", run_id, ControlCommand(reason=reason))
-
-    async def terminate(self, run_id: str, reason: str = "") -> None:
-        """Ask a run to stop at once, without compensation. Raises as `cancel`."""
-        await self._lookup.find_active(run_id)
-        await self._commands.control("terminate", run_id, ControlCommand(reason=reason))
-
-    async def resume(
-        self,
-        run_id: str,
-        action: HumanAction | str,
-        step: str = "",
-        output: Any = None,
-    ) -> None:
-        """Answer a step that waits for a human.
-
-        Args:
-            run_id: whose step.
-            action: `retry` (its whole policy again), `cancel` (it fails), `skip`, or `complete`.
-            step: which step; may be left out if only one waits.
-            output: for `complete`, a JSON value that becomes the step's output.
-
-        Raises:
-            RunNotFound: no such run exists.
-            InvalidInput: it has ended, or no such step waits.
-            PayloadTooLarge: the output exceeds `payload_limit`.
-        """
-        answer = one_of(HumanAction, action, "an action")
-        if output is not None and answer is not HumanAction.COMPLETE:
-            raise InvalidInput(f"an output goes with the action complete, not with {answer}")
-        await self._lookup.find_active(run_id)
-        _check_waits(await self._views.run(run_id), step)
-        command = ControlCommand(action=answer, step=step, output=output)
-        await self._commands.control("resume", run_id, command)
-
     def close(self) -> None:
         """Listen to nothing any more; the backend stays open."""
         self._waiting.close()
-
-
-def _check_waits(run: RunView, step: str) -> None:
-    waiting = run.waiting
-    named = ", ".join(waiting)
-    if not waiting:
-        raise InvalidInput(
-            f"no step of run {run.id} waits for a human: it is {run.status}; "
-            "only a run that is WAITING_HUMAN can be resumed"
-        )
-    if step and step not in waiting:
-        raise InvalidInput(f"step {step!r} of run {run.id} does not wait for a human; {named} does")
-    if not step and len(waiting) > 1:
-        raise InvalidInput(f"several steps of run {run.id} wait, say which one: {named}")

@@ -48,6 +48,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         error: one line; `error_type`, `retryable` and `retry_after` are for the retry policy.
         revision, at: of the record that this event is about; when it happened, epoch seconds.
         handler: that an attempt waits for.
+        signal: name of the one that came.
         input, output: of the run or the step, inline when small.
         priority, origin, sent, reply_to, trace, trace_state: of a started run, as in its record.
     """
@@ -83,6 +84,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     reply_to: str = ""
     trace: str = ""
     trace_state: str = ""
+    signal: str = ""
     v: int = EVENT_VERSION
 
 

@@ -31,6 +31,7 @@ FACT_TYPES = (
     EventType.STEP_COMPENSATED,
     EventType.HUMAN_DECIDED,
     EventType.CANCEL_REQUESTED,
+    EventType.SIGNALLED,
     EventType.TIMED_OUT,
 )
 """The types that `to_fact` understands: all that a scheduler needs to be delivered."""
@@ -122,10 +123,20 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
             return facts.StepSkipped(data.step_id, data.revision)
         case EventType.STEP_COMPENSATED:
             return facts.Compensated(data.step_id, data.revision)
+        case _:
+            return _request(event)
+
+
+def _request(event: CloudEvent) -> facts.Fact | None:
+    """The same for what comes from outside."""
+    data = event.data
+    match event.type:
         case EventType.HUMAN_DECIDED if data.action is not None:
             return facts.HumanDecided(data.action, data.step_id, data.output, event.id)
         case EventType.CANCEL_REQUESTED:
             return facts.CancelRequested(data.reason, data.terminate)
+        case EventType.SIGNALLED:
+            return facts.Signalled(data.signal)
         case EventType.TIMED_OUT:
             return facts.TimedOut()
         case _:

@@ -4,6 +4,8 @@ run.<run>                            a run
 step.<queue>.<run>.<step>            a step of it
 index.<status>.<workflow>.<run>      moved when the run's status changes
 emit.<queue>.<run>.<event>           what handlers emitted
+signal.<run>.<id>.<name>             signals
+heard.<run>.<digest>                 which of them had which message id
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ __all__ = [
     "START",
     "TIMEOUT",
     "emit_key",
+    "heard_key",
     "index_entries",
     "index_key",
     "index_pattern",
     "run_key",
     "run_patterns",
+    "signal_key",
     "step_key",
     "step_of_timer",
     "step_timer",
@@ -88,10 +92,27 @@ def emit_key(queue: str, run: str, event_type: str) -> str:
     return f"emit.{queue}.{run}.{event_type}"
 
 
+def signal_key(run: str, identity: str, name: str) -> str:
+    """Key of a signal's record; the pattern of all of that name if the id is `*`."""
+    return f"signal.{run}.{identity}.{name}"
+
+
+def heard_key(run: str, digest: str) -> str:
+    """Key whose existence says that a signal with the message id of that digest was kept."""
+    return f"heard.{run}.{digest}"
+
+
 def run_patterns(workflow: str, run: str) -> tuple[str, ...]:
     """All keys that belong to a run. Its own record is last: what was cut short is done again.
 
     It is listed under whatever status: what moved it last may have died before it took it off the
     former list.
     """
-    return (steps_pattern(run), f"emit.*.{run}.>", index_entries(workflow, run), run_key(run))
+    return (
+        steps_pattern(run),
+        f"emit.*.{run}.>",
+        f"signal.{run}.>",
+        f"heard.{run}.>",
+        index_entries(workflow, run),
+        run_key(run),
+    )

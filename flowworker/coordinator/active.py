@@ -34,6 +34,7 @@ from flowworker.coordinator.live import LiveRun
 from flowworker.core.decide import decide
 from flowworker.core.effects import Dispatch
 from flowworker.core.event_types import EventType
+from flowworker.core.facts import Signalled
 from flowworker.core.rebuild import rebuild
 from flowworker.core.state import initial
 from flowworker.errors import Conflict, Unavailable
@@ -230,7 +231,8 @@ class ActiveRuns:
                 with live.inflight.one():
                     pass_on()
                     await self._performer.perform(live, effects)
-        return state is not before
+        # Also steps that look again at what they wait for.
+        return state is not before or bool(effects) or isinstance(fact, Signalled)
 
     async def _answer(self, live: LiveRun, effects: Sequence[Effect], perform: _Perform) -> None:
         """Answer what was asked, and do what follows from that, until nothing more is asked."""

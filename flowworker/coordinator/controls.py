@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Controls"]
+__all__ = ["Controls", "late", "publish_started"]
 
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.messages import ControlCommand
     from flowworker.core.records import RunRecord
-    from flowworker.ports import Delivery
+    from flowworker.ports import Backend, Delivery
     from flowworker.stores.stores import Stores
 
 _ANSWER = 256
@@ -65,7 +65,7 @@ class Controls:
             raise Rejected(f"control.{action}: no run {run!r} exists")
         record = found[0]
         if record.status in TERMINAL:
-            raise _late(action, run, record.status)
+            raise late(f"control.{action}", run, record.status)
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         if action == "resume":
             _check_room(record, self._backend.max_body)
@@ -75,18 +75,11 @@ class Controls:
             kind = EventType.CANCEL_REQUESTED
             data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
         if not record.begins_at:
-            await self._publish_started(record)
+            await publish_started(self._backend, record)
         event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
         body = encode(event)
         if not await self._backend.events.publish_before_end(run, event.type, body, event.id):
-            raise _late(action, run, "over")
-
-    async def _publish_started(self, record: RunRecord) -> None:
-        """A run's start comes first, though the coordinator that created the run may have died."""
-        event = run_started_event(self._backend.namespace, record)
-        await self._backend.events.publish(
-            record.run, event.type, encode(event), event.id, once=True
-        )
+            raise late(f"control.{action}", run, "over")
 
     async def _decision(
         self, data: EventData, command: ControlCommand, delivery: Delivery
@@ -127,10 +120,17 @@ class Controls:
         return output
 
 
-def _late(action: str, run: str, state: str) -> Rejected:
-    late = Rejected(f"control.{action}: run {run!r} is {state} already")
-    late.beside = True  # the last event of a run is the last
-    return late
+async def publish_started(backend: Backend, record: RunRecord) -> None:
+    """A run's start comes first, though the coordinator that created the run may have died."""
+    event = run_started_event(backend.namespace, record)
+    await backend.events.publish(record.run, event.type, encode(event), event.id, once=True)
+
+
+def late(what: str, run: str, state: str) -> Rejected:
+    """What comes after a run's end: the last event of a run is the last."""
+    rejected = Rejected(f"{what}: run {run!r} is {state} already")
+    rejected.beside = True
+    return rejected
 
 
 def _check_room(record: RunRecord, max_body: int) -> None:

@@ -1,8 +1,9 @@
-"""Steps without a handler, which coordinators settle themselves: those that wait for a moment.
+"""Steps without a handler, which coordinators settle themselves: those that wait.
 
 Such a step has a record as any other: RUNNING once it has begun, with the moment at which it wakes,
-which is decided once and read from then on. Its timer goes off then, at whichever coordinator, and
-the record ends by compare-and-set. It stands where no worker may write.
+which is decided once and read from then on. It ends by compare-and-set of the record: when its
+timer has gone off, at whichever coordinator, or when what it waits for is there. The record stands
+where no worker may write.
 
 Safety: begin and end are writes over a known revision, so that of all coordinators one succeeds;
 the others find what it wrote. A fence competes for the same record.
@@ -26,19 +27,18 @@ from flowworker.codec.keys import step_timer
 from flowworker.core.claim import Claim, Repair, Stale, judge
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import StepRecord
+from flowworker.core.records import ErrorInfo, StepRecord, shortened
 from flowworker.core.status import Outcome
-from flowworker.definitions.duration import parse_duration
-from flowworker.definitions.moment import parse_moment
-from flowworker.errors import Conflict, InvalidInput, Unavailable
+from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.refusals import Refusals
+    from flowworker.coordinator.taking import Taking
+    from flowworker.coordinator.terms import Terms
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
-    from flowworker.core.model import Step
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
@@ -46,90 +46,140 @@ if TYPE_CHECKING:
 _EARLY = 1.0
 """Seconds by which a timer may go off early: the rest is waited for in process."""
 
+_GUARD = 30 * 86_400.0
+"""Seconds after which one that waits for no moment is looked at; its timer shows that it waits."""
+
 
 class EngineSteps:
     """Begins and ends such steps."""
 
-    def __init__(self, stores: Stores, refusals: Refusals, clock: Clock) -> None:
+    def __init__(
+        self, stores: Stores, terms: Terms, taking: Taking, refusals: Refusals, clock: Clock
+    ) -> None:
         """Write to the stores' records, and publish to the backend."""
         self._namespace = stores.backend.namespace
+        self._stores = stores
         self._runs = stores.runs
         self._events = stores.backend.events
         self._timers = stores.backend.timers
+        self._terms = terms
+        self._taking = taking
         self._refusals = refusals
         self._clock = clock
 
     async def begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
-        """Begin an attempt, unless it has begun; see to it that it wakes. May be repeated.
+        """Begin an attempt, unless it has begun; see to it that it ends. May be repeated.
 
         Raises:
             Conflict: another coordinator does the same.
             Unavailable: what was read of it is stale.
         """
-        run, step, now = state.record, plan.steps[wanted.step], self._clock.now()
+        run, now = state.record, self._clock.now()
         found = await self._runs.load_step(COORDINATOR, run.run, wanted.step)
         record, revision = found or (None, 0)
         verdict = judge(wanted, record, revision, now)
         match verdict:
             case Stale():
-                raise Unavailable(f"what was read of step {step.id!r} of {run.run} is stale")
+                raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
             case Repair():
                 await self._publish(run, verdict.record, verdict.revision)
             case Claim():
                 if record is None or record.attempt != wanted.attempt:
                     try:
-                        wakes_at = _wakes_at(step, now)
-                    except InvalidInput as error:
+                        record = await self._begun(plan, state, wanted, now)
+                    except (ExpressionError, InvalidInput) as error:
                         await self._refusals.refuse(plan, state, wanted, error)
                         return
-                    record = StepRecord(
-                        run.run,
-                        step.id,
-                        **asdict(wanted.attempt),
-                        outcome=Outcome.RUNNING,
-                        started_at=now,
-                        wakes_at=wakes_at,
-                    )
                     revision = await self._runs.save_step(COORDINATOR, record, verdict.revision)
                     started = started_event(
                         self._namespace, run.workflow, run.version, record, revision
                     )
                     await self._send(run.run, started)
-                await self._go_on(run, record, revision)
+                await self._go_on(plan, state, run, record, revision)
             case _:  # it is past this attempt
                 pass
 
     async def wake(self, run: RunRecord, step: str) -> None:
         """The step's timer went off; nothing if it waits no more, or not yet."""
         found = await self._runs.load_step(COORDINATOR, run.run, step)
-        if found is None or not found[0].wakes_at:
+        plan = await self._stores.plan(run)
+        if found is None or plan is None or step not in plan.steps:
             return
         record, revision = found
         if record.outcome is Outcome.RUNNING:
-            await self._go_on(run, record, revision)
+            await self._go_on(plan, None, run, record, revision)
         else:
             await self._publish(run, record, revision)
 
-    async def _go_on(self, run: RunRecord, record: StepRecord, revision: int) -> None:
-        left = record.wakes_at - self._clock.now()
+    async def _begun(self, plan: Plan, state: RunState, wanted: Dispatch, now: float) -> StepRecord:
+        return StepRecord(
+            state.record.run,
+            wanted.step,
+            **asdict(wanted.attempt),
+            outcome=Outcome.RUNNING,
+            started_at=now,
+            wakes_at=await self._terms.wakes_at(plan, state, wanted.step, now),
+        )
+
+    async def _go_on(
+        self,
+        plan: Plan,
+        state: RunState | None,
+        run: RunRecord,
+        record: StepRecord,
+        revision: int,
+    ) -> None:
+        """End it if that is due, else see to it that it wakes.
+
+        Without a state nothing is known of values, and no signal is judged.
+        """
+        try:
+            signal = await self._taking.take(plan, state, run.run, record)
+        except ExpressionError as error:
+            why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
+            await self._end(run, record, revision, outcome=Outcome.FAILED, error=why)
+            return
+        if signal is not None:
+            ended = await self._end(
+                run,
+                record,
+                revision,
+                outcome=Outcome.COMPLETED,
+                output=signal.payload,
+                signal=signal.id,
+            )
+            if ended.signal != signal.id:
+                await self._taking.give_back(run, record, signal)
+            await self._timers.clear(run.run, step_timer(record.step))
+            return
+        wakes_at = record.wakes_at or self._clock.now() + _GUARD
+        left = wakes_at - self._clock.now()
         if left > _EARLY:
-            await self._timers.set(run.run, step_timer(record.step), record.wakes_at)
+            await self._timers.set(run.run, step_timer(record.step), wakes_at)
             return
         if left > 0:
             await self._clock.sleep(left)
-        await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=EMPTY)
+        wait = plan.steps[record.step].wait_for
+        if wait is None:
+            await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=EMPTY)
+        else:
+            late = ErrorInfo("Timeout", f"no signal {wait.signal!r} came in time", retryable=False)
+            await self._end(run, record, revision, outcome=Outcome.FAILED, error=late)
 
-    async def _end(self, run: RunRecord, record: StepRecord, revision: int, **changes: Any) -> None:
-        """Write how the attempt ended, unless it has ended, and publish it."""
+    async def _end(
+        self, run: RunRecord, record: StepRecord, revision: int, **changes: Any
+    ) -> StepRecord:
+        """Write how the attempt ended, unless it has ended, and publish it: how it did end."""
         ended = replace(record, finished_at=self._clock.now(), **changes)
         try:
             revision = await self._runs.save_step(COORDINATOR, ended, revision)
         except Conflict:
             found = await self._runs.load_step(COORDINATOR, run.run, record.step)
             if found is None:  # the run is gone
-                return
+                return ended
             ended, revision = found
         await self._publish(run, ended, revision)
+        return ended
 
     async def _publish(self, run: RunRecord, record: StepRecord, revision: int) -> None:
         event = settled_event(self._namespace, run.workflow, run.version, record, revision)
@@ -138,10 +188,3 @@ class EngineSteps:
 
     async def _send(self, run: str, event: CloudEvent) -> None:
         await self._events.publish(run, event.type, encode(event), event.id)
-
-
-def _wakes_at(step: Step, now: float) -> float:
-    """The moment for which a step waits that begins now."""
-    if step.until is not None:
-        return parse_moment(step.until)
-    return now + parse_duration(step.sleep or 0.0)

@@ -1,4 +1,4 @@
-"""Commands come in, beside all other coordinators: start messages and control messages.
+"""Commands come in, beside all other coordinators: starts, controls and signals.
 
 Each lane has a credit of its own, so that a flood of one kind holds up none of the other.
 
@@ -20,6 +20,7 @@ from flowworker.coordinator.rejection import Rejected
 if TYPE_CHECKING:
     from flowworker.coordinator.controls import Controls
     from flowworker.coordinator.rejection import Rejections
+    from flowworker.coordinator.signals import Signals
     from flowworker.coordinator.starts import Starts
     from flowworker.ports import CommandQueue, Delivery
 
@@ -31,12 +32,18 @@ class Intake:
     """Consumes commands, and passes each on by its kind."""
 
     def __init__(
-        self, commands: CommandQueue, starts: Starts, controls: Controls, rejections: Rejections
+        self,
+        commands: CommandQueue,
+        starts: Starts,
+        controls: Controls,
+        signals: Signals,
+        rejections: Rejections,
     ) -> None:
         """Nothing is consumed before `start`."""
         self._commands = commands
         self._starts = starts
         self._controls = controls
+        self._signals = signals
         self._rejections = rejections
         self._inboxes = {lane: Inbox(self._handle, _CREDIT[lane]) for lane in CommandLane}
 
@@ -57,6 +64,8 @@ class Intake:
                     await self._starts.take(rest, delivery)
                 case "control":
                     await self._controls.take(rest, delivery)
+                case "signal":
+                    await self._signals.take(rest, delivery)
                 case _:
                     unknown = Rejected(f"{delivery.subject}: no command of this kind is known")
                     await self._rejections.publish(unknown, delivery)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "Start",
     "parse_start",
+    "payload_of",
     "read_object",
     "reference_of",
     "run_of",
@@ -112,7 +113,7 @@ def parse_start(
         workflow=workflow,
         origin=origin_of(delivery.sequence, delivery.time),
         input=delivery.data or b"{}",
-        payload=_payload(run, delivery) if FLOW_INPUT in headers else None,
+        payload=payload_of(run, delivery) if FLOW_INPUT in headers else None,
         reply_to=reply_to,
         priority=_priority(headers.get(FLOW_PRIORITY, "")),
         begins_at=_begins_at(delivery),
@@ -135,8 +136,8 @@ def _begins_at(delivery: Delivery) -> float:
         raise Rejected(f"{header}: {error}") from error
 
 
-def _payload(run: str, delivery: Delivery) -> Payload:
-    """What a start message has as its body instead of the input, or Rejected."""
+def payload_of(run: str, delivery: Delivery) -> Payload:
+    """What a message has as its body instead of the value itself, or Rejected."""
     form = delivery.headers[FLOW_INPUT]
     if form == STORED:
         return reference_of(run, delivery)

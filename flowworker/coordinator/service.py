@@ -25,7 +25,9 @@ from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.rejection import Rejections
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
+from flowworker.coordinator.signals import Signals
 from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.taking import Taking
 from flowworker.coordinator.terms import Terms
 from flowworker.coordinator.values import Values
 from flowworker.core.ids import partition_of
@@ -79,18 +81,21 @@ class Coordinator:
         # Commands come in
         starts, controls = Starts(stores, clock, metrics), Controls(stores, clock)
         rejections = Rejections(stores, clock, metrics)
-        self._intake = Intake(backend.commands, starts, controls, rejections)
+        signals = Signals(stores, clock)
+        self._intake = Intake(backend.commands, starts, controls, signals, rejections)
         # What was decided is performed
         evaluation = Evaluation(Values(stores.payloads, settings.payload_limit))
         refusals = Refusals(stores, clock)
         judging = Judging(stores, evaluation, refusals, clock, metrics)
         self._answers = Answers(evaluation, stores.payloads, judging)
-        engine_steps = EngineSteps(stores, refusals, clock)
+        terms = Terms(evaluation)
+        taking = Taking(stores, evaluation, clock)
+        engine_steps = EngineSteps(stores, terms, taking, refusals, clock)
         dispatcher = Dispatcher(
             backend.steps,
             Outputs(stores.payloads, settings.message_limit),
             Given(evaluation, stores.payloads, settings.message_limit),
-            Terms(evaluation),
+            terms,
             refusals,
             engine_steps,
             clock,

@@ -1,4 +1,4 @@
-"""How long an attempt may take and which lane it takes: numbers and words, or expressions."""
+"""How long an attempt may take or waits, and which lane it takes: values, or expressions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
+from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.errors import ExpressionError, InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from flowworker.coordinator.evaluation import Evaluation
@@ -41,6 +43,33 @@ class Terms:
         value = await self._evaluation.template(plan, state, step.id, part, limit, own=own)
         return _seconds(part, limit, value)
 
+    async def wakes_at(self, plan: Plan, state: RunState, step: str, now: float) -> float:
+        """The moment for which an engine step waits that begins now; 0 for none."""
+        at = plan.steps[step]
+        if at.sleep is not None:
+            return now + await self._wait(plan, state, step, "sleep", at.sleep)
+        if at.until is not None:
+            return await self._moment(plan, state, step, at.until)
+        if at.wait_for is not None and at.wait_for.timeout is not None:
+            limit = at.wait_for.timeout
+            return now + await self._wait(plan, state, step, "wait_for.timeout", limit)
+        return 0.0
+
+    async def _wait(
+        self, plan: Plan, state: RunState, step: str, part: str, given: float | str
+    ) -> float:
+        if not isinstance(given, str):
+            return given
+        value = await self._evaluation.template(plan, state, step, part, given)
+        return _number(part, given, value, "a duration such as 30 or '1m30s'", parse_duration)
+
+    async def _moment(self, plan: Plan, state: RunState, step: str, given: str) -> float:
+        if is_moment(given):
+            return parse_moment(given)
+        value = await self._evaluation.expression(plan, state, step, "until", given)
+        example = "a moment such as '2030-01-31T08:00:00Z'"
+        return _number("until", given, value, example, parse_moment)
+
     async def priority(self, plan: Plan, state: RunState, step: str) -> Priority:
         """Its lane."""
         given = plan.steps[step].priority
@@ -58,15 +87,22 @@ class Terms:
 _LANES = tuple(Priority)
 
 
-def _seconds(part: str, text: str, value: Any) -> float:
-    """A duration that an expression came to."""
-    expected = "a duration greater than 0, such as 30 or '1m30s'"
+def _number(
+    part: str, text: str, value: Any, expected: str, parse: Callable[[str | float], float]
+) -> float:
+    """What an expression came to, as seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ExpressionError(text, f"{part}: expected {expected}, found {value!r:.80}")
     try:
-        seconds = parse_duration(value)
+        return parse(value)
     except InvalidInput as error:
         raise ExpressionError(text, f"{part}: {error}") from None
+
+
+def _seconds(part: str, text: str, value: Any) -> float:
+    """A duration that an expression came to, for which something may take."""
+    expected = "a duration greater than 0, such as 30 or '1m30s'"
+    seconds = _number(part, text, value, expected, parse_duration)
     if not seconds:
         raise ExpressionError(text, f"{part}: expected {expected}, found {value!r}")
     return seconds

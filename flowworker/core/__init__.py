@@ -12,6 +12,7 @@
     stopping     cancel, terminate, timeout, and the saga
     ending       the end, and the steps that run before it in any case
     conclusion   what a run that was not stopped results in
+    waiting      signals come in
     human        what an answer leads to
     rebuild      records -> state, and everything that may have been lost
     claim        may an attempt run, or end?     staleness  how old an answer may be

@@ -33,6 +33,7 @@ from flowworker.core.stopping import (
     step_cancelled,
     timed_out,
 )
+from flowworker.core.waiting import signalled
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Effects
@@ -94,7 +95,7 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             step_cancelled(draft, fact)
         case facts.Compensated():
             compensated(draft, fact)
-        case facts.HumanDecided() | facts.CancelRequested() | facts.TimedOut():
+        case facts.HumanDecided() | facts.CancelRequested() | facts.Signalled() | facts.TimedOut():
             _asked(draft, fact)
         case facts.StepSkipped():
             step_skipped(draft, fact)
@@ -105,13 +106,16 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
 
 
 def _asked(
-    draft: Draft, request: facts.HumanDecided | facts.CancelRequested | facts.TimedOut
+    draft: Draft,
+    request: facts.HumanDecided | facts.CancelRequested | facts.Signalled | facts.TimedOut,
 ) -> None:
     match request:
         case facts.HumanDecided():
             decided(draft, request)
         case facts.CancelRequested():
             cancel_requested(draft, request)
+        case facts.Signalled():
+            signalled(draft, request)
         case facts.TimedOut():
             timed_out(draft)
         case _:

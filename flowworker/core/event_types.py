@@ -26,6 +26,7 @@ class EventType(StrEnum):
     STEP_FALLBACK = "workflow.step.fallback"
     WAITING_HUMAN = "workflow.waiting_human"
 
+    SIGNALLED = "workflow.signalled"
     SCHEDULED = "workflow.scheduled"
     REJECTED = "workflow.rejected"
     CANCELLED = "workflow.cancelled"

@@ -14,6 +14,7 @@ __all__ = [
     "HumanDecided",
     "Judged",
     "RunStarted",
+    "Signalled",
     "StepCancelled",
     "StepCompleted",
     "StepSkipped",
@@ -86,6 +87,12 @@ class CancelRequested(Struct, frozen=True):
     terminate: bool = False
 
 
+class Signalled(Struct, frozen=True):
+    """A signal of that name is kept for the run."""
+
+    name: str
+
+
 class TimedOut(Struct, frozen=True):
     """The workflow's timeout ran out."""
 
@@ -121,6 +128,7 @@ Fact = (
     | Compensated
     | HumanDecided
     | CancelRequested
+    | Signalled
     | TimedOut
     | Concluded
     | Judged

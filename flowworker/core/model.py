@@ -16,6 +16,7 @@ __all__ = [
     "Saga",
     "Step",
     "TriggerRule",
+    "WaitFor",
     "Workflow",
 ]
 
@@ -119,6 +120,20 @@ class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     with_: dict[str, Any] | None = field(default=None, name="with")
 
 
+class WaitFor(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A step waits for a signal, and completes with what it says.
+
+    Attributes:
+        signal: its name.
+        match: an expression over `signal` that says whether it is meant; None for every one.
+        timeout: seconds after which the step fails, or a text with `${…}`; None for no limit.
+    """
+
+    signal: str
+    match: str | None = None
+    timeout: float | str | None = None
+
+
 class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails.
 
@@ -138,6 +153,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         continue_on_error: whether the run goes on when nothing is left to try for the step.
         sleep: of an engine step that waits for some time: seconds, or a template of them.
         until: of one that waits for a moment: RFC 3339, or an expression that says when.
+        wait_for: of one that waits for a signal.
     """
 
     id: str
@@ -156,6 +172,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     when: str | None = None
     sleep: float | str | None = None
     until: str | None = None
+    wait_for: WaitFor | None = None
 
     @property
     def keeper(self) -> str:

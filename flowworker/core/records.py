@@ -18,6 +18,7 @@ __all__ = [
     "Decision",
     "ErrorInfo",
     "RunRecord",
+    "SignalRecord",
     "StepRecord",
     "Stop",
     "StopReason",
@@ -176,6 +177,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
             carries it on, since it overwrites the record whose revision it was.
         wakes_at: when a step that waits is looked at again; 0 if it waits for no moment.
         reason: why the step is skipped.
+        signal: id of the one that a step which waits for signals has completed with.
         noted: the state that a user of `StateStore` wrote; the engine itself leaves it out.
     """
 
@@ -195,6 +197,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     error: ErrorInfo | None = None
     completed: int = 0
     wakes_at: Moment = 0.0
+    signal: str = ""
     noted: StepStatus | None = None
     reason: str = ""
 
@@ -202,3 +205,22 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     def attempt(self) -> Attempt:
         """The attempt that this is the claim or the outcome of."""
         return Attempt(self.kind, self.turn, self.number)
+
+
+class SignalRecord(Struct, frozen=True, omit_defaults=True):
+    """A signal that was sent to a run.
+
+    Attributes:
+        id: sorts by when it was sent.
+        at: when that was.
+        payload: what it says.
+        taken_by: step and attempt that have it.
+    """
+
+    run: str
+    name: str
+    id: str
+    at: Moment
+    payload: Payload
+    v: int = RECORD_VERSION
+    taken_by: str = ""

@@ -17,6 +17,7 @@ __all__ = [
     "RetryDocument",
     "SagaDocument",
     "StepDocument",
+    "WaitForDocument",
     "WorkflowDocument",
     "workflow_schema",
 ]
@@ -44,7 +45,7 @@ may be, with long names and some dependencies each."""
 MAX_ATTEMPTS = 1_000
 """Most attempts of one step."""
 
-ENGINE_KEYS = ("sleep", "until")
+ENGINE_KEYS = ("sleep", "until", "wait_for")
 """Keys of which a step may have one instead of `uses`."""
 
 _Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
@@ -125,6 +126,16 @@ class SagaDocument(Struct, forbid_unknown_fields=True):
     ] = field(default=None, name="with")
 
 
+class WaitForDocument(Struct, forbid_unknown_fields=True):
+    """The step completes with the payload of a signal."""
+
+    signal: Annotated[_Name, Meta(description="Name of the signal.")]
+    match: Annotated[
+        str | None, Meta(description="Expression over `signal`: whether it is meant.")
+    ] = None
+    timeout: Annotated[_GivenDuration | None, Meta(description="Then the step fails.")] = None
+
+
 class StepDocument(Struct, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails."""
 
@@ -166,12 +177,15 @@ class StepDocument(Struct, forbid_unknown_fields=True):
         bool | None,
         Meta(description="If nothing is left to try, the step is FAILED and the run goes on."),
     ] = None
-    sleep: Annotated[_Duration | None, Meta(description="Instead of `uses`: wait for so long.")] = (
-        None
-    )
+    sleep: Annotated[
+        _GivenDuration | None, Meta(description="Instead of `uses`: wait for so long.")
+    ] = None
     until: Annotated[
         str | None,
         Meta(description="Instead of `uses`: wait until then.", examples=["2030-01-31T08:00:00Z"]),
+    ] = None
+    wait_for: Annotated[
+        WaitForDocument | None, Meta(description="Instead of `uses`: wait for a signal.")
     ] = None
 
 

@@ -6,10 +6,12 @@ __all__ = ["EngineSteps"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.definitions.document import ENGINE_KEYS
-from flowworker.definitions.moment import parse_moment
+from flowworker.core.model import WaitFor
+from flowworker.definitions.document import ENGINE_KEYS, WaitForDocument
+from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.definitions.policies import given
-from flowworker.definitions.tree import ScalarNode, quoted
+from flowworker.definitions.tree import MappingNode, ScalarNode, quoted
+from flowworker.definitions.values import duration_of
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ class EngineSteps:
             message = f"{step.title} has both {quoted(first)} and {quoted(other)}"
             self._report.add(step.mark_of(other), message, "make it two steps")
         for key in _OF_HANDLERS:
-            if step.node(key) is not None:
+            node = step.node(key)
+            # An empty mapping is what the model writes for its defaults.
+            if node is not None and not (isinstance(node, MappingNode) and not node.entries):
                 message = f"{quoted(key)} of {step.title} is about a handler, and it has none"
                 hint = f"a step with {quoted(first)} runs in no worker"
                 self._report.add(step.mark_of(key), message, hint)
@@ -46,19 +50,29 @@ class EngineSteps:
 
     def read(self, step: Section) -> dict[str, Any]:
         """The fields of the model that the document states."""
-        return given(sleep=self._sleep(step), until=self._until(step))
+        return given(
+            sleep=duration_of(step, "sleep"),
+            until=self._until(step),
+            wait_for=self._wait_for(step),
+        )
 
-    def _sleep(self, step: Section) -> float | None:
-        return step.duration("sleep")
+    def _wait_for(self, step: Section) -> WaitFor | None:
+        section = step.section("wait_for", WaitForDocument)
+        if section is None:
+            return None
+        stated = given(match=section.text("match"), timeout=duration_of(section, "timeout"))
+        return WaitFor(section.required_name("signal"), **stated)
 
     def _until(self, step: Section) -> str | None:
         node = step.node("until")
         if node is None:
             return None
-        text = node.text if isinstance(node, ScalarNode) else ""
-        try:
-            parse_moment(text)
-        except InvalidInput:
-            step.wrong("until", node, "a moment such as 2030-01-31T08:00:00Z")
+        if not isinstance(node, ScalarNode):
+            step.wrong("until", node, "a moment such as 2030-01-31T08:00:00Z, or an expression")
             return None
-        return text
+        if is_moment(node.text):
+            try:
+                parse_moment(node.text)
+            except InvalidInput as error:
+                self._report.add(node.mark, f"'until' of {step.title}: {error}")
+        return node.text

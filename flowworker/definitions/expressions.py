@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
+from flowworker.definitions.moment import is_moment
 from flowworker.definitions.places import place_in
 from flowworker.definitions.tree import (
     MappingNode,
@@ -49,6 +50,7 @@ class _Use(Struct, frozen=True):
     Attributes:
         path: the keys that lead there.
         is_bare: an expression as it is; otherwise texts, at any depth, with `${…}`.
+        may_be_moment: a moment as it is is none.
         is_condition: it has to be true or false.
         roots: further ones.
         sees_itself: it is used when the step is completed, and may name it.
@@ -57,6 +59,7 @@ class _Use(Struct, frozen=True):
     path: tuple[str, ...]
     is_bare: bool = False
     is_condition: bool = False
+    may_be_moment: bool = False
     roots: tuple[str, ...] = ()
     sees_itself: bool = False
 
@@ -72,7 +75,7 @@ _OF_STEPS = (
     _Use(("when",), is_bare=True, is_condition=True),
     _Use(("end",)),
     _Use(("sleep",)),
-    _Use(("until",), is_bare=True),
+    _Use(("until",), is_bare=True, may_be_moment=True),
     _Use(("wait_for", "match"), is_bare=True, is_condition=True, roots=("signal",)),
     _Use(("wait_for", "timeout")),
     _Use(("approval", "prompt")),
@@ -172,6 +175,8 @@ class _Checker:
                 self._add(node_at(node, path), place, problem)
 
     def _check_bare(self, node: ScalarNode, use: _Use, place: str, scope: Scope) -> None:
+        if use.may_be_moment and is_moment(node.text):
+            return
         result = compile_expression(node.text, scope)
         if is_template(node.text):
             hint = "an expression stands here as it is, without ${ and }"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["parse_moment"]
+__all__ = ["is_moment", "parse_moment"]
 
 import re
 from datetime import datetime
@@ -12,6 +12,11 @@ from flowworker.definitions.tree import quoted
 from flowworker.errors import InvalidInput
 
 _FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def is_moment(text: str) -> bool:
+    """Whether it looks like one, and like nothing else."""
+    return _FORM.fullmatch(text) is not None
 
 
 def parse_moment(value: str | float) -> float:

@@ -5,7 +5,7 @@
     timers          of start and timeout; that of its retention is what the removal follows from
     payloads        its input, outputs, links of outputs, and what was uploaded for it
     history         its events
-    records         of its steps, of what it emitted, its index entries; its own goes last
+    records         of its steps, of what it emitted, its signals and index entries; its own last
 
 A removal that was cut short is repeated, by the retention's timer or by a process that finds the
 run expired, because the run's own record is still there.

@@ -15,6 +15,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.sealing import Sealing
+from flowworker.stores.signals import SignalStore
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -31,6 +32,7 @@ class Stores:
     runs: RunStore
     payloads: PayloadStore
     definitions: DefinitionStore
+    signals: SignalStore
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -61,4 +63,5 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         RunStore(backend.runs),
         PayloadStore(backend.payloads, settings, sealing),
         DefinitionStore(backend.definitions),
+        SignalStore(backend.runs),
     )

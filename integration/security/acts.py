@@ -55,7 +55,9 @@ RECORDS = [
 MESSAGES = [
     Act("flowworker.start.sum", may=STARTING),
     *(Act(f"flowworker.control.{one}.r1", may=ACTING) for one in ("cancel", "terminate", "resume")),
-    Act("flowworker.signal.r1.go"),
+    Act("flowworker.signal.r1.go", may=ACTING),
+    Act("$KV.flowworker_runs.signal.r1.1-1.go"),
+    Act("$KV.flowworker_runs.step.coordinator.r1.first"),
     Act("flowworker.step.default.low.r1.first"),
     Act("flowworker.step.gpu.low.r1.second"),
     Act("flowworker.timer.due.r1.timeout"),

@@ -15,6 +15,8 @@ from flowworker.core.status import RunStatus
         (keys.step_key("gpu", "r1", "a.b"), "step.gpu.r1.a.b"),
         (keys.index_key(RunStatus.RUNNING, "orders.ship", "r1"), "index.RUNNING.orders.ship.r1"),
         (keys.emit_key("gpu", "r1", "order.paid"), "emit.gpu.r1.order.paid"),
+        (keys.signal_key("r1", "7-1", "order.paid"), "signal.r1.7-1.order.paid"),
+        (keys.heard_key("r1", "0f"), "heard.r1.0f"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),
         (keys.index_pattern(RunStatus.FAILED), "index.FAILED.>"),
         (keys.index_pattern(RunStatus.FAILED, "orders.ship"), "index.FAILED.orders.ship.*"),
@@ -35,6 +37,8 @@ def test_a_run_is_removed_last_of_all_that_belongs_to_it():
     assert keys.run_patterns("orders.ship", "r1") == (
         "step.*.r1.>",
         "emit.*.r1.>",
+        "signal.r1.>",
+        "heard.r1.>",
         "index.*.orders.ship.r1",
         "run.r1",
     )

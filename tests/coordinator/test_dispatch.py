@@ -10,6 +10,7 @@ from flowworker.coordinator.engine_steps import EngineSteps
 from flowworker.coordinator.given import Given
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.refusals import Refusals
+from flowworker.coordinator.taking import Taking
 from flowworker.coordinator.terms import Terms
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
@@ -52,7 +53,7 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
         Given(evaluation, stores.payloads, stores.settings.message_limit),
         Terms(evaluation),
         refusals,
-        EngineSteps(stores, refusals, clock),
+        EngineSteps(stores, Terms(evaluation), Taking(stores, evaluation, clock), refusals, clock),
         clock,
         NO_TRACING,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.model import Step, Workflow
+from flowworker.core.model import Step, WaitFor, Workflow
 from flowworker.definitions import Parser, parse
 from tests.definitions.complaints import problems
 
@@ -20,11 +20,17 @@ def only(step):
 
 def test_steps_that_wait():
     assert only("sleep: 1h30m") == Step("a", sleep=5400.0)
+    assert only("sleep: '${input.delay}'") == Step("a", sleep="${input.delay}")
+    assert only("until: input.at") == Step("a", until="input.at")
+    assert only("wait_for: {signal: paid}") == Step("a", wait_for=WaitFor("paid"))
+    whole = "wait_for: {signal: paid, match: signal.n == 1, timeout: 2d}"
+    assert only(whole) == Step("a", wait_for=WaitFor("paid", "signal.n == 1", 172_800.0))
     assert only("until: 2030-01-31T08:00:00Z") == Step("a", until="2030-01-31T08:00:00Z")
 
 
 def test_such_steps_that_are_built_by_hand():
     Parser().validate(Workflow("w", (Step("a", sleep=60), Step("b", "do", ("a",)))))
+    Parser().validate(parse("name: w\nsteps: [{id: a, wait_for: {signal: x}}]\n"))
 
 
 @pytest.mark.parametrize(
@@ -33,13 +39,38 @@ def test_such_steps_that_are_built_by_hand():
         ("sleep: 0", "2:24: 'sleep' of step 'a': expected a duration greater than 0, found 0"),
         (
             "until: soon",
-            "2:24: 'until' of step 'a': expected a moment such as 2030-01-31T08:00:00Z, "
-            "found 'soon'",
+            "2:24: 'until' of step 'a': nothing is called 'soon' (there are: input, run, steps)",
+        ),
+        (
+            "until: 2030-02-31T08:00:00Z",
+            "2:24: 'until' of step 'a': expected a moment with its time zone, such as "
+            "2030-01-31T08:00:00Z, found '2030-02-31T08:00:00Z'",
+        ),
+        (
+            "until: '${input.at}'",
+            "2:24: 'until' of step 'a': expected an expression (an expression stands here as it "
+            "is, without ${ and })",
+        ),
+        (
+            "wait_for: {}",
+            "2:27: missing 'signal' in wait_for of step 'a'",
+        ),
+        (
+            "wait_for: {signal: x, match: '1 + 1'}",
+            "2:46: 'wait_for.match' of step 'a': expected true or false, found int",
+        ),
+        (
+            "wait_for: {signal: x, match: 'signal.a =='}",
+            "2:58: 'wait_for.match' of step 'a': the end was not expected here",
+        ),
+        (
+            "wait_for: {signal: x, until: 1h}",
+            "2:39: unknown key 'until' in wait_for of step 'a'",
         ),
         (
             "until: [x]",
-            "2:24: 'until' of step 'a': expected a moment such as 2030-01-31T08:00:00Z, "
-            "found a list",
+            "2:24: 'until' of step 'a': expected a moment such as 2030-01-31T08:00:00Z, or "
+            "an expression, found a list",
         ),
         ("sleep: 1h, uses: b", "2:34: step 'a' has both 'sleep' and 'uses' (make it two steps)"),
         (

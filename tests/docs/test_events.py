@@ -106,6 +106,8 @@ async def every_event(client):
         await client.result(runs[-1])
     runs.append(await client.start("endless"))
     await until(client, runs[-1], "workflow.step.started")
+    await client.signal(runs[-1], "nobody.waits")
+    await until(client, runs[-1], "workflow.signalled")
     await client.cancel(runs[-1], "enough")
     await client.result(runs[-1])
     runs.append(await client.start("unserved", delay=0.2))

@@ -51,11 +51,11 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
     StepMessage: {"follows"},
     StepInput: {"given"},
     Result: {"whole"},
-    EventData: {"sent"},
-    StepRecord: {"reason", "wakes_at"},
+    EventData: {"sent", "signal"},
+    StepRecord: {"reason", "signal", "wakes_at"},
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
-    EventType: {EventType.SCHEDULED},
+    EventType: {EventType.SCHEDULED, EventType.SIGNALLED},
     Outcome: {Outcome.SKIPPED},
 }
 """Fields, and values of enumerations, that are younger than the recordings."""

@@ -1,0 +1,25 @@
+"""Steps that wait for what comes from outside."""
+
+from __future__ import annotations
+
+__all__ = ["signalled"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.core.effects import Dispatch
+
+if TYPE_CHECKING:
+    from flowworker.core.draft import Draft
+    from flowworker.core.facts import Signalled
+
+
+def signalled(draft: Draft, fact: Signalled) -> None:
+    """Attempts in flight that wait for such a signal are begun again: they look at what is there.
+
+    Which of them gets it is not decided here, but by who takes it first.
+    """
+    for step in sorted(draft.state.inflight):
+        wait = draft.plan.steps[step].wait_for
+        if wait is not None and wait.signal == fact.name:
+            at = draft.state.steps[step]
+            draft.rest.append(Dispatch(step, at.attempt, at.revision))

@@ -27,7 +27,7 @@ from msgspec.structs import asdict, replace
 from flowworker.core.event_types import EVENT_VERSION, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
-from flowworker.core.records import Moment
+from flowworker.core.records import Count, Moment
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         kind, turn, number: the attempt (`attempt` on the wire is its number); of some events the
             number alone.
         name: the workflow. `version` is the author's label.
-        error: one line; `error_type`, `retryable` and `retry_after` are for the retry policy.
+        error: one line; `error_type`, `error_bases`, `retryable`, `retry_after`, `since` and
+            `spent` are for the retry policy.
         revision, at: of the record that this event is about; when it happened, epoch seconds.
         handler: that an attempt waits for.
         signal: name of the one that came.
@@ -86,6 +87,9 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     trace_state: str = ""
     signal: str = ""
     v: int = EVENT_VERSION
+    error_bases: tuple[str, ...] = ()
+    since: Moment = 0.0
+    spent: tuple[Count, ...] = ()
 
 
 class CloudEvent(Struct, frozen=True):
@@ -261,6 +265,9 @@ def _attempt(
         retryable=True if error is None else error.retryable,
         retry_after=None if error is None else error.retry_after,
         reason=record.reason,
+        error_bases=() if error is None else error.bases,
+        since=record.since if record.outcome is Outcome.FAILED else 0.0,
+        spent=record.spent if record.outcome is Outcome.FAILED else (),
         worker=record.worker,
         revision=revision,
         at=at,

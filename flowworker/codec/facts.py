@@ -113,9 +113,17 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
             return facts.AttemptFailed(
                 data.step_id,
                 Attempt(data.kind or Kind.RUN, data.turn, data.number),
-                ErrorInfo(data.error_type, data.error, data.retryable, data.retry_after),
+                ErrorInfo(
+                    data.error_type,
+                    data.error,
+                    data.retryable,
+                    data.retry_after,
+                    data.error_bases,
+                ),
                 data.revision,
                 data.at,
+                data.since,
+                data.spent,
             )
         case EventType.STEP_CANCELLED:
             return facts.StepCancelled(data.step_id, data.revision)

@@ -13,6 +13,7 @@ from flowworker.codec.messages import StepInput, StepMessage, decode_step_messag
 from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, idempotency_key
 from flowworker.core.payload import EMPTY
+from flowworker.core.policy import asks_for_time
 from flowworker.core.status import Kind
 from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.ports import StepAddress
@@ -170,6 +171,8 @@ def _message(
         output=at.output if compensating else None,
         trace=record.trace,
         trace_state=record.trace_state,
+        since=at.since if asks_for_time(step, kind) else None,
+        spent=at.spent,
     )
 
 

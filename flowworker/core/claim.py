@@ -56,11 +56,13 @@ class Claim(Struct, frozen=True):
 
     Attributes:
         free: seconds since the lease of the claim before ran out; 0 if that was not read.
+        since: of the claim before, to be carried on (`StepRecord.since`); 0 likewise.
     """
 
     revision: int
     lost: int
     free: float = 0.0
+    since: float = 0.0
 
     @property
     def is_last(self) -> bool:
@@ -222,8 +224,9 @@ def _same_attempt(record: StepRecord, revision: int, now: float) -> Verdict:
         return Busy(record.lease_until)
     # A lease of 0 was given back by a worker that stopped in good order: no process died.
     died = record.lease_until > 0.0
-    return _claim(revision, record.lost + died, now - record.lease_until if died else 0.0)
+    free = now - record.lease_until if died else 0.0
+    return _claim(revision, record.lost + died, free, record.since)
 
 
-def _claim(revision: int, lost: int, free: float = 0.0) -> Claim | GiveUp:
-    return GiveUp(revision, lost) if lost >= MAX_LOST else Claim(revision, lost, free)
+def _claim(revision: int, lost: int, free: float = 0.0, since: float = 0.0) -> Claim | GiveUp:
+    return GiveUp(revision, lost) if lost >= MAX_LOST else Claim(revision, lost, free, since)

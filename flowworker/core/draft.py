@@ -81,8 +81,15 @@ class Draft:
             case _:
                 return False
 
-    def dispatch(self, step: str, attempt: Attempt, due: float = 0.0) -> None:
-        """Enqueue an attempt.
+    def dispatch(
+        self,
+        step: str,
+        attempt: Attempt,
+        due: float = 0.0,
+        since: float = 0.0,
+        spent: tuple[int, ...] = (),
+    ) -> None:
+        """Enqueue an attempt; `since` and `spent` are what its record shall carry on.
 
         If it may not start any more it is fenced instead: a coordinator with a stale view may
         have enqueued it, and the run must not go on before that is known.
@@ -95,6 +102,8 @@ class Draft:
             due=due,
             lost=0,
             lease_until=0.0,
+            since=since,
+            spent=spent,
         )
         self.state = replace(
             self.state,

@@ -19,7 +19,10 @@ __all__ = [
     "StepCompleted",
     "StepSkipped",
     "TimedOut",
+    "failure_in",
 ]
+
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -27,6 +30,9 @@ from flowworker.core.attempt import Attempt
 from flowworker.core.payload import Payload
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import HumanAction
+
+if TYPE_CHECKING:
+    from flowworker.core.records import StepRecord
 
 
 class RunStarted(Struct, frozen=True):
@@ -43,13 +49,15 @@ class StepCompleted(Struct, frozen=True):
 
 
 class AttemptFailed(Struct, frozen=True):
-    """An attempt of any kind failed, at time `at`."""
+    """An attempt of any kind failed, at time `at`; `since` and `spent` as in its record."""
 
     step: str
     attempt: Attempt
     error: ErrorInfo
     revision: int
     at: float
+    since: float = 0.0
+    spent: tuple[int, ...] = ()
 
 
 class StepCancelled(Struct, frozen=True):
@@ -118,6 +126,20 @@ class Concluded(Struct, frozen=True):
 
     output: Payload | None = None
     error: ErrorInfo | None = None
+
+
+def failure_in(record: StepRecord, revision: int) -> AttemptFailed:
+    """The fact that stands in the record of a failed attempt."""
+    error = record.error or ErrorInfo("Unknown", "the record of the failure has no error")
+    return AttemptFailed(
+        record.step,
+        record.attempt,
+        error,
+        revision,
+        record.finished_at,
+        record.since,
+        record.spent,
+    )
 
 
 Fact = (

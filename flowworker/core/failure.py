@@ -37,7 +37,8 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
     match what:
         case Retry():
             _emit(draft, fact, EventType.STEP_RETRYING, fact.attempt.next, delay=what.delay)
-            draft.dispatch(fact.step, fact.attempt.next, fact.at + what.delay)
+            due = fact.at + what.delay
+            draft.dispatch(fact.step, fact.attempt.next, due, fact.since, what.spent)
         case FallBack():
             _emit(draft, fact, EventType.STEP_FALLBACK, fact.attempt, fallback_to=what.uses)
             draft.dispatch(fact.step, Attempt(Kind.FALLBACK, fact.attempt.turn, 1))
@@ -54,7 +55,7 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
 def _next_after(draft: Draft, fact: AttemptFailed) -> FollowUp:
     seed = attempt_key(draft.state.record.run, fact.step, fact.attempt.next)
     step = draft.plan.steps[fact.step]
-    return follow_up(step, fact.attempt, fact.error, seed)
+    return follow_up(step, fact, seed)
 
 
 def _is_current(draft: Draft, fact: AttemptFailed) -> bool:

@@ -7,11 +7,14 @@ builds them and reports what is wrong; `graph.Plan` refuses what is not a DAG.
 from __future__ import annotations
 
 __all__ = [
+    "MAX_ATTEMPTS",
     "MAX_SECONDS",
+    "USUAL_UNDO",
     "Backoff",
     "Escalation",
     "EscalationStrategy",
     "Fallback",
+    "Retries",
     "RetryPolicy",
     "Saga",
     "Step",
@@ -21,7 +24,7 @@ __all__ = [
 ]
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
@@ -31,6 +34,9 @@ from flowworker.core.status import Priority
 MAX_SECONDS = 1000 * 86_400.0
 """The longest duration anywhere: a thousand days. More is a mistake in the unit, such as
 nanoseconds written as a number, and may lead to moments that cannot be written."""
+
+MAX_ATTEMPTS = 1_000
+"""Most attempts of one kind in one turn of a step, whatever its rules say."""
 
 
 class Backoff(StrEnum):
@@ -67,15 +73,20 @@ class TriggerRule(StrEnum):
 
 
 class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """When and how often a failed attempt is tried again.
+    """When and how often a failed attempt is tried again. One of several is a rule.
 
     Attributes:
-        max_attempts: all attempts, the first included; at least 1.
-        backoff: constant, or doubled with every retry.
+        max_attempts: all attempts, the first included; at least 1. Of a rule, all that end with an
+            error which it fits.
+        backoff: constant, or multiplied by the factor with every retry.
         interval: seconds before the second attempt (the Go package's default: 100 ms).
         max_interval: cap of the delay in seconds, or None for no cap.
         jitter: fraction of the delay, 0 to 1, that is spread at random around it.
-        non_retryable: names of exception types after which no retry is made.
+        non_retryable: names of error types after which no retry is made, bases included.
+        on: names of the error types that it fits, bases included; empty for all.
+        factor: of exponential backoff; at least 1.
+        max_duration: seconds after the beginning of the first attempt, beyond which none begins;
+            None for no limit.
     """
 
     max_attempts: int = 1
@@ -84,6 +95,13 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     max_interval: float | None = None
     jitter: float = 0.0
     non_retryable: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    factor: float = 2.0
+    max_duration: float | None = None
+
+
+Retries: TypeAlias = RetryPolicy | tuple[RetryPolicy, ...]
+"""One policy for whatever fails, or rules: the first that fits the error counts."""
 
 
 class Fallback(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -103,6 +121,10 @@ class Escalation(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     strategy: EscalationStrategy = EscalationStrategy.WAIT_HUMAN
 
 
+USUAL_UNDO = RetryPolicy(max_attempts=3, backoff=Backoff.EXPONENTIAL)
+"""When a failed compensation is tried again, unless it is said."""
+
+
 class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The compensation that undoes a completed step when the run fails or is cancelled.
 
@@ -115,7 +137,7 @@ class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
     uses: str
     is_critical: bool = False
-    retry: RetryPolicy = RetryPolicy(max_attempts=3, backoff=Backoff.EXPONENTIAL)
+    retry: Retries = USUAL_UNDO
     timeout: float | str | None = None
     with_: dict[str, Any] | None = field(default=None, name="with")
 
@@ -161,7 +183,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     depends_on: tuple[str, ...] = ()
     queue: str = "default"
     timeout: float | str | None = None
-    retry: RetryPolicy = RetryPolicy()
+    retry: Retries = RetryPolicy()
     fallback: Fallback | None = None
     escalation: Escalation | None = None
     saga: Saga | None = None

@@ -20,17 +20,16 @@ from flowworker.core.draft import Draft
 from flowworker.core.effects import Dispatch, SetStart
 from flowworker.core.ending import let_be
 from flowworker.core.facts import (
-    AttemptFailed,
     CancelRequested,
     Compensated,
     StepCancelled,
     StepCompleted,
     StepSkipped,
+    failure_in,
 )
 from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import begin, dispatch_ready, step_completed, step_skipped
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import ErrorInfo, StepRecord
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
 from flowworker.core.stopping import cancel_requested, compensated, open_saga, step_cancelled
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
-    from flowworker.core.records import RunRecord
+    from flowworker.core.records import RunRecord, StepRecord
     from flowworker.core.state import RunState
 
 
@@ -216,7 +215,7 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
                 step.step, attempt=Attempt(Kind.RUN, step.turn, 0), revision=revision
             )
         case Outcome.FAILED:
-            attempt_failed(draft, _failure(step, revision))
+            attempt_failed(draft, failure_in(step, revision))
         case Outcome.CANCELLED:
             draft.settle(
                 step.step,
@@ -238,15 +237,10 @@ def _answered(draft: Draft, step: str) -> Payload | None:
 
 
 def _replay_claim(draft: Draft, step: StepRecord, revision: int) -> None:
-    draft.dispatch(step.step, step.attempt)
+    draft.dispatch(step.step, step.attempt, since=step.since, spent=step.spent)
     draft.state = draft.state.with_step(
         step.step, revision=revision, lost=step.lost, lease_until=step.lease_until
     )
-
-
-def _failure(step: StepRecord, revision: int) -> AttemptFailed:
-    error = step.error or ErrorInfo("Unknown", "the record of the failure has no error")
-    return AttemptFailed(step.step, step.attempt, error, revision, step.finished_at)
 
 
 def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) -> None:
@@ -259,7 +253,7 @@ def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) ->
             case Outcome.COMPLETED:
                 compensated(draft, Compensated(step, revision))
             case Outcome.FAILED:
-                attempt_failed(draft, _failure(record, revision))
+                attempt_failed(draft, failure_in(record, revision))
             case Outcome.CANCELLED:
                 step_cancelled(draft, StepCancelled(step, revision))
             case Outcome.RUNNING | Outcome.SKIPPED:

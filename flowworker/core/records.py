@@ -15,6 +15,7 @@ __all__ = [
     "MAX_NAMED",
     "MAX_TEXT",
     "RECORD_VERSION",
+    "Count",
     "Decision",
     "ErrorInfo",
     "RunRecord",
@@ -42,6 +43,8 @@ date, also with the longest duration added."""
 
 Moment = Annotated[float, Meta(ge=0.0, le=MAX_MOMENT)]
 
+Count = Annotated[int, Meta(ge=0)]
+
 MAX_TEXT = 2000
 """Characters of a user's text in a record."""
 
@@ -59,16 +62,18 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True):
     """Why an attempt failed.
 
     Attributes:
-        type: name of the exception type, which `non_retryable` is compared with.
+        type: name of the exception type, which `on` and `non_retryable` are compared with.
         message: one line for humans.
         retryable: False when trying again cannot help, whatever the policy says.
         retry_after: seconds to wait before the next attempt; None for what the policy says.
+        bases: names of the exception type's bases, compared as well; none from older releases.
     """
 
     type: str
     message: str
     retryable: bool = True
     retry_after: float | None = None
+    bases: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """As it appears in events: `type: message`."""
@@ -179,6 +184,9 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         reason: why the step is skipped.
         signal: id of the one that a step which waits for signals has completed with.
         noted: the state that a user of `StateStore` wrote; the engine itself leaves it out.
+        since: when the first attempt of this kind and turn was claimed, for a policy that asks
+            for it; else 0. The claim of each further attempt carries it on.
+        spent: failures before this attempt by retry rule, if there are several; carried on, too.
     """
 
     run: str
@@ -200,6 +208,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     signal: str = ""
     noted: StepStatus | None = None
     reason: str = ""
+    since: Moment = 0.0
+    spent: tuple[Count, ...] = ()
 
     @property
     def attempt(self) -> Attempt:

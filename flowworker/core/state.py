@@ -36,6 +36,7 @@ class StepState(Struct, frozen=True):
         due: when the next attempt may start, while RETRYING; otherwise 0.
         completed: the revision that orders completions.
         skipped: why it is skipped, if no operator wanted it.
+        since, spent: of the latest attempt, as its record shall have them.
     """
 
     status: StepStatus = StepStatus.PENDING
@@ -48,6 +49,8 @@ class StepState(Struct, frozen=True):
     output: Payload | None = None
     error: ErrorInfo | None = None
     skipped: SkipReason | None = None
+    since: float = 0.0
+    spent: tuple[int, ...] = ()
 
 
 class RunState(Struct, frozen=True):

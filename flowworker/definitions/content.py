@@ -90,7 +90,7 @@ def _stated(value: Any, usual: Any = None) -> Any:
                 stated[field.encode_name] = _stated(item, field.default)
         return stated
     if isinstance(value, tuple):
-        return [_stated(item) for item in value]
+        return [_stated(item, usual) for item in value]
     return value
 
 

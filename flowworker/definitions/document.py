@@ -8,10 +8,11 @@ from __future__ import annotations
 
 __all__ = [
     "ENGINE_KEYS",
-    "MAX_ATTEMPTS",
     "MAX_BYTES",
     "MAX_CLOSING",
+    "MAX_RULES",
     "MAX_STEPS",
+    "DefaultsDocument",
     "EscalationDocument",
     "FallbackDocument",
     "RetryDocument",
@@ -28,7 +29,13 @@ from msgspec import Meta, Struct, field
 from msgspec.json import schema_components
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
-from flowworker.core.model import MAX_SECONDS, Backoff, EscalationStrategy, TriggerRule
+from flowworker.core.model import (
+    MAX_ATTEMPTS,
+    MAX_SECONDS,
+    Backoff,
+    EscalationStrategy,
+    TriggerRule,
+)
 from flowworker.core.status import Priority
 from flowworker.definitions.duration import DURATION_PATTERN
 
@@ -42,8 +49,8 @@ MAX_BYTES = 16 * 1024 * 1024
 """The largest file that is read, and the largest workflow as JSON: one of as many steps as there
 may be, with long names and some dependencies each."""
 
-MAX_ATTEMPTS = 1_000
-"""Most attempts of one step."""
+MAX_RULES = 20
+"""Most rules of one `retry`."""
 
 ENGINE_KEYS = ("sleep", "until", "wait_for")
 """Keys of which a step may have one instead of `uses`."""
@@ -68,13 +75,15 @@ _Values = dict[str, Any]
 
 
 class RetryDocument(Struct, forbid_unknown_fields=True):
-    """When and how often a failed attempt is tried again."""
+    """When and how often a failed attempt is tried again; in a list, after some errors."""
 
     max_attempts: Annotated[
-        _Attempts | None, Meta(description="All attempts, the first included.")
+        _Attempts | None,
+        Meta(description="All attempts, the first included; of a rule, all that it fits."),
     ] = None
     backoff: Annotated[
-        Backoff | None, Meta(description="How the delay grows: not at all, or doubled each time.")
+        Backoff | None,
+        Meta(description="How the delay grows: not at all, or by the factor each time."),
     ] = None
     interval: Annotated[
         _Duration | None, Meta(description="Delay before the second attempt; 100ms if not given.")
@@ -86,8 +95,27 @@ class RetryDocument(Struct, forbid_unknown_fields=True):
     ] = None
     non_retryable: Annotated[
         list[_Name] | _Name | None,
-        Meta(description="Exception types after which trying again cannot help."),
+        Meta(description="Exception types after which trying again cannot help; bases count."),
     ] = None
+    on: Annotated[
+        list[_Name] | _Name | None,
+        Meta(description="Error types that the rule fits, all if not given; bases count."),
+    ] = None
+    factor: Annotated[
+        Annotated[float, Meta(ge=1)] | None,
+        Meta(description="By how much the delay grows each time; 2 if not given."),
+    ] = None
+    max_duration: Annotated[
+        _Duration | None,
+        Meta(description="No attempt begins later than this after the first one began."),
+    ] = None
+
+
+_Rules = Annotated[
+    list[RetryDocument],
+    Meta(min_length=1, max_length=MAX_RULES, description="Rules: the first that fits counts."),
+]
+_Retry = RetryDocument | _Rules | _Attempts | None
 
 
 class FallbackDocument(Struct, forbid_unknown_fields=True):
@@ -116,7 +144,7 @@ class SagaDocument(Struct, forbid_unknown_fields=True):
     is_critical: Annotated[
         bool | None, Meta(description="If it fails, the run is marked as needing attention.")
     ] = None
-    retry: RetryDocument | None = None
+    retry: _Retry = None
     timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
@@ -150,14 +178,14 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
-    retry: RetryDocument | None = None
+    retry: _Retry = None
     max_retries: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_ATTEMPTS - 1)] | None,
         Meta(description="Attempts after the first: a short form of `retry`."),
     ] = None
     fallback: FallbackDocument | _Name | None = None
-    escalation: EscalationDocument | None = None
-    saga: SagaDocument | None = None
+    escalation: EscalationDocument | EscalationStrategy | None = None
+    saga: SagaDocument | _Name | None = None
     with_: Annotated[
         _Values | None,
         Meta(description="Exactly what the handler gets; ${…} takes values of input and steps."),
@@ -187,6 +215,20 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     wait_for: Annotated[
         WaitForDocument | None, Meta(description="Instead of `uses`: wait for a signal.")
     ] = None
+
+
+class DefaultsDocument(Struct, forbid_unknown_fields=True):
+    """What holds for steps with a handler that do not say otherwise."""
+
+    queue: Annotated[_Queue | None, Meta(description="Which workers may take the steps.")] = None
+    timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
+        None
+    )
+    retry: _Retry = None
+    with_: Annotated[
+        _Values | None,
+        Meta(description="What handlers get; a step's own `with` adds to it and goes before it."),
+    ] = field(default=None, name="with")
 
 
 class WorkflowDocument(Struct, forbid_unknown_fields=True):
@@ -224,6 +266,7 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
         Annotated[list[StepDocument], Meta(max_length=MAX_CLOSING)] | None,
         Meta(description="Steps that run when all else is over, also after a failure or a cancel."),
     ] = field(default=None, name="finally")
+    defaults: DefaultsDocument | None = None
 
 
 def workflow_schema() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowworker.core.model import WaitFor
 from flowworker.definitions.document import ENGINE_KEYS, WaitForDocument
 from flowworker.definitions.moment import is_moment, parse_moment
-from flowworker.definitions.policies import given
+from flowworker.definitions.section import given
 from flowworker.definitions.tree import MappingNode, ScalarNode, quoted
 from flowworker.definitions.values import duration_of
 from flowworker.errors import InvalidInput

@@ -82,6 +82,8 @@ _OF_STEPS = (
     _Use(("approval", "timeout")),
 )
 
+_OF_DEFAULTS = (_Use(("with",)), _Use(("timeout",)))
+
 _EVERYTHING = _Use(("output",))
 
 _TRUTHS = ("BOOL", "DYN")
@@ -100,6 +102,9 @@ def check_expressions(
     """
     checker = _Checker(workflow, report, outputs)
     checker.check(document, _EVERYTHING, "the workflow", checker.scope())
+    if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
+        for use in _OF_DEFAULTS:
+            checker.check(defaults, use, "defaults of the workflow", checker.scope_of_defaults())
     for step, node in steps_of(document, workflow):
         for use in _OF_STEPS:
             if _found(node, use.path):
@@ -163,6 +168,10 @@ class _Checker:
         named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
         steps = _Some(self._outputs, self._bits, named)
         return Scope(self._input_schema, steps, dict.fromkeys(use.roots), self._ids)
+
+    def scope_of_defaults(self) -> Scope:
+        """What may be named in what holds for all steps, the first ones too: no step."""
+        return Scope(self._input_schema, {}, others=self._ids)
 
     def check(self, holder: MappingNode, use: _Use, title: str, scope: Scope) -> None:
         node = _found(holder, use.path)

@@ -7,6 +7,7 @@ __all__ = ["TEMPLATE_HINT", "hint_for", "is_template", "system_of"]
 from typing import TYPE_CHECKING, Final
 
 from flowworker.definitions.document import (
+    DefaultsDocument,
     FallbackDocument,
     RetryDocument,
     SagaDocument,
@@ -36,6 +37,7 @@ _CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
 _SLEEP = "did you mean 'sleep'?"
 _STEPS = "did you mean 'steps'?"
 _INPUT = "did you mean 'input_schema'?"
+_DEFAULTS = "did you mean 'defaults'?"
 _OUTPUT = "did you mean 'output'?"
 
 _OF_STEPS: Final = {
@@ -69,7 +71,24 @@ _OF_RETRIES: Final = {
         ("limit", "attempts", "max", "count", "times", "max_retries", "retries", "maxAttempts"),
         _ATTEMPTS,
     ),
-    **dict.fromkeys(("delay", "wait", "initial_interval", "duration", "every"), _INTERVAL),
+    **dict.fromkeys(
+        ("delay", "wait", "initial_interval", "duration", "every", "IntervalSeconds"), _INTERVAL
+    ),
+    **dict.fromkeys(
+        ("ErrorEquals", "errors", "error", "exceptions", "types", "autoretry_for", "when"),
+        "did you mean 'on'?",
+    ),
+    **dict.fromkeys(
+        ("BackoffRate", "multiplier", "rate", "delayFactor", "backoff_factor", "coefficient"),
+        "did you mean 'factor'?",
+    ),
+    **dict.fromkeys(
+        ("MaxDelaySeconds", "maxDelay", "max_delay", "max_retry_delay", "retry_backoff_max"),
+        "did you mean 'max_interval'?",
+    ),
+    **dict.fromkeys(
+        ("maxDuration", "stop_after_delay", "max_elapsed_time"), "did you mean 'max_duration'?"
+    ),
 }
 _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
     WorkflowDocument: {
@@ -77,6 +96,12 @@ _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
         **dict.fromkeys(("input", "inputs", "params", "parameters"), _INPUT),
         **dict.fromkeys(("outputs", "result", "results", "return", "returns"), _OUTPUT),
         **dict.fromkeys(("limit", "limits", "concurrency", "parallelism"), _CONCURRENCY),
+        **dict.fromkeys(
+            ("default_args", "pluginDefaults", "taskDefaults", "templateDefaults"), _DEFAULTS
+        ),
+        **dict.fromkeys(
+            ("retry", "queue", "with"), "what holds for all steps stands under 'defaults'"
+        ),
         **dict.fromkeys(
             ("onExit", "on_exit", "hooks", "failureWorkflow", "cleanup"), "did you mean 'finally'?"
         ),
@@ -87,6 +112,7 @@ _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
     },
     StepDocument: _OF_STEPS,
     RetryDocument: _OF_RETRIES,
+    DefaultsDocument: _OF_STEPS,
     FallbackDocument: _OF_STEPS,
     SagaDocument: _OF_STEPS,
 }

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["Policies", "given"]
+__all__ = ["Policies"]
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.core.model import (
-    Backoff,
-    Escalation,
-    EscalationStrategy,
-    Fallback,
-    RetryPolicy,
-    Saga,
-)
-from flowworker.definitions.document import (
-    MAX_ATTEMPTS,
-    EscalationDocument,
-    FallbackDocument,
-    RetryDocument,
-    SagaDocument,
-)
-from flowworker.definitions.duration import format_duration
+from flowworker.core.model import USUAL_UNDO, Escalation, EscalationStrategy, Fallback, Saga
+from flowworker.definitions.document import EscalationDocument, FallbackDocument, SagaDocument
+from flowworker.definitions.retries import retries_of, step_retries
+from flowworker.definitions.section import given
 from flowworker.definitions.tree import ScalarNode, quoted
 from flowworker.definitions.values import duration_of, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from flowworker.core.model import Retries
     from flowworker.definitions.problems import Report
     from flowworker.definitions.section import Section
 
@@ -51,19 +40,9 @@ class Policies:
             self._report.add(section.mark_of(key), message, hint)
         return name
 
-    def retry(self, step: Section) -> RetryPolicy:
-        """When a step is tried again."""
-        retry = step.section("retry", RetryDocument)
-        policy = self._policy(retry, RetryPolicy()) if retry else RetryPolicy()
-        further = step.integer("max_retries", 0, MAX_ATTEMPTS - 1)
-        if further is None:
-            return policy
-        stated = retry.integer("max_attempts", 1, MAX_ATTEMPTS) if retry else None
-        if retry and stated and stated != further + 1:
-            message = f"'max_retries' of {step.title} means {further + 1} attempts"
-            hint = f"but its retry has 'max_attempts' {stated}; keep one of them"
-            self._report.add(step.mark_of("max_retries"), message, hint)
-        return replace(policy, max_attempts=further + 1)
+    def retry(self, step: Section) -> Retries | None:
+        """When a step is tried again; None if it does not say."""
+        return step_retries(step, self._report)
 
     def fallback(self, step: Section) -> Fallback | None:
         """What takes its place."""
@@ -81,45 +60,29 @@ class Policies:
 
     def escalation(self, step: Section) -> Escalation | None:
         """Who is asked."""
-        section = step.section("escalation", EscalationDocument)
-        if section is None:
+        node = step.node("escalation")
+        if isinstance(node, ScalarNode):
+            expected = f"{', '.join(EscalationStrategy)} or a mapping"
+            stated = step.choice("escalation", EscalationStrategy, expected)
+        elif section := step.section("escalation", EscalationDocument):
+            stated = section.choice("strategy", EscalationStrategy)
+        else:
             return None
-        return replace(
-            Escalation(), **given(strategy=section.choice("strategy", EscalationStrategy))
-        )
+        return replace(Escalation(), **given(strategy=stated))
 
     def saga(self, step: Section) -> Saga | None:
         """What undoes it."""
+        node = step.node("saga")
+        if isinstance(node, ScalarNode):
+            return Saga(uses=self.handler(step, "saga"))
         section = step.section("saga", SagaDocument)
         if section is None:
             return None
         saga = Saga(uses=self.handler(section))
-        retry = section.section("retry", RetryDocument)
         stated = given(
             is_critical=section.flag("is_critical"),
-            retry=self._policy(retry, saga.retry) if retry else None,
+            retry=retries_of(section, USUAL_UNDO, self._report),
             timeout=duration_of(section, "timeout"),
             with_=mapping_of(section, "with"),
         )
         return replace(saga, **stated)
-
-    def _policy(self, retry: Section, default: RetryPolicy) -> RetryPolicy:
-        stated = given(
-            max_attempts=retry.integer("max_attempts", 1, MAX_ATTEMPTS),
-            backoff=retry.choice("backoff", Backoff),
-            interval=retry.duration("interval"),
-            max_interval=retry.duration("max_interval"),
-            jitter=retry.fraction("jitter"),
-            non_retryable=tuple(name for name, _ in retry.names("non_retryable")),
-        )
-        policy = replace(default, **stated)
-        if policy.max_interval is not None and policy.max_interval < policy.interval:
-            message = f"'max_interval' of {retry.title} is shorter than its interval"
-            hint = f"the interval is {format_duration(policy.interval)}"
-            self._report.add(retry.mark_of("max_interval"), message, hint)
-        return policy
-
-
-def given(**values: Any) -> dict[str, Any]:
-    """The values that the document states; the model has the defaults of the others."""
-    return {name: value for name, value in values.items() if value is not None}

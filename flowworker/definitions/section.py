@@ -6,9 +6,10 @@ on and every problem is found.
 
 from __future__ import annotations
 
-__all__ = ["Located", "Section"]
+__all__ = ["Located", "Section", "given"]
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.definitions.duration import parse_duration
@@ -147,24 +148,30 @@ class Section:
             return None
         return value
 
-    def integer(self, key: str, least: int, most: int) -> int | None:
-        """A whole number from `least` to `most`."""
+    def integer(self, key: str, least: int, most: int, expected: str = "") -> int | None:
+        """A whole number from `least` to `most`; `expected` says what else it may be."""
         node = self.node(key)
         value = node.value if isinstance(node, ScalarNode) else None
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         if node:
-            self.wrong(key, node, f"a whole number from {least} to {most}")
+            self.wrong(key, node, expected or f"a whole number from {least} to {most}")
         return None
 
-    def fraction(self, key: str) -> float | None:
-        """A number from 0 to 1."""
+    def number(self, key: str, least: int, most: int | None = None) -> float | None:
+        """A number from `least`, to `most` if there is one."""
         node = self.node(key)
         value = node.value if isinstance(node, ScalarNode) else None
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        upper = math.inf if most is None else most
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and least <= value <= upper
+        ):
             return float(value)
         if node:
-            self.wrong(key, node, "a number from 0 to 1")
+            upto = "" if most is None else f" to {most}"
+            self.wrong(key, node, f"a number from {least}{upto}")
         return None
 
     def duration(self, key: str, *, positive: bool = True) -> float | None:
@@ -185,15 +192,16 @@ class Section:
             return None
         return seconds
 
-    def choice(self, key: str, choices: type[_Choice]) -> _Choice | None:
-        """One of the words of an enumeration."""
+    def choice(self, key: str, choices: type[_Choice], expected: str = "") -> _Choice | None:
+        """One of the words of an enumeration; `expected` says what else it may be."""
         node = self.node(key)
         text = self.text(key)
         if text is None or node is None:
             return None
         words = [choice.value for choice in choices]
         if text not in words:
-            expected = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+            usual = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+            expected = expected or usual
             self.wrong(key, node, expected, self._report.nearest(text, words))
             return None
         return choices(text)
@@ -215,3 +223,8 @@ class Section:
         expected = f"at most {MAX_NAME} letters, digits, '_' and '-'{joined}"
         self.wrong(key, node, expected)
         return None
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The values that the document states; the model has the defaults of the others."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Steps"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -12,10 +12,15 @@ from flowworker.codec.inputs import RESERVED
 from flowworker.core.ids import RESERVED_QUEUES, TOKEN
 from flowworker.core.model import Step, TriggerRule
 from flowworker.definitions.dependencies import Declaration, check_dependencies
-from flowworker.definitions.document import MAX_CLOSING, MAX_STEPS, StepDocument
+from flowworker.definitions.document import (
+    MAX_CLOSING,
+    MAX_STEPS,
+    DefaultsDocument,
+    StepDocument,
+)
 from flowworker.definitions.engine_steps import EngineSteps
-from flowworker.definitions.policies import Policies, given
-from flowworker.definitions.section import Located, Section
+from flowworker.definitions.policies import Policies
+from flowworker.definitions.section import Located, Section, given
 from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
     MappingNode,
@@ -43,12 +48,14 @@ class Steps:
         self._policies = Policies(report, known_handlers)
         self._engine_steps = EngineSteps(report)
         self._others: dict[str, Mark] = {}
+        self._defaults: dict[str, Any] = {}
 
     def read(self, workflow: Section) -> tuple[Step, ...]:
         """All of them but those of `finally`; what is wrong is reported."""
         if workflow.node("steps") is None:
             workflow.missing("steps", "a list of steps")
             return ()
+        self._defaults = self._defaults_of(workflow)
         steps, declarations = self._list(workflow, "steps", 1, MAX_STEPS)
         check_dependencies(declarations, self._report)
         self._others = {one.step.text: one.step.mark for one in reversed(declarations)}
@@ -100,13 +107,10 @@ class Steps:
         depends_on = section.names("depends_on")
         has_handler = not self._engine_steps.key_of(section)
         stated = given(
-            retry=self._policies.retry(section) if has_handler else None,
-            queue=section.name("queue", TOKEN),
-            timeout=duration_of(section, "timeout"),
+            **(self._usual(section) if has_handler else {}),
             fallback=self._policies.fallback(section),
             escalation=self._policies.escalation(section),
             saga=self._policies.saga(section),
-            with_=mapping_of(section, "with"),
             priority=priority_of(section, "priority"),
             when=section.text("when"),
             trigger_rule=section.choice("trigger_rule", TriggerRule),
@@ -121,8 +125,30 @@ class Steps:
         if step.id in RESERVED:
             message = f"{section.title}: its id is a key of every step's input"
             self._report.add(section.mark_of("id"), message, "choose another id")
-        if stated.get("queue") in RESERVED_QUEUES:
-            message = f"{section.title}: queue {quoted(stated['queue'])} is no queue of workers"
-            self._report.add(section.mark_of("queue"), message, "choose another name")
         declaration = Declaration(Located(step.id, section.mark_of("id")), depends_on)
-        return replace(step, **stated), declaration
+        return replace(step, **(self._completed(stated) if has_handler else stated)), declaration
+
+    def _completed(self, stated: dict[str, Any]) -> dict[str, Any]:
+        """What a step states, with what the defaults say of the rest, and of its `with`."""
+        completed = {**self._defaults, **stated}
+        if "with_" in completed:
+            completed["with_"] = {**self._defaults.get("with_", {}), **completed["with_"]}
+        return completed
+
+    def _defaults_of(self, workflow: Section) -> dict[str, Any]:
+        """What holds for steps with a handler that do not say otherwise."""
+        section = workflow.section("defaults", DefaultsDocument)
+        return {} if section is None else self._usual(section)
+
+    def _usual(self, section: Section) -> dict[str, Any]:
+        """What a step may say itself, or leave to the defaults of its workflow."""
+        queue = section.name("queue", TOKEN)
+        if queue in RESERVED_QUEUES:
+            message = f"{section.title}: queue {quoted(queue)} is no queue of workers"
+            self._report.add(section.mark_of("queue"), message, "choose another name")
+        return given(
+            queue=queue,
+            timeout=duration_of(section, "timeout"),
+            retry=self._policies.retry(section),
+            with_=mapping_of(section, "with"),
+        )

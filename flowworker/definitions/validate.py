@@ -17,10 +17,9 @@ from flowworker.definitions.document import MAX_BYTES, WorkflowDocument
 from flowworker.definitions.expressions import check_expressions
 from flowworker.definitions.foreign import system_of
 from flowworker.definitions.given import check_given
-from flowworker.definitions.policies import given
 from flowworker.definitions.problems import Report
 from flowworker.definitions.schema import schema_problems
-from flowworker.definitions.section import Section
+from flowworker.definitions.section import Section, given
 from flowworker.definitions.steps import Steps
 from flowworker.definitions.tree import (
     NOWHERE,

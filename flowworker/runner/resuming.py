@@ -22,8 +22,8 @@ from flowworker.codec.json import decode_value
 from flowworker.codec.keys import step_key
 from flowworker.compat.checkpoints import again, unattempted
 from flowworker.core.claim import MAX_LOST
+from flowworker.core.facts import failure_in
 from flowworker.core.policy import Fail, follow_up
-from flowworker.core.records import ErrorInfo
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from flowworker.errors import RunNotFound
 from flowworker.stores.sealing import INPUT, output_places
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.stores.stores import Stores
-
-_UNKNOWN = ErrorInfo("Unknown", "the record of the failure has no error")
 
 
 async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> bool:
@@ -133,5 +131,4 @@ def _is_spent(step: Step, record: StepRecord) -> bool:
         or step.continue_on_error
     ):
         return False
-    error = record.error or _UNKNOWN
-    return isinstance(follow_up(step, record.attempt, error, ""), Fail)
+    return isinstance(follow_up(step, failure_in(record, 0), ""), Fail)

@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 
 from flowworker.core.attempt import Attempt
+from flowworker.core.error_types import (
+    HEARTBEAT_TIMEOUT,
+    OF_HEARTBEAT_TIMEOUT,
+    OF_TIMEOUT,
+    TIMEOUT,
+)
 from flowworker.core.records import ErrorInfo
 from flowworker.worker.children import end_child_of
 from flowworker.worker.failures import error_info
@@ -222,7 +228,7 @@ class InflightAttempt:
         if self.context.progress is not None:
             ago = clock.monotonic() - self.context.progress
             text = f"{text}; the last heartbeat was {ago:.1f} s ago"
-        self._fail(ErrorInfo("Timeout", text))
+        self._fail(ErrorInfo(TIMEOUT, text, bases=OF_TIMEOUT))
 
     def _check_progress(self, limit: float, clock: Clock, begun: float) -> None:
         """Fail it if its last heartbeat, or its beginning, is that long ago; else check again."""
@@ -231,7 +237,8 @@ class InflightAttempt:
         if left > 0:
             self._after(left, self._check_progress, limit, clock, begun)
             return
-        self._fail(ErrorInfo("HeartbeatTimeout", f"no heartbeat within {limit:g} s"))
+        text = f"no heartbeat within {limit:g} s"
+        self._fail(ErrorInfo(HEARTBEAT_TIMEOUT, text, bases=OF_HEARTBEAT_TIMEOUT))
 
     def _fail(self, error: ErrorInfo) -> None:
         """The first limit that is exceeded is how the attempt fails."""

@@ -142,6 +142,7 @@ class Claims:
     def _record_for(self, verdict: Claim | GiveUp, message: StepMessage) -> StepRecord:
         now = self._clock.now()
         compensates = message.kind is Kind.COMPENSATE
+        before = verdict.since if isinstance(verdict, Claim) else 0.0
         running = StepRecord(
             run=message.run,
             step=message.step,
@@ -153,6 +154,8 @@ class Claims:
             started_at=now,
             output=message.output if compensates else None,
             completed=message.completed if compensates else 0,
+            since=0.0 if message.since is None else before or message.since or now,
+            spent=message.spent,
         )
         if isinstance(verdict, Claim):
             return running

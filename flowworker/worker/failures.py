@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["error_info"]
 
+from flowworker.core.error_types import bases_of
 from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
 
@@ -19,7 +20,9 @@ def error_info(error: BaseException) -> ErrorInfo:
         error = error.__cause__  # which no coroutine can raise under its own name
     retryable = not isinstance(error, _NOT_RETRYABLE)
     after = error.seconds if isinstance(error, RetryAfter) else None
-    return ErrorInfo(shortened(type(error).__name__), _one_line(error), retryable, after)
+    kind = type(error)
+    bases = bases_of(kind) if retryable else ()  # else no rule is asked
+    return ErrorInfo(shortened(kind.__name__), _one_line(error), retryable, after, bases)
 
 
 def _one_line(error: BaseException) -> str:

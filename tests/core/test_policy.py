@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
-from flowworker.core.model import Backoff, Escalation, Fallback, RetryPolicy, Saga, Step
+from flowworker.core.facts import AttemptFailed
+from flowworker.core.model import (
+    MAX_SECONDS,
+    Backoff,
+    Escalation,
+    Fallback,
+    RetryPolicy,
+    Saga,
+    Step,
+)
 from flowworker.core.policy import (
     Escalate,
     Fail,
@@ -15,7 +25,6 @@ from flowworker.core.policy import (
     Retry,
     delay_before,
     follow_up,
-    may_retry,
 )
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind
@@ -27,6 +36,11 @@ HOPELESS = ErrorInfo("Broken", "for good", retryable=False)
 TWICE = RetryPolicy(max_attempts=2, interval=0.5, non_retryable=("CardDeclined",))
 BACKUP = Fallback("backup")
 ASK = Escalation()
+
+
+def failed(attempt: int, error: ErrorInfo, kind: Kind = Kind.RUN) -> AttemptFailed:
+    return AttemptFailed("a", Attempt(kind, 1, attempt), error, 7, 1000.0)
+
 
 BUSY = ErrorInfo("RetryAfter", "busy", retry_after=30.0)
 RETRY = Retry(0.5)
@@ -62,7 +76,7 @@ FALLBACK = FallBack("backup")
 def test_what_follows_a_failed_attempt(fallback, escalation, kind, attempt, error, expected):
     step = Step("a", "h", retry=TWICE, fallback=fallback, escalation=escalation)
 
-    assert follow_up(step, Attempt(kind, 1, attempt), error, "seed") == expected
+    assert follow_up(step, failed(attempt, error, kind), "seed") == expected
 
 
 @pytest.mark.parametrize(
@@ -81,7 +95,7 @@ def test_a_compensation_has_its_own_retries_and_nothing_else(saga, attempt, erro
         "a", "h", retry=RetryPolicy(max_attempts=9), fallback=BACKUP, escalation=ASK, saga=saga
     )
 
-    assert follow_up(step, Attempt(Kind.COMPENSATE, 1, attempt), error, "seed") == expected
+    assert follow_up(step, failed(attempt, error, Kind.COMPENSATE), "seed") == expected
 
 
 @pytest.mark.parametrize(
@@ -96,9 +110,11 @@ def test_a_compensation_has_its_own_retries_and_nothing_else(saga, attempt, erro
     ],
 )
 def test_whether_another_attempt_is_made(attempts, attempt, error, expected):
-    policy = RetryPolicy(max_attempts=attempts, non_retryable=("CardDeclined",))
+    step = Step("a", "h", retry=RetryPolicy(attempts, non_retryable=("CardDeclined",)))
 
-    assert may_retry(policy, attempt, error) is expected
+    follows = follow_up(step, failed(attempt, error), "seed")
+
+    assert isinstance(follows, Retry if expected else Fail)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +126,14 @@ def test_whether_another_attempt_is_made(attempts, attempt, error, expected):
         (RetryPolicy(backoff=Backoff.EXPONENTIAL), [0.1, 0.2, 0.4]),
         (RetryPolicy(interval=3.0, backoff=Backoff.EXPONENTIAL, max_interval=10.0), [3, 6, 10]),
         (RetryPolicy(interval=3.0, max_interval=1.0), [1.0, 1.0, 1.0]),
+        (RetryPolicy(backoff=Backoff.EXPONENTIAL, factor=1.0), [0.1, 0.1, 0.1]),
+        (RetryPolicy(interval=2.0, backoff=Backoff.EXPONENTIAL, factor=1.5), [2.0, 3.0, 4.5]),
+        (RetryPolicy(interval=2.0, backoff=Backoff.EXPONENTIAL, factor=10.0), [2.0, 20.0, 200.0]),
+        (RetryPolicy(interval=2.0, factor=10.0), [2.0, 2.0, 2.0]),
+        (
+            RetryPolicy(interval=1.0, backoff=Backoff.EXPONENTIAL, factor=1.7e308),
+            [1.0, MAX_SECONDS, MAX_SECONDS],
+        ),
     ],
 )
 def test_delays_before_the_second_attempt_and_later_ones(policy, delays):
@@ -122,6 +146,7 @@ policies = st.builds(
     interval=st.floats(0.0, 1e6),
     max_interval=st.none() | st.floats(0.0, 1e6),
     jitter=st.floats(0.0, 1.0),
+    factor=st.floats(1.0, 1.7e308),
 )
 
 
@@ -129,13 +154,20 @@ policies = st.builds(
 def test_a_delay_is_finite_reproducible_and_within_its_jitter(policy, attempt, seed):
     delay = delay_before(policy, attempt, seed)
 
-    plain = RetryPolicy(
-        backoff=policy.backoff, interval=policy.interval, max_interval=policy.max_interval
-    )
-    middle = delay_before(plain, attempt, seed)
+    middle = delay_before(replace(policy, jitter=0.0), attempt, seed)
     assert delay == delay_before(policy, attempt, seed)
     assert middle * (1 - policy.jitter) * 0.999 <= delay <= middle * (1 + policy.jitter) * 1.001
-    assert delay < float("inf")
+    assert delay <= 2 * MAX_SECONDS
+
+
+@given(policies, st.integers(2, 1000))
+def test_without_jitter_delays_do_not_shrink_and_stay_below_the_longest_one(policy, attempt):
+    plain = replace(policy, jitter=0.0)
+    before, after = (delay_before(plain, number, "s") for number in (attempt, attempt + 1))
+
+    longest = MAX_SECONDS if policy.max_interval is None else policy.max_interval
+    assert before <= after * 1.000001
+    assert after <= longest
 
 
 def test_jitter_spreads_attempts_that_failed_together():

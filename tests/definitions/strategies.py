@@ -44,13 +44,20 @@ schemas = st.fixed_dictionaries(
 @st.composite
 def retry_policies(draw):
     interval = draw(durations)
+    backoff = draw(st.sampled_from(Backoff))
     return RetryPolicy(
         max_attempts=draw(st.integers(1, 1000)),
-        backoff=draw(st.sampled_from(Backoff)),
+        backoff=backoff,
         interval=interval,
         max_interval=draw(st.none() | st.floats(min_value=interval, max_value=1e6)),
         jitter=draw(st.floats(0, 1)),
-        non_retryable=tuple(draw(st.lists(names, unique=True, max_size=3))),
+        non_retryable=(others := tuple(draw(st.lists(names, unique=True, max_size=3)))),
+        on=tuple(
+            name for name in draw(st.lists(names, unique=True, max_size=3)) if name not in others
+        ),
+        factor=draw(st.just(2.0) | st.floats(1.0, 1e300))
+        if backoff is Backoff.EXPONENTIAL
+        else 2.0,
     )
 
 

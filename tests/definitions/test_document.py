@@ -34,6 +34,9 @@ def test_every_workflow_fits_it(workflow):
         {"id": "w", "name": "A title", "version": 1.1, "steps": STEPS},
         {"name": "w", "steps": [{**STEPS[0], "depends_on": "b", "fallback": "c"}]},
         {"name": "w", "steps": [{**STEPS[0], "fallback": {"step": "c"}, "max_retries": 3}]},
+        {"name": "w", "steps": [{**STEPS[0], "retry": 3, "saga": "u", "escalation": "wait_human"}]},
+        {"name": "w", "steps": [{**STEPS[0], "retry": [{"on": "A"}, {"factor": 1.5}]}]},
+        {"name": "w", "steps": STEPS, "defaults": {"retry": 2, "with": {"a": 1}, "queue": "q"}},
         {"name": "w", "timeout": "1h30m", "retention": 60, "steps": STEPS},
         {"name": "w", "steps": [{**STEPS[0], "retry": {"non_retryable": "A"}, "saga": None}]},
     ],
@@ -56,6 +59,10 @@ def test_documents_that_fit(document):
         {"name": "w", "timeout": "soon", "steps": STEPS},
         {"name": "w", "priority": "highest", "steps": STEPS},
         {"name": "w", "steps": [{**STEPS[0], "retry": {"max_attempts": 0}}]},
+        {"name": "w", "steps": [{**STEPS[0], "retry": 0}]},
+        {"name": "w", "steps": [{**STEPS[0], "retry": []}]},
+        {"name": "w", "steps": [{**STEPS[0], "retry": {"factor": 0.9}}]},
+        {"name": "w", "steps": STEPS, "defaults": {"uses": "u"}},
     ],
 )
 def test_documents_that_do_not(document):

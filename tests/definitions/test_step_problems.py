@@ -48,7 +48,6 @@ from tests.definitions.complaints import DURATION_RULE, NAME_RULE, in_step, prob
             "max_retries: 1.5",
             "3:16: 'max_retries' of step 'a': expected a whole number from 0 to 999, found 1.5",
         ),
-        ("retry: 3", "3:10: 'retry' of step 'a': expected a mapping, found 3"),
         (
             "retry: {attempts: 3}",
             "3:11: unknown key 'attempts' in retry of step 'a' (did you mean 'max_attempts'? it "
@@ -107,7 +106,11 @@ from tests.definitions.complaints import DURATION_RULE, NAME_RULE, in_step, prob
             "escalation: {strategy: wait}",
             "3:26: 'strategy' of escalation of step 'a': expected wait_human, found 'wait'",
         ),
-        ("escalation: yes", "3:15: 'escalation' of step 'a': expected a mapping, found 'yes'"),
+        (
+            "escalation: yes",
+            "3:15: 'escalation' of step 'a': expected wait_human or a mapping, found 'yes'",
+        ),
+        ("saga: u v", f"3:9: 'saga' of step 'a': expected {NAME_RULE}, found 'u v'"),
         ("saga: {is_critical: true}", "3:9: missing 'uses' in saga of step 'a'"),
         (
             "saga: {uses: u, retry: {jitter: x}}",

@@ -136,6 +136,7 @@ def test_metrics():
         ("Workflow", document.WorkflowDocument),
         ("Step", document.StepDocument),
         ("Retry", document.RetryDocument),
+        ("Defaults", document.DefaultsDocument),
         ("Fallback", document.FallbackDocument),
         ("Escalation", document.EscalationDocument),
         ("Saga", document.SagaDocument),

@@ -27,7 +27,7 @@ from flowworker.codec.messages import (
     StepMessage,
 )
 from flowworker.core.event_types import EventType
-from flowworker.core.records import RunRecord, StepRecord
+from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
 from flowworker.core.status import Outcome
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
@@ -48,11 +48,12 @@ CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
     RunRecord: {"begins_at", "ending", "output", "sent"},
-    StepMessage: {"follows"},
+    StepMessage: {"follows", "since", "spent"},
     StepInput: {"given"},
     Result: {"whole"},
-    EventData: {"sent", "signal"},
-    StepRecord: {"reason", "signal", "wakes_at"},
+    ErrorInfo: {"bases"},
+    EventData: {"error_bases", "sent", "signal", "since", "spent"},
+    StepRecord: {"reason", "signal", "since", "spent", "wakes_at"},
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
     EventType: {EventType.SCHEDULED, EventType.SIGNALLED},

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 
+from flowworker.core.error_types import bases_of
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
 from flowworker.errors import InvalidInput
@@ -215,7 +216,9 @@ async def test_middleware_may_fail_an_attempt(fleet):
     await fleet.worker()
     await fleet.run("work")
 
-    assert (await fleet.ended()).error == ErrorInfo("PermissionError", "not you")
+    assert (await fleet.ended()).error == ErrorInfo(
+        "PermissionError", "not you", bases=bases_of(PermissionError)
+    )
 
 
 def test_middleware_is_async():

@@ -6,7 +6,9 @@ import asyncio
 import pickle
 
 import pytest
+from msgspec.structs import replace
 
+from flowworker.core.error_types import bases_of
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
 from flowworker.errors import (
@@ -69,10 +71,11 @@ async def test_whatever_a_handler_raises_fails_the_attempt(fleet, error, expecte
 
     record = await fleet.ended()
     assert record.outcome is Outcome.FAILED
-    assert record.error == expected
+    assert replace(record.error, bases=()) == expected
     event = (await fleet.history())[-1]
     assert event["id"] == "r1/workflow.step.attempt_failed/s/run/1.1"
     assert event["data"]["error_type"] == expected.type
+    assert tuple(event["data"].get("error_bases", ())) == record.error.bases
     assert event["data"]["at"] == record.finished_at
 
 
@@ -83,7 +86,9 @@ def test_what_is_no_time_to_wait_is_refused(seconds):
 
 
 def test_a_time_to_wait_for_that_is_past_is_now():
-    assert error_info(RetryAfter(-0.1, "busy")) == ErrorInfo("RetryAfter", "busy", retry_after=0.0)
+    expected = ErrorInfo("RetryAfter", "busy", retry_after=0.0, bases=bases_of(RetryAfter))
+
+    assert error_info(RetryAfter(-0.1, "busy")) == expected
 
 
 def test_a_time_to_wait_comes_out_of_another_process():
@@ -92,7 +97,18 @@ def test_a_time_to_wait_comes_out_of_another_process():
 
 
 def test_what_cannot_be_encoded_does_not_get_into_the_record():
-    assert error_info(ValueError("\ud800")) == ErrorInfo("ValueError", "?")
+    assert error_info(ValueError("\ud800")) == ErrorInfo(
+        "ValueError", "?", bases=bases_of(ValueError)
+    )
+
+
+def test_an_error_names_the_bases_of_its_type():
+    assert error_info(CardDeclined()).bases == ("Exception", "BaseException")
+    assert error_info(ExceptionGroup("g", [KeyError("x")])).bases[0] == "LookupError"
+
+
+def test_no_rule_is_asked_about_an_error_that_is_never_tried_again():
+    assert error_info(NonRetryableError("stop")).bases == ()
 
 
 async def test_a_generators_own_exception_does_not_hang_a_thread(fleet):

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from flowworker.core.error_types import OF_HEARTBEAT_TIMEOUT, OF_TIMEOUT, bases_of
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
 from flowworker.errors import (
@@ -33,7 +34,7 @@ async def test_a_time_limit_ends_an_async_handler(fleet):
     await fleet.run("slow", timeout=0.01)
 
     record = await fleet.ended()
-    assert record.error == ErrorInfo("Timeout", "no result within 0.01 s")
+    assert record.error == ErrorInfo("Timeout", "no result within 0.01 s", bases=OF_TIMEOUT)
     assert cleaned == ["s"]
 
 
@@ -54,7 +55,9 @@ async def test_a_handler_that_ignores_its_time_limit_is_given_up(fleet):
     worker = await fleet.worker(concurrency=1)
     await fleet.run("stubborn", timeout=0.01)
 
-    assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
+    assert (await fleet.ended()).error == ErrorInfo(
+        "Timeout", "no result within 0.01 s", bases=OF_TIMEOUT
+    )
     (left,) = worker._executor._left_behind
     assert fleet.sample("handlers_left_behind") == 1
     await fleet.run("next", step="n")
@@ -82,7 +85,9 @@ async def test_a_result_that_comes_after_the_time_limit_is_none(fleet):
     await fleet.worker()
     await fleet.run("late", timeout=0.01)
 
-    assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
+    assert (await fleet.ended()).error == ErrorInfo(
+        "Timeout", "no result within 0.01 s", bases=OF_TIMEOUT
+    )
 
 
 async def test_an_error_of_its_own_at_the_time_limit_is_reported(fleet):
@@ -96,7 +101,9 @@ async def test_an_error_of_its_own_at_the_time_limit_is_reported(fleet):
     await fleet.worker()
     await fleet.run("late", timeout=0.01)
 
-    assert (await fleet.ended()).error == ErrorInfo("KeyError", "'while cleaning up'")
+    assert (await fleet.ended()).error == ErrorInfo(
+        "KeyError", "'while cleaning up'", bases=bases_of(KeyError)
+    )
 
 
 async def test_a_handler_that_ignores_its_cancellation_is_given_up(fleet, monkeypatch):
@@ -188,7 +195,9 @@ async def test_a_handler_without_heartbeats_is_given_up(fleet, kind):
     record = await fleet.ended()
     release.set()
     assert record.outcome is Outcome.FAILED
-    assert record.error == ErrorInfo("HeartbeatTimeout", "no heartbeat within 0.05 s")
+    assert record.error == ErrorInfo(
+        "HeartbeatTimeout", "no heartbeat within 0.05 s", bases=OF_HEARTBEAT_TIMEOUT
+    )
 
 
 async def test_heartbeats_keep_an_attempt(fleet, monkeypatch):
@@ -238,7 +247,7 @@ async def test_a_timeout_says_when_the_last_progress_was(fleet):
 
     record = await fleet.ended()
     assert record.error == ErrorInfo(
-        "Timeout", "no result within 0.05 s; the last heartbeat was 3.0 s ago"
+        "Timeout", "no result within 0.05 s; the last heartbeat was 3.0 s ago", bases=OF_TIMEOUT
     )
 
 
@@ -257,7 +266,9 @@ async def test_a_thread_whose_time_is_over_goes_on_and_holds_its_slot(fleet):
 
     await fleet.worker(concurrency=1)
     await fleet.run("slow", timeout=0.01)
-    assert (await fleet.ended()).error == ErrorInfo("Timeout", "no result within 0.01 s")
+    assert (await fleet.ended()).error == ErrorInfo(
+        "Timeout", "no result within 0.01 s", bases=OF_TIMEOUT
+    )
     await fleet.run("next", step="n")
     assert seen == []
     assert fleet.sample("attempts_running") == 1

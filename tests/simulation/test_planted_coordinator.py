@@ -220,8 +220,9 @@ def test_a_run_whose_message_is_lost_and_that_nobody_looks_after(monkeypatch):
 def test_a_wait_that_a_handler_asked_for_and_does_not_get(monkeypatch):
     right = policy.follow_up
 
-    def hasty(step, attempt, error, seed):
-        return right(step, attempt, replace(error, retry_after=None), seed)
+    def hasty(step, failed, seed):
+        unasked = replace(failed.error, retry_after=None)
+        return right(step, replace(failed, error=unasked), seed)
 
     monkeypatch.setattr(failure, "follow_up", hasty)
 

@@ -113,7 +113,9 @@ def _lines(step: Step) -> Iterator[str]:
         yield f"queue {step.queue}"
     if step.trigger_rule is not TriggerRule.ALL_SUCCESS:
         yield step.trigger_rule
-    if step.retry.max_attempts > 1:
+    if isinstance(step.retry, tuple):
+        yield f"{len(step.retry)} retry rule{'s' if len(step.retry) > 1 else ''}"
+    elif step.retry.max_attempts > 1:
         yield f"up to {step.retry.max_attempts} attempts"
     if step.continue_on_error:
         yield "goes on if it fails"

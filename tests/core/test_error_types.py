@@ -19,8 +19,7 @@ class NotFound(_Internal, LookupError):
     pass
 
 
-class TooBig(type("Gr\u00f6\u00dfe", (Exception,), {})):
-    pass
+TooBig = type("TooBig", (type("Gr\u00f6\u00dfe", (Exception,), {}),), {})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ def test_the_bases_of_an_exception(kind, expected):
 
 
 def test_of_many_bases_the_nearest_are_named():
-    kind = Exception
+    kind: type[BaseException] = Exception
     for number in range(30):
         kind = type(f"E{number}", (kind,), {})
 

@@ -48,10 +48,11 @@ def failure(error, number=1, spent=(), since=0.0, at=NOW, kind=Kind.RUN):
 
 def spent_by(rules, *errors):
     """What follows each of the errors, one after the other: the delay, or None at the end."""
-    delays, spent = [], ()
+    delays: list[float | None] = []
+    spent: tuple[int, ...] = ()
     for number, error in enumerate(errors, 1):
         again = next_try(rules, failure(error, number, spent), "s")
-        delays.append(again and again.delay)
+        delays.append(None if again is None else again.delay)
         if again is None:
             break
         spent = again.spent
@@ -223,16 +224,18 @@ rule_lists = st.lists(
 @given(rule_lists, st.lists(names, min_size=25, max_size=25), st.booleans())
 def test_attempts_end_and_no_rule_allows_more_than_it_says(rules, errors, forgetful):
     """Also if workers of an older release forget at random what was counted."""
-    now, spent, allowed = NOW, (), [0] * len(rules)
+    now, allowed = NOW, [0] * len(rules)
+    spent: tuple[int, ...] = ()
     for number, name in enumerate(errors, 1):
         error = ErrorInfo(name, "")
         again = next_try(rules, failure(error, number, spent, NOW, now), f"{number}")
-        index = next((n for n, rule in enumerate(rules) if fits(rule, error)), None)
         if again is None:
             break
+        index = next(n for n, rule in enumerate(rules) if fits(rule, error))
         allowed[index] += 1
         limit = rules[index].max_duration
         now, spent = now + again.delay, () if forgetful else again.spent
         assert limit is None or now <= NOW + limit
-    assert again is None, "it goes on for ever"
+    else:
+        pytest.fail("it goes on for ever")
     assert all(count < rule.max_attempts for count, rule in zip(allowed, rules, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.model import TriggerRule
+from flowworker.core.model import RetryPolicy, TriggerRule
 from flowworker.definitions import parse
 from flowworker.definitions.content import content_hash
 from tests.definitions.complaints import in_step, problems
@@ -59,7 +59,7 @@ def test_steps_of_finally_are_read_like_others():
     )
 
     assert [(step.id, step.depends_on) for step in workflow.finally_] == [("b", ()), ("c", ("b",))]
-    assert workflow.finally_[0].retry.max_attempts == 2
+    assert workflow.finally_[0].retry == RetryPolicy(max_attempts=2)
     assert workflow.steps == parse("name: w\nsteps: [{id: a, uses: u}]\n").steps
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.core.model import Backoff, Escalation, RetryPolicy, Saga, Step, Workflow
 from flowworker.definitions import parse
@@ -57,10 +58,8 @@ def test_short_forms_are_what_they_are_short_for():
 def test_rules_of_a_compensation_have_the_defaults_of_one():
     saga = step_of("saga: {uses: undo, retry: [{on: A}, {interval: 1s}]}").saga
 
-    usual = {"max_attempts": 3, "backoff": Backoff.EXPONENTIAL}
-    assert saga == Saga(
-        "undo", retry=(RetryPolicy(**usual, on=("A",)), RetryPolicy(**usual, interval=1.0))
-    )
+    usual = RetryPolicy(max_attempts=3, backoff=Backoff.EXPONENTIAL)
+    assert saga == Saga("undo", retry=(replace(usual, on=("A",)), replace(usual, interval=1.0)))
     assert step_of("saga: {uses: undo, retry: 5}").saga == Saga(
         "undo", retry=RetryPolicy(5, Backoff.EXPONENTIAL)
     )

@@ -33,11 +33,12 @@ CHARGE = Step(
 )
 ORDER = Workflow("order.fulfil", (CHARGE,), version="v1", priority=Priority.LOW)
 
-assert_type(CHARGE.retry.backoff, Backoff)
+assert_type(CHARGE.retry, RetryPolicy | tuple[RetryPolicy, ...])
 assert_type(CHARGE.saga, Saga | None)
 assert_type(ORDER.steps, tuple[Step, ...])
 
 Step(uses="payments.charge")  # type: ignore[call-arg]
+Step("rules", retry=(RetryPolicy(2, on=("Timeout",)), RetryPolicy(3, factor=1.5)))
 Step("charge", uses="payments.charge", retry=3)  # type: ignore[arg-type]
 RetryPolicy(attempts=5)  # type: ignore[call-arg]
 CHARGE.uses = "payments.other"  # type: ignore[misc]

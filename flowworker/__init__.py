@@ -50,6 +50,7 @@ __all__ = [
     "RedisLocker",
     "RedisStore",
     "Registry",
+    "RerunView",
     "ResultTimeout",
     "RetryAfter",
     "RetryPolicy",
@@ -96,7 +97,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowworker.blocking import BlockingClient
-    from flowworker.client import Client, RunResult, RunSummary, RunView, StepView
+    from flowworker.client import Client, RerunView, RunResult, RunSummary, RunView, StepView
     from flowworker.compat.buses import Event, EventBus
     from flowworker.compat.locking import Locker
     from flowworker.compat.state import StateStore
@@ -178,7 +179,7 @@ _HOMES = {
         *("RedisLocker", "RedisStore"),
     ),
     "blocking": ("BlockingClient",),
-    "client": ("Client", "RunResult", "RunSummary", "RunView", "StepView"),
+    "client": ("Client", "RerunView", "RunResult", "RunSummary", "RunView", "StepView"),
     "core.event_types": ("EventType",),
     "core.model": (
         *("Backoff", "Escalation", "EscalationStrategy", "Fallback"),

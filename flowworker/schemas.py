@@ -16,7 +16,13 @@ from typing import Any
 import msgspec
 
 from flowworker.codec.cloudevents import CloudEvent
-from flowworker.codec.messages import CancelNotice, ControlCommand, Result, StepMessage
+from flowworker.codec.messages import (
+    CancelNotice,
+    ControlCommand,
+    RerunCommand,
+    Result,
+    StepMessage,
+)
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.definitions import workflow_schema
@@ -42,6 +48,7 @@ _TYPES: dict[str, type] = {
     "sealed-input": Inline,
     "step-message": StepMessage,
     "control-command": ControlCommand,
+    "rerun-command": RerunCommand,
     "cancel-notice": CancelNotice,
     "result": Result,
     "run-record": RunRecord,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from flowworker.codec.subjects import CommandKind
 from flowworker.errors import PayloadTooLarge, Unavailable
 from simulation.deliveries import deliver_to
 from simulation.records import SimLink, SimRecords, SimRuns
@@ -236,8 +237,10 @@ class _Commands(_Source):
             partial(self._backend.commands.consume, lane),
         )
 
-    def waiting(self, after: int = 0) -> _Later[WaitingStart | None]:
-        return self._gate.call("commands.waiting", "", self._backend.commands.waiting, after)
+    def waiting(
+        self, after: int = 0, kind: CommandKind = CommandKind.START
+    ) -> _Later[WaitingStart | None]:
+        return self._gate.call("commands.waiting", "", self._backend.commands.waiting, after, kind)
 
 
 class _Timers(_Source):

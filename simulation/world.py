@@ -258,7 +258,7 @@ class World:
         open_runs = [f"{t.run}: {t.record.status}" for t in runs.values() if not t.over]
         # An id of which an earlier start was refused is known, and may begin all the same.
         waiting = await self._backend.commands.waiting()
-        starts = [] if waiting is None else [f"a start of {waiting.workflow} waits"]
+        starts = [] if waiting is None else [f"a start of {waiting.about} waits"]
         return sorted(lost) + open_runs + starts
 
     def _on_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

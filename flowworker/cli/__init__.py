@@ -4,6 +4,7 @@ server, dev, fleet    processes: nats-server, everything in one, coordinator and
 crew, changes, reload what dev is made of
 definitions, graph    validate, register, graph
 runs, watch, act      look at runs, and act on them
+reruns                do one again
 doctor                checks
 probe                 whether a process is well
 setup                 what makes a namespace, and brings one forward
@@ -30,6 +31,7 @@ from flowworker.cli.fleet import coordinator, worker
 from flowworker.cli.graph import graph
 from flowworker.cli.namespaces import namespace
 from flowworker.cli.probe import health
+from flowworker.cli.reruns import rerun, retry
 from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
 from flowworker.cli.serving import end_soon
@@ -65,6 +67,8 @@ for command in (
     terminate,
     resume,
     signal,
+    rerun,
+    retry,
     doctor,
     health,
     setup,

@@ -10,6 +10,7 @@ __all__ = [
     "connection",
     "queue_option",
     "read_json",
+    "read_object",
     "run_client",
 ]
 
@@ -200,3 +201,11 @@ def read_json(option: str, value: str) -> bytes:
         hint = "" if value.startswith("@") else "; a file is given as @FILE"
         raise InvalidInput(f"{option}: not JSON: {error}{hint}") from error
     return raw.strip()
+
+
+def read_object(option: str, value: str) -> msgspec.Raw:
+    """The same for a JSON object."""
+    raw = read_json(option, value)
+    if not raw.startswith(b"{"):
+        raise InvalidInput(f"{option}: expected a JSON object, found {raw[:80].decode()}")
+    return msgspec.Raw(raw)

@@ -66,6 +66,8 @@ _SHOWN = (
     "worker",
     "fallback_to",
     "handler",
+    "kept_from",
+    "rerun_of",
     "action",
     "reason",
     "error",
@@ -171,6 +173,8 @@ def _notes(step: StepView) -> Iterator[str]:
         yield "by its fallback"
     if step.skipped:
         yield _SKIPPED[step.skipped]
+    if step.kept_from:
+        yield f"kept from run {step.kept_from}"
     if step.lost:
         yield f"taken over, {step.lost} lost"
     if step.waits_for:
@@ -200,6 +204,7 @@ def print_run(run: RunView) -> None:
         "finished": when(run.finished_at),
         "took": lasted(run.created_at, run.finished_at),
         "error": run.error,
+        "rerun of": run.rerun_of,
         "not compensated": ", ".join(run.failed_compensations),
         "attention": "a critical compensation failed" if run.needs_attention else "",
     }

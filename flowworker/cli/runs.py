@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["history", "list_runs", "start", "status"]
+__all__ = ["begun", "history", "list_runs", "start", "status"]
 
 import sys
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import Raw
 
 from flowworker.cli.errors import FAILED, say
-from flowworker.cli.options import Target, as_json, connection, read_json, run_client
+from flowworker.cli.options import Target, as_json, connection, read_object, run_client
 from flowworker.cli.render import event_line, json_line, lasted, print_run, print_table, when
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import InvalidInput, RunNotFound, Unavailable, WorkflowNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from msgspec import Raw
+
     from flowworker.client import Client, RunResult
 
 _RUN = click.argument("run")
@@ -56,20 +59,30 @@ def start(
     """Start a run of workflow NAME and print its id, or with --wait its result."""
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait.")
-    value = Raw(read_json("--input", input_))
-    if not bytes(value).startswith(b"{"):
-        raise InvalidInput(f"--input: expected a JSON object, found {bytes(value)[:80].decode()}")
-
-    started: list[str] = []
+    value = read_object("--input", input_)
 
     async def begin(client: Client) -> str:
         await _check(client, name, value, run_id)
-        run = await client.start(name, value, run_id=run_id, priority=priority, **later)
-        started.append(run)
-        return started[0]
+        return await client.start(name, value, run_id=run_id, priority=priority, **later)
+
+    begun(ctx, target, begin, timeout, wait=wait, json_=json_)
+
+
+def begun(
+    ctx: click.Context,
+    target: Target,
+    begin: Callable[[Client], Awaitable[str]],
+    timeout: float | None,
+    *,
+    wait: bool,
+    json_: bool,
+) -> None:
+    """Begin a run and print its id, or with `wait` its result."""
+    started: list[str] = []
 
     async def begin_and_wait(client: Client) -> RunResult:
         run = await begin(client)
+        started.append(run)
         async with AsyncExitStack() as stack:
             if sys.stderr.isatty():
                 from flowworker.cli.progress import progress

@@ -7,12 +7,13 @@ __all__ = ["NotBegun", "find_accepted"]
 from typing import TYPE_CHECKING
 
 from flowworker.client.views import RunView
+from flowworker.codec.subjects import CommandKind
 from flowworker.core.ids import RUN_ID_OF_SEQUENCE
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 
 if TYPE_CHECKING:
-    from flowworker.ports import CommandQueue
+    from flowworker.ports import CommandQueue, WaitingStart
 
 LOOKED_AT = 64
 """Starts among which one with a chosen id is looked for; where so many wait, a fleet is at work."""
@@ -40,12 +41,31 @@ async def find_accepted(commands: CommandQueue, run: str, sequence: int = 0) -> 
     """
     if RUN_ID_OF_SEQUENCE.fullmatch(run):
         sequence = min(int(run.removeprefix("seq-")), _LAST)
+    for kind in CommandKind:
+        start = await _find(commands, run, sequence, kind)
+        if start is not None:
+            is_start = kind is CommandKind.START
+            return RunView(
+                run,
+                start.about if is_start else "",
+                "",
+                RunStatus.PENDING,
+                0.0,
+                rerun_of="" if is_start else start.about,
+                problems=(_WAITS,),
+            )
+    return None
+
+
+async def _find(
+    commands: CommandQueue, run: str, sequence: int, kind: CommandKind
+) -> WaitingStart | None:
     after = max(0, sequence - 1)
     for _ in range(1 if sequence else LOOKED_AT):
-        start = await commands.waiting(after)
+        start = await commands.waiting(after, kind)
         if start is None:
             return None
         after = start.sequence
         if start.sequence == sequence or (not sequence and start.message_id == run):
-            return RunView(run, start.workflow, "", RunStatus.PENDING, 0.0, problems=(_WAITS,))
+            return start
     return None

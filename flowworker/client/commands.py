@@ -6,10 +6,19 @@ __all__ = ["Commands"]
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_INPUT, FLOW_REPLY, MSG_ID, SEALED, STORED, ControlCommand
+from flowworker.codec.messages import (
+    FLOW_INPUT,
+    FLOW_REPLY,
+    MSG_ID,
+    SEALED,
+    STORED,
+    ControlCommand,
+    RerunCommand,
+)
 from flowworker.codec.values import encode_value
 from flowworker.core.payload import Stored
 from flowworker.core.status import HumanAction
@@ -39,6 +48,23 @@ class Commands:
             headers[FLOW_INPUT] = STORED if isinstance(payload, Stored) else SEALED
             body = encode(payload)
         return await self._queue.send(f"start.{start.workflow}", body, headers)
+
+    async def rerun(self, of: str, start: StartCommand, command: RerunCommand, reply: str) -> int:
+        """Send a rerun; its sequence, once it is durable. Without a body there is no new input."""
+        headers, data = dict(start.headers), start.body
+        if reply:
+            headers[FLOW_REPLY] = reply
+        body = encode(command)
+        if data:
+            room = self._max_body - len(body)
+            payload = await self._payloads.for_command(start.run, INPUT, data, room)
+            if isinstance(payload, Stored):
+                body = encode(replace(command, stored=payload))
+            elif payload is not None:
+                body = encode(replace(command, sealed=payload))
+            else:
+                body = encode(replace(command, input=Raw(data)))
+        return await self._queue.send(f"control.rerun.{of}", body, headers)
 
     async def control(self, action: str, run: str, command: ControlCommand) -> None:
         """Send a control.

@@ -127,7 +127,7 @@ class Lookup:
         return record
 
     async def check_free(self, start: StartCommand) -> StartCommand:
-        """Raise RunIdTaken if a run of that id exists, of another workflow or input.
+        """Raise RunIdTaken if a run of that id exists, of another workflow or input, or a rerun.
 
         The start with a digest that its run's input has.
         """
@@ -137,6 +137,11 @@ class Lookup:
         if record.workflow != start.workflow:
             raise RunIdTaken(
                 f"run id {start.run} is taken by a run of {record.workflow}; choose another id"
+            )
+        if record.rerun_of:
+            raise RunIdTaken(
+                f"run id {start.run} is taken by a run that is a rerun of {record.rerun_of}; "
+                "choose another id"
             )
         plan = await self._stores.plan(record)
         schema = None if plan is None else plan.workflow.input_schema
@@ -171,9 +176,10 @@ class Lookup:
                 event = msgspec.json.decode(stored.data, type=_Rejected)
             except UNREADABLE:
                 continue
-            # A rejected control has no workflow's name; another start's event has another id.
+            # A rejected control is about no start or rerun; another start's event has another id.
             ours = command is None or event.id == event_id(run, event.type, str(command))
-            if event.type == EventType.REJECTED and event.data.get("name") and ours:
+            begins = event.data.get("name") or event.data.get("rerun_of")
+            if event.type == EventType.REJECTED and begins and ours:
                 return rejected_start(
                     run, str(event.data.get("reason")), str(event.data.get("error_type"))
                 )

@@ -6,38 +6,33 @@ __all__ = ["Client"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.client.accepted import NotBegun
 from flowworker.client.acting import Acting
 from flowworker.client.commands import Commands
-from flowworker.client.lookup import Lookup
+from flowworker.client.reading import Reading
+from flowworker.client.reruns import Reruns
 from flowworker.client.starting import (
-    check_dotted_name,
     check_run_id,
     delay_headers,
+    rerun_command,
     start_command,
 )
-from flowworker.client.views import Views
 from flowworker.client.waiting import Waiting
-from flowworker.client.watching import events_of, watch_all, watch_run
 from flowworker.clock import SystemClock
+from flowworker.core.records import Rerun
 from flowworker.telemetry.exporting import current_trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
     from datetime import datetime
 
+    from flowworker.client.reruns import RerunView
     from flowworker.client.results import RunResult
     from flowworker.client.starting import StartCommand
-    from flowworker.client.views import RunSummary, RunView
     from flowworker.clock import Clock
-    from flowworker.core.model import Workflow
-    from flowworker.core.status import Priority, RunStatus
+    from flowworker.core.status import Priority
     from flowworker.stores.stores import Stores
 
-History = list[dict[str, Any]]
 
-
-class Client(Acting):
+class Client(Acting, Reading):
     """The remote control of a fleet. It may serve any number of tasks at the same time.
 
     Every method raises Unavailable if the server does not answer in time. `flowworker.connect`
@@ -46,31 +41,10 @@ class Client(Acting):
 
     def __init__(self, stores: Stores, clock: Clock | None = None) -> None:
         """Speak to the fleet of that backend."""
-        self._stores = stores
-        self._clock = clock or SystemClock()
-        self._views = Views(stores, self._clock)
-        self._lookup = Lookup(stores, self._clock, self._views)
+        super().__init__(stores, clock or SystemClock())
+        self._reruns = Reruns(stores, self._clock, self._lookup)
         self._commands = Commands(stores)
         self._waiting = Waiting(stores, self._clock, self._views, self._lookup)
-
-    # Definitions
-
-    async def register(self, workflow: Workflow) -> str:
-        """Make a definition what its name stands for; its content hash. Runs keep theirs."""
-        return await self._stores.definitions.register(workflow)
-
-    async def register_all(self, workflows: Iterable[Workflow]) -> list[str]:
-        """The same for several: their content hashes. All are registered, or none."""
-        return await self._stores.definitions.register_all(workflows)
-
-    async def definition(self, workflow: str) -> Workflow:
-        """What a name stands for at this moment, or WorkflowNotFound."""
-        name = check_dotted_name("a workflow name", workflow)
-        return (await self._stores.definitions.latest(name)).workflow
-
-    async def definitions(self) -> list[str]:
-        """Names of all registered workflows, sorted."""
-        return await self._stores.definitions.names()
 
     # Runs
 
@@ -126,6 +100,61 @@ class Client(Acting):
         sequence = await self._commands.start(start, await self._waiting.reply_to(start.run))
         self._lookup.started(start.run, sequence, start.digest)
 
+    async def plan_rerun(
+        self, run_id: str, *, from_step: str = "", failed: bool = False, latest: bool = False
+    ) -> RerunView:
+        """What `rerun` would do with the same arguments, and why; nothing happens.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has not ended.
+        """
+        return await self._reruns.plan(run_id, Rerun(from_step, failed, latest))
+
+    async def rerun(
+        self,
+        run_id: str,
+        *,
+        from_step: str = "",
+        failed: bool = False,
+        latest: bool = False,
+        input: Any = None,
+        new_id: str | None = None,
+    ) -> str:
+        """Start a new run that goes on from what an ended one has completed; its id.
+
+        Without `from_step` and `failed` all steps run again. What is kept counts as completed, with
+        its output, and is not executed again; what was compensated is.
+
+        Args:
+            run_id: the run that has ended.
+            from_step: do that step again, and what is behind it.
+            failed: do again what was not completed, and what is behind that.
+            latest: by the definition that the workflow's name stands for now.
+            input: instead of the run's; what is kept has not seen it.
+            new_id: id of the new run, and idempotency key, as for `start`.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has not ended, or an argument is not what was expected. What does not
+                fit the definition is found out later and raised by `result`, or now by
+                `plan_rerun`.
+            PayloadTooLarge: the input exceeds `payload_limit`.
+        """
+        record = await self._reruns.ended(run_id)
+        command = self._reruns.command(Rerun(from_step, failed, latest))
+        limit, now = self._stores.settings.payload_limit, self._clock.now()
+        start = rerun_command(record.workflow, input, new_id, now=now, limit=limit)
+        start.headers.update(current_trace())
+        reply_to = await self._waiting.reply_to(start.run)
+        sequence = await self._commands.rerun(run_id, start, command, reply_to)
+        self._lookup.started(start.run, sequence, start.digest)
+        return start.run
+
+    async def retry(self, run_id: str, *, new_id: str | None = None) -> str:
+        """Do again what a run has not completed: `rerun` with `failed`."""
+        return await self.rerun(run_id, failed=True, new_id=new_id)
+
     async def result(self, run_id: str, timeout: float | None = None) -> RunResult:
         """Wait for the end of a run, however it ends.
 
@@ -153,53 +182,6 @@ class Client(Acting):
         async with self._waiting.listen(start.run) as waiter:  # the id is new
             await self._send(start)
             return await self._waiting.wait_with(waiter, start.run, timeout, fresh=True)
-
-    async def status(self, run_id: str) -> RunView:
-        """A run and its steps as they are now, or RunNotFound.
-
-        One whose start was accepted and waits for a coordinator is PENDING, and has no steps yet.
-        """
-        try:
-            await self._lookup.find(run_id)
-        except NotBegun as accepted:
-            return accepted.view
-        return await self._views.run(run_id)
-
-    async def list(
-        self,
-        status: RunStatus | None = None,
-        workflow: str | None = None,
-        limit: int = 100,
-    ) -> list[RunSummary]:
-        """Runs with that status and of that workflow, the newest of the generated ids first."""
-        if workflow is not None:
-            check_dotted_name("a workflow name", workflow)
-        return await self._views.list(status, workflow, limit)
-
-    async def history(self, run_id: str) -> History:
-        """All events of a run as CloudEvents, oldest first, or RunNotFound."""
-        stored = await self._stores.backend.events.history(check_run_id(run_id))
-        if not stored:
-            await self._lookup.find(run_id)
-        return list(events_of(run_id, stored))
-
-    async def watch(self, run_id: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
-        """Events as they happen, as CloudEvents.
-
-        Of one run all that happened and will happen, each event once, until its last one. Of all
-        runs what happens from now on; what comes faster than it is read may be dropped.
-
-        Raises:
-            RunNotFound: no such run exists.
-        """
-        if run_id is None:
-            async for event in watch_all(self._stores.backend):
-                yield event
-            return
-        if not await self._stores.backend.events.history(check_run_id(run_id)):
-            await self._lookup.find(run_id)
-        async for event in watch_run(self._stores, self._clock, run_id):
-            yield event
 
     def close(self) -> None:
         """Listen to nothing any more; the backend stays open."""

@@ -10,6 +10,7 @@ __all__ = [
     "encode_input",
     "new_run_id",
     "one_of",
+    "rerun_command",
     "start_command",
 ]
 
@@ -76,6 +77,15 @@ def delay_headers(at: datetime | str | None, delay: float | str | None) -> dict[
     if delay is not None:
         return {FLOW_DELAY: f"{parse_duration(delay):.6f}s"}
     return {}
+
+
+def rerun_command(
+    workflow: str, value: Any, new_id: str | None, *, now: float, limit: int
+) -> StartCommand:
+    """The same for a rerun, whose body is empty if it has the other run's input."""
+    run = new_run_id(now) if new_id is None else _check_chosen_id(new_id)
+    body = b"" if value is None else encode_input(value, limit)
+    return StartCommand(workflow, run, body, {MSG_ID: run}, input_digest(body) if body else b"")
 
 
 def new_run_id(now: float) -> str:

@@ -48,6 +48,7 @@ class StepView:
         waits_for: the handler for which the latest attempt waits: no worker that was offered it
             has that.
         skipped: why it is skipped, if no operator wanted it.
+        kept_from: the run that has executed it, if this one is a rerun and keeps it.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
     """
 
@@ -65,6 +66,7 @@ class StepView:
     undo_started_at: float = 0.0
     undo_finished_at: float = 0.0
     skipped: SkipReason | None = None
+    kept_from: str = ""
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -104,6 +106,7 @@ def seen_step(
         lost=current.lost if current else 0,
         waits_for=_missing(step, state, found, history),
         skipped=state.skipped,
+        kept_from=record.kept_from if record else "",
     )
     return _with_own_times(seen, record, history)
 

@@ -41,6 +41,7 @@ class RunView:
         version: the author's label of the definition that the run is pinned to.
         error: why it failed, or why it stops.
         needs_attention: a critical compensation failed.
+        rerun_of: the run of which it is a rerun, if it is one.
         steps: in topological order; by id, if the definition cannot be read.
         problems: what could not be read, one line each.
     """
@@ -54,6 +55,7 @@ class RunView:
     error: str = ""
     needs_attention: bool = False
     failed_compensations: tuple[str, ...] = ()
+    rerun_of: str = ""
     steps: tuple[StepView, ...] = ()
     problems: tuple[str, ...] = ()
     begins_at: float = 0.0
@@ -74,6 +76,7 @@ class RunSummary:
     created_at: float = 0.0
     finished_at: float = 0.0
     error: str = ""
+    rerun_of: str = ""
 
 
 class Views:
@@ -123,6 +126,7 @@ class Views:
             error=record.error or ("" if record.stop is None else record.stop.message),
             needs_attention=record.needs_attention,
             failed_compensations=record.failed_compensations,
+            rerun_of=record.rerun_of,
             steps=steps,
             begins_at=record.begins_at,
             problems=tuple(problems),
@@ -196,6 +200,7 @@ class Views:
                 record.created_at,
                 record.finished_at,
                 record.error,
+                record.rerun_of,
             )
 
         newest = sorted(listed.values(), key=lambda entry: entry.id, reverse=True)[:limit]

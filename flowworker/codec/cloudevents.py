@@ -51,7 +51,9 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         handler: that an attempt waits for.
         signal: name of the one that came.
         input, output: of the run or the step, inline when small.
-        priority, origin, sent, reply_to, trace, trace_state: of a started run, as in its record.
+        priority, origin, sent, reply_to, trace, trace_state, rerun_of: of a started run, as in its
+            record.
+        kept_from: the run that has executed a step which a rerun keeps.
     """
 
     id: str
@@ -86,6 +88,8 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     trace: str = ""
     trace_state: str = ""
     signal: str = ""
+    rerun_of: str = ""
+    kept_from: str = ""
     v: int = EVENT_VERSION
     error_bases: tuple[str, ...] = ()
     since: Moment = 0.0
@@ -166,6 +170,7 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         reply_to=record.reply_to,
         trace=record.trace,
         trace_state=record.trace_state,
+        rerun_of=record.rerun_of,
     )
     return cloud_event(namespace, EventType.STARTED, data, record.created_at)
 
@@ -200,6 +205,20 @@ def settled_event(
     It follows from the record alone, so that any process can publish it again.
     """
     data = _attempt(workflow, version, record, revision, record.finished_at)
+    if record.is_kept:
+        kept = EventData(
+            id=data.id,
+            name=data.name,
+            version=data.version,
+            step_id=data.step_id,
+            kind=data.kind,
+            turn=data.turn,
+            worker=data.worker,
+            revision=data.revision,
+            at=data.at,
+            kept_from=record.kept_from,
+        )
+        return cloud_event(namespace, EventType.STEP_KEPT, kept, record.finished_at, record.step)
     turn = f"{record.step}/{record.turn}"
     attempt = f"{record.step}/{record.attempt}"
     match record.outcome:

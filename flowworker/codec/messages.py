@@ -18,6 +18,7 @@ __all__ = [
     "ControlCommand",
     "Earlier",
     "Link",
+    "RerunCommand",
     "Result",
     "ResultStatus",
     "StepInput",
@@ -26,6 +27,7 @@ __all__ = [
     "decode_control",
     "decode_inline",
     "decode_link",
+    "decode_rerun",
     "decode_result",
     "decode_step_message",
     "decode_stored",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -186,6 +188,26 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     sealed: Inline | None = None
 
 
+class RerunCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Body of `<ns>.control.rerun.<run>`; an empty body is fine. Its headers are those of a start.
+
+    Attributes:
+        point: the step to begin from (`from` on the wire).
+        failed: do again what was not completed. Without both, all steps run again.
+        definition: `latest`, or empty for that of the run.
+        input: of the new run; nothing or null for that of the run. What is kept has not seen it.
+        stored: the same as an upload's reference, for one that does not fit a message.
+        sealed: the same as a sealed payload.
+    """
+
+    point: str = field(default="", name="from")
+    failed: bool = False
+    definition: Literal["", "latest"] = ""
+    input: Any = None
+    stored: Stored | None = None
+    sealed: Inline | None = None
+
+
 class CancelNotice(Struct, frozen=True, omit_defaults=True):
     """Body of `<ns>.cancel.<run>`, sent to all workers: which step is to stop; empty for all."""
 
@@ -233,6 +255,7 @@ def trace_headers(trace: str, state: str) -> dict[str, str]:
 decode_step_message = msgspec.json.Decoder(StepMessage).decode
 decode_cancel = msgspec.json.Decoder(CancelNotice).decode
 decode_control = msgspec.json.Decoder(ControlCommand).decode
+decode_rerun = msgspec.json.Decoder(RerunCommand).decode
 decode_result = msgspec.json.Decoder(Result).decode
 decode_stored = msgspec.json.Decoder(Stored).decode
 decode_inline = msgspec.json.Decoder(Inline).decode

@@ -15,6 +15,7 @@ __all__ = [
     "COMMAND_KINDS",
     "DEFAULT_NAMESPACE",
     "RESERVED_NAMESPACES",
+    "CommandKind",
     "CommandLane",
     "cancel_subject",
     "event_subject",
@@ -29,6 +30,13 @@ DEFAULT_NAMESPACE = "flowworker"
 
 RESERVED_NAMESPACES = frozenset({"workflow"})
 """What no namespace can be called: its streams would store what others publish."""
+
+
+class CommandKind(StrEnum):
+    """What the subjects of commands begin with that begin runs."""
+
+    START = "start"
+    RERUN = "control.rerun"
 
 
 class CommandLane(StrEnum):

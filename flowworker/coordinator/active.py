@@ -177,7 +177,7 @@ class ActiveRuns:
         if found is None:
             return None
         record, revision = found
-        if plan is None:
+        if plan is None or not record.is_prepared:
             await self._runs.relist(record)
             return None
         state, effects = rebuild(

@@ -58,7 +58,7 @@ class Controls:
             raise Rejected(f"control.{rest}: expected control.<{actions}>.<run id>")
         command = _decode(action, delivery.data)
         found, now = await self._runs.load(run), self._clock.now()
-        if found is None:
+        if found is None or not found[0].is_prepared:
             # Its start may still be on its way: it was sent before this, and is handled beside it
             if may_be_unseen(delivery.time, now):
                 raise NotYet

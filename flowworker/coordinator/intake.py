@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.subjects import CommandLane
 from flowworker.coordinator.inbox import Inbox
-from flowworker.coordinator.rejection import Rejected
+from flowworker.coordinator.rejection import RERUN, Rejected
 
 if TYPE_CHECKING:
     from flowworker.coordinator.controls import Controls
     from flowworker.coordinator.rejection import Rejections
+    from flowworker.coordinator.reruns import Reruns
     from flowworker.coordinator.signals import Signals
     from flowworker.coordinator.starts import Starts
     from flowworker.ports import CommandQueue, Delivery
@@ -35,6 +36,7 @@ class Intake:
         self,
         commands: CommandQueue,
         starts: Starts,
+        reruns: Reruns,
         controls: Controls,
         signals: Signals,
         rejections: Rejections,
@@ -42,6 +44,7 @@ class Intake:
         """Nothing is consumed before `start`."""
         self._commands = commands
         self._starts = starts
+        self._reruns = reruns
         self._controls = controls
         self._signals = signals
         self._rejections = rejections
@@ -62,6 +65,8 @@ class Intake:
             match kind:
                 case "start":
                     await self._starts.take(rest, delivery)
+                case "control" if rest.startswith(RERUN):
+                    await self._reruns.take(rest.removeprefix(RERUN), delivery)
                 case "control":
                     await self._controls.take(rest, delivery)
                 case "signal":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Rejected", "Rejections", "may_reply_to"]
+__all__ = ["RERUN", "Rejected", "Rejections", "may_reply_to"]
 
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
+
+
+RERUN = "rerun."
+"""What the subject of a control goes on with that begins a run, and is answered as a start is."""
 
 
 class Rejected(Exception):
@@ -58,13 +62,23 @@ class Rejections:
         wanted, own = delivery.headers.get(MSG_ID, ""), run_id_of_sequence(delivery.sequence)
         chosen = RUN_ID.fullmatch(wanted) and not RUN_ID_OF_SEQUENCE.fullmatch(wanted)
         run = wanted if chosen else own
-        if kind != "start":  # control.<action>.<run>, signal.<run>.<name>: about a run
+        rerun_of = name.removeprefix(RERUN) if kind == "control" and name.startswith(RERUN) else ""
+        if rerun_of:
+            name = ""
+        elif kind != "start":  # control.<action>.<run>, signal.<run>.<name>: about a run
             about = name.partition(".")[0 if kind == "signal" else 2]
             run, name = about if RUN_ID.fullmatch(about) else run, ""
         get_logger().warning("command rejected", subject=delivery.subject, run=run, reason=reason)
         self._metrics.commands_rejected[kind].inc()
         now = self._clock.now()
-        data = EventData(id=run, name=name, reason=reason, error_type=rejected.error_type, at=now)
+        data = EventData(
+            id=run,
+            name=name,
+            reason=reason,
+            error_type=rejected.error_type,
+            rerun_of=rerun_of,
+            at=now,
+        )
         event = cloud_event(
             self._backend.namespace, EventType.REJECTED, data, now, str(delivery.sequence)
         )

@@ -23,6 +23,7 @@ from flowworker.coordinator.performer import Performer
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.rejection import Rejections
+from flowworker.coordinator.reruns import Reruns
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
 from flowworker.coordinator.signals import Signals
@@ -80,9 +81,11 @@ class Coordinator:
         self._adopts_all = adopts is None
         # Commands come in
         starts, controls = Starts(stores, clock, metrics), Controls(stores, clock)
+        self._retention = Retention(stores)
+        reruns = Reruns(stores, starts, self._retention, clock, metrics)
         rejections = Rejections(stores, clock, metrics)
         signals = Signals(stores, clock)
-        self._intake = Intake(backend.commands, starts, controls, signals, rejections)
+        self._intake = Intake(backend.commands, starts, reruns, controls, signals, rejections)
         # What was decided is performed
         evaluation = Evaluation(Values(stores.payloads, settings.payload_limit))
         refusals = Refusals(stores, clock)
@@ -102,7 +105,6 @@ class Coordinator:
             tracing,
         )
         self._fences = Fences(stores, clock)
-        self._retention = Retention(stores)
         self._performer = Performer(
             stores, dispatcher, self._fences, self._retention, clock, metrics, tracing
         )

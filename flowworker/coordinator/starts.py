@@ -11,7 +11,7 @@ Step by step, and what happens if the coordinator dies after each:
 
 from __future__ import annotations
 
-__all__ = ["Starts"]
+__all__ = ["Starts", "look_again"]
 
 import asyncio
 from contextlib import suppress
@@ -112,7 +112,7 @@ class Starts:
         except (Rejected, Conflict) as refused:
             found = await self._runs.load(run)
             if found is None:
-                _look_again(refused, delivery, self._clock.now())
+                look_again(refused, delivery, self._clock.now())
                 if delivery.delivered > 1:  # it may have been fine before, up to its record
                     await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)))
                 raise
@@ -122,6 +122,13 @@ class Starts:
                 await self._again(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 return
+        await self.announce(record, revision)
+
+    async def announce(self, record: RunRecord, revision: int) -> None:
+        """List a run and publish that it is started. Idempotent.
+
+        With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
+        """
         await asyncio.gather(
             self._runs.index(record.status, record.workflow, record.run),
             self._delay(record) if record.begins_at else self._publish_started(record, revision),
@@ -151,7 +158,7 @@ class Starts:
         except (WorkflowNotFound, DefinitionError) as error:
             raise Rejected(str(error), type(error).__name__) from error
         sent = await self._input(start)
-        data = await self._checked(plan, sent)
+        data = await self.checked(plan, sent)
         name = _name(start.origin)
         try:
             payload = await self._payloads.pack(start.run, COORDINATOR, name, data, place=INPUT)
@@ -199,6 +206,9 @@ class Starts:
             raise Rejected(f"{taken} of an older commands stream; {rest}")
         if start.workflow != record.workflow:
             raise Rejected(f"{taken} of {record.workflow}; choose another id", RunIdTaken.__name__)
+        if record.rerun_of:
+            rerun = f"{taken} that is a rerun of {record.rerun_of}; choose another id"
+            raise Rejected(rerun, RunIdTaken.__name__)
         kept = record.input
         if start.digest == (kept.digest if isinstance(kept, Stored) else _digest(kept.data)):
             return
@@ -222,8 +232,12 @@ class Starts:
             record.run, event.type, encode(event), event.id, once=True
         )
 
-    async def _checked(self, plan: Plan, sent: bytes) -> bytes:
-        """The input with defaults filled in, if its schema has such and is satisfied then."""
+    async def checked(self, plan: Plan, sent: bytes) -> bytes:
+        """The input with defaults filled in, if its schema has such and is satisfied then.
+
+        Raises:
+            Rejected: it is none of that definition.
+        """
         schema = plan.workflow.input_schema
         if schema is None:
             read_object(sent)
@@ -266,8 +280,8 @@ def _name(origin: str) -> str:
     return f"input.{sequence_of(origin)}"
 
 
-def _look_again(refused: Exception, delivery: Delivery, now: float) -> None:
-    """Whether this message has made a run, which a stale answer does not show yet."""
+def look_again(refused: Exception, delivery: Delivery, now: float) -> None:
+    """Raise Unavailable if this message may have made a run that a stale answer does not show."""
     repeated = isinstance(refused, Rejected) and delivery.delivered > 1
     repeated = repeated or isinstance(refused, Gone)
     if repeated and may_be_unseen(delivery.time, now):

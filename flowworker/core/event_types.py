@@ -38,6 +38,7 @@ class EventType(StrEnum):
     STEP_CANCELLED = "workflow.step.cancelled"
     STEP_COMPENSATED = "workflow.step.compensated"
     STEP_COMPENSATION_FAILED = "workflow.step.compensation_failed"
+    STEP_KEPT = "workflow.step.kept"
     STEP_WAITING_HANDLER = "workflow.step.waiting_handler"
 
 

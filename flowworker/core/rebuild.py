@@ -28,8 +28,9 @@ from flowworker.core.facts import (
     failure_in,
 )
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import begin, dispatch_ready, step_completed, step_skipped
+from flowworker.core.forward import begin, dispatch_ready, resolve, step_completed, step_skipped
 from flowworker.core.payload import EMPTY
+from flowworker.core.rules import Resolution
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
 from flowworker.core.stopping import cancel_requested, compensated, open_saga, step_cancelled
@@ -198,6 +199,9 @@ def _replay_closing(
 
 
 def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
+    if step.is_kept and step.outcome is Outcome.FAILED:
+        _replay_kept(draft, step, revision)
+        return
     if step.kind is Kind.COMPENSATE or step.outcome is Outcome.COMPLETED:
         output = step.output or _answered(draft, step.step) or EMPTY
         completed = step.completed or revision
@@ -205,6 +209,8 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
             draft,
             StepCompleted(step.step, step.attempt, output, completed),
         )
+        if step.completed:  # it orders completions; the next claim must find the record itself
+            draft.state = draft.state.with_step(step.step, revision=revision)
         return
     match step.outcome:
         case Outcome.RUNNING:
@@ -228,6 +234,22 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
             step_skipped(draft, StepSkipped(step.step, revision))
         case _:
             assert_never(step.outcome)
+
+
+def _replay_kept(draft: Draft, step: StepRecord, revision: int) -> None:
+    """What a rerun keeps that was not completed: skipped by an operator, or failed and passed over.
+
+    Nothing follows from it but what follows for the steps behind it.
+    """
+    skipped = step.noted is StepStatus.SKIPPED
+    draft.settle(
+        step.step,
+        StepStatus.SKIPPED if skipped else StepStatus.FAILED,
+        attempt=step.attempt,
+        revision=revision,
+        error=step.error,
+    )
+    resolve(draft, step.step, Resolution.SUCCESS if skipped else Resolution.FAILED)
 
 
 def _answered(draft: Draft, step: str) -> Payload | None:

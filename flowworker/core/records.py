@@ -18,6 +18,7 @@ __all__ = [
     "Count",
     "Decision",
     "ErrorInfo",
+    "Rerun",
     "RunRecord",
     "SignalRecord",
     "StepRecord",
@@ -118,6 +119,20 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     id: str = ""
 
 
+class Rerun(Struct, frozen=True, omit_defaults=True):
+    """What a run does again of another one that has ended: all of it, if nothing is said.
+
+    Attributes:
+        point: the step to begin from (`from` on the wire): it, and what is behind it.
+        failed: what was not completed, and what is behind that.
+        latest: by the definition that the workflow's name stands for now, not by the other run's.
+    """
+
+    point: str = field(default="", name="from")
+    failed: bool = False
+    latest: bool = False
+
+
 class RunRecord(Struct, frozen=True, omit_defaults=True):
     """The truth about a run as a whole. Times are seconds since the Unix epoch.
 
@@ -136,6 +151,8 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         needs_attention: a critical compensation failed.
         output: what it resulted in, if its workflow says what that is.
         sent: digest of the input as its start had it, if defaults were filled into that.
+        rerun_of: the run of which this is a rerun, if it is one.
+        rerun: what it does again of that.
     """
 
     run: str
@@ -162,6 +179,13 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     output: Payload | None = None
     begins_at: Moment = 0.0
     sent: str = ""
+    rerun_of: str = ""
+    rerun: Rerun | None = None
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether it may be driven: not before all is there that a rerun keeps."""
+        return not self.rerun_of or self.status is not RunStatus.PENDING
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):
@@ -183,10 +207,12 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         wakes_at: when a step that waits is looked at again; 0 if it waits for no moment.
         reason: why the step is skipped.
         signal: id of the one that a step which waits for signals has completed with.
-        noted: the state that a user of `StateStore` wrote; the engine itself leaves it out.
+        noted: the state that a user of `StateStore` wrote; the engine itself leaves it out, but
+            for a step that an operator had skipped and that a rerun keeps.
         since: when the first attempt of this kind and turn was claimed, for a policy that asks
             for it; else 0. The claim of each further attempt carries it on.
         spent: failures before this attempt by retry rule, if there are several; carried on, too.
+        kept_from: the run that has executed it, if this run is a rerun and did not.
     """
 
     run: str
@@ -210,6 +236,12 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     since: Moment = 0.0
     spent: tuple[Count, ...] = ()
+    kept_from: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stands as another run has left it; it may still be compensated here."""
+        return bool(self.kept_from) and self.number == 0
 
     @property
     def attempt(self) -> Attempt:

@@ -6,7 +6,7 @@ __all__ = ["StreamCommandQueue"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.subjects import CommandLane
+from flowworker.codec.subjects import CommandKind
 from flowworker.jetstream.client import headers as header_blocks
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.ports import WaitingStart
@@ -14,6 +14,7 @@ from flowworker.ports import WaitingStart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowworker.codec.subjects import CommandLane
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.consuming.consumers import Consumers
@@ -45,13 +46,15 @@ class StreamCommandQueue:
         """Share the commands of a lane with all other consumers."""
         return await self._consumers.start(consumer_specs.commands(self._names, lane), on_delivery)
 
-    async def waiting(self, after: int = 0) -> WaitingStart | None:
-        """The first start behind that sequence which is not acknowledged."""
-        [starts] = self._names.command_subjects(CommandLane.STARTS.kinds)
+    async def waiting(
+        self, after: int = 0, kind: CommandKind = CommandKind.START
+    ) -> WaitingStart | None:
+        """The first start, or rerun, behind that sequence which is not acknowledged."""
+        [starts] = self._names.command_subjects((kind,))
         query = {"seq": after + 1, "next_by_subj": starts}
         found = await self._api.message(self._names.commands, query)
         if found is None:
             return None
         headers = header_blocks.decode(found.hdrs)
-        workflow = found.subject.removeprefix(starts.removesuffix(">"))
-        return WaitingStart(found.seq, workflow, headers.get(header_blocks.MSG_ID, ""))
+        about = found.subject.removeprefix(starts.removesuffix(">"))
+        return WaitingStart(found.seq, about, headers.get(header_blocks.MSG_ID, ""))

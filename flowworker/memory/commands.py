@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from flowworker.codec.messages import MSG_ID
-from flowworker.codec.subjects import COMMAND_KINDS, CommandLane
+from flowworker.codec.subjects import COMMAND_KINDS, CommandKind, CommandLane
 from flowworker.errors import InvalidInput
 from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.dedupe import COMMANDS_WINDOW, Window
@@ -53,13 +53,20 @@ class MemoryCommandQueue:
         """Share the commands of a lane with all other consumers."""
         return self._lanes[lane].consume(on_delivery)
 
-    async def waiting(self, after: int = 0) -> WaitingStart | None:
-        """The first start behind that sequence which is not acknowledged."""
-        starts = self._lanes[CommandLane.STARTS]
-        messages = (message for group in starts.groups() for message in starts.of(group))
-        behind = (message for message in messages if message.sequence > after)
+    async def waiting(
+        self, after: int = 0, kind: CommandKind = CommandKind.START
+    ) -> WaitingStart | None:
+        """The first start, or rerun, behind that sequence which is not acknowledged."""
+        prefix = f"{kind}."
+        behind = (
+            message
+            for lane in self._lanes.values()
+            for group in lane.groups()
+            for message in lane.of(group)
+            if message.sequence > after and message.subject.startswith(prefix)
+        )
         first = min(behind, key=lambda message: message.sequence, default=None)
         if first is None:
             return None
-        workflow = first.subject.partition(".")[2]
-        return WaitingStart(first.sequence, workflow, first.headers.get(MSG_ID, ""))
+        about = first.subject.removeprefix(prefix)
+        return WaitingStart(first.sequence, about, first.headers.get(MSG_ID, ""))

@@ -16,6 +16,7 @@ __all__ = [
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from flowworker.codec.subjects import CommandKind
 from flowworker.core.ids import COORDINATOR
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class StepAddress:
 
 @dataclass(frozen=True, slots=True)
 class WaitingStart:
-    """A start message that stands in the queue."""
+    """A start message that stands in the queue, or a rerun.
+
+    Attributes:
+        about: the workflow to start, or the run to rerun.
+    """
 
     sequence: int
-    workflow: str
+    about: str
     message_id: str
 
 
@@ -158,8 +163,10 @@ class CommandQueue(Protocol):
         """Share the commands of a lane with all others who do."""
         ...
 
-    async def waiting(self, after: int = 0) -> WaitingStart | None:
-        """The first start behind that sequence which is not acknowledged."""
+    async def waiting(
+        self, after: int = 0, kind: CommandKind = CommandKind.START
+    ) -> WaitingStart | None:
+        """The first start, or rerun, behind that sequence which is not acknowledged."""
         ...
 
 

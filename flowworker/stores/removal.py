@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.codec.keys import START, TIMEOUT
+from flowworker.codec.subjects import CommandKind
 from flowworker.core.ids import run_id_of_sequence, sequence_of
 from flowworker.errors import Unavailable
 
@@ -64,7 +65,8 @@ async def _would_begin_again(backend: Backend, record: RunRecord) -> bool:
     sequence = sequence_of(record.origin)
     if not sequence:
         return False
-    start = await backend.commands.waiting(sequence - 1)
+    kind = CommandKind.RERUN if record.rerun_of else CommandKind.START
+    start = await backend.commands.waiting(sequence - 1, kind)
     if start is None or start.sequence != sequence:
         return False
     return (start.message_id or run_id_of_sequence(sequence)) == record.run

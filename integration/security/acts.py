@@ -54,7 +54,10 @@ RECORDS = [
 
 MESSAGES = [
     Act("flowworker.start.sum", may=STARTING),
-    *(Act(f"flowworker.control.{one}.r1", may=ACTING) for one in ("cancel", "terminate", "resume")),
+    *(
+        Act(f"flowworker.control.{one}.r1", may=ACTING)
+        for one in ("cancel", "terminate", "resume", "rerun")
+    ),
     Act("flowworker.signal.r1.go", may=ACTING),
     Act("$KV.flowworker_runs.signal.r1.1-1.go"),
     Act("$KV.flowworker_runs.step.coordinator.r1.first"),

@@ -85,7 +85,17 @@ RESERVED = {
 # All that core/ may import from outside, so that it remains a pure function of its arguments.
 PURE = {
     *("__future__", "abc", "bisect", "collections", "copy", "dataclasses", "datetime", "enum"),
-    *("fractions", "functools", "graphlib", "hashlib", "heapq", "itertools", "math", "operator"),
+    *(
+        "difflib",
+        "fractions",
+        "functools",
+        "graphlib",
+        "hashlib",
+        "heapq",
+        "itertools",
+        "math",
+        "operator",
+    ),
     *("re", "string", "textwrap", "types", "typing", "zlib"),
     *("immutables", "msgspec"),
 }

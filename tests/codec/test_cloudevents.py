@@ -80,6 +80,23 @@ def test_a_run_that_begins_later():
     assert event.data.at == 60.0
 
 
+def test_a_step_that_is_kept_has_one_event_and_none_of_an_execution():
+    record = replace(STEP, number=0, kept_from="r0")
+
+    (event,) = attempt_events("ns", "orders.ship", "v2", record, 9)
+
+    assert (event.type, event.id) == (EventType.STEP_KEPT, "r1/workflow.step.kept/pay")
+    assert (event.data.kept_from, event.data.step_id) == ("r0", "pay")
+    assert (event.data.at, event.data.output) == (7.5, None)
+
+
+def test_what_undoes_a_kept_step_is_published_as_ever():
+    undone = settled(kind=Kind.COMPENSATE, number=1, kept_from="r0")
+
+    assert undone is not None
+    assert undone.type is EventType.STEP_COMPENSATED
+
+
 def test_what_happens_once_has_one_id():
     ids = [
         cloud_event("ns", event_type, EventData(id=run), now, detail).id

@@ -115,6 +115,13 @@ async def every_event(client):
     await client.cancel(runs[-1])
     await client.result(runs[-1])
     runs += [(await client.run(workflow)).id for workflow in ("undone", "late")]
+    runs += [
+        await client.rerun(runs[0], from_step="asked", new_id="again"),
+        await client.rerun(runs[0], from_step="nowhere", new_id="nothing"),
+    ]
+    await until(client, "again", "workflow.waiting_human")
+    with pytest.raises(errors.InvalidInput, match="has no step 'nowhere'"):
+        await client.result("nothing")
     runs.append("refused")
     with pytest.raises(errors.WorkflowNotFound):
         await client.run("unheard_of", run_id=runs[-1])

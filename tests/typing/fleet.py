@@ -29,6 +29,7 @@ from flowworker import (
     PermissionDenied,
     Priority,
     Problem,
+    RerunView,
     ResultTimeout,
     RunCancelled,
     RunFailed,
@@ -81,6 +82,11 @@ async def runs(client: Client) -> None:
     await client.terminate(run)
     await client.resume(run, HumanAction.COMPLETE, step="charge", output={"amount": 890})
     await client.resume(run, "retry")
+    planned = await client.plan_rerun(run, from_step="charge", latest=True)
+    assert_type(planned, RerunView)
+    assert_type(planned.steps[0].kept, bool)
+    assert_type(await client.rerun(run, from_step="charge", input={"order_id": 8}), str)
+    assert_type(await client.retry(run, new_id="order-8"), str)
     async for event in client.watch(run):
         assert_type(event, dict[str, Any])
         assert EventType(event["type"]) is EventType.STARTED
@@ -97,6 +103,7 @@ def blocking(workflow: Workflow) -> None:
         assert_type(run, str)
         assert_type(client.run("order.fulfil"), RunResult)
         seen(client.result(run, timeout=10), client.status(run), client.list(RunStatus.FAILED))
+        assert_type(client.retry(run), str)
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]
 

@@ -1,0 +1,128 @@
+"""`rerun` and `retry`: a new run that goes on from what an ended one has completed."""
+
+from __future__ import annotations
+
+__all__ = ["rerun", "retry"]
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowworker.cli.errors import FAILED
+from flowworker.cli.options import Target, as_json, connection, read_object, run_client
+from flowworker.cli.render import json_line, plain, print_table
+from flowworker.cli.runs import begun
+from flowworker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flowworker.client import Client
+    from flowworker.client.reruns import RerunView
+
+_RUN = click.argument("run")
+_ID = click.option("--id", "new_id", help="Id of the new run; generated if not given.")
+_WAIT = click.option("--wait", is_flag=True, help="Wait for the end and print the result as JSON.")
+_DRY = click.option("--dry-run", is_flag=True, help="Only show which steps would run, and why.")
+
+
+@click.command()
+@_RUN
+@click.option("--from", "from_step", default="", metavar="STEP", help="It, and what is behind it.")
+@click.option("--failed", is_flag=True, help="What was not completed, and what is behind that.")
+@click.option("--input", "input_", metavar="JSON|@FILE", help="Instead of the run's input.")
+@click.option(
+    "--definition",
+    type=click.Choice(["latest"]),
+    help="By what is registered now; otherwise by the definition of the run.",
+)
+@_ID
+@_DRY
+@_WAIT
+@connection
+@as_json
+@click.pass_context
+def rerun(
+    ctx: click.Context,
+    target: Target,
+    /,
+    run: str,
+    *,
+    definition: str | None,
+    input_: str | None,
+    new_id: str | None,
+    dry_run: bool,
+    **how: Any,
+) -> None:
+    """Do an ended run again, or a part of it, as a new run."""
+    what = {name: how.pop(name) for name in ("from_step", "failed")}
+    what["latest"] = definition is not None
+    if all(what[name] for name in ("from_step", "failed")):
+        raise click.UsageError("--from and --failed exclude each other.")
+    value = None if input_ is None else read_object("--input", input_)
+    if dry_run:
+        how.pop("wait")
+        _show(ctx, target, run, what, **how)
+    else:
+        _begin(ctx, target, run, what, {"input": value, "new_id": new_id}, **how)
+
+
+@click.command()
+@_RUN
+@_ID
+@_DRY
+@_WAIT
+@connection
+@as_json
+@click.pass_context
+def retry(
+    ctx: click.Context,
+    target: Target,
+    run: str,
+    *,
+    new_id: str | None,
+    dry_run: bool,
+    wait: bool,
+    json_: bool,
+) -> None:
+    """Do again what a run has not completed: `rerun --failed`."""
+    if dry_run:
+        _show(ctx, target, run, {"failed": True}, json_=json_)
+    else:
+        _begin(ctx, target, run, {"failed": True}, {"new_id": new_id}, wait=wait, json_=json_)
+
+
+def _show(
+    ctx: click.Context, target: Target, run: str, what: dict[str, Any], *, json_: bool
+) -> None:
+    async def look(client: Client) -> RerunView:
+        return await client.plan_rerun(run, **what)
+
+    planned = run_client(target, look)
+    if json_:
+        click.echo(json_line(planned))
+    else:
+        rows = [[step.id, "kept" if step.kept else "runs", step.why] for step in planned.steps]
+        if rows:
+            print_table(("STEP", "DOES", "WHY"), rows, status=1)
+        for problem in planned.problems:
+            click.echo(f"problem: {plain(problem)}", err=True)
+    if planned.problems:
+        ctx.exit(FAILED)
+
+
+def _begin(
+    ctx: click.Context,
+    target: Target,
+    run: str,
+    what: dict[str, Any],
+    how: dict[str, Any],
+    *,
+    wait: bool,
+    json_: bool,
+) -> None:
+    async def begin(client: Client) -> str:
+        planned = await client.plan_rerun(run, **what)
+        if planned.problems:  # raise now what the coordinator would reject later
+            raise InvalidInput("; ".join(planned.problems))
+        return await client.rerun(run, **what, **how)
+
+    begun(ctx, target, begin, None, wait=wait, json_=json_)

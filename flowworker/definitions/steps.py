@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from flowworker.codec.inputs import RESERVED
-from flowworker.core.ids import RESERVED_QUEUES, TOKEN
+from flowworker.core.ids import RESERVED_QUEUES
 from flowworker.core.model import Step, TriggerRule
 from flowworker.definitions.dependencies import Declaration, check_dependencies
 from flowworker.definitions.document import (
@@ -30,7 +30,7 @@ from flowworker.definitions.tree import (
     node_at,
     quoted,
 )
-from flowworker.definitions.values import duration_of, mapping_of, priority_of
+from flowworker.definitions.values import duration_of, mapping_of, priority_of, queue_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -142,7 +142,7 @@ class Steps:
 
     def _usual(self, section: Section) -> dict[str, Any]:
         """What a step may say itself, or leave to the defaults of its workflow."""
-        queue = section.name("queue", TOKEN)
+        queue = queue_of(section)
         if queue in RESERVED_QUEUES:
             message = f"{section.title}: queue {quoted(queue)} is no queue of workers"
             self._report.add(section.mark_of("queue"), message, "choose another name")

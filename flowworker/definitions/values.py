@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["duration_of", "mapping_of", "priority_of"]
+__all__ = ["duration_of", "mapping_of", "priority_of", "queue_of"]
 
 from typing import TYPE_CHECKING, Any
 
+from flowworker.core.ids import TOKEN
 from flowworker.core.status import Priority
 from flowworker.definitions.tree import MappingNode, ScalarNode, plain
 
@@ -33,6 +34,16 @@ def duration_of(section: Section, key: str) -> float | str | None:
 def priority_of(section: Section, key: str) -> str | None:
     """The name of a lane, or a text whose expression gives one."""
     return _template(section, key) or section.choice(key, Priority)
+
+
+def queue_of(section: Section) -> str | None:
+    """The name of a queue: no expression, since the key of a step's record has it in it."""
+    node = section.node("queue")
+    if node is None or not _template(section, "queue"):
+        return section.name("queue", TOKEN)
+    hint = "a step has the same queue in all runs; 'when' can choose between two steps"
+    section.wrong("queue", node, "a name", hint)
+    return None
 
 
 def _template(section: Section, key: str) -> str:

@@ -58,6 +58,10 @@ def test_a_step_may_have_a_lane_of_its_own():
         ("fallback: {uses: v, with: 1}", "f:5:29: 'with' of fallback of step 'a': expected"),
         ("saga: {uses: v, with: x}", "f:5:25: 'with' of saga of step 'a': expected a mapping"),
         ("timeout: soon", "f:5:12: 'timeout' of step 'a': expected a duration"),
+        (
+            "queue: ${input.q}",
+            "f:5:10: 'queue' of step 'a': expected a name, found '${input.q}' (a step has the same",
+        ),
         ("priority: urgent", "f:5:13: 'priority' of step 'a': expected one of high, normal, low"),
     ],
 )

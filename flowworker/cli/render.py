@@ -205,6 +205,7 @@ def print_run(run: RunView) -> None:
         "took": lasted(run.created_at, run.finished_at),
         "error": run.error,
         "rerun of": run.rerun_of,
+        "ended early": run.reason,
         "not compensated": ", ".join(run.failed_compensations),
         "attention": "a critical compensation failed" if run.needs_attention else "",
     }

@@ -14,6 +14,7 @@ from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
 from flowworker.core.forward import verdict_on
 from flowworker.core.rebuild import view
+from flowworker.core.records import StopReason
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
@@ -40,6 +41,7 @@ class RunView:
         begins_at: when it is to begin, of a run that was started with a delay and has not begun.
         version: the author's label of the definition that the run is pinned to.
         error: why it failed, or why it stops.
+        reason: why it ended early, if a step ended it as completed.
         needs_attention: a critical compensation failed.
         rerun_of: the run of which it is a rerun, if it is one.
         steps: in topological order; by id, if the definition cannot be read.
@@ -53,6 +55,7 @@ class RunView:
     created_at: float
     finished_at: float = 0.0
     error: str = ""
+    reason: str = ""
     needs_attention: bool = False
     failed_compensations: tuple[str, ...] = ()
     rerun_of: str = ""
@@ -116,6 +119,8 @@ class Views:
             steps = tuple(
                 seen_step(id_, state.steps[id_], records.get(id_), history) for id_ in plan.order
             )
+        stop = record.stop
+        ended = stop is not None and stop.reason is StopReason.ENDED
         return RunView(
             id=record.run,
             workflow=record.workflow,
@@ -123,7 +128,8 @@ class Views:
             status=record.status,
             created_at=record.created_at,
             finished_at=record.finished_at,
-            error=record.error or ("" if record.stop is None else record.stop.message),
+            error=record.error or ("" if stop is None or ended else stop.message),
+            reason=stop.message if stop is not None and ended else "",
             needs_attention=record.needs_attention,
             failed_compensations=record.failed_compensations,
             rerun_of=record.rerun_of,

@@ -106,6 +106,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
                 Attempt(data.kind, data.turn, data.number),
                 data.output or EMPTY,
                 data.revision,
+                data.reason,
             )
         case EventType.STARTED:
             return facts.RunStarted()

@@ -25,6 +25,7 @@ dispatch    an attempt -> a step message        outputs    what a step is given 
 given       what it is given by its `with`      evaluation expressions of a definition
 terms       what its definition says of time    values     what expressions are given
 judging     may a step run, by its condition?
+ends        a step that ends its run
 refusals    an attempt that no message can carry has failed
 fencing     sees to it that an attempt ends
 retention   the end of a run                    results    how it ended

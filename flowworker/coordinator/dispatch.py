@@ -20,6 +20,7 @@ from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.ends import Ends
     from flowworker.coordinator.engine_steps import EngineSteps
     from flowworker.coordinator.given import Given
     from flowworker.coordinator.outputs import Outputs
@@ -49,13 +50,14 @@ class Dispatcher:
         terms: Terms,
         refusals: Refusals,
         engine_steps: EngineSteps,
+        ends: Ends,
         clock: Clock,
         tracing: Tracing,
     ) -> None:
         """Enqueue to `steps`, with what `given`, or else `outputs`, says that a step is given.
 
         An attempt that cannot be enqueued, because of what its run has put out, has failed. Those
-        of `engine_steps` begin where others are enqueued.
+        of `engine_steps` and `ends` begin where others are enqueued.
         """
         self._steps = steps
         self._outputs = outputs
@@ -63,6 +65,7 @@ class Dispatcher:
         self._terms = terms
         self._refusals = refusals
         self._engine_steps = engine_steps
+        self._ends = ends
         self._clock = clock
         self._follows = tracing.on
 
@@ -78,7 +81,7 @@ class Dispatcher:
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
         if not plan.steps[wanted.step].uses:
-            await self._engine_steps.begin(plan, state, wanted)
+            await self._begin(plan, state, wanted)
             return
         try:
             address = await self._address(plan, state, wanted)
@@ -97,7 +100,7 @@ class Dispatcher:
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
         if not plan.steps[wanted.step].uses:
-            await self._engine_steps.begin(plan, state, wanted)
+            await self._begin(plan, state, wanted)
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
         try:
@@ -110,6 +113,14 @@ class Dispatcher:
             await self._steps.enqueue(address, encode(message), key + mark, due)
         except (InvalidInput, ExpressionError) as error:
             await self._refusals.refuse(plan, state, wanted, error)
+
+    async def _begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
+        """Settle it, or see to it that it will be: there is nobody to send it to."""
+        end = plan.steps[wanted.step].end
+        if end is None:
+            await self._engine_steps.begin(plan, state, wanted)
+        else:
+            await self._ends.settle(plan, state, wanted, end)
 
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
         priority = await self._terms.priority(plan, state, wanted.step)

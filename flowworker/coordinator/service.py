@@ -11,6 +11,7 @@ from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.answers import Answers
 from flowworker.coordinator.controls import Controls
 from flowworker.coordinator.dispatch import Dispatcher
+from flowworker.coordinator.ends import Ends
 from flowworker.coordinator.engine_steps import EngineSteps
 from flowworker.coordinator.evaluation import Evaluation
 from flowworker.coordinator.fencing import Fences
@@ -101,6 +102,7 @@ class Coordinator:
             terms,
             refusals,
             engine_steps,
+            Ends(stores, evaluation, refusals, clock),
             clock,
             tracing,
         )

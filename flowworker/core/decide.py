@@ -22,13 +22,14 @@ from flowworker.core.conclusion import conclude, concluded
 from flowworker.core.draft import Draft
 from flowworker.core.ending import close
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import OPEN, judged, start, step_completed, step_skipped, verdict_on
+from flowworker.core.forward import OPEN, judged, start, step_skipped, verdict_on
 from flowworker.core.human import decided
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL
 from flowworker.core.stopping import (
     cancel_requested,
     compensated,
+    completed,
     continue_saga,
     step_cancelled,
     timed_out,
@@ -86,7 +87,7 @@ def outruns(plan: Plan, fact: facts.Fact, state: RunState) -> bool:
 def _apply(draft: Draft, fact: facts.Fact) -> None:
     match fact:
         case facts.StepCompleted():
-            step_completed(draft, fact)
+            completed(draft, fact)
         case facts.RunStarted():
             start(draft)
         case facts.AttemptFailed():

@@ -156,11 +156,12 @@ class Draft:
 
     def emit_end(self) -> None:
         """The last event of a run, and what belongs to its end."""
-        record = self.state.record
+        record, stop = self.state.record, self.state.record.stop
         self.emits.append(
             Emit(
                 END_OF[record.status],
                 error=record.error,
+                reason="" if stop is None or stop.reason is not StopReason.ENDED else stop.message,
                 failed_compensations=record.failed_compensations,
             )
         )

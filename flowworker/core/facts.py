@@ -40,12 +40,16 @@ class RunStarted(Struct, frozen=True):
 
 
 class StepCompleted(Struct, frozen=True):
-    """An attempt of the step or its fallback succeeded; `revision` is that of the record."""
+    """An attempt of the step or its fallback succeeded; `revision` is that of the record.
+
+    `reason` is why the run ends at the step, if it does.
+    """
 
     step: str
     attempt: Attempt
     output: Payload
     revision: int
+    reason: str = ""
 
 
 class AttemptFailed(Struct, frozen=True):

@@ -11,6 +11,8 @@ __all__ = [
     "MAX_SECONDS",
     "USUAL_UNDO",
     "Backoff",
+    "End",
+    "EndStatus",
     "Escalation",
     "EscalationStrategy",
     "Fallback",
@@ -156,6 +158,27 @@ class WaitFor(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     timeout: float | str | None = None
 
 
+class EndStatus(StrEnum):
+    """How a step with `end` ends its run."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class End(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The run ends at this step, early: what is in flight is cancelled.
+
+    Attributes:
+        status: `failed` compensates what was completed.
+        reason: one line for humans; texts with `${…}` in it are evaluated, as in `output`.
+        output: what the run results in.
+    """
+
+    status: EndStatus = EndStatus.COMPLETED
+    reason: str = ""
+    output: dict[str, Any] | None = None
+
+
 class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails.
 
@@ -171,6 +194,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         with_: `with`: exactly what the handler gets, texts with `${…}` in it evaluated; None for
             the merged map (`codec.inputs`).
         priority: lane of its messages, or a text with `${…}` that gives one; None for its run's.
+        end: that the run ends here, instead of a handler.
         when: an expression; if it is false the step is skipped.
         continue_on_error: whether the run goes on when nothing is left to try for the step.
         sleep: of an engine step that waits for some time: seconds, or a template of them.
@@ -192,6 +216,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
     continue_on_error: bool = False
     when: str | None = None
+    end: End | None = None
     sleep: float | str | None = None
     until: str | None = None
     wait_for: WaitFor | None = None

@@ -28,12 +28,18 @@ from flowworker.core.facts import (
     failure_in,
 )
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import begin, dispatch_ready, resolve, step_completed, step_skipped
+from flowworker.core.forward import begin, dispatch_ready, resolve, step_skipped
 from flowworker.core.payload import EMPTY
 from flowworker.core.rules import Resolution
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
-from flowworker.core.stopping import cancel_requested, compensated, open_saga, step_cancelled
+from flowworker.core.stopping import (
+    cancel_requested,
+    compensated,
+    completed,
+    open_saga,
+    step_cancelled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,11 +210,9 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
         return
     if step.kind is Kind.COMPENSATE or step.outcome is Outcome.COMPLETED:
         output = step.output or _answered(draft, step.step) or EMPTY
-        completed = step.completed or revision
-        step_completed(
-            draft,
-            StepCompleted(step.step, step.attempt, output, completed),
-        )
+        at = step.completed or revision
+        fact = StepCompleted(step.step, step.attempt, output, at, step.reason)
+        completed(draft, fact)
         if step.completed:  # it orders completions; the next claim must find the record itself
             draft.state = draft.state.with_step(step.step, revision=revision)
         return

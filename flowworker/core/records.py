@@ -84,6 +84,7 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True):
 class StopReason(StrEnum):
     """Why a run stops before its steps are done."""
 
+    ENDED = "ended"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
@@ -96,7 +97,7 @@ class Stop(Struct, frozen=True, omit_defaults=True):
     Attributes:
         reason: what kind of end this leads to.
         message: one line for humans, the run's error.
-        step: the step that failed, if one did.
+        step: the step that failed or ended it, if one did.
     """
 
     reason: StopReason
@@ -205,7 +206,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         completed: revision that orders completions; 0 until known. A compensation's claim
             carries it on, since it overwrites the record whose revision it was.
         wakes_at: when a step that waits is looked at again; 0 if it waits for no moment.
-        reason: why the step is skipped.
+        reason: why the step is skipped; why it ends the run.
         signal: id of the one that a step which waits for signals has completed with.
         noted: the state that a user of `StateStore` wrote; the engine itself leaves it out, but
             for a step that an operator had skipped and that a rerun keeps.

@@ -7,6 +7,7 @@ __all__ = [
     "compensated",
     "compensation_failed",
     "compensations",
+    "completed",
     "continue_saga",
     "fail_output",
     "fail_step",
@@ -23,17 +24,42 @@ from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
 from flowworker.core.ending import end
 from flowworker.core.event_types import EventType
-from flowworker.core.forward import dispatch_ready, resolve
+from flowworker.core.forward import dispatch_ready, resolve, step_completed
+from flowworker.core.model import EndStatus
+from flowworker.core.payload import EMPTY
 from flowworker.core.records import MAX_NAMED, Stop, StopReason
 from flowworker.core.rules import Resolution
-from flowworker.core.status import Kind, RunStatus, StepStatus
+from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
-    from flowworker.core.facts import AttemptFailed, CancelRequested, Compensated, StepCancelled
+    from flowworker.core.facts import (
+        AttemptFailed,
+        CancelRequested,
+        Compensated,
+        StepCancelled,
+        StepCompleted,
+    )
     from flowworker.core.graph import Plan
     from flowworker.core.records import ErrorInfo
     from flowworker.core.state import RunState
+
+
+def completed(draft: Draft, fact: StepCompleted) -> None:
+    """A step was completed; one with `end` ends the run, unless it stops already.
+
+    What that step put out is what the run results in, and no input of any step.
+    """
+    step = draft.plan.steps.get(fact.step)
+    if step is None or step.end is None:
+        step_completed(draft, fact)
+        return
+    step_completed(draft, replace(fact, output=EMPTY))
+    if not draft.stopping and draft.state.status not in TERMINAL:
+        draft.state = draft.state.with_record(output=fact.output)
+        failed = step.end.status is EndStatus.FAILED
+        message = fact.reason or (f"ended by step {fact.step!r}" if failed else "")
+        _stop(draft, Stop(StopReason.FAILED if failed else StopReason.ENDED, message, fact.step))
 
 
 def cancel_requested(draft: Draft, fact: CancelRequested) -> None:
@@ -100,9 +126,13 @@ def step_cancelled(draft: Draft, fact: StepCancelled) -> None:
 def continue_saga(draft: Draft, stop: Stop) -> None:
     """Nothing is in flight: compensate the next step, or end."""
     if draft.state.saga is None:
-        open_saga(draft, stop, compensate=not draft.terminated)
+        ended = stop.reason is StopReason.ENDED
+        open_saga(draft, stop, compensate=not (draft.terminated or ended))
     if draft.state.saga:
         draft.dispatch(draft.state.saga[0], Attempt(Kind.COMPENSATE, 1, 1))
+        return
+    if stop.reason is StopReason.ENDED:
+        end(draft, RunStatus.COMPLETED)
         return
     failed = stop.reason in {StopReason.FAILED, StopReason.TIMED_OUT}
     end(draft, RunStatus.FAILED if failed else RunStatus.CANCELLED, error=stop.message)

@@ -13,6 +13,7 @@ __all__ = [
     "MAX_RULES",
     "MAX_STEPS",
     "DefaultsDocument",
+    "EndDocument",
     "EscalationDocument",
     "FallbackDocument",
     "RetryDocument",
@@ -33,6 +34,7 @@ from flowworker.core.model import (
     MAX_ATTEMPTS,
     MAX_SECONDS,
     Backoff,
+    EndStatus,
     EscalationStrategy,
     TriggerRule,
 )
@@ -52,7 +54,7 @@ may be, with long names and some dependencies each."""
 MAX_RULES = 20
 """Most rules of one `retry`."""
 
-ENGINE_KEYS = ("sleep", "until", "wait_for")
+ENGINE_KEYS = ("end", "sleep", "until", "wait_for")
 """Keys of which a step may have one instead of `uses`."""
 
 _Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
@@ -164,6 +166,16 @@ class WaitForDocument(Struct, forbid_unknown_fields=True):
     timeout: Annotated[_GivenDuration | None, Meta(description="Then the step fails.")] = None
 
 
+class EndDocument(Struct, forbid_unknown_fields=True):
+    """The run ends at this step, early: what is in flight is cancelled."""
+
+    status: Annotated[
+        EndStatus | None, Meta(description="completed, or failed, which compensates.")
+    ] = None
+    reason: Annotated[str | None, Meta(description="Why; ${…} takes values.")] = None
+    output: Annotated[_Values | None, Meta(description="What the run results in.")] = None
+
+
 class StepDocument(Struct, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails."""
 
@@ -196,6 +208,9 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     trigger_rule: Annotated[
         TriggerRule | None,
         Meta(description="What must have become of the steps in `depends_on` for it to run."),
+    ] = None
+    end: Annotated[
+        EndDocument | None, Meta(description="Instead of `uses`: the run ends here.")
     ] = None
     when: Annotated[
         str | bool | None,

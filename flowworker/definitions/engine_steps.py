@@ -6,12 +6,15 @@ __all__ = ["EngineSteps"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.core.model import WaitFor
-from flowworker.definitions.document import ENGINE_KEYS, WaitForDocument
+from msgspec.structs import replace
+
+from flowworker.core.model import End, EndStatus, WaitFor
+from flowworker.core.records import MAX_TEXT
+from flowworker.definitions.document import ENGINE_KEYS, EndDocument, WaitForDocument
 from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.definitions.section import given
 from flowworker.definitions.tree import MappingNode, ScalarNode, quoted
-from flowworker.definitions.values import duration_of
+from flowworker.definitions.values import duration_of, mapping_of
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class EngineSteps:
         return given(
             sleep=duration_of(step, "sleep"),
             until=self._until(step),
+            end=self._end(step),
             wait_for=self._wait_for(step),
         )
 
@@ -62,6 +66,17 @@ class EngineSteps:
             return None
         stated = given(match=section.text("match"), timeout=duration_of(section, "timeout"))
         return WaitFor(section.required_name("signal"), **stated)
+
+    def _end(self, step: Section) -> End | None:
+        section = step.section("end", EndDocument)
+        if section is None:
+            return None
+        stated = given(
+            status=section.choice("status", EndStatus),
+            reason=section.text("reason", MAX_TEXT),
+            output=mapping_of(section, "output"),
+        )
+        return replace(End(), **stated)
 
     def _until(self, step: Section) -> str | None:
         node = step.node("until")

@@ -62,6 +62,7 @@ _OF_STEPS: Final = {
     ),
     **dict.fromkeys(("retries", "retryPolicy", "retryStrategy", "retry_policy"), _RETRY),
     **dict.fromkeys(("wait", "delay", "pause", "seconds", "Seconds"), _SLEEP),
+    **dict.fromkeys(("terminate", "exit", "fail", "stop", "succeed"), "did you mean 'end'?"),
     **dict.fromkeys(("timestamp", "Timestamp", "wait_until"), "did you mean 'until'?"),
     **dict.fromkeys(("compensate", "compensation", "rollback", "undo"), "did you mean 'saga'?"),
     **dict.fromkeys(("catch", "on_error", "onError", "on_failure"), "did you mean 'fallback'?"),

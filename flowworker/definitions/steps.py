@@ -58,6 +58,12 @@ class Steps:
         self._defaults = self._defaults_of(workflow)
         steps, declarations = self._list(workflow, "steps", 1, MAX_STEPS)
         check_dependencies(declarations, self._report)
+        ends = {step.id for step in steps if step.end is not None}
+        for one in declarations:
+            for dependency, mark in one.depends_on:
+                if dependency in ends:
+                    message = f"step {quoted(one.step.text)} depends on {quoted(dependency)}"
+                    self._report.add(mark, f"{message}, which ends the run")
         self._others = {one.step.text: one.step.mark for one in reversed(declarations)}
         return steps
 
@@ -94,6 +100,10 @@ class Steps:
                 message = f"{quoted('saga')} of {quoted(step.id)} in {quoted(key)}"
                 place = node_at(item, ["saga"])
                 self._report.add(place.mark, f"{message}: nothing is undone after it")
+            if key == "finally" and step.end is not None:
+                message = f"{quoted('end')} of {quoted(step.id)} in {quoted(key)}"
+                place = node_at(item, ["end"])
+                self._report.add(place.mark, f"{message}: the run ends after it in any case")
             steps.append(step)
             if step.id:
                 declarations.append(declaration)

@@ -103,12 +103,9 @@ def _add(drawn: Outline, step: Step, ids: dict[str, str]) -> None:
 
 def _lines(step: Step) -> Iterator[str]:
     """What stands below a step's id."""
-    if step.uses:
-        yield step.uses
-    if step.sleep is not None:
-        yield f"sleep {_duration(step.sleep)}"
-    if step.until is not None:
-        yield f"until {step.until}"
+    yield from _does(step)
+    if step.when is not None:
+        yield f"when {step.when}"
     if step.queue != "default":
         yield f"queue {step.queue}"
     if step.trigger_rule is not TriggerRule.ALL_SUCCESS:
@@ -121,6 +118,17 @@ def _lines(step: Step) -> Iterator[str]:
         yield "goes on if it fails"
     if step.escalation is not None:
         yield "asks a human if it fails"
+
+
+def _does(step: Step) -> Iterator[str]:
+    if step.uses:
+        yield step.uses
+    if step.sleep is not None:
+        yield f"sleep {_duration(step.sleep)}"
+    if step.until is not None:
+        yield f"until {step.until}"
+    if step.end is not None:
+        yield f"ends the run: {step.end.status}"
 
 
 def _duration(given: float | str) -> str:

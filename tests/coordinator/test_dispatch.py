@@ -6,6 +6,7 @@ import pytest
 
 from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.dispatch import Dispatcher
+from flowworker.coordinator.ends import Ends
 from flowworker.coordinator.engine_steps import EngineSteps
 from flowworker.coordinator.given import Given
 from flowworker.coordinator.outputs import Outputs
@@ -54,6 +55,7 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
         Terms(evaluation),
         refusals,
         EngineSteps(stores, Terms(evaluation), Taking(stores, evaluation, clock), refusals, clock),
+        Ends(stores, evaluation, refusals, clock),
         clock,
         NO_TRACING,
     )

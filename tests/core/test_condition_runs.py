@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.core.effects import Fence
-from flowworker.core.model import Step, TriggerRule
+from flowworker.core.model import End, EndStatus, Step, TriggerRule
 from flowworker.core.status import TERMINAL, HumanAction, RunStatus, StepStatus
 from tests.core.dsl import BROKEN, Run, step
 from tests.core.test_conditions import PENDING, optional, ruled, skipped
@@ -78,6 +78,9 @@ def any_run(random: Random) -> Run:
                 continue_on_error=random.random() < 0.9,
             )
         )
+    needed = {dependency for one in steps for dependency in one.depends_on}
+    if steps[-1].id not in needed and random.random() < 0.3:
+        steps[-1] = replace(steps[-1], end=End(random.choice(list(EndStatus))), saga=None)
     closing = [
         step(f"f{number}", *([f"f{number - 1}"] if number and random.random() < 0.5 else []))
         for number in range(random.choice((0, 0, 1, 2, 3)))
@@ -146,7 +149,7 @@ def test_what_becomes_of_steps_does_not_depend_on_the_order_in_which_others_end(
     for _ in range(15):
         drawn = any_run(random)
         steps = [
-            replace(one, continue_on_error=True, escalation=None)
+            replace(one, continue_on_error=True, escalation=None, end=None)
             for one in drawn.plan.workflow.steps
         ]
         fates = {one.id: random.choice(FATES) for one in steps}

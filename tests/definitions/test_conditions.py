@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.model import RetryPolicy, TriggerRule
-from flowworker.definitions import parse
+from flowworker.core.model import End, EndStatus, RetryPolicy, TriggerRule
+from flowworker.definitions import Parser, parse
 from flowworker.definitions.content import content_hash
 from tests.definitions.complaints import in_step, problems
 
@@ -99,3 +99,42 @@ def test_what_is_wrong_in_finally_has_its_place(steps, expected):
     found = problems(f"{FINALLY}{steps}\n")
 
     assert found[0].startswith(f"f.yaml:{expected}")
+
+
+def test_a_step_that_ends_its_run_is_read_and_read_again():
+    text = "end: {status: failed, reason: 'no ${input.x}', output: {a: 1}}"
+    workflow = parse(f"name: w\nsteps: [{{id: a, {text}}}]\n")
+
+    assert workflow.steps[0].end == End(EndStatus.FAILED, "no ${input.x}", {"a": 1})
+    Parser().validate(workflow)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "{id: c, end: {}, uses: u}",
+            "3:26: step 'c' has both 'end' and 'uses' (make it two steps)",
+        ),
+        (
+            "{id: c, end: {status: done}}",
+            "3:25: 'status' of end of step 'c': expected one of completed, failed, found 'done'",
+        ),
+        ("{id: c, end: now}", "3:16: 'end' of step 'c': expected a mapping, found 'now'"),
+        (
+            "{id: c, end: {}, retry: {max_attempts: 2}}",
+            "3:27: 'retry' of step 'c' is about a handler, and it has none (a step with 'end' "
+            "runs in no worker)",
+        ),
+        (
+            "{id: c, end: {}}\n- {id: d, uses: u, depends_on: c}",
+            "4:32: step 'd' depends on 'c', which ends the run",
+        ),
+        (
+            "{id: c, uses: u}\nfinally:\n- {id: d, end: {}}",
+            "5:16: 'end' of 'd' in 'finally': the run ends after it in any case",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_end_has_its_place(line, expected):
+    assert problems(f"name: w\nsteps:\n- {line}\n") == [f"f.yaml:{expected}"]

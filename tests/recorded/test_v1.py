@@ -27,7 +27,7 @@ from flowworker.codec.messages import (
     StepMessage,
 )
 from flowworker.core.event_types import EventType
-from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
+from flowworker.core.records import ErrorInfo, RunRecord, StepRecord, StopReason
 from flowworker.core.status import Outcome
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
@@ -58,6 +58,7 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
     EventType: {EventType.SCHEDULED, EventType.SIGNALLED, EventType.STEP_KEPT},
     Outcome: {Outcome.SKIPPED},
+    StopReason: {StopReason.ENDED},
 }
 """Fields, and values of enumerations, that are younger than the recordings."""
 

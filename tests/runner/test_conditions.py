@@ -217,3 +217,54 @@ async def test_finally_sees_why_the_run_fails(desk):
     with pytest.raises(RunFailed):
         await desk.runs(SEES_THE_END.replace("HANDLER", "break"))
     assert desk.called == ["a", "ill"]
+
+
+ENDS = """
+name: w
+steps:
+  - {id: first, uses: work, saga: {uses: undo}}
+  - {id: hangs, uses: hang}
+  - id: stop
+    depends_on: first
+    when: input.stops
+    end: {status: STATUS, reason: "no ${input.what}", output: {by: "${steps.first.output}"}}
+  - {id: later, uses: work, depends_on: hangs}
+finally:
+  - {id: tell, uses: work, when: run.status.lowerAscii() == 'STATUS'}
+"""
+
+
+@pytest.mark.parametrize(("status", "undone"), [("completed", []), ("failed", ["undo first"])])
+async def test_a_step_ends_its_run_early(desk, status, undone):
+    hung = asyncio.Event()
+
+    async def hang(_) -> None:
+        hung.set()
+        await asyncio.Event().wait()
+
+    desk.runner.register_handler("hang", hang)
+    workflow = parse(ENDS.replace("STATUS", status))
+    engine = await desk.runner.running()
+    await engine.stores.definitions.register(workflow)
+    run = await engine.client.start("w", {"stops": True, "what": "stock"}, run_id=RUN)
+    result = await engine.client.result(run)
+
+    assert (result.status.lower(), result.output) == (status, {"by": "first"})
+    assert result.error == ("no stock" if status == "failed" else "")
+    assert desk.called == ["first", *undone, "tell"]
+    view = await desk.view()
+    assert {step.id: step.status for step in view.steps} == {
+        "first": StepStatus.COMPENSATED if undone else StepStatus.COMPLETED,
+        "hangs": StepStatus.CANCELLED,
+        "stop": StepStatus.COMPLETED,
+        "later": StepStatus.CANCELLED,
+        "tell": StepStatus.COMPLETED,
+    }
+    assert view.reason == ("no stock" if status == "completed" else "")
+
+
+async def test_an_end_without_a_value_fails_its_step(desk):
+    text = "name: w\nsteps: [{id: a, end: {output: {x: '${input.missing}'}}}]\n"
+
+    with pytest.raises(RunFailed, match="step 'a' failed: ExpressionError"):
+        await desk.runs(text)

@@ -6,6 +6,8 @@ tree        the checked expression, as it hands it out
 names       what there is to name
 references  what of the values an expression names, and where
 scope       what may be named here, and what is wrong with a name
+schemas     JSON Schema -> what is known of a value
+fields      fields and types that an expression asks for, held against schemas
 faults      what else is wrong with an expression
 bounds      how much an expression may be, and how much work it may take
 evaluation  tree and values -> value

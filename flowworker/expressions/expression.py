@@ -11,6 +11,7 @@ from flowworker.expressions.bounds import MAX_LENGTH, Work
 from flowworker.expressions.evaluation import program_of
 from flowworker.expressions.failure import Failure
 from flowworker.expressions.faults import faults
+from flowworker.expressions.fields import declared, field_problems
 from flowworker.expressions.library import DYNAMIC, Checked, checked
 from flowworker.expressions.problem import ExpressionProblem
 from flowworker.expressions.references import names_of, path_of, references
@@ -72,6 +73,23 @@ def compile_expression(text: str, scope: Scope) -> Expression | list[ExpressionP
     result = checked(text, frozenset((root, DYNAMIC) for root in scope.roots))
     if not isinstance(result, Checked):
         return list(result)
-    if problems := list(faults(result.tree, scope, text)):
+    problems = [*faults(result.tree, scope, text), *field_problems(result.tree, scope, text)]
+    if problems:
         return problems
-    return Expression(text, result, scope.roots, result.kind)
+    typed = _typed(text, result, scope)
+    return (
+        Expression(text, result, scope.roots, typed.kind) if isinstance(typed, Checked) else typed
+    )
+
+
+def _typed(text: str, result: Checked, scope: Scope) -> Checked | list[ExpressionProblem]:
+    """The expression with the types that schemas tell.
+
+    A number of JSON may be whole or not: what is wrong is wrong for both.
+    """
+    found = list(references(result.tree, scope.roots))
+    as_double = checked(text, declared(found, scope, "double"))
+    if isinstance(as_double, Checked):
+        return as_double
+    as_int = checked(text, declared(found, scope, "int"))
+    return as_int if isinstance(as_int, Checked) else list(as_double)

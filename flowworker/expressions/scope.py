@@ -11,11 +11,22 @@ from msgspec import Struct, field
 
 from flowworker.expressions.names import ROOTS, RUN_FIELDS, STEP_FIELDS, meant
 from flowworker.expressions.problem import ExpressionProblem, place_of
+from flowworker.expressions.schemas import OPEN, Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from flowworker.expressions.references import Reference
+    from flowworker.expressions.references import Path, Reference
+
+_ERROR: dict[str, Any] = {
+    "type": ["object", "null"],
+    "properties": {
+        "type": {"type": "string"},
+        "message": {"type": "string"},
+        "attempts": {"type": "integer"},
+    },
+}
+"""What became of a step that failed; null for one that did not."""
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -39,6 +50,21 @@ class Scope(Struct, frozen=True):
     def roots(self) -> frozenset[str]:
         """All that an expression may begin with."""
         return frozenset({*ROOTS, *self.extra})
+
+    def shape_at(self, path: Path) -> Shape | None:
+        """What is known of the value at a path; None where no schema begins."""
+        match path:
+            case [str(root)] if root in self.extra:
+                schema = self.extra[root]
+            case ["input"]:
+                schema = self.input_schema
+            case ["steps", str(step), "output"]:
+                schema = self.steps.get(step)
+            case ["steps", _, "error"]:
+                schema = _ERROR
+            case _:
+                return None
+        return OPEN if schema is None else shape_of(schema, schema)
 
 
 def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionProblem | None:

@@ -35,7 +35,7 @@ from flowworker.expressions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from flowworker.core.model import Step, Workflow
     from flowworker.definitions.problems import Report
@@ -90,7 +90,10 @@ _TRUTHS = ("BOOL", "DYN")
 
 
 def check_expressions(
-    document: MappingNode, workflow: Workflow, report: Report, outputs: Mapping[str, Schema]
+    document: MappingNode,
+    workflow: Workflow,
+    report: Report,
+    known_handlers: Collection[str] | None = None,
 ) -> None:
     """Report what is wrong with the expressions of a document.
 
@@ -98,9 +101,11 @@ def check_expressions(
         document: what was read.
         workflow: what it was read as.
         report: where problems go.
-        outputs: the JSON Schema of what handlers return, as far as it is known.
+        known_handlers: as a mapping, they are asked for their `output_schema`: the JSON Schema of
+            what they return, or None.
     """
-    checker = _Checker(workflow, report, outputs)
+    handlers = known_handlers if isinstance(known_handlers, Mapping) else {}
+    checker = _Checker(workflow, report, handlers)
     checker.check(document, _EVERYTHING, "the workflow", checker.scope())
     if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
         for use in _OF_DEFAULTS:
@@ -120,6 +125,13 @@ def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, 
         yield from zip(steps, mappings, strict=False)
 
 
+def _output_of(step: Step, handlers: Mapping[str, Any]) -> Schema:
+    """What a step comes to, by its handler; a fallback may come to something else."""
+    used = [step.uses] if step.fallback is None else [step.uses, step.fallback.uses]
+    first, *others = [getattr(handlers.get(name), "output_schema", None) for name in used]
+    return first if all(other == first for other in others) else None
+
+
 def _found(node: MappingNode, path: tuple[str, ...]) -> Node | None:
     found: Node = node
     for key in path:
@@ -130,11 +142,11 @@ def _found(node: MappingNode, path: tuple[str, ...]) -> Node | None:
 
 
 class _Checker:
-    def __init__(self, workflow: Workflow, report: Report, outputs: Mapping[str, Schema]) -> None:
+    def __init__(self, workflow: Workflow, report: Report, handlers: Mapping[str, Any]) -> None:
         self._report = report
         self._input_schema = workflow.input_schema
         every = (*workflow.steps, *workflow.finally_)
-        self._outputs = {step.id: outputs.get(step.uses) for step in every}
+        self._outputs = {step.id: _output_of(step, handlers) for step in every}
         self._ids = frozenset(self._outputs)
         self._bits = {step: 1 << number for number, step in enumerate(self._outputs)}
         self._workflow = workflow

@@ -112,7 +112,7 @@ class _Reader:
         )
         steps, closing = self._steps.read(section), self._steps.closing(section)
         workflow = replace(Workflow(name=name, steps=steps, finally_=closing), **stated)
-        check_expressions(document, workflow, self._report, {})
+        check_expressions(document, workflow, self._report, self._known_handlers)
         check_given(document, workflow, self._report, self._known_handlers)
         return workflow
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["unreadable", "unwritable"]
+__all__ = ["schema_of", "unreadable", "unwritable"]
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
@@ -52,6 +52,20 @@ def unwritable(annotation: Any) -> str:
         if not is_model(kind) and not _is_wide(kind) and not _may_be_another(kind):
             return f"a {kind.__qualname__} does not become JSON; {_EXPECTED}"
     return _no_key(parts)
+
+
+def schema_of(annotation: Any) -> dict[str, Any] | None:
+    """The JSON Schema of these values; None if they have none that is certain.
+
+    Raises:
+        NameError: a class in it is defined further down.
+    """
+    try:
+        if any(isinstance(part, CustomType) for part in _parts(type_info(annotation))):
+            return None
+        return msgspec.json.schema(annotation)
+    except (TypeError, ValueError):
+        return None
 
 
 _EXPECTED = (

@@ -15,6 +15,7 @@ from flowworker.handlers.signature import (
     check_result,
     is_async,
     read_signature,
+    result_schema,
     where,
 )
 
@@ -98,6 +99,11 @@ class Handler:
         if found is None or not found.arguments or found.takes_whole:
             return None
         return {argument.name: argument.required for argument in found.arguments}
+
+    @property
+    def output_schema(self) -> dict[str, Any] | None:
+        """The JSON Schema of what it returns, as far as its annotation tells."""
+        return result_schema(self.name, self.function)
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments after the context, from a step's input.

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Signature", "check_function", "check_result", "is_async", "read_signature", "where"]
+__all__ = [
+    "Signature",
+    "check_function",
+    "check_result",
+    "is_async",
+    "read_signature",
+    "result_schema",
+    "where",
+]
 
 import inspect
 from collections.abc import Callable, Mapping, MutableMapping
@@ -15,7 +23,7 @@ import msgspec
 
 from flowworker.codec.models import from_json, is_model
 from flowworker.errors import ConversionError, InvalidInput
-from flowworker.handlers.annotations import unreadable, unwritable
+from flowworker.handlers.annotations import schema_of, unreadable, unwritable
 from flowworker.handlers.context import StepContext
 
 _EMPTY = inspect.Parameter.empty
@@ -144,6 +152,17 @@ def check_result(name: str, function: Callable[..., Any], scope: Mapping[str, An
     if problem:
         raise InvalidInput(f"{name}: the result of {where(function)}: {problem}")
     return True
+
+
+def result_schema(name: str, function: Callable[..., Any]) -> dict[str, Any] | None:
+    """The JSON Schema of what a function returns; None if its annotation does not tell."""
+    annotation = inspect.signature(function).return_annotation
+    if annotation is _EMPTY:
+        return None
+    try:
+        return schema_of(_types_of(name, function, {"return": annotation}, None)["return"])
+    except (NameError, InvalidInput):
+        return None
 
 
 def where(function: Callable[..., Any]) -> str:

@@ -138,3 +138,61 @@ def test_register_publishes_nothing_if_something_is_wrong(flowworker, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert result.stdout == ""
+
+
+TYPED = """
+from dataclasses import dataclass
+from typing import Any
+
+import flowworker
+
+app = flowworker.App()
+
+
+@dataclass
+class Price:
+    total: float
+
+
+@app.step("price")
+async def price(ctx) -> Price:
+    return Price(1.5)
+
+
+@app.step("guess")
+async def guess(ctx) -> Any:
+    return {}
+
+
+@app.step("bill")
+async def bill(ctx):
+    return {}
+"""
+USING = """
+name: bills
+steps:
+  - {id: price, uses: price}
+  - {id: guessed, uses: price, fallback: guess}
+  - id: bill
+    uses: bill
+    depends_on: [price, guessed]
+    with:
+      total: ${steps.price.output.totl}
+      text: ${steps.price.output.total + 'EUR'}
+      guessed: ${steps.guessed.output.whatever}
+"""
+
+
+def test_expressions_are_held_against_what_handlers_return(flowworker, tmp_path):
+    (tmp_path / "billing.py").write_text(TYPED)
+    (tmp_path / "bills.yaml").write_text(USING)
+
+    untyped = flowworker("validate", "bills.yaml")
+    typed = flowworker("validate", "bills.yaml", "--app", "billing")
+
+    assert untyped.exit_code == 0
+    assert typed.exit_code == 2
+    assert typed.stderr.splitlines() == [
+        "bills.yaml:10:35: 'with' of step 'bill': there is no 'totl' (did you mean 'total'?)",
+        "bills.yaml:11:40: 'with' of step 'bill': '+' does not take (double, string)",
+    ]

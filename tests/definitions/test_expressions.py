@@ -139,3 +139,33 @@ def test_steps_of_finally_may_name_all_others_and_nobody_may_name_them():
             "yet",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("1 + 2", "'when' of step 'a': expected true or false, found int", ""),
+        (
+            "${input.x}",
+            "'when' of step 'a': expected an expression",
+            "an expression stands here as it is, without ${ and }",
+        ),
+        ("input.", "'when' of step 'a': '.' was not expected here", ""),
+    ],
+)
+def test_a_condition_is_an_expression_that_is_true_or_false(text, message, hint):
+    found = complaints(f"""
+        name: conditions
+        steps:
+          - {{id: a, uses: h, when: "{text}"}}
+    """)
+
+    assert (message, hint) in [each[2:] for each in found]
+
+
+def test_a_moment_is_no_expression():
+    parse("""
+name: later
+steps:
+  - {id: a, until: 2030-01-31T08:00:00Z}
+""")

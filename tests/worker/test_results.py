@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from flowworker.errors import ConversionError
 from flowworker.handlers.handler import Handler
+from flowworker.handlers.signature import result_schema
 from tests.worker.shapes import Colour, Item, Order, Parcel
 
 
@@ -49,3 +51,33 @@ def circle():
 def test_a_result_that_is_not_json_is_refused(value):
     with pytest.raises(ConversionError, match=r"h: the result, a .*, is not JSON: "):
         Handler("h", context_alone).encode_output(value)
+
+
+@dataclass
+class _Priced:
+    total: float
+
+
+class _Unknown:
+    total: float
+
+
+def test_the_schema_of_a_result_is_what_its_annotation_tells():
+    async def typed(ctx) -> list[_Priced]: ...
+
+    async def untyped(ctx): ...
+
+    async def anything(ctx) -> Any: ...
+
+    async def unknown(ctx) -> dict[str, _Unknown]: ...
+
+    async def both(ctx) -> _Priced | _Unknown: ...
+
+    async def later(ctx) -> _DefinedNowhere: ...  # noqa: F821
+
+    price = result_schema("h", typed)
+    assert price is not None
+    assert price["items"] == {"$ref": "#/$defs/_Priced"}
+    assert price["$defs"]["_Priced"]["properties"] == {"total": {"type": "number"}}
+    assert result_schema("h", anything) == {}
+    assert [result_schema("h", each) for each in (untyped, unknown, both, later)] == [None] * 4

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_expressions", "steps_of"]
+__all__ = ["PLACES", "check_expressions", "steps_of"]
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -85,6 +85,9 @@ _OF_STEPS = (
 _OF_DEFAULTS = (_Use(("with",)), _Use(("timeout",)))
 
 _EVERYTHING = _Use(("output",))
+
+PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING))
+"""The keys of a step, and of a workflow, that hold expressions."""
 
 _TRUTHS = ("BOOL", "DYN")
 

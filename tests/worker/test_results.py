@@ -63,17 +63,22 @@ class _Unknown:
 
 
 def test_the_schema_of_a_result_is_what_its_annotation_tells():
-    async def typed(ctx) -> list[_Priced]: ...
+    async def typed(ctx) -> list[_Priced]:
+        return []
 
     async def untyped(ctx): ...
 
     async def anything(ctx) -> Any: ...
 
-    async def unknown(ctx) -> dict[str, _Unknown]: ...
+    async def unknown(ctx) -> dict[str, _Unknown]:
+        return {}
 
-    async def both(ctx) -> _Priced | _Unknown: ...
+    async def both(ctx) -> _Priced | _Unknown:
+        return _Priced(1.0)
 
-    async def later(ctx) -> _DefinedNowhere: ...  # noqa: F821
+    async def later(ctx): ...
+
+    later.__annotations__["return"] = "DefinedNowhere"
 
     price = result_schema("h", typed)
     assert price is not None

@@ -28,6 +28,9 @@ _ERROR: dict[str, Any] = {
 }
 """What became of a step that failed; null for one that did not."""
 
+_FEW = 10
+"""So many names are listed where none is similar."""
+
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -89,7 +92,10 @@ def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionPro
 def _unknown(
     reference: Reference, part: int, message: str, known: Collection[str], text: str
 ) -> ExpressionProblem:
-    return _problem(reference, part, message, meant(str(reference.path[part]), known), text)
+    hint = meant(str(reference.path[part]), known)
+    if not hint and 0 < len(known) <= _FEW:
+        hint = f"there are: {', '.join(known)}"
+    return _problem(reference, part, message, hint, text)
 
 
 def _problem(

@@ -163,6 +163,14 @@ def test_a_condition_is_an_expression_that_is_true_or_false(text, message, hint)
     assert (message, hint) in [each[2:] for each in found]
 
 
+def test_what_is_missing_at_the_end_of_a_file_is_missed_there():
+    text = "name: last\nsteps:\n  - id: a\n    uses: h\n    when: |\n      1 +\n\n"
+
+    [(line, *_)] = complaints(text)
+
+    assert line in (6, 7)
+
+
 def test_a_moment_is_no_expression():
     parse("""
 name: later

@@ -106,6 +106,7 @@ def test_an_expression_without_a_value_says_why(text, cause):
         ),
         ("steps.prise.output", "there is no step 'prise'", 1, 7, "did you mean 'price'?"),
         ("steps.price.outptu", "a step has no 'outptu'", 1, 13, "did you mean 'output'?"),
+        ("steps.zzz.output", "there is no step 'zzz'", 1, 7, "there are: a.b, price"),
         ("run.idd", "a run has no 'idd'", 1, 5, "did you mean 'id'?"),
         ("sise(input)", "there is no function 'sise'", 1, 1, "did you mean 'size'?"),
         ("1 + 'a'", "'+' does not take (int, string)", 1, 3, ""),

@@ -66,7 +66,6 @@ class _Use(Struct, frozen=True):
 
 _OF_STEPS = (
     _Use(("with",)),
-    _Use(("queue",)),
     _Use(("priority",)),
     _Use(("timeout",)),
     _Use(("retry",)),

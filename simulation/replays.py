@@ -117,7 +117,7 @@ def _known(state: RunState, truth: Truth) -> RunState:
         known = replace(at, lost=0, lease_until=0.0)
         record, _ = truth.steps.get(step, (None, 0))
         if record is not None and record.outcome is Outcome.RUNNING:
-            known = replace(known, revision=0, due=0.0, error=None)
+            known = replace(known, revision=0, due=0.0, error=None, since=0.0)
         if at.status is StepStatus.CANCELLED:
             known = replace(known, attempt=UNATTEMPTED, error=None)
         steps = steps.set(step, known)

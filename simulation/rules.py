@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
+from simulation.retries import is_allowed
 
 if TYPE_CHECKING:
     from flowworker.core.records import RunRecord, StepRecord, Stop
@@ -63,7 +64,9 @@ def _is_asked_for(truth: Truth, record: RunRecord, stop: Stop) -> bool:
     if answers and answers[-1].action is HumanAction.CANCEL:
         return True
     failed, _ = truth.steps.get(stop.step, (None, 0))
-    return failed is not None and failed.outcome is Outcome.FAILED
+    if failed is None or failed.outcome is not Outcome.FAILED:
+        return False
+    return not is_allowed(truth, failed, at_once=True)
 
 
 def _check_end(truth: Truth, record: RunRecord) -> None:
@@ -128,7 +131,7 @@ def check_step_write(
                 expect(step not in truth.outputs, "an output was written twice", where)
         case Outcome.FAILED if not own:
             expect(record.lost == MAX_LOST, "given up too early or too late", where)
-            _check_takeover(record, before, where, now + slack)
+            _check_takeover(truth, record, before, where, now + slack)
         case Outcome.CANCELLED:
             _check_cancelled(truth, before, where, own=own, latest=now + slack)
         case _:
@@ -178,7 +181,7 @@ def _check_claim(
 ) -> None:
     expect(not truth.over, "a claim after the end", where)
     expect(record.lost < MAX_LOST, "an attempt circles for ever", where)
-    _check_takeover(record, before, where, latest)
+    _check_takeover(truth, record, before, where, latest)
     if record.kind is Kind.COMPENSATE:
         _check_compensation(truth, record.step, where)
         return
@@ -188,7 +191,7 @@ def _check_claim(
 
 
 def _check_takeover(
-    record: StepRecord, before: StepRecord | None, where: str, latest: float
+    truth: Truth, record: StepRecord, before: StepRecord | None, where: str, latest: float
 ) -> None:
     if before is None or before.outcome is not Outcome.RUNNING:
         expect(record.lost == 0, "lost workers of another attempt", where)
@@ -196,10 +199,18 @@ def _check_takeover(
             expect(before.outcome is not Outcome.CANCELLED, "a claim over a fence", where)
             if not is_refused(record):  # what nobody is asked to do need not wait for its time
                 _check_wait(record, before, where, latest)
+                _check_retry(truth, record, before, where)
         return
     expect(before.lease_until <= latest, "a claim was taken while its lease held", where)
     lost = before.lost + (before.lease_until > 0)
     expect(record.lost == lost, "lost workers are miscounted", where)
+
+
+def _check_retry(truth: Truth, record: StepRecord, before: StepRecord, where: str) -> None:
+    """Some rule allows another attempt, by all that failed so far."""
+    if (record.kind, record.turn) == (before.kind, before.turn) and before.number:
+        expect(is_allowed(truth, before), "a retry that no rule allows", where)
+        expect(record.since == before.since, "since when it is tried was forgotten", where)
 
 
 def _check_wait(record: StepRecord, before: StepRecord, where: str, latest: float) -> None:

@@ -31,6 +31,7 @@ from simulation.process import current_process, process_tasks
 from simulation.quiet import Quiet
 from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest
+from simulation.retries import with_rules
 from simulation.settings import RETENTION, any_settings, output_sizes
 from simulation.stale_reads import Archive
 from simulation.starts import stricter
@@ -117,8 +118,10 @@ class World:
         )
         largest = sizes.choice((None, None, None, 900))
         self._faults = Faults(random, any_rates(random, focus), largest)
+        rules = Random(f"rules of {seed}")
         self._workflows = [
-            any_workflow(random, f"flow{n}", focus) for n in range(random.randint(1, 4))
+            with_rules(any_workflow(random, f"flow{n}", focus), rules)
+            for n in range(random.randint(1, 4))
         ]
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED

@@ -139,9 +139,8 @@ class Draft:
 
     def settle(self, step: str, status: StepStatus, **changes: object) -> None:
         """The step has nothing in flight any more."""
-        changed = replace(
-            self.state.steps[step], status=status, due=0.0, lost=0, lease_until=0.0, **changes
-        )
+        over = {"due": 0.0, "lost": 0, "lease_until": 0.0, "since": 0.0, "spent": ()}
+        changed = replace(self.state.steps[step], status=status, **over, **changes)
         inflight = self.state.inflight
         self.state = replace(
             self.state,

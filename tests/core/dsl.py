@@ -16,6 +16,7 @@ from flowworker.core.effects import Dispatch, Effect, Emit, Fence, Finish, Judge
 from flowworker.core.graph import Plan
 from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY, Payload, inline
+from flowworker.core.policy import asks_for_time
 from flowworker.core.rebuild import rebuild, view
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
 from flowworker.core.state import RunState, initial
@@ -99,7 +100,9 @@ class Run:
         for id_ in ids:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.FAILED, error=error, finished_at=self.now)
-            self.happens(facts.AttemptFailed(id_, at.attempt, error, revision, self.now))
+            fact = facts.AttemptFailed(id_, at.attempt, error, revision, self.now)
+            record, _ = self.records[id_]
+            self.happens(replace(fact, since=record.since, spent=record.spent))
         return self
 
     def is_judged(self, id_: str, *, holds: bool) -> Run:
@@ -146,7 +149,10 @@ class Run:
         if kind is Kind.COMPENSATE:
             kept = {"output": at.output, "completed": at.completed}
         self.revision += 1
-        record = StepRecord(RUN, id_, kind, turn, max(number, 1), outcome)
+        since = at.since or (self.now if asks_for_time(self.plan.steps[id_], kind) else 0.0)
+        record = StepRecord(
+            RUN, id_, kind, turn, max(number, 1), outcome, since=since, spent=at.spent
+        )
         if before is not None and before.attempt > record.attempt:
             raise AssertionError(f"{id_} is past that attempt")
         self.records[id_] = (replace(record, **{**kept, **changes}), self.revision)

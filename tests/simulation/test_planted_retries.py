@@ -1,0 +1,42 @@
+"""Defects of retry rules are found, each within few worlds."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.core import failure, policy
+from simulation.focus import Focus
+from tests.simulation.violations import plant, violation
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("uncovered"),
+]
+
+QUIET = Focus(quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong", "found"),
+    [
+        pytest.param(
+            policy.next_try,
+            "spent[index] >= rule.max_attempts",
+            "spent[index] > rule.max_attempts",
+            "a retry that no rule allows",
+            id="a rule allows one more attempt than it says",
+        ),
+        pytest.param(
+            failure.attempt_failed,
+            "fact.since, what.spent",
+            "0.0, what.spent",
+            "since when it is tried was forgotten",
+            id="the time begins anew with each attempt",
+        ),
+    ],
+)
+def test_one_wrong_expression(monkeypatch, function, right, wrong, found):
+    plant(monkeypatch, function, right, wrong)
+
+    assert found in violation(QUIET)

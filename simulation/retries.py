@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from flowworker.core.records import ErrorInfo, StepRecord
     from simulation.truth import Truth
 
-_SHARE = 0.3
+_SHARE = 0.5
 """Of steps that have rules."""
 
 _NEVER = 0.2
 """Share of rules that allow no retry."""
 
-_ERRORS = (("ValueError",), ("Refused", "RetryAfter"), ("Timeout",), ("FlowworkerError",))
+_ERRORS = (("ValueError",), ("Refused", "RetryAfter"), ("Timeout",), ("Exception",))
 
 
 def with_rules(workflow: Workflow, random: Random) -> Workflow:
@@ -54,7 +54,7 @@ def _any_rule(random: Random, on: tuple[str, ...]) -> RetryPolicy:
         interval=random.choice((0.01, 0.8)),
         on=on,
         factor=random.choice((1.0, 1.5, 4.0)),
-        max_duration=random.choice((None, None, 5.0)),
+        max_duration=random.choice((None, None, None, 5.0)),
     )
 
 

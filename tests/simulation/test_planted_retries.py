@@ -23,6 +23,13 @@ QUIET = Focus(quiet=True)
         pytest.param(
             policy.next_try,
             "spent[index] >= rule.max_attempts",
+            "sum(spent) >= rule.max_attempts",
+            "a stop that nobody asked for",
+            id="a rule counts what another one fitted",
+        ),
+        pytest.param(
+            policy.next_try,
+            "spent[index] >= rule.max_attempts",
             "spent[index] > rule.max_attempts",
             "a retry that no rule allows",
             id="a rule allows one more attempt than it says",
@@ -33,6 +40,13 @@ QUIET = Focus(quiet=True)
             "0.0, what.spent",
             "since when it is tried was forgotten",
             id="the time begins anew with each attempt",
+        ),
+        pytest.param(
+            policy._is_named,
+            "error.type in names or any(base in names for base in error.bases)",
+            "error.type in names",
+            "a retry that no rule allows",
+            id="a rule does not see the bases of an error",
         ),
     ],
 )

@@ -127,6 +127,8 @@ def _does(step: Step) -> Iterator[str]:
         yield f"sleep {_duration(step.sleep)}"
     if step.until is not None:
         yield f"until {step.until}"
+    if step.wait_for is not None:
+        yield f"signal {step.wait_for.signal}"
     if step.end is not None:
         yield f"ends the run: {step.end.status}"
 

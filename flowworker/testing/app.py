@@ -5,13 +5,15 @@ from __future__ import annotations
 __all__ = ["Call", "TriedApp"]
 
 import asyncio
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from flowworker.codec.json import encode
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.handlers import App
 from flowworker.handlers.handler import Handler
@@ -138,6 +140,7 @@ async def _nothing(ctx: StepContext) -> None:
 
 def _input_of(ctx: StepContext) -> dict[str, Any]:
     try:
-        return deepcopy(ctx.input)
+        given: dict[str, Any] = msgspec.json.decode(encode(ctx.input))
+        return given
     except PayloadTooLarge:
         return {}

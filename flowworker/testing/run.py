@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from flowworker.client import RunResult, RunView
+    from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
     from flowworker.core.status import HumanAction
     from flowworker.testing.app import Call
@@ -125,8 +126,8 @@ class TriedRun:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Steps that wait for a human."""
-        return self.view.waiting
+        """Steps that wait for somebody: for a human, or for a signal."""
+        return self._drive(self._waiting())
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -177,6 +178,12 @@ class TriedRun:
         self._drive(self._engine.client.resume(self.id, action, step, output))
         return self.wait()
 
+    def signal(self, name: str, payload: Any = None, *, signal_id: str | None = None) -> TriedRun:
+        """Send it a signal, as `Client.signal` does."""
+        signal = self._engine.client.signal(self.id, name, payload, signal_id=signal_id)
+        self._drive(signal)
+        return self.wait()
+
     def cancel(self, reason: str = "") -> TriedRun:
         """Ask it to stop: what was completed is compensated."""
         self._drive(self._engine.client.cancel(self.id, reason))
@@ -189,7 +196,7 @@ class TriedRun:
 
     # How that is found out
 
-    async def _state(self) -> RunState | None:
+    async def _look(self) -> tuple[Plan, RunState] | None:
         """The run as its records say; None before it has one."""
         stores = self._engine.stores
         found = await stores.runs.load(self.id)
@@ -198,25 +205,39 @@ class TriedRun:
         record, revision = found
         plan = await stores.definitions.by_hash(record.definition)
         steps = await stores.runs.load_steps(self.id)
-        return view(plan, record, revision, steps, self._engine.clock.now())
+        return plan, view(plan, record, revision, steps, self._engine.clock.now())
+
+    async def _waiting(self) -> tuple[str, ...]:
+        found = await self._look()
+        return () if found is None else _asking(*found)
 
     async def _rests(self) -> bool:
-        state = await self._state()
-        if state is None:
+        found = await self._engine.stores.runs.load(self.id)
+        if found is None:
             await self._engine.client.result(self.id)  # raises why there is none
             return True
-        return state.status in TERMINAL or (bool(state.waiting) and not state.inflight)
+        if (status := found[0].status) in TERMINAL:
+            return True
+        if status is not RunStatus.WAITING_HUMAN and self._is_running():
+            return False  # and its steps, of which there may be thousands, need not be looked at
+        looked = await self._look()
+        if looked is None:
+            return False
+        asking = _asking(*looked)
+        return bool(asking) and all(step in asking for step in looked[1].inflight)
+
+    def _is_running(self) -> bool:
+        return any(call.run_id == self.id for call in self._engine.app.running)
 
     async def _has_ended(self) -> bool:
-        state = await self._state()
-        return state is not None and state.status in TERMINAL
+        found = await self._engine.stores.runs.load(self.id)
+        return found is not None and found[0].status in TERMINAL
 
     async def _why_not(self) -> str:
-        state = await self._state()
-        running = self._engine.running()
-        if state is None or not state.waiting:
+        running, waiting = self._engine.running(), await self._waiting()
+        if not waiting:
             return running
-        return f"run {self.id} waits for a human: {', '.join(sorted(state.waiting))}; {running}"
+        return f"run {self.id} waits for somebody: {', '.join(waiting)}; {running}"
 
     async def _step(self, step_id: str) -> StepOfRun:
         seen = await self._engine.client.status(self.id)
@@ -226,8 +247,8 @@ class TriedRun:
         else:
             known = ", ".join(step.id for step in seen.steps)
             raise InvalidInput(f"run {self.id} has no step {step_id!r}; it has {known}")
-        state = await self._state()
-        payload = None if state is None else state.steps[step_id].output
+        looked = await self._look()
+        payload = None if looked is None else looked[1].steps[step_id].output
         output = None
         if payload is not None:
             places = output_places(step_id)
@@ -235,6 +256,16 @@ class TriedRun:
             output = decode_value(f"output of {step_id}", raw)
         calls = tuple(call for call in self.calls if call.step_id == step_id)
         return StepOfRun(step_id, step.status, output, step.error, calls)
+
+
+def _asking(plan: Plan, state: RunState) -> tuple[str, ...]:
+    """Steps that wait for somebody, in topological order."""
+    return tuple(
+        step
+        for step in plan.order
+        if step in state.waiting
+        or (step in state.inflight and plan.steps[step].wait_for is not None)
+    )
 
 
 def emitted_in(history: Iterable[dict[str, Any]]) -> list[Emitted]:

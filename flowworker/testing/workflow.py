@@ -7,22 +7,22 @@ __all__ = ["WorkflowTest"]
 import asyncio
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
-from os import PathLike
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from flowworker.definitions import Parser, load_paths
-from flowworker.errors import DefinitionError, InvalidInput
+from flowworker.errors import InvalidInput
 from flowworker.testing.app import TriedApp
 from flowworker.testing.clock import EPOCH
 from flowworker.testing.engine import Engine
 from flowworker.testing.loop import JumpingLoop
+from flowworker.testing.reading import handlers_of, read
 from flowworker.testing.run import TriedRun
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from os import PathLike
 
-    from flowworker.core.model import Step, Workflow
+    from flowworker.core.model import Workflow
     from flowworker.core.status import Priority
     from flowworker.handlers import App
     from flowworker.handlers.app import StepHandler
@@ -76,7 +76,7 @@ class WorkflowTest:
                 "start: expected a time with its zone, such as datetime(..., tzinfo=UTC)"
             )
         self._given = app
-        self._workflows = _read(workflows)
+        self._workflows = read(workflows)
         self._epoch = EPOCH if start is None else start.timestamp()
         self._settings = settings
         self._limit = limit
@@ -116,7 +116,7 @@ class WorkflowTest:
         Raises:
             InvalidInput: no workflow uses it, or the function cannot be a handler.
         """
-        used = {name for each in self._workflows.values() for name in _used(each)}
+        used = {name for each in self._workflows.values() for name in handlers_of(each)}
         self._running.app.replace(handler, by, used)
 
     def run(
@@ -161,7 +161,7 @@ class WorkflowTest:
         engine = self._running
         definition = self._one(workflow)
         known = engine.app.handlers
-        if missing := sorted(_used(definition) - known.keys()):
+        if missing := sorted(handlers_of(definition) - known.keys()):
             raise InvalidInput(
                 f"no handler for {', '.join(missing)}: register it in the App, or "
                 f"replace({missing[0]!r}, ...) it"
@@ -176,7 +176,13 @@ class WorkflowTest:
         return TriedRun(run, engine, self._drive)
 
     def advance(self, duration: timedelta) -> None:
-        """Let that much time pass, and all happen that happens meanwhile."""
+        """Let that much time pass, and all happen that happens meanwhile.
+
+        Raises:
+            InvalidInput: time goes on, and not back.
+        """
+        if duration < timedelta():
+            raise InvalidInput(f"advance: expected a time to pass, found {duration}")
         self._drive(self._running.advance(duration.total_seconds()))
 
     @property
@@ -259,32 +265,6 @@ async def _clear(loop: JumpingLoop) -> None:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     await loop.shutdown_asyncgens()
-
-
-def _read(given: tuple[Workflow | str | PathLike[str], ...]) -> dict[str, Workflow]:
-    """All workflows by name."""
-    paths = [each for each in given if isinstance(each, str | PathLike)]
-    found = {each.name: each for _, each in load_paths(paths)} if paths else {}
-    for each in given:
-        if isinstance(each, str | PathLike):
-            continue
-        Parser().validate(each)
-        if found.setdefault(each.name, each) != each:
-            raise DefinitionError([f"workflow {each.name!r} is defined differently elsewhere"])
-    if not found:
-        raise InvalidInput("expected a workflow, or a file or folder with some, found none")
-    return found
-
-
-def _used(workflow: Workflow) -> set[str]:
-    """Names of the handlers that a workflow uses."""
-    steps = (*workflow.steps, *workflow.finally_)
-    return {name for step in steps for name in _used_by(step) if name}
-
-
-def _used_by(step: Step) -> tuple[str, ...]:
-    others = (step.fallback, step.saga)
-    return (step.uses, *(each.uses for each in others if each is not None))
 
 
 def _is_loop_running() -> bool:

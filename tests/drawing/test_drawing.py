@@ -24,10 +24,13 @@ steps:
     fallback: {uses: payments.other}
     escalation: {strategy: wait_human}
   - {id: pause, sleep: 90m, depends_on: [reserve]}
+  - {id: shipped, wait_for: {signal: parcel.shipped}, depends_on: [charge]}
   - id: report
     uses: report
-    depends_on: [charge, pause]
+    depends_on: [shipped, pause]
     trigger_rule: all_done
+    when: 1 < 2
+    retry: [{on: [Timeout]}, {max_attempts: 2}]
     continue_on_error: true
 finally:
   - {id: clean, uses: clean.up}
@@ -58,19 +61,21 @@ flowchart TD
     n1["charge<br/>payments.charge<br/>up to 3 attempts<br/>asks a human if it fails"]
     n1f["payments.other"]:::fallback
     n2(["pause<br/>sleep 1h30m"])
-    n3["report<br/>report<br/>all_done<br/>goes on if it fails"]
+    n3(["shipped<br/>signal parcel.shipped"])
+    n4["report<br/>report<br/>when 1 #60; 2<br/>all_done<br/>2 retry rules<br/>goes on if it fails"]
     nfinally{{"finally"}}
-    n4["clean<br/>clean.up"]
-    n5["tell<br/>notify"]
+    n5["clean<br/>clean.up"]
+    n6["tell<br/>notify"]
     n0 -. undone by .-> n0c
     n0 --> n1
     n1 -. fallback .-> n1f
     n0 --> n2
     n1 --> n3
-    n2 --> n3
-    n3 -. ended .-> nfinally
-    nfinally --> n4
-    n4 --> n5
+    n3 --> n4
+    n2 --> n4
+    n4 -. ended .-> nfinally
+    nfinally --> n5
+    n5 --> n6
     classDef fallback stroke-dasharray:4 3
     classDef compensation fill:none,stroke-dasharray:2 2
 """
@@ -91,7 +96,7 @@ def test_a_workflow_as_dot():
     assert r'    n2 [label="pause\nsleep 1h30m", style=rounded]' in lines
     assert '    nfinally [label="finally", shape=hexagon]' in lines
     assert '    n0 -> n0c [label="undone by", style=dashed]' in lines
-    assert lines[-2:] == ["    n4 -> n5", "}"]
+    assert lines[-2:] == ["    n5 -> n6", "}"]
 
 
 def texts(svg):
@@ -106,7 +111,7 @@ def test_a_workflow_as_svg():
     written = {line for node in outline(order()).nodes for line in node.lines}
     assert set(texts(drawn)) == written | {"order v1", "fallback", "undone by", "ended"}
     kinds = [found.get("class") for found in ElementTree.fromstring(drawn).findall(".//{*}rect")]
-    assert [kinds.count(kind) for kind in NodeKind] == [5, 1, 1, 1, 1]
+    assert [kinds.count(kind) for kind in NodeKind] == [5, 2, 1, 1, 1]
     arrows = [
         found
         for found in ElementTree.fromstring(drawn).findall(".//{*}path")

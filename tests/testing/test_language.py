@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flowworker import App, RunStatus, StepStatus, parse
+import pytest
+
+from flowworker import App, RunStatus, Standstill, StepStatus, parse
 from flowworker.testing import WorkflowTest, fails, returns
 
 APP = App()
@@ -85,3 +87,40 @@ def test_a_run_may_begin_later():
         assert flow.elapsed == timedelta(days=2)
         assert flow.run(at=flow.now + timedelta(hours=1)).completed
         assert flow.elapsed == timedelta(days=2, hours=1)
+
+
+SHIPPED = """
+name: w
+steps:
+  - {id: pause, sleep: 3h}
+  - {id: shipped, wait_for: {signal: shipped, match: signal.parcel == "p1", timeout: 2d}}
+  - {id: after, uses: work, with: {n: "${steps.shipped.output.n}"}, depends_on: [shipped]}
+"""
+
+
+def test_a_run_rests_while_it_waits_for_a_signal():
+    with tried(SHIPPED) as flow:
+        run = flow.run()
+        assert (run.waiting, run.status) == (("shipped",), RunStatus.RUNNING)
+        assert flow.elapsed == timedelta(hours=3)
+
+        assert run.signal("shipped", {"parcel": "p2"}).waiting == ("shipped",)
+        run.signal("shipped", {"parcel": "p1", "n": 7})
+        assert run.step("after").output == {"n": 7}
+        assert (run.completed, run.waiting) == (True, ())
+
+
+def test_a_signal_that_nobody_sends_in_time_fails_its_step():
+    with tried(SHIPPED) as flow:
+        run = flow.run().wait_for_end()
+
+        assert run.status is RunStatus.FAILED
+        assert "Timeout" in run.step("shipped").error
+        assert flow.elapsed == timedelta(days=2)
+
+
+def test_a_signal_for_a_run_that_never_gets_one_is_missed():
+    with tried(SHIPPED.replace(", timeout: 2d", "")) as flow:
+        run = flow.run()
+        with pytest.raises(Standstill, match="run run-1 waits for somebody: shipped"):
+            run.wait_for_end()

@@ -232,7 +232,7 @@ def test_a_run_that_waits_for_a_human_never_ends_by_itself():
     with one(never, text) as flow:
         flow.replace("work", fails())
         run = flow.run()
-        with pytest.raises(Standstill, match="run run-1 waits for a human: work"):
+        with pytest.raises(Standstill, match="run run-1 waits for somebody: work"):
             run.wait_for_end()
         assert run.status is RunStatus.WAITING_HUMAN
 

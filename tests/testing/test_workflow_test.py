@@ -190,6 +190,8 @@ def test_what_a_start_gets_wrong_is_said(flow):
     run = flow.run({"order_id": 7})
     with pytest.raises(InvalidInput, match="has no step 'chrage'; it has reserve, charge, ship"):
         run.step("chrage")
+    with pytest.raises(InvalidInput, match="expected a time to pass, found -1 day"):
+        flow.advance(timedelta(days=-1))
     with pytest.raises(InvalidInput, match="has ended already: it is COMPLETED"):
         run.resume("retry")
 

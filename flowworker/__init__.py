@@ -78,6 +78,7 @@ __all__ = [
     "TopologyOptions",
     "Unavailable",
     "Workflow",
+    "WorkflowBuilder",
     "WorkflowNotFound",
     "acquire_lock",
     "connect",
@@ -97,6 +98,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flowworker.blocking import BlockingClient
+    from flowworker.builder import WorkflowBuilder
     from flowworker.client import Client, RerunView, RunResult, RunSummary, RunView, StepView
     from flowworker.compat.buses import Event, EventBus
     from flowworker.compat.locking import Locker
@@ -179,6 +181,7 @@ _HOMES = {
         *("RedisLocker", "RedisStore"),
     ),
     "blocking": ("BlockingClient",),
+    "builder": ("WorkflowBuilder",),
     "client": ("Client", "RerunView", "RunResult", "RunSummary", "RunView", "StepView"),
     "core.event_types": ("EventType",),
     "core.model": (

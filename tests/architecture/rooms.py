@@ -24,7 +24,7 @@ BELOW_WIRING = (
     | ADAPTERS
     | {*("compat", "definitions", "coordinator", "handlers", "worker", "client", "embedded")}
 )
-COMPOSED = BELOW_WIRING | {"blocking", "wiring", "runner"}
+COMPOSED = BELOW_WIRING | {"blocking", "builder", "wiring", "runner"}
 
 # Each room, and the rooms it may import from, TYPE_CHECKING imports included.
 KNOWS: dict[str, set[str]] = {
@@ -55,6 +55,7 @@ KNOWS: dict[str, set[str]] = {
     "wiring": BELOW_WIRING,
     "blocking": BELOW_WIRING | {"wiring"},
     "runner": BELOW_WIRING | {"wiring"},
+    "builder": {"errors", "core", "codec", "definitions", "handlers"},
     "__init__": COMPOSED,
     "testing": COMPOSED | {"__init__"},
     "cli": COMPOSED | {"__init__", "drawing"},

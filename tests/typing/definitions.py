@@ -17,6 +17,7 @@ from flowworker import (
     Saga,
     Step,
     Workflow,
+    WorkflowBuilder,
     load_paths,
     parse,
 )
@@ -58,3 +59,13 @@ def known(registry: Registry) -> None:
     registry.register(ORDER)
     assert_type(registry.get("order.fulfil"), Workflow)
     assert_type(registry.list(), list[Workflow])
+
+
+def build(flow: WorkflowBuilder) -> None:
+    charge = flow.step("payments.charge", id="charge", retry=3, with_={"n": flow.input.n})
+    flow.step(known, depends_on=[charge, "other"], saga=read, when="input.n > 0")
+    flow.step(known, retries=3)  # type: ignore[call-arg]
+    flow.step(known, depends_on=[3])  # type: ignore[list-item]
+    assert_type(charge.id, str)
+    assert_type(flow.build(), Workflow)
+    assert_type(flow.to_yaml(), str)

@@ -65,7 +65,8 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
     if event.type is EventType.COMPENSATING:
         begun = truth.record.status is RunStatus.COMPENSATING or truth.over
         expect(begun, "the saga is published before it is durable", where)
-    if event.type in {EventType.STEP_FAILED, EventType.COMPENSATING}:
+    passed_over = event.type is EventType.STEP_FAILED and truth.goes_on_after(data.step_id)
+    if event.type in {EventType.STEP_FAILED, EventType.COMPENSATING} and not passed_over:
         expect(truth.record.stop is not None, "a failure is published before it is durable", where)
     if event.type in _ANNOUNCED:
         _check_announced(truth, event, writer)
@@ -86,7 +87,7 @@ def check_message(truth: Truth, message: StepMessage) -> None:
 def _check_announced(truth: Truth, event: CloudEvent, writer: Process) -> None:
     """Nothing follows a failure, but the end, once its reader has stopped the run."""
     kind = Kind.COMPENSATE if f"/{Kind.COMPENSATE}/" in event.id else Kind.RUN
-    if _may_begin(truth, kind, writer):
+    if _may_begin(truth, kind, writer) or truth.plan.closes(event.data.step_id):
         return
     failed, revision = truth.steps[event.data.step_id]
     late = failed.outcome is Outcome.FAILED and revision > truth.stopped_by[writer.name][1]

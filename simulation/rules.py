@@ -43,6 +43,8 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
     if before.stop is not None:
         terminated = record.stop is not None and record.stop.reason is StopReason.TERMINATED
         expect(record.stop == before.stop or terminated, "a run that stops goes on", run)
+    if before.ending is not None:
+        expect(record.ending is before.ending, "another end than was decided", run)
     if record.stop is not None and record.stop != before.stop:
         expect(_is_asked_for(truth, record, record.stop), "a stop that nobody asked for", run)
     for step, past in before.decisions.items():
@@ -60,6 +62,8 @@ def _is_asked_for(truth: Truth, record: RunRecord, stop: Stop) -> bool:
     """Whether somebody wanted it, or a step failed that nothing is left to try for."""
     if stop.reason is not StopReason.FAILED:
         return stop.reason in truth.asked
+    if stop.step and truth.goes_on_after(stop.step):
+        return False
     answers = record.decisions.get(stop.step, ())
     if answers and answers[-1].action is HumanAction.CANCEL:
         return True
@@ -187,7 +191,8 @@ def _check_claim(
         return
     expect(truth.ready(record.step), "a step starts before what it depends on", where)
     begun = truth.record.status is RunStatus.COMPENSATING or bool(truth.undone)
-    expect(not begun, "a step starts after the saga began", where)
+    late = begun and not truth.plan.closes(record.step)
+    expect(not late, "a step starts after the saga began", where)
 
 
 def _check_takeover(

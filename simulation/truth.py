@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.core.event_types import EventType
+from flowworker.core.model import TriggerRule
 from flowworker.core.records import StopReason
+from flowworker.core.rules import NOTHING, Resolution, Verdict, verdict
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome
 
 if TYPE_CHECKING:
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
     from flowworker.core.attempt import Attempt
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
+
+_EARLY = {
+    TriggerRule.ONE_SUCCESS,
+    TriggerRule.ONE_FAILED,
+    TriggerRule.ONE_DONE,
+    TriggerRule.ALWAYS,
+}
 
 RESOLVES = {HumanAction.SKIP, HumanAction.COMPLETE}
 
@@ -91,18 +100,53 @@ class Truth:
         return [s for s, (record, _) in self.steps.items() if record.outcome is Outcome.RUNNING]
 
     def resolved(self, step: str) -> bool:
-        """Whether successors of the step may run."""
+        """Whether nothing more becomes of the step, as long as the run goes on."""
+        return self.resolution(step) is not None
+
+    def resolution(self, step: str) -> Resolution | None:
+        """How the step was resolved, if it was."""
         record, _ = self.steps.get(step, (None, 0))
-        if record is not None and (
-            record.kind is Kind.COMPENSATE or record.outcome is Outcome.COMPLETED
-        ):
-            return True
         decisions = self.record.decisions.get(step, ())
-        return bool(decisions) and decisions[-1].action in RESOLVES
+        if (decisions and decisions[-1].action in RESOLVES) or (
+            record is not None
+            and (record.kind is Kind.COMPENSATE or record.outcome is Outcome.COMPLETED)
+        ):
+            return Resolution.SUCCESS
+        if record is not None:
+            return Resolution.FAILED if self._is_passed_over(record) else None
+        return {
+            Verdict.SKIP: Resolution.SKIPPED,
+            Verdict.FAIL: Resolution.UPSTREAM_FAILED,
+        }.get(self._verdict(step))
 
     def ready(self, step: str) -> bool:
-        """Whether all that it depends on is resolved."""
-        return all(self.resolved(dep) for dep in self.plan.steps[step].depends_on)
+        """Whether what became of all that it depends on lets it run."""
+        return self._verdict(step) is Verdict.RUN
+
+    def _verdict(self, step: str) -> Verdict:
+        if self.plan.closes(step) and self.record.ending is None:
+            return Verdict.WAIT
+        definition, tally = self.plan.steps[step], NOTHING
+        for dependency in definition.depends_on:
+            resolution = self.resolution(dependency)
+            tally = tally if resolution is None else tally.plus(resolution)
+        return verdict(definition.trigger_rule, tally, len(definition.depends_on))
+
+    def _is_passed_over(self, record: StepRecord) -> bool:
+        """Whether it has failed, nothing is left to try, and the run goes on."""
+        if record.outcome is not Outcome.FAILED or not self.goes_on_after(record.step):
+            return False
+        failed = f"{self.run}/{EventType.STEP_FAILED}/{record.step}/"
+        return self.over or any(event.startswith(failed) for event in self.published)
+
+    def may_begin_early(self, step: str) -> bool:
+        """Whether not all that comes before a step need be over when it begins."""
+        before = (self.plan.steps[each] for each in (step, *self.plan.ancestors(step)))
+        return any(each.trigger_rule in _EARLY for each in before)
+
+    def goes_on_after(self, step: str) -> bool:
+        """Whether a failure of the step does not stop the run."""
+        return self.plan.steps[step].continue_on_error or self.plan.closes(step)
 
     def forgotten(self, step: str) -> list[str]:
         """Successors that nobody enqueued, though all that they wait for is followed."""
@@ -110,6 +154,7 @@ class Truth:
             after
             for after in self.plan.successors[step]
             if after not in {*self.enqueued, *self.steps}
+            and self.ready(after)
             and self.followed.issuperset(self.plan.steps[after].depends_on)
         ]
 

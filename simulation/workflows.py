@@ -4,7 +4,10 @@ from __future__ import annotations
 
 __all__ = ["any_workflow"]
 
-from typing import TYPE_CHECKING, TypeVar
+from random import Random
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from flowworker.core.model import (
     Backoff,
@@ -13,19 +16,18 @@ from flowworker.core.model import (
     RetryPolicy,
     Saga,
     Step,
+    TriggerRule,
     Workflow,
 )
 from flowworker.core.status import Priority
 from simulation.focus import ANYTHING, Focus
-
-if TYPE_CHECKING:
-    from random import Random
 
 T = TypeVar("T")
 
 MOST_STEPS = 8
 _PAIRS = 0.15
 _WIDEST = 6
+_CLOSING = 0.2
 
 
 def any_workflow(random: Random, name: str, focus: Focus = ANYTHING) -> Workflow:
@@ -40,12 +42,32 @@ def any_workflow(random: Random, name: str, focus: Focus = ANYTHING) -> Workflow
             steps = [Step(f"s{n}", "work", escalation=Escalation()) for n in range(MOST_STEPS)]
         case _:
             steps = _any_graph(random, shape)
+    # Drawn of its own, so that the rest of the world does not depend on it
+    own = Random(f"conditions of {name}: {steps}")
     return Workflow(
         name,
-        tuple(steps),
+        tuple(_conditioned(own, step) for step in steps),
+        finally_=tuple(_any_closing(own)) if own.random() < _CLOSING else (),
         timeout=_sometimes(random, 0.2, random.uniform(5.0, 60.0)),
         priority=random.choice(list(Priority)),
     )
+
+
+def _conditioned(random: Random, step: Step) -> Step:
+    """The same with a rule, or a failure that the run passes over."""
+    return replace(
+        step,
+        trigger_rule=_sometimes(random, 0.15, random.choice(list(TriggerRule)))
+        or TriggerRule.ALL_SUCCESS,
+        continue_on_error=random.random() < 0.2,  # noqa: PLR2004
+    )
+
+
+def _any_closing(random: Random) -> list[Step]:
+    return [
+        Step(f"f{number}", "work", ("f0",) * (number > 1), retry=_any_retry(random))
+        for number in range(random.randint(1, 3))
+    ]
 
 
 def _any_pairs(random: Random) -> list[Step]:

@@ -145,7 +145,8 @@ def _replay(
     now: float,
 ) -> Draft:
     draft = Draft(plan, initial(plan, record, revision), now)
-    draft.state = draft.state.with_record(ending=None)
+    if record.ending is not None:
+        draft.state = draft.state.with_record(ending=None)
     known = {step: entry for step, entry in steps.items() if step in plan.steps}
     first = {step: entry for step, entry in known.items() if not plan.closes(step)}
     for step, rev in _in_order(first):

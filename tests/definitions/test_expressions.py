@@ -8,6 +8,8 @@ import pytest
 
 from flowworker.core.model import Saga, Step, Workflow
 from flowworker.definitions import Parser, parse
+from flowworker.definitions.places import place_in
+from flowworker.definitions.tree import Mark, ScalarNode
 from flowworker.errors import DefinitionError
 
 FILE = """
@@ -169,6 +171,12 @@ def test_what_is_missing_at_the_end_of_a_file_is_missed_there():
     [(line, *_)] = complaints(text)
 
     assert line in (6, 7)
+
+
+def test_behind_the_last_line_is_its_end():
+    node = ScalarNode("1 +", "1 +", Mark(1, 7))
+
+    assert place_in(node, 2, 1, ["when: 1 +"]) == Mark(1, 10)
 
 
 def test_a_moment_is_no_expression():

@@ -93,6 +93,8 @@ class BlockingClient:
     cancel = _blocking(Client.cancel)
     terminate = _blocking(Client.terminate)
     resume = _blocking(Client.resume)
+    approve = _blocking(Client.approve)
+    reject = _blocking(Client.reject)
     signal = _blocking(Client.signal)
 
     # Its life

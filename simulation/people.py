@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG_ID, STORED
 from flowworker.core.ids import UPLOAD, run_id_of_sequence
-from flowworker.core.status import HumanAction, Priority, RunStatus
+from flowworker.core.status import APPROVALS, HumanAction, Priority, RunStatus
 from flowworker.memory.dedupe import COMMANDS_WINDOW
 from flowworker.stores.payloads import UPLOAD_TTL
 
@@ -35,6 +35,7 @@ _IMPATIENT, _VERY_IMPATIENT = 0.02, 0.3
 _UPLOADED = 0.2
 """Share of starts with a chosen id whose input is uploaded first."""
 
+_ANSWERS = [action for action in HumanAction if action not in APPROVALS]
 _WEIGHTS = (2, 1, 3, 3)
 _ASKED_OFTEN = 6
 """Answers after which nobody orders another retry."""
@@ -138,7 +139,7 @@ class People:
         self._answers += 1
         asked = sum(len(past) for past in truth.record.decisions.values())
         weights = _WEIGHTS if asked < _ASKED_OFTEN else (0, *_WEIGHTS[1:])
-        action = random.choices(list(HumanAction), weights)[0]
+        action = random.choices(_ANSWERS, weights)[0]
         steps = [step.id for step in truth.plan.workflow.steps if step.escalation is not None]
         body = {
             "action": action,

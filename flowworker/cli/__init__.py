@@ -22,7 +22,7 @@ __all__ = ["cli", "main"]
 
 import click
 
-from flowworker.cli.act import cancel, resume, signal, terminate
+from flowworker.cli.act import approve, cancel, reject, resume, signal, terminate
 from flowworker.cli.definitions import register, validate
 from flowworker.cli.dev import dev
 from flowworker.cli.doctor import doctor
@@ -65,6 +65,8 @@ for command in (
     watch,
     cancel,
     terminate,
+    approve,
+    reject,
     resume,
     signal,
     rerun,

@@ -1,9 +1,11 @@
-"""`cancel`, `terminate`, `resume` and `signal`: commands to a run."""
+"""Commands to a run: to stop it, to answer it, to signal to it."""
 
 from __future__ import annotations
 
-__all__ = ["cancel", "resume", "signal", "terminate"]
+__all__ = ["approve", "cancel", "reject", "resume", "signal", "terminate"]
 
+import getpass
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +13,7 @@ from msgspec import Raw
 
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import json_line, plain
-from flowworker.core.status import HumanAction
+from flowworker.core.status import APPROVALS, HumanAction
 
 if TYPE_CHECKING:
     from flowworker.client import Client
@@ -63,7 +65,7 @@ def terminate(target: Target, run: str, reason: str, *, json_: bool) -> None:
 @click.option(
     "--action",
     required=True,
-    type=click.Choice([action.value for action in HumanAction]),
+    type=click.Choice([one.value for one in HumanAction if one not in APPROVALS]),
     help="retry: all attempts again. cancel: the step fails. skip: go on without it. "
     "complete: go on as if it had put out --output.",
 )
@@ -108,3 +110,62 @@ def signal(
 
     run_client(target, act)
     _requested(run, f"signal {name}", json_=json_)
+
+
+_STEP = click.option("--step", default="", help="Which step, if several ask.")
+_ACTOR = click.option("--actor", help="Who answers; the user of this system if not given.")
+
+
+def _user() -> str:
+    with suppress(OSError, KeyError):  # a container may have none
+        return getpass.getuser()
+    return ""
+
+
+@click.command()
+@_RUN
+@_STEP
+@click.option("--output", metavar="JSON|@FILE", help="The step's output; {} if not given.")
+@click.option("--reason", default="", help="Why; kept with the answer.")
+@_ACTOR
+@connection
+@as_json
+def approve(
+    target: Target,
+    run: str,
+    *,
+    step: str,
+    output: str | None,
+    reason: str,
+    actor: str | None,
+    json_: bool,
+) -> None:
+    """Approve what a step of a run asks."""
+    value = None if output is None else Raw(read_json("--output", output))
+
+    async def act(client: Client) -> None:
+        await client.approve(
+            run, step, value, reason=reason, actor=_user() if actor is None else actor
+        )
+
+    run_client(target, act)
+    _requested(run, "approve", json_=json_)
+
+
+@click.command()
+@_RUN
+@_STEP
+@click.option("--reason", required=True, help="Why; the step fails with it.")
+@_ACTOR
+@connection
+@as_json
+def reject(
+    target: Target, run: str, *, step: str, reason: str, actor: str | None, json_: bool
+) -> None:
+    """Reject what a step of a run asks: the step fails."""
+
+    async def act(client: Client) -> None:
+        await client.reject(run, reason, step, actor=_user() if actor is None else actor)
+
+    run_client(target, act)
+    _requested(run, "reject", json_=json_)

@@ -7,14 +7,18 @@ __all__ = ["Acting"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.starting import check_dotted_name, one_of
+from flowworker.codec.json import decode_value
 from flowworker.codec.messages import ControlCommand
-from flowworker.core.status import HumanAction
+from flowworker.codec.values import encode_value
+from flowworker.core.status import APPROVALS, HumanAction
+from flowworker.definitions import InputValidator
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowworker.client.commands import Commands
     from flowworker.client.lookup import Lookup
     from flowworker.client.views import RunView, Views
+    from flowworker.core.model import Approval
 
 
 class Acting:
@@ -60,12 +64,58 @@ class Acting:
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
         answer = one_of(HumanAction, action, "an action")
+        if answer in APPROVALS:
+            raise InvalidInput(f"a step that asks is answered by {answer}, not by resume")
         if output is not None and answer is not HumanAction.COMPLETE:
             raise InvalidInput(f"an output goes with the action complete, not with {answer}")
         await self._lookup.find_active(run_id)
         _check_waits(await self._views.run(run_id), step)
         command = ControlCommand(action=answer, step=step, output=output)
         await self._commands.control("resume", run_id, command)
+
+    async def approve(
+        self, run_id: str, step: str = "", output: Any = None, *, reason: str = "", actor: str = ""
+    ) -> None:
+        """Approve what a step asks.
+
+        Args:
+            run_id: whose step.
+            step: which one; may be left out if only one asks.
+            output: a JSON value that becomes the step's output; `{}` if none is given.
+            reason: why, kept with the answer.
+            actor: who answers, kept with the answer.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has ended, no such step asks, or the output does not satisfy what its
+                `schema` says.
+            PayloadTooLarge: the output exceeds `payload_limit`.
+        """
+        chosen, asked = await self._asked(run_id, step)
+        if asked.schema is not None:
+            given = decode_value("output", encode_value({} if output is None else output))
+            if problems := InputValidator(asked.schema).problems(given):
+                raise InvalidInput(f"the output of step {chosen!r}: {'; '.join(problems)}")
+        command = ControlCommand(step=chosen, output=output, reason=reason)
+        await self._commands.control("approve", run_id, command, actor)
+
+    async def reject(self, run_id: str, reason: str, step: str = "", *, actor: str = "") -> None:
+        """Reject what a step asks: it fails with `Rejected`. Raises as `approve`."""
+        chosen, _ = await self._asked(run_id, step)
+        command = ControlCommand(step=chosen, reason=reason)
+        await self._commands.control("reject", run_id, command, actor)
+
+    async def _asked(self, run_id: str, step: str) -> tuple[str, Approval]:
+        await self._lookup.find_active(run_id)
+        run = await self._views.run(run_id)
+        _check_waits(run, step)
+        plan = await self._views.plan(run_id)
+        chosen = step or run.waiting[0]
+        asked = plan.steps[chosen].approval
+        failed = any(one.id == chosen and one.finished_at for one in run.steps)
+        if asked is None or failed:
+            raise InvalidInput(f"step {chosen!r} of run {run_id} has failed; answer it by resume")
+        return chosen, asked
 
     async def signal(
         self, run_id: str, name: str, payload: Any = None, *, signal_id: str | None = None

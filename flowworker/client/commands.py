@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import (
+    FLOW_ACTOR,
     FLOW_INPUT,
     FLOW_REPLY,
     MSG_ID,
@@ -66,7 +67,9 @@ class Commands:
                 body = encode(replace(command, input=Raw(data)))
         return await self._queue.send(f"control.rerun.{of}", body, headers)
 
-    async def control(self, action: str, run: str, command: ControlCommand) -> None:
+    async def control(
+        self, action: str, run: str, command: ControlCommand, actor: str = ""
+    ) -> None:
         """Send a control.
 
         Raises:
@@ -78,14 +81,15 @@ class Commands:
             body = encode(command)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
-        if command.action is HumanAction.COMPLETE:
+        if command.action is HumanAction.COMPLETE or action == HumanAction.APPROVE:
             room = self._max_body - len(body) + len(output)
             payload = await self._payloads.for_command(run, ANSWER, output, room)
             if isinstance(payload, Stored):
                 body = encode(replace(command, output=None, stored=payload))
             elif payload is not None:
                 body = encode(replace(command, output=None, sealed=payload))
-        await self._queue.send(f"control.{action}.{run}", body, {})
+        headers = {FLOW_ACTOR: actor} if actor else {}
+        await self._queue.send(f"control.{action}.{run}", body, headers)
 
     async def signal(self, run: str, name: str, value: Any, message_id: str) -> None:
         """Send a signal; with an id, it counts once.

@@ -49,6 +49,8 @@ class StepView:
             has that.
         skipped: why it is skipped, if no operator wanted it.
         kept_from: the run that has executed it, if this one is a rerun and keeps it.
+        prompt: what the step asks a human, while it waits for the answer.
+        actor, reason: who answered, and why.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
     """
 
@@ -65,6 +67,9 @@ class StepView:
     waits_for: str = ""
     undo_started_at: float = 0.0
     undo_finished_at: float = 0.0
+    prompt: str = ""
+    actor: str = ""
+    reason: str = ""
     skipped: SkipReason | None = None
     kept_from: str = ""
 
@@ -107,6 +112,9 @@ def seen_step(
         waits_for=_missing(step, state, found, history),
         skipped=state.skipped,
         kept_from=record.kept_from if record else "",
+        prompt=current.prompt if current and state.status is StepStatus.WAITING_HUMAN else "",
+        actor=current.actor if current else "",
+        reason=current.reason if current else "",
     )
     return _with_own_times(seen, record, history)
 

@@ -97,6 +97,13 @@ class Views:
         found = await self._runs.load(run)
         return None if found is None else found[0]
 
+    async def plan(self, run: str) -> Plan:
+        """What a run is pinned to."""
+        record = await self.record(run)
+        if record is None:
+            raise no_such_run(run)
+        return await self._definitions.by_hash(record.definition)
+
     async def run(self, run: str) -> RunView:
         """A run and its steps."""
         found = await self._runs.load(run)

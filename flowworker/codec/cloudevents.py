@@ -50,6 +50,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         revision, at: of the record that this event is about; when it happened, epoch seconds.
         handler: that an attempt waits for.
         signal: name of the one that came.
+        actor: who answered an approval.
         input, output: of the run or the step, inline when small.
         priority, origin, sent, reply_to, trace, trace_state, rerun_of: of a started run, as in its
             record.
@@ -90,6 +91,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     signal: str = ""
     rerun_of: str = ""
     kept_from: str = ""
+    actor: str = ""
     v: int = EVENT_VERSION
     error_bases: tuple[str, ...] = ()
     since: Moment = 0.0

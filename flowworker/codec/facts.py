@@ -141,7 +141,9 @@ def _request(event: CloudEvent) -> facts.Fact | None:
     data = event.data
     match event.type:
         case EventType.HUMAN_DECIDED if data.action is not None:
-            return facts.HumanDecided(data.action, data.step_id, data.output, event.id)
+            return facts.HumanDecided(
+                data.action, data.step_id, data.output, event.id, data.reason, data.actor
+            )
         case EventType.CANCEL_REQUESTED:
             return facts.CancelRequested(data.reason, data.terminate)
         case EventType.SIGNALLED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CONTROL_ACTIONS",
+    "FLOW_ACTOR",
     "FLOW_DELAY",
     "FLOW_INPUT",
     "FLOW_PRIORITY",
@@ -60,12 +61,14 @@ FLOW_START_AT = "Flow-Start-At"
 """Header of a start message: the moment at which the run begins."""
 FLOW_DELAY = "Flow-Delay"
 """Header of a start message: how long after it was stored the run begins."""
+FLOW_ACTOR = "Flow-Actor"
+"""Header of an answer to an approval: whose it is."""
 TRACE_PARENT = "traceparent"
 """Header of start messages and of emitted events: W3C trace context."""
 TRACE_STATE = "tracestate"
 """The same: what tracing systems add to it."""
 
-CONTROL_ACTIONS = ("cancel", "terminate", "resume")
+CONTROL_ACTIONS = ("cancel", "terminate", "resume", "approve", "reject")
 """The actions of `<ns>.control.<action>.<run>`."""
 
 
@@ -172,10 +175,10 @@ class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Body of `<ns>.control.<action>.<run>`; an empty body is fine for cancel and terminate.
 
     Attributes:
-        reason: for cancel and terminate, kept as the run's error.
+        reason: for cancel and terminate, kept as the run's error; of an answer to an approval.
         action: for resume, the operator's answer.
-        step: for resume, which step it is about; may be left out if only one waits.
-        output: for resume with `complete`, the step's output.
+        step: for an answer, which step it is about; may be left out if only one waits.
+        output: for resume with `complete` and for approve, the step's output.
         stored: the same as an upload's reference, for one that does not fit a message.
         sealed: the same as a sealed payload.
     """

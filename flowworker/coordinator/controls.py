@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.json import UNREADABLE, encode, is_json
-from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
+from flowworker.codec.messages import CONTROL_ACTIONS, FLOW_ACTOR, decode_control
+from flowworker.coordinator.approvals import Approvals
 from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.coordinator.uploads import Gone, check_upload, load_upload, open_sealed
@@ -18,19 +19,24 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR, RUN_ID
 from flowworker.core.records import shortened
 from flowworker.core.staleness import may_be_unseen
-from flowworker.core.status import TERMINAL, HumanAction
+from flowworker.core.status import APPROVALS, TERMINAL, HumanAction
 from flowworker.errors import InvalidInput
 from flowworker.stores.sealing import ANSWER
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.messages import ControlCommand
+    from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
     from flowworker.ports import Backend, Delivery
     from flowworker.stores.stores import Stores
 
 _ANSWER = 256
 """Bytes up to which an answer's output stands in the run's record, beside all others."""
+
+
+_ACTOR = 200
+"""Characters of who answered, at most."""
 
 
 class Controls:
@@ -43,6 +49,7 @@ class Controls:
         self._runs = stores.runs
         self._payloads = stores.payloads
         self._clock = clock
+        self._approvals = Approvals(stores, clock)
 
     async def take(self, rest: str, delivery: Delivery) -> None:
         """One message; `rest` is its subject after `control.`.
@@ -67,7 +74,10 @@ class Controls:
         if record.status in TERMINAL:
             raise late(f"control.{action}", run, record.status)
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
-        if action == "resume":
+        if action in APPROVALS:
+            kind = EventType.HUMAN_DECIDED
+            data = await self._answer(action, found, data, command, delivery)
+        elif action == "resume":
             _check_room(record, self._backend.max_body)
             kind = EventType.HUMAN_DECIDED
             data = await self._decision(data, command, delivery)
@@ -81,27 +91,54 @@ class Controls:
         if not await self._backend.events.publish_before_end(run, event.type, body, event.id):
             raise late(f"control.{action}", run, "over")
 
+    async def _answer(
+        self,
+        action: str,
+        found: tuple[RunRecord, int],
+        data: EventData,
+        command: ControlCommand,
+        delivery: Delivery,
+    ) -> EventData:
+        """That to an approval, which may be followed."""
+        step, asked = await self._approvals.asked(action, *found, command.step)
+        payload = None
+        if action == HumanAction.APPROVE:
+            output = await self._approvals.output(
+                step, asked, await self._given(data.id, command, delivery)
+            )
+            payload = await self._pack(data.id, delivery, output)
+        actor = delivery.headers.get(FLOW_ACTOR, "")[:_ACTOR]
+        reason = shortened(command.reason)
+        answer = HumanAction(action)
+        return replace(
+            data, action=answer, step_id=step, output=payload, reason=reason, actor=actor
+        )
+
     async def _decision(
         self, data: EventData, command: ControlCommand, delivery: Delivery
     ) -> EventData:
         payload = None
         if command.action is HumanAction.COMPLETE:
-            try:
-                payload = await self._payloads.pack(
-                    data.id,
-                    COORDINATOR,
-                    f"resume.{delivery.sequence}",
-                    await self._output(data.id, command),
-                    place=ANSWER,
-                    inline_limit=_ANSWER,
-                )
-            except Gone as gone:
-                if may_be_unseen(delivery.time, self._clock.now()):
-                    raise NotYet from gone
-                raise
-            except InvalidInput as error:
-                raise Rejected(str(error)) from error
+            output = await self._given(data.id, command, delivery)
+            payload = await self._pack(data.id, delivery, output)
         return replace(data, action=command.action, step_id=command.step, output=payload)
+
+    async def _given(self, run: str, command: ControlCommand, delivery: Delivery) -> bytes:
+        try:
+            return await self._output(run, command)
+        except Gone as gone:
+            if may_be_unseen(delivery.time, self._clock.now()):
+                raise NotYet from gone
+            raise
+
+    async def _pack(self, run: str, delivery: Delivery, output: bytes) -> Payload:
+        name = f"resume.{delivery.sequence}"
+        try:
+            return await self._payloads.pack(
+                run, COORDINATOR, name, output, place=ANSWER, inline_limit=_ANSWER
+            )
+        except InvalidInput as error:
+            raise Rejected(str(error)) from error
 
     async def _output(self, run: str, command: ControlCommand) -> bytes:
         """An upload stays until it ends by itself, or its run does: the message may come again."""
@@ -153,7 +190,7 @@ def _decode(action: str, body: bytes) -> ControlCommand:
         command = decode_control(body or b"{}")
     except UNREADABLE as error:
         raise Rejected(f"control.{action}: {error}") from error
-    if action == "resume" and command.action is None:
-        actions = ", ".join(HumanAction)
+    if action == "resume" and command.action in {None, *APPROVALS}:
+        actions = ", ".join(one for one in HumanAction if one not in APPROVALS)
         raise Rejected(f"control.resume: `action` is missing: expected one of {actions}")
     return command

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.refusals import Refusals
     from flowworker.coordinator.terms import Terms
     from flowworker.core.attempt import Attempt
-    from flowworker.core.effects import Dispatch
+    from flowworker.core.effects import Answer, Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
     from flowworker.core.state import RunState
@@ -91,6 +91,10 @@ class Dispatcher:
         queued = await self._steps.queued(address)
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+
+    async def answer(self, state: RunState, wanted: Answer) -> None:
+        """End an attempt that asks a human, by the answer."""
+        await self._engine_steps.answer(state, wanted)
 
     def forget(self, state: RunState) -> None:
         """The run has ended: forget what was kept in memory for its messages."""

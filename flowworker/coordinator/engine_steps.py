@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from flowworker.coordinator.refusals import Refusals
     from flowworker.coordinator.taking import Taking
     from flowworker.coordinator.terms import Terms
-    from flowworker.core.effects import Dispatch
+    from flowworker.core.effects import Answer, Dispatch
     from flowworker.core.graph import Plan
+    from flowworker.core.model import Step
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
@@ -111,6 +112,29 @@ class EngineSteps:
         else:
             await self._publish(run, record, revision)
 
+    async def answer(self, state: RunState, wanted: Answer) -> None:
+        """End an attempt that asks a human, unless it has ended. May be repeated.
+
+        Raises:
+            Unavailable: it has not begun yet, or what was read of it is stale.
+        """
+        run = state.record
+        found = await self._runs.load_step(COORDINATOR, run.run, wanted.step)
+        if found is None or found[0].attempt < wanted.attempt:
+            raise Unavailable(f"step {wanted.step!r} of {run.run} has not asked yet")
+        record, revision = found
+        if record.outcome is not Outcome.RUNNING:
+            await self._publish(run, record, revision)
+            return
+        said = {"actor": wanted.actor, "reason": wanted.reason}
+        if wanted.approved:
+            output = wanted.output or EMPTY
+            await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=output, **said)
+        else:
+            why = ErrorInfo("Rejected", _rejected_by(wanted), retryable=False)
+            await self._end(run, record, revision, outcome=Outcome.FAILED, error=why, **said)
+        await self._timers.clear(run.run, step_timer(record.step))
+
     async def _begun(self, plan: Plan, state: RunState, wanted: Dispatch, now: float) -> StepRecord:
         return StepRecord(
             state.record.run,
@@ -119,6 +143,7 @@ class EngineSteps:
             outcome=Outcome.RUNNING,
             started_at=now,
             wakes_at=await self._terms.wakes_at(plan, state, wanted.step, now),
+            prompt=shortened(await self._terms.prompt(plan, state, wanted.step)),
         )
 
     async def _go_on(
@@ -159,11 +184,11 @@ class EngineSteps:
             return
         if left > 0:
             await self._clock.sleep(left)
-        wait = plan.steps[record.step].wait_for
-        if wait is None:
+        missing = _missing(plan.steps[record.step])
+        if not missing:
             await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=EMPTY)
         else:
-            late = ErrorInfo("Timeout", f"no signal {wait.signal!r} came in time", retryable=False)
+            late = ErrorInfo("Timeout", f"{missing} in time", retryable=False)
             await self._end(run, record, revision, outcome=Outcome.FAILED, error=late)
 
     async def _end(
@@ -188,3 +213,15 @@ class EngineSteps:
 
     async def _send(self, run: str, event: CloudEvent) -> None:
         await self._events.publish(run, event.type, encode(event), event.id)
+
+
+def _missing(step: Step) -> str:
+    """What did not happen if its time is over; empty if time is all that it waits for."""
+    if step.wait_for is not None:
+        return f"no signal {step.wait_for.signal!r} came"
+    return "" if step.approval is None else "nobody answered"
+
+
+def _rejected_by(answer: Answer) -> str:
+    who = f"by {answer.actor}" if answer.actor else ""
+    return ": ".join(part for part in (who, answer.reason) if part) or "rejected"

@@ -22,6 +22,7 @@ from flowworker.codec.cloudevents import attempt_events, emitted, run_started_ev
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START, TIMEOUT
 from flowworker.core.effects import (
+    Answer,
     Conclude,
     Dispatch,
     Emit,
@@ -231,11 +232,13 @@ class Performer:
                     yield self._effect(plan, state, effect)
 
     async def _effect(
-        self, plan: Plan, state: RunState, effect: Fence | SetStart | SetTimeout | Finish
+        self, plan: Plan, state: RunState, effect: Answer | Fence | SetStart | SetTimeout | Finish
     ) -> None:
         match effect:
             case Fence():
                 await self._fences.fence(plan, state, effect)
+            case Answer():
+                await self._dispatcher.answer(state, effect)
             case SetStart():
                 await self._timers.set(state.record.run, START, effect.at)
             case SetTimeout():

@@ -50,10 +50,18 @@ class Terms:
             return now + await self._wait(plan, state, step, "sleep", at.sleep)
         if at.until is not None:
             return await self._moment(plan, state, step, at.until)
-        if at.wait_for is not None and at.wait_for.timeout is not None:
-            limit = at.wait_for.timeout
-            return now + await self._wait(plan, state, step, "wait_for.timeout", limit)
-        return 0.0
+        waits = at.wait_for or at.approval
+        if waits is None or waits.timeout is None:
+            return 0.0
+        return now + await self._wait(plan, state, step, "limit", waits.timeout)
+
+    async def prompt(self, plan: Plan, state: RunState, step: str) -> str:
+        """What a step asks a human; empty if it asks nothing."""
+        asked = plan.steps[step].approval
+        if asked is None or "${" not in asked.prompt:
+            return "" if asked is None else asked.prompt
+        value = await self._evaluation.template(plan, state, step, "prompt", asked.prompt)
+        return value if isinstance(value, str) else str(value)
 
     async def _wait(
         self, plan: Plan, state: RunState, step: str, part: str, given: float | str

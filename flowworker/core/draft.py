@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Judge, Save, SetStart
-from flowworker.core.event_types import END_OF
+from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
@@ -114,6 +114,26 @@ class Draft:
             self.fence(step)
         else:
             self.rest.append(Dispatch(step, attempt, at.revision, due=due))
+            if attempt.kind is Kind.RUN and self.plan.steps[step].approval is not None:
+                self._ask(step, attempt)
+
+    def _ask(self, step: str, attempt: Attempt) -> None:
+        """A human is asked: the attempt in flight waits for the answer."""
+        asked = self.plan.steps[step].approval
+        prompt = "" if asked is None else asked.prompt
+        detail = f"{step}/{attempt}"
+        self.emits.append(Emit(EventType.WAITING_HUMAN, detail, step_id=step, reason=prompt))
+        self.state = replace(
+            self.state.with_record(status=RunStatus.WAITING_HUMAN),
+            waiting=self.state.waiting | {step},
+        )
+
+    def unask(self, step: str) -> None:
+        """The step waits for no human any more."""
+        waiting = self.state.waiting - {step}
+        if not waiting and self.state.status is RunStatus.WAITING_HUMAN:
+            self.state = self.state.with_record(status=RunStatus.RUNNING)
+        self.state = replace(self.state, waiting=waiting)
 
     def judge(self, step: str) -> None:
         """Ask whether the step's condition lets it run: its first attempt is in flight until then.
@@ -139,6 +159,8 @@ class Draft:
 
     def settle(self, step: str, status: StepStatus, **changes: object) -> None:
         """The step has nothing in flight any more."""
+        if step in self.state.waiting and step in self.state.inflight:
+            self.unask(step)
         over = {"due": 0.0, "lost": 0, "lease_until": 0.0, "since": 0.0, "spent": ()}
         changed = replace(self.state.steps[step], status=status, **over, **changes)
         inflight = self.state.inflight

@@ -11,6 +11,7 @@ which is decided again before anything else happens to the run.
 from __future__ import annotations
 
 __all__ = [
+    "Answer",
     "Conclude",
     "Dispatch",
     "Effect",
@@ -28,6 +29,7 @@ from msgspec import Struct
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
+from flowworker.core.payload import Payload
 from flowworker.core.status import RunStatus
 
 
@@ -96,6 +98,21 @@ class SetStart(Struct, frozen=True):
     at: float
 
 
+class Answer(Struct, frozen=True):
+    """Write how the approval that an attempt asks for was answered; the attempt ends by that.
+
+    Attributes:
+        output: of an approved one, what it completes with.
+    """
+
+    step: str
+    attempt: Attempt
+    approved: bool
+    output: Payload | None = None
+    reason: str = ""
+    actor: str = ""
+
+
 class Finish(Struct, frozen=True):
     """The run has ended: send its result, start its retention, drop its timers and messages."""
 
@@ -117,4 +134,4 @@ class Judge(Struct, frozen=True):
 
 
 Question = Conclude | Judge
-Effect = Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question
+Effect = Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

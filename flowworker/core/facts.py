@@ -84,12 +84,15 @@ class HumanDecided(Struct, frozen=True):
     Attributes:
         id: identity of the answer: published twice, it is followed once, also when the step waits
             again by then. Empty if unknown.
+        reason, actor: of an answer to an approval: why, and whose it is.
     """
 
     action: HumanAction
     step: str = ""
     output: Payload | None = None
     id: str = ""
+    reason: str = ""
+    actor: str = ""
 
 
 class CancelRequested(Struct, frozen=True):

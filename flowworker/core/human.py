@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
-from flowworker.core.effects import Emit
+from flowworker.core.effects import Answer, Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import resolve
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision, ErrorInfo
 from flowworker.core.rules import Resolution
-from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
+from flowworker.core.status import APPROVALS, HumanAction, Kind, RunStatus, StepStatus
 from flowworker.core.stopping import fail_step
 
 if TYPE_CHECKING:
@@ -26,11 +26,23 @@ if TYPE_CHECKING:
 
 
 def decided(draft: Draft, fact: HumanDecided) -> None:
-    """Record the answer and follow it; an answer that no step waits for changes nothing."""
+    """Record the answer and follow it; an answer that no step waits for changes nothing.
+
+    That to an approval ends its attempt, so that it stands in the record of the step.
+    """
     waiting = draft.state.waiting
     step = next(iter(waiting)) if not fact.step and len(waiting) == 1 else fact.step
     decisions = draft.state.record.decisions
     if step not in waiting or (fact.id and _is_known(fact.id, decisions)):
+        return
+    asked = step in draft.state.inflight
+    if asked is not (fact.action in APPROVALS):
+        return
+    if asked:
+        attempt, approved = draft.state.steps[step].attempt, fact.action is HumanAction.APPROVE
+        draft.unask(step)
+        answer = Answer(step, attempt, approved, fact.output, fact.reason, fact.actor)
+        draft.rest.append(answer)
         return
     decision = Decision(draft.state.steps[step].attempt.turn, fact.action, fact.output, fact.id)
     draft.state = replace(
@@ -67,5 +79,7 @@ def follow(draft: Draft, step: str, decision: Decision) -> None:
             resolve(draft, step, Resolution.SUCCESS)
         case HumanAction.CANCEL:
             fail_step(draft, step, ErrorInfo("Cancelled", "cancelled by operator", retryable=False))
+        case HumanAction.APPROVE | HumanAction.REJECT:
+            pass  # they end an attempt, and are no decisions
         case _:
             assert_never(decision.action)

@@ -10,6 +10,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "MAX_SECONDS",
     "USUAL_UNDO",
+    "Approval",
     "Backoff",
     "End",
     "EndStatus",
@@ -144,6 +145,20 @@ class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     with_: dict[str, Any] | None = field(default=None, name="with")
 
 
+class Approval(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A step asks a human, and completes with the answer.
+
+    Attributes:
+        prompt: what is asked; a text that may have `${…}`.
+        schema: JSON Schema that an answer's output must satisfy; None for any output.
+        timeout: seconds after which the step fails, or a text with `${…}`; None for no limit.
+    """
+
+    prompt: str = ""
+    schema: dict[str, Any] | None = None
+    timeout: float | str | None = None
+
+
 class WaitFor(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A step waits for a signal, and completes with what it says.
 
@@ -200,6 +215,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         sleep: of an engine step that waits for some time: seconds, or a template of them.
         until: of one that waits for a moment: RFC 3339, or an expression that says when.
         wait_for: of one that waits for a signal.
+        approval: of one that asks a human.
     """
 
     id: str
@@ -220,6 +236,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     sleep: float | str | None = None
     until: str | None = None
     wait_for: WaitFor | None = None
+    approval: Approval | None = None
 
     @property
     def keeper(self) -> str:

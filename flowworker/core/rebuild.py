@@ -100,6 +100,8 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
     if begins_at:
         draft.rest.append(SetStart(begins_at))
         return
+    if draft.state.status is RunStatus.WAITING_HUMAN and not draft.state.waiting:
+        draft.state = draft.state.with_record(status=RunStatus.RUNNING)  # the answer is followed
     inflight = draft.state.inflight
     if not draft.stopping:
         begin(draft)
@@ -134,6 +136,8 @@ def view(
     for step in state.inflight:
         if step not in steps:
             state = state.with_step(step, status=StepStatus.PENDING)
+        elif step in state.waiting:
+            state = state.with_step(step, status=StepStatus.WAITING_HUMAN)
     return replace(state, record=record)
 
 

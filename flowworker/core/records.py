@@ -206,7 +206,9 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         completed: revision that orders completions; 0 until known. A compensation's claim
             carries it on, since it overwrites the record whose revision it was.
         wakes_at: when a step that waits is looked at again; 0 if it waits for no moment.
-        reason: why the step is skipped; why it ends the run.
+        reason: why the step is skipped; why it ends the run; what the one who answered said.
+        prompt: what a step asks a human.
+        actor: who answered.
         signal: id of the one that a step which waits for signals has completed with.
         noted: the state that a user of `StateStore` wrote; the engine itself leaves it out, but
             for a step that an operator had skipped and that a rerun keeps.
@@ -233,6 +235,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     completed: int = 0
     wakes_at: Moment = 0.0
     signal: str = ""
+    prompt: str = ""
+    actor: str = ""
     noted: StepStatus | None = None
     reason: str = ""
     since: Moment = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ACTIVE",
+    "APPROVALS",
     "TERMINAL",
     "HumanAction",
     "Kind",
@@ -95,6 +96,12 @@ class HumanAction(StrEnum):
     CANCEL = "cancel"
     SKIP = "skip"
     COMPLETE = "complete"
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+APPROVALS = frozenset({HumanAction.APPROVE, HumanAction.REJECT})
+"""Answers to a step that asks; the others answer one that has failed."""
 
 
 class Priority(StrEnum):

@@ -99,7 +99,8 @@ def _stop(draft: Draft, stop: Stop) -> None:
     if standing is not None and (draft.terminated or stop.reason is not StopReason.TERMINATED):
         return
     for step in sorted(draft.state.waiting):
-        draft.settle(step, StepStatus.CANCELLED)
+        if step not in draft.state.inflight:  # an approval is fenced
+            draft.settle(step, StepStatus.CANCELLED)
     status = draft.state.status
     if status is RunStatus.WAITING_HUMAN:
         status = RunStatus.RUNNING

@@ -12,6 +12,7 @@ __all__ = [
     "MAX_CLOSING",
     "MAX_RULES",
     "MAX_STEPS",
+    "ApprovalDocument",
     "DefaultsDocument",
     "EndDocument",
     "EscalationDocument",
@@ -54,7 +55,7 @@ may be, with long names and some dependencies each."""
 MAX_RULES = 20
 """Most rules of one `retry`."""
 
-ENGINE_KEYS = ("end", "sleep", "until", "wait_for")
+ENGINE_KEYS = ("end", "sleep", "until", "wait_for", "approval")
 """Keys of which a step may have one instead of `uses`."""
 
 _Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
@@ -156,6 +157,17 @@ class SagaDocument(Struct, forbid_unknown_fields=True):
     ] = field(default=None, name="with")
 
 
+class ApprovalDocument(Struct, forbid_unknown_fields=True):
+    """The step asks a human, and completes with the answer."""
+
+    prompt: Annotated[str | None, Meta(description="What is asked; may have ${…}.")] = None
+    schema: Annotated[
+        dict[str, Any] | None,
+        Meta(description="JSON Schema (Draft 2020-12) that the output of an answer must satisfy."),
+    ] = None
+    timeout: Annotated[_GivenDuration | None, Meta(description="Then the step fails.")] = None
+
+
 class WaitForDocument(Struct, forbid_unknown_fields=True):
     """The step completes with the payload of a signal."""
 
@@ -229,6 +241,9 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     ] = None
     wait_for: Annotated[
         WaitForDocument | None, Meta(description="Instead of `uses`: wait for a signal.")
+    ] = None
+    approval: Annotated[
+        ApprovalDocument | None, Meta(description="Instead of `uses`: ask a human.")
     ] = None
 
 

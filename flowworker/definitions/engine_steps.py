@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from flowworker.core.model import End, EndStatus, WaitFor
+from flowworker.core.model import Approval, End, EndStatus, WaitFor
 from flowworker.core.records import MAX_TEXT
-from flowworker.definitions.document import ENGINE_KEYS, EndDocument, WaitForDocument
+from flowworker.definitions.document import (
+    ENGINE_KEYS,
+    ApprovalDocument,
+    EndDocument,
+    WaitForDocument,
+)
 from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.definitions.section import given
 from flowworker.definitions.tree import MappingNode, ScalarNode, quoted
-from flowworker.definitions.values import duration_of, mapping_of
+from flowworker.definitions.values import duration_of, mapping_of, schema_of
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -58,7 +63,19 @@ class EngineSteps:
             until=self._until(step),
             end=self._end(step),
             wait_for=self._wait_for(step),
+            approval=self._approval(step),
         )
+
+    def _approval(self, step: Section) -> Approval | None:
+        section = step.section("approval", ApprovalDocument)
+        if section is None:
+            return None
+        stated = given(
+            prompt=section.text("prompt", MAX_TEXT),
+            schema=schema_of(section, "schema", self._report),
+            timeout=duration_of(section, "timeout"),
+        )
+        return Approval(**stated)
 
     def _wait_for(self, step: Section) -> WaitFor | None:
         section = step.section("wait_for", WaitForDocument)

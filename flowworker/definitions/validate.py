@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["check_workflow", "encoded", "workflow_of"]
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +18,6 @@ from flowworker.definitions.expressions import check_expressions
 from flowworker.definitions.foreign import system_of
 from flowworker.definitions.given import check_given
 from flowworker.definitions.problems import Report
-from flowworker.definitions.schema import schema_problems
 from flowworker.definitions.section import Section, given
 from flowworker.definitions.steps import Steps
 from flowworker.definitions.tree import (
@@ -27,12 +26,10 @@ from flowworker.definitions.tree import (
     Mark,
     Node,
     described,
-    node_at,
-    plain,
     quoted,
     tree_of,
 )
-from flowworker.definitions.values import mapping_of
+from flowworker.definitions.values import mapping_of, schema_of
 from flowworker.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -103,7 +100,7 @@ class _Reader:
         stated = given(
             version=section.text("version", MAX_NAME),
             description=section.text("description") or title,
-            input_schema=self._input_schema(section),
+            input_schema=schema_of(section, "input_schema", self._report),
             timeout=section.duration("timeout"),
             retention=section.duration("retention", positive=False),
             priority=section.choice("priority", Priority),
@@ -115,16 +112,3 @@ class _Reader:
         check_expressions(document, workflow, self._report, self._known_handlers)
         check_given(document, workflow, self._report, self._known_handlers)
         return workflow
-
-    def _input_schema(self, workflow: Section) -> dict[str, Any] | None:
-        node = workflow.node("input_schema")
-        if node is None:
-            return None
-        if not isinstance(node, MappingNode):
-            workflow.wrong("input_schema", node, "a JSON Schema")
-            return None
-        schema: dict[str, Any] = plain(node)
-        for path, message in schema_problems(schema):
-            place = quoted(".".join(["input_schema", *map(str, path)]))
-            self._report.add(node_at(node, path).mark, f"{place}: {message}")
-        return schema

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["duration_of", "mapping_of", "priority_of", "queue_of"]
+__all__ = ["duration_of", "mapping_of", "priority_of", "queue_of", "schema_of"]
 
 from typing import TYPE_CHECKING, Any
 
 from flowworker.core.ids import TOKEN
 from flowworker.core.status import Priority
-from flowworker.definitions.tree import MappingNode, ScalarNode, plain
+from flowworker.definitions.schema import schema_problems
+from flowworker.definitions.tree import MappingNode, ScalarNode, node_at, plain, quoted
 
 if TYPE_CHECKING:
+    from flowworker.definitions.problems import Report
     from flowworker.definitions.section import Section
 
 
@@ -24,6 +26,21 @@ def mapping_of(section: Section, key: str) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = plain(node)
     return found
+
+
+def schema_of(section: Section, key: str, report: Report) -> dict[str, Any] | None:
+    """A JSON Schema that is valid and complete in itself."""
+    node = section.node(key)
+    if node is None:
+        return None
+    if not isinstance(node, MappingNode):
+        section.wrong(key, node, "a JSON Schema")
+        return None
+    schema: dict[str, Any] = plain(node)
+    for path, message in schema_problems(schema):
+        place = quoted(".".join([key, *map(str, path)]))
+        report.add(node_at(node, path).mark, f"{place}: {message}")
+    return schema
 
 
 def duration_of(section: Section, key: str) -> float | str | None:

@@ -51,7 +51,9 @@ def completed(**how):
 
 @pytest.mark.parametrize("rest", [f"pause.{RUN}", "cancel.a b", "cancel"])
 async def test_an_action_that_is_unknown_or_a_run_that_cannot_be_is_rejected(take, rest):
-    with pytest.raises(Rejected, match=r"expected control\.<cancel, terminate, resume>\.<run id>"):
+    with pytest.raises(
+        Rejected, match=r"expected control\.<cancel, terminate, resume, approve, reject>\.<run id>"
+    ):
         await take(rest)
 
 

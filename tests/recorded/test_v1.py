@@ -28,7 +28,7 @@ from flowworker.codec.messages import (
 )
 from flowworker.core.event_types import EventType
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord, StopReason
-from flowworker.core.status import Outcome
+from flowworker.core.status import HumanAction, Outcome
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
 from tests.recorded.recording import RECORDINGS, Recording
@@ -52,10 +52,20 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
     StepInput: {"given"},
     Result: {"whole"},
     ErrorInfo: {"bases"},
-    EventData: {"error_bases", "sent", "signal", "since", "spent", "rerun_of", "kept_from"},
-    StepRecord: {"kept_from", "reason", "signal", "since", "spent", "wakes_at"},
+    EventData: {
+        "actor",
+        "error_bases",
+        "sent",
+        "signal",
+        "since",
+        "spent",
+        "rerun_of",
+        "kept_from",
+    },
+    StepRecord: {"actor", "prompt", "kept_from", "reason", "signal", "since", "spent", "wakes_at"},
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
+    HumanAction: {HumanAction.APPROVE, HumanAction.REJECT},
     EventType: {EventType.SCHEDULED, EventType.SIGNALLED, EventType.STEP_KEPT},
     Outcome: {Outcome.SKIPPED},
     StopReason: {StopReason.ENDED},

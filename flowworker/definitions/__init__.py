@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 from flowworker.definitions.content import content_hash, decode, encode, plan_of
-from flowworker.definitions.document import workflow_schema
+from flowworker.definitions.document_schema import workflow_schema
 from flowworker.definitions.duration import format_duration, parse_duration
 from flowworker.definitions.input import InputValidator
 from flowworker.definitions.parse import Parser, load_paths, parse, parse_all

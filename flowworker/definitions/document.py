@@ -22,13 +22,11 @@ __all__ = [
     "StepDocument",
     "WaitForDocument",
     "WorkflowDocument",
-    "workflow_schema",
 ]
 
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
-from msgspec.json import schema_components
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
 from flowworker.core.model import (
@@ -297,19 +295,3 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
         Meta(description="Steps that run when all else is over, also after a failure or a cancel."),
     ] = field(default=None, name="finally")
     defaults: DefaultsDocument | None = None
-
-
-def workflow_schema() -> dict[str, Any]:
-    """The JSON Schema of the document, for editors; `schemas/workflow.v1.json`."""
-    _, definitions = schema_components((WorkflowDocument,), ref_template="#/$defs/{name}")
-    root = definitions.pop("WorkflowDocument")
-    does = [{"required": [key]} for key in ("uses", *ENGINE_KEYS)]
-    definitions["StepDocument"]["oneOf"] = does
-    name_alone = {"name": {"pattern": f"^{DOTTED_NAME.pattern}$", "maxLength": MAX_NAME}}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **root,
-        "title": "flowworker workflow",
-        "anyOf": [{"required": ["id"]}, {"required": ["name"], "properties": name_alone}],
-        "$defs": definitions,
-    }

@@ -27,7 +27,7 @@ from msgspec.structs import asdict, replace
 from flowworker.core.event_types import EVENT_VERSION, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Payload
-from flowworker.core.records import Count, Moment
+from flowworker.core.records import Count, Moment, Seconds
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
             number alone.
         name: the workflow. `version` is the author's label.
         error: one line; `error_type`, `error_bases`, `retryable`, `retry_after`, `since` and
-            `spent` are for the retry policy.
+            `spent`, `intervals` are for the retry policy.
         revision, at: of the record that this event is about; when it happened, epoch seconds.
         handler: that an attempt waits for.
         signal: name of the one that came.
@@ -96,6 +96,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     error_bases: tuple[str, ...] = ()
     since: Moment = 0.0
     spent: tuple[Count, ...] = ()
+    intervals: tuple[Seconds, ...] = ()
 
 
 class CloudEvent(Struct, frozen=True):
@@ -289,6 +290,7 @@ def _attempt(
         error_bases=() if error is None else error.bases,
         since=record.since if record.outcome is Outcome.FAILED else 0.0,
         spent=record.spent if record.outcome is Outcome.FAILED else (),
+        intervals=record.intervals if record.outcome is Outcome.FAILED else (),
         worker=record.worker,
         revision=revision,
         at=at,

@@ -125,6 +125,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
                 data.at,
                 data.since,
                 data.spent,
+                data.intervals,
             )
         case EventType.STEP_CANCELLED:
             return facts.StepCancelled(data.step_id, data.revision)

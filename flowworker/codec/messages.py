@@ -132,8 +132,8 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
         trace, trace_state: of the run, as in its record.
         follows: ids of the spans of the attempts that completed the steps before this one; only
             from a coordinator that traces.
-        since, spent: for the attempt's record; a `since` of 0 begins with its claim, and None
-            says that nobody asks for it.
+        since, spent, intervals: for the attempt's record; a `since` of 0 begins with its claim,
+            and None says that nobody asks for it.
     """
 
     run: str
@@ -160,6 +160,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     follows: tuple[str, ...] = ()
     since: float | None = None
     spent: tuple[int, ...] = ()
+    intervals: tuple[float, ...] = ()
 
     @property
     def attempt(self) -> Attempt:

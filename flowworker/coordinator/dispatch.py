@@ -112,6 +112,8 @@ class Dispatcher:
             timeout = await self._terms.timeout(plan, state, wanted)
             given = await self._input(plan, state, wanted)
             message = _message(plan, state, wanted, address, given, timeout)
+            if intervals := await self._terms.intervals(plan, state, wanted):
+                message = replace(message, intervals=intervals)
             if self._follows:
                 message = replace(message, follows=_followed(plan, state, wanted))
             await self._steps.enqueue(address, encode(message), key + mark, due)

@@ -6,6 +6,7 @@ __all__ = ["Terms"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.core.policy import intervals
 from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
 from flowworker.definitions.moment import is_moment, parse_moment
@@ -77,6 +78,21 @@ class Terms:
         value = await self._evaluation.expression(plan, state, step, "until", given)
         example = "a moment such as '2030-01-31T08:00:00Z'"
         return _number("until", given, value, example, parse_moment)
+
+    async def intervals(self, plan: Plan, state: RunState, wanted: Dispatch) -> tuple[float, ...]:
+        """Seconds of its retry rules, if there are expressions among them."""
+        kind = wanted.attempt.kind
+        found = []
+        for number, given in enumerate(intervals(plan.steps[wanted.step], kind)):
+            value: Any = given
+            if isinstance(given, str):
+                part = f"interval {number} of {kind}"
+                own = kind is Kind.COMPENSATE
+                value = await self._evaluation.template(
+                    plan, state, wanted.step, part, given, own=own
+                )
+            found.append(_seconds("interval", str(given), value))
+        return tuple(found)
 
     async def priority(self, plan: Plan, state: RunState, step: str) -> Priority:
         """Its lane."""

@@ -53,7 +53,7 @@ class StepCompleted(Struct, frozen=True):
 
 
 class AttemptFailed(Struct, frozen=True):
-    """An attempt of any kind failed, at time `at`; `since` and `spent` as in its record."""
+    """An attempt of any kind failed, at time `at`; `since` and the rest as in its record."""
 
     step: str
     attempt: Attempt
@@ -62,6 +62,7 @@ class AttemptFailed(Struct, frozen=True):
     at: float
     since: float = 0.0
     spent: tuple[int, ...] = ()
+    intervals: tuple[float, ...] = ()
 
 
 class StepCancelled(Struct, frozen=True):
@@ -146,6 +147,7 @@ def failure_in(record: StepRecord, revision: int) -> AttemptFailed:
         record.finished_at,
         record.since,
         record.spent,
+        record.intervals,
     )
 
 

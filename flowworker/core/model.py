@@ -82,7 +82,8 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         max_attempts: all attempts, the first included; at least 1. Of a rule, all that end with an
             error which it fits.
         backoff: constant, or multiplied by the factor with every retry.
-        interval: seconds before the second attempt (the Go package's default: 100 ms).
+        interval: seconds before the second attempt (the Go package's default: 100 ms), or a text
+            with `${…}` that gives a duration.
         max_interval: cap of the delay in seconds, or None for no cap.
         jitter: fraction of the delay, 0 to 1, that is spread at random around it.
         non_retryable: names of error types after which no retry is made, bases included.
@@ -94,7 +95,7 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
     max_attempts: int = 1
     backoff: Backoff = Backoff.CONSTANT
-    interval: float = 0.1
+    interval: float | str = 0.1
     max_interval: float | None = None
     jitter: float = 0.0
     non_retryable: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ __all__ = [
     "delay_before",
     "fits",
     "follow_up",
+    "intervals",
     "next_try",
 ]
 
@@ -26,6 +27,7 @@ import zlib
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flowworker.core.model import MAX_ATTEMPTS, MAX_SECONDS, Backoff, RetryPolicy
 from flowworker.core.status import Kind
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 _MAX_DOUBLINGS = 62
 """Beyond this a delay is longer than any retention; it keeps the arithmetic finite."""
+
+
+_USUAL_INTERVAL = 0.1
 
 
 class Retry(Struct, frozen=True):
@@ -116,6 +121,8 @@ def next_try(rules: tuple[RetryPolicy, ...], failed: AttemptFailed, seed: str) -
     spent = _counted(failed, index, len(rules))
     if spent[index] >= rule.max_attempts or _is_named(error, rule.non_retryable):
         return None
+    if isinstance(rule.interval, str):
+        rule = replace(rule, interval=_evaluated(failed, index))
     delay = error.retry_after
     if delay is None:
         delay = delay_before(rule, spent[index] + 1, seed)
@@ -139,6 +146,18 @@ def _counted(failed: AttemptFailed, index: int, rules: int) -> tuple[int, ...]:
     return tuple(count + (n == index) for n, count in enumerate(before))
 
 
+def _evaluated(failed: AttemptFailed, index: int) -> float:
+    """What the rule's interval came to; a worker of an older release does not say so."""
+    known = index < len(failed.intervals)
+    return failed.intervals[index] if known else _USUAL_INTERVAL
+
+
+def intervals(step: Step, kind: Kind) -> tuple[float | str, ...]:
+    """Those of the rules for attempts of that kind, if there are expressions among them."""
+    found = tuple(rule.interval for rule in _rules(step, kind))
+    return found if any(isinstance(each, str) for each in found) else ()
+
+
 def fits(rule: RetryPolicy, error: ErrorInfo) -> bool:
     """Whether a rule is about such an error."""
     return not rule.on or _is_named(error, rule.on)
@@ -156,7 +175,7 @@ def delay_before(policy: RetryPolicy, attempt: int, seed: str) -> float:
     Exponential backoff multiplies per retry (by 2 in the Go package); the cap applies before
     jitter, which spreads the delay evenly over `delay * (1 - jitter) .. delay * (1 + jitter)`.
     """
-    delay = policy.interval
+    delay = _USUAL_INTERVAL if isinstance(policy.interval, str) else policy.interval
     if policy.backoff is Backoff.EXPONENTIAL:
         doublings = (attempt - 2) * math.log2(policy.factor)
         too_far = doublings > _MAX_DOUBLINGS

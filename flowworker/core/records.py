@@ -20,6 +20,7 @@ __all__ = [
     "ErrorInfo",
     "Rerun",
     "RunRecord",
+    "Seconds",
     "SignalRecord",
     "StepRecord",
     "Stop",
@@ -33,6 +34,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from flowworker.core.attempt import Attempt
+from flowworker.core.model import MAX_SECONDS
 from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
 
@@ -45,6 +47,8 @@ date, also with the longest duration added."""
 Moment = Annotated[float, Meta(ge=0.0, le=MAX_MOMENT)]
 
 Count = Annotated[int, Meta(ge=0)]
+
+Seconds = Annotated[float, Meta(ge=0.0, le=MAX_SECONDS)]
 
 MAX_TEXT = 2000
 """Characters of a user's text in a record."""
@@ -215,6 +219,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         since: when the first attempt of this kind and turn was claimed, for a policy that asks
             for it; else 0. The claim of each further attempt carries it on.
         spent: failures before this attempt by retry rule, if there are several; carried on, too.
+        intervals: seconds that the rules' intervals came to, if these are expressions.
         kept_from: the run that has executed it, if this run is a rerun and did not.
     """
 
@@ -241,6 +246,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     since: Moment = 0.0
     spent: tuple[Count, ...] = ()
+    intervals: tuple[Seconds, ...] = ()
     kept_from: str = ""
 
     @property

@@ -87,7 +87,7 @@ class RetryDocument(Struct, forbid_unknown_fields=True):
         Meta(description="How the delay grows: not at all, or by the factor each time."),
     ] = None
     interval: Annotated[
-        _Duration | None, Meta(description="Delay before the second attempt; 100ms if not given.")
+        _GivenDuration | None, Meta(description="Delay before the second attempt; or 100ms.")
     ] = None
     max_interval: Annotated[_Duration | None, Meta(description="The longest delay.")] = None
     jitter: Annotated[

@@ -20,6 +20,7 @@ from flowworker.definitions.tree import (
     described,
     quoted,
 )
+from flowworker.definitions.values import duration_of
 
 if TYPE_CHECKING:
     from flowworker.core.model import Retries
@@ -111,7 +112,7 @@ def _policy(retry: Section, default: RetryPolicy, report: Report) -> RetryPolicy
     stated = given(
         max_attempts=retry.integer("max_attempts", 1, MAX_ATTEMPTS),
         backoff=backoff,
-        interval=retry.duration("interval"),
+        interval=duration_of(retry, "interval"),
         max_interval=retry.duration("max_interval"),
         jitter=retry.number("jitter", 0, 1),
         non_retryable=tuple(name for name, _ in retry.names("non_retryable")),
@@ -122,9 +123,10 @@ def _policy(retry: Section, default: RetryPolicy, report: Report) -> RetryPolicy
     policy = replace(default, **stated)
     for key in ("max_interval", "max_duration"):
         longest = getattr(policy, key)
-        if longest is not None and longest < policy.interval:
+        shortest = 0.0 if isinstance(policy.interval, str) else policy.interval
+        if longest is not None and longest < shortest:
             message = f"{quoted(key)} of {retry.title} is shorter than its interval"
-            hint = f"the interval is {format_duration(policy.interval)}"
+            hint = f"the interval is {format_duration(shortest)}"
             report.add(retry.mark_of(key), message, hint)
     return policy
 

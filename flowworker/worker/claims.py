@@ -156,6 +156,7 @@ class Claims:
             completed=message.completed if compensates else 0,
             since=0.0 if message.since is None else before or message.since or now,
             spent=message.spent,
+            intervals=message.intervals,
         )
         if isinstance(verdict, Claim):
             return running

@@ -114,7 +114,7 @@ steps:
     [
         ("input.nothing", "input has no 'nothing'"),
         ("input.x / 0", "divide by zero"),
-        ("steps.a.output.of.deeper", "is a text"),
+        ("steps.a.output.of.deeper", "has no 'deeper'"),
     ],
 )
 async def test_an_expression_that_has_no_value_fails_its_step(run, handlers, expression, cause):
@@ -160,3 +160,43 @@ async def test_what_is_large_is_given_by_reference(backend, run, handlers):
     assert handlers.seen == {"a/run": {"v": text}}
     kept = {key.split(".")[2] for key in await backend.payloads.keys(">")}
     assert kept == {"input", "with"}
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("timeout: ${input.bad}", "timeout: expected a duration"),
+        ("priority: ${input.bad}", "priority: expected one of high, normal, low"),
+        ("timeout: ${input.x - 1}", "timeout: expected a duration greater than 0"),
+        ("timeout: ${input}", "timeout: expected a duration greater than 0"),
+        ("retry: {max_attempts: 2, interval: '${input.bad}'}", "interval: expected a duration"),
+    ],
+)
+async def test_settings_are_checked_when_they_are_evaluated(run, line, cause):
+    result = await run(
+        f"name: w\nsteps:\n- id: a\n  uses: note\n  {line}\n", {"bad": "soon", "x": 1}
+    )
+    assert result.status == "FAILED"
+    assert cause in result.error
+
+
+async def test_an_interval_is_that_of_the_values_of_the_run(run, client):
+    text = """
+name: w
+steps:
+- id: a
+  uses: fail
+  retry: [{max_attempts: 3, interval: "${input.pause}", jitter: 0}]
+"""
+    await run(text, {"pause": "20ms"}, run_id="r1")
+    delays = [
+        event["data"]["delay"]
+        async for event in _history(client, "r1")
+        if event["type"] == "workflow.step.retrying"
+    ]
+    assert delays == [0.02, 0.02]
+
+
+async def _history(client, run):
+    for event in await client.history(run):
+        yield event

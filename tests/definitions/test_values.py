@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.model import Fallback, Saga, Step, Workflow
+from flowworker.core.model import Fallback, RetryPolicy, Saga, Step, Workflow
 from flowworker.core.status import Priority
 from flowworker.definitions import parse
 from flowworker.errors import DefinitionError
@@ -73,3 +73,9 @@ def test_what_is_no_value(line, problem):
 def test_an_output_is_a_mapping():
     (found,) = problems("name: w\noutput: x\nsteps: [{id: a, uses: u}]\n")
     assert found.startswith("f:2:9: 'output' of the workflow: expected a mapping of names")
+
+
+def test_an_interval_may_be_an_expression():
+    text = "{max_attempts: 2, interval: '${input.pause}', max_interval: 1s}"
+    (step,) = parse(f"name: w\nsteps: [{{id: a, uses: u, retry: {text}}}]").steps
+    assert step.retry == RetryPolicy(max_attempts=2, interval="${input.pause}", max_interval=1.0)

@@ -48,13 +48,14 @@ CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
     RunRecord: {"begins_at", "ending", "output", "sent", "rerun_of", "rerun"},
-    StepMessage: {"follows", "since", "spent"},
+    StepMessage: {"follows", "intervals", "since", "spent"},
     StepInput: {"given"},
     Result: {"whole"},
     ErrorInfo: {"bases"},
     EventData: {
         "actor",
         "error_bases",
+        "intervals",
         "sent",
         "signal",
         "since",
@@ -62,7 +63,17 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
         "rerun_of",
         "kept_from",
     },
-    StepRecord: {"actor", "prompt", "kept_from", "reason", "signal", "since", "spent", "wakes_at"},
+    StepRecord: {
+        "actor",
+        "intervals",
+        "kept_from",
+        "prompt",
+        "reason",
+        "signal",
+        "since",
+        "spent",
+        "wakes_at",
+    },
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
     HumanAction: {HumanAction.APPROVE, HumanAction.REJECT},

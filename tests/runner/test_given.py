@@ -8,7 +8,7 @@ from flowworker import RunFailed, Runner, parse
 
 FLOW = """
 name: sum
-input_schema: {properties: {n: {type: integer, default: 2}}}
+input_schema: {properties: {n: {type: integer, default: 2}}, additionalProperties: true}
 output: {total: "${steps.b.output}"}
 steps:
 - {id: a, uses: double, with: {n: "${input.n}"}}

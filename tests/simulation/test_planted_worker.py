@@ -18,7 +18,7 @@ from flowworker.worker.settling import Settler
 from flowworker.worker.step_records import StepRecords
 from flowworker.worker.unserved import Unserved
 from simulation.focus import ANYTHING, Focus
-from tests.simulation.violations import plant, violation
+from tests.simulation.violations import finds, plant, violation
 
 pytestmark = [
     pytest.mark.slow,
@@ -188,7 +188,7 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
             StepRecords.write,
             "if _same(found[0], record):",
             "if True:",
-            "a settled attempt was written again",
+            "a settled attempt was written again | a result of somebody who does not hold",
             ANYTHING,
             id="a claim of another that is taken for its own",
         ),
@@ -197,4 +197,4 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
 def test_one_wrong_expression(monkeypatch, function, right, wrong, found, focus):
     plant(monkeypatch, function, right, wrong)
 
-    assert found in violation(focus)
+    assert finds(found, focus)

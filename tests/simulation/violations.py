@@ -27,6 +27,14 @@ def violation(focus: Focus = ANYTHING) -> str:
     return tally.failed[0].violations[0]
 
 
+def finds(words: str, focus: Focus = ANYTHING) -> bool:
+    """Whether that is found; or one of several, with ` | ` between them: some break many rules."""
+    said = violation(focus)
+    found = any(each in said for each in words.split(" | "))
+    assert found, f"what was found is: {said}"
+    return found
+
+
 def plant(monkeypatch: pytest.MonkeyPatch, function: Any, right: str, wrong: str) -> None:
     """Let a function do something else where its text says `right`, for everybody who knows it."""
     source = textwrap.dedent(inspect.getsource(function))

@@ -15,6 +15,7 @@ from flowworker import (
     DefinitionError,
     EmbeddedServer,
     EventType,
+    ExpressionError,
     FlowworkerError,
     HandlerNotFound,
     HumanAction,
@@ -129,6 +130,9 @@ def what_it_says(error: FlowworkerError) -> str:
         return wrong.problems[0].hint
     except NewerRelease as newer:
         return newer.key
+    except ExpressionError as failed:
+        assert_type(failed.names, tuple[str, ...])
+        return failed.expression + failed.cause
     except CorruptRecord as corrupt:
         return f"{corrupt.key}: {corrupt.raw!r}"
     except (RunFailed, RunCancelled, ResultTimeout) as ended:

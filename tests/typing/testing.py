@@ -6,7 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
-from flowworker import App, RunResult, RunStatus, RunView, StepContext, StepStatus, parse
+from flowworker import (
+    App,
+    RunResult,
+    RunStatus,
+    RunView,
+    StepContext,
+    StepStatus,
+    parse,
+)
 from flowworker.testing import (
     Call,
     Emitted,

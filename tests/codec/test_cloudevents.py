@@ -97,6 +97,13 @@ def test_what_undoes_a_kept_step_is_published_as_ever():
     assert undone.type is EventType.STEP_COMPENSATED
 
 
+def test_a_step_that_is_skipped_has_one_event_per_turn():
+    skipped = settled(outcome=Outcome.SKIPPED, number=0)
+
+    assert skipped is not None
+    assert (skipped.type, skipped.id) == (EventType.STEP_SKIPPED, "r1/workflow.step.skipped/pay/1")
+
+
 def test_what_happens_once_has_one_id():
     ids = [
         cloud_event("ns", event_type, EventData(id=run), now, detail).id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.model import Step, WaitFor, Workflow
+from flowworker.core.model import Approval, Step, WaitFor, Workflow
 from flowworker.definitions import Parser, parse
 from tests.definitions.complaints import problems
 
@@ -26,6 +26,12 @@ def test_steps_that_wait():
     whole = "wait_for: {signal: paid, match: signal.n == 1, timeout: 2d}"
     assert only(whole) == Step("a", wait_for=WaitFor("paid", "signal.n == 1", 172_800.0))
     assert only("until: 2030-01-31T08:00:00Z") == Step("a", until="2030-01-31T08:00:00Z")
+
+
+def test_steps_that_ask():
+    assert only("approval: {}") == Step("a", approval=Approval())
+    whole = "approval: {prompt: Ship it?, schema: {type: boolean}, timeout: 3d}"
+    assert only(whole) == Step("a", approval=Approval("Ship it?", {"type": "boolean"}, 259_200.0))
 
 
 def test_such_steps_that_are_built_by_hand():

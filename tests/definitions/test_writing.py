@@ -19,6 +19,10 @@ def test_what_is_written_is_read_as_the_same_workflow(workflow):
     assert content_hash(parse(written)) == content_hash(workflow)
 
 
+def test_a_workflow_without_steps_at_its_end():
+    assert to_yaml(Workflow("w", (Step("a", "h"),))) == "name: w\nsteps:\n- id: a\n  uses: h\n"
+
+
 def test_what_people_look_for_first_comes_first():
     workflow = Workflow(
         "order",

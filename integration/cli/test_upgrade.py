@@ -13,6 +13,7 @@ import pytest
 from flowworker.definitions.content import hash_of
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream.names import TOPOLOGY
+from flowworker.worker.decoding import MESSAGE_VERSION
 from integration.cli.commands import WORKFLOWS, Commands
 
 NEWER = 2
@@ -135,7 +136,7 @@ def newer_definition(server: EmbeddedServer) -> str:
 
 
 def newer_message(server: EmbeddedServer) -> str:
-    put(server, "shop.step.default.normal.r-2.a", {"v": NEWER})
+    put(server, "shop.step.default.normal.r-2.a", {"v": MESSAGE_VERSION + 1})
     return "step messages"
 
 

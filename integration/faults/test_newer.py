@@ -9,6 +9,7 @@ import pytest
 from bench.chaos.raw import Raw
 from flowworker.definitions.content import hash_of
 from flowworker.embedded import EmbeddedServer
+from flowworker.worker.decoding import MESSAGE_VERSION
 from integration.faults.load import all_complete
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
@@ -98,7 +99,7 @@ async def test_messages_of_a_newer_release(open_fleet):
             event["data"] |= {"id": "r-1", "v": NEWER, "kind": "unheard-of"}
             await put(raw, other, event)
             lane = "faults.step.default.normal.r-1.a"
-            await put(raw, lane, {"v": NEWER, "run": "r-1", "how": "new"})
+            await put(raw, lane, {"v": MESSAGE_VERSION + 1, "run": "r-1", "how": "new"})
             definition = json.dumps({"name": "new", "steps": [{"id": "a", "uses": "ok"}], "z": 1})
             digest = hash_of(definition.encode())
             await put(raw, f"$KV.faults_definitions.def.{digest}", definition.encode())

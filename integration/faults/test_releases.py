@@ -31,7 +31,7 @@ FIELD = '    novelty: str = field(default_factory=lambda: "of the next release")
 """An optional field that is always written."""
 V, TOPOLOGY_LINE = "    v: int = {}\n", "TOPOLOGY_VERSION = {}\n"
 CHANGES = {
-    "core/records.py": (V.format("RECORD_VERSION"), V.format("RECORD_VERSION") + FIELD, 2),
+    "core/records.py": (V.format("RECORD_VERSION"), V.format("RECORD_VERSION") + FIELD, 3),
     "codec/messages.py": (V.format("1"), V.format("1") + FIELD, 1),
     "codec/cloudevents.py": (V.format("EVENT_VERSION"), V.format("EVENT_VERSION") + FIELD, 1),
     "jetstream/topology/specs.py": (

@@ -92,7 +92,7 @@ BAD_STARTS = {
     "bad priority": ("start.chain", b"{}", {"Flow-Priority": "urgent"}, "expected high"),
     "unknown control": ("control.dance.run-9", b"{}", {}, "expected control."),
     "bad control": ("control.resume.run-9", b'{"action": "pray"}', {}, "action"),
-    "signal": ("signal.run-9.go", b"{}", {}, "no command of this kind"),
+    "bad signal": ("signal.run-9", b"{}", {}, "expected signal.<run id>.<name>"),
 }
 
 

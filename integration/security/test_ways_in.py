@@ -20,12 +20,25 @@ from integration.security.pki import Authority, Key, Operator
 
 Options = dict[str, str]
 
-ANSWERS = {
-    ("resume", "--action", "skip"): "COMPLETED",
-    ("cancel",): "CANCELLED",
-    ("terminate",): "CANCELLED",
-}
-"""What is said to a run that waits, and how it ends."""
+WAITING = """
+name: approved
+steps: [{id: ask, approval: {}}]
+---
+name: told
+steps: [{id: hear, wait_for: {signal: go}}]
+"""
+
+ANSWERS = [
+    ("ask", "WAITING_HUMAN", ("resume", "--action", "skip"), "COMPLETED"),
+    ("ask", "WAITING_HUMAN", ("cancel",), "CANCELLED"),
+    ("ask", "WAITING_HUMAN", ("terminate",), "CANCELLED"),
+    ("approved", "WAITING_HUMAN", ("approve",), "COMPLETED"),
+    ("approved", "WAITING_HUMAN", ("reject", "--reason", "no"), "FAILED"),
+    ("told", "RUNNING", ("signal", "go", "1"), "COMPLETED"),
+    ("broken", "FAILED", ("retry",), "FAILED"),
+    ("sum", "COMPLETED", ("rerun", "--from", "second"), "COMPLETED"),
+]
+"""A workflow, what becomes of a run of it, what is then said to that, and how it ends."""
 
 
 class Ways:
@@ -111,7 +124,8 @@ def test_every_command_gets_in(ways, kind):
     both = Both(url, options, namespace)
     # Given a fleet of which one process gets in by its options and the other by its variables
     both("setup")
-    both("register", str(WORKFLOWS))
+    (ways.folder / "waiting.yaml").write_text(WAITING)
+    both("register", str(WORKFLOWS), str(ways.folder / "waiting.yaml"))
     turned = kind in {"nkey", "creds"}
     (one, its), (two, others) = reversed(both.ways) if turned else both.ways
     with one.running("coordinator", *its), two.running("worker", "--app", APP, *others):
@@ -124,9 +138,9 @@ def test_every_command_gets_in(ways, kind):
                 assert all("completed" in text.lower() for text in both(name, run["id"]))
             assert all(run["id"] in text for text in both("list"))
         for how, extra in both.ways:
-            for act, state in ANSWERS.items():
-                asked = how("start", "ask", *extra).strip()
-                until(both.by_variable, asked, "WAITING_HUMAN")
+            for workflow, before, act, state in ANSWERS:
+                asked = how("start", workflow, *extra).strip()
+                until(both.by_variable, asked, before)
                 how(act[0], asked, *act[1:], *extra)
                 until(both.by_variable, asked, state)
                 both.used.add(act[0])

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from flowworker.client.watching import decode as decode_for_clients
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import decode_run, decode_step, decode_value
@@ -23,6 +25,7 @@ from flowworker.codec.messages import (
     decode_step_message,
     decode_stored,
 )
+from flowworker.core.records import SignalRecord
 from tests.recorded.files import Message
 
 
@@ -62,6 +65,9 @@ REFUSED = "flowworker.control.resume.rejected-4"
 """A command that nobody can read. (The starts that are rejected are JSON at least.)"""
 
 
+decode_signal = msgspec.json.Decoder(SignalRecord).decode
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind.
@@ -72,6 +78,7 @@ class Kind:
         schema: name of the file in `schemas/`.
         rewritten: whether it is the product that wrote it, and what was read gives the same bytes.
         marker: whether it stands for what is no more, and has a header that says so.
+        bare: whether it has no body, where that tells it from another kind.
     """
 
     name: str
@@ -80,9 +87,10 @@ class Kind:
     schema: str = ""
     rewritten: bool = True
     marker: bool = False
+    bare: bool | None = None
 
     def has(self, message: Message) -> bool:
-        if self.marker != message.is_marker:
+        if self.marker != message.is_marker or self.bare is bool(message.data):
             return False
         pattern = re.escape(self.subjects).replace(r"\*", "[^.]+").replace(">", ".+")
         return re.fullmatch(pattern, message.subject) is not None
@@ -96,9 +104,13 @@ def _foreign(name: str, subjects: str, read: Callable[[Message], Any], schema: s
 KINDS = (
     _foreign("start", "*.start.>", _input, "start-command"),
     _foreign("control", "*.control.*.*", _control, "control-command"),
-    _foreign("signal", "*.signal.*.>", _empty),
+    _foreign("signal", "*.signal.*.>", _user),
     Kind("step", "*.step.*.*.*.>", _by(decode_step_message), "step-message"),
-    Kind("delayed step", "*.timer.at.step.*.>", _by(decode_step_message), "step-message"),
+    Kind(
+        *("delayed step", "*.timer.at.step.*.>", _by(decode_step_message), "step-message"),
+        bare=False,
+    ),
+    Kind("timer of a step", "*.timer.at.step.*.>", _empty, rewritten=False, bare=True),
     _foreign("timer", "*.timer.at.run.*.>", _empty),
     _foreign("timer due", "*.timer.due.*.>", _empty),
     Kind("event", "*.event.*.*.*.workflow.>", _by(decode_event), "event"),
@@ -115,6 +127,8 @@ KINDS = (
     Kind("run", "$KV.*_runs.run.*", _keyed(decode_run), "run-record"),
     Kind("step record", "$KV.*_runs.step.*.*.>", _keyed(decode_step), "step-record"),
     _foreign("index", "$KV.*_runs.index.*.>", _empty),
+    Kind("kept signal", "$KV.*_runs.signal.*.*.>", _by(decode_signal)),
+    _foreign("heard signal", "$KV.*_runs.heard.*.*", _text),
     Kind("emitted", "$KV.*_runs.emit.*.*.>", _as_json),
     _foreign("definition", "$KV.*_definitions.def.*", _as_json),
     _foreign("latest", "$KV.*_definitions.latest.>", _text),

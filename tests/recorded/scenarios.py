@@ -141,6 +141,18 @@ async def rejected(stage: Stage) -> None:
     await stage.until(f"seq-{sequence:012d}", "rejected")
 
 
+async def spoken(stage: Stage) -> None:
+    """Values, a condition, and steps that wait: for a moment, a signal, a human."""
+    run = "spoken-1"
+    await stage.client.start("spoken", run_id=run)
+    await stage.until(run, "waiting_human", "ask")
+    for _ in range(2):  # the second one is known
+        await stage.send(f"signal.{run}.go", b"1", Nats_Msg_Id="spoken-1-go")
+    await stage.until(run, "signalled")
+    await stage.client.approve(run, output={"yes": True}, reason="why not", actor="somebody")
+    await stage.result(run)
+
+
 async def retained(stage: Stage) -> None:
     """A run that is removed."""
     await stage.client.start("strict", {"order": 7}, run_id="retained-1")
@@ -250,6 +262,7 @@ SCENARIOS = (
         rejected,
         retained,
         emitting,
+        spoken,
     ),
     *(unserved, lost, returned, checkpointed, locked, broadcast, elsewhere),
 )

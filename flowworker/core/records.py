@@ -15,6 +15,7 @@ __all__ = [
     "MAX_NAMED",
     "MAX_TEXT",
     "RECORD_VERSION",
+    "UNTIMED",
     "Count",
     "Decision",
     "ErrorInfo",
@@ -49,6 +50,9 @@ Moment = Annotated[float, Meta(ge=0.0, le=MAX_MOMENT)]
 Count = Annotated[int, Meta(ge=0)]
 
 Seconds = Annotated[float, Meta(ge=0.0, le=MAX_SECONDS)]
+
+UNTIMED = 0.0
+"""`since` of an attempt whose policy does not ask for it. (The very object is left out of JSON.)"""
 
 MAX_TEXT = 2000
 """Characters of a user's text in a record."""
@@ -244,7 +248,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     actor: str = ""
     noted: StepStatus | None = None
     reason: str = ""
-    since: Moment = 0.0
+    since: Moment = UNTIMED
     spent: tuple[Count, ...] = ()
     intervals: tuple[Seconds, ...] = ()
     kept_from: str = ""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from flowworker.core.claim import Busy, Claim, Drop, GiveUp, Repair, Stale, first_try, judge
-from flowworker.core.records import ErrorInfo, StepRecord
+from flowworker.core.records import UNTIMED, ErrorInfo, StepRecord
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import Kind, Outcome
 from flowworker.retrying import retry_unavailable
@@ -154,7 +154,7 @@ class Claims:
             started_at=now,
             output=message.output if compensates else None,
             completed=message.completed if compensates else 0,
-            since=0.0 if message.since is None else before or message.since or now,
+            since=UNTIMED if message.since is None else before or message.since or now,
             spent=message.spent,
             intervals=message.intervals,
         )

@@ -21,7 +21,7 @@ from integration.stores.redis_recording import (
 )
 from tests.recorded.handlers import app
 
-RECORDINGS = sorted(FOLDER.glob("*.jsonl"))
+RECORDINGS = sorted(FOLDER.glob("*.jsonl"), key=lambda path: path.stem)
 
 
 @pytest.fixture

@@ -76,9 +76,8 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
     },
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
-    HumanAction: {HumanAction.APPROVE, HumanAction.REJECT},
-    EventType: {EventType.SCHEDULED, EventType.SIGNALLED, EventType.STEP_KEPT},
-    Outcome: {Outcome.SKIPPED},
+    HumanAction: {HumanAction.REJECT},
+    EventType: {EventType.SCHEDULED, EventType.STEP_KEPT},
     StopReason: {StopReason.ENDED},
 }
 """Fields, and values of enumerations, that are younger than the recordings."""

@@ -184,6 +184,16 @@ class TriedRun:
         self._drive(signal)
         return self.wait()
 
+    def approve(self, step: str = "", output: Any = None, *, reason: str = "") -> TriedRun:
+        """Say yes to a step that asks, as `Client.approve` does."""
+        self._drive(self._engine.client.approve(self.id, step, output, reason=reason))
+        return self.wait()
+
+    def reject(self, reason: str, step: str = "") -> TriedRun:
+        """Say no to a step that asks, as `Client.reject` does."""
+        self._drive(self._engine.client.reject(self.id, reason, step))
+        return self.wait()
+
     def cancel(self, reason: str = "") -> TriedRun:
         """Ask it to stop: what was completed is compensated."""
         self._drive(self._engine.client.cancel(self.id, reason))

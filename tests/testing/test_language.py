@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from flowworker import App, RunStatus, Standstill, StepStatus, parse
+from flowworker import App, InvalidInput, RunStatus, Standstill, StepStatus, parse
 from flowworker.testing import WorkflowTest, fails, returns
 
 APP = App()
@@ -124,3 +124,40 @@ def test_a_signal_for_a_run_that_never_gets_one_is_missed():
         run = flow.run()
         with pytest.raises(Standstill, match="run run-1 waits for somebody: shipped"):
             run.wait_for_end()
+
+
+ASKED = """
+name: w
+steps:
+  - {id: pause, sleep: 3h}
+  - {id: ask, approval: {prompt: "Go on?", schema: {required: [n]}, timeout: 2d}, depends_on: pause}
+  - {id: after, uses: work, with: {n: "${steps.ask.output.n}"}, depends_on: [ask]}
+"""
+
+
+def test_a_run_rests_while_a_step_asks_and_goes_on_when_it_is_answered():
+    with tried(ASKED) as flow:
+        run = flow.run()
+        assert (run.waiting, run.status) == (("ask",), RunStatus.WAITING_HUMAN)
+        assert flow.elapsed == timedelta(hours=3)
+
+        with pytest.raises(InvalidInput, match='"n" is a required property'):
+            run.approve(output={})
+        assert run.approve(output={"n": 7}, reason="as agreed").completed
+        assert run.step("after").output == {"n": 7}
+
+
+def test_what_is_rejected_fails():
+    with tried(ASKED) as flow:
+        run = flow.run().reject("not now")
+
+        assert run.status is RunStatus.FAILED
+        assert run.error == "step 'ask' failed: Rejected: not now"
+
+
+def test_a_question_that_nobody_answers_in_time_fails_its_step():
+    with tried(ASKED) as flow:
+        run = flow.run().wait_for_end()
+
+        assert "Timeout" in run.step("ask").error
+        assert flow.elapsed == timedelta(days=2, hours=3)

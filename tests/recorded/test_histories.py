@@ -186,7 +186,7 @@ def dispatches(effects: list[Any]) -> list[Dispatch]:
 
 
 def is_for_workers(plan: Plan, wanted: Dispatch) -> bool:
-    """Whether a message is sent: not for a step that waits, nor perhaps for one with a condition."""
+    """Whether a message is sent: not for a step that waits, nor perhaps with a condition."""
     step = plan.steps[wanted.step]
     return bool(step.uses) and step.when is None
 

@@ -28,7 +28,7 @@ from flowworker.codec.messages import (
 )
 from flowworker.core.event_types import EventType
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord, StopReason
-from flowworker.core.status import HumanAction, Outcome
+from flowworker.core.status import HumanAction
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
 from tests.recorded.recording import RECORDINGS, Recording

@@ -1,0 +1,77 @@
+"""Patterns of Argo Workflows: those of its examples."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from flowworker import InvalidInput, StepStatus
+from flowworker.testing import fails, returns
+from tests.patterns.patterns import Pattern
+
+
+def test_diamond():
+    with Pattern("argo-diamond") as flow:
+        assert flow.run().completed
+        first, *middle, last = flow.ran
+
+        assert (first, sorted(middle), last) == ("a", ["b", "c"], "d")
+        assert flow.given("echo")[0] == {"message": "A"}
+
+
+def test_exit_handler():
+    with Pattern("argo-exit-handler", main=fails("broken")) as flow:
+        run = flow.run()
+
+        assert run.status == "FAILED"
+        why = "step 'main' failed: RuntimeError: broken"
+        assert flow.given("notify") == [{"how": "FAILED", "why": why}]
+
+        flow.replace("main", returns())
+        assert flow.run().completed
+        assert flow.given("notify")[1] == {"how": "COMPLETED", "why": ""}
+
+
+@pytest.mark.parametrize("side", ["heads", "tails"])
+def test_coinflip(side):
+    handlers = {"flip": returns(side), "heads": returns("it was heads"), "tails": returns("tails!")}
+    with Pattern("argo-coinflip", **handlers) as flow:
+        run = flow.run()
+
+        assert flow.ran == ["flip", side]
+        assert run.output == {"result": {"heads": "it was heads", "tails": "tails!"}[side]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "places"), [("YES", ["staging", "production"]), ("NO", ["staging"])]
+)
+def test_approval(answer, places):
+    with Pattern("argo-approval") as flow:
+        run = flow.run()
+        assert run.waiting == ("approval",)
+
+        flow.advance(timedelta(days=30))
+        with pytest.raises(InvalidInput, match='"perhaps" is not one of "YES", "NO"'):
+            run.approve(output={"approve": "perhaps"})
+        assert run.approve(output={"approve": answer}).completed
+        assert [given["to"] for given in flow.given("deploy")] == places
+
+
+def test_retry_backoff():
+    with Pattern("argo-retry-backoff", call=fails()) as flow:
+        run = flow.run()
+
+        delays = [1, 2, 4, 8, 16, 20]
+        assert run.step("call").attempts == 1 + len(delays)
+        assert flow.elapsed == timedelta(seconds=sum(delays))
+
+
+def test_enhanced_depends():
+    with Pattern("argo-enhanced-depends", breaks=fails()) as flow:
+        run = flow.run()
+
+        assert run.completed
+        assert set(flow.ran) == {"a", "b", "c", "whatever", "either", "last"}
+        assert run.step("c").status is StepStatus.FAILED
+        assert run.step("both").status is StepStatus.SKIPPED

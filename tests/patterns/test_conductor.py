@@ -1,0 +1,60 @@
+"""Patterns of Conductor: its tasks and operators."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from flowworker import StepStatus
+from flowworker.testing import fails, returns
+from tests.patterns.patterns import Pattern
+
+
+def test_optional():
+    with Pattern("conductor-optional", decorate=fails()) as flow:
+        run = flow.run()
+
+        assert run.completed
+        assert run.step("decorate").status is StepStatus.FAILED
+        assert flow.ran == ["decorate", "deliver"]
+
+
+@pytest.mark.parametrize(("carrier", "ran"), [("post", "post"), ("other", "courier")])
+def test_switch(carrier, ran):
+    with Pattern("conductor-switch") as flow:
+        assert flow.run({"carrier": carrier}).completed
+        assert flow.ran == [ran]
+
+
+def test_fork_join():
+    found = {"rates": {"post": 5}, "cheapest": "post", "address": {"zip": "10115"}, "label": "L1"}
+    handlers = {name: returns(it) for name, it in found.items()}
+    with Pattern("conductor-fork-join", **handlers) as flow:
+        run = flow.run()
+
+        assert run.output == {"carrier": "post", "label": "L1", "zip": "10115"}
+        assert flow.given("label") == [{"by": "post"}]
+
+
+def test_terminate():
+    with Pattern("conductor-terminate", measure=returns(12)) as flow:
+        run = flow.run()
+        assert (run.status, run.error, flow.ran) == ("FAILED", "only 12 cm", ["measure"])
+
+        flow.replace("measure", returns(15))
+        assert flow.run().completed
+        assert flow.ran[1:] == ["measure", "accept"]
+
+
+def test_wait():
+    with Pattern("conductor-wait") as flow:
+        opens_at = flow.now + timedelta(days=3)
+        run = flow.run({"shop": "Main Street", "opens_at": opens_at.isoformat()})
+        assert (run.waiting, flow.now) == (("ask",), opens_at)
+        assert run.approve().completed
+        assert flow.ran == ["open"]
+
+        late = flow.run({"shop": "Main Street", "opens_at": opens_at.isoformat()}).wait_for_end()
+        assert "Timeout" in late.step("ask").error
+        assert flow.now == opens_at + timedelta(hours=8)

@@ -1,0 +1,78 @@
+"""Patterns of Kestra: its tasks, and flows of its documentation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from flowworker import InvalidInput
+from flowworker.testing import fails, returns
+from tests.patterns.patterns import Pattern
+
+
+class QuotaExceeded(Exception):
+    """No machine is free."""
+
+
+def test_errors():
+    with Pattern("kestra-errors", download=fails("no such file")) as flow:
+        assert flow.run().completed
+        assert flow.given("alert") == [{"text": "download: no such file"}]
+
+        flow.replace("download", returns())
+        assert flow.run().completed
+        assert flow.ran == ["download", "alert", "download"]
+
+
+def test_plugin_defaults():
+    with Pattern("kestra-plugin-defaults") as flow:
+        assert flow.run().completed
+        assert flow.given("log") == [
+            {"level": "INFO", "target": "console", "message": "one"},
+            {"level": "WARN", "target": "console", "message": "two"},
+        ]
+
+
+def test_inputs():
+    with Pattern("kestra-inputs", forecast=returns([11, 17, 14])) as flow:
+        run = flow.run({"city": "Oslo"})
+
+        assert flow.given("forecast") == [{"city": "Oslo", "units": "metric", "days": 3}]
+        assert run.output == {"warmest": 17, "text": "3 days in Oslo"}
+        with pytest.raises(InvalidInput, match='"kelvin" is not one of "metric", "imperial"'):
+            flow.run({"city": "Oslo", "units": "kelvin"})
+
+
+def test_pause():
+    with Pattern("kestra-pause") as flow:
+        run = flow.run({"who": "Rick"})
+        assert run.waiting == ("approval",)
+        with pytest.raises(InvalidInput, match="45 is greater than the maximum of 30"):
+            run.approve(output={"days": 45})
+        assert run.approve(output={"days": 5}).completed
+        assert flow.given("book") == [{"days": 5}]
+
+        assert flow.run({"who": "Rick"}).reject("too many at once").completed
+        assert flow.given("send")[-1] == {"text": "Rejected: too many at once"}
+        assert flow.run({"who": "Rick"}).wait_for_end().completed
+        assert flow.elapsed == timedelta(days=7)
+
+
+def test_ephemeral():
+    failures = [QuotaExceeded(), ConnectionError(), QuotaExceeded(), ConnectionError()]
+
+    def create(ctx):
+        if failures:
+            raise failures.pop(0)
+        return "m1"
+
+    with Pattern("kestra-ephemeral", create=create, work=fails()) as flow:
+        run = flow.run()
+        assert (run.status, run.step("create").attempts) == ("FAILED", 5)
+        assert flow.elapsed == timedelta(hours=2, seconds=1 + 2)
+        assert flow.given("remove") == [{"machine": "m1"}]
+
+        failures.extend(QuotaExceeded() for _ in range(3))
+        assert flow.run().step("create").attempts == 3
+        assert len(flow.given("remove")) == 1

@@ -12,15 +12,12 @@ __all__ = [
     "MAX_CLOSING",
     "MAX_RULES",
     "MAX_STEPS",
-    "ApprovalDocument",
     "DefaultsDocument",
-    "EndDocument",
     "EscalationDocument",
     "FallbackDocument",
     "RetryDocument",
     "SagaDocument",
     "StepDocument",
-    "WaitForDocument",
     "WorkflowDocument",
 ]
 
@@ -28,17 +25,19 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
-from flowworker.core.model import (
-    MAX_ATTEMPTS,
-    MAX_SECONDS,
-    Backoff,
-    EndStatus,
-    EscalationStrategy,
-    TriggerRule,
-)
+from flowworker.core.ids import MAX_NAME
+from flowworker.core.model import MAX_ATTEMPTS, Backoff, EscalationStrategy, TriggerRule
 from flowworker.core.status import Priority
-from flowworker.definitions.duration import DURATION_PATTERN
+from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
+from flowworker.definitions.shapes import (
+    Attempts,
+    Duration,
+    GivenDuration,
+    GivenPriority,
+    Mapped,
+    Name,
+    QueueName,
+)
 
 MAX_STEPS = 10_000
 """Most steps of one workflow."""
@@ -56,30 +55,12 @@ MAX_RULES = 20
 ENGINE_KEYS = ("end", "sleep", "until", "wait_for", "approval")
 """Keys of which a step may have one instead of `uses`."""
 
-_Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
-_Queue = Annotated[
-    str, Meta(pattern=f"^(?!({'|'.join(sorted(RESERVED_QUEUES))})$){TOKEN.pattern}$")
-]
-_Attempts = Annotated[int, Meta(ge=1, le=MAX_ATTEMPTS)]
-_Duration = (
-    Annotated[str, Meta(pattern=DURATION_PATTERN, examples=["500ms", "30s", "1h30m", "7d"])]
-    | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
-)
-
-_GivenDuration = (
-    Annotated[str, Meta(pattern=rf"{DURATION_PATTERN}|\$\{{", examples=["30s", "${input.limit}"])]
-    | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
-)
-"""A duration, or a text with an expression that gives one."""
-_GivenPriority = Annotated[str, Meta(pattern=rf"^({'|'.join(Priority)})$|\$\{{")]
-_Values = dict[str, Any]
-
 
 class RetryDocument(Struct, forbid_unknown_fields=True):
     """When and how often a failed attempt is tried again; in a list, after some errors."""
 
     max_attempts: Annotated[
-        _Attempts | None,
+        Attempts | None,
         Meta(description="All attempts, the first included; of a rule, all that it fits."),
     ] = None
     backoff: Annotated[
@@ -87,19 +68,19 @@ class RetryDocument(Struct, forbid_unknown_fields=True):
         Meta(description="How the delay grows: not at all, or by the factor each time."),
     ] = None
     interval: Annotated[
-        _GivenDuration | None, Meta(description="Delay before the second attempt; or 100ms.")
+        GivenDuration | None, Meta(description="Delay before the second attempt; or 100ms.")
     ] = None
-    max_interval: Annotated[_Duration | None, Meta(description="The longest delay.")] = None
+    max_interval: Annotated[Duration | None, Meta(description="The longest delay.")] = None
     jitter: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="Fraction of the delay that is spread at random, 0 to 1."),
     ] = None
     non_retryable: Annotated[
-        list[_Name] | _Name | None,
+        list[Name] | Name | None,
         Meta(description="Exception types after which trying again cannot help; bases count."),
     ] = None
     on: Annotated[
-        list[_Name] | _Name | None,
+        list[Name] | Name | None,
         Meta(description="Error types that the rule fits, all if not given; bases count."),
     ] = None
     factor: Annotated[
@@ -107,7 +88,7 @@ class RetryDocument(Struct, forbid_unknown_fields=True):
         Meta(description="By how much the delay grows each time; 2 if not given."),
     ] = None
     max_duration: Annotated[
-        _Duration | None,
+        Duration | None,
         Meta(description="No attempt begins later than this after the first one began."),
     ] = None
 
@@ -116,16 +97,16 @@ _Rules = Annotated[
     list[RetryDocument],
     Meta(min_length=1, max_length=MAX_RULES, description="Rules: the first that fits counts."),
 ]
-_Retry = RetryDocument | _Rules | _Attempts | None
+_Retry = RetryDocument | _Rules | Attempts | None
 
 
 class FallbackDocument(Struct, forbid_unknown_fields=True):
     """Another handler whose output becomes the step's when its attempts are spent."""
 
-    uses: Annotated[_Name | None, Meta(description="Name of the handler.")] = None
-    step: Annotated[_Name | None, Meta(description="The older word for `uses`.")] = None
+    uses: Annotated[Name | None, Meta(description="Name of the handler.")] = None
+    step: Annotated[Name | None, Meta(description="The older word for `uses`.")] = None
     with_: Annotated[
-        _Values | None, Meta(description="Exactly what the handler gets; texts may have ${…}.")
+        Mapped | None, Meta(description="Exactly what the handler gets; texts may have ${…}.")
     ] = field(default=None, name="with")
 
 
@@ -141,63 +122,32 @@ class EscalationDocument(Struct, forbid_unknown_fields=True):
 class SagaDocument(Struct, forbid_unknown_fields=True):
     """The compensation that undoes a completed step when the run fails or is cancelled."""
 
-    uses: Annotated[_Name, Meta(description="Name of the handler that undoes the step.")]
+    uses: Annotated[Name, Meta(description="Name of the handler that undoes the step.")]
     is_critical: Annotated[
         bool | None, Meta(description="If it fails, the run is marked as needing attention.")
     ] = None
     retry: _Retry = None
-    timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
+    timeout: Annotated[GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
     with_: Annotated[
-        _Values | None,
+        Mapped | None,
         Meta(description="Exactly what the handler gets; ${…} may name the step's own output."),
     ] = field(default=None, name="with")
-
-
-class ApprovalDocument(Struct, forbid_unknown_fields=True):
-    """The step asks a human, and completes with the answer."""
-
-    prompt: Annotated[str | None, Meta(description="What is asked; may have ${…}.")] = None
-    schema: Annotated[
-        dict[str, Any] | None,
-        Meta(description="JSON Schema (Draft 2020-12) that the output of an answer must satisfy."),
-    ] = None
-    timeout: Annotated[_GivenDuration | None, Meta(description="Then the step fails.")] = None
-
-
-class WaitForDocument(Struct, forbid_unknown_fields=True):
-    """The step completes with the payload of a signal."""
-
-    signal: Annotated[_Name, Meta(description="Name of the signal.")]
-    match: Annotated[
-        str | None, Meta(description="Expression over `signal`: whether it is meant.")
-    ] = None
-    timeout: Annotated[_GivenDuration | None, Meta(description="Then the step fails.")] = None
-
-
-class EndDocument(Struct, forbid_unknown_fields=True):
-    """The run ends at this step, early: what is in flight is cancelled."""
-
-    status: Annotated[
-        EndStatus | None, Meta(description="completed, or failed, which compensates.")
-    ] = None
-    reason: Annotated[str | None, Meta(description="Why; ${…} takes values.")] = None
-    output: Annotated[_Values | None, Meta(description="What the run results in.")] = None
 
 
 class StepDocument(Struct, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails."""
 
-    id: Annotated[_Name, Meta(description="Unique in the workflow.")]
-    uses: Annotated[_Name | None, Meta(description="Name of the handler.")] = None
+    id: Annotated[Name, Meta(description="Unique in the workflow.")]
+    uses: Annotated[Name | None, Meta(description="Name of the handler.")] = None
     name: Annotated[str | None, Meta(description="A title for readers of the file.")] = None
     depends_on: Annotated[
-        list[_Name] | _Name | None,
+        list[Name] | Name | None,
         Meta(description="Steps that come before; all others may run at the same time."),
     ] = None
-    queue: Annotated[_Queue | None, Meta(description="Which workers may take the step.")] = None
-    timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
+    queue: Annotated[QueueName | None, Meta(description="Which workers may take the step.")] = None
+    timeout: Annotated[GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
     retry: _Retry = None
@@ -205,15 +155,15 @@ class StepDocument(Struct, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=0, le=MAX_ATTEMPTS - 1)] | None,
         Meta(description="Attempts after the first: a short form of `retry`."),
     ] = None
-    fallback: FallbackDocument | _Name | None = None
+    fallback: FallbackDocument | Name | None = None
     escalation: EscalationDocument | EscalationStrategy | None = None
-    saga: SagaDocument | _Name | None = None
+    saga: SagaDocument | Name | None = None
     with_: Annotated[
-        _Values | None,
+        Mapped | None,
         Meta(description="Exactly what the handler gets; ${…} takes values of input and steps."),
     ] = field(default=None, name="with")
     priority: Annotated[
-        _GivenPriority | None, Meta(description="Lane of the step, if not that of its run.")
+        GivenPriority | None, Meta(description="Lane of the step, if not that of its run.")
     ] = None
     trigger_rule: Annotated[
         TriggerRule | None,
@@ -231,7 +181,7 @@ class StepDocument(Struct, forbid_unknown_fields=True):
         Meta(description="If nothing is left to try, the step is FAILED and the run goes on."),
     ] = None
     sleep: Annotated[
-        _GivenDuration | None, Meta(description="Instead of `uses`: wait for so long.")
+        GivenDuration | None, Meta(description="Instead of `uses`: wait for so long.")
     ] = None
     until: Annotated[
         str | None,
@@ -248,13 +198,13 @@ class StepDocument(Struct, forbid_unknown_fields=True):
 class DefaultsDocument(Struct, forbid_unknown_fields=True):
     """What holds for steps with a handler that do not say otherwise."""
 
-    queue: Annotated[_Queue | None, Meta(description="Which workers may take the steps.")] = None
-    timeout: Annotated[_GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
+    queue: Annotated[QueueName | None, Meta(description="Which workers may take the steps.")] = None
+    timeout: Annotated[GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
     retry: _Retry = None
     with_: Annotated[
-        _Values | None,
+        Mapped | None,
         Meta(description="What handlers get; a step's own `with` adds to it and goes before it."),
     ] = field(default=None, name="with")
 
@@ -266,7 +216,7 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     name: Annotated[
         str | None, Meta(description="Name of the workflow; beside an `id`, a title for readers.")
     ] = None
-    id: Annotated[_Name | None, Meta(description="Name of the workflow.")] = None
+    id: Annotated[Name | None, Meta(description="Name of the workflow.")] = None
     version: Annotated[
         Annotated[str, Meta(max_length=MAX_NAME)] | float | None,
         Meta(description="The author's own label."),
@@ -279,15 +229,15 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
         dict[str, Any] | None,
         Meta(description="JSON Schema (Draft 2020-12) that the input of a run must satisfy."),
     ] = None
-    timeout: Annotated[_Duration | None, Meta(description="Longest time for a run.")] = None
+    timeout: Annotated[Duration | None, Meta(description="Longest time for a run.")] = None
     retention: Annotated[
-        _Duration | None, Meta(description="How long a run is kept after its end.")
+        Duration | None, Meta(description="How long a run is kept after its end.")
     ] = None
     priority: Annotated[
         Priority | None, Meta(description="Lane of the runs, unless their start says otherwise.")
     ] = None
     output: Annotated[
-        _Values | None,
+        Mapped | None,
         Meta(description="What a run results in, instead of the outputs of its last steps."),
     ] = None
     finally_: Annotated[

@@ -10,12 +10,8 @@ from msgspec.structs import replace
 
 from flowworker.core.model import Approval, End, EndStatus, WaitFor
 from flowworker.core.records import MAX_TEXT
-from flowworker.definitions.document import (
-    ENGINE_KEYS,
-    ApprovalDocument,
-    EndDocument,
-    WaitForDocument,
-)
+from flowworker.definitions.document import ENGINE_KEYS
+from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
 from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.definitions.section import given
 from flowworker.definitions.tree import MappingNode, ScalarNode, quoted

@@ -14,7 +14,7 @@ ROWS = re.findall(
 )
 KEYS = {
     key
-    for name in document.__all__
+    for name in vars(document)
     if name.endswith("Document")
     for key in getattr(document, name).__struct_encode_fields__
 }

@@ -26,6 +26,8 @@ _POLICY = ("retry", "max_retries", "fallback", "saga")
 _OF_HANDLERS = ("with", "queue", "priority", "timeout", *_POLICY)
 """Keys that say how a handler is run, or what else is run in its place."""
 
+_WITH_TIMEOUT = ("wait_for", "approval")
+
 
 class EngineSteps:
     """Reads what such steps state."""
@@ -49,6 +51,8 @@ class EngineSteps:
             if node is not None and not (isinstance(node, MappingNode) and not node.entries):
                 message = f"{quoted(key)} of {step.title} is about a handler, and it has none"
                 hint = f"a step with {quoted(first)} runs in no worker"
+                if key == "timeout" and first in _WITH_TIMEOUT:
+                    hint = f"its 'timeout' stands in {quoted(first)}"
                 self._report.add(step.mark_of(key), message, hint)
         return first
 

@@ -178,6 +178,7 @@ class _Checker:
                 self._input_schema,
                 _Some(self._outputs, self._bits, self._first),
                 others=self._ids,
+                remedy="what runs in 'finally' comes after the output",
             )
         named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
         steps = _Some(self._outputs, self._bits, named)
@@ -185,7 +186,8 @@ class _Checker:
 
     def scope_of_defaults(self) -> Scope:
         """What may be named in what holds for all steps, the first ones too: no step."""
-        return Scope(self._input_schema, {}, others=self._ids)
+        remedy = "a step that comes behind it can name it in its own 'with'"
+        return Scope(self._input_schema, {}, others=self._ids, remedy=remedy)
 
     def check(self, holder: MappingNode, use: _Use, title: str, scope: Scope) -> None:
         node = _found(holder, use.path)

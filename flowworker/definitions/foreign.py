@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["TEMPLATE_HINT", "hint_for", "is_template", "system_of"]
+__all__ = ["TEMPLATE_HINT", "hint_for", "system_of", "template_hint"]
 
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from flowworker.definitions.tree import Node
 
 TEMPLATE_HINT = (
-    "values of the input and of earlier steps, as ${steps.a.output.b}, stand in 'with'; other "
-    "templates are of another system"
+    "values of the input and of earlier steps are written ${steps.a.output.b}, in 'with' and "
+    "wherever an expression can stand"
 )
+_NO_EXPRESSION = "no expression can stand here"
 
 _DEPENDS = "did you mean 'depends_on'?"
 _USES = "did you mean 'uses', the name of a handler?"
@@ -69,7 +70,10 @@ _OF_STEPS: Final = {
 }
 _OF_RETRIES: Final = {
     **dict.fromkeys(
-        ("limit", "attempts", "max", "count", "times", "max_retries", "retries", "maxAttempts"),
+        (
+            *("limit", "attempts", "max", "count", "times", "max_retries", "retries"),
+            *("maxAttempts", "MaxAttempts", "retryCount"),
+        ),
         _ATTEMPTS,
     ),
     **dict.fromkeys(
@@ -113,7 +117,10 @@ _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
     },
     StepDocument: _OF_STEPS,
     RetryDocument: _OF_RETRIES,
-    DefaultsDocument: _OF_STEPS,
+    DefaultsDocument: {
+        **dict.fromkeys(StepDocument.__struct_encode_fields__, "each step says that itself"),
+        **_OF_STEPS,
+    },
     FallbackDocument: _OF_STEPS,
     SagaDocument: _OF_STEPS,
 }
@@ -145,6 +152,12 @@ def system_of(document: MappingNode) -> str:
     return next((system for system, signs in _SYSTEMS if signs <= keys), "")
 
 
-def is_template(node: Node) -> bool:
-    """Whether it is a text that another system would fill in."""
-    return isinstance(node, ScalarNode) and any(sign in node.text for sign in ("{{", "${"))
+def template_hint(node: Node) -> str:
+    """What to do about a text that another system would fill in, or that stands in a wrong place.
+
+    Empty for any other one.
+    """
+    text = node.text if isinstance(node, ScalarNode) else ""
+    if "{{" in text:
+        return TEMPLATE_HINT
+    return _NO_EXPRESSION if "${" in text else ""

@@ -11,12 +11,13 @@ from flowworker.core.records import MAX_MOMENT
 from flowworker.definitions.tree import quoted
 from flowworker.errors import InvalidInput
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
 _FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def is_moment(text: str) -> bool:
-    """Whether it looks like one, and like nothing else."""
-    return _FORM.fullmatch(text) is not None
+    """Whether it is meant as one: it begins with a date, as no expression that makes sense does."""
+    return _DATE.match(text) is not None
 
 
 def parse_moment(value: str | float) -> float:

@@ -96,7 +96,7 @@ def _rules(
         policy = _policy(rule, default, report)
         _check_use(rule, policy, report)
         rules.append(policy)
-        for error in policy.on or ("",):
+        for error in policy.on or (("",) if rule.is_understood else ()):
             fitted.setdefault(error, number)
     return tuple(rules)
 
@@ -162,7 +162,9 @@ def _check_reach(rule: Section, fitted: dict[str, int], report: Report) -> None:
 
 def _check_use(rule: Section, policy: RetryPolicy, report: Report) -> None:
     """Report delays of what is never tried again."""
-    if policy.max_attempts > 1:
+    said = rule.node("max_attempts")
+    is_clear = said is None or (isinstance(said, ScalarNode) and said.value == 1)
+    if policy.max_attempts > 1 or not rule.is_understood or not is_clear:
         return
     for key in ("interval", "factor", "max_interval", "jitter", "max_duration"):
         if rule.node(key) is not None:

@@ -70,7 +70,9 @@ def schema_problems(schema: Any) -> list[SchemaProblem]:
         return [SchemaProblem((), f"more than {MAX_SCHEMA_VALUES:,} values in one schema")]
     try:
         if invalid := [_invalid(error) for error in _META.iter_errors(schema)]:
-            return list(dict.fromkeys(invalid))
+            places = {problem.path[:-1] for problem in invalid}
+            broken = (one for one in _broken_references(schema) if one.path not in places)
+            return list(dict.fromkeys([*invalid, *broken]))
         compiled(schema)
     except ValidationError as error:
         if isinstance(error.kind, ValidationErrorKind.Referencing):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.definitions.duration import parse_duration
-from flowworker.definitions.foreign import TEMPLATE_HINT, hint_for, is_template
+from flowworker.definitions.foreign import hint_for, template_hint
 from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
     MappingNode,
@@ -53,6 +53,7 @@ class Section:
     Attributes:
         mark: where it begins.
         title: what it is, for messages: "step 'ship'".
+        is_understood: it has no unknown key, of which nobody knows what it would change.
     """
 
     def __init__(self, node: MappingNode, shape: type[Struct], title: str, report: Report) -> None:
@@ -62,6 +63,7 @@ class Section:
         self._entries = node.entries
         self._report = report
         known = shape.__struct_encode_fields__
+        self.is_understood = node.entries.keys() <= set(known)
         for key, entry in node.entries.items():
             if key not in known:
                 message = f"unknown key {quoted(key)} in {title}"
@@ -92,8 +94,7 @@ class Section:
         """Report that a node under the key is not what was expected."""
         place = f"{quoted(key)} of {self.title}"
         message = f"{place}: expected {expected}, found {described(node)}"
-        template = TEMPLATE_HINT if is_template(node) else ""
-        hint = hint or template or going_on(node, self._report.lines)
+        hint = hint or template_hint(node) or going_on(node, self._report.lines)
         entry = self._entries[key]
         # A mapping that begins on a later line has its first key there: no place for this.
         is_below = node is entry.node and entry.key_mark.line < node.mark.line
@@ -185,7 +186,8 @@ class Section:
         try:
             seconds = parse_duration(node.value)
         except InvalidInput as error:
-            self._report.add(node.mark, f"{quoted(key)} of {self.title}: {error}")
+            message = f"{quoted(key)} of {self.title}: {error}"
+            self._report.add(node.mark, message, template_hint(node))
             return None
         if positive and not seconds:
             self.wrong(key, node, "a duration greater than 0")
@@ -195,14 +197,14 @@ class Section:
     def choice(self, key: str, choices: type[_Choice], expected: str = "") -> _Choice | None:
         """One of the words of an enumeration; `expected` says what else it may be."""
         node = self.node(key)
-        text = self.text(key)
-        if text is None or node is None:
+        if node is None:
             return None
         words = [choice.value for choice in choices]
+        text = node.text if isinstance(node, ScalarNode) else ""
         if text not in words:
             usual = f"one of {', '.join(words)}" if len(words) > 1 else words[0]
             expected = expected or usual
-            self.wrong(key, node, expected, self._report.nearest(text, words))
+            self.wrong(key, node, expected, self._report.nearest(text, words) if text else "")
             return None
         return choices(text)
 

@@ -70,6 +70,8 @@ def compile_expression(text: str, scope: Scope) -> Expression | list[ExpressionP
     if len(text) > MAX_LENGTH:
         expected = f"an expression of at most {MAX_LENGTH:,} characters"
         return [ExpressionProblem(f"expected {expected}, found {len(text):,}")]
+    if not text.strip():
+        return [ExpressionProblem("expected an expression, found nothing")]
     result = checked(text, frozenset((root, DYNAMIC) for root in scope.roots))
     if not isinstance(result, Checked):
         return list(result)

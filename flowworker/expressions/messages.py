@@ -25,6 +25,12 @@ _SIGNS = {
     "<iter_range>": "a loop",
 }
 
+_SIGN_OF = {"=": "==", "and": "&&", "&": "&&", "or": "||", "|": "||"}
+"""What other languages write, and what CEL does."""
+
+_IMPURE = ("now", "today", "random", "uuid", "uuid4")
+_NO_CLOCK = "there is no clock and no chance in expressions; run.started_at is a moment"
+
 _REWORDED: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
     (
         re.compile(r"found no matching overload for '(.*)' applied to '(.*)'"),
@@ -43,6 +49,14 @@ _REWORDED: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         lambda it: f"{_sign(it[1])} does not take a value of this type",
     ),
     (re.compile(r"Syntax error: \w+ input '<EOF>'.*"), lambda _: "the end was not expected here"),
+    (
+        re.compile(r"Syntax error: missing ('.*') at '<EOF>'"),
+        lambda it: f"{it[1]} is missing at the end",
+    ),
+    (
+        re.compile(r"Syntax error: missing ('.*') at ('.*')"),
+        lambda it: f"{it[1]} is missing before {it[2]}",
+    ),
     (
         re.compile(r"Syntax error: \w+ input ('.*') expecting .*"),
         lambda it: f"{it[1]} was not expected here",
@@ -69,8 +83,22 @@ def problems_of(error: str, text: str, roots: Collection[str]) -> Iterator[Expre
         place = (max(int(line), 1), max(int(column), 1))
         if undeclared := _UNDECLARED.match(message):
             yield _undeclared(undeclared[1], text, place, roots)
+        elif message.startswith("Syntax error: "):
+            yield ExpressionProblem(readable(message), *place, _meant_sign(text, place))
+            return  # others would only follow from it
         else:
             yield ExpressionProblem(readable(message), *place)
+
+
+def _meant_sign(text: str, place: tuple[int, int]) -> str:
+    """What to write instead of a word or a sign of another language; empty for anything else."""
+    line, column = place
+    lines = [*text.splitlines(), ""]
+    before, behind = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]
+    if re.search(r"\bnot\s*$", before):
+        return "did you mean '!'?"
+    found = re.match(r"(and|or)\b|[=&|]", behind)
+    return f"did you mean {_SIGN_OF[found[0]]!r}?" if found else ""
 
 
 def _undeclared(
@@ -81,7 +109,7 @@ def _undeclared(
     before = text.splitlines()[line - 1][:column]
     if before.endswith("(") and "." not in name:
         column = max(before.rfind(name), 0) + 1
-        hint = meant(name, FUNCTIONS)
+        hint = _NO_CLOCK if name in _IMPURE else meant(name, FUNCTIONS)
         return ExpressionProblem(f"there is no function {name!r}", line, column, hint)
     first, dot, _ = name.partition(".")
     if dot:

@@ -42,12 +42,14 @@ class Scope(Struct, frozen=True):
         steps: the steps that come before, by id, with the JSON Schema of their output or None.
         extra: further roots (`item`, `index`, `signal`, `output`, ...) likewise.
         others: steps of the workflow that cannot be named, for they do not come before.
+        remedy: what to do to name one of those.
     """
 
     input_schema: dict[str, Any] | None = None
     steps: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
     extra: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
     others: frozenset[str] = _NO_NAMES
+    remedy: str = "add it to 'depends_on'"
 
     @property
     def roots(self) -> frozenset[str]:
@@ -78,9 +80,10 @@ def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionPro
                 return _unknown(reference, 2, f"a step has no {rest[0]!r}", STEP_FIELDS, text)
         case ("steps", str(step), *_) if step in scope.others:
             message = f"step {step!r} does not come before: its output may not be there yet"
-            return _problem(reference, 1, message, "add it to 'depends_on'", text)
+            return _problem(reference, 1, message, scope.remedy, text)
         case ("steps", str(step), *_):
-            return _unknown(reference, 1, f"there is no step {step!r}", scope.steps, text)
+            known = sorted({*scope.steps, *scope.others})
+            return _unknown(reference, 1, f"there is no step {step!r}", known, text, scope.steps)
         case ("steps", *_):
             message = 'expected one step: steps.ID or steps["ID"]'
             return _problem(reference, 0, message, "", text)
@@ -90,11 +93,18 @@ def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionPro
 
 
 def _unknown(
-    reference: Reference, part: int, message: str, known: Collection[str], text: str
+    reference: Reference,
+    part: int,
+    message: str,
+    known: Collection[str],
+    text: str,
+    usable: Collection[str] | None = None,
 ) -> ExpressionProblem:
+    """What of `known` was probably meant, or all of them that are usable."""
     hint = meant(str(reference.path[part]), known)
-    if not hint and 0 < len(known) <= _FEW:
-        hint = f"there are: {', '.join(known)}"
+    usable = known if usable is None else usable
+    if not hint and 0 < len(usable) <= _FEW:
+        hint = f"there are: {', '.join(usable)}"
     return _problem(reference, part, message, hint, text)
 
 

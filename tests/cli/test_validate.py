@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
+
+WRONG = Path(__file__).parents[1] / "definitions" / "wrong"
 
 GOOD = """
 name: order.fulfil
@@ -196,3 +200,15 @@ def test_expressions_are_held_against_what_handlers_return(flowworker, tmp_path)
         "bills.yaml:10:35: 'with' of step 'bill': there is no 'totl' (did you mean 'total'?)",
         "bills.yaml:11:40: 'with' of step 'bill': '+' does not take (double, string)",
     ]
+
+
+def test_wrong_files_are_told_as_they_stand(flowworker):
+    names = [f"{WRONG}/{name}.yaml" for name in ("order", "types", "unclosed", "waits")]
+
+    result = flowworker("validate", *names)
+
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    for name in names:
+        for said in re.findall(r"^# (\d+:\d+: .*)$", Path(name).read_text(), re.MULTILINE):
+            assert f"{name}:{said}" in result.stderr.splitlines()

@@ -69,7 +69,7 @@ def test_defaults_may_be_rules_and_stand_behind_the_steps():
         ("defaults: 3", "1:11: 'defaults' of the workflow: expected a mapping, found 3"),
         (
             "defaults: {uses: u}",
-            "1:12: unknown key 'uses' in defaults of the workflow",
+            "1:12: unknown key 'uses' in defaults of the workflow (each step says that itself)",
         ),
         (
             "defaults: {retries: 3}",

@@ -77,7 +77,7 @@ from tests.definitions.complaints import DURATION_RULE, NAME_RULE, in_workflow, 
         ),
         (
             "priority: [high]",
-            "1:11: 'priority' of the workflow: expected text, found a list",
+            "1:11: 'priority' of the workflow: expected one of high, normal, low, found a list",
         ),
         (
             "input_schema: string",

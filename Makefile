@@ -31,8 +31,9 @@ COVERAGE := --cov --cov-report=
 PURE := core codec definitions expressions
 
 EXTRAS_run := server
-EXTRAS_dev := server,redis,crypto,otel,graph,dev
-EXTRAS_deploy := server,redis,crypto,otel,graph,dev,deploy
+EXTRAS_media := server,media
+EXTRAS_dev := server,redis,crypto,otel,graph,media,dev
+EXTRAS_deploy := server,redis,crypto,otel,graph,media,dev,deploy
 DEV := $(VENV)/.installed-dev
 # Programs that are built from source and kept for all checkouts.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowworker-tools
@@ -41,8 +42,9 @@ HELM := $(TOOLS)/helm-$(HELM_VERSION)/helm
 OTELCOL := $(TOOLS)/otelcol-v0.165.0/otelcol
 # What an interpreter that is gone had installed is gone too.
 $(shell test -x $(PY) || rm -f $(VENV)/.installed-*)
-# The demo is content with a full .venv, and makes a small one where there is none.
+# The demos are content with a full .venv, and make a small one where there is none.
 RUN := $(if $(wildcard $(DEV)),$(DEV),$(VENV)/.installed-run)
+RUN_MEDIA := $(if $(wildcard $(DEV)),$(DEV),$(VENV)/.installed-media)
 
 .PHONY: help
 help: ## Show this list
@@ -60,7 +62,7 @@ test: $(DEV) ## Run every test, then report the coverage
 	# First without Hypothesis: whether all that is pure is covered must not be left to chance
 	$(PY) -m pytest $(PURE:%=tests/%) -m 'not hypothesis' -n $(JOBS) $(PURE:%=--cov=flowworker.%) \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
-	$(PY) -m pytest tests -n $(JOBS) $(COVERAGE) $(PYTEST_ARGS)
+	$(PY) -m pytest tests examples -n $(JOBS) $(COVERAGE) $(PYTEST_ARGS)
 	$(PY) -m pytest integration -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
 	$(PY) -m coverage report --fail-under=90
 
@@ -71,9 +73,9 @@ test-slow: $(DEV) ## Run every test TIMES times, on one core beside a busy neigh
 	for time in $$(seq $(TIMES)); do taskset -c 0 $(MAKE) test || exit 1; done
 
 .PHONY: unit
-unit: $(DEV) ## Run the fast ones of tests/
+unit: $(DEV) ## Run the fast ones of tests/ and examples/
 	# These compute, and each process reads all tests first: no more of them than there are cores
-	$(PY) -m pytest tests -m 'not slow' -n $(CORES) $(PYTEST_ARGS)
+	$(PY) -m pytest tests examples -m 'not slow' -n $(CORES) $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## Check style, formatting, types and that schemas/ is up to date

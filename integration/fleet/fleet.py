@@ -56,14 +56,15 @@ class Fleet:
         *arguments: str,
         stderr: int = subprocess.STDOUT,
         root: Path = ROOT,
+        app: str = "integration.fleet.handlers:app",
         **settings: str,
     ) -> subprocess.Popen[bytes]:
         """Start a coordinator or a worker, with environment variables on top of `SETTINGS`.
 
-        The folder `root` has the package that is started, and the handlers.
+        The folder `root` has the package that is started, and the handlers of `app`.
         """
         if role == "worker":
-            arguments = ("--app", "integration.fleet.handlers:app", *arguments)
+            arguments = ("--app", app, *arguments)
         port = free_port()
         environment = {
             "FLOWWORKER_HTTP_PORT": str(port),

@@ -168,9 +168,10 @@ class ExpressionError(FlowworkerError):
         self.expression = expression
         self.cause = cause
         self.names = tuple(names)
-        there = ", ".join(self.names[:_MOST_NAMES]) or "nothing"
         more = ", ..." if len(self.names) > _MOST_NAMES else ""
-        super().__init__(f"{expression!r:.200}: {cause} (there were: {there}{more})")
+        there = ", ".join(self.names[:_MOST_NAMES])
+        hint = f" (there were: {there}{more})" if there else ""
+        super().__init__(f"{expression!r:.200}: {cause}{hint}")
 
 
 class Conflict(FlowworkerError):

@@ -43,10 +43,10 @@ class Approvals:
         if step in asking or (not step and len(asking) == 1):
             chosen = step or next(iter(asking))
             return chosen, asking[chosen]
-        which = f"step {step!r}" if step else "one step"
+        which = f"step {step!r}" if step else "exactly one step"
         named = ", ".join(asking) or "none"
         raise Rejected(
-            f"control.{action}: expected that {which} of {record.run!r} asks, found {named}"
+            f"control.{action}: expected {which} of {record.run!r} to ask; those that do: {named}"
         )
 
     async def output(self, step: str, asked: Approval, data: bytes) -> bytes:

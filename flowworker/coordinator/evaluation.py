@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from flowworker.codec.json import encode
 from flowworker.errors import ExpressionError
 from flowworker.expressions import Expression, Scope, compile_expression, compile_template
 
@@ -89,6 +90,22 @@ class Evaluation:
                 raise _refused(part, expression[0])
             self._keep(plan, step, part, expression)
         return expression.evaluate({**await self._values.of(state, expression.names), **extra})
+
+    async def truth(
+        self,
+        plan: Plan,
+        state: RunState,
+        step: str,
+        part: str,
+        text: str,
+        extra: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Whether an expression holds; anything but true or false is an error. As `expression`."""
+        value = await self.expression(plan, state, step, part, text, extra)
+        if not isinstance(value, bool):
+            found = encode(value).decode(errors="replace")
+            raise ExpressionError(text, f"expected true or false, found {found:.80}")
+        return value
 
     def _found(self, plan: Plan, step: str, part: str) -> Any:
         key = plan.hash, step, part

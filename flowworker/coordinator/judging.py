@@ -73,11 +73,7 @@ class Judging:
 
     async def _holds(self, plan: Plan, state: RunState, step: str) -> bool:
         text = plan.steps[step].when or ""
-        value = await self._evaluation.expression(plan, state, step, "when", text)
-        if not isinstance(value, bool):
-            found = "null" if value is None else f"a {type(value).__name__}"
-            raise ExpressionError(text, f"expected true or false, found {found}", ())
-        return value
+        return await self._evaluation.truth(plan, state, step, "when", text)
 
     async def _skip(self, plan: Plan, state: RunState, wanted: Judge) -> None:
         run, keeper = state.record, plan.steps[wanted.step].keeper

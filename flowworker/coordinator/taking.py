@@ -14,7 +14,7 @@ from flowworker.codec.json import decode_value, encode
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import Outcome
-from flowworker.errors import Conflict, ExpressionError
+from flowworker.errors import Conflict
 from flowworker.stores.sealing import ANSWER
 
 if TYPE_CHECKING:
@@ -100,12 +100,9 @@ class Taking:
             return True
         raw = await self._payloads.load(signal.payload, signal.run, ANSWER)
         value = decode_value(signal.id, raw)
-        meant = await self._evaluation.expression(
+        return await self._evaluation.truth(
             plan, state, step, "match", wait.match, {"signal": value}
         )
-        if not isinstance(meant, bool):
-            raise ExpressionError(wait.match, f"expected true or false, found {meant!r:.80}")
-        return meant
 
 
 def _name_of(record: StepRecord) -> str:

@@ -24,7 +24,7 @@ WAITING = """
 name: approved
 steps: [{id: ask, approval: {}}]
 ---
-name: told
+name: signalled
 steps: [{id: hear, wait_for: {signal: go}}]
 """
 
@@ -34,7 +34,7 @@ ANSWERS = [
     ("ask", "WAITING_HUMAN", ("terminate",), "CANCELLED"),
     ("approved", "WAITING_HUMAN", ("approve",), "COMPLETED"),
     ("approved", "WAITING_HUMAN", ("reject", "--reason", "no"), "FAILED"),
-    ("told", "RUNNING", ("signal", "go", "1"), "COMPLETED"),
+    ("signalled", "RUNNING", ("signal", "go", "1"), "COMPLETED"),
     ("broken", "FAILED", ("retry",), "FAILED"),
     ("sum", "COMPLETED", ("rerun", "--from", "second"), "COMPLETED"),
 ]

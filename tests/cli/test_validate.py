@@ -202,7 +202,7 @@ def test_expressions_are_held_against_what_handlers_return(flowworker, tmp_path)
     ]
 
 
-def test_wrong_files_are_told_as_they_stand(flowworker):
+def test_wrong_files_are_reported_as_they_stand(flowworker):
     names = [f"{WRONG}/{name}.yaml" for name in ("order", "types", "unclosed", "waits")]
 
     result = flowworker("validate", *names)

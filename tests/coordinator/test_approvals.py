@@ -115,9 +115,9 @@ async def test_an_output_is_judged_before_it_is_accepted(world):
         (
             "approve",
             b'{"step": "other"}',
-            "control.approve: expected that step 'other' of 'r1' asks",
+            "control.approve: expected step 'other' of 'r1' to ask",
         ),
-        ("reject", b'{"step": "other"}', "control.reject: expected that step 'other' of 'r1' asks"),
+        ("reject", b'{"step": "other"}', "control.reject: expected step 'other' of 'r1' to ask"),
         ("resume", b'{"action": "approve"}', "control.resume: `action` is missing"),
     ],
 )

@@ -1,6 +1,6 @@
 """Whole wrong files, as people write them; what is said about each stands below it, as comments.
 
-Each message is right about line, column, cause and remedy, and all problems are told at once.
+Each message is right about line, column, cause and remedy, and all problems are found at once.
 """
 
 from __future__ import annotations

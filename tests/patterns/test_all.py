@@ -1,4 +1,4 @@
-"""Every pattern is run by a test, says where it is known from, and is told of in the docs."""
+"""Every pattern is run by a test, says where it is known from, and is linked in the docs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE = (FOLDER.parents[1] / "docs" / "how-to" / "coming-from.md").read_text()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_pattern_is_known_run_and_told_of(file):
+def test_a_pattern_is_known_run_and_linked(file):
     system, _, pattern = file.stem.partition("-")
     title, tests = SYSTEMS[system]
     assert file.read_text().startswith(f"# Known from {title}: ")

@@ -22,7 +22,7 @@ from typing import Any
 
 from flowworker.codec.messages import FLOW_DELAY, FLOW_PRIORITY, FLOW_START_AT, MSG_ID
 from flowworker.codec.values import encode_value
-from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, RUN_ID_OF_SEQUENCE
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, reserved_for
 from flowworker.core.status import Priority
 from flowworker.definitions.duration import parse_duration
 from flowworker.definitions.moment import parse_moment
@@ -108,10 +108,8 @@ def check_run_id(run_id: str) -> str:
 
 def _check_chosen_id(run_id: str) -> str:
     """The id, if a run can be started with it."""
-    if RUN_ID_OF_SEQUENCE.fullmatch(check_run_id(run_id)):
-        raise InvalidInput(
-            f"the id {run_id} cannot be chosen: ids of this form belong to starts without one"
-        )
+    if owners := reserved_for(check_run_id(run_id)):
+        raise InvalidInput(f"the id {run_id} cannot be chosen: ids of this form belong to {owners}")
     return run_id
 
 

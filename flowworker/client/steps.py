@@ -52,6 +52,7 @@ class StepView:
         prompt: what the step asks a human, while it waits for the answer.
         actor, reason: who answered, and why.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
+        child: the run that the latest attempt is, if it is one.
     """
 
     id: str
@@ -72,6 +73,7 @@ class StepView:
     reason: str = ""
     skipped: SkipReason | None = None
     kept_from: str = ""
+    child: str = ""
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -115,6 +117,7 @@ def seen_step(
         prompt=current.prompt if current and state.status is StepStatus.WAITING_HUMAN else "",
         actor=current.actor if current else "",
         reason=current.reason if current else "",
+        child=record.child if record else "",
     )
     return _with_own_times(seen, record, history)
 
@@ -144,5 +147,6 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         worker=record.worker,
         kind=record.kind,
         lost=record.lost,
+        child=record.child,
     )
     return _with_own_times(seen, record, history)

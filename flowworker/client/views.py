@@ -44,6 +44,7 @@ class RunView:
         reason: why it ended early, if a step ended it as completed.
         needs_attention: a critical compensation failed.
         rerun_of: the run of which it is a rerun, if it is one.
+        parent: the run of which it is an attempt of a step, if it is one.
         steps: in topological order; by id, if the definition cannot be read.
         problems: what could not be read, one line each.
     """
@@ -62,6 +63,7 @@ class RunView:
     steps: tuple[StepView, ...] = ()
     problems: tuple[str, ...] = ()
     begins_at: float = 0.0
+    parent: str = ""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -142,6 +144,7 @@ class Views:
             rerun_of=record.rerun_of,
             steps=steps,
             begins_at=record.begins_at,
+            parent="" if record.parent is None else record.parent.run,
             problems=tuple(problems),
         )
 

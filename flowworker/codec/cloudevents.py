@@ -21,82 +21,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from flowworker.core.event_types import EVENT_VERSION, EventType
+from flowworker.codec.event_data import EventData
+from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
-from flowworker.core.payload import Payload
-from flowworker.core.records import Count, Moment, Seconds
-from flowworker.core.status import HumanAction, Kind, Outcome, Priority
+from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
     from flowworker.core.effects import Emit
     from flowworker.core.records import RunRecord, StepRecord
-
-
-class EventData(Struct, frozen=True, omit_defaults=True):
-    """The payload of an event; the Go package's fields, and what other processes need to go on.
-
-    Attributes:
-        id: the run.
-        v: version of this form; only newer ones are written out.
-        kind, turn, number: the attempt (`attempt` on the wire is its number); of some events the
-            number alone.
-        name: the workflow. `version` is the author's label.
-        error: one line; `error_type`, `error_bases`, `retryable`, `retry_after`, `since` and
-            `spent`, `intervals` are for the retry policy.
-        revision, at: of the record that this event is about; when it happened, epoch seconds.
-        handler: that an attempt waits for.
-        signal: name of the one that came.
-        actor: who answered an approval.
-        input, output: of the run or the step, inline when small.
-        priority, origin, sent, reply_to, trace, trace_state, rerun_of: of a started run, as in its
-            record.
-        kept_from: the run that has executed a step which a rerun keeps.
-    """
-
-    id: str
-    name: str = ""
-    version: str = ""
-    definition: str = ""
-    step_id: str = ""
-    kind: Kind | None = None
-    turn: int = 0
-    number: int = field(default=0, name="attempt")
-    error: str = ""
-    error_type: str = ""
-    retryable: bool = True
-    retry_after: float | None = None
-    reason: str = ""
-    fallback_to: str = ""
-    handler: str = ""
-    delay: float = 0.0
-    steps_count: int = 0
-    failed_compensations: tuple[str, ...] = ()
-    action: HumanAction | None = None
-    terminate: bool = False
-    worker: str = ""
-    revision: int = 0
-    at: Moment = 0.0
-    input: Payload | None = None
-    output: Payload | None = None
-    priority: Priority = Priority.NORMAL
-    origin: str = ""
-    sent: str = ""
-    reply_to: str = ""
-    trace: str = ""
-    trace_state: str = ""
-    signal: str = ""
-    rerun_of: str = ""
-    kept_from: str = ""
-    actor: str = ""
-    v: int = EVENT_VERSION
-    error_bases: tuple[str, ...] = ()
-    since: Moment = 0.0
-    spent: tuple[Count, ...] = ()
-    intervals: tuple[Seconds, ...] = ()
 
 
 class CloudEvent(Struct, frozen=True):
@@ -174,6 +110,8 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         trace=record.trace,
         trace_state=record.trace_state,
         rerun_of=record.rerun_of,
+        parent=record.parent,
+        depth=record.depth,
     )
     return cloud_event(namespace, EventType.STARTED, data, record.created_at)
 
@@ -295,4 +233,5 @@ def _attempt(
         revision=revision,
         at=at,
         output=record.output if completed else None,
+        child=record.child if record.kind is Kind.RUN else "",
     )

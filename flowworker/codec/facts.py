@@ -93,6 +93,8 @@ def begun_run(event: CloudEvent) -> RunRecord:
         reply_to=data.reply_to,
         trace=data.trace,
         trace_state=data.trace_state,
+        parent=data.parent,
+        depth=data.depth,
     )
 
 

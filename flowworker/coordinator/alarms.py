@@ -25,6 +25,7 @@ from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.child_steps import ChildSteps
     from flowworker.coordinator.engine_steps import EngineSteps
     from flowworker.coordinator.retention import Retention
     from flowworker.core.records import RunRecord
@@ -41,13 +42,19 @@ class Alarms:
     """Takes alarms in, beside all other coordinators."""
 
     def __init__(
-        self, stores: Stores, retention: Retention, engine_steps: EngineSteps, clock: Clock
+        self,
+        stores: Stores,
+        retention: Retention,
+        engine_steps: EngineSteps,
+        child_steps: ChildSteps,
+        clock: Clock,
     ) -> None:
         """Nothing is consumed before `start`."""
         self._stores = stores
         self._backend = stores.backend
         self._retention = retention
         self._engine_steps = engine_steps
+        self._child_steps = child_steps
         self._clock = clock
         self._inbox = Inbox(self._handle, _CREDIT)
 
@@ -95,6 +102,8 @@ class Alarms:
         if record is not None and record.status not in TERMINAL:
             get_logger().warning("the retention of a run ended before the run", run=run)
         elif record is None or await self._is_due(record, RETENTION, delivery):
+            if record is not None:  # its parent must not miss it
+                await self._child_steps.ended(record)
             await remove_run(self._stores, run, record, self._clock)
 
     async def _begin(self, record: RunRecord, revision: int) -> None:

@@ -80,7 +80,7 @@ class Dispatcher:
         take over from them at once. It gets an id of its own, since the server may know the id
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
-        if not plan.steps[wanted.step].uses:
+        if _is_own(plan, wanted):
             await self._begin(plan, state, wanted)
             return
         try:
@@ -103,7 +103,7 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
-        if not plan.steps[wanted.step].uses:
+        if _is_own(plan, wanted):
             await self._begin(plan, state, wanted)
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
@@ -122,11 +122,11 @@ class Dispatcher:
 
     async def _begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
         """Settle it, or see to it that it will be: there is nobody to send it to."""
-        end = plan.steps[wanted.step].end
-        if end is None:
-            await self._engine_steps.begin(plan, state, wanted)
+        step = plan.steps[wanted.step]
+        if step.end is not None:
+            await self._ends.settle(plan, state, wanted, step.end)
         else:
-            await self._ends.settle(plan, state, wanted, end)
+            await self._engine_steps.begin(plan, state, wanted)
 
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
         priority = await self._terms.priority(plan, state, wanted.step)
@@ -139,6 +139,11 @@ class Dispatcher:
             return StepInput(EMPTY, given=given)
         undo = wanted.attempt.kind is Kind.COMPENSATE
         return await self._outputs.of(plan, state, wanted.step, with_own=undo)
+
+
+def _is_own(plan: Plan, wanted: Dispatch) -> bool:
+    """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
+    return wanted.attempt.kind is Kind.RUN and not plan.steps[wanted.step].uses
 
 
 def _covers(raw: bytes, wanted: Dispatch) -> bool:

@@ -34,6 +34,7 @@ from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailab
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.child_steps import ChildSteps
     from flowworker.coordinator.refusals import Refusals
     from flowworker.coordinator.taking import Taking
     from flowworker.coordinator.terms import Terms
@@ -55,7 +56,13 @@ class EngineSteps:
     """Begins and ends such steps."""
 
     def __init__(
-        self, stores: Stores, terms: Terms, taking: Taking, refusals: Refusals, clock: Clock
+        self,
+        stores: Stores,
+        terms: Terms,
+        taking: Taking,
+        refusals: Refusals,
+        child_steps: ChildSteps,
+        clock: Clock,
     ) -> None:
         """Write to the stores' records, and publish to the backend."""
         self._namespace = stores.backend.namespace
@@ -66,6 +73,7 @@ class EngineSteps:
         self._terms = terms
         self._taking = taking
         self._refusals = refusals
+        self._child_steps = child_steps
         self._clock = clock
 
     async def begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
@@ -75,6 +83,9 @@ class EngineSteps:
             Conflict: another coordinator does the same.
             Unavailable: what was read of it is stale.
         """
+        if plan.steps[wanted.step].has_child:
+            await self._child_steps.begin(plan, state, wanted)
+            return
         run, now = state.record, self._clock.now()
         found = await self._runs.load_step(COORDINATOR, run.run, wanted.step)
         record, revision = found or (None, 0)
@@ -102,12 +113,16 @@ class EngineSteps:
 
     async def wake(self, run: RunRecord, step: str) -> None:
         """The step's timer went off; nothing if it waits no more, or not yet."""
-        found = await self._runs.load_step(COORDINATOR, run.run, step)
         plan = await self._stores.plan(run)
-        if found is None or plan is None or step not in plan.steps:
+        if plan is None or step not in plan.steps:
+            return
+        found = await self._runs.load_step(plan.steps[step].keeper, run.run, step)
+        if found is None:
             return
         record, revision = found
-        if record.outcome is Outcome.RUNNING:
+        if record.outcome is Outcome.RUNNING and plan.steps[step].has_child:
+            await self._child_steps.wake(plan, run, record, revision)
+        elif record.outcome is Outcome.RUNNING:
             await self._go_on(plan, None, run, record, revision)
         else:
             await self._publish(run, record, revision)

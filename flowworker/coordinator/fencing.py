@@ -22,13 +22,14 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
 from flowworker.codec.subjects import cancel_subject
 from flowworker.core.claim import Busy, Drop, Repair, Revoke, Stale, judge_fence
-from flowworker.core.status import Outcome
+from flowworker.core.status import Kind, Outcome
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.child_steps import ChildSteps
     from flowworker.core.effects import Fence
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
@@ -42,8 +43,9 @@ _MARGIN = 1.0
 class Fences:
     """Fences attempts off, as `core` wants it."""
 
-    def __init__(self, stores: Stores, clock: Clock) -> None:
+    def __init__(self, stores: Stores, child_steps: ChildSteps, clock: Clock) -> None:
         """Write to the stores' records, and publish to the backend."""
+        self._child_steps = child_steps
         self._namespace = stores.backend.namespace
         self._runs = stores.runs
         self._events = stores.backend.events
@@ -92,6 +94,8 @@ class Fences:
             if isinstance(verdict, Stale):
                 raise Unavailable(f"what was read of step {wanted.step!r} of {run} is stale")
             if record is not None and record.outcome is Outcome.RUNNING:
+                if record.child and record.kind is not Kind.COMPENSATE:
+                    return await self._child_steps.fence(plan, state, record, revision)
                 await self._ask(run, wanted.step)
             match verdict:
                 case Busy():

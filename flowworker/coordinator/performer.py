@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.child_steps import ChildSteps
     from flowworker.coordinator.dispatch import Dispatcher
     from flowworker.coordinator.fencing import Fences
     from flowworker.coordinator.history import History
@@ -69,6 +70,7 @@ class Performer:
         stores: Stores,
         dispatcher: Dispatcher,
         fences: Fences,
+        child_steps: ChildSteps,
         retention: Retention,
         clock: Clock,
         metrics: Metrics,
@@ -81,6 +83,7 @@ class Performer:
         self._runs = stores.runs
         self._dispatcher = dispatcher
         self._fences = fences
+        self._child_steps = child_steps
         self._retention = retention
         self._short_delay = stores.settings.short_delay
         self._clock = clock
@@ -244,6 +247,7 @@ class Performer:
             case SetTimeout():
                 await self._timers.set(state.record.run, TIMEOUT, effect.at)
             case Finish():
+                await self._child_steps.ended(state.record, (plan, state))
                 await self._retention.finish(plan, state)
                 self._tracing.run_ended(state.record)
                 self._dispatcher.forget(state)

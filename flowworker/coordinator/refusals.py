@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
-    from flowworker.errors import ExpressionError, InvalidInput
+    from flowworker.errors import FlowworkerError
     from flowworker.stores.stores import Stores
 
 
@@ -42,7 +42,7 @@ class Refusals:
         self._clock = clock
 
     async def refuse(
-        self, plan: Plan, state: RunState, wanted: Dispatch, why: InvalidInput | ExpressionError
+        self, plan: Plan, state: RunState, wanted: Dispatch, why: FlowworkerError
     ) -> None:
         """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
         run, queue = state.record, plan.steps[wanted.step].keeper

@@ -10,7 +10,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import RUN_ID, RUN_ID_OF_SEQUENCE, SUBJECT, run_id_of_sequence
+from flowworker.core.ids import RUN_ID, SUBJECT, reserved_for, run_id_of_sequence
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Rejections:
         reason = str(rejected)
         kind, _, name = delivery.subject.partition(".")
         wanted, own = delivery.headers.get(MSG_ID, ""), run_id_of_sequence(delivery.sequence)
-        chosen = RUN_ID.fullmatch(wanted) and not RUN_ID_OF_SEQUENCE.fullmatch(wanted)
+        chosen = RUN_ID.fullmatch(wanted) and not reserved_for(wanted)
         run = wanted if chosen else own
         rerun_of = name.removeprefix(RERUN) if kind == "control" and name.startswith(RERUN) else ""
         if rerun_of:

@@ -38,8 +38,8 @@ from flowworker.coordinator.uploads import check_upload
 from flowworker.core.ids import (
     DOTTED_NAME,
     RUN_ID,
-    RUN_ID_OF_SEQUENCE,
     origin_of,
+    reserved_for,
     run_id_of_sequence,
 )
 from flowworker.core.payload import Payload, Stored
@@ -88,8 +88,9 @@ def run_of(delivery: Delivery) -> str:
     if wanted and not RUN_ID.fullmatch(wanted):
         expected = "expected 1 to 128 letters, digits, '_' or '-'"
         raise Rejected(f"Nats-Msg-Id {wanted[:140]!r} cannot be a run id: {expected}")
-    if RUN_ID_OF_SEQUENCE.fullmatch(wanted):
-        reserved = "ids of this form belong to starts without a Nats-Msg-Id"
+    if owners := reserved_for(wanted):
+        owners = owners.replace("one", "a Nats-Msg-Id")
+        reserved = f"ids of this form belong to {owners}"
         raise Rejected(f"Nats-Msg-Id {wanted!r} cannot be chosen: {reserved}")
     return wanted or run_id_of_sequence(delivery.sequence)
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.answers import Answers
+from flowworker.coordinator.child_results import ChildResults
+from flowworker.coordinator.child_steps import ChildSteps
+from flowworker.coordinator.children import Children
 from flowworker.coordinator.controls import Controls
 from flowworker.coordinator.dispatch import Dispatcher
 from flowworker.coordinator.ends import Ends
@@ -94,7 +97,10 @@ class Coordinator:
         self._answers = Answers(evaluation, stores.payloads, judging)
         terms = Terms(evaluation)
         taking = Taking(stores, evaluation, clock)
-        engine_steps = EngineSteps(stores, terms, taking, refusals, clock)
+        children = Children(stores, starts, evaluation, terms, clock, metrics)
+        results = ChildResults(stores.payloads)
+        child_steps = ChildSteps(stores, children, terms, refusals, results, clock)
+        engine_steps = EngineSteps(stores, terms, taking, refusals, child_steps, clock)
         dispatcher = Dispatcher(
             backend.steps,
             Outputs(stores.payloads, settings.message_limit),
@@ -106,9 +112,9 @@ class Coordinator:
             clock,
             tracing,
         )
-        self._fences = Fences(stores, clock)
+        self._fences = Fences(stores, child_steps, clock)
         self._performer = Performer(
-            stores, dispatcher, self._fences, self._retention, clock, metrics, tracing
+            stores, dispatcher, self._fences, child_steps, self._retention, clock, metrics, tracing
         )
         # Runs go on, on the partitions of this coordinator
         self._partitions = Partitions(
@@ -123,7 +129,7 @@ class Coordinator:
         metrics.partitions.set(backend.events.partitions)
         self._rebuilds = asyncio.Semaphore(_REBUILDS)
         self._recovery = Recovery(stores, self._rebuilds, adopts, clock, metrics)
-        self._alarms = Alarms(stores, self._retention, engine_steps, clock)
+        self._alarms = Alarms(stores, self._retention, engine_steps, child_steps, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
         self._endless: list[asyncio.Task[None]] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
+    "CHILD_CANCELLED",
+    "CHILD_FAILED",
     "HEARTBEAT_TIMEOUT",
     "MAX_BASES",
     "NEVER_RETRIED",
@@ -25,12 +27,20 @@ TIMEOUT = "Timeout"
 HEARTBEAT_TIMEOUT = "HeartbeatTimeout"
 """The handler gave no heartbeat in time."""
 
+CHILD_FAILED = "ChildFailed"
+"""The run that an attempt is failed, and no step of it did; a base of what its step failed with."""
+
+CHILD_CANCELLED = "ChildCancelled"
+"""Somebody cancelled the run that an attempt is."""
+
 OF_TIMEOUT = ("Exception",)
 OF_HEARTBEAT_TIMEOUT = (TIMEOUT, *OF_TIMEOUT)
 """What they count as, although nothing raised them."""
 
 NEVER_RETRIED = frozenset(
     {
+        CHILD_CANCELLED,
+        "ChildLimit",
         "ConversionError",
         "CorruptRecord",
         "ExpressionError",

@@ -8,21 +8,25 @@ __all__ = [
     "MAX_NAME",
     "RESERVED_QUEUES",
     "RUN_ID",
+    "RUN_ID_OF_CHILD",
     "RUN_ID_OF_SEQUENCE",
     "SUBJECT",
     "TOKEN",
     "UPLOAD",
     "attempt_key",
+    "child_run_id",
     "event_id",
     "idempotency_key",
     "origin_of",
     "partition_of",
+    "reserved_for",
     "run_id_of_sequence",
     "sequence_of",
 ]
 
 import re
 import zlib
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 RUN_ID_OF_SEQUENCE = re.compile(r"seq-[0-9]+")
 """The form of generated run ids, which no client may choose."""
+
+RUN_ID_OF_CHILD = re.compile(r"sub-[A-Za-z0-9_-]{1,40}-[0-9a-f]{24}")
+"""The form of the ids of child runs, which no client may choose either."""
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Queues and namespaces are one token of a NATS subject as well."""
@@ -57,6 +64,9 @@ MAX_NAME = 128
 SUBJECT = re.compile(r"(?=.{1,1024}$)[^\s*>.\x00-\x1f\x7f]+(\.[^\s*>.\x00-\x1f\x7f]+)*")
 """Subjects that a client may have us publish to. (A server ends a connection over one that is much
 longer than that.)"""
+
+
+_NO_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def partition_of(run: str, partitions: int) -> int:
@@ -96,6 +106,22 @@ def attempt_key(run: str, step: str, attempt: Attempt, lost: int = 0) -> str:
     """
     key = f"{run}/{step}/{attempt}"
     return f"{key}+{lost}" if lost else key
+
+
+def child_run_id(run: str, begun: float, step: str, attempt: Attempt) -> str:
+    """The id of the run that an attempt is, the same on all coordinators.
+
+    `begun` tells a run from another one that had the same id.
+    """
+    digest = sha256(f"{begun!r}/{attempt_key(run, step, attempt)}".encode()).hexdigest()
+    return f"sub-{_NO_TOKEN.sub('-', step)[:40]}-{digest[:24]}"
+
+
+def reserved_for(run: str) -> str:
+    """What ids of this form belong to, which no client may choose; empty if one may."""
+    if RUN_ID_OF_SEQUENCE.fullmatch(run):
+        return "starts without one"
+    return "child runs" if RUN_ID_OF_CHILD.fullmatch(run) else ""
 
 
 def event_id(run: str, event_type: str, detail: str = "") -> str:

@@ -217,6 +217,9 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         until: of one that waits for a moment: RFC 3339, or an expression that says when.
         wait_for: of one that waits for a signal.
         approval: of one that asks a human.
+        workflow: of one whose attempts are runs: the name of their workflow.
+        steps: of one whose attempts are runs of these steps, a group.
+        output: what such a run results in, as of a workflow.
     """
 
     id: str
@@ -238,11 +241,23 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     until: str | None = None
     wait_for: WaitFor | None = None
     approval: Approval | None = None
+    workflow: str | None = None
+    steps: tuple[Step, ...] = ()
+    output: dict[str, Any] | None = None
+
+    @property
+    def has_child(self) -> bool:
+        """Whether its attempts are runs."""
+        return self.workflow is not None or bool(self.steps)
 
     @property
     def keeper(self) -> str:
-        """Under whose name its record stands: no worker may write that of an engine step."""
-        return self.queue if self.uses else COORDINATOR
+        """Under whose name its record stands: no worker may write that of an engine step.
+
+        Unless there is something that a worker executes in its place, or to undo it.
+        """
+        by_workers = self.uses or self.fallback is not None or self.saga is not None
+        return self.queue if by_workers else COORDINATOR
 
 
 class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -36,6 +36,7 @@ from msgspec import Meta, Struct, field
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.model import MAX_SECONDS
+from flowworker.core.parent import Parent
 from flowworker.core.payload import Payload
 from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
 
@@ -162,6 +163,8 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         sent: digest of the input as its start had it, if defaults were filled into that.
         rerun_of: the run of which this is a rerun, if it is one.
         rerun: what it does again of that.
+        parent: what it is of another run, if it is a child.
+        depth: how many runs it is below one that is no child.
     """
 
     run: str
@@ -190,6 +193,8 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     sent: str = ""
     rerun_of: str = ""
     rerun: Rerun | None = None
+    parent: Parent | None = None
+    depth: Count = 0
 
     @property
     def is_prepared(self) -> bool:
@@ -225,6 +230,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         spent: failures before this attempt by retry rule, if there are several; carried on, too.
         intervals: seconds that the rules' intervals came to, if these are expressions.
         kept_from: the run that has executed it, if this run is a rerun and did not.
+        child: the run that the attempt is, if it is one.
     """
 
     run: str
@@ -252,6 +258,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     spent: tuple[Count, ...] = ()
     intervals: tuple[Seconds, ...] = ()
     kept_from: str = ""
+    child: str = ""
 
     @property
     def is_kept(self) -> bool:

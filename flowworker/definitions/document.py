@@ -7,6 +7,7 @@ Editors take `schemas/workflow.v1.json`, generated from these structs, to comple
 from __future__ import annotations
 
 __all__ = [
+    "CHILD_KEYS",
     "ENGINE_KEYS",
     "MAX_BYTES",
     "MAX_CLOSING",
@@ -52,7 +53,10 @@ may be, with long names and some dependencies each."""
 MAX_RULES = 20
 """Most rules of one `retry`."""
 
-ENGINE_KEYS = ("end", "sleep", "until", "wait_for", "approval")
+CHILD_KEYS = ("workflow", "steps")
+"""Keys of which a step may have one instead of `uses`: its attempts are runs."""
+
+ENGINE_KEYS = ("end", "sleep", "until", "wait_for", "approval", *CHILD_KEYS)
 """Keys of which a step may have one instead of `uses`."""
 
 
@@ -193,6 +197,16 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     approval: Annotated[
         ApprovalDocument | None, Meta(description="Instead of `uses`: ask a human.")
     ] = None
+    workflow: Annotated[
+        Name | None, Meta(description="Instead of `uses`: a run of this workflow.")
+    ] = None
+    steps: Annotated[
+        Annotated[list[StepDocument], Meta(max_length=MAX_STEPS)] | None,
+        Meta(description="Instead of `uses`: a run of these steps, which get `with` as input."),
+    ] = None
+    output: Annotated[Mapped | None, Meta(description="What such a group of steps results in.")] = (
+        None
+    )
 
 
 class DefaultsDocument(Struct, forbid_unknown_fields=True):

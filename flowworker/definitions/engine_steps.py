@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from flowworker.core.model import Approval, End, EndStatus, WaitFor
 from flowworker.core.records import MAX_TEXT
-from flowworker.definitions.document import ENGINE_KEYS
+from flowworker.definitions.document import CHILD_KEYS, ENGINE_KEYS
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
 from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.definitions.section import given
-from flowworker.definitions.tree import MappingNode, ScalarNode, quoted
+from flowworker.definitions.tree import MappingNode, Node, ScalarNode, SequenceNode, quoted
 from flowworker.definitions.values import duration_of, mapping_of, schema_of
 from flowworker.errors import InvalidInput
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _POLICY = ("retry", "max_retries", "fallback", "saga")
 _OF_HANDLERS = ("with", "queue", "priority", "timeout", *_POLICY)
 """Keys that say how a handler is run, or what else is run in its place."""
+_OF_WORKERS = ("fallback", "saga")
+"""Those of them that a worker runs, beside a step whose attempts are runs."""
 
 _WITH_TIMEOUT = ("wait_for", "approval")
 
@@ -38,13 +40,18 @@ class EngineSteps:
 
     def key_of(self, step: Section) -> str:
         """The key that makes it an engine step; empty if it has a handler, or should have one."""
-        stated = [key for key in ENGINE_KEYS if step.node(key) is not None]
+        stated = [key for key in ENGINE_KEYS if _is_stated(step.node(key))]
         if not stated:
+            self._check_output(step)
             return ""
         first, *others = [*stated, *(["uses"] if step.node("uses") is not None else [])]
         for other in others:
             message = f"{step.title} has both {quoted(first)} and {quoted(other)}"
             self._report.add(step.mark_of(other), message, "make it two steps")
+        self._check_output(step)
+        if first in CHILD_KEYS:
+            self._check_queue(step, first)
+            return first
         for key in _OF_HANDLERS:
             node = step.node(key)
             # An empty mapping is what the model writes for its defaults.
@@ -56,6 +63,19 @@ class EngineSteps:
                 self._report.add(step.mark_of(key), message, hint)
         return first
 
+    def _check_output(self, step: Section) -> None:
+        if step.node("output") is not None and not _is_stated(step.node("steps")):
+            message = f"'output' of {step.title} is about a group, and it has no 'steps'"
+            hint = "a step's output is what its handler returns, or its workflow's 'output'"
+            self._report.add(step.mark_of("output"), message, hint)
+
+    def _check_queue(self, step: Section, first: str) -> None:
+        if step.node("queue") is None or any(step.node(key) is not None for key in _OF_WORKERS):
+            return
+        message = f"'queue' of {step.title} is about a handler, and it has none"
+        hint = f"a step with {quoted(first)} runs in no worker; its own steps have queues"
+        self._report.add(step.mark_of("queue"), message, hint)
+
     def read(self, step: Section) -> dict[str, Any]:
         """The fields of the model that the document states."""
         return given(
@@ -64,6 +84,8 @@ class EngineSteps:
             end=self._end(step),
             wait_for=self._wait_for(step),
             approval=self._approval(step),
+            workflow=step.name("workflow"),
+            output=mapping_of(step, "output"),
         )
 
     def _approval(self, step: Section) -> Approval | None:
@@ -108,3 +130,8 @@ class EngineSteps:
             except InvalidInput as error:
                 self._report.add(node.mark, f"'until' of {step.title}: {error}")
         return node.text
+
+
+def _is_stated(node: Node | None) -> bool:
+    """An empty list of steps is what the model writes for none."""
+    return node is not None and not (isinstance(node, SequenceNode) and not node.items)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
+from flowworker.core.children import group_of
 from flowworker.definitions.moment import is_moment
 from flowworker.definitions.places import place_in
 from flowworker.definitions.tree import (
@@ -96,8 +97,9 @@ def check_expressions(
     workflow: Workflow,
     report: Report,
     known_handlers: Collection[str] | None = None,
+    title: str = "the workflow",
 ) -> None:
-    """Report what is wrong with the expressions of a document.
+    """Report what is wrong with the expressions of a document, or of a group in it.
 
     Args:
         document: what was read.
@@ -105,10 +107,11 @@ def check_expressions(
         report: where problems go.
         known_handlers: as a mapping, they are asked for their `output_schema`: the JSON Schema of
             what they return, or None.
+        title: what it is, for messages.
     """
     handlers = known_handlers if isinstance(known_handlers, Mapping) else {}
     checker = _Checker(workflow, report, handlers)
-    checker.check(document, _EVERYTHING, "the workflow", checker.scope())
+    checker.check(document, _EVERYTHING, title, checker.scope())
     if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
         for use in _OF_DEFAULTS:
             checker.check(defaults, use, "defaults of the workflow", checker.scope_of_defaults())
@@ -116,6 +119,9 @@ def check_expressions(
         for use in _OF_STEPS:
             if _found(node, use.path):
                 checker.check(node, use, f"step {quoted(step.id)}", checker.scope(step, use))
+        if step.steps:
+            group = group_of(workflow, step)
+            check_expressions(node, group, report, known_handlers, f"step {quoted(step.id)}")
 
 
 def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:

@@ -7,6 +7,7 @@ __all__ = ["check_given"]
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from flowworker.core.children import group_of
 from flowworker.definitions.expressions import steps_of
 from flowworker.definitions.tree import MappingNode, node_at, quoted
 
@@ -40,6 +41,8 @@ def check_given(
                 place = ".".join(path)
                 title = f"{quoted(place)} of step {quoted(step.id)}"
                 _check(node_at(node, path), title, uses, given, parameters, report)
+        if step.steps:
+            check_given(node, group_of(workflow, step), report, known_handlers)
 
 
 def _of(step: Step) -> Iterator[_Given]:

@@ -6,6 +6,7 @@ __all__ = ["Registry"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.core.children import calls_in
 from flowworker.definitions.problems import nearest
 from flowworker.definitions.tree import quoted
 from flowworker.definitions.validate import check_workflow
@@ -42,6 +43,18 @@ class Registry:
             hint = nearest(name, self._workflows)
             message = f"no workflow {quoted(name)} is registered"
             raise WorkflowNotFound(f"{message} ({hint})" if hint else message) from None
+
+    def with_called(self, workflow: Workflow) -> list[Workflow]:
+        """A workflow, and those that it calls, directly or not, as far as they are known."""
+        found = {workflow.name: workflow}
+        left = [workflow]
+        while left:
+            for name in calls_in(left.pop()):
+                called = self._workflows.get(name)
+                if called is not None and name not in found:
+                    found[name] = called
+                    left.append(called)
+        return [*found.values()]
 
     def list(self) -> list[Workflow]:
         """All workflows, in the order of their first registration."""

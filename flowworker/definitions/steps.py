@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from flowworker.codec.inputs import RESERVED
+from flowworker.core.children import MAX_DEPTH
 from flowworker.core.ids import RESERVED_QUEUES
 from flowworker.core.model import Step, TriggerRule
 from flowworker.definitions.dependencies import Declaration, check_dependencies
 from flowworker.definitions.document import (
+    CHILD_KEYS,
     MAX_CLOSING,
     MAX_STEPS,
     DefaultsDocument,
@@ -42,13 +44,24 @@ if TYPE_CHECKING:
 class Steps:
     """Reads the steps of one document."""
 
-    def __init__(self, report: Report, known_handlers: Collection[str] | None) -> None:
-        """With `known_handlers`, each handler that is not among them is a problem."""
+    def __init__(
+        self,
+        report: Report,
+        known_handlers: Collection[str] | None,
+        defaults: dict[str, Any] | None = None,
+        depth: int = 0,
+    ) -> None:
+        """With `known_handlers`, each handler that is not among them is a problem.
+
+        Of a group that is `depth` groups deep, `defaults` are what holds around it.
+        """
         self._report = report
+        self._known_handlers = known_handlers
+        self._depth = depth
         self._policies = Policies(report, known_handlers)
         self._engine_steps = EngineSteps(report)
         self._others: dict[str, Mark] = {}
-        self._defaults: dict[str, Any] = {}
+        self._defaults: dict[str, Any] = defaults or {}
 
     def read(self, workflow: Section) -> tuple[Step, ...]:
         """All of them but those of `finally`; what is wrong is reported."""
@@ -56,7 +69,11 @@ class Steps:
             workflow.missing("steps", "a list of steps")
             return ()
         self._defaults = self._defaults_of(workflow)
-        steps, declarations = self._list(workflow, "steps", 1, MAX_STEPS)
+        return self._read(workflow)
+
+    def _read(self, holder: Section) -> tuple[Step, ...]:
+        """The steps of a workflow, or of a group."""
+        steps, declarations = self._list(holder, "steps", 1, MAX_STEPS)
         check_dependencies(declarations, self._report)
         ends = {step.id for step in steps if step.end is not None}
         for one in declarations:
@@ -86,7 +103,8 @@ class Steps:
             workflow.wrong(key, node, "a list of steps", hint)
             return (), []
         if not least <= len(node.items) <= most:
-            holder = "a workflow" if key == "steps" else f"{quoted(key)} of a workflow"
+            whole = "a group" if self._depth else "a workflow"
+            holder = whole if key == "steps" else f"{quoted(key)} of a workflow"
             message = f"{holder} has {least} to {most:,} steps, found {len(node.items):,}"
             self._report.add(node.mark, message)
             return (), []
@@ -115,9 +133,10 @@ class Steps:
         section = Section(node, StepDocument, f"step {title}", self._report)
         section.text("name")
         depends_on = section.names("depends_on")
-        has_handler = not self._engine_steps.key_of(section)
+        key = self._engine_steps.key_of(section)
+        has_handler, has_child = not key, key in CHILD_KEYS
         stated = given(
-            **(self._usual(section) if has_handler else {}),
+            **(self._usual(section) if has_handler or has_child else {}),
             fallback=self._policies.fallback(section),
             escalation=self._policies.escalation(section),
             saga=self._policies.saga(section),
@@ -126,6 +145,7 @@ class Steps:
             trigger_rule=section.choice("trigger_rule", TriggerRule),
             continue_on_error=section.flag("continue_on_error"),
             **self._engine_steps.read(section),
+            steps=self._group(section) if key == "steps" else None,
         )
         step = Step(
             id=section.required_name("id"),
@@ -136,7 +156,25 @@ class Steps:
             message = f"{section.title}: its id is a key of every step's input"
             self._report.add(section.mark_of("id"), message, "choose another id")
         declaration = Declaration(Located(step.id, section.mark_of("id")), depends_on)
-        return replace(step, **(self._completed(stated) if has_handler else stated)), declaration
+        if has_handler:
+            stated = self._completed(stated)
+        elif "fallback" in stated or "saga" in stated:
+            stated = {**_chosen(self._defaults, "queue"), **stated}
+        return replace(step, **stated), declaration
+
+    def _group(self, step: Section) -> tuple[Step, ...] | None:
+        """The steps inside a step, in which the defaults hold that do not depend on values."""
+        if self._depth >= MAX_DEPTH:
+            message = f"{step.title}: a group is at most {MAX_DEPTH} groups deep"
+            self._report.add(step.mark_of("steps"), message, "make it a workflow of its own")
+            return None
+        kept = _chosen(self._defaults, "queue", "retry", "timeout")
+        inner = Steps(self._report, self._known_handlers, kept, self._depth + 1)
+        return inner.of_group(step)
+
+    def of_group(self, step: Section) -> tuple[Step, ...]:
+        """The steps of a group; what is wrong is reported."""
+        return self._read(step)
 
     def _completed(self, stated: dict[str, Any]) -> dict[str, Any]:
         """What a step states, with what the defaults say of the rest, and of its `with`."""
@@ -162,3 +200,15 @@ class Steps:
             retry=self._policies.retry(section),
             with_=mapping_of(section, "with"),
         )
+
+
+def _chosen(defaults: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Those of the defaults that name no value: in a group, `input` is another."""
+    chosen = {key: defaults[key] for key in keys if key in defaults}
+    if isinstance(chosen.get("timeout"), str):
+        del chosen["timeout"]
+    rules = chosen.get("retry", ())
+    rules = rules if isinstance(rules, tuple) else (rules,)
+    if any(isinstance(rule.interval, str) for rule in rules):
+        del chosen["retry"]
+    return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Engine"]
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import event_subject
-from flowworker.core.event_types import ENDS
+from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
@@ -65,6 +68,7 @@ class Engine:
         metrics = Metrics(CollectorRegistry())
         tracing = application_tracing(backend.namespace)
         self.own: set[str] = set()
+        self._parents: dict[str, str] = {}
         self.backend = backend
         self.stores = stores
         self.client = Client(stores, clock)
@@ -86,13 +90,15 @@ class Engine:
         driven, adopts = stores, None
         if self._alone is not None:
             driven = replace(stores, backend=replace(backend, leases=self._alone.leases))
-            adopts = self.own.__contains__
+            adopts = self._adopts
         self.coordinator = make_coordinator(driven, metrics, clock, adopts, tracing)
 
     async def start(self) -> None:
         """Run what is there, and what comes."""
         if self._relay is not None:
             await self._relay.start()
+        started = event_subject(self.backend.namespace, "*", "*", COORDINATOR, EventType.STARTED)
+        self._forget.append(await self.backend.notifier.subscribe(started, self._on_started))
         for end in ENDS:
             subject = event_subject(self.backend.namespace, "*", "*", COORDINATOR, end)
             self._forget.append(await self.backend.notifier.subscribe(subject, self._on_end))
@@ -123,9 +129,23 @@ class Engine:
         while not self.coordinator.resume(run) and clock.monotonic() < until:
             await clock.sleep(min(0.1, settings.partition_lease / 10))
 
+    def _on_started(self, _subject: str, data: bytes) -> None:
+        with suppress(*UNREADABLE):
+            event = decode_event(data).data
+            if event.parent is not None:
+                self._parents[event.id] = event.parent.run
+
+    def _adopts(self, run: str) -> bool:
+        """Whether it was started or resumed here, or is a child of one that was."""
+        while run not in self.own and run in self._parents:
+            run = self._parents[run]
+        return run in self.own
+
     def _on_end(self, subject: str, _data: bytes) -> None:
         # <ns>.event.<partition>.<run>.<sender>.workflow.<end>
-        self.own.discard(subject.split(".", 4)[3])
+        run = subject.split(".", 4)[3]
+        self.own.discard(run)
+        self._parents.pop(run, None)
 
 
 def _settings_of(store: StateStore) -> Settings:

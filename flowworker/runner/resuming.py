@@ -11,7 +11,7 @@ Every change is a compare-and-set or a removal, and all of it may be repeated.
 
 from __future__ import annotations
 
-__all__ = ["make_ready"]
+__all__ = ["children_of", "make_ready"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -80,6 +80,18 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
     if (record.status, record.workflow) != (status, resumed.workflow):
         await stores.runs.unindex(record.status, record.workflow, run)
     return True
+
+
+async def children_of(stores: Stores, run: str) -> list[str]:
+    """The runs that have not ended and are attempts of its steps, or of such runs' steps."""
+    found: list[str] = []
+    steps = await stores.runs.load_steps(run)
+    for record, _ in steps.values():
+        if record.child and record.outcome is Outcome.RUNNING:
+            child = await stores.runs.load(record.child)
+            if child is not None and child[0].status not in TERMINAL:
+                found += [record.child, *await children_of(stores, record.child)]
+    return found
 
 
 async def _check_payloads(

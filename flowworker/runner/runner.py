@@ -20,7 +20,7 @@ from flowworker.errors import InvalidInput, RunNotFound
 from flowworker.handlers import App
 from flowworker.runner.backends import InMemStore
 from flowworker.runner.engine import Engine
-from flowworker.runner.resuming import make_ready
+from flowworker.runner.resuming import children_of, make_ready
 from flowworker.stores.sealing import INPUT, output_places
 
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ class Runner:
         engine = await self.running()
         if await make_ready(engine.stores, exec_id, workflow):
             await engine.resume(exec_id, self._store.clock, self._store.settings)
+            for child in await children_of(engine.stores, exec_id):
+                await engine.resume(child, self._store.clock, self._store.settings)
         return await self._result(exec_id)
 
     async def status(self, run_id: str) -> RunStatus:
@@ -234,7 +236,7 @@ class Runner:
                 validator.check(value)
             else:
                 await asyncio.to_thread(validator.check, value)
-        await engine.stores.definitions.register(workflow)
+        await engine.stores.definitions.register_all(self._registry.with_called(workflow))
         run = await engine.client.start(workflow.name, data, run_id=exec_id)
         engine.own.add(run)
         return run

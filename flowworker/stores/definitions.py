@@ -1,6 +1,7 @@
 """Definitions by content hash (for ever), and which hash a name stands for now.
 
-def.<hash>      the definition, or `{"stored": ...}` for one that would not fit a message
+def.<hash>      the definition, or that of a group in one;
+                `{"stored": ...}` for one that would not fit a message
 part.<hash>.…   what that refers to, in chunks
 latest.<name>   the hash
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from flowworker.core.children import groups_in
 from flowworker.core.payload import Stored
 from flowworker.definitions import Parser, content
 from flowworker.errors import (
@@ -77,6 +79,8 @@ class DefinitionStore:
             Parser().validate(workflow)
         digests = [content.content_hash(workflow) for workflow in found]
         for workflow, digest in zip(found, digests, strict=True):
+            for group in groups_in(workflow):
+                await self._put(content.content_hash(group), content.encode(group))
             await self._put(digest, content.encode(workflow))
         for workflow, digest in zip(found, digests, strict=True):
             await self._records.put(f"latest.{workflow.name}", digest.encode())

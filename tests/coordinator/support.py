@@ -7,12 +7,17 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
-from flowworker.clock import SystemClock
+from flowworker.clock import Clock, SystemClock
 from flowworker.coordinator import Coordinator
 from flowworker.coordinator.answers import Answers
+from flowworker.coordinator.child_results import ChildResults
+from flowworker.coordinator.child_steps import ChildSteps
+from flowworker.coordinator.children import Children
 from flowworker.coordinator.evaluation import Evaluation
 from flowworker.coordinator.judging import Judging
 from flowworker.coordinator.refusals import Refusals
+from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.terms import Terms
 from flowworker.coordinator.values import Values
 from flowworker.ports import Backend
 from flowworker.settings import Settings
@@ -43,3 +48,12 @@ def answers_of(stores: Stores) -> Answers:
     metrics = Metrics(CollectorRegistry())
     judging = Judging(stores, evaluation, Refusals(stores, clock), clock, metrics)
     return Answers(evaluation, stores.payloads, judging)
+
+
+def child_steps_of(stores: Stores, clock: Clock) -> ChildSteps:
+    """Steps whose attempts are runs of what these stores keep."""
+    evaluation, metrics = evaluation_of(stores), Metrics(CollectorRegistry())
+    terms, starts = Terms(evaluation), Starts(stores, clock, metrics)
+    children = Children(stores, starts, evaluation, terms, clock, metrics)
+    results = ChildResults(stores.payloads)
+    return ChildSteps(stores, children, terms, Refusals(stores, clock), results, clock)

@@ -25,7 +25,7 @@ from flowworker.ports import StepAddress
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.tracing import NO_TRACING
 from flowworker.testing import ManualClock
-from tests.coordinator.support import evaluation_of
+from tests.coordinator.support import child_steps_of, evaluation_of
 
 RUN = "r1"
 OUTPUT = inline(b'{"booked":1}')
@@ -54,7 +54,14 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
         Given(evaluation, stores.payloads, stores.settings.message_limit),
         Terms(evaluation),
         refusals,
-        EngineSteps(stores, Terms(evaluation), Taking(stores, evaluation, clock), refusals, clock),
+        EngineSteps(
+            stores,
+            Terms(evaluation),
+            Taking(stores, evaluation, clock),
+            refusals,
+            child_steps_of(stores, clock),
+            clock,
+        ),
         Ends(stores, evaluation, refusals, clock),
         clock,
         NO_TRACING,

@@ -21,6 +21,7 @@ from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
+from tests.coordinator.support import child_steps_of
 from tests.support.faults import Flaky
 from tests.support.histories import bodies
 
@@ -65,9 +66,8 @@ class Scene:
 @pytest.fixture
 async def scene(backend):
     clock, records, notifier = ManualClock(), Flaky(backend.runs), Flaky(backend.notifier)
-    made = Fences(
-        stores_of(replace(backend, runs=records, notifier=notifier), Settings(lease=LEASE)), clock
-    )
+    stores = stores_of(replace(backend, runs=records, notifier=notifier), Settings(lease=LEASE))
+    made = Fences(stores, child_steps_of(stores, clock), clock)
     yield Scene(made, clock, RunStore(backend.runs), records, notifier, backend)
     await made.stop()
 

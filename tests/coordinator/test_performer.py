@@ -22,6 +22,7 @@ from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.tracing import NO_TRACING
+from tests.coordinator.support import child_steps_of
 
 PLAN = plan_of(Workflow("one", (Step("a", "any"),)))
 SOON = 2.0
@@ -66,7 +67,8 @@ def performer(backend, hands, clock, metrics):
     unused: Any = None
     stores = stores_of(backend, Settings(short_delay=SOON))
     retention: Any = Retention(hands)
-    return Performer(stores, hands, unused, retention, clock, metrics, NO_TRACING)
+    children = child_steps_of(stores, clock)
+    return Performer(stores, hands, unused, children, retention, clock, metrics, NO_TRACING)
 
 
 @pytest.fixture

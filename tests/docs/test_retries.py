@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowworker import errors
 from flowworker.core.attempt import Attempt
 from flowworker.core.error_types import (
+    CHILD_FAILED,
     HEARTBEAT_TIMEOUT,
     NEVER_RETRIED,
     OF_HEARTBEAT_TIMEOUT,
@@ -22,9 +23,10 @@ from tests.docs.pages import table, words
 RETRIED = {
     TIMEOUT: ErrorInfo(TIMEOUT, "", bases=OF_TIMEOUT),
     HEARTBEAT_TIMEOUT: ErrorInfo(HEARTBEAT_TIMEOUT, "", bases=OF_HEARTBEAT_TIMEOUT),
+    CHILD_FAILED: ErrorInfo(CHILD_FAILED, ""),
     "RetryAfter": error_info(errors.RetryAfter(5.0)),
 }
-NO_EXCEPTIONS = {"ExpressionError", "HandlerNotFound", "WorkerLost"}
+NO_EXCEPTIONS = {"ChildCancelled", "ChildLimit", "ExpressionError", "HandlerNotFound", "WorkerLost"}
 """What no handler raises: refused by a coordinator, or written by a worker instead of a claim."""
 
 

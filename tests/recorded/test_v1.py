@@ -47,7 +47,7 @@ ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
-    RunRecord: {"begins_at", "ending", "output", "sent", "rerun_of", "rerun"},
+    RunRecord: {"begins_at", "ending", "output", "sent", "rerun_of", "rerun", "parent", "depth"},
     StepMessage: {"follows", "intervals", "since", "spent"},
     StepInput: {"given"},
     Result: {"whole"},
@@ -62,9 +62,13 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
         "spent",
         "rerun_of",
         "kept_from",
+        "parent",
+        "depth",
+        "child",
     },
     StepRecord: {
         "actor",
+        "child",
         "intervals",
         "kept_from",
         "prompt",

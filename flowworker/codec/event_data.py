@@ -1,0 +1,81 @@
+"""What an event says, as its `data`."""
+
+from __future__ import annotations
+
+__all__ = ["EventData"]
+
+from msgspec import Struct, field
+
+from flowworker.core.event_types import EVENT_VERSION
+from flowworker.core.parent import Parent
+from flowworker.core.payload import Payload
+from flowworker.core.records import Count, Moment, Seconds
+from flowworker.core.status import HumanAction, Kind, Priority
+
+
+class EventData(Struct, frozen=True, omit_defaults=True):
+    """The payload of an event; the Go package's fields, and what other processes need to go on.
+
+    Attributes:
+        id: the run.
+        v: version of this form; only newer ones are written out.
+        kind, turn, number: the attempt (`attempt` on the wire is its number); of some events the
+            number alone.
+        name: the workflow. `version` is the author's label.
+        error: one line; `error_type`, `error_bases`, `retryable`, `retry_after`, `since` and
+            `spent`, `intervals` are for the retry policy.
+        revision, at: of the record that this event is about; when it happened, epoch seconds.
+        handler: that an attempt waits for.
+        signal: name of the one that came.
+        actor: who answered an approval.
+        input, output: of the run or the step, inline when small.
+        priority, origin, sent, reply_to, trace, trace_state, rerun_of: of a started run, as in its
+            record.
+        kept_from: the run that has executed a step which a rerun keeps.
+        parent, depth: of a started run that is a child, as in its record.
+        child: the run that an attempt is.
+    """
+
+    id: str
+    name: str = ""
+    version: str = ""
+    definition: str = ""
+    step_id: str = ""
+    kind: Kind | None = None
+    turn: int = 0
+    number: int = field(default=0, name="attempt")
+    error: str = ""
+    error_type: str = ""
+    retryable: bool = True
+    retry_after: float | None = None
+    reason: str = ""
+    fallback_to: str = ""
+    handler: str = ""
+    delay: float = 0.0
+    steps_count: int = 0
+    failed_compensations: tuple[str, ...] = ()
+    action: HumanAction | None = None
+    terminate: bool = False
+    worker: str = ""
+    revision: int = 0
+    at: Moment = 0.0
+    input: Payload | None = None
+    output: Payload | None = None
+    priority: Priority = Priority.NORMAL
+    origin: str = ""
+    sent: str = ""
+    reply_to: str = ""
+    trace: str = ""
+    trace_state: str = ""
+    signal: str = ""
+    rerun_of: str = ""
+    kept_from: str = ""
+    actor: str = ""
+    v: int = EVENT_VERSION
+    error_bases: tuple[str, ...] = ()
+    since: Moment = 0.0
+    spent: tuple[Count, ...] = ()
+    intervals: tuple[Seconds, ...] = ()
+    parent: Parent | None = None
+    depth: Count = 0
+    child: str = ""

@@ -23,7 +23,7 @@ import click
 
 from flowworker.codec.json import encode
 from flowworker.codec.text import one_line
-from flowworker.core.status import SkipReason
+from flowworker.core.status import SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -177,6 +177,10 @@ def _notes(step: StepView) -> Iterator[str]:
         yield f"kept from run {step.kept_from}"
     if step.lost:
         yield f"taken over, {step.lost} lost"
+    if step.prompt:
+        yield f"asks: {step.prompt}"
+    if step.actor:
+        yield f"answered by {step.actor}" + (step.reason and f": {step.reason}")
     if step.waits_for:
         yield f"waits for a worker that has the handler {step.waits_for!r}"
     if step.undo_started_at:
@@ -215,13 +219,21 @@ def print_run(run: RunView) -> None:
             click.echo(f"{title + ':':<17}{click.style(plain(text), fg=colour)}")
     click.echo()
     print_table(_STEP_COLUMNS, map(_step_row, run.steps), status=1)
-    for step in run.waiting:
-        click.echo(
-            f"\nstep {step} waits for you: flowworker resume {run.id} --step {step} "
-            "--action retry|cancel|skip|complete"
-        )
+    for step in run.steps:
+        if step.status is StepStatus.WAITING_HUMAN:
+            click.echo(f"\nstep {step.id} waits for you: {_answers(run.id, step)}")
     for problem in run.problems:
         click.echo(f"problem: {plain(problem)}", err=True)
+
+
+def _answers(run: str, step: StepView) -> str:
+    """What a human may do about a step: one that was escalated has an error, one that asks none."""
+    if step.error:
+        return f"flowworker resume {run} --step {step.id} --action retry|cancel|skip|complete"
+    return (
+        f"flowworker approve {run} --step {step.id}\n"
+        f"or flowworker reject {run} --step {step.id} --reason WHY"
+    )
 
 
 def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:

@@ -31,7 +31,9 @@ RUN = RunView(
     steps=(
         StepView("reserve", StepStatus.FAILED, 1, "Gone: away", 1_700_000_000.0, 1_700_000_000.25),
         StepView("charge", StepStatus.RETRYING, 2, "Declined: no", due=1_700_000_009.0),
-        StepView("ask", StepStatus.WAITING_HUMAN, 1),
+        StepView("save", StepStatus.WAITING_HUMAN, 1, "Full: no space"),
+        StepView("ask", StepStatus.WAITING_HUMAN, 1, prompt="Pay 7 to Ada?"),
+        StepView("asked", StepStatus.COMPLETED, 1, actor="Eve", reason="as agreed"),
         StepView("wrap", StepStatus.RUNNING, 1, kind=Kind.FALLBACK, lost=2),
         StepView("send", StepStatus.RUNNING, 1, waits_for="post.send"),
         StepView("book", StepStatus.COMPENSATED, 1, undo_started_at=9.0, undo_finished_at=9.5),
@@ -78,7 +80,11 @@ def test_a_run_tells_all_that_is_known_of_it(shown, capsys):
         "by its fallback; taken over, 2 lost",
         "waits for a worker that has the handler 'post.send'",
         ", took 0.500 s",
-        "flowworker resume run-1 --step ask --action retry|cancel|skip|complete",
+        "flowworker resume run-1 --step save --action retry|cancel|skip|complete",
+        "asks: Pay 7 to Ada?",
+        "flowworker approve run-1 --step ask\n",
+        "flowworker reject run-1 --step ask --reason WHY",
+        "answered by Eve: as agreed",
     ):
         assert expected in text
     assert "stored bytes cannot be read" in capsys.readouterr().err

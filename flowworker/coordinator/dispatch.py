@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Dispatcher"]
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
@@ -14,6 +15,7 @@ from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, idempotency_key
 from flowworker.core.payload import EMPTY
 from flowworker.core.policy import asks_for_time
+from flowworker.core.records import shortened
 from flowworker.core.status import Kind
 from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.ports import StepAddress
@@ -91,6 +93,18 @@ class Dispatcher:
         queued = await self._steps.queued(address)
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+
+    async def asked(self, plan: Plan, state: RunState, step: str, why: str) -> str:
+        """Why a step waits for a human; of an approval its prompt with values in it.
+
+        If these cannot be had the prompt is as it was written: its attempt fails then.
+        """
+        approval = plan.steps[step].approval
+        if approval is None or approval.prompt != why:
+            return why
+        with suppress(ExpressionError):
+            return shortened(await self._terms.prompt(plan, state, step))
+        return why
 
     async def answer(self, state: RunState, wanted: Answer) -> None:
         """End an attempt that asks a human, by the answer."""

@@ -110,7 +110,7 @@ class Performer:
             Conflict: another coordinator changed the run; what is in memory is stale.
         """
         moved_from = await self._save(live, effects)
-        events = self._emitted(live, effects)
+        events = await self._emitted(live, effects)
         if events or moved_from is not None:
             await self._publish_and_list(live, events, moved_from)
         await _in_any_order(self._begin(live, effects))
@@ -141,7 +141,7 @@ class Performer:
         """
         await self._publish(history.missing(self._recorded(live, steps)))
         moved_from = await self._save(live, effects)
-        events = history.missing(self._emitted(live, effects))
+        events = history.missing(await self._emitted(live, effects))
         await self._publish_and_list(live, events, moved_from)
         await _in_any_order(self._begin_again(live, effects))
         await self._unlist(live, moved_from)
@@ -164,11 +164,15 @@ class Performer:
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             yield from attempt_events(self._namespace, run.workflow, run.version, step, revision)
 
-    def _emitted(self, live: LiveRun, effects: Sequence[Effect]) -> list[CloudEvent]:
+    async def _emitted(self, live: LiveRun, effects: Sequence[Effect]) -> list[CloudEvent]:
         emits = [effect for effect in effects if isinstance(effect, Emit)]
         if not emits:
             return []
         state, now = live.state, self._clock.now()
+        for place, emit in enumerate(emits):
+            if emit.type is EventType.WAITING_HUMAN and emit.reason:
+                asked = await self._dispatcher.asked(live.plan, state, emit.step_id, emit.reason)
+                emits[place] = replace(emit, reason=asked)
         return [emitted(self._namespace, state.record, emit, state.revision, now) for emit in emits]
 
     async def _publish(self, events: Iterable[CloudEvent]) -> None:

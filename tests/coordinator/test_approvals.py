@@ -50,10 +50,22 @@ async def test_a_step_asks_and_completes_with_the_answer(world):
         *("started", "waiting_human", "step.started", "human_decided", "step.completed"),
         "completed",
     ]
+    asked = next(e for e in await world.client.history(RUN) if "waiting" in e["type"])
+    assert asked["data"]["reason"] == "Pay 7?"
     decided = next(e for e in await world.client.history(RUN) if "decided" in e["type"])
     assert decided["data"]["actor"] == "Ada"
     assert decided["data"]["reason"] == "fine"
     assert await world.backend.steps.backlog() == {}
+
+
+async def test_a_prompt_without_a_value_fails_its_step(world):
+    asks = Step("ask", approval=Approval("Pay ${string(input.amuont)}?"))
+    await begun(world, Workflow("w", (asks,)))
+    asked, *_ = [e for e in await world.client.history(RUN) if "waiting" in e["type"]]
+    assert asked["data"]["reason"] == "Pay ${string(input.amuont)}?"
+    view = await world.client.status(RUN)
+    assert view.status is RunStatus.FAILED
+    assert "ExpressionError" in view.error
 
 
 async def test_a_rejected_step_fails(world):

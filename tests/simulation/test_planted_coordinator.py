@@ -108,7 +108,11 @@ def test_compensations_in_the_order_of_completion(monkeypatch):
 
 def test_an_end_that_overtakes_its_cause(monkeypatch):
     right = Performer._emitted
-    monkeypatch.setattr(Performer, "_emitted", lambda *args: right(*args)[::-1])
+
+    async def backwards(*args):
+        return (await right(*args))[::-1]
+
+    monkeypatch.setattr(Performer, "_emitted", backwards)
 
     assert "the end" in violation()  # published before, or something after it
 

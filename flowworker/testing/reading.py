@@ -30,11 +30,12 @@ def read(given: tuple[Workflow | str | PathLike[str], ...]) -> dict[str, Workflo
 
 
 def handlers_of(workflow: Workflow) -> set[str]:
-    """Names of the handlers that a workflow uses."""
+    """Names of the handlers that a workflow uses, in its groups too."""
     steps = (*workflow.steps, *workflow.finally_)
     return {name for step in steps for name in _used_by(step) if name}
 
 
 def _used_by(step: Step) -> tuple[str, ...]:
     others = (step.fallback, step.saga)
-    return (step.uses, *(each.uses for each in others if each is not None))
+    within = (name for each in step.steps for name in _used_by(each))
+    return (step.uses, *(each.uses for each in others if each is not None), *within)

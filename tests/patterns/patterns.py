@@ -23,8 +23,12 @@ class Pattern(WorkflowTest):
     def __enter__(self):
         """Put the handlers in their places."""
         super().__enter__()
-        for handler, by in self._handlers.items():
-            self.replace(handler, by)
+        try:
+            for handler, by in self._handlers.items():
+                self.replace(handler, by)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     @property

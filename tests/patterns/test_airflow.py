@@ -71,3 +71,13 @@ def test_setup_teardown():
 
         flow.replace("create", fails())
         assert flow.run().step("delete").status is StepStatus.SKIPPED
+
+
+def test_task_group():
+    with Pattern("airflow-task-group", work=returns("rows")) as flow:
+        run = flow.run({"day": "Monday"})
+
+        assert run.completed
+        start, first, *inner, end = flow.ran
+        assert (start, first, sorted(inner), end) == ("start", "first", ["left", "right"], "end")
+        assert flow.given("work") == [{"day": "Monday"}, {"of": "rows"}, {"of": "rows"}]

@@ -75,3 +75,14 @@ def test_enhanced_depends():
         assert set(flow.ran) == {"a", "b", "c", "whatever", "either", "last"}
         assert run.step("c").status is StepStatus.FAILED
         assert run.step("both").status is StepStatus.SKIPPED
+
+
+def test_nested():
+    with Pattern("argo-nested") as flow:
+        run = flow.run(workflow="argo.nested")
+
+        assert run.completed
+        texts = [given["text"] for given in flow.given("echo")]
+        assert (texts[0], texts[-1], len(texts)) == ("a-top", "d-bottom", 16)
+        assert texts.index("a-bottom") < min(texts.index("b-top"), texts.index("c-top"))
+        assert len({call.run_id for call in flow.calls("echo")} - {run.id}) == 4

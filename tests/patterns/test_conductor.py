@@ -58,3 +58,23 @@ def test_wait():
         late = flow.run({"shop": "Main Street", "opens_at": opens_at.isoformat()}).wait_for_end()
         assert "Timeout" in late.step("ask").error
         assert flow.now == opens_at + timedelta(hours=8)
+
+
+def test_sub_workflow():
+    failures = [ConnectionError()]
+
+    def charge(ctx, amount):
+        if failures:
+            raise failures.pop()
+        return f"R-{amount}"
+
+    with Pattern("conductor-sub-workflow", order=returns({"amount": 12}), charge=charge) as flow:
+        run = flow.run(workflow="conductor.sub-workflow")
+
+        assert run.output == {"receipt": "R-12"}
+        assert flow.ran == ["order", "check", "charge", "check", "charge"]
+        assert len({call.run_id for call in flow.calls("charge")} - {run.id}) == 2
+
+        flow.replace("order", returns({"amount": "a lot"}))
+        refused = flow.run(workflow="conductor.sub-workflow")
+        assert "workflow 'conductor.payment' refuses its input" in refused.error

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flowworker import InvalidInput
-from flowworker.testing import fails, returns
+from flowworker.testing import fails, hangs, returns
 from tests.patterns.patterns import Pattern
 
 
@@ -76,3 +76,18 @@ def test_ephemeral():
         failures.extend(QuotaExceeded() for _ in range(3))
         assert flow.run().step("create").attempts == 3
         assert len(flow.given("remove")) == 1
+
+
+def test_subflow():
+    with Pattern("kestra-subflow", copy=returns(1200)) as flow:
+        assert flow.run(workflow="kestra.subflow").completed
+        assert (flow.given("copy"), flow.given("report")) == (
+            [{"table": "orders"}],
+            [{"rows": 1200}],
+        )
+
+        flow.replace("copy", hangs())
+        run = flow.run(workflow="kestra.subflow")
+        assert run.completed
+        assert flow.given("alert") == [{"why": "Timeout"}]
+        assert flow.elapsed == timedelta(hours=1)

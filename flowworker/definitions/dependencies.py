@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Declaration", "check_dependencies"]
+__all__ = ["IN_GROUPS", "Declaration", "check_dependencies"]
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
     from flowworker.definitions.tree import Mark
 
+IN_GROUPS = "a group sees its own steps and its input, nothing outside"
+
 _MAX_CYCLES = 10
 _LONGEST_PATH = 12
 
@@ -34,10 +36,11 @@ def check_dependencies(
     declarations: Sequence[Declaration],
     report: Report,
     others: Mapping[str, Mark] = MappingProxyType({}),
+    limits: str = "",
 ) -> None:
     """Report duplicate ids, unknown dependencies, dependencies on oneself, and cycles.
 
-    The `others` come before all of these in any case.
+    The `others` come before all of these in any case. `limits` says which steps there are.
     """
     first: dict[str, Mark] = {}
     known = dict(others)
@@ -59,7 +62,7 @@ def check_dependencies(
                 report.add(mark, message, "all steps outside of 'finally' come before it anyway")
             elif dependency not in first:
                 message = f"step {quoted(step)} depends on unknown step {quoted(dependency)}"
-                report.add(mark, message, report.nearest(dependency, first))
+                report.add(mark, message, report.nearest(dependency, first) or limits)
             else:
                 graph.setdefault(step, {})[dependency] = mark
     _check_cycles(graph, report)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 
 from flowworker.core.children import group_of
+from flowworker.definitions.dependencies import IN_GROUPS
 from flowworker.definitions.moment import is_moment
 from flowworker.definitions.places import place_in
 from flowworker.definitions.tree import (
@@ -90,6 +91,7 @@ PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING))
 """The keys of a step, and of a workflow, that hold expressions."""
 
 _TRUTHS = ("BOOL", "DYN")
+_WHOLE = "the workflow"
 
 
 def check_expressions(
@@ -97,7 +99,7 @@ def check_expressions(
     workflow: Workflow,
     report: Report,
     known_handlers: Collection[str] | None = None,
-    title: str = "the workflow",
+    title: str = _WHOLE,
 ) -> None:
     """Report what is wrong with the expressions of a document, or of a group in it.
 
@@ -110,7 +112,7 @@ def check_expressions(
         title: what it is, for messages.
     """
     handlers = known_handlers if isinstance(known_handlers, Mapping) else {}
-    checker = _Checker(workflow, report, handlers)
+    checker = _Checker(workflow, report, handlers, IN_GROUPS if title != _WHOLE else "")
     checker.check(document, _EVERYTHING, title, checker.scope())
     if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
         for use in _OF_DEFAULTS:
@@ -150,7 +152,10 @@ def _found(node: MappingNode, path: tuple[str, ...]) -> Node | None:
 
 
 class _Checker:
-    def __init__(self, workflow: Workflow, report: Report, handlers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, workflow: Workflow, report: Report, handlers: Mapping[str, Any], limits: str
+    ) -> None:
+        self._limits = limits
         self._report = report
         self._input_schema = workflow.input_schema
         every = (*workflow.steps, *workflow.finally_)
@@ -185,10 +190,12 @@ class _Checker:
                 _Some(self._outputs, self._bits, self._first),
                 others=self._ids,
                 remedy="what runs in 'finally' comes after the output",
+                limits=self._limits,
             )
         named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
         steps = _Some(self._outputs, self._bits, named)
-        return Scope(self._input_schema, steps, dict.fromkeys(use.roots), self._ids)
+        roots = dict.fromkeys(use.roots)
+        return Scope(self._input_schema, steps, roots, self._ids, limits=self._limits)
 
     def scope_of_defaults(self) -> Scope:
         """What may be named in what holds for all steps, the first ones too: no step."""

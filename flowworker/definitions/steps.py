@@ -12,7 +12,7 @@ from flowworker.codec.inputs import RESERVED
 from flowworker.core.children import MAX_DEPTH
 from flowworker.core.ids import RESERVED_QUEUES
 from flowworker.core.model import Step, TriggerRule
-from flowworker.definitions.dependencies import Declaration, check_dependencies
+from flowworker.definitions.dependencies import IN_GROUPS, Declaration, check_dependencies
 from flowworker.definitions.document import (
     CHILD_KEYS,
     MAX_CLOSING,
@@ -74,7 +74,7 @@ class Steps:
     def _read(self, holder: Section) -> tuple[Step, ...]:
         """The steps of a workflow, or of a group."""
         steps, declarations = self._list(holder, "steps", 1, MAX_STEPS)
-        check_dependencies(declarations, self._report)
+        check_dependencies(declarations, self._report, limits=IN_GROUPS if self._depth else "")
         ends = {step.id for step in steps if step.end is not None}
         for one in declarations:
             for dependency, mark in one.depends_on:

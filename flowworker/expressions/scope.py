@@ -43,6 +43,7 @@ class Scope(Struct, frozen=True):
         extra: further roots (`item`, `index`, `signal`, `output`, ...) likewise.
         others: steps of the workflow that cannot be named, for they do not come before.
         remedy: what to do to name one of those.
+        limits: which steps there are, if these are not all of the workflow's.
     """
 
     input_schema: dict[str, Any] | None = None
@@ -50,6 +51,7 @@ class Scope(Struct, frozen=True):
     extra: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
     others: frozenset[str] = _NO_NAMES
     remedy: str = "add it to 'depends_on'"
+    limits: str = ""
 
     @property
     def roots(self) -> frozenset[str]:
@@ -82,8 +84,13 @@ def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionPro
             message = f"step {step!r} does not come before: its output may not be there yet"
             return _problem(reference, 1, message, scope.remedy, text)
         case ("steps", str(step), *_):
-            known = sorted({*scope.steps, *scope.others})
-            return _unknown(reference, 1, f"there is no step {step!r}", known, text, scope.steps)
+            message, hint = (
+                f"there is no step {step!r}",
+                meant(step, sorted({*scope.steps, *scope.others})),
+            )
+            if hint or scope.limits:
+                return _problem(reference, 1, message, hint or scope.limits, text)
+            return _unknown(reference, 1, message, scope.steps, text)
         case ("steps", *_):
             message = 'expected one step: steps.ID or steps["ID"]'
             return _problem(reference, 0, message, "", text)
@@ -93,18 +100,11 @@ def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionPro
 
 
 def _unknown(
-    reference: Reference,
-    part: int,
-    message: str,
-    known: Collection[str],
-    text: str,
-    usable: Collection[str] | None = None,
+    reference: Reference, part: int, message: str, known: Collection[str], text: str
 ) -> ExpressionProblem:
-    """What of `known` was probably meant, or all of them that are usable."""
     hint = meant(str(reference.path[part]), known)
-    usable = known if usable is None else usable
-    if not hint and 0 < len(usable) <= _FEW:
-        hint = f"there are: {', '.join(usable)}"
+    if not hint and 0 < len(known) <= _FEW:
+        hint = f"there are: {', '.join(known)}"
     return _problem(reference, part, message, hint, text)
 
 

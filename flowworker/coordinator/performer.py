@@ -29,6 +29,7 @@ from flowworker.core.effects import (
     Fence,
     Finish,
     Judge,
+    Repeat,
     Save,
     SetStart,
     SetTimeout,
@@ -215,7 +216,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Judge():
+                case Save() | Emit() | Conclude() | Judge() | Repeat():
                     pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
@@ -231,7 +232,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Judge():
+                case Save() | Emit() | Conclude() | Judge() | Repeat():
                     pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)

@@ -20,6 +20,7 @@ __all__ = [
     "Finish",
     "Judge",
     "Question",
+    "Repeat",
     "Save",
     "SetStart",
     "SetTimeout",
@@ -133,5 +134,20 @@ class Judge(Struct, frozen=True):
     revision: int
 
 
-Question = Conclude | Judge
+class Repeat(Struct, frozen=True):
+    """Does a step that is repeated run again? The answer is `Repeated` if so.
+
+    If not, the step's record says what it came to, over `revision`, and so does an event.
+
+    Attributes:
+        attempt: the one that ended the iteration, at time `at`.
+    """
+
+    step: str
+    attempt: Attempt
+    revision: int
+    at: float
+
+
+Question = Conclude | Judge | Repeat
 Effect = Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

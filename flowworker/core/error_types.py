@@ -10,6 +10,7 @@ __all__ = [
     "NEVER_RETRIED",
     "OF_HEARTBEAT_TIMEOUT",
     "OF_TIMEOUT",
+    "REPEAT_LIMIT",
     "TIMEOUT",
     "bases_of",
 ]
@@ -32,6 +33,8 @@ CHILD_FAILED = "ChildFailed"
 
 CHILD_CANCELLED = "ChildCancelled"
 """Somebody cancelled the run that an attempt is."""
+REPEAT_LIMIT = "RepeatLimit"
+"""The `until` of a step that is repeated held after none of its iterations."""
 
 OF_TIMEOUT = ("Exception",)
 OF_HEARTBEAT_TIMEOUT = (TIMEOUT, *OF_TIMEOUT)
@@ -48,6 +51,7 @@ NEVER_RETRIED = frozenset(
         "InvalidInput",
         "NonRetryableError",
         "PayloadTooLarge",
+        "RepeatLimit",
         "WorkerLost",
     }
 )

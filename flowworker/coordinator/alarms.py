@@ -76,8 +76,10 @@ class Alarms:
         found = await self._stores.runs.load(run)
         ended = found is not None and found[0].status in TERMINAL
         expected = ended if name == RETENTION else found is not None
-        if not expected and may_be_unseen(delivery.time, self._clock.now()):
-            raise Unavailable(f"what was read of run {run} may be stale")
+        unseen = may_be_unseen(delivery.time, self._clock.now())
+        stale = Unavailable(f"what was read of run {run} may be stale")
+        if not expected and unseen:
+            raise stale
         if name == RETENTION:
             await self._remove(run, None if found is None else found[0], delivery)
         elif found is None or ended:
@@ -86,8 +88,8 @@ class Alarms:
             await self._begin(*found)
         elif name == TIMEOUT:
             await self._time_out(found[0], delivery)
-        else:
-            await self._engine_steps.wake(found[0], step)
+        elif not await self._engine_steps.wake(found[0], step) and unseen:
+            raise stale
 
     async def _is_due(self, record: RunRecord, name: str, delivery: Delivery) -> bool:
         """Whether the timer should go off; that of an earlier run of this id is set again."""

@@ -111,14 +111,18 @@ class EngineSteps:
             case _:  # it is past this attempt
                 pass
 
-    async def wake(self, run: RunRecord, step: str) -> None:
-        """The step's timer went off; nothing if it waits no more, or not yet."""
+    async def wake(self, run: RunRecord, step: str) -> bool:
+        """The step's timer went off; nothing if it waits no more, or not yet.
+
+        False if there is no record of it, though a timer is set after that: what was read is stale,
+        or the timer is that of an earlier run of this id.
+        """
         plan = await self._stores.plan(run)
         if plan is None or step not in plan.steps:
-            return
+            return True
         found = await self._runs.load_step(plan.steps[step].keeper, run.run, step)
         if found is None:
-            return
+            return False
         record, revision = found
         if record.outcome is Outcome.RUNNING and plan.steps[step].has_child:
             await self._child_steps.wake(plan, run, record, revision)
@@ -126,6 +130,7 @@ class EngineSteps:
             await self._go_on(plan, None, run, record, revision)
         else:
             await self._publish(run, record, revision)
+        return True
 
     async def answer(self, state: RunState, wanted: Answer) -> None:
         """End an attempt that asks a human, unless it has ended. May be repeated.

@@ -105,6 +105,27 @@ async def test_a_run_that_sleeps_is_no_standstill(world):
     assert world.rebuilt - rebuilt <= 1
 
 
+async def test_an_alarm_is_not_done_with_before_its_step_is_seen(world, monkeypatch):
+    # Given a coordinator that is shown the past when the step's timer goes off
+    await world.coordinator()
+    await world.start(NAP)
+    shown = []
+
+    async def load_past(*address):
+        monkeypatch.undo()
+        shown.append(address)
+
+    monkeypatch.setattr(world.stores.runs, "load_step", load_past)
+    await world.pass_by(60.0)
+    assert shown == [(COORDINATOR, RUN, "nap")]
+
+    # When the alarm comes again, before anybody looks after the run
+    await world.pass_by(3.0)
+
+    # Then the step ends
+    assert await world.history() == WHOLE
+
+
 async def test_two_coordinators_wake_it_once(world):
     await world.coordinator()
     await world.coordinator()

@@ -51,6 +51,7 @@ def _one(seed: int, *, full: bool) -> int:
     tally = live([seed], keep_trace=True)
     _show_counts("faults", tally.faults)
     _show_counts("seen", tally.seen)
+    _show_counts("constructs", tally.constructs)
     if tally.failed:
         _show_failure(tally.failed[0], full=full)
         return 1
@@ -77,6 +78,7 @@ def _many(seeds: range, runs: int, jobs: int, *, full: bool) -> int:
     )
     _show_counts("faults", tally.faults)
     _show_counts("seen", tally.seen)
+    _show_counts("constructs", tally.constructs)
     for failed in tally.failed:
         _say(f"seed {failed.seed}: VIOLATION {failed.violations[0]}")
     if not tally.failed:

@@ -47,6 +47,7 @@ class Tally:
     failed: list[Outcome] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+    constructs: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         """One world more."""
@@ -56,6 +57,7 @@ class Tally:
         self.digest = outcome.digest
         self.faults.update(outcome.faults)
         self.seen.update(outcome.seen)
+        self.constructs.update(outcome.constructs)
         if outcome.violations:
             self.failed.append(outcome)
 
@@ -67,6 +69,7 @@ class Tally:
         self.failed += other.failed
         self.faults.update(other.faults)
         self.seen.update(other.seen)
+        self.constructs.update(other.constructs)
 
 
 def live(seeds: Iterable[int], *, keep_trace: bool = False, focus: Focus = ANYTHING) -> Tally:

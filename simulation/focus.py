@@ -25,6 +25,8 @@ class Focus:
         cramped: messages have room for little.
         forged: hostile workers forge events and records.
         backlog: many short runs, one slot, and nothing goes wrong.
+        constructs: workflows have what the language has beside handlers.
+        signals: of these, steps that wait for signals above all.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -37,6 +39,8 @@ class Focus:
     forged: bool = False
     backlog: bool = False
     quiet: bool = False
+    constructs: bool = False
+    signals: bool = False
 
 
 ANYTHING = Focus()
@@ -44,13 +48,16 @@ ANYTHING = Focus()
 
 _BACKLOGS = 0.1
 _QUIET = 0.05
+_CONSTRUCTS = 0.5
 
 
 def focus_of(seed: int, wanted: Focus = ANYTHING) -> Focus:
     """What that world is about: some are about what the draw as good as never gives."""
     if wanted is not ANYTHING:
         return wanted
-    drawn = Random(f"focus of {seed}").random()
+    random = Random(f"focus of {seed}")
+    drawn = random.random()
     if drawn < _BACKLOGS:
         return Focus(backlog=True)
-    return Focus(quiet=True) if drawn < _BACKLOGS + _QUIET else wanted
+    constructs = random.random() < _CONSTRUCTS
+    return Focus(quiet=drawn < _BACKLOGS + _QUIET, constructs=constructs)

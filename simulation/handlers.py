@@ -17,6 +17,7 @@ from flowworker.errors import NonRetryableError, RetryAfter
 from flowworker.handlers import App, StepContext
 from simulation.focus import ANYTHING, Focus
 from simulation.process import current_process
+from simulation.sayings import Senseless, has_unknown, template
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from simulation.faults import Faults
     from simulation.loop import VirtualLoop
     from simulation.process import Process
+    from simulation.truth import Truth
     from simulation.watch import Watch
 
 
@@ -79,7 +81,6 @@ class Behaviour:
             self._deadly = self._poison = 0.0
         self._poisoned: dict[tuple[str, str, str], bool] = {}
         self._outputs = 0
-        self._returned: dict[str, Any] = {}
 
     async def perform(self, context: StepContext) -> dict[str, Any]:
         """One execution of a handler."""
@@ -103,7 +104,7 @@ class Behaviour:
             self._watch.discarded.add(self._outputs)
         size = self._sizes[self._outputs % len(self._sizes)]
         result = {"n": self._outputs, "padding": "x" * size if self._chance(0.3) else ""}
-        self._returned[sha256(encode(result)).hexdigest()] = result
+        self._watch.values[sha256(encode(result)).hexdigest()] = result
         return result
 
     async def _dawdle(self, seconds: float, process: Process | None) -> bool:
@@ -148,6 +149,10 @@ class Behaviour:
             self._watch.counts["handler began without its claim"] += 1
             return
         self._watch.expect(record.kind is context.kind, "another attempt's handler runs", where)
+        given = _given(truth, context)
+        if given is not None:
+            self._check_given(truth, context, given, where)
+            return
         for ancestor in truth.plan.ancestors(step):
             expected = self._output_of(context.run_id, ancestor)
             found = context.input.get(ancestor)
@@ -157,12 +162,36 @@ class Behaviour:
         if context.kind is Kind.COMPENSATE:
             self._watch.expect(step in context.input, "a compensation without the output", where)
 
+    def _check_given(self, truth: Truth, context: StepContext, given: Any, where: str) -> None:
+        """It gets what its definition says, to the letter."""
+        try:
+            expected = template(truth, given)
+        except Senseless:
+            self._watch.fail("a step begins without a value that it names", where)
+            return
+        same = has_unknown(expected) or expected == context.input
+        about = f"{where}: {context.input}, not {expected}"
+        self._watch.expect(same, "a step got another input than was said", about)
+
     def _output_of(self, run: str, step: str) -> Any:
         record, _ = self._watch.runs[run].steps.get(step, (None, 0))
-        payload = None if record is None else record.output
+        ended = self._watch.runs[run].plan.steps[step].end is not None  # for the run, not for steps
+        payload = None if record is None or ended else record.output
         if isinstance(payload, Stored):
-            return self._returned.get(payload.digest)  # None: a human's answer
+            return self._watch.values.get(payload.digest)
         return msgspec.json.decode(payload.data) if isinstance(payload, Inline) else None
+
+
+def _given(truth: Truth, context: StepContext) -> dict[str, Any] | None:
+    """What its definition says that it gets, if it does."""
+    step = truth.plan.steps[context.step_id]
+    match context.kind:
+        case Kind.RUN:
+            return step.with_
+        case Kind.FALLBACK:
+            return None if step.fallback is None else step.fallback.with_
+        case _:
+            return None if step.saga is None else step.saga.with_
 
 
 def _now() -> float:

@@ -12,7 +12,8 @@ from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
-from simulation.rules import expect
+from simulation.expecting import expect
+from simulation.waits import check_condition
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -50,7 +51,7 @@ _FOLLOWED = {
 def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
     """An event is published for the first time: what it says is durable, and in time."""
     where = event.id
-    if event.type is not EventType.STARTED:
+    if event.type is not EventType.STARTED and not _may_precede(truth, event):
         expect(EventType.STARTED in truth.published.values(), "published before the start", where)
     if truth.ended and event.type not in MAY_COME_LATE:
         expect(truth.gone, "published after the end", where)
@@ -73,6 +74,13 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
         _check_announced(truth, event, writer)
 
 
+def _may_precede(truth: Truth, event: CloudEvent) -> bool:
+    """Whether it may come before the start: that is later, or never, or of what was kept."""
+    delayed = truth.created.begins_at > 0.0
+    before = {EventType.SIGNALLED, EventType.CANCEL_REQUESTED, EventType.SCHEDULED}
+    return delayed and (event.type in before or truth.record.begins_at > 0.0)
+
+
 def check_message(truth: Truth, message: StepMessage) -> None:
     """A step message is stored: what led to it is durable and published."""
     where = f"{message.run} {message.step} {message.attempt}"
@@ -81,6 +89,8 @@ def check_message(truth: Truth, message: StepMessage) -> None:
         expect(begun, "a compensation is enqueued without a saga", where)
     else:
         expect(truth.ready(message.step), "enqueued before what it depends on", where)
+        if message.kind is Kind.RUN:
+            check_condition(truth, message.step, where)
     missing = [event for event in _causes(message) if event not in truth.published]
     expect(not missing, "enqueued before its cause is published", f"{where}: {missing}")
 
@@ -126,8 +136,10 @@ def _check_end(truth: Truth, end: CloudEvent) -> None:
     expect(not missing, "the end is published before what led to it", f"{run} {missing}")
     stop = record.stop
     if stop is not None and stop.step:
-        failed = f"{run}/{EventType.STEP_FAILED}/{stop.step}/"
-        found = any(event.startswith(failed) for event in truth.published)
+        ended = truth.plan.steps[stop.step].end is not None
+        kind = EventType.STEP_COMPLETED if ended else EventType.STEP_FAILED
+        named = f"{run}/{kind}/{stop.step}/"
+        found = any(event.startswith(named) for event in truth.published)
         expect(found, "the step that ended the run is not named", run)
 
 
@@ -155,6 +167,8 @@ def unpublished(truth: Truth) -> list[str]:
 
 def _published_as(record: StepRecord) -> str:
     attempt = f"{record.step}/{record.attempt}"
+    if record.is_kept:
+        return f"{EventType.STEP_KEPT}/{record.step}"
     match record.outcome:
         case Outcome.COMPLETED if record.kind is Kind.COMPENSATE:
             return f"{EventType.STEP_COMPENSATED}/{record.step}"
@@ -182,8 +196,10 @@ def check_history(truth: Truth, history: list[StoredEvent], forged: Container[by
     types = [event.type for event in first.values() if event.type is not EventType.REJECTED]
     run = truth.run
     expect(truth.record.status in TERMINAL, "no end", run)
-    expect(types.count(EventType.STARTED) == 1, "not exactly one start", f"{run} {types}")
-    expect(types[0] is EventType.STARTED, "the start is not the first", f"{run} {types}")
+    starts = 0 if truth.record.begins_at else 1  # it never came to that
+    expect(types.count(EventType.STARTED) == starts, "not exactly one start", f"{run} {types}")
+    right = types[0] is EventType.STARTED or truth.created.begins_at > 0.0
+    expect(right, "the start is not the first", f"{run} {types}")
     ends = [kind for kind in types if kind in END_OF.values()]
     expect(ends == [END_OF[truth.record.status]], "not exactly one end", f"{run} {types}")
     _check_answers(truth, list(first.values()))

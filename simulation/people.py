@@ -5,10 +5,18 @@ from __future__ import annotations
 __all__ = ["People"]
 
 import asyncio
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode
-from flowworker.codec.messages import FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG_ID, STORED
+from flowworker.codec.messages import (
+    FLOW_DELAY,
+    FLOW_INPUT,
+    FLOW_PRIORITY,
+    FLOW_REPLY,
+    MSG_ID,
+    STORED,
+)
 from flowworker.core.ids import UPLOAD, run_id_of_sequence
 from flowworker.core.status import APPROVALS, HumanAction, Priority, RunStatus
 from flowworker.memory.dedupe import COMMANDS_WINDOW
@@ -35,6 +43,9 @@ _IMPATIENT, _VERY_IMPATIENT = 0.02, 0.3
 _UPLOADED = 0.2
 """Share of starts with a chosen id whose input is uploaded first."""
 
+_LATER, _DELAYS = 0.15, ("0.5s", "4s", "20s")
+"""Share of starts that are delayed, if any are, and by how much."""
+
 _ANSWERS = [action for action in HumanAction if action not in APPROVALS]
 _WEIGHTS = (2, 1, 3, 3)
 _ASKED_OFTEN = 6
@@ -57,13 +68,18 @@ class People:
         *,
         payloads: PayloadStore,
         uploads: Random,
+        later: Random | None,
         regretful: bool = False,
     ) -> None:
-        """Speak to the fleet by commands alone; look over the observer's shoulder."""
+        """Speak to the fleet by commands alone; look over the observer's shoulder.
+
+        Some starts are delayed if it is given what to draw that from.
+        """
         self.acknowledged: set[str] = set()
         self._random = random
         self._payloads = payloads
         self._uploads = uploads
+        self._later = later
         self._commands = commands
         self._workflows = workflows
         self._watch = watch
@@ -105,6 +121,7 @@ class People:
 
     async def _send(self, workflow: str, body: bytes, headers: dict[str, str]) -> int:
         """With the input, or with the reference of an upload of this start's own."""
+        given = body
         if MSG_ID in headers and self._uploads.random() < _UPLOADED:
             token = self._uploads.randbytes(16).hex()
             stored = await self._payloads.store(
@@ -113,7 +130,11 @@ class People:
             self._watch.starts.uploaded[encode(stored)] = body
             await asyncio.sleep(self._uploads.random())
             body, headers = encode(stored), {**headers, FLOW_INPUT: STORED}
-        return await self._commands.send(f"start.{workflow}", body, headers)
+        if self._later is not None and self._later.random() < _LATER:
+            headers = {**headers, FLOW_DELAY: self._later.choice(_DELAYS)}
+        sequence = await self._commands.send(f"start.{workflow}", body, headers)
+        self._watch.starts.sent.setdefault(str(sequence), given)
+        return sequence
 
     async def _regret(self, run: str) -> None:
         random = self._random
@@ -146,6 +167,7 @@ class People:
             "step": random.choice(["", *steps]),
             "output": {"answer": self._answers},
         }
+        self._watch.values[sha256(encode(body["output"])).hexdigest()] = body["output"]
         if action is not HumanAction.COMPLETE:
             del body["output"]
         for _ in range(random.choice((1, 1, 2))):

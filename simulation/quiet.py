@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.keys import index_key
 from flowworker.core.records import StopReason
-from simulation.rules import expect
+from simulation.expecting import expect
 
 if TYPE_CHECKING:
     from flowworker.core.records import RunRecord, StepRecord
@@ -27,10 +27,15 @@ class Quiet:
     def __init__(self, virtual: VirtualLoop, *, quiet: bool) -> None:
         """Tell moments by the loop's time."""
         self._virtual = virtual
-        self._quiet = quiet
+        self._quiet = self.is_quiet = quiet
         self._listed: defaultdict[str, set[str]] = defaultdict(set)
         self._terminated: dict[str, float] = {}
         self._useless: set[tuple[str, int]] = set()
+
+    @property
+    def moment(self) -> float:
+        """The loop's time."""
+        return self._virtual.moment
 
     def listed(self, key: str) -> None:
         """An entry of the index was written."""
@@ -51,6 +56,9 @@ class Quiet:
     def step_written(self, record: StepRecord) -> None:
         """A step's record was written."""
         expect(not (self._quiet and record.lost), "a claim was lost for no reason", record.run)
+        due = max(record.wakes_at, record.started_at)  # a moment may be past
+        late = record.wakes_at and record.finished_at > due + _AT_ONCE
+        expect(not (self._quiet and late), "a wait ended long after its time", record.run)
 
     def handed_out(self, delivery: Delivery, *, useless: bool) -> None:
         """A step message is on its way to a worker: for the last time if its attempt is over."""

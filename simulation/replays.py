@@ -18,13 +18,13 @@ from msgspec.structs import replace
 from flowworker.codec.facts import to_fact
 from flowworker.core.attempt import UNATTEMPTED
 from flowworker.core.decide import decide
-from flowworker.core.effects import Emit, Save
-from flowworker.core.facts import HumanDecided
+from flowworker.core.effects import Emit, Question, Save
+from flowworker.core.facts import HumanDecided, Judged, Signalled
 from flowworker.core.ids import event_id
 from flowworker.core.rebuild import rebuild, view
 from flowworker.core.status import Outcome, StepStatus
+from simulation.expecting import expect
 from simulation.history import unpublished
-from simulation.rules import expect
 
 if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
@@ -70,11 +70,14 @@ class Replays:
             return
         now, where = process.clock.now(), f"{truth.run}: {event.id}"
         rebuilt, effects = rebuild(truth.plan, truth.record, truth.revision, truth.steps, now)
+        rebuilt = _judged(truth, rebuilt, now)
         held = rebuilt if truth.over else self._held(process, truth, partition)
         if held is None or _lags(held, truth):
             return
         expect(_known(held, truth) == _known(rebuilt, truth), "records say something else", where)
-        expect(not any(isinstance(one, Save) for one in effects), "a rebuild that decides", where)
+        asks = any(isinstance(one, Question) for one in effects)
+        decides = any(isinstance(one, Save) for one in effects) and not asks
+        expect(not decides, "a rebuild that decides", where)
         emits = [one for one in effects if isinstance(one, Emit)]
         ids = [event_id(truth.run, one.type, one.detail) for one in emits]
         missing = [one for one in ids if one not in truth.published]
@@ -82,7 +85,7 @@ class Replays:
         seen = view(truth.plan, truth.record, truth.revision, truth.steps, now).record
         expect(seen == truth.record, "a view that shows another record", where)
         fact = to_fact(event)
-        if fact is not None and not isinstance(fact, HumanDecided):  # one may be welcome later
+        if fact is not None and not isinstance(fact, HumanDecided | Signalled):  # welcome later
             again = decide(truth.plan, held, fact, now)
             expect(again == (held, ()), "a fact that is followed twice", where)
 
@@ -99,6 +102,14 @@ class Replays:
             return None
         state = live.state
         return state if (state.record, state.revision) == (truth.record, truth.revision) else None
+
+
+def _judged(truth: Truth, state: RunState, now: float) -> RunState:
+    """The same once it is known that conditions hold: that stands in no record until a claim."""
+    for step in state.inflight:
+        if state.steps[step].status is StepStatus.PENDING:
+            state, _ = decide(truth.plan, state, Judged(step), now)
+    return state
 
 
 def _lags(state: RunState, truth: Truth) -> bool:

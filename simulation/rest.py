@@ -6,11 +6,11 @@ __all__ = ["left_over", "unrest"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.codec.keys import RETENTION, index_key
+from flowworker.codec.keys import RETENTION, START, TIMEOUT, index_key
 from flowworker.core.event_types import EventType
 from flowworker.core.status import TERMINAL
+from simulation.expecting import Violation
 from simulation.history import check_history
-from simulation.rules import Violation
 
 if TYPE_CHECKING:
     from simulation.truth import Truth
@@ -67,6 +67,8 @@ async def left_over(backend: Any, watch: Watch) -> list[str]:
             found.append(f"history of {run}")
         if backend.steps.pending(run) or backend.events.pending(run):
             found.append(f"messages of {run}")
-        if any(backend.timers.pending(run, name) for name in (RETENTION, "timeout")):
-            found.append(f"timers of {run}")
+        names = (RETENTION, TIMEOUT, START)
+        waits = [step for each, step in backend.timers.of_steps() if each == run]
+        if waits or any(backend.timers.pending(run, name) for name in names):
+            found.append(f"timers of {run} {waits}")
     return sorted(found)

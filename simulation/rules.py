@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-__all__ = ["Violation", "check_run_write", "check_step_write", "expect", "is_refused"]
+__all__ = ["check_run_write", "check_step_write", "is_refused"]
 
 from typing import TYPE_CHECKING
 
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.records import StopReason
-from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
+from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
+from simulation.endings import check_end, is_asked_for
+from simulation.expecting import expect
 from simulation.retries import is_allowed
+from simulation.waits import check_condition, check_refused, check_skipped, check_wait_write
 
 if TYPE_CHECKING:
-    from flowworker.core.records import RunRecord, StepRecord, Stop
+    from flowworker.core.records import RunRecord, StepRecord
     from simulation.truth import Truth
 
 
-class Violation(Exception):
-    """An invariant does not hold; the message says which, and where."""
+_APART = 1e-3
+"""Seconds: times are written with so many digits."""
 
 
-def expect(holds: object, what: str, about: object = "") -> None:
-    """Raise Violation unless it holds."""
-    if not holds:
-        raise Violation(f"{what}: {about}" if about != "" else what)
-
-
-def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
-    """A run's record was overwritten."""
+def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: float) -> None:
+    """A run's record was overwritten, when it was so late at the latest."""
     run = truth.run
     expect(not truth.gone, "a removed run was written again", run)
     expect(before.status not in TERMINAL, "a terminal state changed", run)
     expect(record != before, "a write that changes nothing", run)
-    expect(
-        (record.created_at, record.definition, record.origin)
-        == (before.created_at, before.definition, before.origin),
-        "a run became another one",
-        run,
-    )
-    if record.stop is not None:
+    same = (record.definition, record.origin) == (before.definition, before.origin)
+    begun = before.begins_at > 0.0 and not record.begins_at
+    same = same and (begun or record.created_at == before.created_at)
+    expect(same, "a run became another one", run)
+    if begun:
+        expect(before.begins_at <= latest + _APART, "a run began before its time", run)
+    if record.stop is not None and record.ending is None:  # `finally` may ask
         expect(record.status is not RunStatus.WAITING_HUMAN, "waiting though stopping", run)
     if before.stop is not None:
         terminated = record.stop is not None and record.stop.reason is StopReason.TERMINATED
         expect(record.stop == before.stop or terminated, "a run that stops goes on", run)
     if before.ending is not None:
         expect(record.ending is before.ending, "another end than was decided", run)
+    elif record.ending is not None:
+        expect(not truth.running(), "`finally` begins while an attempt is in flight", run)
+        stopped = before.stop is not None and before.stop.reason is StopReason.TERMINATED
+        expect(not stopped, "`finally` of a run that was terminated", run)
     if record.stop is not None and record.stop != before.stop:
-        expect(_is_asked_for(truth, record, record.stop), "a stop that nobody asked for", run)
+        expect(is_asked_for(truth, record, record.stop), "a stop that nobody asked for", run)
     for step, past in before.decisions.items():
         kept = record.decisions.get(step, ())[: len(past)]
         expect(kept == past, "an answer was forgotten", f"{run} {step}")
@@ -55,48 +56,7 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord) -> None:
     if record.status is RunStatus.COMPENSATING is not before.status:
         expect(not truth.running(), "the saga begins while an attempt is in flight", run)
     if record.status in TERMINAL:
-        _check_end(truth, record)
-
-
-def _is_asked_for(truth: Truth, record: RunRecord, stop: Stop) -> bool:
-    """Whether somebody wanted it, or a step failed that nothing is left to try for."""
-    if stop.reason is not StopReason.FAILED:
-        return stop.reason in truth.asked
-    if stop.step and truth.goes_on_after(stop.step):
-        return False
-    answers = record.decisions.get(stop.step, ())
-    if answers and answers[-1].action is HumanAction.CANCEL:
-        return True
-    failed, _ = truth.steps.get(stop.step, (None, 0))
-    if failed is None or failed.outcome is not Outcome.FAILED:
-        return False
-    return not is_allowed(truth, failed, at_once=True)
-
-
-def _check_end(truth: Truth, record: RunRecord) -> None:
-    run = truth.run
-    expect(not truth.running(), "the end while an attempt is in flight", run)
-    expect(record.finished_at > 0, "an end without a time", run)
-    if record.status is RunStatus.COMPLETED:
-        expect(record.stop is None, "completed though stopped", run)
-        missing = [step for step in truth.plan.order if not truth.resolved(step)]
-        expect(not missing, "completed without all steps", f"{run} {missing}")
-        return
-    stop = record.stop
-    expect(stop is not None, "an early end without a reason", run)
-    if stop is None or stop.reason is StopReason.TERMINATED:
-        expect(record.status is RunStatus.CANCELLED, "terminated but not cancelled", run)
-        return
-    undo = truth.to_undo()
-    expect(truth.undone == undo, "not all was undone", f"{run} {truth.undone} of {undo}")
-    failed = [s for s in truth.undone if truth.steps[s][0].outcome is Outcome.FAILED]
-    expect(
-        sorted(failed) == sorted(record.failed_compensations),
-        "the wrong failed compensations are named",
-        f"{run} {failed} {record.failed_compensations}",
-    )
-    critical = any((saga := truth.plan.steps[s].saga) and saga.is_critical for s in failed)
-    expect(record.needs_attention == critical, "attention is called for wrongly", run)
+        check_end(truth, record)
 
 
 def check_step_write(
@@ -121,23 +81,39 @@ def check_step_write(
         expect(before.attempt <= record.attempt, "an attempt out of order", where)
         settled = before.outcome is not Outcome.RUNNING and before.attempt == record.attempt
         expect(not settled, "a settled attempt was written again", where)
+    expect(revision > at, "a revision that does not grow", where)
+    engine = not truth.plan.steps[step].uses and record.outcome is not Outcome.CANCELLED
+    if record.outcome is Outcome.SKIPPED:
+        check_skipped(truth, record, before, where)
+    elif engine:
+        check_wait_write(truth, record, before, now, slack)
+    else:
+        _check_attempt(truth, record, writer, now + slack, where)
+
+
+def _check_attempt(
+    truth: Truth, record: StepRecord, writer: str, latest: float, where: str
+) -> None:
+    """A worker claims an attempt, or it ends; `latest` is how late it may be by anybody's clock."""
+    step = record.step
+    before, _ = truth.steps.get(step, (None, 0))
     missing = record.error is not None and record.error.type == "HandlerNotFound"
     expect(not missing, "failed for want of a handler", where)
     own = writer == record.worker and _is_same_claim(before, record)
     match record.outcome:
         case Outcome.RUNNING if not own:
-            _check_claim(truth, record, before, where, now + slack)
+            _check_claim(truth, record, before, where, latest)
         case Outcome.FAILED if record.lost < MAX_LOST and is_refused(record):
-            _check_claim(truth, record, before, where, now + slack)  # it takes the place of one
+            _check_claim(truth, record, before, where, latest)  # it takes the place of one
         case Outcome.COMPLETED:
             expect(own, "a result of somebody who does not hold the claim", where)
             if record.kind is not Kind.COMPENSATE:
                 expect(step not in truth.outputs, "an output was written twice", where)
         case Outcome.FAILED if not own:
             expect(record.lost == MAX_LOST, "given up too early or too late", where)
-            _check_takeover(truth, record, before, where, now + slack)
+            _check_takeover(truth, record, before, where, latest)
         case Outcome.CANCELLED:
-            _check_cancelled(truth, before, where, own=own, latest=now + slack)
+            _check_cancelled(truth, before, where, own=own, latest=latest)
         case _:
             pass  # renewed, or settled, by its own worker
     if record.outcome is not Outcome.RUNNING:
@@ -145,7 +121,6 @@ def check_step_write(
     if record.kind is Kind.COMPENSATE:
         known = truth.outputs.get(step, record.completed)
         expect(record.completed == known > 0, "a compensation lost its place", where)
-    expect(revision > at, "a revision that does not grow", where)
 
 
 def _check_cancelled(
@@ -155,7 +130,7 @@ def _check_cancelled(
     fenced = before is not None and before.outcome is Outcome.CANCELLED
     expect(not fenced, "a fence over a fence", where)
     held = before is not None and before.lease_until > latest
-    may_end = own or _terminated(truth) or not held
+    may_end = own or truth.terminated or not held
     expect(may_end, "a claim was revoked while its lease held", where)
 
 
@@ -168,16 +143,14 @@ def _is_same_claim(before: StepRecord | None, record: StepRecord) -> bool:
     )
 
 
+_REFUSALS = {"PayloadTooLarge", "ExpressionError"}
+
+
 def is_refused(record: StepRecord) -> bool:
     """Whether no worker could be asked to make the attempt."""
     error = record.error
-    refused = error is not None and error.type == "PayloadTooLarge" and not record.worker
+    refused = error is not None and error.type in _REFUSALS and not record.worker
     return record.outcome is Outcome.FAILED and refused
-
-
-def _terminated(truth: Truth) -> bool:
-    stop = truth.record.stop
-    return stop is not None and stop.reason is StopReason.TERMINATED
 
 
 def _check_claim(
@@ -186,13 +159,19 @@ def _check_claim(
     expect(not truth.over, "a claim after the end", where)
     expect(record.lost < MAX_LOST, "an attempt circles for ever", where)
     _check_takeover(truth, record, before, where, latest)
+    if is_refused(record) and record.error is not None and record.error.type == "ExpressionError":
+        check_refused(truth, record, where)
+    elif record.kind is Kind.RUN:
+        check_condition(truth, record.step, where)
     if record.kind is Kind.COMPENSATE:
         _check_compensation(truth, record.step, where)
         return
     expect(truth.ready(record.step), "a step starts before what it depends on", where)
+    if truth.plan.closes(record.step):
+        return
     begun = truth.record.status is RunStatus.COMPENSATING or bool(truth.undone)
-    late = begun and not truth.plan.closes(record.step)
-    expect(not late, "a step starts after the saga began", where)
+    expect(not begun, "a step starts after the saga began", where)
+    expect(truth.record.ending is None, "a step starts after the end of its run", where)
 
 
 def _check_takeover(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RETENTION", "any_settings", "output_sizes"]
+__all__ = ["LOWEST", "RETENTION", "any_settings", "output_sizes"]
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from random import Random
 
 RETENTION = 40.0
+
+LOWEST = 700
+"""Bytes that some payloads may have, at most, where that is least."""
 
 _LOW = 1000
 """Bytes: limits below it are low, and those of real fleets are above it."""
@@ -27,7 +30,7 @@ def any_settings(random: Random, sizes: Random, *, cramped: bool) -> Settings:
         partition_lease=random.choice((3.0, 6.0)),
         inline_limit=limits[0],
         message_limit=limits[1],
-        payload_limit=sizes.choice((64 * 1024 * 1024, 700 if limits[0] < _LOW else 40_000)),
+        payload_limit=sizes.choice((64 * 1024 * 1024, LOWEST if limits[0] < _LOW else 40_000)),
         retention=RETENTION,
         short_delay=1.0,
         drain=2.0,

@@ -5,17 +5,20 @@ from __future__ import annotations
 __all__ = ["Starts", "stricter"]
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
+from flowworker.codec.json import encode, encode_sorted
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Stored
-from simulation.rules import expect
+from simulation.expecting import UNKNOWN, expect
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowworker.core.model import Workflow
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
 _LONGEST = 100
 """Letters of padding that a stricter definition allows."""
 
-_SCHEMA = {"type": "object", "properties": {"padding": {"maxLength": _LONGEST}}}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"order": {}, "padding": {"maxLength": _LONGEST}},
+}
 
 
 def stricter(workflow: Workflow) -> Workflow:
     """The same for fewer inputs."""
-    return replace(workflow, input_schema=_SCHEMA)
+    known = workflow.input_schema or {}
+    properties = {**known.get("properties", {}), **_SCHEMA["properties"]}
+    return replace(workflow, input_schema={**known, **_SCHEMA, "properties": properties})
 
 
 class Starts:
@@ -39,14 +47,21 @@ class Starts:
         strict: workflows whose stricter definition is registered.
         refused: ids of runs of which a start was refused that could be.
         uploaded: inputs by the references that stand for them in start messages.
+        sent: inputs by the sequences of start messages.
     """
 
-    def __init__(self, names: set[str]) -> None:
-        """Only workflows of these names exist."""
+    def __init__(self, workflows: Mapping[str, Workflow]) -> None:
+        """Only these workflows exist; also stricter ones, whose defaults are the same."""
         self.strict: set[str] = set()
         self.refused: set[str] = set()
         self.uploaded: dict[bytes, bytes] = {}
-        self._names = names
+        self.sent: dict[str, bytes] = {}
+        self._workflows = workflows
+
+    def input_of(self, record: RunRecord, workflow: Workflow) -> Any:
+        """What a run was given."""
+        body = self.sent.get(record.origin.partition("@")[0])
+        return UNKNOWN if body is None else _filled(workflow, msgspec.json.decode(body))
 
     def rejected(self, truth: Truth | None, event: str) -> None:
         """It is published that a command was refused."""
@@ -63,27 +78,40 @@ class Starts:
         if refused:
             right = self._may_be_refused(workflow, data)
             if truth is not None:
-                right = right or not _is_asked_for(truth.created, workflow, data)
+                right = right or not self._is_asked_for(truth.created, workflow, data)
             expect(right, "a start was refused that may begin", run)
             self.refused.add(run)
             return
         expect(truth is not None, "a command was lost", delivery.subject)
         if truth is None:
             return
-        expect(event_id(run, EventType.STARTED) in truth.published, "a start is not published", run)
-        same = _is_asked_for(truth.created, workflow, data)
+        started = event_id(run, EventType.STARTED) in truth.published
+        later = truth.created.begins_at > 0.0
+        later = later and (truth.over or event_id(run, EventType.SCHEDULED) in truth.published)
+        expect(started or later, "a start is not published", run)
+        same = self._is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)
 
     def _may_be_refused(self, workflow: str, data: bytes) -> bool:
-        if workflow not in self._names:
+        if workflow not in self._workflows:
             return True
         return workflow in self.strict and len(msgspec.json.decode(data)["padding"]) > _LONGEST
 
+    def _is_asked_for(self, record: RunRecord, workflow: str, data: bytes) -> bool:
+        kept, known = record.input, self._workflows.get(workflow)
+        if record.workflow != workflow or known is None:
+            return False
+        value = msgspec.json.decode(data)
+        filled = _filled(known, value)
+        if filled != value:
+            data = encode_sorted(filled)
+        if isinstance(kept, Stored):
+            return kept.digest in {sha256(data).hexdigest(), sha256(encode(filled)).hexdigest()}
+        return bool(msgspec.json.decode(kept.data) == filled)
 
-def _is_asked_for(record: RunRecord, workflow: str, data: bytes) -> bool:
-    kept = record.input
-    if isinstance(kept, Stored):
-        same = kept.digest == sha256(data).hexdigest()
-    else:
-        same = bytes(kept.data) == data
-    return same and record.workflow == workflow
+
+def _filled(workflow: Workflow, given: dict[str, Any]) -> dict[str, Any]:
+    """With the defaults of its schema, which are at its first level."""
+    properties = (workflow.input_schema or {}).get("properties", {})
+    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
+    return {**defaults, **given}

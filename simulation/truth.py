@@ -5,19 +5,22 @@ from __future__ import annotations
 __all__ = ["Truth"]
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.core.event_types import EventType
 from flowworker.core.model import TriggerRule
 from flowworker.core.records import StopReason
-from flowworker.core.rules import NOTHING, Resolution, Verdict, verdict
-from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome
+from flowworker.core.status import APPROVALS, TERMINAL, HumanAction, Kind, Outcome, StepStatus
+from simulation.airflow import Fate, Resolution, fate
+from simulation.expecting import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.attempt import Attempt
     from flowworker.core.graph import Plan
-    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.records import RunRecord, SignalRecord, StepRecord
 
 _EARLY = {
     TriggerRule.ONE_SUCCESS,
@@ -27,6 +30,23 @@ _EARLY = {
 }
 
 RESOLVES = {HumanAction.SKIP, HumanAction.COMPLETE}
+
+
+@dataclass
+class SignalBook:
+    """Signals of a run.
+
+    Attributes:
+        kept: by id.
+        since: when each was kept, by the loop's time.
+        heard: ids of messages with which some were sent.
+        completed: attempts by the signals that they completed with.
+    """
+
+    kept: dict[str, SignalRecord] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
+    completed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -44,6 +64,10 @@ class Truth:
         enqueued: steps of which a message was stored.
         followed: steps whose completion was published and acknowledged.
         published: type by event id, in the order of the history.
+        given: its input.
+        values: payloads of which only a digest is known, by that; all runs of a world share them.
+        signals: those that were sent to it.
+        answered: answers to approvals that came in: step, action, who answered, and why.
         robbed: a message of it was lost for good: only a sweep makes up for that.
         ended: its last event was published.
         gone: its record was removed.
@@ -63,6 +87,10 @@ class Truth:
     enqueued: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)
     published: dict[str, EventType] = field(default_factory=dict)
+    given: Any = UNKNOWN
+    values: Mapping[str, Any] = field(default_factory=dict)
+    signals: SignalBook = field(default_factory=SignalBook)
+    answered: set[tuple[str, str, str, str]] = field(default_factory=set)
     robbed: bool = False
     ended: bool = False
     gone: bool = False
@@ -72,6 +100,12 @@ class Truth:
         """Whether its terminal state is durable."""
         return self.record.status in TERMINAL
 
+    @property
+    def terminated(self) -> bool:
+        """Whether it is to end at once."""
+        stop = self.record.stop
+        return stop is not None and stop.reason is StopReason.TERMINATED
+
     def note(self, event: CloudEvent) -> None:
         """An event is published."""
         self.published[event.id] = event.type
@@ -80,6 +114,9 @@ class Truth:
             self.asked.add(StopReason.TERMINATED if terminate else StopReason.CANCELLED)
         elif event.type is EventType.TIMED_OUT:
             self.asked.add(StopReason.TIMED_OUT)
+        elif event.type is EventType.HUMAN_DECIDED and event.data.action in APPROVALS:
+            data = event.data
+            self.answered.add((data.step_id, str(data.action), data.actor, data.reason))
 
     def note_stop(self, writer: str, reason: StopReason, revision: int) -> None:
         """A process has written that the run stops."""
@@ -113,24 +150,30 @@ class Truth:
         ):
             return Resolution.SUCCESS
         if record is not None:
-            return Resolution.FAILED if self._is_passed_over(record) else None
+            return self._left_as(record)
         return {
-            Verdict.SKIP: Resolution.SKIPPED,
-            Verdict.FAIL: Resolution.UPSTREAM_FAILED,
-        }.get(self._verdict(step))
+            Fate.SKIPPED: Resolution.SKIPPED,
+            Fate.UPSTREAM_FAILED: Resolution.UPSTREAM_FAILED,
+        }.get(self._fate(step))
 
     def ready(self, step: str) -> bool:
         """Whether what became of all that it depends on lets it run."""
-        return self._verdict(step) is Verdict.RUN
+        return self._fate(step) is Fate.RUNS
 
-    def _verdict(self, step: str) -> Verdict:
-        if self.plan.closes(step) and self.record.ending is None:
-            return Verdict.WAIT
-        definition, tally = self.plan.steps[step], NOTHING
-        for dependency in definition.depends_on:
-            resolution = self.resolution(dependency)
-            tally = tally if resolution is None else tally.plus(resolution)
-        return verdict(definition.trigger_rule, tally, len(definition.depends_on))
+    def _fate(self, step: str) -> Fate:
+        if self.record.begins_at or (self.plan.closes(step) and self.record.ending is None):
+            return Fate.OPEN
+        definition = self.plan.steps[step]
+        return fate(definition.trigger_rule, [self.resolution(d) for d in definition.depends_on])
+
+    def _left_as(self, record: StepRecord) -> Resolution | None:
+        """How a step was resolved that was not completed."""
+        if record.outcome is Outcome.SKIPPED:
+            return Resolution.SKIPPED
+        if record.is_kept:
+            skipped = record.noted is StepStatus.SKIPPED
+            return Resolution.SUCCESS if skipped else Resolution.FAILED
+        return Resolution.FAILED if self._is_passed_over(record) else None
 
     def _is_passed_over(self, record: StepRecord) -> bool:
         """Whether it has failed, nothing is left to try, and the run goes on."""

@@ -6,7 +6,9 @@ __all__ = ["Watch"]
 
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from flowworker.codec.cloudevents import decode_event, settled_event
 from flowworker.codec.json import decode_run, decode_step, decode_value
@@ -14,11 +16,15 @@ from flowworker.codec.messages import decode_step_message
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Inline
+from flowworker.core.records import SignalRecord
 from flowworker.core.status import Kind, Outcome, RunStatus
-from simulation.counts import kind_of_write
+from simulation.commands import check_alarm, check_command
+from simulation.counts import constructs_of, kind_of_write
+from simulation.expecting import Violation, expect
 from simulation.history import check_event, check_message
 from simulation.replays import Replays
-from simulation.rules import Violation, check_run_write, check_step_write, expect, is_refused
+from simulation.rules import check_run_write, check_step_write, is_refused
+from simulation.signals import check_signal
 from simulation.starts import Starts
 from simulation.truth import Truth
 
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.ports import Delivery, StepAddress
+    from simulation.pending import Pending
     from simulation.process import Process
     from simulation.quiet import Quiet
     from simulation.rebuilds import Rebuilds
@@ -45,6 +52,8 @@ class Watch:
         rejected: ids of the events that say which commands were not followed.
         refused: runs to which a control message was not followed.
         counts: how often something interesting happened.
+        constructs: how often each construct of the language occurred.
+        values: payloads by their digests, as those know them who made them.
         discarded: numbers of outputs whose handlers had been given up long before they returned.
         forged: bodies of events that hostile workers have published.
         slack: seconds by which the clocks of processes may differ.
@@ -54,13 +63,12 @@ class Watch:
     def __init__(
         self,
         plans: dict[str, Plan],
-        steps_pending: Callable[[str], int],
-        events_pending: Callable[[str], int],
+        pending: Pending,
         rebuilds: Rebuilds,
         quiet: Quiet,
         on_violation: Callable[[str], None],
     ) -> None:
-        """Look up definitions in `plans`; ask how many messages of a run are not acknowledged."""
+        """Look up definitions in `plans`; ask `pending` what is on its way."""
         self.runs: dict[str, Truth] = {}
         self.rejected: set[str] = set()
         self.refused: set[str] = set()
@@ -69,13 +77,14 @@ class Watch:
         self.forged: set[bytes] = set()
         self.slack = 0.0
         self.misled = False
-        self.starts = Starts({plan.workflow.name for plan in plans.values()})
+        self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
+        self.constructs: Counter[str] = Counter()
+        self.values: dict[str, Any] = {}
         self.rebuilds = rebuilds
         self.quiet = quiet
         self.replays = Replays()
         self._plans = plans
-        self._steps_pending = steps_pending
-        self._events_pending = events_pending
+        self.pending = pending
         self._on_violation = on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
@@ -88,6 +97,8 @@ class Watch:
                 self._run_written(process, decode_run(key, value), revision)
             elif kind == "step":
                 self._step_written(process, decode_step(key, value), revision)
+            elif kind == "signal":
+                self._signal_written(msgspec.json.decode(value, type=SignalRecord))
 
     def purged(self, pattern: str) -> None:
         """Records were removed."""
@@ -145,23 +156,8 @@ class Watch:
 
     def command_acked(self, delivery: Delivery) -> None:
         """A command was acknowledged: what it stands for is durable."""
-        kind, _, rest = delivery.subject.partition(".")
-        run = delivery.headers.get("Nats-Msg-Id") or f"seq-{delivery.sequence:012d}"
-        if kind == "control":
-            run = rest.rpartition(".")[2]
-        refused = event_id(run, EventType.REJECTED, str(delivery.sequence)) in self.rejected
-        if kind == "start":
-            with self._reporting():
-                self.starts.acked(self.runs.get(run), run, delivery, refused=refused)
-            return
-        requests = [EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED]
-        if refused:
-            self.refused.add(run)
-            over = run not in self.runs or self.runs[run].over
-            self.expect(over, "a command to a run that is active was refused", run)
-        known = {*self.rejected, *(self.runs[run].published if run in self.runs else ())}
-        ids = [event_id(run, request, str(delivery.sequence)) for request in requests]
-        self.expect(known.intersection(ids), "a command was lost", delivery.subject)
+        with self._reporting():
+            check_command(self.runs, self.starts, self.rejected, self.refused, delivery)
 
     def lost(self, run: str) -> None:
         """A message of a run is gone, and nobody has acknowledged it."""
@@ -206,7 +202,7 @@ class Watch:
             if truth.record.stop is None and not self._is_misled(truth):
                 forgotten = truth.forgotten(event.data.step_id)
                 self.expect(not forgotten, "acknowledged before what follows", forgotten)
-        if not self._events_pending(run) and not truth.robbed:
+        if not self.pending.events(run) and not truth.robbed:
             with self._reporting():
                 self.replays.check(process, truth, event, int(partition))
                 if truth.over:
@@ -214,13 +210,8 @@ class Watch:
 
     def timer_acked(self, delivery: Delivery) -> None:
         """An alarm was acknowledged."""
-        _, run, name = delivery.subject.split(".", 2)
-        truth = self.runs[run]
-        if name == "timeout":
-            known = event_id(run, EventType.TIMED_OUT) in truth.published
-            self.expect(known or truth.over, "a timeout was lost", run)
-        else:
-            self.expect(truth.gone, "the end of a retention was lost", run)
+        with self._reporting():
+            check_alarm(self.runs, self.pending, delivery)
 
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
@@ -228,7 +219,7 @@ class Watch:
         if self._is_misled(truth) or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
         started = event_id(run, EventType.STARTED) in truth.published  # else its message waits
-        pending = not started or self._steps_pending(run) or self._events_pending(run)
+        pending = not started or self.pending.moving(run)
         self.expect(pending, "nothing moves the run on", run)
 
     def _is_misled(self, truth: Truth) -> bool:
@@ -242,15 +233,18 @@ class Watch:
             # was refused may have been meant for that.
             again = truth is not None
             plan = self._plans[record.definition]
-            self.runs[record.run] = Truth(record.run, plan, record, record, revision, robbed=again)
-            expect(record.status is RunStatus.RUNNING, "a run begins otherwise", record.run)
+            truth = Truth(record.run, plan, record, record, revision, robbed=again)
+            truth.given, truth.values = self.starts.input_of(record, plan.workflow), self.values
+            self.runs[record.run] = truth
+            first = RunStatus.PENDING if record.begins_at else RunStatus.RUNNING
+            expect(record.status is first, "a run begins otherwise", record.run)
             known = again or record.run not in self.refused
             expect(known, "a command to a run that was on its way was refused", record.run)
             return
         before, truth.record, truth.revision = truth.record, record, revision
         if record.status is not before.status:
             self.counts[f"run {record.status}"] += 1
-        check_run_write(truth, before, record)
+        check_run_write(truth, before, record, process.clock.now() + self.slack)
         self.quiet.run_written(record)
         if record.stop is not None:
             truth.note_stop(process.name, record.stop.reason, revision)
@@ -263,6 +257,7 @@ class Watch:
         check_step_write(truth, record, revision, process.name, process.clock.now(), self.slack)
         self.quiet.step_written(record)
         self.counts[kind_of_write(before, record, process.name)] += 1
+        self.constructs.update(constructs_of(truth.plan, before, record))
         truth.steps[record.step] = (record, revision)
         if record.outcome is not Outcome.RUNNING:
             truth.settled[record.step, revision] = record
@@ -273,6 +268,12 @@ class Watch:
         elif record.outcome is Outcome.COMPLETED:
             truth.outputs[record.step] = revision
             self._check_output(record)
+
+    def _signal_written(self, record: SignalRecord) -> None:
+        truth = self.runs[record.run]
+        moment, quiet = self.quiet.moment, self.quiet.is_quiet
+        check_signal(truth, record, moment, quiet=quiet)
+        self.constructs["signal taken" if record.taken_by else "signal kept"] += 1
 
     def _check_output(self, record: StepRecord) -> None:
         if self.discarded and isinstance(record.output, Inline):

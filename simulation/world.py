@@ -12,13 +12,14 @@ import asyncio
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from flowworker.definitions.content import plan_of
 from flowworker.memory import memory_backend
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from simulation.clock import SimClock
+from simulation.constructs import with_constructs
 from simulation.faults import Faults, any_rates
 from simulation.fleet import Fleet, Scene
 from simulation.focus import ANYTHING, Focus, focus_of
@@ -26,6 +27,8 @@ from simulation.forgers import forge
 from simulation.handlers import Behaviour
 from simulation.logs import watched_logs
 from simulation.loop import Standstill, VirtualLoop
+from simulation.outsiders import Outsiders
+from simulation.pending import Pending
 from simulation.people import LAST_START, People
 from simulation.process import current_process, process_tasks
 from simulation.quiet import Quiet
@@ -43,8 +46,6 @@ from simulation.workflows import any_workflow
 if TYPE_CHECKING:
     from collections import Counter
 
-    from flowworker.memory.events import MemoryEventLog
-    from flowworker.memory.steps import MemoryStepQueue
     from flowworker.telemetry.metrics import Metrics
 
 REST_LIMIT = 1500.0
@@ -90,6 +91,7 @@ class Outcome:
     turns: int
     faults: Counter[str] = field(repr=False)
     seen: Counter[str] = field(repr=False)
+    constructs: Counter[str] = field(repr=False)
     digest: str = ""
     trace: tuple[str, ...] = field(default=(), repr=False)
 
@@ -123,15 +125,18 @@ class World:
             with_rules(any_workflow(random, f"flow{n}", focus), rules)
             for n in range(random.randint(1, 4))
         ]
+        own = Random(f"constructs of {seed}")
+        if focus.constructs:
+            self._workflows = [
+                with_constructs(one, own, signals=focus.signals) for one in self._workflows
+            ]
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
         known = map(plan_of, [*self._workflows, *self._stricter])
         plans = {plan.hash: plan for plan in known}
         rebuilds = Rebuilds(self._waits, self.fail, limited=focus.backlog)
-        steps = cast("MemoryStepQueue", self._backend.steps)
-        events = cast("MemoryEventLog", self._backend.events)
         quiet = Quiet(self._virtual, quiet=focus.quiet)
-        self._watch = Watch(plans, steps.pending, events.pending, rebuilds, quiet, self.fail)
+        self._watch = Watch(plans, Pending(self._backend), rebuilds, quiet, self.fail)
         names = [workflow.name for workflow in self._workflows]
         self._people = People(
             random,
@@ -140,8 +145,10 @@ class World:
             self._watch,
             payloads=PayloadStore(self._backend.payloads, self._settings),
             uploads=Random(f"uploads of {seed}"),
+            later=Random(f"later starts of {seed}") if focus.constructs else None,
             regretful=focus.regretful,
         )
+        self._outsiders = Outsiders(own, self._backend.commands, self._watch)
         scene = Scene(
             random,
             self._virtual,
@@ -184,17 +191,16 @@ class World:
             self._virtual.turns,
             self._faults.counts,
             self._watch.counts,
+            self._watch.constructs,
             self._trace.digest() if self._trace.keep else "",
             tuple(self._trace.lines),
         )
 
     def _waits(self, run: str) -> bool:
         """Whether a run is moved on by a step message, and by nothing else."""
-        steps = cast("MemoryStepQueue", self._backend.steps)
-        events = cast("MemoryEventLog", self._backend.events)
-        truth = self._watch.runs.get(run)
+        truth, pending = self._watch.runs.get(run), self._watch.pending
         going = truth is not None and not truth.over and truth.record.stop is None
-        return going and steps.pending(run) > 0 and not events.pending(run)
+        return going and pending.messages(run) > 0 and not pending.events(run)
 
     async def _live(self) -> None:
         story = self._virtual.create_task(self._story())
@@ -208,6 +214,7 @@ class World:
             await DefinitionStore(self._backend.definitions).register(workflow)
         self._fleet.start()
         operator = self._virtual.create_task(self._people.operate())
+        outsiders = self._virtual.create_task(self._outsiders.watch())
         random = Random(f"strangers of {self.seed}")
         if random.random() < _MEDDLED:
             self._virtual.create_task(meddle(random, self._backend, self._clock, self._watch))
@@ -227,6 +234,7 @@ class World:
         if not await self._wait(REST_LIMIT, self._unfinished):
             return
         operator.cancel()
+        outsiders.cancel()
         if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
             return
         if self._random.random() < _SHRINKS:

@@ -29,7 +29,7 @@ def test_whatever_goes_wrong_the_invariants_hold(first):
 
 
 def test_enough_goes_wrong_to_matter():
-    tally = live(range(1000, 1020))
+    tally = live(range(1060, 1080))
 
     seen, faults = tally.seen, tally.faults
     for what in (
@@ -49,6 +49,19 @@ def test_enough_goes_wrong_to_matter():
         "workflow.timed_out",
     ):
         assert seen[what] > 0, what
+    for what in (
+        "approval COMPLETED",
+        "end COMPLETED",
+        "failure passed over",
+        "finally",
+        "sleep COMPLETED",
+        "until COMPLETED",
+        "wait_for COMPLETED",
+        "when false",
+        "when true",
+        "with",
+    ):
+        assert tally.constructs[what] > 0, what
     for what in (
         "ack lost",
         "conflict",

@@ -1,0 +1,97 @@
+"""What must hold when a command or an alarm is acknowledged: what it stands for is durable."""
+
+from __future__ import annotations
+
+__all__ = ["check_alarm", "check_command"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
+from flowworker.codec.messages import MSG_ID
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import event_id
+from flowworker.core.status import APPROVALS, Outcome
+from flowworker.stores.signals import signal_id
+from simulation.expecting import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowworker.ports import Delivery
+    from simulation.pending import Pending
+    from simulation.starts import Starts
+    from simulation.truth import Truth
+
+_REQUESTS = (EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED)
+
+
+def check_command(
+    runs: Mapping[str, Truth],
+    starts: Starts,
+    rejected: set[str],
+    refused_runs: set[str],
+    delivery: Delivery,
+) -> None:
+    """A command was acknowledged.
+
+    Args:
+        runs: all runs, by id.
+        starts: what is known of start messages.
+        rejected: ids of the events that say which commands were not followed.
+        refused_runs: runs to which a control message was not followed; one may be added.
+        delivery: the command.
+    """
+    kind, _, rest = delivery.subject.partition(".")
+    run = delivery.headers.get(MSG_ID) or f"seq-{delivery.sequence:012d}"
+    if kind == "control":
+        run = rest.rpartition(".")[2]
+    elif kind == "signal":
+        run = rest.partition(".")[0]
+    refused = event_id(run, EventType.REJECTED, str(delivery.sequence)) in rejected
+    truth = runs.get(run)
+    if kind == "start":
+        starts.acked(truth, run, delivery, refused=refused)
+        return
+    may_be_wrong = rest.partition(".")[0] in APPROVALS  # nobody asks, or not for that
+    if refused and not may_be_wrong:
+        refused_runs.add(run)
+        over = truth is None or truth.over
+        expect(over, "a command to a run that is active was refused", run)
+    if kind == "signal":
+        expect(refused or _is_kept(truth, delivery), "a signal was lost", delivery.subject)
+        return
+    known = {*rejected, *(truth.published if truth is not None else ())}
+    ids = [event_id(run, request, str(delivery.sequence)) for request in _REQUESTS]
+    expect(known.intersection(ids), "a command was lost", delivery.subject)
+
+
+def _is_kept(truth: Truth | None, delivery: Delivery) -> bool:
+    """Whether a signal is kept and its run hears of it, or did when it was sent first."""
+    if truth is None:
+        return False
+    identity = signal_id(delivery.sequence, delivery.time)
+    if delivery.headers.get(MSG_ID, "") in truth.signals.heard:
+        return True
+    truth.signals.heard.add(delivery.headers.get(MSG_ID, "-"))
+    heard = event_id(truth.run, EventType.SIGNALLED, identity) in truth.published
+    return identity in truth.signals.kept and heard
+
+
+def check_alarm(runs: Mapping[str, Truth], pending: Pending, delivery: Delivery) -> None:
+    """An alarm was acknowledged."""
+    _, run, name = delivery.subject.split(".", 2)
+    truth = runs[run]
+    again = pending.timers(run, name) > 0
+    step = step_of_timer(name)
+    if name == TIMEOUT:
+        known = event_id(run, EventType.TIMED_OUT) in truth.published
+        expect(known or truth.over or again, "a timeout was lost", run)
+    elif name == RETENTION:
+        expect(truth.gone or again, "the end of a retention was lost", run)
+    elif name == START:
+        started = event_id(run, EventType.STARTED) in truth.published
+        expect(started or truth.over or again, "the beginning of a run was lost", run)
+    else:
+        record, _ = truth.steps.get(step, (None, 0))
+        waits = record is not None and record.outcome is Outcome.RUNNING
+        expect(not waits or truth.over or again, "the end of a wait was lost", f"{run} {step}")

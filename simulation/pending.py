@@ -1,0 +1,40 @@
+"""What is on its way of a run, in the memory adapters."""
+
+from __future__ import annotations
+
+__all__ = ["Pending"]
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from flowworker.memory.events import MemoryEventLog
+    from flowworker.memory.steps import MemoryStepQueue
+    from flowworker.memory.timers import MemoryTimers
+    from flowworker.ports import Backend
+
+
+class Pending:
+    """Counts what is stored and not acknowledged."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Look at a backend of memory adapters."""
+        self._steps = cast("MemoryStepQueue", backend.steps)
+        self._events = cast("MemoryEventLog", backend.events)
+        self._timers = cast("MemoryTimers", backend.timers)
+
+    def messages(self, run: str) -> int:
+        """Step messages."""
+        return self._steps.pending(run)
+
+    def moving(self, run: str) -> int:
+        """Events, step messages, and timers of steps that wait: all that moves a run on."""
+        waits = sum(each == run for each, _ in self._timers.of_steps())
+        return self.events(run) + self.messages(run) + waits
+
+    def events(self, run: str) -> int:
+        """Events of which its coordinator has to hear."""
+        return self._events.pending(run)
+
+    def timers(self, run: str, name: str) -> int:
+        """Timers of that name."""
+        return self._timers.pending(run, name)

@@ -1,0 +1,145 @@
+"""The few expressions that simulated workflows have, and what they come to.
+
+They are read by their form, without the engine's evaluator, and evaluated upon what is durable.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Senseless", "comes_to", "has_unknown", "holds", "read_payload", "template"]
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from flowworker.core.payload import Inline, Payload, Stored
+from flowworker.core.status import HumanAction, Kind, Outcome
+from simulation.airflow import Resolution
+from simulation.expecting import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulation.truth import Truth
+
+_WHOLE = re.compile(r"\$\{(.*)\}")
+_OUTPUT = re.compile(r"steps\.(\w+)\.output")
+_NUMBER = re.compile(r"steps\.(\w+)\.output\.n")
+_STATUS = re.compile(r"steps\.(\w+)\.status")
+_INPUT = re.compile(r"input\.(\w+)")
+_CHOICE = re.compile(r"input\.order % 2 == 0 \? (\S+) : (\S+)")
+_EVERY = re.compile(r"(.+) % (\d+) == 0")
+_EQUAL = re.compile(r'(.+) (==|!=) (null|"\w*")')
+
+
+class Senseless(Exception):
+    """An expression has no value: something that it names is not there."""
+
+
+def template(truth: Truth, given: Any) -> Any:
+    """What a value comes to with its `${…}`; texts have one that is all of them, or none."""
+    if isinstance(given, dict):
+        return {key: template(truth, value) for key, value in given.items()}
+    whole = _WHOLE.fullmatch(given) if isinstance(given, str) else None
+    return given if whole is None else comes_to(truth, whole[1])
+
+
+def has_unknown(value: Any) -> bool:
+    """Whether some of it cannot be known."""
+    if isinstance(value, dict):
+        return any(map(has_unknown, value.values()))
+    return value is UNKNOWN
+
+
+def holds(truth: Truth, condition: str, **roots: Any) -> Any:
+    """Whether a condition is true; UNKNOWN if that cannot be known."""
+    every, equal = _EVERY.fullmatch(condition), _EQUAL.fullmatch(condition)
+    if every is not None:
+        value = comes_to(truth, every[1], **roots)
+        return value if value is UNKNOWN else value % int(every[2]) == 0
+    assert equal is not None, f"no form of a condition: {condition}"
+    value = comes_to(truth, equal[1], **roots)
+    same = value == msgspec.json.decode(equal[3])
+    return value if value is UNKNOWN else same is (equal[2] == "==")
+
+
+def comes_to(truth: Truth, text: str, **roots: Any) -> Any:
+    """The value of an expression.
+
+    Raises:
+        Senseless: it has none.
+    """
+    reads: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Any]], ...] = (
+        (_OUTPUT, lambda found: _output(truth, found[1])),
+        (_NUMBER, lambda found: _field(_output(truth, found[1]), "n")),
+        (_STATUS, lambda found: _status(truth, found[1])),
+        (_INPUT, lambda found: _field(truth.given, found[1])),
+        (_CHOICE, lambda found: _chosen(truth, found)),
+    )
+    root, _, name = text.partition(".")
+    if root in roots:
+        return _field(roots[root], name)
+    for form, read in reads:
+        if (found := form.fullmatch(text)) is not None:
+            return read(found)
+    raise AssertionError(f"no form of an expression: {text}")
+
+
+def _chosen(truth: Truth, found: re.Match[str]) -> Any:
+    order = _field(truth.given, "order")
+    if order is UNKNOWN:
+        return order
+    return msgspec.json.decode(found[1 + order % 2].replace("'", '"'))
+
+
+def _field(value: Any, name: str) -> Any:
+    if value is UNKNOWN:
+        return value
+    if not isinstance(value, dict) or name not in value:
+        raise Senseless(name)
+    return value[name]
+
+
+def _status(truth: Truth, step: str) -> str:
+    decisions = truth.record.decisions.get(step, ())
+    if decisions and decisions[-1].action is HumanAction.SKIP:
+        return "SKIPPED"
+    record, _ = truth.steps.get(step, (None, 0))
+    if record is not None and record.noted is not None:
+        return record.noted.value
+    match truth.resolution(step):
+        case Resolution.SUCCESS:
+            return "COMPLETED"
+        case Resolution.FAILED:
+            return "FAILED"
+        case Resolution.SKIPPED | Resolution.UPSTREAM_FAILED:
+            return "SKIPPED"
+        case _:
+            return str(UNKNOWN)
+
+
+def _output(truth: Truth, step: str) -> Any:
+    """What it put out; None if it did not."""
+    decisions = truth.record.decisions.get(step, ())
+    if decisions:
+        action, payload = decisions[-1].action, decisions[-1].output
+        if action is not HumanAction.RETRY:
+            return read_payload(truth, payload) if action is HumanAction.COMPLETE else None
+    record, _ = truth.steps.get(step, (None, 0))
+    done = record is not None and (
+        record.outcome is Outcome.COMPLETED or record.kind is Kind.COMPENSATE
+    )
+    if record is None or not done or truth.plan.steps[step].end is not None:
+        return None
+    return read_payload(truth, record.output)
+
+
+def read_payload(truth: Truth, payload: Payload | None) -> Any:
+    """What a payload is."""
+    match payload:
+        case Inline():
+            return msgspec.json.decode(payload.data)
+        case Stored():
+            return truth.values.get(payload.digest, UNKNOWN)
+        case _:
+            return {}

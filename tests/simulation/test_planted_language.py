@@ -1,0 +1,169 @@
+"""Defects of what the language has beside handlers are found, each within few worlds."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from flowworker.coordinator import alarms, answers, approvals, engine_steps, given, taking, terms
+from flowworker.coordinator.judging import Judging
+from flowworker.core import decide, ending, forward, rules, stopping, waiting
+from simulation import world
+from simulation.focus import Focus
+from tests.simulation.violations import finds, plant
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("uncovered"),
+]
+
+CALM = Focus(quiet=True, constructs=True)
+CALLS = Focus(quiet=True, constructs=True, signals=True)
+DEADLY = Focus(faults=("death", "killed", "unanswered"), constructs=True)
+BLIND = Focus(faults=("stale",), constructs=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong", "found", "focus"),
+    [
+        pytest.param(
+            forward.step_skipped,
+            "    resolve(draft, fact.step, Resolution.SKIPPED)",
+            "    pass",
+            "after 200 s | nothing moves the run on | acknowledged before what follows",
+            CALM,
+            id="a skipped branch that blocks a join",
+        ),
+        pytest.param(
+            rules.verdict,
+            "late(tally) if tally.done == dependencies",
+            "late(tally) if tally.done == dependencies or tally.success",
+            "before what it depends on",
+            CALM,
+            id="a rule that does not wait for all",
+        ),
+        pytest.param(
+            taking.Taking._is_free,
+            "if not signal.taken_by:",
+            "if True:",
+            "a signal was taken by two",
+            CALLS,
+            id="a signal that is taken by two",
+        ),
+        pytest.param(
+            waiting.signalled,
+            "wait.signal == fact.name",
+            "wait.signal != fact.name",
+            "a signal was heard of late",
+            CALLS,
+            id="a signal of which nobody hears",
+        ),
+        pytest.param(
+            taking.Taking.take,
+            "for signal, revision in found:",
+            "for signal, revision in found[::-1]:",
+            "a signal was taken before an older one",
+            CALLS,
+            id="the newest signal first",
+        ),
+        pytest.param(
+            ending.end,
+            "if not closing or draft.terminated",
+            "if not closing or draft.state.record.stop",
+            "an end without its `finally`",
+            CALM,
+            id="finally runs after a good end only",
+        ),
+        pytest.param(
+            forward.verdict_on,
+            "plan.closes(step) and state.record.ending is None",
+            "False",
+            "before what it depends on",
+            CALM,
+            id="finally runs at the beginning",
+        ),
+        pytest.param(
+            decide.advance,
+            "elif not draft.state.inflight:",
+            'elif not draft.state.inflight or stop.reason == "ended":',
+            "while an attempt is in flight",
+            CALM,
+            id="an end that leaves an attempt in flight",
+        ),
+        pytest.param(
+            stopping.continue_saga,
+            "not (draft.terminated or ended)",
+            "not draft.terminated",
+            "an early end that was undone",
+            CALM,
+            id="an early end that is undone",
+        ),
+        pytest.param(
+            engine_steps.EngineSteps._go_on,
+            "left = wakes_at - self._clock.now()",
+            "left = wakes_at - self._clock.now()"
+            " - 9.0 * bool(state and record.started_at < self._clock.now() - 0.5)",
+            "a wait ended before its time",
+            DEADLY,
+            id="a sleep that ends early after a takeover",
+        ),
+        pytest.param(
+            terms.Terms.wakes_at,
+            'return now + await self._wait(plan, state, step, "sleep", at.sleep)',
+            "return now + 1.0",
+            "waits for another moment",
+            CALM,
+            id="a sleep of another length",
+        ),
+        pytest.param(
+            alarms.Alarms._handle,
+            "elif not await self._engine_steps.wake(found[0], step) and unseen:",
+            "elif not await self._engine_steps.wake(found[0], step) and False:",
+            "the end of a wait was lost",
+            BLIND,
+            id="an alarm that is done with by an answer of the past",
+        ),
+        pytest.param(
+            approvals.Approvals.output,
+            "if asked.schema is not None:",
+            "if False:",
+            "an answer that its schema refuses was accepted",
+            CALM,
+            id="an approval that accepts what its schema refuses",
+        ),
+        pytest.param(
+            given._with,
+            "return step.with_",
+            "return None if step.with_ is None else {**step.with_, 'plain': 8}",
+            "another input than was said",
+            CALM,
+            id="an input that is not what was said",
+        ),
+        pytest.param(
+            answers.Answers._output,
+            "encode_sorted(value)",
+            "encode_sorted({**value, 'plain': 8})",
+            "another result",
+            CALM,
+            id="a result that is not what was said",
+        ),
+    ],
+)
+def test_one_wrong_expression(monkeypatch, function, right, wrong, found, focus):
+    plant(monkeypatch, function, right, wrong)
+    monkeypatch.setattr(world, "REST_LIMIT", 200.0)
+
+    assert finds(found, focus)
+
+
+def test_a_condition_that_is_judged_twice_with_different_ends(monkeypatch):
+    right, fickle = Judging._holds, itertools.cycle((False, False, True))
+
+    async def holds(self, plan, state, step):
+        return await right(self, plan, state, step) is not next(fickle)
+
+    monkeypatch.setattr(Judging, "_holds", holds)
+
+    assert finds("its condition does not hold | a step was skipped whose condition holds", DEADLY)

@@ -130,6 +130,7 @@ class ChildSteps:
         run = state.record
         child = await self._runs.load(record.child)
         if child is None:
+            await self._announce(run, record, revision)
             try:
                 await self._children.start_stopped(plan, run, record)
             except _REFUSED:  # nobody can start it either
@@ -186,15 +187,20 @@ class ChildSteps:
             child=child_run_id(run.run, run.created_at, wanted.step, wanted.attempt),
         )
         revision = await self._runs.save_step(step.keeper, record, revision)
+        await self._announce(run, record, revision)
+        await self._start(run, record, order)
+
+    async def _announce(self, run: RunRecord, record: StepRecord, revision: int) -> None:
+        """That a step has begun: before its child is there, which may so be taken to show it."""
         if record.number == 1:
             started = started_event(self._namespace, run.workflow, run.version, record, revision)
             await self._send(run.run, started)
-        await self._start(run, record, order)
 
     async def _go_on(self, plan: Plan, state: RunState, record: StepRecord, revision: int) -> None:
         run = state.record
         child = await self._runs.load(record.child)
         if child is None:
+            await self._announce(run, record, revision)
             try:
                 order = await self._children.order(plan, state, record.step)
             except _REFUSED as error:  # it was fine before: the workflow was registered anew

@@ -101,9 +101,12 @@ def _error(record: StepRecord, child: RunRecord, cause: ErrorInfo | None) -> Err
     if child.status is RunStatus.CANCELLED:
         message = shortened(f"{about} was cancelled: {child.error}")
         return record.error or ErrorInfo(CHILD_CANCELLED, message, retryable=False)
+    if cause is not None:
+        if CHILD_FAILED in cause.bases:  # it names the run below that it comes from
+            return cause
+        message = shortened(f"{about}: {cause.message}")
+        return ErrorInfo(cause.type, message, cause.retryable, bases=(*cause.bases, CHILD_FAILED))
     message = shortened(f"{about}: {child.error}")
     if child.stop is not None and child.stop.reason is StopReason.TIMED_OUT:
         return ErrorInfo(TIMEOUT, message, bases=(CHILD_FAILED,))
-    if cause is None:
-        return ErrorInfo(CHILD_FAILED, message)
-    return ErrorInfo(cause.type, message, cause.retryable, bases=(*cause.bases, CHILD_FAILED))
+    return ErrorInfo(CHILD_FAILED, message)

@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from flowworker.core.children import calls_in
+from flowworker.definitions.calls import circle_in
 from flowworker.definitions.document import MAX_BYTES
 from flowworker.definitions.loader import load
 from flowworker.definitions.problems import MAX_PROBLEMS, Report
@@ -70,7 +72,8 @@ def parse_all(
     """All workflows that a text defines, one per YAML document; otherwise like `parse`."""
     report = Report(source)
     definitions = _definitions(load(text, report), report, known_handlers)
-    _raise([*report.problems, *_conflicts(definitions)], is_full=report.is_full)
+    problems = [*report.problems, *_conflicts(definitions), *_circles(definitions)]
+    _raise(problems, is_full=report.is_full)
     return [definition.workflow for definition in definitions]
 
 
@@ -90,7 +93,9 @@ def load_paths(
     files = _Files(known_handlers)
     for path in [paths] if isinstance(paths, str | PathLike) else paths:
         files.read(Path(path))
-    _raise([*files.problems, *_conflicts(found for _, found in files.found)], is_full=files.is_full)
+    found = [each for _, each in files.found]
+    problems = [*files.problems, *_conflicts(found), *_circles(found)]
+    _raise(problems, is_full=files.is_full)
     return [(file, definition.workflow) for file, definition in files.found]
 
 
@@ -199,6 +204,19 @@ def _conflicts(definitions: Iterable[_Definition]) -> list[Problem]:
             hint = f"see {other.source}:{other.mark.line}"
             problems.append(Problem(message, definition.source, *mark, hint))
     return problems
+
+
+def _circles(definitions: list[_Definition]) -> list[Problem]:
+    """Workflows that call each other in a circle, at the first of them."""
+    circle = circle_in(each.workflow for each in definitions)
+    if circle is None:
+        return []
+    first, *rest = circle
+    at = next(each for each in definitions if each.workflow.name == first)
+    step = calls_in(at.workflow)[rest[0]]
+    message = f"workflow {quoted(first)} calls itself: {' -> '.join(circle)}"
+    hint = f"its step {quoted(step)} calls {quoted(rest[0])}"
+    return [Problem(message, at.source, *at.mark, hint)]
 
 
 def _below(directory: Path) -> list[Path]:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from flowworker.core.children import groups_in
+from flowworker.core.children import calls_in, groups_in
 from flowworker.core.payload import Stored
 from flowworker.definitions import Parser, content
+from flowworker.definitions.calls import circle_in, unknown_call
 from flowworker.errors import (
     CorruptRecord,
     DefinitionError,
@@ -77,6 +78,7 @@ class DefinitionStore:
         found = list(workflows)
         for workflow in found:
             Parser().validate(workflow)
+        await self._check_calls({workflow.name: workflow for workflow in found})
         digests = [content.content_hash(workflow) for workflow in found]
         for workflow, digest in zip(found, digests, strict=True):
             for group in groups_in(workflow):
@@ -85,6 +87,22 @@ class DefinitionStore:
         for workflow, digest in zip(found, digests, strict=True):
             await self._records.put(f"latest.{workflow.name}", digest.encode())
         return digests
+
+    async def _check_calls(self, known: dict[str, Workflow]) -> None:
+        """Raise DefinitionError unless all that these call exists, and none calls itself."""
+        left = [*known.values()]
+        while left:
+            workflow = left.pop()
+            for name in calls_in(workflow).keys() - known.keys():
+                try:
+                    known[name] = (await self.latest(name)).workflow
+                except WorkflowNotFound:
+                    names = [*known, *await self.names()]
+                    raise DefinitionError([unknown_call(workflow, name, names)]) from None
+                left.append(known[name])
+        if circle := circle_in(known.values()):
+            path = " -> ".join(circle)
+            raise DefinitionError([f"workflow {circle[0]!r} calls itself: {path}"])
 
     async def _put(self, digest: str, data: bytes) -> None:
         if len(data) > CHUNK:

@@ -16,6 +16,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
+from tests.support.mortal import Life, mortal
 
 RUN = "r1"
 
@@ -53,6 +54,13 @@ class World:
         coordinator = wiring.make_coordinator(self.stores, self.metrics, self.clock)
         await coordinator.start()
         self._coordinators.append(coordinator)
+        return coordinator
+
+    async def dying(self, life: Life) -> Coordinator:
+        """One more, that has no longer than that life."""
+        stores = stores_of(mortal(self.backend, life), self.stores.settings)
+        coordinator = wiring.make_coordinator(stores, self.metrics, self.clock)
+        await coordinator.start()
         return coordinator
 
     async def start(self, workflow: Workflow, value: Any = None) -> None:

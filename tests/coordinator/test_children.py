@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.model import End, EndStatus, Step, Workflow
-from flowworker.core.status import RunStatus, StepStatus
+from flowworker.core.attempt import Attempt
+from flowworker.core.ids import COORDINATOR, child_run_id
+from flowworker.core.model import End, EndStatus, RetryPolicy, Step, Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord, StepRecord, Stop, StopReason
+from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import RUN, World
 
@@ -79,3 +83,154 @@ async def test_a_cancel_goes_down_and_the_parent_waits_for_the_childs_end(world)
     assert (await child_of(world)).status is RunStatus.CANCELLED
     view = await world.client.status(RUN)
     assert (view.status, view.steps[0].status) == (RunStatus.CANCELLED, StepStatus.CANCELLED)
+
+
+async def test_a_terminate_goes_down(world):
+    await begin(world, child=Workflow("child", (NAP,)))
+
+    await world.client.terminate(RUN)
+    await settle()
+
+    child = await child_of(world)
+    events = await world.client.history(child.id)
+    assert child.status is RunStatus.CANCELLED
+    assert [
+        event["data"].get("terminate") for event in events if "cancel_req" in event["type"]
+    ] == [True]
+    assert (await world.client.status(RUN)).status is RunStatus.CANCELLED
+
+
+async def test_a_child_that_was_cancelled_by_hand_fails_its_step(world):
+    again = Step("call", workflow="child", retry=RetryPolicy(3))
+    await begin(world, Workflow("parent", (again,)), Workflow("child", (NAP,)))
+
+    await world.client.cancel((await step_of(world)).child, reason="not needed")
+    await settle()
+
+    view = await world.client.status(RUN)
+    assert view.status is RunStatus.FAILED
+    assert "ChildCancelled" in view.error
+    assert "not needed" in view.error
+    assert view.steps[0].attempt == 1
+
+
+async def test_the_timeout_of_a_step_cancels_its_child(world):
+    slow = Step("call", workflow="child", timeout=30.0)
+    await begin(world, Workflow("parent", (slow,)), Workflow("child", (NAP,)))
+
+    await world.pass_by(31.0)
+
+    assert (await child_of(world)).status is RunStatus.CANCELLED
+    assert "Timeout: the run took longer than 30 s" in (await world.client.status(RUN)).error
+
+
+async def test_the_timeout_of_the_parent_cancels_the_child(world):
+    parent = Workflow("parent", (Step("call", workflow="child"),), timeout=30.0)
+    await begin(world, parent, Workflow("child", (NAP,)))
+
+    await world.pass_by(31.0)
+
+    assert (await child_of(world)).status is RunStatus.CANCELLED
+    view = await world.client.status(RUN)
+    assert (view.status, view.steps[0].status) == (RunStatus.FAILED, StepStatus.CANCELLED)
+
+
+async def test_the_timeout_of_the_child_is_the_steps(world):
+    await begin(world, child=Workflow("child", (NAP,), timeout=30.0))
+
+    await world.pass_by(31.0)
+
+    assert (await child_of(world)).status is RunStatus.FAILED
+    assert "Timeout: run sub-call-" in (await world.client.status(RUN)).error
+
+
+async def test_a_retry_waits_for_its_interval(world):
+    broken = Step("broken", end=End(EndStatus.FAILED, "no"))
+    again = Step("call", workflow="child", retry=RetryPolicy(2, interval=600.0))
+    await begin(world, Workflow("parent", (again,)), Workflow("child", (broken,)))
+
+    assert (await child_of(world)).status is RunStatus.PENDING
+    await world.pass_by(599.0)
+    assert (await world.client.status(RUN)).status is RunStatus.RUNNING
+    await world.pass_by(2.0)
+
+    assert (await world.client.status(RUN)).status is RunStatus.FAILED
+    assert (await child_of(world)).status is RunStatus.FAILED
+
+
+async def test_what_a_child_puts_out_may_be_too_large():
+    async with World(payload_limit=4096) as small:
+        many = Step("done", end=End(output={"all": "${[input.n, input.n]}"}))
+        await small.coordinator()
+        await small.client.register(Workflow("child", (many,)))
+        await small.start(PARENT, {"n": "x" * 2100})
+
+        assert "PayloadTooLarge" in (await small.client.status(RUN)).error
+
+
+async def test_a_workflow_that_is_gone_fails_the_step(world):
+    await world.coordinator()
+    await world.client.register(CHILD)
+    await world.client.register(PARENT)
+    await world.backend.definitions.purge("latest.child")
+
+    await world.client.start("parent", {"n": 7}, run_id=RUN)
+    await settle()
+
+    assert "WorkflowNotFound: no workflow 'child'" in (await world.client.status(RUN)).error
+
+
+async def test_a_circle_that_was_made_later_ends_at_a_depth(world):
+    call = Workflow("child", (Step("call", workflow="other"),))
+    await world.coordinator()
+    await world.client.register(Workflow("other", (NAP,)))
+    await world.client.register(call)
+    plan = await world.stores.definitions.latest("child")
+    await world.backend.definitions.put("latest.other", plan.hash.encode())
+
+    await world.start(Workflow("parent", (Step("call", workflow="child"),)))
+    await settle()
+
+    error = (await world.client.status(RUN)).error
+    assert "ChildLimit" in error
+    assert error.count("run sub-") == 1
+    records = await world.backend.runs.keys("run.*")
+    assert len(records) == 17
+
+
+async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
+    """Its creator is between the step's record and the child's."""
+    await world.client.register(Workflow("child", (NAP,)))
+    await world.client.register(PARENT)
+    plan = await world.stores.definitions.latest("parent")
+    child = child_run_id(RUN, world.clock.now(), "call", Attempt(Kind.RUN, 1, 1))
+    claim = StepRecord(RUN, "call", Kind.RUN, 1, 1, Outcome.RUNNING, child=child)
+    await world.stores.runs.save_step(COORDINATOR, claim, 0)
+    stop = Stop(StopReason.CANCELLED, "no")
+    record = RunRecord(
+        RUN, "parent", plan.hash, RunStatus.RUNNING, EMPTY, world.clock.now(), stop=stop
+    )
+    await world.stores.runs.save(record, 0)
+    await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
+
+    await world.coordinator()
+    for _ in range(20):
+        await world.pass_by(10.0)
+
+    view = await world.client.status(RUN)
+    assert (view.status, view.steps[0].status) == (RunStatus.CANCELLED, StepStatus.CANCELLED)
+    gone = await world.client.status(child)
+    assert (gone.status, gone.parent) == (RunStatus.CANCELLED, RUN)
+    assert "stopped before this run began" in gone.error
+
+
+async def test_the_removal_of_a_child_does_not_come_before_its_parent_knows(world):
+    await begin(world, child=Workflow("child", (NAP,), retention=0.0))
+    child = (await step_of(world)).child
+
+    await world.pass_by(60.0)
+    await world.pass_by(3600.0)
+
+    assert not await world.stores.runs.is_known(child)
+    assert (await world.client.status(RUN)).status is RunStatus.COMPLETED
+    assert await output_of(world) == {"call": {"nap": {}}}

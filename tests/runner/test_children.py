@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker import App, RunFailed, Runner, StepStatus, parse
+from flowworker import App, DefinitionError, RunFailed, Runner, StepStatus, parse
 
 RUN = "run-1"
 
@@ -158,5 +158,5 @@ async def test_an_input_that_the_childs_schema_refuses_fails_the_step_at_once(de
 
 
 async def test_a_workflow_that_is_not_there(desk):
-    with pytest.raises(RunFailed, match="WorkflowNotFound: no workflow 'shop' is registered"):
+    with pytest.raises(DefinitionError, match="calls workflow 'shop', which is not registered"):
         await desk.runs("{name: w, steps: [{id: a, workflow: shop}]}")

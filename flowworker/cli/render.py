@@ -37,7 +37,6 @@ _COLOURS = {
     "COMPENSATED": "green",
     "RUNNING": "cyan",
     "RETRYING": "yellow",
-    "REPEATING": "cyan",
     "FALLBACK": "yellow",
     "WAITING_HUMAN": "magenta",
     "COMPENSATING": "yellow",
@@ -63,7 +62,6 @@ _EVENT_COLOURS = {
 _NOT_ASCII = re.compile(r"[^\n -~]")
 _SHOWN = (
     "step_id",
-    "iteration",
     "attempt",
     "worker",
     "fallback_to",
@@ -171,7 +169,8 @@ def _step_row(step: StepView) -> list[str]:
 
 def _notes(step: StepView) -> Iterator[str]:
     """What is unusual about a step."""
-    yield from _which(step)
+    if step.kind == "fallback":
+        yield "by its fallback"
     if step.skipped:
         yield _SKIPPED[step.skipped]
     if step.kept_from:
@@ -189,22 +188,7 @@ def _notes(step: StepView) -> Iterator[str]:
         at = when(step.undo_started_at)[11:]
         yield f"compensation began {at}" + (f", took {took}" if took else "")
     if step.error:
-        yield _error(step)
-
-
-def _which(step: StepView) -> Iterator[str]:
-    """Which attempt, if a step is not what it usually is; when the next iteration is due."""
-    if step.kind == "fallback":
-        yield "by its fallback"
-    if step.iteration:
-        over = " is over" if step.status == "REPEATING" else ""
-        again = f", again at {when(step.due)}" if over and step.due else ""
-        yield f"iteration {step.iteration}{over}{again}"
-
-
-def _error(step: StepView) -> str:
-    retries = step.due and step.status == "RETRYING"
-    return f"{step.error} (again at {when(step.due)})" if retries else step.error
+        yield f"{step.error} (again at {when(step.due)})" if step.due else step.error
 
 
 def run_table(run: RunView) -> Table:

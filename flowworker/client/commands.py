@@ -102,7 +102,8 @@ class Commands:
             body = encode_value(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the signal cannot be written as JSON: {error}") from error
-        headers = {MSG_ID: message_id} if message_id else {}
+        # The server drops a second message of one id, whatever run it is for.
+        headers = {MSG_ID: f"{run}.{message_id}"} if message_id else {}
         payload = await self._payloads.for_command(run, ANSWER, body, self._max_body)
         if payload is not None:
             headers[FLOW_INPUT] = STORED if isinstance(payload, Stored) else SEALED

@@ -12,7 +12,6 @@ from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.client.step_history import StepHistory
-    from flowworker.core.model import Step
     from flowworker.core.records import StepRecord
     from flowworker.core.state import StepState
 
@@ -23,7 +22,6 @@ _OUTCOMES = {
     Outcome.FAILED: StepStatus.FAILED,
     Outcome.CANCELLED: StepStatus.CANCELLED,
     Outcome.SKIPPED: StepStatus.SKIPPED,
-    Outcome.ITERATED: StepStatus.REPEATING,
 }
 _INFLIGHT = {
     StepStatus.PENDING,
@@ -40,13 +38,11 @@ class StepView:
 
     Attributes:
         attempt: the latest one that was dispatched, from 1; 0 before the first.
-        iteration: to which it belongs, from 1; 0 if the step is not repeated.
         error: of the latest attempt, one line.
         started_at, finished_at: of the latest attempt; of a step that is or was compensated, from
             its first attempt to its result.
         worker: who holds or held the claim of the latest attempt.
-        due: when the next attempt may start, while the step is RETRYING or REPEATING; 0 if an
-            expression will say it.
+        due: when the next attempt may start, while the step is RETRYING.
         kind: what the latest attempt executes: the step itself, its fallback or its compensation.
         lost: workers that died during the latest attempt; another one took it over each time.
         waits_for: the handler for which the latest attempt waits: no worker that was offered it
@@ -78,7 +74,6 @@ class StepView:
     skipped: SkipReason | None = None
     kept_from: str = ""
     child: str = ""
-    iteration: int = 0
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -100,35 +95,20 @@ def _missing(
     return handler if later and is_unclaimed(state, found) else ""
 
 
-def _due(definition: Step, state: StepState) -> float:
-    """When the next attempt may start, as far as that is known without evaluating anything."""
-    if state.status is StepStatus.RETRYING:
-        return state.due
-    pause = definition.repeat.interval if definition.repeat else ""
-    if state.status is not StepStatus.REPEATING or isinstance(pause, str):
-        return 0.0
-    return state.due + pause
-
-
 def seen_step(
-    definition: Step,
-    state: StepState,
-    found: tuple[StepRecord, int] | None,
-    history: StepHistory,
+    step: str, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
 ) -> StepView:
     """What is decided about a step, and the facts that its record and its history add."""
-    step = definition.id
     record, current = None if found is None else found[0], _current(state, found)
     seen = StepView(
         id=step,
         status=state.status,
         attempt=state.attempt.number,
-        iteration=state.attempt.iteration,
         error="" if state.error is None or state.status in _WELL else str(state.error),
         started_at=record.started_at if record else 0.0,
         finished_at=current.finished_at if current else 0.0,
         worker=record.worker if record else "",
-        due=_due(definition, state),
+        due=state.due if state.status is StepStatus.RETRYING else 0.0,
         kind=state.attempt.kind,
         lost=current.lost if current else 0,
         waits_for=_missing(step, state, found, history),
@@ -161,7 +141,6 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         id=record.step,
         status=_OUTCOMES[record.outcome],
         attempt=record.number,
-        iteration=record.iteration,
         error="" if record.error is None else str(record.error),
         started_at=record.started_at,
         finished_at=record.finished_at,

@@ -20,13 +20,12 @@ from flowworker.core.status import Kind, RunStatus
 from flowworker.errors import InvalidInput, NewerRelease
 
 if TYPE_CHECKING:
-    from flowworker.codec.cloudevents import CloudEvent, EventData
+    from flowworker.codec.cloudevents import CloudEvent
 
 FACT_TYPES = (
     EventType.STARTED,
     EventType.STEP_COMPLETED,
     EventType.STEP_ATTEMPT_FAILED,
-    EventType.STEP_ITERATED,
     EventType.STEP_CANCELLED,
     EventType.STEP_SKIPPED,
     EventType.STEP_COMPENSATED,
@@ -106,7 +105,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_COMPLETED if data.kind is not None:
             return facts.StepCompleted(
                 data.step_id,
-                _attempt(data, data.kind),
+                Attempt(data.kind, data.turn, data.number),
                 data.output or EMPTY,
                 data.revision,
                 data.reason,
@@ -116,7 +115,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_ATTEMPT_FAILED:
             return facts.AttemptFailed(
                 data.step_id,
-                _attempt(data, data.kind or Kind.RUN),
+                Attempt(data.kind or Kind.RUN, data.turn, data.number),
                 ErrorInfo(
                     data.error_type,
                     data.error,
@@ -130,14 +129,6 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
                 data.spent,
                 data.intervals,
             )
-        case EventType.STEP_ITERATED:
-            return facts.Iterated(
-                data.step_id,
-                _attempt(data, Kind.RUN),
-                data.output or EMPTY,
-                data.revision,
-                data.at,
-            )
         case EventType.STEP_CANCELLED:
             return facts.StepCancelled(data.step_id, data.revision)
         case EventType.STEP_SKIPPED if data.kind is not None:
@@ -146,10 +137,6 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
             return facts.Compensated(data.step_id, data.revision)
         case _:
             return _request(event)
-
-
-def _attempt(data: EventData, kind: Kind) -> Attempt:
-    return Attempt(kind, data.turn, data.number, data.iteration)
 
 
 def _request(event: CloudEvent) -> facts.Fact | None:

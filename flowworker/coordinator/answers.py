@@ -11,7 +11,7 @@ __all__ = ["Answers", "questions"]
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.json import encode_sorted
-from flowworker.core.effects import Conclude, Judge, Question, Repeat
+from flowworker.core.effects import Conclude, Judge, Question
 from flowworker.core.facts import Concluded
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import ErrorInfo, shortened
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from flowworker.coordinator.evaluation import Evaluation
     from flowworker.coordinator.judging import Judging
-    from flowworker.coordinator.repeating import Repeating
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
@@ -40,16 +39,9 @@ def questions(effects: Sequence[Effect]) -> list[Question]:
 class Answers:
     """Answers for all runs of a coordinator."""
 
-    def __init__(
-        self,
-        evaluation: Evaluation,
-        payloads: PayloadStore,
-        judging: Judging,
-        repeating: Repeating,
-    ) -> None:
+    def __init__(self, evaluation: Evaluation, payloads: PayloadStore, judging: Judging) -> None:
         """Answer by means of expressions; keep results in `payloads`."""
         self._judging = judging
-        self._repeating = repeating
         self._evaluation = evaluation
         self._payloads = payloads
 
@@ -69,8 +61,6 @@ class Answers:
                     return Concluded(error=why)
             case Judge():
                 return await self._judging.judge(plan, state, question)
-            case Repeat():
-                return await self._repeating.judge(plan, state, question)
             case _:
                 assert_never(question)
 

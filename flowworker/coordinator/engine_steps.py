@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 _EARLY = 1.0
 """Seconds by which a timer may go off early: the rest is waited for in process."""
 
+_ROUNDING = 1e-6
+"""Seconds by which sums of times differ."""
+
 _GUARD = 30 * 86_400.0
 """Seconds after which one that waits for no moment is looked at; its timer shows that it waits."""
 
@@ -202,8 +205,9 @@ class EngineSteps:
         if left > _EARLY:
             await self._timers.set(run.run, step_timer(record.step), wakes_at)
             return
-        if left > 0:
+        while left > _ROUNDING:  # event loops wake up to a millisecond early
             await self._clock.sleep(left)
+            left = wakes_at - self._clock.now()
         missing = _missing(plan.steps[record.step])
         if not missing:
             await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=EMPTY)

@@ -29,7 +29,6 @@ from flowworker.core.effects import (
     Fence,
     Finish,
     Judge,
-    Repeat,
     Save,
     SetStart,
     SetTimeout,
@@ -216,7 +215,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Judge() | Repeat():
+                case Save() | Emit() | Conclude() | Judge():
                     pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
@@ -232,7 +231,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Judge() | Repeat():
+                case Save() | Emit() | Conclude() | Judge():
                     pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)

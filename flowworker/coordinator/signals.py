@@ -69,7 +69,8 @@ class Signals:
         identity = signal_id(delivery.sequence, delivery.time)
         payload = await self._payload(run, name, identity, delivery)
         signal = SignalRecord(run, name, identity, delivery.time, payload)
-        if not await self._stores.signals.keep(signal, delivery.headers.get(MSG_ID, "")):
+        message_id = delivery.headers.get(MSG_ID, "").removeprefix(f"{run}.")
+        if not await self._stores.signals.keep(signal, message_id):
             get_logger().info("signal was sent before", run=run, signal=name)
             return
         if not record.begins_at:

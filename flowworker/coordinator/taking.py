@@ -66,8 +66,9 @@ class Taking:
                 continue
             try:
                 await self._signals.take(signal, revision, attempt)
-            except Conflict:  # another step has it
-                continue
+            except Conflict:
+                if await self._signals.holder(signal) != attempt:
+                    continue  # another step has it, and not another look of this one
             return signal
         return None
 

@@ -58,28 +58,15 @@ class Values:
 
     async def _step(self, run: str, step: str, at: StepState, names: Names) -> dict[str, Any]:
         output, error = None, None
-        repeating = at.status is StepStatus.REPEATING
-        if at.output is not None and not repeating and step in names.outputs:
-            output = await self.output(run, step, at.output)
+        if at.output is not None and step in names.outputs:
+            output = await self._value(at.output, (run, *output_places(step)))
         if at.error is not None and at.status is StepStatus.FAILED:
             error = {
                 "type": at.error.type,
                 "message": at.error.message,
                 "attempts": at.attempt.number,
             }
-        return {
-            "output": output,
-            "status": at.status.value,
-            "error": error,
-            "iterations": at.attempt.iteration,
-        }
-
-    async def output(self, run: str, step: str, payload: Payload) -> Any:
-        """What a step, or an iteration of it, came to. It is shared, and must not be changed.
-
-        Raises: as `of`.
-        """
-        return await self._value(payload, (run, *output_places(step)))
+        return {"output": output, "status": at.status.value, "error": error}
 
     async def _value(self, payload: Payload, place: Place) -> Any:
         if (kept := self._cache.peek(payload, place)) is not None:

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
-from flowworker.core.effects import (
-    Conclude,
-    Dispatch,
-    Emit,
-    Fence,
-    Finish,
-    Judge,
-    Repeat,
-    Save,
-    SetStart,
-)
+from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Judge, Save, SetStart
 from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
@@ -86,7 +76,7 @@ class Draft:
         match effect:
             case Dispatch():
                 return self.forbids(effect.attempt.kind)
-            case Conclude() | Judge() | Repeat() | SetStart():
+            case Conclude() | Judge() | SetStart():
                 return self.stopping
             case _:
                 return False
@@ -145,30 +135,13 @@ class Draft:
             self.state = self.state.with_record(status=RunStatus.RUNNING)
         self.state = replace(self.state, waiting=waiting)
 
-    def first(self, step: str, turn: int) -> Attempt:
-        """The attempt with which a turn of a step begins."""
-        repeats = self.plan.steps[step].repeat is not None
-        return Attempt(Kind.RUN, turn, 1, 1 if repeats else 0)
-
-    def repeat(self, step: str) -> None:
-        """Ask whether a step, of which an iteration has ended, runs again.
-
-        While stopping it does not: the next iteration is fenced.
-        """
-        at = self.state.steps[step]
-        if self.stopping:
-            self.state = self.state.with_step(step, output=None)
-            self.dispatch(step, at.attempt.repeated)
-        else:
-            self.rest.append(Repeat(step, at.attempt, at.revision, at.due))
-
     def judge(self, step: str) -> None:
         """Ask whether the step's condition lets it run: its first attempt is in flight until then.
 
         While stopping nothing is judged any more, and it is fenced like any other.
         """
         at = self.state.steps[step]
-        attempt = self.first(step, at.attempt.turn)
+        attempt = Attempt(Kind.RUN, at.attempt.turn, 1)
         if self.stopping:
             self.dispatch(step, attempt)
             return

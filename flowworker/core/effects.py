@@ -20,7 +20,6 @@ __all__ = [
     "Finish",
     "Judge",
     "Question",
-    "Repeat",
     "Save",
     "SetStart",
     "SetTimeout",
@@ -134,20 +133,5 @@ class Judge(Struct, frozen=True):
     revision: int
 
 
-class Repeat(Struct, frozen=True):
-    """Does a step that is repeated run again? The answer is `Repeated` if so.
-
-    If not, the step's record says what it came to, over `revision`, and so does an event.
-
-    Attributes:
-        attempt: the one that ended the iteration, at time `at`.
-    """
-
-    step: str
-    attempt: Attempt
-    revision: int
-    at: float
-
-
-Question = Conclude | Judge | Repeat
+Question = Conclude | Judge
 Effect = Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

@@ -10,7 +10,6 @@ __all__ = [
     "NEVER_RETRIED",
     "OF_HEARTBEAT_TIMEOUT",
     "OF_TIMEOUT",
-    "REPEAT_LIMIT",
     "TIMEOUT",
     "bases_of",
 ]
@@ -33,8 +32,6 @@ CHILD_FAILED = "ChildFailed"
 
 CHILD_CANCELLED = "ChildCancelled"
 """Somebody cancelled the run that an attempt is."""
-REPEAT_LIMIT = "RepeatLimit"
-"""The `until` of a step that is repeated held after none of its iterations."""
 
 OF_TIMEOUT = ("Exception",)
 OF_HEARTBEAT_TIMEOUT = (TIMEOUT, *OF_TIMEOUT)
@@ -51,7 +48,6 @@ NEVER_RETRIED = frozenset(
         "InvalidInput",
         "NonRetryableError",
         "PayloadTooLarge",
-        "RepeatLimit",
         "WorkerLost",
     }
 )

@@ -12,9 +12,7 @@ __all__ = [
     "Concluded",
     "Fact",
     "HumanDecided",
-    "Iterated",
     "Judged",
-    "Repeated",
     "RunStarted",
     "Signalled",
     "StepCancelled",
@@ -52,16 +50,6 @@ class StepCompleted(Struct, frozen=True):
     output: Payload
     revision: int
     reason: str = ""
-
-
-class Iterated(Struct, frozen=True):
-    """An attempt of a step that is repeated succeeded, at time `at`."""
-
-    step: str
-    attempt: Attempt
-    output: Payload
-    revision: int
-    at: float
 
 
 class AttemptFailed(Struct, frozen=True):
@@ -131,17 +119,6 @@ class Judged(Struct, frozen=True):
     step: str
 
 
-class Repeated(Struct, frozen=True):
-    """The step runs again at `due`, after the attempt that ended an iteration.
-
-    Not durable: asked again, the same records say the same.
-    """
-
-    step: str
-    attempt: Attempt
-    due: float
-
-
 class StepSkipped(Struct, frozen=True):
     """The step's condition was false; `revision` is that of the record that says so."""
 
@@ -185,8 +162,6 @@ Fact = (
     | Signalled
     | TimedOut
     | Concluded
-    | Iterated
     | Judged
-    | Repeated
     | StepSkipped
 )

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit, SetTimeout
 from flowworker.core.event_types import EventType
 from flowworker.core.rules import NOTHING, Resolution, Verdict, verdict
-from flowworker.core.status import SkipReason, StepStatus
+from flowworker.core.status import Kind, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
@@ -30,15 +31,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
 
-OPEN = frozenset(
-    {
-        StepStatus.PENDING,
-        StepStatus.RUNNING,
-        StepStatus.RETRYING,
-        StepStatus.REPEATING,
-        StepStatus.FALLBACK,
-    }
-)
+OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.FALLBACK})
 """States in which an attempt of the step or its fallback may still end."""
 
 
@@ -83,7 +76,7 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
             case Verdict.RUN if draft.plan.steps[step].when is not None:
                 draft.judge(step)
             case Verdict.RUN:
-                draft.dispatch(step, draft.first(step, at.attempt.turn))
+                draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn, 1))
             case Verdict.SKIP:
                 _skip(draft, step, SkipReason.UPSTREAM)
                 skipped.append((step, Resolution.SKIPPED))
@@ -118,7 +111,7 @@ def step_skipped(draft: Draft, fact: StepSkipped) -> None:
     draft.settle(
         fact.step,
         StepStatus.SKIPPED,
-        attempt=draft.first(fact.step, at.attempt.turn),
+        attempt=Attempt(Kind.RUN, at.attempt.turn, 1),
         revision=fact.revision,
         skipped=SkipReason.WHEN,
     )

@@ -32,7 +32,6 @@ from typing import Any, TypeAlias
 from msgspec import Struct, field
 
 from flowworker.core.ids import COORDINATOR
-from flowworker.core.repetition import Repeat
 from flowworker.core.status import Priority
 
 MAX_SECONDS = 1000 * 86_400.0
@@ -221,7 +220,6 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         workflow: of one whose attempts are runs: the name of their workflow.
         steps: of one whose attempts are runs of these steps, a group.
         output: what such a run results in, as of a workflow.
-        repeat: until when it is run again.
     """
 
     id: str
@@ -243,7 +241,6 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     until: str | None = None
     wait_for: WaitFor | None = None
     approval: Approval | None = None
-    repeat: Repeat | None = None
     workflow: str | None = None
     steps: tuple[Step, ...] = ()
     output: dict[str, Any] | None = None

@@ -22,7 +22,6 @@ from flowworker.core.ending import let_be
 from flowworker.core.facts import (
     CancelRequested,
     Compensated,
-    Iterated,
     StepCancelled,
     StepCompleted,
     StepSkipped,
@@ -31,7 +30,6 @@ from flowworker.core.facts import (
 from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import begin, dispatch_ready, resolve, step_skipped
 from flowworker.core.payload import EMPTY
-from flowworker.core.repeating import iterated
 from flowworker.core.rules import Resolution
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
@@ -113,8 +111,6 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
             draft.fence(step, force=abandoned)
         elif at.status is StepStatus.PENDING:
             draft.judge(step)
-        elif at.status is StepStatus.REPEATING:
-            draft.repeat(step)
         else:
             _dispatch_again(draft, step, abandoned=abandoned)
 
@@ -245,9 +241,6 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
             )
         case Outcome.SKIPPED:
             step_skipped(draft, StepSkipped(step.step, revision))
-        case Outcome.ITERATED:
-            what = step.output or EMPTY
-            iterated(draft, Iterated(step.step, step.attempt, what, revision, step.finished_at))
         case _:
             assert_never(step.outcome)
 
@@ -294,7 +287,7 @@ def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) ->
                 attempt_failed(draft, failure_in(record, revision))
             case Outcome.CANCELLED:
                 step_cancelled(draft, StepCancelled(step, revision))
-            case Outcome.RUNNING | Outcome.SKIPPED | Outcome.ITERATED:
+            case Outcome.RUNNING | Outcome.SKIPPED:
                 pass
             case _:
                 assert_never(record.outcome)

@@ -206,8 +206,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     """The claim, the state and the output of a step in one, so that they cannot disagree.
 
     Attributes:
-        kind, turn, number, iteration: the attempt (`attempt` on the wire is its number); number 0
-            is a checkpoint made before the first.
+        kind, turn, number: the attempt (`attempt` on the wire is its number); number 0 is a
+            checkpoint made before the first.
         outcome: how this attempt stands.
         worker: who holds or held the claim.
         lease_until: until when a RUNNING claim is good (by the worker's clock); 0 for one that
@@ -259,7 +259,6 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     intervals: tuple[Seconds, ...] = ()
     kept_from: str = ""
     child: str = ""
-    iteration: Count = 0
 
     @property
     def is_kept(self) -> bool:
@@ -269,7 +268,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     @property
     def attempt(self) -> Attempt:
         """The attempt that this is the claim or the outcome of."""
-        return Attempt(self.kind, self.turn, self.number, self.iteration)
+        return Attempt(self.kind, self.turn, self.number)
 
 
 class SignalRecord(Struct, frozen=True, omit_defaults=True):

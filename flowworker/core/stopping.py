@@ -110,8 +110,6 @@ def _stop(draft: Draft, stop: Stop) -> None:
     for step in sorted(draft.state.inflight):
         if draft.state.steps[step].status is StepStatus.PENDING:
             draft.judge(step)  # a coordinator with another view may have enqueued it
-        elif draft.state.steps[step].status is StepStatus.REPEATING:
-            draft.repeat(step)
         else:
             draft.fence(step)
     dispatch_ready(draft, draft.plan.order)
@@ -132,9 +130,7 @@ def continue_saga(draft: Draft, stop: Stop) -> None:
         ended = stop.reason is StopReason.ENDED
         open_saga(draft, stop, compensate=not (draft.terminated or ended))
     if draft.state.saga:
-        step = draft.state.saga[0]
-        iteration = draft.state.steps[step].attempt.iteration
-        draft.dispatch(step, Attempt(Kind.COMPENSATE, 1, 1, iteration))
+        draft.dispatch(draft.state.saga[0], Attempt(Kind.COMPENSATE, 1, 1))
         return
     if stop.reason is StopReason.ENDED:
         end(draft, RunStatus.COMPLETED)

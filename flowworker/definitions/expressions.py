@@ -56,7 +56,6 @@ class _Use(Struct, frozen=True):
         is_condition: it has to be true or false.
         roots: further ones.
         sees_itself: it is used when the step is completed, and may name it.
-        sees_iterations: it is used after each iteration, and may name what that came to.
     """
 
     path: tuple[str, ...]
@@ -65,7 +64,6 @@ class _Use(Struct, frozen=True):
     may_be_moment: bool = False
     roots: tuple[str, ...] = ()
     sees_itself: bool = False
-    sees_iterations: bool = False
 
 
 _OF_STEPS = (
@@ -79,8 +77,6 @@ _OF_STEPS = (
     _Use(("end",)),
     _Use(("sleep",)),
     _Use(("until",), is_bare=True, may_be_moment=True),
-    _Use(("repeat", "until"), is_bare=True, is_condition=True, sees_iterations=True),
-    _Use(("repeat", "interval")),
     _Use(("wait_for", "match"), is_bare=True, is_condition=True, roots=("signal",)),
     _Use(("wait_for", "timeout")),
     _Use(("approval", "prompt")),
@@ -198,9 +194,7 @@ class _Checker:
             )
         named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
         steps = _Some(self._outputs, self._bits, named)
-        roots: dict[str, Schema] = dict.fromkeys(use.roots)
-        if use.sees_iterations:
-            roots = {"output": self._outputs[step.id], "iterations": {"type": "integer"}}
+        roots = dict.fromkeys(use.roots)
         return Scope(self._input_schema, steps, roots, self._ids, limits=self._limits)
 
     def scope_of_defaults(self) -> Scope:

@@ -22,7 +22,6 @@ from flowworker.definitions.document import (
 )
 from flowworker.definitions.engine_steps import EngineSteps
 from flowworker.definitions.policies import Policies
-from flowworker.definitions.repetition import repeat_of
 from flowworker.definitions.section import Located, Section, given
 from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
@@ -145,7 +144,6 @@ class Steps:
             when=section.text("when"),
             trigger_rule=section.choice("trigger_rule", TriggerRule),
             continue_on_error=section.flag("continue_on_error"),
-            repeat=repeat_of(section),
             **self._engine_steps.read(section),
             steps=self._group(section) if key == "steps" else None,
         )

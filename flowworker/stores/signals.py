@@ -63,6 +63,11 @@ class SignalStore:
         key = signal_key(signal.run, signal.id, signal.name)
         await self._records.write(key, encode(taken), revision)
 
+    async def holder(self, signal: SignalRecord) -> str:
+        """The attempt that has it now, or empty."""
+        found = await self._load(signal_key(signal.run, signal.id, signal.name))
+        return "" if found is None else found[0].taken_by
+
     async def _load(self, key: str) -> tuple[SignalRecord, int] | None:
         found = await self._records.read(key)
         return None if found is None else (decode_record(key, found[0], _decoder), found[1])

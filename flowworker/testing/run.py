@@ -53,7 +53,6 @@ class StepOfRun:
         output: as a JSON value; None if there is none.
         error: of the latest attempt, one line; empty if the step is well.
         calls: of its handler, its fallback and its compensation, in their order.
-        iterations: how many of a step with `repeat` have begun.
     """
 
     id: str
@@ -61,7 +60,6 @@ class StepOfRun:
     output: Any
     error: str
     calls: tuple[Call, ...]
-    iterations: int
 
     @property
     def attempts(self) -> int:
@@ -267,7 +265,7 @@ class TriedRun:
             raw = await self._engine.stores.payloads.load(payload, self.id, *places)
             output = decode_value(f"output of {step_id}", raw)
         calls = tuple(call for call in self.calls if call.step_id == step_id)
-        return StepOfRun(step_id, step.status, output, step.error, calls, step.iteration)
+        return StepOfRun(step_id, step.status, output, step.error, calls)
 
 
 def _asking(plan: Plan, state: RunState) -> tuple[str, ...]:

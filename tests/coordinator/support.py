@@ -16,7 +16,6 @@ from flowworker.coordinator.children import Children
 from flowworker.coordinator.evaluation import Evaluation
 from flowworker.coordinator.judging import Judging
 from flowworker.coordinator.refusals import Refusals
-from flowworker.coordinator.repeating import Repeating
 from flowworker.coordinator.starts import Starts
 from flowworker.coordinator.terms import Terms
 from flowworker.coordinator.values import Values
@@ -40,22 +39,15 @@ async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
 
 def evaluation_of(stores: Stores) -> Evaluation:
     """Expressions over what these stores keep."""
-    return Evaluation(values_of(stores))
-
-
-def values_of(stores: Stores) -> Values:
-    """What these stores keep."""
-    return Values(stores.payloads, stores.settings.payload_limit)
+    return Evaluation(Values(stores.payloads, stores.settings.payload_limit))
 
 
 def answers_of(stores: Stores) -> Answers:
     """Answers from what these stores keep."""
-    values, clock = values_of(stores), SystemClock()
-    evaluation = Evaluation(values)
+    evaluation, clock = evaluation_of(stores), SystemClock()
     metrics = Metrics(CollectorRegistry())
     judging = Judging(stores, evaluation, Refusals(stores, clock), clock, metrics)
-    repeating = Repeating(stores, evaluation, values, Terms(evaluation))
-    return Answers(evaluation, stores.payloads, judging, repeating)
+    return Answers(evaluation, stores.payloads, judging)
 
 
 def child_steps_of(stores: Stores, clock: Clock) -> ChildSteps:

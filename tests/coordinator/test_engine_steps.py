@@ -46,6 +46,20 @@ async def test_a_step_that_sleeps_completes_when_its_time_has_come(world):
     assert await world.history() == WHOLE
 
 
+async def test_a_timer_of_the_event_loop_that_goes_off_early_wakes_nobody(world, monkeypatch):
+    sleep = world.clock.sleep
+    monkeypatch.setattr(world.clock, "sleep", lambda seconds: sleep(max(seconds / 2, 1e-4)))
+    await world.coordinator()
+    await world.start(Workflow("w", (Step("nap", sleep=0.5),)))
+
+    await world.pass_by(0.4)
+    assert (await record_of(world)).outcome is Outcome.RUNNING
+    await world.pass_by(0.2)
+
+    record = await record_of(world)
+    assert record.finished_at - record.started_at >= 0.5
+
+
 async def test_what_comes_after_a_moment_begins_at_it(world):
     moment = "2001-09-09T01:48:20Z"
     first = Step("nap", until=moment)

@@ -86,6 +86,21 @@ async def test_an_id_makes_it_count_once(world):
     assert await outputs(world) == {"a": 1, "b": 2}
 
 
+async def test_an_id_of_one_run_is_none_of_another(world):
+    await world.coordinator()
+    await world.start(TWO)
+
+    # The server knows ids of messages, whatever run they are for: the client's has the run's in it
+    await world.backend.commands.send("signal.another.paid", b"1", {"Nats-Msg-Id": "s1"})
+    await world.client.signal(RUN, "paid", 1, signal_id="s1")
+    await send(world, 2, **{"Nats-Msg-Id": f"{RUN}.s1"})
+    await send(world, 3, **{"Nats-Msg-Id": f"{RUN}.s2"})
+    await world.pass_by(60.0)
+    await send(world, 4, **{"Nats-Msg-Id": "s2"})
+
+    assert await outputs(world) == {"a": 1, "b": 3}
+
+
 async def test_a_step_takes_the_one_that_it_means(world):
     await world.coordinator()
     match = "signal.order == input.order"

@@ -75,6 +75,22 @@ async def test_what_was_marked_is_taken_after_a_death(world):
     assert (await step_of(world, "b")).status is StepStatus.RUNNING
 
 
+async def test_two_looks_of_one_attempt_take_one_signal(world):
+    await world.coordinator()
+    await world.start(TWO)
+    take = world.stores.signals.take
+
+    async def loses(signal, revision, attempt):
+        await take(signal, revision, attempt)
+        raise Conflict("the other look of this attempt was faster")
+
+    world.stores.signals.take = loses
+    await send(world, 1)
+    await send(world, 2)
+
+    assert await outputs(world) == {"a": 1, "b": 2}
+
+
 async def test_what_an_attempt_left_is_free(world):
     """The step was fenced after it had marked the signal."""
     await world.coordinator()

@@ -3,7 +3,8 @@
 cluster       one nats-server, or three that form a cluster
 processes     a fleet to be killed
 handlers      what the steps do, noted in files
-load          starts, humans, cancels
+load          starts of runs
+outside       signals, answers, cancels, reruns
 faults        what goes wrong, drawn from a seed
 campaign      all of it at the same time
 raw           NATS without flowworker
@@ -11,6 +12,7 @@ evidence      everything left behind, read as plain JSON
 checker       what must hold of it, one `case` per run:
 causality     ... the order of its history
 compensation  ... its saga
+language      ... what ran at all, and what waited for what
 repeats       ... what ran twice, and why
 report        the table
 takeover      how long a takeover takes

@@ -99,7 +99,7 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
         background = [
             asyncio.create_task(work)
             for work in (
-                load.humans(),
+                load.outside.answers(),
                 faults.supervise(),
                 witness(raw, evidence.ends),
                 watch_backlog(raw, load),
@@ -120,6 +120,7 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
         evidence.starts, evidence.faults = load.exported(), faults.log
         await collect(raw, NAMESPACE, evidence)
     await asyncio.to_thread(processes.stop)
+    evidence.at_rest = settled is not None
     evidence.notes = read_notes(processes.notes)
     evidence.write(folder / "evidence.json")
     return Outcome(plan, check(evidence), evidence, faults.deaths, settled)

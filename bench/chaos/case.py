@@ -37,6 +37,7 @@ class Case:
         steps: records by step.
         events: all of them, as often as they are stored, in order.
         notes: what handlers wrote down about it, by time.
+        signals: records of what was sent to it.
         ends: terminal states that a witness saw, in order.
     """
 
@@ -47,6 +48,12 @@ class Case:
     events: list[Json]
     notes: list[Json]
     ends: list[str]
+    signals: list[Json]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.status in TERMINAL
 
     @property
     def status(self) -> str:

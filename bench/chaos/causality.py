@@ -15,9 +15,12 @@ REQUESTS = {
     "workflow.human_decided",
     "workflow.timed_out",
     "workflow.rejected",
+    "workflow.scheduled",
+    "workflow.signalled",
 }
 """They come from outside, or answer what does, and so at any time."""
-RESOLVED = (f"{STEP}completed", f"{STEP}skipped")
+RESOLVED = (f"{STEP}completed", f"{STEP}skipped", f"{STEP}kept")
+OVER = (*RESOLVED, f"{STEP}failed")
 
 
 def problems(case: Case) -> Iterator[str]:
@@ -30,7 +33,8 @@ def _edges(case: Case) -> Iterator[str]:
     """The start is first, the end is last."""
     own = [e for e in case.first_published if e["type"] not in REQUESTS]
     types = [event["type"] for event in own]
-    if not types or types[0] != "workflow.started":
+    never = case.position("workflow.scheduled") is not None and types == ["workflow.cancelled"]
+    if not never and types[:1] != ["workflow.started"]:
         yield f"begins with {types[:1]}"
     if case.status not in TERMINAL:
         return
@@ -45,11 +49,13 @@ def _edges(case: Case) -> Iterator[str]:
 
 
 def _dependencies(case: Case) -> Iterator[str]:
-    """No step begins or ends before what it depends on is resolved."""
+    """No step begins or ends before what it depends on is resolved, or is over if that will do."""
     for event in case.distinct(f"{STEP}started", f"{STEP}completed"):
         step = event["data"]["step_id"]
-        for dependency in case.definition.get(step, {}).get("depends_on", ()):
-            resolved = [case.position(kind, dependency) for kind in RESOLVED]
+        defined = case.definition.get(step, {})
+        for dependency in defined.get("depends_on", ()):
+            kinds = OVER if _goes_on(case, defined, dependency) else RESOLVED
+            resolved = [case.position(kind, dependency) for kind in kinds]
             if not any(at is not None and at < event["_seq"] for at in resolved):
                 yield f"{event['type']} of {step} before {dependency} was resolved"
     ended: dict[str, float] = {}
@@ -58,15 +64,27 @@ def _dependencies(case: Case) -> Iterator[str]:
         if note.get("how") == "ok":
             ended.setdefault(step, note["at"])
         elif note["what"] == "begin" and step not in ended:
-            for dependency in case.definition.get(step, {}).get("depends_on", ()):
-                if dependency not in ended and not _by_human(case, dependency):
+            defined = case.definition.get(step, {})
+            for dependency in defined.get("depends_on", ()):
+                needed = not _goes_on(case, defined, dependency)
+                if needed and dependency not in ended and not _without_handler(case, dependency):
                     yield f"a handler of {step} ran before one of {dependency} returned"
 
 
-def _by_human(case: Case, step: str) -> bool:
-    """Whether a human resolved the step."""
+def _goes_on(case: Case, defined: Json, dependency: str) -> bool:
+    """Whether a step may run although its dependency failed."""
+    passed_over = case.definition[dependency]
+    rule = defined.get("trigger_rule", "all_success")
+    return rule != "all_success" and bool({"continue_on_error", "finally"} & passed_over.keys())
+
+
+def _without_handler(case: Case, step: str) -> bool:
+    """Whether a human, a coordinator or an earlier run resolved the step."""
     resolved = case.distinct(*RESOLVED)
-    return any(e["data"]["step_id"] == step and not e["data"].get("worker") for e in resolved)
+    return any(
+        e["data"]["step_id"] == step and (not e["data"].get("worker") or e["type"].endswith("kept"))
+        for e in resolved
+    )
 
 
 def _attempts(case: Case) -> Iterator[str]:
@@ -105,12 +123,19 @@ def _retried(event: Json) -> str:
     return f"{STEP}attempt_failed/{detail}.{int(attempt) - 1}"
 
 
+def _asks(event: Json) -> bool:
+    """Whether the step was made to ask, and has not failed."""
+    return not event["data"].get("error")
+
+
+BEGUN = "workflow.started"
+DECIDED = "workflow.human_decided"
 FOLLOWS: dict[str, Callable[[Json], str]] = {
     f"{STEP}retrying": _retried,
     f"{STEP}fallback": _failed,
     f"{STEP}failed": _failed,
-    "workflow.waiting_human": _failed,
-    f"{STEP}skipped": lambda _: "workflow.human_decided",
+    "workflow.waiting_human": lambda event: BEGUN if _asks(event) else _failed(event),
+    f"{STEP}skipped": lambda event: BEGUN if event["data"].get("reason") else DECIDED,
     f"{STEP}compensated": lambda _: "workflow.compensating",
     f"{STEP}compensation_failed": _failed,
 }
@@ -118,10 +143,11 @@ FOLLOWS: dict[str, Callable[[Json], str]] = {
 
 
 def _all_resolved(case: Case) -> Iterator[str]:
-    if case.status != "COMPLETED":
+    if case.status != "COMPLETED" or case.stop == "ended":
         return
-    for step in case.definition:
-        if all(case.position(kind, step) is None for kind in RESOLVED):
+    for step, defined in case.definition.items():
+        passes = bool({"continue_on_error", "finally"} & defined.keys())
+        if all(case.position(kind, step) is None for kind in (OVER if passes else RESOLVED)):
             yield f"COMPLETED, and no event tells of {step}"
 
 
@@ -129,11 +155,18 @@ def _reasons(case: Case) -> Iterator[str]:
     """Why it ended so."""
     needed = {
         "failed": f"{STEP}failed",
+        "ended": f"{STEP}completed",
         "timed_out": "workflow.timed_out",
         "cancelled": "workflow.cancel_requested",
         "terminated": "workflow.cancel_requested",
     }.get(case.stop)
-    if case.status in {"FAILED", "CANCELLED"} and (needed is None or case.position(needed) is None):
+    ended = case.stop == "failed" and any(
+        "end" in defined and case.position(f"{STEP}completed", step) is not None
+        for step, defined in case.definition.items()
+    )
+    if ended or case.status == "COMPLETED":
+        return
+    if case.status in TERMINAL and (needed is None or case.position(needed) is None):
         yield f"{case.status} ({case.stop or 'for no reason'}) without {needed}"
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bench.chaos import causality, compensation, repeats
+from bench.chaos import causality, compensation, language, repeats
 from bench.chaos.case import ENDS, TERMINAL, Case, Json, Violation
 from bench.chaos.evidence import Evidence
 
@@ -21,13 +21,15 @@ EVENTS = "events missing or out of causal order"
 COMPENSATIONS = "compensations missed or in the wrong order"
 CONCURRENT = "executed at the same time without a fault"
 UNEXPLAINED = "executed twice without a fault"
+CHOICES = "steps that ran and should not, or the other way round"
+WAITS = "steps that waited for too short, or took what is not theirs"
 INDEX = "index entries that are wrong"
 QUEUED = "messages left in work queues"
 STRANGE = "runs nobody started"
 
 KINDS = (
     *(LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
-    *(CONCURRENT, UNEXPLAINED, INDEX, QUEUED, STRANGE),
+    *(CONCURRENT, UNEXPLAINED, CHOICES, WAITS, INDEX, QUEUED, STRANGE),
 )
 """All kinds of violations; each must be found zero times."""
 
@@ -37,6 +39,8 @@ class Verdict:
     """What the checker found.
 
     Attributes:
+        judged: whether anything could be judged: not while the fleet is still at work, when what is
+            missing may be about to come.
         counts: how many runs, steps and so on; for information.
         repeats: executions beyond the first of an attempt, by cause.
         violations: everything that must not be.
@@ -44,6 +48,7 @@ class Verdict:
             that hung between its claim and its handler.
     """
 
+    judged: bool = True
     counts: dict[str, int] = field(default_factory=dict)
     repeats: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
@@ -56,12 +61,19 @@ class Verdict:
 
 def check(evidence: Evidence) -> Verdict:
     """Judge all of it."""
-    verdict = Verdict()
     cases = _cases(evidence)
+    if not evidence.at_rest:
+        return Verdict(judged=False, counts=_counts(evidence, cases))
+    verdict = Verdict()
     for case in cases:
         for rule in (_unfinished, _changed, _results):
             verdict.violations += rule(case)
-        texts = ((EVENTS, causality.problems), (COMPENSATIONS, compensation.problems))
+        texts = (
+            (EVENTS, causality.problems),
+            (COMPENSATIONS, compensation.problems),
+            (CHOICES, language.problems),
+            (WAITS, language.waiting),
+        )
         for kind, problems in texts:
             verdict.violations += [Violation(kind, case.run, text) for text in problems(case)]
     verdict.violations += _missing(evidence)
@@ -94,6 +106,7 @@ def _cases(evidence: Evidence) -> list[Case]:
             evidence.events.get(run, []),
             notes.get(run, []),
             evidence.ends.get(run, []),
+            evidence.signals.get(run, []),
         )
         for run, record in sorted(evidence.runs.items())
     ]
@@ -197,6 +210,10 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         "runs started": sum(s["acked"] and not s["bad"] for s in evidence.starts),
         "runs finished": sum(statuses[status] for status in TERMINAL),
         **{f"... {status.lower()}": statuses[status] for status in sorted(TERMINAL)},
+        "runs that were ended early": sum(case.stop == "ended" for case in cases),
+        "reruns": sum(bool(case.record.get("rerun_of")) for case in cases),
+        "steps skipped": sum(len(case.distinct("workflow.step.skipped")) for case in cases),
+        "signals taken": sum(bool(s.get("taken_by")) for c in cases for s in c.signals),
         "bad starts rejected": sum(s["acked"] and s["bad"] for s in evidence.starts),
         "steps": steps,
         "handler executions": sum(note["what"] == "begin" for note in evidence.notes),

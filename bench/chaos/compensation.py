@@ -31,8 +31,8 @@ def problems(case: Case) -> Iterator[str]:
 
 
 def _due(case: Case) -> dict[str, Json]:
-    """Events of the completions that have a compensation, by step."""
-    completed = case.distinct(f"{STEP}completed")
+    """Events of the completions that have a compensation, by step; a rerun keeps some."""
+    completed = case.distinct(f"{STEP}completed", f"{STEP}kept")
     with_saga = {step for step, defined in case.definition.items() if defined.get("saga")}
     return {e["data"]["step_id"]: e for e in completed if e["data"]["step_id"] in with_saga}
 

@@ -22,7 +22,9 @@ class Evidence:
     """What the checker judges. Times are epoch seconds.
 
     Attributes:
-        definitions: step id -> step as it stands in the YAML, by workflow.
+        definitions: step id -> step as it stands in the YAML, by workflow; one of `finally` has
+            that as a key.
+        at_rest: whether all was over; a run that goes on may look like anything.
         starts: the ledger of those who started runs.
         runs: run id -> its record; `_revision` is the sequence under which it is stored.
         steps: run id -> step id -> its record, likewise.
@@ -33,9 +35,11 @@ class Evidence:
         ends: run id -> the terminal states that a witness saw in its record, in order.
         queued: subjects of what is left in work queues, but for timers of runs.
         timers: subjects of timeouts that are left: they find nothing to do when they fire.
+        signals: run id -> the records of those that were sent to it.
     """
 
     definitions: dict[str, dict[str, Json]] = field(default_factory=dict)
+    at_rest: bool = True
     starts: list[Json] = field(default_factory=list)
     runs: dict[str, Json] = field(default_factory=dict)
     steps: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -46,6 +50,7 @@ class Evidence:
     ends: dict[str, list[str]] = field(default_factory=dict)
     queued: list[str] = field(default_factory=list)
     timers: list[str] = field(default_factory=list)
+    signals: dict[str, list[Json]] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """As JSON, to look into."""
@@ -53,9 +58,14 @@ class Evidence:
 
 
 def definitions(path: Path = WORKFLOWS) -> dict[str, dict[str, Json]]:
-    """Steps by id, by workflow."""
+    """Steps by id, by workflow; one of `finally` has that key."""
     documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
-    return {one["name"]: {step["id"]: step for step in one["steps"]} for one in documents}
+    return {one["name"]: {step["id"]: step for step in _steps(one)} for one in documents}
+
+
+def _steps(workflow: Json) -> list[Json]:
+    last = [{**step, "finally": True} for step in workflow.get("finally", ())]
+    return [*workflow["steps"], *last]
 
 
 def read_notes(folder: Path) -> list[Json]:
@@ -78,9 +88,22 @@ async def collect(raw: Raw, namespace: str, evidence: Evidence) -> None:
         event = {**json.loads(message.data), "_seq": message.seq}
         evidence.events.setdefault(run, []).append(event)
     queued = await raw.subjects(f"{upper}_COMMANDS") + await raw.subjects(f"{upper}_STEPS")
-    timers = re.compile(rf"{namespace}\.timer\.at\.run\.[^.]+\.(retention|timeout)")
-    evidence.queued = [subject for subject in queued if not timers.fullmatch(subject)]
-    evidence.timers = [subject for subject in queued if subject.endswith(".timeout")]
+    removals = re.compile(rf"{namespace}\.timer\.at\.run\.[^.]+\.retention")
+    evidence.timers = [subject for subject in queued if _is_timeout(subject, evidence)]
+    evidence.queued = [
+        subject
+        for subject in queued
+        if subject not in evidence.timers and not removals.fullmatch(subject)
+    ]
+
+
+def _is_timeout(subject: str, evidence: Evidence) -> bool:
+    """Of a run, or of a step that waits: one with a handler has its next attempt there."""
+    _, _, _, kind, run, name = (*subject.split(".", 5), "", "", "", "", "")[:6]
+    if kind != "step":
+        return (kind, name) == ("run", "timeout")
+    workflow = evidence.runs.get(run, {}).get("workflow", "")
+    return "uses" not in evidence.definitions.get(workflow, {}).get(name, {"uses": ""})
 
 
 def _enter(evidence: Evidence, key: str, message: Stored) -> None:
@@ -92,6 +115,9 @@ def _enter(evidence: Evidence, key: str, message: Stored) -> None:
             _, run, step = rest.split(".", 2)
             record = {**json.loads(message.data), "_revision": message.seq}
             evidence.steps.setdefault(run, {})[step] = record
+        case "signal":
+            run = rest.partition(".")[0]
+            evidence.signals.setdefault(run, []).append(json.loads(message.data))
         case "index":
             status, _, workflow_and_run = rest.partition(".")
             workflow, _, run = workflow_and_run.rpartition(".")

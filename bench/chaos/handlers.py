@@ -46,7 +46,7 @@ def noted(ctx: StepContext, uses: str) -> Iterator[dict[str, Any]]:
         "attempt": ctx.attempt,
         "nonce": number,
     }
-    write({"what": "begin", **about})
+    write({"what": "begin", "seen": ctx.input.get("seen"), **about})
     ended = "lost"
     try:
         yield {"nonce": number, "by": os.getpid()}

@@ -1,4 +1,4 @@
-"""The world around the fleet: clients that start runs, humans who answer, operators who cancel.
+"""Clients that start runs, at a steady rate, and what is done to these from `outside`.
 
 What was asked for is kept in a ledger, with whether it was acknowledged: the engine owes nothing
 for a start that was not.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import asdict, dataclass, field
+import zlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.chaos.outside import AGAIN, SIGNALLED, Outside, Start
 from flowworker.client import Client
-from flowworker.core.status import RunStatus
-from flowworker.errors import FlowworkerError, InvalidInput, Unavailable
+from flowworker.errors import Unavailable
 from flowworker.tasks import TaskSet
 
 MIX = {
@@ -27,30 +28,19 @@ MIX = {
     "chaos.human": 8,
     "chaos.long": 5,
     "chaos.timeout": 2,
+    "chaos.choice": 15,
+    "chaos.rules": 8,
+    "chaos.early": 8,
+    "chaos.signal": 10,
+    "chaos.approval": 8,
 }
 WAIT_LIMIT = 120.0
 """Seconds for which a start is tried again."""
-TWICE, CANCELLED, TERMINATED, BAD = 0.03, 0.05, 0.02, 0.01
+TWICE, CANCELLED, TERMINATED, BAD, DELAYED = 0.03, 0.05, 0.02, 0.01, 0.05
+RERUN = 0.2
+"""Of the failed runs of some workflows."""
 BACKLOG = 600
 """Runs that may be unfinished before no more are started."""
-
-
-@dataclass
-class Start:
-    """One run that was asked for.
-
-    Attributes:
-        acked: JetStream has acknowledged the start.
-        bad: it has to be rejected.
-        asked: what operators and humans asked of it afterwards.
-    """
-
-    run: str
-    workflow: str
-    at: float
-    acked: bool = False
-    bad: bool = False
-    asked: list[str] = field(default_factory=list)
 
 
 class Load:
@@ -64,13 +54,14 @@ class Load:
 
     def __init__(self, client: Client, notes: Path, seed: int, rate: float) -> None:
         self.ledger: dict[str, Start] = {}
+        self._started = 0
         self.unfinished = 0
         self.stopped = False
         self._client = client
-        self._notes = notes
         self._random = random.Random(seed)
         self._rate = rate
         self._tasks = TaskSet()
+        self.outside = Outside(client, notes, self._random, self.ledger)
 
     def exported(self) -> list[dict[str, Any]]:
         """The ledger as plain data."""
@@ -79,8 +70,8 @@ class Load:
     async def run(self, until: float, runs: int) -> None:
         """Start runs until that monotonic time or that many, and wait for acknowledgements."""
         began = time.monotonic()
-        while not self.stopped and time.monotonic() < until and len(self.ledger) < runs:
-            due = began + len(self.ledger) / self._rate
+        while not self.stopped and time.monotonic() < until and self._started < runs:
+            due = began + self._started / self._rate
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
             elif -wait > 1.0:
@@ -96,66 +87,45 @@ class Load:
         bad = choose.random() < BAD
         workflow = choose.choices(list(MIX), list(MIX.values()))[0]
         start = Start(
-            f"c-{len(self.ledger):06d}", "chaos.unknown" if bad else workflow, time.time(), bad=bad
+            f"c-{self._started:06d}", "chaos.unknown" if bad else workflow, time.time(), bad=bad
         )
+        self._started += 1
         self.ledger[start.run] = start
         what = choose.random()
-        self._tasks.spawn(self._start(start, what, choose.random() * 3))
+        delay = choose.random() * 3 if choose.random() < DELAYED else None
+        self._tasks.spawn(self._start(start, what, choose.random() * 3, delay))
+        if workflow == SIGNALLED and not bad:
+            self._tasks.spawn(self._signal(start))
+        if workflow in AGAIN and not bad and choose.random() < RERUN:
+            again = Start(f"{start.run}-again", workflow, start.at)
+            self._tasks.spawn(self.outside.rerun(start, again))
 
-    async def _start(self, start: Start, what: float, delay: float) -> None:
-        await self._insist(start)
+    async def _signal(self, start: Start) -> None:
+        while not start.acked:  # noqa: ASYNC110 - a signal to a run that never was is refused
+            await asyncio.sleep(0.1)
+        await self.outside.signals(start)
+
+    async def _start(self, start: Start, what: float, after: float, delay: float | None) -> None:
+        await self._insist(start, delay)
         if start.bad or not start.acked:
             return
         if what < TWICE:
-            await self._insist(start)
+            await self._insist(start, delay)
         elif what < TWICE + CANCELLED:
-            await asyncio.sleep(delay)
-            await self._ask(start, "cancel")
+            await asyncio.sleep(after)
+            await self.outside.stop(start, "cancel")
         elif what < TWICE + CANCELLED + TERMINATED:
-            await asyncio.sleep(delay)
-            await self._ask(start, "terminate")
+            await asyncio.sleep(after)
+            await self.outside.stop(start, "terminate")
 
-    async def _insist(self, start: Start) -> None:
+    async def _insist(self, start: Start, delay: float | None) -> None:
         """Until it is acknowledged: the run id makes a repetition harmless."""
+        given = {"n": start.at, "odd": bool(zlib.crc32(start.run.encode()) % 2)}
         until = time.monotonic() + WAIT_LIMIT
         while time.monotonic() < until:
             try:
-                await self._client.start(start.workflow, {"n": start.at}, run_id=start.run)
+                await self._client.start(start.workflow, given, run_id=start.run, delay=delay)
                 start.acked = True
                 return
             except Unavailable:
                 await asyncio.sleep(0.5)
-
-    async def _ask(self, start: Start, what: str) -> None:
-        try:
-            await getattr(self._client, what)(start.run, "chaos")
-            start.asked.append(what)
-        except InvalidInput:
-            pass  # over already
-        except FlowworkerError:
-            start.asked.append(f"{what}?")
-
-    async def humans(self) -> None:
-        """Answer whatever waits, until cancelled."""
-        while True:
-            await asyncio.sleep(0.5)
-            try:
-                for waiting in await self._client.list(RunStatus.WAITING_HUMAN, limit=200):
-                    if self._random.random() < 0.5:  # others wait longer
-                        await self._answer(waiting.id)
-            except FlowworkerError:
-                continue
-
-    async def _answer(self, run: str) -> None:
-        what = self._random.choices(["retry", "complete", "skip", "cancel"], [5, 2, 2, 2])[0]
-        if what == "retry" and self._random.random() < 0.8:
-            (self._notes / f"{run}.permission").touch()
-        output = {"answered": True} if what == "complete" else None
-        asked = self.ledger[run].asked
-        try:
-            await self._client.resume(run, what, output=output)
-            asked.append(what)
-        except InvalidInput:
-            pass
-        except FlowworkerError:
-            asked.append(f"{what}?")

@@ -25,7 +25,7 @@ def passed(outcome: Outcome) -> bool:
     """Whether there are zeros where zeros belong."""
     verdict = outcome.verdict
     repeated = outcome.plan.rolling and verdict.finished_again
-    return not verdict.violations and not repeated and outcome.settled is not None
+    return verdict.judged and not verdict.violations and not repeated
 
 
 def show(console: Console, outcome: Outcome) -> None:
@@ -47,6 +47,9 @@ def show(console: Console, outcome: Outcome) -> None:
     counts.add_row("last fault to last end", settled)
     console.print(counts)
 
+    if not verdict.judged:
+        console.print("nothing was judged: the fleet was still at work at the end")
+        return
     zeros = _table("what must not happen", "found")
     for kind in KINDS:
         zeros.add_row(kind, str(verdict.of(kind)))
@@ -99,6 +102,7 @@ def write(outcome: Outcome, path: Path) -> None:
     verdict = outcome.verdict
     content = {
         "plan": outcome.plan.__dict__,
+        "judged": verdict.judged,
         "counts": verdict.counts,
         "violations": {kind: verdict.of(kind) for kind in KINDS},
         "found": [violation.__dict__ for violation in verdict.violations],

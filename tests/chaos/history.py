@@ -11,16 +11,16 @@ RUN = "r1"
 STEPS: dict[str, dict[str, Any]] = {
     "one": {"id": "one", "uses": "do", "saga": {"uses": "undo"}},
     "two": {"id": "two", "uses": "do", "depends_on": ["one"], "saga": {"uses": "undo"}},
-    "three": {"id": "three", "uses": "bad", "depends_on": ["two"]},
+    "three": {"id": "three", "uses": "bad", "depends_on": ["two"], "retry": {"max_attempts": 2}},
 }
 
 
 class History:
     """Builds evidence event by event; sequences and times count up."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: dict[str, dict[str, Any]] = STEPS) -> None:
         self.evidence = Evidence(
-            definitions={"w": STEPS},
+            definitions={"w": steps},
             starts=[{"run": RUN, "workflow": "w", "acked": True, "bad": False}],
         )
         self.events = self.evidence.events.setdefault(RUN, [])
@@ -65,6 +65,25 @@ class History:
             "_revision": self.revision,
         }
 
+    def settle(self, step: str, output: Any = None, **record: Any) -> None:
+        """A coordinator begins and completes a step without a handler."""
+        self.revision += 1
+        attempt = {"step_id": step, "kind": "run", "turn": 1, "attempt": 1}
+        self.tell("step.started", f"{step}/1", **attempt)
+        kept = {"kind": "inline", "data": output}
+        published = {**attempt, "revision": self.revision, "output": kept}
+        self.tell("step.completed", f"{step}/1", **published)
+        self.evidence.steps.setdefault(RUN, {})[step] = {
+            "kind": "run",
+            "output": kept,
+            "_revision": self.revision,
+            **record,
+        }
+
+    def skip(self, step: str, reason: str) -> None:
+        """A step is not run."""
+        self.tell("step.skipped", f"{step}/1", step_id=step, reason=reason)
+
     def fail(self, step: str) -> None:
         """A step begins, fails twice, and the run stops."""
         for attempt in (1, 2):
@@ -91,6 +110,7 @@ class History:
         self.evidence.runs[RUN] = {
             "workflow": "w",
             "status": status,
+            "input": {"kind": "inline", "data": {"odd": True}},
             "_revision": self.revision,
             **({"stop": {"reason": stop}} if stop else {}),
         }

@@ -6,6 +6,8 @@ them, so that every scenario can be rebuilt from them at any point.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from flowworker.core import facts
@@ -19,10 +21,8 @@ from flowworker.core.rebuild import rebuild, view
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
 from flowworker.core.state import RunState, initial
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
-from tests.core.wording import in_words
 
 NOW = 1000.0
-PAUSE = 5.0
 RUN = "r1"
 BROKEN = ErrorInfo("Broken", "it broke")
 
@@ -112,22 +112,6 @@ class Run:
         revision = self.write(id_, Outcome.SKIPPED, finished_at=self.now, reason="when")
         return self.happens(facts.StepSkipped(id_, revision))
 
-    def iterates(self, id_: str, *, again: bool | None = None) -> Run:
-        """An iteration succeeds. Whether the step runs again is asked, and answered if it is said.
-
-        If it does not, `completes` is what its coordinator writes.
-        """
-        at = self.state.steps[id_]
-        revision = self.write(id_, Outcome.ITERATED, output=out(id_), finished_at=self.now)
-        self.happens(facts.Iterated(id_, at.attempt, out(id_), revision, self.now))
-        if again is not None:
-            self.is_repeated(id_) if again else self.completes(id_)
-        return self
-
-    def is_repeated(self, id_: str) -> Run:
-        attempt = self.state.steps[id_].attempt
-        return self.happens(facts.Repeated(id_, attempt, self.now + PAUSE))
-
     def is_fenced(self, *ids: str) -> Run:
         for id_ in ids:
             self.happens(facts.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
@@ -167,15 +151,7 @@ class Run:
         self.revision += 1
         since = at.since or (self.now if asks_for_time(self.plan.steps[id_], kind) else 0.0)
         record = StepRecord(
-            RUN,
-            id_,
-            kind,
-            turn,
-            max(number, 1),
-            outcome,
-            since=since,
-            spent=at.spent,
-            iteration=at.attempt.iteration,
+            RUN, id_, kind, turn, max(number, 1), outcome, since=since, spent=at.spent
         )
         if before is not None and before.attempt > record.attempt:
             raise AssertionError(f"{id_} is past that attempt")
@@ -204,11 +180,8 @@ class Run:
 
     @property
     def dispatched(self) -> list[str]:
-        """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`.
-
-        `a@2` for the second turn, `a~2` for the second iteration.
-        """
-        return in_words(c for c in self.effects if isinstance(c, Dispatch))
+        """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`."""
+        return _attempts(c for c in self.effects if isinstance(c, Dispatch))
 
     @property
     def asked(self) -> list[str]:
@@ -218,7 +191,7 @@ class Run:
     @property
     def fenced(self) -> list[str]:
         """The same for fences; `a!` for one with force."""
-        return in_words(c for c in self.effects if isinstance(c, Fence))
+        return _attempts(c for c in self.effects if isinstance(c, Fence))
 
     @property
     def published(self) -> list[str]:
@@ -271,6 +244,20 @@ class Run:
         """The steps as people see them."""
         state = view(self.plan, *self.stored, self.records, self.now)
         return {id_: state.steps[id_].status for id_ in self.plan.order}
+
+
+_WORDS = {Kind.RUN: "", Kind.FALLBACK: "else ", Kind.COMPENSATE: "undo "}
+
+
+def _attempts(effects: Iterable[Dispatch | Fence]) -> list[str]:
+    words = []
+    for effect in effects:
+        attempt = effect.attempt
+        turn = f"@{attempt.turn}" if attempt.turn > 1 else ""
+        number = f"#{attempt.number}" if attempt.number > 1 else ""
+        force = "!" if isinstance(effect, Fence) and effect.force else ""
+        words.append(f"{_WORDS[attempt.kind]}{effect.step}{turn}{number}{force}")
+    return words
 
 
 def undoing() -> Run:

@@ -26,11 +26,8 @@ RETRIED = {
     CHILD_FAILED: ErrorInfo(CHILD_FAILED, ""),
     "RetryAfter": error_info(errors.RetryAfter(5.0)),
 }
-NO_EXCEPTIONS = {
-    *("ChildCancelled", "ChildLimit", "RepeatLimit"),
-    *("ExpressionError", "HandlerNotFound", "WorkerLost"),
-}
-"""What no handler raises: written by a coordinator, or by a worker instead of a claim."""
+NO_EXCEPTIONS = {"ChildCancelled", "ChildLimit", "ExpressionError", "HandlerNotFound", "WorkerLost"}
+"""What no handler raises: refused by a coordinator, or written by a worker instead of a claim."""
 
 
 def test_which_rule_fits_what_the_engine_fails_attempts_with():

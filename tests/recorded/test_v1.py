@@ -28,7 +28,7 @@ from flowworker.codec.messages import (
 )
 from flowworker.core.event_types import EventType
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord, StopReason
-from flowworker.core.status import HumanAction, Outcome, StepStatus
+from flowworker.core.status import HumanAction
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
 from tests.recorded.recording import RECORDINGS, Recording
@@ -48,7 +48,7 @@ CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
     RunRecord: {"begins_at", "ending", "output", "sent", "rerun_of", "rerun", "parent", "depth"},
-    StepMessage: {"follows", "intervals", "iteration", "since", "spent"},
+    StepMessage: {"follows", "intervals", "since", "spent"},
     StepInput: {"given"},
     Result: {"whole"},
     ErrorInfo: {"bases"},
@@ -56,7 +56,6 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
         "actor",
         "error_bases",
         "intervals",
-        "iteration",
         "sent",
         "signal",
         "since",
@@ -71,7 +70,6 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
         "actor",
         "child",
         "intervals",
-        "iteration",
         "kept_from",
         "prompt",
         "reason",
@@ -83,9 +81,7 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
     HumanAction: {HumanAction.REJECT},
-    EventType: {EventType.SCHEDULED, EventType.STEP_ITERATED, EventType.STEP_KEPT},
-    Outcome: {Outcome.ITERATED},
-    StepStatus: {StepStatus.REPEATING},
+    EventType: {EventType.SCHEDULED, EventType.STEP_KEPT},
     StopReason: {StopReason.ENDED},
 }
 """Fields, and values of enumerations, that are younger than the recordings."""

@@ -111,7 +111,7 @@ class Acting:
         _check_waits(run, step)
         plan = await self._views.plan(run_id)
         chosen = step or run.waiting[0]
-        asked = plan.steps[chosen].approval
+        asked = plan.step(chosen).approval
         failed = any(one.id == chosen and one.finished_at for one in run.steps)
         if asked is None or failed:
             raise InvalidInput(f"step {chosen!r} of run {run_id} has failed; answer it by resume")

@@ -41,7 +41,7 @@ class StepHistory:
         for stored in history:
             with suppress(*UNREADABLE):
                 event = decode_event(stored.data)
-                step = event.data.step_id
+                step = event.data.step
                 if event.type == stored.type and not refusal(
                     run, stored.sender, event.type, event.id, step, plan
                 ):
@@ -52,10 +52,10 @@ class StepHistory:
         match event.type:
             case EventType.STEP_WAITING_HANDLER if data.kind is not None:
                 attempt = Attempt(data.kind, data.turn, data.number)
-                self.missing[data.step_id] = (attempt, data.handler)
+                self.missing[data.step] = (attempt, data.handler)
             case EventType.STEP_STARTED:
-                self.started[data.step_id] = data.at
+                self.started[data.step] = data.at
             case EventType.STEP_COMPLETED:
-                self.completed[data.step_id] = data.at
+                self.completed[data.step] = data.at
             case _:
                 pass

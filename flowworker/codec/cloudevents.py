@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CloudEvent",
     "EventData",
+    "about",
     "attempt_events",
     "cloud_event",
     "decode_event",
@@ -14,11 +15,10 @@ __all__ = [
     "settled_event",
     "started_event",
     "timestamp",
-    "waiting_event",
 ]
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -26,11 +26,10 @@ from msgspec.structs import asdict, replace
 
 from flowworker.codec.event_data import EventData
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import event_id
+from flowworker.core.ids import defined_id, event_id, index_of
 from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
-    from flowworker.codec.messages import StepMessage
     from flowworker.core.effects import Emit
     from flowworker.core.records import RunRecord, StepRecord
 
@@ -68,13 +67,19 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
+def about(step: str) -> dict[str, Any]:
+    """Which step an event is about, as its data say it."""
+    index = index_of(step)
+    return {"step_id": step} if index is None else {"step_id": defined_id(step), "index": index}
+
+
 def emitted(namespace: str, record: RunRecord, emit: Emit, revision: int, now: float) -> CloudEvent:
     """The event that `decide` asked for."""
     data = EventData(
         id=record.run,
         name=record.workflow,
         version=record.version,
-        step_id=emit.step_id,
+        **about(emit.step_id),
         number=emit.number,
         error=emit.error,
         reason=emit.reason,
@@ -152,6 +157,7 @@ def settled_event(
             name=data.name,
             version=data.version,
             step_id=data.step_id,
+            index=data.index,
             kind=data.kind,
             turn=data.turn,
             worker=data.worker,
@@ -192,23 +198,6 @@ def attempt_events(
     return [settled]
 
 
-def waiting_event(namespace: str, message: StepMessage, worker: str, now: float) -> CloudEvent:
-    """The event for an attempt that a worker could not run, since it lacks the handler."""
-    data = EventData(
-        id=message.run,
-        name=message.workflow,
-        version=message.version,
-        step_id=message.step,
-        **asdict(message.attempt),
-        handler=message.uses,
-        worker=worker,
-        revision=message.revision,
-        at=now,
-    )
-    detail = f"{message.step}/{message.attempt}"
-    return cloud_event(namespace, EventType.STEP_WAITING_HANDLER, data, now, detail)
-
-
 def _attempt(
     workflow: str, version: str, record: StepRecord, revision: int, at: float
 ) -> EventData:
@@ -218,7 +207,7 @@ def _attempt(
         id=record.run,
         name=workflow,
         version=version,
-        step_id=record.step,
+        **about(record.step),
         **asdict(record.attempt),
         error="" if error is None else error.message,
         error_type="" if error is None else error.type,

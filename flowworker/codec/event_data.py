@@ -7,6 +7,7 @@ __all__ = ["EventData"]
 from msgspec import Struct, field
 
 from flowworker.core.event_types import EVENT_VERSION
+from flowworker.core.ids import instance_id
 from flowworker.core.parent import Parent
 from flowworker.core.payload import Payload
 from flowworker.core.records import Count, Moment, Seconds
@@ -34,6 +35,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         kept_from: the run that has executed a step which a rerun keeps.
         parent, depth: of a started run that is a child, as in its record.
         child: the run that an attempt is.
+        index: which instance of the loop `step_id`; None for a step that is no instance.
     """
 
     id: str
@@ -79,3 +81,9 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     parent: Parent | None = None
     depth: Count = 0
     child: str = ""
+    index: Count | None = None
+
+    @property
+    def step(self) -> str:
+        """The step's own id, also if it is an instance."""
+        return self.step_id if self.index is None else instance_id(self.step_id, self.index)

@@ -104,7 +104,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
     match event.type:
         case EventType.STEP_COMPLETED if data.kind is not None:
             return facts.StepCompleted(
-                data.step_id,
+                data.step,
                 Attempt(data.kind, data.turn, data.number),
                 data.output or EMPTY,
                 data.revision,
@@ -114,7 +114,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
             return facts.RunStarted()
         case EventType.STEP_ATTEMPT_FAILED:
             return facts.AttemptFailed(
-                data.step_id,
+                data.step,
                 Attempt(data.kind or Kind.RUN, data.turn, data.number),
                 ErrorInfo(
                     data.error_type,
@@ -130,11 +130,11 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
                 data.intervals,
             )
         case EventType.STEP_CANCELLED:
-            return facts.StepCancelled(data.step_id, data.revision)
+            return facts.StepCancelled(data.step, data.revision)
         case EventType.STEP_SKIPPED if data.kind is not None:
-            return facts.StepSkipped(data.step_id, data.revision)
+            return facts.StepSkipped(data.step, data.revision)
         case EventType.STEP_COMPENSATED:
-            return facts.Compensated(data.step_id, data.revision)
+            return facts.Compensated(data.step, data.revision)
         case _:
             return _request(event)
 
@@ -145,7 +145,7 @@ def _request(event: CloudEvent) -> facts.Fact | None:
     match event.type:
         case EventType.HUMAN_DECIDED if data.action is not None:
             return facts.HumanDecided(
-                data.action, data.step_id, data.output, event.id, data.reason, data.actor
+                data.action, data.step, data.output, event.id, data.reason, data.actor
             )
         case EventType.CANCEL_REQUESTED:
             return facts.CancelRequested(data.reason, data.terminate)

@@ -71,7 +71,7 @@ def published(subject: str, event: CloudEvent) -> Published:
 def check_sender(run: str, said: Published, plan: Plan) -> None:
     """Raise Refused unless the run's definition lets the sender know that."""
     event = said.event
-    why = refusal(run, said.sender, event.type, event.id, event.data.step_id, plan)
+    why = refusal(run, said.sender, event.type, event.id, event.data.step, plan)
     if why:
         raise Refused(why)
 
@@ -114,8 +114,7 @@ def refusal(
         return f"no worker may publish {event_type!r}"
     if not _is_of(identity, f"{run}/{event_type}/{step}"):
         return f"the id {identity[:140]!r} is that of another event"
-    known = None if plan is None else plan.steps.get(step)
-    if known is None or known.keeper != sender:
+    if plan is None or not plan.knows(step) or plan.step(step).keeper != sender:
         return f"step {step[:140]!r} is none of queue {sender!r}"
     return ""
 

@@ -18,7 +18,7 @@ from flowworker.clock import SystemClock
 from flowworker.codec.json import is_json
 from flowworker.codec.keys import RETENTION, emit_key
 from flowworker.compat.checkpoints import is_removable, noted_as, states_of, unattempted
-from flowworker.core.ids import COORDINATOR, DOTTED_NAME, RUN_ID
+from flowworker.core.ids import COORDINATOR, DOTTED_NAME, RUN_ID, STEP_ID
 from flowworker.core.model import MAX_SECONDS
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -258,7 +258,7 @@ class StateStore:
         self, stores: Stores, exec_id: str, step_id: str, change: Callable[[StepRecord], StepRecord]
     ) -> None:
         expected = "expected tokens of letters, digits, '_' or '-'"
-        _check(DOTTED_NAME.fullmatch(step_id), f"step id {step_id[:140]!r}: {expected}")
+        _check(STEP_ID.fullmatch(step_id), f"step id {step_id[:140]!r}: {expected}")
         while True:
             found = await stores.runs.find_step(exec_id, step_id)
             queue, record, revision = found or (QUEUE, unattempted(exec_id, step_id), 0)

@@ -11,7 +11,7 @@ __all__ = ["Answers", "questions"]
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.json import encode_sorted
-from flowworker.core.effects import Conclude, Judge, Question
+from flowworker.core.effects import Conclude, Expand, Gather, Judge, Question
 from flowworker.core.facts import Concluded
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import ErrorInfo, shortened
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from flowworker.coordinator.evaluation import Evaluation
     from flowworker.coordinator.judging import Judging
+    from flowworker.coordinator.loops import Loops
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
@@ -39,8 +40,11 @@ def questions(effects: Sequence[Effect]) -> list[Question]:
 class Answers:
     """Answers for all runs of a coordinator."""
 
-    def __init__(self, evaluation: Evaluation, payloads: PayloadStore, judging: Judging) -> None:
+    def __init__(
+        self, evaluation: Evaluation, payloads: PayloadStore, judging: Judging, loops: Loops
+    ) -> None:
         """Answer by means of expressions; keep results in `payloads`."""
+        self._loops = loops
         self._judging = judging
         self._evaluation = evaluation
         self._payloads = payloads
@@ -59,6 +63,11 @@ class Answers:
                 except (ExpressionError, InvalidInput) as error:
                     why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
                     return Concluded(error=why)
+            case Expand():
+                return await self._loops.expand(plan, state, question)
+            case Gather():
+                await self._loops.gather(state, question)
+                return None
             case Judge():
                 return await self._judging.judge(plan, state, question)
             case _:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flowworker.coordinator.rejection import Rejected
+from flowworker.core.ids import shown_id
 from flowworker.core.payload import EMPTY
 from flowworker.core.rebuild import view
 from flowworker.definitions import InputValidator
@@ -38,13 +39,13 @@ class Approvals:
         if plan is not None and not record.begins_at:
             steps = await self._stores.runs.load_steps(record.run, plan)
             state = view(plan, record, revision, steps, self._clock.now())
-            found = ((one, plan.steps[one].approval) for one in sorted(state.waiting))
+            found = ((one, plan.step(one).approval) for one in sorted(state.waiting))
             asking = {one: asks for one, asks in found if asks and one in state.inflight}
         if step in asking or (not step and len(asking) == 1):
             chosen = step or next(iter(asking))
             return chosen, asking[chosen]
-        which = f"step {step!r}" if step else "exactly one step"
-        named = ", ".join(asking) or "none"
+        which = f"step {shown_id(step)!r}" if step else "exactly one step"
+        named = ", ".join(map(shown_id, asking)) or "none"
         raise Rejected(
             f"control.{action}: expected {which} of {record.run!r} to ask; those that do: {named}"
         )

@@ -92,7 +92,7 @@ class ChildSteps:
             Conflict: another coordinator does the same.
             Unavailable: what was read of it is stale.
         """
-        run, keeper = state.record, plan.steps[wanted.step].keeper
+        run, keeper = state.record, plan.step(wanted.step).keeper
         found = await self._runs.load_step(keeper, run.run, wanted.step)
         record, revision = found or (None, 0)
         verdict = judge(wanted, record, revision, self._clock.now())
@@ -122,7 +122,7 @@ class ChildSteps:
                 await self._clock.sleep(left)
             text = f"the run took longer than {record.wakes_at - record.started_at:g} s"
             record = replace(record, error=ErrorInfo(TIMEOUT, text, bases=OF_TIMEOUT))
-            await self._runs.save_step(plan.steps[record.step].keeper, record, revision)
+            await self._runs.save_step(plan.step(record.step).keeper, record, revision)
         await self._watch(run, record, child[0])
 
     async def fence(self, plan: Plan, state: RunState, record: StepRecord, revision: int) -> bool:
@@ -153,9 +153,9 @@ class ChildSteps:
             return
         found = await self._runs.load(child.parent.run)
         parent_plan = None if found is None else await self._stores.plan(found[0])
-        if found is None or parent_plan is None or child.parent.step not in parent_plan.steps:
+        if found is None or parent_plan is None or not parent_plan.knows(child.parent.step):
             return
-        run, step = found[0], parent_plan.steps[child.parent.step]
+        run, step = found[0], parent_plan.step(child.parent.step)
         at = await self._runs.load_step(step.keeper, run.run, child.parent.step)
         if at is None or at[0].child != child.run or at[0].kind is not Kind.RUN:
             return
@@ -165,7 +165,7 @@ class ChildSteps:
             await self._publish(run, *at)
 
     async def _claim(self, plan: Plan, state: RunState, wanted: Dispatch, revision: int) -> None:
-        run, step, now = state.record, plan.steps[wanted.step], self._clock.now()
+        run, step, now = state.record, plan.step(wanted.step), self._clock.now()
         try:
             order = await self._children.order(plan, state, wanted.step)
             timeout = await self._terms.timeout(plan, state, wanted)
@@ -261,7 +261,7 @@ class ChildSteps:
         await self._end(plan, run, ended, revision)
 
     async def _end(self, plan: Plan, run: RunRecord, ended: StepRecord, revision: int) -> None:
-        keeper = plan.steps[ended.step].keeper
+        keeper = plan.step(ended.step).keeper
         ended = replace(ended, finished_at=self._clock.now())
         try:
             revision = await self._runs.save_step(keeper, ended, revision)

@@ -91,7 +91,7 @@ class Children:
                 "workflows call each other in a circle?"
             )
         child = await self._plan(plan, step)
-        given = plan.steps[step].with_
+        given = plan.step(step).with_
         value = {}
         if given is not None:
             part = f"with of {Kind.RUN}"
@@ -158,7 +158,7 @@ class Children:
         )
 
     async def _plan(self, plan: Plan, step: str) -> Plan:
-        definition = plan.steps[step]
+        definition = plan.step(step)
         if definition.workflow is not None:
             return await self._stores.definitions.latest(definition.workflow)
         group = group_of(plan.workflow, definition)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
+from flowworker.codec.cloudevents import EventData, about, cloud_event, run_started_event
 from flowworker.codec.json import UNREADABLE, encode, is_json
 from flowworker.codec.messages import CONTROL_ACTIONS, FLOW_ACTOR, decode_control
 from flowworker.coordinator.approvals import Approvals
@@ -16,7 +16,7 @@ from flowworker.coordinator.inbox import NotYet
 from flowworker.coordinator.rejection import Rejected
 from flowworker.coordinator.uploads import Gone, check_upload, load_upload, open_sealed
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import COORDINATOR, RUN_ID
+from flowworker.core.ids import COORDINATOR, RUN_ID, step_of
 from flowworker.core.records import shortened
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import APPROVALS, TERMINAL, HumanAction
@@ -100,7 +100,7 @@ class Controls:
         delivery: Delivery,
     ) -> EventData:
         """That to an approval, which may be followed."""
-        step, asked = await self._approvals.asked(action, *found, command.step)
+        step, asked = await self._approvals.asked(action, *found, step_of(command.step))
         payload = None
         if action == HumanAction.APPROVE:
             output = await self._approvals.output(
@@ -111,7 +111,7 @@ class Controls:
         reason = shortened(command.reason)
         answer = HumanAction(action)
         return replace(
-            data, action=answer, step_id=step, output=payload, reason=reason, actor=actor
+            data, action=answer, **about(step), output=payload, reason=reason, actor=actor
         )
 
     async def _decision(
@@ -121,7 +121,8 @@ class Controls:
         if command.action is HumanAction.COMPLETE:
             output = await self._given(data.id, command, delivery)
             payload = await self._pack(data.id, delivery, output)
-        return replace(data, action=command.action, step_id=command.step, output=payload)
+        step = about(step_of(command.step))
+        return replace(data, action=command.action, **step, output=payload)
 
     async def _given(self, run: str, command: ControlCommand, delivery: Delivery) -> bytes:
         try:

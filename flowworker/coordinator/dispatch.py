@@ -12,7 +12,7 @@ from msgspec.structs import asdict, replace
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.codec.trace import attempt_span, parse_trace
-from flowworker.core.ids import attempt_key, idempotency_key
+from flowworker.core.ids import attempt_key, defined_id, idempotency_key
 from flowworker.core.payload import EMPTY
 from flowworker.core.policy import asks_for_time
 from flowworker.core.records import shortened
@@ -99,7 +99,7 @@ class Dispatcher:
 
         If these cannot be had the prompt is as it was written: its attempt fails then.
         """
-        approval = plan.steps[step].approval
+        approval = plan.step(step).approval
         if approval is None or approval.prompt != why:
             return why
         with suppress(ExpressionError):
@@ -136,7 +136,7 @@ class Dispatcher:
 
     async def _begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
         """Settle it, or see to it that it will be: there is nobody to send it to."""
-        step = plan.steps[wanted.step]
+        step = plan.step(wanted.step)
         if step.end is not None:
             await self._ends.settle(plan, state, wanted, step.end)
         else:
@@ -144,7 +144,7 @@ class Dispatcher:
 
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
         priority = await self._terms.priority(plan, state, wanted.step)
-        queue = plan.steps[wanted.step].queue
+        queue = plan.step(wanted.step).queue
         return StepAddress(queue, priority, state.record.run, wanted.step)
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput:
@@ -157,7 +157,7 @@ class Dispatcher:
 
 def _is_own(plan: Plan, wanted: Dispatch) -> bool:
     """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
-    return wanted.attempt.kind is Kind.RUN and not plan.steps[wanted.step].uses
+    return wanted.attempt.kind is Kind.RUN and not plan.step(wanted.step).uses
 
 
 def _covers(raw: bytes, wanted: Dispatch) -> bool:
@@ -180,12 +180,12 @@ def _message(
     given: StepInput,
     timeout: float,
 ) -> StepMessage:
-    step = plan.steps[wanted.step]
+    step = plan.step(wanted.step)
     record = state.record
     limit = plan.workflow.timeout
     kind = wanted.attempt.kind
     compensating = kind is Kind.COMPENSATE
-    untimed = compensating or plan.closes(step.id)
+    untimed = compensating or plan.closes(wanted.step)
     at = state.steps[wanted.step]
     return StepMessage(
         run=record.run,
@@ -218,12 +218,12 @@ def _followed(plan: Plan, state: RunState, wanted: Dispatch) -> tuple[str, ...]:
     trace = parse_trace(record.trace)
     if trace is None or attempt.kind is Kind.COMPENSATE or attempt.number > 1:
         return ()
-    before = plan.steps[wanted.step].depends_on[:_MOST_LINKS]
+    before = plan.steps[defined_id(wanted.step)].depends_on[:_MOST_LINKS]
     return tuple(
         attempt_span(trace.trace_id, record.run, step, state.steps[step].attempt)
         for step in before
         # else it was skipped, or made by hand, or no worker's
-        if state.steps[step].attempt.number and plan.steps[step].uses
+        if state.steps[step].attempt.number and plan.step(step).uses
     )
 
 

@@ -86,7 +86,7 @@ class EngineSteps:
             Conflict: another coordinator does the same.
             Unavailable: what was read of it is stale.
         """
-        if plan.steps[wanted.step].has_child:
+        if plan.step(wanted.step).has_child:
             await self._child_steps.begin(plan, state, wanted)
             return
         run, now = state.record, self._clock.now()
@@ -121,13 +121,13 @@ class EngineSteps:
         or the timer is that of an earlier run of this id.
         """
         plan = await self._stores.plan(run)
-        if plan is None or step not in plan.steps:
+        if plan is None or not plan.knows(step):
             return True
-        found = await self._runs.load_step(plan.steps[step].keeper, run.run, step)
+        found = await self._runs.load_step(plan.step(step).keeper, run.run, step)
         if found is None:
             return False
         record, revision = found
-        if record.outcome is Outcome.RUNNING and plan.steps[step].has_child:
+        if record.outcome is Outcome.RUNNING and plan.step(step).has_child:
             await self._child_steps.wake(plan, run, record, revision)
         elif record.outcome is Outcome.RUNNING:
             await self._go_on(plan, None, run, record, revision)
@@ -208,7 +208,7 @@ class EngineSteps:
         while left > _ROUNDING:  # event loops wake up to a millisecond early
             await self._clock.sleep(left)
             left = wakes_at - self._clock.now()
-        missing = _missing(plan.steps[record.step])
+        missing = _missing(plan.step(record.step))
         if not missing:
             await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=EMPTY)
         else:

@@ -13,14 +13,17 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.json import encode
+from flowworker.coordinator.items import item_names
+from flowworker.core.ids import defined_id, index_of
 from flowworker.errors import ExpressionError
 from flowworker.expressions import Expression, Scope, compile_expression, compile_template
 
 if TYPE_CHECKING:
+    from flowworker.coordinator.items import Items
     from flowworker.coordinator.values import Values
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
-    from flowworker.expressions import ExpressionProblem, Template
+    from flowworker.expressions import ExpressionProblem, Names, Template
 
 _KEPT = 20_000
 """Compiled values, the latest used: twice as many as a workflow may have steps."""
@@ -31,9 +34,10 @@ _Key = tuple[str, str, str]
 class Evaluation:
     """Evaluates what definitions say; one for all runs of a coordinator."""
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, items: Items) -> None:
         """Evaluate with these values."""
         self._values = values
+        self._items = items
         self._compiled: OrderedDict[_Key, Template | Expression] = OrderedDict()
 
     async def template(
@@ -67,7 +71,7 @@ class Evaluation:
                 _, problem = template[0]
                 raise _refused(part, problem)
             self._keep(plan, step, part, template)
-        return template.evaluate(await self._values.of(state, template.names))
+        return template.evaluate(await self._named(plan, state, step, template.names))
 
     async def expression(
         self,
@@ -89,7 +93,17 @@ class Evaluation:
             if isinstance(expression, list):
                 raise _refused(part, expression[0])
             self._keep(plan, step, part, expression)
-        return expression.evaluate({**await self._values.of(state, expression.names), **extra})
+        named = await self._named(plan, state, step, expression.names)
+        return expression.evaluate({**named, **extra})
+
+    async def _named(
+        self, plan: Plan, state: RunState, step: str, names: Names
+    ) -> Mapping[str, Any]:
+        """What is named, with the item of an instance."""
+        found = await self._values.of(state, names, step)
+        if index_of(step) is None or names.roots <= found.keys():
+            return found
+        return {**found, **await self._items.of(plan, state, step)}
 
     async def truth(
         self,
@@ -108,14 +122,14 @@ class Evaluation:
         return value
 
     def _found(self, plan: Plan, step: str, part: str) -> Any:
-        key = plan.hash, step, part
+        key = plan.hash, defined_id(step), part
         found = self._compiled.get(key)
         if found is not None:
             self._compiled.move_to_end(key)
         return found
 
     def _keep(self, plan: Plan, step: str, part: str, compiled: Template | Expression) -> None:
-        self._compiled[plan.hash, step, part] = compiled
+        self._compiled[plan.hash, defined_id(step), part] = compiled
         if len(self._compiled) > _KEPT:
             self._compiled.popitem(last=False)
 
@@ -144,7 +158,8 @@ def _scope(
     steps = plan.before(step) if step else (1 << len(plan.order)) - 1
     if own:
         steps |= 1 << plan.position(step)
-    return Scope(steps=_Nameable(plan, steps), extra=dict.fromkeys(extra or ()))
+    roots = [*(extra or ()), *(() if index_of(step) is None else item_names(plan, step))]
+    return Scope(steps=_Nameable(plan, steps), extra=dict.fromkeys(roots))
 
 
 def _refused(part: str, problem: ExpressionProblem) -> ExpressionError:

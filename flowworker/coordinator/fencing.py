@@ -84,7 +84,7 @@ class Fences:
     async def _try(self, plan: Plan, state: RunState, wanted: Fence) -> bool:
         """Whether the attempt has ended and its event is published."""
         run = state.record.run
-        queue = plan.steps[wanted.step].keeper
+        queue = plan.step(wanted.step).keeper
         while True:
             found = await self._runs.load_step(queue, run, wanted.step)
             record, revision = found or (None, 0)

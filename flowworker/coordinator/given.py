@@ -45,7 +45,7 @@ class Given:
             CorruptRecord, Unavailable: as `Values.of`.
         """
         kind = wanted.attempt.kind
-        given = _with(plan.steps[wanted.step], kind)
+        given = _with(plan.step(wanted.step), kind)
         if given is None:
             return None
         undo = kind is Kind.COMPENSATE

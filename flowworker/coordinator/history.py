@@ -17,7 +17,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.senders import refusal
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import HumanDecided
-from flowworker.core.ids import COORDINATOR
+from flowworker.core.ids import COORDINATOR, instance_id
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import Kind
 
@@ -45,8 +45,13 @@ class _Glimpse(Struct):
 class _About(Struct):
     kind: Kind | None = None
     step_id: str = ""
+    index: int | None = None
     revision: int = 0
     at: float = 0.0
+
+    @property
+    def step(self) -> str:
+        return self.step_id if self.index is None else instance_id(self.step_id, self.index)
 
 
 class _Brief(Struct):
@@ -135,12 +140,12 @@ class History:
     def _is_refused(
         self, sender: str, event_type: str, identity: str, data: EventData | _About | None
     ) -> bool:
-        step = "" if data is None else data.step_id
+        step = "" if data is None else data.step
         return bool(refusal(self._run, sender, event_type, identity, step, self._plan))
 
     def _note(self, event: CloudEvent) -> None:
         if event.type is EventType.WAITING_HUMAN:
-            self._waits(event.data.step_id)
+            self._waits(event.data.step)
             return
         fact = to_fact(event) if event.type in _REQUESTS else None
         if isinstance(fact, HumanDecided):
@@ -153,7 +158,7 @@ class History:
         if data.kind is None:  # of the run, which must exist for that
             key, revision = "", max(data.revision, 1)
         else:
-            key, revision = data.step_id, data.revision
+            key, revision = data.step, data.revision
         self._latest[key] = max(self._latest.get(key, (0, 0.0)), (revision, data.at))
 
     def _waits(self, step: str) -> None:

@@ -72,11 +72,11 @@ class Judging:
         return None
 
     async def _holds(self, plan: Plan, state: RunState, step: str) -> bool:
-        text = plan.steps[step].when or ""
+        text = plan.step(step).when or ""
         return await self._evaluation.truth(plan, state, step, "when", text)
 
     async def _skip(self, plan: Plan, state: RunState, wanted: Judge) -> None:
-        run, keeper = state.record, plan.steps[wanted.step].keeper
+        run, keeper = state.record, plan.step(wanted.step).keeper
         record = skipped(run.run, wanted, self._clock.now())
         try:
             revision = await self._runs.save_step(keeper, record, wanted.revision)

@@ -26,8 +26,10 @@ from flowworker.core.effects import (
     Conclude,
     Dispatch,
     Emit,
+    Expand,
     Fence,
     Finish,
+    Gather,
     Judge,
     Save,
     SetStart,
@@ -215,7 +217,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Judge():
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge():
                     pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
@@ -231,7 +233,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Judge():
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge():
                     pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)

@@ -42,11 +42,13 @@ class Refusals:
         self._clock = clock
 
     async def refuse(
-        self, plan: Plan, state: RunState, wanted: Dispatch, why: FlowworkerError
+        self, plan: Plan, state: RunState, wanted: Dispatch, why: FlowworkerError | ErrorInfo
     ) -> None:
         """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
-        run, queue = state.record, plan.steps[wanted.step].keeper
-        error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
+        run, queue = state.record, plan.step(wanted.step).keeper
+        error = why
+        if not isinstance(error, ErrorInfo):
+            error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
         verdict: Verdict = first_try(wanted)
         while isinstance(verdict, Claim | GiveUp):
             at, now = state.steps[wanted.step], self._clock.now()

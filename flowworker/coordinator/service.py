@@ -20,7 +20,9 @@ from flowworker.coordinator.evaluation import Evaluation
 from flowworker.coordinator.fencing import Fences
 from flowworker.coordinator.given import Given
 from flowworker.coordinator.intake import Intake
+from flowworker.coordinator.items import Items
 from flowworker.coordinator.judging import Judging
+from flowworker.coordinator.loops import Loops
 from flowworker.coordinator.outputs import Outputs
 from flowworker.coordinator.partitions import Partitions
 from flowworker.coordinator.performer import Performer
@@ -91,10 +93,12 @@ class Coordinator:
         signals = Signals(stores, clock)
         self._intake = Intake(backend.commands, starts, reruns, controls, signals, rejections)
         # What was decided is performed
-        evaluation = Evaluation(Values(stores.payloads, settings.payload_limit))
+        items = Items(stores.payloads, settings.payload_limit)
+        evaluation = Evaluation(Values(stores.payloads, settings.payload_limit), items)
         refusals = Refusals(stores, clock)
         judging = Judging(stores, evaluation, refusals, clock, metrics)
-        self._answers = Answers(evaluation, stores.payloads, judging)
+        loops = Loops(stores, evaluation, refusals, clock)
+        self._answers = Answers(evaluation, stores.payloads, judging, loops)
         terms = Terms(evaluation)
         taking = Taking(stores, evaluation, clock)
         children = Children(stores, starts, evaluation, terms, clock, metrics)

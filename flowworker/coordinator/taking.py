@@ -49,7 +49,7 @@ class Taking:
         Raises:
             ExpressionError: whether one is meant cannot be said.
         """
-        wait = plan.steps[record.step].wait_for
+        wait = plan.step(record.step).wait_for
         if wait is None:
             return None
         attempt = _name_of(record)
@@ -86,17 +86,17 @@ class Taking:
         """Whether nobody has it, or who has it ended without it."""
         if not signal.taken_by:
             return True
-        step, _, attempt = signal.taken_by.partition("/")
+        step, *attempt = signal.taken_by.rsplit("/", 2)  # `step/kind/turn.number`
         found = await self._runs.load_step(COORDINATOR, signal.run, step)
         if found is None:
             return False
         record = found[0]
-        same = str(record.attempt) == attempt
+        same = str(record.attempt) == "/".join(attempt)
         ended = record.outcome is not Outcome.RUNNING
         return (ended and record.signal != signal.id) if same else True
 
     async def _is_meant(self, plan: Plan, state: RunState, step: str, signal: SignalRecord) -> bool:
-        wait = plan.steps[step].wait_for
+        wait = plan.step(step).wait_for
         if wait is None or wait.match is None:
             return True
         raw = await self._payloads.load(signal.payload, signal.run, ANSWER)

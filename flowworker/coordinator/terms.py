@@ -35,18 +35,18 @@ class Terms:
 
     async def timeout(self, plan: Plan, state: RunState, wanted: Dispatch) -> float:
         """Seconds that the call of the handler may take; 0 for no limit."""
-        step = plan.steps[wanted.step]
+        step = plan.step(wanted.step)
         undo = step.saga if wanted.attempt.kind is Kind.COMPENSATE else None
         limit, part = (step.timeout, "timeout") if undo is None else (undo.timeout, "saga.timeout")
         if not isinstance(limit, str):
             return limit or 0.0
         own = undo is not None
-        value = await self._evaluation.template(plan, state, step.id, part, limit, own=own)
+        value = await self._evaluation.template(plan, state, wanted.step, part, limit, own=own)
         return _seconds(part, limit, value)
 
     async def wakes_at(self, plan: Plan, state: RunState, step: str, now: float) -> float:
         """The moment for which an engine step waits that begins now; 0 for none."""
-        at = plan.steps[step]
+        at = plan.step(step)
         if at.sleep is not None:
             return now + await self._wait(plan, state, step, "sleep", at.sleep)
         if at.until is not None:
@@ -58,7 +58,7 @@ class Terms:
 
     async def prompt(self, plan: Plan, state: RunState, step: str) -> str:
         """What a step asks a human; empty if it asks nothing."""
-        asked = plan.steps[step].approval
+        asked = plan.step(step).approval
         if asked is None or "${" not in asked.prompt:
             return "" if asked is None else asked.prompt
         value = await self._evaluation.template(plan, state, step, "prompt", asked.prompt)
@@ -83,7 +83,7 @@ class Terms:
         """Seconds of its retry rules, if there are expressions among them."""
         kind = wanted.attempt.kind
         found = []
-        for number, given in enumerate(intervals(plan.steps[wanted.step], kind)):
+        for number, given in enumerate(intervals(plan.step(wanted.step), kind)):
             value: Any = given
             if isinstance(given, str):
                 part = f"interval {number} of {kind}"
@@ -96,13 +96,13 @@ class Terms:
 
     async def priority(self, plan: Plan, state: RunState, step: str) -> Priority:
         """Its lane."""
-        given = plan.steps[step].priority
+        given = plan.step(step).priority
         if given is None:
             return state.record.priority
         if given not in _LANES:
             given = await self._evaluation.template(plan, state, step, "priority", given)
         if given not in _LANES:
-            text = plan.steps[step].priority or ""
+            text = plan.step(step).priority or ""
             words = ", ".join(_LANES)
             raise ExpressionError(text, f"priority: expected one of {words}, found {given!r:.80}")
         return Priority(given)

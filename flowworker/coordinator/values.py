@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.cloudevents import timestamp
 from flowworker.codec.json import decode_value
+from flowworker.core.ids import defined_id
 from flowworker.core.payload import Inline
 from flowworker.core.status import StepStatus
 from flowworker.stores.payload_cache import PayloadCache
@@ -21,7 +22,7 @@ from flowworker.stores.sealing import INPUT, output_places
 if TYPE_CHECKING:
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
-    from flowworker.core.state import RunState, StepState
+    from flowworker.core.state import RunState
     from flowworker.expressions import Names
     from flowworker.stores.payload_cache import Place
     from flowworker.stores.payloads import PayloadStore
@@ -35,10 +36,11 @@ class Values:
         self._payloads = payloads
         self._cache = PayloadCache(payloads, room)
 
-    async def of(self, state: RunState, names: Names) -> dict[str, Any]:
+    async def of(self, state: RunState, names: Names, step: str = "") -> dict[str, Any]:
         """The roots `input`, `steps` and `run`, as far as they are named.
 
-        They are shared, and must not be changed.
+        They are shared, and must not be changed. For an instance `step` of a loop, its own id among
+        `steps` names the instance.
 
         Raises:
             CorruptRecord: a payload cannot be read, or is missing.
@@ -52,14 +54,17 @@ class Values:
             found["run"] = _run(record)
         if names.steps:
             steps = sorted(names.steps)
-            seen = (self._step(record.run, step, state.steps[step], names) for step in steps)
+            own = {defined_id(step): step}
+            seen = (
+                self._step(state, own.get(one, one), named=one in names.outputs) for one in steps
+            )
             found["steps"] = dict(zip(steps, await asyncio.gather(*seen), strict=True))
         return found
 
-    async def _step(self, run: str, step: str, at: StepState, names: Names) -> dict[str, Any]:
-        output, error = None, None
-        if at.output is not None and step in names.outputs:
-            output = await self._value(at.output, (run, *output_places(step)))
+    async def _step(self, state: RunState, step: str, *, named: bool) -> dict[str, Any]:
+        at, output, error = state.steps[step], None, None
+        if at.output is not None and named:
+            output = await self._value(at.output, (state.record.run, *output_places(step)))
         if at.error is not None and at.status is StepStatus.FAILED:
             error = {
                 "type": at.error.type,

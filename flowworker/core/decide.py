@@ -24,6 +24,7 @@ from flowworker.core.ending import close
 from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import OPEN, judged, start, step_skipped, verdict_on
 from flowworker.core.human import decided
+from flowworker.core.loops import expanded
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL
 from flowworker.core.stopping import (
@@ -31,6 +32,7 @@ from flowworker.core.stopping import (
     compensated,
     completed,
     continue_saga,
+    fail_lost,
     step_cancelled,
     timed_out,
 )
@@ -100,7 +102,7 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             _asked(draft, fact)
         case facts.StepSkipped():
             step_skipped(draft, fact)
-        case facts.Judged() | facts.Concluded():
+        case facts.Judged() | facts.Concluded() | facts.Expanded():
             _answered(draft, fact)
         case _:
             assert_never(fact)
@@ -123,10 +125,12 @@ def _asked(
             assert_never(request)
 
 
-def _answered(draft: Draft, answer: facts.Judged | facts.Concluded) -> None:
+def _answered(draft: Draft, answer: facts.Judged | facts.Concluded | facts.Expanded) -> None:
     match answer:
         case facts.Judged():
             judged(draft, answer)
+        case facts.Expanded():
+            expanded(draft, answer)
         case facts.Concluded():
             concluded(draft, answer)
         case _:
@@ -135,6 +139,7 @@ def _answered(draft: Draft, answer: facts.Judged | facts.Concluded) -> None:
 
 def advance(draft: Draft) -> None:
     """Go on to the next phase if this one has ended."""
+    fail_lost(draft)
     stop, ending = draft.state.record.stop, draft.state.record.ending
     if ending is not None:
         close(draft, ending)

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
-from flowworker.core.effects import Conclude, Dispatch, Emit, Fence, Finish, Judge, Save, SetStart
+from flowworker.core.effects import (
+    Conclude,
+    Dispatch,
+    Emit,
+    Expand,
+    Fence,
+    Finish,
+    Gather,
+    Judge,
+    Save,
+    SetStart,
+)
 from flowworker.core.event_types import END_OF, EventType
+from flowworker.core.ids import defined_id, index_of
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
@@ -32,9 +44,10 @@ class Draft:
         now: seconds since the Unix epoch.
         emits: the run's history, in order.
         rest: everything else that shall be done.
+        lost: loops of which too many instances have failed, and that none is going on of any more.
     """
 
-    __slots__ = ("_stored", "emits", "now", "plan", "rest", "state")
+    __slots__ = ("_stored", "emits", "lost", "now", "plan", "rest", "state")
 
     def __init__(self, plan: Plan, state: RunState, now: float) -> None:
         """Begin with nothing decided."""
@@ -43,6 +56,7 @@ class Draft:
         self.now = now
         self.emits: list[Emit] = []
         self.rest: list[Effect] = []
+        self.lost: list[str] = []
         self._stored: RunRecord = state.record
 
     @property
@@ -58,9 +72,19 @@ class Draft:
         stop = self.state.record.stop
         return stop is not None and stop.reason is StopReason.TERMINATED
 
-    def forbids(self, kind: Kind) -> bool:
-        """Whether attempts of that kind may not start any more."""
-        return self.terminated if kind is Kind.COMPENSATE else self.stopping
+    def forbids(self, kind: Kind, step: str) -> bool:
+        """Whether attempts of that kind may not start any more for a step."""
+        if kind is Kind.COMPENSATE:
+            return self.terminated
+        return self.stopping or self.stops(step)
+
+    def stops(self, step: str) -> bool:
+        """Whether a step is an instance of a loop of which too many have failed."""
+        loops = self.state.loops
+        if not loops or index_of(step) is None:
+            return False
+        loop = loops.get(defined_id(step))
+        return loop is not None and loop.failing
 
     def effects(self) -> Effects:
         """Everything decided: the record first, then the history, then the rest."""
@@ -75,8 +99,8 @@ class Draft:
         """Whether a later request has stopped what it would enqueue or ask: that needs no input."""
         match effect:
             case Dispatch():
-                return self.forbids(effect.attempt.kind)
-            case Conclude() | Judge() | SetStart():
+                return self.forbids(effect.attempt.kind, effect.step)
+            case Conclude() | Expand() | Gather() | Judge() | SetStart():
                 return self.stopping
             case _:
                 return False
@@ -110,16 +134,20 @@ class Draft:
             steps=self.state.steps.set(step, changed),
             inflight=self.state.inflight.set(step, None),
         )
-        if self.forbids(attempt.kind):
+        if self.forbids(attempt.kind, step):
             self.fence(step)
-        else:
-            self.rest.append(Dispatch(step, attempt, at.revision, due=due))
-            if attempt.kind is Kind.RUN and self.plan.steps[step].approval is not None:
-                self._ask(step, attempt)
+            return
+        defined = self.plan.step(step)
+        if defined.for_each is not None:
+            self.rest.append(Expand(step, attempt, at.revision))
+            return
+        self.rest.append(Dispatch(step, attempt, at.revision, due=due))
+        if attempt.kind is Kind.RUN and defined.approval is not None:
+            self._ask(step, attempt)
 
     def _ask(self, step: str, attempt: Attempt) -> None:
         """A human is asked: the attempt in flight waits for the answer."""
-        asked = self.plan.steps[step].approval
+        asked = self.plan.step(step).approval
         prompt = "" if asked is None else asked.prompt
         detail = f"{step}/{attempt}"
         self.emits.append(Emit(EventType.WAITING_HUMAN, detail, step_id=step, reason=prompt))

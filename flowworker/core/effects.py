@@ -16,8 +16,10 @@ __all__ = [
     "Dispatch",
     "Effect",
     "Emit",
+    "Expand",
     "Fence",
     "Finish",
+    "Gather",
     "Judge",
     "Question",
     "Save",
@@ -133,5 +135,27 @@ class Judge(Struct, frozen=True):
     revision: int
 
 
-Question = Conclude | Judge
+class Expand(Struct, frozen=True):
+    """What are the items of a loop? They are written in its record; the answer is `Expanded`.
+
+    If that cannot be said its attempt is refused, and an event says so.
+    """
+
+    step: str
+    attempt: Attempt
+    revision: int
+
+
+class Gather(Struct, frozen=True):
+    """All instances of a loop are over, or more of them have failed than may.
+
+    What it results in is written in its record, and an event says so.
+    """
+
+    step: str
+    attempt: Attempt
+    revision: int
+
+
+Question = Conclude | Expand | Gather | Judge
 Effect = Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

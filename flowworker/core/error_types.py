@@ -6,11 +6,13 @@ __all__ = [
     "CHILD_CANCELLED",
     "CHILD_FAILED",
     "HEARTBEAT_TIMEOUT",
+    "LOOP_LIMIT",
     "MAX_BASES",
     "NEVER_RETRIED",
     "OF_HEARTBEAT_TIMEOUT",
     "OF_TIMEOUT",
     "TIMEOUT",
+    "TOO_MANY_FAILURES",
     "bases_of",
 ]
 
@@ -20,6 +22,12 @@ from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 
 MAX_BASES = 16
 """As many bases of an exception as its record names, the nearest ones."""
+
+LOOP_LIMIT = "LoopLimit"
+"""A loop has more items than it may."""
+
+TOO_MANY_FAILURES = "TooManyFailures"
+"""More instances of a loop have failed than may."""
 
 TIMEOUT = "Timeout"
 """The handler took longer than its step's `timeout`."""
@@ -46,8 +54,10 @@ NEVER_RETRIED = frozenset(
         "ExpressionError",
         "HandlerNotFound",
         "InvalidInput",
+        LOOP_LIMIT,
         "NonRetryableError",
         "PayloadTooLarge",
+        TOO_MANY_FAILURES,
         "WorkerLost",
     }
 )

@@ -10,6 +10,7 @@ __all__ = [
     "CancelRequested",
     "Compensated",
     "Concluded",
+    "Expanded",
     "Fact",
     "HumanDecided",
     "Judged",
@@ -119,6 +120,15 @@ class Judged(Struct, frozen=True):
     step: str
 
 
+class Expanded(Struct, frozen=True):
+    """The loop has begun, with so many items; `revision` is that of the record that says so."""
+
+    step: str
+    items: Payload
+    count: int
+    revision: int
+
+
 class StepSkipped(Struct, frozen=True):
     """The step's condition was false; `revision` is that of the record that says so."""
 
@@ -162,6 +172,7 @@ Fact = (
     | Signalled
     | TimedOut
     | Concluded
+    | Expanded
     | Judged
     | StepSkipped
 )

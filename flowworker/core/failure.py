@@ -14,6 +14,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.forward import OPEN
 from flowworker.core.human import follow
 from flowworker.core.ids import attempt_key
+from flowworker.core.loops import dropped
 from flowworker.core.policy import Escalate, Fail, FallBack, FollowUp, Retry, follow_up
 from flowworker.core.status import Kind, RunStatus, StepStatus
 from flowworker.core.stopping import compensation_failed, fail_step
@@ -54,7 +55,7 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
 
 def _next_after(draft: Draft, fact: AttemptFailed) -> FollowUp:
     seed = attempt_key(draft.state.record.run, fact.step, fact.attempt.next)
-    step = draft.plan.steps[fact.step]
+    step = draft.plan.step(fact.step)
     return follow_up(step, fact, seed)
 
 
@@ -72,8 +73,9 @@ def _escalate(draft: Draft, fact: AttemptFailed) -> None:
         if decision.turn == fact.attempt.turn:  # answered already: the run is being rebuilt
             follow(draft, fact.step, decision)
             return
-    if draft.stopping:
+    if draft.stopping or draft.stops(fact.step):
         draft.settle(fact.step, StepStatus.CANCELLED)
+        dropped(draft, fact.step)
         return
     draft.settle(fact.step, StepStatus.WAITING_HUMAN)
     draft.emits.append(
@@ -99,7 +101,7 @@ def _emit(
     delay: float = 0.0,
     fallback_to: str = "",
 ) -> None:
-    if draft.forbids(fact.attempt.kind):  # it will not happen
+    if draft.forbids(fact.attempt.kind, fact.step):  # it will not happen
         return
     draft.emits.append(
         Emit(

@@ -22,6 +22,8 @@ from msgspec.structs import replace
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit, SetTimeout
 from flowworker.core.event_types import EventType
+from flowworker.core.ids import index_of
+from flowworker.core.loops import over
 from flowworker.core.rules import NOTHING, Resolution, Verdict, verdict
 from flowworker.core.status import Kind, SkipReason, StepStatus
 
@@ -54,7 +56,7 @@ def verdict_on(plan: Plan, state: RunState, step: str) -> Verdict:
     """What the step's rule says, as far as its dependencies are over."""
     if plan.closes(step) and state.record.ending is None:
         return Verdict.WAIT
-    definition = plan.steps[step]
+    definition = plan.step(step)
     tally = state.tallies.get(step, NOTHING)
     return verdict(definition.trigger_rule, tally, len(definition.depends_on))
 
@@ -73,7 +75,7 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
             continue
         what = verdict_on(draft.plan, draft.state, step)
         match what:
-            case Verdict.RUN if draft.plan.steps[step].when is not None:
+            case Verdict.RUN if draft.plan.step(step).when is not None:
                 draft.judge(step)
             case Verdict.RUN:
                 draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn, 1))
@@ -135,11 +137,14 @@ def step_completed(draft: Draft, fact: StepCompleted) -> None:
 
 
 def resolve(draft: Draft, step: str, resolution: Resolution) -> None:
-    """Successors wait for one step less; those that may run are dispatched.
+    """Successors wait for one step less; those that may run are dispatched. Loops count theirs.
 
     Those that cannot run any more are resolved in turn. Nothing of that stands in a record of its
     own: it follows from the step's, in a replay as now, also while stopping.
     """
+    if index_of(step) is not None:
+        over(draft, step, resolution)
+        return
     resolved = deque(((step, resolution),))
     while resolved:
         step, resolution = resolved.popleft()

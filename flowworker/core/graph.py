@@ -10,6 +10,8 @@ __all__ = ["Plan", "find_cycle", "positions", "topological_order"]
 from collections import deque
 from typing import TYPE_CHECKING
 
+from flowworker.core.ids import defined_id, index_of
+from flowworker.core.iteration import as_instance, as_whole
 from flowworker.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -79,19 +81,22 @@ class Plan:
     Attributes:
         workflow: the definition.
         hash: its content hash, which runs pin.
-        steps: step by id.
+        steps: step by id; of a loop, what is said of it as a whole.
         order: ids in topological order, those of `finally` last.
         closing: ids of `finally`, in topological order.
+        loops: ids of those that are loops.
         successors: ids that depend on the key, in topological order.
         leaves: ids on which nothing depends, in topological order, none of `finally`.
     """
 
     __slots__ = (
         "_before",
+        "_instances",
         "_position",
         "closing",
         "hash",
         "leaves",
+        "loops",
         "order",
         "steps",
         "successors",
@@ -103,8 +108,10 @@ class Plan:
         self.workflow = workflow
         self.hash = content_hash
         every = (*workflow.steps, *workflow.finally_)
-        self.steps: dict[str, Step] = {step.id: step for step in every}
+        self.steps: dict[str, Step] = {step.id: as_whole(step) for step in every}
+        self._instances = {step.id: as_instance(step) for step in every if step.for_each}
         depends_on = {step.id: step.depends_on for step in every}
+        self.loops = frozenset(self._instances)
         self._check(workflow.steps)
         self._check(workflow.finally_)
         first, self.closing = (
@@ -126,24 +133,35 @@ class Plan:
         self.successors = {step: tuple(after) for step, after in successors.items()}
         self.leaves = tuple(step for step in first if not self.successors[step])
 
+    def step(self, step: str) -> Step:
+        """What is to be done for a step, which may be an instance of a loop."""
+        found = self.steps.get(step)
+        return self._instances[defined_id(step)] if found is None else found
+
+    def knows(self, step: str) -> bool:
+        """Whether there is such a step; an index is not looked at."""
+        return step in self.steps or (
+            index_of(step) is not None and defined_id(step) in self._instances
+        )
+
     def closes(self, step: str) -> bool:
         """Whether it is one of `finally`: all others come before it."""
-        return self._position[step] >= len(self.order) - len(self.closing)
+        return self._position[defined_id(step)] >= len(self.order) - len(self.closing)
 
     def before(self, step: str) -> int:
         """The same as `ancestors`, as bits: those of their positions in `order`."""
-        return self._before[step]
+        return self._before[defined_id(step)]
 
     def position(self, step: str) -> int:
         """Where a step stands in `order`."""
-        return self._position[step]
+        return self._position[defined_id(step)]
 
     def ancestors(self, step: str) -> tuple[str, ...]:
         """Ids that a step depends on, directly or not, in topological order.
 
         A step of `finally` comes after all that are none.
         """
-        return tuple(self.order[position] for position in positions(self._before[step]))
+        return tuple(self.order[position] for position in positions(self.before(step)))
 
     def _check(self, steps: Sequence[Step]) -> None:
         depends_on = {step.id: step.depends_on for step in steps}

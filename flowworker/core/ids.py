@@ -5,23 +5,30 @@ from __future__ import annotations
 __all__ = [
     "COORDINATOR",
     "DOTTED_NAME",
+    "KEY",
     "MAX_NAME",
     "RESERVED_QUEUES",
     "RUN_ID",
     "RUN_ID_OF_CHILD",
     "RUN_ID_OF_SEQUENCE",
+    "STEP_ID",
     "SUBJECT",
     "TOKEN",
     "UPLOAD",
     "attempt_key",
     "child_run_id",
+    "defined_id",
     "event_id",
     "idempotency_key",
+    "index_of",
+    "instance_id",
     "origin_of",
     "partition_of",
     "reserved_for",
     "run_id_of_sequence",
     "sequence_of",
+    "shown_id",
+    "step_of",
 ]
 
 import re
@@ -61,12 +68,51 @@ RESERVED_QUEUES = frozenset({COORDINATOR, UPLOAD})
 MAX_NAME = 128
 """Longest name of a workflow, step, handler or queue in a definition, in characters."""
 
+STEP_ID = re.compile(rf"{DOTTED_NAME.pattern}(/[0-9]{{1,9}})?")
+"""Steps, and instances of loops."""
+
+KEY = re.compile(r"[A-Za-z0-9_/-]+(\.[A-Za-z0-9_/-]+)*")
+"""Keys of records and names of timers, which may name an instance of a loop."""
+
+_OF = "/"
+"""Between a loop and the index of an instance of it; no defined id has one."""
+
+_SHOWN = re.compile(r"(.+)\[([0-9]{1,9})\]")
+
 SUBJECT = re.compile(r"(?=.{1,1024}$)[^\s*>.\x00-\x1f\x7f]+(\.[^\s*>.\x00-\x1f\x7f]+)*")
 """Subjects that a client may have us publish to. (A server ends a connection over one that is much
 longer than that.)"""
 
 
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def instance_id(step: str, index: int) -> str:
+    """Id of the instance of a loop that has the item at `index`."""
+    return f"{step}{_OF}{index}"
+
+
+def defined_id(step: str) -> str:
+    """Under which id a step is defined: an instance is defined as its loop."""
+    return step.partition(_OF)[0]
+
+
+def index_of(step: str) -> int | None:
+    """Which item of its loop an instance has; None for a step that is none."""
+    _, _, index = step.partition(_OF)
+    return int(index) if index.isdecimal() else None
+
+
+def shown_id(step: str) -> str:
+    """A step as people read and write it: `resize[3]`."""
+    name, _, index = step.partition(_OF)
+    return f"{name}[{index}]" if index else name
+
+
+def step_of(text: str) -> str:
+    """The id of a step that people have written, as `shown_id` or as it is."""
+    named = _SHOWN.fullmatch(text)
+    return instance_id(named[1], int(named[2])) if named else text
 
 
 def partition_of(run: str, partitions: int) -> int:

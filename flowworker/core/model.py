@@ -31,6 +31,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
+from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import Priority
 
@@ -220,6 +221,8 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         workflow: of one whose attempts are runs: the name of their workflow.
         steps: of one whose attempts are runs of these steps, a group.
         output: what such a run results in, as of a workflow.
+        for_each: that it is a loop; all else is then said of its instances, but for `depends_on`,
+            `when`, `trigger_rule` and `continue_on_error`.
     """
 
     id: str
@@ -241,6 +244,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     until: str | None = None
     wait_for: WaitFor | None = None
     approval: Approval | None = None
+    for_each: ForEach | None = None
     workflow: str | None = None
     steps: tuple[Step, ...] = ()
     output: dict[str, Any] | None = None

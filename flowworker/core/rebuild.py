@@ -28,15 +28,17 @@ from flowworker.core.facts import (
     failure_in,
 )
 from flowworker.core.failure import attempt_failed
-from flowworker.core.forward import begin, dispatch_ready, resolve, step_skipped
+from flowworker.core.forward import begin, dispatch_ready, step_skipped
+from flowworker.core.loops import adopt, dropped, go_on, resume
 from flowworker.core.payload import EMPTY
-from flowworker.core.rules import Resolution
+from flowworker.core.rerun import replay_kept
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
 from flowworker.core.stopping import (
     cancel_requested,
     compensated,
     completed,
+    fail_lost,
     open_saga,
     step_cancelled,
 )
@@ -107,10 +109,12 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
         begin(draft)
     for step in sorted(inflight):
         at = draft.state.steps[step]
-        if draft.forbids(at.attempt.kind):
+        if draft.forbids(at.attempt.kind, step):
             draft.fence(step, force=abandoned)
         elif at.status is StepStatus.PENDING:
             draft.judge(step)
+        elif draft.plan.step(step).for_each is not None:
+            resume(draft, step)
         else:
             _dispatch_again(draft, step, abandoned=abandoned)
 
@@ -151,12 +155,12 @@ def _replay(
     draft = Draft(plan, initial(plan, record, revision), now)
     if record.ending is not None:
         draft.state = draft.state.with_record(ending=None)
-    known = {step: entry for step, entry in steps.items() if step in plan.steps}
+    adopt(draft, steps)
+    known = {step: entry for step, entry in steps.items() if step in draft.state.steps}
     first = {step: entry for step, entry in known.items() if not plan.closes(step)}
-    for step, rev in _in_order(first):
-        _replay_forward(draft, step, rev)
+    _replay_all(draft, first)
     undone = any(step.kind is Kind.COMPENSATE for step, _ in first.values())
-    if undone or _is_fenced(first):
+    if undone or _is_fenced(draft, first):
         # If the run's record knows of no stop it was read before. To save this is a conflict then.
         cancel_requested(draft, CancelRequested("its steps were cancelled"))
     _replay_stop(draft, record, first, undone=undone)
@@ -172,8 +176,21 @@ def _in_order(known: Mapping[str, tuple[StepRecord, int]]) -> list[tuple[StepRec
     return sorted(known.values(), key=lambda entry: entry[1])
 
 
-def _is_fenced(known: Mapping[str, tuple[StepRecord, int]]) -> bool:
-    return any(step.outcome is Outcome.CANCELLED for step, _ in known.values())
+def _is_fenced(draft: Draft, known: Mapping[str, tuple[StepRecord, int]]) -> bool:
+    """Whether the run has stopped a step: not a loop its own instances."""
+    return any(
+        step.outcome is Outcome.CANCELLED and not draft.stops(step.step)
+        for step, _ in known.values()
+    )
+
+
+def _replay_all(draft: Draft, known: Mapping[str, tuple[StepRecord, int]]) -> None:
+    for step, (record, _) in known.items():
+        if step in draft.state.loops and record.outcome is not Outcome.COMPLETED:
+            go_on(draft, step)
+    for record, revision in _in_order(known):
+        _replay_forward(draft, record, revision)
+        fail_lost(draft)
 
 
 def _replay_stop(
@@ -203,15 +220,14 @@ def _replay_closing(
     if draft.terminated:
         draft.state = replace(draft.state, saga=())
     dispatch_ready(draft, draft.plan.closing)
-    for step, rev in _in_order(known):
-        _replay_forward(draft, step, rev)
-    if _is_fenced(known):
+    _replay_all(draft, known)
+    if _is_fenced(draft, known):
         cancel_requested(draft, CancelRequested("its steps were cancelled", terminate=True))
 
 
 def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
     if step.is_kept and step.outcome is Outcome.FAILED:
-        _replay_kept(draft, step, revision)
+        replay_kept(draft, step, revision)
         return
     if step.kind is Kind.COMPENSATE or step.outcome is Outcome.COMPLETED:
         output = step.output or _answered(draft, step.step) or EMPTY
@@ -239,26 +255,11 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
                 revision=revision,
                 error=step.error,
             )
+            dropped(draft, step.step)
         case Outcome.SKIPPED:
             step_skipped(draft, StepSkipped(step.step, revision))
         case _:
             assert_never(step.outcome)
-
-
-def _replay_kept(draft: Draft, step: StepRecord, revision: int) -> None:
-    """What a rerun keeps that was not completed: skipped by an operator, or failed and passed over.
-
-    Nothing follows from it but what follows for the steps behind it.
-    """
-    skipped = step.noted is StepStatus.SKIPPED
-    draft.settle(
-        step.step,
-        StepStatus.SKIPPED if skipped else StepStatus.FAILED,
-        attempt=step.attempt,
-        revision=revision,
-        error=step.error,
-    )
-    resolve(draft, step.step, Resolution.SUCCESS if skipped else Resolution.FAILED)
 
 
 def _answered(draft: Draft, step: str) -> Payload | None:

@@ -231,6 +231,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         intervals: seconds that the rules' intervals came to, if these are expressions.
         kept_from: the run that has executed it, if this run is a rerun and did not.
         child: the run that the attempt is, if it is one.
+        items: of a loop that has begun, a list of what its instances have.
+        count: how many these are.
     """
 
     run: str
@@ -259,6 +261,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     intervals: tuple[Seconds, ...] = ()
     kept_from: str = ""
     child: str = ""
+    items: Payload | None = None
+    count: Count = 0
 
     @property
     def is_kept(self) -> bool:

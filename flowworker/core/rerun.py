@@ -13,7 +13,7 @@ would have undone it, is of no importance to what it put out.
 
 from __future__ import annotations
 
-__all__ = ["Choice", "RerunPlan", "kept_record", "plan_rerun"]
+__all__ = ["Choice", "RerunPlan", "kept_record", "plan_rerun", "replay_kept"]
 
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
+from flowworker.core.forward import resolve
 from flowworker.core.records import StepRecord
+from flowworker.core.rules import Resolution
 from flowworker.core.status import Kind, Outcome, StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowworker.core.draft import Draft
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
     from flowworker.core.records import Rerun
@@ -122,6 +125,22 @@ def kept_record(run: str, of: str, state: RunState, step: str, found: StepRecord
         noted=StepStatus.SKIPPED if by_operator else None,
         kept_from=found.kept_from or of,
     )
+
+
+def replay_kept(draft: Draft, step: StepRecord, revision: int) -> None:
+    """What a rerun keeps that was not completed: skipped by an operator, or failed and passed over.
+
+    Nothing follows from it but what follows for the steps behind it.
+    """
+    skipped = step.noted is StepStatus.SKIPPED
+    draft.settle(
+        step.step,
+        StepStatus.SKIPPED if skipped else StepStatus.FAILED,
+        attempt=step.attempt,
+        revision=revision,
+        error=step.error,
+    )
+    resolve(draft, step.step, Resolution.SUCCESS if skipped else Resolution.FAILED)
 
 
 def _choices(plan: Plan, state: RunState, wanted: Rerun) -> Iterator[Choice]:

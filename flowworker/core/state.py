@@ -1,12 +1,12 @@
 """A run as its coordinator sees it: an immutable value that `decide` turns into the next one.
 
-`steps`, `tallies` and `inflight` are persistent maps (hash array mapped tries): replacing one entry
-of a thousand copies a few nodes, so purity costs O(log n) and an event O(out-degree).
+`steps`, `tallies`, `inflight` and `loops` are persistent maps (hash array mapped tries): replacing
+one entry of a thousand copies a few nodes, so purity costs O(log n) and an event O(out-degree).
 """
 
 from __future__ import annotations
 
-__all__ = ["RunState", "StepState", "initial"]
+__all__ = ["LoopState", "RunState", "StepState", "initial"]
 
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,49 @@ class StepState(Struct, frozen=True):
     spent: tuple[int, ...] = ()
 
 
+class LoopState(Struct, frozen=True):
+    """The instances of one loop. Each has a state of its own once it may have been dispatched.
+
+    Attributes:
+        count: how many there are in all.
+        items: a list of what they have.
+        tolerated: how many may fail.
+        next: the first that may not have been dispatched.
+        begun: how many may have been.
+        done: of these, how many are completed, skipped, or have failed for good.
+        failed: of these, how many have failed.
+        dropped: how many were stopped before they were over.
+        first: the one that failed first.
+        failing: its record says that too many have failed.
+    """
+
+    count: int
+    items: Payload
+    tolerated: int
+    next: int = 0
+    begun: int = 0
+    done: int = 0
+    failed: int = 0
+    dropped: int = 0
+    first: str = ""
+    failing: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all have been done."""
+        return self.done == self.count
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether more have failed than may."""
+        return self.failed > self.tolerated
+
+    @property
+    def at_work(self) -> int:
+        """How many may be going on."""
+        return self.begun - self.done - self.dropped
+
+
 class RunState(Struct, frozen=True):
     """One run.
 
@@ -64,6 +107,7 @@ class RunState(Struct, frozen=True):
         tallies: what has become of the dependencies of a step, of those of which some are over.
         inflight: a set (of keys) of the steps with an attempt whose outcome is not known.
         waiting: steps that wait for a human.
+        loops: those that have begun.
         saga: steps still to be compensated, the current one first; None before the saga.
     """
 
@@ -75,6 +119,7 @@ class RunState(Struct, frozen=True):
     inflight: Map[str, None] = Map()
     waiting: frozenset[str] = frozenset()
     saga: tuple[str, ...] | None = None
+    loops: Map[str, LoopState] = Map()
 
     @property
     def status(self) -> RunStatus:

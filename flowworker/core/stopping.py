@@ -9,6 +9,7 @@ __all__ = [
     "compensations",
     "completed",
     "continue_saga",
+    "fail_lost",
     "fail_output",
     "fail_step",
     "open_saga",
@@ -25,6 +26,8 @@ from flowworker.core.effects import Emit
 from flowworker.core.ending import end
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import dispatch_ready, resolve, step_completed
+from flowworker.core.ids import shown_id
+from flowworker.core.loops import dropped, stop_instances
 from flowworker.core.model import EndStatus
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import MAX_NAMED, Stop, StopReason
@@ -80,13 +83,24 @@ def timed_out(draft: Draft) -> None:
 
 def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
     """Nothing is left to try for a step: the run stops, unless it is to go on all the same."""
+    if stop_instances(draft, step):
+        return
     draft.settle(step, StepStatus.FAILED, error=error)
     detail = f"{step}/{draft.state.steps[step].attempt.turn}"
     draft.emits.append(Emit(EventType.STEP_FAILED, detail, step_id=step, error=str(error)))
-    if draft.plan.steps[step].continue_on_error or draft.plan.closes(step):
+    if draft.plan.step(step).continue_on_error or draft.plan.closes(step):
         resolve(draft, step, Resolution.FAILED)
     else:
-        _stop(draft, Stop(StopReason.FAILED, f"step {step!r} failed: {error}", step))
+        _stop(draft, Stop(StopReason.FAILED, f"step {shown_id(step)!r} failed: {error}", step))
+
+
+def fail_lost(draft: Draft) -> None:
+    """Loops have failed that nothing is going on of any more."""
+    while draft.lost:
+        step = draft.lost.pop()
+        error = draft.state.steps[step].error
+        if error is not None:
+            fail_step(draft, step, error)
 
 
 def fail_output(draft: Draft, error: ErrorInfo) -> None:
@@ -101,6 +115,7 @@ def _stop(draft: Draft, stop: Stop) -> None:
     for step in sorted(draft.state.waiting):
         if step not in draft.state.inflight:  # an approval is fenced
             draft.settle(step, StepStatus.CANCELLED)
+            dropped(draft, step)
     status = draft.state.status
     if status is RunStatus.WAITING_HUMAN:
         status = RunStatus.RUNNING
@@ -117,9 +132,12 @@ def _stop(draft: Draft, stop: Stop) -> None:
 
 def step_cancelled(draft: Draft, fact: StepCancelled) -> None:
     """An attempt in flight has ended without a result."""
-    if not draft.stopping or fact.step not in draft.state.inflight:
+    if fact.step not in draft.state.inflight or not (draft.stopping or draft.stops(fact.step)):
         return
+    undo = draft.state.steps[fact.step].attempt.kind is Kind.COMPENSATE
     draft.settle(fact.step, StepStatus.CANCELLED, revision=fact.revision)
+    if not undo:
+        dropped(draft, fact.step)
     if draft.state.saga is not None:  # terminated in the midst of its saga
         draft.state = replace(draft.state, saga=())
 
@@ -155,8 +173,8 @@ def compensations(plan: Plan, state: RunState) -> tuple[str, ...]:
     """Completed steps that define a compensation, in reverse order of their completion."""
     undo = [
         (state.steps[step].completed, step)
-        for step in plan.order
-        if plan.steps[step].saga is not None and state.steps[step].status is StepStatus.COMPLETED
+        for step in (state.steps if state.loops else plan.order)
+        if plan.step(step).saga is not None and state.steps[step].status is StepStatus.COMPLETED
     ]
     return tuple(step for _, step in sorted(undo, reverse=True))
 
@@ -170,7 +188,7 @@ def compensated(draft: Draft, fact: Compensated) -> None:
 
 def compensation_failed(draft: Draft, fact: AttemptFailed) -> None:
     """A compensation is given up; it is recorded, and the rest still run."""
-    definition = draft.plan.steps[fact.step].saga
+    definition = draft.plan.step(fact.step).saga
     critical = definition is not None and definition.is_critical
     _undone(draft, fact.step, StepStatus.FAILED)
     draft.emits.append(

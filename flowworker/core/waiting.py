@@ -19,7 +19,7 @@ def signalled(draft: Draft, fact: Signalled) -> None:
     Which of them gets it is not decided here, but by who takes it first.
     """
     for step in sorted(draft.state.inflight):
-        wait = draft.plan.steps[step].wait_for
+        wait = draft.plan.step(step).wait_for
         if wait is not None and wait.signal == fact.name:
             at = draft.state.steps[step]
             draft.rest.append(Dispatch(step, at.attempt, at.revision))

@@ -30,6 +30,7 @@ from flowworker.core.ids import MAX_NAME
 from flowworker.core.model import MAX_ATTEMPTS, Backoff, EscalationStrategy, TriggerRule
 from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
+from flowworker.definitions.loop_document import ForEachDocument
 from flowworker.definitions.shapes import (
     Attempts,
     Duration,
@@ -207,6 +208,10 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     output: Annotated[Mapped | None, Meta(description="What such a group of steps results in.")] = (
         None
     )
+    for_each: Annotated[
+        ForEachDocument | None,
+        Meta(description="Do the step once for each item; its output is the list of theirs."),
+    ] = None
 
 
 class DefaultsDocument(Struct, forbid_unknown_fields=True):

@@ -56,6 +56,8 @@ class _Use(Struct, frozen=True):
         is_condition: it has to be true or false.
         roots: further ones.
         sees_itself: it is used when the step is completed, and may name it.
+        may_be_literal: a text is an expression as it is, and anything else a template.
+        of_whole: of a loop it is used once, and sees no item.
     """
 
     path: tuple[str, ...]
@@ -64,6 +66,8 @@ class _Use(Struct, frozen=True):
     may_be_moment: bool = False
     roots: tuple[str, ...] = ()
     sees_itself: bool = False
+    may_be_literal: bool = False
+    of_whole: bool = False
 
 
 _OF_STEPS = (
@@ -73,7 +77,8 @@ _OF_STEPS = (
     _Use(("retry",)),
     _Use(("fallback",)),
     _Use(("saga",), sees_itself=True),
-    _Use(("when",), is_bare=True, is_condition=True),
+    _Use(("when",), is_bare=True, is_condition=True, of_whole=True),
+    _Use(("for_each", "items"), is_bare=True, may_be_literal=True, of_whole=True),
     _Use(("end",)),
     _Use(("sleep",)),
     _Use(("until",), is_bare=True, may_be_moment=True),
@@ -92,6 +97,7 @@ PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING))
 
 _TRUTHS = ("BOOL", "DYN")
 _WHOLE = "the workflow"
+_MANY = ("LIST", "MAP", "DYN")
 
 
 def check_expressions(
@@ -195,6 +201,8 @@ class _Checker:
         named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
         steps = _Some(self._outputs, self._bits, named)
         roots = dict.fromkeys(use.roots)
+        if step.for_each is not None and not use.of_whole:
+            roots |= dict.fromkeys((step.for_each.as_, "index"))
         return Scope(self._input_schema, steps, roots, self._ids, limits=self._limits)
 
     def scope_of_defaults(self) -> Scope:
@@ -207,7 +215,9 @@ class _Checker:
         place = f"{quoted('.'.join(use.path))} of {title}"
         if use.is_bare and isinstance(node, ScalarNode) and node.value is not None:
             self._check_bare(node, use, place, scope)
-        elif node and not use.is_bare:
+        elif node and (
+            not use.is_bare or (use.may_be_literal and not isinstance(node, ScalarNode))
+        ):
             result = compile_template(plain(node), scope)
             for path, problem in [] if isinstance(result, Template) else result:
                 self._add(node_at(node, path), place, problem)
@@ -225,6 +235,9 @@ class _Checker:
         elif use.is_condition and result.kind not in _TRUTHS:
             found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected true or false, found {found}")
+        elif use.may_be_literal and result.kind not in _MANY:
+            found = result.kind.lower()
+            self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
 
     def _add(self, node: Node, place: str, problem: ExpressionProblem) -> None:
         assert isinstance(node, ScalarNode)

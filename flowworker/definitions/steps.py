@@ -21,6 +21,7 @@ from flowworker.definitions.document import (
     StepDocument,
 )
 from flowworker.definitions.engine_steps import EngineSteps
+from flowworker.definitions.loops import loop_of
 from flowworker.definitions.policies import Policies
 from flowworker.definitions.section import Located, Section, given
 from flowworker.definitions.syntax import going_on
@@ -144,6 +145,7 @@ class Steps:
             when=section.text("when"),
             trigger_rule=section.choice("trigger_rule", TriggerRule),
             continue_on_error=section.flag("continue_on_error"),
+            for_each=loop_of(section, self._report),
             **self._engine_steps.read(section),
             steps=self._group(section) if key == "steps" else None,
         )

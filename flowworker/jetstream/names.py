@@ -35,7 +35,7 @@ from flowworker.codec.subjects import (
     event_subject,
     public_subject,
 )
-from flowworker.core.ids import COORDINATOR, DOTTED_NAME, RUN_ID, TOKEN
+from flowworker.core.ids import COORDINATOR, DOTTED_NAME, KEY, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ PARTITIONS = "flowworker.partitions"
 TOPOLOGY = "flowworker.topology"
 """Metadata key of each stream and consumer: which version of the topology it has."""
 
-_PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
+_PATTERN = re.compile(r"(?:[A-Za-z0-9_/-]+|\*)(?:\.(?:[A-Za-z0-9_/-]+|\*))*(?:\.>)?|>")
 
 
 _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f]|^$|^\.|\.$|\.\.")
@@ -72,7 +72,7 @@ def _checked(pattern: re.Pattern[str], value: str, what: str) -> str:
 
 
 def _dotted(value: str, what: str) -> str:
-    return _checked(DOTTED_NAME, value, f"{what} (joined by dots)")
+    return _checked(KEY, value, f"{what} (joined by dots)")
 
 
 class Bucket:
@@ -145,7 +145,7 @@ class Names:
             raise InvalidInput(
                 f"a command starts with one of {COMMAND_KINDS}, found {subject[:150]!r}"
             )
-        return self.prefix + _dotted(subject, "a command's subject")
+        return self.prefix + _checked(DOTTED_NAME, subject, "a command's subject")
 
     def step(self, address: StepAddress) -> str:
         """Where a step message goes."""
@@ -203,7 +203,7 @@ class Names:
         """Where an event is stored."""
         _checked(RUN_ID, run, "a run id (one token)")
         _checked(TOKEN, sender, "a sender (one token)")
-        name = _dotted(event_type, "an event type")
+        name = _checked(DOTTED_NAME, event_type, "an event type")
         return f"{self.namespace}.event.{partition}.{run}.{sender}.{name}"
 
     def sender_and_type(self, subject: str) -> tuple[str, str]:

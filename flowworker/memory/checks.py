@@ -6,7 +6,7 @@ __all__ = ["MAX_MESSAGE", "check_dotted", "check_size", "check_token"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.core.ids import DOTTED_NAME, TOKEN
+from flowworker.core.ids import KEY, TOKEN
 from flowworker.errors import InvalidInput, PayloadTooLarge
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check_token(value: str, what: str) -> None:
 
 def check_dotted(value: str, what: str) -> None:
     """Raise InvalidInput unless it is tokens joined by dots."""
-    if DOTTED_NAME.fullmatch(value) is None:
+    if KEY.fullmatch(value) is None:
         raise InvalidInput(
             f"{what} must be tokens of letters, digits, '_' and '-', joined by dots, "
             f"found {value[:150]!r}"

@@ -19,10 +19,10 @@ __all__ = ["Range", "checked_namespace", "filed_by_run", "lua_pattern", "range_o
 import re
 from typing import NamedTuple
 
-from flowworker.core.ids import DOTTED_NAME, TOKEN
+from flowworker.core.ids import KEY, TOKEN
 from flowworker.errors import InvalidInput
 
-_PATTERN = re.compile(r"(?:[A-Za-z0-9_-]+|\*)(?:\.(?:[A-Za-z0-9_-]+|\*))*(?:\.>)?|>")
+_PATTERN = re.compile(r"(?:[A-Za-z0-9_/-]+|\*)(?:\.(?:[A-Za-z0-9_/-]+|\*))*(?:\.>)?|>")
 _WILD = frozenset({"*", ">"})
 _BY_RUN = frozenset({"step", "emit"})
 _LEAST_TOKENS = 4
@@ -51,7 +51,7 @@ def checked_namespace(namespace: str) -> str:
 
 def checked_key(key: str) -> str:
     """The key, if it is one."""
-    if not DOTTED_NAME.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise InvalidInput(f"a key is tokens of letters, digits, '_' and '-', found {key[:150]!r}")
     return key
 

@@ -118,11 +118,11 @@ async def _settle(stores: Stores, plan: Plan, run: RunRecord, step: str) -> None
     if found is None:
         return
     queue, record, revision = found
-    home = plan.steps[step].keeper
+    home = plan.step(step).keeper
     if record.noted is not None and record.outcome is not Outcome.COMPLETED:
         # Not removed: a record older than its history says would be taken for a stale read.
         ready = replace(unattempted(run.run, step), turn=record.turn)
-    elif queue == home and run.stop is None and _is_spent(plan.steps[step], record):
+    elif queue == home and run.stop is None and _is_spent(plan.step(step), record):
         ready = again(record)
     elif queue != home:
         ready = replace(record, completed=record.completed or revision)

@@ -116,7 +116,7 @@ async def _keep(stores: Stores, past: Past | None, plan: Plan, record: RunRecord
                 output = await _copied(stores, kept.output, past.record.run, record.run, step)
                 kept = replace(kept, output=output)
             with suppress(Conflict):  # it is there
-                await stores.runs.save_step(plan.steps[step].keeper, kept, 0)
+                await stores.runs.save_step(plan.step(step).keeper, kept, 0)
 
     copies = (keep(choice.step) for choice in chosen.choices if choice.kept)
     for result in await asyncio.gather(*copies, return_exceptions=True):

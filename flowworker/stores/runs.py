@@ -17,6 +17,7 @@ from flowworker.codec.keys import (
     step_key,
     steps_pattern,
 )
+from flowworker.core.ids import index_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,9 +35,16 @@ def keys_of_steps(found: Iterable[str], run: str, plan: Plan | None) -> list[str
     """
     if plan is None:
         return sorted(found)
-    return sorted(
-        {step_key(step.keeper, run, step.id) for step in plan.steps.values()}.intersection(found)
-    )
+    keys = set(found)
+    known = keys & {step_key(step.keeper, run, step.id) for step in plan.steps.values()}
+    if len(known) < len(keys) and plan.loops:
+        known |= {key for key in keys - known if _is_instance(key, run, plan)}
+    return sorted(known)
+
+
+def _is_instance(key: str, run: str, plan: Plan) -> bool:
+    step = key.split(".", 3)[3]
+    return plan.knows(step) and key == step_key(plan.step(step).keeper, run, step)
 
 
 class RunStore:
@@ -78,10 +86,14 @@ class RunStore:
     ) -> dict[str, tuple[StepRecord, int]]:
         """All step records of a run with their revisions, by step id.
 
-        With a plan, those alone that `keys_of_steps` leaves.
+        With a plan, those alone that `keys_of_steps` leaves. Instances are read before their loop:
+        why one was stopped stands in the loop's record.
         """
         keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
-        found = await asyncio.gather(*(self._load_step(key) for key in keys))
+        instances = [key for key in keys if index_of(key) is not None]
+        found = await asyncio.gather(*map(self._load_step, instances))
+        others = [key for key in keys if index_of(key) is None] if instances else keys
+        found += await asyncio.gather(*map(self._load_step, others))
         return {entry[0].step: entry for entry in found if entry is not None}
 
     async def find_step(self, run: str, step: str) -> tuple[str, StepRecord, int] | None:

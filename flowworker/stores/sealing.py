@@ -1,9 +1,9 @@
 """Seals the values of a run's payloads, and opens them in their own places alone.
 
 What a value is *about* is its namespace, its run and its place in the run: the run's input, what
-a step is given, the output of a step, an answer of a human (whose step is not known when it is
-sealed), or what the run results in. It is
-authenticated with the value: one that somebody puts in another place does not open there.
+a step is given, the items of a loop, the output of a step, an answer of a human (whose step is not
+known when it is sealed), or what the run results in. It is authenticated with the value: one that
+somebody puts in another place does not open there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ __all__ = [
     "RESULT",
     "Sealing",
     "given_place",
+    "items_place",
     "output_place",
     "output_places",
 ]
@@ -44,6 +45,11 @@ def output_places(step: str) -> tuple[str, str]:
 def given_place(step: str, kind: Kind) -> str:
     """The place of what a step's attempts of that kind are given by `with`."""
     return f"given.{kind}.{step}"
+
+
+def items_place(step: str) -> str:
+    """The place of the items of a loop."""
+    return f"items.{step}"
 
 
 class Sealing:

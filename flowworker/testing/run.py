@@ -274,7 +274,7 @@ def _asking(plan: Plan, state: RunState) -> tuple[str, ...]:
         step
         for step in plan.order
         if step in state.waiting
-        or (step in state.inflight and plan.steps[step].wait_for is not None)
+        or (step in state.inflight and plan.step(step).wait_for is not None)
     )
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from flowworker.codec.json import UNREADABLE, version_of
 from flowworker.codec.messages import StepMessage, decode_step_message
-from flowworker.core.ids import DOTTED_NAME, RUN_ID, TOKEN
+from flowworker.core.ids import RUN_ID, STEP_ID, TOKEN
 
 MESSAGE_VERSION = 2
 """Step messages that this release understands."""
@@ -46,6 +46,6 @@ def _error(message: StepMessage) -> str:
         return f"version {message.v}, this release reads {MESSAGE_VERSION}"
     if not RUN_ID.fullmatch(message.run):
         return f"bad run id {message.run!r}"
-    if not DOTTED_NAME.fullmatch(message.step):
+    if not STEP_ID.fullmatch(message.step):
         return f"bad step id {message.step!r}"
     return "" if TOKEN.fullmatch(message.queue) else f"bad queue {message.queue!r}"

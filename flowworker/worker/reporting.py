@@ -14,9 +14,9 @@ from flowworker.codec.cloudevents import (
     attempt_events,
     settled_event,
     started_event,
-    waiting_event,
 )
 from flowworker.codec.json import encode
+from flowworker.codec.waiting import waiting_event
 from flowworker.core.status import Outcome
 from flowworker.retrying import retry_unavailable
 

@@ -18,12 +18,12 @@ from flowworker.codec.cloudevents import (
     scheduled_event,
     settled_event,
     started_event,
-    waiting_event,
 )
 from flowworker.codec.facts import to_fact
 from flowworker.codec.handler_events import emitted_by_handler, emitted_in
 from flowworker.codec.json import encode
 from flowworker.codec.messages import StepInput, StepMessage
+from flowworker.codec.waiting import waiting_event
 from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import AttemptFailed

@@ -14,7 +14,9 @@ from flowworker.coordinator.child_results import ChildResults
 from flowworker.coordinator.child_steps import ChildSteps
 from flowworker.coordinator.children import Children
 from flowworker.coordinator.evaluation import Evaluation
+from flowworker.coordinator.items import Items
 from flowworker.coordinator.judging import Judging
+from flowworker.coordinator.loops import Loops
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.starts import Starts
 from flowworker.coordinator.terms import Terms
@@ -39,15 +41,17 @@ async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
 
 def evaluation_of(stores: Stores) -> Evaluation:
     """Expressions over what these stores keep."""
-    return Evaluation(Values(stores.payloads, stores.settings.payload_limit))
+    limit = stores.settings.payload_limit
+    return Evaluation(Values(stores.payloads, limit), Items(stores.payloads, limit))
 
 
 def answers_of(stores: Stores) -> Answers:
     """Answers from what these stores keep."""
     evaluation, clock = evaluation_of(stores), SystemClock()
     metrics = Metrics(CollectorRegistry())
-    judging = Judging(stores, evaluation, Refusals(stores, clock), clock, metrics)
-    return Answers(evaluation, stores.payloads, judging)
+    refusals = Refusals(stores, clock)
+    judging = Judging(stores, evaluation, refusals, clock, metrics)
+    return Answers(evaluation, stores.payloads, judging, Loops(stores, evaluation, refusals, clock))
 
 
 def child_steps_of(stores: Stores, clock: Clock) -> ChildSteps:

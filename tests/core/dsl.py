@@ -7,6 +7,7 @@ them, so that every scenario can be rebuilt from them at any point.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -72,7 +73,7 @@ class Run:
 
     # Given, when
 
-    def happens(self, event: facts.Fact) -> Run:
+    def happens(self, event: facts.Fact) -> Self:
         self.state, self.effects = decide(self.plan, self.state, event, self.now)
         if self.saved:
             self.revision += 1
@@ -80,22 +81,22 @@ class Run:
             self.stored = (self.state.record, self.revision)
         return self
 
-    def starts(self) -> Run:
+    def starts(self) -> Self:
         return self.happens(facts.RunStarted())
 
-    def claims(self, id_: str, *, lost: int = 0, lease: float = 30.0) -> Run:
+    def claims(self, id_: str, *, lost: int = 0, lease: float = 30.0) -> Self:
         """A worker claims the attempt: no event tells the coordinator."""
         self.write(id_, Outcome.RUNNING, lost=lost, lease_until=self.now + lease)
         return self
 
-    def completes(self, *ids: str) -> Run:
+    def completes(self, *ids: str) -> Self:
         for id_ in ids:
             at = self.state.steps[id_]
             revision = self.write(id_, Outcome.COMPLETED, output=out(id_), finished_at=self.now)
             self.happens(facts.StepCompleted(id_, at.attempt, out(id_), revision))
         return self
 
-    def fails(self, *ids: str, error: ErrorInfo = BROKEN) -> Run:
+    def fails(self, *ids: str, error: ErrorInfo = BROKEN) -> Self:
         """The attempt in flight fails, of whatever kind it is."""
         for id_ in ids:
             at = self.state.steps[id_]
@@ -105,19 +106,19 @@ class Run:
             self.happens(replace(fact, since=record.since, spent=record.spent))
         return self
 
-    def is_judged(self, id_: str, *, holds: bool) -> Run:
+    def is_judged(self, id_: str, *, holds: bool) -> Self:
         """The coordinator evaluates a condition."""
         if holds:
             return self.happens(facts.Judged(id_))
         revision = self.write(id_, Outcome.SKIPPED, finished_at=self.now, reason="when")
         return self.happens(facts.StepSkipped(id_, revision))
 
-    def is_fenced(self, *ids: str) -> Run:
+    def is_fenced(self, *ids: str) -> Self:
         for id_ in ids:
             self.happens(facts.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
         return self
 
-    def is_undone(self, *ids: str) -> Run:
+    def is_undone(self, *ids: str) -> Self:
         for id_ in ids:
             self.happens(facts.Compensated(id_, self.write(id_, Outcome.COMPLETED)))
         return self
@@ -128,16 +129,16 @@ class Run:
         id_: str = "",
         output: Payload | None = None,
         answer: str = "",
-    ) -> Run:
+    ) -> Self:
         return self.happens(facts.HumanDecided(action, id_, output, answer))
 
-    def is_cancelled(self, reason: str = "") -> Run:
+    def is_cancelled(self, reason: str = "") -> Self:
         return self.happens(facts.CancelRequested(reason))
 
-    def is_terminated(self, reason: str = "") -> Run:
+    def is_terminated(self, reason: str = "") -> Self:
         return self.happens(facts.CancelRequested(reason, terminate=True))
 
-    def times_out(self) -> Run:
+    def times_out(self) -> Self:
         return self.happens(facts.TimedOut())
 
     def write(self, id_: str, outcome: Outcome, **changes: object) -> int:
@@ -149,7 +150,7 @@ class Run:
         if kind is Kind.COMPENSATE:
             kept = {"output": at.output, "completed": at.completed}
         self.revision += 1
-        since = at.since or (self.now if asks_for_time(self.plan.steps[id_], kind) else 0.0)
+        since = at.since or (self.now if asks_for_time(self.plan.step(id_), kind) else 0.0)
         record = StepRecord(
             RUN, id_, kind, turn, max(number, 1), outcome, since=since, spent=at.spent
         )
@@ -220,10 +221,10 @@ class Run:
 
     # From the records
 
-    def rebuilt(self, *asked: facts.Fact, abandoned: bool = False) -> Run:
+    def rebuilt(self, *asked: facts.Fact, abandoned: bool = False) -> Self:
         """The same run as another coordinator knows it that has read nothing but the records."""
         workflow = self.plan.workflow
-        other = Run(*workflow.steps, timeout=workflow.timeout, closing=workflow.finally_)
+        other = type(self)(*workflow.steps, timeout=workflow.timeout, closing=workflow.finally_)
         other.now, other.revision = self.now, self.revision
         other.stored, other.records = self.stored, dict(self.records)
         other.state, other.effects = rebuild(

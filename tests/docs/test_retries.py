@@ -26,7 +26,10 @@ RETRIED = {
     CHILD_FAILED: ErrorInfo(CHILD_FAILED, ""),
     "RetryAfter": error_info(errors.RetryAfter(5.0)),
 }
-NO_EXCEPTIONS = {"ChildCancelled", "ChildLimit", "ExpressionError", "HandlerNotFound", "WorkerLost"}
+NO_EXCEPTIONS = {
+    *("ChildCancelled", "ChildLimit", "ExpressionError", "HandlerNotFound", "LoopLimit"),
+    *("TooManyFailures", "WorkerLost"),
+}
 """What no handler raises: refused by a coordinator, or written by a worker instead of a claim."""
 
 

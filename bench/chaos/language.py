@@ -17,7 +17,7 @@ CONDITIONS: dict[str, Callable[[Json], bool]] = {
     "input.odd": lambda given: bool(given["odd"]),
     "!input.odd": lambda given: not given["odd"],
 }
-"""Those that can be told from the run's input."""
+"""Those that follow from the run's input."""
 
 
 def problems(case: Case) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _skipped(case: Case) -> Iterator[str]:
 
 
 def _conditions(case: Case) -> Iterator[str]:
-    """Of those that can be told: whoever ran had a true one, who was skipped by it a false one."""
+    """A step that completed had a true one, a step that was skipped by it a false one."""
     given = (case.record.get("input") or {}).get("data")
     by_condition = _skips(case)
     for step, defined in case.definition.items():
@@ -216,8 +216,8 @@ def _heard(case: Case) -> dict[str, Json]:
 
 
 def _order_of_signals(case: Case) -> Iterator[str]:
-    """The oldest first: none is left lying that was told of before a step began to wait."""
-    told = {
+    """The oldest first: none is left lying that was reported before a step began to wait."""
+    reported = {
         event["id"].rpartition("/")[2]: event["_seq"]
         for event in case.distinct("workflow.signalled")
         if event["id"].count("/") == 2
@@ -227,7 +227,7 @@ def _order_of_signals(case: Case) -> Iterator[str]:
     for step, event in heard.items():
         began = case.position(f"{STEP}started", step) or 0
         own = case.steps[step].get("signal", "")
-        for older, seq in told.items():
+        for older, seq in reported.items():
             later = used.get(older)
             free = later is None or (case.position(f"{STEP}started", later) or 0) > event["_seq"]
             if older < own and seq < began and free:
@@ -235,7 +235,7 @@ def _order_of_signals(case: Case) -> Iterator[str]:
 
 
 def _approvals(case: Case) -> Iterator[str]:
-    """Who answered is told, and what follows is what was answered."""
+    """An answer is published, and what follows is what it says."""
     answers = {"approve": f"{STEP}completed", "reject": f"{STEP}failed"}
     for step, defined in case.definition.items():
         if "approval" not in defined:

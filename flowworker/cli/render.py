@@ -179,8 +179,14 @@ def _notes(step: StepView) -> Iterator[str]:
         yield f"taken over, {step.lost} lost"
     if step.prompt:
         yield f"asks: {step.prompt}"
+    if step.signal:
+        yield f"waits for the signal {step.signal!r}"
+    if step.until:
+        yield f"until {when(step.until)}"
     if step.actor:
         yield f"answered by {step.actor}" + (step.reason and f": {step.reason}")
+    elif step.reason and not (step.skipped or step.error):
+        yield f"reason: {step.reason}"
     if step.waits_for:
         yield f"waits for a worker that has the handler {step.waits_for!r}"
     if step.undo_started_at:
@@ -205,6 +211,7 @@ def print_run(run: RunView) -> None:
         "workflow": f"{run.workflow}{version}",
         "state": run.status.value,
         "created": when(run.created_at),
+        "begins": when(run.begins_at),
         "finished": when(run.finished_at),
         "took": lasted(run.created_at, run.finished_at),
         "error": run.error,

@@ -12,6 +12,7 @@ from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.client.step_history import StepHistory
+    from flowworker.core.model import Step
     from flowworker.core.records import StepRecord
     from flowworker.core.state import StepState
 
@@ -50,6 +51,8 @@ class StepView:
         skipped: why it is skipped, if no operator wanted it.
         kept_from: the run that has executed it, if this one is a rerun and keeps it.
         prompt: what the step asks a human, while it waits for the answer.
+        signal: the signal that it waits for, while it does.
+        until: when it wakes, or gives up waiting, while it waits for that.
         actor, reason: who answered, and why.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
         child: the run that the latest attempt is, if it is one.
@@ -74,6 +77,8 @@ class StepView:
     skipped: SkipReason | None = None
     kept_from: str = ""
     child: str = ""
+    signal: str = ""
+    until: float = 0.0
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -96,10 +101,11 @@ def _missing(
 
 
 def seen_step(
-    step: str, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
+    defined: Step, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
 ) -> StepView:
     """What is decided about a step, and the facts that its record and its history add."""
-    record, current = None if found is None else found[0], _current(state, found)
+    step, record, current = defined.id, None if found is None else found[0], _current(state, found)
+    waits = current is not None and current.outcome is Outcome.RUNNING
     seen = StepView(
         id=step,
         status=state.status,
@@ -118,6 +124,8 @@ def seen_step(
         actor=current.actor if current else "",
         reason=current.reason if current else "",
         child=record.child if record else "",
+        signal=defined.wait_for.signal if waits and defined.wait_for else "",
+        until=current.wakes_at if current and waits else 0.0,
     )
     return _with_own_times(seen, record, history)
 

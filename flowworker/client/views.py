@@ -126,7 +126,8 @@ class Views:
             state = view(plan, record, revision, records, self._clock.now())
             history = await self._step_history(record, records, (plan, state))
             steps = tuple(
-                seen_step(id_, state.steps[id_], records.get(id_), history) for id_ in plan.order
+                seen_step(plan.steps[id_], state.steps[id_], records.get(id_), history)
+                for id_ in plan.order
             )
         stop = record.stop
         ended = stop is not None and stop.reason is StopReason.ENDED

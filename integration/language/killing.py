@@ -24,8 +24,8 @@ machine, runs get on between two kills."""
 class Killer:
     """A coordinator and two workers: SIGKILL for the coordinator, for a worker, and so on.
 
-    Whoever is killed is replaced at once. The coordinator is only killed when it has driven runs
-    for a while, and a worker when the other one is ready.
+    A process that is killed is replaced at once. The coordinator is only killed when it has driven
+    runs for a while, and a worker when the other one is ready.
 
     Attributes:
         killed: how often, by role.

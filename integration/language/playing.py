@@ -19,7 +19,7 @@ Start = Callable[[Case], Awaitable[None]]
 
 
 async def play_all(cases: list[Case], client: Client, notes: Notes, start: Start) -> dict[str, End]:
-    """How each run ends. All of them are under way at the same time; reruns follow."""
+    """How each run ends. All of them are active at the same time; reruns follow."""
 
     async def played(case: Case) -> End:
         await (_rerun(case, client) if case.rerun else start(case))
@@ -70,11 +70,11 @@ async def _end(run: str, client: Client, notes: Notes) -> End:
         output=result.output,
         error=result.error,
         reason=view.reason,
-        steps={step.id: _told(step) for step in view.steps},
+        steps={step.id: _shown(step) for step in view.steps},
         calls=notes.read(run),
     )
 
 
-def _told(step: StepView) -> str:
+def _shown(step: StepView) -> str:
     why = step.skipped or step.error
     return f"{step.status.value}: {why}" if why else step.status.value

@@ -6,6 +6,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,8 @@ RUN = RunView(
         StepView("charge", StepStatus.RETRYING, 2, "Declined: no", due=1_700_000_009.0),
         StepView("save", StepStatus.WAITING_HUMAN, 1, "Full: no space"),
         StepView("ask", StepStatus.WAITING_HUMAN, 1, prompt="Pay 7 to Ada?"),
+        StepView("hear", StepStatus.RUNNING, 1, signal="paid", until=1_700_000_060.0),
+        StepView("stop", StepStatus.COMPLETED, 1, reason="a copy"),
         StepView("asked", StepStatus.COMPLETED, 1, actor="Eve", reason="as agreed"),
         StepView("wrap", StepStatus.RUNNING, 1, kind=Kind.FALLBACK, lost=2),
         StepView("send", StepStatus.RUNNING, 1, waits_for="post.send"),
@@ -85,9 +88,17 @@ def test_a_run_tells_all_that_is_known_of_it(shown, capsys):
         "flowworker approve run-1 --step ask\n",
         "flowworker reject run-1 --step ask --reason WHY",
         "answered by Eve: as agreed",
+        f"waits for the signal 'paid'; until {when(1_700_000_060.0)}",
+        "reason: a copy",
     ):
         assert expected in text
     assert "stored bytes cannot be read" in capsys.readouterr().err
+
+
+def test_when_a_delayed_run_begins(shown):
+    run = replace(RUN, status=RunStatus.PENDING, begins_at=1_700_000_060.0)
+
+    assert f"begins:          {when(1_700_000_060.0)}" in shown(lambda: print_run(run))
 
 
 def test_columns_line_up_where_nobody_draws_tables(monkeypatch):

@@ -40,6 +40,8 @@ async def test_a_step_that_sleeps_completes_when_its_time_has_come(world):
 
     await world.pass_by(59.0)
     assert (await record_of(world)).outcome is Outcome.RUNNING
+    [seen] = (await world.client.status(RUN)).steps
+    assert seen.until == record.wakes_at
     await world.pass_by(1.0)
 
     assert (await world.client.status(RUN)).status is RunStatus.COMPLETED

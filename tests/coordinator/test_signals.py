@@ -60,6 +60,19 @@ async def test_each_is_taken_once_and_the_oldest_first(world):
     assert await outputs(world) == {"a": 1, "b": 2}
 
 
+async def test_what_a_step_waits_for_is_seen_while_it_waits(world):
+    await world.coordinator()
+    await world.start(Workflow("w", (waits("a", timeout=90.0), waits("b", after=("a",)))))
+    seen = await step_of(world, "a")
+    assert (seen.signal, seen.until) == ("paid", world.clock.now() + 90.0)
+    assert (await step_of(world, "b")).signal == ""
+
+    await send(world, 1)
+
+    seen = await step_of(world, "a")
+    assert (seen.signal, seen.until) == ("", 0.0)
+
+
 async def test_two_that_wait_do_not_share_one(world):
     await world.coordinator()
     await world.coordinator()

@@ -177,24 +177,29 @@ def _notes(step: StepView) -> Iterator[str]:
         yield f"kept from run {step.kept_from}"
     if step.lost:
         yield f"taken over, {step.lost} lost"
-    if step.prompt:
-        yield f"asks: {step.prompt}"
-    if step.signal:
-        yield f"waits for the signal {step.signal!r}"
-    if step.until:
-        yield f"until {when(step.until)}"
+    yield from _waits(step)
     if step.actor:
         yield f"answered by {step.actor}" + (step.reason and f": {step.reason}")
     elif step.reason and not (step.skipped or step.error):
         yield f"reason: {step.reason}"
-    if step.waits_for:
-        yield f"waits for a worker that has the handler {step.waits_for!r}"
     if step.undo_started_at:
         took = lasted(step.undo_started_at, step.undo_finished_at)
         at = when(step.undo_started_at)[11:]
         yield f"compensation began {at}" + (f", took {took}" if took else "")
     if step.error:
         yield f"{step.error} (again at {when(step.due)})" if step.due else step.error
+
+
+def _waits(step: StepView) -> Iterator[str]:
+    """What it waits for."""
+    if step.prompt:
+        yield f"asks: {step.prompt}"
+    if step.signal:
+        yield f"waits for the signal {step.signal!r}"
+    if step.waits_for:
+        yield f"waits for a worker that has the handler {step.waits_for!r}"
+    if step.until:
+        yield f"until {when(step.until)}"
 
 
 def run_table(run: RunView) -> Table:

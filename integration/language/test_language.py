@@ -39,7 +39,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.slow]
 
 WAVE = 8
-"""Runs that are started on the fleet between two kills, so that each kill meets some that are active."""
+"""Runs that are started on the fleet between two kills, so that each kill meets active ones."""
 
 
 def as_written(ends: dict[str, End]) -> None:

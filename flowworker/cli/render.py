@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from flowworker.client import RunView, StepView
+    from flowworker.client.steps import InstancesView
 
 _COLOURS = {
     "COMPLETED": "green",
@@ -163,7 +164,7 @@ def _step_row(step: StepView) -> list[str]:
         when(step.started_at)[11:],
         lasted(step.started_at, step.finished_at),
         step.worker,
-        "; ".join(_notes(step)),
+        "; ".join([*_counted(step.instances), *_notes(step)]),
     ]
 
 
@@ -202,9 +203,16 @@ def _waits(step: StepView) -> Iterator[str]:
         yield f"until {when(step.until)}"
 
 
+def _counted(instances: InstancesView | None) -> Iterator[str]:
+    """Of a loop, how many are in which state."""
+    if instances is not None:
+        states = ", ".join(f"{count:,} {state}" for state, count in instances.states.items())
+        yield f"{instances.count:,} instances" + (f": {states}" if states else "")
+
+
 def run_table(run: RunView) -> Table:
     """The steps of a run, for a terminal."""
-    rows = [[plain(text) for text in _step_row(step)] for step in run.steps]
+    rows = [[plain(text) for text in _step_row(step)] for step in run.each()]
     return _table(_STEP_COLUMNS, rows, status=1)
 
 
@@ -230,8 +238,8 @@ def print_run(run: RunView) -> None:
             colour = _COLOURS.get(text) if title == "state" else None
             click.echo(f"{title + ':':<17}{click.style(plain(text), fg=colour)}")
     click.echo()
-    print_table(_STEP_COLUMNS, map(_step_row, run.steps), status=1)
-    for step in run.steps:
+    print_table(_STEP_COLUMNS, map(_step_row, run.each()), status=1)
+    for step in run.each():
         if step.status is StepStatus.WAITING_HUMAN:
             click.echo(f"\nstep {step.id} waits for you: {_answers(run.id, step)}")
     for problem in run.problems:
@@ -254,13 +262,23 @@ def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:
     data = event.get("data")
     data = data if isinstance(data, dict) else {"data": data}
     at = _event_time(str(event.get("time", "")))
-    about = [f"{name}={data[name]}" for name in _SHOWN if data.get(name)]
+    about = [f"{name}={value}" for name, value in _named(data)]
     if not kind.startswith("workflow."):
         about = [json_line(event.get("data"))]
     colour = _EVENT_COLOURS.get(kind.rpartition(".")[2])
     run = [plain(_run_of(event))] if with_run else []
     name = click.style(plain(kind), fg=colour)
     return " ".join([at, *run, name, *(plain(text) for text in about)])
+
+
+def _named(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    index = data.get("index")
+    for name in _SHOWN:
+        value = data.get(name)
+        if value and name == "step_id" and isinstance(index, int):
+            value = f"{value}[{index}]"
+        if value:
+            yield name, value
 
 
 def _run_of(event: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from flowworker.client.starting import check_dotted_name, one_of
 from flowworker.codec.json import decode_value
 from flowworker.codec.messages import ControlCommand
 from flowworker.codec.values import encode_value
+from flowworker.core.ids import shown_id, step_of
 from flowworker.core.status import APPROVALS, HumanAction
 from flowworker.definitions import InputValidator
 from flowworker.errors import InvalidInput
@@ -69,8 +70,8 @@ class Acting:
         if output is not None and answer is not HumanAction.COMPLETE:
             raise InvalidInput(f"an output goes with the action complete, not with {answer}")
         await self._lookup.find_active(run_id)
-        _check_waits(await self._views.run(run_id), step)
-        command = ControlCommand(action=answer, step=step, output=output)
+        _check_waits(await self._views.run(run_id), shown_id(step))
+        command = ControlCommand(action=answer, step=step_of(step), output=output)
         await self._commands.control("resume", run_id, command)
 
     async def approve(
@@ -108,11 +109,11 @@ class Acting:
     async def _asked(self, run_id: str, step: str) -> tuple[str, Approval]:
         await self._lookup.find_active(run_id)
         run = await self._views.run(run_id)
-        _check_waits(run, step)
+        _check_waits(run, shown_id(step))
         plan = await self._views.plan(run_id)
-        chosen = step or run.waiting[0]
+        chosen = step_of(step or run.waiting[0])
         asked = plan.step(chosen).approval
-        failed = any(one.id == chosen and one.finished_at for one in run.steps)
+        failed = any(one.id == shown_id(chosen) and one.finished_at for one in run.each())
         if asked is None or failed:
             raise InvalidInput(f"step {chosen!r} of run {run_id} has failed; answer it by resume")
         return chosen, asked

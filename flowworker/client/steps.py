@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["StepView", "is_unclaimed", "recorded", "seen_step"]
+__all__ = ["InstancesView", "StepView", "is_unclaimed", "recorded", "seen_step"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flowworker.core.attempt import UNATTEMPTED
+from flowworker.core.ids import shown_id
 from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
 
 if TYPE_CHECKING:
@@ -34,6 +35,21 @@ _INFLIGHT = {
 
 
 @dataclass(frozen=True, slots=True)
+class InstancesView:
+    """What has become of the instances of a loop.
+
+    Attributes:
+        count: how many there are in all.
+        states: how many of them are in which state.
+        shown: the first of those that are not simply pending or completed, failed ones first.
+    """
+
+    count: int
+    states: dict[str, int]
+    shown: tuple[StepView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One step. Times are seconds since the Unix epoch, 0 if there is none.
 
@@ -56,6 +72,7 @@ class StepView:
         actor, reason: who answered, and why.
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
         child: the run that the latest attempt is, if it is one.
+        instances: of a loop that has begun.
     """
 
     id: str
@@ -79,6 +96,7 @@ class StepView:
     child: str = ""
     signal: str = ""
     until: float = 0.0
+    instances: InstancesView | None = None
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -101,13 +119,17 @@ def _missing(
 
 
 def seen_step(
-    defined: Step, state: StepState, found: tuple[StepRecord, int] | None, history: StepHistory
+    step: str,
+    defined: Step,
+    state: StepState,
+    found: tuple[StepRecord, int] | None,
+    history: StepHistory,
 ) -> StepView:
     """What is decided about a step, and the facts that its record and its history add."""
-    step, record, current = defined.id, None if found is None else found[0], _current(state, found)
+    record, current = None if found is None else found[0], _current(state, found)
     waits = current is not None and current.outcome is Outcome.RUNNING
     seen = StepView(
-        id=step,
+        id=shown_id(step),
         status=state.status,
         attempt=state.attempt.number,
         error="" if state.error is None or state.status in _WELL else str(state.error),
@@ -127,17 +149,19 @@ def seen_step(
         signal=defined.wait_for.signal if waits and defined.wait_for else "",
         until=current.wakes_at if current and waits else 0.0,
     )
-    return _with_own_times(seen, record, history)
+    return _with_own_times(seen, step, record, history)
 
 
-def _with_own_times(seen: StepView, record: StepRecord | None, history: StepHistory) -> StepView:
+def _with_own_times(
+    seen: StepView, step: str, record: StepRecord | None, history: StepHistory
+) -> StepView:
     """A compensation's record has taken the place of its step's: its times stand for themselves."""
     if record is None or record.kind is not Kind.COMPENSATE:
         return seen
     return replace(
         seen,
-        started_at=history.started.get(seen.id, 0.0),
-        finished_at=history.completed.get(seen.id, 0.0),
+        started_at=history.started.get(step, 0.0),
+        finished_at=history.completed.get(step, 0.0),
         undo_started_at=record.started_at,
         undo_finished_at=seen.finished_at,
     )
@@ -157,4 +181,4 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         lost=record.lost,
         child=record.child,
     )
-    return _with_own_times(seen, record, history)
+    return _with_own_times(seen, record.step, record, history)

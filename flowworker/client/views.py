@@ -6,13 +6,16 @@ __all__ = ["RunSummary", "RunView", "Views"]
 
 import asyncio
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from flowworker.client.loops import folded
 from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
 from flowworker.core.forward import verdict_on
+from flowworker.core.ids import index_of
 from flowworker.core.rebuild import view
 from flowworker.core.records import StopReason
 from flowworker.core.rules import Verdict
@@ -21,6 +24,8 @@ from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, Workf
 from flowworker.stores.runs import keys_of_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowworker.clock import Clock
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
@@ -67,8 +72,14 @@ class RunView:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Steps that wait for a human."""
-        return tuple(step.id for step in self.steps if step.status is StepStatus.WAITING_HUMAN)
+        """Steps that wait for a human, instances of loops among them."""
+        return tuple(step.id for step in self.each() if step.status is StepStatus.WAITING_HUMAN)
+
+    def each(self) -> Iterator[StepView]:
+        """The steps, each loop with those of its instances that are shown."""
+        for step in self.steps:
+            yield step
+            yield from () if step.instances is None else step.instances.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,10 @@ class Views:
             state = view(plan, record, revision, records, self._clock.now())
             history = await self._step_history(record, records, (plan, state))
             steps = tuple(
-                seen_step(plan.steps[id_], state.steps[id_], records.get(id_), history)
+                replace(
+                    seen_step(id_, plan.step(id_), state.steps[id_], records.get(id_), history),
+                    instances=folded(id_, plan, state, records, history),
+                )
                 for id_ in plan.order
             )
         stop = record.stop
@@ -158,7 +172,9 @@ class Views:
         plan, state = known or (None, None)
         if plan is not None and state is not None and run.status not in TERMINAL:
             ready = (step for step in plan.order if verdict_on(plan, state, step) is Verdict.RUN)
-            waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in ready)
+            begun = (step for step in state.inflight if index_of(step) is not None)
+            either = chain(ready, begun)
+            waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in either)
         needed = undone or waits
         return StepHistory(run.run, plan, await self._events.history(run.run) if needed else ())
 

@@ -7,7 +7,9 @@ __all__ = ["Emitted", "StepOfRun", "TriedRun", "emitted_in"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowworker.client import StepView
 from flowworker.codec.json import decode_value
+from flowworker.core.ids import defined_id, index_of, shown_id, step_of
 from flowworker.core.rebuild import view
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.errors import InvalidInput
@@ -219,7 +221,7 @@ class TriedRun:
 
     async def _waiting(self) -> tuple[str, ...]:
         found = await self._look()
-        return () if found is None else _asking(*found)
+        return () if found is None else tuple(map(shown_id, _asking(*found)))
 
     async def _rests(self) -> bool:
         found = await self._engine.stores.runs.load(self.id)
@@ -233,8 +235,9 @@ class TriedRun:
         looked = await self._look()
         if looked is None:
             return False
-        asking = _asking(*looked)
-        return bool(asking) and all(step in asking for step in looked[1].inflight)
+        asking, state = _asking(*looked), looked[1]
+        loops = {step for step, loop in state.loops.items() if loop.at_work}
+        return bool(asking) and all(step in loops or step in asking for step in state.inflight)
 
     def _is_running(self) -> bool:
         return any(call.run_id == self.id for call in self._engine.app.running)
@@ -251,28 +254,30 @@ class TriedRun:
 
     async def _step(self, step_id: str) -> StepOfRun:
         seen = await self._engine.client.status(self.id)
-        for step in seen.steps:
-            if step.id == step_id:
-                break
-        else:
+        looked, own = await self._look(), step_of(step_id)
+        at = None if looked is None else looked[1].steps.get(own)
+        if at is None:
             known = ", ".join(step.id for step in seen.steps)
             raise InvalidInput(f"run {self.id} has no step {step_id!r}; it has {known}")
-        looked = await self._look()
-        payload = None if looked is None else looked[1].steps[step_id].output
-        output = None
+        found = (step for step in seen.each() if step.id == shown_id(own))
+        step = next(found, StepView(shown_id(own), at.status))
+        payload, output = at.output, None
         if payload is not None:
-            places = output_places(step_id)
+            places = output_places(own)
             raw = await self._engine.stores.payloads.load(payload, self.id, *places)
             output = decode_value(f"output of {step_id}", raw)
-        calls = tuple(call for call in self.calls if call.step_id == step_id)
+        calls = tuple(
+            call for call in self.calls if own in {call.step_id, defined_id(call.step_id)}
+        )
         return StepOfRun(step_id, step.status, output, step.error, calls)
 
 
 def _asking(plan: Plan, state: RunState) -> tuple[str, ...]:
     """Steps that wait for somebody, in topological order."""
+    begun = sorted(step for step in state.steps if index_of(step) is not None)
     return tuple(
         step
-        for step in plan.order
+        for step in (*plan.order, *begun)
         if step in state.waiting
         or (step in state.inflight and plan.step(step).wait_for is not None)
     )

@@ -90,6 +90,8 @@ def settled(
     ended = replace(record, finished_at=now, lease_until=0.0)
     if child.status is RunStatus.COMPLETED:
         return replace(ended, outcome=Outcome.COMPLETED, output=output, error=None)
+    if stopping and child.status is RunStatus.CANCELLED:
+        return replace(ended, outcome=Outcome.CANCELLED, error=None)
     error = _error(record, child, cause)
     outcome = Outcome.CANCELLED if stopping else Outcome.FAILED
     return replace(ended, outcome=outcome, error=error)

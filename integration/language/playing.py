@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from flowworker.client import Client
 from flowworker.client.steps import StepView
+from flowworker.core.ids import RUN_ID_OF_CHILD
+from flowworker.core.status import StepStatus
 from flowworker.errors import InvalidInput, RunNotFound
 from integration.language.cases import Act, Case, End
 from integration.language.handlers import Notes
@@ -68,13 +71,28 @@ async def _end(run: str, client: Client, notes: Notes) -> End:
     return End(
         status=result.status.value,
         output=result.output,
-        error=result.error,
+        error=_without_ids(result.error),
         reason=view.reason,
         steps={step.id: _shown(step) for step in view.steps},
-        calls=notes.read(run),
+        calls=await _calls(run, client, notes),
     )
+
+
+async def _calls(run: str, client: Client, notes: Notes) -> dict[str, Any]:
+    """What handlers were called with, also those of children that have completed."""
+    calls = notes.read(run)
+    for step in (await client.status(run)).steps:
+        if step.child and step.status is StepStatus.COMPLETED:
+            below = await _calls(step.child, client, notes)
+            calls |= {f"{step.id}/{name}": given for name, given in below.items()}
+    return calls
 
 
 def _shown(step: StepView) -> str:
     why = step.skipped or step.error
-    return f"{step.status.value}: {why}" if why else step.status.value
+    return _without_ids(f"{step.status.value}: {why}") if why else step.status.value
+
+
+def _without_ids(text: str) -> str:
+    """Those of child runs are others each time."""
+    return RUN_ID_OF_CHILD.sub("sub-…", text)

@@ -69,6 +69,7 @@ _SHOWN = (
     "handler",
     "kept_from",
     "rerun_of",
+    "child",
     "action",
     "reason",
     "error",
@@ -176,6 +177,8 @@ def _notes(step: StepView) -> Iterator[str]:
         yield _SKIPPED[step.skipped]
     if step.kept_from:
         yield f"kept from run {step.kept_from}"
+    if step.child:
+        yield f"run {step.child}"
     if step.lost:
         yield f"taken over, {step.lost} lost"
     yield from _waits(step)
@@ -229,6 +232,7 @@ def print_run(run: RunView) -> None:
         "took": lasted(run.created_at, run.finished_at),
         "error": run.error,
         "rerun of": run.rerun_of,
+        "step of": run.parent,
         "ended early": run.reason,
         "not compensated": ", ".join(run.failed_compensations),
         "attention": "a critical compensation failed" if run.needs_attention else "",
@@ -238,12 +242,28 @@ def print_run(run: RunView) -> None:
             colour = _COLOURS.get(text) if title == "state" else None
             click.echo(f"{title + ':':<17}{click.style(plain(text), fg=colour)}")
     click.echo()
-    print_table(_STEP_COLUMNS, map(_step_row, run.each()), status=1)
+    print_table(_STEP_COLUMNS, _rows(run), status=1)
+    _print_questions(run)
+    for problem in run.problems:
+        click.echo(f"problem: {plain(problem)}", err=True)
+
+
+def _rows(run: RunView, indent: str = "") -> Iterator[list[str]]:
+    """The steps, each with those of the run that it is below it."""
+    children = {child.id: child for child in run.children}
+    for step in run.each():
+        name, *rest = _step_row(step)
+        yield [indent + name, *rest]
+        if step.child in children:
+            yield from _rows(children[step.child], indent + "  ")
+
+
+def _print_questions(run: RunView) -> None:
     for step in run.each():
         if step.status is StepStatus.WAITING_HUMAN:
             click.echo(f"\nstep {step.id} waits for you: {_answers(run.id, step)}")
-    for problem in run.problems:
-        click.echo(f"problem: {plain(problem)}", err=True)
+    for child in run.children:
+        _print_questions(child)
 
 
 def _answers(run: str, step: StepView) -> str:

@@ -136,10 +136,10 @@ async def _check_new(client: Client, name: str, value: Raw) -> None:
 @connection
 @as_json
 def status(target: Target, run: str, *, json_: bool) -> None:
-    """Show a run and its steps."""
+    """Show a run and its steps, and the runs that these are."""
 
     async def look(client: Client) -> None:
-        view = await client.status(run)
+        view = await client.status(run, children=True)
         if json_:
             click.echo(json_line(view))
         else:
@@ -158,6 +158,7 @@ def status(target: Target, run: str, *, json_: bool) -> None:
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
+@click.option("--no-children", is_flag=True, help="Leave out runs that are steps of others.")
 @connection
 @as_json
 def list_runs(
@@ -166,13 +167,14 @@ def list_runs(
     state: str | None,
     workflow: str | None,
     limit: int,
+    no_children: bool,
     json_: bool,
 ) -> None:
     """List runs, the newest of the generated ids first."""
 
     async def look(client: Client) -> None:
         wanted = RunStatus(state) if state else None
-        found = await client.list(wanted, workflow, limit)
+        found = await client.list(wanted, workflow, limit, children=not no_children)
         if json_:
             for run in found:
                 click.echo(json_line(run))

@@ -7,6 +7,7 @@ __all__ = ["Reading"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.accepted import NotBegun
+from flowworker.client.children import with_children
 from flowworker.client.lookup import Lookup
 from flowworker.client.starting import check_dotted_name, check_run_id
 from flowworker.client.views import Views
@@ -55,27 +56,34 @@ class Reading:
 
     # Runs
 
-    async def status(self, run_id: str) -> RunView:
+    async def status(self, run_id: str, *, children: bool = False) -> RunView:
         """A run and its steps as they are now, or RunNotFound.
 
         One whose start was accepted and waits for a coordinator is PENDING, and has no steps yet.
+        With `children`, the runs that its steps are now are read as well, and theirs.
         """
         try:
             await self._lookup.find(run_id)
         except NotBegun as accepted:
             return accepted.view
-        return await self._views.run(run_id)
+        view = await self._views.run(run_id)
+        return await with_children(self._views, view) if children else view
 
     async def list(
         self,
         status: RunStatus | None = None,
         workflow: str | None = None,
         limit: int = 100,
+        *,
+        children: bool = True,
     ) -> list[RunSummary]:
-        """Runs with that status and of that workflow, the newest of the generated ids first."""
+        """Runs with that status and of that workflow, the newest of the generated ids first.
+
+        Without `children`, those that are no attempts of other runs' steps.
+        """
         if workflow is not None:
             check_dotted_name("a workflow name", workflow)
-        return await self._views.list(status, workflow, limit)
+        return await self._views.list(status, workflow, limit, children=children)
 
     async def history(self, run_id: str) -> History:
         """All events of a run as CloudEvents, oldest first, or RunNotFound."""

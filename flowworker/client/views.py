@@ -15,7 +15,7 @@ from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
 from flowworker.core.forward import verdict_on
-from flowworker.core.ids import index_of
+from flowworker.core.ids import RUN_ID_OF_CHILD, index_of
 from flowworker.core.rebuild import view
 from flowworker.core.records import StopReason
 from flowworker.core.rules import Verdict
@@ -50,6 +50,7 @@ class RunView:
         needs_attention: a critical compensation failed.
         rerun_of: the run of which it is a rerun, if it is one.
         parent: the run of which it is an attempt of a step, if it is one.
+        children: the runs that its steps are, if they were asked for.
         steps: in topological order; by id, if the definition cannot be read.
         problems: what could not be read, one line each.
     """
@@ -69,6 +70,7 @@ class RunView:
     problems: tuple[str, ...] = ()
     begins_at: float = 0.0
     parent: str = ""
+    children: tuple[RunView, ...] = ()
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -206,7 +208,7 @@ class Views:
         return {entry[0].step: entry for entry in found if entry is not None}
 
     async def list(
-        self, status: RunStatus | None, workflow: str | None, limit: int
+        self, status: RunStatus | None, workflow: str | None, limit: int, *, children: bool = True
     ) -> list[RunSummary]:
         """The greatest run ids first, which are the newest among those generated."""
         wanted = list(RunStatus) if status is None else [status]
@@ -215,6 +217,7 @@ class Views:
             run: RunSummary(run, name, each)
             for each, entries in zip(wanted, lists, strict=True)
             for name, run in entries
+            if children or not RUN_ID_OF_CHILD.fullmatch(run)
         }
         gate = asyncio.Semaphore(_PARALLEL)
 

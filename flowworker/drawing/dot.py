@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _STYLES = {
     NodeKind.STEP: "",
     NodeKind.WAIT: ", style=rounded",
+    NodeKind.RUN: ", peripheries=2",
     NodeKind.FALLBACK: ", style=dashed",
     NodeKind.COMPENSATION: ", style=dotted",
     NodeKind.FINALLY: ", shape=hexagon",

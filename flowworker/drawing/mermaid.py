@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SHAPES = {
     NodeKind.STEP: ("[", "]"),
     NodeKind.WAIT: ("([", "])"),
+    NodeKind.RUN: ("[[", "]]"),
     NodeKind.FALLBACK: ("[", "]"),
     NodeKind.COMPENSATION: ("[", "]"),
     NodeKind.FINALLY: ("{{", "}}"),

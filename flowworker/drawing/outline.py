@@ -25,6 +25,7 @@ class NodeKind(StrEnum):
 
     STEP = "step"
     WAIT = "wait"
+    RUN = "run"
     FALLBACK = "fallback"
     COMPENSATION = "compensation"
     FINALLY = "finally"
@@ -87,7 +88,8 @@ def outline(workflow: Workflow, prefix: str = "n") -> Outline:
 
 def _add(drawn: Outline, step: Step, ids: dict[str, str]) -> None:
     node = ids[step.id]
-    kind = NodeKind.STEP if step.uses else NodeKind.WAIT
+    without = NodeKind.RUN if step.has_child else NodeKind.WAIT
+    kind = NodeKind.STEP if step.uses else without
     drawn.nodes.append(Node(node, kind, tuple(_short((step.id, *_lines(step))))))
     drawn.edges += [Edge(ids[dependency], node) for dependency in step.depends_on]
     if step.fallback is not None:
@@ -123,6 +125,10 @@ def _lines(step: Step) -> Iterator[str]:
 def _does(step: Step) -> Iterator[str]:
     if step.uses:
         yield step.uses
+    if step.workflow is not None:
+        yield f"workflow {step.workflow}"
+    if step.steps:
+        yield f"group: {', '.join(inner.id for inner in step.steps)}"
     if step.sleep is not None:
         yield f"sleep {_duration(step.sleep)}"
     if step.until is not None:

@@ -117,6 +117,13 @@ def _node(node: Node, center: dict[str, float], size: dict[str, float]) -> Itera
         f'<rect class="{node.kind}" x="{x:g}" y="{y:g}" width="{size["width"]:g}" '
         f'height="{size["height"]:g}" rx="{corner:g}" />'
     )
+    if node.kind is NodeKind.RUN:
+        sides = (x + 4, x + size["width"] - 4)
+        yield "".join(
+            f'<line x1="{side:g}" y1="{y:g}" x2="{side:g}" y2="{y + size["height"]:g}" '
+            'stroke="currentColor" />'
+            for side in sides
+        )
     for number, line in enumerate(node.lines):
         first = ' class="first"' if number == 0 else ""
         below = y + _PAD / 2 + number * _LINE + 12

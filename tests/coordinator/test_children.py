@@ -234,3 +234,24 @@ async def test_the_removal_of_a_child_does_not_come_before_its_parent_knows(worl
     assert not await world.stores.runs.is_known(child)
     assert (await world.client.status(RUN)).status is RunStatus.COMPLETED
     assert await output_of(world) == {"call": {"nap": {}}}
+
+
+async def test_a_run_is_seen_with_those_that_its_steps_are(world):
+    inner = Workflow("inner", (NAP,))
+    child = Workflow("child", (Step("deep", workflow="inner"),))
+    await world.coordinator()
+    await world.client.register(inner)
+    await begin(world, child=child)
+
+    view = await world.client.status(RUN, children=True)
+    [below] = view.children
+    [deepest] = below.children
+
+    assert (below.parent, deepest.workflow, deepest.children) == (RUN, "inner", ())
+    assert (await world.client.status(RUN)).children == ()
+    assert len(await world.client.list()) == 3
+    assert [run.id for run in await world.client.list(children=False)] == [RUN]
+
+    await world.stores.backend.runs.purge(f"run.{deepest.id}")
+    view = await world.client.status(RUN, children=True)
+    assert [each.children for each in view.children] == [()]

@@ -111,7 +111,7 @@ def test_a_workflow_as_svg():
     written = {line for node in outline(order()).nodes for line in node.lines}
     assert set(texts(drawn)) == written | {"order v1", "fallback", "undone by", "ended"}
     kinds = [found.get("class") for found in ElementTree.fromstring(drawn).findall(".//{*}rect")]
-    assert [kinds.count(kind) for kind in NodeKind] == [5, 2, 1, 1, 1]
+    assert [kinds.count(kind) for kind in NodeKind] == [5, 2, 0, 1, 1, 1]
     arrows = [
         found
         for found in ElementTree.fromstring(drawn).findall(".//{*}path")
@@ -179,3 +179,15 @@ def test_svg_of_a_workflow_that_would_take_minutes_is_refused():
 
     with pytest.raises(InvalidInput, match=r"workflow 'wide' is too large.* as mermaid or dot"):
         as_svg([Workflow("wide", (*first, *steps))])
+
+
+RUNS = Workflow(
+    "runs", (Step("a", workflow="ship"), Step("b", steps=(Step("one", "u"), Step("two", "u"))))
+)
+
+
+def test_steps_that_are_runs():
+    assert 'n0[["a<br/>workflow ship"]]' in as_mermaid([RUNS])
+    assert 'n1[["b<br/>group: one, two"]]' in as_mermaid([RUNS])
+    assert r'n0 [label="a\nworkflow ship", peripheries=2]' in as_dot([RUNS])
+    assert len(ElementTree.fromstring(as_svg([RUNS])).findall(".//{*}line")) == 4

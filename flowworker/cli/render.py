@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowworker.cli.questions import print_questions
 from flowworker.codec.json import encode
 from flowworker.codec.text import one_line
-from flowworker.core.status import SkipReason, StepStatus
+from flowworker.core.status import SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -169,16 +170,20 @@ def _step_row(step: StepView) -> list[str]:
     ]
 
 
+def _other_runs(step: StepView) -> Iterator[str]:
+    if step.kept_from:
+        yield f"kept from run {step.kept_from}"
+    if step.child:
+        yield f"run {step.child}"
+
+
 def _notes(step: StepView) -> Iterator[str]:
     """What is unusual about a step."""
     if step.kind == "fallback":
         yield "by its fallback"
     if step.skipped:
         yield _SKIPPED[step.skipped]
-    if step.kept_from:
-        yield f"kept from run {step.kept_from}"
-    if step.child:
-        yield f"run {step.child}"
+    yield from _other_runs(step)
     if step.lost:
         yield f"taken over, {step.lost} lost"
     yield from _waits(step)
@@ -243,7 +248,7 @@ def print_run(run: RunView) -> None:
             click.echo(f"{title + ':':<17}{click.style(plain(text), fg=colour)}")
     click.echo()
     print_table(_STEP_COLUMNS, _rows(run), status=1)
-    _print_questions(run)
+    print_questions(run)
     for problem in run.problems:
         click.echo(f"problem: {plain(problem)}", err=True)
 
@@ -256,24 +261,6 @@ def _rows(run: RunView, indent: str = "") -> Iterator[list[str]]:
         yield [indent + name, *rest]
         if step.child in children:
             yield from _rows(children[step.child], indent + "  ")
-
-
-def _print_questions(run: RunView) -> None:
-    for step in run.each():
-        if step.status is StepStatus.WAITING_HUMAN:
-            click.echo(f"\nstep {step.id} waits for you: {_answers(run.id, step)}")
-    for child in run.children:
-        _print_questions(child)
-
-
-def _answers(run: str, step: StepView) -> str:
-    """What a human may do about a step: one that was escalated has an error, one that asks none."""
-    if step.error:
-        return f"flowworker resume {run} --step {step.id} --action retry|cancel|skip|complete"
-    return (
-        f"flowworker approve {run} --step {step.id}\n"
-        f"or flowworker reject {run} --step {step.id} --reason WHY"
-    )
 
 
 def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:

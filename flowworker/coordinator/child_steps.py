@@ -25,7 +25,7 @@ from flowworker.codec.keys import step_timer
 from flowworker.core.children import is_stopping, settled
 from flowworker.core.claim import Claim, Repair, Stale, judge
 from flowworker.core.error_types import OF_TIMEOUT, TIMEOUT
-from flowworker.core.ids import child_run_id
+from flowworker.core.ids import COORDINATOR, child_run_id, defined_id, index_of
 from flowworker.core.policy import asks_for_time
 from flowworker.core.records import ErrorInfo, StepRecord, StopReason, shortened
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
@@ -256,9 +256,18 @@ class ChildSteps:
         else:
             failed = child.stop.step if child.stop is not None else ""
             cause = known[1].steps[failed].error if failed in known[1].steps else None
-            now, stopping = self._clock.now(), is_stopping(run)
+            now, stopping = self._clock.now(), await self._is_stopping(run, record.step)
             ended = settled(record, child, output, cause, now, stopping=stopping)
         await self._end(plan, run, ended, revision)
+
+    async def _is_stopping(self, run: RunRecord, step: str) -> bool:
+        """Whether the run stops, or the loop of which the step is an instance has failed."""
+        if is_stopping(run):
+            return True
+        if index_of(step) is None:
+            return False
+        found = await self._runs.load_step(COORDINATOR, run.run, defined_id(step))
+        return found is not None and found[0].outcome is Outcome.FAILED
 
     async def _end(self, plan: Plan, run: RunRecord, ended: StepRecord, revision: int) -> None:
         keeper = plan.step(ended.step).keeper

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core.attempt import Attempt
+from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR, child_run_id
 from flowworker.core.model import End, EndStatus, RetryPolicy, Step, Workflow
 from flowworker.core.payload import EMPTY
@@ -255,3 +256,20 @@ async def test_a_run_is_seen_with_those_that_its_steps_are(world):
     await world.stores.backend.runs.purge(f"run.{deepest.id}")
     view = await world.client.status(RUN, children=True)
     assert [each.children for each in view.children] == [()]
+
+
+async def test_the_children_of_a_loop_that_fails_are_cancelled(world):
+    broken = Step("broken", end=End(EndStatus.FAILED, "no"), when="input.n == 1")
+    inner = (Step("nap", sleep=60.0, when="input.n != 1"), broken)
+    call = Step("call", for_each=ForEach("input.items"), steps=inner, with_={"n": "${item}"})
+    await world.coordinator()
+    await world.start(Workflow("w", (call,)), {"items": [0, 1, 2]})
+    for _ in range(5):
+        await world.pass_by(1.0)
+
+    assert "TooManyFailures" in (await world.client.status(RUN)).error
+    ends = [run.status for run in await world.client.list(workflow="w.call")]
+    assert sorted(ends) == [RunStatus.CANCELLED, RunStatus.CANCELLED, RunStatus.FAILED]
+    kinds = [kind for kind, _ in await world.history()]
+    assert kinds.count("step.cancelled") == 2
+    assert kinds.count("step.attempt_failed") == 2  # of the instance, and of the loop

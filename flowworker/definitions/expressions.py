@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ["PLACES", "check_expressions", "steps_of"]
 
+from collections import ChainMap
 from collections.abc import Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -142,7 +143,18 @@ def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, 
 
 
 def _output_of(step: Step, handlers: Mapping[str, Any]) -> Schema:
-    """What a step comes to, by its handler; a fallback may come to something else."""
+    """What a step comes to: of a loop a list, with null for each failure that it tolerates."""
+    one = _one_output_of(step, handlers)
+    if step.for_each is None or one is None:
+        return one
+    items = {key: value for key, value in one.items() if key != "$defs"}
+    if step.for_each.tolerated_failures:
+        items = {"anyOf": [items, {"type": "null"}]}
+    return {"type": "array", "items": items, "$defs": one.get("$defs", {})}
+
+
+def _one_output_of(step: Step, handlers: Mapping[str, Any]) -> Schema:
+    """What a step or an instance of it comes to, by its handler, unless its fallback differs."""
     used = [step.uses] if step.fallback is None else [step.uses, step.fallback.uses]
     first, *others = [getattr(handlers.get(name), "output_schema", None) for name in used]
     return first if all(other == first for other in others) else None
@@ -165,6 +177,7 @@ class _Checker:
         self._report = report
         self._input_schema = workflow.input_schema
         every = (*workflow.steps, *workflow.finally_)
+        self._handlers = handlers
         self._outputs = {step.id: _output_of(step, handlers) for step in every}
         self._ids = frozenset(self._outputs)
         self._bits = {step: 1 << number for number, step in enumerate(self._outputs)}
@@ -199,7 +212,10 @@ class _Checker:
                 limits=self._limits,
             )
         named = self._before[step.id] | (self._bits[step.id] if use.sees_itself else 0)
-        steps = _Some(self._outputs, self._bits, named)
+        outputs: Mapping[str, Schema] = self._outputs
+        if step.for_each is not None and use.sees_itself:
+            outputs = ChainMap({step.id: _one_output_of(step, self._handlers)}, self._outputs)
+        steps = _Some(outputs, self._bits, named)
         roots = dict.fromkeys(use.roots)
         if step.for_each is not None and not use.of_whole:
             roots |= dict.fromkeys((step.for_each.as_, "index"))
@@ -235,7 +251,7 @@ class _Checker:
         elif use.is_condition and result.kind not in _TRUTHS:
             found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected true or false, found {found}")
-        elif use.may_be_literal and result.kind not in _MANY:
+        elif use.may_be_literal and result.kind.partition("<")[0].upper() not in _MANY:
             found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
 

@@ -91,8 +91,7 @@ class WorkflowTest:
             app = TriedApp(self._given, self._loop)
             self._engine = engine = Engine(self._loop, app, self._epoch, self._settings)
             self._drive(engine.start())
-            for workflow in self._workflows.values():
-                self._drive(engine.client.register(workflow))
+            self._drive(engine.client.register_all(self._workflows.values()))
         except BaseException:
             self._close()
             raise

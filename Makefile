@@ -27,6 +27,7 @@ PYTEST_ARGS ?=
 RUNS ?=
 SEED ?=
 SIM_ARGS ?=
+MEDIA_ARGS ?=
 COVERAGE := --cov --cov-report=
 PURE := core codec definitions expressions
 
@@ -56,6 +57,10 @@ setup: $(DEV) ## Create .venv with everything that development needs
 .PHONY: demo
 demo: $(RUN) ## Run the example: a real server, a fleet, a workflow
 	$(PY) -m examples.orders
+
+.PHONY: demo-media
+demo-media: $(RUN_MEDIA) ## Run the other example: an album of pictures (MEDIA_ARGS)
+	$(PY) -m examples.media $(MEDIA_ARGS)
 
 .PHONY: test
 test: $(DEV) ## Run every test, then report the coverage

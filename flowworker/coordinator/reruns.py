@@ -32,6 +32,7 @@ from flowworker.coordinator.requests import parse_start, run_of
 from flowworker.coordinator.results import brief_result
 from flowworker.coordinator.starts import look_again
 from flowworker.coordinator.uploads import check_upload, load_upload, open_sealed
+from flowworker.core.event_types import ENDS
 from flowworker.core.ids import COORDINATOR, RUN_ID, origin_of
 from flowworker.core.records import Rerun, RunRecord
 from flowworker.core.rerun import plan_rerun
@@ -202,7 +203,12 @@ class Reruns:
         """
         published = await self._backend.events.history(of)  # first: the records must know all of it
         now = self._clock.now()
-        past = await load_past(self._stores, of, now)
+        try:
+            past = await load_past(self._stores, of, now)
+        except InvalidInput as error:
+            if any(one.type in ENDS and one.sender == COORDINATOR for one in published):
+                raise Unavailable(f"what was read of run {of} is stale: {error}") from error
+            raise
         if past is None:
             return None
         history = History(of, past.plan, published)

@@ -2,7 +2,8 @@
 
 A step is kept if it was completed, or skipped, is not behind the point at which the rerun begins,
 and all that it depends on is kept: what it put out follows from that. What was compensated is not
-there any more, so it is done again, and so is all that is behind it. A failure that was passed over
+there any more, so it is done again, and so is all that is behind it. A step that ends its run is
+never kept: the rerun would end at once. A failure that was passed over
 is kept if the rerun begins from a step, since it is in the past of that, and not if what failed is
 to be done again.
 
@@ -84,7 +85,11 @@ def plan_rerun(before: Plan, state: RunState, after: Plan, wanted: Rerun) -> Rer
         return RerunPlan((), (f"{_named(after)} has no step {wanted.point!r}: {hint}",))
     choices = tuple(_choices(after, state, wanted))
     problems = tuple(_misfits(before, state, after, wanted, choices))
-    forward = (choice for choice in choices if not after.closes(choice.step))
+    forward = (
+        choice
+        for choice in choices
+        if not after.closes(choice.step) and after.steps[choice.step].end is None
+    )
     if not (problems or wanted.point) and all(choice.kept for choice in forward):
         problems = ("every step is completed, so nothing would run: say from which step",)
     return RerunPlan(choices, problems)
@@ -162,6 +167,8 @@ def _why_again(plan: Plan, state: RunState, wanted: Rerun, step: str, again: set
         return "the rerun begins here"
     if plan.closes(step):
         return "`finally` runs at the end of each run"
+    if plan.steps[step].end is not None:
+        return "it is decided anew whether the run ends here"
     at = state.steps.get(step)
     if at is None:
         return "it is new in this definition"

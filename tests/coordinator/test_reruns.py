@@ -7,10 +7,12 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
 from flowworker import RunFailed, RunStatus, Settings, wiring
 from flowworker.clock import SystemClock
+from flowworker.codec.json import decode_run, encode
 from flowworker.core.status import StepStatus
 from flowworker.stores.removal import remove_run
 from flowworker.stores.stores import stores_of
@@ -185,6 +187,32 @@ async def test_nobody_drives_a_rerun_that_is_not_prepared(backend, flow):
     }
     assert set(flow.called(run)) <= {"c", "d"}
     await coordinator.stop()
+
+
+async def test_a_run_that_is_shown_as_it_was_before_its_end_is_not_refused(
+    backend, flow, coordinator, monkeypatch
+):
+    # Given a run that has ended, and a coordinator that is shown once what it was before
+    await flow.fails()
+    read = backend.runs.read
+    raw, revision = await read("run.r1")
+    before = structs.replace(decode_run("run.r1", raw), status=RunStatus.RUNNING)
+
+    async def read_past(key):
+        if key != "run.r1":
+            return await read(key)
+        monkeypatch.undo()
+        return encode(before), revision - 1
+
+    monkeypatch.setattr(backend.runs, "read", read_past)
+
+    # When somebody wants it again
+    seen = await backend.commands.send("control.rerun.r1", b'{"failed":true}', {})
+
+    # Then it is looked at again, since its history has an end
+    flow.broken = False
+    result = await flow.client.result(f"seq-{seen:012d}", WAIT_LIMIT)
+    assert result.status is RunStatus.COMPLETED
 
 
 async def test_a_rerun_of_what_is_gone_by_then_fails_and_says_so(backend, flow):

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.core.graph import Plan
-from flowworker.core.model import Saga, Step, Workflow
+from flowworker.core.model import End, Saga, Step, Workflow
 from flowworker.core.rebuild import view
 from flowworker.core.records import Rerun
 from flowworker.core.rerun import plan_rerun
@@ -102,6 +102,22 @@ def test_finally_runs_at_the_end_of_each_run_and_is_no_reason_to_begin_one():
 
 
 # -- another definition --------------------------------------------------------------------
+
+
+def test_a_step_that_ended_its_run_is_never_kept():
+    ends = Step("ends", end=End(), depends_on=("a",))
+    run = (
+        Run(step("a"), ends, step("b", "a"))
+        .starts()
+        .completes("a")
+        .completes("ends")
+        .is_fenced("b")
+    )
+
+    plan = planned(run, FAILED)
+
+    assert kept(plan) == ["a"]
+    assert why(plan)["ends"] == "it is decided anew whether the run ends here"
 
 
 def test_how_a_kept_step_is_executed_may_have_changed():

@@ -7,12 +7,14 @@ __all__ = ["check_alarm", "check_command"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
-from flowworker.codec.messages import MSG_ID
+from flowworker.codec.messages import MSG_ID, decode_rerun
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
+from flowworker.core.records import Rerun
 from flowworker.core.status import APPROVALS, Outcome
 from flowworker.stores.signals import signal_id
 from simulation.expecting import expect
+from simulation.reruns import may_be_refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,8 @@ def check_command(
     rejected: set[str],
     refused_runs: set[str],
     delivery: Delivery,
+    *,
+    misled: bool,
 ) -> None:
     """A command was acknowledged.
 
@@ -40,6 +44,7 @@ def check_command(
         rejected: ids of the events that say which commands were not followed.
         refused_runs: runs to which a control message was not followed; one may be added.
         delivery: the command.
+        misled: somebody may have read a stale history, and think that an ended run goes on.
     """
     kind, _, rest = delivery.subject.partition(".")
     run = delivery.headers.get(MSG_ID) or f"seq-{delivery.sequence:012d}"
@@ -52,6 +57,12 @@ def check_command(
     if kind == "start":
         starts.acked(truth, run, delivery, refused=refused)
         return
+    if rest.startswith("rerun."):
+        wanted = delivery.headers.get(MSG_ID, run)
+        late = event_id(wanted, EventType.REJECTED, str(delivery.sequence)) in rejected
+        if not (late and misled):
+            _check_rerun(runs, starts, wanted, delivery, refused=late)
+        return
     may_be_wrong = rest.partition(".")[0] in APPROVALS  # nobody asks, or not for that
     if refused and not may_be_wrong:
         refused_runs.add(run)
@@ -63,6 +74,22 @@ def check_command(
     known = {*rejected, *(truth.published if truth is not None else ())}
     ids = [event_id(run, request, str(delivery.sequence)) for request in _REQUESTS]
     expect(known.intersection(ids), "a command was lost", delivery.subject)
+
+
+def _check_rerun(
+    runs: Mapping[str, Truth], starts: Starts, run: str, delivery: Delivery, *, refused: bool
+) -> None:
+    """A rerun is there and begun, or there is a reason to refuse it."""
+    truth, past = runs.get(run), runs.get(delivery.subject.rpartition(".")[2])
+    if not refused:
+        expect(truth is not None and truth.record.is_prepared, "a rerun was lost", run)
+        return
+    command = decode_rerun(delivery.data)
+    wanted = Rerun(command.point, command.failed, bool(command.definition))
+    right = may_be_refused(past, wanted) or truth is not None
+    if wanted.latest and past is not None:
+        right = right or past.record.workflow in starts.strict
+    expect(right, "a rerun was refused that may begin", f"{run} {wanted}")
 
 
 def _is_kept(truth: Truth | None, delivery: Delivery) -> bool:

@@ -38,6 +38,9 @@ def kind_of_write(before: StepRecord | None, record: StepRecord, writer: str) ->
 def constructs_of(plan: Plan, before: StepRecord | None, record: StepRecord) -> Iterator[str]:
     """Names of what the language has, as often as it takes effect by such a write."""
     step = plan.steps[record.step]
+    if record.is_kept:
+        yield f"kept {record.outcome}"
+        return
     ended = record.outcome is not Outcome.RUNNING
     if record.kind is not Kind.RUN:
         return

@@ -32,6 +32,9 @@ _UNASKED = 0.1
 _PATIENCE = 0.25
 """How likely, per second, somebody does what a step waits for."""
 
+_AGAIN, _MOST_RERUNS = 0.05, 5
+"""How likely, per second and ended run, somebody wants it again, and how often at most."""
+
 _PADDING = (0, 0, 300)
 
 _OUTPUTS: tuple[Any, ...] = ({"ok": True}, {"ok": False, "n": 4}, {"ok": "perhaps"}, None)
@@ -46,6 +49,7 @@ class Outsiders:
         self._commands = commands
         self._watch = watch
         self._sent = 0
+        self._reruns = random.choice((0, 0, _MOST_RERUNS))
 
     async def watch(self) -> None:
         """Look every second, for ever."""
@@ -56,6 +60,8 @@ class Outsiders:
                     await self._look(truth)
                 elif not truth.gone and self._chance(_UNASKED / 10):
                     await self._signal(truth.run, self._random.choice(SIGNALS))
+                elif not truth.gone and self._reruns and self._chance(_AGAIN):
+                    await self._run_again(truth)
 
     async def _look(self, truth: Truth) -> None:
         waits = any(step.wait_for for step in truth.plan.steps.values())
@@ -109,6 +115,27 @@ class Outsiders:
                 body["reason"] = f"since {self._sent}"
             headers = {FLOW_ACTOR: f"actor{self._sent}"} if self._chance(0.5) else {}
             await self._commands.send(f"control.{action}.{truth.run}", encode(body), headers)
+
+    async def _run_again(self, truth: Truth) -> None:
+        """All of it, from a step, or what failed; one in some is asked for twice."""
+        self._reruns -= 1
+        bodies: tuple[dict[str, Any], ...] = (
+            {},
+            {"failed": True},
+            {"from": self._random.choice(truth.plan.order)},
+        )
+        body = self._random.choice(bodies)
+        if self._chance(0.2):
+            body = {**body, "definition": "latest"}
+        sent = self._watch.starts.sent
+        given = sent.get(truth.created.origin.partition("@")[0])
+        for _ in range(self._random.choice((1, 1, 2))):
+            sequence = await self._commands.send(
+                f"control.rerun.{truth.run}", encode(body), {MSG_ID: f"again{self._reruns}"}
+            )
+            if given is not None:
+                sent.setdefault(str(sequence), given)
+            await asyncio.sleep(self._random.choice((0.0, 12.0)))
 
     def _know(self, body: bytes, value: Any) -> None:
         self._watch.values[sha256(body).hexdigest()] = value

@@ -11,6 +11,7 @@ from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from simulation.endings import check_end, is_asked_for
 from simulation.expecting import expect
+from simulation.reruns import check_kept, check_prepared
 from simulation.retries import is_allowed
 from simulation.waits import check_condition, check_refused, check_skipped, check_wait_write
 
@@ -35,6 +36,28 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
     expect(same, "a run became another one", run)
     if begun:
         expect(before.begins_at <= latest + _APART, "a run began before its time", run)
+    _check_stop(truth, before, record)
+    for step, past in before.decisions.items():
+        kept = record.decisions.get(step, ())[: len(past)]
+        expect(kept == past, "an answer was forgotten", f"{run} {step}")
+    answers = [decision.id for taken in record.decisions.values() for decision in taken]
+    expect(len(answers) == len(set(answers)), "an answer was followed twice", run)
+    if record.status is RunStatus.COMPENSATING is not before.status:
+        expect(not truth.running(), "the saga begins while an attempt is in flight", run)
+    if _prepares(before):
+        check_prepared(truth, record)
+    elif record.status in TERMINAL:
+        check_end(truth, record)
+
+
+def _prepares(before: RunRecord) -> bool:
+    """Whether it is a rerun of which not all is there yet."""
+    return before.status is RunStatus.PENDING and bool(before.rerun_of)
+
+
+def _check_stop(truth: Truth, before: RunRecord, record: RunRecord) -> None:
+    """Why it stops, and how it ends, is decided once."""
+    run = truth.run
     if record.stop is not None and record.ending is None:  # `finally` may ask
         expect(record.status is not RunStatus.WAITING_HUMAN, "waiting though stopping", run)
     if before.stop is not None:
@@ -46,17 +69,8 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
         expect(not truth.running(), "`finally` begins while an attempt is in flight", run)
         stopped = before.stop is not None and before.stop.reason is StopReason.TERMINATED
         expect(not stopped, "`finally` of a run that was terminated", run)
-    if record.stop is not None and record.stop != before.stop:
+    if record.stop is not None and record.stop != before.stop and not _prepares(before):
         expect(is_asked_for(truth, record, record.stop), "a stop that nobody asked for", run)
-    for step, past in before.decisions.items():
-        kept = record.decisions.get(step, ())[: len(past)]
-        expect(kept == past, "an answer was forgotten", f"{run} {step}")
-    answers = [decision.id for taken in record.decisions.values() for decision in taken]
-    expect(len(answers) == len(set(answers)), "an answer was followed twice", run)
-    if record.status is RunStatus.COMPENSATING is not before.status:
-        expect(not truth.running(), "the saga begins while an attempt is in flight", run)
-    if record.status in TERMINAL:
-        check_end(truth, record)
 
 
 def check_step_write(
@@ -83,7 +97,11 @@ def check_step_write(
         expect(not settled, "a settled attempt was written again", where)
     expect(revision > at, "a revision that does not grow", where)
     engine = not truth.plan.steps[step].uses and record.outcome is not Outcome.CANCELLED
-    if record.outcome is Outcome.SKIPPED:
+    again = before is not None and before.is_kept and record.kind is not Kind.COMPENSATE
+    expect(not again, "a kept step was executed", where)
+    if record.is_kept:
+        check_kept(truth, record, before, where)
+    elif record.outcome is Outcome.SKIPPED:
         check_skipped(truth, record, before, where)
     elif engine:
         check_wait_write(truth, record, before, now, slack)

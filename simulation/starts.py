@@ -14,15 +14,17 @@ from flowworker.codec.json import encode, encode_sorted
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Stored
+from flowworker.core.status import RunStatus
 from simulation.expecting import UNKNOWN, expect
+from simulation.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowworker.core.graph import Plan
     from flowworker.core.model import Workflow
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
-    from simulation.truth import Truth
 
 _LONGEST = 100
 """Letters of padding that a stricter definition allows."""
@@ -58,10 +60,17 @@ class Starts:
         self.sent: dict[str, bytes] = {}
         self._workflows = workflows
 
-    def input_of(self, record: RunRecord, workflow: Workflow) -> Any:
-        """What a run was given."""
+    def begun(
+        self, plan: Plan, record: RunRecord, revision: int, runs: Mapping[str, Truth]
+    ) -> Truth:
+        """A run was created."""
+        later = record.begins_at or record.rerun_of
+        first = RunStatus.PENDING if later else RunStatus.RUNNING
+        expect(record.status is first, "a run begins otherwise", record.run)
         body = self.sent.get(record.origin.partition("@")[0])
-        return UNKNOWN if body is None else _filled(workflow, msgspec.json.decode(body))
+        given = UNKNOWN if body is None else _filled(plan.workflow, msgspec.json.decode(body))
+        past = runs.get(record.rerun_of)
+        return Truth(record.run, plan, record, record, revision, given=given, past=past)
 
     def rejected(self, truth: Truth | None, event: str) -> None:
         """It is published that a command was refused."""

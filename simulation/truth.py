@@ -68,6 +68,8 @@ class Truth:
         values: payloads of which only a digest is known, by that; all runs of a world share them.
         signals: those that were sent to it.
         answered: answers to approvals that came in: step, action, who answered, and why.
+        past: the run of which it is a rerun, if it is one.
+        forgotten_history: its history is removed: what is left of it is going, too.
         robbed: a message of it was lost for good: only a sweep makes up for that.
         ended: its last event was published.
         gone: its record was removed.
@@ -91,6 +93,8 @@ class Truth:
     values: Mapping[str, Any] = field(default_factory=dict)
     signals: SignalBook = field(default_factory=SignalBook)
     answered: set[tuple[str, str, str, str]] = field(default_factory=set)
+    past: Truth | None = None
+    forgotten_history: bool = False
     robbed: bool = False
     ended: bool = False
     gone: bool = False

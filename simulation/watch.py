@@ -26,7 +26,6 @@ from simulation.replays import Replays
 from simulation.rules import check_run_write, check_step_write, is_refused
 from simulation.signals import check_signal
 from simulation.starts import Starts
-from simulation.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from simulation.process import Process
     from simulation.quiet import Quiet
     from simulation.rebuilds import Rebuilds
+    from simulation.truth import Truth
 
 
 class Watch:
@@ -75,8 +75,7 @@ class Watch:
         self.counts: Counter[str] = Counter()
         self.discarded: set[int] = set()
         self.forged: set[bytes] = set()
-        self.slack = 0.0
-        self.misled = False
+        self.slack, self.misled = 0.0, False
         self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
         self.constructs: Counter[str] = Counter()
         self.values: dict[str, Any] = {}
@@ -114,6 +113,8 @@ class Watch:
         """A run's history was removed."""
         truth = self.runs.get(run)
         self.expect(truth is None or truth.over, "history removed before the end", run)
+        if truth is not None:
+            truth.forgotten_history = True
 
     def published(
         self, process: Process, run: str, event_type: str, data: bytes, event: str
@@ -129,7 +130,8 @@ class Watch:
             late = truth is not None and truth.ended and not truth.gone
             self.expect(not late, "a rejection behind the end", event)
             with self._reporting():
-                self.starts.rejected(self.runs.get(found.data.id), event)
+                if not (self.misled and found.data.rerun_of):
+                    self.starts.rejected(self.runs.get(found.data.id), event)
             return
         if truth is None:
             self._on_violation(f"an event of a run that does not exist: {event}")
@@ -157,7 +159,8 @@ class Watch:
     def command_acked(self, delivery: Delivery) -> None:
         """A command was acknowledged: what it stands for is durable."""
         with self._reporting():
-            check_command(self.runs, self.starts, self.rejected, self.refused, delivery)
+            known = self.rejected, self.refused
+            check_command(self.runs, self.starts, *known, delivery, misled=self.misled)
 
     def lost(self, run: str) -> None:
         """A message of a run is gone, and nobody has acknowledged it."""
@@ -231,13 +234,10 @@ class Watch:
         if truth is None or (truth.gone and truth.created.origin != record.origin):
             # Of an id that is used again events may be taken for those of the run before, and what
             # was refused may have been meant for that.
-            again = truth is not None
-            plan = self._plans[record.definition]
-            truth = Truth(record.run, plan, record, record, revision, robbed=again)
-            truth.given, truth.values = self.starts.input_of(record, plan.workflow), self.values
-            self.runs[record.run] = truth
-            first = RunStatus.PENDING if record.begins_at else RunStatus.RUNNING
-            expect(record.status is first, "a run begins otherwise", record.run)
+            again, plan = truth is not None, self._plans[record.definition]
+            begun = self.starts.begun(plan, record, revision, self.runs)
+            begun.values, begun.robbed = self.values, again
+            self.runs[record.run] = begun
             known = again or record.run not in self.refused
             expect(known, "a command to a run that was on its way was refused", record.run)
             return
@@ -266,7 +266,7 @@ class Watch:
             if begun and record.step not in truth.undone:
                 truth.undone.append(record.step)
         elif record.outcome is Outcome.COMPLETED:
-            truth.outputs[record.step] = revision
+            truth.outputs[record.step] = record.completed or revision
             self._check_output(record)
 
     def _signal_written(self, record: SignalRecord) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from flowworker.coordinator import alarms, answers, approvals, engine_steps, given, taking, terms
 from flowworker.coordinator.judging import Judging
-from flowworker.core import decide, ending, forward, rules, stopping, waiting
+from flowworker.core import decide, ending, forward, rerun, rules, stopping, waiting
+from flowworker.stores import reruns
 from simulation import world
 from simulation.focus import Focus
 from tests.simulation.violations import finds, plant
@@ -148,6 +149,30 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "another result",
             CALM,
             id="a result that is not what was said",
+        ),
+        pytest.param(
+            rerun._why_again,
+            'which runs again" if behind else ""',
+            'which runs again" if False else ""',
+            "a step is kept that is to run",
+            CALM,
+            id="a rerun that keeps what is behind something that runs",
+        ),
+        pytest.param(
+            rerun._why_again,
+            "plan.steps[step].end is not None",
+            "False",
+            "a step is kept that is to run",
+            CALM,
+            id="a rerun that keeps the end of the run",
+        ),
+        pytest.param(
+            reruns._keep,
+            "if step not in past.steps:",
+            "if True:",
+            "a rerun keeps something else",
+            CALM,
+            id="a rerun that executes what is kept",
         ),
     ],
 )

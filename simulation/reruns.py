@@ -1,0 +1,88 @@
+"""What must hold for reruns: what is kept is not executed, and everything else is."""
+
+from __future__ import annotations
+
+__all__ = ["check_kept", "check_prepared", "may_be_refused"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.core.event_types import EventType
+from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus
+from simulation.airflow import Resolution
+from simulation.expecting import expect
+from simulation.sayings import read_payload
+
+if TYPE_CHECKING:
+    from flowworker.core.records import Rerun, RunRecord, StepRecord
+    from simulation.truth import Truth
+
+
+def check_kept(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:
+    """The record of a step that a rerun keeps is written."""
+    past = truth.past
+    expect(before is None, "a kept step was written twice", where)
+    expect(truth.record.status is RunStatus.PENDING, "a step is kept while its run goes on", where)
+    expect(past is not None, "a step is kept of nothing", where)
+    if past is None:
+        return
+    found, _ = past.steps[record.step]
+    expect(record.kept_from == (found.kept_from or past.run), "kept from another run", where)
+    expect(record.step in _kept(past, truth.record.rerun), "a step is kept that is to run", where)
+    if record.outcome is Outcome.COMPLETED and found.outcome is Outcome.COMPLETED:
+        same = read_payload(truth, record.output) == read_payload(past, found.output)
+        expect(same, "what is kept is something else", where)
+
+
+def check_prepared(truth: Truth, record: RunRecord) -> None:
+    """A rerun begins: all is there that it keeps. Or it fails, for want of the other run."""
+    past, run = truth.past, truth.run
+    if past is None:
+        return
+    if record.status is not RunStatus.RUNNING:
+        expect(past.gone or past.forgotten_history, "a rerun failed for nothing", run)
+        return
+    wanted = {step for step in _kept(past, record.rerun) if step in past.steps}
+    there = set(truth.steps)
+    expect(there == wanted, "a rerun keeps something else", f"{run} {there}, not {wanted}")
+
+
+def may_be_refused(past: Truth | None, wanted: Rerun) -> bool:
+    """Whether there is a reason to: nothing to begin from, or nothing to do."""
+    if past is None or not past.over or past.gone or past.forgotten_history:
+        return True
+    steps = past.plan.steps.values()
+    forward = {step.id for step in steps if not (past.plan.closes(step.id) or step.end)}
+    return not wanted.point and _kept(past, wanted) >= forward
+
+
+def _kept(past: Truth, wanted: Rerun | None) -> set[str]:
+    """Steps that stand as they were: done, not behind the beginning, and so are all above them."""
+    kept: set[str] = set()
+    if wanted is None or not (wanted.point or wanted.failed):
+        return kept
+    for step in past.plan.order:
+        above = past.plan.steps[step].depends_on
+        ends = past.plan.steps[step].end is not None  # that is decided anew
+        begins = step == wanted.point or past.plan.closes(step) or ends
+        if not begins and kept.issuperset(above) and _is_done(past, step, wanted):
+            kept.add(step)
+    return kept
+
+
+def _is_done(past: Truth, step: str, wanted: Rerun) -> bool:
+    record, _ = past.steps.get(step, (None, 0))
+    if record is None:
+        return past.resolution(step) in {Resolution.SKIPPED, Resolution.UPSTREAM_FAILED}
+    if record.kind is Kind.COMPENSATE:
+        return False
+    decisions = past.record.decisions.get(step, ())
+    if decisions and decisions[-1].action in {HumanAction.SKIP, HumanAction.COMPLETE}:
+        return True
+    if record.outcome is not Outcome.FAILED:
+        return record.outcome in {Outcome.COMPLETED, Outcome.SKIPPED}
+    if record.is_kept and record.noted is not None:  # an operator had skipped it
+        return True
+    failed = f"{past.run}/{EventType.STEP_FAILED}/{step}/"
+    given_up = record.is_kept or any(one.startswith(failed) for one in past.published)
+    passed_over = past.plan.steps[step].continue_on_error and given_up
+    return passed_over and not wanted.failed

@@ -259,6 +259,7 @@ class ChildSteps:
             now, stopping = self._clock.now(), await self._is_stopping(run, record.step)
             ended = settled(record, child, output, cause, now, stopping=stopping)
         await self._end(plan, run, ended, revision)
+        self._children.traced(run, ended, child.workflow)
 
     async def _is_stopping(self, run: RunRecord, step: str) -> bool:
         """Whether the run stops, or the loop of which the step is an instance has failed."""

@@ -12,10 +12,11 @@ __all__ = ["Children", "Order"]
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode, encode_sorted
+from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.codec.trace import TraceContext, attempt_span, parse_trace
 from flowworker.coordinator.rejection import Rejected
 from flowworker.core.children import MAX_DEPTH, group_of
@@ -29,6 +30,7 @@ from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.definitions import content_hash
 from flowworker.errors import Conflict, InvalidInput
 from flowworker.stores.sealing import INPUT
+from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
 
 _NAME = "input.0"
 
@@ -66,6 +69,7 @@ class Children:
         terms: Terms,
         clock: Clock,
         metrics: Metrics,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """Start as `starts` does."""
         self._stores = stores
@@ -77,6 +81,7 @@ class Children:
         self._terms = terms
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing
 
     async def order(self, plan: Plan, state: RunState, step: str) -> Order:
         """What an attempt of the step starts.
@@ -163,6 +168,28 @@ class Children:
             return await self._stores.definitions.latest(definition.workflow)
         group = group_of(plan.workflow, definition)
         return await self._stores.definitions.by_hash(content_hash(group))
+
+    def traced(self, run: RunRecord, step: StepRecord, child: str) -> None:
+        """An attempt has ended: its span is above that of the run that it was, of workflow `child`.
+
+        To say so twice is to say it once.
+        """
+        if not self._tracing.on:
+            return
+        message = StepMessage(
+            run.run,
+            run.workflow,
+            step.step,
+            child,
+            **asdict(step.attempt),
+            input=StepInput(EMPTY),
+            idempotency_key="",
+            version=run.version,
+            queue=COORDINATOR,
+            trace=run.trace,
+            trace_state=run.trace_state,
+        )
+        self._tracing.recorded(message, step)
 
     def _record(
         self, run: RunRecord, step: StepRecord, plan: Plan, payload: Payload, priority: Priority

@@ -101,7 +101,7 @@ class Coordinator:
         self._answers = Answers(evaluation, stores.payloads, judging, loops)
         terms = Terms(evaluation)
         taking = Taking(stores, evaluation, clock)
-        children = Children(stores, starts, evaluation, terms, clock, metrics)
+        children = Children(stores, starts, evaluation, terms, clock, metrics, tracing)
         results = ChildResults(stores.payloads)
         child_steps = ChildSteps(stores, children, terms, refusals, results, clock)
         engine_steps = EngineSteps(stores, terms, taking, refusals, child_steps, clock)

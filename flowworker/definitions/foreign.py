@@ -39,6 +39,8 @@ _SLEEP = "did you mean 'sleep'?"
 _STEPS = "did you mean 'steps'?"
 _INPUT = "did you mean 'input_schema'?"
 _DEFAULTS = "did you mean 'defaults'?"
+_RUN = "did you mean 'workflow', the name of one that is run as this step?"
+_GROUP = "did you mean 'steps', a group inside this step?"
 _OUTPUT = "did you mean 'output'?"
 
 _OF_STEPS: Final = {
@@ -62,6 +64,17 @@ _OF_STEPS: Final = {
         "did you mean 'continue_on_error'?",
     ),
     **dict.fromkeys(("retries", "retryPolicy", "retryStrategy", "retry_policy"), _RETRY),
+    **dict.fromkeys(
+        (
+            *("subworkflow", "subWorkflow", "sub_workflow", "subWorkflowParam", "subflow"),
+            *("templateRef", "workflowTemplateRef", "trigger_dag_id", "flowId", "flow"),
+            *("stateMachineArn", "StateMachineArn", "child", "child_workflow", "childWorkflow"),
+        ),
+        _RUN,
+    ),
+    **dict.fromkeys(
+        ("tasks", "group", "task_group", "branches", "Branches", "dag", "do", "parallel"), _GROUP
+    ),
     **dict.fromkeys(("wait", "delay", "pause", "seconds", "Seconds"), _SLEEP),
     **dict.fromkeys(("terminate", "exit", "fail", "stop", "succeed"), "did you mean 'end'?"),
     **dict.fromkeys(("timestamp", "Timestamp", "wait_until"), "did you mean 'until'?"),

@@ -95,3 +95,14 @@ def test_a_template_that_is_a_text_gets_a_hint(template, hint):
 @pytest.mark.parametrize("text", ["{{a: b}: c}", "{{a, b}: c}", "{ {a}: c}"])
 def test_a_mapping_as_a_key_is_no_template(text):
     assert "a key must be text, found a mapping" in str(problems(text))
+
+
+@pytest.mark.parametrize("word", ["subWorkflowParam", "templateRef", "trigger_dag_id", "flowId"])
+def test_words_for_a_run_as_a_step(word):
+    (problem,) = problems(f"name: w\nsteps: [{{id: a, uses: u, {word}: x}}]\n")
+    assert problem.endswith("(did you mean 'workflow', the name of one that is run as this step?)")
+
+
+def test_words_for_a_group():
+    (problem,) = problems("name: w\nsteps: [{id: a, uses: u, task_group: []}]\n")
+    assert problem.endswith("(did you mean 'steps', a group inside this step?)")

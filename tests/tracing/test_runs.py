@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from flowworker import RunFailed
 from flowworker.codec.trace import new_trace
+from flowworker.core.model import Step, Workflow
 from flowworker.telemetry.conventions import Attribute
 from tests.support.waiting import eventually
 from tests.tracing.spans import id_of, links_of, parent_of, said_of, trace_of
@@ -200,3 +201,18 @@ async def test_without_a_provider_of_the_sdk_nothing_is_traced(monkeypatch, runn
 
     assert seen == [False, False, False]
     assert spans.ended == ()
+
+
+async def test_a_run_that_is_a_step_is_below_it(runner, spans):
+    runner.register_handler("look", lambda ctx: None)
+    inner = Step("call", steps=(Step("one", "look"),))
+
+    await runner.execute_sync_workflow("r1", Workflow("outer", (inner,)), {})
+
+    await eventually(lambda: spans.named("run outer") and spans.named("run outer.call"))
+    child, step = spans.one("run outer.call"), spans.one("run call")
+    assert parent_of(child) == id_of(step)
+    assert parent_of(step) == id_of(spans.one("run outer"))
+    assert parent_of(spans.one("run one")) == id_of(child)
+    assert said_of(step)[Attribute.HANDLER] == "outer.call"
+    assert {trace_of(each) for each in (child, step)} == {trace_of(spans.one("run outer"))}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES = {
     EventType.STEP_COMPLETED: Outcome.COMPLETED,
+    EventType.STEP_ITERATED: Outcome.ITERATED,
     EventType.STEP_COMPENSATED: Outcome.COMPLETED,
     EventType.STEP_ATTEMPT_FAILED: Outcome.FAILED,
     EventType.STEP_CANCELLED: Outcome.CANCELLED,
@@ -179,6 +180,8 @@ def _published_as(record: StepRecord) -> str:
             return f"{EventType.STEP_CANCELLED}/{attempt}"
         case Outcome.SKIPPED:
             return f"{EventType.STEP_SKIPPED}/{record.step}/{record.turn}"
+        case Outcome.ITERATED:
+            return f"{EventType.STEP_ITERATED}/{attempt}"
         case Outcome.RUNNING:
             return f"not settled: {attempt}"
 

@@ -5,26 +5,24 @@ from __future__ import annotations
 __all__ = [
     "event_line",
     "json_line",
-    "lasted",
     "plain",
     "print_run",
     "print_table",
     "run_table",
-    "when",
 ]
 
 import json
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowworker.cli.notes import lasted, notes_on, when
 from flowworker.cli.questions import print_questions
 from flowworker.codec.json import encode
 from flowworker.codec.text import one_line
-from flowworker.core.status import SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,13 +30,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from flowworker.client import RunView, StepView
-    from flowworker.client.steps import InstancesView
 
 _COLOURS = {
     "COMPLETED": "green",
     "COMPENSATED": "green",
     "RUNNING": "cyan",
     "RETRYING": "yellow",
+    "REPEATING": "cyan",
     "FALLBACK": "yellow",
     "WAITING_HUMAN": "magenta",
     "COMPENSATING": "yellow",
@@ -64,6 +62,7 @@ _EVENT_COLOURS = {
 _NOT_ASCII = re.compile(r"[^\n -~]")
 _SHOWN = (
     "step_id",
+    "iteration",
     "attempt",
     "worker",
     "fallback_to",
@@ -87,25 +86,6 @@ def json_line(value: Any) -> str:
         return found[0] if utf8 and found[0].isprintable() else json.dumps(found[0])[1:-1]
 
     return _NOT_ASCII.sub(shown, text)
-
-
-def when(seconds: float) -> str:
-    """A time of epoch seconds as local time to the millisecond; empty for 0.
-
-    Others may have written times that no calendar has: these are shown as they are.
-    """
-    if not seconds:
-        return ""
-    try:
-        local = datetime.fromtimestamp(seconds, UTC).astimezone()
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds:g} s"
-    return local.isoformat(sep=" ", timespec="milliseconds")[:23]
-
-
-def lasted(started: float, finished: float) -> str:
-    """The time between two, if both are known."""
-    return f"{max(finished - started, 0.0):.3f} s" if started and finished else ""
 
 
 def plain(text: str) -> str:
@@ -150,11 +130,6 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -
     return table
 
 
-_SKIPPED = {
-    SkipReason.WHEN: "its condition is false",
-    SkipReason.UPSTREAM: "its trigger rule is not met",
-    SkipReason.UPSTREAM_FAILED: "its trigger rule is not met, since a step above failed",
-}
 _STEP_COLUMNS = ("STEP", "STATE", "ATTEMPT", "STARTED", "TOOK", "WORKER", "NOTES")
 
 
@@ -166,56 +141,8 @@ def _step_row(step: StepView) -> list[str]:
         when(step.started_at)[11:],
         lasted(step.started_at, step.finished_at),
         step.worker,
-        "; ".join([*_counted(step.instances), *_notes(step)]),
+        "; ".join(notes_on(step)),
     ]
-
-
-def _other_runs(step: StepView) -> Iterator[str]:
-    if step.kept_from:
-        yield f"kept from run {step.kept_from}"
-    if step.child:
-        yield f"run {step.child}"
-
-
-def _notes(step: StepView) -> Iterator[str]:
-    """What is unusual about a step."""
-    if step.kind == "fallback":
-        yield "by its fallback"
-    if step.skipped:
-        yield _SKIPPED[step.skipped]
-    yield from _other_runs(step)
-    if step.lost:
-        yield f"taken over, {step.lost} lost"
-    yield from _waits(step)
-    if step.actor:
-        yield f"answered by {step.actor}" + (step.reason and f": {step.reason}")
-    elif step.reason and not (step.skipped or step.error):
-        yield f"reason: {step.reason}"
-    if step.undo_started_at:
-        took = lasted(step.undo_started_at, step.undo_finished_at)
-        at = when(step.undo_started_at)[11:]
-        yield f"compensation began {at}" + (f", took {took}" if took else "")
-    if step.error:
-        yield f"{step.error} (again at {when(step.due)})" if step.due else step.error
-
-
-def _waits(step: StepView) -> Iterator[str]:
-    """What it waits for."""
-    if step.prompt:
-        yield f"asks: {step.prompt}"
-    if step.signal:
-        yield f"waits for the signal {step.signal!r}"
-    if step.waits_for:
-        yield f"waits for a worker that has the handler {step.waits_for!r}"
-    if step.until:
-        yield f"until {when(step.until)}"
-
-
-def _counted(instances: InstancesView | None) -> Iterator[str]:
-    """Of a loop, how many are in which state."""
-    if instances is not None:
-        states = ", ".join(f"{count:,} {state}" for state, count in instances.states.items())
-        yield f"{instances.count:,} instances" + (f": {states}" if states else "")
 
 
 def run_table(run: RunView) -> Table:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from flowworker.cli.errors import FAILED, say
+from flowworker.cli.notes import lasted, when
 from flowworker.cli.options import Target, as_json, connection, read_object, run_client
-from flowworker.cli.render import event_line, json_line, lasted, print_run, print_table, when
+from flowworker.cli.render import event_line, json_line, print_run, print_table
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import InvalidInput, RunNotFound, Unavailable, WorkflowNotFound
 

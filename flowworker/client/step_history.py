@@ -51,7 +51,7 @@ class StepHistory:
         data = event.data
         match event.type:
             case EventType.STEP_WAITING_HANDLER if data.kind is not None:
-                attempt = Attempt(data.kind, data.turn, data.number)
+                attempt = Attempt(data.kind, data.turn, data.number, data.iteration)
                 self.missing[data.step] = (attempt, data.handler)
             case EventType.STEP_STARTED:
                 self.started[data.step] = data.at

@@ -24,6 +24,7 @@ _OUTCOMES = {
     Outcome.FAILED: StepStatus.FAILED,
     Outcome.CANCELLED: StepStatus.CANCELLED,
     Outcome.SKIPPED: StepStatus.SKIPPED,
+    Outcome.ITERATED: StepStatus.REPEATING,
 }
 _INFLIGHT = {
     StepStatus.PENDING,
@@ -55,11 +56,13 @@ class StepView:
 
     Attributes:
         attempt: the latest one that was dispatched, from 1; 0 before the first.
+        iteration: to which it belongs, from 1; 0 if the step is not repeated.
         error: of the latest attempt, one line.
         started_at, finished_at: of the latest attempt; of a step that is or was compensated, from
             its first attempt to its result.
         worker: who holds or held the claim of the latest attempt.
-        due: when the next attempt may start, while the step is RETRYING.
+        due: when the next attempt may start, while the step is RETRYING or REPEATING; 0 if an
+            expression will say it.
         kind: what the latest attempt executes: the step itself, its fallback or its compensation.
         lost: workers that died during the latest attempt; another one took it over each time.
         waits_for: the handler for which the latest attempt waits: no worker that was offered it
@@ -97,6 +100,7 @@ class StepView:
     signal: str = ""
     until: float = 0.0
     instances: InstancesView | None = None
+    iteration: int = 0
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -118,9 +122,19 @@ def _missing(
     return handler if later and is_unclaimed(state, found) else ""
 
 
+def _due(definition: Step, state: StepState) -> float:
+    """When the next attempt may start, as far as that is known without evaluating anything."""
+    if state.status is StepStatus.RETRYING:
+        return state.due
+    pause = definition.repeat.interval if definition.repeat else ""
+    if state.status is not StepStatus.REPEATING or isinstance(pause, str):
+        return 0.0
+    return state.due + pause
+
+
 def seen_step(
     step: str,
-    defined: Step,
+    definition: Step,
     state: StepState,
     found: tuple[StepRecord, int] | None,
     history: StepHistory,
@@ -132,11 +146,12 @@ def seen_step(
         id=shown_id(step),
         status=state.status,
         attempt=state.attempt.number,
+        iteration=state.attempt.iteration,
         error="" if state.error is None or state.status in _WELL else str(state.error),
         started_at=record.started_at if record else 0.0,
         finished_at=current.finished_at if current else 0.0,
         worker=record.worker if record else "",
-        due=state.due if state.status is StepStatus.RETRYING else 0.0,
+        due=_due(definition, state),
         kind=state.attempt.kind,
         lost=current.lost if current else 0,
         waits_for=_missing(step, state, found, history),
@@ -146,7 +161,7 @@ def seen_step(
         actor=current.actor if current else "",
         reason=current.reason if current else "",
         child=record.child if record else "",
-        signal=defined.wait_for.signal if waits and defined.wait_for else "",
+        signal=definition.wait_for.signal if waits and definition.wait_for else "",
         until=current.wakes_at if current and waits else 0.0,
     )
     return _with_own_times(seen, step, record, history)
@@ -173,6 +188,7 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         id=record.step,
         status=_OUTCOMES[record.outcome],
         attempt=record.number,
+        iteration=record.iteration,
         error="" if record.error is None else str(record.error),
         started_at=record.started_at,
         finished_at=record.finished_at,

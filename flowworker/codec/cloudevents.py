@@ -46,6 +46,8 @@ class CloudEvent(Struct, frozen=True):
     datacontenttype: str = "application/json"
 
 
+_SUCCESSES = frozenset({Outcome.COMPLETED, Outcome.ITERATED})
+
 decode_event = msgspec.json.Decoder(CloudEvent).decode
 
 
@@ -132,7 +134,7 @@ def scheduled_event(namespace: str, record: RunRecord) -> CloudEvent:
 def started_event(
     namespace: str, workflow: str, version: str, record: StepRecord, revision: int
 ) -> CloudEvent:
-    """The event for the claim of a step's first attempt; one per turn.
+    """The event for the claim of a step's first attempt; one per turn and iteration.
 
     The record may have an outcome by now: published late, it says no more than in time.
     """
@@ -140,6 +142,8 @@ def started_event(
         record = replace(record, outcome=Outcome.RUNNING, error=None)
     data = _attempt(workflow, version, record, revision, record.started_at)
     detail = f"{record.step}/{record.turn}"
+    if record.iteration:
+        detail = f"{detail}.{record.iteration}"
     return cloud_event(namespace, EventType.STEP_STARTED, data, record.started_at, detail)
 
 
@@ -181,6 +185,8 @@ def settled_event(
             event_type, detail = EventType.STEP_CANCELLED, attempt
         case Outcome.SKIPPED:
             event_type, detail = EventType.STEP_SKIPPED, turn
+        case Outcome.ITERATED:
+            event_type, detail = EventType.STEP_ITERATED, attempt
         case _:
             assert_never(record.outcome)
     return cloud_event(namespace, event_type, data, record.finished_at, detail)
@@ -202,7 +208,7 @@ def _attempt(
     workflow: str, version: str, record: StepRecord, revision: int, at: float
 ) -> EventData:
     error = record.error
-    completed = record.outcome is Outcome.COMPLETED and record.kind is not Kind.COMPENSATE
+    succeeded = record.outcome in _SUCCESSES and record.kind is not Kind.COMPENSATE
     return EventData(
         id=record.run,
         name=workflow,
@@ -221,6 +227,6 @@ def _attempt(
         worker=record.worker,
         revision=revision,
         at=at,
-        output=record.output if completed else None,
+        output=record.output if succeeded else None,
         child=record.child if record.kind is Kind.RUN else "",
     )

@@ -20,8 +20,8 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     Attributes:
         id: the run.
         v: version of this form; only newer ones are written out.
-        kind, turn, number: the attempt (`attempt` on the wire is its number); of some events the
-            number alone.
+        kind, turn, number, iteration: the attempt (`attempt` on the wire is its number); of some
+            events the number alone.
         name: the workflow. `version` is the author's label.
         error: one line; `error_type`, `error_bases`, `retryable`, `retry_after`, `since` and
             `spent`, `intervals` are for the retry policy.
@@ -78,6 +78,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     since: Moment = 0.0
     spent: tuple[Count, ...] = ()
     intervals: tuple[Seconds, ...] = ()
+    iteration: Count = 0
     parent: Parent | None = None
     depth: Count = 0
     child: str = ""

@@ -20,12 +20,13 @@ from flowworker.core.status import Kind, RunStatus
 from flowworker.errors import InvalidInput, NewerRelease
 
 if TYPE_CHECKING:
-    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.codec.cloudevents import CloudEvent, EventData
 
 FACT_TYPES = (
     EventType.STARTED,
     EventType.STEP_COMPLETED,
     EventType.STEP_ATTEMPT_FAILED,
+    EventType.STEP_ITERATED,
     EventType.STEP_CANCELLED,
     EventType.STEP_SKIPPED,
     EventType.STEP_COMPENSATED,
@@ -105,7 +106,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_COMPLETED if data.kind is not None:
             return facts.StepCompleted(
                 data.step,
-                Attempt(data.kind, data.turn, data.number),
+                _attempt(data, data.kind),
                 data.output or EMPTY,
                 data.revision,
                 data.reason,
@@ -115,7 +116,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_ATTEMPT_FAILED:
             return facts.AttemptFailed(
                 data.step,
-                Attempt(data.kind or Kind.RUN, data.turn, data.number),
+                _attempt(data, data.kind or Kind.RUN),
                 ErrorInfo(
                     data.error_type,
                     data.error,
@@ -129,6 +130,14 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
                 data.spent,
                 data.intervals,
             )
+        case EventType.STEP_ITERATED:
+            return facts.Iterated(
+                data.step,
+                _attempt(data, Kind.RUN),
+                data.output or EMPTY,
+                data.revision,
+                data.at,
+            )
         case EventType.STEP_CANCELLED:
             return facts.StepCancelled(data.step, data.revision)
         case EventType.STEP_SKIPPED if data.kind is not None:
@@ -137,6 +146,10 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
             return facts.Compensated(data.step, data.revision)
         case _:
             return _request(event)
+
+
+def _attempt(data: EventData, kind: Kind) -> Attempt:
+    return Attempt(kind, data.turn, data.number, data.iteration)
 
 
 def _request(event: CloudEvent) -> facts.Fact | None:

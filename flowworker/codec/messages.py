@@ -120,10 +120,10 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     """One attempt, with all that a worker needs; it reads nothing to run it.
 
     Attributes:
-        kind, turn, number: the attempt (`attempt` on the wire is its number).
+        kind, turn, number, iteration: the attempt (`attempt` on the wire is its number).
         input: to be merged, or taken as it is.
-        v: version of this form; 2 if `input` says what is given, which releases before that do
-            not know.
+        v: version of this form; 2 if `input` says what is given, or there is an `iteration`, which
+            releases before that do not know.
         timeout: seconds that the call of the handler may take, 0 for no limit.
         deadline: when the workflow's own timeout is (epoch seconds), 0 for none.
         revision: of the step's record that the claim must find.
@@ -161,11 +161,12 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     since: float | None = None
     spent: tuple[int, ...] = ()
     intervals: tuple[float, ...] = ()
+    iteration: int = 0
 
     @property
     def attempt(self) -> Attempt:
         """Which attempt of the step."""
-        return Attempt(self.kind, self.turn, self.number)
+        return Attempt(self.kind, self.turn, self.number, self.iteration)
 
     def wanted(self) -> Dispatch:
         """The attempt that this message asks for."""

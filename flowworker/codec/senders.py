@@ -34,6 +34,7 @@ OF_WORKERS = frozenset(
     {
         EventType.STEP_STARTED,
         EventType.STEP_COMPLETED,
+        EventType.STEP_ITERATED,
         EventType.STEP_ATTEMPT_FAILED,
         EventType.STEP_CANCELLED,
         EventType.STEP_COMPENSATED,

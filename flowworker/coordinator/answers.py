@@ -11,7 +11,7 @@ __all__ = ["Answers", "questions"]
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.json import encode_sorted
-from flowworker.core.effects import Conclude, Expand, Gather, Judge, Question
+from flowworker.core.effects import Conclude, Expand, Gather, Judge, Question, Repeat
 from flowworker.core.facts import Concluded
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import ErrorInfo, shortened
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.evaluation import Evaluation
     from flowworker.coordinator.judging import Judging
     from flowworker.coordinator.loops import Loops
+    from flowworker.coordinator.repeating import Repeating
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
@@ -41,11 +42,17 @@ class Answers:
     """Answers for all runs of a coordinator."""
 
     def __init__(
-        self, evaluation: Evaluation, payloads: PayloadStore, judging: Judging, loops: Loops
+        self,
+        evaluation: Evaluation,
+        payloads: PayloadStore,
+        judging: Judging,
+        loops: Loops,
+        repeating: Repeating,
     ) -> None:
         """Answer by means of expressions; keep results in `payloads`."""
         self._loops = loops
         self._judging = judging
+        self._repeating = repeating
         self._evaluation = evaluation
         self._payloads = payloads
 
@@ -70,6 +77,8 @@ class Answers:
                 return None
             case Judge():
                 return await self._judging.judge(plan, state, question)
+            case Repeat():
+                return await self._repeating.judge(plan, state, question)
             case _:
                 assert_never(question)
 

@@ -31,6 +31,7 @@ from flowworker.core.effects import (
     Finish,
     Gather,
     Judge,
+    Repeat,
     Save,
     SetStart,
     SetTimeout,
@@ -217,7 +218,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge():
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
                     pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
@@ -233,7 +234,7 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge():
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
                     pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)

@@ -29,6 +29,7 @@ from flowworker.coordinator.performer import Performer
 from flowworker.coordinator.recovery import Recovery
 from flowworker.coordinator.refusals import Refusals
 from flowworker.coordinator.rejection import Rejections
+from flowworker.coordinator.repeating import Repeating
 from flowworker.coordinator.reruns import Reruns
 from flowworker.coordinator.retention import Retention
 from flowworker.coordinator.scheduler import Scheduler
@@ -93,13 +94,15 @@ class Coordinator:
         signals = Signals(stores, clock)
         self._intake = Intake(backend.commands, starts, reruns, controls, signals, rejections)
         # What was decided is performed
+        values = Values(stores.payloads, settings.payload_limit)
         items = Items(stores.payloads, settings.payload_limit)
-        evaluation = Evaluation(Values(stores.payloads, settings.payload_limit), items)
+        evaluation = Evaluation(values, items)
         refusals = Refusals(stores, clock)
         judging = Judging(stores, evaluation, refusals, clock, metrics)
         loops = Loops(stores, evaluation, refusals, clock)
-        self._answers = Answers(evaluation, stores.payloads, judging, loops)
         terms = Terms(evaluation)
+        repeating = Repeating(stores, evaluation, values, terms)
+        self._answers = Answers(evaluation, stores.payloads, judging, loops, repeating)
         taking = Taking(stores, evaluation, clock)
         children = Children(stores, starts, evaluation, terms, clock, metrics, tracing)
         results = ChildResults(stores.payloads)

@@ -94,6 +94,12 @@ class Terms:
             found.append(_seconds("interval", str(given), value))
         return tuple(found)
 
+    async def pause(self, plan: Plan, state: RunState, step: str) -> float:
+        """Seconds between two iterations of a step that is repeated."""
+        repeat = plan.step(step).repeat
+        interval = 0.0 if repeat is None else repeat.interval
+        return await self._wait(plan, state, step, "repeat.interval", interval)
+
     async def priority(self, plan: Plan, state: RunState, step: str) -> Priority:
         """Its lane."""
         given = plan.step(step).priority

@@ -63,15 +63,28 @@ class Values:
 
     async def _step(self, state: RunState, step: str, *, named: bool) -> dict[str, Any]:
         at, output, error = state.steps[step], None, None
-        if at.output is not None and named:
-            output = await self._value(at.output, (state.record.run, *output_places(step)))
+        repeating = at.status is StepStatus.REPEATING
+        if at.output is not None and not repeating and named:
+            output = await self.output(state.record.run, step, at.output)
         if at.error is not None and at.status is StepStatus.FAILED:
             error = {
                 "type": at.error.type,
                 "message": at.error.message,
                 "attempts": at.attempt.number,
             }
-        return {"output": output, "status": at.status.value, "error": error}
+        return {
+            "output": output,
+            "status": at.status.value,
+            "error": error,
+            "iterations": at.attempt.iteration,
+        }
+
+    async def output(self, run: str, step: str, payload: Payload) -> Any:
+        """What a step, or an iteration of it, came to. It is shared, and must not be changed.
+
+        Raises: as `of`.
+        """
+        return await self._value(payload, (run, *output_places(step)))
 
     async def _value(self, payload: Payload, place: Place) -> Any:
         if (kept := self._cache.peek(payload, place)) is not None:

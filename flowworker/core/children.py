@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from flowworker.core.claim import succeeded
 from flowworker.core.error_types import CHILD_CANCELLED, CHILD_FAILED, TIMEOUT
 from flowworker.core.ids import MAX_NAME
 from flowworker.core.model import Workflow
@@ -89,7 +90,7 @@ def settled(
     """
     ended = replace(record, finished_at=now, lease_until=0.0)
     if child.status is RunStatus.COMPLETED:
-        return replace(ended, outcome=Outcome.COMPLETED, output=output, error=None)
+        return replace(ended, outcome=succeeded(record), output=output, error=None)
     if stopping and child.status is RunStatus.CANCELLED:
         return replace(ended, outcome=Outcome.CANCELLED, error=None)
     error = _error(record, child, cause)

@@ -32,6 +32,7 @@ __all__ = [
     "judge_fence",
     "refused",
     "skipped",
+    "succeeded",
 ]
 
 from typing import TYPE_CHECKING
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
 MAX_LOST = 3
 """Workers that one attempt may lose before it is failed."""
+
+_TRIED = frozenset({Outcome.FAILED, Outcome.ITERATED})
+"""Ends of attempts that others of the same step may follow."""
 
 
 class Claim(Struct, frozen=True):
@@ -209,9 +213,15 @@ def skipped(run: str, wanted: Judge, now: float) -> StepRecord:
     )
 
 
+def succeeded(claim: StepRecord) -> Outcome:
+    """How an attempt stands that succeeded. One of a fallback ends what is repeated."""
+    again = claim.kind is Kind.RUN and claim.iteration > 0
+    return Outcome.ITERATED if again else Outcome.COMPLETED
+
+
 def _precedes(record: StepRecord, wanted: Fence) -> bool:
     """Whether the record is what the attempt's claim would be written over."""
-    if record.outcome is Outcome.FAILED:
+    if record.outcome in _TRIED:
         return record.attempt < wanted.attempt
     undo = wanted.attempt.kind is Kind.COMPENSATE and record.kind is not Kind.COMPENSATE
     return undo and record.outcome is Outcome.COMPLETED

@@ -25,6 +25,7 @@ from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import OPEN, judged, start, step_skipped, verdict_on
 from flowworker.core.human import decided
 from flowworker.core.loops import expanded
+from flowworker.core.repeating import iterated, repeated
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL
 from flowworker.core.stopping import (
@@ -75,9 +76,9 @@ def outruns(plan: Plan, fact: facts.Fact, state: RunState) -> bool:
     records, which lack outputs that later steps need. (Or a checkpoint was written by hand.)
     """
     match fact:
-        case facts.StepCompleted() | facts.AttemptFailed() | facts.StepSkipped() if (
-            state.status not in TERMINAL
-        ):
+        case (
+            facts.StepCompleted() | facts.AttemptFailed() | facts.StepSkipped() | facts.Iterated()
+        ) if state.status not in TERMINAL:
             at = state.steps.get(fact.step)
             if at is None or at.status not in OPEN:
                 return False
@@ -94,6 +95,8 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             start(draft)
         case facts.AttemptFailed():
             attempt_failed(draft, fact)
+        case facts.Iterated():
+            iterated(draft, fact)
         case facts.StepCancelled():
             step_cancelled(draft, fact)
         case facts.Compensated():
@@ -102,7 +105,7 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             _asked(draft, fact)
         case facts.StepSkipped():
             step_skipped(draft, fact)
-        case facts.Judged() | facts.Concluded() | facts.Expanded():
+        case facts.Judged() | facts.Concluded() | facts.Expanded() | facts.Repeated():
             _answered(draft, fact)
         case _:
             assert_never(fact)
@@ -125,7 +128,9 @@ def _asked(
             assert_never(request)
 
 
-def _answered(draft: Draft, answer: facts.Judged | facts.Concluded | facts.Expanded) -> None:
+def _answered(
+    draft: Draft, answer: facts.Judged | facts.Concluded | facts.Expanded | facts.Repeated
+) -> None:
     match answer:
         case facts.Judged():
             judged(draft, answer)
@@ -133,6 +138,8 @@ def _answered(draft: Draft, answer: facts.Judged | facts.Concluded | facts.Expan
             expanded(draft, answer)
         case facts.Concluded():
             concluded(draft, answer)
+        case facts.Repeated():
+            repeated(draft, answer)
         case _:
             assert_never(answer)
 

@@ -18,6 +18,7 @@ from flowworker.core.effects import (
     Finish,
     Gather,
     Judge,
+    Repeat,
     Save,
     SetStart,
 )
@@ -100,6 +101,8 @@ class Draft:
         match effect:
             case Dispatch():
                 return self.forbids(effect.attempt.kind, effect.step)
+            case Repeat():
+                return self.forbids(Kind.RUN, effect.step)
             case Conclude() | Expand() | Gather() | Judge() | SetStart():
                 return self.stopping
             case _:
@@ -163,13 +166,29 @@ class Draft:
             self.state = self.state.with_record(status=RunStatus.RUNNING)
         self.state = replace(self.state, waiting=waiting)
 
+    def first(self, step: str, turn: int) -> Attempt:
+        """The attempt with which a turn of a step begins."""
+        repeats = self.plan.step(step).repeat is not None
+        return Attempt(Kind.RUN, turn, 1, 1 if repeats else 0)
+
+    def repeat(self, step: str) -> None:
+        """Ask whether a step, of which an iteration has ended, runs again.
+
+        If it may not, it is fenced.
+        """
+        at = self.state.steps[step]
+        if self.forbids(Kind.RUN, step):
+            self.fence(step)
+        else:
+            self.rest.append(Repeat(step, at.attempt, at.revision, at.due))
+
     def judge(self, step: str) -> None:
         """Ask whether the step's condition lets it run: its first attempt is in flight until then.
 
         While stopping nothing is judged any more, and it is fenced like any other.
         """
         at = self.state.steps[step]
-        attempt = Attempt(Kind.RUN, at.attempt.turn, 1)
+        attempt = self.first(step, at.attempt.turn)
         if self.stopping:
             self.dispatch(step, attempt)
             return
@@ -180,8 +199,15 @@ class Draft:
         self.rest.append(Judge(step, attempt, at.revision))
 
     def fence(self, step: str, *, force: bool = False) -> None:
-        """See to it that an attempt in flight ends; a terminate does not wait for its worker."""
+        """See to it that an attempt in flight ends; a terminate does not wait for its worker.
+
+        Between two iterations that is the next one's first, which is dispatched, and so fenced.
+        """
         at = self.state.steps[step]
+        if at.status is StepStatus.REPEATING:
+            self.state = self.state.with_step(step, output=None)
+            self.dispatch(step, at.attempt.repeated)
+            return
         force = force or self.terminated
         self.rest.append(Fence(step, at.attempt, force, at.revision))
 

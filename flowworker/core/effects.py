@@ -22,6 +22,7 @@ __all__ = [
     "Gather",
     "Judge",
     "Question",
+    "Repeat",
     "Save",
     "SetStart",
     "SetTimeout",
@@ -157,5 +158,20 @@ class Gather(Struct, frozen=True):
     revision: int
 
 
-Question = Conclude | Expand | Gather | Judge
+class Repeat(Struct, frozen=True):
+    """Does a step that is repeated run again? The answer is `Repeated` if so.
+
+    If not, the step's record says what it came to, over `revision`, and so does an event.
+
+    Attributes:
+        attempt: the one that ended the iteration, at time `at`.
+    """
+
+    step: str
+    attempt: Attempt
+    revision: int
+    at: float
+
+
+Question = Conclude | Expand | Gather | Judge | Repeat
 Effect = Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question

@@ -11,6 +11,7 @@ __all__ = [
     "NEVER_RETRIED",
     "OF_HEARTBEAT_TIMEOUT",
     "OF_TIMEOUT",
+    "REPEAT_LIMIT",
     "TIMEOUT",
     "TOO_MANY_FAILURES",
     "bases_of",
@@ -40,6 +41,8 @@ CHILD_FAILED = "ChildFailed"
 
 CHILD_CANCELLED = "ChildCancelled"
 """Somebody cancelled the run that an attempt is."""
+REPEAT_LIMIT = "RepeatLimit"
+"""The `until` of a step that is repeated held after none of its iterations."""
 
 OF_TIMEOUT = ("Exception",)
 OF_HEARTBEAT_TIMEOUT = (TIMEOUT, *OF_TIMEOUT)
@@ -58,6 +61,7 @@ NEVER_RETRIED = frozenset(
         "NonRetryableError",
         "PayloadTooLarge",
         TOO_MANY_FAILURES,
+        "RepeatLimit",
         "WorkerLost",
     }
 )

@@ -34,6 +34,7 @@ class EventType(StrEnum):
     HUMAN_DECIDED = "workflow.human_decided"
     TIMED_OUT = "workflow.timed_out"
     STEP_ATTEMPT_FAILED = "workflow.step.attempt_failed"
+    STEP_ITERATED = "workflow.step.iterated"
     STEP_SKIPPED = "workflow.step.skipped"
     STEP_CANCELLED = "workflow.step.cancelled"
     STEP_COMPENSATED = "workflow.step.compensated"

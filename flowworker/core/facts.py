@@ -13,7 +13,9 @@ __all__ = [
     "Expanded",
     "Fact",
     "HumanDecided",
+    "Iterated",
     "Judged",
+    "Repeated",
     "RunStarted",
     "Signalled",
     "StepCancelled",
@@ -21,6 +23,7 @@ __all__ = [
     "StepSkipped",
     "TimedOut",
     "failure_in",
+    "iteration_in",
 ]
 
 from typing import TYPE_CHECKING
@@ -28,7 +31,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from flowworker.core.attempt import Attempt
-from flowworker.core.payload import Payload
+from flowworker.core.payload import EMPTY, Payload
 from flowworker.core.records import ErrorInfo
 from flowworker.core.status import HumanAction
 
@@ -51,6 +54,16 @@ class StepCompleted(Struct, frozen=True):
     output: Payload
     revision: int
     reason: str = ""
+
+
+class Iterated(Struct, frozen=True):
+    """An attempt of a step that is repeated succeeded, at time `at`."""
+
+    step: str
+    attempt: Attempt
+    output: Payload
+    revision: int
+    at: float
 
 
 class AttemptFailed(Struct, frozen=True):
@@ -129,6 +142,17 @@ class Expanded(Struct, frozen=True):
     revision: int
 
 
+class Repeated(Struct, frozen=True):
+    """The step runs again at `due`, after the attempt that ended an iteration.
+
+    Not durable: asked again, the same records say the same.
+    """
+
+    step: str
+    attempt: Attempt
+    due: float
+
+
 class StepSkipped(Struct, frozen=True):
     """The step's condition was false; `revision` is that of the record that says so."""
 
@@ -161,6 +185,12 @@ def failure_in(record: StepRecord, revision: int) -> AttemptFailed:
     )
 
 
+def iteration_in(record: StepRecord, revision: int) -> Iterated:
+    """The fact that stands in the record of an iteration that has ended."""
+    output = record.output or EMPTY
+    return Iterated(record.step, record.attempt, output, revision, record.finished_at)
+
+
 Fact = (
     RunStarted
     | StepCompleted
@@ -173,6 +203,8 @@ Fact = (
     | TimedOut
     | Concluded
     | Expanded
+    | Iterated
     | Judged
+    | Repeated
     | StepSkipped
 )

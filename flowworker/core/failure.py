@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import OPEN
@@ -20,6 +19,7 @@ from flowworker.core.status import Kind, RunStatus, StepStatus
 from flowworker.core.stopping import compensation_failed, fail_step
 
 if TYPE_CHECKING:
+    from flowworker.core.attempt import Attempt
     from flowworker.core.draft import Draft
     from flowworker.core.facts import AttemptFailed
 
@@ -28,11 +28,13 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
     """Retry, fall back, ask a human, or fail."""
     if not _is_current(draft, fact):
         return
+    at = draft.state.steps[fact.step]
     draft.state = draft.state.with_step(
         fact.step,
         attempt=fact.attempt,
         revision=fact.revision,
         error=fact.error,
+        output=at.output if fact.attempt.kind is Kind.COMPENSATE else None,
     )
     what = _next_after(draft, fact)
     match what:
@@ -42,7 +44,7 @@ def attempt_failed(draft: Draft, fact: AttemptFailed) -> None:
             draft.dispatch(fact.step, fact.attempt.next, due, fact.since, what.spent)
         case FallBack():
             _emit(draft, fact, EventType.STEP_FALLBACK, fact.attempt, fallback_to=what.uses)
-            draft.dispatch(fact.step, Attempt(Kind.FALLBACK, fact.attempt.turn, 1))
+            draft.dispatch(fact.step, replace(fact.attempt, kind=Kind.FALLBACK, number=1))
         case Escalate():
             _escalate(draft, fact)
         case Fail() if fact.attempt.kind is Kind.COMPENSATE:

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit, SetTimeout
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import index_of
 from flowworker.core.loops import over
 from flowworker.core.rules import NOTHING, Resolution, Verdict, verdict
-from flowworker.core.status import Kind, SkipReason, StepStatus
+from flowworker.core.status import SkipReason, StepStatus
 
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
@@ -33,7 +32,15 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
 
-OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.FALLBACK})
+OPEN = frozenset(
+    {
+        StepStatus.PENDING,
+        StepStatus.RUNNING,
+        StepStatus.RETRYING,
+        StepStatus.REPEATING,
+        StepStatus.FALLBACK,
+    }
+)
 """States in which an attempt of the step or its fallback may still end."""
 
 
@@ -78,7 +85,7 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
             case Verdict.RUN if draft.plan.step(step).when is not None:
                 draft.judge(step)
             case Verdict.RUN:
-                draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn, 1))
+                draft.dispatch(step, draft.first(step, at.attempt.turn))
             case Verdict.SKIP:
                 _skip(draft, step, SkipReason.UPSTREAM)
                 skipped.append((step, Resolution.SKIPPED))
@@ -113,7 +120,7 @@ def step_skipped(draft: Draft, fact: StepSkipped) -> None:
     draft.settle(
         fact.step,
         StepStatus.SKIPPED,
-        attempt=Attempt(Kind.RUN, at.attempt.turn, 1),
+        attempt=draft.first(fact.step, at.attempt.turn),
         revision=fact.revision,
         skipped=SkipReason.WHEN,
     )

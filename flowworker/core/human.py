@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Answer, Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import resolve
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import Decision, ErrorInfo
 from flowworker.core.rules import Resolution
-from flowworker.core.status import APPROVALS, HumanAction, Kind, RunStatus, StepStatus
+from flowworker.core.status import APPROVALS, HumanAction, RunStatus, StepStatus
 from flowworker.core.stopping import fail_step
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def follow(draft: Draft, step: str, decision: Decision) -> None:
     detail = f"{step}/{at.attempt.turn}"
     match decision.action:
         case HumanAction.RETRY:
-            draft.dispatch(step, Attempt(Kind.RUN, at.attempt.turn + 1, 1))
+            draft.dispatch(step, draft.first(step, at.attempt.turn + 1))
         case HumanAction.SKIP:
             draft.settle(step, StepStatus.SKIPPED)
             draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step))

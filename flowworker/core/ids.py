@@ -139,9 +139,13 @@ def sequence_of(origin: str) -> int:
     return int(origin.partition("@")[0] or 0)
 
 
-def idempotency_key(run: str, step: str, kind: Kind) -> str:
-    """Stable over all attempts of one step, for handlers to pass on to other systems."""
-    return f"{run}/{step}/{kind}"
+def idempotency_key(run: str, step: str, kind: Kind, iteration: int = 0) -> str:
+    """Stable over all attempts of one step, for handlers to pass on to other systems.
+
+    Each iteration of a step that is repeated has its own.
+    """
+    key = f"{run}/{step}/{kind}"
+    return f"{key}/{iteration}" if iteration else key
 
 
 def attempt_key(run: str, step: str, attempt: Attempt, lost: int = 0) -> str:

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Expand, Gather
 from flowworker.core.ids import defined_id, index_of, instance_id
 from flowworker.core.rules import Resolution
 from flowworker.core.state import LoopState, StepState
-from flowworker.core.status import Kind, StepStatus
+from flowworker.core.status import StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +100,7 @@ def go_on(draft: Draft, step: str) -> None:
     _note(draft, step, replace(loop, next=at, begun=loop.begun + len(found)))
     for one in found:
         draft.state = replace(draft.state, steps=draft.state.steps.set(one, StepState()))
-        draft.dispatch(one, Attempt(Kind.RUN, 1, 1))
+        draft.dispatch(one, draft.first(one, 1))
 
 
 def over(draft: Draft, step: str, resolution: Resolution) -> None:

@@ -33,6 +33,7 @@ from msgspec import Struct, field
 
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
+from flowworker.core.repetition import Repeat
 from flowworker.core.status import Priority
 
 MAX_SECONDS = 1000 * 86_400.0
@@ -223,6 +224,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         output: what such a run results in, as of a workflow.
         for_each: that it is a loop; all else is then said of its instances, but for `depends_on`,
             `when`, `trigger_rule` and `continue_on_error`.
+        repeat: until when it is run again.
     """
 
     id: str
@@ -245,6 +247,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     wait_for: WaitFor | None = None
     approval: Approval | None = None
     for_each: ForEach | None = None
+    repeat: Repeat | None = None
     workflow: str | None = None
     steps: tuple[Step, ...] = ()
     output: dict[str, Any] | None = None

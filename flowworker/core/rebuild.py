@@ -26,11 +26,13 @@ from flowworker.core.facts import (
     StepCompleted,
     StepSkipped,
     failure_in,
+    iteration_in,
 )
 from flowworker.core.failure import attempt_failed
 from flowworker.core.forward import begin, dispatch_ready, step_skipped
 from flowworker.core.loops import adopt, dropped, go_on, resume
 from flowworker.core.payload import EMPTY
+from flowworker.core.repeating import iterated
 from flowworker.core.rerun import replay_kept
 from flowworker.core.state import initial
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus, StepStatus
@@ -115,6 +117,8 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
             draft.judge(step)
         elif draft.plan.step(step).for_each is not None:
             resume(draft, step)
+        elif at.status is StepStatus.REPEATING:
+            draft.repeat(step)
         else:
             _dispatch_again(draft, step, abandoned=abandoned)
 
@@ -258,6 +262,8 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
             dropped(draft, step.step)
         case Outcome.SKIPPED:
             step_skipped(draft, StepSkipped(step.step, revision))
+        case Outcome.ITERATED:
+            iterated(draft, iteration_in(step, revision))
         case _:
             assert_never(step.outcome)
 
@@ -288,7 +294,7 @@ def _replay_saga(draft: Draft, records: Mapping[str, tuple[StepRecord, int]]) ->
                 attempt_failed(draft, failure_in(record, revision))
             case Outcome.CANCELLED:
                 step_cancelled(draft, StepCancelled(step, revision))
-            case Outcome.RUNNING | Outcome.SKIPPED:
+            case Outcome.RUNNING | Outcome.SKIPPED | Outcome.ITERATED:
                 pass
             case _:
                 assert_never(record.outcome)

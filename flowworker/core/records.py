@@ -206,8 +206,8 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     """The claim, the state and the output of a step in one, so that they cannot disagree.
 
     Attributes:
-        kind, turn, number: the attempt (`attempt` on the wire is its number); number 0 is a
-            checkpoint made before the first.
+        kind, turn, number, iteration: the attempt (`attempt` on the wire is its number); number 0
+            is a checkpoint made before the first.
         outcome: how this attempt stands.
         worker: who holds or held the claim.
         lease_until: until when a RUNNING claim is good (by the worker's clock); 0 for one that
@@ -263,6 +263,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     child: str = ""
     items: Payload | None = None
     count: Count = 0
+    iteration: Count = 0
 
     @property
     def is_kept(self) -> bool:
@@ -272,7 +273,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     @property
     def attempt(self) -> Attempt:
         """The attempt that this is the claim or the outcome of."""
-        return Attempt(self.kind, self.turn, self.number)
+        return Attempt(self.kind, self.turn, self.number, self.iteration)
 
 
 class SignalRecord(Struct, frozen=True, omit_defaults=True):

@@ -129,6 +129,7 @@ def kept_record(run: str, of: str, state: RunState, step: str, found: StepRecord
         reason=found.reason if by_condition else "",
         noted=StepStatus.SKIPPED if by_operator else None,
         kept_from=found.kept_from or of,
+        iteration=found.iteration,
     )
 
 

@@ -33,8 +33,10 @@ class StepState(Struct, frozen=True):
             0 when there is none.
         lost: workers that died with the latest attempt.
         lease_until: of a running claim that was read from its record; 0 if unknown.
-        due: when the next attempt may start, while RETRYING; otherwise 0.
+        due: when the next attempt may start, while RETRYING; while REPEATING, when the iteration
+            ended; otherwise 0.
         completed: the revision that orders completions.
+        output: of a completed step; while REPEATING, of the iteration that ended.
         skipped: why it is skipped, if no operator wanted it.
         since, spent: of the latest attempt, as its record shall have them.
     """

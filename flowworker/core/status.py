@@ -43,6 +43,7 @@ class StepStatus(StrEnum):
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"
+    REPEATING = "REPEATING"
     FALLBACK = "FALLBACK"
     WAITING_HUMAN = "WAITING_HUMAN"
     COMPLETED = "COMPLETED"
@@ -80,6 +81,9 @@ class Outcome(StrEnum):
     a human or fails for good is not a fact but a decision, and made in `decide`.
 
     SKIPPED stands in the place of a claim: the step's condition was false when it was judged.
+
+    ITERATED means that an iteration of a step that is repeated succeeded. If it was the last, a
+    coordinator makes it COMPLETED.
     """
 
     RUNNING = "RUNNING"
@@ -87,6 +91,7 @@ class Outcome(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SKIPPED = "SKIPPED"
+    ITERATED = "ITERATED"
 
 
 class HumanAction(StrEnum):

@@ -148,7 +148,9 @@ def continue_saga(draft: Draft, stop: Stop) -> None:
         ended = stop.reason is StopReason.ENDED
         open_saga(draft, stop, compensate=not (draft.terminated or ended))
     if draft.state.saga:
-        draft.dispatch(draft.state.saga[0], Attempt(Kind.COMPENSATE, 1, 1))
+        step = draft.state.saga[0]
+        iteration = draft.state.steps[step].attempt.iteration
+        draft.dispatch(step, Attempt(Kind.COMPENSATE, 1, 1, iteration))
         return
     if stop.reason is StopReason.ENDED:
         end(draft, RunStatus.COMPLETED)

@@ -31,6 +31,7 @@ from flowworker.core.model import MAX_ATTEMPTS, Backoff, EscalationStrategy, Tri
 from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
 from flowworker.definitions.loop_document import ForEachDocument
+from flowworker.definitions.repeat_document import RepeatDocument
 from flowworker.definitions.shapes import (
     Attempts,
     Duration,
@@ -184,6 +185,9 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     continue_on_error: Annotated[
         bool | None,
         Meta(description="If nothing is left to try, the step is FAILED and the run goes on."),
+    ] = None
+    repeat: Annotated[
+        RepeatDocument | None, Meta(description="Run it again until an expression holds.")
     ] = None
     sleep: Annotated[
         GivenDuration | None, Meta(description="Instead of `uses`: wait for so long.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
     from flowworker.definitions.section import Section
 
-_POLICY = ("retry", "max_retries", "fallback", "saga")
+_POLICY = ("retry", "max_retries", "fallback", "saga", "repeat")
 _OF_HANDLERS = ("with", "queue", "priority", "timeout", *_POLICY)
 """Keys that say how a handler is run, or what else is run in its place."""
 _OF_WORKERS = ("fallback", "saga")

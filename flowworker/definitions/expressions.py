@@ -59,6 +59,7 @@ class _Use(Struct, frozen=True):
         sees_itself: it is used when the step is completed, and may name it.
         may_be_literal: a text is an expression as it is, and anything else a template.
         of_whole: of a loop it is used once, and sees no item.
+        sees_iterations: it is used after each iteration, and may name what that came to.
     """
 
     path: tuple[str, ...]
@@ -69,6 +70,7 @@ class _Use(Struct, frozen=True):
     sees_itself: bool = False
     may_be_literal: bool = False
     of_whole: bool = False
+    sees_iterations: bool = False
 
 
 _OF_STEPS = (
@@ -83,6 +85,8 @@ _OF_STEPS = (
     _Use(("end",)),
     _Use(("sleep",)),
     _Use(("until",), is_bare=True, may_be_moment=True),
+    _Use(("repeat", "until"), is_bare=True, is_condition=True, sees_iterations=True),
+    _Use(("repeat", "interval")),
     _Use(("wait_for", "match"), is_bare=True, is_condition=True, roots=("signal",)),
     _Use(("wait_for", "timeout")),
     _Use(("approval", "prompt")),
@@ -216,9 +220,12 @@ class _Checker:
         if step.for_each is not None and use.sees_itself:
             outputs = ChainMap({step.id: _one_output_of(step, self._handlers)}, self._outputs)
         steps = _Some(outputs, self._bits, named)
-        roots = dict.fromkeys(use.roots)
+        roots: dict[str, Schema] = dict.fromkeys(use.roots)
         if step.for_each is not None and not use.of_whole:
             roots |= dict.fromkeys((step.for_each.as_, "index"))
+        if use.sees_iterations:
+            output = _one_output_of(step, self._handlers)
+            roots |= {"output": output, "iterations": {"type": "integer"}}
         return Scope(self._input_schema, steps, roots, self._ids, limits=self._limits)
 
     def scope_of_defaults(self) -> Scope:

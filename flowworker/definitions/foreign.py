@@ -14,6 +14,7 @@ from flowworker.definitions.document import (
     StepDocument,
     WorkflowDocument,
 )
+from flowworker.definitions.repeat_document import RepeatDocument
 from flowworker.definitions.tree import MappingNode, ScalarNode, node_at
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _CONDITION = "did you mean 'when', with an expression?"
 _VALUES = "did you mean 'with'?"
 _CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
 _SLEEP = "did you mean 'sleep'?"
+_REPEAT = "did you mean 'repeat', with its 'until' and 'interval'?"
 _STEPS = "did you mean 'steps'?"
 _INPUT = "did you mean 'input_schema'?"
 _DEFAULTS = "did you mean 'defaults'?"
@@ -76,6 +78,14 @@ _OF_STEPS: Final = {
         ("tasks", "group", "task_group", "branches", "Branches", "dag", "do", "parallel"), _GROUP
     ),
     **dict.fromkeys(("wait", "delay", "pause", "seconds", "Seconds"), _SLEEP),
+    **dict.fromkeys(
+        (
+            *("loopCondition", "loopOver", "loop", "while", "doWhile", "do_while"),
+            *("poke_interval", "pollInterval", "poll_interval", "poll", "waitForCompletion"),
+            *("recurse", "LoopUntil", "repeatUntil", "wait_for_completion"),
+        ),
+        _REPEAT,
+    ),
     **dict.fromkeys(("terminate", "exit", "fail", "stop", "succeed"), "did you mean 'end'?"),
     **dict.fromkeys(("timestamp", "Timestamp", "wait_until"), "did you mean 'until'?"),
     **dict.fromkeys(("compensate", "compensation", "rollback", "undo"), "did you mean 'saga'?"),
@@ -108,6 +118,20 @@ _OF_RETRIES: Final = {
         ("maxDuration", "stop_after_delay", "max_elapsed_time"), "did you mean 'max_duration'?"
     ),
 }
+_OF_REPETITIONS: Final = {
+    **dict.fromkeys(
+        ("condition", "loopCondition", "while", "when", "if"),
+        "did you mean 'until'? it says when to stop",
+    ),
+    **dict.fromkeys(
+        ("delay", "every", "sleep", "poke_interval", "checkFrequency", "wait", "duration"),
+        _INTERVAL,
+    ),
+    **dict.fromkeys(
+        ("limit", "times", "count", "max_attempts", "maxIterations", "max_iterations"),
+        "did you mean 'max'?",
+    ),
+}
 _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
     WorkflowDocument: {
         **dict.fromkeys(("tasks", "jobs", "stages", "nodes", "states"), _STEPS),
@@ -134,6 +158,7 @@ _WORDS: Final[dict[type[Struct], dict[str, str]]] = {
         **dict.fromkeys(StepDocument.__struct_encode_fields__, "each step says that itself"),
         **_OF_STEPS,
     },
+    RepeatDocument: _OF_REPETITIONS,
     FallbackDocument: _OF_STEPS,
     SagaDocument: _OF_STEPS,
 }

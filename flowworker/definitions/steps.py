@@ -23,6 +23,7 @@ from flowworker.definitions.document import (
 from flowworker.definitions.engine_steps import EngineSteps
 from flowworker.definitions.loops import loop_of
 from flowworker.definitions.policies import Policies
+from flowworker.definitions.repetition import repeat_of
 from flowworker.definitions.section import Located, Section, given
 from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
@@ -146,6 +147,7 @@ class Steps:
             trigger_rule=section.choice("trigger_rule", TriggerRule),
             continue_on_error=section.flag("continue_on_error"),
             for_each=loop_of(section, self._report),
+            repeat=repeat_of(section),
             **self._engine_steps.read(section),
             steps=self._group(section) if key == "steps" else None,
         )

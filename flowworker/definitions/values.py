@@ -43,9 +43,9 @@ def schema_of(section: Section, key: str, report: Report) -> dict[str, Any] | No
     return schema
 
 
-def duration_of(section: Section, key: str) -> float | str | None:
+def duration_of(section: Section, key: str, *, positive: bool = True) -> float | str | None:
     """Seconds, or a text whose expression gives a duration."""
-    return _template(section, key) or section.duration(key)
+    return _template(section, key) or section.duration(key, positive=positive)
 
 
 def priority_of(section: Section, key: str) -> str | None:

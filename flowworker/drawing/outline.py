@@ -116,6 +116,8 @@ def _lines(step: Step) -> Iterator[str]:
         yield f"{len(step.retry)} retry rule{'s' if len(step.retry) > 1 else ''}"
     elif step.retry.max_attempts > 1:
         yield f"up to {step.retry.max_attempts} attempts"
+    if step.repeat is not None:
+        yield f"until {step.repeat.until}, again after {_duration(step.repeat.interval)}"
     if step.continue_on_error:
         yield "goes on if it fails"
     if step.escalation is not None:
@@ -135,6 +137,8 @@ def _does(step: Step) -> Iterator[str]:
         yield f"until {step.until}"
     if step.wait_for is not None:
         yield f"signal {step.wait_for.signal}"
+    if step.approval is not None:
+        yield f"asks: {step.approval.prompt}" if step.approval.prompt else "asks a human"
     if step.end is not None:
         yield f"ends the run: {step.end.status}"
 

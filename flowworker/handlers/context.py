@@ -45,8 +45,10 @@ class StepContext(Generic[Runtime_co]):
         step_id: the step.
         kind: run, fallback or compensate.
         turn: from 1; a human who answers `retry` begins another one.
-        attempt: from 1 within kind and turn.
-        idempotency_key: the same for all attempts of this step: pass it to the services you call.
+        attempt: from 1 within kind, turn and iteration.
+        iteration: from 1, of a step that is repeated; 0 of any other.
+        idempotency_key: the same for all attempts of this step, or of an iteration of it: pass it
+            to the services you call.
         deadline: when this attempt fails if it has not ended, epoch seconds, or None.
         progress: when `heartbeat` was last called, by the clock's `monotonic`.
         trace: the attempt's span, also the current one; it takes everything where nobody traces.
@@ -67,6 +69,7 @@ class StepContext(Generic[Runtime_co]):
         "cancelled",
         "deadline",
         "idempotency_key",
+        "iteration",
         "kind",
         "load",
         "progress",
@@ -91,6 +94,7 @@ class StepContext(Generic[Runtime_co]):
         self.kind = message.kind
         self.turn = message.turn
         self.attempt = message.number
+        self.iteration = message.iteration
         self._input: dict[str, Any] | PayloadTooLarge = {}
         self.idempotency_key = message.idempotency_key
         self.deadline = _deadline(message, resources.clock.now())

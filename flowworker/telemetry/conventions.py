@@ -76,7 +76,7 @@ _OF_ERRORS = {
 
 def attempt_result(record: StepRecord) -> Result:
     """How an attempt ended, by its record."""
-    if record.outcome is Outcome.COMPLETED:
+    if record.outcome in {Outcome.COMPLETED, Outcome.ITERATED}:
         return Result.SUCCESS
     if record.outcome is Outcome.CANCELLED:
         return Result.CANCELLATION

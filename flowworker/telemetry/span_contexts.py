@@ -80,7 +80,7 @@ def links_of(trace: TraceContext, message: StepMessage) -> Sequence[Link]:
     """To the attempts that completed the steps before this one, or to the attempt before it."""
     found = [(span_id, LinkKind.DEPENDENCY) for span_id in message.follows]
     if message.number > 1:
-        before = Attempt(message.kind, message.turn, message.number - 1)
+        before = Attempt(message.kind, message.turn, message.number - 1, message.iteration)
         span_id = attempt_span(trace.trace_id, message.run, message.step, before)
         found.append((span_id, LinkKind.RETRY))
     return [

@@ -55,6 +55,7 @@ class StepOfRun:
         output: as a JSON value; None if there is none.
         error: of the latest attempt, one line; empty if the step is well.
         calls: of its handler, its fallback and its compensation, in their order.
+        iterations: how many have begun.
     """
 
     id: str
@@ -62,6 +63,7 @@ class StepOfRun:
     output: Any
     error: str
     calls: tuple[Call, ...]
+    iterations: int
 
     @property
     def attempts(self) -> int:
@@ -266,10 +268,8 @@ class TriedRun:
             places = output_places(own)
             raw = await self._engine.stores.payloads.load(payload, self.id, *places)
             output = decode_value(f"output of {step_id}", raw)
-        calls = tuple(
-            call for call in self.calls if own in {call.step_id, defined_id(call.step_id)}
-        )
-        return StepOfRun(step_id, step.status, output, step.error, calls)
+        calls = tuple(one for one in self.calls if own in {one.step_id, defined_id(one.step_id)})
+        return StepOfRun(step_id, step.status, output, step.error, calls, step.iteration)
 
 
 def _asking(plan: Plan, state: RunState) -> tuple[str, ...]:

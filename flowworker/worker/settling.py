@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flowworker.core.claim import succeeded
 from flowworker.core.payload import Payload
 from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome
@@ -129,7 +130,7 @@ def _ended(claim: StepRecord, ending: Completed | Failed | Stopped, now: float) 
         case Completed():
             # A compensation keeps the output of its step, and has none of its own.
             output = claim.output if claim.kind is Kind.COMPENSATE else ending.output
-            return replace(claim, outcome=Outcome.COMPLETED, output=output, **common)
+            return replace(claim, outcome=succeeded(claim), output=output, **common)
         case Failed():
             return replace(claim, outcome=Outcome.FAILED, error=ending.error, **common)
         case Stopped():

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from click import unstyle
 
+from flowworker.cli.notes import lasted, when
 from flowworker.cli.progress import progress
-from flowworker.cli.render import event_line, lasted, plain, print_run, print_table, when
+from flowworker.cli.render import event_line, plain, print_run, print_table
 from flowworker.client import RunView, StepView
 from flowworker.core.status import Kind, RunStatus, StepStatus
 from flowworker.errors import Unavailable

@@ -18,6 +18,7 @@ from flowworker.coordinator.items import Items
 from flowworker.coordinator.judging import Judging
 from flowworker.coordinator.loops import Loops
 from flowworker.coordinator.refusals import Refusals
+from flowworker.coordinator.repeating import Repeating
 from flowworker.coordinator.starts import Starts
 from flowworker.coordinator.terms import Terms
 from flowworker.coordinator.values import Values
@@ -42,16 +43,24 @@ async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
 def evaluation_of(stores: Stores) -> Evaluation:
     """Expressions over what these stores keep."""
     limit = stores.settings.payload_limit
-    return Evaluation(Values(stores.payloads, limit), Items(stores.payloads, limit))
+    return Evaluation(values_of(stores), Items(stores.payloads, limit))
+
+
+def values_of(stores: Stores) -> Values:
+    """What these stores keep."""
+    return Values(stores.payloads, stores.settings.payload_limit)
 
 
 def answers_of(stores: Stores) -> Answers:
     """Answers from what these stores keep."""
-    evaluation, clock = evaluation_of(stores), SystemClock()
+    values, clock = values_of(stores), SystemClock()
+    evaluation = evaluation_of(stores)
     metrics = Metrics(CollectorRegistry())
     refusals = Refusals(stores, clock)
     judging = Judging(stores, evaluation, refusals, clock, metrics)
-    return Answers(evaluation, stores.payloads, judging, Loops(stores, evaluation, refusals, clock))
+    loops = Loops(stores, evaluation, refusals, clock)
+    repeating = Repeating(stores, evaluation, values, Terms(evaluation))
+    return Answers(evaluation, stores.payloads, judging, loops, repeating)
 
 
 def child_steps_of(stores: Stores, clock: Clock) -> ChildSteps:

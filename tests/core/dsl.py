@@ -6,7 +6,6 @@ them, so that every scenario can be rebuilt from them at any point.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Self
 
 from msgspec.structs import replace
@@ -22,8 +21,10 @@ from flowworker.core.rebuild import rebuild, view
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord
 from flowworker.core.state import RunState, initial
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
+from tests.core.wording import in_words
 
 NOW = 1000.0
+PAUSE = 5.0
 RUN = "r1"
 BROKEN = ErrorInfo("Broken", "it broke")
 
@@ -113,6 +114,22 @@ class Run:
         revision = self.write(id_, Outcome.SKIPPED, finished_at=self.now, reason="when")
         return self.happens(facts.StepSkipped(id_, revision))
 
+    def iterates(self, id_: str, *, again: bool | None = None) -> Self:
+        """An iteration succeeds. Whether the step runs again is asked, and answered if it is said.
+
+        If it does not, `completes` is what its coordinator writes.
+        """
+        at = self.state.steps[id_]
+        revision = self.write(id_, Outcome.ITERATED, output=out(id_), finished_at=self.now)
+        self.happens(facts.Iterated(id_, at.attempt, out(id_), revision, self.now))
+        if again is not None:
+            self.is_repeated(id_) if again else self.completes(id_)
+        return self
+
+    def is_repeated(self, id_: str) -> Self:
+        attempt = self.state.steps[id_].attempt
+        return self.happens(facts.Repeated(id_, attempt, self.now + PAUSE))
+
     def is_fenced(self, *ids: str) -> Self:
         for id_ in ids:
             self.happens(facts.StepCancelled(id_, self.write(id_, Outcome.CANCELLED)))
@@ -152,7 +169,15 @@ class Run:
         self.revision += 1
         since = at.since or (self.now if asks_for_time(self.plan.step(id_), kind) else 0.0)
         record = StepRecord(
-            RUN, id_, kind, turn, max(number, 1), outcome, since=since, spent=at.spent
+            RUN,
+            id_,
+            kind,
+            turn,
+            max(number, 1),
+            outcome,
+            since=since,
+            spent=at.spent,
+            iteration=at.attempt.iteration,
         )
         if before is not None and before.attempt > record.attempt:
             raise AssertionError(f"{id_} is past that attempt")
@@ -181,8 +206,11 @@ class Run:
 
     @property
     def dispatched(self) -> list[str]:
-        """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`."""
-        return _attempts(c for c in self.effects if isinstance(c, Dispatch))
+        """`a` for the first attempt, `a#2` for the second, `else a`, `undo a`, `undo a#2`.
+
+        `a@2` for the second turn, `a~2` for the second iteration.
+        """
+        return in_words(c for c in self.effects if isinstance(c, Dispatch))
 
     @property
     def asked(self) -> list[str]:
@@ -192,7 +220,7 @@ class Run:
     @property
     def fenced(self) -> list[str]:
         """The same for fences; `a!` for one with force."""
-        return _attempts(c for c in self.effects if isinstance(c, Fence))
+        return in_words(c for c in self.effects if isinstance(c, Fence))
 
     @property
     def published(self) -> list[str]:
@@ -245,20 +273,6 @@ class Run:
         """The steps as people see them."""
         state = view(self.plan, *self.stored, self.records, self.now)
         return {id_: state.steps[id_].status for id_ in self.plan.order}
-
-
-_WORDS = {Kind.RUN: "", Kind.FALLBACK: "else ", Kind.COMPENSATE: "undo "}
-
-
-def _attempts(effects: Iterable[Dispatch | Fence]) -> list[str]:
-    words = []
-    for effect in effects:
-        attempt = effect.attempt
-        turn = f"@{attempt.turn}" if attempt.turn > 1 else ""
-        number = f"#{attempt.number}" if attempt.number > 1 else ""
-        force = "!" if isinstance(effect, Fence) and effect.force else ""
-        words.append(f"{_WORDS[attempt.kind]}{effect.step}{turn}{number}{force}")
-    return words
 
 
 def undoing() -> Run:

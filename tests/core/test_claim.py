@@ -31,7 +31,7 @@ from flowworker.core.status import Kind, Outcome
 
 NOW = 100.0
 RUN, FALLBACK, UNDO = Kind.RUN, Kind.FALLBACK, Kind.COMPENSATE
-RUNNING, COMPLETED, FAILED, CANCELLED, SKIPPED = Outcome
+RUNNING, COMPLETED, FAILED, CANCELLED, SKIPPED, ITERATED = Outcome
 
 
 def record(

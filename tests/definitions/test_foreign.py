@@ -30,6 +30,11 @@ def problems(text):
         ("triggerRule: all_done", "did you mean 'trigger_rule'?"),
         ("continueOn: {failed: true}", "did you mean 'continue_on_error'?"),
         ("rollback: v", "did you mean 'saga'?"),
+        ("loopCondition: x", "did you mean 'repeat', with its 'until' and 'interval'?"),
+        ("poke_interval: 60", "did you mean 'repeat', with its 'until' and 'interval'?"),
+        ("repeat: {until: output.x, while: x}", "did you mean 'until'? it says when to stop"),
+        ("repeat: {until: output.x, checkFrequency: 1m}", "did you mean 'interval'?"),
+        ("repeat: {until: output.x, maxIterations: 3}", "did you mean 'max'?"),
     ],
 )
 def test_words_of_other_systems_for_a_step(key, hint):

@@ -55,6 +55,9 @@ steps:
     saga: {uses: fails, is_critical: true, retry: {max_attempts: 1}}
   - {id: worst, uses: fails, depends_on: bad}
 ---
+name: polled
+steps: [{id: poll, uses: works, repeat: {until: iterations == 2, interval: 1ms}}]
+---
 name: endless
 steps: [{id: hangs, uses: hangs}]
 ---
@@ -114,7 +117,7 @@ async def every_event(client):
     await until(client, runs[-1], "workflow.step.waiting_handler")
     await client.cancel(runs[-1])
     await client.result(runs[-1])
-    runs += [(await client.run(workflow)).id for workflow in ("undone", "late")]
+    runs += [(await client.run(workflow)).id for workflow in ("undone", "late", "polled")]
     runs += [
         await client.rerun(runs[0], from_step="asked", new_id="again"),
         await client.rerun(runs[0], from_step="nowhere", new_id="nothing"),

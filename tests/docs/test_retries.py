@@ -28,9 +28,9 @@ RETRIED = {
 }
 NO_EXCEPTIONS = {
     *("ChildCancelled", "ChildLimit", "ExpressionError", "HandlerNotFound", "LoopLimit"),
-    *("TooManyFailures", "WorkerLost"),
+    *("RepeatLimit", "TooManyFailures", "WorkerLost"),
 }
-"""What no handler raises: refused by a coordinator, or written by a worker instead of a claim."""
+"""What no handler raises: written by a coordinator, or by a worker instead of a claim."""
 
 
 def test_which_rule_fits_what_the_engine_fails_attempts_with():

@@ -28,7 +28,7 @@ from flowworker.codec.messages import (
 )
 from flowworker.core.event_types import EventType
 from flowworker.core.records import ErrorInfo, RunRecord, StepRecord, StopReason
-from flowworker.core.status import HumanAction
+from flowworker.core.status import HumanAction, Outcome, StepStatus
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
 from tests.recorded.recording import RECORDINGS, Recording
@@ -48,14 +48,16 @@ CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
 """Fields that never have another value than their default, in a fleet that seals nothing."""
 LATER: dict[type[msgspec.Struct], set[str]] = {
     RunRecord: {"begins_at", "ending", "output", "sent", "rerun_of", "rerun", "parent", "depth"},
-    StepMessage: {"follows", "intervals", "since", "spent"},
+    StepMessage: {"follows", "intervals", "iteration", "since", "spent"},
     StepInput: {"given"},
     Result: {"whole"},
     ErrorInfo: {"bases"},
     EventData: {
         "actor",
         "error_bases",
+        "index",
         "intervals",
+        "iteration",
         "sent",
         "signal",
         "since",
@@ -70,6 +72,7 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
         "actor",
         "child",
         "intervals",
+        "iteration",
         "kept_from",
         "prompt",
         "reason",
@@ -77,11 +80,15 @@ LATER: dict[type[msgspec.Struct], set[str]] = {
         "since",
         "spent",
         "wakes_at",
+        "count",
+        "items",
     },
 }
 LATER_WORDS: dict[type[Enum], set[Enum]] = {
     HumanAction: {HumanAction.REJECT},
-    EventType: {EventType.SCHEDULED, EventType.STEP_KEPT},
+    EventType: {EventType.SCHEDULED, EventType.STEP_ITERATED, EventType.STEP_KEPT},
+    Outcome: {Outcome.ITERATED},
+    StepStatus: {StepStatus.REPEATING},
     StopReason: {StopReason.ENDED},
 }
 """Fields, and values of enumerations, that are younger than the recordings."""

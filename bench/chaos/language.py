@@ -216,22 +216,23 @@ def _heard(case: Case) -> dict[str, Json]:
 
 
 def _order_of_signals(case: Case) -> Iterator[str]:
-    """The oldest first: none is left lying that was reported before a step began to wait."""
-    reported = {
-        event["id"].rpartition("/")[2]: event["_seq"]
+    """The oldest first: none is left lying that was kept before a step began to wait.
+
+    By the times of coordinators, since events that were repaired stand anywhere.
+    """
+    kept = {
+        event["id"].rpartition("/")[2]: event["data"]["at"]
         for event in case.distinct("workflow.signalled")
         if event["id"].count("/") == 2
     }
-    heard = _heard(case)
-    used = {case.steps[step].get("signal", ""): step for step in heard}
-    for step, event in heard.items():
-        began = case.position(f"{STEP}started", step) or 0
-        own = case.steps[step].get("signal", "")
-        for older, seq in reported.items():
+    records = [case.steps[step] for step in _heard(case)]
+    used = {record.get("signal", ""): record for record in records}
+    for record in records:
+        for older, at in kept.items():
             later = used.get(older)
-            free = later is None or (case.position(f"{STEP}started", later) or 0) > event["_seq"]
-            if older < own and seq < began and free:
-                yield f"{step} has the signal {own}, and {older} was there before"
+            free = later is None or later["started_at"] > record["finished_at"]
+            if older < record.get("signal", "") and at < record["started_at"] and free:
+                yield f"a step has the signal {record['signal']}, and {older} was there before"
 
 
 def _approvals(case: Case) -> Iterator[str]:

@@ -101,9 +101,11 @@ class Load:
             self._tasks.spawn(self.outside.rerun(start, again))
 
     async def _signal(self, start: Start) -> None:
-        while not start.acked:  # noqa: ASYNC110 - a signal to a run that never was is refused
+        until = time.monotonic() + WAIT_LIMIT
+        while not start.acked and time.monotonic() < until:  # noqa: ASYNC110 - others ask
             await asyncio.sleep(0.1)
-        await self.outside.signals(start)
+        if start.acked:  # one to a run that never was is refused
+            await self.outside.signals(start)
 
     async def _start(self, start: Start, what: float, after: float, delay: float | None) -> None:
         await self._insist(start, delay)

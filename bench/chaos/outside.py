@@ -23,6 +23,8 @@ SIGNALS = 4
 AGAIN = {"chaos.saga", "chaos.early"}
 """Workflows of which failed runs are done again."""
 TWICE = 0.3
+LOOKS = 10
+"""How often the end of a run that is to be done again is waited for, 5 s each time."""
 
 
 @dataclass
@@ -89,8 +91,12 @@ class Outside:
 
     async def rerun(self, start: Start, again: Start) -> None:
         """Have what it has not completed done again, when it has failed."""
-        while (status := await self._end_of(start.run)) is None:  # noqa: ASYNC110 - it may be away
+        for _ in range(LOOKS):  # the server may be away
+            if (status := await self._end_of(start.run)) is not None:
+                break
             await asyncio.sleep(0.5)
+        else:
+            return
         if status is not RunStatus.FAILED:
             return
         self._ledger[again.run] = again

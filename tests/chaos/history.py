@@ -76,6 +76,8 @@ class History:
         self.evidence.steps.setdefault(RUN, {})[step] = {
             "kind": "run",
             "output": kept,
+            "started_at": self.at - 0.5,
+            "finished_at": self.at,
             "_revision": self.revision,
             **record,
         }

@@ -85,6 +85,24 @@ def test_an_operator_does_everything_with_runs(fleet, tmp_path):
     assert [event["type"] for event in operator.lines("watch", "e1")] == kinds
 
 
+def test_runs_that_are_steps_of_others(fleet):
+    operator = fleet.user("operator")
+
+    def states() -> dict[str, str]:
+        return {run["workflow"]: run["status"] for run in operator.json("status", "n1")["children"]}
+
+    # Given a step whose run has failed, so that a worker took its place, and one that goes on
+    operator("start", "nested", "--id", "n1")
+    assert blocking_eventually(lambda: states().get("nested.group") == "RUNNING")
+
+    operator("cancel", "n1")
+
+    until(operator, "n1", "CANCELLED")
+    assert states() == {"nested.group": "CANCELLED"}
+    failed = operator.lines("list", "--workflow", "undone", "--state", "FAILED")
+    assert [run["id"].startswith("sub-call-") for run in failed] == [True]
+
+
 def test_coordinators_measure_what_waits_in_the_lanes_of_all_queues(fleet):
     lanes = {
         f'flowworker_steps_pending{{priority="high",queue="{queue}"}} 0.0'

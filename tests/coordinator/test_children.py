@@ -273,3 +273,22 @@ async def test_the_children_of_a_loop_that_fails_are_cancelled(world):
     kinds = [kind for kind, _ in await world.history()]
     assert kinds.count("step.cancelled") == 2
     assert kinds.count("step.attempt_failed") == 2  # of the instance, and of the loop
+
+
+async def test_a_rerun_keeps_completed_children_and_makes_new_ones_of_others(world):
+    fine = Step("fine", steps=(Step("nap", sleep=1.0),))
+    broken = Step("broken", end=End(EndStatus.FAILED, "no"))
+    bad = Step("bad", steps=(broken,), depends_on=("fine",))
+    await world.coordinator()
+    await world.start(Workflow("w", (fine, bad)))
+    await world.pass_by(1.0)
+    before = await world.client.status(RUN)
+    assert before.status is RunStatus.FAILED
+
+    await world.client.rerun(RUN, failed=True, new_id="again")
+    await settle()
+
+    after = await world.client.status("again")
+    assert [step.kept_from for step in after.steps] == [RUN, ""]
+    assert after.steps[1].child not in {"", before.steps[1].child}
+    assert after.status is RunStatus.FAILED

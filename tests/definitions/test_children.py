@@ -178,7 +178,7 @@ def test_in_several_files_too(tmp_path):
         load_paths(tmp_path)
 
 
-def test_a_call_of_what_does_not_exist_is_told_with_what_was_meant():
+def test_a_call_of_what_does_not_exist__named_with_what_was_meant():
     assert unknown_call(calls("w", "shp"), "shp", ["ship"]) == (
         "workflow 'w': step 'to-shp' calls workflow 'shp', which is not registered "
         "(did you mean 'ship'?); register it before this one, or together with it"

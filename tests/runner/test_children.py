@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from flowworker import App, DefinitionError, RunFailed, Runner, StepStatus, parse
+from flowworker import App, DefinitionError, InMemStore, RunFailed, Runner, StepStatus, parse
+from tests.runner.conftest import SETTINGS, Notes
 
 RUN = "run-1"
 
@@ -160,3 +163,31 @@ async def test_an_input_that_the_childs_schema_refuses_fails_the_step_at_once(de
 async def test_a_workflow_that_is_not_there(desk):
     with pytest.raises(DefinitionError, match="calls workflow 'shop', which is not registered"):
         await desk.runs("{name: w, steps: [{id: a, workflow: shop}]}")
+
+
+OUTER = """
+name: outer
+steps:
+  - id: call
+    steps:
+      - {id: first, uses: ok}
+      - {id: second, uses: hang, depends_on: [first]}
+"""
+
+
+async def test_what_a_process_left_of_a_child_goes_on_with_its_parent(notes, survive):
+    theirs = Notes()
+    async with InMemStore(settings=SETTINGS) as store, Runner(store=store) as runner:
+        theirs.register(runner).register(parse(OUTER))
+        theirs.hangs_at = "second"
+        running = asyncio.create_task(runner.execute_sync(RUN, "outer", {}))
+        await theirs.reached.wait()
+        left = await survive(store)
+        running.cancel()
+
+    async with Runner(store=left) as next_one:
+        await notes.register(next_one).resume_execution(RUN)
+        view = await (await next_one.running()).client.status(RUN)
+
+    assert notes.lines == [("hang", "second")]
+    assert view.steps[0].status is StepStatus.COMPLETED

@@ -225,10 +225,10 @@ class Starts:
         )
 
     async def _delay(self, record: RunRecord) -> None:
-        """Have the run begin in its time, and say so."""
+        """Have the run begin in its time, and say so, unless it was stopped before that."""
         event = scheduled_event(self._backend.namespace, record)
         await self._backend.timers.set(record.run, START, record.begins_at)
-        await self._backend.events.publish(
+        await self._backend.events.publish_before_end(
             record.run, event.type, encode(event), event.id, once=True
         )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from flowworker.codec.keys import START
+from flowworker.coordinator.starts import Starts
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, RunIdTaken
@@ -110,6 +111,28 @@ async def test_a_run_is_stopped_before_it_begins(world, action):
     view = await world.client.status(RUN)
     assert (view.status, view.error) == (RunStatus.CANCELLED, "no longer")
     assert await types(world) == ["scheduled", "cancel_requested", "cancelled"]
+
+
+async def test_a_run_that_was_stopped_before_it_was_announced_is_not_announced(world, monkeypatch):
+    # Given a coordinator that stands still between a run's record and its announcement
+    await world.coordinator()
+    held = []
+
+    async def hold(self, record):
+        held.append(record)
+
+    monkeypatch.setattr(Starts, "_delay", hold)
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+    monkeypatch.undo()
+
+    # When the run is cancelled meanwhile, and the coordinator goes on
+    await world.client.cancel(RUN, "no longer")
+    await world.pass_by(1.0)
+    await Starts(world.stores, world.clock, world.metrics).announce(held[0], 0)
+
+    # Then the run's end is the last event
+    assert await types(world) == ["cancel_requested", "cancelled"]
 
 
 async def test_an_id_starts_one_run_also_before_it_begins(world):

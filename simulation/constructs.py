@@ -6,16 +6,18 @@ construct is absent from half of the workflows.
 
 from __future__ import annotations
 
-__all__ = ["APPROVED", "SIGNALS", "with_constructs"]
+__all__ = ["APPROVED", "SIGNALS", "with_constructs", "with_groups"]
 
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from flowworker.core.children import group_of
 from flowworker.core.model import (
     Approval,
     End,
     EndStatus,
+    Saga,
     Step,
     TriggerRule,
     WaitFor,
@@ -23,7 +25,7 @@ from flowworker.core.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
 SIGNALS = ("go", "news.today")
@@ -49,13 +51,21 @@ _SECONDS = (0.5, 2.0, 7.5)
 _MOST = 0.7
 
 
+def with_groups(workflows: Sequence[Workflow]) -> Iterator[Workflow]:
+    """Those, and the workflows of their groups."""
+    for workflow in workflows:
+        yield workflow
+        groups = (step for step in (*workflow.steps, *workflow.finally_) if step.steps)
+        yield from (group_of(workflow, step) for step in groups)
+
+
 class _Draw:
     """What one workflow has, and how often."""
 
     def __init__(self, random: Random, *, signals: bool) -> None:
         self.random = random
         self.signals = signals
-        kinds = ("with", "when", "waits", "ends", "terms")
+        kinds = ("with", "when", "waits", "ends", "terms", "groups")
         self._rates = {kind: random.choice((0.0, 0.35)) for kind in kinds}
         self.has_defaults = self.some("with", 2.0)
 
@@ -115,9 +125,11 @@ def _waiting(draw: _Draw, step: Step, *, ends: bool) -> Step:
     """The same, or one in its place that has no handler."""
     if ends and draw.some("ends", 0.4):
         return _bare(step, end=_any_end(draw.random))
+    random = draw.random
+    if step.uses == "work" and draw.some("groups"):
+        return _any_group(random, step)
     if not draw.some("waits"):
         return step
-    random = draw.random
     if draw.signals:
         return _bare(step, wait_for=_any_wait(random))
     makers: tuple[Callable[[], Step], ...] = (
@@ -139,6 +151,15 @@ def _bare(step: Step, **construct: Any) -> Step:
         continue_on_error=step.continue_on_error,
         **construct,
     )
+
+
+def _any_group(random: Random, step: Step) -> Step:
+    """One whose attempts are runs of one step or two."""
+    steps = tuple(
+        Step(f"g{number}", "work", ("g0",) * number, saga=random.choice((None, Saga("undo"))))
+        for number in range(random.randint(1, 2))
+    )
+    return replace(step, uses="", steps=steps, fallback=None, saga=None)
 
 
 def _any_condition(random: Random, named: tuple[str, ...]) -> str:

@@ -68,5 +68,6 @@ def _begun(plan: Plan, step: Step, record: StepRecord) -> Iterator[str]:
 
 
 def _kind_of(step: Step) -> str:
-    kinds = ("sleep", "until", "wait_for", "approval", "end")
-    return next(kind for kind in kinds if getattr(step, kind) is not None)
+    kinds = ("sleep", "until", "wait_for", "approval", "end", "steps")
+    found = next((kind for kind in kinds if getattr(step, kind)), "workflow")
+    return "group" if found == "steps" else found

@@ -62,6 +62,8 @@ def check_end(truth: Truth, record: RunRecord) -> None:
     """A run's record says that it has ended."""
     run, stop = truth.run, record.stop
     expect(not truth.running(), "the end while an attempt is in flight", run)
+    left = [child for child, below in truth.children.items() if not below.over]
+    expect(not left, "a child outlives its parent", f"{run} {left}")
     expect(record.finished_at > 0, "an end without a time", run)
     if not record.begins_at and (stop is None or stop.reason is not StopReason.TERMINATED):
         missing = _unresolved(truth, closing=True)

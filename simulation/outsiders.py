@@ -60,7 +60,11 @@ class Outsiders:
                     await self._look(truth)
                 elif not truth.gone and self._chance(_UNASKED / 10):
                     await self._signal(truth.run, self._random.choice(SIGNALS))
-                elif not truth.gone and self._reruns and self._chance(_AGAIN):
+                elif (
+                    not (truth.gone or truth.record.parent)
+                    and self._reruns
+                    and self._chance(_AGAIN)
+                ):
                     await self._run_again(truth)
 
     async def _look(self, truth: Truth) -> None:

@@ -69,8 +69,16 @@ class Starts:
         expect(record.status is first, "a run begins otherwise", record.run)
         body = self.sent.get(record.origin.partition("@")[0])
         given = UNKNOWN if body is None else _filled(plan.workflow, msgspec.json.decode(body))
-        past = runs.get(record.rerun_of)
-        return Truth(record.run, plan, record, record, revision, given=given, past=past)
+        past, parent = runs.get(record.rerun_of), record.parent
+        truth = Truth(record.run, plan, record, record, revision, given=given, past=past)
+        if parent is not None:
+            above = runs[parent.run]
+            step, _ = above.steps.get(parent.step, (None, 0))
+            right = step is not None and step.child == record.run
+            expect(right, "a child that no step has begun", record.run)
+            expect(not above.over, "a child that begins after its parent's end", record.run)
+            above.children[record.run] = truth
+        return truth
 
     def rejected(self, truth: Truth | None, event: str) -> None:
         """It is published that a command was refused."""

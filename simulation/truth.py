@@ -39,13 +39,11 @@ class SignalBook:
     Attributes:
         kept: by id.
         since: when each was kept, by the loop's time.
-        heard: ids of messages with which some were sent.
         completed: attempts by the signals that they completed with.
     """
 
     kept: dict[str, SignalRecord] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
-    heard: set[str] = field(default_factory=set)
     completed: dict[str, str] = field(default_factory=dict)
 
 
@@ -69,6 +67,7 @@ class Truth:
         signals: those that were sent to it.
         answered: answers to approvals that came in: step, action, who answered, and why.
         past: the run of which it is a rerun, if it is one.
+        children: runs that its steps are, by id.
         forgotten_history: its history is removed: what is left of it is going, too.
         robbed: a message of it was lost for good: only a sweep makes up for that.
         ended: its last event was published.
@@ -94,6 +93,7 @@ class Truth:
     signals: SignalBook = field(default_factory=SignalBook)
     answered: set[tuple[str, str, str, str]] = field(default_factory=set)
     past: Truth | None = None
+    children: dict[str, Truth] = field(default_factory=dict)
     forgotten_history: bool = False
     robbed: bool = False
     ended: bool = False

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flowworker.core.payload import Inline
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.definitions.moment import parse_moment
 from simulation.expecting import UNKNOWN, expect
-from simulation.sayings import Senseless, holds, template
+from simulation.sayings import Senseless, has_unknown, holds, template
 from simulation.signals import check_taken
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ _APART = 1e-3
 """Seconds: times are written with so many digits."""
 
 
-def check_condition(truth: Truth, step: str, where: str) -> None:
-    """A step begins: its own condition is true."""
+def check_condition(truth: Truth, step: str, turn: int, where: str) -> None:
+    """A step begins: its own condition is true, or somebody ordered that it is tried again."""
     condition = truth.plan.steps[step].when
-    if condition is None:
+    if condition is None or turn > 1:
         return
     try:
         right = holds(truth, condition) in {True, UNKNOWN}
@@ -68,11 +68,11 @@ def check_refused(truth: Truth, record: StepRecord, where: str) -> None:
 
 
 def _is_senseless(evaluate: Callable[..., object], *given: object) -> bool:
+    """Whether it has no value, as far as that can be known."""
     try:
-        evaluate(*given)
+        return has_unknown(evaluate(*given))
     except Senseless:
         return True
-    return False
 
 
 def check_wait_write(
@@ -85,6 +85,9 @@ def check_wait_write(
     expect(not record.worker, "a worker has settled a step that has no handler", where)
     held = before is not None and before.outcome is Outcome.RUNNING
     begun = held and before is not None and before.attempt == record.attempt
+    if begun and step.has_child:
+        _check_child(truth, record, before, where)
+        return
     refused = record.outcome is Outcome.FAILED and _type_of(record) == "ExpressionError"
     ended = step.end is not None and record.outcome is Outcome.COMPLETED
     if record.outcome is Outcome.RUNNING or ended or (refused and not begun):
@@ -94,8 +97,9 @@ def check_wait_write(
         if refused:
             check_refused(truth, record, where)
         else:
-            check_condition(truth, step.id, where)
+            check_condition(truth, step.id, record.turn, where)
             _check_moment(truth, step, record, where)
+            expect(bool(record.child) is step.has_child, "a run that is no step", where)
         return
     expect(begun, "a wait ends that did not begin", where)
     if before is not None:
@@ -107,10 +111,26 @@ def check_wait_write(
         _check_failed(truth, record, now + slack, where)
 
 
+def _check_child(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:
+    """A step that is a run goes on: its time is over, or that run has ended as it does."""
+    expect(before is not None and record.child == before.child, "a step became another run", where)
+    if record.outcome is Outcome.RUNNING:
+        late = before is not None and before.error is None and _type_of(record) == "Timeout"
+        expect(late, "a wait began twice", where)
+        return
+    child = truth.children.get(record.child)
+    expect(child is None or child.over, "a step ended before the run that it is", where)
+    done = child is not None and child.record.status is RunStatus.COMPLETED
+    right = done or record.outcome is not Outcome.COMPLETED
+    expect(right, "a step completed though the run that it is did not", where)
+
+
 def _check_moment(truth: Truth, step: Step, record: StepRecord, where: str) -> None:
     """It waits for the moment of which its definition speaks."""
     waits = step.wait_for or step.approval
     limit = step.sleep if waits is None else waits.timeout
+    if step.has_child:
+        limit = step.timeout
     expected = 0.0
     if step.until is not None:
         expected = parse_moment(step.until)

@@ -19,7 +19,7 @@ from flowworker.memory import memory_backend
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from simulation.clock import SimClock
-from simulation.constructs import with_constructs
+from simulation.constructs import with_constructs, with_groups
 from simulation.faults import Faults, any_rates
 from simulation.fleet import Fleet, Scene
 from simulation.focus import ANYTHING, Focus, focus_of
@@ -132,7 +132,7 @@ class World:
             ]
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
-        known = map(plan_of, [*self._workflows, *self._stricter])
+        known = map(plan_of, with_groups([*self._workflows, *self._stricter]))
         plans = {plan.hash: plan for plan in known}
         rebuilds = Rebuilds(self._waits, self.fail, limited=focus.backlog)
         quiet = Quiet(self._virtual, quiet=focus.quiet)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.coordinator import alarms, answers, approvals, engine_steps, given, taking, terms
+from flowworker.coordinator.child_steps import ChildSteps
 from flowworker.coordinator.judging import Judging
 from flowworker.core import decide, ending, forward, rerun, rules, stopping, waiting
+from flowworker.core.status import Outcome
 from flowworker.stores import reruns
 from simulation import world
 from simulation.focus import Focus
@@ -192,3 +195,16 @@ def test_a_condition_that_is_judged_twice_with_different_ends(monkeypatch):
     monkeypatch.setattr(Judging, "_holds", holds)
 
     assert finds("its condition does not hold | a step was skipped whose condition holds", DEADLY)
+
+
+def test_a_child_that_outlives_its_cancelled_parent(monkeypatch):
+    async def hasty(self, plan, state, record, revision):
+        await self._end(plan, state.record, replace(record, outcome=Outcome.CANCELLED), revision)
+        return True
+
+    monkeypatch.setattr(ChildSteps, "fence", hasty)
+
+    assert finds(
+        "a step ended before the run that it is | a child outlives its parent",
+        Focus(quiet=True, constructs=True, regretful=True),
+    )

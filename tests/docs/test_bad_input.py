@@ -10,7 +10,7 @@ import pytest
 from flowworker import App, DefinitionError, FlowworkerError, RunStatus, parse
 from flowworker.definitions import parse_all
 from flowworker.testing import WorkflowTest
-from tests.docs.pages import table, words
+from tests.docs.pages import table
 
 ROWS = {row["what"]: row for row in table("errors.md", "What bad input gets")}
 MAKERS: dict[str, Callable[[], str]] = {}
@@ -30,10 +30,11 @@ def row(what):
     return keep
 
 
-def tried(steps, more=""):
+def tried(steps, more="", also=""):
     app = App()
     app.step("work")(lambda ctx: {})
-    return WorkflowTest(app, parse(f"{{name: w, steps: [{steps}]{more}}}"))
+    others = [parse(also)] if also else []
+    return WorkflowTest(app, parse(f"{{name: w, steps: [{steps}]{more}}}"), *others)
 
 
 def error_of(steps, given, more=""):
@@ -186,6 +187,18 @@ def no_json():
         return said
 
 
+@row("a child whose workflow does not exist")
+def no_workflow():
+    return error_of("{id: pay, workflow: payment}", {})
+
+
+@row("a child whose `input_schema` refuses its input")
+def refused_child():
+    paying = "{name: payment, input_schema: {required: [amount]}, steps: [{id: a, uses: work}]}"
+    with tried("{id: pay, workflow: payment}", also=paying) as flow:
+        return flow.run(workflow="w").error
+
+
 @row("a rerun from a step that is gone")
 def gone_step():
     with tried("{id: charge, uses: work}") as flow:
@@ -217,5 +230,6 @@ def test_each_line_has_its_maker():
 
 @pytest.mark.parametrize("what", MAKERS)
 def test_bad_input_gets_what_the_table_says(what):
-    assert ROWS[what]["message"] == f"`{MAKERS[what]()}`"
-    assert words(ROWS[what]["message"])
+    message = MAKERS[what]()
+    assert message
+    assert ROWS[what]["message"] == (f"`` {message} ``" if "`" in message else f"`{message}`")

@@ -81,3 +81,17 @@ def test_task_group():
         start, first, *inner, end = flow.ran
         assert (start, first, sorted(inner), end) == ("start", "first", ["left", "right"], "end")
         assert flow.given("work") == [{"day": "Monday"}, {"of": "rows"}, {"of": "rows"}]
+
+
+def test_sensor():
+    with Pattern("airflow-sensor", look=returns(False)) as flow:  # noqa: FBT003
+        run = flow.run()
+        assert run.completed
+        assert "RepeatLimit" in run.step("wait-for-file").error
+        assert (flow.elapsed, flow.ran[-1]) == (timedelta(minutes=59), "print")
+        assert run.step("load").status is StepStatus.SKIPPED
+
+        found = iter([False, False, True])
+        flow.replace("look", lambda ctx: next(found))
+        assert flow.run().step("load").status is StepStatus.COMPLETED
+        assert flow.elapsed == timedelta(minutes=59 + 2)

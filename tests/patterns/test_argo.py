@@ -86,3 +86,12 @@ def test_nested():
         assert (texts[0], texts[-1], len(texts)) == ("a-top", "d-bottom", 16)
         assert texts.index("a-bottom") < min(texts.index("b-top"), texts.index("c-top"))
         assert len({call.run_id for call in flow.calls("echo")} - {run.id}) == 4
+
+
+def test_coinflip_recursive():
+    coin = ["tails", "tails", "heads"]
+
+    with Pattern("argo-coinflip-recursive", flip=lambda ctx: coin.pop(0)) as flow:
+        assert flow.run().completed
+        assert flow.given("heads") == [{"throws": 3}]
+        assert flow.elapsed == timedelta(0)

@@ -78,3 +78,13 @@ def test_sub_workflow():
         flow.replace("order", returns({"amount": "a lot"}))
         refused = flow.run(workflow="conductor.sub-workflow")
         assert "workflow 'conductor.payment' refuses its input" in refused.error
+
+
+def test_do_while():
+    pages = [{"rows": [1, 2], "last": False}, {"rows": [3], "last": True}]
+
+    with Pattern("conductor-do-while", fetch=lambda ctx: pages.pop(0)) as flow:
+        assert flow.run().completed
+        assert flow.given("store") == [{"rows": [1, 2]}, {"rows": [3]}]
+        assert flow.given("report") == [{"pages": 2}]
+        assert flow.elapsed == timedelta(seconds=1)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from flowworker import InvalidInput
+from flowworker import InvalidInput, StepStatus
 from flowworker.testing import fails, hangs, returns
 from tests.patterns.patterns import Pattern
 
@@ -91,3 +91,22 @@ def test_subflow():
         assert run.completed
         assert flow.given("alert") == [{"why": "Timeout"}]
         assert flow.elapsed == timedelta(hours=1)
+
+
+def test_loop_until():
+    with Pattern("kestra-loop-until", check=returns({"code": 503})) as flow:
+        assert flow.run().completed
+        assert (len(flow.calls("check")), flow.given("page")) == (50, [{"why": "RepeatLimit"}])
+        assert flow.elapsed == 49 * timedelta(seconds=30)
+
+        answers = [None, None, 503, None, 200]
+
+        def check(ctx):
+            if (code := answers.pop(0)) is None:
+                raise ConnectionError("no answer")
+            return {"code": code}
+
+        flow.replace("check", check)
+        run = flow.run()
+        assert flow.elapsed == 49 * timedelta(seconds=30) + timedelta(seconds=5 + 5 + 30 + 5)
+        assert (answers, run.step("open").status) == ([], StepStatus.COMPLETED)

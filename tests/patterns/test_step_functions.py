@@ -74,3 +74,18 @@ def test_saga():
         flow.replace("pay", returns())
         assert flow.run().completed
         assert len(flow.calls("cancel")) == 2
+
+
+def test_job_poller():
+    answers = ["SUBMITTED", "RUNNING", "SUCCEEDED", "RUNNING", "FAILED"]
+
+    def describe(ctx, job):
+        return {"job": job, "status": answers.pop(0)}
+
+    with Pattern("sfn-job-poller", submit=returns({"job": 7}), describe=describe) as flow:
+        run = flow.run({"queue": "fast"})
+        assert (run.output, run.step("fetch").status) == ({"asked": 3}, StepStatus.COMPLETED)
+        assert flow.elapsed == timedelta(seconds=60)
+
+        failed = flow.run({"queue": "fast"})
+        assert (failed.status, failed.error) == ("FAILED", "the job failed")

@@ -134,8 +134,8 @@ class Loops:
         if isinstance(found, dict):
             found = [{"key": key, "value": value} for key, value in found.items()]
         if not isinstance(found, list):
-            kind = "null" if found is None else f"a {type(found).__name__}"
-            raise ExpressionError(str(given), f"items: expected a list or a map, found {kind}")
+            what = encode(found).decode()
+            raise ExpressionError(str(given), f"items: expected a list or a map, found {what:.80}")
         return found
 
     async def _packed(self, run: str, step: str, data: bytes) -> Payload:

@@ -77,11 +77,7 @@ class Repeating:
         run, step, text = state.record.run, wanted.step, definition.until
         output = await self._values.output(run, step, state.steps[step].output or EMPTY)
         roots = {"output": output, "iterations": wanted.attempt.iteration}
-        value = await self._evaluation.expression(plan, state, step, "repeat.until", text, roots)
-        if not isinstance(value, bool):
-            found = "null" if value is None else f"a {type(value).__name__}"
-            raise ExpressionError(text, f"expected true or false, found {found}", ())
-        return value
+        return await self._evaluation.truth(plan, state, step, "repeat.until", text, roots)
 
     async def _end(self, plan: Plan, state: RunState, wanted: Repeat, **changes: Any) -> None:
         """Write what the step comes to, unless that is written, and publish it."""

@@ -104,7 +104,7 @@ async def test_the_last_iteration_completes_the_step(backend, runs, judge, until
         ("output.done", "max: 3", "RepeatLimit: 'until' did not hold after 3 iterations"),
         ("output.gone", "max: 4", "ExpressionError: 'output.gone': output has no 'gone'"),
         ("output.done", 'interval: "${input.pause + 1}"', "ExpressionError: "),
-        ("output", "max: 4", "ExpressionError: 'output': expected true or false, found a dict"),
+        ("output", "max: 4", "ExpressionError: 'output': expected true or false, found {"),
     ],
 )
 async def test_otherwise_its_attempt_has_failed(backend, runs, judge, until, also, error):

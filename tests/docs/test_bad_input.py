@@ -53,6 +53,14 @@ def problem_of(text):
     return str(problem)
 
 
+def refused(*texts):
+    """What `register` says, of all workflows together."""
+    with pytest.raises(DefinitionError) as caught, WorkflowTest(App(), *map(parse, texts)):
+        pass
+    [problem] = caught.value.problems
+    return str(problem)
+
+
 def rejection(flow, subject, body=b""):
     """What a client in any language hears that publishes that."""
     engine, heard = flow._engine, []
@@ -100,6 +108,28 @@ def no_duration():
 @row("a moment, as a value of the run, that is none")
 def no_moment():
     return error_of("{id: a, until: input.at}", {"at": "tomorrow"})
+
+
+@row("items that are no list and no map")
+def no_items():
+    return error_of("{id: a, uses: work, for_each: {items: input.orders}}", {"orders": 7})
+
+
+@row("10,001 items")
+def many_items():
+    many = {"orders": list(range(10_001))}
+    return error_of("{id: a, uses: work, for_each: {items: input.orders}}", many)
+
+
+@row("more failed instances of a loop than are tolerated")
+def failed_instances():
+    loop = "{id: a, uses: work, with: {x: '${1 / item}'}, for_each: {items: input.l}}"
+    return error_of(loop, {"l": [1, 0, 1]})
+
+
+@row("a `repeat` whose `until` never holds")
+def never():
+    return error_of("{id: a, uses: work, repeat: {until: 1 > 2, max: 3}}", {})
 
 
 @row("an expression that would build a list of a billion")
@@ -189,7 +219,15 @@ def no_json():
 
 @row("a child whose workflow does not exist")
 def no_workflow():
-    return error_of("{id: pay, workflow: payment}", {})
+    return refused("{name: w, steps: [{id: pay, workflow: payment}]}")
+
+
+@row("workflows that call each other in a circle")
+def a_circle():
+    return refused(
+        "{name: order, steps: [{id: pay, workflow: payment}]}",
+        "{name: payment, steps: [{id: bill, workflow: order}]}",
+    )
 
 
 @row("a child whose `input_schema` refuses its input")

@@ -84,7 +84,7 @@ def test_task_group():
 
 
 def test_sensor():
-    with Pattern("airflow-sensor", look=returns(False)) as flow:  # noqa: FBT003
+    with Pattern("airflow-sensor", look=returns(False)) as flow:
         run = flow.run()
         assert run.completed
         assert "RepeatLimit" in run.step("wait-for-file").error
@@ -95,3 +95,10 @@ def test_sensor():
         flow.replace("look", lambda ctx: next(found))
         assert flow.run().step("load").status is StepStatus.COMPLETED
         assert flow.elapsed == timedelta(minutes=59 + 2)
+
+
+def test_task_mapping():
+    with Pattern("airflow-task-mapping", add=lambda ctx, x: x + 1) as flow:
+        flow.replace("sum", lambda ctx, values: sum(values))
+
+        assert flow.run().output == {"total": 2 + 3 + 4}

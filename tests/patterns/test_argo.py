@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -95,3 +96,20 @@ def test_coinflip_recursive():
         assert flow.run().completed
         assert flow.given("heads") == [{"throws": 3}]
         assert flow.elapsed == timedelta(0)
+
+
+def test_loops():
+    with Pattern("argo-loops", generate=returns([20, 21, 22])) as flow:
+        assert flow.run().completed
+        found = sorted(flow.given("work"), key=lambda given: given["position"])
+        assert found == [{"seconds": 20 + n, "position": n} for n in range(3)]
+
+
+def test_parallelism():
+    async def sleep(ctx, word):
+        await asyncio.sleep(10)
+
+    with Pattern("argo-parallelism", sleep=sleep) as flow:
+        assert flow.run().completed
+        began = [call.at for call in flow.calls("sleep")]
+        assert began == [timedelta(0), timedelta(0), timedelta(seconds=10), timedelta(seconds=10)]

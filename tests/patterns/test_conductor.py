@@ -88,3 +88,13 @@ def test_do_while():
         assert flow.given("store") == [{"rows": [1, 2]}, {"rows": [3]}]
         assert flow.given("report") == [{"pages": 2}]
         assert flow.elapsed == timedelta(seconds=1)
+
+
+def test_dynamic_fork():
+    handlers = {"fetch": lambda ctx, url: url, "shrink": lambda ctx, file: f"small {file}"}
+    with Pattern("conductor-dynamic-fork", **handlers) as flow:
+        run = flow.run({"images": ["a", "b", "c"]}, workflow="conductor.dynamic-fork")
+
+        assert run.completed
+        assert flow.given("album") == [{"files": ["small a", "small b", "small c"]}]
+        assert len({call.run_id for call in flow.calls("shrink")}) == 3

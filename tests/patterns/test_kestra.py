@@ -110,3 +110,11 @@ def test_loop_until():
         run = flow.run()
         assert flow.elapsed == 49 * timedelta(seconds=30) + timedelta(seconds=5 + 5 + 30 + 5)
         assert (answers, run.step("open").status) == ([], StepStatus.COMPLETED)
+
+
+def test_for_each():
+    with Pattern("kestra-for-each", read=lambda ctx, city: f"rows of {city}") as flow:
+        assert flow.run({"offices": {"fr": "Paris", "de": "Berlin"}}).completed
+        assert flow.ran == ["read", "write", "read", "write"]
+        found = {given["country"]: given["rows"] for given in flow.given("write")}
+        assert found == {"fr": "rows of Paris", "de": "rows of Berlin"}

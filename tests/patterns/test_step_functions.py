@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from flowworker import StepStatus
@@ -89,3 +90,23 @@ def test_job_poller():
 
         failed = flow.run({"queue": "fast"})
         assert (failed.status, failed.error) == ("FAILED", "the job failed")
+
+
+def test_map():
+    async def take(ctx, id):
+        await asyncio.sleep(1)
+        if id == bad:
+            raise ValueError("no such order")
+        return id
+
+    with Pattern("sfn-map", take=take) as flow:
+        bad, orders = 2, [{"id": n} for n in range(4)]
+        assert flow.run({"orders": orders}).completed
+        assert flow.given("report") == [{"done": [0, 1, 3]}]
+        assert len(flow.calls("take")) == 5
+        assert [call.at.seconds for call in flow.calls("take")][:4] == [0, 0, 0, 1]
+
+        flow.replace("take", fails("down"))
+        run = flow.run({"orders": orders})
+        assert run.status == "FAILED"
+        assert "TooManyFailures" in run.error

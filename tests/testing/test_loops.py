@@ -42,7 +42,7 @@ def test_a_loop_over_a_list_is_joined_by_the_step_behind_it(numbers, total):
 @pytest.mark.parametrize(
     ("numbers", "why"),
     [
-        (7, "ExpressionError: 'input.numbers': items: expected a list or a map, found a int"),
+        (7, "ExpressionError: 'input.numbers': items: expected a list or a map, found 7"),
         ([0] * 10_001, "LoopLimit: expected at most 10,000 items, found 10,001"),
     ],
 )

@@ -42,11 +42,17 @@ def processes_with(text: str) -> list[str]:
 
 
 def test_one_album_is_published_and_the_other_taken_away(tmp_path):
+    # Given a site with an album from elsewhere
+    (tmp_path / "site" / "older").mkdir(parents=True)
+
     done = subprocess.run(
         [*DEMO, "--out", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
+        # What the caller knows of another fleet is not for this one
+        env=os.environ
+        | {"FLOWWORKER_NAMESPACE": "another", "FLOWWORKER_NATS_URL": "nats://nobody"},
         timeout=WAIT_LIMIT,
         check=False,
     )
@@ -63,7 +69,7 @@ def test_one_album_is_published_and_the_other_taken_away(tmp_path):
         assert re.search(shown, done.stdout), shown
     # And the album has a page that leads to all pictures but the broken one
     site = tmp_path / "site"
-    assert sorted(os.listdir(site)) == ["by-the-sea", "by-the-sea.csv"]
+    assert sorted(os.listdir(site)) == ["by-the-sea", "by-the-sea.csv", "older"]
     album = site / "by-the-sea"
     links = Links(album / "index.html").found
     assert sorted(Path(link).stem for link in links["href"]) == sorted(NAMES)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from flowworker.ports import Consumer, Delivery, OnDelivery
+    from flowworker.simulate.loop import VirtualLoop
     from simulation.gate import Gate
-    from simulation.loop import VirtualLoop
 
 _LONGEST_DELAY = 3.0
 _EARLIEST = 0.05

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from flowworker.coordinator import Coordinator
 from flowworker.core.staleness import MAX_STALENESS
 from flowworker.errors import FlowworkerError
+from flowworker.simulate.heartbeat import LoopHeartbeat
 from flowworker.stores.stores import stores_of
 from flowworker.worker import Worker
 from simulation.gate import Gate
 from simulation.handlers import HANDLERS, simulated_app
-from simulation.heartbeat import LoopHeartbeat
 from simulation.ports import backend_of
 from simulation.process import Process
 from simulation.slots import watch_slots
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from flowworker.handlers import App
     from flowworker.ports import Backend
     from flowworker.settings import Settings
+    from flowworker.simulate.loop import VirtualLoop
     from flowworker.telemetry.metrics import Metrics
     from simulation.faults import Faults
     from simulation.handlers import Behaviour
-    from simulation.loop import VirtualLoop
     from simulation.stale_reads import Archive
     from simulation.trace import Trace
     from simulation.watch import Watch

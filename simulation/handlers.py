@@ -15,16 +15,16 @@ from flowworker.core.payload import Inline, Stored
 from flowworker.core.status import Kind
 from flowworker.errors import NonRetryableError, RetryAfter
 from flowworker.handlers import App, StepContext
+from flowworker.simulate.process import current_process
 from simulation.focus import ANYTHING, Focus
-from simulation.process import current_process
 from simulation.sayings import Senseless, has_unknown, template
 
 if TYPE_CHECKING:
     from random import Random
 
+    from flowworker.simulate.loop import VirtualLoop
+    from flowworker.simulate.process import Process
     from simulation.faults import Faults
-    from simulation.loop import VirtualLoop
-    from simulation.process import Process
     from simulation.truth import Truth
     from simulation.watch import Watch
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from simulation.process import current_process
+from flowworker.simulate.process import current_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         StoredEvent,
         WaitingStart,
     )
+    from flowworker.simulate.loop import VirtualLoop
     from simulation.gate import Gate
-    from simulation.loop import VirtualLoop
     from simulation.stale_reads import Archive
     from simulation.watch import Watch
 

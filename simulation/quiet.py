@@ -14,7 +14,7 @@ from simulation.expecting import expect
 if TYPE_CHECKING:
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.ports import Delivery
-    from simulation.loop import VirtualLoop
+    from flowworker.simulate.loop import VirtualLoop
     from simulation.truth import Truth
 
 _AT_ONCE = 3.0

@@ -7,7 +7,7 @@ __all__ = ["check_signal", "check_taken", "free"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.core.status import Outcome
-from simulation.clock import EPOCH
+from flowworker.simulate.clock import EPOCH
 from simulation.expecting import UNKNOWN, expect
 from simulation.sayings import Senseless, holds, read_payload
 

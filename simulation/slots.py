@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from flowworker.memory.steps import MemoryStepQueue
     from flowworker.ports import Backend
+    from flowworker.simulate.loop import VirtualLoop
     from flowworker.worker.worker import Worker
-    from simulation.loop import VirtualLoop
     from simulation.process import Process
 
 _EVERY = 1.0

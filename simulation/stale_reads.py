@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowworker.ports import StoredEvent
-    from simulation.loop import VirtualLoop
+    from flowworker.simulate.loop import VirtualLoop
 
 
 class StaleRecords:

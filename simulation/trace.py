@@ -8,7 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulation.loop import VirtualLoop
+    from flowworker.simulate.loop import VirtualLoop
     from simulation.process import Process
 
 _SHOWN = 160

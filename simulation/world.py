@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.definitions.content import plan_of
 from flowworker.memory import memory_backend
+from flowworker.simulate.clock import SimClock
+from flowworker.simulate.loop import Standstill, VirtualLoop
+from flowworker.simulate.process import current_process, process_tasks
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
-from simulation.clock import SimClock
 from simulation.constructs import with_constructs, with_groups
 from simulation.faults import Faults, any_rates
 from simulation.fleet import Fleet, Scene
@@ -26,11 +28,9 @@ from simulation.focus import ANYTHING, Focus, focus_of
 from simulation.forgers import forge
 from simulation.handlers import Behaviour
 from simulation.logs import watched_logs
-from simulation.loop import Standstill, VirtualLoop
 from simulation.outsiders import Outsiders
 from simulation.pending import Pending
 from simulation.people import LAST_START, People
-from simulation.process import current_process, process_tasks
 from simulation.quiet import Quiet
 from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest

@@ -36,6 +36,7 @@ from flowworker.cli.runs import history, list_runs, start, status
 from flowworker.cli.server import server
 from flowworker.cli.serving import end_soon
 from flowworker.cli.setup import setup
+from flowworker.cli.simulate import simulate
 from flowworker.cli.upgrade import upgrade
 from flowworker.cli.watch import watch
 
@@ -57,6 +58,7 @@ for command in (
     worker,
     validate,
     graph,
+    simulate,
     register,
     start,
     status,

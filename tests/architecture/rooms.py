@@ -58,7 +58,8 @@ KNOWS: dict[str, set[str]] = {
     "builder": {"errors", "core", "codec", "definitions", "handlers"},
     "__init__": COMPOSED,
     "testing": COMPOSED | {"__init__"},
-    "cli": COMPOSED | {"__init__", "drawing"},
+    "simulate": BELOW_WIRING | {"testing"},
+    "cli": COMPOSED | {"__init__", "drawing", "simulate"},
     "schemas": {"core", "codec", "definitions"},
     "__main__": {"cli"},
 }

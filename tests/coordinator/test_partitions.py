@@ -12,9 +12,9 @@ from flowworker.clock import SystemClock
 from flowworker.coordinator.partitions import Partitions
 from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.settings import Settings
+from flowworker.simulate.clock import SimClock
+from flowworker.simulate.loop import VirtualLoop
 from flowworker.testing import ManualClock
-from simulation.clock import SimClock
-from simulation.loop import VirtualLoop
 from tests.support.waiting import WAIT_LIMIT
 
 COUNT = 4

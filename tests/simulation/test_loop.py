@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from simulation import loop as loops
-from simulation.loop import Standstill, VirtualLoop
+from flowworker.simulate import loop as loops
+from flowworker.simulate.loop import Standstill, VirtualLoop
 
 
 @pytest.fixture

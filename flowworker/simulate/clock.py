@@ -12,7 +12,7 @@ from flowworker.testing.clock import EPOCH
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from simulation.loop import VirtualLoop
+    from flowworker.simulate.loop import VirtualLoop
 
 
 class SimClock:

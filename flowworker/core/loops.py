@@ -135,8 +135,6 @@ def stop_instances(draft: Draft, step: str) -> bool:
     if loop is None:
         return False
     _note(draft, step, replace(loop, failing=True))
-    if not loop.at_work:
-        return False
     # Not so in a replay, where its record is all that is known of it by now.
     waits = draft.state.with_step(step, status=StepStatus.RUNNING)
     draft.state = replace(waits, inflight=waits.inflight.set(step, None))

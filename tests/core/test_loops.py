@@ -90,6 +90,16 @@ def test_one_failure_more_stops_the_others_once_that_is_written():
     assert run.state.record.error == "step 'l' failed: TooManyFailures: some"
 
 
+def test_a_loop_that_failed_and_was_undone_is_told_from_its_records():
+    run = Looping(loop("l", most=1, undo=True)).starts().expands(5)
+    run.completes("l/0", "l/1").fails("l/2").gathers()
+
+    assert run.fenced == ["l/3"]
+    run.is_fenced("l/3").is_undone("l/1", "l/0")
+    assert run.status is RunStatus.FAILED
+    assert known(run.rebuilt().state) == known(run.state)
+
+
 def test_a_loop_that_may_fail_is_passed_over():
     run = Looping(loop("l", go_on=True), step("b", "l"), step("c")).starts().completes("c")
     run.expands(1).fails("l/0").gathers()

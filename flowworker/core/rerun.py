@@ -14,7 +14,7 @@ would have undone it, is of no importance to what it put out.
 
 from __future__ import annotations
 
-__all__ = ["Choice", "RerunPlan", "kept_record", "plan_rerun", "replay_kept"]
+__all__ = ["Choice", "RerunPlan", "kept_instances", "kept_record", "plan_rerun", "replay_kept"]
 
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from flowworker.core.forward import resolve
+from flowworker.core.ids import instance_id, shown_id
 from flowworker.core.records import StepRecord
 from flowworker.core.rules import Resolution
 from flowworker.core.status import Kind, Outcome, StepStatus
@@ -130,6 +131,8 @@ def kept_record(run: str, of: str, state: RunState, step: str, found: StepRecord
         noted=StepStatus.SKIPPED if by_operator else None,
         kept_from=found.kept_from or of,
         iteration=found.iteration,
+        items=found.items,
+        count=found.count,
     )
 
 
@@ -175,8 +178,28 @@ def _why_again(plan: Plan, state: RunState, wanted: Rerun, step: str, again: set
         return "it is new in this definition"
     if at.status not in _DONE and not _is_past(plan, at.status, wanted, step):
         return f"it is {at.status}"
+    if undone := _undone(state, step):
+        return f"{undone} was compensated"
     behind = next((dep for dep in plan.steps[step].depends_on if dep in again), None)
     return f"it depends on {behind}, which runs again" if behind else ""
+
+
+def _undone(state: RunState, step: str) -> str:
+    """An instance of a loop that is not there any more; empty if there is none."""
+    loop = state.loops.get(step)
+    ids = (instance_id(step, index) for index in range(0 if loop is None else loop.count))
+    known = ((one, state.steps.get(one)) for one in ids)
+    found = (one for one, at in known if at and at.attempt.kind is Kind.COMPENSATE)
+    return shown_id(next(found, ""))
+
+
+def kept_instances(plan: Plan, state: RunState, step: str) -> list[str]:
+    """Instances of a loop that is kept which a rerun may have to undo: it keeps these as well."""
+    loop = state.loops.get(step)
+    if loop is None or plan.step(instance_id(step, 0)).saga is None:
+        return []
+    ids = (instance_id(step, index) for index in range(loop.count))
+    return [one for one in ids if one in state.steps]
 
 
 def _is_past(plan: Plan, status: StepStatus, wanted: Rerun, step: str) -> bool:

@@ -28,6 +28,7 @@ TEMPLATE_HINT = (
 )
 _NO_EXPRESSION = "no expression can stand here"
 
+_LOOP = "did you mean 'for_each', with 'items'?"
 _DEPENDS = "did you mean 'depends_on'?"
 _USES = "did you mean 'uses', the name of a handler?"
 _ATTEMPTS = "did you mean 'max_attempts'? it counts the first one too"
@@ -59,6 +60,13 @@ _OF_STEPS: Final = {
     ),
     **dict.fromkeys(
         ("limit", "limits", "concurrency", "parallelism", "max_parallel"), _CONCURRENCY
+    ),
+    **dict.fromkeys(
+        ("withItems", "withParam", "withSequence", "foreach", "forEach", "ForEach", "for"),
+        _LOOP,
+    ),
+    **dict.fromkeys(
+        ("matrix", "expand", "map", "Map", "ItemsPath", "Iterator", "dynamicForkTasksParam"), _LOOP
     ),
     **dict.fromkeys(("triggerRule", "trigger", "rule", "run_if"), "did you mean 'trigger_rule'?"),
     **dict.fromkeys(

@@ -39,7 +39,7 @@ def loop_of(step: Section, report: Report) -> ForEach | None:
     if step.node("end") is not None:
         message = f"{step.title} has both 'end' and 'for_each'"
         report.add(step.mark_of("for_each"), message, "the run ends once")
-    items = _items(section)
+    items = _items(section, report)
     if items is None:
         return None
     stated = given(
@@ -50,19 +50,16 @@ def loop_of(step: Section, report: Report) -> ForEach | None:
     return ForEach(items, **stated)
 
 
-def _items(section: Section) -> Any:
+def _items(section: Section, report: Report) -> Any:
     node = section.node("items")
     if node is None:
         section.missing("items", "an expression such as input.images, or a list")
         return None
-    if isinstance(node, ScalarNode) and not isinstance(node.value, str):
-        hint = "items: [1, 2, 3] is a list as it is"
-        section.wrong("items", node, "an expression that gives a list or a map, or one", hint)
-        return None
     many = len(node.items if isinstance(node, SequenceNode) else ())
     many = max(many, len(node.entries) if isinstance(node, MappingNode) else 0)
     if many > MAX_ITEMS:
-        section.wrong("items", node, f"at most {MAX_ITEMS:,} items, but {many:,} are listed")
+        message = f"'items' of {section.title}: a loop has at most {MAX_ITEMS:,} items"
+        report.add(node.mark, f"{message}, found {many:,}")
     return node.text if isinstance(node, ScalarNode) else plain(node)
 
 

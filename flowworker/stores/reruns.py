@@ -22,10 +22,10 @@ from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import Stored
 from flowworker.core.rebuild import view
 from flowworker.core.records import Rerun, Stop, StopReason, shortened
-from flowworker.core.rerun import kept_record, plan_rerun
+from flowworker.core.rerun import kept_instances, kept_record, plan_rerun
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import Conflict, CorruptRecord, InvalidInput
-from flowworker.stores.sealing import output_place, output_places
+from flowworker.stores.sealing import items_place, output_place, output_places
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
@@ -115,13 +115,27 @@ async def _keep(stores: Stores, past: Past | None, plan: Plan, record: RunRecord
             if kept.output is not None:
                 output = await _copied(stores, kept.output, past.record.run, record.run, step)
                 kept = replace(kept, output=output)
+            whole = step in past.state.loops and kept_instances(past.plan, past.state, step)
+            kept = await _with_items(stores, kept, past.record.run, keep=bool(whole))
             with suppress(Conflict):  # it is there
                 await stores.runs.save_step(plan.step(step).keeper, kept, 0)
 
-    copies = (keep(choice.step) for choice in chosen.choices if choice.kept)
+    wanted = [choice.step for choice in chosen.choices if choice.kept]
+    wanted += [one for step in wanted for one in kept_instances(past.plan, past.state, step)]
+    copies = (keep(step) for step in wanted)
     for result in await asyncio.gather(*copies, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result  # when none is being copied any more
+
+
+async def _with_items(stores: Stores, kept: StepRecord, of: str, *, keep: bool) -> StepRecord:
+    """A loop has its items where its instances are kept: what undoes them may name them."""
+    if kept.items is None or not keep:
+        return replace(kept, items=None, count=0)
+    place = items_place(kept.step)
+    data = await stores.payloads.load(kept.items, of, place)
+    items = await stores.payloads.pack(kept.run, COORDINATOR, place, data, place=place)
+    return replace(kept, items=items)
 
 
 async def _copied(stores: Stores, output: Payload, of: str, run: str, step: str) -> Payload:

@@ -12,6 +12,7 @@ evidence      everything left behind, read as plain JSON
 checker       what must hold of it, one `case` per run:
 causality     ... the order of its history
 compensation  ... its saga
+below         ... instances of loops, and runs that are steps
 language      ... what ran at all, and what waited for what
 repeats       ... what ran twice, and why
 report        the table

@@ -50,6 +50,10 @@ class Case:
     ends: list[str]
     signals: list[Json]
 
+    def defined(self, step: str) -> Json:
+        """A step, or that of which it is an instance, as the YAML has it."""
+        return self.definition.get(step.partition("/")[0], {})
+
     @property
     def is_over(self) -> bool:
         """Whether it has ended."""
@@ -107,3 +111,10 @@ def _published(event: Json) -> Json:
     usual = {"at"} if data.get("worker") else {"at", "revision"}
     varying = VARYING.get(event["type"], usual)
     return {name: value for name, value in data.items() if name not in varying}
+
+
+def nonce_of(holder: Json) -> int | None:
+    """What the handler returned, whose output an event or a record has; None for another one."""
+    output = holder.get("output") or {}
+    data = output.get("data") if output.get("kind") == "inline" else None
+    return data.get("nonce") if isinstance(data, dict) else None

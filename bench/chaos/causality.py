@@ -52,7 +52,7 @@ def _dependencies(case: Case) -> Iterator[str]:
     """No step begins or ends before what it depends on is resolved, or is over if that will do."""
     for event in case.distinct(f"{STEP}started", f"{STEP}completed"):
         step = event["data"]["step_id"]
-        defined = case.definition.get(step, {})
+        defined = case.defined(step)
         for dependency in defined.get("depends_on", ()):
             kinds = OVER if _goes_on(case, defined, dependency) else RESOLVED
             resolved = [case.position(kind, dependency) for kind in kinds]
@@ -64,7 +64,7 @@ def _dependencies(case: Case) -> Iterator[str]:
         if note.get("how") == "ok":
             ended.setdefault(step, note["at"])
         elif note["what"] == "begin" and step not in ended:
-            defined = case.definition.get(step, {})
+            defined = case.defined(step)
             for dependency in defined.get("depends_on", ()):
                 needed = not _goes_on(case, defined, dependency)
                 if needed and dependency not in ended and not _without_handler(case, dependency):
@@ -73,7 +73,7 @@ def _dependencies(case: Case) -> Iterator[str]:
 
 def _goes_on(case: Case, defined: Json, dependency: str) -> bool:
     """Whether a step may run although its dependency failed."""
-    passed_over = case.definition[dependency]
+    passed_over = case.defined(dependency)
     rule = defined.get("trigger_rule", "all_success")
     return rule != "all_success" and bool({"continue_on_error", "finally"} & passed_over.keys())
 

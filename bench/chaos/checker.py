@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bench.chaos import causality, compensation, language, repeats
-from bench.chaos.case import ENDS, TERMINAL, Case, Json, Violation
+from bench.chaos import below, causality, compensation, language, repeats
+from bench.chaos.case import ENDS, TERMINAL, Case, Json, Violation, nonce_of
 from bench.chaos.evidence import Evidence
 
 LOST = "runs lost"
@@ -22,6 +22,7 @@ COMPENSATIONS = "compensations missed or in the wrong order"
 CONCURRENT = "executed at the same time without a fault"
 UNEXPLAINED = "executed twice without a fault"
 CHOICES = "steps that ran and should not, or the other way round"
+BELOW = "instances and children that are not what their step says"
 WAITS = "steps that waited for too short, or took what is not theirs"
 INDEX = "index entries that are wrong"
 QUEUED = "messages left in work queues"
@@ -29,7 +30,7 @@ STRANGE = "runs nobody started"
 
 KINDS = (
     *(LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
-    *(CONCURRENT, UNEXPLAINED, CHOICES, WAITS, INDEX, QUEUED, STRANGE),
+    *(CONCURRENT, UNEXPLAINED, CHOICES, BELOW, WAITS, INDEX, QUEUED, STRANGE),
 )
 """All kinds of violations; each must be found zero times."""
 
@@ -73,9 +74,12 @@ def check(evidence: Evidence) -> Verdict:
             (COMPENSATIONS, compensation.problems),
             (CHOICES, language.problems),
             (WAITS, language.waiting),
+            (BELOW, below.loops),
         )
         for kind, problems in texts:
             verdict.violations += [Violation(kind, case.run, text) for text in problems(case)]
+        found = below.children(case, evidence.runs, evidence.steps)
+        verdict.violations += [Violation(BELOW, case.run, text) for text in found]
     verdict.violations += _missing(evidence)
     verdict.violations += _rejections(evidence)
     verdict.violations += _index(evidence)
@@ -103,13 +107,21 @@ def _cases(evidence: Evidence) -> list[Case]:
             record,
             evidence.definitions.get(record["workflow"], {}),
             evidence.steps.get(run, {}),
-            evidence.events.get(run, []),
+            [_of_instance(event) for event in evidence.events.get(run, [])],
             notes.get(run, []),
             evidence.ends.get(run, []),
             evidence.signals.get(run, []),
         )
         for run, record in sorted(evidence.runs.items())
     ]
+
+
+def _of_instance(event: Json) -> Json:
+    """With the id that an instance has everywhere else."""
+    data = event["data"]
+    if not isinstance(data, dict) or data.get("index") is None:
+        return event
+    return {**event, "data": {**data, "step_id": f"{data['step_id']}/{data['index']}"}}
 
 
 def _unfinished(case: Case) -> Iterator[Violation]:
@@ -123,8 +135,8 @@ def _missing(evidence: Evidence) -> Iterator[Violation]:
     for start in evidence.starts:
         if start["acked"] and not start["bad"] and start["run"] not in evidence.runs:
             yield Violation(LOST, start["run"], "was acknowledged, and no record exists")
-    for run in evidence.runs:
-        if run not in asked:
+    for run, record in evidence.runs.items():
+        if run not in asked and not record.get("parent"):
             yield Violation(STRANGE, run, "has a record")
 
 
@@ -178,16 +190,11 @@ def _differences(case: Case, step: str, published: Json) -> Iterator[str]:
             yield "was compensated for another result"
     elif record["_revision"] != published["revision"]:
         yield "was written again after its result"
-    nonce = _nonce(published)
+    nonce = nonce_of(published)
     if nonce is not None and nonce not in case.nonces(step):
         yield "completed, and no handler returned its result"
-    if _nonce(record) != nonce:
+    if nonce_of(record) != nonce:
         yield "has one result in its event and another in its record"
-
-
-def _nonce(holder: Json) -> int | None:
-    output = holder.get("output") or {}
-    return (output.get("data") or {}).get("nonce") if output.get("kind") == "inline" else None
 
 
 def _index(evidence: Evidence) -> Iterator[Violation]:
@@ -211,6 +218,8 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         "runs finished": sum(statuses[status] for status in TERMINAL),
         **{f"... {status.lower()}": statuses[status] for status in sorted(TERMINAL)},
         "runs that were ended early": sum(case.stop == "ended" for case in cases),
+        "runs that are steps": sum(bool(case.record.get("parent")) for case in cases),
+        "instances of loops": sum("/" in step for case in cases for step in case.steps),
         "reruns": sum(bool(case.record.get("rerun_of")) for case in cases),
         "steps skipped": sum(len(case.distinct("workflow.step.skipped")) for case in cases),
         "signals taken": sum(bool(s.get("taken_by")) for c in cases for s in c.signals),

@@ -33,8 +33,14 @@ def problems(case: Case) -> Iterator[str]:
 def _due(case: Case) -> dict[str, Json]:
     """Events of the completions that have a compensation, by step; a rerun keeps some."""
     completed = case.distinct(f"{STEP}completed", f"{STEP}kept")
-    with_saga = {step for step, defined in case.definition.items() if defined.get("saga")}
-    return {e["data"]["step_id"]: e for e in completed if e["data"]["step_id"] in with_saga}
+    found = {event["data"]["step_id"]: event for event in completed}
+    return {step: event for step, event in found.items() if _is_undone(case, step)}
+
+
+def _is_undone(case: Case, step: str) -> bool:
+    """Whether it has a compensation: of a loop its instances have."""
+    defined = case.defined(step)
+    return bool(defined.get("saga")) and ("for_each" not in defined or "/" in step)
 
 
 def _order(case: Case, due: dict[str, Json], undone: list[str]) -> Iterator[str]:
@@ -53,7 +59,7 @@ def _ancestors(case: Case, step: str) -> set[str]:
     found: set[str] = set()
     wanted = [step]
     while wanted:
-        for dependency in case.definition.get(wanted.pop(), {}).get("depends_on", ()):
+        for dependency in case.defined(wanted.pop()).get("depends_on", ()):
             if dependency not in found:
                 found.add(dependency)
                 wanted.append(dependency)
@@ -65,7 +71,7 @@ def _one_by_one(case: Case, undone: list[str]) -> Iterator[str]:
     begun: dict[str, float] = {}
     ended: dict[str, float] = {}
     for note in case.notes:
-        saga = case.definition.get(note["step"], {}).get("saga") or {}
+        saga = case.defined(note["step"]).get("saga") or {}
         if note["uses"] == saga.get("uses"):
             (begun if note["what"] == "begin" else ended).setdefault(note["step"], note["at"])
     for first, second in pairwise(undone):

@@ -59,8 +59,19 @@ class Evidence:
 
 def definitions(path: Path = WORKFLOWS) -> dict[str, dict[str, Json]]:
     """Steps by id, by workflow; one of `finally` has that key."""
-    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
-    return {one["name"]: {step["id"]: step for step in _steps(one)} for one in documents}
+    found: dict[str, dict[str, Json]] = {}
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        found |= _defined(document["name"], document)
+    return found
+
+
+def _defined(name: str, workflow: Json) -> dict[str, dict[str, Json]]:
+    """It, and its groups, which are called by their workflow and their step."""
+    found = {name: {step["id"]: step for step in _steps(workflow)}}
+    for step in workflow["steps"]:
+        if "steps" in step:
+            found |= _defined(f"{name}.{step['id']}", step)
+    return found
 
 
 def _steps(workflow: Json) -> list[Json]:
@@ -103,7 +114,9 @@ def _is_timeout(subject: str, evidence: Evidence) -> bool:
     if kind != "step":
         return (kind, name) == ("run", "timeout")
     workflow = evidence.runs.get(run, {}).get("workflow", "")
-    return "uses" not in evidence.definitions.get(workflow, {}).get(name, {"uses": ""})
+    return "uses" not in evidence.definitions.get(workflow, {}).get(
+        name.partition("/")[0], {"uses": ""}
+    )
 
 
 def _enter(evidence: Evidence, key: str, message: Stored) -> None:

@@ -34,13 +34,12 @@ def waiting(case: Case) -> Iterator[str]:
 
 def _executed(case: Case) -> set[str]:
     """Steps of which a handler was called, whatever for but to undo them."""
-    return {
-        note["step"] for note in case.notes if note["what"] == "begin" and not _undoes(case, note)
-    }
+    notes = [note for note in case.notes if note["what"] == "begin" and not _undoes(case, note)]
+    return {part for note in notes for part in (note["step"], note["step"].partition("/")[0])}
 
 
 def _undoes(case: Case, note: Json) -> bool:
-    defined = case.definition.get(note["step"], {})
+    defined = case.defined(note["step"])
     return bool(note["uses"] == (defined.get("saga") or {}).get("uses"))
 
 
@@ -160,7 +159,7 @@ def _kept(case: Case) -> Iterator[str]:
 def _attempts(case: Case) -> Iterator[str]:
     """No more attempts than the policy allows."""
     for note in case.notes:
-        defined = case.definition.get(note["step"], {})
+        defined = case.defined(note["step"])
         if note["what"] != "begin" or note["uses"] != defined.get("uses"):
             continue
         retry = defined.get("retry") or {}
@@ -183,7 +182,7 @@ def _naps(case: Case) -> Iterator[str]:
     began = {e["data"]["step_id"]: e["data"]["at"] for e in case.distinct(f"{STEP}started")}
     for event in case.distinct(f"{STEP}completed"):
         step = event["data"]["step_id"]
-        nap = case.definition.get(step, {}).get("sleep")
+        nap = case.defined(step).get("sleep")
         slept = 1000 * (event["data"]["at"] - began[step]) if nap else 0.0
         if nap and slept + ROUNDING < float(nap.removesuffix("ms")):
             yield f"{step} slept {slept:.1f} ms of {nap}"
@@ -211,7 +210,7 @@ def _heard(case: Case) -> dict[str, Json]:
     return {
         event["data"]["step_id"]: event
         for event in case.distinct(f"{STEP}completed")
-        if "wait_for" in case.definition.get(event["data"]["step_id"], {})
+        if "wait_for" in case.defined(event["data"]["step_id"])
     }
 
 

@@ -33,6 +33,8 @@ MIX = {
     "chaos.early": 8,
     "chaos.signal": 10,
     "chaos.approval": 8,
+    "chaos.loop": 8,
+    "chaos.parent": 6,
 }
 WAIT_LIMIT = 120.0
 """Seconds for which a start is tried again."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.chaos.case import Case, Json
+from bench.chaos.case import Case, Json, nonce_of
 
 SLACK = 6.0
 """Seconds after a fault in which its consequences may still come: a lease, and its margin."""
@@ -73,8 +73,7 @@ def finished(case: Case) -> Iterator[str]:
     """Executions that began when the outcome of their attempt was published already."""
     keys = {note["nonce"]: _key(note) for note in case.notes if note["what"] == "begin"}
     for event in case.distinct("workflow.step.completed", "workflow.step.compensated"):
-        output = event["data"].get("output") or {}
-        key = keys.get((output.get("data") or {}).get("nonce"))
+        key = keys.get(nonce_of(event["data"]))
         for note in case.notes:
             if note["what"] == "begin" and _key(note) == key and note["at"] > event["data"]["at"]:
                 yield f"{note['step']} began {note['at']:.3f}, ended {event['data']['at']:.3f}"

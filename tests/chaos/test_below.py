@@ -1,0 +1,124 @@
+"""Instances of loops, and runs that are steps, planted as they must not be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.chaos import checker
+from bench.chaos.checker import check
+from tests.chaos.history import RUN, History, kinds
+
+LOOP: dict[str, dict[str, Any]] = {
+    "each": {
+        "uses": "do",
+        "for_each": {"items": [1, 2], "tolerated_failures": 1},
+        "saga": {"uses": "undo"},
+    },
+    "last": {"uses": "do", "depends_on": ["each"]},
+}
+CHILD = "sub-call-0"
+
+
+def loop() -> History:
+    """A run with a loop of two instances."""
+    history = History(LOOP)
+    history.tell("started")
+    for step in ("each/0", "each/1"):
+        history.complete(step)
+    steps = history.evidence.steps[RUN]
+    for record in steps.values():
+        record["outcome"] = "COMPLETED"
+    outputs = [steps[step]["output"]["data"] for step in ("each/0", "each/1")]
+    history.settle("each", outputs, count=2)
+    history.complete("last")
+    history.end("COMPLETED")
+    return history
+
+
+def parent() -> History:
+    """A run of which a step is a run."""
+    history = History({"call": {"workflow": "child"}})
+    history.evidence.definitions["child"] = {}
+    history.tell("started")
+    history.settle("call", {}, outcome="COMPLETED", child=CHILD)
+    history.end("COMPLETED")
+    history.evidence.runs[RUN]["finished_at"] = 20.0
+    history.evidence.runs[CHILD] = {
+        "workflow": "child",
+        "status": "COMPLETED",
+        "finished_at": 10.0,
+        "parent": {"run": RUN, "step": "call"},
+        "_revision": 7,
+    }
+    history.evidence.index.append(("COMPLETED", "child", CHILD))
+    history.evidence.events[CHILD] = [
+        {"id": f"{CHILD}/workflow.started", "type": "workflow.started", "data": {}, "_seq": 1},
+        {
+            "id": f"{CHILD}/workflow.completed",
+            "type": "workflow.completed",
+            "data": {"revision": 7},
+            "_seq": 2,
+        },
+    ]
+    return history
+
+
+@pytest.mark.parametrize("make", [loop, parent])
+def test_a_good_history_passes(make):
+    assert check(make().evidence).violations == []
+
+
+def test_a_loop_that_counts_an_instance_twice_is_found():
+    history = loop()
+    history.evidence.steps[RUN]["each"]["count"] = 3
+
+    assert checker.BELOW in kinds(history)
+
+
+def test_an_instance_that_is_missing_is_found():
+    history = loop()
+    del history.evidence.steps[RUN]["each/1"]
+
+    assert checker.BELOW in kinds(history)
+
+
+def test_an_instance_for_which_no_handler_was_called_is_found():
+    history = loop()
+    history.evidence.notes = [note for note in history.notes if note["step"] != "each/1"]
+
+    assert checker.BELOW in kinds(history)
+
+
+def test_outputs_in_another_order_are_found():
+    history = loop()
+    history.evidence.steps[RUN]["each"]["output"]["data"].reverse()
+
+    assert kinds(history) == {checker.BELOW}
+
+
+def test_more_failures_than_are_tolerated_are_found():
+    history = loop()
+    for step in ("each/0", "each/1"):
+        history.evidence.steps[RUN][step]["outcome"] = "FAILED"
+
+    assert checker.BELOW in kinds(history)
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [{"finished_at": 30.0}, {"status": "RUNNING"}, {"parent": {"run": "r9", "step": "call"}}],
+)
+def test_a_child_that_outlives_its_parent_or_has_none_is_found(instead):
+    history = parent()
+    history.evidence.runs[CHILD] |= instead
+
+    assert checker.BELOW in kinds(history)
+
+
+def test_a_step_that_ends_otherwise_than_its_run_is_found():
+    history = parent()
+    history.evidence.steps[RUN]["call"]["outcome"] = "FAILED"
+
+    assert kinds(history) == {checker.BELOW}

@@ -14,6 +14,7 @@ from flowworker.definitions import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from flowworker.core.for_each import ForEach
     from flowworker.core.model import Step, Workflow
 
 LONGEST = 60
@@ -105,6 +106,8 @@ def _add(drawn: Outline, step: Step, ids: dict[str, str]) -> None:
 
 def _lines(step: Step) -> Iterator[str]:
     """What stands below a step's id."""
+    if step.for_each is not None:
+        yield from _loops(step.for_each)
     yield from _does(step)
     if step.when is not None:
         yield f"when {step.when}"
@@ -122,6 +125,15 @@ def _lines(step: Step) -> Iterator[str]:
         yield "goes on if it fails"
     if step.escalation is not None:
         yield "asks a human if it fails"
+
+
+def _loops(loop: ForEach) -> Iterator[str]:
+    over = loop.items if isinstance(loop.items, str) else f"{len(loop.items)} items"
+    yield f"for each {loop.as_} of {over}"
+    if loop.max_parallel is not None:
+        yield f"{loop.max_parallel} at a time"
+    if loop.tolerated_failures:
+        yield f"{loop.tolerated_failures} may fail"
 
 
 def _does(step: Step) -> Iterator[str]:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from flowworker import InvalidInput, parse
+from flowworker.core.for_each import ForEach
 from flowworker.core.model import Step, Workflow
 from flowworker.drawing import as_dot, as_mermaid, as_svg
 from flowworker.drawing.outline import Edge, NodeKind, outline
@@ -191,3 +192,19 @@ def test_steps_that_are_runs():
     assert 'n1[["b<br/>group: one, two"]]' in as_mermaid([RUNS])
     assert r'n0 [label="a\nworkflow ship", peripheries=2]' in as_dot([RUNS])
     assert len(ElementTree.fromstring(as_svg([RUNS])).findall(".//{*}line")) == 4
+
+
+@pytest.mark.parametrize(
+    ("for_each", "lines"),
+    [
+        (ForEach("input.files"), ("for each item of input.files",)),
+        (
+            ForEach("input.files", "file", 4, "10%"),
+            ("for each file of input.files", "4 at a time", "10% may fail"),
+        ),
+        (ForEach([1, 2], tolerated_failures=1), ("for each item of 2 items", "1 may fail")),
+    ],
+)
+def test_loops(for_each, lines):
+    [drawn] = outline(Workflow("loop", (Step("a", "b", for_each=for_each),))).nodes
+    assert drawn.lines == ("a", *lines, "b")

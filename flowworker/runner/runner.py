@@ -18,6 +18,7 @@ from flowworker.core.status import RunStatus
 from flowworker.definitions import InputValidator, Registry
 from flowworker.errors import InvalidInput, RunNotFound
 from flowworker.handlers import App
+from flowworker.runner.acting import Acting
 from flowworker.runner.backends import InMemStore
 from flowworker.runner.engine import Engine
 from flowworker.runner.resuming import children_of, make_ready
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
 
 
-class Runner:
+class Runner(Acting):
     """Executes workflows in this process.
 
     ```python

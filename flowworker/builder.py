@@ -155,6 +155,33 @@ class WorkflowBuilder:
         (self._finally if finally_ else self._steps).append({"id": step, **stated})
         return StepReference(step)
 
+    def call(
+        self,
+        workflow: str | Workflow,
+        *,
+        id: str,
+        depends_on: Sequence[StepReference | str] = (),
+        **keys: Unpack[StepKeys],
+    ) -> StepReference:
+        """Add a step that is a run of another workflow, with `with_` as its input."""
+        name = workflow if isinstance(workflow, str) else workflow.name
+        return self.add(id, workflow=name, depends_on=[*depends_on] or None, **keys)
+
+    def group(
+        self,
+        steps: WorkflowBuilder,
+        *,
+        id: str,
+        depends_on: Sequence[StepReference | str] = (),
+        **keys: Unpack[StepKeys],
+    ) -> StepReference:
+        """Add a step that is a run of the steps of another builder, with `with_` as their input.
+
+        Of what that builder was given, its `output` alone counts.
+        """
+        inner: dict[str, Any] = {"steps": steps._steps, "output": steps._keys.get("output")}
+        return self.add(id, depends_on=[*depends_on] or None, **inner, **keys)
+
     def build(self) -> Workflow:
         """The workflow, checked as a file is.
 

@@ -110,3 +110,26 @@ def test_what_is_wrong_with_it_is_found_when_it_is_built():
 
     with pytest.raises(DefinitionError, match="nobody"):
         flow.build()
+
+
+def test_steps_that_are_runs_read_as_in_a_file():
+    inner = WorkflowBuilder("inner")
+    one = inner.step("load", id="one", with_={"url": inner.input.url})
+    inner.step("shrink", id="two", depends_on=[one], with_={"file": one.output})
+    outer = WorkflowBuilder("outer")
+    other = outer.call(inner.build(), id="first", with_={"url": outer.input.url}, retry=2)
+    outer.group(inner, id="second", depends_on=[other], with_={"url": other.output.two})
+
+    written = """
+name: outer
+steps:
+  - {id: first, workflow: inner, with: {url: "${input.url}"}, retry: 2}
+  - id: second
+    depends_on: first
+    with: {url: "${steps.first.output.two}"}
+    steps:
+      - {id: one, uses: load, with: {url: "${input.url}"}}
+      - {id: two, uses: shrink, depends_on: one, with: {file: "${steps.one.output}"}}
+"""
+    assert outer.build() == parse(written) == parse(outer.to_yaml())
+    assert content_hash(outer.build()) == content_hash(parse(written))

@@ -28,7 +28,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
     [
         pytest.param(
             failure._emit,
-            "if draft.forbids(fact.attempt.kind):",
+            "if draft.forbids(fact.attempt.kind, fact.step):",
             "if False:",
             "what cannot happen any more is published",
             CANCELLED,
@@ -36,7 +36,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
         ),
         pytest.param(
             Draft.dispatch,
-            "if self.forbids(attempt.kind):",
+            "if self.forbids(attempt.kind, step):",
             "if False:",
             "nothing moves the run on",
             CANCELLED,
@@ -46,7 +46,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             stopping.cancel_requested,
             "if fact.terminate",
             "if not fact.terminate",
-            "a stop that nobody asked for",
+            "a stop that nobody asked for | records say something else",
             CANCELLED,
             id="cancelled is terminated",
         ),

@@ -226,7 +226,8 @@ class _Checker:
         if use.sees_iterations:
             output = _one_output_of(step, self._handlers)
             roots |= {"output": output, "iterations": {"type": "integer"}}
-        return Scope(self._input_schema, steps, roots, self._ids, limits=self._limits)
+        own = "" if use.sees_itself else step.id
+        return Scope(self._input_schema, steps, roots, self._ids, own=own, limits=self._limits)
 
     def scope_of_defaults(self) -> Scope:
         """What may be named in what holds for all steps, the first ones too: no step."""

@@ -37,6 +37,7 @@ _RETRY = "did you mean 'retry'?"
 _CONDITION = "did you mean 'when', with an expression?"
 _VALUES = "did you mean 'with'?"
 _CONCURRENCY = "give such steps a 'queue', and its workers a --concurrency"
+_PARALLEL = "'max_parallel' of a loop stands in its 'for_each'; " + _CONCURRENCY
 _SLEEP = "did you mean 'sleep'?"
 _REPEAT = "did you mean 'repeat', with its 'until' and 'interval'?"
 _STEPS = "did you mean 'steps'?"
@@ -58,9 +59,8 @@ _OF_STEPS: Final = {
         ("params", "parameters", "args", "arguments", "input", "inputs", "env", "vars"),
         _VALUES,
     ),
-    **dict.fromkeys(
-        ("limit", "limits", "concurrency", "parallelism", "max_parallel"), _CONCURRENCY
-    ),
+    **dict.fromkeys(("limit", "limits", "concurrency", "parallelism", "max_parallel"), _PARALLEL),
+    **dict.fromkeys(("with_items", "with_param", "items"), _LOOP),
     **dict.fromkeys(
         ("withItems", "withParam", "withSequence", "foreach", "forEach", "ForEach", "for"),
         _LOOP,

@@ -43,6 +43,7 @@ class Scope(Struct, frozen=True):
         extra: further roots (`item`, `index`, `signal`, `output`, ...) likewise.
         others: steps of the workflow that cannot be named, for they do not come before.
         remedy: what to do to name one of those.
+        own: the step in which the expression stands, if it cannot be named.
         limits: which steps there are, if these are not all of the workflow's.
     """
 
@@ -51,6 +52,7 @@ class Scope(Struct, frozen=True):
     extra: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
     others: frozenset[str] = _NO_NAMES
     remedy: str = "add it to 'depends_on'"
+    own: str = ""
     limits: str = ""
 
     @property
@@ -80,6 +82,9 @@ def name_problem(reference: Reference, scope: Scope, text: str) -> ExpressionPro
         case ("steps", str(step), *rest) if step in scope.steps:
             if rest and rest[0] not in STEP_FIELDS:
                 return _unknown(reference, 2, f"a step has no {rest[0]!r}", STEP_FIELDS, text)
+        case ("steps", str(step), *_) if step == scope.own:
+            hint = "it is 'output' here" if "output" in scope.extra else ""
+            return _problem(reference, 1, f"step {step!r} names its own output", hint, text)
         case ("steps", str(step), *_) if step in scope.others:
             message = f"step {step!r} does not come before: its output may not be there yet"
             return _problem(reference, 1, message, scope.remedy, text)

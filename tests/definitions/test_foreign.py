@@ -20,7 +20,10 @@ def problems(text):
         ("needs: [b]", "did you mean 'depends_on'?"),
         ("if: ok", "did you mean 'when', with an expression?"),
         ("params: {x: 1}", "did you mean 'with'?"),
-        ("limit: 3", "give such steps a 'queue', and its workers a --concurrency"),
+        (
+            "limit: 3",
+            "'max_parallel' of a loop stands in its 'for_each'; give such steps a 'queue'",
+        ),
         ("retry: {limit: 3}", "did you mean 'max_attempts'? it counts the first one too"),
         (
             "saga: {uses: v, retry: {limit: 3}}",

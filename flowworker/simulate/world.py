@@ -211,10 +211,10 @@ class World:
     def _close(self) -> None:
         for process in list(self._processes):
             process.die()
-        tasks = asyncio.all_tasks(self._virtual)
-        for task in tasks:
-            task.cancel()
-        self._virtual.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        if tasks := asyncio.all_tasks(self._virtual):  # none, if a definition was refused
+            for task in tasks:
+                task.cancel()
+            self._virtual.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._virtual.close()
 
 

@@ -87,3 +87,12 @@ def test_what_cannot_be_simulated_is_said(shop, arguments, said):
 
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_a_workflow_that_calls_another_is_given_with_it(shop, tmp_path):
+    (tmp_path / "bundle.yaml").write_text("{name: bundle, steps: [{id: a, workflow: order}]}")
+
+    result = shop("bundle.yaml")
+
+    assert result.exit_code == 2
+    assert "calls workflow 'order', which is not registered" in result.stderr

@@ -45,10 +45,12 @@ class Notes:
 
 
 def _name(ctx: StepContext) -> str:
-    """The step, and what is not usual about the attempt: `pay`, `pay #2`, `pay fallback`."""
+    """The step, and what is unusual: `pay`, `pay #2`, `pay fallback`, an iteration `poll (2)`."""
     parts = [ctx.step_id]
     if ctx.kind != "run":
         parts.append(str(ctx.kind))
+    if ctx.iteration:
+        parts.append(f"({ctx.iteration})")
     if ctx.attempt > 1:
         parts.append(f"#{ctx.attempt}")
     return " ".join(parts)
@@ -81,6 +83,12 @@ def fails(ctx: StepContext, error: str = "NoStock", times: int = 1000) -> dict[s
     if ctx.attempt <= times:
         raise {"NoStock": NoStock, "CardDeclined": CardDeclined}[error](f"no {ctx.attempt}")
     return {"attempt": ctx.attempt}
+
+
+@app.step("count")
+def count(ctx: StepContext) -> dict[str, int]:
+    ctx.runtime.write(ctx)
+    return {"n": ctx.iteration}
 
 
 @app.step("again")

@@ -40,6 +40,7 @@ class StepKeys(TypedDict, total=False):
     escalation: str | Policy
     saga: HandlerLike | Policy
     continue_on_error: bool
+    for_each: Policy
     queue: str
     priority: str
 

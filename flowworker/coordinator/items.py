@@ -67,8 +67,7 @@ class Items:
 
 def item_names(plan: Plan, step: str) -> tuple[str, str]:
     """How an instance's item and its index are named."""
-    each = plan.steps[defined_id(step)].for_each
-    return ("item" if each is None else each.as_), "index"
+    return plan.loop(step).as_, "index"
 
 
 def _key(state: RunState, step: str) -> _Key:

@@ -125,8 +125,7 @@ class Loops:
         await self._publish(state, settled_event, record, revision)
 
     async def _evaluated(self, plan: Plan, state: RunState, step: str) -> list[Any]:
-        each = plan.steps[step].for_each
-        given = None if each is None else each.items
+        given = plan.loop(step).items
         if isinstance(given, str):
             found = await self._evaluation.expression(plan, state, step, "items", given)
         else:

@@ -17,6 +17,7 @@ from flowworker.errors import DefinitionError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowworker.core.for_each import ForEach
     from flowworker.core.model import Step, Workflow
 
 
@@ -84,7 +85,7 @@ class Plan:
         steps: step by id; of a loop, what is said of it as a whole.
         order: ids in topological order, those of `finally` last.
         closing: ids of `finally`, in topological order.
-        loops: ids of those that are loops.
+        loops: what is said of those that are loops, by id.
         successors: ids that depend on the key, in topological order.
         leaves: ids on which nothing depends, in topological order, none of `finally`.
     """
@@ -109,9 +110,11 @@ class Plan:
         self.hash = content_hash
         every = (*workflow.steps, *workflow.finally_)
         self.steps: dict[str, Step] = {step.id: as_whole(step) for step in every}
-        self._instances = {step.id: as_instance(step) for step in every if step.for_each}
+        self._instances = {
+            step.id: as_instance(step, step.for_each) for step in every if step.for_each is not None
+        }
         depends_on = {step.id: step.depends_on for step in every}
-        self.loops = frozenset(self._instances)
+        self.loops = {step.id: step.for_each for step in every if step.for_each is not None}
         self._check(workflow.steps)
         self._check(workflow.finally_)
         first, self.closing = (
@@ -143,6 +146,10 @@ class Plan:
         return step in self.steps or (
             index_of(step) is not None and defined_id(step) in self._instances
         )
+
+    def loop(self, step: str) -> ForEach:
+        """The loop that a step is, or is an instance of."""
+        return self.loops[defined_id(step)]
 
     def closes(self, step: str) -> bool:
         """Whether it is one of `finally`: all others come before it."""

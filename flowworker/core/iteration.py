@@ -32,8 +32,8 @@ def as_whole(step: Step) -> Step:
     )
 
 
-def as_instance(step: Step) -> Step:
-    """What is said of each instance of a loop.
+def as_instance(step: Step, loop: ForEach) -> Step:
+    """What is said of each instance of a step that is a loop.
 
     It waits for nothing, and what follows from its failure is the loop's matter. Where no `with`
     says what a handler gets, it gets the item and its index, and to undo it the output as well.
@@ -46,9 +46,9 @@ def as_instance(step: Step) -> Step:
         continue_on_error=True,
         for_each=None,
     )
-    if step.for_each is None or not (step.uses or step.has_child):
+    if not (step.uses or step.has_child):
         return one
-    given = _usual(step.for_each)
+    given = _usual(loop)
     fallback, saga = step.fallback, step.saga
     if fallback is not None and fallback.with_ is None:
         fallback = replace(fallback, with_=given)

@@ -41,19 +41,18 @@ def expanded(draft: Draft, fact: Expanded) -> None:
     _ask_if_over(draft, fact.step)
 
 
-def _open(draft: Draft, step: str, items: Payload, count: int, begun: int = 0) -> None:
-    each = draft.plan.steps[step].for_each
-    tolerated = 0 if each is None else each.tolerates(count)
-    _note(draft, step, LoopState(count, items, tolerated, begun=begun))
+def _open(draft: Draft, step: str, items: Payload, count: int) -> None:
+    tolerated = draft.plan.loop(step).tolerates(count)
+    _note(draft, step, LoopState(count, items, tolerated))
 
 
 def adopt(draft: Draft, known: Mapping[str, tuple[StepRecord, int]]) -> None:
     """Loops that have begun, and their instances that have records, before these are replayed."""
-    begun: dict[str, list[str]] = {
-        step: []
-        for step, (record, _) in known.items()
-        if record.items is not None and _is_loop(draft, step)
-    }
+    begun: dict[str, list[str]] = {}
+    for step, (record, _) in known.items():
+        if record.items is not None and step in draft.plan.loops:
+            begun[step] = []
+            _open(draft, step, record.items, record.count)
     if not begun:
         return
     for step, (record, _) in known.items():
@@ -64,16 +63,9 @@ def adopt(draft: Draft, known: Mapping[str, tuple[StepRecord, int]]) -> None:
         if record.number or record.is_kept:  # else it is a checkpoint that somebody wrote
             of.append(step)
     for step, instances in begun.items():
-        record, _ = known[step]
-        if record.items is not None:
-            _open(draft, step, record.items, record.count, len(instances))
+        _note(draft, step, replace(draft.state.loops[step], begun=len(instances)))
         made = draft.state.steps.update(dict.fromkeys(instances, StepState()))
         draft.state = replace(draft.state, steps=made)
-
-
-def _is_loop(draft: Draft, step: str) -> bool:
-    defined = draft.plan.steps.get(step)
-    return defined is not None and defined.for_each is not None
 
 
 def go_on(draft: Draft, step: str) -> None:
@@ -85,8 +77,8 @@ def go_on(draft: Draft, step: str) -> None:
     loop = draft.state.loops[step]
     if loop.is_lost and not loop.failing:
         return
-    each = draft.plan.steps[step].for_each
-    most = loop.count if each is None or each.max_parallel is None else each.max_parallel
+    limit = draft.plan.loop(step).max_parallel
+    most = loop.count if limit is None else limit
     free = most - (loop.begun - loop.done)
     found: list[str] = []
     at = loop.next

@@ -14,12 +14,17 @@ from flowworker.core.ids import (
     RUN_ID,
     TOKEN,
     attempt_key,
+    defined_id,
     event_id,
     idempotency_key,
+    index_of,
+    instance_id,
     origin_of,
     partition_of,
     run_id_of_sequence,
     sequence_of,
+    shown_id,
+    step_of,
 )
 from flowworker.core.status import Kind
 
@@ -130,3 +135,18 @@ def test_an_origin_names_the_start_message_and_its_place():
     assert origin_of(7, 1000.5) == "7@1000.500000"
     assert sequence_of("7@1000.500000") == 7
     assert sequence_of("") == 0
+
+
+def test_instances_of_loops():
+    one = instance_id("media.resize", 3)
+
+    assert (one, shown_id(one)) == ("media.resize/3", "media.resize[3]")
+    assert step_of(shown_id(one)) == step_of(one) == one
+    assert (defined_id(one), index_of(one)) == ("media.resize", 3)
+    assert (defined_id("resize"), index_of("resize"), shown_id("resize")) == (
+        "resize",
+        None,
+        "resize",
+    )
+    assert step_of("resize") == "resize"
+    assert index_of("resize/x") is None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flowworker.core import facts
 from flowworker.core.effects import Dispatch, Fence
 from flowworker.core.for_each import ForEach
-from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
+from flowworker.core.model import Approval, Step
+from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
 from tests.core.dsl import BROKEN, out, step
 from tests.core.looping import ITEMS, Looping, known, loop
 
@@ -125,6 +126,22 @@ def test_who_waits_for_a_human_is_not_waited_for_when_its_loop_stops():
     assert run.status is RunStatus.FAILED
 
 
+def test_a_loop_of_which_all_others_wait_for_a_human_is_over_when_it_stops():
+    run = Looping(loop("l", human=True)).starts().expands(2).fails("l/0", "l/1")
+    run.is_answered(HumanAction.CANCEL, "l/0").gathers()
+
+    assert run.status is RunStatus.FAILED
+    assert run.is_at("l") is StepStatus.FAILED
+
+
+def test_an_instance_that_asks_is_fenced_when_its_loop_stops():
+    asks = Step("l", approval=Approval(), for_each=ForEach("input.all"))
+    run = Looping(asks).starts().expands(2).fails("l/0").gathers()
+
+    assert run.fenced == ["l/1"]
+    assert run.is_fenced("l/1").status is RunStatus.FAILED
+
+
 def test_a_human_may_complete_or_skip_an_instance():
     run = Looping(loop("l", human=True)).starts().expands(2).fails("l/0", "l/1")
     run.is_answered(HumanAction.COMPLETE, "l/1", out("mine"))
@@ -190,12 +207,13 @@ def test_records_that_no_loop_has_made_are_left_alone():
     assert known(run.rebuilt().state) == known(run.state)
 
 
-@pytest.mark.parametrize(
-    ("said", "count", "may_fail"),
-    [(0, 10, 0), (3, 10, 3), ("5%", 100, 5), ("5%", 19, 0), ("12.5%", 80, 10), ("100%", 7, 7)],
-)
-def test_how_many_may_fail(said, count, may_fail):
-    assert ForEach("x", tolerated_failures=said).tolerates(count) == may_fail
+def test_a_checkpoint_of_an_instance_is_none_of_its_attempts():
+    run = Looping(loop("l", most=1)).starts().expands(3)
+    run.write("l/0", Outcome.FAILED)
+    checkpoint = replace(run.records["l/0"][0], number=0)
+    run.records["l/2"] = (replace(checkpoint, step="l/2"), 90)
+
+    assert run.rebuilt().state.loops["l"].begun == 1
 
 
 def _may_happen(run: Looping) -> list[str]:

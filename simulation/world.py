@@ -215,6 +215,8 @@ class World:
         self._fleet.start()
         operator = self._virtual.create_task(self._people.operate())
         outsiders = self._virtual.create_task(self._outsiders.watch())
+        if not self._focus.constructs:
+            outsiders.cancel()
         random = Random(f"strangers of {self.seed}")
         if random.random() < _MEDDLED:
             self._virtual.create_task(meddle(random, self._backend, self._clock, self._watch))

@@ -164,8 +164,8 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
         ),
         pytest.param(
             rebuild._replay,
-            "if undone or _is_fenced(first):",
-            "if not (undone or _is_fenced(first)):",
+            "if undone or _is_fenced(draft, first):",
+            "if not (undone or _is_fenced(draft, first)):",
             "records say something else",
             ANYTHING,
             id="a run that is rebuilt and stopped by that",
@@ -196,7 +196,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
         ),
         pytest.param(
             stopping.fail_step,
-            "draft.plan.steps[step].continue_on_error or ",
+            "draft.plan.step(step).continue_on_error or ",
             "",
             "a stop that nobody asked for",
             ANYTHING,

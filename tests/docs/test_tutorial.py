@@ -26,6 +26,7 @@ STAGES = [
     "A workflow in the workflow", "What was published is taken back", "The end",
 ]  # fmt: skip
 ALBUM = "media.album"
+SAGA = 'saga: {uses: media.withdraw, with: {album: "${input.site}/${run.id}"}}'
 
 
 def shown(stage: str) -> list[Any]:
@@ -94,7 +95,7 @@ def names(folder: Path) -> list[str]:
 
 def test_all_stages_are_followed():
     headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-    assert headings == [*STAGES, "Test it"]
+    assert headings == [*STAGES, "Test it", "Let things go wrong"]
 
 
 @pytest.mark.parametrize("reader", STAGES, indirect=True)
@@ -207,3 +208,20 @@ def test_what_it_comes_to_is_the_example(reader):
         for found in (load_paths([reader.files]), load_paths([ROOT / "examples" / "media"]))
     )
     assert made == example
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_undone", [True, False])
+def test_what_is_left_when_things_go_wrong(tmp_path, is_undone):
+    [command] = re.findall(r"^flowworker (simulate .*)$", PAGE, re.MULTILINE)
+    for path in (ROOT / "examples" / "media").glob("*.yaml"):
+        kept = [
+            line for line in path.read_text("utf-8").splitlines() if is_undone or SAGA not in line
+        ]
+        (tmp_path / path.name).write_text("\n".join(kept), "utf-8")
+    arguments = [*command.replace("examples/media", str(tmp_path)).split(), "--worlds", "60"]
+
+    result = CliRunner().invoke(cli, arguments)
+
+    assert ("\nNo end leaves anything half done.\n" in result.output) == is_undone, result.output
+    assert ("step 'publish' was completed, and has no saga" in result.output) != is_undone

@@ -41,6 +41,7 @@ class StepKeys(TypedDict, total=False):
     saga: HandlerLike | Policy
     continue_on_error: bool
     for_each: Policy
+    repeat: Policy
     queue: str
     priority: str
 
@@ -81,6 +82,7 @@ class StepReference:
         id: of the step.
         output: what it puts out.
         status, error: how it ended.
+        iterations: how often it was run, if it is repeated.
     """
 
     def __init__(self, step: str) -> None:
@@ -90,6 +92,7 @@ class StepReference:
         self.output = itself["output"]
         self.status = itself["status"]
         self.error = itself["error"]
+        self.iterations = itself["iterations"]
 
 
 class WorkflowBuilder:

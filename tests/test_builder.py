@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flowworker import App, DefinitionError, InvalidInput, WorkflowBuilder, parse
+from flowworker.core.repetition import Repeat
 from flowworker.definitions.content import content_hash
 
 app = App()
@@ -133,3 +134,17 @@ steps:
 """
     assert outer.build() == parse(written) == parse(outer.to_yaml())
     assert content_hash(outer.build()) == content_hash(parse(written))
+
+
+def test_a_step_that_is_repeated():
+    flow = WorkflowBuilder("w")
+    poll = flow.step(
+        "poll", id="poll", repeat={"until": "output.done", "interval": "10s", "max": 7}
+    )
+    flow.step("tell", id="tell", depends_on=[poll], with_={"looked": poll.iterations})
+
+    step, tell = flow.build().steps
+
+    assert step.repeat == Repeat("output.done", 10.0, 7)
+    assert tell.with_ == {"looked": "${steps.poll.iterations}"}
+    assert parse(flow.to_yaml()) == flow.build()

@@ -140,6 +140,14 @@ class Truth:
         """Steps with a claim that is not settled."""
         return [s for s, (record, _) in self.steps.items() if record.outcome is Outcome.RUNNING]
 
+    def waits_for_child(self) -> bool:
+        """Whether the end of a run, which is looked after by itself, moves this one on."""
+        return any(
+            record.outcome is Outcome.RUNNING and child is not None and not child.ended
+            for record, _ in self.steps.values()
+            for child in (self.children.get(record.child),)
+        )
+
     def resolved(self, step: str) -> bool:
         """Whether nothing more becomes of the step, as long as the run goes on."""
         return self.resolution(step) is not None

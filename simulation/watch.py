@@ -222,7 +222,7 @@ class Watch:
         if self._is_misled(truth) or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
         started = event_id(run, EventType.STARTED) in truth.published  # else its message waits
-        pending = not started or self.pending.moving(run)
+        pending = not started or self.pending.moving(run) or truth.waits_for_child()
         self.expect(pending, "nothing moves the run on", run)
 
     def _is_misled(self, truth: Truth) -> bool:

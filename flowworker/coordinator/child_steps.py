@@ -108,14 +108,18 @@ class ChildSteps:
             case _:  # it is past this attempt
                 pass
 
-    async def wake(self, plan: Plan, run: RunRecord, record: StepRecord, revision: int) -> None:
-        """The step's timer went off: its time is over, or its child was not heard of for long."""
+    async def wake(self, plan: Plan, run: RunRecord, record: StepRecord, revision: int) -> bool:
+        """The step's timer went off: its time is over, or its child was not heard of for long.
+
+        False if the child is not there, though a timer is set after it: what was read is stale, or
+        the timer is that of an earlier run of this id.
+        """
         child = await self._runs.load(record.child)
         if child is None:  # nobody knows what it would be given; who recovers the step does
-            return
+            return False
         if child[0].status in TERMINAL:
             await self._settle(plan, run, record, revision, child[0])
-            return
+            return True
         left = record.wakes_at - self._clock.now()
         if record.wakes_at and record.error is None and left <= _EARLY:
             if left > 0.0:
@@ -124,6 +128,7 @@ class ChildSteps:
             record = replace(record, error=ErrorInfo(TIMEOUT, text, bases=OF_TIMEOUT))
             await self._runs.save_step(plan.step(record.step).keeper, record, revision)
         await self._watch(run, record, child[0])
+        return True
 
     async def fence(self, plan: Plan, state: RunState, record: StepRecord, revision: int) -> bool:
         """Stop the run that an attempt is; whether it has ended, and the attempt is settled."""

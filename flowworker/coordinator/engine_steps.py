@@ -117,8 +117,8 @@ class EngineSteps:
     async def wake(self, run: RunRecord, step: str) -> bool:
         """The step's timer went off; nothing if it waits no more, or not yet.
 
-        False if there is no record of it, though a timer is set after that: what was read is stale,
-        or the timer is that of an earlier run of this id.
+        False if there is no record of it, or of its child, though a timer is set after that: what
+        was read is stale, or the timer is that of an earlier run of this id.
         """
         plan = await self._stores.plan(run)
         if plan is None or not plan.knows(step):
@@ -128,8 +128,8 @@ class EngineSteps:
             return False
         record, revision = found
         if record.outcome is Outcome.RUNNING and plan.step(step).has_child:
-            await self._child_steps.wake(plan, run, record, revision)
-        elif record.outcome is Outcome.RUNNING:
+            return await self._child_steps.wake(plan, run, record, revision)
+        if record.outcome is Outcome.RUNNING:
             await self._go_on(plan, None, run, record, revision)
         else:
             await self._publish(run, record, revision)

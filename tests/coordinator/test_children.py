@@ -124,6 +124,31 @@ async def test_the_timeout_of_a_step_cancels_its_child(world):
     assert "Timeout: the run took longer than 30 s" in (await world.client.status(RUN)).error
 
 
+async def test_an_alarm_is_not_done_with_before_the_child_is_seen(world, monkeypatch):
+    # Given a coordinator that is not shown the child when the step's time is over
+    slow = Step("call", workflow="child", timeout=30.0)
+    await begin(world, Workflow("parent", (slow,)), Workflow("child", (NAP,)))
+    child, load, hidden = (await step_of(world)).child, world.stores.runs.load, []
+
+    async def load_past(run):
+        if run != child:
+            return await load(run)
+        monkeypatch.undo()
+        hidden.append(run)
+        return None
+
+    monkeypatch.setattr(world.stores.runs, "load", load_past)
+    await world.pass_by(30.0)
+    assert hidden == [child]
+
+    # When the alarm comes again, before anybody looks after the run
+    await world.pass_by(3.0)
+
+    # Then the child is stopped
+    assert (await child_of(world)).status is RunStatus.CANCELLED
+    assert "Timeout" in (await world.client.status(RUN)).error
+
+
 async def test_the_timeout_of_the_parent_cancels_the_child(world):
     parent = Workflow("parent", (Step("call", workflow="child"),), timeout=30.0)
     await begin(world, parent, Workflow("child", (NAP,)))

@@ -30,7 +30,7 @@ from flowworker.core.status import Kind, RunStatus, StepStatus
 if TYPE_CHECKING:
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
-    from flowworker.core.records import RunRecord
+    from flowworker.core.records import ErrorInfo, RunRecord
     from flowworker.core.state import RunState
 
 Effects = tuple["Effect", ...]
@@ -45,7 +45,8 @@ class Draft:
         now: seconds since the Unix epoch.
         emits: the run's history, in order.
         rest: everything else that shall be done.
-        lost: loops of which too many instances have failed, and that none is going on of any more.
+        lost: loops of which too many instances have failed, and that none is going on of any more,
+            with what became of them.
     """
 
     __slots__ = ("_stored", "emits", "lost", "now", "plan", "rest", "state")
@@ -57,7 +58,7 @@ class Draft:
         self.now = now
         self.emits: list[Emit] = []
         self.rest: list[Effect] = []
-        self.lost: list[str] = []
+        self.lost: dict[str, ErrorInfo] = {}
         self._stored: RunRecord = state.record
 
     @property
@@ -85,7 +86,7 @@ class Draft:
         if not loops or index_of(step) is None:
             return False
         loop = loops.get(defined_id(step))
-        return loop is not None and loop.failing
+        return loop is not None and loop.failing is not None
 
     def effects(self) -> Effects:
         """Everything decided: the record first, then the history, then the rest."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flowworker.core.draft import Draft
     from flowworker.core.facts import Expanded
     from flowworker.core.payload import Payload
-    from flowworker.core.records import StepRecord
+    from flowworker.core.records import ErrorInfo, StepRecord
 
 
 def expanded(draft: Draft, fact: Expanded) -> None:
@@ -118,7 +118,7 @@ def dropped(draft: Draft, step: str) -> None:
     _end_if_lost(draft, whole)
 
 
-def stop_instances(draft: Draft, step: str) -> bool:
+def stop_instances(draft: Draft, step: str, error: ErrorInfo) -> bool:
     """Nothing is left to try for a step: whether that is a loop that waits for instances to stop.
 
     Once they have, its failure is followed (`Draft.lost`).
@@ -126,7 +126,7 @@ def stop_instances(draft: Draft, step: str) -> bool:
     loop = draft.state.loops.get(step)
     if loop is None:
         return False
-    _note(draft, step, replace(loop, failing=True))
+    _note(draft, step, replace(loop, failing=error))
     # Not so in a replay, where its record is all that is known of it by now.
     waits = draft.state.with_step(step, status=StepStatus.RUNNING)
     draft.state = replace(waits, inflight=waits.inflight.set(step, None))
@@ -138,8 +138,7 @@ def stop_instances(draft: Draft, step: str) -> bool:
     for one in _of(step, draft.state.inflight):
         draft.fence(one)
     go_on(draft, step)
-    if step in draft.lost:
-        draft.lost.remove(step)
+    draft.lost.pop(step, None)
     return draft.state.loops[step].at_work > 0
 
 
@@ -163,9 +162,9 @@ def _ask_if_over(draft: Draft, step: str) -> None:
 
 
 def _end_if_lost(draft: Draft, step: str) -> None:
-    loop = draft.state.loops[step]
-    if loop.failing and not loop.at_work and draft.state.steps[step].status is StepStatus.RUNNING:
-        draft.lost.append(step)
+    loop, at = draft.state.loops[step], draft.state.steps[step]
+    if loop.failing is not None and not loop.at_work and at.status is StepStatus.RUNNING:
+        draft.lost[step] = loop.failing
 
 
 def _note(draft: Draft, step: str, loop: LoopState) -> None:

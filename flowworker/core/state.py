@@ -68,7 +68,7 @@ class LoopState(Struct, frozen=True):
         failed: of these, how many have failed.
         dropped: how many were stopped before they were over.
         first: the one that failed first.
-        failing: its record says that too many have failed.
+        failing: that too many have failed, as its record says it.
     """
 
     count: int
@@ -80,7 +80,7 @@ class LoopState(Struct, frozen=True):
     failed: int = 0
     dropped: int = 0
     first: str = ""
-    failing: bool = False
+    failing: ErrorInfo | None = None
 
     @property
     def is_over(self) -> bool:

@@ -83,7 +83,7 @@ def timed_out(draft: Draft) -> None:
 
 def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
     """Nothing is left to try for a step: the run stops, unless it is to go on all the same."""
-    if stop_instances(draft, step):
+    if stop_instances(draft, step, error):
         return
     draft.settle(step, StepStatus.FAILED, error=error)
     detail = f"{step}/{draft.state.steps[step].attempt.turn}"
@@ -97,10 +97,7 @@ def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
 def fail_lost(draft: Draft) -> None:
     """Loops have failed that nothing is going on of any more."""
     while draft.lost:
-        step = draft.lost.pop()
-        error = draft.state.steps[step].error
-        if error is not None:
-            fail_step(draft, step, error)
+        fail_step(draft, *draft.lost.popitem())
 
 
 def fail_output(draft: Draft, error: ErrorInfo) -> None:

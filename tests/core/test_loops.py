@@ -185,6 +185,13 @@ def test_a_loop_that_has_not_begun_is_asked_for_again():
     assert Looping(loop("l")).starts().rebuilt().effects == Looping(loop("l")).starts().effects
 
 
+def test_a_loop_whose_record_has_no_items_is_asked_for_them():
+    run = Looping(loop("l")).starts()
+    run.write("l", Outcome.RUNNING)
+
+    assert run.rebuilt().wants_items
+
+
 def test_a_loop_that_is_over_is_asked_for_again():
     run = Looping(loop("l")).starts().expands(1).completes("l/0")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
-SIGNALS = ("go", "news.today")
+SIGNALS = ("go", "note.today")
 """Names of signals."""
 
 APPROVED = {"type": "object", "required": ["ok"], "properties": {"ok": {"type": "boolean"}}}

@@ -1,6 +1,6 @@
 """Those who send signals, and who answer approvals: early, late, twice, wrong, and at last rightly.
 
-Whoever waits gets what it waits for in the end, as often as that is needed and no more often: a
+A run that waits gets what it waits for in the end, as often as that is needed and no more often: a
 signal that is overlooked, or taken by two, leaves somebody who waits for ever.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _UNASKED = 0.1
 """How likely, per second and run, somebody sends a signal that nobody waits for yet."""
 
-_PATIENCE = 0.25
+_ANSWERS = 0.25
 """How likely, per second, somebody does what a step waits for."""
 
 _AGAIN, _MOST_RERUNS = 0.05, 5
@@ -73,7 +73,7 @@ class Outsiders:
             await self._signal(truth.run, self._random.choice(SIGNALS))
         for step, (record, _) in list(truth.steps.items()):
             definition = truth.plan.steps[step]
-            if record.outcome is not Outcome.RUNNING or not self._chance(_PATIENCE):
+            if record.outcome is not Outcome.RUNNING or not self._chance(_ANSWERS):
                 continue
             if definition.wait_for is not None:
                 await self._meet(truth, definition.wait_for)

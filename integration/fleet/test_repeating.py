@@ -35,9 +35,9 @@ async def test_it_is_repeated_whatever_is_killed(empty_fleet: Fleet, run: str):
     assert result.status is RunStatus.COMPLETED
     assert result.output == {"looked": 4, "last": "last"}
     assert fleet.count(run) == {"poll": 4, "last": 1}
-    told = await fleet.types(run)
-    assert told.count("step.iterated") == 4
-    assert told.count("step.completed") == 2
+    kinds = await fleet.types(run)
+    assert kinds.count("step.iterated") == 4
+    assert kinds.count("step.completed") == 2
 
 
 async def test_a_run_that_waits_between_two_iterations_is_cancelled(

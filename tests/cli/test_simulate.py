@@ -1,4 +1,4 @@
-"""`simulate`: what is told of a workflow in worlds in which things go wrong."""
+"""`simulate`: what is said of a workflow in worlds in which things go wrong."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_what_is_harmless_may_be_left(shop):
 def test_programs_get_json(shop):
     result = shop("order.yaml", "--worlds", "20", "--json")
 
-    told = json.loads(result.stdout)
-    assert told["worlds"] == sum(told["ends"].values()) == 20
-    assert {each["handler"] for each in told["handlers"]} <= {"reserve", "ship"}
-    assert (told["shortest"] is None) == (result.exit_code == 0)
+    said = json.loads(result.stdout)
+    assert said["worlds"] == sum(said["ends"].values()) == 20
+    assert {each["handler"] for each in said["handlers"]} <= {"reserve", "ship"}
+    assert (said["shortest"] is None) == (result.exit_code == 0)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_one_failure_more_stops_the_others_once_that_is_written():
     assert run.state.record.error == "step 'l' failed: TooManyFailures: some"
 
 
-def test_a_loop_that_failed_and_was_undone_is_told_from_its_records():
+def test_a_loop_that_failed_and_was_undone_is_rebuilt_from_its_records():
     run = Looping(loop("l", most=1, undo=True)).starts().expands(5)
     run.completes("l/0", "l/1").fails("l/2").gathers()
 
@@ -198,7 +198,7 @@ def test_a_loop_that_is_over_is_asked_for_again():
     assert run.rebuilt().rest == run.rest
 
 
-def test_items_that_are_told_twice_are_taken_once():
+def test_items_that_are_reported_twice_are_taken_once():
     run = Looping(loop("l")).starts().expands(1)
     before = run.state
 
@@ -224,7 +224,7 @@ def test_a_checkpoint_of_an_instance_is_none_of_its_attempts():
 
 
 def _may_happen(run: Looping) -> list[str]:
-    """Steps in flight of which something may be told; the loop, if it is to be gathered."""
+    """Steps in flight of which something may be reported; the loop, if it is to be gathered."""
     loop_, at = run.state.loops["l"], run.is_at("l")
     asked = (loop_.is_over or loop_.is_lost) and not loop_.failing and run.state.record.stop is None
     gathers = asked and at is StepStatus.RUNNING
@@ -256,16 +256,16 @@ def test_in_whatever_order_instances_end_each_is_counted_once(data):
     attempts, undo = data.draw(st.integers(1, 2)), data.draw(st.booleans())
     looped = loop("l", most=most, tolerated=tolerated, attempts=attempts, undo=undo)
     run = Looping(looped, step("b", "l")).starts().expands(count)
-    told: list[facts.Fact] = []
+    earlier: list[facts.Fact] = []
     while acts := _may_happen(run):
         fact = _happens(
             run,
             data.draw(st.sampled_from(acts)),
             data.draw(st.sampled_from(["completes", "is fenced", "fails"])),
         )
-        told += [] if fact is None else [fact]
+        earlier += [] if fact is None else [fact]
         before = run.state
-        for one in told:
+        for one in earlier:
             run.happens(one)
         assert run.state == before
         assert known(run.rebuilt().state) == known(run.state)

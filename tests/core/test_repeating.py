@@ -134,7 +134,7 @@ def test_an_answer_from_long_ago_changes_nothing():
     assert run.happens(Iterated("poll", FIRST, out("poll"), 2, NOW)).effects == ()
 
 
-def test_an_iteration_of_a_step_that_cannot_have_begun_is_outdated():
+def test_an_iteration_of_a_step_that_cannot_have_begun_is_stale():
     run = Run(step("a"), repeated("poll", "a")).starts()
     fact = Iterated("poll", FIRST, out("poll"), 9, NOW)
 

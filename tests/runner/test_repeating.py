@@ -57,10 +57,10 @@ def test_a_step_is_run_again_until_what_it_waits_for_is_so():
         assert run.output == {"state": "done", "looked": 3}
         assert looks == [(1, 1), (2, 1), (2, 2), (3, 1)]
         assert flow.elapsed == timedelta(minutes=20, seconds=1)
-        told = [event["type"].removeprefix("workflow.step.") for event in run.history]
-        assert told[1:5] == ["started", "iterated", "started", "attempt_failed"]
-        assert told.count("iterated") == 3
-        assert told.count("completed") == 2
+        kinds = [event["type"].removeprefix("workflow.step.") for event in run.history]
+        assert kinds[1:5] == ["started", "iterated", "started", "attempt_failed"]
+        assert kinds.count("iterated") == 3
+        assert kinds.count("completed") == 2
 
 
 def test_beyond_its_limit_it_has_failed():

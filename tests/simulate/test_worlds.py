@@ -49,7 +49,7 @@ def test_a_step_without_a_saga_is_left_done_when_a_later_one_fails(unsafe):
     assert not any("'reserve'" in line or "has not ended" in line for line in left)
 
 
-def test_what_is_harmless_is_not_told():
+def test_what_is_harmless_is_not_reported():
     assert {outcome.left for outcome in lived(UNSAFE, range(20), harmless={"charge"})} == {()}
 
 

@@ -56,8 +56,8 @@ def test_items_that_are_none_fail_the_step(numbers, why):
 
 def test_events_of_instances_have_the_loop_and_the_index():
     with WorkflowTest(APP, parse(TEXT)) as flow:
-        told = [event["data"] for event in flow.run({"numbers": [1, 2]}).history]
-        of_loop = [data.get("index") for data in told if data.get("step_id") == "twice"]
+        events = [event["data"] for event in flow.run({"numbers": [1, 2]}).history]
+        of_loop = [data.get("index") for data in events if data.get("step_id") == "twice"]
 
         assert sorted(index for index in of_loop if index is not None) == [0, 0, 1, 1]
         assert of_loop.count(None) == 2

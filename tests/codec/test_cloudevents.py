@@ -164,17 +164,6 @@ def test_the_claim_of_a_step_is_published_once_a_turn():
     assert events[0].id == events[1].id != events[2].id
 
 
-def test_each_iteration_begins_and_ends_with_an_event_of_its_own():
-    claims = [
-        started_event("ns", "orders.ship", "v2", replace(STEP, iteration=n), 4) for n in (1, 2)
-    ]
-    ends = [settled(outcome=Outcome.ITERATED, iteration=n) for n in (1, 2)]
-
-    assert len({event.id for event in claims + ends}) == 4
-    assert {event.type for event in ends} == {EventType.STEP_ITERATED}
-    assert [event.data.iteration for event in ends] == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("changes", "event_type"),
     [

@@ -11,6 +11,7 @@ from flowworker import (
     RunResult,
     RunStatus,
     RunView,
+    Standstill,
     StepContext,
     StepStatus,
     parse,
@@ -63,7 +64,10 @@ def a_workflow() -> None:
         assert_type(step.calls, tuple[Call, ...])
         assert_type(flow.calls("charge"), list[Call])
         assert_type(flow.elapsed, timedelta)
-        flow.advance(timedelta(weeks=1))
+        try:
+            flow.advance(timedelta(weeks=1))
+        except Standstill as standstill:
+            assert_type(standstill, Standstill)
         flow.advance(3)  # type: ignore[arg-type]
 
 

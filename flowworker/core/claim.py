@@ -44,6 +44,7 @@ from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome, SkipReason
 
 if TYPE_CHECKING:
+    from flowworker.core.attempt import Attempt
     from flowworker.core.effects import Dispatch, Fence, Judge
     from flowworker.core.records import ErrorInfo
     from flowworker.core.state import StepState
@@ -169,6 +170,7 @@ def judge_fence(
         record = replace(
             record,
             **asdict(wanted.attempt),
+            started_at=0.0 if _is_first(wanted.attempt) else record.started_at,
             completed=(record.completed or revision)
             if wanted.attempt.kind is Kind.COMPENSATE
             else 0,
@@ -217,6 +219,11 @@ def succeeded(claim: StepRecord) -> Outcome:
     """How an attempt stands that succeeded. One of a fallback ends what is repeated."""
     again = claim.kind is Kind.RUN and claim.iteration > 0
     return Outcome.ITERATED if again else Outcome.COMPLETED
+
+
+def _is_first(attempt: Attempt) -> bool:
+    """Whether a claim of it says that the step has started: nothing else may."""
+    return attempt.kind is Kind.RUN and attempt.number == 1
 
 
 def _precedes(record: StepRecord, wanted: Fence) -> bool:

@@ -222,6 +222,12 @@ def test_a_fence_keeps_what_the_record_knows():
     assert verdict.record.started_at == 5.0
 
 
+def test_what_is_fenced_before_it_is_claimed_has_not_started():
+    found = replace(record(FAILED), started_at=5.0)
+
+    assert judge_fence("r", fence(turn=2), found, 9, NOW) == Revoke(cancelled(turn=2), 9)
+
+
 RECORDS = [None] + [
     record(outcome, kind, turn, attempt, lease=lease)
     for outcome, kind, turn, attempt, lease in itertools.product(

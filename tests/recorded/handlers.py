@@ -55,6 +55,13 @@ async def ask(ctx: StepContext) -> dict[str, Any]:
     return {"allowed": True}
 
 
+@app.step("pick")
+async def pick(ctx: StepContext, n: int) -> dict[str, Any]:
+    if n == 0:
+        raise NonRetryableError("nothing to pick")
+    return {"n": n}
+
+
 @app.step("hold")
 async def hold(ctx: StepContext[Gates]) -> dict[str, Any]:
     await ctx.runtime[ctx.run_id].wait()

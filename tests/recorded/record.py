@@ -10,10 +10,12 @@ import asyncio
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 
 import nats
 
 from flowworker import connect, load_paths, parse
+from flowworker.codec.json import decode_run
 from flowworker.embedded import EmbeddedServer
 from tests.recorded.files import Message, write
 from tests.recorded.fleet import SETTINGS, fleet
@@ -30,6 +32,7 @@ NUMBERED = "numbered"
 
 _NAMES = "|".join(scenario.__name__ for scenario in SCENARIOS)
 _RUN = re.compile(rf"\b({_NAMES})-\d\b")
+_CHILD = re.compile(r"\bsub-[A-Za-z0-9_-]+-[0-9a-f]{24}\b")
 
 
 async def heard() -> list[Message]:
@@ -55,17 +58,28 @@ async def heard() -> list[Message]:
 def sorted_out(messages: list[Message]) -> dict[str, list[Message]]:
     """By scenario; definitions are nobody's, and so are leases of coordinators."""
     found: dict[str, list[Message]] = defaultdict(list)
+    families = {child: run for each in messages for child, run in _children(each)}
     for each in messages:
-        found[_home(each)].append(each)
+        found[_home(each, families)].append(each)
     return dict(found)
 
 
-def _home(message: Message) -> str:
+def _children(message: Message) -> Iterator[tuple[str, str]]:
+    """The run that a message says is a child, and the run that it is a child of."""
+    if "_runs.run.sub-" in message.subject and message.data:
+        record = decode_run(message.key, message.data)
+        if record.parent is not None:
+            yield record.run, record.parent.run
+
+
+def _home(message: Message, families: dict[str, str]) -> str:
     if "_definitions." in message.subject:
         return DEFINITIONS
     names = (message.subject, message.headers.get("Nats-Msg-Id", ""), message.data.decode())
     if run := next(filter(None, map(_RUN.search, names)), None):
         return run[1]
+    if child := next(filter(None, map(_CHILD.search, names)), None):
+        return _home(Message(families[child[0]]), families)
     return NUMBERED if ".seq-" in message.subject else FLEET
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from flowworker.codec.json import decode_run
 from tests.recorded.files import Message, read
 
 EVENTS = "flowworker.event."
@@ -47,13 +48,29 @@ class Recording:
         records = (key for key, _ in self.keys("flowworker_runs") if key.startswith("run."))
         return sorted({key.removeprefix("run.") for key in records})
 
+    def children(self, run: str) -> Iterator[str]:
+        """The ids of runs that are steps of that one, and of those that are steps of them."""
+        records = (decode_run(*each) for each in self.keys("flowworker_runs") if _is_run(*each))
+        found = {each.run for each in records if each.parent and each.parent.run == run}
+        for child in sorted(found):
+            yield child
+            yield from self.children(child)
+
+    def of_family(self, run: str) -> list[Message]:
+        """The same as `of_run`, of a run and its children."""
+        return self.of_run("|".join((run, *self.children(run))))
+
     def of_run(self, run: str) -> list[Message]:
         """Records, events and step messages of a run, as stored, in the order of their sending."""
         about = re.compile(
-            rf"\$KV\.flowworker_runs\.(run\.{run}|(step\.[^.]+|emit)\.{run}\..+)"
-            rf"|flowworker\.(event\.\d+|step\.[^.]+\.[^.]+|timer\.at\.step)\.{run}\..+"
+            rf"\$KV\.flowworker_runs\.(run\.({run})|(step\.[^.]+|emit)\.({run})\..+)"
+            rf"|flowworker\.(event\.\d+|step\.[^.]+\.[^.]+|timer\.at\.step)\.({run})\..+"
         )
         return [each for each in self.messages if each.sequence and about.fullmatch(each.subject)]
+
+
+def _is_run(key: str, data: bytes) -> bool:
+    return key.startswith("run.") and data != b""
 
 
 RECORDINGS = [Recording(path) for path in sorted(HOME.glob("v*/"))]

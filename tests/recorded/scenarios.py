@@ -153,6 +153,28 @@ async def spoken(stage: Stage) -> None:
     await stage.result(run)
 
 
+async def looped(stage: Stage) -> None:
+    """A loop with an instance that fails and may, one with no items, and one that fails."""
+    await stage.client.start("looped", run_id="looped-1")
+    await stage.client.start("looped.lost", run_id="looped-2")
+    for run in ("looped-1", "looped-2"):
+        await stage.result(run)
+
+
+async def repeated(stage: Stage) -> None:
+    """Steps that run again after a short while, after a longer one, and too often."""
+    await stage.client.start("repeated", run_id="repeated-1")
+    await stage.result("repeated-1")
+
+
+async def nested(stage: Stage) -> None:
+    """Runs that are steps of another one: of a workflow, of a group, of a loop; one that fails."""
+    await stage.client.start("nested", run_id="nested-1")
+    await stage.client.start("nested.lost", run_id="nested-2")
+    for run in ("nested-1", "nested-2"):
+        await stage.result(run)
+
+
 async def retained(stage: Stage) -> None:
     """A run that is removed."""
     await stage.client.start("strict", {"order": 7}, run_id="retained-1")
@@ -210,8 +232,9 @@ async def checkpointed(stage: Stage) -> None:
     async with NATSStore(stage.url, settings=SETTINGS) as store:
         await store.initialize_execution(run, b'{"order":7}')
         await store.save_state(run, "", "RUNNING")
-        for state in ("PENDING", "RUNNING", "RETRYING", "FALLBACK", "WAITING_HUMAN", "FAILED"):
+        for state in ("PENDING", "RUNNING", "RETRYING", "REPEATING", "FALLBACK", "WAITING_HUMAN"):
             await store.save_state(run, "first", state)
+        await store.save_state(run, "first", "FAILED")
         await store.save_step_output(run, "first", b'{"done":true}')
         for state in ("COMPLETED", "COMPENSATING", "COMPENSATED"):
             await store.save_state(run, "first", state)
@@ -264,5 +287,6 @@ SCENARIOS = (
         emitting,
         spoken,
     ),
+    *(looped, repeated, nested),
     *(unserved, lost, returned, checkpointed, locked, broadcast, elsewhere),
 )

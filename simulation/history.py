@@ -90,7 +90,7 @@ def check_message(truth: Truth, message: StepMessage) -> None:
     else:
         expect(truth.ready(message.step), "enqueued before what it depends on", where)
         if message.kind is Kind.RUN:
-            check_condition(truth, message.step, message.turn, where)
+            check_condition(truth, message.step, where)
     missing = [event for event in _causes(message) if event not in truth.published]
     expect(not missing, "enqueued before its cause is published", f"{where}: {missing}")
 

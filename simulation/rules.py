@@ -180,7 +180,7 @@ def _check_claim(
     if is_refused(record) and record.error is not None and record.error.type == "ExpressionError":
         check_refused(truth, record, where)
     elif record.kind is Kind.RUN:
-        check_condition(truth, record.step, record.turn, where)
+        check_condition(truth, record.step, where)
     if record.kind is Kind.COMPENSATE:
         _check_compensation(truth, record.step, where)
         return

@@ -26,10 +26,10 @@ _APART = 1e-3
 """Seconds: times are written with so many digits."""
 
 
-def check_condition(truth: Truth, step: str, turn: int, where: str) -> None:
-    """A step begins: its own condition is true, or somebody ordered that it is tried again."""
+def check_condition(truth: Truth, step: str, where: str) -> None:
+    """A step begins: its own condition is true."""
     condition = truth.plan.steps[step].when
-    if condition is None or turn > 1:
+    if condition is None:
         return
     try:
         right = holds(truth, condition) in {True, UNKNOWN}
@@ -39,10 +39,11 @@ def check_condition(truth: Truth, step: str, turn: int, where: str) -> None:
 
 
 def check_skipped(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:
-    """A step is skipped by its condition, which is false, and nothing of it ever began."""
+    """A step is skipped by its condition, which is false, and nothing of it began in its turn."""
     condition = truth.plan.steps[record.step].when
     expect(condition is not None, "skipped without a condition", where)
-    expect(before is None, "a step was skipped that had begun", where)
+    again = before is not None and before.turn < record.turn
+    expect(before is None or again, "a step was skipped that had begun", where)
     expect(truth.ready(record.step), "skipped before what it depends on", where)
     try:
         right = holds(truth, condition or "") in {False, UNKNOWN}
@@ -97,7 +98,7 @@ def check_wait_write(
         if refused:
             check_refused(truth, record, where)
         else:
-            check_condition(truth, step.id, record.turn, where)
+            check_condition(truth, step.id, where)
             _check_moment(truth, step, record, where)
             expect(bool(record.child) is step.has_child, "a run that is no step", where)
         return

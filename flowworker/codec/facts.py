@@ -141,7 +141,7 @@ def to_fact(event: CloudEvent) -> facts.Fact | None:
         case EventType.STEP_CANCELLED:
             return facts.StepCancelled(data.step, data.revision)
         case EventType.STEP_SKIPPED if data.kind is not None:
-            return facts.StepSkipped(data.step, data.revision)
+            return facts.StepSkipped(data.step, data.revision, data.turn)
         case EventType.STEP_COMPENSATED:
             return facts.Compensated(data.step, data.revision)
         case _:

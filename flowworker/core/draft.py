@@ -183,6 +183,15 @@ class Draft:
         else:
             self.rest.append(Repeat(step, at.attempt, at.revision, at.due))
 
+    def begin(self, step: str, turn: int) -> None:
+        """Begin a turn of a step: dispatch its first attempt, or judge its condition first."""
+        attempt = self.first(step, turn)
+        if self.plan.step(step).when is None:
+            self.dispatch(step, attempt)
+        else:
+            self.state = self.state.with_step(step, status=StepStatus.PENDING, attempt=attempt)
+            self.judge(step)
+
     def judge(self, step: str) -> None:
         """Ask whether the step's condition lets it run: its first attempt is in flight until then.
 

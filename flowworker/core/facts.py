@@ -154,10 +154,11 @@ class Repeated(Struct, frozen=True):
 
 
 class StepSkipped(Struct, frozen=True):
-    """The step's condition was false; `revision` is that of the record that says so."""
+    """In that turn the step's condition was false; `revision` is that of the record of it."""
 
     step: str
     revision: int
+    turn: int = 1
 
 
 class Concluded(Struct, frozen=True):

@@ -82,10 +82,8 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
             continue
         what = verdict_on(draft.plan, draft.state, step)
         match what:
-            case Verdict.RUN if draft.plan.step(step).when is not None:
-                draft.judge(step)
             case Verdict.RUN:
-                draft.dispatch(step, draft.first(step, at.attempt.turn))
+                draft.begin(step, at.attempt.turn)
             case Verdict.SKIP:
                 _skip(draft, step, SkipReason.UPSTREAM)
                 skipped.append((step, Resolution.SKIPPED))
@@ -120,8 +118,9 @@ def step_skipped(draft: Draft, fact: StepSkipped) -> None:
     draft.settle(
         fact.step,
         StepStatus.SKIPPED,
-        attempt=draft.first(fact.step, at.attempt.turn),
+        attempt=draft.first(fact.step, fact.turn),
         revision=fact.revision,
+        error=None,
         skipped=SkipReason.WHEN,
     )
     resolve(draft, fact.step, Resolution.SKIPPED)

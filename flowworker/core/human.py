@@ -64,7 +64,7 @@ def follow(draft: Draft, step: str, decision: Decision) -> None:
     detail = f"{step}/{at.attempt.turn}"
     match decision.action:
         case HumanAction.RETRY:
-            draft.dispatch(step, draft.first(step, at.attempt.turn + 1))
+            draft.begin(step, at.attempt.turn + 1)
         case HumanAction.SKIP:
             draft.settle(step, StepStatus.SKIPPED)
             draft.emits.append(Emit(EventType.STEP_SKIPPED, detail, step_id=step))

@@ -261,7 +261,7 @@ def _replay_forward(draft: Draft, step: StepRecord, revision: int) -> None:
             )
             dropped(draft, step.step)
         case Outcome.SKIPPED:
-            step_skipped(draft, StepSkipped(step.step, revision))
+            step_skipped(draft, StepSkipped(step.step, revision, step.turn))
         case Outcome.ITERATED:
             iterated(draft, iteration_in(step, revision))
         case _:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from flowworker import EventType, parse
 from flowworker.clock import SystemClock
-from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.cloudevents import decode_event, settled_event
 from flowworker.codec.facts import to_fact
 from flowworker.coordinator.judging import Judging
 from flowworker.coordinator.refusals import Refusals
@@ -100,3 +100,12 @@ async def test_what_has_no_value_fails_the_attempt(backend, runs, judge):
     fact = to_fact(event)
     assert isinstance(fact, AttemptFailed)
     assert (fact.error.type, fact.error.retryable) == ("ExpressionError", False)
+
+
+def test_what_is_false_after_an_operator_had_it_tried_again_is_so_in_that_turn():
+    record = StepRecord(RUN, "a", Kind.RUN, 2, 1, Outcome.SKIPPED, reason="when")
+
+    event = settled_event("flowworker", "w", "", record, 7)
+
+    assert event is not None
+    assert to_fact(event) == StepSkipped("a", 7, 2)

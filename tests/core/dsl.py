@@ -112,7 +112,8 @@ class Run:
         if holds:
             return self.happens(facts.Judged(id_))
         revision = self.write(id_, Outcome.SKIPPED, finished_at=self.now, reason="when")
-        return self.happens(facts.StepSkipped(id_, revision))
+        turn = self.state.steps[id_].attempt.turn
+        return self.happens(facts.StepSkipped(id_, revision, turn))
 
     def iterates(self, id_: str, *, again: bool | None = None) -> Self:
         """An iteration succeeds. Whether the step runs again is asked, and answered if it is said.

@@ -219,10 +219,35 @@ def test_a_fence_may_find_that_the_condition_was_false():
     assert run.status is RunStatus.CANCELLED
 
 
-def test_an_operator_who_has_a_step_tried_again_asks_for_no_condition():
-    run = Run(when("a", human=True)).starts().is_judged("a", holds=True).fails("a")
+def test_a_step_that_an_operator_has_tried_again_is_judged_again():
+    # Given a step whose condition had no value
+    run = Run(when("a", human=True), step("b", "a")).starts().fails("a")
 
-    assert run.is_answered(HumanAction.RETRY).dispatched == ["a@2"]
+    run.is_answered(HumanAction.RETRY)
+    assert (run.asked, run.dispatched) == (["a"], [])
+    assert run.rebuilt().asked == ["a"]
+    assert run.rebuilt().state == run.state
+
+    run.is_judged("a", holds=True)
+    assert run.dispatched == ["a@2"]
+    assert run.completes("a").dispatched == ["b"]
+
+
+def test_a_step_that_is_to_be_tried_again_may_be_skipped():
+    run = Run(when("a", human=True), step("b", "a")).starts().fails("a")
+
+    run.is_answered(HumanAction.RETRY).is_judged("a", holds=False)
+
+    assert run.status is RunStatus.COMPLETED
+    assert skipped(run) == {"a": SkipReason.WHEN, "b": SkipReason.UPSTREAM}
+    assert run.rebuilt().state == run.state
+
+
+def test_a_step_that_is_judged_again_is_fenced_in_its_new_turn():
+    run = Run(when("a", human=True)).starts().fails("a").is_answered(HumanAction.RETRY)
+
+    assert run.is_cancelled().fenced == ["a@2"]
+    assert run.is_fenced("a").status is RunStatus.CANCELLED
 
 
 def test_a_foreign_step_is_neither_judged_nor_skipped():

@@ -126,7 +126,13 @@ def stop_instances(draft: Draft, step: str, error: ErrorInfo) -> bool:
     loop = draft.state.loops.get(step)
     if loop is None:
         return False
-    _note(draft, step, replace(loop, failing=error))
+    if loop.failing is None:  # else it is heard of twice, or they have stopped
+        _stop(draft, step, error)
+    return draft.state.loops[step].at_work > 0
+
+
+def _stop(draft: Draft, step: str, error: ErrorInfo) -> None:
+    _note(draft, step, replace(draft.state.loops[step], failing=error))
     # Not so in a replay, where its record is all that is known of it by now.
     waits = draft.state.with_step(step, status=StepStatus.RUNNING)
     draft.state = replace(waits, inflight=waits.inflight.set(step, None))
@@ -139,7 +145,6 @@ def stop_instances(draft: Draft, step: str, error: ErrorInfo) -> bool:
         draft.fence(one)
     go_on(draft, step)
     draft.lost.pop(step, None)
-    return draft.state.loops[step].at_work > 0
 
 
 def _of(step: str, steps: Iterable[str]) -> list[str]:

@@ -117,6 +117,14 @@ def test_an_attempt_that_fails_while_its_loop_stops_is_not_tried_again():
     assert run.fails("l/1").fenced == ["l/1#2"]
 
 
+def test_a_failure_of_a_loop_that_is_heard_of_twice_stops_its_instances_once():
+    run = Looping(loop("l")).starts().expands(3).fails("l/0").gathers()
+    record, revision = run.records["l"]
+    assert run.fenced == ["l/1", "l/2"]
+
+    assert run.happens(facts.failure_in(record, revision)).effects == ()
+
+
 def test_who_waits_for_a_human_is_not_waited_for_when_its_loop_stops():
     run = Looping(loop("l", human=True)).starts().expands(3).fails("l/0", "l/1")
     run.is_answered(HumanAction.CANCEL, "l/0").gathers()

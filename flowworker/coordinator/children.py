@@ -197,7 +197,7 @@ class Children:
         trace = parse_trace(run.trace)
         if trace is not None:
             span = attempt_span(trace.trace_id, run.run, step.step, step.attempt)
-            trace = TraceContext(trace.trace_id, span, trace.sampled)
+            trace = TraceContext(trace.trace_id, span, self._tracing.samples(trace, run))
         return RunRecord(
             run=step.child,
             workflow=plan.workflow.name,

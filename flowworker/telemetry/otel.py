@@ -98,6 +98,10 @@ class OtelTracing(Tracing):
         if record.started_at:
             _OtelAttempt(self._tracer, self._begin(message, record)).settled(record)
 
+    def samples(self, trace: TraceContext, run: RunRecord) -> bool:
+        """Whether what is below a run is recorded, as what is in it."""
+        return self._samples(trace, run.run, run.workflow)
+
     def run_ended(self, record: RunRecord) -> None:
         """The span of a run, from its record."""
         trace = trace_of(record.trace, self._namespace, record.run)
@@ -182,13 +186,18 @@ class OtelTracing(Tracing):
                 nanoseconds(record.started_at),
             )
 
+    def _samples(self, trace: TraceContext, run: str, workflow: str) -> bool:
+        """Whether a run is recorded; if its trace is its own, as it will be decided at its end."""
+        if not trace.is_of(run):
+            return trace.sampled
+        found = self._tracer.sampler.should_sample(
+            Context(), int(trace.trace_id, 16), f"run {workflow}", SpanKind.SERVER
+        )
+        return found.decision is Decision.RECORD_AND_SAMPLE
+
     def _run(self, trace: TraceContext, message: StepMessage) -> Context:
         """The context of the run's span, which need not exist yet."""
-        if trace.is_of(message.run):  # whether it is sampled is decided here, as at its end
-            found = self._tracer.sampler.should_sample(
-                Context(), int(trace.trace_id, 16), f"run {message.workflow}", SpanKind.SERVER
-            )
-            trace = replace(trace, sampled=found.decision is Decision.RECORD_AND_SAMPLE)
+        trace = replace(trace, sampled=self._samples(trace, message.run, message.workflow))
         return within(trace, run_span(trace.trace_id, message.run), message.trace_state)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from flowworker.codec.messages import StepMessage
+    from flowworker.codec.trace import TraceContext
     from flowworker.core.records import RunRecord, StepRecord
 
     AttributeValue: TypeAlias = (
@@ -97,6 +98,10 @@ class Tracing:
 
     def recorded(self, message: StepMessage, record: StepRecord) -> None:
         """An attempt has ended whose worker may not have lived to trace it."""
+
+    def samples(self, trace: TraceContext, run: RunRecord) -> bool:  # noqa: ARG002
+        """Whether what is below a run is recorded: as its trace says, if that is not its own."""
+        return trace.sampled
 
     def run_ended(self, record: RunRecord) -> None:
         """A run has ended; to say so twice is to say it once."""

@@ -62,6 +62,24 @@ async def pick(ctx: StepContext, n: int) -> dict[str, Any]:
     return {"n": n}
 
 
+@app.step("stumble")
+async def stumble(ctx: StepContext) -> dict[str, Any]:
+    """Fails with two kinds of errors, each of which is a special one."""
+    if ctx.attempt == 1:
+        raise KeyError("unknown")
+    if ctx.attempt == 2:
+        raise ConnectionError("gone")
+    return {"attempts": ctx.attempt}
+
+
+@app.step("later")
+async def later(ctx: StepContext) -> dict[str, Any]:
+    """Fails in a first run."""
+    if ctx.run_id.endswith("-1"):
+        raise NonRetryableError("not now")
+    return {"done": True}
+
+
 @app.step("hold")
 async def hold(ctx: StepContext[Gates]) -> dict[str, Any]:
     await ctx.runtime[ctx.run_id].wait()

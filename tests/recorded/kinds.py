@@ -17,10 +17,12 @@ from flowworker.client.watching import decode as decode_for_clients
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import decode_run, decode_step, decode_value
 from flowworker.codec.messages import (
+    CONTROL_ACTIONS,
     FLOW_INPUT,
     decode_cancel,
     decode_control,
     decode_link,
+    decode_rerun,
     decode_result,
     decode_step_message,
     decode_stored,
@@ -59,6 +61,10 @@ def _user(message: Message) -> Any:
 
 def _control(message: Message) -> Any:
     return decode_control(message.data or b"{}")
+
+
+def _rerun(message: Message) -> Any:
+    return decode_rerun(message.data or b"{}")
 
 
 REFUSED = "flowworker.control.resume.rejected-4"
@@ -103,7 +109,11 @@ def _foreign(name: str, subjects: str, read: Callable[[Message], Any], schema: s
 
 KINDS = (
     _foreign("start", "*.start.>", _input, "start-command"),
-    _foreign("control", "*.control.*.*", _control, "control-command"),
+    *(
+        _foreign(f"control {action}", f"*.control.{action}.*", _control, "control-command")
+        for action in CONTROL_ACTIONS
+    ),
+    _foreign("control rerun", "*.control.rerun.*", _rerun, "rerun-command"),
     _foreign("signal", "*.signal.*.>", _user),
     Kind("step", "*.step.*.*.*.>", _by(decode_step_message), "step-message"),
     Kind(

@@ -48,17 +48,18 @@ class Recording:
         records = (key for key, _ in self.keys("flowworker_runs") if key.startswith("run."))
         return sorted({key.removeprefix("run.") for key in records})
 
-    def children(self, run: str) -> Iterator[str]:
-        """The ids of runs that are steps of that one, and of those that are steps of them."""
-        records = (decode_run(*each) for each in self.keys("flowworker_runs") if _is_run(*each))
-        found = {each.run for each in records if each.parent and each.parent.run == run}
-        for child in sorted(found):
-            yield child
-            yield from self.children(child)
+    def kin(self, run: str) -> Iterator[str]:
+        """A run, the runs that are steps of it, and the one that it is a rerun of, with its kin."""
+        yield run
+        records = [decode_run(*each) for each in self.keys("flowworker_runs") if _is_run(*each)]
+        children = {each.run for each in records if each.parent and each.parent.run == run}
+        before = {each.rerun_of for each in records if each.run == run and each.rerun_of}
+        for other in sorted(children | before):
+            yield from self.kin(other)
 
     def of_family(self, run: str) -> list[Message]:
-        """The same as `of_run`, of a run and its children."""
-        return self.of_run("|".join((run, *self.children(run))))
+        """The same as `of_run`, of a run and its kin."""
+        return self.of_run("|".join(self.kin(run)))
 
     def of_run(self, run: str) -> list[Message]:
         """Records, events and step messages of a run, as stored, in the order of their sending."""

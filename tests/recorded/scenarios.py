@@ -20,6 +20,7 @@ from flowworker import (
     connect,
     parse,
 )
+from tests.recorded import constructs
 from tests.recorded.fleet import SETTINGS, at_work, fleet
 from tests.recorded.handlers import app
 from tests.recorded.stage import NAMESPACE, Stage
@@ -141,40 +142,6 @@ async def rejected(stage: Stage) -> None:
     await stage.until(f"seq-{sequence:012d}", "rejected")
 
 
-async def spoken(stage: Stage) -> None:
-    """Values, a condition, and steps that wait: for a moment, a signal, a human."""
-    run = "spoken-1"
-    await stage.client.start("spoken", run_id=run)
-    await stage.until(run, "waiting_human", "ask")
-    for _ in range(2):  # the second one is known
-        await stage.send(f"signal.{run}.go", b"1", Nats_Msg_Id="spoken-1-go")
-    await stage.until(run, "signalled")
-    await stage.client.approve(run, output={"yes": True}, reason="why not", actor="somebody")
-    await stage.result(run)
-
-
-async def looped(stage: Stage) -> None:
-    """A loop with an instance that fails and may, one with no items, and one that fails."""
-    await stage.client.start("looped", run_id="looped-1")
-    await stage.client.start("looped.lost", run_id="looped-2")
-    for run in ("looped-1", "looped-2"):
-        await stage.result(run)
-
-
-async def repeated(stage: Stage) -> None:
-    """Steps that run again after a short while, after a longer one, and too often."""
-    await stage.client.start("repeated", run_id="repeated-1")
-    await stage.result("repeated-1")
-
-
-async def nested(stage: Stage) -> None:
-    """Runs that are steps of another one: of a workflow, of a group, of a loop; one that fails."""
-    await stage.client.start("nested", run_id="nested-1")
-    await stage.client.start("nested.lost", run_id="nested-2")
-    for run in ("nested-1", "nested-2"):
-        await stage.result(run)
-
-
 async def retained(stage: Stage) -> None:
     """A run that is removed."""
     await stage.client.start("strict", {"order": 7}, run_id="retained-1")
@@ -272,21 +239,7 @@ async def elsewhere(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    *(
-        chain,
-        numbered,
-        retried,
-        fallen,
-        undone,
-        asked,
-        stopped,
-        large,
-        wide,
-        rejected,
-        retained,
-        emitting,
-        spoken,
-    ),
-    *(looped, repeated, nested),
-    *(unserved, lost, returned, checkpointed, locked, broadcast, elsewhere),
+    *(chain, numbered, retried, fallen, undone, asked, stopped, large, wide, rejected, retained),
+    *(emitting, unserved, lost, returned, checkpointed, locked, broadcast, elsewhere),
+    *constructs.SCENARIOS,
 )

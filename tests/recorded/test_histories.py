@@ -20,8 +20,8 @@ from flowworker.core.graph import Plan
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.rebuild import rebuild
 from flowworker.core.records import RunRecord, StepRecord
-from flowworker.core.state import RunState
-from flowworker.core.status import TERMINAL, Outcome
+from flowworker.core.state import RunState, initial
+from flowworker.core.status import TERMINAL, Outcome, RunStatus
 from flowworker.definitions import content
 from flowworker.ports import StoredEvent
 from tests.recorded.answers import STEPS, answer
@@ -98,6 +98,8 @@ class Moment:
         What is asked is answered as it was then, if what was sent `later` has the answer.
         """
         history = History(self.record.run, self.plan, self.events)
+        if not self.record.is_prepared:
+            return initial(self.plan, self.record, self.revision), [], history
         now = self.record.created_at + LATER
         state, effects = rebuild(
             self.plan,
@@ -154,6 +156,8 @@ def test_at_any_moment_the_same_is_decided_as_then(recording: Recording, run: st
             assert event.id in decided or moment.has_skipped(event.data.step_id)
         elif following.key.startswith("run."):
             record = decode_run(following.key, following.data)
+            if has_begun(moment.record, record):
+                continue
             assert replace(state.record, finished_at=record.finished_at) == record
         elif following.key.startswith(f"step.{COORDINATOR}."):
             begun = decode_step(following.key, following.data)
@@ -187,6 +191,11 @@ def test_at_any_moment_nothing_is_decided_that_was_not_decided_then(recording: R
         }
         assert sent_to_workers <= dispatched
         assert not any(moment.is_over(each) for each in left if isinstance(each, Dispatch))
+
+
+def has_begun(before: RunRecord, record: RunRecord) -> bool:
+    """Whether its time has come, or all is there that a rerun keeps: nobody decides upon that."""
+    return before.status is RunStatus.PENDING and record.status is RunStatus.RUNNING
 
 
 def emits(effects: list[Effect]) -> list[Emit]:

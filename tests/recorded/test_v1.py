@@ -11,7 +11,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from flowworker.codec.cloudevents import CloudEvent, EventData
+from flowworker.codec.cloudevents import CloudEvent
 from flowworker.codec.json import encode
 from flowworker.codec.messages import (
     FLOW_INPUT,
@@ -25,9 +25,7 @@ from flowworker.codec.messages import (
     Result,
     StepMessage,
 )
-from flowworker.core.event_types import EventType
-from flowworker.core.records import RunRecord, StepRecord, StopReason
-from flowworker.core.status import HumanAction
+from flowworker.core.records import RunRecord, StepRecord
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
 from tests.recorded.recording import RECORDINGS, Recording
@@ -43,21 +41,9 @@ TYPES = (
 )
 ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 """Without what repeats stored events (a test shows that it does)."""
-CONSTANTS = {"v", "specversion", "datacontenttype", "sealed"}
-"""Fields that never have another value than their default, in a fleet that seals nothing."""
-LATER: dict[type[msgspec.Struct], set[str]] = {
-    RunRecord: {"begins_at", "rerun_of", "rerun"},
-    StepMessage: {"follows", "intervals", "since", "spent"},
-    EventData: {"intervals", "since", "spent", "rerun_of", "kept_from"},
-    StepRecord: {"intervals", "kept_from", "since", "spent"},
-}
-LATER_WORDS: dict[type[Enum], set[Enum]] = {
-    HumanAction: {HumanAction.REJECT},
-    EventType: {EventType.SCHEDULED, EventType.STEP_KEPT},
-    StopReason: {StopReason.ENDED},
-}
-"""Fields, and values of enumerations, that are younger than the recordings."""
-
+CONSTANTS = {"v", "specversion", "datacontenttype", "sealed", "follows"}
+"""Fields that never have another value than their default, in a fleet that neither seals nor traces
+anything."""
 
 MESSAGES = [each for recording in RECORDINGS for each in recording.messages]
 
@@ -115,10 +101,10 @@ def test_every_field_and_every_value_of_an_enumeration_is_recorded():
 
     assert used.keys() >= {*TYPES}
     for struct, names in used.items():
-        assert names >= {*struct.__struct_fields__} - CONSTANTS - LATER.get(struct, set()), struct
+        assert names >= {*struct.__struct_fields__} - CONSTANTS, struct
     assert len(values) == 9
     for enumeration, found in values.items():
-        assert found == {*enumeration} - LATER_WORDS.get(enumeration, set()), enumeration
+        assert found == {*enumeration}, enumeration
 
 
 def test_every_header_is_recorded():
@@ -159,7 +145,7 @@ def test_bodies_satisfy_their_schemas():
 
     # What users write of workflows is checked beside what is stored of them, and what is sealed
     # where something is.
-    elsewhere = {"workflow.v1.json", "sealed-input.v1.json", "rerun-command.v1.json"}
+    elsewhere = {"workflow.v1.json", "sealed-input.v1.json"}
     assert checked == {path.name for path in SCHEMAS.iterdir()} - elsewhere
 
 

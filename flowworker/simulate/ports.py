@@ -185,6 +185,11 @@ class _Arrived:
         self._gate.now(self._delivery.in_progress())
 
 
+def _notice(subject: str) -> str:
+    """What is said there. The name of an inbox is new each time, and makes no other world."""
+    return "a reply" if subject.startswith("_INBOX.") else f"a notice about {subject}"
+
+
 class _Notifier:
     """The `Notifier` port: each message may get lost."""
 
@@ -194,7 +199,7 @@ class _Notifier:
 
     async def publish(self, *arguments: Any, **options: Any) -> None:
         await self._gate.process.wait(0.0)
-        if not self._gate.troubles.happens(_ACK_LOST, f"a notice about {arguments[0]} is lost"):
+        if not self._gate.troubles.happens(_ACK_LOST, f"{_notice(arguments[0])} is lost"):
             self._gate.now(self._notifier.publish(*arguments, **options))
 
     async def subscribe(

@@ -127,6 +127,9 @@ class EngineSteps:
         if found is None:
             return False
         record, revision = found
+        if record.outcome is Outcome.RUNNING and record.wakes_at - self._clock.now() > _EARLY:
+            # By the timer's clock it is time. Set to then it would go off at once, again and again.
+            await self._clock.sleep(_EARLY)
         if record.outcome is Outcome.RUNNING and plan.step(step).has_child:
             return await self._child_steps.wake(plan, run, record, revision)
         if record.outcome is Outcome.RUNNING:

@@ -142,6 +142,26 @@ async def test_an_alarm_is_not_done_with_before_its_step_is_seen(world, monkeypa
     assert await world.history() == WHOLE
 
 
+@pytest.mark.parametrize("step", [NAP.steps[0], Step("nap", steps=NAP.steps, timeout=60.0)])
+async def test_a_coordinator_whose_clock_is_late_does_not_spin(world, monkeypatch, step):
+    # Given timers by whose clock it is time already
+    set_timer, times = world.backend.timers.set, []
+
+    async def set_fast(run, name, at):
+        times.append(at)
+        await set_timer(run, name, at - 3600.0 if len(times) < 100 else at)
+
+    monkeypatch.setattr(world.backend.timers, "set", set_fast)
+    await world.coordinator()
+    await world.start(Workflow("w", (step,)))
+
+    await world.pass_by(10.0)
+
+    assert len(times) < 30
+    monkeypatch.undo()
+    await world.pass_by(2.0)
+
+
 async def test_two_coordinators_wake_it_once(world):
     await world.coordinator()
     await world.coordinator()
@@ -164,6 +184,7 @@ async def test_a_timer_of_an_earlier_run_of_that_id_wakes_nothing(world):
 
     assert (await record_of(world)).outcome is Outcome.RUNNING
     assert await world.backend.timers.runs(step_timer("nap")) == [RUN]
+    await world.pass_by(1.0)  # its coordinator looks at the clock once more
 
 
 @pytest.mark.parametrize("action", ["cancel", "terminate"])

@@ -76,6 +76,12 @@ def positions(bits: int) -> list[int]:
     return [8 * place + at for place, byte in enumerate(raw) if byte for at in _IN_BYTE[byte]]
 
 
+def _of(places: Mapping[str, int], step: str) -> int:
+    """What is known of a step; of an instance, what is known of its loop."""
+    found = places.get(step)
+    return places[defined_id(step)] if found is None else found
+
+
 class Plan:
     """A workflow with its graph, ready to be executed. Immutable by convention.
 
@@ -153,15 +159,15 @@ class Plan:
 
     def closes(self, step: str) -> bool:
         """Whether it is one of `finally`: all others come before it."""
-        return self._position[defined_id(step)] >= len(self.order) - len(self.closing)
+        return _of(self._position, step) >= len(self.order) - len(self.closing)
 
     def before(self, step: str) -> int:
         """The same as `ancestors`, as bits: those of their positions in `order`."""
-        return self._before[defined_id(step)]
+        return _of(self._before, step)
 
     def position(self, step: str) -> int:
         """Where a step stands in `order`."""
-        return self._position[defined_id(step)]
+        return _of(self._position, step)
 
     def ancestors(self, step: str) -> tuple[str, ...]:
         """Ids that a step depends on, directly or not, in topological order.

@@ -33,7 +33,7 @@ V, TOPOLOGY_LINE = "    v: int = {}\n", "TOPOLOGY_VERSION = {}\n"
 CHANGES = {
     "core/records.py": (V.format("RECORD_VERSION"), V.format("RECORD_VERSION") + FIELD, 3),
     "codec/messages.py": (V.format("1"), V.format("1") + FIELD, 1),
-    "codec/cloudevents.py": (V.format("EVENT_VERSION"), V.format("EVENT_VERSION") + FIELD, 1),
+    "codec/event_data.py": (V.format("EVENT_VERSION"), V.format("EVENT_VERSION") + FIELD, 1),
     "jetstream/topology/specs.py": (
         TOPOLOGY_LINE.format(TOPOLOGY_VERSION),
         TOPOLOGY_LINE.format(NEXT),

@@ -188,7 +188,8 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
             StepRecords.write,
             "if _same(found[0], record):",
             "if True:",
-            "a settled attempt was written again | a result of somebody who does not hold",
+            "a settled attempt was written again | a result of somebody who does not hold"
+            " | published before it is durable",
             ANYTHING,
             id="a claim of another that is taken for its own",
         ),

@@ -48,6 +48,10 @@ class Commands:
         assert line.startswith("error: ")
         return line.removeprefix("error: ")
 
+    def said_by(self, *arguments: str) -> str:
+        """Run one to its end, in this process; its stdout, whatever its exit code."""
+        return CliRunner().invoke(cli, list(arguments), env=self._variables).stdout
+
     def code(self, *arguments: str) -> int:
         """Run one to its end, in this process; its exit code."""
         return CliRunner().invoke(cli, list(arguments), env=self._variables).exit_code

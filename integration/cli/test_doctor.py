@@ -78,7 +78,7 @@ def test_a_stream_that_is_not_ours_is_a_problem(server):
 
 
 def until_said(doctor: Commands, text: str) -> None:
-    blocking_eventually(lambda: text in doctor("doctor", code=1), what=text)
+    blocking_eventually(lambda: text in doctor.said_by("doctor"), what=text)
 
 
 def test_steps_of_a_queue_without_a_worker_are_a_problem(server, tmp_path):

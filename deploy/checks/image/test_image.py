@@ -75,6 +75,8 @@ def test_it_has_the_extras_that_processes_of_a_fleet_use():
     assert set(extras.split(",")) == set(PROJECT["optional-dependencies"]) - {
         "deploy",
         "dev",
+        "graph",
+        "media",
         "redis",
     }
 

@@ -23,6 +23,7 @@ EXPECTED = {
     'sum(flowworker_attempts_total{handler="goods.weigh", outcome="failed"})': SHIPPED,
     'sum(flowworker_attempts_total{handler="goods.pack", outcome="completed"})': SHIPPED + FAILED,
     'sum(flowworker_retries_total{workflow="goods.ship"})': SHIPPED,
+    'sum(flowworker_steps_skipped_total{workflow="goods.ship"})': SHIPPED,
     'sum(flowworker_fallbacks_total{workflow="goods.fail"})': FAILED,
     'sum(flowworker_sagas_total{workflow="goods.fail"})': FAILED,
     'sum(flowworker_failed_compensations_total{workflow="goods.fail"})': FAILED,

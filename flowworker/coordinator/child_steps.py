@@ -29,6 +29,7 @@ from flowworker.core.ids import COORDINATOR, child_run_id, defined_id, index_of
 from flowworker.core.policy import asks_for_time
 from flowworker.core.records import ErrorInfo, StepRecord, StopReason, shortened
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
+from flowworker.core.waiting import EARLY, GUARD
 from flowworker.errors import (
     Conflict,
     DefinitionError,
@@ -51,12 +52,6 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
-
-_GUARD = 30 * 86_400.0
-"""Seconds after which one that has no timeout is looked at; its timer shows that it waits."""
-
-_EARLY = 1.0
-"""Seconds by which a timer may go off early."""
 
 _REFUSED = (ExpressionError, InvalidInput, WorkflowNotFound, DefinitionError)
 
@@ -121,7 +116,7 @@ class ChildSteps:
             await self._settle(plan, run, record, revision, child[0])
             return True
         left = record.wakes_at - self._clock.now()
-        if record.wakes_at and record.error is None and left <= _EARLY:
+        if record.wakes_at and record.error is None and left <= EARLY:
             if left > 0.0:
                 await self._clock.sleep(left)
             text = f"the run took longer than {record.wakes_at - record.started_at:g} s"
@@ -233,7 +228,7 @@ class ChildSteps:
 
     async def _set_timer(self, run: RunRecord, record: StepRecord) -> None:
         over = record.error is not None or not record.wakes_at
-        at = self._clock.now() + _GUARD if over else record.wakes_at
+        at = self._clock.now() + GUARD if over else record.wakes_at
         await self._timers.set(run.run, step_timer(record.step), at)
 
     async def _settle(

@@ -29,6 +29,7 @@ from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, StepRecord, shortened
 from flowworker.core.status import Outcome
+from flowworker.core.waiting import EARLY, GUARD
 from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -45,14 +46,8 @@ if TYPE_CHECKING:
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
 
-_EARLY = 1.0
-"""Seconds by which a timer may go off early: the rest is waited for in process."""
-
 _ROUNDING = 1e-6
 """Seconds by which sums of times differ."""
-
-_GUARD = 30 * 86_400.0
-"""Seconds after which one that waits for no moment is looked at; its timer shows that it waits."""
 
 
 class EngineSteps:
@@ -127,9 +122,9 @@ class EngineSteps:
         if found is None:
             return False
         record, revision = found
-        if record.outcome is Outcome.RUNNING and record.wakes_at - self._clock.now() > _EARLY:
+        if record.outcome is Outcome.RUNNING and record.wakes_at - self._clock.now() > EARLY:
             # By the timer's clock it is time. Set to then it would go off at once, again and again.
-            await self._clock.sleep(_EARLY)
+            await self._clock.sleep(EARLY)
         if record.outcome is Outcome.RUNNING and plan.step(step).has_child:
             return await self._child_steps.wake(plan, run, record, revision)
         if record.outcome is Outcome.RUNNING:
@@ -203,9 +198,9 @@ class EngineSteps:
                 await self._taking.give_back(run, record, signal)
             await self._timers.clear(run.run, step_timer(record.step))
             return
-        wakes_at = record.wakes_at or self._clock.now() + _GUARD
+        wakes_at = record.wakes_at or self._clock.now() + GUARD
         left = wakes_at - self._clock.now()
-        if left > _EARLY:
+        if left > EARLY:
             await self._timers.set(run.run, step_timer(record.step), wakes_at)
             return
         while left > _ROUNDING:  # event loops wake up to a millisecond early

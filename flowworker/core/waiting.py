@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["signalled"]
+__all__ = ["EARLY", "GUARD", "signalled"]
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,12 @@ from flowworker.core.effects import Dispatch
 if TYPE_CHECKING:
     from flowworker.core.draft import Draft
     from flowworker.core.facts import Signalled
+
+EARLY = 1.0
+"""Seconds by which a timer may go off early: the rest is waited for in process."""
+
+GUARD = 30 * 86_400.0
+"""Seconds after which who waits for no moment is looked at; the timer shows that it waits."""
 
 
 def signalled(draft: Draft, fact: Signalled) -> None:

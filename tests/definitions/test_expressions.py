@@ -180,8 +180,10 @@ def test_behind_the_last_line_is_its_end():
 
 
 def test_a_moment_is_no_expression():
-    parse("""
+    workflow = parse("""
 name: later
 steps:
   - {id: a, until: 2030-01-31T08:00:00Z}
 """)
+
+    assert workflow.steps[0].until == "2030-01-31T08:00:00Z"

@@ -106,8 +106,8 @@ BLIND = Focus(faults=("stale",), constructs=True)
         ),
         pytest.param(
             engine_steps.EngineSteps._go_on,
-            "wakes_at = record.wakes_at or self._clock.now() + _GUARD",
-            "wakes_at = (record.wakes_at or self._clock.now() + _GUARD)"
+            "wakes_at = record.wakes_at or self._clock.now() + GUARD",
+            "wakes_at = (record.wakes_at or self._clock.now() + GUARD)"
             " - 9.0 * bool(state and record.started_at < self._clock.now() - 0.5)",
             "a wait ended before its time",
             DEADLY,

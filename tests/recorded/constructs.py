@@ -62,7 +62,7 @@ async def ruled(stage: Stage) -> None:
 
 async def delayed(stage: Stage) -> None:
     """A run that begins later."""
-    await stage.client.start("chain", run_id="delayed-1", delay=2)
+    await stage.client.start("chain", run_id="delayed-1", delay=8)
     await stage.result("delayed-1")
 
 

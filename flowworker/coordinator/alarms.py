@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
-from flowworker.coordinator.inbox import Inbox
+from flowworker.coordinator.commands.inbox import Inbox
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.staleness import may_be_unseen
@@ -25,9 +25,9 @@ from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.child_steps import ChildSteps
-    from flowworker.coordinator.engine_steps import EngineSteps
     from flowworker.coordinator.retention import Retention
+    from flowworker.coordinator.steps.child_steps import ChildSteps
+    from flowworker.coordinator.steps.engine_steps import EngineSteps
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores

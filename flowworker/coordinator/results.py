@@ -7,7 +7,7 @@ __all__ = ["brief_result", "result_of"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.messages import Result, ResultStatus
-from flowworker.coordinator.outputs import size_in_message
+from flowworker.coordinator.sizes import size_in_message
 from flowworker.core.status import RunStatus
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from bench.chaos.raw import Raw
 from flowworker import wiring
 from flowworker.codec.subjects import CommandLane
-from flowworker.coordinator import intake, scheduler
+from flowworker.coordinator.commands import intake
+from flowworker.coordinator.driving import scheduler
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, open_backend
 from flowworker.ports import Records

@@ -67,6 +67,18 @@ KNOWS: dict[str, set[str]] = {
 # The rooms within a room, lowest first, and which of its other modules each may import from. What
 # stands beside them may import from all of them.
 INNER: dict[str, dict[str, set[str]]] = {
+    "coordinator": {
+        "sizes": set(),
+        "history": set(),
+        "live": set(),
+        "expressions": set(),
+        "results": {"sizes"},
+        "retention": {"results"},
+        "commands": {"history", "results", "retention"},
+        "steps": {"commands", "expressions"},
+        "performing": {"sizes", "history", "live", "retention", "expressions", "steps"},
+        "driving": {"history", "live", "performing", "steps"},
+    },
     "jetstream": {
         "names": set(),
         "client": set(),

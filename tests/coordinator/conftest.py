@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client
-from flowworker.coordinator.scheduler import Scheduler
+from flowworker.coordinator.driving.scheduler import Scheduler
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock

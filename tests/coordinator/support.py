@@ -9,19 +9,19 @@ from prometheus_client import CollectorRegistry
 from flowworker import wiring
 from flowworker.clock import Clock, SystemClock
 from flowworker.coordinator import Coordinator
-from flowworker.coordinator.answers import Answers
-from flowworker.coordinator.child_results import ChildResults
-from flowworker.coordinator.child_steps import ChildSteps
-from flowworker.coordinator.children import Children
-from flowworker.coordinator.evaluation import Evaluation
-from flowworker.coordinator.items import Items
-from flowworker.coordinator.judging import Judging
-from flowworker.coordinator.loops import Loops
-from flowworker.coordinator.refusals import Refusals
-from flowworker.coordinator.repeating import Repeating
-from flowworker.coordinator.starts import Starts
-from flowworker.coordinator.terms import Terms
-from flowworker.coordinator.values import Values
+from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.expressions.evaluation import Evaluation
+from flowworker.coordinator.expressions.items import Items
+from flowworker.coordinator.expressions.terms import Terms
+from flowworker.coordinator.expressions.values import Values
+from flowworker.coordinator.steps.answers import Answers
+from flowworker.coordinator.steps.child_results import ChildResults
+from flowworker.coordinator.steps.child_steps import ChildSteps
+from flowworker.coordinator.steps.children import Children
+from flowworker.coordinator.steps.judging import Judging
+from flowworker.coordinator.steps.loops import Loops
+from flowworker.coordinator.steps.refusals import Refusals
+from flowworker.coordinator.steps.repeating import Repeating
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.stores.stores import Stores, stores_of

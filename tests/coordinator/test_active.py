@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.senders import Published
-from flowworker.coordinator.active import ActiveRuns
+from flowworker.coordinator.driving.active import ActiveRuns
 from flowworker.coordinator.live import LiveRun
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted

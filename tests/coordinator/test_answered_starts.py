@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, STORED, decode_result
-from flowworker.coordinator.inbox import NotYet
-from flowworker.coordinator.rejection import Rejected
-from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.starts import Starts
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable

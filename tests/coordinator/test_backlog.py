@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client
-from flowworker.coordinator import Coordinator, recovery, service
+from flowworker.coordinator import Coordinator, service
+from flowworker.coordinator.driving import recovery
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Priority
 from flowworker.memory import memory_backend

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from flowworker.codec.json import encode
-from flowworker.coordinator.controls import Controls
-from flowworker.coordinator.inbox import NotYet
-from flowworker.coordinator.rejection import Rejected
-from flowworker.coordinator.uploads import Gone
+from flowworker.coordinator.commands.controls import Controls
+from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.uploads import Gone
 from flowworker.core.payload import EMPTY, Stored
 from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
 from flowworker.codec.json import encode
-from flowworker.coordinator import controls, inbox
+from flowworker.coordinator.commands import controls, inbox
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Escalation, Step, Workflow

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from flowworker.coordinator.rejection import Rejected
-from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.starts import Starts
 from flowworker.core.model import Step, Workflow
 from flowworker.errors import InvalidInput, RunIdTaken
 from flowworker.stores.sealing import INPUT

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from flowworker.codec.keys import START
-from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.commands.starts import Starts
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, RunIdTaken

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec.messages import decode_step_message
-from flowworker.coordinator.dispatch import Dispatcher
-from flowworker.coordinator.ends import Ends
-from flowworker.coordinator.engine_steps import EngineSteps
-from flowworker.coordinator.given import Given
-from flowworker.coordinator.outputs import Outputs
-from flowworker.coordinator.refusals import Refusals
-from flowworker.coordinator.taking import Taking
-from flowworker.coordinator.terms import Terms
+from flowworker.coordinator.expressions.terms import Terms
+from flowworker.coordinator.performing.dispatch import Dispatcher
+from flowworker.coordinator.performing.given import Given
+from flowworker.coordinator.performing.outputs import Outputs
+from flowworker.coordinator.steps.ends import Ends
+from flowworker.coordinator.steps.engine_steps import EngineSteps
+from flowworker.coordinator.steps.refusals import Refusals
+from flowworker.coordinator.steps.taking import Taking
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.model import Saga, Step, Workflow

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowworker.coordinator.fencing import Fences
+from flowworker.coordinator.performing.fencing import Fences
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Fence
 from flowworker.core.model import Step, Workflow

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowworker.coordinator.inbox import Inbox
+from flowworker.coordinator.commands.inbox import Inbox
 from flowworker.errors import CorruptRecord, DefinitionError, FlowworkerError, Unavailable
 
 

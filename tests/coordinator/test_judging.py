@@ -9,8 +9,8 @@ from flowworker import EventType, parse
 from flowworker.clock import SystemClock
 from flowworker.codec.cloudevents import decode_event, settled_event
 from flowworker.codec.facts import to_fact
-from flowworker.coordinator.judging import Judging
-from flowworker.coordinator.refusals import Refusals
+from flowworker.coordinator.steps.judging import Judging
+from flowworker.coordinator.steps.refusals import Refusals
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Judge
 from flowworker.core.facts import AttemptFailed, Judged, StepSkipped

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flowworker.coordinator.mailboxes import Mailboxes
+from flowworker.coordinator.driving.mailboxes import Mailboxes
 
 
 class Work:

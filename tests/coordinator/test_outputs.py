@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.codec.messages import StepInput, decode_link
-from flowworker.coordinator import outputs
-from flowworker.coordinator.outputs import Outputs, size_in_message
+from flowworker.coordinator.performing import outputs
+from flowworker.coordinator.performing.outputs import Outputs
+from flowworker.coordinator.sizes import size_in_message
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY, Stored, inline
 from flowworker.core.records import RunRecord

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from flowworker.codec.cloudevents import attempt_events, run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.senders import Published
-from flowworker.coordinator.active import ActiveRuns
+from flowworker.coordinator.driving.active import ActiveRuns
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.facts import CancelRequested, RunStarted, StepCompleted
@@ -249,7 +249,7 @@ async def test_a_run_whose_step_messages_are_in_flight_is_held(runs, hands):
 
 
 async def test_step_messages_that_are_in_flight_are_bounded(runs, hands, monkeypatch):
-    monkeypatch.setattr("flowworker.coordinator.active._OVERLAPPING", 2)
+    monkeypatch.setattr("flowworker.coordinator.driving.active._OVERLAPPING", 2)
     inflight = [await following(runs, completed("a1")), await following(runs, completed("b1"))]
 
     last = asyncio.create_task(runs.follow(runs.get(RUN), completed("c1"), lambda: None))

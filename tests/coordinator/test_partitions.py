@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowworker.clock import SystemClock
-from flowworker.coordinator.partitions import Partitions
+from flowworker.coordinator.driving.partitions import Partitions
 from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.settings import Settings
 from flowworker.simulate.clock import SimClock

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
-from flowworker.coordinator.performer import Performer
+from flowworker.coordinator.performing.performer import Performer
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Finish, Save
 from flowworker.core.model import Step, Workflow

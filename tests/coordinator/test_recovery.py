@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import decode_step_message
-from flowworker.coordinator.dispatch import _handler
-from flowworker.coordinator.scheduler import Scheduler
+from flowworker.coordinator.driving.scheduler import Scheduler
+from flowworker.coordinator.performing.dispatch import _handler
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Kind, Priority, RunStatus

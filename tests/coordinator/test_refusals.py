@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
 from flowworker.clock import SystemClock
-from flowworker.coordinator.refusals import Refusals
+from flowworker.coordinator.steps.refusals import Refusals
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.model import Escalation, Fallback, RetryPolicy, Saga, Step, Workflow

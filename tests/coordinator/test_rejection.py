@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker.codec.messages import ResultStatus, decode_result
-from flowworker.coordinator.rejection import Rejected, Rejections
+from flowworker.coordinator.commands.rejection import Rejected, Rejections
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of

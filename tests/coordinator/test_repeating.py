@@ -7,8 +7,8 @@ import pytest
 from flowworker import EventType, parse
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
-from flowworker.coordinator.repeating import Repeating
-from flowworker.coordinator.terms import Terms
+from flowworker.coordinator.expressions.terms import Terms
+from flowworker.coordinator.steps.repeating import Repeating
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Repeat
 from flowworker.core.facts import Repeated, StepCompleted

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowworker.coordinator.rejection import Rejected
-from flowworker.coordinator.requests import parse_start, read_object, run_of
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.requests import parse_start, read_object, run_of
 
 
 def message(**headers):

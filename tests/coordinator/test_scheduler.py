@@ -8,7 +8,7 @@ import pytest
 
 from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
-from flowworker.coordinator.scheduler import CREDIT
+from flowworker.coordinator.driving.scheduler import CREDIT
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import CancelRequested, RunStarted
 from flowworker.core.status import Kind, RunStatus

@@ -11,7 +11,7 @@ from flowworker import App, wiring
 from flowworker.codec.keys import run_key
 from flowworker.compat.opening import existing
 from flowworker.compat.state import StateStore
-from flowworker.coordinator import recovery
+from flowworker.coordinator.driving import recovery
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import Unavailable

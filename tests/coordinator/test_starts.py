@@ -7,7 +7,7 @@ import json
 import pytest
 
 from flowworker.codec.trace import new_trace
-from flowworker.coordinator import starts
+from flowworker.coordinator.commands import starts
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Step, Workflow

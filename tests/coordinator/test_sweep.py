@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from flowworker.codec.keys import run_key
-from flowworker.coordinator import recovery
-from flowworker.coordinator.recovery import Recovery
+from flowworker.coordinator.driving import recovery
+from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, Stop, StopReason
 from flowworker.core.status import RunStatus

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flowworker.coordinator import inbox as inbox_module
-from flowworker.coordinator.inbox import Inbox, NotYet
+from flowworker.coordinator.commands import inbox as inbox_module
+from flowworker.coordinator.commands.inbox import Inbox, NotYet
 from flowworker.errors import Unavailable
 
 

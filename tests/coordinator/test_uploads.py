@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from flowworker.client import Client
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, STORED
-from flowworker.coordinator import starts
+from flowworker.coordinator.commands import starts
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import Stored

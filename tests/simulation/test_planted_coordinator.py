@@ -8,14 +8,16 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
-from flowworker.coordinator import controls, fencing, outputs, performer, scheduler
+from flowworker.coordinator.commands import controls
+from flowworker.coordinator.commands.requests import parse_start, run_of
+from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.driving import scheduler
+from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
-from flowworker.coordinator.performer import Performer
-from flowworker.coordinator.recovery import Recovery
-from flowworker.coordinator.refusals import Refusals
-from flowworker.coordinator.requests import parse_start, run_of
-from flowworker.coordinator.starts import Starts
+from flowworker.coordinator.performing import fencing, outputs, performer
+from flowworker.coordinator.performing.performer import Performer
+from flowworker.coordinator.steps.refusals import Refusals
 from flowworker.core import claim, failure, forward, policy, stopping
 from flowworker.core.attempt import Attempt
 from flowworker.core.status import Kind, Outcome

@@ -7,9 +7,13 @@ import itertools
 import pytest
 from msgspec.structs import replace
 
-from flowworker.coordinator import alarms, answers, approvals, engine_steps, given, taking, terms
-from flowworker.coordinator.child_steps import ChildSteps
-from flowworker.coordinator.judging import Judging
+from flowworker.coordinator import alarms
+from flowworker.coordinator.commands import approvals
+from flowworker.coordinator.expressions import terms
+from flowworker.coordinator.performing import given
+from flowworker.coordinator.steps import answers, engine_steps, taking
+from flowworker.coordinator.steps.child_steps import ChildSteps
+from flowworker.coordinator.steps.judging import Judging
 from flowworker.core import decide, ending, forward, rerun, rules, stopping, waiting
 from flowworker.core.status import Outcome
 from flowworker.stores import reruns

@@ -1,0 +1,292 @@
+"""A start message -> a run.
+
+Step by step, and what happens if the coordinator dies after each:
+
+    validate            the message comes again
+    create the record   again: the record is found; go on, whatever would be refused by now
+    index and event     again: both are idempotent
+    drop the upload     again: the record is found, which needs it no more
+    acknowledge         done
+"""
+
+from __future__ import annotations
+
+__all__ = ["Starts", "look_again"]
+
+import asyncio
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import run_started_event, scheduled_event
+from flowworker.codec.defaults import filled, has_defaults
+from flowworker.codec.json import encode
+from flowworker.codec.keys import START
+from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
+from flowworker.codec.trace import new_trace
+from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.requests import (
+    parse_start,
+    read_object,
+    reference_of,
+    run_of,
+)
+from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
+from flowworker.coordinator.results import brief_result
+from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
+from flowworker.core.payload import Stored
+from flowworker.core.records import RunRecord
+from flowworker.core.staleness import may_be_unseen
+from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.definitions import InputValidator
+from flowworker.errors import (
+    Conflict,
+    DefinitionError,
+    InvalidInput,
+    RunIdTaken,
+    Unavailable,
+    WorkflowNotFound,
+)
+from flowworker.stores.payloads import input_digest
+from flowworker.stores.sealing import INPUT
+from flowworker.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from flowworker.clock import Clock
+    from flowworker.coordinator.commands.requests import Start
+    from flowworker.core.graph import Plan
+    from flowworker.ports import Delivery
+    from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
+
+_LARGE = 2
+"""Uploaded inputs that are in memory at a time."""
+
+
+class Starts:
+    """Takes `start.<workflow>` in."""
+
+    def __init__(self, stores: Stores, clock: Clock, metrics: Metrics) -> None:
+        """Create runs in these stores, and publish to the backend's event log."""
+        self._stores = stores
+        self._backend = stores.backend
+        self._runs = stores.runs
+        self._definitions = stores.definitions
+        self._payloads = stores.payloads
+        self._reply_prefixes = stores.settings.reply_prefixes
+        self._clock = clock
+        self._metrics = metrics
+        self._large = asyncio.Semaphore(_LARGE)
+        self._validators: dict[str, tuple[str, InputValidator]] = {}
+
+    async def take(self, workflow: str, delivery: Delivery) -> None:
+        """One message: a run, or Rejected. A run that exists is not asked whether it may.
+
+        Raises:
+            NotYet: it is large, and so are others that are being taken in.
+            Unavailable: it is to be tried again.
+        """
+        if delivery.headers.get(FLOW_INPUT) != STORED:
+            await self._take(workflow, delivery)
+            return
+        if self._large.locked():
+            raise NotYet
+        async with self._large:
+            await self._take(workflow, delivery)
+
+    async def discard(self, delivery: Delivery) -> None:
+        """Drop what was uploaded for a message, once it is a run or its rejection is published."""
+        if delivery.headers.get(FLOW_INPUT) == STORED:
+            with suppress(Rejected):
+                await self._payloads.drop(reference_of(run_of(delivery), delivery))
+
+    async def _take(self, workflow: str, delivery: Delivery) -> None:
+        run = run_of(delivery)
+        try:
+            record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
+            revision = await self._runs.save(record, 0)
+            self._metrics.runs_started[record.workflow].inc()
+        except (Rejected, Conflict) as refused:
+            found = await self._runs.load(run)
+            if found is None:
+                look_again(refused, delivery, self._clock.now())
+                if delivery.delivered > 1:  # it may have been fine before, up to its record
+                    await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)))
+                raise
+            record, revision = found[0], 0  # it may have gone on since it was created
+            if record.origin != _origin(delivery):
+                await self._forget(run, delivery)
+                await self._again(workflow, delivery, record)
+            if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
+                return
+        await self.announce(record, revision)
+
+    async def announce(self, record: RunRecord, revision: int) -> None:
+        """List a run and publish that it is started. Idempotent.
+
+        With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
+        """
+        await asyncio.gather(
+            self._runs.index(record.status, record.workflow, record.run),
+            self._delay(record) if record.begins_at else self._publish_started(record, revision),
+        )
+
+    async def _forget(self, run: str, delivery: Delivery) -> None:
+        """Drop what was kept for this message, under a name that no other message's input has."""
+        with suppress(Rejected):
+            digest = sha256(delivery.data).hexdigest()
+            if delivery.headers.get(FLOW_INPUT) == STORED:
+                digest = reference_of(run, delivery).digest
+            await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)), digest)
+
+    async def _input(self, start: Start) -> bytes:
+        match start.payload:
+            case None:
+                return start.input
+            case Stored():
+                return await load_upload(self._stores, start.payload, start.run, INPUT)
+            case _:
+                return await open_sealed(self._payloads, start.payload, start.run, INPUT)
+
+    async def _new(self, start: Start) -> RunRecord:
+        """The record of a run that may begin, or Rejected."""
+        try:
+            plan = await self._definitions.latest(start.workflow)
+        except (WorkflowNotFound, DefinitionError) as error:
+            raise Rejected(str(error), type(error).__name__) from error
+        sent = await self._input(start)
+        data = await self.checked(plan, sent)
+        name = _name(start.origin)
+        try:
+            payload = await self._payloads.pack(start.run, COORDINATOR, name, data, place=INPUT)
+        except InvalidInput as error:  # where it would be kept means nothing to its sender
+            raise Rejected(str(error).replace(name, "input", 1)) from error
+        now = self._clock.now()
+        is_later = start.begins_at > now
+        trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))
+        return RunRecord(
+            run=start.run,
+            workflow=start.workflow,
+            definition=plan.hash,
+            version=plan.workflow.version,
+            status=RunStatus.PENDING if is_later else RunStatus.RUNNING,
+            input=payload,
+            created_at=now,
+            begins_at=start.begins_at if is_later else 0.0,
+            priority=start.priority or plan.workflow.priority,
+            origin=start.origin,
+            reply_to=start.reply_to,
+            trace=trace,
+            trace_state=start.trace_state,
+            sent="" if data is sent else input_digest(sent).hex(),
+        )
+
+    async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
+        """A second start with the same id is answered by the run: that is what the id is for.
+
+        Unless it asks for something else. That stands beside the run's history, not in it.
+        """
+        try:
+            start = parse_start(workflow, record.run, delivery, self._reply_prefixes)
+            await self._compare(start, delivery, record)
+        except Rejected as rejected:
+            rejected.beside = True
+            raise
+        get_logger().info("run was started before", run=record.run)
+        if start.reply_to and record.status in TERMINAL:  # need not wait for its end
+            await self._backend.notifier.publish(start.reply_to, encode(brief_result(record)))
+
+    async def _compare(self, start: Start, delivery: Delivery, record: RunRecord) -> None:
+        taken = f"run id {record.run} is taken by a run"
+        if not delivery.headers.get(MSG_ID):
+            rest = "send a Nats-Msg-Id, or wait until it is no longer retained"
+            raise Rejected(f"{taken} of an older commands stream; {rest}")
+        if start.workflow != record.workflow:
+            raise Rejected(f"{taken} of {record.workflow}; choose another id", RunIdTaken.__name__)
+        if record.rerun_of:
+            rerun = f"{taken} that is a rerun of {record.rerun_of}; choose another id"
+            raise Rejected(rerun, RunIdTaken.__name__)
+        kept = record.input
+        if start.digest == (kept.digest if isinstance(kept, Stored) else _digest(kept.data)):
+            return
+        known = await self._payloads.load(kept, record.run, INPUT)
+        plan, given = await self._stores.plan(record), await self._input(start)
+        given = given if plan is None else _filled(plan, given)
+        if input_digest(known) != input_digest(given):
+            raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
+
+    async def _publish_started(self, record: RunRecord, revision: int) -> None:
+        event = run_started_event(self._backend.namespace, record, revision)
+        await self._backend.events.publish(
+            record.run, event.type, encode(event), event.id, once=True
+        )
+
+    async def _delay(self, record: RunRecord) -> None:
+        """Have the run begin in its time, and say so, unless it was stopped before that."""
+        event = scheduled_event(self._backend.namespace, record)
+        await self._backend.timers.set(record.run, START, record.begins_at)
+        await self._backend.events.publish_before_end(
+            record.run, event.type, encode(event), event.id, once=True
+        )
+
+    async def checked(self, plan: Plan, sent: bytes) -> bytes:
+        """The input with defaults filled in, if its schema has such and is satisfied then.
+
+        Raises:
+            Rejected: it is none of that definition.
+        """
+        schema = plan.workflow.input_schema
+        if schema is None:
+            read_object(sent)
+            return sent
+        data = _filled(plan, sent)
+        value = read_object(data)
+        name = plan.workflow.name
+        known, validator = self._validators.get(name, ("", None))
+        try:
+            if validator is None or known != plan.hash:
+                validator = InputValidator(schema)
+                self._validators[name] = plan.hash, validator
+            if validator.is_quick(len(data)):
+                validator.check(value)
+            else:
+                await asyncio.to_thread(validator.check, value)
+        except (DefinitionError, InvalidInput) as error:
+            raise Rejected(str(error)) from error
+        return data
+
+
+def _filled(plan: Plan, sent: bytes) -> bytes:
+    """The input with the defaults of its schema filled in; itself if it leaves nothing out."""
+    schema = plan.workflow.input_schema
+    if schema is None or not has_defaults(schema):
+        return sent
+    value = read_object(sent)
+    try:
+        found = filled(schema, value)
+    except InvalidInput as error:
+        raise Rejected(str(error)) from error
+    return sent if found is value else encode(found)
+
+
+def _origin(delivery: Delivery) -> str:
+    return origin_of(delivery.sequence, delivery.time)
+
+
+def _name(origin: str) -> str:
+    return f"input.{sequence_of(origin)}"
+
+
+def look_again(refused: Exception, delivery: Delivery, now: float) -> None:
+    """Raise Unavailable if this message may have made a run that a stale answer does not show."""
+    repeated = isinstance(refused, Rejected) and delivery.delivered > 1
+    repeated = repeated or isinstance(refused, Gone)
+    if repeated and may_be_unseen(delivery.time, now):
+        raise Unavailable(f"rejected unless it was taken in before: {refused}") from refused
+
+
+def _digest(data: msgspec.Raw) -> str:
+    return sha256(data).hexdigest()

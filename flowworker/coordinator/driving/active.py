@@ -1,0 +1,287 @@
+"""The runs that a coordinator holds in memory: begun or rebuilt, followed, forgotten.
+
+They are a cache of records, and never more: what is forgotten can be rebuilt at any time. A run
+whose effects were not all performed, for whatever reason, is forgotten, since what is in memory
+says that they were.
+
+A view of a partition is right as long as this coordinator alone gets its events. Each view has a
+number, its generation: a run that is held from an earlier one is rebuilt before it is followed.
+
+Decisions about a run are made one after the other. A question is answered, and decided upon, before
+the next fact is followed. Effects overlap if they are nothing but
+step messages: the order in which these are enqueued does not matter. Every other effect waits until
+the step messages of earlier decisions are durable, and is performed alone.
+
+Safety: an event is acknowledged when its own effects are durable, whatever becomes of those of
+others. If some fail, their event comes again and the run is forgotten; what was decided meanwhile
+followed from facts, and holds. Liveness: nothing waits but for effects of earlier events.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ActiveRuns"]
+
+import itertools
+from collections import deque
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flowworker.codec.facts import begun_run
+from flowworker.coordinator.history import History
+from flowworker.coordinator.live import LiveRun
+from flowworker.coordinator.steps.answers import questions
+from flowworker.core.decide import decide
+from flowworker.core.effects import Dispatch
+from flowworker.core.event_types import EventType
+from flowworker.core.facts import Signalled
+from flowworker.core.rebuild import rebuild
+from flowworker.core.state import initial
+from flowworker.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from flowworker.clock import Clock
+    from flowworker.codec.senders import Published
+    from flowworker.coordinator.performing.performer import Performer
+    from flowworker.coordinator.steps.answers import Answers
+    from flowworker.core.effects import Effect
+    from flowworker.core.facts import Fact
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+    from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
+
+    _Perform = Callable[[LiveRun, Sequence[Effect]], Awaitable[None]]
+
+_CANDIDATES = 16
+"""Runs that are looked at to find some that can be forgotten."""
+
+_OVERLAPPING = 64
+"""Events of one run whose effects are in flight at a time."""
+
+
+class ActiveRuns:
+    """Those of one partition, by their ids.
+
+    Attributes:
+        generation: of the partition's view; raised when others may have seen events.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        performer: Performer,
+        answers: Answers,
+        rebuilds: asyncio.Semaphore,
+        most: Callable[[], int],
+        is_busy: Callable[[str], bool],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Hold no more than `most` says, but forget none that `is_busy`.
+
+        Rebuild as many at a time as `rebuilds` allows, which all partitions share: each costs
+        several requests, and when a partition is taken over many runs want it at once.
+        """
+        self.generation = 0
+        self._runs = stores.runs
+        self._events = stores.backend.events
+        self._definitions = stores.definitions
+        self._performer = performer
+        self._answers = answers
+        self._clock = clock
+        self._metrics = metrics
+        self._rebuilds = rebuilds
+        self._most = most
+        self._is_busy = is_busy
+        self._held: dict[str, LiveRun] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, run: str) -> LiveRun | None:
+        """A run if it is in memory, of whatever generation: to look at, not to follow."""
+        return self._held.get(run)
+
+    def delayed(self) -> list[asyncio.Task[None]]:
+        """Dispatches of all runs that wait for a short delay."""
+        return [task for live in self._held.values() for task in live.delayed]
+
+    async def view(
+        self, run: str, cause: Published, *, generation: int, redelivered: bool
+    ) -> LiveRun | None:
+        """The run that an event is about; None if it is gone.
+
+        It is what is in memory, if that is of the present generation. Else it is rebuilt, unless
+        the event is the run's start, comes for the first time and carries the whole record.
+
+        Args:
+            run: its id.
+            cause: the event that is to be followed.
+            generation: the present one when the event came.
+            redelivered: another coordinator may have followed the event before.
+
+        Raises:
+            Conflict, Unavailable: as `rebuild`.
+        """
+        live = self._held.get(run)
+        if live is not None and live.generation == self.generation:
+            return live
+        event = cause.event
+        is_start = event.type is EventType.STARTED and event.data.revision > 0
+        if live is None and is_start and not redelivered:
+            record = begun_run(event)
+            plan = await self._definitions.by_hash(record.definition)
+            return self._hold(plan, initial(plan, record, event.data.revision), generation)
+        return await self.rebuild(run, cause=cause)
+
+    async def rebuild(
+        self, run: str, *, cause: Published | None = None, abandoned: bool = False
+    ) -> LiveRun | None:
+        """A run from its records, with whatever may have been lost repeated; None if it is gone.
+
+        Args:
+            run: its id.
+            cause: an event that the records have to reflect as well, if it is believed.
+            abandoned: no worker executes any attempt of it, whatever leases say.
+
+        Raises:
+            Conflict: another coordinator changed the run meanwhile.
+            Unavailable: among others, if the records are older than what was published of them.
+        """
+        generation, live = self.generation, self._held.get(run)
+        if live is not None:
+            await live.inflight.at_most(0)  # what is not there yet would be enqueued twice
+            self.forget(live)
+        async with self._rebuilds:
+            return await self._rebuild(run, generation, cause, abandoned=abandoned)
+
+    async def _rebuild(
+        self, run: str, generation: int, cause: Published | None, *, abandoned: bool
+    ) -> LiveRun | None:
+        # The history first, so that the records must know all of it.
+        published = await self._events.history(run)
+        found = await self._runs.load(run)
+        plan = None
+        if found is not None and found[0].definition:  # else a checkpoint that was not resumed
+            plan = await self._definitions.by_hash(found[0].definition)
+        steps = {} if found is None else await self._runs.load_steps(run, plan)
+        history = History(run, plan, published)
+        if cause is not None and cause.event.id not in history:
+            history.add(cause.event, cause.sender)
+        if history.is_ahead(found[1] if found else 0, steps, self._clock.now()):
+            raise Unavailable(f"what was read of run {run} is stale")
+        if found is None:
+            return None
+        record, revision = found
+        if plan is None or not record.is_prepared:
+            await self._runs.relist(record)
+            return None
+        state, effects = rebuild(
+            plan,
+            record,
+            revision,
+            steps,
+            self._clock.now(),
+            abandoned=abandoned,
+            requests=history.requests,
+        )
+        live = self._hold(plan, state, generation)
+        self._metrics.recoveries.inc()
+        with self._forgotten_on_failure(live):
+            await self._performer.restore(live, effects, steps, history)
+            await self._answer(live, effects, partial(self._restore_more, history))
+        # Last: once an ended run is not listed as unfinished, recovery does not find it any more.
+        await self._runs.relist(live.state.record)
+        if live.ended or live.state.record.begins_at:  # its start is not to be missed
+            self.forget(live)
+        return live
+
+    async def follow(
+        self, live: LiveRun, fact: Fact, pass_on: Callable[[], None] | None = None
+    ) -> bool:
+        """Decide what follows from a fact and do it; whether the fact changed anything.
+
+        Args:
+            live: the run; its facts are followed one after the other.
+            fact: what happened.
+            pass_on: called before the effects are performed, if the next fact of the run may be
+                followed while they are in flight.
+
+        Raises:
+            Conflict: what is in memory is stale: another coordinator changed the run, or effects
+                failed that it takes for performed.
+        """
+        before = live.state
+        state, effects = decide(live.plan, before, fact, self._clock.now())
+        overlaps = pass_on is not None and _only_dispatches(effects)
+        if effects:
+            await live.inflight.at_most(_OVERLAPPING - 1 if overlaps else 0)
+            if self._held.get(before.record.run) is not live:
+                raise Conflict(f"effects of earlier events of run {before.record.run} failed")
+        live.state = state
+        with self._forgotten_on_failure(live):
+            if pass_on is None or not overlaps:
+                await self._performer.perform(live, effects)
+                await self._answer(live, effects, self._performer.perform)
+            else:
+                with live.inflight.one():
+                    pass_on()
+                    await self._performer.perform(live, effects)
+        # Also steps that look again at what they wait for.
+        return state is not before or bool(effects) or isinstance(fact, Signalled)
+
+    async def _answer(self, live: LiveRun, effects: Sequence[Effect], perform: _Perform) -> None:
+        """Answer what was asked, and do what follows from that, until nothing more is asked."""
+        asked = deque(questions(effects))
+        while asked:
+            fact = await self._answers.to(live.plan, live.state, asked.popleft())
+            if fact is None:
+                continue
+            live.state, more = decide(live.plan, live.state, fact, self._clock.now())
+            await perform(live, more)
+            asked.extend(questions(more))
+
+    async def _restore_more(
+        self, history: History, live: LiveRun, effects: Sequence[Effect]
+    ) -> None:
+        await self._performer.restore(live, effects, {}, history)
+
+    def forget(self, live: LiveRun) -> None:
+        """Hold it no more; its delayed dispatches are not made."""
+        run = live.state.record.run
+        if self._held.get(run) is live:
+            del self._held[run]
+        for task in live.delayed:
+            task.cancel()
+
+    @contextmanager
+    def _forgotten_on_failure(self, live: LiveRun) -> Iterator[None]:
+        """Forget a run whose effects fail, since it says that they were performed."""
+        try:
+            yield
+        except BaseException:  # also if cancelled: other events of the run may still be followed
+            self.forget(live)
+            raise
+
+    def _hold(self, plan: Plan, state: RunState, generation: int) -> LiveRun:
+        live = LiveRun(plan, state, generation, self._clock.monotonic())
+        self._held[state.record.run] = live
+        surplus = len(self._held) - self._most()
+        if surplus > 0:
+            # Those that were taken in first, unless they are being worked on.
+            eldest = list(itertools.islice(self._held, _CANDIDATES))
+            idle = (one for run in eldest if self._is_idle(run, one := self._held[run]))
+            for one in itertools.islice(idle, surplus):
+                self.forget(one)
+        return live
+
+    def _is_idle(self, run: str, live: LiveRun) -> bool:
+        return not (self._is_busy(run) or live.delayed or live.inflight)
+
+
+def _only_dispatches(effects: Sequence[Effect]) -> bool:
+    return bool(effects) and all(isinstance(effect, Dispatch) for effect in effects)

@@ -1,0 +1,138 @@
+"""How long an attempt may take or waits, and which lane it takes: values, or expressions."""
+
+from __future__ import annotations
+
+__all__ = ["Terms"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.core.policy import intervals
+from flowworker.core.status import Kind, Priority
+from flowworker.definitions import parse_duration
+from flowworker.definitions.moment import is_moment, parse_moment
+from flowworker.errors import ExpressionError, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from flowworker.coordinator.expressions.evaluation import Evaluation
+    from flowworker.core.effects import Dispatch
+    from flowworker.core.graph import Plan
+    from flowworker.core.state import RunState
+
+
+class Terms:
+    """Evaluates them when an attempt is enqueued; one for all runs of a coordinator.
+
+    Raises:
+        ExpressionError: one cannot be evaluated, or is not what it should be.
+        CorruptRecord, Unavailable: as `Values.of`.
+    """
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+
+    async def timeout(self, plan: Plan, state: RunState, wanted: Dispatch) -> float:
+        """Seconds that the call of the handler may take; 0 for no limit."""
+        step = plan.step(wanted.step)
+        undo = step.saga if wanted.attempt.kind is Kind.COMPENSATE else None
+        limit, part = (step.timeout, "timeout") if undo is None else (undo.timeout, "saga.timeout")
+        if not isinstance(limit, str):
+            return limit or 0.0
+        own = undo is not None
+        value = await self._evaluation.template(plan, state, wanted.step, part, limit, own=own)
+        return _seconds(part, limit, value)
+
+    async def wakes_at(self, plan: Plan, state: RunState, step: str, now: float) -> float:
+        """The moment for which an engine step waits that begins now; 0 for none."""
+        at = plan.step(step)
+        if at.sleep is not None:
+            return now + await self._wait(plan, state, step, "sleep", at.sleep)
+        if at.until is not None:
+            return await self._moment(plan, state, step, at.until)
+        waits = at.wait_for or at.approval
+        if waits is None or waits.timeout is None:
+            return 0.0
+        return now + await self._wait(plan, state, step, "limit", waits.timeout)
+
+    async def prompt(self, plan: Plan, state: RunState, step: str) -> str:
+        """What a step asks a human; empty if it asks nothing."""
+        asked = plan.step(step).approval
+        if asked is None or "${" not in asked.prompt:
+            return "" if asked is None else asked.prompt
+        value = await self._evaluation.template(plan, state, step, "prompt", asked.prompt)
+        return value if isinstance(value, str) else str(value)
+
+    async def _wait(
+        self, plan: Plan, state: RunState, step: str, part: str, given: float | str
+    ) -> float:
+        if not isinstance(given, str):
+            return given
+        value = await self._evaluation.template(plan, state, step, part, given)
+        return _number(part, given, value, "a duration such as 30 or '1m30s'", parse_duration)
+
+    async def _moment(self, plan: Plan, state: RunState, step: str, given: str) -> float:
+        if is_moment(given):
+            return parse_moment(given)
+        value = await self._evaluation.expression(plan, state, step, "until", given)
+        example = "a moment such as '2030-01-31T08:00:00Z'"
+        return _number("until", given, value, example, parse_moment)
+
+    async def intervals(self, plan: Plan, state: RunState, wanted: Dispatch) -> tuple[float, ...]:
+        """Seconds of its retry rules, if there are expressions among them."""
+        kind = wanted.attempt.kind
+        found = []
+        for number, given in enumerate(intervals(plan.step(wanted.step), kind)):
+            value: Any = given
+            if isinstance(given, str):
+                part = f"interval {number} of {kind}"
+                own = kind is Kind.COMPENSATE
+                value = await self._evaluation.template(
+                    plan, state, wanted.step, part, given, own=own
+                )
+            found.append(_seconds("interval", str(given), value))
+        return tuple(found)
+
+    async def pause(self, plan: Plan, state: RunState, step: str) -> float:
+        """Seconds between two iterations of a step that is repeated."""
+        repeat = plan.step(step).repeat
+        interval = 0.0 if repeat is None else repeat.interval
+        return await self._wait(plan, state, step, "repeat.interval", interval)
+
+    async def priority(self, plan: Plan, state: RunState, step: str) -> Priority:
+        """Its lane."""
+        given = plan.step(step).priority
+        if given is None:
+            return state.record.priority
+        if given not in _LANES:
+            given = await self._evaluation.template(plan, state, step, "priority", given)
+        if given not in _LANES:
+            text = plan.step(step).priority or ""
+            words = ", ".join(_LANES)
+            raise ExpressionError(text, f"priority: expected one of {words}, found {given!r:.80}")
+        return Priority(given)
+
+
+_LANES = tuple(Priority)
+
+
+def _number(
+    part: str, text: str, value: Any, expected: str, parse: Callable[[str | float], float]
+) -> float:
+    """What an expression came to, as seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ExpressionError(text, f"{part}: expected {expected}, found {value!r:.80}")
+    try:
+        return parse(value)
+    except InvalidInput as error:
+        raise ExpressionError(text, f"{part}: {error}") from None
+
+
+def _seconds(part: str, text: str, value: Any) -> float:
+    """A duration that an expression came to, for which something may take."""
+    expected = "a duration greater than 0, such as 30 or '1m30s'"
+    seconds = _number(part, text, value, expected, parse_duration)
+    if not seconds:
+        raise ExpressionError(text, f"{part}: expected {expected}, found {value!r}")
+    return seconds

@@ -1,0 +1,236 @@
+"""An attempt that `decide` wants -> the step message that carries all it needs."""
+
+from __future__ import annotations
+
+__all__ = ["Dispatcher"]
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict, replace
+
+from flowworker.codec.json import UNREADABLE, encode
+from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
+from flowworker.codec.trace import attempt_span, parse_trace
+from flowworker.core.ids import attempt_key, defined_id, idempotency_key
+from flowworker.core.payload import EMPTY
+from flowworker.core.policy import asks_for_time
+from flowworker.core.records import shortened
+from flowworker.core.status import Kind
+from flowworker.errors import ExpressionError, InvalidInput
+from flowworker.ports import StepAddress
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.coordinator.expressions.terms import Terms
+    from flowworker.coordinator.performing.given import Given
+    from flowworker.coordinator.performing.outputs import Outputs
+    from flowworker.coordinator.steps.ends import Ends
+    from flowworker.coordinator.steps.engine_steps import EngineSteps
+    from flowworker.coordinator.steps.refusals import Refusals
+    from flowworker.core.attempt import Attempt
+    from flowworker.core.effects import Answer, Dispatch
+    from flowworker.core.graph import Plan
+    from flowworker.core.model import Step
+    from flowworker.core.state import RunState
+    from flowworker.ports import StepQueue
+    from flowworker.telemetry.tracing import Tracing
+
+
+_MOST_LINKS = 128
+"""As many as a span has by default."""
+
+
+class Dispatcher:
+    """Enqueues attempts. Equal attempts have equal message ids, so twice is once."""
+
+    def __init__(
+        self,
+        steps: StepQueue,
+        outputs: Outputs,
+        given: Given,
+        terms: Terms,
+        refusals: Refusals,
+        engine_steps: EngineSteps,
+        ends: Ends,
+        clock: Clock,
+        tracing: Tracing,
+    ) -> None:
+        """Enqueue to `steps`, with what `given`, or else `outputs`, says that a step is given.
+
+        An attempt that cannot be enqueued, because of what its run has put out, has failed. Those
+        of `engine_steps` and `ends` begin where others are enqueued.
+        """
+        self._steps = steps
+        self._outputs = outputs
+        self._given = given
+        self._terms = terms
+        self._refusals = refusals
+        self._engine_steps = engine_steps
+        self._ends = ends
+        self._clock = clock
+        self._follows = tracing.on
+
+    async def enqueue(self, plan: Plan, state: RunState, wanted: Dispatch, due: float) -> None:
+        """Enqueue one attempt, not to be delivered before `due` (0: at once)."""
+        await self._enqueue(plan, state, wanted, due, "")
+
+    async def restore(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
+        """Enqueue an attempt unless a message of it, or of a later one, is there.
+
+        A message that knows less of workers which were lost does not count: only the new one can
+        take over from them at once. It gets an id of its own, since the server may know the id
+        of a message that was removed. Two messages do no harm: only one is claimed.
+        """
+        if _is_own(plan, wanted):
+            await self._begin(plan, state, wanted)
+            return
+        try:
+            address = await self._address(plan, state, wanted)
+        except ExpressionError as error:
+            await self._refusals.refuse(plan, state, wanted, error)
+            return
+        queued = await self._steps.queued(address)
+        if not any(_covers(raw, wanted) for raw in queued):
+            await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+
+    async def asked(self, plan: Plan, state: RunState, step: str, why: str) -> str:
+        """Why a step waits for a human; of an approval its prompt with values in it.
+
+        If these cannot be had the prompt is as it was written: its attempt fails then.
+        """
+        approval = plan.step(step).approval
+        if approval is None or approval.prompt != why:
+            return why
+        with suppress(ExpressionError):
+            return shortened(await self._terms.prompt(plan, state, step))
+        return why
+
+    async def answer(self, state: RunState, wanted: Answer) -> None:
+        """End an attempt that asks a human, by the answer."""
+        await self._engine_steps.answer(state, wanted)
+
+    def forget(self, state: RunState) -> None:
+        """The run has ended: forget what was kept in memory for its messages."""
+        self._outputs.forget(state)
+
+    async def _enqueue(
+        self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
+    ) -> None:
+        if _is_own(plan, wanted):
+            await self._begin(plan, state, wanted)
+            return
+        key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
+        try:
+            address = await self._address(plan, state, wanted)
+            timeout = await self._terms.timeout(plan, state, wanted)
+            given = await self._input(plan, state, wanted)
+            message = _message(plan, state, wanted, address, given, timeout)
+            if intervals := await self._terms.intervals(plan, state, wanted):
+                message = replace(message, intervals=intervals)
+            if self._follows:
+                message = replace(message, follows=_followed(plan, state, wanted))
+            await self._steps.enqueue(address, encode(message), key + mark, due)
+        except (InvalidInput, ExpressionError) as error:
+            await self._refusals.refuse(plan, state, wanted, error)
+
+    async def _begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
+        """Settle it, or see to it that it will be: there is nobody to send it to."""
+        step = plan.step(wanted.step)
+        if step.end is not None:
+            await self._ends.settle(plan, state, wanted, step.end)
+        else:
+            await self._engine_steps.begin(plan, state, wanted)
+
+    async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
+        priority = await self._terms.priority(plan, state, wanted.step)
+        queue = plan.step(wanted.step).queue
+        return StepAddress(queue, priority, state.record.run, wanted.step)
+
+    async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput:
+        given = await self._given.to(plan, state, wanted)
+        if given is not None:
+            return StepInput(EMPTY, given=given)
+        undo = wanted.attempt.kind is Kind.COMPENSATE
+        return await self._outputs.of(plan, state, wanted.step, with_own=undo)
+
+
+def _is_own(plan: Plan, wanted: Dispatch) -> bool:
+    """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
+    return wanted.attempt.kind is Kind.RUN and not plan.step(wanted.step).uses
+
+
+def _covers(raw: bytes, wanted: Dispatch) -> bool:
+    try:
+        found = decode_step_message(raw)
+    except UNREADABLE:
+        return False  # whatever it is, no worker can do anything with it
+    return _standing(wanted) <= _standing(found)
+
+
+def _standing(asked: Dispatch | StepMessage) -> tuple[Attempt, int, int]:
+    return asked.attempt, asked.revision, asked.lost
+
+
+def _message(
+    plan: Plan,
+    state: RunState,
+    wanted: Dispatch,
+    address: StepAddress,
+    given: StepInput,
+    timeout: float,
+) -> StepMessage:
+    step = plan.step(wanted.step)
+    record = state.record
+    limit = plan.workflow.timeout
+    kind = wanted.attempt.kind
+    compensating = kind is Kind.COMPENSATE
+    untimed = compensating or plan.closes(wanted.step)
+    at = state.steps[wanted.step]
+    return StepMessage(
+        run=record.run,
+        workflow=record.workflow,
+        version=record.version,
+        step=wanted.step,
+        uses=_handler(step, kind),
+        **asdict(wanted.attempt),
+        input=given,
+        v=1 if given.given is None and not wanted.attempt.iteration else 2,
+        idempotency_key=idempotency_key(record.run, wanted.step, kind, wanted.attempt.iteration),
+        queue=address.queue,
+        priority=address.priority,
+        revision=wanted.revision,
+        lost=wanted.lost,
+        timeout=timeout,
+        deadline=0.0 if limit is None or untimed else record.created_at + limit,
+        completed=at.completed if compensating else 0,
+        output=at.output if compensating else None,
+        trace=record.trace,
+        trace_state=record.trace_state,
+        since=at.since if asks_for_time(step, kind) else None,
+        spent=at.spent,
+    )
+
+
+def _followed(plan: Plan, state: RunState, wanted: Dispatch) -> tuple[str, ...]:
+    """The spans of the attempts that completed the steps before; none for a retry."""
+    record, attempt = state.record, wanted.attempt
+    trace = parse_trace(record.trace)
+    if trace is None or attempt.kind is Kind.COMPENSATE or attempt.number > 1:
+        return ()
+    before = plan.steps[defined_id(wanted.step)].depends_on[:_MOST_LINKS]
+    return tuple(
+        attempt_span(trace.trace_id, record.run, step, state.steps[step].attempt)
+        for step in before
+        # else it was skipped, or made by hand, or no worker's
+        if state.steps[step].attempt.number and plan.step(step).uses
+    )
+
+
+def _handler(step: Step, kind: Kind) -> str:
+    if kind is Kind.RUN:
+        return step.uses
+    defined = step.fallback if kind is Kind.FALLBACK else step.saga
+    if defined is None:
+        raise InvalidInput(f"step {step.id!r}: its definition has nothing for {kind.value!r}")
+    return defined.uses

@@ -1,0 +1,290 @@
+"""Performs what `decide` wants, in the order that makes a crash between any two harmless.
+
+    1. the run's record, by compare-and-set: a stale coordinator stops here
+    2. the history (and the index), so that no effect is seen before its cause
+    3. step messages, fences, timers, the result: idempotent, in any order
+    4. the index entry of the former status, by which recovery finds the run until all is done
+
+The event that led to the decision is acknowledged only after all of them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Performer"]
+
+import asyncio
+from itertools import islice
+from typing import TYPE_CHECKING, Any, assert_never
+
+from msgspec.structs import replace
+
+from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
+from flowworker.codec.json import encode
+from flowworker.codec.keys import START, TIMEOUT
+from flowworker.core.effects import (
+    Answer,
+    Conclude,
+    Dispatch,
+    Emit,
+    Expand,
+    Fence,
+    Finish,
+    Gather,
+    Judge,
+    Repeat,
+    Save,
+    SetStart,
+    SetTimeout,
+)
+from flowworker.core.event_types import ENDS, EventType
+from flowworker.core.status import TERMINAL, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+
+    from flowworker.clock import Clock
+    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.coordinator.history import History
+    from flowworker.coordinator.live import LiveRun
+    from flowworker.coordinator.performing.dispatch import Dispatcher
+    from flowworker.coordinator.performing.fencing import Fences
+    from flowworker.coordinator.retention import Retention
+    from flowworker.coordinator.steps.child_steps import ChildSteps
+    from flowworker.core.effects import Effect
+    from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.state import RunState
+    from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
+
+_AT_A_TIME = 128
+"""Effects of one decision that are performed at a time: a server drops what it cannot queue."""
+
+_ONCE = ENDS | {EventType.STARTED}
+"""Events of which a history has one."""
+
+
+class Performer:
+    """Performs effects by means of the ports."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        dispatcher: Dispatcher,
+        fences: Fences,
+        child_steps: ChildSteps,
+        retention: Retention,
+        clock: Clock,
+        metrics: Metrics,
+        tracing: Tracing,
+    ) -> None:
+        """Perform by means of these."""
+        self._namespace = stores.backend.namespace
+        self._events = stores.backend.events
+        self._timers = stores.backend.timers
+        self._runs = stores.runs
+        self._dispatcher = dispatcher
+        self._fences = fences
+        self._child_steps = child_steps
+        self._retention = retention
+        self._short_delay = stores.settings.short_delay
+        self._clock = clock
+        self._metrics = metrics
+        self._tracing = tracing
+        self._counted = {
+            EventType.STEP_RETRYING: metrics.retries,
+            EventType.STEP_FALLBACK: metrics.fallbacks,
+            EventType.STEP_SKIPPED: metrics.steps_skipped,
+            EventType.WAITING_HUMAN: metrics.humans_asked,
+            EventType.COMPENSATING: metrics.sagas,
+            EventType.STEP_COMPENSATION_FAILED: metrics.failed_compensations,
+        }
+
+    async def perform(self, live: LiveRun, effects: Sequence[Effect]) -> None:
+        """Perform what was decided from an event, which is acknowledged afterwards.
+
+        Args:
+            live: the run; its state is the one after the decision. Dispatches that wait for a short
+                delay are left to its `delayed`.
+            effects: as `decide` returned them.
+
+        Raises:
+            Conflict: another coordinator changed the run; what is in memory is stale.
+        """
+        moved_from = await self._save(live, effects)
+        events = await self._emitted(live, effects)
+        if events or moved_from is not None:
+            await self._publish_and_list(live, events, moved_from)
+        await _in_any_order(self._begin(live, effects))
+        await self._unlist(live, moved_from)
+
+    async def restore(
+        self,
+        live: LiveRun,
+        effects: Sequence[Effect],
+        steps: Mapping[str, tuple[StepRecord, int]],
+        history: History,
+    ) -> None:
+        """Perform what was decided from records, unless that was done before.
+
+        An event is published only if the history lacks it, and a step enqueued only if it has no
+        message. Nothing is delayed in process, since there may be no event to come again.
+
+        Args:
+            live: the run; its state is the one after the decision.
+            effects: as `rebuild` returned them.
+            steps: the records that it was rebuilt from, with their revisions. A worker may have
+                died between a record and its event, so these events are published first: what
+                follows from them must not stand in the history before them.
+            history: of the run, read before the records.
+
+        Raises:
+            Conflict: another coordinator changed the run meanwhile.
+        """
+        await self._publish(history.missing(self._recorded(live, steps)))
+        moved_from = await self._save(live, effects)
+        events = history.missing(await self._emitted(live, effects))
+        await self._publish_and_list(live, events, moved_from)
+        await _in_any_order(self._begin_again(live, effects))
+        await self._unlist(live, moved_from)
+
+    async def _save(self, live: LiveRun, effects: Sequence[Effect]) -> RunStatus | None:
+        """Write the record if it changed; the run's former status, if it has another one now."""
+        if not effects or not isinstance(effects[0], Save):
+            return None
+        revision = await self._runs.save(live.state.record, live.state.revision)
+        live.state = replace(live.state, revision=revision)
+        return effects[0].moved_from
+
+    def _recorded(
+        self, live: LiveRun, steps: Mapping[str, tuple[StepRecord, int]]
+    ) -> Iterator[CloudEvent]:
+        """The run's start, and what the records of its steps say, in its order."""
+        run = live.state.record
+        if not run.begins_at:  # else it was stopped before it began
+            yield run_started_event(self._namespace, run)
+        for step, revision in sorted(steps.values(), key=lambda found: found[1]):
+            yield from attempt_events(self._namespace, run.workflow, run.version, step, revision)
+
+    async def _emitted(self, live: LiveRun, effects: Sequence[Effect]) -> list[CloudEvent]:
+        emits = [effect for effect in effects if isinstance(effect, Emit)]
+        if not emits:
+            return []
+        state, now = live.state, self._clock.now()
+        for place, emit in enumerate(emits):
+            if emit.type is EventType.WAITING_HUMAN and emit.reason:
+                asked = await self._dispatcher.asked(live.plan, state, emit.step_id, emit.reason)
+                emits[place] = replace(emit, reason=asked)
+        return [emitted(self._namespace, state.record, emit, state.revision, now) for emit in emits]
+
+    async def _publish(self, events: Iterable[CloudEvent]) -> None:
+        """One after the other: a cause that fails must not be overtaken by its effect."""
+        for event in events:
+            run, once = event.data.id, event.type in _ONCE
+            await self._events.publish(run, event.type, encode(event), event.id, once=once)
+            if (counter := self._counted.get(event.type)) is not None:
+                counter[event.data.name].inc()
+
+    async def _publish_and_list(
+        self, live: LiveRun, events: Iterable[CloudEvent], moved_from: RunStatus | None
+    ) -> None:
+        if moved_from is None:
+            await self._publish(events)
+            return
+        record = live.state.record
+        if record.status in TERMINAL:
+            self._count_end(record)
+        await asyncio.gather(
+            self._publish(events), self._runs.index(record.status, record.workflow, record.run)
+        )
+
+    def _count_end(self, run: RunRecord) -> None:
+        metrics, name = self._metrics, run.workflow
+        metrics.runs_finished[name, run.status.value].inc()
+        metrics.run_seconds[name].observe(max(run.finished_at - run.created_at, 0.0))
+        if run.needs_attention:
+            metrics.needing_attention[name].inc()
+
+    async def _unlist(self, live: LiveRun, moved_from: RunStatus | None) -> None:
+        """Last: until the run is listed under its new status alone, recovery finds it here."""
+        if moved_from is not None:
+            await self._runs.unindex(moved_from, live.state.record.workflow, live.state.record.run)
+
+    def _begin(
+        self, live: LiveRun, effects: Sequence[Effect]
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """What may be done in any order, each begun when it is asked for."""
+        plan, state = live.plan, live.state
+        for effect in effects:
+            match effect:
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
+                    pass
+                case Dispatch() if self._is_soon(effect):
+                    self._dispatch_later(live, effect)
+                case Dispatch():
+                    yield self._dispatcher.enqueue(plan, state, effect, effect.due)
+                case _:
+                    yield self._effect(plan, state, effect)
+
+    def _begin_again(
+        self, live: LiveRun, effects: Sequence[Effect]
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """The same, of which some may have been done before."""
+        plan, state = live.plan, live.state
+        for effect in effects:
+            match effect:
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
+                    pass
+                case Dispatch():
+                    yield self._dispatcher.restore(plan, state, effect)
+                case _:
+                    yield self._effect(plan, state, effect)
+
+    async def _effect(
+        self, plan: Plan, state: RunState, effect: Answer | Fence | SetStart | SetTimeout | Finish
+    ) -> None:
+        match effect:
+            case Fence():
+                await self._fences.fence(plan, state, effect)
+            case Answer():
+                await self._dispatcher.answer(state, effect)
+            case SetStart():
+                await self._timers.set(state.record.run, START, effect.at)
+            case SetTimeout():
+                await self._timers.set(state.record.run, TIMEOUT, effect.at)
+            case Finish():
+                await self._child_steps.ended(state.record, (plan, state))
+                await self._retention.finish(plan, state)
+                self._tracing.run_ended(state.record)
+                self._dispatcher.forget(state)
+            case _:
+                assert_never(effect)
+
+    def _is_soon(self, effect: Dispatch) -> bool:
+        """Whether a dispatch is due so soon that a durable timer would only make it late."""
+        return 0.0 < effect.due - self._clock.now() <= self._short_delay
+
+    def _dispatch_later(self, live: LiveRun, effect: Dispatch) -> None:
+        async def wait() -> None:
+            await self._clock.sleep(effect.due - self._clock.now())
+            at = live.state.steps[effect.step]
+            if at.attempt == effect.attempt and effect.step in live.state.inflight:
+                await self._dispatcher.enqueue(live.plan, live.state, effect, 0.0)
+
+        def done(task: asyncio.Task[None]) -> None:
+            # One that failed stays, for those that wait for it before they acknowledge.
+            if not task.cancelled() and task.exception() is None:
+                live.delayed.discard(task)
+
+        task = asyncio.create_task(wait())
+        live.delayed.add(task)
+        task.add_done_callback(done)
+
+
+async def _in_any_order(effects: Iterator[Coroutine[Any, Any, None]]) -> None:
+    while some := list(islice(effects, _AT_A_TIME)):
+        if len(some) == 1:
+            await some[0]
+        else:
+            await asyncio.gather(*some)

@@ -1,0 +1,90 @@
+"""Answers what `decide` asks: facts that follow from values of a run.
+
+An answer is not durable by itself. It is a pure function of records, so that a coordinator that is
+asked again, after whatever died, comes to the same.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Answers", "questions"]
+
+from typing import TYPE_CHECKING, assert_never
+
+from flowworker.codec.json import encode_sorted
+from flowworker.core.effects import Conclude, Expand, Gather, Judge, Question, Repeat
+from flowworker.core.facts import Concluded
+from flowworker.core.ids import COORDINATOR
+from flowworker.core.records import ErrorInfo, shortened
+from flowworker.errors import ExpressionError, InvalidInput
+from flowworker.stores.sealing import RESULT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowworker.coordinator.expressions.evaluation import Evaluation
+    from flowworker.coordinator.steps.judging import Judging
+    from flowworker.coordinator.steps.loops import Loops
+    from flowworker.coordinator.steps.repeating import Repeating
+    from flowworker.core.effects import Effect
+    from flowworker.core.facts import Fact
+    from flowworker.core.graph import Plan
+    from flowworker.core.payload import Payload
+    from flowworker.core.state import RunState
+    from flowworker.stores.payloads import PayloadStore
+
+
+def questions(effects: Sequence[Effect]) -> list[Question]:
+    """Those among the effects that ask something."""
+    return [effect for effect in effects if isinstance(effect, Question)]
+
+
+class Answers:
+    """Answers for all runs of a coordinator."""
+
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        payloads: PayloadStore,
+        judging: Judging,
+        loops: Loops,
+        repeating: Repeating,
+    ) -> None:
+        """Answer by means of expressions; keep results in `payloads`."""
+        self._loops = loops
+        self._judging = judging
+        self._repeating = repeating
+        self._evaluation = evaluation
+        self._payloads = payloads
+
+    async def to(self, plan: Plan, state: RunState, question: Question) -> Fact | None:
+        """The fact that a question is answered with; None if an event will answer it.
+
+        Raises:
+            Conflict: the run is not as it is held in memory.
+            CorruptRecord, Unavailable: as `Values.of`.
+        """
+        match question:
+            case Conclude():
+                try:
+                    return Concluded(output=await self._output(plan, state))
+                except (ExpressionError, InvalidInput) as error:
+                    why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
+                    return Concluded(error=why)
+            case Expand():
+                return await self._loops.expand(plan, state, question)
+            case Gather():
+                await self._loops.gather(state, question)
+                return None
+            case Judge():
+                return await self._judging.judge(plan, state, question)
+            case Repeat():
+                return await self._repeating.judge(plan, state, question)
+            case _:
+                assert_never(question)
+
+    async def _output(self, plan: Plan, state: RunState) -> Payload:
+        given = plan.workflow.output
+        value = await self._evaluation.template(plan, state, "", "output", given)
+        data = encode_sorted(value)
+        run = state.record.run
+        return await self._payloads.pack(run, COORDINATOR, RESULT, data, place=RESULT)

@@ -1,0 +1,110 @@
+"""Which signal a step that waits completes with: the oldest that is free and that it accepts.
+
+Why each is taken once says `docs/explanation/one-signal.md`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Taking"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.json import decode_value, encode
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import COORDINATOR
+from flowworker.core.status import Outcome
+from flowworker.errors import Conflict
+from flowworker.stores.sealing import ANSWER
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.coordinator.expressions.evaluation import Evaluation
+    from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord, SignalRecord, StepRecord
+    from flowworker.core.state import RunState
+    from flowworker.stores.stores import Stores
+
+
+class Taking:
+    """Takes signals for attempts of steps."""
+
+    def __init__(self, stores: Stores, evaluation: Evaluation, clock: Clock) -> None:
+        """Take from the stores."""
+        self._namespace = stores.backend.namespace
+        self._events = stores.backend.events
+        self._signals = stores.signals
+        self._payloads = stores.payloads
+        self._runs = stores.runs
+        self._evaluation = evaluation
+        self._clock = clock
+
+    async def take(
+        self, plan: Plan, state: RunState | None, run: str, record: StepRecord
+    ) -> SignalRecord | None:
+        """The signal that the attempt has now, if there is one for it.
+
+        Without a state, one that it has taken before.
+
+        Raises:
+            ExpressionError: whether one is meant cannot be said.
+        """
+        wait = plan.step(record.step).wait_for
+        if wait is None:
+            return None
+        attempt = _name_of(record)
+        found = await self._signals.of(run, wait.signal)
+        for signal, _ in found:
+            if signal.taken_by == attempt:
+                return signal
+        if state is None:
+            return None
+        for signal, revision in found:
+            if not await self._is_free(signal):
+                continue
+            if not await self._is_meant(plan, state, record.step, signal):
+                continue
+            try:
+                await self._signals.take(signal, revision, attempt)
+            except Conflict:
+                if await self._signals.holder(signal) != attempt:
+                    continue  # another step has it, and not another look of this one
+            return signal
+        return None
+
+    async def give_back(self, run: RunRecord, record: StepRecord, signal: SignalRecord) -> None:
+        """The attempt ended without the signal that it has taken: others look again."""
+        now = self._clock.now()
+        data = EventData(
+            id=run.run, name=run.workflow, version=run.version, at=now, signal=signal.name
+        )
+        detail = f"{signal.id}/{_name_of(record)}"
+        event = cloud_event(self._namespace, EventType.SIGNALLED, data, now, detail)
+        await self._events.publish_before_end(run.run, event.type, encode(event), event.id)
+
+    async def _is_free(self, signal: SignalRecord) -> bool:
+        """Whether nobody has it, or who has it ended without it."""
+        if not signal.taken_by:
+            return True
+        step, *attempt = signal.taken_by.rsplit("/", 2)  # `step/kind/turn.number`
+        found = await self._runs.load_step(COORDINATOR, signal.run, step)
+        if found is None:
+            return False
+        record = found[0]
+        same = str(record.attempt) == "/".join(attempt)
+        ended = record.outcome is not Outcome.RUNNING
+        return (ended and record.signal != signal.id) if same else True
+
+    async def _is_meant(self, plan: Plan, state: RunState, step: str, signal: SignalRecord) -> bool:
+        wait = plan.step(step).wait_for
+        if wait is None or wait.match is None:
+            return True
+        raw = await self._payloads.load(signal.payload, signal.run, ANSWER)
+        value = decode_value(signal.id, raw)
+        return await self._evaluation.truth(
+            plan, state, step, "match", wait.match, {"signal": value}
+        )
+
+
+def _name_of(record: StepRecord) -> str:
+    return f"{record.step}/{record.attempt}"

@@ -195,13 +195,17 @@ def settled_event(
 def attempt_events(
     namespace: str, workflow: str, version: str, record: StepRecord, revision: int
 ) -> list[CloudEvent]:
-    """All events of an attempt that has ended, in order, as they follow from its record."""
+    """All events of an attempt, in order, as they follow from its record.
+
+    That one has begun which a worker executes is the worker's to tell, until it has ended.
+    """
     settled = settled_event(namespace, workflow, version, record, revision)
-    if settled is None:
+    if settled is None and record.worker:
         return []
+    told = [] if settled is None else [settled]
     if record.kind is Kind.RUN and record.number == 1 and record.started_at > 0.0:
-        return [started_event(namespace, workflow, version, record, revision), settled]
-    return [settled]
+        return [started_event(namespace, workflow, version, record, revision), *told]
+    return told
 
 
 def _attempt(

@@ -243,6 +243,9 @@ def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
     ("changes", "types"),
     [
         ({"outcome": Outcome.RUNNING}, []),
+        ({"outcome": Outcome.RUNNING, "number": 1}, []),
+        ({"outcome": Outcome.RUNNING, "number": 1, "worker": ""}, [EventType.STEP_STARTED]),
+        ({"outcome": Outcome.RUNNING, "number": 2, "worker": ""}, []),
         ({"number": 1}, [EventType.STEP_STARTED, EventType.STEP_COMPLETED]),
         ({"number": 2}, [EventType.STEP_COMPLETED]),
         ({"number": 1, "kind": Kind.FALLBACK}, [EventType.STEP_COMPLETED]),

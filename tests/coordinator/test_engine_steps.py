@@ -11,6 +11,7 @@ from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import RUN, World
+from tests.support.mortal import Life
 
 NAP = Workflow("w", (Step("nap", sleep=60.0),))
 WHOLE = [
@@ -208,6 +209,21 @@ async def test_a_timeout_of_the_run_ends_a_sleep(world):
 
     view = await world.client.status(RUN)
     assert (view.status, view.steps[0].status) == (RunStatus.FAILED, StepStatus.CANCELLED)
+
+
+@pytest.mark.parametrize("changes", range(8))
+async def test_whenever_its_coordinator_dies_each_event_is_told_once_and_in_order(changes):
+    async with World() as world:
+        first = await world.dying(Life(changes))
+        await world.client.register(NAP)
+        await world.client.start(NAP.name, run_id=RUN)
+        await world.pass_by(1.0)
+        await first.stop()
+
+        await world.coordinator()
+        await world.pass_by(120.0)
+
+        assert await world.history() == WHOLE
 
 
 async def test_an_end_that_was_not_published_is_published(world):

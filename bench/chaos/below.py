@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 
 from bench.chaos.case import TERMINAL, Case, Json
 
 STEP = "workflow.step."
+ENDED = tuple(f"{STEP}{how}" for how in ("completed", "attempt_failed", "cancelled"))
 
 
 def loops(case: Case) -> Iterator[str]:
@@ -15,7 +17,7 @@ def loops(case: Case) -> Iterator[str]:
     executed = {note["step"] for note in case.notes if note["what"] == "begin"}
     for event in case.distinct(f"{STEP}completed"):
         step = event["data"]["step_id"]
-        each = case.defined(step).get("for_each")
+        each = _loop_of(case, step)
         if each is None or "/" in step:
             continue
         count = case.steps[step].get("count", 0)
@@ -30,6 +32,55 @@ def loops(case: Case) -> Iterator[str]:
         if (failed := outcomes.count("FAILED")) > each.get("tolerated_failures", 0):
             yield f"{step} completed with {failed} failures"
         yield from _gathered(case, step, event["data"])
+    yield from _items(case)
+    yield from _parallel(case)
+
+
+def _loop_of(case: Case, step: str) -> Json | None:
+    found: Json | None = case.defined(step).get("for_each")
+    return found
+
+
+def _items(case: Case) -> Iterator[str]:
+    """Each instance is given its own item, at each attempt."""
+    for note in case.notes:
+        each, (_, _, index) = _loop_of(case, note["step"]), note["step"].partition("/")
+        own = note["what"] == "begin" and note["uses"] == case.defined(note["step"]).get("uses")
+        if each is not None and index and own and note["n"] != each["items"][int(index)]:
+            yield f"{note['step']} was given {note['n']} of {each['items']}"
+
+
+def _parallel(case: Case) -> Iterator[str]:
+    """Not more instances at a time than may be.
+
+    An instance is under way from its first handler's beginning to the end that stands in its
+    record, and not to the end of its last handler: one that has lost its lease may go on.
+    """
+    for step, defined in case.definition.items():
+        limit = (defined.get("for_each") or {}).get("max_parallel")
+        if limit is None:
+            continue
+        changes = sorted(_changes(case, step))
+        most = max(accumulate(change for _, change in changes), default=0)
+        if most > limit:
+            yield f"{most} instances of {step} ran at the same time, and {limit} may"
+
+
+def _changes(case: Case, step: str) -> Iterator[tuple[float, int]]:
+    """When an instance began, and when it ended; ends come first."""
+    begun: dict[str, float] = {}
+    for note in case.notes:
+        if note["what"] == "begin" and note["step"].startswith(f"{step}/"):
+            begun.setdefault(note["step"], note["at"])
+    ended: dict[str, float] = {}
+    for event in case.distinct(*ENDED):
+        data = event["data"]
+        if data.get("kind") == "run":
+            ended[data["step_id"]] = max(data["at"], ended.get(data["step_id"], 0.0))
+    for instance, at in begun.items():
+        yield at, 1
+        if instance in ended:
+            yield ended[instance], -1
 
 
 def _gathered(case: Case, step: str, data: Json) -> Iterator[str]:

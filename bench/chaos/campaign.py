@@ -35,7 +35,9 @@ NAMESPACE = "chaos"
 WORKER = ("worker", "--app", "bench.chaos.handlers:app")
 COORDINATOR = ("coordinator",)
 SETTLE = 120.0
-"""Seconds after the last fault within which every run has to end."""
+"""Seconds in which something has to happen, while runs have not ended after the last fault."""
+LONGEST = 900.0
+"""Seconds after the last fault within which every run has to end, however slow the machine is."""
 NAT_ERRORS = (NatsError, JetStreamError, Refused, TimeoutError, OSError)
 
 
@@ -114,13 +116,14 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
             await harm
             load.stopped = plan.rolling
             await loading
-            settled = await settle(raw)
+            healed = time.monotonic()
+            if (settled := await settle(raw)) is None:
+                evidence.unsettled = time.monotonic() - healed
         finally:
             await cancel_all(background)
         evidence.starts, evidence.faults = load.exported(), faults.log
         await collect(raw, NAMESPACE, evidence)
     await asyncio.to_thread(processes.stop)
-    evidence.at_rest = settled is not None
     evidence.notes = read_notes(processes.notes)
     evidence.write(folder / "evidence.json")
     return Outcome(plan, check(evidence), evidence, faults.deaths, settled)
@@ -212,15 +215,19 @@ async def witness(raw: Raw, ends: dict[str, list[str]]) -> None:
         await asyncio.sleep(0.2)
 
 
-async def settle(raw: Raw, limit: float = SETTLE) -> float | None:
-    """Wait until no run is active; how long that took."""
-    began = time.monotonic()
-    while time.monotonic() - began < limit:
+async def settle(raw: Raw, limit: float = SETTLE, longest: float = LONGEST) -> float | None:
+    """Wait until no run is active, as long as something happens; how long that took."""
+    began = moved = time.monotonic()
+    happened = -1
+    while time.monotonic() < min(moved + limit, began + longest):
         with contextlib.suppress(*NAT_ERRORS):
             if await _is_quiet(raw):
                 await asyncio.sleep(2.0)  # acknowledgements on their way
                 if await _is_quiet(raw):
                     return time.monotonic() - began
+            events = (await raw.streams())[f"{NAMESPACE.upper()}_EVENTS"]["state"]["last_seq"]
+            if events != happened:
+                happened, moved = events, time.monotonic()
         await asyncio.sleep(0.5)
     return None
 

@@ -60,6 +60,11 @@ class Case:
         return self.status in TERMINAL
 
     @property
+    def is_told(self) -> bool:
+        """Whether it has ended, and an event says so: nothing of it changes any more."""
+        return self.is_over and bool(self.distinct(*ENDS))
+
+    @property
     def status(self) -> str:
         """Of the run's record."""
         return str(self.record["status"])

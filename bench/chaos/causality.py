@@ -20,6 +20,7 @@ REQUESTS = {
 }
 """They come from outside, or answer what does, and so at any time."""
 RESOLVED = (f"{STEP}completed", f"{STEP}skipped", f"{STEP}kept")
+BY_WORKERS = {f"{STEP}completed", f"{STEP}iterated", f"{STEP}attempt_failed"}
 OVER = (*RESOLVED, f"{STEP}failed")
 
 
@@ -92,7 +93,7 @@ def _attempts(case: Case) -> Iterator[str]:
     seen: set[str] = set()
     for event in case.first_published:
         data = event["data"]
-        if event["type"] in {f"{STEP}completed", f"{STEP}attempt_failed"} and data.get("worker"):
+        if event["type"] in BY_WORKERS and data.get("worker"):
             for cause in _causes(data):
                 if f"{case.run}/{cause}" not in seen:
                     yield f"{event['id']} without {cause}"
@@ -105,6 +106,8 @@ def _attempts(case: Case) -> Iterator[str]:
 
 def _causes(data: Json) -> Iterator[str]:
     step, turn, attempt, kind = data["step_id"], data["turn"], data["attempt"], data["kind"]
+    if data.get("iteration"):
+        turn = f"{turn}.{data['iteration']}"
     if kind != "compensate":
         yield f"{STEP}started/{step}/{turn}"
     else:

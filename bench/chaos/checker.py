@@ -10,10 +10,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bench.chaos import below, causality, compensation, language, repeats
+from bench.chaos import (
+    below,
+    causality,
+    compensation,
+    language,
+    repeats,
+    repetition,
+    unsettled,
+)
 from bench.chaos.case import ENDS, TERMINAL, Case, Json, Violation, nonce_of
 from bench.chaos.evidence import Evidence
 
+UNSETTLED = "not at rest"
 LOST = "runs lost"
 TWO_RESULTS = "steps with two results"
 CHANGED = "terminal states changed"
@@ -23,14 +32,15 @@ CONCURRENT = "executed at the same time without a fault"
 UNEXPLAINED = "executed twice without a fault"
 CHOICES = "steps that ran and should not, or the other way round"
 BELOW = "instances and children that are not what their step says"
+REPEATED = "iterations out of order, beyond the last, or not counted"
 WAITS = "steps that waited for too short, or took what is not theirs"
 INDEX = "index entries that are wrong"
 QUEUED = "messages left in work queues"
 STRANGE = "runs nobody started"
 
 KINDS = (
-    *(LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
-    *(CONCURRENT, UNEXPLAINED, CHOICES, BELOW, WAITS, INDEX, QUEUED, STRANGE),
+    *(UNSETTLED, LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
+    *(CONCURRENT, UNEXPLAINED, CHOICES, BELOW, REPEATED, WAITS, INDEX, QUEUED, STRANGE),
 )
 """All kinds of violations; each must be found zero times."""
 
@@ -40,20 +50,19 @@ class Verdict:
     """What the checker found.
 
     Attributes:
-        judged: whether anything could be judged: not while the fleet is still at work, when what is
-            missing may be about to come.
         counts: how many runs, steps and so on; for information.
         repeats: executions beyond the first of an attempt, by cause.
         violations: everything that must not be.
         finished_again: executions after the outcome of their attempt, which a worker can begin
             that hung between its claim and its handler.
+        waits: if the fleet was not at rest, what had not ended, and on what it waited.
     """
 
-    judged: bool = True
     counts: dict[str, int] = field(default_factory=dict)
     repeats: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     finished_again: list[str] = field(default_factory=list)
+    waits: list[str] = field(default_factory=list)
 
     def of(self, kind: str) -> int:
         """How many violations of a kind."""
@@ -61,12 +70,16 @@ class Verdict:
 
 
 def check(evidence: Evidence) -> Verdict:
-    """Judge all of it."""
+    """Judge all of it; of a fleet that was not at rest, only what cannot change any more."""
     cases = _cases(evidence)
-    if not evidence.at_rest:
-        return Verdict(judged=False, counts=_counts(evidence, cases))
-    verdict = Verdict()
+    verdict = Verdict(counts=_counts(evidence, cases))
+    if evidence.unsettled:
+        verdict.waits = unsettled.waits(evidence, cases)
+        text = f"not at rest after {evidence.unsettled:.0f} s: {len(verdict.waits)} wait"
+        verdict.violations.append(Violation(UNSETTLED, "", text))
     for case in cases:
+        if evidence.unsettled and not case.is_told:
+            continue
         for rule in (_unfinished, _changed, _results):
             verdict.violations += rule(case)
         texts = (
@@ -75,15 +88,16 @@ def check(evidence: Evidence) -> Verdict:
             (CHOICES, language.problems),
             (WAITS, language.waiting),
             (BELOW, below.loops),
+            (REPEATED, repetition.problems),
         )
         for kind, problems in texts:
             verdict.violations += [Violation(kind, case.run, text) for text in problems(case)]
-        found = below.children(case, evidence.runs, evidence.steps)
-        verdict.violations += [Violation(BELOW, case.run, text) for text in found]
     verdict.violations += _missing(evidence)
     verdict.violations += _rejections(evidence)
-    verdict.violations += _index(evidence)
-    verdict.violations += [Violation(QUEUED, "", subject) for subject in evidence.queued]
+    if not evidence.unsettled:
+        verdict.violations += _children(evidence, cases)
+        verdict.violations += _index(evidence)
+        verdict.violations += [Violation(QUEUED, "", subject) for subject in evidence.queued]
     faults = repeats.Faults(evidence.faults)
     for case in cases:
         verdict.finished_again += [f"{case.run}: {text}" for text in repeats.finished(case)]
@@ -93,7 +107,6 @@ def check(evidence: Evidence) -> Verdict:
             if cause is None:
                 kind = CONCURRENT if again.overlapped else UNEXPLAINED
                 verdict.violations.append(Violation(kind, case.run, str(again)))
-    verdict.counts = _counts(evidence, cases)
     return verdict
 
 
@@ -130,21 +143,30 @@ def _unfinished(case: Case) -> Iterator[Violation]:
 
 
 def _missing(evidence: Evidence) -> Iterator[Violation]:
-    """An acknowledged start is a run, and nothing else is."""
+    """An acknowledged start is a run, or is still to be taken; and nothing else is a run."""
     asked = {start["run"] for start in evidence.starts}
+    queued = {subject.partition(".")[2] for subject in evidence.queued}
     for start in evidence.starts:
-        if start["acked"] and not start["bad"] and start["run"] not in evidence.runs:
+        is_lost = start["acked"] and not start["bad"] and start["run"] not in evidence.runs
+        if is_lost and f"start.{start['workflow']}" not in queued:
             yield Violation(LOST, start["run"], "was acknowledged, and no record exists")
     for run, record in evidence.runs.items():
         if run not in asked and not record.get("parent"):
             yield Violation(STRANGE, run, "has a record")
 
 
+def _children(evidence: Evidence, cases: list[Case]) -> Iterator[Violation]:
+    for case in cases:
+        for text in below.children(case, evidence.runs, evidence.steps):
+            yield Violation(BELOW, case.run, text)
+
+
 def _rejections(evidence: Evidence) -> Iterator[Violation]:
     for start in evidence.starts:
         types = [event["type"] for event in evidence.events.get(start["run"], [])]
         published = types.count("workflow.rejected")
-        if start["bad"] and start["acked"] and (published != 1 or start["run"] in evidence.runs):
+        wrong = published > 1 or (published == 0 and not evidence.unsettled)
+        if start["bad"] and start["acked"] and (wrong or start["run"] in evidence.runs):
             yield Violation(EVENTS, start["run"], f"a bad start was rejected {published} times")
 
 
@@ -219,6 +241,7 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         **{f"... {status.lower()}": statuses[status] for status in sorted(TERMINAL)},
         "runs that were ended early": sum(case.stop == "ended" for case in cases),
         "runs that are steps": sum(bool(case.record.get("parent")) for case in cases),
+        "iterations": sum(len(case.distinct("workflow.step.iterated")) for case in cases),
         "instances of loops": sum("/" in step for case in cases for step in case.steps),
         "reruns": sum(bool(case.record.get("rerun_of")) for case in cases),
         "steps skipped": sum(len(case.distinct("workflow.step.skipped")) for case in cases),

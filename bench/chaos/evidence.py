@@ -24,7 +24,8 @@ class Evidence:
     Attributes:
         definitions: step id -> step as it stands in the YAML, by workflow; one of `finally` has
             that as a key.
-        at_rest: whether all was over; a run that goes on may look like anything.
+        unsettled: seconds for which it was waited in vain that all is over; 0 if it was. A run that
+            goes on may look like anything.
         starts: the ledger of those who started runs.
         runs: run id -> its record; `_revision` is the sequence under which it is stored.
         steps: run id -> step id -> its record, likewise.
@@ -39,7 +40,7 @@ class Evidence:
     """
 
     definitions: dict[str, dict[str, Json]] = field(default_factory=dict)
-    at_rest: bool = True
+    unsettled: float = 0.0
     starts: list[Json] = field(default_factory=list)
     runs: dict[str, Json] = field(default_factory=dict)
     steps: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -89,16 +90,18 @@ def read_notes(folder: Path) -> list[Json]:
 
 
 async def collect(raw: Raw, namespace: str, evidence: Evidence) -> None:
-    """Read records, index, events and queues as they are."""
-    bucket = f"{namespace}_runs"
+    """Read queues, records, index and events as they are.
+
+    In this order: a start leaves its queue when its run has a record.
+    """
+    bucket, upper = f"{namespace}_runs", namespace.upper()
+    queued = await raw.subjects(f"{upper}_COMMANDS") + await raw.subjects(f"{upper}_STEPS")
     for message in await raw.messages(f"KV_{bucket}", f"$KV.{bucket}.>"):
         _enter(evidence, message.subject.removeprefix(f"$KV.{bucket}."), message)
-    upper = namespace.upper()
     for message in await raw.messages(f"{upper}_EVENTS", f"{namespace}.event.>"):
         run = message.subject.split(".")[3]
         event = {**json.loads(message.data), "_seq": message.seq}
         evidence.events.setdefault(run, []).append(event)
-    queued = await raw.subjects(f"{upper}_COMMANDS") + await raw.subjects(f"{upper}_STEPS")
     removals = re.compile(rf"{namespace}\.timer\.at\.run\.[^.]+\.retention")
     evidence.timers = [subject for subject in queued if _is_timeout(subject, evidence)]
     evidence.queued = [

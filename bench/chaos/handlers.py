@@ -22,6 +22,7 @@ from flowworker import App, StepContext
 app = App()
 
 FOLDER = Path(os.environ.get("CHAOS_NOTES", "/nonexistent"))
+FLAKY = 0.2
 _files: dict[int, int] = {}
 
 
@@ -43,10 +44,12 @@ def noted(ctx: StepContext, uses: str) -> Iterator[dict[str, Any]]:
         "step": ctx.step_id,
         "uses": uses,
         "turn": ctx.turn,
+        "iteration": ctx.iteration,
         "attempt": ctx.attempt,
         "nonce": number,
     }
-    write({"what": "begin", "seen": ctx.input.get("seen"), **about})
+    given = {"seen": ctx.input.get("seen"), "n": ctx.input.get("n")}
+    write({"what": "begin", **given, **about})
     ended = "lost"
     try:
         yield {"nonce": number, "by": os.getpid()}
@@ -110,6 +113,17 @@ async def flaky(ctx: StepContext) -> dict[str, Any]:
         if ctx.attempt <= int(chance(ctx, "failures") * 4):
             raise RuntimeError(f"attempt {ctx.attempt} fails")
     return output
+
+
+@app.step("chaos.poll")
+async def poll(ctx: StepContext) -> dict[str, Any]:
+    """Has up to five iterations left, and fails now and then."""
+    with noted(ctx, "chaos.poll") as output:
+        await pause(ctx)
+        if ctx.attempt == 1 and chance(ctx, f"failure {ctx.iteration}") < FLAKY:
+            raise RuntimeError(f"iteration {ctx.iteration} fails")
+    left = int(chance(ctx, f"iterations {ctx.turn}") * 6) + 1 - ctx.iteration
+    return {**output, "left": left}
 
 
 @app.step("chaos.fail")

@@ -34,6 +34,7 @@ MIX = {
     "chaos.signal": 10,
     "chaos.approval": 8,
     "chaos.loop": 8,
+    "chaos.repeat": 8,
     "chaos.parent": 6,
 }
 WAIT_LIMIT = 120.0

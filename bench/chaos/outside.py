@@ -20,7 +20,7 @@ from flowworker.errors import FlowworkerError, InvalidInput
 SIGNALLED, ASKED = "chaos.signal", "chaos.approval"
 SIGNALS = 4
 """As many are sent to a run, of which three are waited for."""
-AGAIN = {"chaos.saga", "chaos.early"}
+AGAIN = {"chaos.saga", "chaos.early", "chaos.repeat"}
 """Workflows of which failed runs are done again."""
 TWICE = 0.3
 LOOKS = 10

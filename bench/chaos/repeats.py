@@ -16,6 +16,10 @@ SLACK = 6.0
 """Seconds after a fault in which its consequences may still come: a lease, and its margin."""
 
 
+Key = tuple[str, str, int, int, int]
+"""Which attempt of what: step, handler, turn, iteration, number."""
+
+
 @dataclass(frozen=True)
 class Again:
     """Two executions of one attempt, one after the other began.
@@ -51,11 +55,11 @@ class Again:
 def found(case: Case) -> Iterator[Again]:
     """Executions beyond one per attempt."""
     ends = {note["nonce"]: note["at"] for note in case.notes if note["what"] == "end"}
-    attempts: dict[tuple[str, str, int, int], list[Json]] = {}
+    attempts: dict[Key, list[Json]] = {}
     for note in case.notes:
         if note["what"] == "begin":
             attempts.setdefault(_key(note), []).append(note)
-    for (step, uses, _, attempt), begun in attempts.items():
+    for (step, uses, _, _, attempt), begun in attempts.items():
         for former, latter in pairwise(begun):
             yield Again(
                 step,
@@ -72,15 +76,16 @@ def found(case: Case) -> Iterator[Again]:
 def finished(case: Case) -> Iterator[str]:
     """Executions that began when the outcome of their attempt was published already."""
     keys = {note["nonce"]: _key(note) for note in case.notes if note["what"] == "begin"}
-    for event in case.distinct("workflow.step.completed", "workflow.step.compensated"):
+    kinds = ("completed", "iterated", "compensated")
+    for event in case.distinct(*(f"workflow.step.{kind}" for kind in kinds)):
         key = keys.get(nonce_of(event["data"]))
         for note in case.notes:
             if note["what"] == "begin" and _key(note) == key and note["at"] > event["data"]["at"]:
                 yield f"{note['step']} began {note['at']:.3f}, ended {event['data']['at']:.3f}"
 
 
-def _key(note: Json) -> tuple[str, str, int, int]:
-    return (note["step"], note["uses"], note["turn"], note["attempt"])
+def _key(note: Json) -> Key:
+    return (note["step"], note["uses"], note["turn"], note["iteration"], note["attempt"])
 
 
 class Faults:

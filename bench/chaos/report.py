@@ -25,7 +25,7 @@ def passed(outcome: Outcome) -> bool:
     """Whether there are zeros where zeros belong."""
     verdict = outcome.verdict
     repeated = outcome.plan.rolling and verdict.finished_again
-    return verdict.judged and not verdict.violations and not repeated
+    return not verdict.violations and not repeated
 
 
 def show(console: Console, outcome: Outcome) -> None:
@@ -47,9 +47,6 @@ def show(console: Console, outcome: Outcome) -> None:
     counts.add_row("last fault to last end", settled)
     console.print(counts)
 
-    if not verdict.judged:
-        console.print("nothing was judged: the fleet was still at work at the end")
-        return
     zeros = _table("what must not happen", "found")
     for kind in KINDS:
         zeros.add_row(kind, str(verdict.of(kind)))
@@ -65,10 +62,12 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(again)
     for text in verdict.finished_again[:SHOWN]:
         console.print(f"  executed again although it was finished: {text}", soft_wrap=True)
-    for violation in verdict.violations[:SHOWN]:
-        console.print(f"  {violation.kind}: {violation.run}: {violation.text}", soft_wrap=True)
-    if len(verdict.violations) > SHOWN:
-        console.print(f"  and {len(verdict.violations) - SHOWN} more")
+    found = [f"{one.kind}: {one.run}: {one.text}" for one in verdict.violations]
+    for lines in (found, verdict.waits):
+        for line in lines[:SHOWN]:
+            console.print(f"  {line}", soft_wrap=True)
+        if len(lines) > SHOWN:
+            console.print(f"  and {len(lines) - SHOWN} more")
 
 
 def _phases(outcome: Outcome) -> Table:
@@ -102,12 +101,12 @@ def write(outcome: Outcome, path: Path) -> None:
     verdict = outcome.verdict
     content = {
         "plan": outcome.plan.__dict__,
-        "judged": verdict.judged,
         "counts": verdict.counts,
         "violations": {kind: verdict.of(kind) for kind in KINDS},
         "found": [violation.__dict__ for violation in verdict.violations],
         "repeats": dict(verdict.repeats),
         "finished again": verdict.finished_again,
+        "waits": verdict.waits,
         "deaths": outcome.deaths,
         "settled": outcome.settled,
     }

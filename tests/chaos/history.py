@@ -7,7 +7,7 @@ from typing import Any
 from bench.chaos.checker import check
 from bench.chaos.evidence import Evidence
 
-RUN = "r1"
+RUN, PID = "r1", 7
 STEPS: dict[str, dict[str, Any]] = {
     "one": {"id": "one", "uses": "do", "saga": {"uses": "undo"}},
     "two": {"id": "two", "uses": "do", "depends_on": ["one"], "saga": {"uses": "undo"}},
@@ -41,14 +41,18 @@ class History:
         self.events.append(published)
         return published
 
-    def execute(self, step: str, uses: str, attempt: int = 1, pid: int = 7, how: str = "ok") -> int:
-        """A handler runs; the nonce that it returns."""
+    def execute(
+        self, step: str, uses: str, attempt: int = 1, how: str = "ok", iteration: int = 0
+    ) -> int:
+        """A handler runs, and is given its item if it has one; the nonce that it returns."""
         nonce = len(self.notes) + 1
         about = {"run": RUN, "step": step, "uses": uses, "turn": 1, "attempt": attempt}
-        about["nonce"] = nonce
-        for what, more in (("begin", {}), ("end", {"how": how})):
+        about |= {"iteration": iteration, "nonce": nonce}
+        _, _, index = step.partition("/")
+        given = {"n": int(index) + 1} if index else {}
+        for what, more in (("begin", given), ("end", {"how": how})):
             self.at += 0.1
-            self.notes.append({"what": what, "at": self.at, "pid": pid, **about, **more})
+            self.notes.append({"what": what, "at": self.at, "pid": PID, **about, **more})
         return nonce
 
     def complete(self, step: str) -> None:
@@ -64,6 +68,25 @@ class History:
             "output": output,
             "_revision": self.revision,
         }
+
+    def iterate(self, step: str, iteration: int, **output: Any) -> None:
+        """An iteration of a step that is repeated begins, runs and ends."""
+        self.revision += 1
+        attempt = {"step_id": step, "kind": "run", "turn": 1, "attempt": 1, "worker": "w1"}
+        attempt["iteration"] = iteration
+        self.tell("step.started", f"{step}/1.{iteration}", **attempt)
+        nonce = self.execute(step, "do", iteration=iteration)
+        kept = {"kind": "inline", "data": {"nonce": nonce, **output}}
+        published = {**attempt, "revision": self.revision, "output": kept}
+        self.tell("step.iterated", f"{step}/run/1.{iteration}.1", **published)
+        self.evidence.steps.setdefault(RUN, {})[step] = {"kind": "run", "output": kept}
+
+    def was_last(self, step: str, event: str = "completed", **data: Any) -> None:
+        """A coordinator ends a step that is repeated, with what its last iteration came to."""
+        self.revision += 1
+        published = {**self.find_last("step.iterated", step)["data"], **data}
+        self.tell(f"step.{event}", f"{step}/1", **(published | {"revision": self.revision}))
+        self.evidence.steps[RUN][step]["_revision"] = self.revision
 
     def settle(self, step: str, output: Any = None, **record: Any) -> None:
         """A coordinator begins and completes a step without a handler."""
@@ -118,6 +141,11 @@ class History:
         }
         self.evidence.ends[RUN] = [status]
         self.evidence.index.append((status, "w", RUN))
+
+    def find_last(self, kind: str, step: str) -> dict[str, Any]:
+        """The last such event."""
+        own = [event for event in self.events if event["data"].get("step_id") == step]
+        return [event for event in own if event["type"] == f"workflow.{kind}"][-1]
 
     def find(self, kind: str, step: str = "") -> dict[str, Any]:
         """The first such event."""

@@ -13,7 +13,7 @@ from tests.chaos.history import RUN, History, kinds
 LOOP: dict[str, dict[str, Any]] = {
     "each": {
         "uses": "do",
-        "for_each": {"items": [1, 2], "tolerated_failures": 1},
+        "for_each": {"items": [1, 2], "max_parallel": 1, "tolerated_failures": 1},
         "saga": {"uses": "undo"},
     },
     "last": {"uses": "do", "depends_on": ["each"]},
@@ -122,3 +122,31 @@ def test_a_step_that_ends_otherwise_than_its_run_is_found():
     history.evidence.steps[RUN]["call"]["outcome"] = "FAILED"
 
     assert kinds(history) == {checker.BELOW}
+
+
+def test_an_item_of_another_instance_is_found():
+    history = loop()
+    next(note for note in history.notes if note["step"] == "each/1")["n"] = 1
+
+    assert kinds(history) == {checker.BELOW}
+
+
+def test_more_instances_at_a_time_than_may_be_are_found():
+    history = loop()
+    first, second = (
+        [note for note in history.notes if note["step"] == f"each/{index}"] for index in (0, 1)
+    )
+    second[0]["at"] = (first[0]["at"] + first[1]["at"]) / 2
+
+    assert kinds(history) == {checker.BELOW}
+
+
+def test_an_execution_that_goes_on_without_its_lease_is_no_instance_too_many():
+    history = loop()
+    first = [note for note in history.notes if note["step"] == "each/0"]
+    again = {**first[0], "pid": 8, "nonce": 777}
+    history.notes.insert(1, again)
+    history.notes.append({**first[1], "pid": 8, "nonce": 777, "at": history.at + 5})
+    history.evidence.faults = [{"kind": "stop worker", "from": 1.0, "until": 2e3, "pid": 7}]
+
+    assert kinds(history) == set()

@@ -80,17 +80,6 @@ def test_a_good_history_passes(make):
     assert check(make().evidence).violations == []
 
 
-def test_a_fleet_that_is_still_at_work_is_not_judged():
-    history = failed()
-    history.evidence.at_rest = False
-    history.evidence.runs[RUN]["status"] = "RUNNING"
-
-    verdict = check(history.evidence)
-
-    assert (verdict.judged, verdict.violations) == (False, [])
-    assert verdict.counts["runs started"] == 1
-
-
 def test_what_was_skipped_and_ran_is_found():
     history = choice()
     history.execute("even", "do")

@@ -61,7 +61,7 @@ class Acting:
 
         Raises:
             RunNotFound: no such run exists.
-            InvalidInput: it has ended, or no such step waits.
+            InvalidInput: it has ended, no such step waits, or it asks and has not failed.
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
         answer = one_of(HumanAction, action, "an action")
@@ -69,8 +69,11 @@ class Acting:
             raise InvalidInput(f"a step that asks is answered by {answer}, not by resume")
         if output is not None and answer is not HumanAction.COMPLETE:
             raise InvalidInput(f"an output goes with the action complete, not with {answer}")
-        await self._lookup.find_active(run_id)
-        _check_waits(await self._views.run(run_id), shown_id(step))
+        chosen, asked = await self._waits(run_id, step)
+        if asked is not None:
+            raise InvalidInput(
+                f"step {shown_id(chosen)!r} of run {run_id} asks; answer it by approve or reject"
+            )
         command = ControlCommand(action=answer, step=step_of(step), output=output)
         await self._commands.control("resume", run_id, command)
 
@@ -96,7 +99,8 @@ class Acting:
         if asked.schema is not None:
             given = decode_value("output", encode_value({} if output is None else output))
             if problems := InputValidator(asked.schema).problems(given):
-                raise InvalidInput(f"the output of step {chosen!r}: {'; '.join(problems)}")
+                listed = "; ".join(problems)
+                raise InvalidInput(f"the output of step {shown_id(chosen)!r}: {listed}")
         command = ControlCommand(step=chosen, output=output, reason=reason)
         await self._commands.control("approve", run_id, command, actor)
 
@@ -107,16 +111,21 @@ class Acting:
         await self._commands.control("reject", run_id, command, actor)
 
     async def _asked(self, run_id: str, step: str) -> tuple[str, Approval]:
+        chosen, asked = await self._waits(run_id, step)
+        if asked is None:
+            shown = shown_id(chosen)
+            raise InvalidInput(f"step {shown!r} of run {run_id} has failed; answer it by resume")
+        return chosen, asked
+
+    async def _waits(self, run_id: str, step: str) -> tuple[str, Approval | None]:
+        """The step that waits for a human, and what it asks: nothing if it has failed."""
         await self._lookup.find_active(run_id)
         run = await self._views.run(run_id)
         _check_waits(run, shown_id(step))
         plan = await self._views.plan(run_id)
         chosen = step_of(step or run.waiting[0])
-        asked = plan.step(chosen).approval
         failed = any(one.id == shown_id(chosen) and one.finished_at for one in run.each())
-        if asked is None or failed:
-            raise InvalidInput(f"step {chosen!r} of run {run_id} has failed; answer it by resume")
-        return chosen, asked
+        return chosen, None if failed else plan.step(chosen).approval
 
     async def signal(
         self, run_id: str, name: str, payload: Any = None, *, signal_id: str | None = None

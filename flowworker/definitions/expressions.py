@@ -264,8 +264,9 @@ class _Checker:
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
 
     def _add(self, node: Node, place: str, problem: ExpressionProblem) -> None:
-        assert isinstance(node, ScalarNode)
-        mark = place_in(node, problem.line, problem.column, self._report.lines)
+        mark = node.mark
+        if isinstance(node, ScalarNode):  # else it is about the whole value
+            mark = place_in(node, problem.line, problem.column, self._report.lines)
         self._report.add(mark, f"{place}: {problem.message}", problem.hint)
 
 

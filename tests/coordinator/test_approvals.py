@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flowworker.core.for_each import ForEach
 from flowworker.core.model import Approval, Escalation, Step, Workflow
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.errors import InvalidInput
@@ -147,8 +148,22 @@ async def test_an_answer_meant_for_a_failure_changes_nothing(world):
     await begun(world)
 
     await control(world, "resume", b'{"action": "skip"}')
+    with pytest.raises(InvalidInput, match="step 'ask' of run r1 asks; answer it by approve or"):
+        await world.client.resume(RUN, "skip")
 
     assert (await world.client.status(RUN)).waiting == ("ask",)
+
+
+async def test_an_instance_of_a_loop_is_named_as_people_see_it(world):
+    asks = Step("ask", approval=Approval(schema=SCHEMA), for_each=ForEach([1, 2]))
+    await begun(world, Workflow("w", (asks,)))
+
+    with pytest.raises(InvalidInput, match=r"the output of step 'ask\[1\]': "):
+        await world.client.approve(RUN, "ask[1]")
+    await control(world, "approve", b'{"step": "ask[1]"}')
+
+    [reason] = await rejections(world)
+    assert reason.startswith("control.approve: the output of step 'ask[1]': ")
 
 
 async def test_two_ask_and_each_is_answered(world):

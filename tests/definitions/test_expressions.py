@@ -187,3 +187,15 @@ steps:
 """)
 
     assert workflow.steps[0].until == "2030-01-31T08:00:00Z"
+
+
+def test_too_many_expressions_are_told_of_the_value_that_has_them():
+    many = "[" + ", ".join(["'${input.a}'"] * 1001) + "]"
+    text = f"""
+        name: w
+        steps:
+          - {{id: a, uses: x, with: {{v: {many}}}}}
+    """
+
+    message = "'with' of step 'a': more than 1,000 expressions in one value"
+    assert complaints(text) == [(4, 28, message, "")]

@@ -62,5 +62,6 @@ class Approvals:
                 problems = await asyncio.to_thread(validator.problems, value)
             if problems:
                 listed = "; ".join(problems)
-                raise Rejected(f"control.approve: the output of step {step!r}: {listed}")
+                shown = shown_id(step)
+                raise Rejected(f"control.approve: the output of step {shown!r}: {listed}")
         return data

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["load"]
 
+import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import yaml
 from yaml.reader import Reader
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, ten times as fast, where PyYAML was built with it."""
+
+_PAIR = re.compile(
+    r"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
 
 
 def load(data: str | bytes, report: Report) -> list[Node]:
@@ -57,7 +63,21 @@ def _text(data: str | bytes, report: Report) -> str:
         before = text[: control.start()]
         report.add(_end_of(before), f"character {control[0]!r} is not allowed in YAML")
         return ""
-    return text
+    return _joined(text) if _PAIR.search(text) else text
+
+
+def _joined(text: str) -> str:
+    """JSON escapes a character such as an emoji as a pair of surrogates; YAML knows one escape."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    return _PAIR.sub(_as_one, text)
+
+
+def _as_one(pair: re.Match[str]) -> str:
+    character = msgspec.json.decode(f'"{pair[2]}"', type=str)
+    return f"{pair[1]}\\U{ord(character):08x}"
 
 
 def _end_of(text: str) -> Mark:

@@ -144,6 +144,19 @@ def test_json_is_read():
     assert value(json.dumps(document, indent=2, ensure_ascii=False).encode()) == document
 
 
+def test_pairs_of_surrogates_are_one_character_in_json():
+    document = {"\U0001f600": ["\U0001f389\U0001f389", "\\\U0001f389", "\\ud83c\\udf89"]}
+    text = json.dumps(document)
+    assert "\\ud83c\\udf89" in text
+    assert value(text) == document
+
+
+@pytest.mark.parametrize("text", ["- '\\ud83c\\udf89'", "[" * 100_000 + r'"\ud83c\udf89"'])
+def test_what_is_not_json_keeps_them_as_they_are(text):
+    documents, problems = load(text)
+    assert documents == [["\\ud83c\\udf89"]] or "nested too deeply" in problems[0]
+
+
 def test_a_byte_order_mark_is_skipped():
     assert value("\ufeffa: 1".encode()) == {"a": 1}
 

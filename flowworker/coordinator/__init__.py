@@ -1,6 +1,7 @@
 """The coordinator: takes commands in, and drives runs forward.
 
-service      the parts put together, with a start and an end
+service      a coordinator as one process: its start and its end
+assembly     its parts put together
 
 commands/    what users send -> runs, and events of runs
 alarms       timers that went off -> events, or the removal of a run

@@ -7,37 +7,10 @@ __all__ = ["Coordinator"]
 import asyncio
 from typing import TYPE_CHECKING
 
-from flowworker.coordinator.alarms import Alarms
-from flowworker.coordinator.commands.controls import Controls
-from flowworker.coordinator.commands.intake import Intake
-from flowworker.coordinator.commands.rejection import Rejections
-from flowworker.coordinator.commands.reruns import Reruns
-from flowworker.coordinator.commands.signals import Signals
-from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.assembly import assemble
 from flowworker.coordinator.driving.partitions import Partitions
 from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.driving.scheduler import Scheduler
-from flowworker.coordinator.expressions.evaluation import Evaluation
-from flowworker.coordinator.expressions.items import Items
-from flowworker.coordinator.expressions.terms import Terms
-from flowworker.coordinator.expressions.values import Values
-from flowworker.coordinator.performing.dispatch import Dispatcher
-from flowworker.coordinator.performing.fencing import Fences
-from flowworker.coordinator.performing.given import Given
-from flowworker.coordinator.performing.outputs import Outputs
-from flowworker.coordinator.performing.performer import Performer
-from flowworker.coordinator.retention import Retention
-from flowworker.coordinator.steps.answers import Answers
-from flowworker.coordinator.steps.child_results import ChildResults
-from flowworker.coordinator.steps.child_steps import ChildSteps
-from flowworker.coordinator.steps.children import Children
-from flowworker.coordinator.steps.ends import Ends
-from flowworker.coordinator.steps.engine_steps import EngineSteps
-from flowworker.coordinator.steps.judging import Judging
-from flowworker.coordinator.steps.loops import Loops
-from flowworker.coordinator.steps.refusals import Refusals
-from flowworker.coordinator.steps.repeating import Repeating
-from flowworker.coordinator.steps.taking import Taking
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
@@ -86,44 +59,7 @@ class Coordinator:
         self._clock = clock
         self._metrics = metrics
         self._adopts_all = adopts is None
-        # Commands come in
-        starts, controls = Starts(stores, clock, metrics), Controls(stores, clock)
-        self._retention = Retention(stores)
-        reruns = Reruns(stores, starts, self._retention, clock, metrics)
-        rejections = Rejections(stores, clock, metrics)
-        signals = Signals(stores, clock)
-        self._intake = Intake(backend.commands, starts, reruns, controls, signals, rejections)
-        # What was decided is performed
-        values = Values(stores.payloads, settings.payload_limit)
-        items = Items(stores.payloads, settings.payload_limit)
-        evaluation = Evaluation(values, items)
-        refusals = Refusals(stores, clock)
-        judging = Judging(stores, evaluation, refusals, clock, metrics)
-        loops = Loops(stores, evaluation, refusals, clock)
-        terms = Terms(evaluation)
-        repeating = Repeating(stores, evaluation, values, terms)
-        self._answers = Answers(evaluation, stores.payloads, judging, loops, repeating)
-        taking = Taking(stores, evaluation, clock)
-        children = Children(stores, starts, evaluation, terms, clock, metrics, tracing)
-        results = ChildResults(stores.payloads)
-        child_steps = ChildSteps(stores, children, terms, refusals, results, clock)
-        engine_steps = EngineSteps(stores, terms, taking, refusals, child_steps, clock)
-        dispatcher = Dispatcher(
-            backend.steps,
-            Outputs(stores.payloads, settings.message_limit),
-            Given(evaluation, stores.payloads, settings.message_limit),
-            terms,
-            refusals,
-            engine_steps,
-            Ends(stores, evaluation, refusals, clock),
-            clock,
-            tracing,
-        )
-        self._fences = Fences(stores, child_steps, clock)
-        self._performer = Performer(
-            stores, dispatcher, self._fences, child_steps, self._retention, clock, metrics, tracing
-        )
-        # Runs go on, on the partitions of this coordinator
+        self._parts = assemble(stores, clock, metrics, tracing)
         self._partitions = Partitions(
             backend.leases,
             name,
@@ -136,7 +72,6 @@ class Coordinator:
         metrics.partitions.set(backend.events.partitions)
         self._rebuilds = asyncio.Semaphore(_REBUILDS)
         self._recovery = Recovery(stores, self._rebuilds, adopts, clock, metrics)
-        self._alarms = Alarms(stores, self._retention, engine_steps, child_steps, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
         self._endless: list[asyncio.Task[None]] = []
@@ -158,8 +93,8 @@ class Coordinator:
             Unavailable: not in time; it may be called again.
         """
         await self._partitions.beat()
-        await self._intake.start()
-        await self._alarms.start()
+        await self._parts.intake.start()
+        await self._parts.alarms.start()
         self._endless = [
             self._tasks.spawn(self._partitions.run(), "partitions"),
             self._tasks.spawn(self._sweep(), "sweep"),
@@ -184,13 +119,13 @@ class Coordinator:
         """Take nothing new, give up the partitions, and let others go on at once."""
         await self._tasks.close()
         self._endless = []
-        await self._intake.stop()
-        await self._alarms.stop()
+        await self._parts.intake.stop()
+        await self._parts.alarms.stop()
         try:
             await self._partitions.leave()
         except FlowworkerError as error:
             get_logger().warning("leases were not released; they will run out", error=str(error))
-        await self._fences.stop()
+        await self._parts.fences.stop()
 
     def resume(self, run: str) -> bool:
         """Go on with a run of which no worker executes anything, whatever its leases say.
@@ -219,8 +154,8 @@ class Coordinator:
         return Scheduler(
             partition,
             self._stores,
-            self._performer,
-            self._answers,
+            self._parts.performer,
+            self._parts.answers,
             self._rebuilds,
             self._most_active,
             self._clock,
@@ -247,7 +182,7 @@ class Coordinator:
     async def _restore(self) -> None:
         """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""
         try:
-            await self._retention.restore()
+            await self._parts.retention.restore()
         except FlowworkerError as error:
             get_logger().warning("retention was not looked after", error=str(error))
 

@@ -25,7 +25,7 @@ from flowworker.errors import Conflict, Unavailable
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.coordinator.support import answers_of
+from tests.coordinator.support import parts_of
 from tests.support.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
@@ -68,7 +68,7 @@ async def runs(hands):
         runs = ActiveRuns(
             stores,
             hands,
-            answers_of(stores),
+            parts_of(stores, ManualClock()).answers,
             asyncio.Semaphore(1),
             lambda: 10,
             lambda run: False,

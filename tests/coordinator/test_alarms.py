@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
+from flowworker.clock import SystemClock
 from flowworker.codec.keys import RETENTION, TIMEOUT
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
@@ -24,7 +25,7 @@ from flowworker.ports import Timers
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.coordinator.support import coordinated
+from tests.coordinator.support import coordinated, parts_of
 from tests.support.histories import bodies
 from tests.support.waiting import WAIT_LIMIT, eventually
 
@@ -98,7 +99,7 @@ async def test_a_timeout_that_crosses_the_end_is_not_behind_it(backend, client):
     record = RunRecord(RUN, "slow", plan_of(workflow).hash, RunStatus.RUNNING, EMPTY, begun)
     await RunStore(backend.runs).save(record, 0)
     await backend.events.publish(RUN, EventType.COMPLETED, b"the end", "end", once=True)
-    alarms = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))._alarms
+    alarms = parts_of(stores_of(backend), SystemClock()).alarms
     await alarms.start()
 
     await backend.timers.set(RUN, TIMEOUT, begun + 600.0)
@@ -155,7 +156,7 @@ async def test_a_timeout_ends_no_run_that_has_none_or_is_gone(backend, client, e
         await RunStore(backend.runs).save(record, 0)
     alarm = Alarm(RUN, TIMEOUT)
     backend = replace(backend, timers=cast("Timers", alarm))
-    alarms = wiring.make_coordinator(stores_of(backend), Metrics(CollectorRegistry()))._alarms
+    alarms = parts_of(stores_of(backend), SystemClock()).alarms
 
     await alarms.start()
 

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
+from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
 from flowworker.coordinator.commands import controls, inbox
 from flowworker.core.event_types import EventType
@@ -23,7 +24,7 @@ from flowworker.definitions.content import plan_of
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.coordinator.support import coordinated
+from tests.coordinator.support import coordinated, parts_of
 from tests.support.histories import bodies
 from tests.support.waiting import WAIT_LIMIT, eventually
 
@@ -211,7 +212,7 @@ async def test_one_that_crosses_the_end_is_not_behind_it(backend, action, body):
     record = RunRecord(RUN, "many", plan_of(MANY).hash, RunStatus.WAITING_HUMAN, EMPTY, time.time())
     await RunStore(backend.runs).save(record, 0)
     crossing = replace(backend, events=Crossing(backend.events, EventType.COMPLETED))
-    intake = wiring.make_coordinator(stores_of(crossing), Metrics(CollectorRegistry()))._intake
+    intake = parts_of(stores_of(crossing), SystemClock()).intake
     await intake.start()
 
     sequence = await backend.commands.send(f"control.{action}.{RUN}", body, {})

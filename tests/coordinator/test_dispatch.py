@@ -5,14 +5,6 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec.messages import decode_step_message
-from flowworker.coordinator.expressions.terms import Terms
-from flowworker.coordinator.performing.dispatch import Dispatcher
-from flowworker.coordinator.performing.given import Given
-from flowworker.coordinator.performing.outputs import Outputs
-from flowworker.coordinator.steps.ends import Ends
-from flowworker.coordinator.steps.engine_steps import EngineSteps
-from flowworker.coordinator.steps.refusals import Refusals
-from flowworker.coordinator.steps.taking import Taking
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch
 from flowworker.core.model import Saga, Step, Workflow
@@ -23,9 +15,8 @@ from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.ports import StepAddress
 from flowworker.stores.stores import stores_of
-from flowworker.telemetry.tracing import NO_TRACING
 from flowworker.testing import ManualClock
-from tests.coordinator.support import child_steps_of, evaluation_of
+from tests.coordinator.support import parts_of
 
 RUN = "r1"
 OUTPUT = inline(b'{"booked":1}')
@@ -45,27 +36,7 @@ async def test_a_compensation_has_limits_of_its_own_and_is_given_what_it_undoes(
     plan = plan_of(Workflow("one", (Step("a", "do", timeout=5.0, saga=saga),), timeout=600.0))
     state = initial(plan, RunRecord(RUN, "one", plan.hash, RunStatus.RUNNING, EMPTY, 100.0), 1)
     state = state.with_step("a", output=OUTPUT, completed=9)
-    clock = ManualClock()
-    stores = stores_of(backend)
-    refusals, evaluation = Refusals(stores, clock), evaluation_of(stores)
-    dispatcher = Dispatcher(
-        backend.steps,
-        Outputs(stores.payloads, stores.settings.message_limit),
-        Given(evaluation, stores.payloads, stores.settings.message_limit),
-        Terms(evaluation),
-        refusals,
-        EngineSteps(
-            stores,
-            Terms(evaluation),
-            Taking(stores, evaluation, clock),
-            refusals,
-            child_steps_of(stores, clock),
-            clock,
-        ),
-        Ends(stores, evaluation, refusals, clock),
-        clock,
-        NO_TRACING,
-    )
+    dispatcher = parts_of(stores_of(backend), ManualClock()).dispatcher
 
     await dispatcher.enqueue(plan, state, Dispatch("a", Attempt(kind, 1, 1), 0), 0.0)
 

@@ -21,7 +21,7 @@ from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
-from tests.coordinator.support import child_steps_of
+from tests.coordinator.support import parts_of
 from tests.support.faults import Flaky
 from tests.support.histories import bodies
 
@@ -67,7 +67,7 @@ class Scene:
 async def scene(backend):
     clock, records, notifier = ManualClock(), Flaky(backend.runs), Flaky(backend.notifier)
     stores = stores_of(replace(backend, runs=records, notifier=notifier), Settings(lease=LEASE))
-    made = Fences(stores, child_steps_of(stores, clock), clock)
+    made = parts_of(stores, clock).fences
     yield Scene(made, clock, RunStore(backend.runs), records, notifier, backend)
     await made.stop()
 

@@ -27,7 +27,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.coordinator.support import answers_of, coordinated
+from tests.coordinator.support import coordinated, parts_of
 from tests.support.waiting import eventually
 
 PAIRS = Workflow(
@@ -177,7 +177,7 @@ async def runs(backend, hands):
     runs = ActiveRuns(
         stores,
         hands,
-        answers_of(stores),
+        parts_of(stores, ManualClock()).answers,
         asyncio.Semaphore(1),
         lambda: 1,
         lambda _run: False,

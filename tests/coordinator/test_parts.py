@@ -115,7 +115,8 @@ async def test_who_looks_after_all_runs_sees_to_their_retention(
     backend, make, clock, adopts, asked
 ):
     coordinator = make(backend, adopts)
-    coordinator._retention = part = Part()
+    part = Part()
+    coordinator._parts = coordinator._parts._replace(retention=part)
 
     await coordinator.start()
     await clock.advance(1.0)
@@ -125,7 +126,8 @@ async def test_who_looks_after_all_runs_sees_to_their_retention(
 
 async def test_retention_that_cannot_be_seen_to_is_reported(backend, make, clock, logs):
     coordinator = make(backend)
-    coordinator._retention = Part(Unavailable("away"))
+    part = Part(Unavailable("away"))
+    coordinator._parts = coordinator._parts._replace(retention=part)
 
     await coordinator.start()
     await clock.advance(1.0)

@@ -22,7 +22,7 @@ from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.tracing import NO_TRACING
-from tests.coordinator.support import child_steps_of
+from tests.coordinator.support import parts_of
 
 PLAN = plan_of(Workflow("one", (Step("a", "any"),)))
 SOON = 2.0
@@ -67,8 +67,18 @@ def performer(backend, hands, clock, metrics):
     unused: Any = None
     stores = stores_of(backend, Settings(short_delay=SOON))
     retention: Any = Retention(hands)
-    children = child_steps_of(stores, clock)
-    return Performer(stores, hands, unused, children, retention, clock, metrics, NO_TRACING)
+    parts = parts_of(stores, clock)
+    return Performer(
+        stores,
+        hands,
+        unused,
+        unused,
+        parts.child_steps,
+        retention,
+        clock,
+        metrics,
+        NO_TRACING,
+    )
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from flowworker.testing import ManualClock
 from tests.coordinator.support import evaluation_of, values_of
 from tests.support.histories import bodies
 
@@ -49,7 +50,7 @@ def judge(backend, runs):
     stores = stores_of(backend)
     values = values_of(stores)
     evaluation = evaluation_of(stores)
-    repeating = Repeating(stores, evaluation, values, Terms(evaluation))
+    repeating = Repeating(stores, evaluation, values, Terms(evaluation), ManualClock())
 
     async def judge(found: StepRecord, until: str, also: str = "max: 3", *, known=None, asked=None):
         revision = await runs.save_step("q", found, 0)

@@ -11,7 +11,7 @@ from flowworker.coordinator import alarms
 from flowworker.coordinator.commands import approvals
 from flowworker.coordinator.expressions import terms
 from flowworker.coordinator.performing import given
-from flowworker.coordinator.steps import answers, engine_steps, taking
+from flowworker.coordinator.steps import answers, taking, waits
 from flowworker.coordinator.steps.child_steps import ChildSteps
 from flowworker.coordinator.steps.judging import Judging
 from flowworker.core import decide, ending, forward, rerun, rules, stopping, waiting
@@ -109,7 +109,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             id="an early end that is undone",
         ),
         pytest.param(
-            engine_steps.EngineSteps._go_on,
+            waits.Waits.go_on,
             "wakes_at = record.wakes_at or self._clock.now() + GUARD",
             "wakes_at = (record.wakes_at or self._clock.now() + GUARD)"
             " - 9.0 * bool(state and record.started_at < self._clock.now() - 0.5)",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Dispatcher"]
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
@@ -12,10 +11,10 @@ from msgspec.structs import asdict, replace
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.codec.trace import attempt_span, parse_trace
+from flowworker.coordinator.steps.engine_steps import is_own
 from flowworker.core.ids import attempt_key, defined_id, idempotency_key
 from flowworker.core.payload import EMPTY
 from flowworker.core.policy import asks_for_time
-from flowworker.core.records import shortened
 from flowworker.core.status import Kind
 from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.ports import StepAddress
@@ -25,11 +24,10 @@ if TYPE_CHECKING:
     from flowworker.coordinator.expressions.terms import Terms
     from flowworker.coordinator.performing.given import Given
     from flowworker.coordinator.performing.outputs import Outputs
-    from flowworker.coordinator.steps.ends import Ends
     from flowworker.coordinator.steps.engine_steps import EngineSteps
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.attempt import Attempt
-    from flowworker.core.effects import Answer, Dispatch
+    from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
     from flowworker.core.state import RunState
@@ -52,14 +50,13 @@ class Dispatcher:
         terms: Terms,
         refusals: Refusals,
         engine_steps: EngineSteps,
-        ends: Ends,
         clock: Clock,
         tracing: Tracing,
     ) -> None:
         """Enqueue to `steps`, with what `given`, or else `outputs`, says that a step is given.
 
         An attempt that cannot be enqueued, because of what its run has put out, has failed. Those
-        of `engine_steps` and `ends` begin where others are enqueued.
+        of `engine_steps` begin where others are enqueued.
         """
         self._steps = steps
         self._outputs = outputs
@@ -67,7 +64,6 @@ class Dispatcher:
         self._terms = terms
         self._refusals = refusals
         self._engine_steps = engine_steps
-        self._ends = ends
         self._clock = clock
         self._follows = tracing.on
 
@@ -82,8 +78,8 @@ class Dispatcher:
         take over from them at once. It gets an id of its own, since the server may know the id
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
-        if _is_own(plan, wanted):
-            await self._begin(plan, state, wanted)
+        if is_own(plan, wanted):
+            await self._engine_steps.begin(plan, state, wanted)
             return
         try:
             address = await self._address(plan, state, wanted)
@@ -94,22 +90,6 @@ class Dispatcher:
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
 
-    async def asked(self, plan: Plan, state: RunState, step: str, why: str) -> str:
-        """Why a step waits for a human; of an approval its prompt with values in it.
-
-        If these cannot be had the prompt is as it was written: its attempt fails then.
-        """
-        approval = plan.step(step).approval
-        if approval is None or approval.prompt != why:
-            return why
-        with suppress(ExpressionError):
-            return shortened(await self._terms.prompt(plan, state, step))
-        return why
-
-    async def answer(self, state: RunState, wanted: Answer) -> None:
-        """End an attempt that asks a human, by the answer."""
-        await self._engine_steps.answer(state, wanted)
-
     def forget(self, state: RunState) -> None:
         """The run has ended: forget what was kept in memory for its messages."""
         self._outputs.forget(state)
@@ -117,8 +97,8 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
-        if _is_own(plan, wanted):
-            await self._begin(plan, state, wanted)
+        if is_own(plan, wanted):
+            await self._engine_steps.begin(plan, state, wanted)
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
         try:
@@ -134,14 +114,6 @@ class Dispatcher:
         except (InvalidInput, ExpressionError) as error:
             await self._refusals.refuse(plan, state, wanted, error)
 
-    async def _begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
-        """Settle it, or see to it that it will be: there is nobody to send it to."""
-        step = plan.step(wanted.step)
-        if step.end is not None:
-            await self._ends.settle(plan, state, wanted, step.end)
-        else:
-            await self._engine_steps.begin(plan, state, wanted)
-
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
         priority = await self._terms.priority(plan, state, wanted.step)
         queue = plan.step(wanted.step).queue
@@ -153,11 +125,6 @@ class Dispatcher:
             return StepInput(EMPTY, given=given)
         undo = wanted.attempt.kind is Kind.COMPENSATE
         return await self._outputs.of(plan, state, wanted.step, with_own=undo)
-
-
-def _is_own(plan: Plan, wanted: Dispatch) -> bool:
-    """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
-    return wanted.attempt.kind is Kind.RUN and not plan.step(wanted.step).uses
 
 
 def _covers(raw: bytes, wanted: Dispatch) -> bool:

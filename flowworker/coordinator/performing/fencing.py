@@ -17,13 +17,13 @@ __all__ = ["Fences"]
 import asyncio
 from typing import TYPE_CHECKING, assert_never
 
-from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import CancelNotice
 from flowworker.codec.subjects import cancel_subject
+from flowworker.coordinator.steps.attempts import Attempts, stale
 from flowworker.core.claim import Busy, Drop, Repair, Revoke, Stale, judge_fence
 from flowworker.core.status import Kind, Outcome
-from flowworker.errors import Conflict, FlowworkerError, Unavailable
+from flowworker.errors import Conflict, FlowworkerError
 from flowworker.tasks import cancel_all
 from flowworker.telemetry.log import get_logger
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from flowworker.coordinator.steps.child_steps import ChildSteps
     from flowworker.core.effects import Fence
     from flowworker.core.graph import Plan
-    from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
 
@@ -48,7 +47,7 @@ class Fences:
         self._child_steps = child_steps
         self._namespace = stores.backend.namespace
         self._runs = stores.runs
-        self._events = stores.backend.events
+        self._attempts = Attempts(stores, clock)
         self._notifier = stores.backend.notifier
         self._clock = clock
         self._pause = stores.settings.lease / 3
@@ -92,7 +91,7 @@ class Fences:
             if isinstance(verdict, Drop):
                 return True
             if isinstance(verdict, Stale):
-                raise Unavailable(f"what was read of step {wanted.step!r} of {run} is stale")
+                raise stale(run, wanted.step)
             if record is not None and record.outcome is Outcome.RUNNING:
                 if record.child and record.kind is not Kind.COMPENSATE:
                     return await self._child_steps.fence(plan, state, record, revision)
@@ -101,7 +100,7 @@ class Fences:
                 case Busy():
                     return False
                 case Repair():
-                    await self._publish(state, verdict.record, verdict.revision)
+                    await self._attempts.settled(state.record, verdict.record, verdict.revision)
                     return True
                 case Revoke():
                     try:
@@ -110,7 +109,7 @@ class Fences:
                         )
                     except Conflict:
                         continue
-                    await self._publish(state, verdict.record, revision)
+                    await self._attempts.settled(state.record, verdict.record, revision)
                     return True
                 case _:
                     assert_never(verdict)
@@ -120,9 +119,3 @@ class Fences:
         await self._notifier.publish(
             cancel_subject(self._namespace, run), encode(CancelNotice(step))
         )
-
-    async def _publish(self, state: RunState, record: StepRecord, revision: int) -> None:
-        run = state.record
-        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
-        if event is not None:
-            await self._events.publish(run.run, event.type, encode(event), event.id)

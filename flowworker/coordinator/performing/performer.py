@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.performing.fencing import Fences
     from flowworker.coordinator.retention import Retention
     from flowworker.coordinator.steps.child_steps import ChildSteps
+    from flowworker.coordinator.steps.waits import Waits
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
@@ -72,6 +73,7 @@ class Performer:
         self,
         stores: Stores,
         dispatcher: Dispatcher,
+        waits: Waits,
         fences: Fences,
         child_steps: ChildSteps,
         retention: Retention,
@@ -85,6 +87,7 @@ class Performer:
         self._timers = stores.backend.timers
         self._runs = stores.runs
         self._dispatcher = dispatcher
+        self._waits = waits
         self._fences = fences
         self._child_steps = child_steps
         self._retention = retention
@@ -174,7 +177,7 @@ class Performer:
         state, now = live.state, self._clock.now()
         for place, emit in enumerate(emits):
             if emit.type is EventType.WAITING_HUMAN and emit.reason:
-                asked = await self._dispatcher.asked(live.plan, state, emit.step_id, emit.reason)
+                asked = await self._waits.asked(live.plan, state, emit.step_id, emit.reason)
                 emits[place] = replace(emit, reason=asked)
         return [emitted(self._namespace, state.record, emit, state.revision, now) for emit in emits]
 
@@ -248,7 +251,7 @@ class Performer:
             case Fence():
                 await self._fences.fence(plan, state, effect)
             case Answer():
-                await self._dispatcher.answer(state, effect)
+                await self._waits.answer(state, effect)
             case SetStart():
                 await self._timers.set(state.record.run, START, effect.at)
             case SetTimeout():

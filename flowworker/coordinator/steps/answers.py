@@ -11,10 +11,10 @@ __all__ = ["Answers", "questions"]
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.codec.json import encode_sorted
+from flowworker.coordinator.steps.attempts import final
 from flowworker.core.effects import Conclude, Expand, Gather, Judge, Question, Repeat
 from flowworker.core.facts import Concluded
 from flowworker.core.ids import COORDINATOR
-from flowworker.core.records import ErrorInfo, shortened
 from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.stores.sealing import RESULT
 
@@ -68,8 +68,7 @@ class Answers:
                 try:
                     return Concluded(output=await self._output(plan, state))
                 except (ExpressionError, InvalidInput) as error:
-                    why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
-                    return Concluded(error=why)
+                    return Concluded(error=final(error))
             case Expand():
                 return await self._loops.expand(plan, state, question)
             case Gather():

@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
-from flowworker.codec.cloudevents import settled_event, started_event
-from flowworker.codec.json import encode
 from flowworker.codec.keys import step_timer
+from flowworker.coordinator.steps.attempts import Attempts, final
 from flowworker.core.children import is_stopping, settled
-from flowworker.core.claim import Claim, Repair, Stale, judge
 from flowworker.core.error_types import OF_TIMEOUT, TIMEOUT
 from flowworker.core.ids import COORDINATOR, child_run_id, defined_id, index_of
 from flowworker.core.policy import asks_for_time
-from flowworker.core.records import ErrorInfo, StepRecord, StopReason, shortened
+from flowworker.core.records import ErrorInfo, StepRecord, StopReason
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from flowworker.core.waiting import EARLY, GUARD
 from flowworker.errors import (
@@ -42,7 +40,6 @@ from flowworker.stores.reruns import load_past
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.expressions.terms import Terms
     from flowworker.coordinator.steps.child_results import ChildResults
     from flowworker.coordinator.steps.children import Children, Order
@@ -69,10 +66,9 @@ class ChildSteps:
         clock: Clock,
     ) -> None:
         """Write to the stores' records, and publish to the backend."""
-        self._namespace = stores.backend.namespace
         self._stores = stores
         self._runs = stores.runs
-        self._events = stores.backend.events
+        self._attempts = Attempts(stores, clock)
         self._timers = stores.backend.timers
         self._children = children
         self._terms = terms
@@ -80,28 +76,55 @@ class ChildSteps:
         self._results = results
         self._clock = clock
 
-    async def begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
-        """Begin an attempt, unless it has begun; settle it, if its run has ended. May be repeated.
+    async def begin(self, plan: Plan, state: RunState, wanted: Dispatch, revision: int) -> None:
+        """Begin an attempt over a revision of its step's record.
 
         Raises:
             Conflict: another coordinator does the same.
-            Unavailable: what was read of it is stale.
         """
-        run, keeper = state.record, plan.step(wanted.step).keeper
-        found = await self._runs.load_step(keeper, run.run, wanted.step)
-        record, revision = found or (None, 0)
-        verdict = judge(wanted, record, revision, self._clock.now())
-        match verdict:
-            case Stale():
-                raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
-            case Repair():
-                await self._publish(run, verdict.record, verdict.revision)
-            case Claim() if record is not None and record.attempt == wanted.attempt:
-                await self._go_on(plan, state, record, revision)
-            case Claim():
-                await self._claim(plan, state, wanted, verdict.revision)
-            case _:  # it is past this attempt
-                pass
+        run, step, now = state.record, plan.step(wanted.step), self._clock.now()
+        try:
+            order = await self._children.order(plan, state, wanted.step)
+            timeout = await self._terms.timeout(plan, state, wanted)
+            intervals = await self._terms.intervals(plan, state, wanted)
+        except _REFUSED as error:
+            await self._refusals.refuse(plan, state, wanted, error)
+            return
+        at, begins = state.steps[wanted.step], max(now, wanted.due)
+        record = StepRecord(
+            run.run,
+            wanted.step,
+            **asdict(wanted.attempt),
+            outcome=Outcome.RUNNING,
+            started_at=begins,
+            wakes_at=begins + timeout if timeout else 0.0,
+            since=(at.since or begins) if asks_for_time(step, Kind.RUN) else 0.0,
+            spent=at.spent,
+            intervals=intervals,
+            child=child_run_id(run.run, run.created_at, wanted.step, wanted.attempt),
+        )
+        revision = await self._runs.save_step(step.keeper, record, revision)
+        await self._announce(run, record, revision)
+        await self._start(run, record, order)
+
+    async def go_on(self, plan: Plan, state: RunState, record: StepRecord, revision: int) -> None:
+        """See to it that an attempt ends which has begun; settle it, if its run has ended."""
+        run = state.record
+        child = await self._runs.load(record.child)
+        if child is None:
+            await self._announce(run, record, revision)
+            try:
+                order = await self._children.order(plan, state, record.step)
+            except _REFUSED as error:  # it was fine before: the workflow was registered anew
+                failed = replace(record, outcome=Outcome.FAILED, error=final(error))
+                await self._end(plan, run, failed, revision)
+                return
+            await self._start(run, record, order)
+        elif child[0].status in TERMINAL:
+            await self._settle(plan, run, record, revision, child[0])
+        else:
+            await self._children.announce(child[0])
+            await self._watch(run, record, child[0])
 
     async def wake(self, plan: Plan, run: RunRecord, record: StepRecord, revision: int) -> bool:
         """The step's timer went off: its time is over, or its child was not heard of for long.
@@ -162,59 +185,12 @@ class ChildSteps:
         if at[0].outcome is Outcome.RUNNING:
             await self._settle(parent_plan, run, *at, child, known)
         else:
-            await self._publish(run, *at)
-
-    async def _claim(self, plan: Plan, state: RunState, wanted: Dispatch, revision: int) -> None:
-        run, step, now = state.record, plan.step(wanted.step), self._clock.now()
-        try:
-            order = await self._children.order(plan, state, wanted.step)
-            timeout = await self._terms.timeout(plan, state, wanted)
-            intervals = await self._terms.intervals(plan, state, wanted)
-        except _REFUSED as error:
-            await self._refusals.refuse(plan, state, wanted, error)
-            return
-        at, begins = state.steps[wanted.step], max(now, wanted.due)
-        record = StepRecord(
-            run.run,
-            wanted.step,
-            **asdict(wanted.attempt),
-            outcome=Outcome.RUNNING,
-            started_at=begins,
-            wakes_at=begins + timeout if timeout else 0.0,
-            since=(at.since or begins) if asks_for_time(step, Kind.RUN) else 0.0,
-            spent=at.spent,
-            intervals=intervals,
-            child=child_run_id(run.run, run.created_at, wanted.step, wanted.attempt),
-        )
-        revision = await self._runs.save_step(step.keeper, record, revision)
-        await self._announce(run, record, revision)
-        await self._start(run, record, order)
+            await self._attempts.settled(run, *at)
 
     async def _announce(self, run: RunRecord, record: StepRecord, revision: int) -> None:
         """That a step has begun: before its child is there, which may so be taken to show it."""
         if record.number == 1:
-            started = started_event(self._namespace, run.workflow, run.version, record, revision)
-            await self._send(run.run, started)
-
-    async def _go_on(self, plan: Plan, state: RunState, record: StepRecord, revision: int) -> None:
-        run = state.record
-        child = await self._runs.load(record.child)
-        if child is None:
-            await self._announce(run, record, revision)
-            try:
-                order = await self._children.order(plan, state, record.step)
-            except _REFUSED as error:  # it was fine before: the workflow was registered anew
-                why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
-                await self._end(
-                    plan, run, replace(record, outcome=Outcome.FAILED, error=why), revision
-                )
-                return
-            await self._start(run, record, order)
-        elif child[0].status in TERMINAL:
-            await self._settle(plan, run, record, revision, child[0])
-        else:
-            await self._children.announce(child[0])
-            await self._watch(run, record, child[0])
+            await self._attempts.started(run, record, revision)
 
     async def _start(self, run: RunRecord, record: StepRecord, order: Order) -> None:
         await self._children.start(run, record, order, record.started_at)
@@ -251,8 +227,7 @@ class ChildSteps:
             if child.status is RunStatus.COMPLETED:
                 output = await self._results.to(run.run, record.step, *known)
         except InvalidInput as error:
-            why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
-            ended = replace(record, outcome=Outcome.FAILED, error=why)
+            ended = replace(record, outcome=Outcome.FAILED, error=final(error))
         else:
             failed = child.stop.step if child.stop is not None else ""
             cause = known[1].steps[failed].error if failed in known[1].steps else None
@@ -282,13 +257,5 @@ class ChildSteps:
             if found[0].outcome is Outcome.RUNNING:
                 raise
             ended, revision = found
-        await self._publish(run, ended, revision)
+        await self._attempts.settled(run, ended, revision)
         await self._timers.clear(run.run, step_timer(ended.step))
-
-    async def _publish(self, run: RunRecord, record: StepRecord, revision: int) -> None:
-        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
-        if event is not None:
-            await self._send(run.run, event)
-
-    async def _send(self, run: str, event: CloudEvent) -> None:
-        await self._events.publish(run, event.type, encode(event), event.id)

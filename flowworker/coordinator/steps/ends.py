@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from flowworker.codec.cloudevents import settled_event
 from flowworker.codec.json import encode, encode_sorted
-from flowworker.core.claim import Claim, Repair, Stale, Verdict, first_try, judge
+from flowworker.coordinator.steps.attempts import Attempts
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import EMPTY, Payload
 from flowworker.core.records import StepRecord, shortened
 from flowworker.core.status import Outcome
-from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailable
+from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.stores.sealing import RESULT
 
 if TYPE_CHECKING:
@@ -40,10 +39,8 @@ class Ends:
         self, stores: Stores, evaluation: Evaluation, refusals: Refusals, clock: Clock
     ) -> None:
         """Write to the stores' records, and publish to the backend."""
-        self._namespace = stores.backend.namespace
-        self._runs = stores.runs
+        self._attempts = Attempts(stores, clock)
         self._payloads = stores.payloads
-        self._events = stores.backend.events
         self._evaluation = evaluation
         self._refusals = refusals
         self._clock = clock
@@ -61,33 +58,16 @@ class Ends:
         except (ExpressionError, InvalidInput) as error:
             await self._refusals.refuse(plan, state, wanted, error)
             return
-        verdict: Verdict = first_try(wanted)
-        while isinstance(verdict, Claim):
-            record = StepRecord(
-                run.run,
-                wanted.step,
-                **asdict(wanted.attempt),
-                outcome=Outcome.COMPLETED,
-                finished_at=now,
-                output=output,
-                reason=reason,
-            )
-            try:
-                revision = await self._runs.save_step(COORDINATOR, record, verdict.revision)
-            except Conflict:
-                found = await self._runs.load_step(COORDINATOR, run.run, wanted.step)
-                before, revision = found or (None, 0)
-                verdict = judge(wanted, before, revision, now)
-            else:
-                verdict = Repair(record, revision)
-        if isinstance(verdict, Stale):
-            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
-        if isinstance(verdict, Repair):
-            event = settled_event(
-                self._namespace, run.workflow, run.version, verdict.record, verdict.revision
-            )
-            if event is not None:
-                await self._events.publish(run.run, event.type, encode(event), event.id)
+        record = StepRecord(
+            run.run,
+            wanted.step,
+            **asdict(wanted.attempt),
+            outcome=Outcome.COMPLETED,
+            finished_at=now,
+            output=output,
+            reason=reason,
+        )
+        await self._attempts.end(COORDINATOR, run, wanted, lambda _: record)
 
     async def _reason(self, plan: Plan, state: RunState, step: str, end: End) -> str:
         said = await self._evaluation.template(plan, state, step, "end.reason", end.reason)

@@ -14,8 +14,7 @@ __all__ = ["Judging"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import settled_event
-from flowworker.codec.json import encode
+from flowworker.coordinator.steps.attempts import Attempts
 from flowworker.core.claim import skipped
 from flowworker.core.effects import Dispatch
 from flowworker.core.facts import Judged
@@ -45,9 +44,8 @@ class Judging:
         metrics: Metrics,
     ) -> None:
         """Write to the stores' records, and publish to the backend."""
-        self._namespace = stores.backend.namespace
         self._runs = stores.runs
-        self._events = stores.backend.events
+        self._attempts = Attempts(stores, clock)
         self._evaluation = evaluation
         self._refusals = refusals
         self._clock = clock
@@ -85,7 +83,5 @@ class Judging:
             if found is None or found[0].outcome is not Outcome.SKIPPED:
                 raise
             record, revision = found
-        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
-        if event is not None:
-            await self._events.publish(run.run, event.type, encode(event), event.id)
-            self._skipped[run.workflow].inc()
+        await self._attempts.settled(run, record, revision)
+        self._skipped[run.workflow].inc()

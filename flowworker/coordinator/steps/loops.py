@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict, replace
 
-from flowworker.codec.cloudevents import settled_event, started_event
 from flowworker.codec.json import encode
+from flowworker.coordinator.steps.attempts import Attempts, final, stale
 from flowworker.core.effects import Dispatch
 from flowworker.core.error_types import LOOP_LIMIT, TOO_MANY_FAILURES
 from flowworker.core.facts import Expanded
@@ -28,12 +28,11 @@ from flowworker.core.payload import Inline
 from flowworker.core.records import ErrorInfo, StepRecord, shortened
 from flowworker.core.status import Outcome
 from flowworker.definitions.loop_document import MAX_ITEMS
-from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailable
+from flowworker.errors import Conflict, ExpressionError, InvalidInput
 from flowworker.stores.sealing import items_place, output_place, output_places
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.effects import Expand, Gather
@@ -57,10 +56,9 @@ class Loops:
         clock: Clock,
     ) -> None:
         """Write to the stores' records, and publish to the backend."""
-        self._namespace = stores.backend.namespace
         self._runs = stores.runs
         self._payloads = stores.payloads
-        self._events = stores.backend.events
+        self._attempts = Attempts(stores, clock)
         self._evaluation = evaluation
         self._refusals = refusals
         self._clock = clock
@@ -101,9 +99,9 @@ class Loops:
             if found is None or found[0].items is None:
                 raise
             record, revision = found
-        await self._publish(state, started_event, record, revision)
+        await self._attempts.started(run, record, revision)
         if record.outcome is not Outcome.RUNNING:
-            await self._publish(state, settled_event, record, revision)
+            await self._attempts.settled(run, record, revision)
             return None
         return Expanded(wanted.step, record.items or packed, record.count, revision)
 
@@ -117,12 +115,12 @@ class Loops:
         run = state.record
         found = await self._runs.load_step(COORDINATOR, run.run, wanted.step)
         if found is None or found[1] < wanted.revision:
-            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
+            raise stale(run.run, wanted.step)
         record, revision = found
         if record.outcome is Outcome.RUNNING:
             record = await self._ended(state, record)
             revision = await self._runs.save_step(COORDINATOR, record, revision)
-        await self._publish(state, settled_event, record, revision)
+        await self._attempts.settled(run, record, revision)
 
     async def _evaluated(self, plan: Plan, state: RunState, step: str) -> list[Any]:
         given = plan.loop(step).items
@@ -155,8 +153,7 @@ class Loops:
             place = output_place(record.step)
             output = await self._payloads.pack(record.run, COORDINATOR, place, data, place=place)
         except InvalidInput as error:
-            why = ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
-            return replace(ended, error=why)
+            return replace(ended, error=final(error))
         return replace(ended, outcome=Outcome.COMPLETED, output=output)
 
     async def _outputs(self, state: RunState, step: str, count: int) -> list[bytes]:
@@ -176,13 +173,3 @@ class Loops:
         if raw is not None:
             return raw
         return await self._payloads.load(payload, state.record.run, *output_places(step))
-
-    async def _publish(
-        self, state: RunState, event_of: Any, record: StepRecord, revision: int
-    ) -> None:
-        run = state.record
-        event: CloudEvent | None = event_of(
-            self._namespace, run.workflow, run.version, record, revision
-        )
-        if event is not None:
-            await self._events.publish(run.run, event.type, encode(event), event.id)

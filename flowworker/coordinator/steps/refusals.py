@@ -13,16 +13,14 @@ __all__ = ["Refusals"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import settled_event
-from flowworker.codec.json import encode
-from flowworker.core.claim import Claim, GiveUp, Repair, Stale, first_try, judge, refused
-from flowworker.core.records import ErrorInfo, shortened
-from flowworker.errors import Conflict, Unavailable
+from flowworker.coordinator.steps.attempts import Attempts, final
+from flowworker.core.claim import refused
+from flowworker.core.records import ErrorInfo
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.core.claim import Verdict
+    from flowworker.core.claim import Claim, GiveUp
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.records import StepRecord
@@ -36,41 +34,18 @@ class Refusals:
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         """Write to the stores' records, and publish to the backend."""
-        self._namespace = stores.backend.namespace
-        self._runs = stores.runs
-        self._events = stores.backend.events
+        self._attempts = Attempts(stores, clock)
         self._clock = clock
 
     async def refuse(
         self, plan: Plan, state: RunState, wanted: Dispatch, why: FlowworkerError | ErrorInfo
     ) -> None:
         """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
-        run, queue = state.record, plan.step(wanted.step).keeper
-        error = why
-        if not isinstance(error, ErrorInfo):
-            error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
-        verdict: Verdict = first_try(wanted)
-        while isinstance(verdict, Claim | GiveUp):
-            at, now = state.steps[wanted.step], self._clock.now()
-            record = refused(run.run, wanted, verdict, at, error, now)
-            try:
-                revision = await self._runs.save_step(queue, record, verdict.revision)
-            except Conflict:
-                found = await self._runs.load_step(queue, run.run, wanted.step)
-                before, revision = found or (None, 0)
-                verdict = judge(wanted, before, revision, now)
-            else:
-                get_logger().warning(
-                    "attempt refused", run=run.run, step=wanted.step, error=str(error)
-                )
-                verdict = Repair(record, revision)
-        if isinstance(verdict, Stale):
-            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
-        if isinstance(verdict, Repair):
-            await self._publish(state, verdict.record, verdict.revision)
+        run, at = state.record, state.steps[wanted.step]
+        error = why if isinstance(why, ErrorInfo) else final(why)
 
-    async def _publish(self, state: RunState, record: StepRecord, revision: int) -> None:
-        run = state.record
-        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
-        if event is not None:
-            await self._events.publish(run.run, event.type, encode(event), event.id)
+        def failed(claim: Claim | GiveUp) -> StepRecord:
+            return refused(run.run, wanted, claim, at, error, self._clock.now())
+
+        if await self._attempts.end(plan.step(wanted.step).keeper, run, wanted, failed):
+            get_logger().warning("attempt refused", run=run.run, step=wanted.step, error=str(error))

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import settled_event
-from flowworker.codec.json import encode
+from flowworker.coordinator.steps.attempts import Attempts, final, stale
 from flowworker.core.error_types import REPEAT_LIMIT
 from flowworker.core.facts import Repeated
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import ErrorInfo, shortened
+from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Outcome
-from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailable
+from flowworker.errors import Conflict, ExpressionError, InvalidInput
 
 if TYPE_CHECKING:
+    from flowworker.clock import Clock
     from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.coordinator.expressions.terms import Terms
     from flowworker.coordinator.expressions.values import Values
@@ -39,12 +39,16 @@ class Repeating:
     """Evaluates `until`, and ends what is not repeated any more."""
 
     def __init__(
-        self, stores: Stores, evaluation: Evaluation, values: Values, terms: Terms
+        self,
+        stores: Stores,
+        evaluation: Evaluation,
+        values: Values,
+        terms: Terms,
+        clock: Clock,
     ) -> None:
         """Write to the stores' records, and publish to the backend."""
-        self._namespace = stores.backend.namespace
         self._runs = stores.runs
-        self._events = stores.backend.events
+        self._attempts = Attempts(stores, clock)
         self._evaluation = evaluation
         self._values = values
         self._terms = terms
@@ -67,7 +71,7 @@ class Repeating:
             text = f"'until' did not hold after {definition.max} iterations"
             error = ErrorInfo(REPEAT_LIMIT, text, retryable=False)
         except (ExpressionError, InvalidInput) as why:
-            error = ErrorInfo(type(why).__name__, shortened(str(why)), retryable=False)
+            error = final(why)
         await self._end(plan, state, wanted, outcome=Outcome.FAILED, error=error)
         return None
 
@@ -84,13 +88,11 @@ class Repeating:
         run, keeper = state.record, plan.step(wanted.step).keeper
         found = await self._runs.load_step(keeper, run.run, wanted.step)
         if found is None or found[1] < wanted.revision:
-            raise Unavailable(f"what was read of step {wanted.step!r} of {run.run} is stale")
+            raise stale(run.run, wanted.step)
         record, revision = found
         if record.attempt != wanted.attempt:
             raise Conflict(f"step {wanted.step!r} of {run.run} runs again already")
         if record.outcome is Outcome.ITERATED:
             record = replace(record, **changes)
             revision = await self._runs.save_step(keeper, record, revision)
-        event = settled_event(self._namespace, run.workflow, run.version, record, revision)
-        if event is not None:
-            await self._events.publish(run.run, event.type, encode(event), event.id)
+        await self._attempts.settled(run, record, revision)

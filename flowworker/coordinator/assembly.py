@@ -1,0 +1,108 @@
+"""The parts of a coordinator that serve all its runs, put together."""
+
+from __future__ import annotations
+
+__all__ = ["Parts", "assemble"]
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowworker.coordinator.alarms import Alarms
+from flowworker.coordinator.commands.controls import Controls
+from flowworker.coordinator.commands.intake import Intake
+from flowworker.coordinator.commands.rejection import Rejections
+from flowworker.coordinator.commands.reruns import Reruns
+from flowworker.coordinator.commands.signals import Signals
+from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.expressions.evaluation import Evaluation
+from flowworker.coordinator.expressions.items import Items
+from flowworker.coordinator.expressions.terms import Terms
+from flowworker.coordinator.expressions.values import Values
+from flowworker.coordinator.performing.dispatch import Dispatcher
+from flowworker.coordinator.performing.fencing import Fences
+from flowworker.coordinator.performing.given import Given
+from flowworker.coordinator.performing.outputs import Outputs
+from flowworker.coordinator.performing.performer import Performer
+from flowworker.coordinator.retention import Retention
+from flowworker.coordinator.steps.answers import Answers
+from flowworker.coordinator.steps.child_results import ChildResults
+from flowworker.coordinator.steps.child_steps import ChildSteps
+from flowworker.coordinator.steps.children import Children
+from flowworker.coordinator.steps.ends import Ends
+from flowworker.coordinator.steps.engine_steps import EngineSteps
+from flowworker.coordinator.steps.judging import Judging
+from flowworker.coordinator.steps.loops import Loops
+from flowworker.coordinator.steps.refusals import Refusals
+from flowworker.coordinator.steps.repeating import Repeating
+from flowworker.coordinator.steps.taking import Taking
+from flowworker.coordinator.steps.waits import Waits
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
+    from flowworker.telemetry.tracing import Tracing
+
+
+class Parts(NamedTuple):
+    """What commands, alarms and the events of runs are handed to."""
+
+    intake: Intake
+    alarms: Alarms
+    answers: Answers
+    child_steps: ChildSteps
+    dispatcher: Dispatcher
+    fences: Fences
+    performer: Performer
+    retention: Retention
+
+
+def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -> Parts:
+    """Put them together, each from those that it needs; nothing happens yet."""
+    backend, payloads, settings = stores.backend, stores.payloads, stores.settings
+    retention = Retention(stores)
+    # What users send
+    starts = Starts(stores, clock, metrics)
+    intake = Intake(
+        backend.commands,
+        starts,
+        Reruns(stores, starts, retention, clock, metrics),
+        Controls(stores, clock),
+        Signals(stores, clock),
+        Rejections(stores, clock, metrics),
+    )
+    # What definitions say
+    values = Values(payloads, settings.payload_limit)
+    evaluation = Evaluation(values, Items(payloads, settings.payload_limit))
+    terms = Terms(evaluation)
+    # Steps that no worker executes
+    refusals = Refusals(stores, clock)
+    children = Children(stores, starts, evaluation, terms, clock, metrics, tracing)
+    results = ChildResults(payloads)
+    child_steps = ChildSteps(stores, children, terms, refusals, results, clock)
+    waits = Waits(stores, terms, Taking(stores, evaluation, clock), refusals, clock)
+    ends = Ends(stores, evaluation, refusals, clock)
+    engine_steps = EngineSteps(stores, ends, waits, child_steps, clock)
+    answers = Answers(
+        evaluation,
+        payloads,
+        Judging(stores, evaluation, refusals, clock, metrics),
+        Loops(stores, evaluation, refusals, clock),
+        Repeating(stores, evaluation, values, terms, clock),
+    )
+    # What was decided
+    dispatcher = Dispatcher(
+        backend.steps,
+        Outputs(payloads, settings.message_limit),
+        Given(evaluation, payloads, settings.message_limit),
+        terms,
+        refusals,
+        engine_steps,
+        clock,
+        tracing,
+    )
+    fences = Fences(stores, child_steps, clock)
+    performer = Performer(
+        stores, dispatcher, waits, fences, child_steps, retention, clock, metrics, tracing
+    )
+    alarms = Alarms(stores, retention, engine_steps, child_steps, clock)
+    return Parts(intake, alarms, answers, child_steps, dispatcher, fences, performer, retention)

@@ -12,7 +12,7 @@ from tests.support.waiting import WAIT_LIMIT
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = [pytest.mark.slow, pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,7 +27,7 @@ from examples.resume.settings import ENVIRONMENT, WORKFLOW, load
 from flowworker import FlowworkerError, connect
 
 RUN = "order-7"
-WAIT_LIMIT = 40.0
+WAIT_LIMIT = 100.0
 EXPECTED = {"reserve": 1, "charge": 2, "pack": 1, "ship": 1}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.backlog import flood, takeover
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.chaos]
 
 RUNS = 300
 

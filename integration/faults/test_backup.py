@@ -26,7 +26,7 @@ from integration.cli.commands import Commands, until
 from integration.faults.load import all_complete, start_many
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.chaos]
 
 LIMITED = """
 name: limited

@@ -8,7 +8,7 @@ from rich.console import Console
 from bench.chaos.campaign import Plan, run_campaign
 from bench.chaos.report import passed, show
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 FAULTS = (
     "kill worker",

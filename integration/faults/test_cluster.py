@@ -14,7 +14,7 @@ from flowworker.errors import Unavailable
 from integration.faults.load import all_complete, hold, release, start, start_many
 from tests.support.waiting import quiet_for
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.chaos]
 
 
 async def test_a_node_killed_and_leaders_stepped_down_lose_nothing(open_fleet):

@@ -11,8 +11,9 @@ from flowworker.definitions.content import hash_of
 from flowworker.embedded import EmbeddedServer
 from flowworker.worker.decoding import MESSAGE_VERSION
 from integration.faults.load import all_complete
+from tests.support.waiting import WAIT_LIMIT
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.chaos]
 
 NEWER = 2
 BUCKET = "$KV.faults_runs"
@@ -80,7 +81,7 @@ async def test_records_of_a_newer_release(open_fleet):
             for subject, one in zip(subjects, before, strict=True):
                 await put(raw, subject, one)
             await all_complete(fleet, [step])
-            ended = await fleet.client.result(run, 60)
+            ended = await fleet.client.result(run, WAIT_LIMIT)
             assert ended.status in {"COMPLETED", "CANCELLED"}  # the command comes once a minute
 
 

@@ -11,7 +11,7 @@ from bench.ports import free_port
 from flowworker.definitions import parse
 from flowworker.embedded import EmbeddedServer
 from integration.faults.load import all_complete
-from tests.support.waiting import quiet_for
+from tests.support.waiting import WAIT_LIMIT, quiet_for
 
 pytestmark = pytest.mark.chaos
 
@@ -39,7 +39,7 @@ async def test_purged_streams_are_made_good(open_fleet):
             await fleet.until(lambda: fleet.count(late)["try"])
             await fleet.until(lambda: fleet.shows(late, "try", "RETRYING"))
             worker.terminate()  # gently: a killed one may leave its message unacknowledged
-            await asyncio.to_thread(worker.wait, 15)
+            await asyncio.to_thread(worker.wait, WAIT_LIMIT)
             runs = [await fleet.client.start("diamond", run_id=f"r-{n}") for n in range(20)]
             await fleet.until(lambda: _queued(raw, 21))
 
@@ -50,7 +50,7 @@ async def test_purged_streams_are_made_good(open_fleet):
 
             # Then every step is enqueued again, and once
             fleet.start("worker")
-            results = [await fleet.client.result(run, 40) for run in [*runs, late]]
+            results = [await fleet.client.result(run, WAIT_LIMIT) for run in [*runs, late]]
             assert {result.status for result in results} == {"COMPLETED"}
             for run in runs:
                 assert fleet.count(run) == dict.fromkeys(("top", "left", "right", "bottom"), 1)
@@ -97,9 +97,9 @@ async def test_what_waits_survives_a_restart_of_everything(open_fleet):
                 fleet.start(role)
 
             # Then each goes on when its time has come
-            ended = await fleet.client.result(limited, 40)
+            ended = await fleet.client.result(limited, WAIT_LIMIT)
             assert ended.status == "FAILED"
-            assert (await fleet.client.result(retried, 40)).status == "COMPLETED"
+            assert (await fleet.client.result(retried, WAIT_LIMIT)).status == "COMPLETED"
             assert fleet.count(retried) == {"try": 2, "wait": 1}
             assert (await fleet.client.status(human)).status == "WAITING_HUMAN"
             (fleet.trace / f"{human}.permission").touch()

@@ -20,11 +20,12 @@ from flowworker.jetstream.names import TOPOLOGY
 from flowworker.jetstream.topology.specs import TOPOLOGY_VERSION
 from integration.faults.load import all_complete, start
 from integration.fleet.fleet import ROOT
+from tests.support.waiting import WAIT_LIMIT
 
 UNHURRIED = {"FLOWWORKER_PARTITION_LEASE": "20"}
 """A coordinator that takes its time to end on a busy machine is not ended before."""
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos]
 
 NEXT = str(TOPOLOGY_VERSION + 1)
 FIELD = '    novelty: str = field(default_factory=lambda: "of the next release")\n'
@@ -73,7 +74,7 @@ async def start_steadily(fleet, runs: list[str]) -> None:
 
 async def ended(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(process.wait, 30) == 0
+    assert await asyncio.to_thread(process.wait, WAIT_LIMIT) == 0
 
 
 async def test_a_fleet_is_upgraded_and_goes_back_under_load(open_fleet, next_release):

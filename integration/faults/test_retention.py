@@ -10,7 +10,7 @@ from bench.chaos.raw import Raw
 from flowworker.definitions import parse
 from flowworker.embedded import EmbeddedServer
 from integration.faults.load import all_complete
-from tests.support.waiting import quiet_for
+from tests.support.waiting import WAIT_LIMIT, quiet_for
 
 pytestmark = pytest.mark.chaos
 
@@ -51,7 +51,7 @@ async def test_retention_leaves_nothing(open_fleet):
             runs = [f"r-{number}" for number in range(40)]
             for run in runs:
                 await fleet.client.start("kept.briefly", {"size": 50_000}, run_id=run)
-            await asyncio.gather(*(fleet.client.result(run, 30) for run in runs[:20]))
+            await asyncio.gather(*(fleet.client.result(run, WAIT_LIMIT) for run in runs[:20]))
             await all_complete(fleet, runs[38:])
             await fleet.until(lambda: gone(raw))
 

@@ -32,7 +32,6 @@ from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.timeout(120),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

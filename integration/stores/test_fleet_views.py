@@ -92,7 +92,7 @@ async def test_what_the_fleet_does_is_seen(fleet, server, namespace):
         await eventually(lambda: state(waiting))
         assert await store.list_executions("WAITING_HUMAN") == [RUN]
         await client.resume(RUN, "skip")
-        await client.result(RUN, 30)
+        await client.result(RUN, WAIT_LIMIT)
 
         # Then it is seen to be over, and goes when its time is
         over = {"": "COMPLETED", "a": "COMPLETED", "b": "SKIPPED", "c": "COMPLETED"}

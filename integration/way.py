@@ -14,6 +14,7 @@ its caller a value and is no part of the way.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 from collections import defaultdict
@@ -137,11 +138,13 @@ def properties() -> set[CodeType]:
     return found
 
 
+@functools.cache  # asked for each call, which is slow enough as it is
 def is_named(code: CodeType) -> bool:
     """Whether it is a function of flowworker/; what is anonymous belongs to the one around it."""
     return not code.co_name.startswith("<") and Path(code.co_filename).is_relative_to(PACKAGE)
 
 
+@functools.cache
 def place_of(code: CodeType) -> Place:
     file = Path(code.co_filename).relative_to(PACKAGE).as_posix()
     return Place(file, code.co_qualname.replace(".<locals>", ""))

@@ -56,7 +56,7 @@ class Alarms:
         self._engine_steps = engine_steps
         self._child_steps = child_steps
         self._clock = clock
-        self._inbox = Inbox(self._handle, _CREDIT)
+        self._inbox = Inbox(self._handle, _CREDIT, clock)
 
     async def start(self) -> None:
         """Begin to consume."""

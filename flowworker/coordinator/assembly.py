@@ -69,6 +69,7 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         Controls(stores, clock),
         Signals(stores, clock),
         Rejections(stores, clock, metrics),
+        clock,
     )
     # What definitions say
     values = Values(payloads, settings.payload_limit)

@@ -17,7 +17,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT, eventually
 
-CONTROLS = 5_000
+CONTROLS = 2_000
 
 
 class Closed:

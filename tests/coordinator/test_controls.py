@@ -39,11 +39,11 @@ async def rejections(backend, run):
 async def test_one_that_is_before_its_run_waits_for_it(backend, client, monkeypatch):
     put_back = asyncio.Event()
 
-    def pause(_):
+    def pause(_inbox, _delivery):
         put_back.set()
         return 0.1
 
-    monkeypatch.setattr(inbox, "_pause", pause)
+    monkeypatch.setattr(inbox.Inbox, "_pause", pause)
     await client.register(Workflow("one", (Step("a", "h"),)))
     coordinator = await coordinated(backend)
     await backend.commands.send(f"control.terminate.{RUN}", b"", {})

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from flowworker.clock import SystemClock
 from flowworker.coordinator.commands.inbox import Inbox
 from flowworker.errors import CorruptRecord, DefinitionError, FlowworkerError, Unavailable
 
@@ -47,7 +48,7 @@ async def test_a_message_comes_again_when_that_can_help(logs, error, answer, lev
         return SimpleNamespace(grant=lambda _credit: None)
 
     message = Message()
-    await Inbox(handle, 1).start(consume)
+    await Inbox(handle, 1, SystemClock()).start(consume)
 
     assert await message.answered == answer
     assert [line["log_level"] for line in logs.lines] == ([level] if level else [])

@@ -9,6 +9,7 @@ import pytest
 from flowworker.coordinator.commands import inbox as inbox_module
 from flowworker.coordinator.commands.inbox import Inbox, NotYet
 from flowworker.errors import Unavailable
+from flowworker.testing import ManualClock
 
 
 class Log:
@@ -22,8 +23,9 @@ class Log:
 class TakenDelivery:
     subject = "control.cancel.unknown"
 
-    def __init__(self, delivered):
+    def __init__(self, delivered, behind=0):
         self.delivered = delivered
+        self.behind = behind
         self.delays = []
 
     async def nak(self, delay):
@@ -46,7 +48,7 @@ async def test_a_message_that_comes_too_early_comes_again_seldom_and_in_silence(
     async def handle(_):
         raise error
 
-    inbox, waited = Inbox(handle, 1), []
+    inbox, waited = Inbox(handle, 1, ManualClock()), []
     for delivered in range(1, 7):
         delivery: Any = TakenDelivery(delivered)
         await inbox._take(delivery)
@@ -54,3 +56,30 @@ async def test_a_message_that_comes_too_early_comes_again_seldom_and_in_silence(
 
     assert waited == delays
     assert len(log.lines) == lines
+
+
+async def test_many_that_come_too_early_leave_time_for_those_that_nobody_has_seen():
+    """What comes again goes first: at once, they would keep others waiting for a minute."""
+    clock = ManualClock()
+
+    async def handle(_):
+        raise NotYet
+
+    inbox = Inbox(handle, 1, clock, 0.01)
+
+    async def paused(delivered, behind):
+        delivery: Any = TakenDelivery(delivered, behind)
+        await inbox._take(delivery)
+        return delivery.delays[0]
+
+    # Given a thousand of them, one behind the other
+    first = [await paused(1, behind) for behind in reversed(range(1_000))]
+
+    # Then none comes again before all have been seen
+    assert min(first) == pytest.approx(9.99)
+    assert await paused(2, 0) == pytest.approx(10.0)
+    # However many there are, it is looked at again when it has been there for a minute
+    assert await paused(1, 1_000_000) == 60.0
+    # And when most of them are over one comes again soon
+    await clock.advance(61.0)
+    assert await paused(1, 0) == 0.125

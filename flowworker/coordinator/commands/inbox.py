@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Inbox", "NotYet"]
 
+import heapq
 from typing import TYPE_CHECKING
 
 from flowworker.errors import (
@@ -17,12 +18,15 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from flowworker.clock import Clock
     from flowworker.ports import Consumer, Delivery, OnDelivery
 
 _LONGEST_DELAY = 4.0
 """Seconds until a message that could not be handled comes again, at most."""
 _LONGEST_PAUSE = 16.0
 """The same for one that is too early."""
+_LONGEST_QUEUE = 60.0
+"""The same if there are many of them."""
 _UNTIL_MENDED = 60.0
 """Seconds until a message comes again that is about something which cannot be read."""
 
@@ -37,10 +41,23 @@ class Inbox:
     A message that `handle` fails on comes again: nothing is lost, and no message can end the loop.
     """
 
-    def __init__(self, handle: Callable[[Delivery], Awaitable[None]], credit: int) -> None:
-        """Handle at most `credit` messages at a time."""
+    def __init__(
+        self,
+        handle: Callable[[Delivery], Awaitable[None]],
+        credit: int,
+        clock: Clock,
+        each: float = 0.0,
+    ) -> None:
+        """Handle at most `credit` messages at a time.
+
+        One that is too early leaves `each` seconds to each that nobody has seen yet, and to each
+        that is too early as well: what comes again goes first, so these could take all the time.
+        """
         self._handle = handle
         self._credit = credit
+        self._clock = clock
+        self._each = each
+        self._due: list[float] = []  # when those come again that were too early, as a heap
         self._consumer: Consumer | None = None
         self._tasks = TaskSet()
 
@@ -70,7 +87,7 @@ class Inbox:
             get_logger().error("message waits", subject=delivery.subject, error=str(error))
             await delivery.nak(_UNTIL_MENDED)
         except NotYet:
-            await delivery.nak(_pause(delivery))
+            await delivery.nak(self._pause(delivery))
         except FlowworkerError as error:
             get_logger().warning(
                 "message will be tried again", subject=delivery.subject, error=str(error)
@@ -85,10 +102,15 @@ class Inbox:
             if self._consumer is not None:
                 self._consumer.grant(1)
 
-
-def _pause(delivery: Delivery) -> float:
-    """The same, but four times as many: senders of nonsense must not keep us busy."""
-    return min(4.0 ** min(delivery.delivered, 9) / 32, _LONGEST_PAUSE)
+    def _pause(self, delivery: Delivery) -> float:
+        """As `_delay`, but four times as many: senders of nonsense must not keep us busy."""
+        now = self._clock.monotonic()
+        while self._due and self._due[0] <= now:
+            heapq.heappop(self._due)
+        queue = min(self._each * (delivery.behind + len(self._due)), _LONGEST_QUEUE)
+        pause = max(min(4.0 ** min(delivery.delivered, 9) / 32, _LONGEST_PAUSE), queue)
+        heapq.heappush(self._due, now + pause)
+        return pause
 
 
 def _delay(delivery: Delivery) -> float:

@@ -18,6 +18,7 @@ from flowworker.coordinator.commands.inbox import Inbox
 from flowworker.coordinator.commands.rejection import RERUN, Rejected
 
 if TYPE_CHECKING:
+    from flowworker.clock import Clock
     from flowworker.coordinator.commands.controls import Controls
     from flowworker.coordinator.commands.rejection import Rejections
     from flowworker.coordinator.commands.reruns import Reruns
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _CREDIT = {CommandLane.STARTS: 256, CommandLane.CONTROLS: 32}
 """Commands that are handled at a time; few controls, which are quick and seldom."""
+_EACH = {CommandLane.STARTS: 0.0, CommandLane.CONTROLS: 0.01}
+"""Seconds that a look at one takes where it is slow, for those that are too early. Starts are taken
+at once, but for large ones, which wait for memory."""
 
 
 class Intake:
@@ -40,6 +44,7 @@ class Intake:
         controls: Controls,
         signals: Signals,
         rejections: Rejections,
+        clock: Clock,
     ) -> None:
         """Nothing is consumed before `start`."""
         self._commands = commands
@@ -48,7 +53,9 @@ class Intake:
         self._controls = controls
         self._signals = signals
         self._rejections = rejections
-        self._inboxes = {lane: Inbox(self._handle, _CREDIT[lane]) for lane in CommandLane}
+        self._inboxes = {
+            lane: Inbox(self._handle, _CREDIT[lane], clock, _EACH[lane]) for lane in CommandLane
+        }
 
     async def start(self) -> None:
         """Begin to consume."""

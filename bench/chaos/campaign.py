@@ -12,7 +12,6 @@ from pathlib import Path
 
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import Error as JetStreamError
 
 from bench.chaos.case import TERMINAL
 from bench.chaos.checker import Verdict, check
@@ -22,7 +21,8 @@ from bench.chaos.faults import Faults
 from bench.chaos.load import Load
 from bench.chaos.processes import Processes
 from bench.chaos.proxy import Proxy
-from bench.chaos.raw import Raw, Refused
+from bench.chaos.raw import NAT_ERRORS, Raw
+from bench.chaos.rest import settle, watch_slowness
 from bench.chaos.rolling import roll
 from flowworker import wiring
 from flowworker.client import Client
@@ -34,11 +34,6 @@ from flowworker.tasks import cancel_all
 NAMESPACE = "chaos"
 WORKER = ("worker", "--app", "bench.chaos.handlers:app")
 COORDINATOR = ("coordinator",)
-SETTLE = 120.0
-"""Seconds in which something has to happen, while runs have not ended after the last fault."""
-LONGEST = 900.0
-"""Seconds after the last fault within which every run has to end, however slow the machine is."""
-NAT_ERRORS = (NatsError, JetStreamError, Refused, TimeoutError, OSError)
 
 
 @dataclass(frozen=True)
@@ -105,6 +100,7 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
                 faults.supervise(),
                 witness(raw, evidence.ends),
                 watch_backlog(raw, load),
+                watch_slowness(raw, NAMESPACE, evidence.slow),
             )
         ]
         try:
@@ -117,7 +113,7 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
             load.stopped = plan.rolling
             await loading
             healed = time.monotonic()
-            if (settled := await settle(raw)) is None:
+            if (settled := await settle(raw, NAMESPACE)) is None:
                 evidence.unsettled = time.monotonic() - healed
         finally:
             await cancel_all(background)
@@ -141,7 +137,7 @@ async def _harm(faults: Faults, plan: Plan, until: float) -> None:
 @contextlib.asynccontextmanager
 async def prepared(cluster: Cluster):
     """A client of the namespace, whose streams have as many copies as there are nodes."""
-    options = ConnectionOptions(url=cluster.url, name="chaos", wait=20.0)
+    options = ConnectionOptions(url=cluster.url, name="chaos", wait=60.0)
     topology = TopologyOptions(replicas=cluster.replicas)
     async with contextlib.AsyncExitStack() as stack:
         backend = await _patiently(stack, options, topology)
@@ -154,7 +150,7 @@ async def prepared(cluster: Cluster):
 
 async def _patiently(stack, options, topology):
     """A cluster that has just started elects its leaders first."""
-    until = time.monotonic() + 30.0
+    until = time.monotonic() + 120.0
     while True:
         try:
             opened = wiring.nats(options, NAMESPACE, topology=topology)
@@ -213,28 +209,3 @@ async def witness(raw: Raw, ends: dict[str, list[str]]) -> None:
                         run = message.subject.rpartition(".")[2]
                         ends.setdefault(run, []).append(status)
         await asyncio.sleep(0.2)
-
-
-async def settle(raw: Raw, limit: float = SETTLE, longest: float = LONGEST) -> float | None:
-    """Wait until no run is active, as long as something happens; how long that took."""
-    began = moved = time.monotonic()
-    happened = -1
-    while time.monotonic() < min(moved + limit, began + longest):
-        with contextlib.suppress(*NAT_ERRORS):
-            if await _is_quiet(raw):
-                await asyncio.sleep(2.0)  # acknowledgements on their way
-                if await _is_quiet(raw):
-                    return time.monotonic() - began
-            events = (await raw.streams())[f"{NAMESPACE.upper()}_EVENTS"]["state"]["last_seq"]
-            if events != happened:
-                happened, moved = events, time.monotonic()
-        await asyncio.sleep(0.5)
-    return None
-
-
-async def _is_quiet(raw: Raw) -> bool:
-    bucket = f"{NAMESPACE}_runs"
-    waiting = await raw.count(f"KV_{bucket}", f"$KV.{bucket}.index.WAITING_HUMAN.>")
-    streams = await raw.streams()
-    commands = streams[f"{NAMESPACE.upper()}_COMMANDS"]["state"]["messages"]
-    return waiting + commands + await raw.unfinished(NAMESPACE) == 0

@@ -98,7 +98,7 @@ def check(evidence: Evidence) -> Verdict:
         verdict.violations += _children(evidence, cases)
         verdict.violations += _index(evidence)
         verdict.violations += [Violation(QUEUED, "", subject) for subject in evidence.queued]
-    faults = repeats.Faults(evidence.faults)
+    faults = repeats.Faults(evidence.faults, evidence.slow)
     for case in cases:
         verdict.finished_again += [f"{case.run}: {text}" for text in repeats.finished(case)]
         for again in repeats.found(case):
@@ -253,5 +253,6 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         "events published twice": len(published)
         - sum(len({e["id"] for e in c.events}) for c in cases),
         "timeouts yet to fire in vain": len(evidence.timers),
+        "answers that took a second or longer": len(evidence.slow),
         "faults": len(evidence.faults),
     }

@@ -55,6 +55,7 @@ class Cluster:
                 port=free_port(),
                 store=Path(self._folder.name) / f"n{number}",
                 sync_always=sync_always,
+                timeout=60.0,
                 config=config + (_clustered(number, routes, self.gate) if nodes > 1 else ""),
             )
             for number in range(nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Evidence:
         events: run id -> its CloudEvents in the order of the stream; `_seq` is the sequence.
         notes: what the handlers wrote down, by time.
         faults: what was done to the fleet.
+        slow: when the server took long to answer, whatever the reason.
         ends: run id -> the terminal states that a witness saw in its record, in order.
         queued: subjects of what is left in work queues, but for timers of runs.
         timers: subjects of timeouts that are left: they find nothing to do when they fire.
@@ -48,6 +50,7 @@ class Evidence:
     events: dict[str, list[Json]] = field(default_factory=dict)
     notes: list[Json] = field(default_factory=list)
     faults: list[Json] = field(default_factory=list)
+    slow: list[Json] = field(default_factory=list)
     ends: dict[str, list[str]] = field(default_factory=dict)
     queued: list[str] = field(default_factory=list)
     timers: list[str] = field(default_factory=list)
@@ -95,10 +98,15 @@ async def collect(raw: Raw, namespace: str, evidence: Evidence) -> None:
     In this order: a start leaves its queue when its run has a record.
     """
     bucket, upper = f"{namespace}_runs", namespace.upper()
-    queued = await raw.subjects(f"{upper}_COMMANDS") + await raw.subjects(f"{upper}_STEPS")
-    for message in await raw.messages(f"KV_{bucket}", f"$KV.{bucket}.>"):
+    queued = [
+        subject
+        for stream in ("COMMANDS", "STEPS")
+        for subject in await raw.patiently(partial(raw.subjects, f"{upper}_{stream}"))
+    ]
+    for message in await raw.patiently(partial(raw.messages, f"KV_{bucket}", f"$KV.{bucket}.>")):
         _enter(evidence, message.subject.removeprefix(f"$KV.{bucket}."), message)
-    for message in await raw.messages(f"{upper}_EVENTS", f"{namespace}.event.>"):
+    events = partial(raw.messages, f"{upper}_EVENTS", f"{namespace}.event.>")
+    for message in await raw.patiently(events):
         run = message.subject.split(".")[3]
         event = {**json.loads(message.data), "_seq": message.seq}
         evidence.events.setdefault(run, []).append(event)

@@ -22,6 +22,8 @@ from bench.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STOP_TIMEOUT = 15.0
+END_TIMEOUT = 120.0
+"""Seconds that one may take to end that is to be replaced, on the slowest machine."""
 
 SETTINGS = {
     "FLOWWORKER_LEASE": "3",
@@ -89,7 +91,7 @@ class Processes:
     def again(self, name: str) -> int:
         """Replace a process that has ended by a new one of the same kind."""
         url, command = self._commands[name]
-        self._processes[name].wait(STOP_TIMEOUT)
+        self._processes[name].wait(END_TIMEOUT)
         return self.start(name, url, *command)
 
     def pid(self, name: str) -> int:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import Error as JetStreamError
+
+T = TypeVar("T")
 
 BATCH = 500
 TIMEOUT = 5.0
@@ -28,6 +31,9 @@ ACTIVE = ("PENDING", "RUNNING", "COMPENSATING")
 
 class Refused(Exception):
     """JetStream answered with an error."""
+
+
+NAT_ERRORS = (NatsError, JetStreamError, Refused, TimeoutError, OSError)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,17 @@ class Raw:
             yield cls(client)
         finally:
             await client.close()
+
+    async def patiently(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read, however often the server has to be asked."""
+        until = time.monotonic() + WAIT_LIMIT
+        while True:
+            try:
+                return await read()
+            except (NatsError, JetStreamError, TimeoutError):
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.5)
 
     async def api(self, request: str, body: Any = None) -> dict[str, Any]:
         """JetStream's answer; raises Refused, or nats-py's errors."""

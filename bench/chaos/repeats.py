@@ -89,10 +89,11 @@ def _key(note: Json) -> Key:
 
 
 class Faults:
-    """What was done, to be asked for a cause."""
+    """What was done, and what the machine did by itself, to be asked for a cause."""
 
-    def __init__(self, log: list[Json]) -> None:
+    def __init__(self, log: list[Json], slow: list[Json]) -> None:
         self._log = log
+        self._slow = slow
 
     def cause(self, again: Again) -> str | None:
         """The fault that explains it, or None."""
@@ -109,6 +110,8 @@ class Faults:
         for entry in near:
             if entry["kind"].endswith(("server", "quorum", "down")):
                 return f"NATS was away ({entry['kind']})"
+        if any(_is_near(entry, again) for entry in self._slow):
+            return "NATS was slow to answer"
         return None
 
 

@@ -54,6 +54,23 @@ def test_a_fault_explains_a_repetition(kind, cause):
     assert verdict.repeats == {cause: 1}
 
 
+def test_a_server_that_did_not_answer_explains_a_repetition():
+    history, begin = repeated()
+    history.evidence.slow = [{"from": begin["at"] - 3, "until": begin["at"] - 1}]
+
+    verdict = check(history.evidence)
+
+    assert verdict.violations == []
+    assert verdict.repeats == {"NATS was slow to answer": 1}
+
+
+def test_a_server_that_was_slow_long_ago_explains_nothing():
+    history, begin = repeated()
+    history.evidence.slow = [{"from": begin["at"] - 30, "until": begin["at"] - 20}]
+
+    assert kinds(history) == {checker.CONCURRENT}
+
+
 def test_a_dead_worker_cannot_explain_an_overlap():
     history, begin = repeated()
     at = begin["at"]

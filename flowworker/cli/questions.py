@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["print_questions"]
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -25,9 +26,10 @@ def print_questions(run: RunView) -> None:
 
 def _answers(run: str, step: StepView) -> str:
     """What a human may do about a step: one that was escalated has an error, one that asks none."""
+    named = quote(step.id)  # a shell may look for files that are called like `resize[3]`
     if step.error:
-        return f"flowworker resume {run} --step {step.id} --action retry|cancel|skip|complete"
+        return f"flowworker resume {run} --step {named} --action retry|cancel|skip|complete"
     return (
-        f"flowworker approve {run} --step {step.id}\n"
-        f"or flowworker reject {run} --step {step.id} --reason WHY"
+        f"flowworker approve {run} --step {named}\n"
+        f"or flowworker reject {run} --step {named} --reason WHY"
     )

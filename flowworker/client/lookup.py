@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowworker.client.starting import StartCommand
     from flowworker.client.views import RunView, Views
     from flowworker.clock import Clock
-    from flowworker.core.records import RunRecord
+    from flowworker.core.records import Rerun, RunRecord
     from flowworker.errors import WorkflowNotFound
     from flowworker.stores.stores import Stores
 
@@ -150,6 +150,15 @@ class Lookup:
             start = replace(start, digest=input_digest(body))
         await self.compare(record, start.digest)
         return start
+
+    async def check_same(self, start: StartCommand, of: str, wanted: Rerun) -> None:
+        """Raise RunIdTaken if a run of that id exists, unless it is this very rerun."""
+        record = await self._views.record(start.run)
+        if record is None:
+            return
+        if (record.rerun_of, record.rerun) != (of, wanted):
+            raise RunIdTaken(f"run id {start.run} is taken by another run; choose another id")
+        await self.compare(record, start.digest)
 
     async def compare(self, record: RunRecord, digest: bytes) -> None:
         """Raise RunIdTaken if the run was started with another input; no digest fits all."""

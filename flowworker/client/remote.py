@@ -140,11 +140,15 @@ class Client(Acting, Reading):
                 fit the definition is found out later and raised by `result`, or now by
                 `plan_rerun`.
             PayloadTooLarge: the input exceeds `payload_limit`.
+            RunIdTaken: there is a run of that id, and it is not this very rerun.
         """
         record = await self._reruns.ended(run_id)
-        command = self._reruns.command(Rerun(from_step, failed, latest))
+        wanted = Rerun(from_step, failed, latest)
+        command = self._reruns.command(wanted)
         limit, now = self._stores.settings.payload_limit, self._clock.now()
         start = rerun_command(record.workflow, input, new_id, now=now, limit=limit)
+        if new_id is not None:
+            await self._lookup.check_same(start, run_id, wanted)
         start.headers.update(current_trace())
         reply_to = await self._waiting.reply_to(start.run)
         sequence = await self._commands.rerun(run_id, start, command, reply_to)

@@ -96,6 +96,12 @@ def test_a_run_tells_all_that_is_known_of_it(shown, capsys):
     assert "stored bytes cannot be read" in capsys.readouterr().err
 
 
+def test_what_is_shown_can_be_pasted_into_a_shell(shown):
+    run = replace(RUN, steps=(StepView("ask[1]", StepStatus.WAITING_HUMAN, 1, prompt="Pay?"),))
+
+    assert "flowworker approve run-1 --step 'ask[1]'\n" in shown(lambda: print_run(run))
+
+
 def test_when_a_delayed_run_begins(shown):
     run = replace(RUN, status=RunStatus.PENDING, begins_at=1_700_000_060.0)
 

@@ -55,7 +55,7 @@ def test_every_command_that_needs_a_server_takes_the_connection_options(flowwork
         (["start", "w", "--input", "input.json"], "@FILE"),
         (["start", "w", "--input", "@missing.json"], "No such file"),
         (["start", "w", "--input", "@."], "directory"),
-        (["resume", "r"], "--action"),
+        (["resume", "r"], "--action'. Choose from: retry, cancel, skip, complete; see"),
         (["resume", "r", "--action", "maybe"], "maybe"),
         (["resume", "r", "--action", "complete", "--output", "{"], "not JSON"),
         (["list", "--state", "DONE"], "DONE"),

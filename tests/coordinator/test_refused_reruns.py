@@ -118,6 +118,18 @@ async def test_a_rerun_that_is_sent_again_is_the_same_and_another_is_refused(
     assert flow.called("r2") == "cd"
 
 
+async def test_an_id_that_is_taken_is_refused_by_the_client(flow, coordinator):
+    await flow.fails()
+    await flow.client.result(await flow.client.retry("r1", new_id="r2"), WAIT_LIMIT)
+
+    assert await flow.client.retry("r1", new_id="r2") == "r2"
+    for of, taken, wanted in (("r1", "r1", {}), ("r1", "r2", {"from_step": "a"}), ("r2", "r2", {})):
+        with pytest.raises(RunIdTaken, match=f"run id {taken} is taken by another run"):
+            await flow.client.rerun(of, new_id=taken, **wanted)
+    with pytest.raises(RunIdTaken, match="taken by a run with another input"):
+        await flow.client.rerun("r1", new_id="r2", failed=True, input={"n": 9})
+
+
 async def test_a_start_and_a_rerun_are_not_the_same_run(flow, coordinator):
     await flow.fails()
     await flow.client.result(await flow.client.retry("r1", new_id="r2"), WAIT_LIMIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from flowworker.core.for_each import ForEach
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.testing.clock import settle
@@ -206,3 +207,25 @@ async def test_a_wait_is_cancelled(world):
 
     assert (await world.client.status(RUN)).status is RunStatus.CANCELLED
     assert await world.backend.steps.backlog() == {}
+
+
+async def test_many_that_wait_for_many_signals_read_each_a_few_times(world, monkeypatch):
+    many, read, reads = 40, world.backend.runs.read, []
+
+    async def counted(key):
+        reads.append(key)
+        return await read(key)
+
+    await world.coordinator()
+    loop = replace(waits("each"), for_each=ForEach(list(range(many))))
+    await world.start(Workflow("w", (loop,)))
+    monkeypatch.setattr(world.backend.runs, "read", counted)
+
+    for number in range(many):
+        await world.client.signal(RUN, "paid", number)
+    await settle()
+
+    assert (await world.client.status(RUN)).status is RunStatus.COMPLETED
+    taken = (await world.client.result(RUN)).output["each"]
+    assert sorted(taken) == list(range(many))
+    assert len([key for key in reads if key.startswith("signal.")]) <= 10 * many

@@ -1,12 +1,19 @@
 """Which signal a step that waits completes with: the oldest that is free and that it accepts.
 
 Why each is taken once says `docs/explanation/one-signal.md`.
+
+Of one run and name, attempts look one after the other, and those that began to wait for their turn
+before the signals were read share what was read: a thousand attempts that are woken together read
+a thousand signals once. What comes, or is given back, later wakes them again.
 """
 
 from __future__ import annotations
 
 __all__ = ["Taking"]
 
+import asyncio
+import itertools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import EventData, cloud_event
@@ -26,6 +33,24 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 
+@dataclass(slots=True)
+class _Shared:
+    """The signals of one run and name, for those that look at them now.
+
+    Attributes:
+        users: how many look, or wait for their turn.
+        read: when they were read, as a turn.
+        free: those that nobody has, by id, the oldest first.
+        taken: those that somebody has, by the attempt.
+    """
+
+    users: int = 0
+    read: int = 0
+    free: dict[str, tuple[SignalRecord, int]] = field(default_factory=dict)
+    taken: dict[str, SignalRecord] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class Taking:
     """Takes signals for attempts of steps."""
 
@@ -38,6 +63,8 @@ class Taking:
         self._runs = stores.runs
         self._evaluation = evaluation
         self._clock = clock
+        self._turns = itertools.count(1)
+        self._shared: dict[tuple[str, str], _Shared] = {}
 
     async def take(
         self, plan: Plan, state: RunState | None, run: str, record: StepRecord
@@ -52,25 +79,49 @@ class Taking:
         wait = plan.step(record.step).wait_for
         if wait is None:
             return None
+        key, turn = (run, wait.signal), next(self._turns)
+        shared = self._shared.setdefault(key, _Shared())
+        shared.users += 1
+        try:
+            async with shared.turn:
+                if shared.read < turn:
+                    await self._read(shared, *key)
+                return await self._taken(shared, plan, state, record)
+        finally:
+            shared.users -= 1
+            if not shared.users:
+                del self._shared[key]
+
+    async def _read(self, shared: _Shared, run: str, name: str) -> None:
+        turn = next(self._turns)
+        found = await self._signals.of(run, name)
+        free = await asyncio.gather(*(self._is_free(signal) for signal, _ in found))
+        shared.free = {one[0].id: one for one, is_free in zip(found, free, strict=True) if is_free}
+        shared.taken = {signal.taken_by: signal for signal, _ in reversed(found)}
+        shared.read = turn
+
+    async def _taken(
+        self, shared: _Shared, plan: Plan, state: RunState | None, record: StepRecord
+    ) -> SignalRecord | None:
         attempt = _name_of(record)
-        found = await self._signals.of(run, wait.signal)
-        for signal, _ in found:
-            if signal.taken_by == attempt:
-                return signal
-        if state is None:
-            return None
-        for signal, revision in found:
-            if not await self._is_free(signal):
-                continue
+        if (taken := shared.taken.get(attempt)) is not None or state is None:
+            return taken
+        for signal, revision in tuple(shared.free.values()):
             if not await self._is_meant(plan, state, record.step, signal):
                 continue
-            try:
-                await self._signals.take(signal, revision, attempt)
-            except Conflict:
-                if await self._signals.holder(signal) != attempt:
-                    continue  # another step has it, and not another look of this one
-            return signal
+            is_ours = await self._take(signal, revision, attempt)
+            del shared.free[signal.id]
+            if is_ours:
+                shared.taken[attempt] = signal
+                return signal
         return None
+
+    async def _take(self, signal: SignalRecord, revision: int, attempt: str) -> bool:
+        try:
+            await self._signals.take(signal, revision, attempt)
+        except Conflict:  # another step has it, or another look of this one
+            return await self._signals.holder(signal) == attempt
+        return True
 
     async def give_back(self, run: RunRecord, record: StepRecord, signal: SignalRecord) -> None:
         """The attempt ended without the signal that it has taken: others look again."""

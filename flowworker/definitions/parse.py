@@ -12,6 +12,7 @@ from flowworker.core.children import calls_in
 from flowworker.definitions.calls import circle_in
 from flowworker.definitions.document import MAX_BYTES
 from flowworker.definitions.loader import load
+from flowworker.definitions.passed import check_passed
 from flowworker.definitions.problems import MAX_PROBLEMS, Report
 from flowworker.definitions.tree import NOWHERE, MappingNode, Mark, ScalarNode, node_at, quoted
 from flowworker.definitions.validate import check_workflow, encoded, workflow_of
@@ -72,7 +73,7 @@ def parse_all(
     """All workflows that a text defines, one per YAML document; otherwise like `parse`."""
     report = Report(source)
     definitions = _definitions(load(text, report), report, known_handlers)
-    problems = [*report.problems, *_conflicts(definitions), *_circles(definitions)]
+    problems = [*report.problems, *_between(definitions)]
     _raise(problems, is_full=report.is_full)
     return [definition.workflow for definition in definitions]
 
@@ -94,15 +95,16 @@ def load_paths(
     for path in [paths] if isinstance(paths, str | PathLike) else paths:
         files.read(Path(path))
     found = [each for _, each in files.found]
-    problems = [*files.problems, *_conflicts(found), *_circles(found)]
+    problems = [*files.problems, *_between(found)]
     _raise(problems, is_full=files.is_full)
     return [(file, definition.workflow) for file, definition in files.found]
 
 
 class _Definition(NamedTuple):
-    """A workflow, its canonical JSON, and where its name stands."""
+    """A workflow, where it was read, its canonical JSON, and where its name stands."""
 
     workflow: Workflow
+    document: Node
     content: bytes
     source: str
     mark: Mark
@@ -181,7 +183,8 @@ def _definitions(
         workflow = workflow_of(document, report, known_handlers)
         # What is wrong need not be encoded: it is not compared with others, nor too large.
         content = b"" if report.problems else encoded(workflow, report, _name_mark(document))
-        definitions.append(_Definition(workflow, content, report.source, _name_mark(document)))
+        mark = _name_mark(document)
+        definitions.append(_Definition(workflow, document, content, report.source, mark))
     if not definitions and not report.problems:
         report.add(NOWHERE, "no workflow is defined here")
     return definitions
@@ -190,6 +193,24 @@ def _definitions(
 def _name_mark(document: Node) -> Mark:
     by_id = node_at(document, ["id"])
     return (node_at(document, ["name"]) if by_id is document else by_id).mark
+
+
+def _between(definitions: list[_Definition]) -> list[Problem]:
+    """What is wrong with definitions beside each other."""
+    return [*_conflicts(definitions), *_circles(definitions), *_passed(definitions)]
+
+
+def _passed(definitions: list[_Definition]) -> list[Problem]:
+    """What those that are right by themselves give to those that they call, and these refuse."""
+    right = [one for one in definitions if one.content]
+    called = {one.workflow.name: one.workflow for one in right}
+    problems = []
+    for one in right:
+        if isinstance(one.document, MappingNode) and calls_in(one.workflow):
+            report = Report(one.source)
+            check_passed(one.document, one.workflow, called, report)
+            problems += report.problems
+    return problems
 
 
 def _conflicts(definitions: Iterable[_Definition]) -> list[Problem]:

@@ -29,6 +29,12 @@ class _Text:
         self._text = text
         self._pieces = pieces
 
+    @property
+    def kind(self) -> str:
+        first = self._pieces[0]
+        is_one = isinstance(first, Expression) and len(self._pieces) == 1
+        return first.kind if is_one and isinstance(first, Expression) else "STRING"
+
     def filled(self, values: Mapping[str, Any], work: Work) -> Any:
         first = self._pieces[0]
         if isinstance(first, Expression) and len(self._pieces) == 1:
@@ -53,6 +59,11 @@ class Template:
     def __init__(self, value: Any, names: Names) -> None:
         self._value = value
         self.names = names
+
+    @property
+    def kind(self) -> str:
+        """CEL's name of the type of a text with expressions; `DYN` for any other value."""
+        return self._value.kind if isinstance(self._value, _Text) else "DYN"
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The value with each expression replaced by what it comes to.

@@ -19,6 +19,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.core.waiting import EARLY
 from flowworker.errors import Unavailable
 from flowworker.stores.removal import remove_run
 from flowworker.telemetry.log import get_logger
@@ -111,7 +112,9 @@ class Alarms:
     async def _begin(self, record: RunRecord, revision: int) -> None:
         """Begin a run whose time has come. What follows may have been done before, and is again."""
         left = record.begins_at - self._clock.now()
-        if left > _ROUNDED:  # the alarm of an earlier run of this id
+        if left > EARLY:  # the alarm of an earlier run of this id, or this clock is late
+            # By the timer's clock it is time. Set to then it would go off at once, again and again.
+            await self._clock.sleep(EARLY)
             await self._backend.timers.set(record.run, START, record.begins_at)
             return
         if left > 0.0:

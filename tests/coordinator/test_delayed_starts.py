@@ -188,6 +188,25 @@ async def test_the_alarm_of_an_earlier_run_of_that_id_begins_nothing(world):
     assert await types(world) == LATER
 
 
+async def test_a_coordinator_whose_clock_is_late_does_not_spin(world, monkeypatch):
+    # Given timers by whose clock it is time already
+    set_timer, times = world.backend.timers.set, []
+
+    async def set_fast(run, name, at):
+        times.append(at)
+        await set_timer(run, name, at - 3600.0 if len(times) < 100 else at)
+
+    monkeypatch.setattr(world.backend.timers, "set", set_fast)
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+
+    await world.pass_by(10.0)
+
+    assert len(times) < 30
+    monkeypatch.undo()
+    await world.pass_by(2.0)
+
+
 async def test_an_alarm_of_a_run_that_is_over_begins_nothing(world):
     await world.coordinator()
     await world.client.start("w", run_id=RUN)

@@ -52,16 +52,20 @@ def main() -> int:
     tried = 0
     living: list[str] = []
     met: set[str] = set()
-    paths = sorted((ROOT / "flowworker" / chosen.room).glob("*.py"))
-    paths = [path for path in paths if not chosen.modules or path.stem in chosen.modules]
+    package = ROOT / "flowworker"
+    paths = sorted((package / chosen.room).rglob("*.py"))
+    names = [
+        path.relative_to(package).as_posix()
+        for path in paths
+        if not chosen.modules or path.stem in chosen.modules
+    ]
     with (
         tempfile.TemporaryDirectory(prefix="mutation-") as folder,
         Trials(ROOT, Path(folder), TESTS[chosen.room]) as trials,
     ):
         trials.cover(chosen.room)
-        trials.control([f"flowworker/{chosen.room}/{path.name}" for path in paths])
-        for path in paths:
-            name = f"{chosen.room}/{path.name}"
+        trials.control([f"flowworker/{name}" for name in names])
+        for name in names:
             before = len(living), tried
             source = trials.source(f"flowworker/{name}")
             for mutant in mutants_of(source, name, guards=chosen.room in ONLY_GUARDS):
@@ -76,7 +80,6 @@ def main() -> int:
                     print(f"LIVES {name}:{mutant.lines.start} {mutant.key}", flush=True)
             reported = f"{tried - before[1]} mutants, {len(living) - before[0]} live"
             print(f"{name}: {reported}", flush=True)
-    names = {f"{chosen.room}/{path.name}" for path in paths}
     stale = [key for key in known if key.partition(" ")[0] in names and key not in met]
     for key in stale:
         print(f"STALE {key}: it is noticed or gone; take it out of {ALLOWED.name}")

@@ -14,7 +14,6 @@ from flowworker.coordinator.commands.reruns import Reruns
 from flowworker.coordinator.commands.signals import Signals
 from flowworker.coordinator.commands.starts import Starts
 from flowworker.coordinator.expressions.evaluation import Evaluation
-from flowworker.coordinator.expressions.items import Items
 from flowworker.coordinator.expressions.terms import Terms
 from flowworker.coordinator.expressions.values import Values
 from flowworker.coordinator.performing.dispatch import Dispatcher
@@ -72,8 +71,8 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         clock,
     )
     # What definitions say
-    values = Values(payloads, settings.payload_limit)
-    evaluation = Evaluation(values, Items(payloads, settings.payload_limit))
+    values = Values(payloads, 2 * settings.payload_limit)
+    evaluation = Evaluation(values)
     terms = Terms(evaluation)
     # Steps that no worker executes
     refusals = Refusals(stores, clock)

@@ -11,7 +11,6 @@ from flowworker.clock import Clock
 from flowworker.coordinator import Coordinator
 from flowworker.coordinator.assembly import Parts, assemble
 from flowworker.coordinator.expressions.evaluation import Evaluation
-from flowworker.coordinator.expressions.items import Items
 from flowworker.coordinator.expressions.values import Values
 from flowworker.ports import Backend
 from flowworker.settings import Settings
@@ -34,8 +33,7 @@ async def coordinated(backend: Backend, **settings: Any) -> Coordinator:
 
 def evaluation_of(stores: Stores) -> Evaluation:
     """Expressions over what these stores keep."""
-    limit = stores.settings.payload_limit
-    return Evaluation(values_of(stores), Items(stores.payloads, limit))
+    return Evaluation(values_of(stores))
 
 
 def values_of(stores: Stores) -> Values:

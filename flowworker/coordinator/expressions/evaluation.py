@@ -13,13 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.json import encode
-from flowworker.coordinator.expressions.items import item_names
 from flowworker.core.ids import defined_id, index_of
 from flowworker.errors import ExpressionError
 from flowworker.expressions import Expression, Scope, compile_expression, compile_template
 
 if TYPE_CHECKING:
-    from flowworker.coordinator.expressions.items import Items
     from flowworker.coordinator.expressions.values import Values
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
@@ -34,10 +32,9 @@ _Key = tuple[str, str, str]
 class Evaluation:
     """Evaluates what definitions say; one for all runs of a coordinator."""
 
-    def __init__(self, values: Values, items: Items) -> None:
+    def __init__(self, values: Values) -> None:
         """Evaluate with these values."""
         self._values = values
-        self._items = items
         self._compiled: OrderedDict[_Key, Template | Expression] = OrderedDict()
 
     async def template(
@@ -101,9 +98,12 @@ class Evaluation:
     ) -> Mapping[str, Any]:
         """What is named, with the item of an instance."""
         found = await self._values.of(state, names, step)
-        if index_of(step) is None or names.roots <= found.keys():
+        index = index_of(step)
+        if index is None or names.roots <= found.keys():
             return found
-        return {**found, **await self._items.of(plan, state, step)}
+        items = await self._values.items(state, defined_id(step))
+        item, number = _item_names(plan, step)
+        return {**found, item: items[index], number: index}
 
     async def truth(
         self,
@@ -158,8 +158,13 @@ def _scope(
     steps = plan.before(step) if step else (1 << len(plan.order)) - 1
     if own:
         steps |= 1 << plan.position(step)
-    roots = [*(extra or ()), *(() if index_of(step) is None else item_names(plan, step))]
+    roots = [*(extra or ()), *(() if index_of(step) is None else _item_names(plan, step))]
     return Scope(steps=_Nameable(plan, steps), extra=dict.fromkeys(roots))
+
+
+def _item_names(plan: Plan, step: str) -> tuple[str, str]:
+    """How an instance's item and its index are named."""
+    return plan.loop(step).as_, "index"
 
 
 def _refused(part: str, problem: ExpressionProblem) -> ExpressionError:

@@ -17,7 +17,7 @@ from flowworker.core.ids import defined_id
 from flowworker.core.payload import Inline
 from flowworker.core.status import StepStatus
 from flowworker.stores.payload_cache import PayloadCache
-from flowworker.stores.sealing import INPUT, output_places
+from flowworker.stores.sealing import INPUT, items_place, output_places
 
 if TYPE_CHECKING:
     from flowworker.core.payload import Payload
@@ -85,6 +85,15 @@ class Values:
         Raises: as `of`.
         """
         return await self._value(payload, (run, *output_places(step)))
+
+    async def items(self, state: RunState, loop: str) -> list[Any]:
+        """What the instances of a loop have. It is shared, and must not be changed.
+
+        Raises: as `of`.
+        """
+        place = state.record.run, items_place(loop)
+        items: list[Any] = await self._value(state.loops[loop].items, place)
+        return items
 
     async def _value(self, payload: Payload, place: Place) -> Any:
         if (kept := self._cache.peek(payload, place)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from msgspec import structs
@@ -13,6 +14,9 @@ from prometheus_client import CollectorRegistry
 from flowworker import RunFailed, RunStatus, Settings, wiring
 from flowworker.clock import SystemClock
 from flowworker.codec.json import decode_run, encode
+from flowworker.coordinator.commands.controls import Controls
+from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.signals import Signals
 from flowworker.core.status import StepStatus
 from flowworker.stores.removal import remove_run
 from flowworker.stores.stores import stores_of
@@ -21,19 +25,6 @@ from tests.coordinator.rerunning import world
 from tests.coordinator.support import coordinated
 from tests.support.faults import Flaky
 from tests.support.waiting import WAIT_LIMIT, eventually
-
-
-@pytest.fixture
-async def flow(backend):
-    async with world(backend) as made:
-        yield made
-
-
-@pytest.fixture
-async def coordinator(backend):
-    coordinator = await coordinated(backend)
-    yield coordinator
-    await coordinator.stop()
 
 
 async def test_a_retry_does_what_was_not_completed(flow, coordinator):
@@ -187,6 +178,19 @@ async def test_nobody_drives_a_rerun_that_is_not_prepared(backend, flow):
     }
     assert set(flow.called(run)) <= {"c", "d"}
     await coordinator.stop()
+
+
+@pytest.mark.parametrize("command", [Controls, Signals])
+async def test_what_is_sent_to_a_rerun_that_is_not_prepared_comes_again(backend, flow, command):
+    run = await begun(backend, flow)
+    clock = SystemClock()
+    rest = f"cancel.{run}" if command is Controls else f"{run}.go"
+    delivery = SimpleNamespace(sequence=9, time=clock.now(), headers={}, data=b"{}")
+
+    with pytest.raises(NotYet):
+        await command(stores_of(backend), clock).take(rest, delivery)
+
+    assert await flow.client.history(run) == []
 
 
 async def test_a_run_that_is_shown_as_it_was_before_its_end_is_not_refused(

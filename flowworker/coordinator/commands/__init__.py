@@ -6,5 +6,5 @@ starts      a start message -> a run            requests   what a start message 
 reruns      a rerun -> a run that goes on from another one
 controls    a control message -> an event       approvals  whether it answers what was asked
 signals     a signal -> kept, and an event      uploads    what a client stored before
-rejection   a command that cannot be taken -> one event
+addressing  the run that a command is about     rejection  one that cannot be taken -> one event
 """

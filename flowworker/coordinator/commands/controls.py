@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Controls", "late", "publish_started"]
+__all__ = ["Controls"]
 
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import EventData, about, cloud_event, run_started_event
+from flowworker.codec.cloudevents import EventData, about
 from flowworker.codec.json import UNREADABLE, encode, is_json
 from flowworker.codec.messages import CONTROL_ACTIONS, FLOW_ACTOR, decode_control
+from flowworker.coordinator.commands.addressing import find_run, publish_to_run
 from flowworker.coordinator.commands.approvals import Approvals
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.rejection import Rejected
@@ -19,7 +20,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR, RUN_ID, step_of
 from flowworker.core.records import shortened
 from flowworker.core.staleness import may_be_unseen
-from flowworker.core.status import APPROVALS, TERMINAL, HumanAction
+from flowworker.core.status import APPROVALS, HumanAction
 from flowworker.errors import InvalidInput
 from flowworker.stores.sealing import ANSWER
 
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import ControlCommand
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
-    from flowworker.ports import Backend, Delivery
+    from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
 
 _ANSWER = 256
 """Bytes up to which an answer's output stands in the run's record, beside all others."""
-
 
 _ACTOR = 200
 """Characters of who answered, at most."""
@@ -64,15 +64,9 @@ class Controls:
             actions = ", ".join(CONTROL_ACTIONS)
             raise Rejected(f"control.{rest}: expected control.<{actions}>.<run id>")
         command = _decode(action, delivery.data)
-        found, now = await self._runs.load(run), self._clock.now()
-        if found is None or not found[0].is_prepared:
-            # Its start may still be on its way: it was sent before this, and is handled beside it
-            if may_be_unseen(delivery.time, now):
-                raise NotYet
-            raise Rejected(f"control.{action}: no run {run!r} exists")
+        what, now = f"control.{action}", self._clock.now()
+        found = await find_run(self._runs, run, what, delivery, now)
         record = found[0]
-        if record.status in TERMINAL:
-            raise late(f"control.{action}", run, record.status)
         data = EventData(id=run, name=record.workflow, version=record.version, at=now)
         if action in APPROVALS:
             kind = EventType.HUMAN_DECIDED
@@ -84,12 +78,7 @@ class Controls:
         else:
             kind = EventType.CANCEL_REQUESTED
             data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
-        if not record.begins_at:
-            await publish_started(self._backend, record)
-        event = cloud_event(self._backend.namespace, kind, data, now, str(delivery.sequence))
-        body = encode(event)
-        if not await self._backend.events.publish_before_end(run, event.type, body, event.id):
-            raise late(f"control.{action}", run, "over")
+        await publish_to_run(self._backend, record, what, kind, data, str(delivery.sequence))
 
     async def _answer(
         self,
@@ -156,19 +145,6 @@ class Controls:
         if not is_json(output):
             raise Rejected(f"control.resume: payload {what} is not JSON")
         return output
-
-
-async def publish_started(backend: Backend, record: RunRecord) -> None:
-    """A run's start comes first, though the coordinator that created the run may have died."""
-    event = run_started_event(backend.namespace, record)
-    await backend.events.publish(record.run, event.type, encode(event), event.id, once=True)
-
-
-def late(what: str, run: str, state: str) -> Rejected:
-    """What comes after a run's end: the last event of a run is the last."""
-    rejected = Rejected(f"{what}: run {run!r} is {state} already")
-    rejected.beside = True
-    return rejected
 
 
 def _check_room(record: RunRecord, max_body: int) -> None:

@@ -10,12 +10,10 @@ __all__ = ["Signals"]
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from flowworker.codec.cloudevents import EventData, cloud_event
-from flowworker.codec.json import encode, is_json
+from flowworker.codec.cloudevents import EventData
+from flowworker.codec.json import is_json
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID
-from flowworker.coordinator.commands.controls import late, publish_started
+from flowworker.coordinator.commands.addressing import find_run, publish_to_run
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import payload_of
@@ -25,7 +23,6 @@ from flowworker.core.ids import COORDINATOR, DOTTED_NAME, MAX_NAME, RUN_ID
 from flowworker.core.payload import Stored
 from flowworker.core.records import SignalRecord
 from flowworker.core.staleness import may_be_unseen
-from flowworker.core.status import TERMINAL
 from flowworker.errors import InvalidInput
 from flowworker.stores.sealing import ANSWER
 from flowworker.stores.signals import signal_id
@@ -58,14 +55,8 @@ class Signals:
         run, _, name = rest.partition(".")
         if not RUN_ID.fullmatch(run) or not DOTTED_NAME.fullmatch(name) or len(name) > MAX_NAME:
             raise Rejected(f"signal.{rest[:280]}: expected signal.<run id>.<name>")
-        found, now = await self._stores.runs.load(run), self._clock.now()
-        if found is None:
-            if may_be_unseen(delivery.time, now):
-                raise NotYet
-            raise Rejected(f"signal.{name}: no run {run!r} exists")
-        record = found[0]
-        if record.status in TERMINAL:
-            raise late(f"signal.{name}", run, record.status)
+        what, now = f"signal.{name}", self._clock.now()
+        record, _ = await find_run(self._stores.runs, run, what, delivery, now)
         identity = signal_id(delivery.sequence, delivery.time)
         payload = await self._payload(run, name, identity, delivery)
         signal = SignalRecord(run, name, identity, delivery.time, payload)
@@ -73,14 +64,8 @@ class Signals:
         if not await self._stores.signals.keep(signal, message_id):
             get_logger().info("signal was sent before", run=run, signal=name)
             return
-        if not record.begins_at:
-            await publish_started(self._backend, record)
-        data = EventData(id=run, name=record.workflow, version=record.version, at=now)
-        data = replace(data, signal=name)
-        event = cloud_event(self._backend.namespace, EventType.SIGNALLED, data, now, identity)
-        body = encode(event)
-        if not await self._backend.events.publish_before_end(run, event.type, body, event.id):
-            raise late(f"signal.{name}", run, "over")
+        data = EventData(id=run, name=record.workflow, version=record.version, at=now, signal=name)
+        await publish_to_run(self._backend, record, what, EventType.SIGNALLED, data, identity)
 
     async def _payload(self, run: str, name: str, identity: str, delivery: Delivery) -> Payload:
         """What the signal says, as it is kept. It may be a step's output, which a person gave."""

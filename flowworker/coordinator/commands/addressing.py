@@ -1,0 +1,83 @@
+"""Commands to runs that exist: which run one is about, and the event of the run that it becomes."""
+
+from __future__ import annotations
+
+__all__ = ["find_run", "publish_to_run"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import cloud_event, run_started_event
+from flowworker.codec.json import encode
+from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.core.staleness import may_be_unseen
+from flowworker.core.status import TERMINAL
+
+if TYPE_CHECKING:
+    from flowworker.codec.event_data import EventData
+    from flowworker.core.event_types import EventType
+    from flowworker.core.records import RunRecord
+    from flowworker.ports import Backend, Delivery
+    from flowworker.stores.runs import RunStore
+
+
+async def find_run(
+    runs: RunStore, run: str, what: str, delivery: Delivery, now: float
+) -> tuple[RunRecord, int]:
+    """The record of a run that has not ended, with its revision.
+
+    Args:
+        runs: where it is.
+        run: its id.
+        what: the command, for messages.
+        delivery: how that came.
+        now: seconds since the Unix epoch.
+
+    Raises:
+        NotYet: its start may still be on its way, or be followed: it was sent before the command,
+            and is handled beside it.
+        Rejected: there is none, or it has ended.
+    """
+    found = await runs.load(run)
+    if found is None or not found[0].is_prepared:
+        if may_be_unseen(delivery.time, now):
+            raise NotYet
+        raise Rejected(f"{what}: no run {run!r} exists")
+    if found[0].status in TERMINAL:
+        raise _late(what, run, found[0].status)
+    return found
+
+
+async def publish_to_run(
+    backend: Backend, record: RunRecord, what: str, kind: EventType, data: EventData, detail: str
+) -> None:
+    """Publish what a run is asked, as its event, unless it has ended meanwhile.
+
+    Args:
+        backend: whose event log it is.
+        record: the run's.
+        what: the command, for messages.
+        kind: of the event.
+        data: of the event.
+        detail: what makes the event's id unique.
+
+    Raises:
+        Rejected: the run has ended.
+    """
+    if not record.begins_at:
+        # A run's start comes first, though the coordinator that created it may have died.
+        started = run_started_event(backend.namespace, record)
+        await backend.events.publish(
+            record.run, started.type, encode(started), started.id, once=True
+        )
+    event = cloud_event(backend.namespace, kind, data, data.at, detail)
+    body = encode(event)
+    if not await backend.events.publish_before_end(record.run, event.type, body, event.id):
+        raise _late(what, record.run, "over")
+
+
+def _late(what: str, run: str, state: str) -> Rejected:
+    """What comes after a run's end: the last event of a run is the last."""
+    rejected = Rejected(f"{what}: run {run!r} is {state} already")
+    rejected.beside = True
+    return rejected

@@ -15,7 +15,10 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
+from tests.coordinator import rerunning
 from tests.coordinator.partition import Held, Message, Partition
+from tests.coordinator.resting import World
+from tests.coordinator.support import coordinated
 from tests.support.backends import memory
 
 
@@ -30,6 +33,27 @@ def client(backend):
     client = Client(stores_of(backend))
     yield client
     client.close()
+
+
+@pytest.fixture
+async def coordinator(backend):
+    coordinator = await coordinated(backend)
+    yield coordinator
+    await coordinator.stop()
+
+
+@pytest.fixture
+async def world():
+    """Runs that rest, on a clock that tests move."""
+    async with World() as world:
+        yield world
+
+
+@pytest.fixture
+async def flow(backend):
+    """A run that fails, to be done again."""
+    async with rerunning.world(backend) as flow:
+        yield flow
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ from flowworker.core.model import Approval, Escalation, Step, Workflow
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.errors import InvalidInput
 from flowworker.testing.clock import settle
-from tests.coordinator.resting import RUN, World
+from tests.coordinator.resting import RUN
 from tests.coordinator.signalling import outputs, rejections, step_of
 
 SCHEMA = {"type": "object", "required": ["amount"], "properties": {"amount": {"type": "integer"}}}
 ASKS = Step("ask", approval=Approval("Pay ${string(input.amount)}?", SCHEMA, 3600.0))
 ONE = Workflow("w", (ASKS,))
-
-
-@pytest.fixture
-async def world():
-    async with World() as world:
-        yield world
 
 
 async def begun(world, workflow=ONE):

@@ -23,12 +23,6 @@ GROUP = Workflow(
 )
 
 
-@pytest.fixture
-async def world():
-    async with World() as world:
-        yield world
-
-
 async def begin(world, parent=PARENT, child=CHILD):
     await world.coordinator()
     await world.client.register(child)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from flowworker.core.for_each import ForEach
 from flowworker.core.model import End, EndStatus, Step, Workflow
 from flowworker.core.repetition import Repeat
 from flowworker.core.status import RunStatus
 from flowworker.testing.clock import settle
-from tests.coordinator.resting import RUN, World
+from tests.coordinator.resting import RUN
 
 NAP = Step("nap", sleep=60.0)
-
-
-@pytest.fixture
-async def world():
-    async with World() as world:
-        yield world
 
 
 async def test_the_children_of_a_loop_that_fails_are_cancelled(world):

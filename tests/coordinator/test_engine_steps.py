@@ -22,12 +22,6 @@ WHOLE = [
 ]
 
 
-@pytest.fixture
-async def world():
-    async with World() as world:
-        yield world
-
-
 async def record_of(world, step="nap"):
     found = await world.stores.runs.load_step(COORDINATOR, RUN, step)
     return found[0]

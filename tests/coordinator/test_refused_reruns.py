@@ -10,22 +10,8 @@ from flowworker import HumanAction, RunStatus, parse
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import CommandKind
 from flowworker.errors import InvalidInput, PayloadTooLarge, RunIdTaken, RunNotFound
-from tests.coordinator.rerunning import FLOW, world
-from tests.coordinator.support import coordinated
+from tests.coordinator.rerunning import FLOW
 from tests.support.waiting import WAIT_LIMIT, eventually
-
-
-@pytest.fixture
-async def flow(backend):
-    async with world(backend) as made:
-        yield made
-
-
-@pytest.fixture
-async def coordinator(backend):
-    coordinator = await coordinated(backend)
-    yield coordinator
-    await coordinator.stop()
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,11 @@ from flowworker.core.for_each import ForEach
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.testing.clock import settle
-from tests.coordinator.resting import RUN, World
+from tests.coordinator.resting import RUN
 from tests.coordinator.signalling import outputs, send, step_of, waits
 
 ONE = Workflow("w", (waits("a"),))
 TWO = Workflow("w", (waits("a"), waits("b")))
-
-
-@pytest.fixture
-async def world():
-    async with World() as world:
-        yield world
 
 
 async def test_a_signal_completes_the_step_that_waits(world):

@@ -20,12 +20,6 @@ ONE = Workflow("w", (waits("a"),))
 TWO = Workflow("w", (waits("a"), waits("b")))
 
 
-@pytest.fixture
-async def world():
-    async with World() as world:
-        yield world
-
-
 async def test_a_message_that_comes_again_is_one_signal(world):
     """The coordinator died before it acknowledged."""
     await world.coordinator()

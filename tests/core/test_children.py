@@ -60,6 +60,12 @@ def test_the_name_of_a_group_is_no_longer_than_others():
     assert all(len(name) <= MAX_NAME for name in names)
 
 
+def test_a_group_of_the_longest_name_is_called_by_it():
+    whole = Workflow("w" * (MAX_NAME - 2), (Step("s", steps=(Step("a"),)),))
+
+    assert group_of(whole, whole.steps[0]).name == f"{whole.name}.s"
+
+
 def test_what_a_workflow_calls_in_groups_too():
     assert calls_in(WHOLE) == {"a": "a", "b": "call", "d": "d"}
 
@@ -96,6 +102,16 @@ def test_a_child_that_completed_completes_the_step():
     late = settled(RUNNING, ended(RunStatus.COMPLETED), inline(b"7"), None, 9.0, stopping=True)
 
     assert (late.outcome, late.output, late.finished_at) == (Outcome.COMPLETED, inline(b"7"), 9.0)
+
+
+def test_an_attempt_that_stopped_with_its_run_fails_only_if_its_child_did():
+    stopped = settled(RUNNING, ended(RunStatus.CANCELLED), None, None, 9.0, stopping=True)
+    failed = settled(RUNNING, ended(RunStatus.FAILED), None, DECLINED, 9.0, stopping=True)
+
+    assert (stopped.outcome, stopped.error) == (Outcome.CANCELLED, None)
+    assert failed.outcome is Outcome.CANCELLED
+    assert failed.error is not None
+    assert failed.error.type == DECLINED.type
 
 
 DECLINED = ErrorInfo("Declined", "no", retryable=False, bases=("CardError",))

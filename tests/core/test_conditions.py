@@ -194,7 +194,7 @@ def test_a_condition_without_a_value_fails_an_attempt_like_any_other():
 
 
 def test_a_run_that_begins_twice_judges_once():
-    assert Run(when("a")).starts().starts().effects == ()
+    assert Run(when("a"), timeout=60.0).starts().starts().effects == ()
 
 
 def test_a_run_that_stops_judges_nothing():

@@ -21,6 +21,7 @@ def test_a_loop_begins_with_as_many_instances_as_may_be_at_work():
     assert run.wants_items
     assert run.dispatched == []
     assert run.expands(5).dispatched == ["l/0", "l/1"]
+    assert not run.wants_outputs
 
 
 def test_the_place_of_an_instance_is_taken_at_once():
@@ -89,6 +90,14 @@ def test_one_failure_more_stops_the_others_once_that_is_written():
     run.is_fenced("l/5")
     assert run.status is RunStatus.FAILED
     assert run.state.record.error == "step 'l' failed: TooManyFailures: some"
+
+
+def test_the_failure_that_came_first_is_remembered_and_one_more_asks_for_nothing():
+    run = Looping(loop("l", tolerated=0)).starts().expands(3)
+
+    assert run.fails("l/1").wants_outputs
+    assert not run.fails("l/0").wants_outputs
+    assert run.state.loops["l"].first == "l/1"
 
 
 def test_a_loop_that_failed_and_was_undone_is_rebuilt_from_its_records():
@@ -216,7 +225,7 @@ def test_items_that_are_reported_twice_are_taken_once():
 def test_records_that_no_loop_has_made_are_left_alone():
     run = Looping(loop("l")).starts().expands(1)
     stray, _ = run.records["l"]
-    for name in ("l/7", "nobody/1", "l/x"):
+    for name in ("l/1", "l/7", "nobody/1", "l/x"):
         run.records[name] = (stray, 90)
 
     assert known(run.rebuilt().state) == known(run.state)

@@ -14,6 +14,7 @@ from flowworker.compat.buses import EventBus
 from flowworker.compat.locking import Locker
 from flowworker.compat.opening import existing
 from flowworker.compat.state import StateStore
+from flowworker.core.ids import idempotency_key as made_of
 from flowworker.core.payload import EMPTY
 from flowworker.core.status import Kind
 from flowworker.errors import InvalidInput
@@ -138,23 +139,24 @@ def handler_context(  # noqa: PLR0913 - all have a default
         step_id: the step.
         workflow: name of the workflow.
         timeout: seconds until the deadline. Nothing stops the handler then.
-        idempotency_key: made of run and step if empty.
+        idempotency_key: the one that a fleet makes of run, step and kind if empty.
         clock: what time it is; None for the machine's.
     """
     clock = clock or SystemClock()
     settings = Settings()
     stores = stores_of(memory_backend(settings=settings, clock=clock, partitions=1), settings)
     backend, opening = stores.backend, existing(stores)
+    kind = Kind(kind)
     message = StepMessage(
         run=run_id,
         workflow=workflow,
         step=step_id,
         uses=step_id,
-        kind=Kind(kind),
+        kind=kind,
         turn=turn,
         number=attempt,
         input=StepInput(EMPTY),
-        idempotency_key=idempotency_key or f"{run_id}/{step_id}",
+        idempotency_key=idempotency_key or made_of(run_id, step_id, kind),
         timeout=timeout or 0.0,
     )
     resources = HandlerResources(

@@ -77,7 +77,7 @@ def test_it_says_what_it_was_given():
         "order",
     )
     assert (ctx.deadline, ctx.idempotency_key) == (1030.0, "k")
-    assert handler_context(run_id="r1", step_id="a").idempotency_key == "r1/a"
+    assert handler_context(run_id="r1", step_id="a").idempotency_key == "r1/a/run"
     assert handler_context().input == {}
 
 

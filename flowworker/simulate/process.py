@@ -82,6 +82,10 @@ class Process:
         """Seconds for which it stands still from now."""
         return max(0.0, self.stalled_until - self._virtual.moment)
 
+    def is_held_up(self, seconds: float) -> bool:
+        """Whether `wait` would do anything."""
+        return seconds > 0 or self.stalled_until > self._virtual.moment or not self.alive
+
     async def wait(self, seconds: float) -> None:
         """Let time pass, and all the time that it stands still; then go on, or be dead."""
         if not self.alive:

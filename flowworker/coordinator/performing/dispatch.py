@@ -11,7 +11,6 @@ from msgspec.structs import asdict, replace
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.codec.trace import attempt_span, parse_trace
-from flowworker.coordinator.steps.engine_steps import is_own
 from flowworker.core.ids import attempt_key, defined_id, idempotency_key
 from flowworker.core.payload import EMPTY
 from flowworker.core.policy import asks_for_time
@@ -78,7 +77,7 @@ class Dispatcher:
         take over from them at once. It gets an id of its own, since the server may know the id
         of a message that was removed. Two messages do no harm: only one is claimed.
         """
-        if is_own(plan, wanted):
+        if _is_own(plan, wanted):
             await self._engine_steps.begin(plan, state, wanted)
             return
         try:
@@ -97,7 +96,7 @@ class Dispatcher:
     async def _enqueue(
         self, plan: Plan, state: RunState, wanted: Dispatch, due: float, mark: str
     ) -> None:
-        if is_own(plan, wanted):
+        if _is_own(plan, wanted):
             await self._engine_steps.begin(plan, state, wanted)
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
@@ -125,6 +124,11 @@ class Dispatcher:
             return StepInput(EMPTY, given=given)
         undo = wanted.attempt.kind is Kind.COMPENSATE
         return await self._outputs.of(plan, state, wanted.step, with_own=undo)
+
+
+def _is_own(plan: Plan, wanted: Dispatch) -> bool:
+    """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
+    return wanted.attempt.kind is Kind.RUN and not plan.step(wanted.step).uses
 
 
 def _covers(raw: bytes, wanted: Dispatch) -> bool:

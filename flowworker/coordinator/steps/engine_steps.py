@@ -7,12 +7,12 @@ publishes the end again.
 
 from __future__ import annotations
 
-__all__ = ["EngineSteps", "is_own"]
+__all__ = ["EngineSteps"]
 
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator.steps.attempts import Attempts
-from flowworker.core.status import Kind, Outcome
+from flowworker.core.status import Outcome
 from flowworker.core.waiting import EARLY
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
-
-
-def is_own(plan: Plan, wanted: Dispatch) -> bool:
-    """Whether coordinators make the attempt themselves: they have no fallback and no saga."""
-    return wanted.attempt.kind is Kind.RUN and not plan.step(wanted.step).uses
 
 
 class EngineSteps:

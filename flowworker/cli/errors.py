@@ -142,8 +142,8 @@ def _report_usage(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(message, err=True)
     elif isinstance(error, click.UsageError) and error.ctx is not None:
-        told = " ".join(message.split()).rstrip(".")  # choices stand one a line
-        _say(f"{told}; see `{error.ctx.command_path} --help`")
+        message = " ".join(message.split()).rstrip(".")  # choices stand one a line
+        _say(f"{message}; see `{error.ctx.command_path} --help`")
     else:
         _say(message)
     return INVALID

@@ -202,10 +202,10 @@ def attempt_events(
     settled = settled_event(namespace, workflow, version, record, revision)
     if settled is None and record.worker:
         return []
-    told = [] if settled is None else [settled]
+    ended = [] if settled is None else [settled]
     if record.kind is Kind.RUN and record.number == 1 and record.started_at > 0.0:
-        return [started_event(namespace, workflow, version, record, revision), *told]
-    return told
+        return [started_event(namespace, workflow, version, record, revision), *ended]
+    return ended
 
 
 def _attempt(

@@ -80,6 +80,7 @@ def test_one_failure_more_stops_the_others_once_that_is_written():
     run.fails("l/0").fails("l/1")
 
     assert run.wants_outputs
+    assert run.state.loops["l"].first == "l/0"
     assert (run.dispatched, run.fenced) == ([], [])
     run.gathers()
     # Two places are free, and a coordinator that knows less may have given them away.
@@ -90,14 +91,6 @@ def test_one_failure_more_stops_the_others_once_that_is_written():
     run.is_fenced("l/5")
     assert run.status is RunStatus.FAILED
     assert run.state.record.error == "step 'l' failed: TooManyFailures: some"
-
-
-def test_the_failure_that_came_first_is_remembered_and_one_more_asks_for_nothing():
-    run = Looping(loop("l", tolerated=0)).starts().expands(3)
-
-    assert run.fails("l/1").wants_outputs
-    assert not run.fails("l/0").wants_outputs
-    assert run.state.loops["l"].first == "l/1"
 
 
 def test_a_loop_that_failed_and_was_undone_is_rebuilt_from_its_records():

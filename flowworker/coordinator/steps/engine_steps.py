@@ -1,7 +1,7 @@
 """Steps that coordinators settle themselves, each by its kind.
 
 They have records as any others, and begin where others are enqueued: there is nobody to send them
-to. Whoever is asked to begin one that has begun goes on with it, and of one that has ended it
+to. Who is asked to begin one that has begun goes on with it, and of one that has ended it
 publishes the end again.
 """
 

@@ -23,6 +23,7 @@ from flowworker.core.model import (
     WaitFor,
     Workflow,
 )
+from simulation.repeated import with_loops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,13 +87,14 @@ def with_constructs(workflow: Workflow, random: Random, *, signals: bool = False
     if all(step.end is not None for step in steps):
         steps[0] = workflow.steps[0]
     closing = [_waiting(draw, step, ends=False) for step in workflow.finally_]
-    return replace(
+    changed = replace(
         workflow,
         steps=tuple(steps),
         finally_=tuple(closing),
         output=_any_output(draw, steps),
         input_schema=DEFAULTS if draw.has_defaults else None,
     )
+    return changed if signals else with_loops(changed)
 
 
 def _changed(draw: _Draw, step: Step, *, is_leaf: bool) -> Step:

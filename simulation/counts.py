@@ -6,6 +6,7 @@ __all__ = ["constructs_of", "kind_of_write"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.core.ids import index_of
 from flowworker.core.model import TriggerRule
 from flowworker.core.status import Kind, Outcome
 from simulation.rules import is_refused
@@ -37,7 +38,7 @@ def kind_of_write(before: StepRecord | None, record: StepRecord, writer: str) ->
 
 def constructs_of(plan: Plan, before: StepRecord | None, record: StepRecord) -> Iterator[str]:
     """Names of what the language has, as often as it takes effect by such a write."""
-    step = plan.steps[record.step]
+    step = plan.step(record.step)
     if record.is_kept:
         yield f"kept {record.outcome}"
         return
@@ -46,6 +47,12 @@ def constructs_of(plan: Plan, before: StepRecord | None, record: StepRecord) -> 
         return
     if not step.uses and ended:
         yield f"{_kind_of(step)} {record.outcome}"
+    if index_of(record.step) is not None and ended:
+        yield f"instance {record.outcome}"
+    if record.outcome is Outcome.ITERATED:
+        yield "iteration"
+    if step.repeat is not None and ended and record.outcome is not Outcome.ITERATED:
+        yield f"repeat {record.outcome}"
     if record.outcome is Outcome.SKIPPED:
         yield "when false"
     if record.outcome is Outcome.FAILED and step.continue_on_error:
@@ -68,6 +75,6 @@ def _begun(plan: Plan, step: Step, record: StepRecord) -> Iterator[str]:
 
 
 def _kind_of(step: Step) -> str:
-    kinds = ("sleep", "until", "wait_for", "approval", "end", "steps")
+    kinds = ("for_each", "sleep", "until", "wait_for", "approval", "end", "steps")
     found = next((kind for kind in kinds if getattr(step, kind)), "workflow")
     return "group" if found == "steps" else found

@@ -83,7 +83,7 @@ def check_end(truth: Truth, record: RunRecord) -> None:
         "the wrong failed compensations are named",
         f"{run} {failed} {record.failed_compensations}",
     )
-    critical = any((saga := truth.plan.steps[s].saga) and saga.is_critical for s in failed)
+    critical = any((saga := truth.plan.step(s).saga) and saga.is_critical for s in failed)
     expect(record.needs_attention == critical, "attention is called for wrongly", run)
 
 
@@ -92,7 +92,7 @@ def _check_completed(truth: Truth, record: RunRecord) -> None:
     if stop is not None:
         expect(stop.reason is StopReason.ENDED, "completed though stopped", run)
         expect(not truth.undone, "an early end that was undone", run)
-        end = truth.plan.steps[stop.step].end
+        end = truth.plan.step(stop.step).end
         given = None if end is None else end.output
         _check_output(truth, given or {}, record.output)
         return

@@ -12,7 +12,7 @@ import msgspec
 
 from flowworker.codec.json import encode
 from flowworker.core.payload import Inline, Stored
-from flowworker.core.status import Kind
+from flowworker.core.status import Kind, Outcome
 from flowworker.errors import NonRetryableError, RetryAfter
 from flowworker.handlers import App, StepContext
 from flowworker.simulate.process import current_process
@@ -165,7 +165,7 @@ class Behaviour:
     def _check_given(self, truth: Truth, context: StepContext, given: Any, where: str) -> None:
         """It gets what its definition says, to the letter."""
         try:
-            expected = template(truth, given)
+            expected = template(truth, given, context.step_id)
         except Senseless:
             self._watch.fail("a step begins without a value that it names", where)
             return
@@ -175,8 +175,11 @@ class Behaviour:
 
     def _output_of(self, run: str, step: str) -> Any:
         record, _ = self._watch.runs[run].steps.get(step, (None, 0))
-        ended = self._watch.runs[run].plan.steps[step].end is not None  # for the run, not for steps
-        payload = None if record is None or ended else record.output
+        ended = self._watch.runs[run].plan.step(step).end is not None  # for the run, not for steps
+        done = record is not None and (
+            record.outcome is Outcome.COMPLETED or record.kind is Kind.COMPENSATE
+        )
+        payload = record.output if record is not None and done and not ended else None
         if isinstance(payload, Stored):
             return self._watch.values.get(payload.digest)
         return msgspec.json.decode(payload.data) if isinstance(payload, Inline) else None
@@ -184,7 +187,7 @@ class Behaviour:
 
 def _given(truth: Truth, context: StepContext) -> dict[str, Any] | None:
     """What its definition says that it gets, if it does."""
-    step = truth.plan.steps[context.step_id]
+    step = truth.plan.step(context.step_id)
     match context.kind:
         case Kind.RUN:
             return step.with_

@@ -61,13 +61,13 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
     data = event.data
     outcome = _OUTCOMES.get(event.type)
     if outcome is not None and data.kind is not None:
-        settled = truth.settled.get((data.step_id, data.revision))
+        settled = truth.settled.get((data.step, data.revision))
         found = settled is not None and settled.outcome is outcome
         expect(found, "published before it is durable", where)
     if event.type is EventType.COMPENSATING:
         begun = truth.record.status is RunStatus.COMPENSATING or truth.over
         expect(begun, "the saga is published before it is durable", where)
-    passed_over = event.type is EventType.STEP_FAILED and truth.goes_on_after(data.step_id)
+    passed_over = event.type is EventType.STEP_FAILED and truth.goes_on_after(data.step)
     if event.type in {EventType.STEP_FAILED, EventType.COMPENSATING} and not passed_over:
         expect(truth.record.stop is not None, "a failure is published before it is durable", where)
     if event.type in _ANNOUNCED:
@@ -98,9 +98,9 @@ def check_message(truth: Truth, message: StepMessage) -> None:
 def _check_announced(truth: Truth, event: CloudEvent, writer: Process) -> None:
     """Nothing follows a failure, but the end, once its reader has stopped the run."""
     kind = Kind.COMPENSATE if f"/{Kind.COMPENSATE}/" in event.id else Kind.RUN
-    if _may_begin(truth, kind, writer) or truth.plan.closes(event.data.step_id):
+    if _may_begin(truth, kind, writer) or truth.plan.closes(event.data.step):
         return
-    failed, revision = truth.steps[event.data.step_id]
+    failed, revision = truth.steps[event.data.step]
     late = failed.outcome is Outcome.FAILED and revision > truth.stopped_by[writer.name][1]
     expect(not late, "what cannot happen any more is published", event.id)
 
@@ -136,7 +136,7 @@ def _check_end(truth: Truth, end: CloudEvent) -> None:
     expect(not missing, "the end is published before what led to it", f"{run} {missing}")
     stop = record.stop
     if stop is not None and stop.step:
-        ended = truth.plan.steps[stop.step].end is not None
+        ended = truth.plan.step(stop.step).end is not None
         kind = EventType.STEP_COMPLETED if ended else EventType.STEP_FAILED
         named = f"{run}/{kind}/{stop.step}/"
         found = any(event.startswith(named) for event in truth.published)
@@ -210,7 +210,7 @@ def _check_answers(truth: Truth, history: list[CloudEvent]) -> None:
     asked: Counter[tuple[str, HumanAction]] = Counter()
     for event in history:
         if event.type is EventType.HUMAN_DECIDED and event.data.action is not None:
-            asked[event.data.step_id, event.data.action] += 1
+            asked[event.data.step, event.data.action] += 1
     for step, past in truth.record.decisions.items():
         for action, followed in Counter(decision.action for decision in past).items():
             answers = asked[step, action] + asked["", action]

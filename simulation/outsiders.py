@@ -72,7 +72,7 @@ class Outsiders:
         if waits and self._chance(_UNASKED):
             await self._signal(truth.run, self._random.choice(SIGNALS))
         for step, (record, _) in list(truth.steps.items()):
-            definition = truth.plan.steps[step]
+            definition = truth.plan.step(step)
             if record.outcome is not Outcome.RUNNING or not self._chance(_ANSWERS):
                 continue
             if definition.wait_for is not None:
@@ -86,7 +86,7 @@ class Outsiders:
             step
             for step, (record, _) in truth.steps.items()
             if record.outcome is Outcome.RUNNING
-            and (other := truth.plan.steps[step].wait_for) is not None
+            and (other := truth.plan.step(step).wait_for) is not None
             and other.signal == wait.signal
         ]
         if len(free(truth, wait)) >= len(waiting):
@@ -128,7 +128,7 @@ class Outsiders:
             {"failed": True},
             {"from": self._random.choice(truth.plan.order)},
         )
-        body = self._random.choice(bodies)
+        body = self._random.choice(bodies if not truth.plan.loops else bodies[:1])
         if self._chance(0.2):
             body = {**body, "definition": "latest"}
         sent = self._watch.starts.sent

@@ -17,7 +17,7 @@ from flowworker.codec.messages import (
     MSG_ID,
     STORED,
 )
-from flowworker.core.ids import UPLOAD, run_id_of_sequence
+from flowworker.core.ids import UPLOAD, index_of, run_id_of_sequence
 from flowworker.core.status import APPROVALS, HumanAction, Priority, RunStatus
 from flowworker.memory.dedupe import COMMANDS_WINDOW
 from flowworker.stores.payloads import UPLOAD_TTL
@@ -162,6 +162,7 @@ class People:
         weights = _WEIGHTS if asked < _ASKED_OFTEN else (0, *_WEIGHTS[1:])
         action = random.choices(_ANSWERS, weights)[0]
         steps = [step.id for step in truth.plan.workflow.steps if step.escalation is not None]
+        steps += [step for step in truth.steps if index_of(step) is not None]
         body = {
             "action": action,
             "step": random.choice(["", *steps]),

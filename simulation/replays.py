@@ -19,8 +19,9 @@ from flowworker.codec.facts import to_fact
 from flowworker.core.attempt import UNATTEMPTED
 from flowworker.core.decide import decide
 from flowworker.core.effects import Emit, Question, Save
-from flowworker.core.facts import HumanDecided, Judged, Signalled
+from flowworker.core.facts import HumanDecided, Judged, Repeated, Signalled
 from flowworker.core.ids import event_id
+from flowworker.core.payload import EMPTY
 from flowworker.core.rebuild import rebuild, view
 from flowworker.core.status import Outcome, StepStatus
 from simulation.expecting import expect
@@ -74,6 +75,7 @@ class Replays:
         held = rebuilt if truth.over else self._held(process, truth, partition)
         if held is None or _lags(held, truth):
             return
+        rebuilt = _repeated(truth, rebuilt, held, now)
         expect(_known(held, truth) == _known(rebuilt, truth), "records say something else", where)
         asks = any(isinstance(one, Question) for one in effects)
         decides = any(isinstance(one, Save) for one in effects) and not asks
@@ -112,12 +114,21 @@ def _judged(truth: Truth, state: RunState, now: float) -> RunState:
     return state
 
 
+def _repeated(truth: Truth, state: RunState, held: RunState, now: float) -> RunState:
+    """The same once it is known that steps run again: nor does that stand in a record."""
+    for step, at in state.steps.items():
+        if at.status is StepStatus.REPEATING and held.steps[step].status is not at.status:
+            fact = Repeated(step, at.attempt, held.steps[step].due)
+            state, _ = decide(truth.plan, state, fact, now)
+    return state
+
+
 def _lags(state: RunState, truth: Truth) -> bool:
     """Whether a worker has claimed what only another coordinator has dispatched."""
     return any(
-        record.outcome is Outcome.RUNNING and record.attempt > at.attempt
+        record.outcome is Outcome.RUNNING and (at is None or record.attempt > at.attempt)
         for step, (record, _) in truth.steps.items()
-        for at in (state.steps[step],)
+        for at in (state.steps.get(step),)
     )
 
 
@@ -132,4 +143,7 @@ def _known(state: RunState, truth: Truth) -> RunState:
         if at.status is StepStatus.CANCELLED:
             known = replace(known, attempt=UNATTEMPTED, error=None)
         steps = steps.set(step, known)
-    return replace(state, steps=steps)
+    loops = state.loops
+    for step, loop in state.loops.items():  # where the next item is looked for is found again
+        loops = loops.set(step, replace(loop, next=0, items=EMPTY))
+    return replace(state, steps=steps, loops=loops)

@@ -69,7 +69,8 @@ def is_allowed(truth: Truth, last: StepRecord, *, at_once: bool = False) -> bool
             each
             for (step, _), each in truth.settled.items()
             if step == last.step
-            and (each.kind, each.turn, each.outcome) == (last.kind, last.turn, Outcome.FAILED)
+            and (each.kind, each.turn, each.iteration) == (last.kind, last.turn, last.iteration)
+            and each.outcome is Outcome.FAILED
         ),
         key=lambda each: each.number,
     )
@@ -83,7 +84,7 @@ def is_allowed(truth: Truth, last: StepRecord, *, at_once: bool = False) -> bool
 
 
 def _rules(truth: Truth, last: StepRecord) -> tuple[RetryPolicy, ...]:
-    step = truth.plan.steps[last.step]
+    step = truth.plan.step(last.step)
     retry: Retries = ()
     if last.kind is Kind.RUN:
         retry = step.retry

@@ -7,10 +7,13 @@ __all__ = ["check_run_write", "check_step_write", "is_refused"]
 from typing import TYPE_CHECKING
 
 from flowworker.core.claim import MAX_LOST
+from flowworker.core.ids import defined_id
 from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from simulation.endings import check_end, is_asked_for
 from simulation.expecting import expect
+from simulation.iterations import check_iteration, check_last
+from simulation.loops import check_begun, check_loop_write
 from simulation.reruns import check_kept, check_prepared
 from simulation.retries import is_allowed
 from simulation.waits import check_condition, check_refused, check_skipped, check_wait_write
@@ -90,23 +93,33 @@ def check_step_write(
     where = f"{truth.run} {step} {record.attempt}"
     before, at = truth.steps.get(step, (None, 0))
     expect(not truth.gone, "a step of a removed run was written", where)
-    expect(step in truth.plan.steps, "a step that does not exist", where)
+    expect(truth.plan.knows(step), "a step that does not exist", where)
     if before is not None:
         expect(before.attempt <= record.attempt, "an attempt out of order", where)
-        settled = before.outcome is not Outcome.RUNNING and before.attempt == record.attempt
+        over = before.outcome not in {Outcome.RUNNING, Outcome.ITERATED}
+        settled = over and before.attempt == record.attempt
         expect(not settled, "a settled attempt was written again", where)
     expect(revision > at, "a revision that does not grow", where)
-    engine = not truth.plan.steps[step].uses and record.outcome is not Outcome.CANCELLED
+    engine = not truth.plan.step(step).uses and record.outcome is not Outcome.CANCELLED
     again = before is not None and before.is_kept and record.kind is not Kind.COMPENSATE
     expect(not again, "a kept step was executed", where)
     if record.is_kept:
         check_kept(truth, record, before, where)
     elif record.outcome is Outcome.SKIPPED:
         check_skipped(truth, record, before, where)
+    elif before is not None and _ends_iterations(before, record):
+        check_last(truth, record, before, where)
+    elif step in truth.plan.loops and engine:
+        check_loop_write(truth, record, before)
     elif engine:
         check_wait_write(truth, record, before, now, slack)
     else:
         _check_attempt(truth, record, writer, now + slack, where)
+
+
+def _ends_iterations(before: StepRecord, record: StepRecord) -> bool:
+    """Whether it is said of a step that its last iteration was the last one."""
+    return before.outcome is Outcome.ITERATED and before.attempt == record.attempt
 
 
 def _check_attempt(
@@ -123,6 +136,8 @@ def _check_attempt(
             _check_claim(truth, record, before, where, latest)
         case Outcome.FAILED if record.lost < MAX_LOST and is_refused(record):
             _check_claim(truth, record, before, where, latest)  # it takes the place of one
+        case Outcome.ITERATED:
+            expect(own, "a result of somebody who does not hold the claim", where)
         case Outcome.COMPLETED:
             expect(own, "a result of somebody who does not hold the claim", where)
             if record.kind is not Kind.COMPENSATE:
@@ -131,7 +146,7 @@ def _check_attempt(
             expect(record.lost == MAX_LOST, "given up too early or too late", where)
             _check_takeover(truth, record, before, where, latest)
         case Outcome.CANCELLED:
-            _check_cancelled(truth, before, where, own=own, latest=latest)
+            _check_cancelled(truth, step, before, where, own=own, latest=latest)
         case _:
             pass  # renewed, or settled, by its own worker
     if record.outcome is not Outcome.RUNNING:
@@ -142,9 +157,11 @@ def _check_attempt(
 
 
 def _check_cancelled(
-    truth: Truth, before: StepRecord | None, where: str, *, own: bool, latest: float
+    truth: Truth, step: str, before: StepRecord | None, where: str, *, own: bool, latest: float
 ) -> None:
-    expect(truth.record.stop is not None, "cancelled without a stop", where)
+    loop, _ = truth.steps.get(defined_id(step), (None, 0))
+    lost = loop is not None and loop.outcome is Outcome.FAILED  # the loop of an instance
+    expect(truth.record.stop is not None or lost, "cancelled without a stop", where)
     fenced = before is not None and before.outcome is Outcome.CANCELLED
     expect(not fenced, "a fence over a fence", where)
     held = before is not None and before.lease_until > latest
@@ -185,6 +202,7 @@ def _check_claim(
         _check_compensation(truth, record.step, where)
         return
     expect(truth.ready(record.step), "a step starts before what it depends on", where)
+    check_begun(truth, record, before, where)
     if truth.plan.closes(record.step):
         return
     begun = truth.record.status is RunStatus.COMPENSATING or bool(truth.undone)
@@ -201,7 +219,10 @@ def _check_takeover(
             expect(before.outcome is not Outcome.CANCELLED, "a claim over a fence", where)
             if not is_refused(record):  # what nobody is asked to do need not wait for its time
                 _check_wait(record, before, where, latest)
-                _check_retry(truth, record, before, where)
+                if before.outcome is Outcome.ITERATED and record.kind is Kind.RUN:
+                    check_iteration(truth, record, before, latest, where)
+                else:
+                    _check_retry(truth, record, before, where)
         return
     expect(before.lease_until <= latest, "a claim was taken while its lease held", where)
     lost = before.lost + (before.lease_until > 0)

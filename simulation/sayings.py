@@ -5,13 +5,22 @@ They are read by their form, without the engine's evaluator, and evaluated upon 
 
 from __future__ import annotations
 
-__all__ = ["Senseless", "comes_to", "has_unknown", "holds", "read_payload", "template"]
+__all__ = [
+    "Senseless",
+    "comes_to",
+    "has_unknown",
+    "holds",
+    "outcome_of",
+    "read_payload",
+    "template",
+]
 
 import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from flowworker.core.ids import defined_id, index_of
 from flowworker.core.payload import Inline, Payload, Stored
 from flowworker.core.status import HumanAction, Kind, Outcome
 from simulation.airflow import Resolution
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from simulation.truth import Truth
 
 _WHOLE = re.compile(r"\$\{(.*)\}")
+_OWN = re.compile(r'steps\["(\S+)"\]\.output')
 _OUTPUT = re.compile(r"steps\.(\w+)\.output")
 _NUMBER = re.compile(r"steps\.(\w+)\.output\.n")
 _STATUS = re.compile(r"steps\.(\w+)\.status")
@@ -36,18 +46,39 @@ class Senseless(Exception):
     """An expression has no value: something that it names is not there."""
 
 
-def template(truth: Truth, given: Any) -> Any:
-    """What a value comes to with its `${…}`; texts have one that is all of them, or none."""
-    if isinstance(given, dict):
-        return {key: template(truth, value) for key, value in given.items()}
-    whole = _WHOLE.fullmatch(given) if isinstance(given, str) else None
-    return given if whole is None else comes_to(truth, whole[1])
+def template(truth: Truth, given: Any, step: str = "") -> Any:
+    """What a value comes to with its `${…}`; texts have one that is all of them, or none.
+
+    `step` is whose value it is, if that may be an instance of a loop.
+    """
+    roots = _item(truth, step)
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [filled(one) for one in value]
+        whole = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+        return value if whole is None else comes_to(truth, whole[1], step, **roots)
+
+    return filled(given)
+
+
+def _item(truth: Truth, step: str) -> dict[str, Any]:
+    """What an instance has."""
+    index = index_of(step)
+    if index is None:
+        return {}
+    items = truth.plan.loop(step).items
+    if isinstance(items, dict):
+        items = [{"key": key, "value": value} for key, value in items.items()]
+    return {"item": template(truth, items[index]), "index": index}
 
 
 def has_unknown(value: Any) -> bool:
     """Whether some of it cannot be known."""
-    if isinstance(value, dict):
-        return any(map(has_unknown, value.values()))
+    if isinstance(value, dict | list):
+        return any(map(has_unknown, value.values() if isinstance(value, dict) else value))
     return value is UNKNOWN
 
 
@@ -63,22 +94,27 @@ def holds(truth: Truth, condition: str, **roots: Any) -> Any:
     return value if value is UNKNOWN else same is (equal[2] == "==")
 
 
-def comes_to(truth: Truth, text: str, **roots: Any) -> Any:
+def comes_to(truth: Truth, text: str, step: str = "", **roots: Any) -> Any:
     """The value of an expression.
 
     Raises:
         Senseless: it has none.
     """
+
+    def named(other: str) -> str:
+        return step if defined_id(step) == other else other
+
     reads: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Any]], ...] = (
-        (_OUTPUT, lambda found: _output(truth, found[1])),
-        (_NUMBER, lambda found: _field(_output(truth, found[1]), "n")),
+        (_OWN, lambda found: outcome_of(truth, named(found[1]))),
+        (_OUTPUT, lambda found: outcome_of(truth, named(found[1]))),
+        (_NUMBER, lambda found: _field(outcome_of(truth, named(found[1])), "n")),
         (_STATUS, lambda found: _status(truth, found[1])),
         (_INPUT, lambda found: _field(truth.given, found[1])),
         (_CHOICE, lambda found: _chosen(truth, found)),
     )
     root, _, name = text.partition(".")
     if root in roots:
-        return _field(roots[root], name)
+        return _field(roots[root], name) if name else roots[root]
     for form, read in reads:
         if (found := form.fullmatch(text)) is not None:
             return read(found)
@@ -118,7 +154,7 @@ def _status(truth: Truth, step: str) -> str:
             return str(UNKNOWN)
 
 
-def _output(truth: Truth, step: str) -> Any:
+def outcome_of(truth: Truth, step: str) -> Any:
     """What it put out; None if it did not."""
     decisions = truth.record.decisions.get(step, ())
     if decisions:
@@ -129,7 +165,7 @@ def _output(truth: Truth, step: str) -> Any:
     done = record is not None and (
         record.outcome is Outcome.COMPLETED or record.kind is Kind.COMPENSATE
     )
-    if record is None or not done or truth.plan.steps[step].end is not None:
+    if record is None or not done or truth.plan.step(step).end is not None:
         return None
     return read_payload(truth, record.output)
 

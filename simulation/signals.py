@@ -41,7 +41,7 @@ def check_signal(truth: Truth, record: SignalRecord, moment: float, *, quiet: bo
         begun = truth.steps[record.taken_by.partition("/")[0]][0].started_at - EPOCH
         late = moment - max(begun, truth.signals.since[record.id])
         expect(late < _HEARD, "a signal was heard of late", where)
-    step = truth.plan.steps[record.taken_by.partition("/")[0]].wait_for
+    step = truth.plan.step(record.taken_by.partition("/")[0]).wait_for
     if step is not None:
         older = _older(truth, record, step, moment - (_AT_ONCE if quiet else _LOOKED_AT))
         expect(not older, "a signal was taken before an older one", f"{where}: {older}")
@@ -51,7 +51,7 @@ def check_taken(truth: Truth, record: StepRecord, where: str) -> None:
     """A step completes with a signal."""
     signal = truth.signals.kept.get(record.signal)
     expect(signal is not None, "completed with a signal that is not there", where)
-    wait = truth.plan.steps[record.step].wait_for
+    wait = truth.plan.step(record.step).wait_for
     if signal is None or wait is None:
         return
     attempt = f"{record.step}/{record.attempt}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowworker.core.event_types import EventType
+from flowworker.core.ids import event_id
 from flowworker.core.model import TriggerRule
 from flowworker.core.records import StopReason
 from flowworker.core.status import APPROVALS, TERMINAL, HumanAction, Kind, Outcome, StepStatus
@@ -120,13 +121,18 @@ class Truth:
             self.asked.add(StopReason.TIMED_OUT)
         elif event.type is EventType.HUMAN_DECIDED and event.data.action in APPROVALS:
             data = event.data
-            self.answered.add((data.step_id, str(data.action), data.actor, data.reason))
+            self.answered.add((data.step, str(data.action), data.actor, data.reason))
 
     def note_stop(self, writer: str, reason: StopReason, revision: int) -> None:
         """A process has written that the run stops."""
         known, _ = self.stopped_by.get(writer, (None, 0))
         if reason is not known:
             self.stopped_by[writer] = (reason, revision)
+
+    def has_iterated(self, record: StepRecord) -> bool:
+        """Whether the end of that iteration was published."""
+        attempt = f"{record.step}/{record.attempt}"
+        return event_id(self.run, EventType.STEP_ITERATED, attempt) in self.published
 
     def is_past(self, step: str, attempt: Attempt) -> bool:
         """Whether that attempt is over."""
@@ -175,7 +181,7 @@ class Truth:
     def _fate(self, step: str) -> Fate:
         if self.record.begins_at or (self.plan.closes(step) and self.record.ending is None):
             return Fate.OPEN
-        definition = self.plan.steps[step]
+        definition = self.plan.step(step)
         return fate(definition.trigger_rule, [self.resolution(d) for d in definition.depends_on])
 
     def _left_as(self, record: StepRecord) -> Resolution | None:
@@ -196,12 +202,12 @@ class Truth:
 
     def may_begin_early(self, step: str) -> bool:
         """Whether not all that comes before a step need be over when it begins."""
-        before = (self.plan.steps[each] for each in (step, *self.plan.ancestors(step)))
+        before = (self.plan.step(each) for each in (step, *self.plan.ancestors(step)))
         return any(each.trigger_rule in _EARLY for each in before)
 
     def goes_on_after(self, step: str) -> bool:
         """Whether a failure of the step does not stop the run."""
-        return self.plan.steps[step].continue_on_error or self.plan.closes(step)
+        return self.plan.step(step).continue_on_error or self.plan.closes(step)
 
     def forgotten(self, step: str) -> list[str]:
         """Successors that nobody enqueued, though all that they wait for is followed."""
@@ -210,7 +216,7 @@ class Truth:
             for after in self.plan.successors[step]
             if after not in {*self.enqueued, *self.steps}
             and self.ready(after)
-            and self.followed.issuperset(self.plan.steps[after].depends_on)
+            and self.followed.issuperset(self.plan.step(after).depends_on)
         ]
 
     def completed(self) -> dict[str, int]:
@@ -232,5 +238,5 @@ class Truth:
         return [
             step
             for step in sorted(done, key=done.__getitem__, reverse=True)
-            if self.plan.steps[step].saga is not None
+            if self.plan.step(step).saga is not None
         ]

@@ -28,7 +28,7 @@ _APART = 1e-3
 
 def check_condition(truth: Truth, step: str, where: str) -> None:
     """A step begins: its own condition is true."""
-    condition = truth.plan.steps[step].when
+    condition = truth.plan.step(step).when
     if condition is None:
         return
     try:
@@ -40,7 +40,7 @@ def check_condition(truth: Truth, step: str, where: str) -> None:
 
 def check_skipped(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:
     """A step is skipped by its condition, which is false, and nothing of it began in its turn."""
-    condition = truth.plan.steps[record.step].when
+    condition = truth.plan.step(record.step).when
     expect(condition is not None, "skipped without a condition", where)
     again = before is not None and before.turn < record.turn
     expect(before is None or again, "a step was skipped that had begun", where)
@@ -54,7 +54,7 @@ def check_skipped(truth: Truth, record: StepRecord, before: StepRecord | None, w
 
 def check_refused(truth: Truth, record: StepRecord, where: str) -> None:
     """An attempt failed since something that it is made of has no value."""
-    step = truth.plan.steps[record.step]
+    step = truth.plan.step(record.step)
     match record.kind:
         case Kind.RUN:
             given = step.with_
@@ -62,7 +62,7 @@ def check_refused(truth: Truth, record: StepRecord, where: str) -> None:
             given = None if step.fallback is None else step.fallback.with_
         case _:
             given = None if step.saga is None else step.saga.with_
-    right = _is_senseless(template, truth, given)
+    right = _is_senseless(template, truth, given, record.step)
     if record.kind is Kind.RUN and step.when is not None:
         right = right or _is_senseless(holds, truth, step.when)
     expect(right, "an attempt was refused that can be made", f"{where}: {record.error}")
@@ -80,7 +80,7 @@ def check_wait_write(
     truth: Truth, record: StepRecord, before: StepRecord | None, now: float, slack: float
 ) -> None:
     """The record of an engine step is written."""
-    step = truth.plan.steps[record.step]
+    step = truth.plan.step(record.step)
     where = f"{truth.run} {record.step} {record.attempt}"
     expect(not truth.over, "a step that waits goes on after the end", where)
     expect(not record.worker, "a worker has settled a step that has no handler", where)

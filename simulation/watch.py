@@ -187,6 +187,7 @@ class Watch:
         elif record.attempt == message.attempt:
             event = settled_event("flowworker", message.workflow, "", record, revision)
             over = event is not None and event.id in truth.published
+            over = over or truth.has_iterated(record)  # and it was said since what it comes to
             self.expect(over, "a step was acknowledged before it was published", where)
         self._check_moving(truth)
 
@@ -200,10 +201,10 @@ class Watch:
             return
         self._check_moving(truth)
         event = decode_event(delivery.data)
-        if event.type is EventType.STEP_COMPLETED and event.data.step_id in truth.plan.steps:
-            truth.followed.add(event.data.step_id)
+        if event.type is EventType.STEP_COMPLETED and event.data.step in truth.plan.steps:
+            truth.followed.add(event.data.step)
             if truth.record.stop is None and not self._is_misled(truth):
-                forgotten = truth.forgotten(event.data.step_id)
+                forgotten = truth.forgotten(event.data.step)
                 self.expect(not forgotten, "acknowledged before what follows", forgotten)
         if not self.pending.events(run) and not truth.robbed:
             with self._reporting():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Tally", "campaign", "live"]
 
+import gc
 import itertools
 import os
 import threading
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CHUNK = 20
 """Worlds that a process takes at a time."""
+
+_GARBAGE = 20_000
+"""Objects that are made between two looks for garbage: to look more often costs time."""
 
 ENOUGH = 3
 """Worlds with violations after which a campaign ends early."""
@@ -91,7 +95,7 @@ def campaign(
     tally = Tally()
     pending: set[Future[Tally]] = set()
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_die_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=_prepare, initargs=(os.getpid(),)) as pool:
         while True:
             wanted = tally.runs < runs and len(tally.failed) < ENOUGH
             while wanted and len(pending) < 2 * jobs:
@@ -107,8 +111,9 @@ def campaign(
             on_progress(tally)
 
 
-def _die_with(parent: int) -> None:
-    """End this process when that one, which gives it work, was killed."""
+def _prepare(parent: int) -> None:
+    """Make this process one of worlds, that ends when the one that gives it work was killed."""
+    gc.set_threshold(_GARBAGE)
 
     def watch() -> None:
         while os.getppid() == parent:

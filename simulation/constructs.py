@@ -37,7 +37,12 @@ APPROVED = {"type": "object", "required": ["ok"], "properties": {"ok": {"type": 
 
 DEFAULTS = {
     "type": "object",
-    "properties": {"order": {}, "padding": {}, "tier": {"type": "string", "default": "gold"}},
+    "properties": {
+        "order": {},
+        "padding": {},
+        "things": {},
+        "tier": {"type": "string", "default": "gold"},
+    },
 }
 """Schema of inputs: it fills in what no start says."""
 
@@ -161,7 +166,7 @@ def _any_group(random: Random, step: Step) -> Step:
         Step(f"g{number}", "work", ("g0",) * number, saga=random.choice((None, Saga("undo"))))
         for number in range(random.randint(1, 2))
     )
-    return replace(step, uses="", steps=steps, fallback=None, saga=None)
+    return replace(step, uses="", steps=steps)
 
 
 def _any_condition(random: Random, named: tuple[str, ...]) -> str:

@@ -12,8 +12,8 @@ from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
+from simulation.conditions import check_condition
 from simulation.expecting import expect
-from simulation.waits import check_condition
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -136,7 +136,9 @@ def _check_end(truth: Truth, end: CloudEvent) -> None:
     expect(not missing, "the end is published before what led to it", f"{run} {missing}")
     stop = record.stop
     if stop is not None and stop.step:
+        last, _ = truth.steps.get(stop.step, (None, 0))
         ended = truth.plan.step(stop.step).end is not None
+        ended = ended and last is not None and last.outcome is Outcome.COMPLETED
         kind = EventType.STEP_COMPLETED if ended else EventType.STEP_FAILED
         named = f"{run}/{kind}/{stop.step}/"
         found = any(event.startswith(named) for event in truth.published)

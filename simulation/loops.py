@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from flowworker.core.ids import defined_id, index_of, instance_id
 from flowworker.core.status import Kind, Outcome
 from simulation.airflow import Resolution
+from simulation.conditions import check_condition, check_refused
 from simulation.expecting import UNKNOWN, expect
-from simulation.sayings import outcome_of, read_payload
-from simulation.waits import check_condition, check_refused
+from simulation.sayings import Senseless, has_unknown, items_of, outcome_of, read_payload
 
 if TYPE_CHECKING:
     from flowworker.core.records import StepRecord
@@ -26,13 +26,16 @@ def check_loop_write(truth: Truth, record: StepRecord, before: StepRecord | None
     if record.outcome is Outcome.RUNNING:
         expect(before is None, "a loop began twice", where)
         expect(truth.ready(record.step), "a loop begins before what it depends on", where)
-        expect(record.count == len(loop.items), "a loop over something else", where)
+        items = items_of(truth, record.step)
+        same = items is UNKNOWN or record.count == len(items)
+        expect(same, "a loop over something else", f"{where}: {items}")
         check_condition(truth, record.step, where)
         return
     if before is None:
         refused = record.outcome is Outcome.FAILED
         expect(refused, "a loop ends that did not begin", where)
-        check_refused(truth, record, where)
+        if _has_items(truth, record.step):
+            check_refused(truth, record, where)
         return
     expect(before.outcome is Outcome.RUNNING, "a loop ends twice", where)
     ones = [instance_id(record.step, index) for index in range(before.count)]
@@ -46,11 +49,24 @@ def check_loop_write(truth: Truth, record: StepRecord, before: StepRecord | None
     expect(record.outcome is Outcome.COMPLETED, "a loop ends otherwise", where)
     left = [one for one in ones if truth.resolution(one) is None]
     expect(not left, "a loop ends before its instances", f"{where}: {left}")
-    expect(len(failed) <= loop.tolerates(before.count), "a loop goes on in spite of", where)
+    expect(
+        len(failed) <= loop.tolerates(before.count),
+        "a loop goes on in spite of its failures",
+        where,
+    )
     expected = [outcome_of(truth, one) for one in ones]
     found = read_payload(truth, record.output)
     same = found is UNKNOWN or UNKNOWN in expected or found == expected
     expect(same, "a loop puts out something else", f"{where}: {found}, not {expected}")
+
+
+def _has_items(truth: Truth, step: str) -> bool:
+    """Whether it is known that there is something to loop over."""
+    try:
+        items = items_of(truth, step)
+    except Senseless:
+        return False
+    return isinstance(items, list) and not has_unknown(items)
 
 
 def check_begun(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:

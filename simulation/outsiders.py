@@ -128,7 +128,7 @@ class Outsiders:
             {"failed": True},
             {"from": self._random.choice(truth.plan.order)},
         )
-        body = self._random.choice(bodies if not truth.plan.loops else bodies[:1])
+        body = self._random.choice(bodies)
         if self._chance(0.2):
             body = {**body, "definition": "latest"}
         sent = self._watch.starts.sent

@@ -100,7 +100,9 @@ class People:
             headers[FLOW_PRIORITY] = random.choice(list(Priority))
         known = not self._chance(0.02)
         workflow = random.choice(self._workflows) if known else "unknown"
-        body = encode({"order": number, "padding": "x" * random.choice((0, 0, 300))})
+        things = ([], ["x", number], {"key": number}, number)[number % 4]
+        padding = "x" * random.choice((0, 0, 300))
+        body = encode({"order": number, "padding": padding, "things": things})
         sequence = await self._send(workflow, body, headers)
         run = headers.get(MSG_ID) or run_id_of_sequence(sequence)
         if known:

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from flowworker.core.model import Step, Workflow
 
 _LOOPS, _REPEATS = 0.2, 0.2
+_NAMES = ("item", "thing")
 _ITEMS: tuple[Any, ...] = (
     [],
     ["a", 7, "${input.order}"],
     ["${input.order}", "b", "c", "d", "e"],
     {"first": "${input.order}", "second": 2},
+    "input.things",
 )
-_UNTIL = ("iterations % 2 == 0", "iterations % 3 == 0", "output.n % 2 == 0")
+_UNTIL = ("iterations % 2 == 0", "iterations % 3 == 0")
 
 
 def with_loops(workflow: Workflow) -> Workflow:
@@ -35,19 +37,23 @@ def with_loops(workflow: Workflow) -> Workflow:
 
 
 def _changed(random: Random, step: Step) -> Step:
-    if step.uses != "work":
-        return step
     changed = step
-    if random.random() < _REPEATS:
-        interval = random.choice((0.0, 0.5, 3.0))
-        repeat = Repeat(random.choice(_UNTIL), interval, random.choice((2, 4, 10)))
+    if (step.uses == "work" or step.has_child) and random.random() < _REPEATS:
+        of_output = ("output.n % 2 == 0",) * bool(step.uses)
+        until = random.choice((*_UNTIL, *of_output))
+        repeat = Repeat(until, random.choice((0.0, 0.5, 3.0)), random.choice((2, 4, 10)))
         changed = replace(changed, repeat=repeat)
-    if random.random() < _LOOPS:
-        given = changed.with_ and {**changed.with_, "thing": "${item}", "at": "${index}"}
-        loop = ForEach(
-            random.choice(_ITEMS),
-            max_parallel=random.choice((None, 1, 2)),
-            tolerated_failures=random.choice((0, 1, "50%")),
-        )
-        changed = replace(changed, with_=given, for_each=loop)
+    if step.end is None and random.random() < _LOOPS:
+        changed = _looped(random, changed)
     return changed
+
+
+def _looped(random: Random, step: Step) -> Step:
+    loop = ForEach(
+        random.choice(_ITEMS),
+        random.choice(_NAMES),
+        max_parallel=random.choice((None, 1, 2)),
+        tolerated_failures=random.choice((0, 1, "50%")),
+    )
+    given = step.with_ and {**step.with_, "one": f"${{{loop.as_}}}", "at": "${index}"}
+    return replace(step, with_=given, for_each=loop)

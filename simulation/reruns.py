@@ -7,6 +7,7 @@ __all__ = ["check_kept", "check_prepared", "may_be_refused"]
 from typing import TYPE_CHECKING
 
 from flowworker.core.event_types import EventType
+from flowworker.core.ids import defined_id, index_of
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus
 from simulation.airflow import Resolution
 from simulation.expecting import expect
@@ -27,7 +28,7 @@ def check_kept(truth: Truth, record: StepRecord, before: StepRecord | None, wher
         return
     found, _ = past.steps[record.step]
     expect(record.kept_from == (found.kept_from or past.run), "kept from another run", where)
-    expect(record.step in _kept(past, truth.record.rerun), "a step is kept that is to run", where)
+    expect(record.step in _copied(past, truth.record.rerun), "a step is kept that is to run", where)
     if record.outcome is Outcome.COMPLETED and found.outcome is Outcome.COMPLETED:
         same = read_payload(truth, record.output) == read_payload(past, found.output)
         expect(same, "what is kept is something else", where)
@@ -41,7 +42,7 @@ def check_prepared(truth: Truth, record: RunRecord) -> None:
     if record.status is not RunStatus.RUNNING:
         expect(past.gone or past.forgotten_history, "a rerun failed for nothing", run)
         return
-    wanted = {step for step in _kept(past, record.rerun) if step in past.steps}
+    wanted = _copied(past, record.rerun)
     there = set(truth.steps)
     expect(there == wanted, "a rerun keeps something else", f"{run} {there}, not {wanted}")
 
@@ -55,6 +56,17 @@ def may_be_refused(past: Truth | None, wanted: Rerun) -> bool:
     return not wanted.point and _kept(past, wanted) >= forward
 
 
+def _copied(past: Truth, wanted: Rerun | None) -> set[str]:
+    """Steps of which a record is copied: of instances, those that may have to be undone."""
+    kept = _kept(past, wanted)
+    return {
+        step
+        for step in past.steps
+        if defined_id(step) in kept
+        and (index_of(step) is None or past.plan.step(step).saga is not None)
+    }
+
+
 def _kept(past: Truth, wanted: Rerun | None) -> set[str]:
     """Steps that stand as they were: done, not behind the beginning, and so are all above them."""
     kept: set[str] = set()
@@ -64,9 +76,18 @@ def _kept(past: Truth, wanted: Rerun | None) -> set[str]:
         above = past.plan.steps[step].depends_on
         ends = past.plan.steps[step].end is not None  # that is decided anew
         begins = step == wanted.point or past.plan.closes(step) or ends
-        if not begins and kept.issuperset(above) and _is_done(past, step, wanted):
+        done = _is_done(past, step, wanted) and not _is_undone(past, step)
+        if not begins and kept.issuperset(above) and done:
             kept.add(step)
     return kept
+
+
+def _is_undone(past: Truth, step: str) -> bool:
+    """Whether instances of it were compensated, if it is a loop."""
+    return any(
+        record.kind is Kind.COMPENSATE and index_of(one) is not None and defined_id(one) == step
+        for one, (record, _) in past.steps.items()
+    )
 
 
 def _is_done(past: Truth, step: str, wanted: Rerun) -> bool:

@@ -10,13 +10,14 @@ from flowworker.core.claim import MAX_LOST
 from flowworker.core.ids import defined_id
 from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
+from simulation.attempts import check_next
+from simulation.conditions import check_condition, check_refused, check_skipped
 from simulation.endings import check_end, is_asked_for
 from simulation.expecting import expect
-from simulation.iterations import check_iteration, check_last
+from simulation.iterations import check_last
 from simulation.loops import check_begun, check_loop_write
 from simulation.reruns import check_kept, check_prepared
-from simulation.retries import is_allowed
-from simulation.waits import check_condition, check_refused, check_skipped, check_wait_write
+from simulation.waits import check_wait_write
 
 if TYPE_CHECKING:
     from flowworker.core.records import RunRecord, StepRecord
@@ -100,7 +101,8 @@ def check_step_write(
         settled = over and before.attempt == record.attempt
         expect(not settled, "a settled attempt was written again", where)
     expect(revision > at, "a revision that does not grow", where)
-    engine = not truth.plan.step(step).uses and record.outcome is not Outcome.CANCELLED
+    engine = not truth.plan.step(step).uses and record.kind is Kind.RUN
+    engine = engine and record.outcome is not Outcome.CANCELLED
     again = before is not None and before.is_kept and record.kind is not Kind.COMPENSATE
     expect(not again, "a kept step was executed", where)
     if record.is_kept:
@@ -218,29 +220,11 @@ def _check_takeover(
         if before is not None:
             expect(before.outcome is not Outcome.CANCELLED, "a claim over a fence", where)
             if not is_refused(record):  # what nobody is asked to do need not wait for its time
-                _check_wait(record, before, where, latest)
-                if before.outcome is Outcome.ITERATED and record.kind is Kind.RUN:
-                    check_iteration(truth, record, before, latest, where)
-                else:
-                    _check_retry(truth, record, before, where)
+                check_next(truth, record, before, latest, where)
         return
     expect(before.lease_until <= latest, "a claim was taken while its lease held", where)
     lost = before.lost + (before.lease_until > 0)
     expect(record.lost == lost, "lost workers are miscounted", where)
-
-
-def _check_retry(truth: Truth, record: StepRecord, before: StepRecord, where: str) -> None:
-    """Some rule allows another attempt, by all that failed so far."""
-    if (record.kind, record.turn) == (before.kind, before.turn) and before.number:
-        expect(is_allowed(truth, before), "a retry that no rule allows", where)
-        expect(record.since == before.since, "since when it is tried was forgotten", where)
-
-
-def _check_wait(record: StepRecord, before: StepRecord, where: str, latest: float) -> None:
-    """What is to be tried again later is."""
-    wait = None if before.error is None else before.error.retry_after
-    if wait is not None and (record.kind, record.turn) == (before.kind, before.turn):
-        expect(before.finished_at + wait <= latest, "tried again before its time", where)
 
 
 def _check_compensation(truth: Truth, step: str, where: str) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 __all__ = [
     "Senseless",
     "comes_to",
+    "error_of",
     "has_unknown",
     "holds",
+    "items_of",
     "outcome_of",
     "read_payload",
     "template",
@@ -29,6 +31,7 @@ from simulation.expecting import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowworker.core.records import StepRecord
     from simulation.truth import Truth
 
 _WHOLE = re.compile(r"\$\{(.*)\}")
@@ -69,10 +72,22 @@ def _item(truth: Truth, step: str) -> dict[str, Any]:
     index = index_of(step)
     if index is None:
         return {}
+    items = items_of(truth, step)
+    item = items if items is UNKNOWN else items[index]
+    return {truth.plan.loop(step).as_: item, "index": index}
+
+
+def items_of(truth: Truth, step: str) -> Any:
+    """What a loop is over.
+
+    Raises:
+        Senseless: nothing.
+    """
     items = truth.plan.loop(step).items
+    items = comes_to(truth, items) if isinstance(items, str) else template(truth, items)
     if isinstance(items, dict):
-        items = [{"key": key, "value": value} for key, value in items.items()]
-    return {"item": template(truth, items[index]), "index": index}
+        return [{"key": key, "value": value} for key, value in items.items()]
+    return items
 
 
 def has_unknown(value: Any) -> bool:
@@ -179,3 +194,8 @@ def read_payload(truth: Truth, payload: Payload | None) -> Any:
             return truth.values.get(payload.digest, UNKNOWN)
         case _:
             return {}
+
+
+def error_of(record: StepRecord) -> str:
+    """The type of error with which an attempt ended, if it did with one."""
+    return "" if record.error is None else record.error.type

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LOWEST", "RETENTION", "any_settings", "output_sizes"]
+__all__ = ["LONGEST", "LOWEST", "RETENTION", "any_settings", "output_sizes"]
 
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ RETENTION = 40.0
 
 LOWEST = 700
 """Bytes that some payloads may have, at most, where that is least."""
+
+LONGEST = 100
+"""Letters of padding that stricter definitions allow."""
 
 _LOW = 1000
 """Bytes: limits below it are low, and those of real fleets are above it."""

@@ -38,10 +38,10 @@ def check_signal(truth: Truth, record: SignalRecord, moment: float, *, quiet: bo
     free = not before.taken_by or _was_left(truth, before)
     expect(free, "a signal was taken by two", f"{where}: {before.taken_by}, {record.taken_by}")
     if quiet and not before.taken_by:
-        begun = truth.steps[record.taken_by.partition("/")[0]][0].started_at - EPOCH
+        begun = truth.steps[_taker(record)[0]][0].started_at - EPOCH
         late = moment - max(begun, truth.signals.since[record.id])
         expect(late < _HEARD, "a signal was heard of late", where)
-    step = truth.plan.step(record.taken_by.partition("/")[0]).wait_for
+    step = truth.plan.step(_taker(record)[0]).wait_for
     if step is not None:
         older = _older(truth, record, step, moment - (_AT_ONCE if quiet else _LOOKED_AT))
         expect(not older, "a signal was taken before an older one", f"{where}: {older}")
@@ -92,9 +92,15 @@ def _fits(truth: Truth, signal: SignalRecord, wait: WaitFor) -> bool | None:
     return found is UNKNOWN or bool(found)
 
 
+def _taker(signal: SignalRecord) -> tuple[str, str]:
+    """The step that has it, which may be an instance, and the attempt."""
+    step, kind, number = signal.taken_by.rsplit("/", 2)
+    return step, f"{kind}/{number}"
+
+
 def _was_left(truth: Truth, signal: SignalRecord) -> bool:
     """Whether the attempt that took it has ended without it."""
-    step, _, attempt = signal.taken_by.partition("/")
+    step, attempt = _taker(signal)
     record, _ = truth.steps.get(step, (None, 0))
     if record is None:
         return False

@@ -15,7 +15,9 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Stored
 from flowworker.core.status import RunStatus
+from simulation.children import check_child, check_child_input, given_by_parent
 from simulation.expecting import UNKNOWN, expect
+from simulation.settings import LONGEST
 from simulation.truth import Truth
 
 if TYPE_CHECKING:
@@ -26,12 +28,9 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
 
-_LONGEST = 100
-"""Letters of padding that a stricter definition allows."""
-
 _SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"order": {}, "padding": {"maxLength": _LONGEST}},
+    "properties": {"order": {}, "padding": {"maxLength": LONGEST}, "things": {}},
 }
 
 
@@ -73,10 +72,11 @@ class Starts:
         truth = Truth(record.run, plan, record, record, revision, given=given, past=past)
         if parent is not None:
             above = runs[parent.run]
-            step, _ = above.steps.get(parent.step, (None, 0))
-            right = step is not None and step.child == record.run
-            expect(right, "a child that no step has begun", record.run)
-            expect(not above.over, "a child that begins after its parent's end", record.run)
+            check_child(truth, above)
+            given = given_by_parent(truth, above)
+            known = isinstance(given, dict)
+            truth.given = _filled(plan.workflow, given) if known else given
+            check_child_input(truth)
             above.children[record.run] = truth
         return truth
 
@@ -112,7 +112,7 @@ class Starts:
     def _may_be_refused(self, workflow: str, data: bytes) -> bool:
         if workflow not in self._workflows:
             return True
-        return workflow in self.strict and len(msgspec.json.decode(data)["padding"]) > _LONGEST
+        return workflow in self.strict and len(msgspec.json.decode(data)["padding"]) > LONGEST
 
     def _is_asked_for(self, record: RunRecord, workflow: str, data: bytes) -> bool:
         kept, known = record.input, self._workflows.get(workflow)

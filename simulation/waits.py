@@ -1,23 +1,25 @@
-"""What must hold for steps that coordinators settle themselves, and for conditions of steps."""
+"""What must hold for steps that coordinators settle themselves."""
 
 from __future__ import annotations
 
-__all__ = ["check_condition", "check_refused", "check_skipped", "check_wait_write"]
+__all__ = ["check_wait_write"]
 
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from flowworker.core.payload import Inline
-from flowworker.core.status import Kind, Outcome, RunStatus
+from flowworker.core.status import Outcome
 from flowworker.definitions.moment import parse_moment
+from simulation.attempts import check_next
+from simulation.children import check_child_refused, check_child_write
+from simulation.conditions import check_condition
 from simulation.expecting import UNKNOWN, expect
-from simulation.sayings import Senseless, has_unknown, holds, template
+from simulation.loops import check_begun
+from simulation.sayings import error_of, template
 from simulation.signals import check_taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flowworker.core.model import Step
     from flowworker.core.records import StepRecord
     from simulation.truth import Truth
@@ -25,55 +27,8 @@ if TYPE_CHECKING:
 _APART = 1e-3
 """Seconds: times are written with so many digits."""
 
-
-def check_condition(truth: Truth, step: str, where: str) -> None:
-    """A step begins: its own condition is true."""
-    condition = truth.plan.step(step).when
-    if condition is None:
-        return
-    try:
-        right = holds(truth, condition) in {True, UNKNOWN}
-    except Senseless:
-        right = False
-    expect(right, "a step begins though its condition does not hold", f"{where}: {condition}")
-
-
-def check_skipped(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:
-    """A step is skipped by its condition, which is false, and nothing of it began in its turn."""
-    condition = truth.plan.step(record.step).when
-    expect(condition is not None, "skipped without a condition", where)
-    again = before is not None and before.turn < record.turn
-    expect(before is None or again, "a step was skipped that had begun", where)
-    expect(truth.ready(record.step), "skipped before what it depends on", where)
-    try:
-        right = holds(truth, condition or "") in {False, UNKNOWN}
-    except Senseless:
-        right = False
-    expect(right, "a step was skipped whose condition holds", f"{where}: {condition}")
-
-
-def check_refused(truth: Truth, record: StepRecord, where: str) -> None:
-    """An attempt failed since something that it is made of has no value."""
-    step = truth.plan.step(record.step)
-    match record.kind:
-        case Kind.RUN:
-            given = step.with_
-        case Kind.FALLBACK:
-            given = None if step.fallback is None else step.fallback.with_
-        case _:
-            given = None if step.saga is None else step.saga.with_
-    right = _is_senseless(template, truth, given, record.step)
-    if record.kind is Kind.RUN and step.when is not None:
-        right = right or _is_senseless(holds, truth, step.when)
-    expect(right, "an attempt was refused that can be made", f"{where}: {record.error}")
-
-
-def _is_senseless(evaluate: Callable[..., object], *given: object) -> bool:
-    """Whether it has no value, as far as that can be known."""
-    try:
-        return has_unknown(evaluate(*given))
-    except Senseless:
-        return True
+_REFUSALS = {"ExpressionError", "InvalidInput"}
+"""Errors of attempts that are over before they begin."""
 
 
 def check_wait_write(
@@ -86,21 +41,24 @@ def check_wait_write(
     expect(not record.worker, "a worker has settled a step that has no handler", where)
     held = before is not None and before.outcome is Outcome.RUNNING
     begun = held and before is not None and before.attempt == record.attempt
-    if begun and step.has_child:
-        _check_child(truth, record, before, where)
+    if begun and before is not None and step.has_child:
+        check_child_write(truth, record, before, where)
         return
-    refused = record.outcome is Outcome.FAILED and _type_of(record) == "ExpressionError"
+    refused = record.outcome is Outcome.FAILED and error_of(record) in _REFUSALS
     ended = step.end is not None and record.outcome is Outcome.COMPLETED
     if record.outcome is Outcome.RUNNING or ended or (refused and not begun):
         expect(not begun, "a wait began twice", where)
         expect(truth.ready(record.step), "a step starts before what it depends on", where)
         expect(not truth.undone or truth.plan.closes(step.id), "waits after the saga began", where)
+        check_begun(truth, record, before, where)
         if refused:
-            check_refused(truth, record, where)
-        else:
-            check_condition(truth, step.id, where)
-            _check_moment(truth, step, record, where)
-            expect(bool(record.child) is step.has_child, "a run that is no step", where)
+            check_child_refused(truth, record, where)
+            return
+        if before is not None:
+            check_next(truth, record, before, record.started_at + slack, where)
+        check_condition(truth, record.step, where)
+        _check_moment(truth, step, record, where)
+        expect(bool(record.child) is step.has_child, "a run that is no step", where)
         return
     expect(begun, "a wait ends that did not begin", where)
     if before is not None:
@@ -110,20 +68,6 @@ def check_wait_write(
         _check_completed(truth, step, record, now + slack, where)
     else:
         _check_failed(truth, record, now + slack, where)
-
-
-def _check_child(truth: Truth, record: StepRecord, before: StepRecord | None, where: str) -> None:
-    """A step that is a run goes on: its time is over, or that run has ended as it does."""
-    expect(before is not None and record.child == before.child, "a step became another run", where)
-    if record.outcome is Outcome.RUNNING:
-        late = before is not None and before.error is None and _type_of(record) == "Timeout"
-        expect(late, "a wait began twice", where)
-        return
-    child = truth.children.get(record.child)
-    expect(child is None or child.over, "a step ended before the run that it is", where)
-    done = child is not None and child.record.status is RunStatus.COMPLETED
-    right = done or record.outcome is not Outcome.COMPLETED
-    expect(right, "a step completed though the run that it is did not", where)
 
 
 def _check_moment(truth: Truth, step: Step, record: StepRecord, where: str) -> None:
@@ -157,7 +101,7 @@ def _check_completed(
 
 
 def _check_failed(truth: Truth, record: StepRecord, latest: float, where: str) -> None:
-    what = _type_of(record)
+    what = error_of(record)
     if what == "Timeout":
         late = 0.0 < record.wakes_at <= latest + _APART
         expect(late, "a wait timed out before its time", where)
@@ -181,7 +125,3 @@ def _check_fits(step: Step, record: StepRecord, where: str) -> None:
     value = msgspec.json.decode(record.output.data)
     fits = isinstance(value, dict) and isinstance(value.get("ok"), bool)
     expect(fits, "an answer that its schema refuses was accepted", f"{where}: {value}")
-
-
-def _type_of(record: StepRecord) -> str:
-    return "" if record.error is None else record.error.type

@@ -277,7 +277,7 @@ class Watch:
         self.constructs["signal taken" if record.taken_by else "signal kept"] += 1
 
     def _check_output(self, record: StepRecord) -> None:
-        if self.discarded and isinstance(record.output, Inline):
+        if self.discarded and record.worker and isinstance(record.output, Inline):
             output = decode_value(record.step, record.output.data)
             late = isinstance(output, dict) and output.get("n") in self.discarded
             self.expect(not late, "a result of a handler that was given up", record.step)

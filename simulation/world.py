@@ -21,6 +21,7 @@ from flowworker.simulate.loop import Standstill, VirtualLoop
 from flowworker.simulate.process import current_process, process_tasks
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
+from simulation.calls import with_calls
 from simulation.constructs import with_constructs, with_groups
 from simulation.faults import Faults, any_rates
 from simulation.fleet import Fleet, Scene
@@ -130,6 +131,7 @@ class World:
             self._workflows = [
                 with_constructs(one, own, signals=focus.signals) for one in self._workflows
             ]
+            self._workflows = with_calls(self._workflows)
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
         known = map(plan_of, with_groups([*self._workflows, *self._stricter]))
@@ -210,8 +212,7 @@ class World:
             story.result()
 
     async def _story(self) -> None:
-        for workflow in self._workflows:
-            await DefinitionStore(self._backend.definitions).register(workflow)
+        await DefinitionStore(self._backend.definitions).register_all(self._workflows)
         self._fleet.start()
         operator = self._virtual.create_task(self._people.operate())
         outsiders = self._virtual.create_task(self._outsiders.watch())

@@ -164,7 +164,7 @@ def test_an_attempt_that_is_refused_for_ever(monkeypatch):
     monkeypatch.setattr(Refusals, "refuse", again)
     monkeypatch.setattr(world, "REST_LIMIT", 100.0)
 
-    assert "after 100 s" in violation()
+    assert "after 100 s" in violation(Focus(quiet=True, constructs=True))
 
 
 def test_a_message_that_names_too_few_of_the_outputs_before(monkeypatch):

@@ -54,12 +54,22 @@ def test_enough_goes_wrong_to_matter():
         "end COMPLETED",
         "failure passed over",
         "finally",
+        "for_each COMPLETED",
+        "group COMPLETED",
+        "instance COMPLETED",
+        "instance FAILED",
+        "iteration",
+        "kept COMPLETED",
+        "repeat COMPLETED",
+        "repeat FAILED",
+        "signal taken",
         "sleep COMPLETED",
         "until COMPLETED",
         "wait_for COMPLETED",
         "when false",
         "when true",
         "with",
+        "workflow COMPLETED",
     ):
         assert tally.constructs[what] > 0, what
     for what in (

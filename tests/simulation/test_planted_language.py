@@ -69,9 +69,9 @@ BLIND = Focus(faults=("stale",), constructs=True)
             id="a signal of which nobody hears",
         ),
         pytest.param(
-            taking.Taking.take,
-            "for signal, revision in found:",
-            "for signal, revision in found[::-1]:",
+            taking.Taking._taken,
+            "tuple(shared.free.values())",
+            "tuple(shared.free.values())[::-1]",
             "a signal was taken before an older one",
             CALLS,
             id="the newest signal first",

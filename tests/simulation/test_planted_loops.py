@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.coordinator.expressions import items
+from flowworker.coordinator.expressions.evaluation import Evaluation
 from flowworker.coordinator.steps import loops, repeating
 from flowworker.coordinator.steps.child_results import ChildResults
 from flowworker.coordinator.steps.children import Children
@@ -62,9 +62,9 @@ CALM = Focus(quiet=True, constructs=True)
             id="a loop that tolerates every failure",
         ),
         pytest.param(
-            items.Items.of,
-            "name: items[index]",
-            "name: items[index - 1]",
+            Evaluation._named,
+            "item: items[index]",
+            "item: items[index - 1]",
             "another input than was said",
             id="an instance that gets the item of its neighbour",
         ),

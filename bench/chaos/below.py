@@ -53,7 +53,7 @@ def _items(case: Case) -> Iterator[str]:
 def _parallel(case: Case) -> Iterator[str]:
     """Not more instances at a time than may be.
 
-    An instance is under way from its first handler's beginning to the end that stands in its
+    An instance is in flight from its first handler's beginning to the end that stands in its
     record, and not to the end of its last handler: one that has lost its lease may go on.
     """
     for step, defined in case.definition.items():

@@ -60,7 +60,7 @@ class Case:
         return self.status in TERMINAL
 
     @property
-    def is_told(self) -> bool:
+    def has_end(self) -> bool:
         """Whether it has ended, and an event says so: nothing of it changes any more."""
         return self.is_over and bool(self.distinct(*ENDS))
 

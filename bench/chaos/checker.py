@@ -78,7 +78,7 @@ def check(evidence: Evidence) -> Verdict:
         text = f"not at rest after {evidence.unsettled:.0f} s: {len(verdict.waits)} wait"
         verdict.violations.append(Violation(UNSETTLED, "", text))
     for case in cases:
-        if evidence.unsettled and not case.is_told:
+        if evidence.unsettled and not case.has_end:
             continue
         for rule in (_unfinished, _changed, _results):
             verdict.violations += rule(case)

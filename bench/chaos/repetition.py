@@ -100,7 +100,7 @@ def _repeat(case: Case, step: str) -> tuple[int, Callable[[Json], bool]]:
 
 
 def _counted(case: Case) -> Iterator[str]:
-    """What an expression was told of how often a step was run is how often it was."""
+    """What an expression was given as the count of a step is how often it was."""
     said = ((case.record.get("output") or {}).get("data") or {}).get("iterations") or {}
     for event in case.distinct(f"{STEP}completed"):
         step, data = event["data"]["step_id"], event["data"]

@@ -1,6 +1,6 @@
 """What had not ended when a fleet was looked at, and what each waits for.
 
-It may be slow, or stuck. Neither is told by what is there; so nothing of this is lost.
+It may be slow, or stuck. What is there does not say which; so nothing of this is lost.
 """
 
 from __future__ import annotations

@@ -142,10 +142,10 @@ def view(
     """The same state for people to look at: a step that no worker has claimed is PENDING."""
     state = _replay(plan, record, revision, steps, now).state
     for step in state.inflight:
-        if step not in steps:
-            state = state.with_step(step, status=StepStatus.PENDING)
-        elif step in state.waiting:
+        if step in state.waiting:  # asked when the run's record was written, before its own
             state = state.with_step(step, status=StepStatus.WAITING_HUMAN)
+        elif step not in steps:
+            state = state.with_step(step, status=StepStatus.PENDING)
     return replace(state, record=record)
 
 

@@ -31,7 +31,7 @@ def waits(history: History) -> list[str]:
     return verdict.waits
 
 
-def test_what_has_not_ended_is_told_and_is_not_lost():
+def test_what_has_not_ended_is_reported_and_is_not_lost():
     history = busy()
 
     assert kinds(history) == {checker.UNSETTLED}
@@ -119,7 +119,7 @@ def test_a_run_that_has_ended_is_judged_as_ever():
     assert kinds(history) == {checker.UNSETTLED, checker.COMPENSATIONS}
 
 
-def test_a_run_whose_end_is_not_told_yet_is_not_judged():
+def test_a_run_whose_end_is_not_published_yet_is_not_judged():
     history = failed()
     history.evidence.unsettled = 120.0
     history.remove("failed")

@@ -206,7 +206,7 @@ async def test_a_timeout_of_the_run_ends_a_sleep(world):
 
 
 @pytest.mark.parametrize("changes", range(8))
-async def test_whenever_its_coordinator_dies_each_event_is_told_once_and_in_order(changes):
+async def test_whenever_its_coordinator_dies_each_event_is_published_once_and_in_order(changes):
     async with World() as world:
         first = await world.dying(Life(changes))
         await world.client.register(NAP)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flowworker.core import facts
 from flowworker.core.attempt import Attempt
 from flowworker.core.draft import Draft
@@ -87,9 +89,11 @@ def test_a_run_that_stops_fences_what_asks():
     assert run.is_fenced("a").state.status is RunStatus.CANCELLED
 
 
-def test_a_question_is_seen_as_one():
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_question_is_seen_as_one(begun):
     run = Run(asks("a")).starts()
-    run.write("a", Outcome.RUNNING)
+    if begun:  # its run waits for a human as soon as the run's own record is written
+        run.write("a", Outcome.RUNNING)
 
     seen = view(run.plan, *run.stored, run.records, run.now)
 

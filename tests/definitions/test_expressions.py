@@ -189,7 +189,7 @@ steps:
     assert workflow.steps[0].until == "2030-01-31T08:00:00Z"
 
 
-def test_too_many_expressions_are_told_of_the_value_that_has_them():
+def test_too_many_expressions_are_reported_for_the_value_that_has_them():
     many = "[" + ", ".join(["'${input.a}'"] * 1001) + "]"
     text = f"""
         name: w

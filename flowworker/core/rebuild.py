@@ -140,9 +140,12 @@ def view(
     now: float,
 ) -> RunState:
     """The same state for people to look at: a step that no worker has claimed is PENDING."""
-    state = _replay(plan, record, revision, steps, now).state
+    draft = _replay(plan, record, revision, steps, now)
+    if draft.state.status is RunStatus.WAITING_HUMAN and not draft.state.waiting:
+        dispatch_ready(draft, plan.order)  # the run's record is written before that of what asks
+    state = draft.state
     for step in state.inflight:
-        if step in state.waiting:  # asked when the run's record was written, before its own
+        if step in state.waiting:
             state = state.with_step(step, status=StepStatus.WAITING_HUMAN)
         elif step not in steps:
             state = state.with_step(step, status=StepStatus.PENDING)

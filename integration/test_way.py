@@ -34,5 +34,5 @@ async def test_a_step_goes_the_way_that_is_described(server, namespace):
 def test_the_way_is_short():
     hops = described()
 
-    assert 0 < len(hops) <= 60
-    assert 0 < len({hop.target.file for hop in hops}) <= 40
+    assert 0 < len(hops) <= 56
+    assert 0 < len({hop.target.file for hop in hops}) <= 38

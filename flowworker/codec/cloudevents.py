@@ -211,7 +211,6 @@ def attempt_events(
 def _attempt(
     workflow: str, version: str, record: StepRecord, revision: int, at: float
 ) -> EventData:
-    error = record.error
     succeeded = record.outcome in _SUCCESSES and record.kind is not Kind.COMPENSATE
     return EventData(
         id=record.run,
@@ -219,18 +218,27 @@ def _attempt(
         version=version,
         **about(record.step),
         **asdict(record.attempt),
-        error="" if error is None else error.message,
-        error_type="" if error is None else error.type,
-        retryable=True if error is None else error.retryable,
-        retry_after=None if error is None else error.retry_after,
+        **_failure(record),
         reason=record.reason,
-        error_bases=() if error is None else error.bases,
-        since=record.since if record.outcome is Outcome.FAILED else 0.0,
-        spent=record.spent if record.outcome is Outcome.FAILED else (),
-        intervals=record.intervals if record.outcome is Outcome.FAILED else (),
         worker=record.worker,
         revision=revision,
         at=at,
         output=record.output if succeeded else None,
         child=record.child if record.kind is Kind.RUN else "",
     )
+
+
+def _failure(record: StepRecord) -> dict[str, Any]:
+    """What an event says of an attempt's error, if there is one, and of its retries."""
+    said: dict[str, Any] = {}
+    if (error := record.error) is not None:
+        said |= {
+            "error": error.message,
+            "error_type": error.type,
+            "error_bases": error.bases,
+            "retryable": error.retryable,
+            "retry_after": error.retry_after,
+        }
+    if record.outcome is Outcome.FAILED:
+        said |= {"since": record.since, "spent": record.spent, "intervals": record.intervals}
+    return said

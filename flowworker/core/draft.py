@@ -30,6 +30,7 @@ from flowworker.core.status import Kind, RunStatus, StepStatus
 if TYPE_CHECKING:
     from flowworker.core.effects import Effect
     from flowworker.core.graph import Plan
+    from flowworker.core.model import Step
     from flowworker.core.records import ErrorInfo, RunRecord
     from flowworker.core.state import RunState
 
@@ -169,8 +170,7 @@ class Draft:
 
     def first(self, step: str, turn: int) -> Attempt:
         """The attempt with which a turn of a step begins."""
-        repeats = self.plan.step(step).repeat is not None
-        return Attempt(Kind.RUN, turn, 1, 1 if repeats else 0)
+        return _first(self.plan.step(step), turn)
 
     def repeat(self, step: str) -> None:
         """Ask whether a step, of which an iteration has ended, runs again.
@@ -185,8 +185,9 @@ class Draft:
 
     def begin(self, step: str, turn: int) -> None:
         """Begin a turn of a step: dispatch its first attempt, or judge its condition first."""
-        attempt = self.first(step, turn)
-        if self.plan.step(step).when is None:
+        defined = self.plan.step(step)
+        attempt = _first(defined, turn)
+        if defined.when is None:
             self.dispatch(step, attempt)
         else:
             self.state = self.state.with_step(step, status=StepStatus.PENDING, attempt=attempt)
@@ -251,6 +252,10 @@ class Draft:
             )
         )
         self.rest.append(Finish())
+
+
+def _first(step: Step, turn: int) -> Attempt:
+    return Attempt(Kind.RUN, turn, 1, 0 if step.repeat is None else 1)
 
 
 def _dispatched(attempt: Attempt) -> StepStatus:

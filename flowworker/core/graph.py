@@ -8,17 +8,22 @@ from __future__ import annotations
 __all__ = ["Plan", "find_cycle", "positions", "topological_order"]
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from flowworker.core.call import calls_of
 from flowworker.core.ids import defined_id, index_of
 from flowworker.core.iteration import as_instance, as_whole
-from flowworker.errors import DefinitionError
+from flowworker.errors import DefinitionError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flowworker.core.call import Call
     from flowworker.core.for_each import ForEach
     from flowworker.core.model import Step, Workflow
+    from flowworker.core.status import Kind
+
+Known = TypeVar("Known")
 
 
 def topological_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
@@ -76,10 +81,10 @@ def positions(bits: int) -> list[int]:
     return [8 * place + at for place, byte in enumerate(raw) if byte for at in _IN_BYTE[byte]]
 
 
-def _of(places: Mapping[str, int], step: str) -> int:
+def _of(known: Mapping[str, Known], step: str) -> Known:
     """What is known of a step; of an instance, what is known of its loop."""
-    found = places.get(step)
-    return places[defined_id(step)] if found is None else found
+    found = known.get(step)
+    return known[defined_id(step)] if found is None else found
 
 
 class Plan:
@@ -98,6 +103,7 @@ class Plan:
 
     __slots__ = (
         "_before",
+        "_calls",
         "_instances",
         "_position",
         "closing",
@@ -118,6 +124,9 @@ class Plan:
         self.steps: dict[str, Step] = {step.id: as_whole(step) for step in every}
         self._instances = {
             step.id: as_instance(step, step.for_each) for step in every if step.for_each is not None
+        }
+        self._calls = {
+            name: calls_of(self._instances.get(name, step)) for name, step in self.steps.items()
         }
         depends_on = {step.id: step.depends_on for step in every}
         self.loops = {step.id: step.for_each for step in every if step.for_each is not None}
@@ -147,6 +156,17 @@ class Plan:
         found = self.steps.get(step)
         return self._instances[defined_id(step)] if found is None else found
 
+    def call(self, step: str, kind: Kind) -> Call:
+        """What an attempt of a step calls; of an instance, the same as of all of its loop.
+
+        Raises:
+            InvalidInput: the step has no attempts of that kind.
+        """
+        found = _of(self._calls, step).get(kind)
+        if found is None:
+            raise InvalidInput(f"step {step!r}: its definition has nothing for {kind.value!r}")
+        return found
+
     def knows(self, step: str) -> bool:
         """Whether there is such a step; an index is not looked at."""
         return step in self.steps or (
@@ -159,6 +179,8 @@ class Plan:
 
     def closes(self, step: str) -> bool:
         """Whether it is one of `finally`: all others come before it."""
+        if not self.closing:
+            return False
         return _of(self._position, step) >= len(self.order) - len(self.closing)
 
     def before(self, step: str) -> int:

@@ -47,11 +47,6 @@ class Tally(NamedTuple):
         return Tally(*counts)
 
     @property
-    def done(self) -> int:
-        """How many in all."""
-        return sum(self)
-
-    @property
     def failures(self) -> int:
         """How many failed, or could not run because of a failure."""
         return self.failed + self.upstream_failed
@@ -81,11 +76,7 @@ def verdict(rule: TriggerRule, tally: Tally, dependencies: int) -> Verdict:
     at_once = early(tally)
     if at_once is not Verdict.WAIT:
         return at_once
-    return late(tally) if tally.done == dependencies else Verdict.WAIT
-
-
-def _if(holds: object, then: Verdict, otherwise: Verdict = Verdict.WAIT) -> Verdict:
-    return then if holds else otherwise
+    return late(tally) if sum(tally) == dependencies else Verdict.WAIT
 
 
 _Clause: TypeAlias = "Callable[[Tally], Verdict]"
@@ -93,47 +84,47 @@ _Clause: TypeAlias = "Callable[[Tally], Verdict]"
 _RULES: Final[dict[TriggerRule, tuple[_Clause, _Clause]]] = {
     # What holds as soon as it shows, and otherwise when all dependencies are over.
     TriggerRule.ALL_SUCCESS: (
-        lambda so_far: _if(so_far.failures, Verdict.FAIL),
-        lambda all_of: _if(all_of.skipped, Verdict.SKIP, Verdict.RUN),
+        lambda so_far: Verdict.FAIL if so_far.failures else Verdict.WAIT,
+        lambda all_of: Verdict.SKIP if all_of.skipped else Verdict.RUN,
     ),
     TriggerRule.ALL_DONE: (
         lambda _: Verdict.WAIT,
         lambda _: Verdict.RUN,
     ),
     TriggerRule.ALL_FAILED: (
-        lambda so_far: _if(so_far.success or so_far.skipped, Verdict.SKIP),
+        lambda so_far: Verdict.SKIP if so_far.success or so_far.skipped else Verdict.WAIT,
         lambda _: Verdict.RUN,
     ),
     TriggerRule.ALL_SKIPPED: (
-        lambda so_far: _if(so_far.success or so_far.failures, Verdict.SKIP),
+        lambda so_far: Verdict.SKIP if so_far.success or so_far.failures else Verdict.WAIT,
         lambda _: Verdict.RUN,
     ),
     TriggerRule.ONE_SUCCESS: (
-        lambda so_far: _if(so_far.success, Verdict.RUN),
-        lambda all_of: _if(all_of.failures, Verdict.FAIL, Verdict.SKIP),
+        lambda so_far: Verdict.RUN if so_far.success else Verdict.WAIT,
+        lambda all_of: Verdict.FAIL if all_of.failures else Verdict.SKIP,
     ),
     TriggerRule.ONE_FAILED: (
-        lambda so_far: _if(so_far.failures, Verdict.RUN),
+        lambda so_far: Verdict.RUN if so_far.failures else Verdict.WAIT,
         lambda _: Verdict.SKIP,
     ),
     TriggerRule.ONE_DONE: (
-        lambda so_far: _if(so_far.success or so_far.failed, Verdict.RUN),
+        lambda so_far: Verdict.RUN if so_far.success or so_far.failed else Verdict.WAIT,
         lambda _: Verdict.SKIP,
     ),
     TriggerRule.NONE_FAILED: (
-        lambda so_far: _if(so_far.failures, Verdict.FAIL),
+        lambda so_far: Verdict.FAIL if so_far.failures else Verdict.WAIT,
         lambda _: Verdict.RUN,
     ),
     TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS: (
-        lambda so_far: _if(so_far.failures, Verdict.FAIL),
-        lambda all_of: _if(all_of.success, Verdict.RUN, Verdict.SKIP),
+        lambda so_far: Verdict.FAIL if so_far.failures else Verdict.WAIT,
+        lambda all_of: Verdict.RUN if all_of.success else Verdict.SKIP,
     ),
     TriggerRule.ALL_DONE_MIN_ONE_SUCCESS: (
-        lambda so_far: _if(so_far.skipped, Verdict.SKIP),
-        lambda all_of: _if(all_of.success, Verdict.RUN, Verdict.FAIL),
+        lambda so_far: Verdict.SKIP if so_far.skipped else Verdict.WAIT,
+        lambda all_of: Verdict.RUN if all_of.success else Verdict.FAIL,
     ),
     TriggerRule.NONE_SKIPPED: (
-        lambda so_far: _if(so_far.skipped, Verdict.SKIP),
+        lambda so_far: Verdict.SKIP if so_far.skipped else Verdict.WAIT,
         lambda _: Verdict.RUN,
     ),
     TriggerRule.ALWAYS: (

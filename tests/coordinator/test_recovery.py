@@ -11,11 +11,9 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.driving.scheduler import Scheduler
-from flowworker.coordinator.performing.dispatch import _handler
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
-from flowworker.core.status import Kind, Priority, RunStatus
-from flowworker.errors import InvalidInput
+from flowworker.core.status import Priority, RunStatus
 from flowworker.ports import Delivery, StepAddress
 from flowworker.stores.runs import RunStore
 from tests.coordinator.support import coordinated
@@ -138,12 +136,6 @@ async def test_a_defect_that_one_run_meets_does_not_end_the_sweep(backend, monke
 
     # Then it is rebuilt as soon as that can be done
     assert met == [RUN] * 3
-
-
-@pytest.mark.parametrize("kind", [Kind.FALLBACK, Kind.COMPENSATE])
-def test_what_has_no_definition_does_not_run_the_step_itself(kind):
-    with pytest.raises(InvalidInput, match=f"step 'a': its definition has nothing for '{kind}'"):
-        _handler(Step("a", "charge"), kind)
 
 
 @pytest.mark.usefixtures("begun")

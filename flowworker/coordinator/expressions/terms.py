@@ -6,7 +6,6 @@ __all__ = ["Terms"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.core.policy import intervals
 from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
 from flowworker.definitions.moment import is_moment, parse_moment
@@ -35,12 +34,11 @@ class Terms:
 
     async def timeout(self, plan: Plan, state: RunState, wanted: Dispatch) -> float:
         """Seconds that the call of the handler may take; 0 for no limit."""
-        step = plan.step(wanted.step)
-        undo = step.saga if wanted.attempt.kind is Kind.COMPENSATE else None
-        limit, part = (step.timeout, "timeout") if undo is None else (undo.timeout, "saga.timeout")
+        limit = plan.call(wanted.step, wanted.attempt.kind).timeout
         if not isinstance(limit, str):
-            return limit or 0.0
-        own = undo is not None
+            return limit
+        own = wanted.attempt.kind is Kind.COMPENSATE
+        part = "saga.timeout" if own else "timeout"
         value = await self._evaluation.template(plan, state, wanted.step, part, limit, own=own)
         return _seconds(part, limit, value)
 
@@ -83,7 +81,7 @@ class Terms:
         """Seconds of its retry rules, if there are expressions among them."""
         kind = wanted.attempt.kind
         found = []
-        for number, given in enumerate(intervals(plan.step(wanted.step), kind)):
+        for number, given in enumerate(plan.call(wanted.step, kind).intervals):
             value: Any = given
             if isinstance(given, str):
                 part = f"interval {number} of {kind}"

@@ -13,7 +13,6 @@ from flowworker.codec.messages import StepInput, StepMessage, decode_step_messag
 from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, defined_id, idempotency_key
 from flowworker.core.payload import EMPTY
-from flowworker.core.policy import asks_for_time
 from flowworker.core.status import Kind
 from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.ports import StepAddress
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from flowworker.coordinator.steps.engine_steps import EngineSteps
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.attempt import Attempt
+    from flowworker.core.call import Call
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
-    from flowworker.core.model import Step
     from flowworker.core.state import RunState
     from flowworker.ports import StepQueue
     from flowworker.telemetry.tracing import Tracing
@@ -101,11 +100,15 @@ class Dispatcher:
             return
         key = attempt_key(state.record.run, wanted.step, wanted.attempt, wanted.lost)
         try:
+            call = plan.call(wanted.step, wanted.attempt.kind)
             address = await self._address(plan, state, wanted)
-            timeout = await self._terms.timeout(plan, state, wanted)
-            given = await self._input(plan, state, wanted)
-            message = _message(plan, state, wanted, address, given, timeout)
-            if intervals := await self._terms.intervals(plan, state, wanted):
+            timeout = call.timeout
+            if isinstance(timeout, str):
+                timeout = await self._terms.timeout(plan, state, wanted)
+            given = await self._input(plan, state, wanted, call)
+            message = _message(plan, state, wanted, call, address, given, timeout)
+            if call.intervals:
+                intervals = await self._terms.intervals(plan, state, wanted)
                 message = replace(message, intervals=intervals)
             if self._follows:
                 message = replace(message, follows=_followed(plan, state, wanted))
@@ -114,13 +117,15 @@ class Dispatcher:
             await self._refusals.refuse(plan, state, wanted, error)
 
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
-        priority = await self._terms.priority(plan, state, wanted.step)
-        queue = plan.step(wanted.step).queue
-        return StepAddress(queue, priority, state.record.run, wanted.step)
+        step, record = plan.step(wanted.step), state.record
+        priority = record.priority
+        if step.priority is not None:
+            priority = await self._terms.priority(plan, state, wanted.step)
+        return StepAddress(step.queue, priority, record.run, wanted.step)
 
-    async def _input(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepInput:
-        given = await self._given.to(plan, state, wanted)
-        if given is not None:
+    async def _input(self, plan: Plan, state: RunState, wanted: Dispatch, call: Call) -> StepInput:
+        if call.with_ is not None:
+            given = await self._given.to(plan, state, wanted, call.with_)
             return StepInput(EMPTY, given=given)
         undo = wanted.attempt.kind is Kind.COMPENSATE
         return await self._outputs.of(plan, state, wanted.step, with_own=undo)
@@ -147,11 +152,11 @@ def _message(
     plan: Plan,
     state: RunState,
     wanted: Dispatch,
+    call: Call,
     address: StepAddress,
     given: StepInput,
     timeout: float,
 ) -> StepMessage:
-    step = plan.step(wanted.step)
     record = state.record
     limit = plan.workflow.timeout
     kind = wanted.attempt.kind
@@ -163,7 +168,7 @@ def _message(
         workflow=record.workflow,
         version=record.version,
         step=wanted.step,
-        uses=_handler(step, kind),
+        uses=call.uses,
         **asdict(wanted.attempt),
         input=given,
         v=1 if given.given is None and not wanted.attempt.iteration else 2,
@@ -178,7 +183,7 @@ def _message(
         output=at.output if compensating else None,
         trace=record.trace,
         trace_state=record.trace_state,
-        since=at.since if asks_for_time(step, kind) else None,
+        since=at.since if call.asks_for_time else None,
         spent=at.spent,
     )
 
@@ -196,12 +201,3 @@ def _followed(plan: Plan, state: RunState, wanted: Dispatch) -> tuple[str, ...]:
         # else it was skipped, or made by hand, or no worker's
         if state.steps[step].attempt.number and plan.step(step).uses
     )
-
-
-def _handler(step: Step, kind: Kind) -> str:
-    if kind is Kind.RUN:
-        return step.uses
-    defined = step.fallback if kind is Kind.FALLBACK else step.saga
-    if defined is None:
-        raise InvalidInput(f"step {step.id!r}: its definition has nothing for {kind.value!r}")
-    return defined.uses

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
-    from flowworker.core.model import Step
     from flowworker.core.payload import Payload
     from flowworker.core.state import RunState
     from flowworker.stores.payloads import PayloadStore
@@ -36,8 +35,10 @@ class Given:
         self._payloads = payloads
         self._limit = limit
 
-    async def to(self, plan: Plan, state: RunState, wanted: Dispatch) -> Payload | None:
-        """The input of an attempt; None if its definition does not say what that is.
+    async def to(
+        self, plan: Plan, state: RunState, wanted: Dispatch, given: dict[str, Any]
+    ) -> Payload:
+        """The input of an attempt, of whose call `given` is the `with`.
 
         Raises:
             ExpressionError: a value cannot be evaluated.
@@ -45,9 +46,6 @@ class Given:
             CorruptRecord, Unavailable: as `Values.of`.
         """
         kind = wanted.attempt.kind
-        given = _with(plan.step(wanted.step), kind)
-        if given is None:
-            return None
         undo = kind is Kind.COMPENSATE
         part = f"with of {kind}"
         value = await self._evaluation.template(plan, state, wanted.step, part, given, own=undo)
@@ -59,10 +57,3 @@ class Given:
             place=given_place(wanted.step, kind),
             inline_limit=self._limit,
         )
-
-
-def _with(step: Step, kind: Kind) -> dict[str, Any] | None:
-    if kind is Kind.RUN:
-        return step.with_
-    defined = step.fallback if kind is Kind.FALLBACK else step.saga
-    return None if defined is None else defined.with_

@@ -221,12 +221,12 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
-                    pass
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
                 case Dispatch():
                     yield self._dispatcher.enqueue(plan, state, effect, effect.due)
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
+                    pass
                 case _:
                     yield self._effect(plan, state, effect)
 
@@ -237,10 +237,10 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
-                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
-                    pass
                 case Dispatch():
                     yield self._dispatcher.restore(plan, state, effect)
+                case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
+                    pass
                 case _:
                     yield self._effect(plan, state, effect)
 

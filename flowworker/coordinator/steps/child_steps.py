@@ -24,7 +24,6 @@ from flowworker.coordinator.steps.attempts import Attempts, final
 from flowworker.core.children import is_stopping, settled
 from flowworker.core.error_types import OF_TIMEOUT, TIMEOUT
 from flowworker.core.ids import COORDINATOR, child_run_id, defined_id, index_of
-from flowworker.core.policy import asks_for_time
 from flowworker.core.records import ErrorInfo, StepRecord, StopReason
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from flowworker.core.waiting import EARLY, GUARD
@@ -85,6 +84,7 @@ class ChildSteps:
         run, step, now = state.record, plan.step(wanted.step), self._clock.now()
         try:
             order = await self._children.order(plan, state, wanted.step)
+            call = plan.call(wanted.step, wanted.attempt.kind)
             timeout = await self._terms.timeout(plan, state, wanted)
             intervals = await self._terms.intervals(plan, state, wanted)
         except _REFUSED as error:
@@ -98,7 +98,7 @@ class ChildSteps:
             outcome=Outcome.RUNNING,
             started_at=begins,
             wakes_at=begins + timeout if timeout else 0.0,
-            since=(at.since or begins) if asks_for_time(step, Kind.RUN) else 0.0,
+            since=(at.since or begins) if call.asks_for_time else 0.0,
             spent=at.spent,
             intervals=intervals,
             child=child_run_id(run.run, run.created_at, wanted.step, wanted.attempt),

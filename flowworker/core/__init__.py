@@ -14,7 +14,8 @@
     conclusion   what a run that was not stopped results in
     waiting      signals come in
     human        what an answer leads to
-    rebuild      records -> state, and everything that may have been lost
+    replay       records -> state, by the rules for facts
+    rebuild      the same, and everything that may have been lost
     claim        may an attempt run, or end?     staleness  how old an answer may be
     ids          names, partitions, keys         payload    inputs and outputs as they travel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import claim, failure, forward, human, rebuild, stopping
+from flowworker.core import claim, failure, forward, human, rebuild, replay, stopping
 from flowworker.core.decide import decide
 from flowworker.core.draft import Draft
 from simulation import world
@@ -164,7 +164,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             id="an event of a step that does not exist",
         ),
         pytest.param(
-            rebuild._replay,
+            replay.replay,
             "if undone or _is_fenced(draft, first):",
             "if not (undone or _is_fenced(draft, first)):",
             "records say something else",

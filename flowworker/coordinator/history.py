@@ -85,6 +85,7 @@ class History:
         self._ids: set[str] = set()
         self._waiting: set[str] = set()
         self._latest: dict[str, tuple[int, float]] = {}
+        self._started: float | None = None
         for stored in history:
             with suppress(*UNREADABLE):
                 self._read(stored)
@@ -98,7 +99,7 @@ class History:
             return
         self._ids.add(event.id)
         if event.type in _OF_RUNS:
-            self._rank(event.data)
+            self._rank(event.type, event.data)
         self._note(event)
 
     def missing(self, events: Iterable[CloudEvent]) -> Iterator[CloudEvent]:
@@ -109,7 +110,12 @@ class History:
                 self._ids.add(event.id)
 
     def is_ahead(
-        self, revision: int, steps: Mapping[str, tuple[StepRecord, int]], now: float
+        self,
+        revision: int,
+        steps: Mapping[str, tuple[StepRecord, int]],
+        now: float,
+        *,
+        begins_later: bool = False,
     ) -> bool:
         """Whether these records lack what was published of them, so that they are stale.
 
@@ -117,7 +123,10 @@ class History:
             revision: of the run's record; 0 if there is none.
             steps: records and revisions by step. All were read after the history.
             now: epoch seconds.
+            begins_later: the run's record says that it has not begun.
         """
+        if begins_later and self._started is not None and may_be_unseen(self._started, now):
+            return True
         shown = {step: entry[1] for step, entry in steps.items()} | {"": revision}
         return any(
             published > shown.get(key, 0) and may_be_unseen(at, now)
@@ -133,7 +142,7 @@ class History:
             return
         self._ids.add(seen.id)
         if brief is not None:
-            self._rank(brief)
+            self._rank(seen.type, brief)
         if seen.type in _DECODED:
             self._note(decode_event(stored.data))
 
@@ -153,8 +162,10 @@ class History:
         elif fact is not None:
             self.requests.append(fact)
 
-    def _rank(self, data: EventData | _About) -> None:
+    def _rank(self, event_type: str, data: EventData | _About) -> None:
         """Keep the latest revision that was published of each record."""
+        if event_type == EventType.STARTED:  # of whichever revision, if it was to begin later
+            self._started = data.at
         if data.kind is None:  # of the run, which must exist for that
             key, revision = "", max(data.revision, 1)
         else:

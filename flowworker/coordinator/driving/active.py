@@ -172,7 +172,9 @@ class ActiveRuns:
         history = History(run, plan, published)
         if cause is not None and cause.event.id not in history:
             history.add(cause.event, cause.sender)
-        if history.is_ahead(found[1] if found else 0, steps, self._clock.now()):
+        later = found is not None and found[0].begins_at > 0.0
+        revision = 0 if found is None else found[1]
+        if history.is_ahead(revision, steps, self._clock.now(), begins_later=later):
             raise Unavailable(f"what was read of run {run} is stale")
         if found is None:
             return None

@@ -156,6 +156,23 @@ async def test_a_second_start_with_the_same_bytes_is_the_same_though_they_are_go
     assert await door.runs.load(RUN)
 
 
+async def test_a_second_start_that_was_answered_and_comes_again_is_not_rejected(door):
+    # Given one that says the same in other bytes, and was answered
+    await door.take(door.message(b'{"n":1}'))
+    stored = await door.payloads.upload(RUN, "input", b'{ "n": 1 }')
+    message = door.naming(stored)
+    await door.take(message)
+    await door.payloads.drop(stored)
+
+    # When it comes again, since its acknowledgement was lost
+    message.delivered = 2
+    await door.take(message)
+
+    # But one that never was there is rejected
+    with pytest.raises(Rejected, match="chunk 0 is missing"):
+        await door.take(door.naming(stored))
+
+
 async def test_a_run_of_a_stream_that_is_gone_is_not_taken_for_this_one(door):
     message = door.message(run="")
     await door.take(message)

@@ -213,7 +213,13 @@ class Starts:
         if start.digest == (kept.digest if isinstance(kept, Stored) else _digest(kept.data)):
             return
         known = await self._payloads.load(kept, record.run, INPUT)
-        plan, given = await self._stores.plan(record), await self._input(start)
+        plan = await self._stores.plan(record)
+        try:
+            given = await self._input(start)
+        except Gone:
+            if delivery.delivered > 1:  # it was answered before: only then is an upload dropped
+                return
+            raise
         given = given if plan is None else _filled(plan, given)
         if input_digest(known) != input_digest(given):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core.attempt import Attempt
-from flowworker.core.ids import COORDINATOR, child_run_id
 from flowworker.core.model import End, EndStatus, RetryPolicy, Step, Workflow
-from flowworker.core.payload import EMPTY
-from flowworker.core.records import RunRecord, StepRecord, Stop, StopReason
-from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
+from flowworker.core.status import RunStatus, StepStatus
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import RUN, World
 
@@ -215,32 +211,6 @@ async def test_a_circle_that_was_made_later_ends_at_a_depth(world):
     assert error.count("run sub-") == 1
     records = await world.backend.runs.keys("run.*")
     assert len(records) == 17
-
-
-async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
-    """Its creator is between the step's record and the child's."""
-    await world.client.register(Workflow("child", (NAP,)))
-    await world.client.register(PARENT)
-    plan = await world.stores.definitions.latest("parent")
-    child = child_run_id(RUN, world.clock.now(), "call", Attempt(Kind.RUN, 1, 1))
-    claim = StepRecord(RUN, "call", Kind.RUN, 1, 1, Outcome.RUNNING, child=child)
-    await world.stores.runs.save_step(COORDINATOR, claim, 0)
-    stop = Stop(StopReason.CANCELLED, "no")
-    record = RunRecord(
-        RUN, "parent", plan.hash, RunStatus.RUNNING, EMPTY, world.clock.now(), stop=stop
-    )
-    await world.stores.runs.save(record, 0)
-    await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
-
-    await world.coordinator()
-    for _ in range(20):
-        await world.pass_by(10.0)
-
-    view = await world.client.status(RUN)
-    assert (view.status, view.steps[0].status) == (RunStatus.CANCELLED, StepStatus.CANCELLED)
-    gone = await world.client.status(child)
-    assert (gone.status, gone.parent) == (RunStatus.CANCELLED, RUN)
-    assert "stopped before this run began" in gone.error
 
 
 async def test_the_removal_of_a_child_does_not_come_before_its_parent_knows(world):

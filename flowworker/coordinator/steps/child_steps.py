@@ -118,6 +118,7 @@ class ChildSteps:
             except _REFUSED as error:  # it was fine before: the workflow was registered anew
                 failed = replace(record, outcome=Outcome.FAILED, error=final(error))
                 await self._end(plan, run, failed, revision)
+                await self._children.forget(record)
                 return
             await self._start(run, record, order)
         elif child[0].status in TERMINAL:
@@ -158,6 +159,7 @@ class ChildSteps:
                 await self._children.start_stopped(plan, run, record)
             except _REFUSED:  # nobody can start it either
                 await self._end(plan, run, replace(record, outcome=Outcome.CANCELLED), revision)
+                await self._children.forget(record)
                 return True
             return False
         if child[0].status in TERMINAL:

@@ -136,6 +136,10 @@ class Children:
         record = self._record(run, step, child, EMPTY, run.priority)
         await self._create(replace(record, stop=_stop(run)))
 
+    async def forget(self, step: StepRecord) -> None:
+        """Drop what was kept for a child that is not made: no removal of a run would find it."""
+        await self._payloads.forget(step.child, COORDINATOR, _NAME)
+
     async def announce(self, child: RunRecord) -> None:
         """List and announce a child that has not ended: its parent's coordinator may have died."""
         if child.status in {RunStatus.RUNNING, RunStatus.PENDING}:

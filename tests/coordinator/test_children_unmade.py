@@ -1,0 +1,69 @@
+"""A coordinator dies between the record of a step and that of the run that the step is."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.core.attempt import Attempt
+from flowworker.core.ids import COORDINATOR, child_run_id
+from flowworker.core.model import Workflow
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord, StepRecord, Stop, StopReason
+from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
+from flowworker.stores.sealing import INPUT
+from tests.coordinator.resting import RUN
+from tests.coordinator.test_children import CHILD, NAP, PARENT, step_of
+
+
+async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
+    """Its creator is between the step's record and the child's."""
+    await world.client.register(Workflow("child", (NAP,)))
+    await world.client.register(PARENT)
+    plan = await world.stores.definitions.latest("parent")
+    child = child_run_id(RUN, world.clock.now(), "call", Attempt(Kind.RUN, 1, 1))
+    claim = StepRecord(RUN, "call", Kind.RUN, 1, 1, Outcome.RUNNING, child=child)
+    await world.stores.runs.save_step(COORDINATOR, claim, 0)
+    stop = Stop(StopReason.CANCELLED, "no")
+    record = RunRecord(
+        RUN, "parent", plan.hash, RunStatus.RUNNING, EMPTY, world.clock.now(), stop=stop
+    )
+    await world.stores.runs.save(record, 0)
+    await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
+
+    await world.coordinator()
+    for _ in range(20):
+        await world.pass_by(10.0)
+
+    view = await world.client.status(RUN)
+    assert (view.status, view.steps[0].status) == (RunStatus.CANCELLED, StepStatus.CANCELLED)
+    gone = await world.client.status(child)
+    assert (gone.status, gone.parent) == (RunStatus.CANCELLED, RUN)
+    assert "stopped before this run began" in gone.error
+
+
+@pytest.mark.parametrize("stop", [None, Stop(StopReason.CANCELLED, "no")])
+async def test_what_was_kept_for_a_child_that_is_not_made_is_dropped(world, stop):
+    # Given a coordinator that died before the child's record, and a workflow that is gone since
+    await world.client.register(CHILD)
+    await world.client.register(PARENT)
+    plan = await world.stores.definitions.latest("parent")
+    await world.backend.definitions.purge("latest.child")
+    child = child_run_id(RUN, world.clock.now(), "call", Attempt(Kind.RUN, 1, 1))
+    claim = StepRecord(RUN, "call", Kind.RUN, 1, 1, Outcome.RUNNING, child=child)
+    await world.stores.runs.save_step(COORDINATOR, claim, 0)
+    given = b'"%s"' % (b"x" * 100_000)
+    await world.stores.payloads.pack(child, COORDINATOR, "input.0", given, place=INPUT)
+    record = RunRecord(
+        RUN, "parent", plan.hash, RunStatus.RUNNING, EMPTY, world.clock.now(), stop=stop
+    )
+    await world.stores.runs.save(record, 0)
+    await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
+    assert await world.backend.payloads.keys(f"{child}.>")
+
+    await world.coordinator()
+    for _ in range(20):
+        await world.pass_by(10.0)
+
+    ended = StepStatus.FAILED if stop is None else StepStatus.CANCELLED
+    assert (await step_of(world)).status is ended
+    assert await world.backend.payloads.keys(f"{child}.>") == []

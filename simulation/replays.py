@@ -144,6 +144,9 @@ def _known(state: RunState, truth: Truth) -> RunState:
             known = replace(known, attempt=UNATTEMPTED, error=None)
         steps = steps.set(step, known)
     loops = state.loops
-    for step, loop in state.loops.items():  # where the next item is looked for is found again
-        loops = loops.set(step, replace(loop, next=0, items=EMPTY))
+    for step, loop in state.loops.items():
+        if loop.count == 0:  # nothing follows from it, and who hears of its end knows no items
+            loops = loops.delete(step)
+        else:  # where the next item is looked for is found again
+            loops = loops.set(step, replace(loop, next=0, items=EMPTY))
     return replace(state, steps=steps, loops=loops)

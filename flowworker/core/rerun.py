@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
     from flowworker.core.records import Rerun
-    from flowworker.core.state import RunState
+    from flowworker.core.state import RunState, StepState
 
 _DONE = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED})
 
@@ -176,7 +176,7 @@ def _why_again(plan: Plan, state: RunState, wanted: Rerun, step: str, again: set
     at = state.steps.get(step)
     if at is None:
         return "it is new in this definition"
-    if at.status not in _DONE and not _is_past(plan, at.status, wanted, step):
+    if at.status not in _DONE and not _is_past(plan, at, wanted, step):
         return f"it is {at.status}"
     if undone := _undone(state, step):
         return f"{undone} was compensated"
@@ -202,10 +202,10 @@ def kept_instances(plan: Plan, state: RunState, step: str) -> list[str]:
     return [one for one in ids if one in state.steps]
 
 
-def _is_past(plan: Plan, status: StepStatus, wanted: Rerun, step: str) -> bool:
+def _is_past(plan: Plan, at: StepState, wanted: Rerun, step: str) -> bool:
     """Whether it is a failure that was passed over, and that the rerun is to leave alone."""
-    passed_over = status is StepStatus.FAILED and plan.steps[step].continue_on_error
-    return passed_over and not wanted.failed
+    failed = at.status is StepStatus.FAILED and at.attempt.kind is not Kind.COMPENSATE
+    return failed and plan.steps[step].continue_on_error and not wanted.failed
 
 
 def _misfits(

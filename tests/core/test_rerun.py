@@ -43,6 +43,14 @@ def test_a_step_whose_compensation_failed_runs_again():
     assert kept(planned(run, FAILED)) == ["side"]
 
 
+def test_a_failed_compensation_is_no_failure_that_was_passed_over():
+    undone = replace(step("a", undo=True), continue_on_error=True)
+    run = Run(undone, step("b"), step("c", "b")).starts().completes("a", "b").fails("c").fails("a")
+
+    assert run.status is RunStatus.FAILED
+    assert kept(planned(run, Rerun("c"))) == ["b"]
+
+
 def test_from_a_step_it_runs_with_all_that_is_behind_it():
     run = chain()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from flowworker.codec.subjects import CommandKind
 from flowworker.definitions.content import plan_of
 from flowworker.memory import memory_backend
 from flowworker.simulate.clock import SimClock
@@ -58,6 +59,7 @@ _REST = 60.0
 _REMOVAL = 120.0
 """Seconds beyond the retention in which everything has to be gone."""
 
+_BEGINNINGS = (CommandKind.START, CommandKind.RERUN)
 _MANY = 24
 """Runs of a world that is about its backlog: minutes of work for one slot."""
 
@@ -271,8 +273,9 @@ class World:
         lost = [f"{run}: never began" for run in self._people.acknowledged - known]
         open_runs = [f"{t.run}: {t.record.status}" for t in runs.values() if not t.over]
         # An id of which an earlier start was refused is known, and may begin all the same.
-        waiting = await self._backend.commands.waiting()
-        starts = [] if waiting is None else [f"a start of {waiting.about} waits"]
+        commands = self._backend.commands
+        waiting = [await commands.waiting(kind=kind) for kind in _BEGINNINGS]
+        starts = [f"a start of {one.about} waits" for one in waiting if one is not None]
         return sorted(lost) + open_runs + starts
 
     def _on_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

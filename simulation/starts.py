@@ -47,6 +47,7 @@ class Starts:
     Attributes:
         strict: workflows whose stricter definition is registered.
         refused: ids of runs of which a start was refused that could be.
+        answered: sequences of start messages that were acknowledged and not refused.
         uploaded: inputs by the references that stand for them in start messages.
         sent: inputs by the sequences of start messages.
     """
@@ -55,6 +56,7 @@ class Starts:
         """Only these workflows exist; also stricter ones, whose defaults are the same."""
         self.strict: set[str] = set()
         self.refused: set[str] = set()
+        self.answered: set[int] = set()
         self.uploaded: dict[bytes, bytes] = {}
         self.sent: dict[str, bytes] = {}
         self._workflows = workflows
@@ -93,7 +95,8 @@ class Starts:
         workflow = delivery.subject.partition(".")[2]
         data = self.uploaded.get(delivery.data, delivery.data)
         if refused:
-            right = self._may_be_refused(workflow, data)
+            # Who took so long to take it in that it came again, and was answered, finds no upload
+            right = delivery.sequence in self.answered or self._may_be_refused(workflow, data)
             if truth is not None:
                 right = right or not self._is_asked_for(truth.created, workflow, data)
             expect(right, "a start was refused that may begin", run)
@@ -108,6 +111,7 @@ class Starts:
         expect(started or later, "a start is not published", run)
         same = self._is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)
+        self.answered.add(delivery.sequence)
 
     def _may_be_refused(self, workflow: str, data: bytes) -> bool:
         if workflow not in self._workflows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "App",
+    "AttemptView",
     "Backoff",
     "BlockingClient",
     "Client",
@@ -44,6 +45,7 @@ __all__ = [
     "PayloadCodec",
     "PayloadKeyMissing",
     "PayloadTooLarge",
+    "PayloadView",
     "PermissionDenied",
     "Priority",
     "Problem",
@@ -99,7 +101,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flowworker.blocking import BlockingClient
     from flowworker.builder import WorkflowBuilder
-    from flowworker.client import Client, RerunView, RunResult, RunSummary, RunView, StepView
+    from flowworker.client import (
+        AttemptView,
+        Client,
+        PayloadView,
+        RerunView,
+        RunResult,
+        RunSummary,
+        RunView,
+        StepView,
+    )
     from flowworker.compat.buses import Event, EventBus
     from flowworker.compat.locking import Locker
     from flowworker.compat.state import StateStore
@@ -182,7 +193,10 @@ _HOMES = {
     ),
     "blocking": ("BlockingClient",),
     "builder": ("WorkflowBuilder",),
-    "client": ("Client", "RerunView", "RunResult", "RunSummary", "RunView", "StepView"),
+    "client": (
+        *("AttemptView", "Client", "PayloadView", "RerunView"),
+        *("RunResult", "RunSummary", "RunView", "StepView"),
+    ),
     "core.event_types": ("EventType",),
     "core.model": (
         *("Backoff", "Escalation", "EscalationStrategy", "Fallback"),

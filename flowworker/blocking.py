@@ -85,6 +85,9 @@ class BlockingClient:
     rerun = _blocking(Client.rerun)
     retry = _blocking(Client.retry)
     status = _blocking(Client.status)
+    step = _blocking(Client.step)
+    input_of = _blocking(Client.input_of)
+    output_of = _blocking(Client.output_of)
     list = _blocking(Client.list)
     history = _blocking(Client.history)
 

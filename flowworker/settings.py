@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from flowworker.core.model import MAX_SECONDS
+from flowworker.core.records import MAX_TRACEBACK
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -127,9 +128,10 @@ FRAME = 16_384
 def check_fit(settings: Settings, max_body: int) -> None:
     """Raise InvalidInput unless all that the settings let into a message fits one.
 
-    That is, beside what a step is given of others, the run's input and the step's own output.
+    That is, beside what a step is given of others (or, in a record, the traceback of a failure),
+    the run's input and the step's own output.
     """
-    needed = settings.message_limit + 2 * settings.inline_limit + FRAME
+    needed = max(settings.message_limit, 4 * MAX_TRACEBACK) + 2 * settings.inline_limit + FRAME
     if needed > max_body:
         raise InvalidInput(
             f"message_limit={settings.message_limit}, inline_limit={settings.inline_limit}: step "

@@ -3,7 +3,7 @@
 server, dev, fleet    processes: nats-server, everything in one, coordinator and worker
 crew, changes, reload what dev is made of
 definitions, graph    validate, register, graph
-runs, watch, act      look at runs, and act on them
+runs, status, watch   look at runs                       act        act on them
 reruns                do one again
 doctor                checks
 probe                 whether a process is well
@@ -32,11 +32,12 @@ from flowworker.cli.graph import graph
 from flowworker.cli.namespaces import namespace
 from flowworker.cli.probe import health
 from flowworker.cli.reruns import rerun, retry
-from flowworker.cli.runs import history, list_runs, start, status
+from flowworker.cli.runs import history, list_runs, start
 from flowworker.cli.server import server
 from flowworker.cli.serving import end_soon
 from flowworker.cli.setup import setup
 from flowworker.cli.simulate import simulate
+from flowworker.cli.status import status
 from flowworker.cli.upgrade import upgrade
 from flowworker.cli.watch import watch
 

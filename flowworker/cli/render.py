@@ -6,9 +6,11 @@ __all__ = [
     "event_line",
     "json_line",
     "plain",
+    "preview",
     "print_run",
     "print_table",
     "run_table",
+    "state",
 ]
 
 import json
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from flowworker.client import RunView, StepView
+    from flowworker.client import PayloadView, RunView, StepView
 
 _COLOURS = {
     "COMPLETED": "green",
@@ -59,6 +61,9 @@ _EVENT_COLOURS = {
     "waiting_human": "magenta",
     "waiting_handler": "magenta",
 }
+_PREVIEW = 400
+"""Characters of an input or output that are shown in a line."""
+
 _NOT_ASCII = re.compile(r"[^\n -~]")
 _SHOWN = (
     "step_id",
@@ -80,7 +85,8 @@ _SHOWN = (
 def json_line(value: Any) -> str:
     """A value as one line of JSON; what cannot or must not be seen is escaped."""
     text = encode(value).decode()
-    utf8 = sys.stdout is None or sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    encoding = "utf8" if sys.stdout is None else sys.stdout.encoding or ""
+    utf8 = encoding.lower().replace("-", "") == "utf8"
 
     def shown(found: re.Match[str]) -> str:
         return found[0] if utf8 and found[0].isprintable() else json.dumps(found[0])[1:-1]
@@ -91,6 +97,21 @@ def json_line(value: Any) -> str:
 def plain(text: str) -> str:
     """One line, with the control characters in what others wrote escaped."""
     return one_line(text)
+
+
+def preview(payload: PayloadView) -> str:
+    """An input or output in one line."""
+    if payload.problem:
+        return f"cannot be read: {plain(payload.problem)}"
+    if not payload.shown:
+        return f"{payload.size:,} bytes"
+    text = json_line(payload.value)
+    return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}… ({payload.size:,} bytes)"
+
+
+def state(text: str) -> str:
+    """A state, coloured where it goes to a terminal."""
+    return click.style(plain(text), fg=_COLOURS.get(text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -> None:
@@ -162,6 +183,8 @@ def print_run(run: RunView) -> None:
         "begins": when(run.begins_at),
         "finished": when(run.finished_at),
         "took": lasted(run.created_at, run.finished_at),
+        "input": "" if run.input is None else preview(run.input),
+        "output": "" if run.output is None else preview(run.output),
         "error": run.error,
         "rerun of": run.rerun_of,
         "step of": run.parent,
@@ -171,8 +194,8 @@ def print_run(run: RunView) -> None:
     }
     for title, text in lines.items():
         if text:
-            colour = _COLOURS.get(text) if title == "state" else None
-            click.echo(f"{title + ':':<17}{click.style(plain(text), fg=colour)}")
+            shown = state(text) if title == "state" else plain(text)
+            click.echo(f"{title + ':':<17}{shown}")
     click.echo()
     print_table(_STEP_COLUMNS, _rows(run), status=1)
     print_questions(run)

@@ -1,8 +1,8 @@
-"""`start`, `status`, `list` and `history`."""
+"""`start`, `list` and `history`."""
 
 from __future__ import annotations
 
-__all__ = ["begun", "history", "list_runs", "start", "status"]
+__all__ = ["begun", "history", "list_runs", "start"]
 
 import sys
 from contextlib import AsyncExitStack, suppress
@@ -13,7 +13,7 @@ import click
 from flowworker.cli.errors import FAILED, say
 from flowworker.cli.notes import lasted, when
 from flowworker.cli.options import Target, as_json, connection, read_object, run_client
-from flowworker.cli.render import event_line, json_line, print_run, print_table
+from flowworker.cli.render import event_line, json_line, print_table
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import InvalidInput, RunNotFound, Unavailable, WorkflowNotFound
 
@@ -130,23 +130,6 @@ async def _check_new(client: Client, name: str, value: Raw) -> None:
     from flowworker.codec.defaults import filled
 
     InputValidator(schema).check(filled(schema, msgspec.json.decode(value)))
-
-
-@click.command()
-@_RUN
-@connection
-@as_json
-def status(target: Target, run: str, *, json_: bool) -> None:
-    """Show a run and its steps, and the runs that these are."""
-
-    async def look(client: Client) -> None:
-        view = await client.status(run, children=True)
-        if json_:
-            click.echo(json_line(view))
-        else:
-            print_run(view)
-
-    run_client(target, look)
 
 
 @click.command("list")

@@ -5,16 +5,28 @@ starting      what a start is made of             commands      sends starts and
 lookup        the record of a run, or why not     accepted      starts that wait for a coordinator
 waiting       for the end of a run                results       how it ended
 views         runs, for people to look at         steps         one step of them
+looking       what is recorded of a run           payloads      inputs and outputs
 reruns        what a rerun would do
 watching      events as they happen               step_history  what steps' events add to records
 """
 
 from __future__ import annotations
 
-__all__ = ["Client", "RerunView", "RunResult", "RunSummary", "RunView", "StepView"]
+__all__ = [
+    "AttemptView",
+    "Client",
+    "PayloadView",
+    "RerunView",
+    "RunResult",
+    "RunSummary",
+    "RunView",
+    "StepView",
+]
 
+from flowworker.client.payloads import PayloadView
 from flowworker.client.remote import Client
 from flowworker.client.reruns import RerunView
 from flowworker.client.results import RunResult
+from flowworker.client.step_history import AttemptView
 from flowworker.client.steps import StepView
 from flowworker.client.views import RunSummary, RunView

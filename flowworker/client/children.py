@@ -18,12 +18,13 @@ MOST = 100
 """Children of one run that are read, those first that have not completed."""
 
 
-async def with_children(views: Views, run: RunView) -> RunView:
+async def with_children(views: Views, run: RunView, *, values: bool = False) -> RunView:
     """The same with its children, but for those that are no longer retained."""
 
     async def read(child: str) -> RunView | None:
         try:
-            return await with_children(views, await views.run(child))
+            seen = await views.run(child, values=values)
+            return await with_children(views, seen, values=values)
         except RunNotFound:
             return None
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowworker.client.accepted import NotBegun, find_accepted
+from flowworker.client.looking import no_such_run
 from flowworker.client.results import rejected_start
 from flowworker.client.starting import check_run_id
-from flowworker.client.views import no_such_run
 from flowworker.codec.defaults import filled, has_defaults
 from flowworker.codec.json import UNREADABLE, decode_value, encode
 from flowworker.core.event_types import EventType

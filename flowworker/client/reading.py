@@ -12,10 +12,12 @@ from flowworker.client.lookup import Lookup
 from flowworker.client.starting import check_dotted_name, check_run_id
 from flowworker.client.views import Views
 from flowworker.client.watching import events_of, watch_all, watch_run
+from flowworker.core.ids import step_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
+    from flowworker.client.steps import StepView
     from flowworker.client.views import RunSummary, RunView
     from flowworker.clock import Clock
     from flowworker.core.model import Workflow
@@ -56,18 +58,66 @@ class Reading:
 
     # Runs
 
-    async def status(self, run_id: str, *, children: bool = False) -> RunView:
+    async def status(self, run_id: str, *, children: bool = False, values: bool = False) -> RunView:
         """A run and its steps as they are now, or RunNotFound.
 
         One whose start was accepted and waits for a coordinator is PENDING, and has no steps yet.
-        With `children`, the runs that its steps are now are read as well, and theirs.
+
+        Args:
+            run_id: which run.
+            children: read the runs that its steps are now as well, and theirs.
+            values: show inputs and outputs, as far as they are small. What a step without `with` is
+                given is not shown: it is made of the others.
         """
         try:
             await self._lookup.find(run_id)
         except NotBegun as accepted:
             return accepted.view
-        view = await self._views.run(run_id)
-        return await with_children(self._views, view) if children else view
+        view = await self._views.run(run_id, values=values)
+        return await with_children(self._views, view, values=values) if children else view
+
+    async def step(self, run_id: str, step: str) -> StepView:
+        """One step of a run, with what it is given, has put out, and all its attempts.
+
+        Args:
+            run_id: which run; of a step of a child, the child's id.
+            step: which step, or instance of a loop: `resize[3]`.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has no such step, or its definition cannot be read.
+        """
+        await self._lookup.find(run_id)
+        return await self._views.step(run_id, step_of(step))
+
+    async def input_of(self, run_id: str, step: str = "") -> bytes:
+        """What a run was started with, or the latest attempt of a step is given, as JSON.
+
+        Its size does not matter. What a step is given is evaluated again, of what is recorded. That
+        of a loop are its items, and that of a step which is a run the input of that.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has no such step, or the step has not begun, or is given nothing.
+            ExpressionError: what it is given cannot be evaluated.
+            PayloadKeyMissing: it is sealed with a key that is not here.
+        """
+        await self._lookup.find(run_id)
+        return await self._views.input_of(run_id, step_of(step))
+
+    async def output_of(self, run_id: str, step: str, *, iteration: int = 0) -> bytes:
+        """What a step of a run has put out, as JSON; its size does not matter.
+
+        With `iteration`, what that one of a step that is repeated has, as long as the run's history
+        is kept. What a run results in is `result`.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has no such step, or that has put out nothing.
+            PayloadKeyMissing: it is sealed with a key that is not here.
+        """
+        await self._lookup.find(run_id)
+        return await self._views.output_of(run_id, step_of(step), iteration)
 
     async def list(
         self,

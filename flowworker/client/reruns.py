@@ -7,7 +7,7 @@ __all__ = ["RerunStep", "RerunView", "Reruns"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowworker.client.views import no_such_run
+from flowworker.client.looking import no_such_run
 from flowworker.codec.messages import RerunCommand
 from flowworker.core.rerun import plan_rerun
 from flowworker.core.status import TERMINAL

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["StepHistory"]
+__all__ = ["AttemptView", "StepHistory"]
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import decode_event
@@ -12,13 +13,46 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.senders import refusal
 from flowworker.core.attempt import Attempt
 from flowworker.core.event_types import EventType
+from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.graph import Plan
+    from flowworker.core.payload import Payload
     from flowworker.ports import StoredEvent
+
+_OUTCOMES = {
+    EventType.STEP_COMPLETED: Outcome.COMPLETED,
+    EventType.STEP_COMPENSATED: Outcome.COMPLETED,
+    EventType.STEP_ATTEMPT_FAILED: Outcome.FAILED,
+    EventType.STEP_ITERATED: Outcome.ITERATED,
+    EventType.STEP_CANCELLED: Outcome.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """An attempt that has ended.
+
+    Attributes:
+        kind: what it executed: the step itself, its fallback or its compensation.
+        turn: from 1, and one more for each `retry` that a human ordered.
+        attempt: from 1, within kind, turn and iteration.
+        iteration: from 1, of a step that is repeated; else 0.
+        finished_at: when it ended, epoch seconds.
+        error: one line.
+    """
+
+    kind: Kind
+    turn: int
+    attempt: int
+    iteration: int
+    outcome: Outcome
+    finished_at: float
+    worker: str = ""
+    error: str = ""
 
 
 class StepHistory:
@@ -29,6 +63,8 @@ class StepHistory:
     Attributes:
         missing: by step, the latest attempt that waited for a handler, and for which.
         started, completed: when a step's latest turn began and succeeded, epoch seconds.
+        attempts: by step, those that have ended, oldest first.
+        outputs: what iterations have put out, by step and number, of the latest turn.
     """
 
     def __init__(
@@ -38,6 +74,8 @@ class StepHistory:
         self.missing: dict[str, tuple[Attempt, str]] = {}
         self.started: dict[str, float] = {}
         self.completed: dict[str, float] = {}
+        self.attempts: dict[str, list[AttemptView]] = {}
+        self.outputs: dict[tuple[str, int], Payload] = {}
         for stored in history:
             with suppress(*UNREADABLE):
                 event = decode_event(stored.data)
@@ -59,3 +97,23 @@ class StepHistory:
                 self.completed[data.step] = data.at
             case _:
                 pass
+        if (outcome := _OUTCOMES.get(event.type)) is not None:
+            self._note_end(event, outcome)
+
+    def _note_end(self, event: CloudEvent, outcome: Outcome) -> None:
+        data = event.data
+        ended = AttemptView(
+            kind=data.kind or Kind.RUN,
+            turn=data.turn,
+            attempt=data.number,
+            iteration=data.iteration,
+            outcome=outcome,
+            finished_at=data.at,
+            worker=data.worker,
+            error=f"{data.error_type}: {data.error}" if data.error_type else data.error,
+        )
+        attempts = self.attempts.setdefault(data.step, [])
+        if ended not in attempts:  # published again
+            attempts.append(ended)
+        if data.iteration and data.output is not None:
+            self.outputs[data.step, data.iteration] = data.output

@@ -7,6 +7,8 @@ __all__ = ["InstancesView", "StepView", "is_unclaimed", "recorded", "seen_step"]
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from flowworker.client.payloads import PayloadView  # noqa: TC001 - frameworks read the types of views
+from flowworker.client.step_history import AttemptView  # noqa: TC001
 from flowworker.core.attempt import UNATTEMPTED
 from flowworker.core.ids import shown_id
 from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
@@ -76,6 +78,10 @@ class StepView:
         undo_started_at, undo_finished_at: of the compensation's latest attempt.
         child: the run that the latest attempt is, if it is one.
         instances: of a loop that has begun.
+        traceback: of the latest error, shortened; empty if no handler raised it.
+        input, output: what the latest attempt is given, and what the step has put out; None if that
+            is nothing, or was not asked for.
+        attempts: those that have ended, oldest first, if they were asked for.
     """
 
     id: str
@@ -101,6 +107,10 @@ class StepView:
     until: float = 0.0
     instances: InstancesView | None = None
     iteration: int = 0
+    traceback: str = ""
+    input: PayloadView | None = None
+    output: PayloadView | None = None
+    attempts: tuple[AttemptView, ...] = ()
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -163,6 +173,7 @@ def seen_step(
         child=record.child if record else "",
         signal=definition.wait_for.signal if waits and definition.wait_for else "",
         until=current.wakes_at if current and waits else 0.0,
+        traceback=record.traceback if record and state.status not in _WELL else "",
     )
     return _with_own_times(seen, step, record, history)
 
@@ -196,5 +207,6 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         kind=record.kind,
         lost=record.lost,
         child=record.child,
+        traceback=record.traceback,
     )
     return _with_own_times(seen, record.step, record, history)

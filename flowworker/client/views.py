@@ -9,33 +9,28 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from flowworker.client.looking import PARALLEL, Looking, no_such_run
 from flowworker.client.loops import folded
+from flowworker.client.payloads import Payloads, PayloadView
 from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
-from flowworker.codec.json import decode_step
-from flowworker.codec.keys import steps_pattern
 from flowworker.core.forward import verdict_on
-from flowworker.core.ids import RUN_ID_OF_CHILD, index_of
+from flowworker.core.ids import RUN_ID_OF_CHILD, index_of, step_of
 from flowworker.core.rebuild import view
 from flowworker.core.records import StopReason
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
-from flowworker.errors import CorruptRecord, DefinitionError, RunNotFound, WorkflowNotFound
-from flowworker.stores.runs import keys_of_steps
+from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowworker.client.looking import Look
     from flowworker.clock import Clock
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
-    from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.core.state import RunState
+    from flowworker.core.records import RunRecord
     from flowworker.stores.stores import Stores
-
-_PARALLEL = 32
-
-Steps = dict[str, tuple["StepRecord", int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +48,8 @@ class RunView:
         children: the runs that its steps are, if they were asked for.
         steps: in topological order; by id, if the definition cannot be read.
         problems: what could not be read, one line each.
+        input, output: what it was started with, and results in if its definition says what that is;
+            None if they were not asked for.
     """
 
     id: str
@@ -71,6 +68,8 @@ class RunView:
     begins_at: float = 0.0
     parent: str = ""
     children: tuple[RunView, ...] = ()
+    input: PayloadView | None = None
+    output: PayloadView | None = None
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -101,11 +100,12 @@ class Views:
     """Reads records and says what they mean."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
-        self._records = stores.backend.runs
         self._runs = stores.runs
         self._definitions = stores.definitions
         self._events = stores.backend.events
         self._clock = clock
+        self._looking = Looking(stores, clock)
+        self._payloads = Payloads(stores)
 
     async def record(self, run: str) -> RunRecord | None:
         """The record of a run, or None."""
@@ -119,35 +119,12 @@ class Views:
             raise no_such_run(run)
         return await self._definitions.by_hash(record.definition)
 
-    async def run(self, run: str) -> RunView:
-        """A run and its steps."""
-        found = await self._runs.load(run)
-        if found is None:
-            raise no_such_run(run)
-        record, revision = found
-        problems: list[str] = []
-        plan = None
-        try:
-            plan = await self._definitions.by_hash(record.definition)
-        except (WorkflowNotFound, DefinitionError) as error:
-            problems.append(f"the definition cannot be read: {error}")
-        records = await self._steps(run, plan, problems)
-        if plan is None:
-            history = await self._step_history(record, records, None)
-            steps = tuple(recorded(records[step][0], history) for step in sorted(records))
-        else:
-            state = view(plan, record, revision, records, self._clock.now())
-            history = await self._step_history(record, records, (plan, state))
-            steps = tuple(
-                replace(
-                    seen_step(id_, plan.step(id_), state.steps[id_], records.get(id_), history),
-                    instances=folded(id_, plan, state, records, history),
-                )
-                for id_ in plan.order
-            )
-        stop = record.stop
+    async def run(self, run: str, *, values: bool = False) -> RunView:
+        """A run and its steps; with `values`, small inputs and outputs."""
+        look = await self._looking.at(run)
+        record, stop = look.record, look.record.stop
         ended = stop is not None and stop.reason is StopReason.ENDED
-        return RunView(
+        seen = RunView(
             id=record.run,
             workflow=record.workflow,
             version=record.version,
@@ -159,26 +136,78 @@ class Views:
             needs_attention=record.needs_attention,
             failed_compensations=record.failed_compensations,
             rerun_of=record.rerun_of,
-            steps=steps,
+            steps=_steps(look, await self._step_history(look)),
             begins_at=record.begins_at,
             parent="" if record.parent is None else record.parent.run,
-            problems=tuple(problems),
+            problems=look.problems,
+        )
+        return await self._with_values(look, seen) if values else seen
+
+    async def step(self, run: str, step: str) -> StepView:
+        """One step, or instance of a loop, with its input, output and attempts."""
+        look = await self._looking.at(run)
+        plan, state = look.of_step(step)
+        history = await self._whole_history(look)
+        found = look.steps.get(step)
+        return replace(
+            seen_step(step, plan.step(step), state.steps[step], found, history),
+            instances=folded(step, plan, state, look.steps, history),
+            input=await self._payloads.view_of_step_input(look, step),
+            output=await self._payloads.view_of_step_output(look, step),
+            attempts=tuple(history.attempts.get(step, ())),
         )
 
-    async def _step_history(
-        self, run: RunRecord, records: Steps, known: tuple[Plan, RunState] | None
-    ) -> StepHistory:
+    async def input_of(self, run: str, step: str) -> bytes:
+        """What a step is given, or without one the run's input, as JSON; see `Payloads`."""
+        look = await self._looking.at(run)
+        if step:
+            return await self._payloads.input_of(look, step)
+        return await self._payloads.input_of_run(look)
+
+    async def output_of(self, run: str, step: str, iteration: int = 0) -> bytes:
+        """What a step, or an iteration of it, has put out, as JSON; see `Payloads`."""
+        look = await self._looking.at(run)
+        history = await self._whole_history(look) if iteration else StepHistory(run)
+        return await self._payloads.output_of(look, step, history, iteration)
+
+    async def _with_values(self, look: Look, seen: RunView) -> RunView:
+        """The same with inputs and outputs that are small."""
+
+        async def valued(step: StepView) -> StepView:
+            id_ = step_of(step.id)
+            given = await self._payloads.view_of_step_input(look, id_, merged=False)
+            output = await self._payloads.view_of_step_output(look, id_)
+            instances = step.instances
+            if instances is not None:
+                shown = await asyncio.gather(*map(valued, instances.shown))
+                instances = replace(instances, shown=tuple(shown))
+            return replace(step, input=given, output=output, instances=instances)
+
+        return replace(
+            seen,
+            input=await self._payloads.view_of_input(look),
+            output=await self._payloads.view_of_output(look),
+            steps=tuple([await valued(step) for step in seen.steps]),
+        )
+
+    async def _step_history(self, look: Look) -> StepHistory:
         """What the records lack; the history is not read if they lack nothing."""
+        run, records = look.record, look.steps
         undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
         waits = False
-        plan, state = known or (None, None)
+        plan, state = look.known or (None, None)
         if plan is not None and state is not None and run.status not in TERMINAL:
             ready = (step for step in plan.order if verdict_on(plan, state, step) is Verdict.RUN)
             begun = (step for step in state.inflight if index_of(step) is not None)
             either = chain(ready, begun)
             waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in either)
-        needed = undone or waits
-        return StepHistory(run.run, plan, await self._events.history(run.run) if needed else ())
+        if undone or waits:
+            return await self._whole_history(look)
+        return StepHistory(run.run, plan)
+
+    async def _whole_history(self, look: Look) -> StepHistory:
+        run, plan = look.record.run, None if look.known is None else look.known[0]
+        return StepHistory(run, plan, await self._events.history(run))
 
     async def output(self, run: str) -> dict[str, Payload]:
         """What the steps on which nothing depends put out."""
@@ -190,22 +219,6 @@ class Views:
         state = view(plan, *found, steps, self._clock.now())
         outputs = ((step, state.steps[step].output) for step in plan.leaves)
         return {step: payload for step, payload in outputs if payload is not None}
-
-    async def _steps(self, run: str, plan: Plan | None, problems: list[str]) -> Steps:
-        gate = asyncio.Semaphore(_PARALLEL)
-
-        async def read(key: str) -> tuple[StepRecord, int] | None:
-            async with gate:
-                found = await self._records.read(key)
-            try:
-                return None if found is None else (decode_step(key, found[0]), found[1])
-            except CorruptRecord as error:
-                problems.append(str(error))
-                return None
-
-        keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
-        found = await asyncio.gather(*(read(key) for key in keys))
-        return {entry[0].step: entry for entry in found if entry is not None}
 
     async def list(
         self, status: RunStatus | None, workflow: str | None, limit: int, *, children: bool = True
@@ -219,7 +232,7 @@ class Views:
             for name, run in entries
             if children or not RUN_ID_OF_CHILD.fullmatch(run)
         }
-        gate = asyncio.Semaphore(_PARALLEL)
+        gate = asyncio.Semaphore(PARALLEL)
 
         async def read(entry: RunSummary) -> RunSummary | None:
             async with gate:
@@ -244,9 +257,16 @@ class Views:
         return [summary for summary in found if summary is not None]
 
 
-def no_such_run(run: str) -> RunNotFound:
-    """The error of everything that asks for a run."""
-    return RunNotFound(
-        f"no run {run} exists: it was never started, is no longer retained, or its start waits "
-        "behind many others"
+def _steps(look: Look, history: StepHistory) -> tuple[StepView, ...]:
+    """The steps in topological order; by id, if the definition cannot be read."""
+    records = look.steps
+    if look.known is None:
+        return tuple(recorded(records[step][0], history) for step in sorted(records))
+    plan, state = look.known
+    return tuple(
+        replace(
+            seen_step(id_, plan.step(id_), state.steps[id_], records.get(id_), history),
+            instances=folded(id_, plan, state, records, history),
+        )
+        for id_ in plan.order
     )

@@ -8,7 +8,6 @@ alarms       timers that went off -> events, or the removal of a run
 driving/     events of runs -> `core.decide` -> effects, run by run
 performing/  effects -> records, events, step messages
 steps/       steps that no worker executes, and questions of `core.decide`
-expressions/ what definitions say in expressions, for a run
 
 live         one run in memory
 history      what the events of a run say beyond its records

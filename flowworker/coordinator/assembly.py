@@ -13,9 +13,6 @@ from flowworker.coordinator.commands.rejection import Rejections
 from flowworker.coordinator.commands.reruns import Reruns
 from flowworker.coordinator.commands.signals import Signals
 from flowworker.coordinator.commands.starts import Starts
-from flowworker.coordinator.expressions.evaluation import Evaluation
-from flowworker.coordinator.expressions.terms import Terms
-from flowworker.coordinator.expressions.values import Values
 from flowworker.coordinator.performing.dispatch import Dispatcher
 from flowworker.coordinator.performing.fencing import Fences
 from flowworker.coordinator.performing.given import Given
@@ -34,6 +31,9 @@ from flowworker.coordinator.steps.refusals import Refusals
 from flowworker.coordinator.steps.repeating import Repeating
 from flowworker.coordinator.steps.taking import Taking
 from flowworker.coordinator.steps.waits import Waits
+from flowworker.evaluation.evaluation import Evaluation
+from flowworker.evaluation.terms import Terms
+from flowworker.evaluation.values import Values
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock

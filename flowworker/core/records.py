@@ -14,6 +14,7 @@ __all__ = [
     "MAX_MOMENT",
     "MAX_NAMED",
     "MAX_TEXT",
+    "MAX_TRACEBACK",
     "RECORD_VERSION",
     "UNTIMED",
     "Count",
@@ -58,6 +59,8 @@ UNTIMED = 0.0
 MAX_TEXT = 2000
 """Characters of a user's text in a record."""
 
+MAX_TRACEBACK = 4000
+"""The same of a traceback."""
 
 MAX_NAMED = 1000
 """Steps that a record names because their compensation failed; the steps' own states name all."""
@@ -232,6 +235,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
         kept_from: the run that has executed it, if this run is a rerun and did not.
         child: the run that the attempt is, if it is one.
         items: of a loop that has begun, a list of what its instances have.
+        traceback: of what the handler raised, for people alone: no event has it.
         count: how many these are.
     """
 
@@ -264,6 +268,7 @@ class StepRecord(Struct, frozen=True, omit_defaults=True):
     items: Payload | None = None
     count: Count = 0
     iteration: Count = 0
+    traceback: str = ""
 
     @property
     def is_kept(self) -> bool:

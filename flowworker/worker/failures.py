@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["error_info"]
+__all__ = ["error_info", "traceback_of"]
+
+import traceback
+from pathlib import Path
 
 from flowworker.core.error_types import bases_of
-from flowworker.core.records import ErrorInfo, shortened
+from flowworker.core.records import MAX_TRACEBACK, ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
 
 _NOT_RETRYABLE = (NonRetryableError, InvalidInput, CorruptRecord)
 """Errors that another attempt would meet again; ConversionError is an InvalidInput."""
+
+_OURS = f"{Path(__file__).parents[1]}/"
+_BEGINNING = MAX_TRACEBACK // 4
+"""Characters of a long traceback's beginning that are kept; the rest is of its end, where the error
+was raised."""
 
 
 def error_info(error: BaseException) -> ErrorInfo:
@@ -23,6 +31,24 @@ def error_info(error: BaseException) -> ErrorInfo:
     kind = type(error)
     bases = bases_of(kind) if retryable else ()  # else no rule is asked
     return ErrorInfo(shortened(kind.__name__), _one_line(error), retryable, after, bases)
+
+
+def traceback_of(error: BaseException) -> str:
+    """Where an exception comes from, shortened; empty if no code but ours raised it."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.tb_next
+    if frame is None:
+        return ""
+    try:
+        text = "".join(traceback.format_exception(type(error), error, frame))
+    except Exception:  # noqa: BLE001  # one with attributes that cannot be read
+        return ""
+    if len(text) > MAX_TRACEBACK:
+        cut = "\n…\n"
+        ending = MAX_TRACEBACK - _BEGINNING - len(cut)
+        text = f"{text[:_BEGINNING]}{cut}{text[-ending:]}"
+    return text.encode("utf-8", "replace").decode()
 
 
 def _one_line(error: BaseException) -> str:

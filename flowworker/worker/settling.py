@@ -10,7 +10,7 @@ from __future__ import annotations
 
 __all__ = ["Completed", "Ending", "GivenBack", "Lost", "Settled", "Settler", "Unopened"]
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from flowworker.core.records import StepRecord
 from flowworker.core.status import Kind, Outcome
 from flowworker.errors import InvalidInput
 from flowworker.worker.attempt import Failed, Halt, Stopped
-from flowworker.worker.failures import error_info
+from flowworker.worker.failures import error_info, traceback_of
 
 if TYPE_CHECKING:
     from flowworker.worker.attempt import InflightAttempt
@@ -125,13 +125,15 @@ class Settler:
 
 
 def _ended(claim: StepRecord, ending: Completed | Failed | Stopped, now: float) -> StepRecord:
-    common = {"lease_until": 0.0, "finished_at": now}
+    common: dict[str, Any] = {"lease_until": 0.0, "finished_at": now}
     match ending:
         case Completed():
             # A compensation keeps the output of its step, and has none of its own.
             output = claim.output if claim.kind is Kind.COMPENSATE else ending.output
             return replace(claim, outcome=succeeded(claim), output=output, **common)
         case Failed():
+            cause = ending.cause
+            common["traceback"] = "" if cause is None else traceback_of(cause)
             return replace(claim, outcome=Outcome.FAILED, error=ending.error, **common)
         case Stopped():
             return replace(claim, outcome=Outcome.CANCELLED, **common)

@@ -22,7 +22,8 @@ ENGINE = FLOOR | {"agreement", "encryption", "stores", "telemetry"}
 BELOW_WIRING = (
     ENGINE
     | ADAPTERS
-    | {*("compat", "definitions", "coordinator", "handlers", "worker", "client", "embedded")}
+    | {*("compat", "definitions", "evaluation", "coordinator", "handlers", "worker", "client")}
+    | {"embedded"}
 )
 COMPOSED = BELOW_WIRING | {"blocking", "builder", "wiring", "runner"}
 
@@ -43,10 +44,11 @@ KNOWS: dict[str, set[str]] = {
     "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec", "ports"},
     "definitions": {"errors", "core", "codec", "expressions"},
-    "coordinator": ENGINE | {"definitions"},
+    "evaluation": {"errors", "core", "codec", "definitions", "expressions", "stores"},
+    "coordinator": ENGINE | {"definitions", "evaluation"},
     "handlers": ENGINE | {"compat"},
     "worker": ENGINE | {"compat", "handlers"},
-    "client": ENGINE | {"definitions"},
+    "client": ENGINE | {"definitions", "evaluation"},
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},
     "redis": FLOOR | {"telemetry"},
@@ -71,12 +73,11 @@ INNER: dict[str, dict[str, set[str]]] = {
         "sizes": set(),
         "history": set(),
         "live": set(),
-        "expressions": set(),
         "results": {"sizes"},
         "retention": {"results"},
         "commands": {"history", "results", "retention"},
-        "steps": {"commands", "expressions"},
-        "performing": {"sizes", "history", "live", "retention", "expressions", "steps"},
+        "steps": {"commands"},
+        "performing": {"sizes", "history", "live", "retention", "steps"},
         "driving": {"history", "live", "performing", "steps"},
     },
     "jetstream": {

@@ -14,10 +14,11 @@ import pytest
 from click import unstyle
 
 from flowworker.cli.notes import lasted, when
+from flowworker.cli.payloads import print_details, print_step
 from flowworker.cli.progress import progress
 from flowworker.cli.render import event_line, plain, print_run, print_table
-from flowworker.client import RunView, StepView
-from flowworker.core.status import Kind, RunStatus, StepStatus
+from flowworker.client import AttemptView, PayloadView, RunView, StepView
+from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.errors import Unavailable
 
 RUN = RunView(
@@ -100,6 +101,48 @@ def test_what_is_shown_can_be_pasted_into_a_shell(shown):
     run = replace(RUN, steps=(StepView("ask[1]", StepStatus.WAITING_HUMAN, 1, prompt="Pay?"),))
 
     assert "flowworker approve run-1 --step 'ask[1]'\n" in shown(lambda: print_run(run))
+
+
+def test_inputs_outputs_and_tracebacks_stand_below(shown):
+    long = PayloadView(900, ["x" * 900], shown=True)
+    step = replace(
+        RUN.steps[1],
+        input=PayloadView(8, {"n": 1}, shown=True),
+        output=PayloadView(70_000),
+        traceback="Traceback:\n  pay(\x1b[2J)\nDeclined: no\n",
+    )
+    child = replace(RUN, id="sub-1", children=(), steps=(replace(step, id="inner", output=long),))
+    run = replace(RUN, steps=(RUN.steps[0], step), children=(child,), input=long)
+
+    text = shown(lambda: print_details(run))
+
+    assert text.startswith(
+        '\ncharge\n  input:  {"n":1}\n  output: 70,000 bytes\n'
+        "  Traceback:\n    pay(\\x1b[2J)\n  Declined: no\n\nrun sub-1 (order.fulfil)\n\ninner\n"
+    )
+    assert "xxx… (900 bytes)" in text
+    assert "input:           [" in unstyle(shown(lambda: print_run(run)))
+
+
+def test_of_many_steps_the_first_are_shown(shown):
+    step = replace(RUN.steps[0], input=PayloadView(0, problem="sealed with\nthe key 'k'"))
+
+    text = shown(lambda: print_details(replace(RUN, steps=60 * (step,))))
+
+    assert text.count("cannot be read: sealed with the key 'k'") == 50
+    assert text.endswith("10 more: flowworker status run-1 --step STEP\n")
+
+
+def test_one_step_shows_its_attempts(shown):
+    ended = AttemptView(Kind.RUN, 1, 2, 3, Outcome.FAILED, 1_700_000_000.0, "w-1", "Gone: away")
+    step = replace(RUN.steps[0], traceback="Traceback:\n  Gone\n", attempts=(ended,))
+
+    text = unstyle(shown(lambda: print_step("run-1", step)))
+
+    assert "step:     reserve\nof run:   run-1\nstate:    FAILED\nattempt:  1\n" in text
+    assert "\nTraceback:\n  Gone\n" in text
+    for expected in ("run/1.3.2", "FAILED", "w-1", "Gone: away"):
+        assert expected in text.split("ATTEMPT")[1]
 
 
 def test_when_a_delayed_run_begins(shown):

@@ -47,6 +47,7 @@ def test_every_command_that_needs_a_server_takes_the_connection_options(flowwork
         (["nosuch"], "nosuch"),
         (["start"], "NAME"),
         (["start", "w", "--nosuch"], "--nosuch"),
+        (["status", "r", "--iteration", "2"], "--iteration goes with --step and --output"),
         (["start", "w", "--timeout", "3"], "--timeout goes with --wait"),
         (["start", "w", "--wait", "--timeout", "-1"], "--timeout"),
         (["start", "w", "--priority", "urgent"], "urgent"),

@@ -10,8 +10,8 @@ from flowworker import wiring
 from flowworker.clock import Clock
 from flowworker.coordinator import Coordinator
 from flowworker.coordinator.assembly import Parts, assemble
-from flowworker.coordinator.expressions.evaluation import Evaluation
-from flowworker.coordinator.expressions.values import Values
+from flowworker.evaluation.evaluation import Evaluation
+from flowworker.evaluation.values import Values
 from flowworker.ports import Backend
 from flowworker.settings import Settings
 from flowworker.stores.stores import Stores, stores_of

@@ -7,7 +7,6 @@ import pytest
 from flowworker import EventType, parse
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
-from flowworker.coordinator.expressions.terms import Terms
 from flowworker.coordinator.steps.repeating import Repeating
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Repeat
@@ -18,6 +17,7 @@ from flowworker.core.state import initial
 from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
+from flowworker.evaluation.terms import Terms
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock

@@ -77,7 +77,7 @@ def test_an_option_has_the_default_that_is_described(heading, name, arguments):
 
 def test_connection_options_are_those_of_the_commands():
     rows = table("cli.md", "Connection options")
-    known = options_of("status")
+    known = options_of("history")
     for row in rows:
         option = known[words(row["option"])[0].split()[0]]
         assert words(row["variable"]) == [option.envvar]

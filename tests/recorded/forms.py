@@ -18,6 +18,7 @@ from tests.recorded.kinds import KINDS
 Form = tuple[str, str, str]
 
 _VARYING = (
+    (re.compile(r"\ATraceback [\s\S]*\Z"), "<traceback>"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)"), "<time>"),
     (re.compile(r"_INBOX\.[\w.-]+"), "<inbox>"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),

@@ -8,6 +8,7 @@ steps whose delay is over, events for everybody) is heard when it is delivered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -21,6 +22,9 @@ _JETSTREAM = ("$JS.", "$SYS.")
 _ACK = "$JS.ACK."
 _SCHEDULER = "Nats-Scheduler"
 _STATUS = "Status"
+_HERE = f"{Path(__file__).parents[2]}/".encode()
+_ANYWHERE = b"/srv/flowworker/"
+"""What stands in the place of this checkout's folder, in tracebacks."""
 
 
 class _Answer(Struct):
@@ -65,7 +69,8 @@ class Tap:
             self._keep(heard)
 
     def _keep(self, heard: Msg) -> None:
-        kept = message(heard.subject, dict(heard.headers or {}), heard.data)
+        body = heard.data.replace(_HERE, _ANYWHERE)
+        kept = message(heard.subject, dict(heard.headers or {}), body)
         self.heard.append(kept)
         if heard.reply:
             self._unanswered[heard.reply] = kept

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from flowworker.coordinator import alarms
 from flowworker.coordinator.commands import approvals
-from flowworker.coordinator.expressions import terms
 from flowworker.coordinator.performing import given
 from flowworker.coordinator.steps import answers, taking, waits
 from flowworker.coordinator.steps.child_steps import ChildSteps
 from flowworker.coordinator.steps.judging import Judging
 from flowworker.core import decide, ending, forward, rerun, rules, stopping, waiting
 from flowworker.core.status import Outcome
+from flowworker.evaluation import terms
 from flowworker.stores import reruns
 from simulation import world
 from simulation.focus import Focus

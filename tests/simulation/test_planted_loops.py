@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.coordinator.expressions.evaluation import Evaluation
 from flowworker.coordinator.steps import loops, repeating
 from flowworker.coordinator.steps.child_results import ChildResults
 from flowworker.coordinator.steps.children import Children
 from flowworker.core import loops as core
 from flowworker.core import rerun
+from flowworker.evaluation.evaluation import Evaluation
 from simulation import world
 from simulation.focus import Focus
 from tests.simulation.violations import finds, plant

@@ -19,7 +19,6 @@ from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.terms import Terms
     from flowworker.coordinator.performing.given import Given
     from flowworker.coordinator.performing.outputs import Outputs
     from flowworker.coordinator.steps.engine_steps import EngineSteps
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
+    from flowworker.evaluation.terms import Terms
     from flowworker.ports import StepQueue
     from flowworker.telemetry.tracing import Tracing
 
@@ -125,7 +125,7 @@ class Dispatcher:
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch, call: Call) -> StepInput:
         if call.with_ is not None:
-            given = await self._given.to(plan, state, wanted, call.with_)
+            given = await self._given.to(plan, state, wanted)
             return StepInput(EMPTY, given=given)
         undo = wanted.attempt.kind is Kind.COMPENSATE
         return await self._outputs.of(plan, state, wanted.step, with_own=undo)

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode_sorted
 from flowworker.core.ids import COORDINATOR
-from flowworker.core.status import Kind
 from flowworker.stores.sealing import given_place
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
     from flowworker.stores.payloads import PayloadStore
 
 
@@ -35,10 +32,8 @@ class Given:
         self._payloads = payloads
         self._limit = limit
 
-    async def to(
-        self, plan: Plan, state: RunState, wanted: Dispatch, given: dict[str, Any]
-    ) -> Payload:
-        """The input of an attempt, of whose call `given` is the `with`.
+    async def to(self, plan: Plan, state: RunState, wanted: Dispatch) -> Payload:
+        """The input of an attempt, to whose call `with` gives something.
 
         Raises:
             ExpressionError: a value cannot be evaluated.
@@ -46,9 +41,7 @@ class Given:
             CorruptRecord, Unavailable: as `Values.of`.
         """
         kind = wanted.attempt.kind
-        undo = kind is Kind.COMPENSATE
-        part = f"with of {kind}"
-        value = await self._evaluation.template(plan, state, wanted.step, part, given, own=undo)
+        value = await self._evaluation.given(plan, state, wanted.step, kind)
         return await self._payloads.pack(
             state.record.run,
             COORDINATOR,

@@ -21,7 +21,6 @@ from flowworker.stores.sealing import RESULT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.coordinator.steps.judging import Judging
     from flowworker.coordinator.steps.loops import Loops
     from flowworker.coordinator.steps.repeating import Repeating
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
     from flowworker.stores.payloads import PayloadStore
 
 

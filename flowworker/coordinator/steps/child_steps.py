@@ -39,7 +39,6 @@ from flowworker.stores.reruns import load_past
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.terms import Terms
     from flowworker.coordinator.steps.child_results import ChildResults
     from flowworker.coordinator.steps.children import Children, Order
     from flowworker.coordinator.steps.refusals import Refusals
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
+    from flowworker.evaluation.terms import Terms
     from flowworker.stores.stores import Stores
 
 _REFUSED = (ExpressionError, InvalidInput, WorkflowNotFound, DefinitionError)

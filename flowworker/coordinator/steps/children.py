@@ -35,10 +35,10 @@ from flowworker.telemetry.tracing import NO_TRACING
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.commands.starts import Starts
-    from flowworker.coordinator.expressions.evaluation import Evaluation
-    from flowworker.coordinator.expressions.terms import Terms
     from flowworker.core.records import StepRecord
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
+    from flowworker.evaluation.terms import Terms
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
     from flowworker.telemetry.tracing import Tracing
@@ -96,13 +96,9 @@ class Children:
                 "workflows call each other in a circle?"
             )
         child = await self._plan(plan, step)
-        given = plan.step(step).with_
-        value = {}
-        if given is not None:
-            part = f"with of {Kind.RUN}"
-            value = await self._evaluation.template(plan, state, step, part, given)
+        value = await self._evaluation.given(plan, state, step, Kind.RUN)
         try:
-            data = await self._starts.checked(child, encode_sorted(value))
+            data = await self._starts.checked(child, encode_sorted(value or {}))
         except Rejected as rejected:
             name = child.workflow.name
             raise InvalidInput(f"workflow {name!r} refuses its input: {rejected}") from rejected

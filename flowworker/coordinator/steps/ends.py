@@ -23,12 +23,12 @@ from flowworker.stores.sealing import RESULT
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.model import End
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
     from flowworker.stores.stores import Stores
 
 

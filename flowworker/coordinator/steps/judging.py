@@ -23,11 +23,11 @@ from flowworker.errors import Conflict, ExpressionError, InvalidInput
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.effects import Judge
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 

@@ -33,12 +33,12 @@ from flowworker.stores.sealing import items_place, output_place, output_places
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.effects import Expand, Gather
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
     from flowworker.stores.stores import Stores
 
 _TOGETHER = 16

@@ -25,13 +25,13 @@ from flowworker.errors import Conflict, ExpressionError, InvalidInput
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.evaluation import Evaluation
-    from flowworker.coordinator.expressions.terms import Terms
-    from flowworker.coordinator.expressions.values import Values
     from flowworker.core.effects import Repeat
     from flowworker.core.graph import Plan
     from flowworker.core.repetition import Repeat as Definition
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
+    from flowworker.evaluation.terms import Terms
+    from flowworker.evaluation.values import Values
     from flowworker.stores.stores import Stores
 
 

@@ -26,10 +26,10 @@ from flowworker.stores.sealing import ANSWER
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, SignalRecord, StepRecord
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
     from flowworker.stores.stores import Stores
 
 

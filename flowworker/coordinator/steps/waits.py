@@ -34,7 +34,6 @@ from flowworker.errors import Conflict, ExpressionError, InvalidInput, Unavailab
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.coordinator.expressions.terms import Terms
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.coordinator.steps.taking import Taking
     from flowworker.core.effects import Answer, Dispatch
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from flowworker.core.model import Step
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
+    from flowworker.evaluation.terms import Terms
     from flowworker.stores.stores import Stores
 
 _ROUNDING = 1e-6

@@ -1,4 +1,4 @@
-"""What definitions say in expressions, for a run.
+"""What definitions say in expressions, for a run: asked by coordinators, and by who looks at it.
 
 evaluation  compiled once, and evaluated        terms      times and lanes that they come to
 values      what expressions are given

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.json import encode
 from flowworker.core.ids import defined_id, index_of
+from flowworker.core.status import Kind
 from flowworker.errors import ExpressionError
 from flowworker.expressions import Expression, Scope, compile_expression, compile_template
 
 if TYPE_CHECKING:
-    from flowworker.coordinator.expressions.values import Values
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
+    from flowworker.evaluation.values import Values
     from flowworker.expressions import ExpressionProblem, Names, Template
 
 _KEPT = 20_000
@@ -30,12 +31,23 @@ _Key = tuple[str, str, str]
 
 
 class Evaluation:
-    """Evaluates what definitions say; one for all runs of a coordinator."""
+    """Evaluates what definitions say; one for all runs that a process looks at."""
 
     def __init__(self, values: Values) -> None:
         """Evaluate with these values."""
         self._values = values
         self._compiled: OrderedDict[_Key, Template | Expression] = OrderedDict()
+
+    async def given(self, plan: Plan, state: RunState, step: str, kind: Kind) -> Any:
+        """What `with` gives to attempts of that kind; None if the definition has none.
+
+        Raises: as `template`.
+        """
+        defined = plan.call(step, kind).with_
+        if defined is None:
+            return None
+        undo = kind is Kind.COMPENSATE
+        return await self.template(plan, state, step, f"with of {kind}", defined, own=undo)
 
     async def template(
         self,

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from flowworker.coordinator.expressions.evaluation import Evaluation
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
+    from flowworker.evaluation.evaluation import Evaluation
 
 
 class Terms:
-    """Evaluates them when an attempt is enqueued; one for all runs of a coordinator.
+    """Evaluates them when an attempt is enqueued; one for all runs that a process looks at.
 
     Raises:
         ExpressionError: one cannot be evaluated, or is not what it should be.

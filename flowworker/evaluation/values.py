@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Values:
-    """Loads values for expressions; one for all runs of a coordinator."""
+    """Loads values for expressions; one for all runs that a process looks at."""
 
     def __init__(self, payloads: PayloadStore, room: int) -> None:
         """Load from `payloads`, and keep up to `room` bytes of what was loaded."""

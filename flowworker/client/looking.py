@@ -1,0 +1,123 @@
+"""What is recorded of one run at one moment: what views of it and of its steps are made of."""
+
+from __future__ import annotations
+
+__all__ = ["PARALLEL", "Look", "Looking", "Steps", "no_such_run"]
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowworker.codec.json import decode_step
+from flowworker.codec.keys import steps_pattern
+from flowworker.core.rebuild import view
+from flowworker.core.records import StepRecord
+from flowworker.errors import (
+    CorruptRecord,
+    DefinitionError,
+    InvalidInput,
+    RunNotFound,
+    WorkflowNotFound,
+)
+from flowworker.stores.runs import keys_of_steps
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord
+    from flowworker.core.state import RunState
+    from flowworker.stores.stores import Stores
+
+PARALLEL = 32
+"""Records that are read at a time."""
+
+_NAMED = 20
+"""Steps that an error names."""
+
+Steps = dict[str, tuple[StepRecord, int]]
+"""Record and revision by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A run as it is recorded.
+
+    Attributes:
+        known: the definition that the run is pinned to, and what the records mean by it; None if it
+            cannot be read.
+        problems: what could not be read, one line each.
+    """
+
+    record: RunRecord
+    steps: Steps
+    known: tuple[Plan, RunState] | None
+    problems: tuple[str, ...]
+
+    def of_step(self, step: str) -> tuple[Plan, RunState]:
+        """What is known of a run that has this step.
+
+        Raises:
+            InvalidInput: the run has no such step, or its definition cannot be read.
+        """
+        if self.known is None:
+            raise InvalidInput(f"run {self.record.run}: {self.problems[0]}")
+        plan, state = self.known
+        if step not in state.steps:
+            more = ", …" if len(plan.order) > _NAMED else ""
+            raise InvalidInput(
+                f"run {self.record.run} has no step {step!r:.200}; its steps are "
+                f"{', '.join(plan.order[:_NAMED])}{more}"
+            )
+        return plan, state
+
+
+class Looking:
+    """Reads what is recorded of runs. What cannot be read does not hide the rest."""
+
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._records = stores.backend.runs
+        self._runs = stores.runs
+        self._definitions = stores.definitions
+        self._clock = clock
+
+    async def at(self, run: str) -> Look:
+        """The run as it is now, or RunNotFound."""
+        found = await self._runs.load(run)
+        if found is None:
+            raise no_such_run(run)
+        record, revision = found
+        problems: list[str] = []
+        plan = None
+        try:
+            plan = await self._definitions.by_hash(record.definition)
+        except (WorkflowNotFound, DefinitionError) as error:
+            problems.append(f"the definition cannot be read: {error}")
+        steps = await self._steps(run, plan, problems)
+        known = None
+        if plan is not None:
+            known = plan, view(plan, record, revision, steps, self._clock.now())
+        return Look(record, steps, known, tuple(problems))
+
+    async def _steps(self, run: str, plan: Plan | None, problems: list[str]) -> Steps:
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def read(key: str) -> tuple[StepRecord, int] | None:
+            async with gate:
+                found = await self._records.read(key)
+            try:
+                return None if found is None else (decode_step(key, found[0]), found[1])
+            except CorruptRecord as error:
+                problems.append(str(error))
+                return None
+
+        keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
+        found = await asyncio.gather(*(read(key) for key in keys))
+        return {entry[0].step: entry for entry in found if entry is not None}
+
+
+def no_such_run(run: str) -> RunNotFound:
+    """The error of everything that asks for a run."""
+    return RunNotFound(
+        f"no run {run} exists: it was never started, is no longer retained, or its start waits "
+        "behind many others"
+    )

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from flowworker.core.model import MAX_SECONDS
 from flowworker.core.records import MAX_TRACEBACK
+from flowworker.environment import CONNECTION, ENV_PREFIX, NAMESPACE
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -31,29 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=Struct)
 
 _EXPECTED = f"expected a positive number; of seconds, at most {MAX_SECONDS:,.0f}"
-
-ENV_PREFIX = "FLOWWORKER_"
-"""Environment variables of settings: `FLOWWORKER_LEASE=10`."""
-
-
-CONNECTION = {
-    "url": "FLOWWORKER_NATS_URL",
-    "creds": "FLOWWORKER_CREDS",
-    "nkey": "FLOWWORKER_NKEY",
-    "user": "FLOWWORKER_USER",
-    "password": "FLOWWORKER_PASSWORD",
-    "token": "FLOWWORKER_TOKEN",
-    "tls_ca": "FLOWWORKER_TLS_CA",
-    "tls_cert": "FLOWWORKER_TLS_CERT",
-    "tls_key": "FLOWWORKER_TLS_KEY",
-    "tls_hostname": "FLOWWORKER_TLS_HOSTNAME",
-    "inbox_prefix": "FLOWWORKER_INBOX_PREFIX",
-}
-"""How to get to NATS: the options, and their environment variables. The command line calls them as
-the variables are called: `--nats-url`."""
-
-NAMESPACE = "FLOWWORKER_NAMESPACE"
-"""Environment variable: which fleet."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

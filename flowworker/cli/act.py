@@ -12,7 +12,8 @@ import click
 from msgspec import Raw
 
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
-from flowworker.cli.render import json_line, plain
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import plain
 from flowworker.core.status import APPROVALS, HumanAction
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from flowworker.cli.apps import load_apps, user_files
 from flowworker.cli.errors import INVALID, report, say
 from flowworker.cli.fleet import run_worker
-from flowworker.cli.serving import PARTING, end_soon, leave_handlers_behind, run_process
+from flowworker.cli.leaving import end_soon
+from flowworker.cli.serving import PARTING, leave_handlers_behind, run_process
 from flowworker.errors import InvalidInput
 from flowworker.settings import settings_from
 

@@ -10,7 +10,8 @@ import click
 
 from flowworker.cli.errors import INVALID, say
 from flowworker.cli.options import Target, as_json, connection, run_client
-from flowworker.cli.render import json_line, plain
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import plain
 from flowworker.errors import DefinitionError
 
 if TYPE_CHECKING:

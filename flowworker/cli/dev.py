@@ -19,12 +19,13 @@ from flowworker.cli.crew import Crew
 from flowworker.cli.errors import say
 from flowworker.cli.options import Target
 from flowworker.cli.reload import Reloader
-from flowworker.cli.render import plain
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
 from flowworker.cli.serving import PARTING, leave_handlers_behind, run_process, until_signal
+from flowworker.cli.tables import plain
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
+from flowworker.environment import NAMESPACE
 from flowworker.errors import InvalidInput, ServerUnavailable
-from flowworker.settings import NAMESPACE, settings_from
+from flowworker.settings import settings_from
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

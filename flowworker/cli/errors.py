@@ -19,13 +19,14 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowworker.cli.render import plain
 from flowworker.cli.terminal import is_colored, prepare_streams
 from flowworker.codec.text import escaped
+from flowworker.codec.text import one_line as plain
 from flowworker.errors import (
     DefinitionError,
     FlowworkerError,
@@ -37,7 +38,7 @@ from flowworker.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 FAILED = 1
 """The run failed, or a check did not pass, or something that should not happen did."""
@@ -69,10 +70,25 @@ def exit_code(error: FlowworkerError) -> int:
 class Commands(click.Group):
     """A group of commands that always ends with an exit code, and never with a traceback."""
 
+    def __init__(self, *args: Any, homes: Mapping[str, str] | None = None, **more: Any) -> None:
+        """Have the commands that are added, and those of `homes`: `module:attribute` by name.
+
+        These are imported when they are asked for.
+        """
+        super().__init__(*args, **more)
+        self._homes = homes or {}
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they were added: from the first that one needs to the last."""
         del ctx
-        return list(self.commands)
+        return [*self._homes, *(name for name in self.commands if name not in self._homes)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now if it was not before."""
+        if cmd_name in self._homes and cmd_name not in self.commands:
+            module, _, attribute = self._homes[cmd_name].partition(":")
+            self.add_command(getattr(import_module(f"flowworker.cli.{module}"), attribute))
+        return super().get_command(ctx, cmd_name)
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Read the arguments, and show what `--help` shows."""

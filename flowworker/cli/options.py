@@ -14,7 +14,6 @@ __all__ = [
     "run_client",
 ]
 
-import asyncio
 import codecs
 import functools
 import sys
@@ -24,17 +23,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
-import msgspec
 
 from flowworker.cli.terminal import is_colored
-from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
-from flowworker.core.ids import RESERVED_QUEUES, TOKEN
+from flowworker.environment import CONNECTION, ENV_PREFIX, NAMESPACE
 from flowworker.errors import InvalidInput
-from flowworker.settings import CONNECTION, ENV_PREFIX, NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from msgspec import Raw
 
     from flowworker.client import Client
     from flowworker.jetstream import ConnectionOptions
@@ -126,6 +124,8 @@ def queue_option(command: Callable[P, T]) -> Callable[P, T]:
 
 def check_queues(queues: Sequence[str]) -> None:
     """Refuse what cannot be a queue."""
+    from flowworker.core.ids import RESERVED_QUEUES, TOKEN
+
     for queue in queues:
         if not TOKEN.fullmatch(queue):
             raise InvalidInput(
@@ -142,6 +142,8 @@ def as_json(command: Callable[P, T]) -> Callable[P, T]:
 
 def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:
     """Connect, let `use` do its work, and disconnect."""
+    import asyncio
+
     from flowworker.telemetry.log import configure_logging
     from flowworker.wiring import connect
 
@@ -182,6 +184,10 @@ def read_json(option: str, value: str) -> bytes:
     Raises:
         InvalidInput: it cannot be read, or is not JSON.
     """
+    import msgspec
+
+    from flowworker.codec.json import UNREADABLE
+
     try:
         if value == "@-":
             raw = sys.stdin.buffer.read()
@@ -203,9 +209,11 @@ def read_json(option: str, value: str) -> bytes:
     return raw.strip()
 
 
-def read_object(option: str, value: str) -> msgspec.Raw:
+def read_object(option: str, value: str) -> Raw:
     """The same for a JSON object."""
+    from msgspec import Raw
+
     raw = read_json(option, value)
     if not raw.startswith(b"{"):
         raise InvalidInput(f"{option}: expected a JSON object, found {raw[:80].decode()}")
-    return msgspec.Raw(raw)
+    return Raw(raw)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowworker.cli.notes import lasted, notes_on, when
-from flowworker.cli.render import plain, preview, print_table, state
+from flowworker.cli.render import preview
+from flowworker.cli.tables import plain, print_table, state
 from flowworker.codec.text import escaped
 from flowworker.core.attempt import Attempt
 

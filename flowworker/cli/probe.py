@@ -10,7 +10,7 @@ from contextlib import closing
 import click
 
 from flowworker.cli.errors import FAILED, say
-from flowworker.cli.render import plain
+from flowworker.cli.tables import plain
 
 _TIMEOUT = 3.0
 """Seconds for an answer; probes of containers give up after 5 or more."""

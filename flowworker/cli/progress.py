@@ -46,4 +46,5 @@ async def _keep_looking(client: Client, run: str, live: Live) -> None:
 
 async def _look(client: Client, run: str, live: Live) -> None:
     with suppress(FlowworkerError):  # the result is what matters
-        live.update(run_table(await client.status(run)), refresh=True)
+        view = await client.status(run)
+        live.update(run_table(view, live.console.width), refresh=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.cli.changes import Changes
 from flowworker.cli.errors import report, say
-from flowworker.cli.render import plain
+from flowworker.cli.tables import plain
 from flowworker.errors import DefinitionError, InvalidInput
 
 if TYPE_CHECKING:

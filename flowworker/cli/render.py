@@ -5,12 +5,9 @@ from __future__ import annotations
 __all__ = [
     "event_line",
     "json_line",
-    "plain",
     "preview",
     "print_run",
-    "print_table",
     "run_table",
-    "state",
 ]
 
 import json
@@ -23,30 +20,15 @@ import click
 
 from flowworker.cli.notes import lasted, notes_on, when
 from flowworker.cli.questions import print_questions
-from flowworker.codec.json import encode
-from flowworker.codec.text import one_line
+from flowworker.cli.tables import plain, print_table, state, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from rich.table import Table
 
     from flowworker.client import PayloadView, RunView, StepView
 
-_COLOURS = {
-    "COMPLETED": "green",
-    "COMPENSATED": "green",
-    "RUNNING": "cyan",
-    "RETRYING": "yellow",
-    "REPEATING": "cyan",
-    "FALLBACK": "yellow",
-    "WAITING_HUMAN": "magenta",
-    "COMPENSATING": "yellow",
-    "FAILED": "red",
-    "CANCELLED": "red",
-    "PENDING": "bright_black",
-    "SKIPPED": "bright_black",
-}
 _EVENT_COLOURS = {
     "completed": "green",
     "compensated": "green",
@@ -84,6 +66,8 @@ _SHOWN = (
 
 def json_line(value: Any) -> str:
     """A value as one line of JSON; what cannot or must not be seen is escaped."""
+    from flowworker.codec.json import encode
+
     text = encode(value).decode()
     encoding = "utf8" if sys.stdout is None else sys.stdout.encoding or ""
     utf8 = encoding.lower().replace("-", "") == "utf8"
@@ -94,11 +78,6 @@ def json_line(value: Any) -> str:
     return _NOT_ASCII.sub(shown, text)
 
 
-def plain(text: str) -> str:
-    """One line, with the control characters in what others wrote escaped."""
-    return one_line(text)
-
-
 def preview(payload: PayloadView) -> str:
     """An input or output in one line."""
     if payload.problem:
@@ -107,48 +86,6 @@ def preview(payload: PayloadView) -> str:
         return f"{payload.size:,} bytes"
     text = json_line(payload.value)
     return text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}… ({payload.size:,} bytes)"
-
-
-def state(text: str) -> str:
-    """A state, coloured where it goes to a terminal."""
-    return click.style(plain(text), fg=_COLOURS.get(text))
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -> None:
-    """A table on a terminal; columns that are separated by two spaces elsewhere.
-
-    Args:
-        columns: their titles.
-        rows: their texts.
-        status: which column holds a state.
-    """
-    lines = [[plain(text) for text in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console().print(_table(columns, lines, status))
-        return
-    table = [list(columns), *lines]
-    widths = [max(len(row[i]) for row in table) for i in range(len(columns))]
-    for row in table:
-        padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: int) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for place, column in enumerate(columns):
-        # Ids are copied and states are looked for; the rest may be broken.
-        table.add_column(column, overflow="fold", no_wrap=place in {0, status})
-    for row in rows:
-        cells = [Text(text) for text in row]
-        cells[status].stylize(_COLOURS.get(row[status], ""))
-        table.add_row(*cells)
-    return table
 
 
 _STEP_COLUMNS = ("STEP", "STATE", "ATTEMPT", "STARTED", "TOOK", "WORKER", "NOTES")
@@ -166,10 +103,10 @@ def _step_row(step: StepView) -> list[str]:
     ]
 
 
-def run_table(run: RunView) -> Table:
-    """The steps of a run, for a terminal."""
+def run_table(run: RunView, width: int) -> Table:
+    """The steps of a run, for a terminal of that width."""
     rows = [[plain(text) for text in _step_row(step)] for step in run.each()]
-    return _table(_STEP_COLUMNS, rows, status=1)
+    return table(_STEP_COLUMNS, rows, 1, width)
 
 
 def print_run(run: RunView) -> None:
@@ -213,8 +150,11 @@ def _rows(run: RunView, indent: str = "") -> Iterator[list[str]]:
             yield from _rows(children[step.child], indent + "  ")
 
 
-def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:
-    """An event as one line, coloured where it goes to a terminal."""
+def event_line(event: dict[str, Any], *, with_run: bool = True, with_workflow: bool = False) -> str:
+    """An event as one line, coloured where it goes to a terminal.
+
+    Its run, and the workflow of that, are the last parts of its source.
+    """
     kind = str(event.get("type", "?"))
     data = event.get("data")
     data = data if isinstance(data, dict) else {"data": data}
@@ -223,7 +163,10 @@ def event_line(event: dict[str, Any], *, with_run: bool = True) -> str:
     if not kind.startswith("workflow."):
         about = [json_line(event.get("data"))]
     colour = _EVENT_COLOURS.get(kind.rpartition(".")[2])
-    run = [plain(_run_of(event))] if with_run else []
+    *_, workflow, run_id = ["", "", *str(event.get("source", "")).split("/")]
+    shown = [workflow] if with_workflow else []
+    shown += [run_id] if with_run else []
+    run = [plain(each) for each in shown]
     name = click.style(plain(kind), fg=colour)
     return " ".join([at, *run, name, *(plain(text) for text in about)])
 
@@ -236,11 +179,6 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             value = f"{value}[{index}]"
         if value:
             yield name, value
-
-
-def _run_of(event: dict[str, Any]) -> str:
-    """The run of an event: the last part of its source."""
-    return str(event.get("source", "")).rpartition("/")[2]
 
 
 def _event_time(text: str) -> str:

@@ -10,8 +10,9 @@ import click
 
 from flowworker.cli.errors import FAILED
 from flowworker.cli.options import Target, as_json, connection, read_object, run_client
-from flowworker.cli.render import json_line, plain, print_table
+from flowworker.cli.render import json_line
 from flowworker.cli.runs import begun
+from flowworker.cli.tables import plain, print_table
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:

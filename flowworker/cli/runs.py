@@ -13,7 +13,8 @@ import click
 from flowworker.cli.errors import FAILED, say
 from flowworker.cli.notes import lasted, when
 from flowworker.cli.options import Target, as_json, connection, read_object, run_client
-from flowworker.cli.render import event_line, json_line, print_table
+from flowworker.cli.render import event_line, json_line
+from flowworker.cli.tables import print_table
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import InvalidInput, RunNotFound, Unavailable, WorkflowNotFound
 

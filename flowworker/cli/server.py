@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowworker.cli.render import plain
+from flowworker.cli.tables import plain
 from flowworker.errors import InvalidInput, ServerUnavailable
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ __all__ = [
     "STARTUP_WAIT",
     "HttpAddress",
     "Process",
-    "end_soon",
     "leave_handlers_behind",
     "process_options",
     "run_process",
@@ -22,16 +21,14 @@ __all__ = [
 import asyncio
 import functools
 import gc
-import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowworker.cli.errors import say
+from flowworker.cli.leaving import end_soon, leave
 from flowworker.cli.signals import EndSignals
 from flowworker.cli.terminal import is_colored
 
@@ -46,9 +43,6 @@ PARTING = 4.5
 
 _LAST_CHANCE = 0.5
 """Seconds for handlers to return after everything else has ended."""
-
-_LONGEST_EXIT = 3.0
-"""Seconds for the interpreter to end by itself."""
 
 
 class Process(click.Command):
@@ -202,22 +196,8 @@ def leave_handlers_behind(*, left: bool) -> None:
     for one in handlers:
         one.join(_LAST_CHANCE / len(handlers))
     if left or any(one.is_alive() for one in handlers):
-        _leave(0)
+        leave(0)
     end_soon(0)
-
-
-def end_soon(code: int) -> None:
-    """Let the interpreter end by itself, but not wait long for threads and children of handlers."""
-    timer = threading.Timer(_LONGEST_EXIT, _leave, (code,))
-    timer.daemon = True
-    timer.start()
-
-
-def _leave(code: int) -> None:
-    say("handlers that did not return are left behind")
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-    os._exit(code)
 
 
 async def until_signal(

@@ -18,7 +18,8 @@ from flowworker.cli.options import (
     connection,
     queue_option,
 )
-from flowworker.cli.render import json_line, plain
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import plain
 from flowworker.settings import Settings, from_environment, settings_from, variable
 
 if TYPE_CHECKING:

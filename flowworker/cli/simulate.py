@@ -14,7 +14,8 @@ import msgspec
 from flowworker.cli.apps import app_option, load_apps
 from flowworker.cli.errors import FAILED
 from flowworker.cli.options import as_json, read_json
-from flowworker.cli.render import json_line, plain, print_table
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import plain, print_table
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from flowworker.cli.options import Target, as_json, connection, run_client
-from flowworker.cli.payloads import print_details, print_step
-from flowworker.cli.render import json_line, print_run
-from flowworker.codec.json import encode
 from flowworker.core.status import TERMINAL
 from flowworker.errors import InvalidInput
 
@@ -45,6 +42,9 @@ def status(
     if iteration is not None and not (step and part == "output"):
         raise click.UsageError("--iteration goes with --step and --output.")
 
+    from flowworker.cli.payloads import print_details, print_step
+    from flowworker.cli.render import json_line, print_run
+
     async def look(client: Client) -> None:
         if part == "input":
             click.echo(await client.input_of(run, step))
@@ -68,6 +68,8 @@ def status(
 
 
 async def _output(client: Client, run: str, step: str, iteration: int) -> bytes:
+    from flowworker.codec.json import encode
+
     if step:
         return await client.output_of(run, step, iteration=iteration)
     state = (await client.status(run)).status

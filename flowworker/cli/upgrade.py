@@ -14,7 +14,8 @@ import click
 
 from flowworker.cli.errors import FAILED
 from flowworker.cli.options import Target, as_json, connected, connection
-from flowworker.cli.render import json_line, plain
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import plain
 from flowworker.errors import TopologyMismatch
 from flowworker.settings import from_environment, settings_from
 

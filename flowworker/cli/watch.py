@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["watch"]
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +29,11 @@ def watch(target: Target, run: str | None, *, json_: bool) -> None:
     async def follow(client: Client) -> None:
         async with aclosing(client.watch(run)) as events:
             async for event in events:
-                click.echo(json_line(event) if json_ else event_line(event, with_run=not run))
+                click.echo(json_line(event) if json_ else _line(event, one=bool(run)))
 
     run_client(target, follow)
+
+
+def _line(event: dict[str, Any], *, one: bool) -> str:
+    """An event; of several runs with its run and that run's workflow."""
+    return event_line(event, with_run=not one, with_workflow=not one)

@@ -16,7 +16,8 @@ from click import unstyle
 from flowworker.cli.notes import lasted, when
 from flowworker.cli.payloads import print_details, print_step
 from flowworker.cli.progress import progress
-from flowworker.cli.render import event_line, plain, print_run, print_table
+from flowworker.cli.render import event_line, print_run
+from flowworker.cli.tables import plain, print_table
 from flowworker.client import AttemptView, PayloadView, RunView, StepView
 from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.errors import Unavailable
@@ -206,6 +207,14 @@ def test_times():
 )
 def test_events_are_lines(event, line):
     assert unstyle(event_line(event)) == line
+
+
+def test_the_workflow_is_named_where_it_is_not_known():
+    line = event_line(
+        {"time": "t", "source": "/ns/order.fulfil/r", "type": "x"}, with_workflow=True
+    )
+
+    assert unstyle(line) == "t order.fulfil r x null"
 
 
 def test_the_run_is_left_out_where_it_is_known():

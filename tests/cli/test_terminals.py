@@ -106,7 +106,7 @@ def test_colour_is_for_terminals_that_want_it(environment, coloured):
 def test_no_columns_are_any_number(tmp_path, environment):
     (tmp_path / "table.py").write_text(
         "import click, flowworker.cli as c\n"
-        "from flowworker.cli.render import print_table\n"
+        "from flowworker.cli.tables import print_table\n"
         "table = lambda: print_table(('A', 'STATE'), [['one', 'FAILED']], status=1)\n"
         "c.cli.add_command(click.Command('table', callback=table))\n"
         "c.main()\n"

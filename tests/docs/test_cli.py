@@ -12,10 +12,15 @@ from flowworker.cli import errors as exit_codes
 from tests.docs.pages import REFERENCE, column, table, words
 
 
+def _commands():
+    context = click.Context(cli)
+    return {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+
+
 def known_commands():
     """All commands by name, those of groups by both of their names."""
     found: dict[str, click.Command] = {}
-    for name, command in cli.commands.items():
+    for name, command in _commands().items():
         if isinstance(command, click.Group):
             found |= {f"{name} {each}": inner for each, inner in command.commands.items()}
         else:

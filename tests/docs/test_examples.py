@@ -60,7 +60,8 @@ def commands():
 @pytest.mark.parametrize("line", commands())
 def test_commands_exist_with_their_options(line):
     name, *arguments = shlex.split(line)
-    command = cli.commands[name]
+    command = cli.get_command(click.Context(cli), name or "")
+    assert command is not None
     context = click.Context(command, resilient_parsing=True)
     command.make_parser(context).parse_args(arguments)
 

@@ -1,0 +1,50 @@
+"""A command imports what it needs, and no more: most of them are over in a moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.waiting import WAIT_LIMIT
+
+HEAVY = {
+    *("asyncio", "immutables", "nats", "prometheus_client", "rich", "structlog", "uvloop", "yaml"),
+    *("flowworker.codec.json", "flowworker.core.records", "flowworker.settings"),
+    *("flowworker.client", "flowworker.wiring", "flowworker.telemetry.log"),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        (["--version"], set()),
+        (["status", "--help"], {"flowworker.cli.status"}),
+        (["list", "--help"], {"flowworker.cli.runs"}),
+        (["watch", "--help"], {"flowworker.cli.watch"}),
+        (["cancel", "--help"], {"flowworker.cli.act"}),
+    ],
+    ids=" ".join,
+)
+def test_what_a_plain_command_imports(arguments, loaded):
+    script = (
+        "import sys\nfrom flowworker.cli import cli\n"
+        f"try:\n    cli.main({arguments!r})\n"
+        "finally:\n    print(*sys.modules, file=sys.stderr)"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=WAIT_LIMIT,
+    )
+
+    modules = set(ended.stderr.split())
+    assert ended.stdout
+    assert modules & HEAVY == set()
+    assert modules >= loaded
+    commands = {"act", "dev", "doctor", "runs", "status", "watch", "fleet"}
+    assert {f"flowworker.cli.{name}" for name in commands} & modules == loaded

@@ -15,6 +15,7 @@ __all__ = [
     "Conflict",
     "ConnectionOptions",
     "ConversionError",
+    "CoordinatorView",
     "CorruptRecord",
     "DefinitionError",
     "EmbeddedServer",
@@ -79,6 +80,7 @@ __all__ = [
     "TopologyMismatch",
     "TopologyOptions",
     "Unavailable",
+    "WorkerView",
     "Workflow",
     "WorkflowBuilder",
     "WorkflowNotFound",
@@ -104,12 +106,14 @@ if TYPE_CHECKING:
     from flowworker.client import (
         AttemptView,
         Client,
+        CoordinatorView,
         PayloadView,
         RerunView,
         RunResult,
         RunSummary,
         RunView,
         StepView,
+        WorkerView,
     )
     from flowworker.compat.buses import Event, EventBus
     from flowworker.compat.locking import Locker
@@ -194,8 +198,8 @@ _HOMES = {
     "blocking": ("BlockingClient",),
     "builder": ("WorkflowBuilder",),
     "client": (
-        *("AttemptView", "Client", "PayloadView", "RerunView"),
-        *("RunResult", "RunSummary", "RunView", "StepView"),
+        *("AttemptView", "Client", "CoordinatorView", "PayloadView", "RerunView"),
+        *("RunResult", "RunSummary", "RunView", "StepView", "WorkerView"),
     ),
     "core.event_types": ("EventType",),
     "core.model": (

@@ -76,6 +76,11 @@ class BlockingClient:
     definition = _blocking(Client.definition)
     definitions = _blocking(Client.definitions)
 
+    # Processes
+
+    workers = _blocking(Client.workers)
+    coordinators = _blocking(Client.coordinators)
+
     # Runs
 
     start = _blocking(Client.start)

@@ -23,6 +23,7 @@ from flowworker.codec.messages import (
     Result,
     StepMessage,
 )
+from flowworker.codec.presence import Presence
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.definitions import workflow_schema
@@ -53,6 +54,7 @@ _TYPES: dict[str, type] = {
     "result": Result,
     "run-record": RunRecord,
     "step-record": StepRecord,
+    "presence": Presence,
 }
 
 

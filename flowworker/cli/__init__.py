@@ -4,6 +4,7 @@ server, dev, fleet    processes: nats-server, everything in one, coordinator and
 crew, changes, reload what dev is made of
 definitions, graph    validate, register, graph
 runs, status, watch   look at runs                       act        act on them
+members               look at processes
 reruns                do one again
 doctor                checks
 probe                 whether a process is well
@@ -47,6 +48,8 @@ _COMMANDS = {
     "signal": "act:signal",
     "rerun": "reruns:rerun",
     "retry": "reruns:retry",
+    "workers": "members:workers",
+    "coordinators": "members:coordinators",
     "doctor": "doctor:doctor",
     "health": "probe:health",
     "setup": "setup:setup",

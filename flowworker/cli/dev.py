@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,13 +28,14 @@ from flowworker.errors import InvalidInput, ServerUnavailable
 from flowworker.settings import settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator
 
     from flowworker.client import Client
     from flowworker.core.model import Workflow
     from flowworker.embedded import EmbeddedServer
     from flowworker.handlers import App
     from flowworker.ports import Backend
+    from flowworker.presence import Member
 
 _LOOK = 0.5
 """Seconds between looks at whether the server still runs."""
@@ -157,6 +158,8 @@ class _Fleet:
 
         from flowworker import wiring
         from flowworker.client import Client
+        from flowworker.clock import SystemClock
+        from flowworker.presence import present
         from flowworker.stores.stores import stores_of
         from flowworker.telemetry.exporting import process_tracing
         from flowworker.telemetry.metrics import Metrics
@@ -171,6 +174,7 @@ class _Fleet:
             stores = stores_of(backend, settings)
             client = Client(stores)
             coordinator = wiring.make_coordinator(stores, metrics, tracing=tracing)
+            members: list[Member] = [coordinator]
             if app is None:
                 self._greet()
                 reloader = Reloader(self._crew, partial(self._load, client), self._workflows)
@@ -184,21 +188,14 @@ class _Fleet:
                 else:
                     worker = wiring.make_worker(stores, app, metrics, queues, tracing=tracing)
                     work, drain = worker.run, worker.drain
+                    members.append(worker)
                 self._greet()
                 self._invite(definitions)
 
-            async def run() -> None:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(coordinator.run())
-                    group.create_task(work())
-                    group.create_task(self._watch_server(backend))
-
-            async def stop() -> None:
-                say("draining; Ctrl-C again stops at once")
-                await drain()
-
+            runs = (coordinator.run, work, partial(self._watch_server, backend))
             within = settings.drain + 2 * PARTING
-            await until_signal(run, stop, within=within, last=tracing.flush)
+            async with present(backend.presences, SystemClock(), *members):
+                await _until_signal(runs, drain, within, tracing.flush)
 
     def _crew(self) -> Crew:
         return Crew(self._target, self._app_names, self._workers)
@@ -242,6 +239,26 @@ class _Fleet:
             if self._server.pid is None:
                 await backend.close()  # or all others would wait until it comes back
                 raise ServerUnavailable(f"nats-server ended; see {self._server.log_path}")
+
+
+async def _until_signal(
+    runs: Iterable[Callable[[], Coroutine[Any, Any, None]]],
+    drain: Callable[[], Awaitable[None]],
+    within: float,
+    last: Callable[[], object],
+) -> None:
+    """Run all of these until one fails or a signal comes; then drain."""
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            for each in runs:
+                group.create_task(each())
+
+    async def stop() -> None:
+        say("draining; Ctrl-C again stops at once")
+        await drain()
+
+    await until_signal(run, stop, within=within, last=last)
 
 
 def _queues(workflows: list[Workflow]) -> tuple[str, ...]:

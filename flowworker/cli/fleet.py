@@ -44,6 +44,8 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
     from flowworker import wiring
     from flowworker.cli.health import serve_health
     from flowworker.cli.metrics import measuring, metrics_of
+    from flowworker.clock import SystemClock
+    from flowworker.presence import present
     from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
     from flowworker.telemetry.exporting import process_tracing
@@ -57,7 +59,10 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
         stores = stores_of(measured(backend, metrics), settings)
         made = wiring.make_coordinator(stores, metrics, tracing=tracing)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
-            async with measuring(backend.meter, lambda: made.partitions, metrics, http):
+            async with (
+                measuring(backend.meter, lambda: made.partitions, metrics, http),
+                present(backend.presences, SystemClock(), made),
+            ):
                 await until_signal(made.run, within=settings.partition_lease, last=tracing.flush)
 
 
@@ -106,6 +111,8 @@ async def run_worker(
     from flowworker import wiring
     from flowworker.cli.health import serve_health
     from flowworker.cli.metrics import metrics_of
+    from flowworker.clock import SystemClock
+    from flowworker.presence import present
     from flowworker.stores.measured import measured
     from flowworker.stores.stores import stores_of
     from flowworker.telemetry.exporting import process_tracing
@@ -122,5 +129,6 @@ async def run_worker(
             return made.running and backend.ready()
 
         with serve_health(http, registry, backend.alive, ready):
-            within = settings.drain + PARTING
-            await until_signal(made.run, made.drain, signals, within=within, last=tracing.flush)
+            within, last = settings.drain + PARTING, tracing.flush
+            async with present(backend.presences, SystemClock(), made):
+                await until_signal(made.run, made.drain, signals, within=within, last=last)

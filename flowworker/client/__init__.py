@@ -8,6 +8,7 @@ views         runs, for people to look at         steps         one step of them
 looking       what is recorded of a run           payloads      inputs and outputs
 reruns        what a rerun would do
 watching      events as they happen               step_history  what steps' events add to records
+members       the processes of the fleet
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from __future__ import annotations
 __all__ = [
     "AttemptView",
     "Client",
+    "CoordinatorView",
     "PayloadView",
     "RerunView",
     "RunResult",
     "RunSummary",
     "RunView",
     "StepView",
+    "WorkerView",
 ]
 
+from flowworker.client.members import CoordinatorView, WorkerView
 from flowworker.client.payloads import PayloadView
 from flowworker.client.remote import Client
 from flowworker.client.reruns import RerunView

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["Reading"]
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flowworker.client import members
 from flowworker.client.accepted import NotBegun
 from flowworker.client.children import with_children
 from flowworker.client.lookup import Lookup
@@ -17,6 +18,7 @@ from flowworker.core.ids import step_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
+    from flowworker.client.members import CoordinatorView, WorkerView
     from flowworker.client.steps import StepView
     from flowworker.client.views import RunSummary, RunView
     from flowworker.clock import Clock
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 History = list[dict[str, Any]]
+Workers: TypeAlias = "list[WorkerView]"
+Coordinators: TypeAlias = "list[CoordinatorView]"
 
 
 class Reading:
@@ -55,6 +59,16 @@ class Reading:
     async def definitions(self) -> list[str]:
         """Names of all registered workflows, sorted."""
         return await self._stores.definitions.names()
+
+    # Processes
+
+    async def workers(self) -> Workers:
+        """The workers that are there, by id. One that was killed is for up to half a minute."""
+        return await members.workers(self._stores.backend.presences)
+
+    async def coordinators(self) -> Coordinators:
+        """The coordinators that are there, by id, in the same way."""
+        return await members.coordinators(self._stores.backend.presences)
 
     # Runs
 

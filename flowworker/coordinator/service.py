@@ -7,6 +7,7 @@ __all__ = ["Coordinator"]
 import asyncio
 from typing import TYPE_CHECKING
 
+from flowworker.codec.presence import Presence
 from flowworker.coordinator.assembly import assemble
 from flowworker.coordinator.driving.partitions import Partitions
 from flowworker.coordinator.driving.recovery import Recovery
@@ -55,6 +56,8 @@ class Coordinator:
         """
         backend, settings = stores.backend, stores.settings
         check_fit(settings, backend.max_body)
+        self.name = name
+        self.queues: tuple[str, ...] = ()  # as a worker has
         self._stores = stores
         self._clock = clock
         self._metrics = metrics
@@ -85,6 +88,11 @@ class Coordinator:
     def ready(self) -> bool:
         """Whether it is connected and drives something."""
         return self._stores.backend.ready() and bool(self._schedulers)
+
+    def presence(self) -> Presence:
+        """What it does at this moment, for people to see."""
+        runs = sum(len(scheduler.active) for scheduler in self._schedulers.values())
+        return Presence("coordinator", self.name, running=runs, partitions=self.partitions)
 
     async def start(self) -> None:
         """Take partitions and begin; returns once the first beat is done.
@@ -175,9 +183,7 @@ class Coordinator:
         while True:
             await self._clock.sleep(self._stores.settings.sweep)
             await self._look_through(self._schedulers, taken=False)
-            self._metrics.runs_active.set(
-                sum(len(scheduler.active) for scheduler in self._schedulers.values())
-            )
+            self._metrics.runs_active.set(self.presence().running)
 
     async def _restore(self) -> None:
         """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""

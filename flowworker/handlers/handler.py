@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = ["Handler"]
 
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from flowworker.codec.json import encode_sorted
 from flowworker.codec.values import encode_value
 from flowworker.errors import ConversionError, InvalidInput
 from flowworker.handlers.signature import (
@@ -21,6 +23,10 @@ from flowworker.handlers.signature import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+_DIGITS = 16
+"""Of a digest, in hex."""
 
 
 class Handler:
@@ -104,6 +110,14 @@ class Handler:
     def output_schema(self) -> dict[str, Any] | None:
         """The JSON Schema of what it returns, as far as its annotation tells."""
         return result_schema(self.name, self.function)
+
+    @property
+    def digest(self) -> str:
+        """Differs between handlers of one name that take or return something else."""
+        found = self._signature
+        taken = [] if found is None else [one.described() for one in found.arguments]
+        described = encode_sorted([taken, self.output_schema])
+        return hashlib.sha256(described).hexdigest()[:_DIGITS]
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments after the context, from a step's input.

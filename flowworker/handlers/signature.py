@@ -51,6 +51,11 @@ class _Argument:
         except ValueError as error:
             raise ConversionError(f"{handler}: argument {self.name!r}: {error}") from error
 
+    def described(self) -> list[Any]:
+        """What it is, in JSON: two that take the same are described alike."""
+        schema = None if self.untyped else schema_of(self.type)
+        return [self.name, self.required, self.expected() if schema is None else schema]
+
     def expected(self) -> str:
         return str(getattr(self.type, "__name__", self.type))
 

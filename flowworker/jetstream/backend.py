@@ -24,6 +24,7 @@ from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.meter import StreamMeter
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.notifier import CoreNotifier
+from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.steps import StreamStepQueue
 from flowworker.jetstream.timers import StreamTimers
@@ -128,6 +129,7 @@ async def _assemble(
         definitions=records(names.definitions),
         payloads=records(names.payloads),
         leases=leases,
+        presences=BucketPresences(publisher, Api(connection, direct=True), names.locks),
         steps=StreamStepQueue(publisher, api, consumers, names, settings, clock),
         events=events,
         commands=StreamCommandQueue(publisher, api, consumers, names),

@@ -22,6 +22,7 @@ from flowworker.memory.heartbeat import MemoryHeartbeatLink
 from flowworker.memory.home import Home
 from flowworker.memory.leases import MemoryLeases
 from flowworker.memory.notifier import MemoryNotifier
+from flowworker.memory.presences import MemoryPresences
 from flowworker.memory.records import MemoryRecords
 from flowworker.memory.steps import MemoryStepQueue
 from flowworker.memory.timers import MemoryTimers
@@ -53,6 +54,7 @@ def memory_backend(
         definitions=MemoryRecords(home),
         payloads=MemoryRecords(home),
         leases=MemoryLeases(home),
+        presences=MemoryPresences(home),
         steps=MemoryStepQueue(home, settings.lease, timers),
         events=MemoryEventLog(namespace, partitions, notifier, home, facts_ack_wait),
         commands=MemoryCommandQueue(home, settings.lease),

@@ -7,6 +7,7 @@ happened then, and the caller repeats it: every effect is idempotent or compare-
 
 deliveries   what comes in: one message at a time, acknowledged or put back
 records      what is kept: compare-and-set, and leases
+presences    who is there
 messages     what is sent: steps, events, commands, alarms, notifications
 meter        what waits at the server, for those who watch
 sealing      what makes payloads unreadable for others
@@ -20,6 +21,7 @@ __all__ = [
     "CommandQueue",
     "Consumer",
     "Delivery",
+    "Entry",
     "EventLog",
     "HeartbeatLink",
     "Incident",
@@ -29,6 +31,7 @@ __all__ = [
     "Notifier",
     "OnDelivery",
     "PayloadCodec",
+    "Presences",
     "Records",
     "StepAddress",
     "StepQueue",
@@ -51,5 +54,6 @@ from flowworker.ports.messages import (
     WaitingStart,
 )
 from flowworker.ports.meter import LaneLevel, Meter, StorageLevel
+from flowworker.ports.presences import Entry, Presences
 from flowworker.ports.records import Leases, Records
 from flowworker.ports.sealing import PayloadCodec

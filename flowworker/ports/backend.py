@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowworker.ports.deliveries import Delivery
     from flowworker.ports.messages import CommandQueue, EventLog, Notifier, StepQueue, Timers
     from flowworker.ports.meter import Meter
+    from flowworker.ports.presences import Presences
     from flowworker.ports.records import Leases, Records
 
 
@@ -74,6 +75,7 @@ class Backend:
     definitions: Records
     payloads: Records
     leases: Leases
+    presences: Presences
     steps: StepQueue
     events: EventLog
     commands: CommandQueue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Engine"]
 
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.subjects import event_subject
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.ids import COORDINATOR
+from flowworker.presence import present
 from flowworker.runner.backends.opening import open_memory
 from flowworker.runner.relay import Relay
 from flowworker.telemetry.exporting import application_tracing
@@ -74,6 +75,8 @@ class Engine:
         self.client = Client(stores, clock)
         self._relay = None if bus is None else Relay(backend, bus)
         self._forget: list[Callable[[], object]] = []
+        self._clock = clock
+        self._shown = AsyncExitStack()
         notifier: Notifier = self._relay or backend.notifier
         served = replace(stores, backend=replace(backend, leases=locks, notifier=notifier))
         self.worker = make_worker(
@@ -104,12 +107,17 @@ class Engine:
             self._forget.append(await self.backend.notifier.subscribe(subject, self._on_end))
         await self.coordinator.start()
         await self.worker.start()
+        if self._alone is None:
+            members = self.coordinator, self.worker
+            shown = present(self.backend.presences, self._clock, *members)
+            await self._shown.enter_async_context(shown)
 
     async def stop(self) -> None:
         """Wait for handlers that run, then stop. Active runs are left as they are."""
         try:
             await self.worker.drain()
             await self.coordinator.stop()
+            await self._shown.aclose()
         finally:
             for unsubscribe in self._forget:
                 unsubscribe()

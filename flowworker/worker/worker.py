@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_cancel
+from flowworker.codec.presence import Presence
 from flowworker.codec.subjects import cancel_subject
 from flowworker.compat.buses import EventBus
 from flowworker.compat.locking import Locker
@@ -68,6 +69,7 @@ class Worker:
 
     Attributes:
         id: of this worker; no other process ever has it.
+        queues: whose steps it takes.
         running: whether it takes steps.
         last_activity: when it last took or ended a step, by the clock's `monotonic`; 0 before the
             start.
@@ -120,7 +122,7 @@ class Worker:
         self.running = False
         self.last_activity = 0.0
         self._backend = backend
-        self._queues = tuple(dict.fromkeys(queues))
+        self.queues = tuple(dict.fromkeys(queues))
         self._lifespan = Lifespan(app)
         opening = existing(stores)
         self.resources = resources = Resources(
@@ -153,6 +155,7 @@ class Worker:
         self._lanes = Lanes(settings.concurrency, clock, self._take, self._refuse)
         self._tasks = TaskSet()
         self._unsubscribe: Callable[[], object] | None = None
+        self._digests: dict[str, str] = {}
         self._started = False
         self._draining = False
         self._ended = asyncio.Event()
@@ -161,6 +164,20 @@ class Worker:
     def free_slots(self) -> int:
         """How many more attempts it would take at once; 0 before the start and after the end."""
         return self._lanes.free_slots if self.running else 0
+
+    def presence(self) -> Presence | None:
+        """What it serves and does at this moment, for people to see; None before it does."""
+        if not (self.running or self._draining):
+            return None
+        slots = self.resources.settings.concurrency
+        return Presence(
+            "worker",
+            self.id,
+            slots=slots,
+            running=slots - self._lanes.free_slots,
+            draining=self._draining,
+            handlers=self._digests,
+        )
 
     async def run(self) -> None:
         """Start if need be, and return when it has been drained."""
@@ -176,6 +193,7 @@ class Worker:
         """
         for handler in self.resources.app.handlers.values():
             handler.resolve()
+        self._digests = {name: one.digest for name, one in self.resources.app.handlers.items()}
         await self._lifespan.enter()
         self._started = True
         self.last_activity = self.resources.clock.monotonic()
@@ -183,7 +201,7 @@ class Worker:
             self._unsubscribe = await self._backend.notifier.subscribe(
                 cancel_subject(self._backend.namespace, "*"), self._on_cancel
             )
-            await self._lanes.open(self._backend.steps, self._queues)
+            await self._lanes.open(self._backend.steps, self.queues)
         except BaseException:
             await self._close()
             raise

@@ -50,6 +50,9 @@ RECORDS = [
     Act("$KV.flowworker_locks.lock.order", may=WORKING),
     Act("$KV.flowworker_locks.partition.0"),
     Act("$KV.flowworker_locks.coordinator.one"),
+    Act("$KV.flowworker_locks.present.worker.default.one", may=("worker-default",)),
+    Act("$KV.flowworker_locks.present.worker.gpu.one", may=("worker-gpu",)),
+    Act("$KV.flowworker_locks.present.coordinator.one"),
 ]
 
 MESSAGES = [

@@ -24,7 +24,7 @@ BELOW_WIRING = (
     ENGINE
     | ADAPTERS
     | {*("compat", "definitions", "evaluation", "coordinator", "handlers", "worker", "client")}
-    | {"embedded"}
+    | {"embedded", "presence"}
 )
 COMPOSED = BELOW_WIRING | {"blocking", "builder", "wiring", "runner"}
 
@@ -42,6 +42,7 @@ KNOWS: dict[str, set[str]] = {
     "ports": {"errors", "core", "clock", "codec"},
     "encryption": {"errors", "core", "codec", "settings", "ports"},
     "agreement": {"errors", "settings", "encryption"},
+    "presence": FLOOR | {"telemetry"},
     "stores": FLOOR | {"agreement", "definitions", "encryption", "telemetry"},
     "compat": ENGINE,
     "telemetry": {"errors", "core", "clock", "codec", "ports"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 
@@ -11,6 +12,7 @@ from flowworker import App, Settings, wiring
 from flowworker.clock import Clock, SystemClock
 from flowworker.coordinator import Coordinator
 from flowworker.ports import Backend
+from flowworker.presence import present
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.worker import Worker
@@ -60,7 +62,9 @@ async def fleet(url: str, app: App, namespace: str = "flowworker") -> AsyncItera
         await coordinating.start()
         await working.start()
         try:
-            yield
+            with patch("socket.gethostname", return_value="host"):
+                async with present(backend.presences, SystemClock(), coordinating, working):
+                    yield
         finally:
             await working.drain()
             await coordinating.stop()

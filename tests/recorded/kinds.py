@@ -27,6 +27,7 @@ from flowworker.codec.messages import (
     decode_step_message,
     decode_stored,
 )
+from flowworker.codec.presence import decode_presence
 from flowworker.core.records import SignalRecord
 from tests.recorded.files import Message
 
@@ -151,5 +152,10 @@ KINDS = (
     Kind("coordinator", "$KV.*_locks.coordinator.*", _as_json),
     Kind("partition", "$KV.*_locks.partition.*", _as_json),
     Kind("lock", "$KV.*_locks.lock.>", _as_json),
+    Kind(
+        *("coordinator present", "$KV.*_locks.present.coordinator.*"),
+        *(_by(decode_presence), "presence"),
+    ),
+    Kind("worker present", "$KV.*_locks.present.worker.*.*", _by(decode_presence), "presence"),
     Kind("released", "$KV.*_locks.>", _empty, rewritten=False, marker=True),
 )

@@ -41,9 +41,9 @@ TYPES = (
 )
 ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 """Without what repeats stored events (a test shows that it does)."""
-CONSTANTS = {"v", "specversion", "datacontenttype", "sealed", "follows"}
+CONSTANTS = {"v", "specversion", "datacontenttype", "sealed", "follows", "draining"}
 """Fields that never have another value than their default, in a fleet that neither seals nor traces
-anything."""
+anything, and drains in no time."""
 
 MESSAGES = [each for recording in RECORDINGS for each in recording.messages]
 

@@ -8,6 +8,7 @@ import asyncio
 import os
 from contextlib import aclosing
 from functools import partial
+from typing import Any
 
 import click
 
@@ -21,11 +22,22 @@ from flowworker.settings import from_environment, settings_from
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Create what is missing; nothing that exists is changed.")
+@click.option("--no-fleet", is_flag=True, help="Expect no processes: before a fleet is started.")
+@click.option(
+    "--lag",
+    type=click.FloatRange(min=0.0),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="What has waited for longer is a problem.",
+)
 @connection
 @as_json
 @click.pass_context
-def doctor(ctx: click.Context, target: Target, *, fix: bool, json_: bool) -> None:
-    """Check the server, its streams and consumers, what waits in them, and the clock.
+def doctor(
+    ctx: click.Context, target: Target, *, fix: bool, no_fleet: bool, lag: float, json_: bool
+) -> None:
+    """Check the server, its streams, what waits in them, who works there, and the clocks.
 
     Exit code 1 if a check did not pass.
     """
@@ -39,7 +51,8 @@ def doctor(ctx: click.Context, target: Target, *, fix: bool, json_: bool) -> Non
         settings = settings_from(os.environ)
         topology = from_environment(TopologyOptions, os.environ)
         compare = partial(agreement.check, settings=settings, member=True)
-        examination = examine(options, target.namespace, settings, topology, compare, fix=fix)
+        how: Any = {"fix": fix, "fleet": not no_fleet, "lag": lag}
+        examination = examine(options, target.namespace, settings, topology, compare, **how)
         async with aclosing(examination) as findings:
             async for finding in findings:
                 well = well and finding.ok

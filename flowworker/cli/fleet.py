@@ -12,7 +12,9 @@ import click
 from msgspec.structs import replace
 
 from flowworker.cli.apps import app_option, load_apps
+from flowworker.cli.errors import say
 from flowworker.cli.options import Target, check_queues, connection, queue_option
+from flowworker.cli.render import plain
 from flowworker.cli.serving import (
     PARTING,
     STARTUP_WAIT,
@@ -27,6 +29,7 @@ from flowworker.settings import Settings, settings_from
 
 if TYPE_CHECKING:
     from flowworker.handlers import App
+    from flowworker.worker import Worker
 
 
 @click.command(cls=Process)
@@ -129,6 +132,34 @@ async def run_worker(
             return made.running and backend.ready()
 
         with serve_health(http, registry, backend.alive, ready):
+            _introduce(made, target, options.url)
             within, last = settings.drain + PARTING, tracing.flush
             async with present(backend.presences, SystemClock(), made):
                 await until_signal(made.run, made.drain, signals, within=within, last=last)
+
+
+def _introduce(worker: Worker, target: Target, url: str) -> None:
+    """Say what a worker serves: lines for people, or one for programs."""
+    from flowworker.jetstream.client.options import redacted
+    from flowworker.telemetry.log import get_logger, is_json
+
+    handlers = sorted(worker.resources.app.handlers)
+    slots, server = worker.resources.settings.concurrency, redacted(url)
+    if is_json():
+        get_logger().info(
+            "a worker starts",
+            worker=worker.id,
+            namespace=target.namespace,
+            server=server,
+            queues=list(worker.queues),
+            handlers=handlers,
+            slots=slots,
+        )
+        return
+    say(f"worker {worker.id} of namespace {target.namespace} at {server}")
+    for title, text in (
+        ("queues", ", ".join(worker.queues)),
+        ("slots", str(slots)),
+        ("handlers", ", ".join(handlers) or "none: it can execute nothing"),
+    ):
+        say(f"  {title:<9}{plain(text)}")

@@ -9,20 +9,28 @@ __all__ = ["examine"]
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
+from flowworker.codec.json import UNREADABLE
+from flowworker.codec.messages import decode_step_message
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import findings
+from flowworker.jetstream.attendance import Attendance
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.client.subjects import counts_of
 from flowworker.jetstream.findings import Finding
+from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.names import Names
+from flowworker.jetstream.presences import BucketPresences
+from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
@@ -38,8 +46,9 @@ if TYPE_CHECKING:
 
 Compare = Callable[[str], list[str]]
 
-CLOCK_TOLERANCE = 1.0
-"""Seconds by which this machine's clock may differ from the server's."""
+OLDEST = 100
+"""Steps of a queue, the oldest, of which it is asked whether somebody has their handlers: what
+nobody can execute stays, and becomes the oldest."""
 
 
 class _Missing(Exception):
@@ -64,6 +73,8 @@ async def examine(
     compare: Compare,
     *,
     fix: bool,
+    fleet: bool = True,
+    lag: float = 60.0,
 ) -> AsyncGenerator[Finding, None]:
     """All findings, the server first; what depends on missing streams is left out.
 
@@ -75,6 +86,8 @@ async def examine(
         compare: what there is to report of the settings, by what the fleet has agreed upon; raises
             InvalidInput if it would refuse them.
         fix: create what is missing.
+        fleet: processes have to be there.
+        lag: seconds for which something may wait.
 
     Raises:
         ServerUnavailable: there is no usable server at all.
@@ -82,7 +95,8 @@ async def examine(
     names = Names(namespace)
     connection = await connect(options)
     try:
-        examination = _Examination(connection, names, settings, topology, compare, fix=fix)
+        how: Any = {"fix": fix, "fleet": fleet, "lag": lag}
+        examination = _Examination(connection, names, settings, topology, compare, **how)
         async for finding in examination.findings():
             yield finding
     finally:
@@ -99,6 +113,8 @@ class _Examination:
         compare: Compare,
         *,
         fix: bool,
+        fleet: bool,
+        lag: float,
     ) -> None:
         self._connection = connection
         self._names = names
@@ -106,6 +122,8 @@ class _Examination:
         self._settings = settings
         self._options = options
         self._compare = compare
+        self._fleet = fleet
+        self._lag = lag
         self._topology = Topology(self._api, names, options, create=fix)
         self._clock: Clock = SystemClock()
 
@@ -118,21 +136,38 @@ class _Examination:
         yield findings.account(await self._api.call("INFO"))
         streams, partitions = await self._streams()
         yield streams
+        found_streams = []
         for spec in stream_specs(self._names, self._options):
             state = await self._api.stream(spec.name)
             if state is not None:
+                found_streams.append(state)
                 yield findings.stream(state)
         if not streams.ok:
             return
+        in_memory = self._options.storage == "memory"
+        yield findings.durability(found_streams, in_memory=in_memory)
         yield findings.agreed(partial(self._compare, self._topology.agreed))
         yield await self._clocks()
+        attendance = await self._attendance() if self._fleet else None
+        if attendance is not None:
+            yield attendance.processes()
+            yield attendance.clocks()
         for lane in CommandLane:
             commands = consumer_specs.commands(self._names, lane)
             yield await self._work(commands, "commands")
         yield await self._work(consumer_specs.timers(self._names), "timers")
-        yield await self._schedulers(partitions)
-        async for finding in self._queues():
+        yield await self._schedulers(partitions, attendance)
+        async for finding in self._queues(attendance):
             yield finding
+
+    async def _attendance(self) -> Attendance:
+        publisher, bucket = Publisher(self._connection), self._names.locks
+        records = BucketRecords(publisher, self._api, bucket)
+        leases = BucketLeases(publisher, self._api, bucket, records, self._clock)
+        holders = await leases.holders("partition.*")
+        drivers = {int(key.rpartition(".")[2]): holder for key, holder in holders.items()}
+        presences = BucketPresences(publisher, Api(self._connection, direct=True), bucket)
+        return Attendance(await presences.entries("present.>"), drivers)
 
     async def _clocks(self) -> Finding:
         """The server's clock, by the stamp of an answer, against ours midway between the two."""
@@ -143,11 +178,21 @@ class _Examination:
         if stamp is None:
             return Finding("clock", ok=True, found="not measured: the server does not say")
         apart = abs(datetime.fromisoformat(str(stamp)).timestamp() - (asked + answered) / 2)
-        found = f"{apart:.3f} s from the server's, give or take {(answered - asked) / 2:.3f}"
-        if apart - (answered - asked) / 2 <= CLOCK_TOLERANCE:
-            return Finding("clock", ok=True, found=found)
-        advice = "let NTP set the clocks: leases and delays are counted by both"
-        return Finding("clock", ok=False, found=found, advice=advice)
+        return findings.clock(apart, (answered - asked) / 2)
+
+    async def _late(self, spec: ConsumerSpec, info: dict[str, Any]) -> float:
+        """For how long the first message has waited that was not delivered, if that is too long."""
+        if not info.get("num_pending"):
+            return 0.0
+        now = datetime.fromisoformat(str(info["ts"]))
+        behind = info["delivered"]["stream_seq"] + 1
+        late = 0.0
+        for subject in spec.config["filter_subjects"]:
+            query = {"seq": behind, "next_by_subj": subject}
+            first = await self._api.message(spec.stream, query)
+            if first is not None:
+                late = max(late, (now - datetime.fromisoformat(first.time)).total_seconds())
+        return late if late > self._lag else 0.0
 
     async def _streams(self) -> tuple[Finding, int]:
         """Whether streams and buckets are as they must be; how many partitions there are."""
@@ -176,26 +221,27 @@ class _Examination:
     async def _work(self, spec: ConsumerSpec, what: str) -> Finding:
         """A consumer of coordinators, what waits in it, and whether any of it is requested."""
         finding, info = await self._consumer(spec, "coordinator")
-        return findings.work(finding.check, what, info) if finding.ok else finding
+        if not finding.ok or not self._fleet:
+            return finding
+        return findings.work(finding.check, what, info, await self._late(spec, info))
 
-    async def _schedulers(self, partitions: int) -> Finding:
+    async def _schedulers(self, partitions: int, attendance: Attendance | None) -> Finding:
         """The consumers of all partitions in one line: the first that is not well, or the sum."""
-        pending = in_flight = asked = 0
+        pending = in_flight = 0
         for partition in range(partitions):
             spec = consumer_specs.scheduler(self._names, self._settings, partition)
-            finding, info = await self._consumer(spec, "coordinator")
-            finding = findings.work(finding.check, "events", info) if finding.ok else finding
+            finding = await self._work(spec, "events")
             if not finding.ok:
                 return finding
+            info = await self._api.consumer(spec.stream, spec.name) or {}
             pending += info.get("num_pending", 0)
             in_flight += info.get("num_ack_pending", 0)
-            asked += bool(info.get("num_waiting", 0))
-        found = (
-            f"{pending:,} events wait, {in_flight:,} are in flight, {asked} of {partitions} driven"
-        )
-        return Finding("partitions", ok=True, found=found)
+        found = f"{pending:,} events wait, {in_flight:,} are in flight"
+        if attendance is None:
+            return Finding("partitions", ok=True, found=found)
+        return attendance.partitions(partitions, found)
 
-    async def _queues(self) -> AsyncGenerator[Finding, None]:
+    async def _queues(self, attendance: Attendance | None) -> AsyncGenerator[Finding, None]:
         """The queues that have, or had, workers, and those in which steps wait."""
         queues = await queues_of(self._api, self._names)
         pattern = f"{self._names.namespace}.step.>"
@@ -203,11 +249,31 @@ class _Examination:
         for subject, count in (await counts_of(self._api, self._names.steps, pattern)).items():
             stored[subject.split(".")[2]] += count
         for queue in sorted(queues | set(stored) | {"default"}):
-            lanes = []
+            lanes, late = [], 0.0
             for priority in Priority:
                 spec = consumer_specs.lane(self._names, self._settings, queue, priority)
                 finding, info = await self._consumer(spec, f"worker with --queue {queue}")
                 if not finding.ok:
                     yield finding
                 lanes.append(info)
-            yield findings.queue(queue, stored[queue], lanes)
+                late = max(late, await self._late(spec, info))
+            if attendance is None:
+                continue
+            yield findings.queue(queue, stored[queue], lanes, attendance.workers(queue), late)
+            wanted = await self._wanted(queue) if stored[queue] else Counter[str]()
+            handlers = attendance.handlers(queue, wanted)
+            if handlers is not None:
+                yield handlers
+
+    async def _wanted(self, queue: str) -> Counter[str]:
+        """The handlers that the oldest steps of a queue call."""
+        found: Counter[str] = Counter()
+        query = {"seq": 1, "next_by_subj": f"{self._names.namespace}.step.{queue}.>"}
+        for _ in range(OLDEST):
+            message = await self._api.message(self._names.steps, query)
+            if message is None:
+                break
+            query["seq"] = message.seq + 1
+            with suppress(*UNREADABLE):  # workers say so
+                found[decode_step_message(message.data).uses] += 1
+        return found

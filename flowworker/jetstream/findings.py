@@ -1,8 +1,21 @@
-"""What the server's answers mean: is something wrong, and what is to be done about it?"""
+"""What the server's answers mean: is something wrong, and what is to be done about it?
+
+Those about processes are in `attendance`.
+"""
 
 from __future__ import annotations
 
-__all__ = ["Finding", "account", "agreed", "payload", "queue", "stream", "work"]
+__all__ = [
+    "Finding",
+    "account",
+    "agreed",
+    "clock",
+    "durability",
+    "payload",
+    "queue",
+    "stream",
+    "work",
+]
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowworker.settings import Settings
+
+CLOCK_TOLERANCE = 1.0
+"""Seconds by which clocks may differ."""
 
 NEARLY = 0.9
 """Of a limit. When it is reached runs cannot go on."""
@@ -97,25 +113,101 @@ def stream(info: dict[str, Any]) -> Finding:
     )
 
 
-def work(check: str, what: str, info: dict[str, Any]) -> Finding:
-    """What waits for coordinators, and whether one requests it."""
+def clock(apart: float, uncertain: float) -> Finding:
+    """Whether this machine's clock is the server's, as far as the time of an answer tells."""
+    found = f"{apart:.3f} s from the server's, give or take {uncertain:.3f}"
+    if apart - uncertain <= CLOCK_TOLERANCE:
+        return Finding("clock", ok=True, found=found)
+    advice = "let NTP set the clocks: leases and delays are counted by both"
+    return Finding("clock", ok=False, found=found, advice=advice)
+
+
+def durability(streams: list[dict[str, Any]], *, in_memory: bool) -> Finding:
+    """Whether what is acknowledged is as safe as it looks.
+
+    Args:
+        streams: what the server says of them.
+        in_memory: that is wanted.
+    """
+    replicas = {one["config"]["name"]: one["config"].get("num_replicas", 1) for one in streams}
+    most = max(replicas.values())
+    weak = [] if in_memory else list(_in_memory(streams))
+    weak += [
+        f"{name} has {count} replicas, others {most}"
+        for name, count in replicas.items()
+        if count < most
+    ]
+    weak += [f"{name} is written behind" for name in _written_behind(streams)]
+    weak += [f"{peer} of {name} is behind or away" for name, peer in _behind(streams)]
+    if weak:
+        advice = "see docs/how-to/run-a-fleet.md on durability; `flowworker setup` with "
+        advice += "FLOWWORKER_REPLICAS=3 raises the replicas"
+        return Finding("durability", ok=False, found="; ".join(weak), advice=advice)
+    if most > 1:
+        return Finding("durability", ok=True, found=f"{most} replicas, all of them up to date")
+    return Finding(
+        "durability",
+        ok=True,
+        found="1 replica: it is lost with the server's disk",
+        advice="a power failure takes what was acknowledged in the two minutes before, unless the "
+        "server's configuration has `sync_interval: always`: a server does not tell its clients",
+    )
+
+
+def _in_memory(streams: list[dict[str, Any]]) -> Iterator[str]:
+    for one in streams:
+        if one["config"].get("storage") == "memory":
+            yield f"{one['config']['name']} is in memory: it is lost when its servers end"
+
+
+def _written_behind(streams: list[dict[str, Any]]) -> Iterator[str]:
+    for one in streams:
+        if one["config"].get("persist_mode") == "async":
+            yield one["config"]["name"]
+
+
+def _behind(streams: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for one in streams:
+        for peer in (one.get("cluster") or {}).get("replicas") or []:
+            if peer.get("offline") or not peer.get("current"):
+                yield one["config"]["name"], str(peer.get("name"))
+
+
+def work(check: str, what: str, info: dict[str, Any], late: float = 0.0) -> Finding:
+    """What waits for coordinators, and whether one requests it.
+
+    `late` says for how long the first of it has waited, if that is too long.
+    """
     found = f"{info.get('num_pending', 0):,} {what} wait, {_in_flight(info):,} are in flight"
-    return _asked(check, found, info.get("num_pending", 0), [info], "start a coordinator")
+    finding = _asked(check, found, info.get("num_pending", 0), [info], "start a coordinator")
+    return _lagging(finding, late, "start another coordinator, or see what holds these up")
 
 
-def queue(name: str, stored: int, lanes: list[dict[str, Any]]) -> Finding:
-    """What waits for the workers of a queue, and whether one requests any of it.
+def queue(
+    name: str, stored: int, lanes: list[dict[str, Any]], workers: int, late: float = 0.0
+) -> Finding:
+    """What waits for the workers of a queue, and whether there are any.
 
     Args:
         name: the queue's.
         stored: steps of all its lanes, those in flight among them.
         lanes: what the server says of their consumers.
+        workers: that say they serve it.
+        late: for how long the first step has waited, if that is too long.
     """
     in_flight = sum(map(_in_flight, lanes))
     waits = max(0, stored - in_flight)
-    found = f"{waits:,} steps wait, {in_flight:,} are in flight"
+    there = f", {workers} workers are there" if workers else ""
+    found = f"{waits:,} steps wait, {in_flight:,} are in flight{there}"
     advice = f"no worker serves it: start a worker with --queue {name}"
-    return _asked(f"queue {name}", found, waits, lanes, advice)
+    requested = any(one.get("num_waiting") for one in lanes)
+    if stored and not workers and not requested and in_flight:
+        found += ", and no worker is there: those that had them are gone"
+        return Finding(f"queue {name}", ok=False, found=found, advice=advice)
+    finding = _asked(f"queue {name}", found, waits, lanes, advice)
+    return _lagging(
+        finding, late, f"start more workers with --queue {name}, or give them more slots"
+    )
 
 
 def _asked(
@@ -125,6 +217,13 @@ def _asked(
     if not waits or any(one.get("num_waiting") or _in_flight(one) for one in consumers):
         return Finding(check, ok=True, found=found)
     return Finding(check, ok=False, found=f"{found}, and no process requests them", advice=advice)
+
+
+def _lagging(finding: Finding, late: float, advice: str) -> Finding:
+    if not (finding.ok and late):
+        return finding
+    found = f"{finding.found}, the first for {late:,.0f} s"
+    return Finding(finding.check, ok=False, found=found, advice=advice)
 
 
 def _in_flight(consumer: dict[str, Any]) -> int:

@@ -11,7 +11,7 @@ from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
-from integration.cli.commands import APP, WORKFLOWS, Commands
+from integration.cli.commands import APP, WORKFLOWS, Commands, until
 from tests.support.waiting import blocking_eventually
 
 
@@ -23,6 +23,7 @@ def server() -> Iterator[EmbeddedServer]:
 
 def test_a_fleet_that_is_well(dev):
     dev("start", "sum", "--wait")
+    blocking_eventually(lambda: dev.lines("workers") and dev.lines("coordinators"))
 
     findings = {found["check"]: found for found in dev.lines("doctor")}
 
@@ -31,6 +32,9 @@ def test_a_fleet_that_is_well(dev):
     assert "16 of 16 driven" in findings["partitions"]["found"]
     assert "stream FLOWWORKER_COMMANDS" in findings
     assert "from the server's" in findings["clock"]["found"]
+    assert "1 coordinators and 1 workers are there" in findings["processes"]["found"]
+    assert findings["clocks"]["found"] == "those of 2 processes are right"
+    assert findings["durability"]["found"].startswith("1 replica")
     assert "problem" not in dev("doctor")
 
 
@@ -39,20 +43,24 @@ def test_an_empty_server_is_a_problem_that_can_be_fixed(server):
 
     found = doctor("doctor", code=1)
     again = doctor("doctor", code=1)
-    fixed = doctor("doctor", "--fix")
-    well = doctor("doctor")
+    fixed = doctor("doctor", "--fix", "--no-fleet")
+    well = doctor("doctor", "--no-fleet")
+    idle = doctor("doctor", code=1)
 
     assert "problem streams: there is no namespace 'empty' on this server" in found
     assert "`flowworker setup --namespace empty`" in found
     assert again == found
-    assert "consumer starts: 0 commands wait" in fixed
-    assert "consumer controls: 0 commands wait" in fixed
-    assert "0 of 16 driven" in well
+    assert "consumer starts: as it must be" in fixed
+    assert "consumer controls: as it must be" in fixed
+    assert "ok      partitions: 0 events wait" in well
+    assert "problem processes: nobody works here" in idle
+    assert "problem partitions: 0 events wait, 0 are in flight, 0 of 16 driven" in idle
+    assert "ok      queue default: 0 steps wait" in idle
 
 
 def test_work_that_nobody_takes_is_a_problem(server):
     commands = Commands(server.url, FLOWWORKER_NAMESPACE="idle")
-    commands("doctor", "--fix")
+    commands("setup")
     commands("register", str(WORKFLOWS))
     run = commands("start", "sum").strip()
 
@@ -69,7 +77,7 @@ def test_work_that_nobody_takes_is_a_problem(server):
 
 
 def test_a_stream_that_is_not_ours_is_a_problem(server):
-    Commands(server.url, FLOWWORKER_NAMESPACE="first")("doctor", "--fix")
+    Commands(server.url, FLOWWORKER_NAMESPACE="first")("setup")
 
     # Stream names are in upper case, so that these two namespaces would share one.
     found = Commands(server.url, FLOWWORKER_NAMESPACE="First")("doctor", code=1)
@@ -97,9 +105,58 @@ def test_steps_of_a_queue_without_a_worker_are_a_problem(server, tmp_path):
     assert "start a worker with --queue gpu" in found
 
 
+def test_steps_whose_handler_no_worker_has_are_a_problem(server, tmp_path):
+    commands = Commands(server.url, FLOWWORKER_NAMESPACE="unserved")
+    definition = tmp_path / "draw.yaml"
+    definition.write_text("name: draw\nsteps: [{id: one, uses: draw.it}]\n")
+    commands("setup")
+    commands("register", str(definition))
+    commands("start", "draw", "--id", "drawn")
+
+    with commands.running("coordinator"), commands.running("worker", "--app", APP):
+        until_said(commands, "problem handlers default: no worker of the queue has draw.it (1)")
+        found = commands("doctor", code=1)
+        assert "start a worker with --queue default whose App has it" in found
+
+        commands("cancel", "drawn")
+        blocking_eventually(lambda: commands.code("doctor") == 0, what="doctor is content")
+
+
+def test_steps_of_workers_that_were_killed_are_a_problem_before_they_come_again(server):
+    commands = Commands(server.url, FLOWWORKER_NAMESPACE="killed", FLOWWORKER_LEASE="600")
+    commands("setup")
+    commands("register", str(WORKFLOWS))
+    with commands.running("coordinator"), commands.running("worker", "--app", APP) as worker:
+        commands("start", "long", "--id", "held", "--input", '{"seconds": 600}')
+        until(commands, "held", "RUNNING")
+        until_said(commands, "1 are in flight, 1 workers are there")
+        worker.kill()
+
+        until_said(commands, "and no worker is there: those that had them are gone")
+        assert commands.lines("workers") == []
+        assert "start a worker with --queue default" in commands("doctor", code=1)
+
+
+def test_what_waits_for_too_long_is_a_problem(server):
+    commands = Commands(server.url, FLOWWORKER_NAMESPACE="slowly")
+    commands("setup")
+    commands("register", str(WORKFLOWS))
+    more = ("--concurrency", "1")
+    with commands.running("coordinator"), commands.running("worker", "--app", APP, *more):
+        for run in ("first", "second", "third"):
+            commands("start", "long", "--id", run, "--input", '{"seconds": 600}')
+
+        def lags() -> bool:
+            return ", the first for " in commands.said_by("doctor", "--lag", "0")
+
+        blocking_eventually(lags, what="a lag")
+        assert "start more workers with --queue default" in commands.said_by("doctor", "--lag", "0")
+        assert "the first for" not in commands.said_by("doctor", "--lag", "100000")
+
+
 def test_a_max_payload_that_the_settings_exceed_is_a_problem(server):
     commands = Commands(server.url, FLOWWORKER_NAMESPACE="large")
-    commands("doctor", "--fix")
+    commands("setup")
 
     found = Commands(server.url, FLOWWORKER_NAMESPACE="large", FLOWWORKER_MESSAGE_LIMIT="1048576")(
         "doctor", code=1
@@ -113,7 +170,9 @@ def test_settings_that_the_fleet_would_refuse_are_a_problem(server):
     Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="60")("setup")
     other = Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="20")
 
-    same = Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="60")("doctor")
+    same = Commands(server.url, FLOWWORKER_NAMESPACE="slow", FLOWWORKER_LEASE="60")(
+        "doctor", "--no-fleet"
+    )
     found = other("doctor", code=1)
 
     assert "settings: those of the fleet" in same
@@ -133,7 +192,7 @@ def test_an_account_without_room_is_a_problem():
     account = "{jetstream: {max_file: 2000000}, users: [{user: me, password: secret}]}"
     with EmbeddedServer(config=f"accounts: {{ours: {account}}}") as server:
         doctor = Commands(server.url, FLOWWORKER_USER="me", FLOWWORKER_PASSWORD="secret")
-        before = doctor("doctor", "--fix")
+        before = doctor("doctor", "--fix", "--no-fleet")
         asyncio.run(fill(ConnectionOptions(url=server.url, user="me", password="secret")))
         after = doctor("doctor", code=1)
 

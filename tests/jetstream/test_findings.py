@@ -68,18 +68,80 @@ LEFT = {"num_pending": 2, "num_ack_pending": 0, "num_waiting": 0}
 
 
 @pytest.mark.parametrize(
-    ("stored", "lanes", "ok", "found"),
+    ("stored", "lanes", "workers", "ok", "found"),
     [
-        (0, [], True, "0 steps wait, 0 are in flight"),
-        (4, [BUSY], True, "3 steps wait, 1 are in flight"),
-        (6, [BUSY, LEFT], True, "5 steps wait, 1 are in flight"),
-        (2, [LEFT, IDLE], True, "2 steps wait, 0 are in flight"),
-        (2, [LEFT], False, "2 steps wait, 0 are in flight, and no process requests them"),
-        (7, [{}, {}], False, "7 steps wait, 0 are in flight, and no process requests them"),
+        (0, [], 0, True, "0 steps wait, 0 are in flight"),
+        (4, [BUSY], 1, True, "3 steps wait, 1 are in flight, 1 workers are there"),
+        (6, [BUSY, LEFT], 2, True, "5 steps wait, 1 are in flight, 2 workers are there"),
+        (2, [LEFT, IDLE], 0, True, "2 steps wait, 0 are in flight"),
+        (2, [LEFT], 0, False, "2 steps wait, 0 are in flight, and no process requests them"),
+        (7, [{}, {}], 0, False, "7 steps wait, 0 are in flight, and no process requests them"),
+        (
+            *(4, [BUSY], 0, False),
+            "3 steps wait, 1 are in flight, and no worker is there: those that had them are gone",
+        ),
     ],
 )
-def test_a_queue_needs_a_worker_for_any_of_its_lanes(stored, lanes, ok, found):
-    finding = findings.queue("gpu", stored, lanes)
+def test_a_queue_needs_a_worker_for_any_of_its_lanes(stored, lanes, workers, ok, found):
+    finding = findings.queue("gpu", stored, lanes, workers)
 
     assert (finding.ok, finding.found) == (ok, found)
     assert finding.advice == ("" if ok else "no worker serves it: start a worker with --queue gpu")
+
+
+def test_what_has_waited_for_too_long_is_a_problem():
+    steps = findings.queue("gpu", 4, [BUSY], 1, late=90.0)
+    commands = findings.work("consumer starts", "commands", BUSY, late=61.0)
+    left = findings.work("consumer starts", "commands", LEFT, late=61.0)
+
+    assert not steps.ok
+    assert steps.found.endswith("1 workers are there, the first for 90 s")
+    assert "more workers with --queue gpu" in steps.advice
+    assert commands.found == "3 commands wait, 1 are in flight, the first for 61 s"
+    assert "another coordinator" in commands.advice
+    assert left.advice == "start a coordinator"
+
+
+@pytest.mark.parametrize(
+    ("apart", "uncertain", "ok"), [(0.9, 0.0, True), (1.5, 0.6, True), (1.5, 0.4, False)]
+)
+def test_a_clock_is_wrong_if_no_delay_of_the_answer_explains_it(apart, uncertain, ok):
+    assert findings.clock(apart, uncertain).ok is ok
+
+
+def info(name, *peers, **config):
+    cluster = {"cluster": {"replicas": list(peers)}} if peers else {}
+    return {"config": {"name": name, "storage": "file", "num_replicas": 1, **config}, **cluster}
+
+
+CURRENT = {"name": "n2", "current": True}
+GONE = {"name": "n3", "current": False, "offline": True}
+
+
+@pytest.mark.parametrize(
+    ("streams", "found"),
+    [
+        ([info("A", storage="memory")], "A is in memory: it is lost when its servers end"),
+        ([info("A", num_replicas=3), info("B")], "B has 1 replicas, others 3"),
+        ([info("A", persist_mode="async")], "A is written behind"),
+        ([info("A", CURRENT, GONE, num_replicas=3)], "n3 of A is behind or away"),
+    ],
+)
+def test_what_is_less_durable_than_it_looks_is_a_problem(streams, found):
+    finding = findings.durability(streams, in_memory=False)
+
+    assert (finding.ok, finding.found) == (False, found)
+    assert finding.advice
+
+
+def test_what_is_as_durable_as_it_looks():
+    alone = findings.durability([info("A"), info("B")], in_memory=False)
+    wanted = findings.durability([info("A", storage="memory")], in_memory=True)
+    three = [info(name, CURRENT, CURRENT, num_replicas=3) for name in "AB"]
+    replicated = findings.durability(three, in_memory=False)
+
+    assert alone.ok
+    assert "`sync_interval: always`" in alone.advice
+    assert wanted.ok
+    assert replicated.found == "3 replicas, all of them up to date"
+    assert not replicated.advice

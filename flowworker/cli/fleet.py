@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from flowworker.cli.apps import app_option, load_apps
 from flowworker.cli.errors import say
 from flowworker.cli.options import Target, check_queues, connection, queue_option
-from flowworker.cli.render import plain
+from flowworker.cli.tables import plain
 from flowworker.cli.serving import (
     PARTING,
     STARTUP_WAIT,

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from flowworker.cli.options import Target, as_json, connection, run_client
-from flowworker.cli.render import json_line, print_table
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from flowworker.client import Client, CoordinatorView, WorkerView
 
-_WORKERS = ("WORKER", "STATE", "BUSY", "UP", "SEEN", "QUEUES", "HANDLERS")
-_COORDINATORS = ("COORDINATOR", "STATE", "RUNS", "UP", "SEEN", "PARTITIONS")
+_WORKERS = ("ID", "STATE", "BUSY", "UP", "SEEN", "QUEUES", "HANDLERS")
+_COORDINATORS = ("ID", "STATE", "RUNS", "UP", "SEEN", "PARTITIONS")
 
 
 @click.command()

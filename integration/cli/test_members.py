@@ -55,7 +55,7 @@ def test_a_fleet_is_seen_and_who_ends_in_order_is_seen_no_more(server):
         assert abs(one["clock"]) < 5
         assert {each["pid"] for each in commands.lines("coordinators")} == {first.pid, second.pid}
         head, row = commands("workers").splitlines()
-        assert head.split()[:4] == ["WORKER", "STATE", "BUSY", "UP"]
+        assert head.split()[:4] == ["ID", "STATE", "BUSY", "UP"]
         assert row.startswith(f"{one['id']}  READY  0/3")
         assert " default gpu " in row
         assert commands("workers", "--queue", "other") == "no worker is there\n"

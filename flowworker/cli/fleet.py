@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from flowworker.cli.apps import app_option, load_apps
 from flowworker.cli.errors import say
 from flowworker.cli.options import Target, check_queues, connection, queue_option
-from flowworker.cli.tables import plain
 from flowworker.cli.serving import (
     PARTING,
     STARTUP_WAIT,
@@ -25,6 +24,7 @@ from flowworker.cli.serving import (
     run_process,
     until_signal,
 )
+from flowworker.cli.tables import plain
 from flowworker.settings import Settings, settings_from
 
 if TYPE_CHECKING:

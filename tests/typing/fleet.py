@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from flowworker import (
+    AttemptView,
     BlockingClient,
     Client,
     Conflict,
@@ -27,6 +28,7 @@ from flowworker import (
     PayloadCodec,
     PayloadKeyMissing,
     PayloadTooLarge,
+    PayloadView,
     PermissionDenied,
     Priority,
     Problem,
@@ -105,6 +107,8 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.run("order.fulfil"), RunResult)
         seen(client.result(run, timeout=10), client.status(run), client.list(RunStatus.FAILED))
         assert_type(client.retry(run), str)
+        assert_type(client.step(run, "charge"), StepView)
+        assert_type(client.output_of(run, "charge", iteration=2), bytes)
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]
 
@@ -116,6 +120,8 @@ def seen(result: RunResult, run: RunView, found: list[RunSummary]) -> None:
     assert_type(result.failed_compensations, tuple[str, ...])
     assert_type(run.steps, tuple[StepView, ...])
     assert_type(run.steps[0].status, StepStatus)
+    assert_type(run.steps[0].attempts, tuple[AttemptView, ...])
+    assert_type(run.steps[0].output, PayloadView | None)
     assert_type(run.waiting, tuple[str, ...])
     assert_type([each.created_at for each in found], list[float])
     result.status = RunStatus.COMPLETED  # type: ignore[misc]

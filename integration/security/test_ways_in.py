@@ -105,13 +105,19 @@ class Both:
 
 
 def named(command: tuple[str, ...]) -> str:
-    return " ".join(command[: 2 if isinstance(cli.commands[command[0]], click.Group) else 1])
+    return " ".join(command[: 2 if isinstance(commands()[command[0]], click.Group) else 1])
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(cli)
+    found = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
 
 
 def connecting() -> set[str]:
     """All commands that connect to a server."""
     found: dict[str, click.Command] = {}
-    for name, command in cli.commands.items():
+    for name, command in commands().items():
         inner = command.commands if isinstance(command, click.Group) else {}
         found |= {f"{name} {each}": one for each, one in inner.items()} or {name: command}
     return {name for name, one in found.items() if any(each.name == "url" for each in one.params)}
@@ -144,6 +150,8 @@ def test_every_command_gets_in(ways, kind):
                 how(act[0], asked, *act[1:], *extra)
                 until(both.by_variable, asked, state)
                 both.used.add(act[0])
+        both("workers")
+        both("coordinators")
         both("doctor")
         both("upgrade", "--check")
     assert all(namespace in text for text in both("namespace", "list"))

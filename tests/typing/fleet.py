@@ -12,6 +12,7 @@ from flowworker import (
     Conflict,
     ConnectionOptions,
     ConversionError,
+    CoordinatorView,
     CorruptRecord,
     DefinitionError,
     EmbeddedServer,
@@ -49,6 +50,7 @@ from flowworker import (
     TopologyMismatch,
     TopologyOptions,
     Unavailable,
+    WorkerView,
     Workflow,
     WorkflowNotFound,
     connect,
@@ -109,6 +111,8 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.retry(run), str)
         assert_type(client.step(run, "charge"), StepView)
         assert_type(client.output_of(run, "charge", iteration=2), bytes)
+        assert_type(client.workers(), list[WorkerView])
+        assert_type(client.coordinators(), list[CoordinatorView])
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]
 

@@ -21,7 +21,7 @@ from tests.support.waiting import WAIT_LIMIT
 LATER = 60.0
 """Seconds after a run began: what worked at it is gone, and its leases are over."""
 
-_ABREAST = 8
+_ABREAST = 4
 """Fleets at a time: most of what they do is to wait."""
 
 UNATTENDED = (

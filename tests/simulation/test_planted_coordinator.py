@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
-from flowworker.coordinator.commands import controls
+from flowworker.coordinator.commands import addressing
 from flowworker.coordinator.commands.requests import parse_start, run_of
 from flowworker.coordinator.commands.starts import Starts
 from flowworker.coordinator.driving import scheduler
@@ -151,7 +151,7 @@ def test_stale_records_that_are_believed_though_more_was_reported(monkeypatch):
 
 
 def test_a_command_that_is_refused_because_its_run_is_not_there_yet(monkeypatch):
-    monkeypatch.setattr(controls, "may_be_unseen", lambda *_: False)
+    monkeypatch.setattr(addressing, "may_be_unseen", lambda *_: False)
 
     found = violation(Focus(faults=("slow", "late"), regretful=True))
     assert "a command to a run that" in found

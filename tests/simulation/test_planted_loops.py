@@ -112,8 +112,8 @@ CALM = Focus(quiet=True, constructs=True)
         ),
         pytest.param(
             Children.order,
-            "encode_sorted(value)",
-            "encode_sorted({**value, 'plain': 8})",
+            "encode_sorted(value or {})",
+            "encode_sorted({**(value or {}), 'plain': 8})",
             "a child got another input than was said",
             id="a child that gets another input",
         ),

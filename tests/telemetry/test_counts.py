@@ -111,7 +111,7 @@ async def test_a_run_is_counted_with_its_steps_and_how_long_they_took(counted):
 
 
 async def test_what_a_step_costs_in_metrics(counted):
-    """Calls of functions, which are the same on every machine; 36 before there were so many."""
+    """Calls of functions: 33 a step, and more the longer the run takes, as some count by time."""
     await counted.client.run("long", timeout=WAIT_LIMIT)
     calls = 0
 
@@ -125,7 +125,7 @@ async def test_what_a_step_costs_in_metrics(counted):
     finally:
         sys.setprofile(None)
 
-    assert calls / LONG <= 40
+    assert calls / LONG <= 48
 
 
 async def test_what_failures_lead_to_is_counted(counted):

@@ -20,10 +20,10 @@ from deploy.checks.compose.project import (
     load,
     passwords,
 )
-from flowworker.cli import cli
 from flowworker.cli.serving import PARTING
 from flowworker.jetstream import TopologyOptions
 from flowworker.settings import CONNECTION, ENV_PREFIX, Settings
+from tests.support.commands import command_of
 
 MODULE = "github.com/compose-spec/compose-go/v2@v2.16.2"
 FILES = ["compose.yaml", "compose.small.yaml"]
@@ -80,7 +80,7 @@ def test_each_command_is_one_of_ours(project):
     assert ours
     for service in ours:
         name, *arguments = service["command"]
-        cli.commands[name].make_context(name, list(arguments))
+        command_of(name).make_context(name, list(arguments))
 
 
 def test_grafana_finds_its_dashboards_and_prometheus():

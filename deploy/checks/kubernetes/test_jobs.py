@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deploy.checks.kubernetes.chart import component, container, pod, refusal, render
-from flowworker.cli import cli
 from flowworker.definitions import load_paths
+from tests.support.commands import command_of
 
 APP = "shop.handlers:app"
 QUEUES = {"default": {"app": APP}, "gpu": {"app": APP}}
@@ -125,4 +125,4 @@ def test_commands_are_such_that_the_program_has():
     for one in everything:
         command, *arguments = container(one)["args"]
         if command != "register":
-            cli.commands[command].make_context(command, arguments)
+            command_of(command).make_context(command, arguments)

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from deploy.checks.kubernetes.chart import CHART, EXAMPLES, container, pod, pods, render
-from flowworker.cli import cli
 from flowworker.jetstream import TopologyOptions
 from flowworker.settings import ENV_PREFIX, Settings, from_environment, settings_from
+from tests.support.commands import command_of
 
 QUEUES = {"default": {"app": "shop.handlers:app"}}
 
@@ -25,7 +25,7 @@ def names_read():
     options = [
         option.envvar
         for command in ("coordinator", "worker", "setup", "register")
-        for option in cli.commands[command].params
+        for option in command_of(command).params
         if option.envvar
     ]
     return {*structs, *options}

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from deploy.checks.systemd.conftest import FOLDER
-from flowworker.cli import cli
 from flowworker.cli.errors import INVALID
 from flowworker.cli.serving import PARTING
 from flowworker.settings import CONNECTION, Settings
+from tests.support.commands import command_of
 
 INSTALLED = "/opt/flowworker/bin"
 BINARIES = Path(sys.executable).parent
@@ -59,7 +59,7 @@ def parsed(unit, values):
     """The command of a unit as the command line understands it."""
     program, name, *arguments = shlex.split(unit["ExecStart"])
     assert program == f"{INSTALLED}/flowworker"
-    return cli.commands[name].make_context(name, [values.get(each, each) for each in arguments])
+    return command_of(name).make_context(name, [values.get(each, each) for each in arguments])
 
 
 def test_each_has_the_time_to_end_that_it_may_need(units):

@@ -15,7 +15,7 @@ from flowworker.settings import Settings
 from flowworker.simulate.clock import SimClock
 from flowworker.simulate.loop import VirtualLoop
 from flowworker.testing import ManualClock
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 COUNT = 4
 
@@ -26,6 +26,7 @@ class Leases:
     Attributes:
         failing: how many acquisitions of partitions go well before the others fail.
         away: whether nothing can be renewed.
+        silent: whether renewals and acquisitions of partitions are done, and not answered.
         asked: the partitions that were to be acquired, in order.
     """
 
@@ -34,6 +35,7 @@ class Leases:
         self.tokens: Counter[str] = Counter()
         self.failing: int | None = None
         self.away = False
+        self.silent = False
         self.asked: list[str] = []
 
     async def acquire(self, key: str, holder: str, ttl: int) -> int | None:
@@ -43,15 +45,17 @@ class Leases:
                 self.failing -= 1
                 if self.failing < 0:
                     raise Unavailable("no answer")
-        return self._written(key) if self.held.setdefault(key, holder) == holder else None
+        return await self._answered(key) if self.held.setdefault(key, holder) == holder else None
 
     async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
         if self.away:
             raise Unavailable("no answer")
-        return self._written(key) if self.held.get(key) == holder else None
+        return await self._answered(key) if self.held.get(key) == holder else None
 
-    def _written(self, key: str) -> int:
+    async def _answered(self, key: str) -> int:
         self.tokens[key] += 1
+        if self.silent and key.startswith("partition."):
+            await asyncio.Event().wait()
         return self.tokens[key]
 
     async def release(self, key: str, holder: str, token: int) -> None:
@@ -167,6 +171,25 @@ async def test_leaving_gives_back_the_presence_that_a_beat_that_was_cut_short_ha
 ):
     await partitions.beat()
     leases.tokens["coordinator.c1"] += 1
+
+    await partitions.leave()
+
+    assert (drive.driven, leases.held) == (set(), {})
+
+
+@pytest.mark.parametrize("beats", [0, 1])
+async def test_leaving_gives_back_what_a_beat_that_was_cut_short_had_taken_or_renewed(
+    partitions, leases, drive, beats
+):
+    for _ in range(beats):
+        await partitions.beat()
+    leases.silent = True
+    asked = sum(leases.tokens.values()) + COUNT
+    beat = asyncio.create_task(partitions.beat())
+    await eventually(lambda: sum(leases.tokens.values()) >= asked, "all partitions are asked for")
+    beat.cancel()
+    await asyncio.gather(beat, return_exceptions=True)
+    leases.silent = False
 
     await partitions.leave()
 

@@ -18,14 +18,14 @@ from __future__ import annotations
 __all__ = ["Partitions"]
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from flowworker.errors import FlowworkerError, TopologyMismatch, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
     from flowworker.clock import Clock
     from flowworker.ports import Leases
@@ -72,6 +72,7 @@ class Partitions:
         self._on_taken = on_taken
         self._on_lost = on_lost
         self._renewed = 0.0
+        self._unanswered: set[int] = set()
 
     async def run(self) -> None:
         """Beat until cancelled.
@@ -125,7 +126,8 @@ class Partitions:
         lost = []
 
         async def renew(partition: int, token: int) -> None:
-            renewed = await self._leases.renew(_key(partition), self._member, self._ttl, token)
+            with self._asking(partition):
+                renewed = await self._leases.renew(_key(partition), self._member, self._ttl, token)
             if renewed is None:
                 lost.append(partition)
             else:
@@ -139,12 +141,15 @@ class Partitions:
         """Give up everything, so that others need not wait for leases to end."""
         until = self._clock.monotonic() + self._ttl
         await self._give_up(0, until)
-        presence = f"coordinator.{self._member}"
+        unsure = [f"coordinator.{self._member}", *map(_key, self._unanswered)]
         async with self._in_time(until):
-            # A beat that was cut short may have renewed it: its token is asked for first.
-            token = await self._leases.acquire(presence, self._member, self._ttl)
-            if token is not None:
-                await self._leases.release(presence, self._member, token)
+            await _together(map(self._free, unsure))
+
+    async def _free(self, key: str) -> None:
+        """Give up what a beat that was cut short may have renewed: its token is asked for first."""
+        token = await self._leases.acquire(key, self._member, self._ttl)
+        if token is not None:
+            await self._leases.release(key, self._member, token)
 
     async def _give_up(self, share: int, until: float) -> None:
         extra = sorted(self.owned)[share:]
@@ -163,7 +168,8 @@ class Partitions:
         taken: list[int] = []
 
         async def take(partition: int) -> None:
-            token = await self._leases.acquire(_key(partition), self._member, self._ttl)
+            with self._asking(partition):
+                token = await self._leases.acquire(_key(partition), self._member, self._ttl)
             if token is not None:
                 self.owned[partition] = token
                 taken.append(partition)
@@ -194,6 +200,13 @@ class Partitions:
             with suppress(FlowworkerError):
                 await self._release(tokens)
             raise
+
+    @contextmanager
+    def _asking(self, partition: int) -> Iterator[None]:
+        """Know of what has no answer that its lease may be ours, with a token that we have not."""
+        self._unanswered.add(partition)
+        yield
+        self._unanswered.discard(partition)
 
     @asynccontextmanager
     async def _in_time(self, until: float) -> AsyncIterator[None]:

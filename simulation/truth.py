@@ -29,6 +29,10 @@ _EARLY = {
     TriggerRule.ONE_DONE,
     TriggerRule.ALWAYS,
 }
+"""Rules that may let a step run before all that it depends on is over."""
+
+_PASSED_OVER = {Resolution.SKIPPED, Resolution.UPSTREAM_FAILED}
+"""What becomes of a step as soon as one that it depends on decides it."""
 
 RESOLVES = {HumanAction.SKIP, HumanAction.COMPLETE}
 
@@ -202,8 +206,11 @@ class Truth:
 
     def may_begin_early(self, step: str) -> bool:
         """Whether not all that comes before a step need be over when it begins."""
-        before = (self.plan.step(each) for each in (step, *self.plan.ancestors(step)))
-        return any(each.trigger_rule in _EARLY for each in before)
+        before = (step, *self.plan.ancestors(step))
+        return any(
+            self.plan.step(each).trigger_rule in _EARLY or self.resolution(each) in _PASSED_OVER
+            for each in before
+        )
 
     def goes_on_after(self, step: str) -> bool:
         """Whether a failure of the step does not stop the run."""

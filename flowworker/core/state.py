@@ -54,6 +54,11 @@ class StepState(Struct, frozen=True):
     since: float = 0.0
     spent: tuple[int, ...] = ()
 
+    @property
+    def result(self) -> Payload | None:
+        """The output that other steps are given: what an iteration puts out is the step's alone."""
+        return None if self.status is StepStatus.REPEATING else self.output
+
 
 class LoopState(Struct, frozen=True):
     """The instances of one loop. Each has a state of its own once it may have been dispatched.

@@ -63,9 +63,8 @@ class Values:
 
     async def _step(self, state: RunState, step: str, *, named: bool) -> dict[str, Any]:
         at, output, error = state.steps[step], None, None
-        repeating = at.status is StepStatus.REPEATING
-        if at.output is not None and not repeating and named:
-            output = await self.output(state.record.run, step, at.output)
+        if at.result is not None and named:
+            output = await self.output(state.record.run, step, at.result)
         if at.error is not None and at.status is StepStatus.FAILED:
             error = {
                 "type": at.error.type,

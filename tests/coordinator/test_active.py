@@ -22,6 +22,7 @@ from flowworker.core.state import initial
 from flowworker.core.status import RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
+from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
@@ -139,6 +140,18 @@ async def test_what_others_may_have_seen_is_rebuilt_once(runs, hands):
     assert again is not live
     assert await runs.view(RUN, said(event), generation=1, redelivered=True) is again
     assert hands.restored == 1
+
+
+async def test_a_run_whose_list_entry_cannot_be_written_is_not_held(runs, monkeypatch):
+    async def fail(self, record):
+        raise Unavailable("no answer")
+
+    monkeypatch.setattr(RunStore, "relist", fail)
+
+    with pytest.raises(Unavailable, match="no answer"):
+        await runs.rebuild(RUN)
+
+    assert runs.get(RUN) is None
 
 
 async def test_a_view_is_that_of_when_its_event_came(runs, hands):

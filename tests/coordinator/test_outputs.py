@@ -14,7 +14,7 @@ from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY, Stored, inline
 from flowworker.core.records import RunRecord
 from flowworker.core.state import initial
-from flowworker.core.status import RunStatus
+from flowworker.core.status import RunStatus, StepStatus
 from flowworker.definitions.content import plan_of
 from flowworker.settings import Settings
 from flowworker.stores.payloads import PayloadStore
@@ -82,6 +82,19 @@ async def test_a_step_that_is_undone_is_given_its_own_output(store):
     merged = await Outputs(store, LIMIT).of(plan, state, "s1", with_own=True)
 
     assert [step for step, _ in merged.outputs] == ["s0", "s1"]
+
+
+@pytest.mark.parametrize("limit", [LIMIT, 50])
+async def test_what_an_iteration_puts_out_is_given_to_nobody_else(store, limit):
+    plan, state = chain(5)
+    shared = Outputs(store, limit)
+
+    over = state.with_step("s1", status=StepStatus.REPEATING)
+    before = await read(store, await shared.of(plan, over, "s4", with_own=False), "s4")
+    after = await read(store, await shared.of(plan, state, "s4", with_own=False), "s4")
+
+    assert {step for step in before if step in plan.order} == {"s0", "s2", "s3"}
+    assert {step for step in after if step in plan.order} == {"s0", "s1", "s2", "s3"}
 
 
 @pytest.mark.slow

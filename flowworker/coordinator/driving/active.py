@@ -196,8 +196,8 @@ class ActiveRuns:
         with self._forgotten_on_failure(live):
             await self._performer.restore(live, effects, steps, history)
             await self._answer(live, effects, partial(self._restore_more, history))
-        # Last: once an ended run is not listed as unfinished, recovery does not find it any more.
-        await self._runs.relist(live.state.record)
+            # Last: recovery does not find an ended run once it is not listed as unfinished
+            await self._runs.relist(live.state.record)
         if live.ended or live.state.record.begins_at:  # its start is not to be missed
             self.forget(live)
         return live

@@ -121,7 +121,7 @@ def _outputs(plan: Plan, state: RunState, steps: int) -> list[Output]:
     return [
         (position, step, payload)
         for position, step in found
-        if (payload := state.steps[step].output) is not None
+        if (payload := state.steps[step].result) is not None
     ]
 
 

@@ -46,11 +46,14 @@ Event = dict[str, Any]
 
 
 def events_of(run: str, history: Iterable[StoredEvent]) -> Iterator[Event]:
-    """Those events of a history that their senders may have published."""
+    """Those events of a history that their senders may have published, each once."""
+    seen: set[tuple[str, str]] = set()
     for stored in history:
         event = _believed(run, stored.sender, stored.type, stored.data)
-        if event is not None:
-            yield event
+        if event is None or (stored.sender, event["id"]) in seen:
+            continue  # what is published again long after is stored again
+        seen.add((stored.sender, event["id"]))
+        yield event
 
 
 def _believed(run: str, sender: str, named: str, raw: bytes) -> Event | None:

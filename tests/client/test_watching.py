@@ -10,7 +10,8 @@ import pytest
 
 from flowworker.client import watching
 from flowworker.clock import Clock, SystemClock
-from flowworker.core.ids import partition_of
+from flowworker.core.ids import COORDINATOR, partition_of
+from flowworker.ports import StoredEvent
 from flowworker.stores.stores import stores_of
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
@@ -54,6 +55,15 @@ async def test_a_finished_run_is_published_to_its_end(backend):
     await publish(backend, 2, "workflow.failed")
 
     assert await seen(backend) == ["1", "2"]
+
+
+def test_an_event_that_was_published_again_long_after_stands_once_in_a_history():
+    def stored(number):
+        return StoredEvent(COORDINATOR, "workflow.step.started", event(number))
+
+    found = watching.events_of(RUN, [stored(1), stored(2), stored(1)])
+
+    assert [one["id"] for one in found] == ["1", "2"]
 
 
 async def test_events_that_come_twice_are_published_once(backend):

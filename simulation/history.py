@@ -77,7 +77,8 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
 def _may_precede(truth: Truth, event: CloudEvent) -> bool:
     """Whether it may come before the start: that is later, or never, or of what was kept."""
     delayed = truth.created.begins_at > 0.0
-    before = {EventType.SIGNALLED, EventType.CANCEL_REQUESTED, EventType.SCHEDULED}
+    asked = {EventType.SIGNALLED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED}
+    before = {EventType.SCHEDULED, *asked}  # who asks may have seen it before it began
     return delayed and (event.type in before or truth.record.begins_at > 0.0)
 
 

@@ -147,6 +147,7 @@ def _known(state: RunState, truth: Truth) -> RunState:
     for step, loop in state.loops.items():
         if loop.count == 0:  # nothing follows from it, and who hears of its end knows no items
             loops = loops.delete(step)
-        else:  # where the next item is looked for is found again
-            loops = loops.set(step, replace(loop, next=0, items=EMPTY))
+        else:  # the next item is looked for again; of failures at a time either may be the first
+            first = "any" if loop.first else ""
+            loops = loops.set(step, replace(loop, next=0, items=EMPTY, first=first))
     return replace(state, steps=steps, loops=loops)

@@ -7,11 +7,10 @@ __all__ = ["check_alarm", "check_command"]
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
+from flowworker.codec.keys import RETENTION, START, TIMEOUT, heard_key, step_of_timer
 from flowworker.codec.messages import MSG_ID, decode_rerun
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
-from flowworker.core.payload import Stored
 from flowworker.core.records import Rerun
 from flowworker.core.status import APPROVALS, Outcome
 from flowworker.stores.signals import signal_id
@@ -21,7 +20,6 @@ from simulation.reruns import may_be_refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowworker.core.records import SignalRecord
     from flowworker.ports import Delivery
     from simulation.pending import Pending
     from simulation.starts import Starts
@@ -100,18 +98,12 @@ def _is_kept(truth: Truth | None, delivery: Delivery) -> bool:
     if truth is None:
         return False
     identity = signal_id(delivery.sequence, delivery.time)
-    first = next((one for one in truth.signals.kept.values() if _says(one, delivery)), None)
-    if first is not None and first.id != identity and MSG_ID in delivery.headers:
+    message_id = delivery.headers.get(MSG_ID, "").removeprefix(f"{truth.run}.")
+    key = heard_key(truth.run, sha256(message_id.encode()).hexdigest()[:32])
+    if message_id and truth.signals.heard.get(key, identity) != identity:
         return True  # the first message brings it home
     heard = event_id(truth.run, EventType.SIGNALLED, identity) in truth.published
     return identity in truth.signals.kept and heard
-
-
-def _says(signal: SignalRecord, delivery: Delivery) -> bool:
-    """Whether it is of such a message: no two signals of a world say the same."""
-    if isinstance(signal.payload, Stored):
-        return signal.payload.digest == sha256(delivery.data).hexdigest()
-    return bytes(signal.payload.data) == delivery.data
 
 
 def check_alarm(runs: Mapping[str, Truth], pending: Pending, delivery: Delivery) -> None:

@@ -45,11 +45,13 @@ class SignalBook:
         kept: by id.
         since: when each was kept, by the loop's time.
         completed: attempts by the signals that they completed with.
+        heard: the signal that came first with a message id, by the key that says so.
     """
 
     kept: dict[str, SignalRecord] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     completed: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -98,6 +98,8 @@ class Watch:
                 self._step_written(process, decode_step(key, value), revision)
             elif kind == "signal":
                 self._signal_written(msgspec.json.decode(value, type=SignalRecord))
+            elif kind == "heard":
+                self.runs[key.split(".")[1]].signals.heard[key] = value.decode()
 
     def purged(self, pattern: str) -> None:
         """Records were removed."""
@@ -271,9 +273,7 @@ class Watch:
             self._check_output(record)
 
     def _signal_written(self, record: SignalRecord) -> None:
-        truth = self.runs[record.run]
-        moment, quiet = self.quiet.moment, self.quiet.is_quiet
-        check_signal(truth, record, moment, quiet=quiet)
+        check_signal(self.runs[record.run], record, self.quiet.moment, quiet=self.quiet.is_quiet)
         self.constructs["signal taken" if record.taken_by else "signal kept"] += 1
 
     def _check_output(self, record: StepRecord) -> None:

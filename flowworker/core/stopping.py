@@ -58,7 +58,8 @@ def completed(draft: Draft, fact: StepCompleted) -> None:
         step_completed(draft, fact)
         return
     step_completed(draft, replace(fact, output=EMPTY))
-    if not draft.stopping and draft.state.status not in TERMINAL:
+    record = draft.state.record
+    if record.stop is None and record.ending is None and record.status not in TERMINAL:
         draft.state = draft.state.with_record(output=fact.output)
         failed = step.end.status is EndStatus.FAILED
         message = fact.reason or (f"ended by step {fact.step!r}" if failed else "")

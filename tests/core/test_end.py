@@ -110,6 +110,20 @@ def test_a_run_that_stops_is_not_ended_by_a_step():
     assert run.state.record.output is None
 
 
+def test_the_first_of_two_ends_says_what_the_run_results_in():
+    run = Run(ending("stop"), ending("halt"), closing=(step("tell"),)).starts()
+    run = ends(run)
+    at = run.state.steps["halt"].attempt
+    revision = run.write("halt", Outcome.COMPLETED, output=out("none"), finished_at=run.now)
+    run = run.rebuilt()
+    assert run.state.record.ending is RunStatus.COMPLETED
+
+    run.happens(StepCompleted("halt", at, out("none"), revision, "too late"))
+
+    assert run.completes("tell").state.record.output == out("all")
+    assert run.state.record.stop == Stop(StopReason.ENDED, "nothing to do", "stop")
+
+
 def test_a_terminate_may_follow():
     run = ends(begun()).is_terminated("at once")
 

@@ -33,8 +33,8 @@ PURE := core codec definitions expressions
 
 EXTRAS_run := server
 EXTRAS_media := server,media
-EXTRAS_dev := server,redis,crypto,otel,graph,media,dev
-EXTRAS_deploy := server,redis,crypto,otel,graph,media,dev,deploy
+EXTRAS_dev := server,redis,crypto,otel,graph,media,ui,dev
+EXTRAS_deploy := server,redis,crypto,otel,graph,media,ui,dev,deploy
 DEV := $(VENV)/.installed-dev
 # Programs that are built from source and kept for all checkouts.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowworker-tools

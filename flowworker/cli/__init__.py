@@ -2,6 +2,7 @@
 
 server, dev, fleet    processes: nats-server, everything in one, coordinator and worker
 crew, changes, reload what dev is made of
+ui, access            the API over HTTP, and who may use it
 definitions, graph    validate, register, graph
 runs, status, watch   look at runs                       act        act on them
 members               look at processes
@@ -31,6 +32,7 @@ _COMMANDS = {
     "server": "server:server",
     "coordinator": "fleet:coordinator",
     "worker": "fleet:worker",
+    "ui": "ui:ui",
     "validate": "definitions:validate",
     "graph": "graph:graph",
     "simulate": "simulate:simulate",

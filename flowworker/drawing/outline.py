@@ -39,11 +39,13 @@ class Node:
     Attributes:
         id: unique in the outline: letters and digits.
         lines: what stands in it, the name first.
+        step: which step it is or belongs to; empty for what is none.
     """
 
     id: str
     kind: NodeKind
     lines: tuple[str, ...]
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,17 @@ def _add(drawn: Outline, step: Step, ids: dict[str, str]) -> None:
     node = ids[step.id]
     without = NodeKind.RUN if step.has_child else NodeKind.WAIT
     kind = NodeKind.STEP if step.uses else without
-    drawn.nodes.append(Node(node, kind, tuple(_short((step.id, *_lines(step))))))
+    drawn.nodes.append(Node(node, kind, tuple(_short((step.id, *_lines(step)))), step.id))
     drawn.edges += [Edge(ids[dependency], node) for dependency in step.depends_on]
     if step.fallback is not None:
-        other = Node(f"{node}f", NodeKind.FALLBACK, tuple(_short((step.fallback.uses,))))
+        lines = tuple(_short((step.fallback.uses,)))
+        other = Node(f"{node}f", NodeKind.FALLBACK, lines, step.id)
         drawn.nodes.append(other)
         drawn.edges.append(Edge(node, other.id, "fallback"))
     if step.saga is not None:
         critical = ("critical",) if step.saga.is_critical else ()
-        undo = Node(f"{node}c", NodeKind.COMPENSATION, tuple(_short((step.saga.uses, *critical))))
+        lines = tuple(_short((step.saga.uses, *critical)))
+        undo = Node(f"{node}c", NodeKind.COMPENSATION, lines, step.id)
         drawn.nodes.append(undo)
         drawn.edges.append(Edge(node, undo.id, "undone by"))
 

@@ -19,10 +19,9 @@ __all__ = [
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from flowworker.errors import InvalidInput
 from flowworker.jetstream.backend import LEAST_PAYLOAD
+from flowworker.ports import Finding
 from flowworker.ports.backend import HEADROOM
 from flowworker.settings import check_fit
 
@@ -44,15 +43,6 @@ _ACCOUNT = (
 """What an account uses, the limit of it, and what that counts."""
 
 _STREAM = (("bytes", "max_bytes", "bytes"), ("messages", "max_msgs", "messages"))
-
-
-class Finding(Struct, frozen=True):
-    """One check: what was looked at, whether it is as it must be, and what to do if not."""
-
-    check: str
-    ok: bool
-    found: str
-    advice: str = ""
 
 
 def payload(max_payload: int, settings: Settings) -> Finding:

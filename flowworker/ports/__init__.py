@@ -10,6 +10,7 @@ records      what is kept: compare-and-set, and leases
 presences    who is there
 messages     what is sent: steps, events, commands, alarms, notifications
 meter        what waits at the server, for those who watch
+findings     what checks of a fleet come to
 sealing      what makes payloads unreadable for others
 backend      all of it, for one namespace
 """
@@ -23,6 +24,7 @@ __all__ = [
     "Delivery",
     "Entry",
     "EventLog",
+    "Finding",
     "HeartbeatLink",
     "Incident",
     "LaneLevel",
@@ -43,6 +45,7 @@ __all__ = [
 
 from flowworker.ports.backend import Backend, HeartbeatLink, Incident
 from flowworker.ports.deliveries import Consumer, Delivery, OnDelivery
+from flowworker.ports.findings import Finding
 from flowworker.ports.messages import (
     CommandQueue,
     EventLog,

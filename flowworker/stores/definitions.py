@@ -183,6 +183,11 @@ class DefinitionStore:
         keys = await self._records.keys("latest.>")
         return sorted(key.removeprefix("latest.") for key in keys)
 
+    async def hashes(self) -> list[str]:
+        """Content hashes of all definitions that were ever registered, groups among them."""
+        keys = await self._records.keys("def.>")
+        return sorted(key.removeprefix("def.") for key in keys)
+
 
 def _unusable(digest: str, raw: bytes, error: DefinitionError) -> FlowworkerError:
     """What to raise for it: if it is as it was registered, a newer release can read it."""

@@ -56,6 +56,7 @@ KNOWS: dict[str, set[str]] = {
     "jetstream": FLOOR | {"telemetry"},
     "redis": FLOOR | {"telemetry"},
     "drawing": {"errors", "core", "definitions"},
+    "web": ENGINE | {"client", "definitions", "drawing"},
     "embedded": {"errors"},
     "wiring": BELOW_WIRING,
     "blocking": BELOW_WIRING | {"wiring"},
@@ -64,7 +65,7 @@ KNOWS: dict[str, set[str]] = {
     "__init__": COMPOSED,
     "testing": COMPOSED | {"__init__"},
     "simulate": BELOW_WIRING | {"testing"},
-    "cli": COMPOSED | {"__init__", "drawing", "simulate"},
+    "cli": COMPOSED | {"__init__", "drawing", "simulate", "web"},
     "schemas": {"core", "codec", "definitions"},
     "__main__": {"cli"},
 }
@@ -98,6 +99,8 @@ RESERVED = {
     "cryptography": "encryption",
     "opentelemetry": "telemetry",
     "cel_expr_python": "expressions",
+    "starlette": "web",
+    "uvicorn": "web",
 }
 
 # All that core/ may import from outside, so that it remains a pure function of its arguments.

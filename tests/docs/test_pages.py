@@ -20,7 +20,7 @@ URL = re.compile(r"[a-z]+://([^/:`'\")\s]+)([^`'\")\s]*)")
 PATHS = (
     "/healthz", "/readyz", "/metrics", "/run/secrets/", "/<ns>/", "/flowworker/",
     "/app", "/packages", "/tmp", "/etc/flowworker", "/etc/systemd/system/", "/opt/flowworker",
-    "/usr/share/sbom/",
+    "/usr/share/sbom/", "/api/v1",
 )  # fmt: skip
 FORBIDDEN = re.compile(
     r"\b(blazing\w*|seamless\w*|effortless\w*|powerful|cutting-edge|world-class|revolutionary|"

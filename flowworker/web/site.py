@@ -1,0 +1,165 @@
+"""The endpoints as an ASGI application: requests in, and answers or problems out."""
+
+from __future__ import annotations
+
+__all__ = ["make_site"]
+
+import asyncio
+from collections import Counter
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from flowworker.codec.json import UNREADABLE, encode
+from flowworker.errors import FlowworkerError
+from flowworker.telemetry.log import get_logger
+from flowworker.web.endpoint import Call
+from flowworker.web.looking import LOOKING
+from flowworker.web.openapi import PREFIX, document
+from flowworker.web.problems import (
+    PROBLEM_TYPE,
+    RETRY_AFTER,
+    ApiError,
+    problem_of,
+)
+from flowworker.web.sessions import SESSIONS
+from flowworker.web.shell import Shell
+from flowworker.web.workflows import WORKFLOWS
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from flowworker.web.endpoint import Endpoint, Fleet
+    from flowworker.web.guard import Guard
+
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes of a request's body."""
+
+BODY_TIME = 10.0
+"""Seconds for a body to come."""
+
+ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS)
+
+
+def make_site(fleet: Fleet, guard: Guard) -> ASGIApp:
+    """The application."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in ENDPOINTS:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    described = encode(document(ENDPOINTS))
+    routes = [
+        Route(f"{PREFIX}{path}", _Resource(fleet, guard, methods).answer, methods=[*methods])
+        for path, methods in by_path.items()
+    ]
+
+    async def show_document(request: Request) -> Response:
+        del request
+        return Response(described, media_type="application/json")
+
+    routes.append(Route(f"{PREFIX}/openapi.json", show_document))
+    handlers: Any = {HTTPException: _refused_by_router}
+    return Shell(Starlette(routes=routes, exception_handlers=handlers), guard)
+
+
+async def _refused_by_router(request: Request, error: Exception) -> Response:
+    """No such path, or no such method."""
+    assert isinstance(error, HTTPException)
+    detail = f"{request.method} {request.url.path}: see {PREFIX}/openapi.json"
+    return problem(ApiError(HTTPStatus(error.status_code), detail, dict(error.headers or {})))
+
+
+class _Resource:
+    """What is at one path."""
+
+    def __init__(self, fleet: Fleet, guard: Guard, methods: dict[str, Endpoint]) -> None:
+        self._fleet = fleet
+        self._guard = guard
+        self._methods = methods
+
+    async def answer(self, request: Request) -> Response:
+        """One request."""
+        method = "GET" if request.method == "HEAD" else request.method
+        endpoint = self._methods[method]
+        try:
+            return await self._answer(endpoint, request)
+        except (ApiError, FlowworkerError) as error:
+            return problem(error)
+        except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+            get_logger().error("a request was not answered", endpoint=endpoint.name, exc_info=error)
+            return problem(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a bug; see the log"))
+
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
+        address = "" if request.client is None else request.client.host
+        caller = self._guard.admit(endpoint, address, request.headers, request.cookies)
+        call = Call(
+            fleet=self._fleet,
+            guard=self._guard,
+            caller=caller,
+            path={name: str(value) for name, value in request.path_params.items()},
+            query=_query(endpoint, request.query_params.multi_items()),
+            body=None if endpoint.body is None else await _body(endpoint.body, request),
+            address=address,
+        )
+        value = await endpoint.perform(call)
+        if endpoint.answer is None:
+            return Response(status_code=endpoint.status, headers=call.headers)
+        body = value if isinstance(value, bytes) else encode(value)
+        return Response(body, endpoint.status, call.headers, "application/json")
+
+
+def problem(error: ApiError | FlowworkerError) -> Response:
+    """The answer for an error."""
+    if isinstance(error, ApiError):
+        found, headers = error.problem, error.headers
+    else:
+        found, headers = problem_of(error), {}
+    if found.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(RETRY_AFTER)} | headers
+    return Response(encode(found), found.status, headers, PROBLEM_TYPE)
+
+
+def _query(endpoint: Endpoint, items: list[tuple[str, str]]) -> Any:
+    counted = Counter(name for name, _ in items)
+    for name, count in counted.items():
+        if count > 1:
+            raise ApiError(HTTPStatus.BAD_REQUEST, f"{name!r:.80} is given {count} times")
+    try:
+        return msgspec.convert(dict(items), endpoint.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"parameters: {error}") from error
+
+
+async def _body(kind: type[msgspec.Struct], request: Request) -> Any:
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said != "application/json":
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected a body of application/json")
+    data = await _read(request)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except UNREADABLE as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"the body: {error}") from error
+
+
+async def _read(request: Request) -> bytes:
+    """The body, if it is not too large and comes in time."""
+    data = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for part in request.stream():
+                data += part
+                if len(data) > MAX_BODY:
+                    raise ApiError(
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                        f"the body has more than {MAX_BODY:,} bytes",
+                    )
+    except TimeoutError:
+        raise ApiError(
+            HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {BODY_TIME:g} s"
+        ) from None
+    return bytes(data)

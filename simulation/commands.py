@@ -123,4 +123,5 @@ def check_alarm(runs: Mapping[str, Truth], pending: Pending, delivery: Delivery)
     else:
         record, _ = truth.steps.get(step, (None, 0))
         waits = record is not None and record.outcome is Outcome.RUNNING
+        again = again or pending.events(run) > 0  # the next attempt begins, and sets its own
         expect(not waits or truth.over or again, "the end of a wait was lost", f"{run} {step}")

@@ -115,7 +115,7 @@ class History:
         steps: Mapping[str, tuple[StepRecord, int]],
         now: float,
         *,
-        begins_later: bool = False,
+        unbegun: bool = False,
     ) -> bool:
         """Whether these records lack what was published of them, so that they are stale.
 
@@ -123,9 +123,9 @@ class History:
             revision: of the run's record; 0 if there is none.
             steps: records and revisions by step. All were read after the history.
             now: epoch seconds.
-            begins_later: the run's record says that it has not begun.
+            unbegun: the run's record says that it has not begun.
         """
-        if begins_later and self._started is not None and may_be_unseen(self._started, now):
+        if unbegun and self._started is not None and may_be_unseen(self._started, now):
             return True
         shown = {step: entry[1] for step, entry in steps.items()} | {"": revision}
         return any(

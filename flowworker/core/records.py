@@ -200,6 +200,11 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     depth: Count = 0
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it has been published that it is started, or is about to be."""
+        return self.is_prepared and not self.begins_at
+
+    @property
     def is_prepared(self) -> bool:
         """Whether it may be driven: not before all is there that a rerun keeps."""
         return not self.rerun_of or self.status is not RunStatus.PENDING

@@ -113,10 +113,10 @@ def test_a_run_of_which_an_event_was_published_exists():
 def test_a_run_whose_start_was_published_is_not_to_begin_later():
     begun = history_of(event(EventType.SCHEDULED), event(EventType.STARTED))
 
-    assert begun.is_ahead(1, {}, now=10.0, begins_later=True)
+    assert begun.is_ahead(1, {}, now=10.0, unbegun=True)
     assert not begun.is_ahead(2, {}, now=10.0)
-    assert not begun.is_ahead(1, {}, now=100.0, begins_later=True)
-    assert not history_of(event(EventType.SCHEDULED)).is_ahead(1, {}, now=10.0, begins_later=True)
+    assert not begun.is_ahead(1, {}, now=100.0, unbegun=True)
+    assert not history_of(event(EventType.SCHEDULED)).is_ahead(1, {}, now=10.0, unbegun=True)
 
 
 def test_what_is_published_later_counts():

@@ -172,9 +172,9 @@ class ActiveRuns:
         history = History(run, plan, published)
         if cause is not None and cause.event.id not in history:
             history.add(cause.event, cause.sender)
-        later = found is not None and found[0].begins_at > 0.0
+        unbegun = found is not None and not found[0].has_begun
         revision = 0 if found is None else found[1]
-        if history.is_ahead(revision, steps, self._clock.now(), begins_later=later):
+        if history.is_ahead(revision, steps, self._clock.now(), unbegun=unbegun):
             raise Unavailable(f"what was read of run {run} is stale")
         if found is None:
             return None

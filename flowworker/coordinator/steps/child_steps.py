@@ -259,5 +259,6 @@ class ChildSteps:
             if found[0].outcome is Outcome.RUNNING:
                 raise
             ended, revision = found
+        else:  # before the event: the attempt that follows from it sets another timer
+            await self._timers.clear(run.run, step_timer(ended.step))
         await self._attempts.settled(run, ended, revision)
-        await self._timers.clear(run.run, step_timer(ended.step))

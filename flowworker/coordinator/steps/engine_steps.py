@@ -69,8 +69,9 @@ class EngineSteps:
     async def wake(self, run: RunRecord, step: str) -> bool:
         """The step's timer went off; nothing if it waits no more, or not yet.
 
-        False if there is no record of it, or of its child, though a timer is set after that: what
-        was read is stale, or the timer is that of an earlier run of this id.
+        False if what was read may be stale: no record of it or of its child is there, or it does
+        not wait, though a timer is set after that. Or the timer is that of an earlier run of this
+        id, or was left by whoever ended the wait.
         """
         plan = await self._stores.plan(run)
         if plan is None or not plan.knows(step):
@@ -81,7 +82,7 @@ class EngineSteps:
         record, revision = found
         if record.outcome is not Outcome.RUNNING:
             await self._attempts.settled(run, record, revision)
-            return True
+            return False
         if record.wakes_at - self._clock.now() > EARLY:
             # By the timer's clock it is time. Set to then it would go off at once, again and again.
             await self._clock.sleep(EARLY)

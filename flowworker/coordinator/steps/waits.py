@@ -103,7 +103,6 @@ class Waits:
             )
             if ended.signal != signal.id:
                 await self._taking.give_back(run, record, signal)
-            await self._timers.clear(run.run, step_timer(record.step))
             return
         wakes_at = record.wakes_at or self._clock.now() + GUARD
         left = wakes_at - self._clock.now()
@@ -115,10 +114,11 @@ class Waits:
             left = wakes_at - self._clock.now()
         missing = _missing(plan.step(record.step))
         if not missing:
-            await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=EMPTY)
+            over: dict[str, Any] = {"outcome": Outcome.COMPLETED, "output": EMPTY}
         else:
             late = ErrorInfo(TIMEOUT, f"{missing} in time", retryable=False)
-            await self._end(run, record, revision, outcome=Outcome.FAILED, error=late)
+            over = {"outcome": Outcome.FAILED, "error": late}
+        await self._end(run, record, revision, is_due=True, **over)
 
     async def answer(self, state: RunState, wanted: Answer) -> None:
         """End an attempt that asks a human, unless it has ended. May be repeated.
@@ -134,14 +134,13 @@ class Waits:
         if record.outcome is not Outcome.RUNNING:
             await self._attempts.settled(run, record, revision)
             return
-        said = {"actor": wanted.actor, "reason": wanted.reason}
+        said: dict[str, Any] = {"actor": wanted.actor, "reason": wanted.reason}
         if wanted.approved:
             output = wanted.output or EMPTY
             await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=output, **said)
         else:
             why = ErrorInfo("Rejected", _rejected_by(wanted), retryable=False)
             await self._end(run, record, revision, outcome=Outcome.FAILED, error=why, **said)
-        await self._timers.clear(run.run, step_timer(record.step))
 
     async def asked(self, plan: Plan, state: RunState, step: str, why: str) -> str:
         """Why a step waits for a human; of an approval its prompt with values in it.
@@ -167,9 +166,18 @@ class Waits:
         )
 
     async def _end(
-        self, run: RunRecord, record: StepRecord, revision: int, **changes: Any
+        self,
+        run: RunRecord,
+        record: StepRecord,
+        revision: int,
+        *,
+        is_due: bool = False,
+        **changes: Any,
     ) -> StepRecord:
-        """Write how the attempt ended, unless it has ended, and publish it: how it did end."""
+        """Write how the attempt ended, unless it has ended, and publish it: how it did end.
+
+        If its time is over (`is_due`) its timer is gone, or is about to be.
+        """
         ended = replace(record, finished_at=self._clock.now(), **changes)
         try:
             revision = await self._runs.save_step(COORDINATOR, ended, revision)
@@ -177,7 +185,12 @@ class Waits:
             found = await self._runs.load_step(COORDINATOR, run.run, record.step)
             if found is None:  # the run is gone
                 return ended
+            if found[0].outcome is Outcome.RUNNING:
+                raise
             ended, revision = found
+        else:
+            if not is_due:  # before the event: the attempt that follows from it sets another timer
+                await self._timers.clear(run.run, step_timer(record.step))
         await self._attempts.settled(run, ended, revision)
         return ended
 

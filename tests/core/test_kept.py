@@ -165,4 +165,5 @@ def test_a_failure_that_was_passed_over_is_done_again_with_what_failed():
 def test_a_rerun_is_driven_when_all_is_there_that_it_keeps(status, rerun_of, is_prepared):
     record = RunRecord(NEW, "w", "h", status, EMPTY, NOW, rerun_of=rerun_of)
 
-    assert record.is_prepared is is_prepared
+    assert (record.is_prepared, record.has_begun) == (is_prepared, is_prepared)
+    assert not replace(record, begins_at=1.0).has_begun

@@ -134,6 +134,7 @@ async def test_an_alarm_is_not_done_with_before_its_step_is_seen(world, monkeypa
     monkeypatch.setattr(world.stores.runs, "load_step", load_past)
     await world.pass_by(60.0)
     assert shown == [(COORDINATOR, RUN, "nap")]
+    assert await world.backend.timers.runs(step_timer("nap")) == [RUN]
 
     # When the alarm comes again, before anybody looks after the run
     await world.pass_by(3.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["begun", "history", "list_runs", "start"]
 
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -16,12 +16,10 @@ from flowworker.cli.options import Target, as_json, connection, read_object, run
 from flowworker.cli.render import event_line, json_line
 from flowworker.cli.tables import print_table
 from flowworker.core.status import Priority, RunStatus
-from flowworker.errors import InvalidInput, RunNotFound, Unavailable, WorkflowNotFound
+from flowworker.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from msgspec import Raw
 
     from flowworker.client import Client, RunResult
 
@@ -61,10 +59,12 @@ def start(
     """Start a run of workflow NAME and print its id, or with --wait its result."""
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait.")
+    from flowworker.client.checks import check_start
+
     value = read_object("--input", input_)
 
     async def begin(client: Client) -> str:
-        await _check(client, name, value, run_id)
+        await check_start(client, name, value, run_id)
         return await client.start(name, value, run_id=run_id, priority=priority, **later)
 
     begun(ctx, target, begin, timeout, wait=wait, json_=json_)
@@ -105,32 +105,6 @@ def begun(
         return
     run = run_client(target, begin)
     click.echo(json_line({"id": run}) if json_ else run)
-
-
-async def _check(client: Client, name: str, value: Raw, run_id: str | None) -> None:
-    """Raise now what the coordinator would reject later, unless the run exists already."""
-    try:
-        await _check_new(client, name, value)
-    except (InvalidInput, WorkflowNotFound):
-        if run_id is None:
-            raise
-        with suppress(RunNotFound):
-            await client.status(run_id)
-            return
-        raise
-
-
-async def _check_new(client: Client, name: str, value: Raw) -> None:
-    from flowworker.definitions import InputValidator
-
-    schema = (await client.definition(name)).input_schema
-    if schema is None:
-        return
-    import msgspec
-
-    from flowworker.codec.defaults import filled
-
-    InputValidator(schema).check(filled(schema, msgspec.json.decode(value)))
 
 
 @click.command("list")

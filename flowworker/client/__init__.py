@@ -8,7 +8,7 @@ views         runs, for people to look at         steps         one step of them
 looking       what is recorded of a run           payloads      inputs and outputs
 reruns        what a rerun would do
 watching      events as they happen               step_history  what steps' events add to records
-members       the processes of the fleet
+members       the processes of the fleet             checks        what is wrong with a start
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from flowworker.codec.json import UNREADABLE, encode
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
+from flowworker.web.acting import ACTING
 from flowworker.web.endpoint import Call
 from flowworker.web.looking import LOOKING
 from flowworker.web.openapi import PREFIX, document
@@ -44,7 +45,7 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_TIME = 10.0
 """Seconds for a body to come."""
 
-ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS)
+ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *ACTING)
 
 
 def make_site(fleet: Fleet, guard: Guard) -> ASGIApp:

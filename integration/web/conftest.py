@@ -14,6 +14,7 @@ import pytest
 
 from integration.cli.commands import APP, Commands, url_of
 from integration.web.api import TOKENS, Api
+from tests.support.waiting import blocking_eventually
 
 WORKFLOWS = Path(__file__).parent / "workflows.yaml"
 
@@ -41,9 +42,11 @@ def api(commands: Commands, tokens: Path) -> Iterator[Api]:
 
 @contextmanager
 def served(commands: Commands, *options: str) -> Iterator[tuple[Api, subprocess.Popen[str]]]:
-    """A `flowworker ui` of its own, and the process."""
+    """A `flowworker ui` of its own that has reached the fleet, and the process."""
     with commands.running("ui", "--port", "0", *options) as process:
-        yield Api(*address_of(process)), process
+        api = Api(*address_of(process))
+        blocking_eventually(lambda: api("GET", "/workflows").status != 503)
+        yield api, process
 
 
 def address_of(process: subprocess.Popen[str]) -> tuple[str, int]:

@@ -71,7 +71,7 @@ class EngineSteps:
 
         False if what was read may be stale: no record of it or of its child is there, or it does
         not wait, though a timer is set after that. Or the timer is that of an earlier run of this
-        id, or was left by whoever ended the wait.
+        id, or was left by what ended the wait.
         """
         plan = await self._stores.plan(run)
         if plan is None or not plan.knows(step):

@@ -95,6 +95,7 @@ class BlockingClient:
     output_of = _blocking(Client.output_of)
     list = _blocking(Client.list)
     history = _blocking(Client.history)
+    redacted = _blocking(Client.redacted)
 
     # Control
 

@@ -57,6 +57,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         payload_keys: path of a file with the keys that payloads are sealed with; empty for none.
         payload_codec: `module:function` that returns a codec of the user's own instead.
         require_sealed: refuse payloads that are not sealed.
+        redact: globs of names of fields whose values are hidden in what people see.
 
     Raises:
         InvalidInput: a number is out of range, a prefix would allow any subject, or settings
@@ -81,12 +82,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     payload_keys: str = ""
     payload_codec: str = ""
     require_sealed: bool = False
+    redact: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what would do harm later."""
         check_numbers(self)
         if "" in self.reply_prefixes:
             raise InvalidInput("reply_prefixes: expected beginnings of subjects, found ''")
+        if any(not glob.strip() for glob in self.redact):
+            raise InvalidInput("redact: expected names of fields, such as *password*, found ''")
         if self.payload_keys and self.payload_codec:
             raise InvalidInput("payload_keys and payload_codec: expected one of them")
         if self.require_sealed and not (self.payload_keys or self.payload_codec):

@@ -168,6 +168,7 @@ CHOSEN: dict[str, tuple[str, Any]] = {
     "handler_labels": ("false", False),
     "payload_codec": ("wares:codec", "wares:codec"),
     "require_sealed": ("true", True),
+    "redact": ("*password*, token", ("*password*", "token")),
 }
 """What settings other than numbers are set to, as text and as a value."""
 

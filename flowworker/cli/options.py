@@ -11,6 +11,7 @@ __all__ = [
     "queue_option",
     "read_json",
     "read_object",
+    "reveal_option",
     "run_client",
 ]
 
@@ -138,6 +139,11 @@ def check_queues(queues: Sequence[str]) -> None:
 def as_json(command: Callable[P, T]) -> Callable[P, T]:
     """Give a command the option `--json`."""
     return click.option("--json", "json_", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def reveal_option(command: Callable[P, T]) -> Callable[P, T]:
+    """Give a command the option `--reveal`."""
+    return click.option("--reveal", is_flag=True, help="Show secrets, too.")(command)
 
 
 def run_client(target: Target, use: Callable[[Client], Awaitable[T]]) -> T:

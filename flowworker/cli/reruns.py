@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowworker.cli.errors import FAILED
-from flowworker.cli.options import Target, as_json, connection, read_object, run_client
+from flowworker.cli.options import (
+    Target,
+    as_json,
+    connection,
+    read_object,
+    reveal_option,
+    run_client,
+)
 from flowworker.cli.render import json_line
 from flowworker.cli.runs import begun
 from flowworker.cli.tables import plain, print_table
@@ -39,6 +46,7 @@ _DRY = click.option("--dry-run", is_flag=True, help="Only show which steps would
 @_DRY
 @_WAIT
 @connection
+@reveal_option
 @as_json
 @click.pass_context
 def rerun(
@@ -60,7 +68,8 @@ def rerun(
         raise click.UsageError("--from and --failed exclude each other.")
     value = None if input_ is None else read_object("--input", input_)
     if dry_run:
-        how.pop("wait")
+        for name in ("wait", "reveal"):
+            how.pop(name)
         _show(ctx, target, run, what, **how)
     else:
         _begin(ctx, target, run, what, {"input": value, "new_id": new_id}, **how)
@@ -72,6 +81,7 @@ def rerun(
 @_DRY
 @_WAIT
 @connection
+@reveal_option
 @as_json
 @click.pass_context
 def retry(
@@ -82,13 +92,23 @@ def retry(
     new_id: str | None,
     dry_run: bool,
     wait: bool,
+    reveal: bool,
     json_: bool,
 ) -> None:
     """Do again what a run has not completed: `rerun --failed`."""
     if dry_run:
         _show(ctx, target, run, {"failed": True}, json_=json_)
     else:
-        _begin(ctx, target, run, {"failed": True}, {"new_id": new_id}, wait=wait, json_=json_)
+        _begin(
+            ctx,
+            target,
+            run,
+            {"failed": True},
+            {"new_id": new_id},
+            wait=wait,
+            reveal=reveal,
+            json_=json_,
+        )
 
 
 def _show(
@@ -118,6 +138,7 @@ def _begin(
     how: dict[str, Any],
     *,
     wait: bool,
+    reveal: bool,
     json_: bool,
 ) -> None:
     async def begin(client: Client) -> str:
@@ -126,4 +147,4 @@ def _begin(
             raise InvalidInput("; ".join(planned.problems))
         return await client.rerun(run, **what, **how)
 
-    begun(ctx, target, begin, None, wait=wait, json_=json_)
+    begun(ctx, target, begin, None, wait=wait, reveal=reveal, json_=json_)

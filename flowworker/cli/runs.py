@@ -6,13 +6,20 @@ __all__ = ["begun", "history", "list_runs", "start"]
 
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowworker.cli.errors import FAILED, say
 from flowworker.cli.notes import lasted, when
-from flowworker.cli.options import Target, as_json, connection, read_object, run_client
+from flowworker.cli.options import (
+    Target,
+    as_json,
+    connection,
+    read_object,
+    reveal_option,
+    run_client,
+)
 from flowworker.cli.render import event_line, json_line
 from flowworker.cli.tables import print_table
 from flowworker.core.status import Priority, RunStatus
@@ -40,6 +47,7 @@ _RUN = click.argument("run")
     "--timeout", type=click.FloatRange(min=0.0), metavar="S", help="With --wait: at most so long."
 )
 @connection
+@reveal_option
 @as_json
 @click.pass_context
 def start(
@@ -54,20 +62,20 @@ def start(
     wait: bool,
     timeout: float | None,
     json_: bool,
-    **later: str | None,
+    **more: Any,
 ) -> None:
     """Start a run of workflow NAME and print its id, or with --wait its result."""
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait.")
     from flowworker.client.checks import check_start
 
-    value = read_object("--input", input_)
+    value, reveal = read_object("--input", input_), bool(more.pop("reveal"))
 
     async def begin(client: Client) -> str:
         await check_start(client, name, value, run_id)
-        return await client.start(name, value, run_id=run_id, priority=priority, **later)
+        return await client.start(name, value, run_id=run_id, priority=priority, **more)
 
-    begun(ctx, target, begin, timeout, wait=wait, json_=json_)
+    begun(ctx, target, begin, timeout, wait=wait, reveal=reveal, json_=json_)
 
 
 def begun(
@@ -77,9 +85,10 @@ def begun(
     timeout: float | None,
     *,
     wait: bool,
+    reveal: bool,
     json_: bool,
 ) -> None:
-    """Begin a run and print its id, or with `wait` its result."""
+    """Begin a run and print its id, or with `wait` its result, with secrets or without."""
     started: list[str] = []
 
     async def begin_and_wait(client: Client) -> RunResult:
@@ -90,7 +99,8 @@ def begun(
                 from flowworker.cli.progress import progress
 
                 await stack.enter_async_context(progress(client, run))
-            return await client.result(run, timeout)
+            result = await client.result(run, timeout)
+        return result if reveal else await client.redacted(result)
 
     if wait:
         try:
@@ -158,12 +168,13 @@ def list_runs(
 @click.command()
 @_RUN
 @connection
+@reveal_option
 @as_json
-def history(target: Target, run: str, *, json_: bool) -> None:
+def history(target: Target, run: str, *, reveal: bool, json_: bool) -> None:
     """Show all events of a run, oldest first."""
 
     async def look(client: Client) -> None:
-        for event in await client.history(run):
+        for event in await client.history(run, reveal=reveal):
             click.echo(json_line(event) if json_ else event_line(event, with_run=False))
 
     run_client(target, look)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowworker.cli.options import Target, as_json, connection, run_client
+from flowworker.cli.options import Target, as_json, connection, reveal_option, run_client
 from flowworker.core.status import TERMINAL
 from flowworker.errors import InvalidInput
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     help="With --step and --output: of that iteration.",
 )
 @connection
+@reveal_option
 @as_json
 def status(
     target: Target,
@@ -36,6 +37,7 @@ def status(
     step: str,
     part: str | None,
     iteration: int | None,
+    reveal: bool,
     json_: bool,
 ) -> None:
     """Show a run and its steps, and the runs that these are; or one step."""
@@ -47,17 +49,17 @@ def status(
 
     async def look(client: Client) -> None:
         if part == "input":
-            click.echo(await client.input_of(run, step))
+            click.echo(await client.input_of(run, step, reveal=reveal))
         elif part == "output":
-            click.echo(await _output(client, run, step, iteration or 0))
+            click.echo(await _output(client, run, step, iteration or 0, reveal=reveal))
         elif step:
-            found = await client.step(run, step)
+            found = await client.step(run, step, reveal=reveal)
             if json_:
                 click.echo(json_line(found))
             else:
                 print_step(run, found)
         else:
-            view = await client.status(run, children=True, values=True)
+            view = await client.status(run, children=True, values=True, reveal=reveal)
             if json_:
                 click.echo(json_line(view))
             else:
@@ -67,12 +69,13 @@ def status(
     run_client(target, look)
 
 
-async def _output(client: Client, run: str, step: str, iteration: int) -> bytes:
+async def _output(client: Client, run: str, step: str, iteration: int, *, reveal: bool) -> bytes:
     from flowworker.codec.json import encode
 
     if step:
-        return await client.output_of(run, step, iteration=iteration)
+        return await client.output_of(run, step, iteration=iteration, reveal=reveal)
     state = (await client.status(run)).status
     if state not in TERMINAL:
         raise InvalidInput(f"run {run} has not ended: it is {state}")
-    return encode((await client.result(run)).output)
+    result = await client.result(run)
+    return encode((result if reveal else await client.redacted(result)).output)

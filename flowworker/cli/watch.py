@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowworker.cli.options import Target, as_json, connection, run_client
+from flowworker.cli.options import Target, as_json, connection, reveal_option, run_client
 from flowworker.cli.render import event_line, json_line
 
 if TYPE_CHECKING:
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", required=False)
 @connection
+@reveal_option
 @as_json
-def watch(target: Target, run: str | None, *, json_: bool) -> None:
+def watch(target: Target, run: str | None, *, reveal: bool, json_: bool) -> None:
     """Show events as they happen: of one RUN from its start to its end, or of all.
 
     One line each, or with --json one CloudEvent each.
     """
 
     async def follow(client: Client) -> None:
-        async with aclosing(client.watch(run)) as events:
+        async with aclosing(client.watch(run, reveal=reveal)) as events:
             async for event in events:
                 click.echo(json_line(event) if json_ else _line(event, one=bool(run)))
 

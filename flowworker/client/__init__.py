@@ -9,6 +9,7 @@ looking       what is recorded of a run           payloads      inputs and outpu
 reruns        what a rerun would do
 watching      events as they happen               step_history  what steps' events add to records
 members       the processes of the fleet             checks        what is wrong with a start
+hiding        what people do not see of a run
 """
 
 from __future__ import annotations

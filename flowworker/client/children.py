@@ -18,13 +18,15 @@ MOST = 100
 """Children of one run that are read, those first that have not completed."""
 
 
-async def with_children(views: Views, run: RunView, *, values: bool = False) -> RunView:
+async def with_children(
+    views: Views, run: RunView, *, values: bool = False, reveal: bool = False
+) -> RunView:
     """The same with its children, but for those that are no longer retained."""
 
     async def read(child: str) -> RunView | None:
         try:
-            seen = await views.run(child, values=values)
-            return await with_children(views, seen, values=values)
+            seen = await views.run(child, values=values, reveal=reveal)
+            return await with_children(views, seen, values=values, reveal=reveal)
         except RunNotFound:
             return None
 

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowworker.client.hiding import Hiding, RunHider
 from flowworker.codec.json import decode_step
 from flowworker.codec.keys import steps_pattern
 from flowworker.core.rebuild import view
@@ -46,12 +47,15 @@ class Look:
         known: the definition that the run is pinned to, and what the records mean by it; None if it
             cannot be read.
         problems: what could not be read, one line each.
+        hider: hides its secrets, unless it `reveals` them.
     """
 
     record: RunRecord
     steps: Steps
     known: tuple[Plan, RunState] | None
     problems: tuple[str, ...]
+    hider: RunHider
+    reveals: bool = False
 
     def of_step(self, step: str) -> tuple[Plan, RunState]:
         """What is known of a run that has this step.
@@ -79,9 +83,10 @@ class Looking:
         self._runs = stores.runs
         self._definitions = stores.definitions
         self._clock = clock
+        self._hiding = Hiding(stores)
 
-    async def at(self, run: str) -> Look:
-        """The run as it is now, or RunNotFound."""
+    async def at(self, run: str, *, reveal: bool = False) -> Look:
+        """The run as it is now, or RunNotFound. With `reveal` its secrets are seen."""
         found = await self._runs.load(run)
         if found is None:
             raise no_such_run(run)
@@ -96,7 +101,8 @@ class Looking:
         known = None
         if plan is not None:
             known = plan, view(plan, record, revision, steps, self._clock.now())
-        return Look(record, steps, known, tuple(problems))
+        hider = RunHider() if reveal else await self._hiding.of(record, plan)
+        return Look(record, steps, known, tuple(problems), hider, reveal)
 
     async def _steps(self, run: str, plan: Plan | None, problems: list[str]) -> Steps:
         gate = asyncio.Semaphore(PARALLEL)

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a run and its steps, for people to look at.
+"""Inputs and outputs of a run and its steps, for people to look at, who see no secrets unasked.
 
 What a step is given is not recorded by itself: it follows from what is, and is made again here by
 the rules by which coordinators and workers made it.
@@ -11,6 +11,7 @@ __all__ = ["PayloadView", "Payloads"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowworker.client.hiding import Hiding
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import decode_value, encode
 from flowworker.core.graph import positions
@@ -57,10 +58,12 @@ class Payloads:
         self._limit = stores.settings.inline_limit
         room = stores.settings.payload_limit
         self._evaluation = Evaluation(Values(stores.payloads, room))
+        self._hiding = Hiding(stores)
 
     async def input_of_run(self, look: Look) -> bytes:
         """What the run was started with, as JSON."""
-        return await self._payloads.load(look.record.input, look.record.run, INPUT)
+        data = await self._payloads.load(look.record.input, look.record.run, INPUT)
+        return look.hider.json(data, is_input=True)
 
     async def input_of(self, look: Look, step: str) -> bytes:
         """What the latest attempt of a step is given, or was, as JSON; of a loop its items.
@@ -70,6 +73,9 @@ class Payloads:
             ExpressionError: what it is given cannot be evaluated, so that its attempt failed.
             CorruptRecord, PayloadKeyMissing: something cannot be read.
         """
+        return look.hider.json(await self._input_of(look, step))
+
+    async def _input_of(self, look: Look, step: str) -> bytes:
         plan, state = look.of_step(step)
         run, at = look.record.run, state.steps[step]
         if step in state.loops:
@@ -94,7 +100,10 @@ class Payloads:
         found = await self._runs.load(record.child)
         if found is None:
             return None
-        return await self._payloads.load(found[0].input, record.child, INPUT)
+        data = await self._payloads.load(found[0].input, record.child, INPUT)
+        if look.reveals:
+            return data
+        return (await self._hiding.of(found[0])).json(data, is_input=True)
 
     async def _merged(self, plan: Plan, state: RunState, step: str, kind: Kind) -> Any:
         steps = plan.before(step)
@@ -126,25 +135,26 @@ class Payloads:
             what = f"iteration {iteration} of {what}"
         if payload is None:
             raise InvalidInput(f"{what} has put out nothing: it is {state.steps[step].status}")
-        return await self._payloads.load(payload, look.record.run, *output_places(step))
+        data = await self._payloads.load(payload, look.record.run, *output_places(step))
+        return look.hider.json(data)
 
     # For views
 
     async def view_of_input(self, look: Look) -> PayloadView:
         """The run's input."""
-        return await self._view(look.record.input, look.record.run, INPUT)
+        return await self._view(look, look.record.input, INPUT)
 
     async def view_of_output(self, look: Look) -> PayloadView | None:
         """What the run results in, if its definition says what that is."""
         output = look.record.output
-        return None if output is None else await self._view(output, look.record.run, RESULT)
+        return None if output is None else await self._view(look, output, RESULT)
 
     async def view_of_step_output(self, look: Look, step: str) -> PayloadView | None:
         """What a step has put out, if anything."""
         state = None if look.known is None else look.known[1].steps.get(step)
         if state is None or state.output is None:
             return None
-        return await self._view(state.output, look.record.run, *output_places(step))
+        return await self._view(look, state.output, *output_places(step))
 
     async def view_of_step_input(
         self, look: Look, step: str, *, merged: bool = True
@@ -160,19 +170,21 @@ class Payloads:
         except InvalidInput:
             return None
         except (CorruptRecord, ExpressionError, PayloadKeyMissing) as error:
-            return PayloadView(0, problem=str(error))
+            return PayloadView(0, problem=look.hider.text(str(error)))
 
     def _is_merged(self, plan: Plan, state: RunState, step: str) -> bool:
         is_own = step in state.loops or plan.step(step).has_child
         return not is_own and plan.call(step, state.steps[step].attempt.kind).with_ is None
 
-    async def _view(self, payload: Payload, run: str, *places: str) -> PayloadView:
-        if not isinstance(payload, Inline):
-            return PayloadView(payload.size)
+    async def _view(self, look: Look, payload: Payload, *places: str) -> PayloadView:
+        size = len(memoryview(payload.data)) if isinstance(payload, Inline) else payload.size
+        if size > self._limit and not isinstance(payload, Inline):
+            return PayloadView(size)
         try:
-            return self._shown(await self._payloads.load(payload, run, *places))
+            data = await self._payloads.load(payload, look.record.run, *places)
         except (CorruptRecord, PayloadKeyMissing) as error:
-            return PayloadView(len(memoryview(payload.data)), problem=str(error))
+            return PayloadView(size, problem=look.hider.text(str(error)))
+        return self._shown(look.hider.json(data, is_input=places == (INPUT,)))
 
     def _shown(self, data: bytes) -> PayloadView:
         if len(data) > self._limit:

@@ -10,6 +10,7 @@ from flowworker.client import members
 from flowworker.client.accepted import NotBegun
 from flowworker.client.children import with_children
 from flowworker.client.lookup import Lookup
+from flowworker.client.results import hidden_result
 from flowworker.client.starting import check_dotted_name, check_run_id
 from flowworker.client.views import Views
 from flowworker.client.watching import events_of, watch_all, watch_run
@@ -18,7 +19,9 @@ from flowworker.core.ids import step_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
+    from flowworker.client.hiding import RunHider
     from flowworker.client.members import CoordinatorView, WorkerView
+    from flowworker.client.results import RunResult
     from flowworker.client.steps import StepView
     from flowworker.client.views import RunSummary, RunView
     from flowworker.clock import Clock
@@ -72,7 +75,9 @@ class Reading:
 
     # Runs
 
-    async def status(self, run_id: str, *, children: bool = False, values: bool = False) -> RunView:
+    async def status(
+        self, run_id: str, *, children: bool = False, values: bool = False, reveal: bool = False
+    ) -> RunView:
         """A run and its steps as they are now, or RunNotFound.
 
         One whose start was accepted and waits for a coordinator is PENDING, and has no steps yet.
@@ -82,33 +87,37 @@ class Reading:
             children: read the runs that its steps are now as well, and theirs.
             values: show inputs and outputs, as far as they are small. What a step without `with` is
                 given is not shown: it is made of the others.
+            reveal: show secrets as well, here and below: in their place stands a mark otherwise.
         """
         try:
             await self._lookup.find(run_id)
         except NotBegun as accepted:
             return accepted.view
-        view = await self._views.run(run_id, values=values)
-        return await with_children(self._views, view, values=values) if children else view
+        how = {"values": values, "reveal": reveal}
+        view = await self._views.run(run_id, **how)
+        return await with_children(self._views, view, **how) if children else view
 
-    async def step(self, run_id: str, step: str) -> StepView:
+    async def step(self, run_id: str, step: str, *, reveal: bool = False) -> StepView:
         """One step of a run, with what it is given, has put out, and all its attempts.
 
         Args:
             run_id: which run; of a step of a child, the child's id.
             step: which step, or instance of a loop: `resize[3]`.
+            reveal: show secrets as well.
 
         Raises:
             RunNotFound: no such run exists.
             InvalidInput: it has no such step, or its definition cannot be read.
         """
         await self._lookup.find(run_id)
-        return await self._views.step(run_id, step_of(step))
+        return await self._views.step(run_id, step_of(step), reveal=reveal)
 
-    async def input_of(self, run_id: str, step: str = "") -> bytes:
+    async def input_of(self, run_id: str, step: str = "", *, reveal: bool = False) -> bytes:
         """What a run was started with, or the latest attempt of a step is given, as JSON.
 
         Its size does not matter. What a step is given is evaluated again, of what is recorded. That
-        of a loop are its items, and that of a step which is a run the input of that.
+        of a loop are its items, and that of a step which is a run the input of that. Secrets are
+        hidden without `reveal`.
 
         Raises:
             RunNotFound: no such run exists.
@@ -117,13 +126,15 @@ class Reading:
             PayloadKeyMissing: it is sealed with a key that is not here.
         """
         await self._lookup.find(run_id)
-        return await self._views.input_of(run_id, step_of(step))
+        return await self._views.input_of(run_id, step_of(step), reveal=reveal)
 
-    async def output_of(self, run_id: str, step: str, *, iteration: int = 0) -> bytes:
+    async def output_of(
+        self, run_id: str, step: str, *, iteration: int = 0, reveal: bool = False
+    ) -> bytes:
         """What a step of a run has put out, as JSON; its size does not matter.
 
         With `iteration`, what that one of a step that is repeated has, as long as the run's history
-        is kept. What a run results in is `result`.
+        is kept. What a run results in is `result`. Secrets are hidden without `reveal`.
 
         Raises:
             RunNotFound: no such run exists.
@@ -131,7 +142,7 @@ class Reading:
             PayloadKeyMissing: it is sealed with a key that is not here.
         """
         await self._lookup.find(run_id)
-        return await self._views.output_of(run_id, step_of(step), iteration)
+        return await self._views.output_of(run_id, step_of(step), iteration, reveal=reveal)
 
     async def list(
         self,
@@ -149,15 +160,26 @@ class Reading:
             check_dotted_name("a workflow name", workflow)
         return await self._views.list(status, workflow, limit, children=children)
 
-    async def history(self, run_id: str) -> History:
-        """All events of a run as CloudEvents, oldest first, or RunNotFound."""
+    async def history(self, run_id: str, *, reveal: bool = False) -> History:
+        """All events of a run as CloudEvents, oldest first, or RunNotFound.
+
+        Secrets are hidden without `reveal`. Most are in no event at all: it refers to payloads that
+        have some.
+        """
         stored = await self._stores.backend.events.history(check_run_id(run_id))
         if not stored:
             await self._lookup.find(run_id)
-        return list(events_of(run_id, stored))
+        events = events_of(run_id, stored)
+        return list(events if reveal else map((await self._views.hider(run_id)).event, events))
 
-    async def watch(self, run_id: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
-        """Events as they happen, as CloudEvents.
+    async def redacted(self, result: RunResult) -> RunResult:
+        """A result as people may see it: `result` returns it with its secrets."""
+        return hidden_result(result, await self._views.hider(result.id))
+
+    async def watch(
+        self, run_id: str | None = None, *, reveal: bool = False
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Events as they happen, as CloudEvents; their secrets are hidden without `reveal`.
 
         Of one run all that happened and will happen, each event once, until its last one. Of all
         runs what happens from now on; what comes faster than it is read may be dropped.
@@ -166,10 +188,13 @@ class Reading:
             RunNotFound: no such run exists.
         """
         if run_id is None:
+            hider = self._views.unknown
             async for event in watch_all(self._stores.backend):
-                yield event
+                yield event if reveal else hider.event(event)
             return
         if not await self._stores.backend.events.history(check_run_id(run_id)):
             await self._lookup.find(run_id)
+        known: RunHider | None = None
         async for event in watch_run(self._stores, self._clock, run_id):
-            yield event
+            known = known or await self._views.hider(run_id)  # now that there is a run
+            yield event if reveal else known.event(event)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Results", "RunResult", "rejected_start"]
+__all__ = ["Results", "RunResult", "hidden_result", "rejected_start"]
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from flowworker.codec.json import decode_value
@@ -16,6 +16,7 @@ from flowworker.stores.sealing import RESULT, output_places
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowworker.client.hiding import RunHider
     from flowworker.client.views import Views
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
@@ -95,6 +96,13 @@ class Results:
             raw = await self._payloads.load(payload, run, *output_places(step))
             values[step] = decode_value(f"output of {step}", raw)
         return values
+
+
+def hidden_result(result: RunResult, hider: RunHider) -> RunResult:
+    """A result as people may see it."""
+    output = hider.value(result.output)
+    shown = output if isinstance(output, dict) else {"": output}
+    return replace(result, error=hider.text(result.error), output=shown)
 
 
 def rejected_start(run: str, reason: str, error_type: str) -> InvalidInput | WorkflowNotFound:

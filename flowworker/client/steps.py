@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InstancesView", "StepView", "is_unclaimed", "recorded", "seen_step"]
+__all__ = ["InstancesView", "StepView", "hidden_step", "is_unclaimed", "recorded", "seen_step"]
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from flowworker.core.ids import shown_id
 from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
 
 if TYPE_CHECKING:
+    from flowworker.client.hiding import RunHider
     from flowworker.client.step_history import StepHistory
     from flowworker.core.model import Step
     from flowworker.core.records import StepRecord
@@ -210,3 +211,20 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         traceback=record.traceback,
     )
     return _with_own_times(seen, record.step, record, history)
+
+
+def hidden_step(step: StepView, hider: RunHider) -> StepView:
+    """A step with its instances, without secrets; payloads were hidden when they were read."""
+    hide, instances = hider.text, step.instances
+    if instances is not None:
+        shown = tuple(hidden_step(instance, hider) for instance in instances.shown)
+        instances = replace(instances, shown=shown)
+    return replace(
+        step,
+        error=hide(step.error),
+        prompt=hide(step.prompt),
+        reason=hide(step.reason),
+        traceback=hide(step.traceback),
+        instances=instances,
+        attempts=tuple(replace(one, error=hide(one.error)) for one in step.attempts),
+    )

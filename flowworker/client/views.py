@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from flowworker.client.hiding import Hiding
 from flowworker.client.looking import PARALLEL, Looking, no_such_run
 from flowworker.client.loops import folded
 from flowworker.client.payloads import Payloads, PayloadView
 from flowworker.client.step_history import StepHistory
-from flowworker.client.steps import StepView, is_unclaimed, recorded, seen_step
+from flowworker.client.steps import StepView, hidden_step, is_unclaimed, recorded, seen_step
 from flowworker.core.forward import verdict_on
 from flowworker.core.ids import RUN_ID_OF_CHILD, index_of, step_of
 from flowworker.core.rebuild import view
@@ -25,6 +26,7 @@ from flowworker.errors import CorruptRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flowworker.client.hiding import RunHider
     from flowworker.client.looking import Look
     from flowworker.clock import Clock
     from flowworker.core.graph import Plan
@@ -97,7 +99,11 @@ class RunSummary:
 
 
 class Views:
-    """Reads records and says what they mean."""
+    """Reads records and says what they mean.
+
+    Attributes:
+        unknown: hides what is secret in any run.
+    """
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         self._runs = stores.runs
@@ -106,11 +112,18 @@ class Views:
         self._clock = clock
         self._looking = Looking(stores, clock)
         self._payloads = Payloads(stores)
+        self._hiding = Hiding(stores)
+        self.unknown = self._hiding.unknown
 
     async def record(self, run: str) -> RunRecord | None:
         """The record of a run, or None."""
         found = await self._runs.load(run)
         return None if found is None else found[0]
+
+    async def hider(self, run: str) -> RunHider:
+        """What hides the secrets of a run, as far as there is one."""
+        record = await self.record(run)
+        return self.unknown if record is None else await self._hiding.of(record)
 
     async def plan(self, run: str) -> Plan:
         """What a run is pinned to."""
@@ -119,10 +132,13 @@ class Views:
             raise no_such_run(run)
         return await self._definitions.by_hash(record.definition)
 
-    async def run(self, run: str, *, values: bool = False) -> RunView:
-        """A run and its steps; with `values`, small inputs and outputs."""
-        look = await self._looking.at(run)
-        record, stop = look.record, look.record.stop
+    async def run(self, run: str, *, values: bool = False, reveal: bool = False) -> RunView:
+        """A run and its steps; with `values`, small inputs and outputs.
+
+        With `reveal`, here and below, what is secret of it is seen as well.
+        """
+        look = await self._looking.at(run, reveal=reveal)
+        record, stop, hide = look.record, look.record.stop, look.hider.text
         ended = stop is not None and stop.reason is StopReason.ENDED
         seen = RunView(
             id=record.run,
@@ -131,42 +147,50 @@ class Views:
             status=record.status,
             created_at=record.created_at,
             finished_at=record.finished_at,
-            error=record.error or ("" if stop is None or ended else stop.message),
-            reason=stop.message if stop is not None and ended else "",
+            error=hide(record.error or ("" if stop is None or ended else stop.message)),
+            reason=hide(stop.message) if stop is not None and ended else "",
             needs_attention=record.needs_attention,
             failed_compensations=record.failed_compensations,
             rerun_of=record.rerun_of,
-            steps=_steps(look, await self._step_history(look)),
+            steps=tuple(
+                hidden_step(step, look.hider)
+                for step in _steps(look, await self._step_history(look))
+            ),
             begins_at=record.begins_at,
             parent="" if record.parent is None else record.parent.run,
-            problems=look.problems,
+            problems=tuple(map(hide, look.problems)),
         )
         return await self._with_values(look, seen) if values else seen
 
-    async def step(self, run: str, step: str) -> StepView:
+    async def step(self, run: str, step: str, *, reveal: bool = False) -> StepView:
         """One step, or instance of a loop, with its input, output and attempts."""
-        look = await self._looking.at(run)
+        look = await self._looking.at(run, reveal=reveal)
         plan, state = look.of_step(step)
         history = await self._whole_history(look)
         found = look.steps.get(step)
-        return replace(
+        seen = replace(
             seen_step(step, plan.step(step), state.steps[step], found, history),
             instances=folded(step, plan, state, look.steps, history),
-            input=await self._payloads.view_of_step_input(look, step),
-            output=await self._payloads.view_of_step_output(look, step),
             attempts=tuple(history.attempts.get(step, ())),
         )
+        return replace(
+            hidden_step(seen, look.hider),
+            input=await self._payloads.view_of_step_input(look, step),
+            output=await self._payloads.view_of_step_output(look, step),
+        )
 
-    async def input_of(self, run: str, step: str) -> bytes:
+    async def input_of(self, run: str, step: str, *, reveal: bool = False) -> bytes:
         """What a step is given, or without one the run's input, as JSON; see `Payloads`."""
-        look = await self._looking.at(run)
+        look = await self._looking.at(run, reveal=reveal)
         if step:
             return await self._payloads.input_of(look, step)
         return await self._payloads.input_of_run(look)
 
-    async def output_of(self, run: str, step: str, iteration: int = 0) -> bytes:
+    async def output_of(
+        self, run: str, step: str, iteration: int = 0, *, reveal: bool = False
+    ) -> bytes:
         """What a step, or an iteration of it, has put out, as JSON; see `Payloads`."""
-        look = await self._looking.at(run)
+        look = await self._looking.at(run, reveal=reveal)
         history = await self._whole_history(look) if iteration else StepHistory(run)
         return await self._payloads.output_of(look, step, history, iteration)
 

@@ -100,8 +100,9 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
     """The first event of a run, with all that its scheduler needs to begin.
 
     `revision` is that of the record as it was created; 0 says that the run may have gone on since,
-    so that its scheduler has to read it.
+    so that its scheduler has to read it. So it has to if there are secrets, which no event has.
     """
+    revision = 0 if record.secrets is not None else revision
     data = EventData(
         id=record.run,
         name=record.workflow,

@@ -132,6 +132,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
         trace, trace_state: of the run, as in its record.
         follows: ids of the spans of the attempts that completed the steps before this one; only
             from a coordinator that traces.
+        secrets: of the run, as in its record.
         since, spent, intervals: for the attempt's record; a `since` of 0 begins with its claim,
             and None says that nobody asks for it.
     """
@@ -162,6 +163,7 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
     spent: tuple[int, ...] = ()
     intervals: tuple[float, ...] = ()
     iteration: int = 0
+    secrets: Payload | None = None
 
     @property
     def attempt(self) -> Attempt:

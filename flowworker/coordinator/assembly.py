@@ -84,7 +84,7 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
     engine_steps = EngineSteps(stores, ends, waits, child_steps, clock)
     answers = Answers(
         evaluation,
-        payloads,
+        stores,
         Judging(stores, evaluation, refusals, clock, metrics),
         Loops(stores, evaluation, refusals, clock),
         Repeating(stores, evaluation, values, terms, clock),

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
+from flowworker.core.answer import Decision
 from flowworker.core.effects import Answer, Emit
 from flowworker.core.event_types import EventType
 from flowworker.core.forward import resolve
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import Decision, ErrorInfo
+from flowworker.core.records import ErrorInfo
 from flowworker.core.rules import Resolution
 from flowworker.core.status import APPROVALS, HumanAction, RunStatus, StepStatus
 from flowworker.core.stopping import fail_step

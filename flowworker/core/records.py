@@ -18,7 +18,6 @@ __all__ = [
     "RECORD_VERSION",
     "UNTIMED",
     "Count",
-    "Decision",
     "ErrorInfo",
     "Rerun",
     "RunRecord",
@@ -35,11 +34,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from flowworker.core.answer import Decision
 from flowworker.core.attempt import Attempt
 from flowworker.core.model import MAX_SECONDS
 from flowworker.core.parent import Parent
 from flowworker.core.payload import Payload
-from flowworker.core.status import HumanAction, Kind, Outcome, Priority, RunStatus, StepStatus
+from flowworker.core.status import Kind, Outcome, Priority, RunStatus, StepStatus
 
 RECORD_VERSION = 1
 
@@ -48,9 +48,7 @@ MAX_MOMENT = 200_000_000_000.0
 date, also with the longest duration added."""
 
 Moment = Annotated[float, Meta(ge=0.0, le=MAX_MOMENT)]
-
 Count = Annotated[int, Meta(ge=0)]
-
 Seconds = Annotated[float, Meta(ge=0.0, le=MAX_SECONDS)]
 
 UNTIMED = 0.0
@@ -117,21 +115,6 @@ class Stop(Struct, frozen=True, omit_defaults=True):
     step: str = ""
 
 
-class Decision(Struct, frozen=True, omit_defaults=True):
-    """What an operator answered for one turn of one step.
-
-    Attributes:
-        turn: the turn of the step that waited; a `retry` begins the next one.
-        output: the step's output, for `complete`.
-        id: identity of the answer, so that it is followed once.
-    """
-
-    turn: int
-    action: HumanAction
-    output: Payload | None = None
-    id: str = ""
-
-
 class Rerun(Struct, frozen=True, omit_defaults=True):
     """What a run does again of another one that has ended: all of it, if nothing is said.
 
@@ -168,6 +151,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         rerun: what it does again of that.
         parent: what it is of another run, if it is a child.
         depth: how many runs it is below one that is no child.
+        secrets: `redaction.Secrets`; if there are any, its events refer to payloads.
     """
 
     run: str
@@ -198,6 +182,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     rerun: Rerun | None = None
     parent: Parent | None = None
     depth: Count = 0
+    secrets: Payload | None = None
 
     @property
     def has_begun(self) -> bool:

@@ -10,6 +10,7 @@ __all__ = [
     "SchemaProblem",
     "compiled",
     "schema_problems",
+    "secret_problems",
     "shortened",
     "violation",
 ]
@@ -28,6 +29,7 @@ from jsonschema_rs import (
 from msgspec.json import encode
 
 from flowworker.definitions.tree import quoted
+from flowworker.redaction import MARK, SECRET, mentions_secret, misplaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +61,12 @@ class SchemaProblem(NamedTuple):
 
 
 def compiled(schema: Any) -> Draft202012Validator:
-    """The validator of a schema that has no problems."""
-    return Draft202012Validator(schema, pattern_options=_PATTERNS, offline=True)
+    """The validator of a schema that has no problems.
+
+    If any of the values that it describes is secret, what it says of values has none of them.
+    """
+    mask = MARK if mentions_secret(schema) else None
+    return Draft202012Validator(schema, pattern_options=_PATTERNS, offline=True, mask=mask)
 
 
 def schema_problems(schema: Any) -> list[SchemaProblem]:
@@ -83,6 +89,17 @@ def schema_problems(schema: Any) -> list[SchemaProblem]:
     return []
 
 
+def secret_problems(schema: Any, *, of_input: bool) -> list[SchemaProblem]:
+    """Where `secret` means nothing in a schema without other problems.
+
+    Those of earlier releases, which knew no such keyword, may have it anywhere.
+    """
+    found = [SchemaProblem((*path, SECRET), message) for path, message in misplaced(schema)]
+    if not of_input and not found and mentions_secret(schema):
+        found = [SchemaProblem((), "'secret' means nothing here: only an 'input_schema' has it")]
+    return found
+
+
 def shortened(message: str) -> str:
     """A message on one line of bearable length."""
     line = " ".join(message.split())
@@ -103,6 +120,8 @@ def _values(schema: Any) -> Iterator[tuple[Path, Any]]:
 
 def violation(error: ValidationError) -> str:
     """What is wrong with a value, in one line."""
+    if MARK in error.message:
+        return shortened(error.message)
     if isinstance(error.kind, ValidationErrorKind.Enum):  # the library names two of them
         found, options = (encode(value).decode() for value in (error.instance, error.kind.options))
         return f"{shortened(found)} is not one of {shortened(options[1:-1].replace(',', ', '))}"

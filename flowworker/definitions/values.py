@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowworker.core.ids import TOKEN
 from flowworker.core.status import Priority
-from flowworker.definitions.schema import schema_problems
+from flowworker.definitions.schema import schema_problems, secret_problems
 from flowworker.definitions.tree import MappingNode, ScalarNode, node_at, plain, quoted
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def schema_of(section: Section, key: str, report: Report) -> dict[str, Any] | No
         section.wrong(key, node, "a JSON Schema")
         return None
     schema: dict[str, Any] = plain(node)
-    for path, message in schema_problems(schema):
+    found = schema_problems(schema) or secret_problems(schema, of_input=key == "input_schema")
+    for path, message in found:
         place = quoted(".".join([key, *map(str, path)]))
         report.add(node_at(node, path).mark, f"{place}: {message}")
     return schema

@@ -4,6 +4,8 @@ Safety: an event has a subject of its own in the run's history, which stores one
 a second one comes. The record that is written last spares later attempts a second publication.
 Liveness: after a crash before that record the next attempt publishes again, under the same id. The
 history has the event once; subscribers may get it twice after such a crash, with the same id.
+
+What is secret of the run is hidden: who hears of events need not have a right to it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME
 from flowworker.errors import Conflict, ConversionError, InvalidInput, PayloadTooLarge
 from flowworker.retrying import retry_unavailable
+from flowworker.telemetry.context import hide_value
 from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
@@ -103,7 +106,7 @@ class Emitter:
             run,
             event_type,
             mark,
-            _with_run(run, event_type, payload),
+            hide_value(_with_run(run, event_type, payload)),
             self._clock.now(),
         )
         with self._tracing.emitting(event_type, event.id, trace) as headers:

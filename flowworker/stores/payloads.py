@@ -27,6 +27,7 @@ from flowworker.codec.json import MAX_NESTING, UNREADABLE, is_nested_too_deep
 from flowworker.core.ids import UPLOAD
 from flowworker.core.payload import Inline, Stored, inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
+from flowworker.redaction import Rules, secrets_of
 from flowworker.stores.sealing import Sealing
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class PayloadStore:
         self._sealing = sealing or Sealing()
         self._inline_limit = settings.inline_limit
         self._limit = settings.payload_limit
+        self._rules = Rules(settings.redact)
 
     async def pack(
         self,
@@ -73,8 +75,9 @@ class PayloadStore:
         *,
         place: str,
         inline_limit: int | None = None,
+        private: bool = False,
     ) -> Payload:
-        """Bytes as a payload: inline if small.
+        """Bytes as a payload: inline if small, and not to be kept out of events.
 
         Args:
             run: whose payload it is, and whose end is its end.
@@ -84,6 +87,8 @@ class PayloadStore:
             data: a JSON value.
             place: where in the run it stands (`stores.sealing`); it can be loaded from there alone.
             inline_limit: what is small; as the settings say if None.
+            private: it is of a run with secrets. Others are as well that have a field which
+                `redact` names. Who hears of a sealed one cannot read it anyway.
 
         Raises:
             PayloadTooLarge: it exceeds the limit.
@@ -94,9 +99,13 @@ class PayloadStore:
         self._check_size(name, data)
         limit = self._inline_limit if inline_limit is None else inline_limit
         key, sealed = await self._sealing.seal(run, place, data)
-        if _inline_size(key, sealed) <= limit:
+        is_small = _inline_size(key, sealed) <= limit
+        if is_small and (key or not (private or self._has_secrets(data))):
             return _inline(key, sealed)
         return await self.store(run, sender, name, sealed, key=key)
+
+    def _has_secrets(self, data: bytes) -> bool:
+        return bool(self._rules) and secrets_of(decode(data), self._rules) is not None
 
     async def for_command(self, run: str, place: str, data: bytes, room: int) -> Payload | None:
         """What a command carries for a value: sealed, or uploaded if it has more than `room` bytes.

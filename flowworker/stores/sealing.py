@@ -12,6 +12,7 @@ __all__ = [
     "ANSWER",
     "INPUT",
     "RESULT",
+    "SECRETS",
     "Sealing",
     "given_place",
     "items_place",
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 INPUT = "input"
 ANSWER = "answer"
 RESULT = "result"
+SECRETS = "secrets"
 
 
 def output_place(step: str) -> str:

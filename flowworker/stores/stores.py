@@ -15,6 +15,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.sealing import Sealing
+from flowworker.stores.secrets import RunSecrets
 from flowworker.stores.signals import SignalStore
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Stores:
     payloads: PayloadStore
     definitions: DefinitionStore
     signals: SignalStore
+    secrets: RunSecrets
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -57,11 +59,13 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         required=settings.require_sealed,
         expected=seals(backend.agreed),
     )
+    payloads = PayloadStore(backend.payloads, settings, sealing)
     return Stores(
         backend,
         settings,
         RunStore(backend.runs),
-        PayloadStore(backend.payloads, settings, sealing),
+        payloads,
         DefinitionStore(backend.definitions),
         SignalStore(backend.runs),
+        RunSecrets(payloads, settings.redact),
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 __all__ = ["OtelTracing", "tracing_with"]
 
 import threading
+import traceback
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import Tracer
 from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.semconv.attributes.exception_attributes import (
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+)
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -36,6 +41,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from flowworker.codec.trace import attempt_span, run_span, trace_of
 from flowworker.core.ids import attempt_key
 from flowworker.core.status import Outcome, RunStatus
+from flowworker.telemetry.context import hide
 from flowworker.telemetry.conventions import (
     SYSTEM,
     Attribute,
@@ -218,7 +224,7 @@ class _OtelAttempt(AttemptTrace):
             span.set_attribute(Attribute.ERROR_TYPE.value, error.type)
             span.set_status(StatusCode.ERROR, str(error))
         if cause is not None:
-            span.record_exception(cause)
+            _record(span, cause)
         span.end(nanoseconds(record.finished_at))
 
     def interrupted(self, result: str) -> None:
@@ -246,3 +252,10 @@ class _OtelAttempt(AttemptTrace):
         if result == Result.LOST:
             copy.set_status(StatusCode.ERROR, "another worker has the claim")
         copy.end()
+
+
+def _record(span: Span, cause: BaseException) -> None:
+    """What a handler raised, without the secrets of its run."""
+    stack = "".join(traceback.format_exception(cause))
+    said = {EXCEPTION_MESSAGE: hide(str(cause)), EXCEPTION_STACKTRACE: hide(stack)}
+    span.record_exception(cause, said)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from flowworker.codec.text import escaped
-from flowworker.telemetry.context import add_attempt
+from flowworker.telemetry.context import add_attempt, hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,9 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or what can be said of it."""
         try:
-            text = self.format(record)
+            text = hide(self.format(record))
         except _BROKEN as error:
-            text = self.format(_instead(record, error))
+            text = hide(self.format(_instead(record, error)))
         self.write(text)
 
     def write(self, text: str) -> None:
@@ -134,6 +134,7 @@ def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     """Tracebacks of a readable length."""
     text = event.get("exception")
     if isinstance(text, str) and len(text) > _LONGEST:
+        text = hide(text)  # before it is cut
         event["exception"] = f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
     return event
 

@@ -61,7 +61,8 @@ async def _output(call: Call) -> bytes:
     status = (await call.fleet.client.status(run)).status
     if status not in TERMINAL:
         raise InvalidInput(f"run {run} has not ended: it is {status}")
-    return encode((await call.fleet.client.result(run, timeout=0.0)).output)
+    result = await call.fleet.client.result(run, timeout=0.0)
+    return encode((await call.fleet.client.redacted(result)).output)
 
 
 async def _step(call: Call) -> StepView:

@@ -73,9 +73,6 @@ _UNAVAILABLE = 1.0
 _UNTIL_REPAIRED = 300.0
 """The same for one whose step has a record that only a person can repair."""
 
-_SHOWN = 200
-"""Bytes of a malformed message that are logged."""
-
 _NAMED = 20
 """Handlers that an error message names."""
 
@@ -98,7 +95,8 @@ class Executor:
         self._heartbeats = heartbeats
         self._inflight = inflight
         self._claims = Claims(resources, records, inflight)
-        self._inputs = StepInputs(resources.payloads, resources.settings.payload_limit)
+        limit, names = resources.settings.payload_limit, resources.settings.redact
+        self._inputs = StepInputs(resources.payloads, limit, names)
         self._settler = Settler(resources, records, heartbeats)
         self._reporter = Reporter(resources)
         self._unserved = Unserved(resources, self._reporter)
@@ -221,7 +219,8 @@ class Executor:
             return ending
         try:
             name, pack = output_place(message.step), resources.payloads.pack
-            pack = partial(pack, message.run, message.queue, name, ending.output, place=name)
+            pack = partial(pack, place=name, private=message.secrets is not None)
+            pack = partial(pack, message.run, message.queue, name, ending.output)
             return Completed(await retry_unavailable(clock, clock.monotonic() + lease, pack))
         except Unavailable:
             raise
@@ -271,8 +270,8 @@ class Executor:
                     )
                 await self._put_back(delivery, self._resources.settings.lease)
             case Malformed(error=error):
-                raw = delivery.data[:_SHOWN]
-                log.error("not a step message, dropped", subject=subject, error=error, raw=raw)
+                size = len(delivery.data)  # what it says may be secret
+                log.error("not a step message, dropped", subject=subject, error=error, size=size)
                 await delivery.ack()
             case _:
                 assert_never(problem)

@@ -1,4 +1,4 @@
-"""What a step's record and its events say about an exception."""
+"""What a step's record and its events say about an exception: nothing that its run keeps secret."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from flowworker.core.error_types import bases_of
 from flowworker.core.records import MAX_TRACEBACK, ErrorInfo, shortened
 from flowworker.errors import CorruptRecord, InvalidInput, NonRetryableError, RetryAfter
+from flowworker.telemetry.context import hide
 
 _NOT_RETRYABLE = (NonRetryableError, InvalidInput, CorruptRecord)
 """Errors that another attempt would meet again; ConversionError is an InvalidInput."""
@@ -44,6 +45,7 @@ def traceback_of(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, frame))
     except Exception:  # noqa: BLE001  # one with attributes that cannot be read
         return ""
+    text = hide(text)
     if len(text) > MAX_TRACEBACK:
         cut = "\n…\n"
         ending = MAX_TRACEBACK - _BEGINNING - len(cut)
@@ -56,4 +58,4 @@ def _one_line(error: BaseException) -> str:
         text = str(error)
     except BaseException:  # noqa: BLE001  # an exception that cannot describe itself
         text = "its message cannot be read"
-    return shortened(" ".join(text.split())).encode("utf-8", "replace").decode()
+    return shortened(hide(" ".join(text.split()))).encode("utf-8", "replace").decode()

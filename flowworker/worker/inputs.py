@@ -11,14 +11,18 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import UNREADABLE, decode_value
 from flowworker.codec.messages import decode_link
 from flowworker.core.payload import Inline
 from flowworker.errors import CorruptRecord, InvalidInput, PayloadTooLarge
+from flowworker.redaction import secrets_of
 from flowworker.stores.payload_cache import PayloadCache
 from flowworker.stores.sealing import INPUT, given_place, output_places
+from flowworker.stores.secrets import RunSecrets
+from flowworker.telemetry.context import hide_in_attempt
 
 if TYPE_CHECKING:
     from flowworker.codec.messages import Earlier, Link, StepMessage
@@ -30,9 +34,13 @@ if TYPE_CHECKING:
 class StepInputs:
     """Makes the dict that a handler gets of what its message carries, or names."""
 
-    def __init__(self, payloads: PayloadStore, limit: int) -> None:
-        """Load from `payloads`; an input of more than `limit` bytes in all is not loaded."""
+    def __init__(self, payloads: PayloadStore, limit: int, names: tuple[str, ...] = ()) -> None:
+        """Load from `payloads`; an input of more than `limit` bytes in all is not loaded.
+
+        Fields that are called as `names` say are secret.
+        """
         self._limit = limit
+        self._secrets = RunSecrets(payloads, names)
         self._payloads = payloads
         # Twice: steps side by side may have much in common and each something of its own.
         self._cache = PayloadCache(payloads, 2 * limit)
@@ -40,11 +48,25 @@ class StepInputs:
     async def of(self, message: StepMessage) -> dict[str, Any]:
         """What the definition says, or the merged map (`codec.inputs`).
 
+        What is secret in it, or of its run, is hidden in all that is said of the attempt from now
+        on.
+
         Raises:
             CorruptRecord: a stored payload cannot be read, or is missing.
             InvalidInput: the run's input is not a JSON object.
             PayloadTooLarge: it exceeds the limit in all.
         """
+        rules, kept = self._secrets.rules(None), message.secrets
+        if kept is not None:
+            rules = replace(rules, secrets=await self._secrets.read(message.run, kept))
+        hide_in_attempt(rules)
+        found = await self._of(message)
+        own = secrets_of(found, rules) if rules.names else None
+        if own is not None:
+            hide_in_attempt(replace(rules, secrets=rules.secrets | own))
+        return found
+
+    async def _of(self, message: StepMessage) -> dict[str, Any]:
         if message.input.given is not None:
             return await self._given(message, message.input.given)
         outputs = await self._outputs(message)

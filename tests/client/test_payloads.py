@@ -108,8 +108,8 @@ class Ended:
     async def value(self, run: str, step: str = "") -> object:
         return json.loads(await self.client.input_of(run, step))
 
-    async def put_out(self, run: str, step: str, **which: int) -> object:
-        return json.loads(await self.client.output_of(run, step, **which))
+    async def put_out(self, run: str, step: str, iteration: int = 0) -> object:
+        return json.loads(await self.client.output_of(run, step, iteration=iteration))
 
 
 @pytest_asyncio.fixture

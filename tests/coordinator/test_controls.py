@@ -14,11 +14,12 @@ from flowworker import App, wiring
 from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
 from flowworker.coordinator.commands import controls, inbox
+from flowworker.core.answer import Decision
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Escalation, Step, Workflow
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import Decision, RunRecord
+from flowworker.core.records import RunRecord
 from flowworker.core.status import HumanAction, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.stores.runs import RunStore

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowworker.core import facts
+from flowworker.core.answer import Decision
 from flowworker.core.attempt import Attempt
 from flowworker.core.draft import Draft
 from flowworker.core.effects import Answer, Dispatch, Emit, Fence, Save
@@ -14,7 +15,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.human import follow
 from flowworker.core.model import Approval, Escalation, Step
 from flowworker.core.rebuild import rebuild, view
-from flowworker.core.records import Decision, ErrorInfo
+from flowworker.core.records import ErrorInfo
 from flowworker.core.status import HumanAction, Kind, Outcome, RunStatus, StepStatus
 from tests.core.dsl import Run, out, step
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core import facts
+from flowworker.core.answer import Decision
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Emit, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.payload import EMPTY
-from flowworker.core.records import Decision
 from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
 from tests.core.dsl import Run, out, step
 

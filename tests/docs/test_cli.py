@@ -86,7 +86,7 @@ def test_connection_options_are_those_of_the_commands():
     for row in rows:
         option = known[words(row["option"])[0].split()[0]]
         assert words(row["variable"]) == [option.envvar]
-    assert shared_options() == set(known) - {"--json"}
+    assert shared_options() == set(known) - {"--json", "--reveal"}
 
 
 def test_exit_codes():

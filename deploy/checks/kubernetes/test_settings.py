@@ -58,6 +58,7 @@ CHOSEN = {
     "handler_labels": False,
     "payload_codec": "shop.seals:codec",
     "require_sealed": True,
+    "redact": ["*password*", "token"],
     "reply_prefixes": ["_INBOX.", "shop.result."],
 }
 

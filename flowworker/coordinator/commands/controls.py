@@ -48,6 +48,7 @@ class Controls:
         self._backend = stores.backend
         self._runs = stores.runs
         self._payloads = stores.payloads
+        self._secrets = stores.secrets
         self._clock = clock
         self._approvals = Approvals(stores, clock)
 
@@ -74,10 +75,11 @@ class Controls:
         elif action == "resume":
             _check_room(record, self._backend.max_body)
             kind = EventType.HUMAN_DECIDED
-            data = await self._decision(data, command, delivery)
+            data = await self._decision(record, data, command, delivery)
         else:
             kind = EventType.CANCEL_REQUESTED
-            data = replace(data, reason=shortened(command.reason), terminate=action == "terminate")
+            reason = await self._said(record, command)
+            data = replace(data, reason=reason, terminate=action == "terminate")
         await publish_to_run(self._backend, record, what, kind, data, str(delivery.sequence))
 
     async def _answer(
@@ -95,21 +97,25 @@ class Controls:
             output = await self._approvals.output(
                 step, asked, await self._given(data.id, command, delivery)
             )
-            payload = await self._pack(data.id, delivery, output)
+            payload = await self._pack(found[0], delivery, output)
         actor = delivery.headers.get(FLOW_ACTOR, "")[:_ACTOR]
-        reason = shortened(command.reason)
+        reason = await self._said(found[0], command)
         answer = HumanAction(action)
         return replace(
             data, action=answer, **about(step), output=payload, reason=reason, actor=actor
         )
 
+    async def _said(self, record: RunRecord, command: ControlCommand) -> str:
+        """The reason that was given, for all to see."""
+        return shortened(await self._secrets.hide(record, command.reason))
+
     async def _decision(
-        self, data: EventData, command: ControlCommand, delivery: Delivery
+        self, record: RunRecord, data: EventData, command: ControlCommand, delivery: Delivery
     ) -> EventData:
         payload = None
         if command.action is HumanAction.COMPLETE:
             output = await self._given(data.id, command, delivery)
-            payload = await self._pack(data.id, delivery, output)
+            payload = await self._pack(record, delivery, output)
         step = about(step_of(command.step))
         return replace(data, action=command.action, **step, output=payload)
 
@@ -121,11 +127,17 @@ class Controls:
                 raise NotYet from gone
             raise
 
-    async def _pack(self, run: str, delivery: Delivery, output: bytes) -> Payload:
+    async def _pack(self, record: RunRecord, delivery: Delivery, output: bytes) -> Payload:
         name = f"resume.{delivery.sequence}"
         try:
             return await self._payloads.pack(
-                run, COORDINATOR, name, output, place=ANSWER, inline_limit=_ANSWER
+                record.run,
+                COORDINATOR,
+                name,
+                output,
+                place=ANSWER,
+                inline_limit=_ANSWER,
+                private=record.secrets is not None,
             )
         except InvalidInput as error:
             raise Rejected(str(error)) from error

@@ -164,10 +164,10 @@ class Reruns:
         start = parse_start(workflow, run, delivery, self._stores.settings.reply_prefixes)
         if start.begins_at:
             raise Rejected("a rerun begins at once: leave Flow-Start-At and Flow-Delay out")
-        sent, data = data, await self._starts.checked(plan, data)
+        sent, data = data, await self._starts.inputs.checked(plan, data)
         name = _name(delivery)
         try:
-            payload = await self._payloads.pack(run, COORDINATOR, name, data, place=INPUT)
+            payload, secrets = await self._starts.inputs.keep(plan, run, name, data, past.record)
         except InvalidInput as error:
             raise Rejected(str(error).replace(name, "input", 1)) from error
         trace = start.trace or str(new_trace(self._backend.namespace, run, start.origin))
@@ -187,6 +187,7 @@ class Reruns:
             sent="" if data is sent else input_digest(sent).hex(),
             rerun_of=of,
             rerun=wanted,
+            secrets=secrets,
         )
 
     async def _plan(self, past: Past, command: RerunCommand) -> Plan:

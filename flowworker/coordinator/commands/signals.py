@@ -31,6 +31,7 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.payload import Payload
+    from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
 
@@ -58,7 +59,7 @@ class Signals:
         what, now = f"signal.{name}", self._clock.now()
         record, _ = await find_run(self._stores.runs, run, what, delivery, now)
         identity = signal_id(delivery.sequence, delivery.time)
-        payload = await self._payload(run, name, identity, delivery)
+        payload = await self._payload(record, name, identity, delivery)
         signal = SignalRecord(run, name, identity, delivery.time, payload)
         message_id = delivery.headers.get(MSG_ID, "").removeprefix(f"{run}.")
         if not await self._stores.signals.keep(signal, message_id):
@@ -67,14 +68,18 @@ class Signals:
         data = EventData(id=run, name=record.workflow, version=record.version, at=now, signal=name)
         await publish_to_run(self._backend, record, what, EventType.SIGNALLED, data, identity)
 
-    async def _payload(self, run: str, name: str, identity: str, delivery: Delivery) -> Payload:
+    async def _payload(
+        self, record: RunRecord, name: str, identity: str, delivery: Delivery
+    ) -> Payload:
         """What the signal says, as it is kept. It may be a step's output, which a person gave."""
+        run, private = record.run, record.secrets is not None
         try:
             data = await self._data(run, delivery)
             if not is_json(data):
                 raise Rejected(f"signal.{name}: the body is not JSON")
             kept = f"signal.{identity}"
-            return await self._stores.payloads.pack(run, COORDINATOR, kept, data, place=ANSWER)
+            pack = self._stores.payloads.pack
+            return await pack(run, COORDINATOR, kept, data, place=ANSWER, private=private)
         except Gone as gone:
             if may_be_unseen(delivery.time, self._clock.now()):
                 raise NotYet from gone

@@ -19,16 +19,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import run_started_event, scheduled_event
-from flowworker.codec.defaults import filled, has_defaults
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.inputs import Inputs, filled_input
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import (
     parse_start,
-    read_object,
     reference_of,
     run_of,
 )
@@ -39,7 +38,6 @@ from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.definitions import InputValidator
 from flowworker.errors import (
     Conflict,
     DefinitionError,
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.coordinator.commands.requests import Start
-    from flowworker.core.graph import Plan
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -79,8 +76,8 @@ class Starts:
         self._reply_prefixes = stores.settings.reply_prefixes
         self._clock = clock
         self._metrics = metrics
+        self.inputs = Inputs(stores)
         self._large = asyncio.Semaphore(_LARGE)
-        self._validators: dict[str, tuple[str, InputValidator]] = {}
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
         """One message: a run, or Rejected. A run that exists is not asked whether it may.
@@ -158,10 +155,10 @@ class Starts:
         except (WorkflowNotFound, DefinitionError) as error:
             raise Rejected(str(error), type(error).__name__) from error
         sent = await self._input(start)
-        data = await self.checked(plan, sent)
+        data = await self.inputs.checked(plan, sent)
         name = _name(start.origin)
         try:
-            payload = await self._payloads.pack(start.run, COORDINATOR, name, data, place=INPUT)
+            payload, secrets = await self.inputs.keep(plan, start.run, name, data)
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise Rejected(str(error).replace(name, "input", 1)) from error
         now = self._clock.now()
@@ -182,6 +179,7 @@ class Starts:
             trace=trace,
             trace_state=start.trace_state,
             sent="" if data is sent else input_digest(sent).hex(),
+            secrets=secrets,
         )
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
@@ -220,7 +218,7 @@ class Starts:
             if delivery.delivered > 1:  # it was answered before: only then is an upload dropped
                 return
             raise
-        given = given if plan is None else _filled(plan, given)
+        given = given if plan is None else filled_input(plan, given)
         if input_digest(known) != input_digest(given):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
 
@@ -237,45 +235,6 @@ class Starts:
         await self._backend.events.publish_before_end(
             record.run, event.type, encode(event), event.id, once=True
         )
-
-    async def checked(self, plan: Plan, sent: bytes) -> bytes:
-        """The input with defaults filled in, if its schema has such and is satisfied then.
-
-        Raises:
-            Rejected: it is none of that definition.
-        """
-        schema = plan.workflow.input_schema
-        if schema is None:
-            read_object(sent)
-            return sent
-        data = _filled(plan, sent)
-        value = read_object(data)
-        name = plan.workflow.name
-        known, validator = self._validators.get(name, ("", None))
-        try:
-            if validator is None or known != plan.hash:
-                validator = InputValidator(schema)
-                self._validators[name] = plan.hash, validator
-            if validator.is_quick(len(data)):
-                validator.check(value)
-            else:
-                await asyncio.to_thread(validator.check, value)
-        except (DefinitionError, InvalidInput) as error:
-            raise Rejected(str(error)) from error
-        return data
-
-
-def _filled(plan: Plan, sent: bytes) -> bytes:
-    """The input with the defaults of its schema filled in; itself if it leaves nothing out."""
-    schema = plan.workflow.input_schema
-    if schema is None or not has_defaults(schema):
-        return sent
-    value = read_object(sent)
-    try:
-        found = filled(schema, value)
-    except InvalidInput as error:
-        raise Rejected(str(error)) from error
-    return sent if found is value else encode(found)
 
 
 def _origin(delivery: Delivery) -> str:

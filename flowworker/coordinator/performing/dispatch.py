@@ -185,6 +185,7 @@ def _message(
         trace_state=record.trace_state,
         since=at.since if call.asks_for_time else None,
         spent=at.spent,
+        secrets=record.secrets,
     )
 
 

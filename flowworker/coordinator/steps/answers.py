@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flowworker.core.payload import Payload
     from flowworker.core.state import RunState
     from flowworker.evaluation.evaluation import Evaluation
-    from flowworker.stores.payloads import PayloadStore
+    from flowworker.stores.stores import Stores
 
 
 def questions(effects: Sequence[Effect]) -> list[Question]:
@@ -44,17 +44,18 @@ class Answers:
     def __init__(
         self,
         evaluation: Evaluation,
-        payloads: PayloadStore,
+        stores: Stores,
         judging: Judging,
         loops: Loops,
         repeating: Repeating,
     ) -> None:
-        """Answer by means of expressions; keep results in `payloads`."""
+        """Answer by means of expressions; keep results in the stores."""
         self._loops = loops
         self._judging = judging
         self._repeating = repeating
         self._evaluation = evaluation
-        self._payloads = payloads
+        self._payloads = stores.payloads
+        self._secrets = stores.secrets
 
     async def to(self, plan: Plan, state: RunState, question: Question) -> Fact | None:
         """The fact that a question is answered with; None if an event will answer it.
@@ -68,7 +69,7 @@ class Answers:
                 try:
                     return Concluded(output=await self._output(plan, state))
                 except (ExpressionError, InvalidInput) as error:
-                    return Concluded(error=final(error))
+                    return Concluded(error=await final(error, state.record, self._secrets))
             case Expand():
                 return await self._loops.expand(plan, state, question)
             case Gather():
@@ -85,5 +86,6 @@ class Answers:
         given = plan.workflow.output
         value = await self._evaluation.template(plan, state, "", "output", given)
         data = encode_sorted(value)
-        run = state.record.run
-        return await self._payloads.pack(run, COORDINATOR, RESULT, data, place=RESULT)
+        run, private = state.record.run, state.record.secrets is not None
+        pack = self._payloads.pack
+        return await pack(run, COORDINATOR, RESULT, data, place=RESULT, private=private)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flowworker.core.claim import Verdict
     from flowworker.core.effects import Dispatch
     from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.stores.secrets import RunSecrets
     from flowworker.stores.stores import Stores
 
 
@@ -35,9 +36,10 @@ def stale(run: str, step: str) -> Unavailable:
     return Unavailable(f"what was read of step {step!r} of {run} is stale")
 
 
-def final(error: Exception) -> ErrorInfo:
+async def final(error: Exception, run: RunRecord, secrets: RunSecrets) -> ErrorInfo:
     """Why an attempt failed that fails again however often it is tried."""
-    return ErrorInfo(type(error).__name__, shortened(str(error)), retryable=False)
+    text = await secrets.hide(run, str(error))
+    return ErrorInfo(type(error).__name__, shortened(text), retryable=False)
 
 
 class Attempts:

@@ -15,6 +15,7 @@ from flowworker.stores.sealing import RESULT, output_place, output_places
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
+    from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.stores.payloads import PayloadStore
 
@@ -26,7 +27,7 @@ class ChildResults:
         """Read from there, and write to there."""
         self._payloads = payloads
 
-    async def to(self, run: str, step: str, plan: Plan, state: RunState) -> Payload:
+    async def to(self, run: RunRecord, step: str, plan: Plan, state: RunState) -> Payload:
         """The result of the run `state`, as the output of a step of `run`.
 
         That is what its workflow says, or else the outputs of the steps on which nothing depends.
@@ -46,5 +47,11 @@ class ChildResults:
                     raw = await self._payloads.load(payload, child, *output_places(leaf))
                     outputs[leaf] = Raw(raw)
             data = encode(outputs)
-        place = output_place(step)
-        return await self._payloads.pack(run, COORDINATOR, f"child.{step}", data, place=place)
+        return await self._payloads.pack(
+            run.run,
+            COORDINATOR,
+            f"child.{step}",
+            data,
+            place=output_place(step),
+            private=run.secrets is not None or state.record.secrets is not None,
+        )

@@ -116,7 +116,8 @@ class ChildSteps:
             try:
                 order = await self._children.order(plan, state, record.step)
             except _REFUSED as error:  # it was fine before: the workflow was registered anew
-                failed = replace(record, outcome=Outcome.FAILED, error=final(error))
+                why = await final(error, run, self._stores.secrets)
+                failed = replace(record, outcome=Outcome.FAILED, error=why)
                 await self._end(plan, run, failed, revision)
                 await self._children.forget(record)
                 return
@@ -227,9 +228,10 @@ class ChildSteps:
             raise Unavailable(f"what was read of run {child.run} is stale")
         try:
             if child.status is RunStatus.COMPLETED:
-                output = await self._results.to(run.run, record.step, *known)
+                output = await self._results.to(run, record.step, *known)
         except InvalidInput as error:
-            ended = replace(record, outcome=Outcome.FAILED, error=final(error))
+            why = await final(error, run, self._stores.secrets)
+            ended = replace(record, outcome=Outcome.FAILED, error=why)
         else:
             failed = child.stop.step if child.stop is not None else ""
             cause = known[1].steps[failed].error if failed in known[1].steps else None

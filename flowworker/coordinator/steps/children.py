@@ -29,7 +29,7 @@ from flowworker.core.records import RunRecord, Stop, StopReason, shortened
 from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.definitions import content_hash
 from flowworker.errors import Conflict, InvalidInput
-from flowworker.stores.sealing import INPUT
+from flowworker.stores.sealing import SECRETS
 from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Children:
         child = await self._plan(plan, step)
         value = await self._evaluation.given(plan, state, step, Kind.RUN)
         try:
-            data = await self._starts.checked(child, encode_sorted(value or {}))
+            data = await self._starts.inputs.checked(child, encode_sorted(value or {}))
         except Rejected as rejected:
             name = child.workflow.name
             raise InvalidInput(f"workflow {name!r} refuses its input: {rejected}") from rejected
@@ -115,10 +115,9 @@ class Children:
             order: as `order` gave it.
             begins_at: not before.
         """
-        payload = await self._payloads.pack(
-            step.child, COORDINATOR, _NAME, order.input, place=INPUT
-        )
-        record = self._record(run, step, order.plan, payload, order.priority)
+        plan, data = order.plan, order.input
+        payload, secrets = await self._starts.inputs.keep(plan, step.child, _NAME, data, run)
+        record = replace(self._record(run, step, plan, payload, order.priority), secrets=secrets)
         if begins_at > record.created_at:
             record = replace(record, status=RunStatus.PENDING, begins_at=begins_at)
         await self._create(record)
@@ -134,7 +133,8 @@ class Children:
 
     async def forget(self, step: StepRecord) -> None:
         """Drop what was kept for a child that is not made: no removal of a run would find it."""
-        await self._payloads.forget(step.child, COORDINATOR, _NAME)
+        for name in (_NAME, SECRETS):
+            await self._payloads.forget(step.child, COORDINATOR, name)
 
     async def announce(self, child: RunRecord) -> None:
         """List and announce a child that has not ended: its parent's coordinator may have died."""

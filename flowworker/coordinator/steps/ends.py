@@ -41,6 +41,7 @@ class Ends:
         """Write to the stores' records, and publish to the backend."""
         self._attempts = Attempts(stores, clock)
         self._payloads = stores.payloads
+        self._secrets = stores.secrets
         self._evaluation = evaluation
         self._refusals = refusals
         self._clock = clock
@@ -71,11 +72,14 @@ class Ends:
 
     async def _reason(self, plan: Plan, state: RunState, step: str, end: End) -> str:
         said = await self._evaluation.template(plan, state, step, "end.reason", end.reason)
-        return shortened(said if isinstance(said, str) else encode(said).decode())
+        text = said if isinstance(said, str) else encode(said).decode()
+        return shortened(await self._secrets.hide(state.record, text))
 
     async def _output(self, plan: Plan, state: RunState, step: str, end: End) -> Payload:
         if end.output is None:
             return EMPTY
         value = await self._evaluation.template(plan, state, step, "end.output", end.output)
         data = encode_sorted(value)
-        return await self._payloads.pack(state.record.run, COORDINATOR, RESULT, data, place=RESULT)
+        run, private = state.record.run, state.record.secrets is not None
+        pack = self._payloads.pack
+        return await pack(run, COORDINATOR, RESULT, data, place=RESULT, private=private)

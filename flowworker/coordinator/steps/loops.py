@@ -58,6 +58,7 @@ class Loops:
         """Write to the stores' records, and publish to the backend."""
         self._runs = stores.runs
         self._payloads = stores.payloads
+        self._secrets = stores.secrets
         self._attempts = Attempts(stores, clock)
         self._evaluation = evaluation
         self._refusals = refusals
@@ -150,10 +151,11 @@ class Loops:
             return replace(ended, error=why)
         try:
             data = b"[%s]" % b",".join(await self._outputs(state, record.step, loop.count))
-            place = output_place(record.step)
-            output = await self._payloads.pack(record.run, COORDINATOR, place, data, place=place)
+            place, private = output_place(record.step), state.record.secrets is not None
+            pack = self._payloads.pack
+            output = await pack(record.run, COORDINATOR, place, data, place=place, private=private)
         except InvalidInput as error:
-            return replace(ended, error=final(error))
+            return replace(ended, error=await final(error, state.record, self._secrets))
         return replace(ended, outcome=Outcome.COMPLETED, output=output)
 
     async def _outputs(self, state: RunState, step: str, count: int) -> list[bytes]:

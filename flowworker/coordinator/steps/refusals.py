@@ -35,6 +35,7 @@ class Refusals:
     def __init__(self, stores: Stores, clock: Clock) -> None:
         """Write to the stores' records, and publish to the backend."""
         self._attempts = Attempts(stores, clock)
+        self._secrets = stores.secrets
         self._clock = clock
 
     async def refuse(
@@ -42,7 +43,7 @@ class Refusals:
     ) -> None:
         """End the attempt as failed, for good, unless a worker has claimed it or it has ended."""
         run, at = state.record, state.steps[wanted.step]
-        error = why if isinstance(why, ErrorInfo) else final(why)
+        error = why if isinstance(why, ErrorInfo) else await final(why, run, self._secrets)
 
         def failed(claim: Claim | GiveUp) -> StepRecord:
             return refused(run.run, wanted, claim, at, error, self._clock.now())

@@ -52,6 +52,7 @@ class Repeating:
         self._evaluation = evaluation
         self._values = values
         self._terms = terms
+        self._secrets = stores.secrets
 
     async def judge(self, plan: Plan, state: RunState, wanted: Repeat) -> Repeated | None:
         """When the step runs again; None if an event says what becomes of it.
@@ -71,7 +72,7 @@ class Repeating:
             text = f"'until' did not hold after {definition.max} iterations"
             error = ErrorInfo(REPEAT_LIMIT, text, retryable=False)
         except (ExpressionError, InvalidInput) as why:
-            error = final(why)
+            error = await final(why, state.record, self._secrets)
         await self._end(plan, state, wanted, outcome=Outcome.FAILED, error=error)
         return None
 

@@ -59,6 +59,7 @@ class Waits:
         self._timers = stores.backend.timers
         self._attempts = Attempts(stores, clock)
         self._terms = terms
+        self._secrets = stores.secrets
         self._taking = taking
         self._refusals = refusals
         self._clock = clock
@@ -90,7 +91,8 @@ class Waits:
         try:
             signal = await self._taking.take(plan, state, run.run, record)
         except ExpressionError as error:
-            await self._end(run, record, revision, outcome=Outcome.FAILED, error=final(error))
+            why = await final(error, run, self._secrets)
+            await self._end(run, record, revision, outcome=Outcome.FAILED, error=why)
             return
         if signal is not None:
             ended = await self._end(
@@ -151,7 +153,7 @@ class Waits:
         if approval is None or approval.prompt != why:
             return why
         with suppress(ExpressionError):
-            return shortened(await self._terms.prompt(plan, state, step))
+            return await self._prompt(plan, state, step)
         return why
 
     async def _begun(self, plan: Plan, state: RunState, wanted: Dispatch, now: float) -> StepRecord:
@@ -162,8 +164,13 @@ class Waits:
             outcome=Outcome.RUNNING,
             started_at=now,
             wakes_at=await self._terms.wakes_at(plan, state, wanted.step, now),
-            prompt=shortened(await self._terms.prompt(plan, state, wanted.step)),
+            prompt=await self._prompt(plan, state, wanted.step),
         )
+
+    async def _prompt(self, plan: Plan, state: RunState, step: str) -> str:
+        """What a step asks, for all to see."""
+        prompt = await self._terms.prompt(plan, state, step)
+        return shortened(await self._secrets.hide(state.record, prompt))
 
     async def _end(
         self,

@@ -250,7 +250,10 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     ] = None
     input_schema: Annotated[
         dict[str, Any] | None,
-        Meta(description="JSON Schema (Draft 2020-12) that the input of a run must satisfy."),
+        Meta(
+            description="JSON Schema (Draft 2020-12) that the input of a run must satisfy. What "
+            "has `secret: true` there is hidden from people."
+        ),
     ] = None
     timeout: Annotated[Duration | None, Meta(description="Longest time for a run.")] = None
     retention: Annotated[

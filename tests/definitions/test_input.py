@@ -54,6 +54,17 @@ def test_inputs_are_judged_with_the_path_to_what_is_wrong(value, expected):
     assert InputValidator(ORDER).problems(value) == expected
 
 
+def test_what_is_wrong_with_an_input_that_may_have_secrets_is_said_without_values():
+    secret = {"properties": {"a": {"secret": True, "enum": ["x", "y"]}, "b": {"type": "integer"}}}
+
+    found = InputValidator(secret).problems({"a": "hunter2", "b": "text"})
+
+    assert found == [
+        '$.a: «secret» is not one of "x" or "y"',
+        '$.b: «secret» is not of type "integer"',
+    ]
+
+
 def test_many_problems_are_cut_short():
     validator = InputValidator({"items": {"type": "string"}})
     assert len(validator.problems([1] * 20)) == 20

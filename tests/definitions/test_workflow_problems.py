@@ -150,8 +150,27 @@ def test_keys_of_a_workflow(line, expected):
             "path and no authority, reference should either have scheme, be empty or start with "
             "'#'",
         ),
+        (
+            "{properties: {a: {secret: yes please}}}",
+            "3:41: 'input_schema.properties.a.secret': expected true or false",
+        ),
+        (
+            "{not: {secret: true}}",
+            "3:30: 'input_schema.not.secret': it means nothing below 'not', which describes no "
+            "value that is shown",
+        ),
     ],
 )
 def test_input_schemas(schema, expected):
     text = f"name: w\nsteps: [{{id: a, uses: u}}]\ninput_schema: {schema}\n"
     assert problems(text) == [f"f.yaml:{expected}"]
+
+
+def test_nothing_is_secret_in_the_schema_of_an_approval():
+    asks = "approval: {prompt: Ship it?, schema: {properties: {a: {secret: true}}}}"
+
+    found = problems(f"name: w\nsteps:\n  - id: a\n    {asks}\n")
+
+    assert found == [
+        "f.yaml:4:42: 'schema': 'secret' means nothing here: only an 'input_schema' has it"
+    ]

@@ -65,9 +65,10 @@ demo-media: $(RUN_MEDIA) ## Run the other example: an album of pictures (MEDIA_A
 .PHONY: test
 test: $(DEV) ## Run every test, then report the coverage
 	# First without Hypothesis: whether all that is pure is covered must not be left to chance
-	$(PY) -m pytest $(PURE:%=tests/%) -m 'not hypothesis' -n $(JOBS) $(PURE:%=--cov=flowworker.%) \
+	$(PY) -m pytest $(PURE:%=tests/%) -m 'not hypothesis' -n $(CORES) $(PURE:%=--cov=flowworker.%) \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
-	$(PY) -m pytest tests examples -n $(JOBS) $(COVERAGE) $(PYTEST_ARGS)
+	$(PY) -m pytest $(PURE:%=tests/%) -m hypothesis -n $(CORES) $(PYTEST_ARGS)
+	$(PY) -m pytest tests examples $(PURE:%=--ignore tests/%) -n $(JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
 	$(PY) -m pytest integration -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
 	$(PY) -m coverage report --fail-under=90
 

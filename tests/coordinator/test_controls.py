@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from flowworker import App, wiring
 from flowworker.clock import SystemClock
 from flowworker.codec.json import encode
-from flowworker.coordinator.commands import controls, inbox
+from flowworker.coordinator.commands import addressing, inbox
 from flowworker.core.answer import Decision
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
@@ -65,7 +65,7 @@ async def test_one_that_is_before_its_run_waits_for_it(backend, client, monkeypa
 async def test_one_for_a_run_that_does_not_come_is_rejected_in_the_end(
     backend, monkeypatch, action
 ):
-    monkeypatch.setattr(controls, "may_be_unseen", lambda *_: False)
+    monkeypatch.setattr(addressing, "may_be_unseen", lambda *_: False)
     coordinator = await coordinated(backend)
     await backend.commands.send(f"control.{action}.{RUN}", b"", {})
 

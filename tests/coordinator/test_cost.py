@@ -76,7 +76,7 @@ async def stored_by(steps: int) -> dict[str, float]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("uncovered")
 async def test_messages_per_step_do_not_grow_with_the_graph():
-    small, large = await stored_by(200), await stored_by(2_000)
+    small, large = await stored_by(100), await stored_by(1_000)
 
     # A step: its message; claim and outcome; the same two as events; a reference to the outputs
     # before it for every few steps.

@@ -12,7 +12,7 @@ from tests.definitions.strategies import workflows
 
 
 @given(workflows())
-@settings(max_examples=100)
+@settings(max_examples=30)
 def test_what_is_written_is_read_as_the_same_workflow(workflow):
     written = to_yaml(workflow)
 

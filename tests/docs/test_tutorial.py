@@ -211,6 +211,7 @@ def test_what_it_comes_to_is_the_example(reader):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncovered")  # tests of `simulate` cover it
 @pytest.mark.parametrize("is_undone", [True, False])
 def test_what_is_left_when_things_go_wrong(tmp_path, is_undone):
     [command] = re.findall(r"^flowworker (simulate .*)$", PAGE, re.MULTILINE)

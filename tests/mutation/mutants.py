@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Mutant", "mutants_of"]
+__all__ = ["Mutant", "keys_of", "mutants_of"]
 
 import ast
 import copy
@@ -48,6 +48,28 @@ class Mutant(NamedTuple):
 def mutants_of(source: str, module: str, *, guards: bool = False) -> Iterator[Mutant]:
     """Every mutant of a module, in the order of its text; with `guards` one of each guard."""
     tree = ast.parse(source)
+    for each in _breaks(tree, module, guards=guards):
+        broken = copy.deepcopy(tree)
+        target = next(node for at, node in enumerate(ast.walk(broken)) if at == each.place)
+        each.change(target)
+        yield Mutant(each.key, each.lines, ast.unparse(ast.fix_missing_locations(broken)))
+
+
+def keys_of(source: str, module: str) -> Iterator[str]:
+    """What the mutants of a module are named, without making them: that takes far longer."""
+    return (each.key for each in _breaks(ast.parse(source), module, guards=False))
+
+
+class _Break(NamedTuple):
+    """What is to be broken, and how: `place` is that of its node in `ast.walk`."""
+
+    key: str
+    lines: range
+    place: int
+    change: Callable[[Any], object]
+
+
+def _breaks(tree: ast.Module, module: str, *, guards: bool) -> Iterator[_Break]:
     names = _functions(tree)
     seen: Counter[str] = Counter()
     for index, node in enumerate(ast.walk(tree)):
@@ -57,14 +79,11 @@ def mutants_of(source: str, module: str, *, guards: bool = False) -> Iterator[Mu
         if guards:
             changes = [each for each in changes if each[0] in _GUARDS][-1:]
         for rule, change in changes:
-            broken = copy.deepcopy(tree)
-            target = next(each for at, each in enumerate(ast.walk(broken)) if at == index)
-            change(target)
             text = ast.unparse(node).splitlines()[0]
             key = f"{module} {function}: {rule}: {text}"
             seen[key] += 1
             number = f" #{seen[key]}" if seen[key] > 1 else ""
-            yield Mutant(key + number, _lines(node), ast.unparse(ast.fix_missing_locations(broken)))
+            yield _Break(key + number, _lines(node), index, change)
 
 
 def _lines(node: ast.AST) -> range:

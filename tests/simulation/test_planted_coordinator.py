@@ -25,7 +25,7 @@ from flowworker.errors import Unavailable
 from flowworker.memory.events import MemoryEventLog
 from simulation import world
 from simulation.focus import Focus
-from tests.simulation.violations import finds, violation
+from tests.simulation.violations import From, finds, violation
 
 pytestmark = [
     pytest.mark.slow,
@@ -98,7 +98,7 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
 
     monkeypatch.setattr(fencing, "judge_fence", blind)
 
-    assert violation(Focus(faults=("early", "late"), regretful=True))
+    assert violation(From(10, Focus(faults=("early", "late"), regretful=True)))
 
 
 def test_compensations_in_the_order_of_completion(monkeypatch):
@@ -199,7 +199,8 @@ def test_a_request_behind_the_end(monkeypatch):
 
     monkeypatch.setattr(MemoryEventLog, "publish_before_end", blind)
 
-    assert "published after the end" in violation(Focus(faults=("slow", "late"), regretful=True))
+    worlds = From(10, Focus(faults=("slow", "late"), regretful=True))
+    assert "published after the end" in violation(worlds)
 
 
 def test_runs_that_wait_for_a_worker_and_are_rebuilt_en_masse(monkeypatch):
@@ -237,4 +238,4 @@ def test_a_wait_that_a_handler_asked_for_and_does_not_get(monkeypatch):
 
     monkeypatch.setattr(failure, "follow_up", hasty)
 
-    assert "tried again before its time" in violation()
+    assert "tried again before its time" in violation(From(4))

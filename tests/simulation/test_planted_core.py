@@ -9,7 +9,7 @@ from flowworker.core.decide import decide
 from flowworker.core.draft import Draft
 from simulation import world
 from simulation.focus import ANYTHING, Focus
-from tests.simulation.violations import finds, plant
+from tests.simulation.violations import From, finds, plant
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,7 +32,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             "if draft.forbids(fact.attempt.kind, fact.step):",
             "if False:",
             "what cannot happen any more is published",
-            CANCELLED,
+            From(7, CANCELLED),
             id="a retry of a run that stops is announced",
         ),
         pytest.param(
@@ -136,7 +136,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             "(fact.id and _is_known(fact.id, decisions))",
             "False",
             "an answer was followed twice",
-            AGAIN,
+            From(9, AGAIN),
             id="an answer that is followed whenever it comes",
         ),
         pytest.param(
@@ -160,7 +160,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             "at is not None and ",
             "",
             "defect",
-            CANCELLED,
+            From(6, CANCELLED),
             id="an event of a step that does not exist",
         ),
         pytest.param(

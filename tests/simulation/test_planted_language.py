@@ -19,7 +19,7 @@ from flowworker.evaluation import terms
 from flowworker.stores import reruns
 from simulation import world
 from simulation.focus import Focus
-from tests.simulation.violations import finds, plant
+from tests.simulation.violations import From, finds, plant
 
 pytestmark = [
     pytest.mark.slow,
@@ -73,7 +73,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "tuple(shared.free.values())",
             "tuple(shared.free.values())[::-1]",
             "a signal was taken before an older one",
-            CALLS,
+            From(36, CALLS),
             id="the newest signal first",
         ),
         pytest.param(
@@ -105,7 +105,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "not (draft.terminated or ended)",
             "not draft.terminated",
             "an early end that was undone",
-            CALM,
+            From(31, CALM),
             id="an early end that is undone",
         ),
         pytest.param(
@@ -130,7 +130,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "elif not await self._engine_steps.wake(found[0], step) and unseen:",
             "elif not await self._engine_steps.wake(found[0], step) and False:",
             "the end of a wait was lost",
-            BLIND,
+            From(26, BLIND),
             id="an alarm that is done with by an answer of the past",
         ),
         pytest.param(
@@ -138,7 +138,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "if asked.schema is not None:",
             "if False:",
             "an answer that its schema refuses was accepted",
-            CALM,
+            From(18, CALM),
             id="an approval that accepts what its schema refuses",
         ),
         pytest.param(
@@ -162,7 +162,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             'which runs again" if behind else ""',
             'which runs again" if False else ""',
             "a step is kept that is to run",
-            CALM,
+            From(10, CALM),
             id="a rerun that keeps what is behind something that runs",
         ),
         pytest.param(
@@ -170,7 +170,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "if step not in past.steps:",
             "if True:",
             "a rerun keeps something else",
-            CALM,
+            From(4, CALM),
             id="a rerun that executes what is kept",
         ),
     ],

@@ -21,7 +21,7 @@ from flowworker.redaction import MARK
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 PASSWORD = "hunter2 of the test"
 app = App()
@@ -57,6 +57,11 @@ name: below
 steps:
   - {id: login, uses: login}
 ---
+name: waits
+input_schema: {properties: {password: {secret: true}}}
+steps:
+  - {id: ask, approval: {prompt: "May ${input.password} be used?"}}
+---
 name: open
 steps:
   - {id: issue, uses: issue}
@@ -91,6 +96,11 @@ async def run_of(client: Client, workflow: str = "secret", **given: Any) -> str:
 
 async def stored_events(backend: Backend, run: str) -> list[dict[str, Any]]:
     return [json.loads(one.data) for one in await backend.events.history(run)]
+
+
+async def is_waiting(client: Client, run: str) -> bool:
+    steps = (await client.status(run)).steps
+    return bool(steps) and steps[0].prompt == f"May {MARK} be used?"
 
 
 async def test_people_see_a_mark_and_who_asks_the_value(client):
@@ -146,6 +156,16 @@ async def test_errors_have_no_secrets_when_they_are_written(client, backend):
     assert failed["error"] == f"not with {MARK}"
     step = await client.step(run, "fail", reveal=True)
     assert f"ValueError: not with {MARK}" in step.traceback
+
+
+async def test_a_reason_that_is_given_has_no_secrets_either(client, backend):
+    run = await client.start("waits", {"password": PASSWORD})
+    await eventually(lambda: is_waiting(client, run))
+
+    await client.cancel(run, f"because of {PASSWORD}")
+
+    assert (await client.result(run, timeout=WAIT_LIMIT)).error.endswith(f"because of {MARK}")
+    assert PASSWORD not in json.dumps(await stored_events(backend, run))
 
 
 async def test_of_other_runs_only_named_fields_are_kept_out_of_events(client, backend):

@@ -26,10 +26,13 @@ class Pending:
         """Step messages."""
         return self._steps.pending(run)
 
-    def moving(self, run: str) -> int:
-        """Events, step messages, and timers of steps that wait: all that moves a run on."""
+    def moving(self, run: str, *children: str) -> int:
+        """Events, step messages, and timers of steps that wait: all that moves a run on.
+
+        So do events of its children: one of them may be the last, after which the step is settled.
+        """
         waits = sum(each == run for each, _ in self._timers.of_steps())
-        return self.events(run) + self.messages(run) + waits
+        return sum(map(self.events, (run, *children))) + self.messages(run) + waits
 
     def events(self, run: str) -> int:
         """Events of which its coordinator has to hear."""

@@ -225,8 +225,8 @@ class Watch:
         if self._is_misled(truth) or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
             return
         started = event_id(run, EventType.STARTED) in truth.published  # else its message waits
-        pending = not started or self.pending.moving(run) or truth.waits_for_child()
-        self.expect(pending, "nothing moves the run on", run)
+        moving = truth.waits_for_child() or self.pending.moving(run, *truth.children)
+        self.expect(moving or not started, "nothing moves the run on", run)
 
     def _is_misled(self, truth: Truth) -> bool:
         """Whether it may take a sweep to move the run on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.ids import COORDINATOR, child_run_id
@@ -67,3 +68,19 @@ async def test_what_was_kept_for_a_child_that_is_not_made_is_dropped(world, stop
     ended = StepStatus.FAILED if stop is None else StepStatus.CANCELLED
     assert (await step_of(world)).status is ended
     assert await world.backend.payloads.keys(f"{child}.>") == []
+
+
+async def test_a_child_whose_input_is_too_large_fails_its_step(world, monkeypatch):
+    """It is smaller than the limit, and larger with the defaults that its workflow fills in."""
+    monkeypatch.setattr(world.stores.payloads, "_limit", 5000)
+    schema = {"properties": {"n": {}, "text": {"default": "x" * 5000}}}
+    await world.client.register(replace(CHILD, input_schema=schema))
+    await world.coordinator()
+
+    await world.start(PARENT, {"n": 1})
+
+    assert (await world.client.status(RUN)).status is RunStatus.FAILED
+    assert (await step_of(world)).error == (
+        "PayloadTooLarge: input: 5,017 bytes exceed the limit of 5,000 bytes; "
+        "store it elsewhere and pass a reference to it"
+    )

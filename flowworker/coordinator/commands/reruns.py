@@ -169,7 +169,7 @@ class Reruns:
         try:
             payload, secrets = await self._starts.inputs.keep(plan, run, name, data, past.record)
         except InvalidInput as error:
-            raise Rejected(str(error).replace(name, "input", 1)) from error
+            raise Rejected(str(error)) from error
         trace = start.trace or str(new_trace(self._backend.namespace, run, start.origin))
         return past, RunRecord(
             run=run,

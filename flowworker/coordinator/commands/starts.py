@@ -159,8 +159,8 @@ class Starts:
         name = _name(start.origin)
         try:
             payload, secrets = await self.inputs.keep(plan, start.run, name, data)
-        except InvalidInput as error:  # where it would be kept means nothing to its sender
-            raise Rejected(str(error).replace(name, "input", 1)) from error
+        except InvalidInput as error:
+            raise Rejected(str(error)) from error
         now = self._clock.now()
         is_later = start.begins_at > now
         trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))

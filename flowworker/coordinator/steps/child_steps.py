@@ -105,7 +105,7 @@ class ChildSteps:
         )
         revision = await self._runs.save_step(step.keeper, record, revision)
         await self._announce(run, record, revision)
-        await self._start(run, record, order)
+        await self._start(plan, run, record, revision, order)
 
     async def go_on(self, plan: Plan, state: RunState, record: StepRecord, revision: int) -> None:
         """See to it that an attempt ends which has begun; settle it, if its run has ended."""
@@ -116,12 +116,9 @@ class ChildSteps:
             try:
                 order = await self._children.order(plan, state, record.step)
             except _REFUSED as error:  # it was fine before: the workflow was registered anew
-                why = await final(error, run, self._stores.secrets)
-                failed = replace(record, outcome=Outcome.FAILED, error=why)
-                await self._end(plan, run, failed, revision)
-                await self._children.forget(record)
+                await self._refuse(plan, run, record, revision, error)
                 return
-            await self._start(run, record, order)
+            await self._start(plan, run, record, revision, order)
         elif child[0].status in TERMINAL:
             await self._settle(plan, run, record, revision, child[0])
         else:
@@ -195,9 +192,24 @@ class ChildSteps:
         if record.number == 1:
             await self._attempts.started(run, record, revision)
 
-    async def _start(self, run: RunRecord, record: StepRecord, order: Order) -> None:
-        await self._children.start(run, record, order, record.started_at)
-        await self._set_timer(run, record)
+    async def _start(
+        self, plan: Plan, run: RunRecord, record: StepRecord, revision: int, order: Order
+    ) -> None:
+        try:
+            await self._children.start(run, record, order, record.started_at)
+        except InvalidInput as error:
+            await self._refuse(plan, run, record, revision, error)
+        else:
+            await self._set_timer(run, record)
+
+    async def _refuse(
+        self, plan: Plan, run: RunRecord, record: StepRecord, revision: int, error: Exception
+    ) -> None:
+        """An attempt has begun whose run cannot be made."""
+        why = await final(error, run, self._stores.secrets)
+        failed = replace(record, outcome=Outcome.FAILED, error=why)
+        await self._end(plan, run, failed, revision)
+        await self._children.forget(record)
 
     async def _watch(self, run: RunRecord, record: StepRecord, child: RunRecord) -> None:
         """See to it that the step is looked at again; stop the child if its time is over."""

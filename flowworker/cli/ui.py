@@ -101,24 +101,31 @@ async def _serve(
     from flowworker.clock import SystemClock
     from flowworker.web.fleet import FleetLink
     from flowworker.web.guard import Guard
+    from flowworker.web.hub import Hub
     from flowworker.web.serving import HttpServer, bind
-    from flowworker.web.site import make_site
+    from flowworker.web.site import Parts, make_site
+    from flowworker.web.streams import Streams
 
     clock = SystemClock()
     registry, _ = metrics_of("ui", settings)
     opened, examined = partial(_opened, target, settings), partial(_examined, target, settings)
     link = FleetLink(opened, examined, settings, clock)
     bound = bind(*address)
-    server = HttpServer(make_site(link, Guard(access, clock)), bound)
+    hub, streams = Hub(link, clock), Streams()
+    server = HttpServer(make_site(Parts(link, Guard(access, clock), hub, streams)), bound)
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(link.run())
-            group.create_task(server.run())
+            for each in (link.run, hub.run, server.run):
+                group.create_task(each())
+
+    async def drain() -> None:
+        streams.end()
+        await server.drain()
 
     with serve_health(http, registry, link.alive, link.ready):
         _introduce(bound, address[0], target, made)
-        await until_signal(run, server.drain)
+        await until_signal(run, drain)
 
 
 def _opened(target: Target, settings: Settings) -> AbstractAsyncContextManager[Backend]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Call", "Endpoint", "Events", "Fleet", "Json", "Query"]
+__all__ = ["Call", "Endpoint", "Events", "Json", "Query"]
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -14,11 +14,11 @@ from flowworker.web.roles import Role
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from flowworker.client import Client
-    from flowworker.ports import Finding
-    from flowworker.stores.stores import Stores
     from flowworker.web.guard import Guard
+    from flowworker.web.hub import Hub
+    from flowworker.web.reach import Fleet
     from flowworker.web.roles import Caller
+    from flowworker.web.streams import Streams
 
 
 class Query(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,24 +33,6 @@ class Events(Struct, frozen=True):
     """Stands for an answer that is a stream of events."""
 
 
-class Fleet(Protocol):
-    """The fleet that is looked at and acted on; raises Unavailable while it cannot be reached."""
-
-    @property
-    def client(self) -> Client:
-        """Its remote control."""
-        ...
-
-    @property
-    def stores(self) -> Stores:
-        """What it keeps, for what no client shows."""
-        ...
-
-    async def examined(self) -> list[Finding]:
-        """What `flowworker doctor` finds."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request that is to be answered.
@@ -60,17 +42,26 @@ class Call:
         query: what the endpoint's `query` is.
         body: what the endpoint's `body` is.
         address: where it was sent from.
+        last_event: the id of the last event that the client has seen.
         headers: further ones of the answer.
     """
 
     fleet: Fleet
     guard: Guard
+    hub: Hub
+    streams: Streams
     caller: Caller
     path: dict[str, str]
     query: Any
     body: Any = None
     address: str = ""
+    last_event: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What stands for the caller where callers are counted."""
+        return f"{self.caller.role}:{self.caller.name}"
 
 
 @dataclass(frozen=True, slots=True)

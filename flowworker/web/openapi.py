@@ -26,6 +26,14 @@ PREFIX = "/api/v1"
 
 _REFERENCES = "#/components/schemas/{name}"
 _ANY: dict[str, Any] = {"description": "Any JSON value, as its sender wrote it."}
+_TEXT = {"type": "string"}
+_LAST_EVENT: dict[str, Any] = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The last event that was seen: only what came after it is sent.",
+    "schema": _TEXT,
+}
 _PATH_TYPES: dict[str, Any] = {"run": RunId, "workflow": Name, "step": str}
 _ABOUT = f"""
 The same views as `flowworker COMMAND --json` prints, and the same actions. Send a token as
@@ -101,6 +109,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)],
         "responses": {str(endpoint.status): _answer(endpoint)} | _refusals(endpoint),
     }
+    if endpoint.answer is Events:
+        operation["parameters"].append(_LAST_EVENT)
+        operation["responses"]["204"] = {"description": "There is nothing more to come."}
     if endpoint.role is Role.NOBODY:
         operation["security"] = []
     else:
@@ -127,7 +138,7 @@ def _answer(endpoint: Endpoint) -> dict[str, Any]:
         return {"description": "Done."}
     if endpoint.answer is Events:
         about = "Server-sent events: CloudEvents 1.0, one each."
-        return {"description": about, "content": {"text/event-stream": {"schema": {}}}}
+        return {"description": about, "content": {"text/event-stream": {"schema": _TEXT}}}
     schema = _ANY if endpoint.answer is Json else _reference(endpoint.answer)
     return {"description": "The answer.", "content": {"application/json": {"schema": schema}}}
 

@@ -22,6 +22,9 @@ MAX_CONNECTIONS = 512
 PARTING = 3
 """Seconds for requests to be answered when the process ends."""
 
+TAKING = 40
+"""Seconds after which a connection is closed whose client does not take what was sent."""
+
 _BACKLOG = 128
 
 
@@ -37,6 +40,8 @@ def bind(host: str, port: int) -> socket.socket:
             if family is socket.AF_INET6:
                 with suppress(OSError, AttributeError):  # `::` is for both kinds of addresses
                     bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            with suppress(OSError, AttributeError):  # where it is known, accepted ones have it too
+                bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKING * 1000)
             bound.bind(address)
             bound.listen(_BACKLOG)
         except OSError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["make_site"]
+__all__ = ["Parts", "make_site"]
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from flowworker.codec.json import UNREADABLE, encode
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
 from flowworker.web.acting import ACTING
-from flowworker.web.endpoint import Call
+from flowworker.web.endpoint import Call, Events
+from flowworker.web.events import EVENTS
 from flowworker.web.looking import LOOKING
 from flowworker.web.openapi import PREFIX, document
 from flowworker.web.problems import (
@@ -30,14 +32,17 @@ from flowworker.web.problems import (
 )
 from flowworker.web.sessions import SESSIONS
 from flowworker.web.shell import Shell
+from flowworker.web.streams import EventStream, Streams
 from flowworker.web.workflows import WORKFLOWS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from flowworker.web.endpoint import Endpoint, Fleet
+    from flowworker.web.endpoint import Endpoint
     from flowworker.web.guard import Guard
+    from flowworker.web.hub import Hub
+    from flowworker.web.reach import Fleet
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a request's body."""
@@ -45,17 +50,27 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_TIME = 10.0
 """Seconds for a body to come."""
 
-ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *ACTING)
+ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *ACTING, *EVENTS)
 
 
-def make_site(fleet: Fleet, guard: Guard) -> ASGIApp:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all requests share."""
+
+    fleet: Fleet
+    guard: Guard
+    hub: Hub
+    streams: Streams
+
+
+def make_site(parts: Parts) -> ASGIApp:
     """The application."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in ENDPOINTS:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     described = encode(document(ENDPOINTS))
     routes = [
-        Route(f"{PREFIX}{path}", _Resource(fleet, guard, methods).answer, methods=[*methods])
+        Route(f"{PREFIX}{path}", _Resource(parts, methods).answer, methods=[*methods])
         for path, methods in by_path.items()
     ]
 
@@ -65,7 +80,7 @@ def make_site(fleet: Fleet, guard: Guard) -> ASGIApp:
 
     routes.append(Route(f"{PREFIX}/openapi.json", show_document))
     handlers: Any = {HTTPException: _refused_by_router}
-    return Shell(Starlette(routes=routes, exception_handlers=handlers), guard)
+    return Shell(Starlette(routes=routes, exception_handlers=handlers), parts.guard)
 
 
 async def _refused_by_router(request: Request, error: Exception) -> Response:
@@ -78,12 +93,11 @@ async def _refused_by_router(request: Request, error: Exception) -> Response:
 class _Resource:
     """What is at one path."""
 
-    def __init__(self, fleet: Fleet, guard: Guard, methods: dict[str, Endpoint]) -> None:
-        self._fleet = fleet
-        self._guard = guard
+    def __init__(self, parts: Parts, methods: dict[str, Endpoint]) -> None:
+        self._parts = parts
         self._methods = methods
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response | EventStream:
         """One request."""
         method = "GET" if request.method == "HEAD" else request.method
         endpoint = self._methods[method]
@@ -95,21 +109,28 @@ class _Resource:
             get_logger().error("a request was not answered", endpoint=endpoint.name, exc_info=error)
             return problem(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a bug; see the log"))
 
-    async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Response | EventStream:
         address = "" if request.client is None else request.client.host
-        caller = self._guard.admit(endpoint, address, request.headers, request.cookies)
+        caller = self._parts.guard.admit(endpoint, address, request.headers, request.cookies)
         call = Call(
-            fleet=self._fleet,
-            guard=self._guard,
+            fleet=self._parts.fleet,
+            guard=self._parts.guard,
+            hub=self._parts.hub,
+            streams=self._parts.streams,
             caller=caller,
             path={name: str(value) for name, value in request.path_params.items()},
             query=_query(endpoint, request.query_params.multi_items()),
             body=None if endpoint.body is None else await _body(endpoint.body, request),
             address=address,
+            last_event=request.headers.get("last-event-id", ""),
         )
+        if endpoint.answer is Events and request.method == "HEAD":
+            raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "a stream has no end", {"Allow": "GET"})
         value = await endpoint.perform(call)
-        if endpoint.answer is None:
-            return Response(status_code=endpoint.status, headers=call.headers)
+        if isinstance(value, EventStream):
+            return value
+        if value is None:
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=call.headers)
         body = value if isinstance(value, bytes) else encode(value)
         return Response(body, endpoint.status, call.headers, "application/json")
 

@@ -32,7 +32,7 @@ REFUSED = (
 )
 """Settings with which a process does not start if its fleet has another value."""
 
-REPORTED = ("inline_limit", "message_limit", "handler_grace")
+REPORTED = ("inline_limit", "message_limit", "handler_grace", "redact")
 """Settings of which a difference is reported, and does no harm for a while."""
 
 _DEFAULTS = Settings()
@@ -141,7 +141,7 @@ def _keys(settings: Settings) -> Mapping[str, str]:
 
 
 def _shown(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list) else f"{value}"
+    return ",".join(value) or "nothing" if isinstance(value, list) else f"{value}"
 
 
 def _text(agreed: _Agreed) -> str:

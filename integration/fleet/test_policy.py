@@ -70,7 +70,7 @@ async def test_a_long_delay_is_a_timer_of_the_server(fleet: Fleet):
     fleet.start("coordinator")
     fleet.start("worker")
 
-    assert (await fleet.client.result(RUN, 40)).output == {"try": {"attempts": 2}}
+    assert (await fleet.client.result(RUN, WAIT_LIMIT)).output == {"try": {"attempts": 2}}
 
 
 async def test_attempts_spent_lead_to_the_fallback(standing_fleet: Fleet, run: str):

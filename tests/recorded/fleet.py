@@ -36,9 +36,11 @@ def worker(
     return Worker(stores, app, clock or SystemClock(), queues=queues, worker_id=name)
 
 
-def coordinator(backend: Backend, name: str, clock: Clock | None = None) -> Coordinator:
+def coordinator(
+    backend: Backend, name: str, clock: Clock | None = None, settings: Settings = SETTINGS
+) -> Coordinator:
     metrics = Metrics(CollectorRegistry())
-    return Coordinator(stores_of(backend, SETTINGS), clock or SystemClock(), name, metrics)
+    return Coordinator(stores_of(backend, settings), clock or SystemClock(), name, metrics)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.client import Client, RunResult
 from flowworker.codec.json import decode_run
@@ -21,7 +22,10 @@ from tests.support.waiting import WAIT_LIMIT
 LATER = 60.0
 """Seconds after a run began: what worked at it is gone, and its leases are over."""
 
-_ABREAST = 4
+UNHURRIED = replace(SETTINGS, partition_lease=60.0)
+"""There is one coordinator: that fleets abreast hold each other up is to take no partition away."""
+
+_ABREAST = 8
 """Fleets at a time: most of what they do is to wait."""
 
 UNATTENDED = (
@@ -46,7 +50,7 @@ async def fleet_of_today(
     async with restored(recording, clock, found) as backend:
         for each in records.values():
             await backend.runs.put(f"index.{each.status}.{each.workflow}.{each.run}", b"")
-        coordinating = coordinator(backend, "coordinator-2", clock)
+        coordinating = coordinator(backend, "coordinator-2", clock, UNHURRIED)
         working = worker(
             backend, "worker-2", app, "default", "rare", "doomed", "brief", clock=clock
         )
@@ -77,6 +81,7 @@ def is_prepared(message: Message, run: str) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncovered")  # tests of the rooms cover what a fleet does
 @pytest.mark.parametrize(("recording", "run"), RECORDED)
 async def test_wherever_it_was_it_ends_as_it_did(recording: Recording, run: str):
     app.runtime[run].set()

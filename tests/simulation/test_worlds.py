@@ -16,10 +16,13 @@ from simulation.world import World
 SEEDS = 40
 CHUNK = 10
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("uncovered"),  # tests of the rooms cover what they do
+]
 
 
-@pytest.mark.usefixtures("uncovered")  # the worlds of the next test cover it all
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_whatever_goes_wrong_the_invariants_hold(first):
     tally = live(range(first, first + CHUNK))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.keys import RETENTION, START, TIMEOUT, heard_key, step_of_timer
 from flowworker.codec.messages import MSG_ID, decode_rerun
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import event_id
+from flowworker.core.ids import event_id, origin_of
 from flowworker.core.records import Rerun
 from flowworker.core.status import APPROVALS, Outcome
 from flowworker.stores.signals import signal_id
@@ -83,7 +83,10 @@ def _check_rerun(
     """A rerun is there and begun, or there is a reason to refuse it."""
     truth, past = runs.get(run), runs.get(delivery.subject.rpartition(".")[2])
     if not refused:
-        expect(truth is not None and truth.record.is_prepared, "a rerun was lost", run)
+        record = None if truth is None else truth.record
+        first = origin_of(delivery.sequence, delivery.time)  # else another message brings it home
+        there = record is not None and (record.is_prepared or record.origin != first)
+        expect(there, "a rerun was lost", run)
         return
     command = decode_rerun(delivery.data)
     wanted = Rerun(command.point, command.failed, bool(command.definition))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.steps.children import Children
 from flowworker.core.attempt import Attempt
 from flowworker.core.ids import COORDINATOR, child_run_id
 from flowworker.core.model import Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, StepRecord, Stop, StopReason
 from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
+from flowworker.errors import Unavailable
 from flowworker.stores.sealing import INPUT
 from tests.coordinator.resting import RUN
 from tests.coordinator.test_children import CHILD, NAP, PARENT, step_of
@@ -40,6 +43,35 @@ async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
     gone = await world.client.status(child)
     assert (gone.status, gone.parent) == (RunStatus.CANCELLED, RUN)
     assert "stopped before this run began" in gone.error
+
+
+async def test_a_child_that_stops_from_the_first_is_announced_by_whoever_finds_it(
+    world, monkeypatch
+):
+    """The coordinator that has made it so died before it had listed it."""
+    await world.client.register(Workflow("child", (NAP,)))
+    await world.coordinator()
+    announce, lost = Starts.announce, []
+
+    async def die(self, record, revision):
+        if record.stop is not None and not lost:
+            lost.append(record.run)
+            raise Unavailable("gone")
+        await announce(self, record, revision)
+
+    monkeypatch.setattr(Starts, "announce", die)
+    monkeypatch.setattr(Children, "start", never)
+    await world.start(PARENT, {"n": 1})
+    await world.client.cancel(RUN)
+    for _ in range(30):
+        await world.pass_by(10.0)
+
+    assert (await world.client.status(RUN)).status is RunStatus.CANCELLED
+    assert (await world.client.status(lost[0])).status is RunStatus.CANCELLED
+
+
+async def never(*_args):
+    raise Unavailable("gone")
 
 
 @pytest.mark.parametrize("stop", [None, Stop(StopReason.CANCELLED, "no")])

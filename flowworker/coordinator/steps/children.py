@@ -143,6 +143,8 @@ class Children:
 
     async def cancel(self, child: RunRecord, reason: str, *, terminate: bool) -> None:
         """Ask it to stop, unless it does. May be repeated."""
+        # One that stops from the first may not have been announced by whoever has made it.
+        await self.announce(child)
         if child.stop is not None and (not terminate or child.stop.reason is StopReason.TERMINATED):
             return
         now = self._clock.now()
@@ -154,7 +156,6 @@ class Children:
             terminate=terminate,
             at=now,
         )
-        await self.announce(child)
         detail = "parent/terminate" if terminate else "parent"
         namespace = self._backend.namespace
         event = cloud_event(namespace, EventType.CANCEL_REQUESTED, data, now, detail)

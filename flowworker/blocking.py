@@ -90,6 +90,7 @@ class BlockingClient:
     rerun = _blocking(Client.rerun)
     retry = _blocking(Client.retry)
     status = _blocking(Client.status)
+    why = _blocking(Client.why)
     step = _blocking(Client.step)
     input_of = _blocking(Client.input_of)
     output_of = _blocking(Client.output_of)

@@ -138,6 +138,9 @@ class _Steps(_Source):
         about = f"{address.run}/{address.step}"
         return self._gate.call("steps.queued", about, self._backend.steps.queued, address)
 
+    def places(self, at: StepAddress) -> _Later[list[Any]]:
+        return self._gate.call("steps.places", at.run, self._backend.steps.places, at)
+
     def backlog(self) -> _Later[dict[str, list[str]]]:
         self._watch.rebuilds.looked(self._gate.process)
         return self._gate.call("steps.backlog", "all", self._backend.steps.backlog)

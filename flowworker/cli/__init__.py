@@ -5,6 +5,7 @@ crew, changes, reload what dev is made of
 ui, access            the API over HTTP, and who may use it
 definitions, graph    validate, register, graph
 runs, status, watch   look at runs                       act        act on them
+why                   what they wait for
 members               look at processes
 reruns                do one again
 doctor                checks
@@ -39,6 +40,7 @@ _COMMANDS = {
     "register": "definitions:register",
     "start": "runs:start",
     "status": "status:status",
+    "why": "why:why",
     "list": "runs:list_runs",
     "history": "runs:history",
     "watch": "watch:watch",

@@ -21,6 +21,12 @@ _SKIPPED = {
     SkipReason.UPSTREAM_FAILED: "its trigger rule is not met, since a step above failed",
 }
 
+_TOLD = {
+    *("approval", "human", "signal", "timer", "retry", "iteration", "child", "loop", "worker"),
+    "start",
+}
+"""What a step may wait for that its state and its other notes say already."""
+
 
 def when(seconds: float) -> str:
     """A time of epoch seconds as local time to the millisecond; empty for 0.
@@ -95,6 +101,8 @@ def _waits(step: StepView) -> Iterator[str]:
         yield f"waits for a worker that has the handler {step.waits_for!r}"
     if step.until:
         yield f"until {when(step.until)}"
+    if step.why and step.why[0].kind not in _TOLD and not step.waits_for:
+        yield step.why[0].text
 
 
 def _counted(instances: InstancesView | None) -> Iterator[str]:

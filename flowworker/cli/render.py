@@ -127,6 +127,7 @@ def print_run(run: RunView) -> None:
         "step of": run.parent,
         "ended early": run.reason,
         "not compensated": ", ".join(run.failed_compensations),
+        "waits": "; ".join(reason.text for reason in run.why if reason.kind != "start"),
         "attention": "a critical compensation failed" if run.needs_attention else "",
     }
     for title, text in lines.items():

@@ -59,7 +59,7 @@ def status(
             else:
                 print_step(run, found)
         else:
-            view = await client.status(run, children=True, values=True, reveal=reveal)
+            view = await client.status(run, children=True, values=True, reveal=reveal, why=True)
             if json_:
                 click.echo(json_line(view))
             else:

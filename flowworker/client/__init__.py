@@ -10,6 +10,7 @@ reruns        what a rerun would do
 watching      events as they happen               step_history  what steps' events add to records
 members       the processes of the fleet             checks        what is wrong with a start
 hiding        what people do not see of a run
+why           what a diagnosis is made of
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ __all__ = [
     "AttemptView",
     "Client",
     "CoordinatorView",
+    "Diagnosis",
     "PayloadView",
+    "Reason",
+    "ReasonKind",
     "RerunView",
     "RunResult",
     "RunSummary",
     "RunView",
+    "StepDiagnosis",
     "StepView",
     "WorkerView",
 ]
@@ -35,3 +40,4 @@ from flowworker.client.results import RunResult
 from flowworker.client.step_history import AttemptView
 from flowworker.client.steps import StepView
 from flowworker.client.views import RunSummary, RunView
+from flowworker.diagnosis import Diagnosis, Reason, ReasonKind, StepDiagnosis

@@ -47,6 +47,7 @@ class Look:
         known: the definition that the run is pinned to, and what the records mean by it; None if it
             cannot be read.
         problems: what could not be read, one line each.
+        unread: of these, why the record of a step cannot be, by step.
         hider: hides its secrets, unless it `reveals` them.
     """
 
@@ -54,6 +55,7 @@ class Look:
     steps: Steps
     known: tuple[Plan, RunState] | None
     problems: tuple[str, ...]
+    unread: dict[str, str]
     hider: RunHider
     reveals: bool = False
 
@@ -97,14 +99,16 @@ class Looking:
             plan = await self._definitions.by_hash(record.definition)
         except (WorkflowNotFound, DefinitionError) as error:
             problems.append(f"the definition cannot be read: {error}")
-        steps = await self._steps(run, plan, problems)
+        unread: dict[str, str] = {}
+        steps = await self._steps(run, plan, unread)
+        problems += unread.values()
         known = None
         if plan is not None:
             known = plan, view(plan, record, revision, steps, self._clock.now())
         hider = RunHider() if reveal else await self._hiding.of(record, plan)
-        return Look(record, steps, known, tuple(problems), hider, reveal)
+        return Look(record, steps, known, tuple(problems), unread, hider, reveal)
 
-    async def _steps(self, run: str, plan: Plan | None, problems: list[str]) -> Steps:
+    async def _steps(self, run: str, plan: Plan | None, unread: dict[str, str]) -> Steps:
         gate = asyncio.Semaphore(PARALLEL)
 
         async def read(key: str) -> tuple[StepRecord, int] | None:
@@ -113,7 +117,7 @@ class Looking:
             try:
                 return None if found is None else (decode_step(key, found[0]), found[1])
             except CorruptRecord as error:
-                problems.append(str(error))
+                unread[key.split(".", 3)[3]] = str(error)
                 return None
 
         keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)

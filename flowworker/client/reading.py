@@ -14,7 +14,9 @@ from flowworker.client.results import hidden_result
 from flowworker.client.starting import check_dotted_name, check_run_id
 from flowworker.client.views import Views
 from flowworker.client.watching import events_of, watch_all, watch_run
+from flowworker.client.why import Why, with_reasons
 from flowworker.core.ids import step_of
+from flowworker.core.status import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.core.model import Workflow
     from flowworker.core.status import RunStatus
+    from flowworker.diagnosis import Diagnosis
     from flowworker.stores.stores import Stores
 
 History = list[dict[str, Any]]
@@ -43,6 +46,7 @@ class Reading:
         self._clock = clock
         self._views = Views(stores, clock)
         self._lookup = Lookup(stores, clock, self._views)
+        self._why = Why(stores, clock)
 
     # Definitions
 
@@ -76,7 +80,13 @@ class Reading:
     # Runs
 
     async def status(
-        self, run_id: str, *, children: bool = False, values: bool = False, reveal: bool = False
+        self,
+        run_id: str,
+        *,
+        children: bool = False,
+        values: bool = False,
+        reveal: bool = False,
+        why: bool = False,
     ) -> RunView:
         """A run and its steps as they are now, or RunNotFound.
 
@@ -88,6 +98,7 @@ class Reading:
             values: show inputs and outputs, as far as they are small. What a step without `with` is
                 given is not shown: it is made of the others.
             reveal: show secrets as well, here and below: in their place stands a mark otherwise.
+            why: say as well what each step that is not over waits for, as `why` does.
         """
         try:
             await self._lookup.find(run_id)
@@ -95,7 +106,34 @@ class Reading:
             return accepted.view
         how = {"values": values, "reveal": reveal}
         view = await self._views.run(run_id, **how)
-        return await with_children(self._views, view, **how) if children else view
+        if children:
+            view = await with_children(self._views, view, **how)
+        if why and view.status not in TERMINAL:
+            view = with_reasons(view, await self._why.of(run_id, children=children))
+        return view
+
+    async def why(self, run_id: str, step: str = "", *, children: bool = False) -> Diagnosis:
+        """What each step of a run that is not over waits for; of a run that has ended, nothing.
+
+        Nothing is changed, and nothing is sent but requests to read: for the records as many as
+        `status` needs, and besides two for each process that is there, and up to three for each
+        step that no worker has claimed, of 50 at most.
+
+        Args:
+            run_id: which run.
+            step: only that one, or an instance of a loop: `resize[3]`.
+            children: say the same of the runs that its steps are now.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has no such step.
+            CorruptRecord: the run's own record cannot be read.
+        """
+        try:
+            await self._lookup.find(run_id)
+        except NotBegun as accepted:
+            return await self._why.of_accepted(accepted.view)
+        return await self._why.of(run_id, step_of(step), children=children)
 
     async def step(self, run_id: str, step: str, *, reveal: bool = False) -> StepView:
         """One step of a run, with what it is given, has put out, and all its attempts.

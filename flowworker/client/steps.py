@@ -12,6 +12,7 @@ from flowworker.client.step_history import AttemptView  # noqa: TC001
 from flowworker.core.attempt import UNATTEMPTED
 from flowworker.core.ids import shown_id
 from flowworker.core.status import Kind, Outcome, SkipReason, StepStatus
+from flowworker.diagnosis.reasons import Reason  # noqa: TC001
 
 if TYPE_CHECKING:
     from flowworker.client.hiding import RunHider
@@ -83,6 +84,7 @@ class StepView:
         input, output: what the latest attempt is given, and what the step has put out; None if that
             is nothing, or was not asked for.
         attempts: those that have ended, oldest first, if they were asked for.
+        why: what it waits for, if that was asked for.
     """
 
     id: str
@@ -112,6 +114,7 @@ class StepView:
     input: PayloadView | None = None
     output: PayloadView | None = None
     attempts: tuple[AttemptView, ...] = ()
+    why: tuple[Reason, ...] = ()
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:

@@ -21,6 +21,7 @@ from flowworker.core.rebuild import view
 from flowworker.core.records import StopReason
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
+from flowworker.diagnosis.reasons import Reason  # noqa: TC001 - frameworks read the types of views
 from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class RunView:
         problems: what could not be read, one line each.
         input, output: what it was started with, and results in if its definition says what that is;
             None if they were not asked for.
+        why: what it waits for as a whole, if that was asked for.
     """
 
     id: str
@@ -72,6 +74,7 @@ class RunView:
     children: tuple[RunView, ...] = ()
     input: PayloadView | None = None
     output: PayloadView | None = None
+    why: tuple[Reason, ...] = ()
 
     @property
     def waiting(self) -> tuple[str, ...]:

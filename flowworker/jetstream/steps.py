@@ -5,18 +5,20 @@ from __future__ import annotations
 __all__ = ["StreamStepQueue"]
 
 import asyncio
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from flowworker.core.status import Priority
 from flowworker.errors import PermissionDenied, TopologyMismatch
 from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.subjects import subjects_of
 from flowworker.jetstream.topology.specs import consumer_specs
+from flowworker.ports import StepPlace
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.consuming.consumers import Consumers
     from flowworker.jetstream.names import Names
@@ -97,6 +99,20 @@ class StreamStepQueue:
         )
         return [message.data for message in found if message is not None]
 
+    async def places(self, address: StepAddress) -> list[StepPlace]:
+        """Where the messages of a step are: up to three requests."""
+        queue, steps = address.queue, self._names.steps
+        subjects = self._names.step(address), self._names.step_schedule(address.run, address.step)
+        queued, waits = await asyncio.gather(
+            *(self._api.message(steps, {"last_by_subj": subject}) for subject in subjects)
+        )
+        found = [] if waits is None else [StepPlace(waits.data, _stored(waits), scheduled=True)]
+        if queued is not None:
+            lane = self._names.lane_consumer(queue, address.priority)
+            info = await self._api.consumer(steps, lane)
+            found.append(_placed(queued, info))
+        return found
+
     async def backlog(self) -> dict[str, list[str]]:
         """Steps that have messages, by run."""
         found: dict[str, list[str]] = {}
@@ -110,3 +126,22 @@ class StreamStepQueue:
         """Remove what is queued or scheduled for a run."""
         stream = self._names.steps
         await asyncio.gather(*(self._api.purge(stream, one) for one in self._names.steps_of(run)))
+
+
+def _stored(message: StoredMessage) -> float:
+    return datetime.fromisoformat(message.time).timestamp()
+
+
+def _placed(message: StoredMessage, lane: dict[str, Any] | None) -> StepPlace:
+    """Where a message is by what the server says of its lane's consumer, if there is one.
+
+    What is not delivered yet, and what stands before it in the stream: as many as the lesser may be
+    before it. Which of them are of its lane only a reader of all of them could tell.
+    """
+    if lane is None:
+        return StepPlace(message.data, _stored(message))
+    before = message.seq - lane["delivered"]["stream_seq"] - 1
+    if before < 0:
+        return StepPlace(message.data, _stored(message), handed_out=True)
+    ahead = min(before, max(lane["num_pending"] - 1, 0))
+    return StepPlace(message.data, _stored(message), ahead=ahead)

@@ -143,6 +143,12 @@ class Queue:
         """How many messages a consumer with credit would get at once."""
         return len(self._new) + sum(not message.gone for _, message in self._again)
 
+    def ahead(self, message: Message) -> int | None:
+        """How many are delivered before one that was not; None if it was."""
+        if message not in self._new:
+            return None
+        return self.waiting() - len(self._new) + list(self._new).index(message)
+
     def groups(self) -> Collection[str]:
         """All groups that have messages."""
         return self._groups.keys()

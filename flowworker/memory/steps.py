@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
+from flowworker.ports import StepPlace
 
 if TYPE_CHECKING:
     from flowworker.core.status import Priority
@@ -55,6 +56,12 @@ class MemoryStepQueue:
         lane = self._lane(address.queue, address.priority)
         return [message.data for message in lane.of(address.run) if message.subject == subject]
 
+    async def places(self, address: StepAddress) -> list[StepPlace]:
+        """Where the messages of a step are."""
+        subject = _subject(address)
+        lane = self._lane(address.queue, address.priority)
+        return [_place(lane, one) for one in lane.of(address.run) if one.subject == subject]
+
     def waiting(self) -> int:
         """How many messages were not delivered yet, or were put back."""
         return sum(lane.waiting() for lane in self._lanes.values())
@@ -90,3 +97,10 @@ class MemoryStepQueue:
 
 def _subject(address: StepAddress) -> str:
     return f"step.{address.queue}.{address.priority}.{address.run}.{address.step}"
+
+
+def _place(lane: Queue, message: Message) -> StepPlace:
+    if not message.sequence:
+        return StepPlace(message.data, scheduled=True)
+    ahead = lane.ahead(message)
+    return StepPlace(message.data, message.time, handed_out=ahead is None, ahead=ahead)

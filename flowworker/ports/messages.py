@@ -7,6 +7,7 @@ __all__ = [
     "EventLog",
     "Notifier",
     "StepAddress",
+    "StepPlace",
     "StepQueue",
     "StoredEvent",
     "Timers",
@@ -35,6 +36,26 @@ class StepAddress:
     priority: Priority
     run: str
     step: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlace:
+    """Where a message of a step is: for people, and for no decision.
+
+    Attributes:
+        data: its body.
+        stored: when it was stored, epoch seconds; 0 if that is not known.
+        scheduled: it waits for its time, in no lane.
+        handed_out: it was delivered, and is not acknowledged.
+        ahead: messages of its lane that may be delivered before it, at most; None if that is not
+            known.
+    """
+
+    data: bytes
+    stored: float = 0.0
+    scheduled: bool = False
+    handed_out: bool = False
+    ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +107,10 @@ class StepQueue(Protocol):
 
     async def queued(self, address: StepAddress) -> list[bytes]:
         """Messages of a step, queued, scheduled or delivered to a worker: at least the newest."""
+        ...
+
+    async def places(self, address: StepAddress) -> list[StepPlace]:
+        """Where the messages of a step are: as `queued`, with some more requests."""
         ...
 
     async def backlog(self) -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.core.status import Priority
-    from flowworker.ports import Consumer, OnDelivery, StepAddress, StepQueue
+    from flowworker.ports import Consumer, OnDelivery, StepAddress, StepPlace, StepQueue
     from flowworker.testing.app import TriedApp
     from flowworker.testing.loop import JumpingLoop
 
@@ -198,3 +198,6 @@ class _OneQueue:
 
     async def queued(self, address: StepAddress) -> list[bytes]:
         return await self._steps.queued(replace(address, queue=QUEUE))
+
+    async def places(self, address: StepAddress) -> list[StepPlace]:
+        return await self._steps.places(replace(address, queue=QUEUE))

@@ -240,3 +240,39 @@ async def test_bodies_of_any_size(backend, size):
     [got] = await (await open_lane(backend, 1)).take(1)
 
     assert got.data == b"x" * size
+
+
+async def test_where_a_message_is_can_be_seen(backend, peer):
+    await enqueue(backend, "first", "second")
+    await backend.steps.enqueue(step("later"), b"later", "id-later", time.time() + 3600)
+
+    [first] = await peer.steps.places(step("first"))
+    [second] = await peer.steps.places(step("second"))
+    [later] = await peer.steps.places(step("later"))
+    assert (first.data, first.ahead, first.handed_out, first.scheduled) == (
+        b"first",
+        0,
+        False,
+        False,
+    )
+    assert (second.data, second.ahead, second.handed_out) == (b"second", 1, False)
+    assert (later.data, later.scheduled, later.handed_out) == (b"later", True, False)
+    assert abs(first.stored - time.time()) < SLACK + 5
+    assert await peer.steps.places(step("nosuch")) == []
+
+
+async def test_a_message_that_was_handed_out_is_seen_to_be(backend, peer):
+    await enqueue(backend, "first", "second")
+    [got] = await (await open_lane(backend, 1)).take(1)
+
+    [first] = await peer.steps.places(step("first"))
+    [second] = await peer.steps.places(step("second"))
+    assert (first.handed_out, first.ahead) == (True, None)
+    assert (second.handed_out, second.ahead) == (False, 0)
+
+    await got.ack()
+
+    async def is_gone():
+        return await peer.steps.places(step("first")) == []
+
+    await eventually(is_gone)

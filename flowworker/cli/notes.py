@@ -21,7 +21,7 @@ _SKIPPED = {
     SkipReason.UPSTREAM_FAILED: "its trigger rule is not met, since a step above failed",
 }
 
-_TOLD = {
+_KNOWN = {
     *("approval", "human", "signal", "timer", "retry", "iteration", "child", "loop", "worker"),
     "start",
 }
@@ -101,7 +101,7 @@ def _waits(step: StepView) -> Iterator[str]:
         yield f"waits for a worker that has the handler {step.waits_for!r}"
     if step.until:
         yield f"until {when(step.until)}"
-    if step.why and step.why[0].kind not in _TOLD and not step.waits_for:
+    if step.why and step.why[0].kind not in _KNOWN and not step.waits_for:
         yield step.why[0].text
 
 

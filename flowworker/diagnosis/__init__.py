@@ -10,7 +10,7 @@ others        of those of whom something is awaited: coordinators, workers
 sentences     words that several of them use
 
 Between one record of a step and the next there is exactly one of these, and this is how they are
-told apart:
+distinguished:
 
 no coordinator has decided   what it depends on is not over; or it is, and there is no message
 no worker has claimed        its message stands in a queue, or with a worker, or waits for its time

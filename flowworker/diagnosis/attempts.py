@@ -142,11 +142,11 @@ def loop(seen: Evidence, step: str, found: LoopState) -> tuple[Reason, ...]:
     done = f"{found.done:,} of {found.count:,} instances are over"
     if not at_work:
         return (coordinator(seen, f"begin instances; {done}"),)
-    text = f"{done}, {len(at_work):,} are under way: {few(names)}"
+    text = f"{done}, {len(at_work):,} are going on: {few(names)}"
     reasons = [Reason(ReasonKind.LOOP, text, names)]
     limit = seen.plan.loop(step).max_parallel
     left = found.count - found.begun
     if left > 0 and limit is not None and len(at_work) >= limit:
-        text = f"{left:,} more wait, since {limit:,} may be under way at a time (max_parallel)"
+        text = f"{left:,} more wait, since {limit:,} may be going on at a time (max_parallel)"
         reasons.append(Reason(ReasonKind.LIMIT, text, names))
     return tuple(reasons)

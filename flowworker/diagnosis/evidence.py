@@ -160,7 +160,7 @@ class Evidence:
         return self.plan.step(step)
 
     def claim(self, step: str) -> StepRecord | None:
-        """The record of the attempt that is under way, if it has begun."""
+        """The record of the attempt that is going on, if it has begun."""
         found = self.steps.get(step)
         if found is None or found[0].outcome is not Outcome.RUNNING:
             return None

@@ -34,9 +34,9 @@ class ReasonKind(StrEnum):
     APPROVAL = "approval"
     """A human, who is asked."""
     LOOP = "loop"
-    """Instances of a loop that are under way."""
+    """Instances of a loop that are going on."""
     LIMIT = "limit"
-    """A place among as many instances as may be under way at a time."""
+    """A place among as many instances as may be going on at a time."""
     QUEUE = "queue"
     """A worker of its queue that has a free slot."""
     HANDED_OUT = "handed_out"
@@ -106,7 +106,7 @@ class Diagnosis:
         at: when it was asked for, epoch seconds.
         reasons: what the run as a whole waits for; often that is only what its steps do.
         steps: those that are not over, in topological order, and the first instances of loops.
-        more: how many further instances of loops are under way.
+        more: how many further instances of loops are going on.
         children: the same of runs that its steps are, if they were asked for.
     """
 

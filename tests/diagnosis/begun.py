@@ -112,7 +112,7 @@ RUNNING: dict[str, Case] = {
     ),
     "a loop waits for instances": (
         Scene((LOOP,), (waiting("a", items=EMPTY, count=2), running("a/0"), completed("a/1"))),
-        *("a", StepStatus.RUNNING, ReasonKind.LOOP, "1 of 2 instances are over, 1 are under way"),
+        *("a", StepStatus.RUNNING, ReasonKind.LOOP, "1 of 2 instances are over, 1 are going on"),
     ),
     "a loop of nothing": (
         Scene((LOOP,), (waiting("a", items=EMPTY, count=0),)),
@@ -148,7 +148,7 @@ RUNNING: dict[str, Case] = {
         ),
         *("a[1]", StepStatus.RUNNING, ReasonKind.STOPPING, "it stops, once worker"),
     ),
-    "an instance is under way": (
+    "an instance is going on": (
         Scene((LOOP,), (waiting("a", items=EMPTY, count=1), running("a/0"))),
         *("a[0]", StepStatus.RUNNING, ReasonKind.WORKER, "runs attempt 1"),
     ),

@@ -25,7 +25,7 @@ from tests.diagnosis.scenes import (
 )
 
 PENDING: dict[str, Case] = {
-    "a dependency is under way": (
+    "a dependency is going on": (
         Scene((A, B), (running("a"),)),
         *("b", StepStatus.PENDING, ReasonKind.DEPENDENCY, "waits for a (RUNNING)"),
     ),

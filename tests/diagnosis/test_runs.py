@@ -29,7 +29,7 @@ from tests.diagnosis.scenes import (
 LATER = {"status": RunStatus.PENDING, "begins_at": NOW + 60}
 
 CASES = {
-    "a step is under way": (Scene((A,), (running("a"),)), []),
+    "a step is going on": (Scene((A,), (running("a"),)), []),
     "a step is ready": (Scene((A,)), []),
     "it begins later": (Scene((A,), (), LATER), [ReasonKind.START]),
     "it is time to begin": (

@@ -129,7 +129,7 @@ def test_of_many_instances_the_first_are_shown():
     assert (len(found.steps), found.more) == (2 + INSTANCES, 20)
 
 
-def test_what_only_presence_tells_is_said_without_a_place():
+def test_what_only_presence_says_is_said_without_a_place():
     [reason] = Scene((A,), workers=()).reasons("a")
 
     assert (reason.kind, reason.since) == (ReasonKind.NO_WORKER, 0.0)

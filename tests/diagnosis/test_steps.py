@@ -96,14 +96,14 @@ def test_no_step_of_a_run_that_has_ended_waits():
     assert diagnose(scene.evidence).steps == ()
 
 
-def test_a_timeout_is_told_besides():
+def test_a_timeout_is_said_besides():
     scene = Scene((Step("a", "h", timeout=130.0),), (running("a"),))
 
     [_, timeout] = scene.reasons("a")
     assert (timeout.kind, timeout.until) == (ReasonKind.TIMEOUT, BEGAN + 130)
 
 
-def test_a_limit_is_told_with_who_holds_it():
+def test_a_limit_is_said_with_who_holds_it():
     scene = Scene((NARROW,), (waiting("a", items=EMPTY, count=5), running("a/0")))
 
     [_, limit] = scene.reasons("a")
@@ -126,7 +126,7 @@ def test_one_whose_loop_has_not_begun_waits_for_that():
     assert [one.kind for one in found.reasons] == [ReasonKind.COORDINATOR]
 
 
-def test_who_takes_over_what_was_lost_is_told_as_well():
+def test_who_takes_over_what_was_lost_is_said_as_well():
     lost = running("a", lease_until=NOW - 5)
 
     assert Scene((A,), (lost,), places=QUEUED).kinds("a") == ["lost_worker", "queue"]

@@ -94,7 +94,7 @@ def test_a_run_that_has_not_ended_has_a_reason_somewhere(scene):
         (waiting("a", wakes_at=NOW + 5), ReasonKind.TIMER, ()),
     ],
 )
-def test_without_a_definition_records_say_what_is_under_way(made, kind, subjects):
+def test_without_a_definition_records_say_what_is_going_on(made, kind, subjects):
     scene = Scene((A, B), (made, completed("b")), known=False)
 
     [found] = diagnose(scene.evidence).steps

@@ -17,6 +17,8 @@ from flowworker.embedded import EmbeddedServer
 from flowworker.settings import CONNECTION
 from integration.cli.commands import APP, WORKFLOWS, Commands, until
 from integration.security.pki import Authority, Key, Operator
+from integration.web.api import TOKENS
+from integration.web.conftest import served
 
 Options = dict[str, str]
 
@@ -124,10 +126,12 @@ def connecting() -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["password", "nkey", "token", "creds"])
-def test_every_command_gets_in(ways, kind):
+def test_every_command_gets_in(ways, kind, tmp_path):
     server, options = ways.right[kind]
     url, namespace, other = ways.url[server], f"ways-{kind}", f"other-{kind}"
     both = Both(url, options, namespace)
+    tokens = tmp_path / "tokens"
+    tokens.write_text(TOKENS)
     # Given a fleet of which one process gets in by its options and the other by its variables
     both("setup")
     (ways.folder / "waiting.yaml").write_text(WAITING)
@@ -152,8 +156,13 @@ def test_every_command_gets_in(ways, kind):
                 both.used.add(act[0])
         both("workers")
         both("coordinators")
+        both("why", runs[0]["id"])
         both("doctor")
         both("upgrade", "--check")
+        for how, extra in both.ways:
+            with served(how, "--tokens", str(tokens), *extra) as (api, _):
+                assert api("GET", f"/runs/{runs[0]['id']}").status == 200
+        both.used.add("ui")
     assert all(namespace in text for text in both("namespace", "list"))
     for how, extra in both.ways:
         how("setup", "--namespace", other, *extra)

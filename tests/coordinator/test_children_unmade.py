@@ -51,7 +51,8 @@ async def test_a_child_that_stops_from_the_first_is_announced_by_whoever_finds_i
     """The coordinator that has made it so died before it had listed it."""
     await world.client.register(Workflow("child", (NAP,)))
     await world.coordinator()
-    announce, lost = Starts.announce, []
+    announce = Starts.announce
+    lost: list[str] = []
 
     async def die(self, record, revision):
         if record.stop is not None and not lost:

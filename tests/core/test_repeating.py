@@ -48,6 +48,15 @@ def test_after_an_iteration_it_is_asked_whether_there_is_another():
     assert run.viewed() == run.statuses()
 
 
+def test_what_an_iteration_puts_out_is_no_result():
+    run = polling().iterates("poll")
+    poll = run.state.steps["poll"]
+    assert poll.output is not None
+    assert poll.result is None
+
+    assert run.iterates("poll", again=False).state.steps["poll"].result == poll.output
+
+
 def test_the_next_iteration_is_due_after_a_pause():
     run = polling().iterates("poll", again=True)
 

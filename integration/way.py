@@ -134,7 +134,7 @@ def properties() -> set[CodeType]:
             for _, kind in inspect.getmembers(module, inspect.isclass):
                 for member in vars(kind).values():
                     if isinstance(member, property) and member.fget is not None:
-                        found.add(member.fget.__code__)
+                        found.add(inspect.unwrap(member.fget).__code__)
     return found
 
 

@@ -105,7 +105,7 @@ class PayloadStore:
         return await self.store(run, sender, name, sealed, key=key)
 
     def _has_secrets(self, data: bytes) -> bool:
-        return bool(self._rules) and secrets_of(decode(data), self._rules) is not None
+        return bool(self._rules.names) and secrets_of(decode(data), self._rules) is not None
 
     async def for_command(self, run: str, place: str, data: bytes, room: int) -> Payload | None:
         """What a command carries for a value: sealed, or uploaded if it has more than `room` bytes.

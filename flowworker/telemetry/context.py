@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from flowworker.codec.messages import StepMessage
 
 
+_NOTHING = Hider(Rules())
+
+
 class _Executed:
     """Shared by all that runs for one attempt; what is secret is known once its input is read."""
 
@@ -29,7 +32,7 @@ class _Executed:
         self.message = message
         self.worker = worker
         self.namespace = namespace
-        self.hider = Hider(Rules())
+        self.hider = _NOTHING
 
 
 _current: ContextVar[_Executed | None] = ContextVar("flowworker_attempt", default=None)

@@ -41,6 +41,7 @@ class StepInputs:
         """
         self._limit = limit
         self._secrets = RunSecrets(payloads, names)
+        self._rules = self._secrets.rules(None)
         self._payloads = payloads
         # Twice: steps side by side may have much in common and each something of its own.
         self._cache = PayloadCache(payloads, 2 * limit)
@@ -56,7 +57,9 @@ class StepInputs:
             InvalidInput: the run's input is not a JSON object.
             PayloadTooLarge: it exceeds the limit in all.
         """
-        rules, kept = self._secrets.rules(None), message.secrets
+        if message.secrets is None and not self._rules.names:
+            return await self._of(message)
+        rules, kept = self._rules, message.secrets
         if kept is not None:
             rules = replace(rules, secrets=await self._secrets.read(message.run, kept))
         hide_in_attempt(rules)

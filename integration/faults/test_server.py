@@ -34,6 +34,7 @@ async def test_a_server_killed_under_load_loses_nothing(open_fleet):
         async with open_fleet(server) as fleet:
             for role in ("coordinator", "worker", "worker"):
                 fleet.start(role)
+            await fleet.until(lambda: all_say(fleet, 200))
 
             load = asyncio.create_task(start_many(fleet, 80, 0.05))
             in_flight = []

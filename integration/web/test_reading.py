@@ -98,19 +98,19 @@ def test_workflows_and_their_versions(api, commands, ended, tmp_path):
 def test_a_list_comes_in_pages(api, commands):
     ids = [f"paged-{number}" for number in range(5)]
     for each in ids:
-        commands("start", "broken", "--id", each)
+        commands("start", "paged", "--id", each)
     for each in ids:
         api.until(each, "FAILED")
 
     found, cursor, pages = [], "", 0
     while cursor is not None:
-        page = api.get(f"/runs?workflow=broken&status=FAILED&limit=2{cursor}")
+        page = api.get(f"/runs?workflow=paged&status=FAILED&limit=2{cursor}")
         found += page["runs"]
         pages += 1
         cursor = page["next"] and f"&cursor={page['next']}"
 
     assert pages == 3
-    assert found == commands.lines("list", "--workflow", "broken", "--state", "FAILED")
+    assert found == commands.lines("list", "--workflow", "paged", "--state", "FAILED")
     assert [run["id"] for run in found] == ids[::-1]
 
 

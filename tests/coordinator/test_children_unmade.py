@@ -45,7 +45,7 @@ async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
     assert "stopped before this run began" in gone.error
 
 
-async def test_a_child_that_stops_from_the_first_is_announced_by_whoever_finds_it(
+async def test_a_child_that_stops_from_the_first_is_announced_by_the_next_to_find_it(
     world, monkeypatch
 ):
     """The coordinator that has made it so died before it had listed it."""

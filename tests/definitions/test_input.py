@@ -156,8 +156,11 @@ def test_a_process_that_gets_no_processor_is_not_waited_for_without_end(monkeypa
     assert problem == "$: cannot be checked: no processor was free for that in 0.1 s"
 
 
-def test_the_process_of_its_own(monkeypatch):
-    came, went = io.BytesIO(json.dumps([ORDER, {"order_id": 0}]).encode()), io.BytesIO()
+@pytest.mark.parametrize(
+    ("order", "problems"), [(0, ["$.order_id: 0 is less than the minimum of 1"]), (1, [])]
+)
+def test_the_process_of_its_own(monkeypatch, order, problems):
+    came, went = io.BytesIO(json.dumps([ORDER, {"order_id": order}]).encode()), io.BytesIO()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(came))
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(went))
 
@@ -167,7 +170,7 @@ def test_the_process_of_its_own(monkeypatch):
     input_module.judge(2.5)
 
     assert limited == [(signal.ITIMER_PROF, 2.5)]
-    assert json.loads(went.getvalue()) == ["$.order_id: 0 is less than the minimum of 1"]
+    assert json.loads(went.getvalue()) == problems
 
 
 @pytest.mark.parametrize(

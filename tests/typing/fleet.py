@@ -15,6 +15,7 @@ from flowworker import (
     CoordinatorView,
     CorruptRecord,
     DefinitionError,
+    Diagnosis,
     EmbeddedServer,
     EventType,
     ExpressionError,
@@ -33,6 +34,8 @@ from flowworker import (
     PermissionDenied,
     Priority,
     Problem,
+    Reason,
+    ReasonKind,
     RerunView,
     ResultTimeout,
     RunCancelled,
@@ -45,6 +48,7 @@ from flowworker import (
     RunView,
     ServerUnavailable,
     Settings,
+    StepDiagnosis,
     StepStatus,
     StepView,
     TopologyMismatch,
@@ -113,6 +117,7 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.output_of(run, "charge", iteration=2), bytes)
         assert_type(client.workers(), list[WorkerView])
         assert_type(client.coordinators(), list[CoordinatorView])
+        reasons(client.why(run))
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]
 
@@ -129,6 +134,13 @@ def seen(result: RunResult, run: RunView, found: list[RunSummary]) -> None:
     assert_type(run.waiting, tuple[str, ...])
     assert_type([each.created_at for each in found], list[float])
     result.status = RunStatus.COMPLETED  # type: ignore[misc]
+
+
+def reasons(found: Diagnosis) -> None:
+    assert_type(found.children, tuple[Diagnosis, ...])
+    assert_type(found.steps, tuple[StepDiagnosis, ...])
+    assert_type(found.steps[0].reasons, tuple[Reason, ...])
+    assert_type(found.reasons[0].kind, ReasonKind)
 
 
 def what_it_says(error: FlowworkerError) -> str:

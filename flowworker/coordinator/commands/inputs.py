@@ -13,7 +13,7 @@ from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
 from flowworker.core.ids import COORDINATOR
 from flowworker.definitions import InputValidator
-from flowworker.errors import DefinitionError, InvalidInput, PayloadTooLarge
+from flowworker.errors import DefinitionError, InvalidInput
 from flowworker.redaction import Secrets, hidden_text
 from flowworker.stores.sealing import INPUT
 
@@ -68,7 +68,7 @@ class Inputs:
         What is secret of the run `above` is secret of this one as well.
 
         Raises:
-            PayloadTooLarge: with what was filled in.
+            InvalidInput, PayloadTooLarge: it cannot be kept, with what was filled in.
         """
         schema = plan.workflow.input_schema
         secrets = await self._secrets.keep(run, schema, data, above)
@@ -76,8 +76,8 @@ class Inputs:
         pack = self._payloads.pack
         try:
             payload = await pack(run, COORDINATOR, name, data, place=INPUT, private=private)
-        except PayloadTooLarge as error:  # where it would be kept means nothing to its sender
-            raise PayloadTooLarge(str(error).replace(name, "input", 1)) from error
+        except InvalidInput as error:  # where it would be kept means nothing to its sender
+            raise type(error)(str(error).replace(name, "input", 1)) from error
         return payload, secrets
 
 

@@ -143,7 +143,7 @@ class Children:
 
     async def cancel(self, child: RunRecord, reason: str, *, terminate: bool) -> None:
         """Ask it to stop, unless it does. May be repeated."""
-        # One that stops from the first may not have been announced by whoever has made it.
+        # One that stops from the first may not have been announced by its maker.
         await self.announce(child)
         if child.stop is not None and (not terminate or child.stop.reason is StopReason.TERMINATED):
             return

@@ -69,7 +69,7 @@ test: $(DEV) ## Run every test, then report the coverage
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
 	$(PY) -m pytest $(PURE:%=tests/%) -m hypothesis -n $(CORES) $(PYTEST_ARGS)
 	$(PY) -m pytest tests examples $(PURE:%=--ignore tests/%) -n $(JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
-	$(PY) -m pytest integration -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
+	$(PY) -m pytest integration --ignore integration/browser -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
 	$(PY) -m coverage report --fail-under=90
 
 TIMES ?= 3
@@ -117,6 +117,11 @@ SOAK_MINUTES ?= 30
 .PHONY: soak
 soak: $(DEV) ## Load a fleet for SOAK_MINUTES, measure and draw what grows
 	$(PY) -m bench.chaos.soak --minutes $(SOAK_MINUTES)
+
+.PHONY: browser-check
+browser-check: $(DEV) ## Use the dashboard with a real browser (Debian's Chromium)
+	deploy/checks/packages chromium
+	$(PY) -m pytest integration/browser $(PYTEST_ARGS)
 
 .PHONY: deploy-check
 deploy-check: $(VENV)/.installed-deploy $(HELM) $(OTELCOL) image-test ## Check all that is in deploy/, with the real programs

@@ -1,4 +1,4 @@
-"""The JSON API over HTTP: what the client shows and does, for programs and for pages.
+"""What the client shows and does, over HTTP: as JSON for programs, and as pages for people.
 
 tokens, roles     who asks, and what they may do          origins    from where, and by which name
 limits            how often                               guard      all of this, for one request
@@ -7,6 +7,7 @@ looking, acting   the endpoints themselves                graphs     a run as no
 events, hub, streams   what happens, as it happens
 problems          errors as answers                       openapi    the document of all of it
 fleet             the connection, which comes back
+pages, static     the dashboard, made of all that
 site, serving     put together, and listening
 """
 

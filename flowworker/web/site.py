@@ -24,6 +24,7 @@ from flowworker.web.endpoint import Call, Events
 from flowworker.web.events import EVENTS
 from flowworker.web.looking import LOOKING
 from flowworker.web.openapi import PREFIX, document
+from flowworker.web.pages import page_routes
 from flowworker.web.problems import (
     PROBLEM_TYPE,
     RETRY_AFTER,
@@ -79,6 +80,7 @@ def make_site(parts: Parts) -> ASGIApp:
         return Response(described, media_type="application/json")
 
     routes.append(Route(f"{PREFIX}/openapi.json", show_document))
+    routes += page_routes()
     handlers: Any = {HTTPException: _refused_by_router}
     return Shell(Starlette(routes=routes, exception_handlers=handlers), parts.guard)
 

@@ -1,0 +1,50 @@
+"""One run, as somebody looks at it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def test_a_run_is_followed_as_it_moves(page, api, run):
+    api("POST", "/runs", {"workflow": "signalled", "id": run})
+    page.goto(f"/#/runs/{run}")
+    step = page.get_by_role("link", name="paid")
+    expect(step).to_contain_text("waits for the signal paid")
+
+    api("POST", f"/runs/{run}/signal", {"name": "paid"})
+
+    expect(step).to_contain_text("Completed")
+    expect(page.locator(".facts").first).to_contain_text("Completed")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_text("signalled", exact=True)).to_be_visible()
+
+
+def test_a_step_that_failed_says_why(page, api, run):
+    api("POST", "/runs", {"workflow": "broken", "id": run, "input": {"n": 41}})
+    page.goto(f"/#/runs/{run}")
+
+    page.get_by_role("link", name="break").click()
+
+    detail = page.get_by_label("Step break")
+    expect(detail.get_by_text("ValueError: not today").first).to_be_visible()
+    detail.get_by_text("Traceback", exact=True).click()
+    expect(detail.get_by_text('raise ValueError("not today")')).to_be_visible()
+    expect(detail.get_by_label("Input")).to_contain_text('"n": 41')
+
+
+def test_texts_of_users_are_no_markup(page, api, run):
+    text = "<img src=x onerror=alert(1)><b id=bold>bold</b>"
+    api("POST", "/runs", {"workflow": "long", "id": run, "input": {"text": text}})
+    api("POST", f"/runs/{run}/cancel", {"reason": text})
+    api.until(run, "CANCELLED")
+
+    page.goto(f"/#/runs/{run}?tab=values")
+
+    expect(page.get_by_text(text).first).to_be_visible()
+    expect(page.locator("#bold")).to_have_count(0)
+
+
+def test_a_run_that_is_not_there_is_said_to_be(page):
+    page.goto("/#/runs/nowhere")
+
+    expect(page.get_by_role("alert")).to_contain_text("nowhere")

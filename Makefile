@@ -123,6 +123,11 @@ browser-check: $(DEV) ## Use the dashboard with a real browser (Debian's Chromiu
 	deploy/checks/packages chromium
 	$(PY) -m pytest integration/browser $(PYTEST_ARGS)
 
+.PHONY: pictures
+pictures: $(DEV) ## Take the pictures of the dashboard for docs/images/
+	deploy/checks/packages chromium
+	$(PY) -m integration.browser.pictures
+
 .PHONY: deploy-check
 deploy-check: $(VENV)/.installed-deploy $(HELM) $(OTELCOL) image-test ## Check all that is in deploy/, with the real programs
 	deploy/checks/packages systemd iproute2 dnsmasq-base prometheus wget

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from flowworker.drawing.outline import NodeKind, outline
-from flowworker.errors import InvalidInput
+from flowworker.drawing.placing import CHAR, LINE, PAD, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
     from flowworker.core.model import Workflow
     from flowworker.drawing.outline import Edge, Node, Outline
 
-_LINE, _CHAR, _PAD = 16.0, 7.3, 12.0
-"""Heights of lines, widths of characters of the font, room around them: pixels."""
 _MARGIN = 16.0
-
-_OPTIONS = {
-    "direction": "topbottom",
-    "effort": "fast",
-    # Arrows past other steps are what a layout takes its time for: seconds here, minutes beyond.
-    "limits": {"max_dummies": 20_000},
-}
 
 _STYLE = """
 text { font: 12px ui-monospace, Menlo, Consolas, monospace; fill: #1f2933; text-anchor: middle }
@@ -56,14 +47,14 @@ def as_svg(workflows: Sequence[Workflow]) -> str:
         parts.append(
             f'<text class="title" x="{_MARGIN:g}" y="{top + 12:g}">{escape(drawn.title)}</text>'
         )
-        top += 2 * _LINE
-        placed = _placed(drawn)
+        top += 2 * LINE
+        placed = places(drawn)
         low, high = placed["bounds"]["min"], placed["bounds"]["max"]
         parts.append(f'<g transform="translate({_MARGIN - low["x"]:g} {top - low["y"]:g})">')
         parts += _body(drawn, placed)
         parts.append("</g>")
         top += high["y"] - low["y"] + _MARGIN
-        width = max(width, high["x"] - low["x"], len(drawn.title) * _CHAR * 1.2)
+        width = max(width, high["x"] - low["x"], len(drawn.title) * CHAR * 1.2)
     size = f"{width + 2 * _MARGIN:.0f}", f"{top:.0f}"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
@@ -77,30 +68,6 @@ def as_svg(workflows: Sequence[Workflow]) -> str:
     return "\n".join(
         [head, f"<style>{_STYLE}</style><defs>{tip}</defs>", paper, *parts, "</svg>", ""]
     )
-
-
-def _placed(drawn: Outline) -> dict[str, Any]:
-    """Where nodes and edges go."""
-    try:
-        import graphlay  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        hint = "install it with `pip install 'flowworker[graph]'`, or draw mermaid or dot"
-        raise InvalidInput(f"svg: {error}; {hint}") from error
-    graph = graphlay.Graph()
-    for node in drawn.nodes:
-        longest = max(map(len, node.lines))
-        height = len(node.lines) * _LINE + _PAD
-        graph.node(node.id, width=longest * _CHAR + 2 * _PAD, height=height)
-    for edge in drawn.edges:
-        graph.edge(edge.source, edge.target)
-    try:
-        found: dict[str, Any] = graphlay.layout(graph, options=_OPTIONS).to_dict()
-    except graphlay.GraphlayError as error:
-        hint = "draw it as mermaid or dot"
-        raise InvalidInput(
-            f"svg: workflow {drawn.title!r} is too large: {error}; {hint}"
-        ) from error
-    return found
 
 
 def _body(drawn: Outline, placed: dict[str, Any]) -> Iterator[str]:
@@ -126,7 +93,7 @@ def _node(node: Node, center: dict[str, float], size: dict[str, float]) -> Itera
         )
     for number, line in enumerate(node.lines):
         first = ' class="first"' if number == 0 else ""
-        below = y + _PAD / 2 + number * _LINE + 12
+        below = y + PAD / 2 + number * LINE + 12
         yield f'<text{first} x="{center["x"]:g}" y="{below:g}">{escape(line)}</text>'
 
 
@@ -139,9 +106,9 @@ def _edge(edge: Edge, points: list[dict[str, float]]) -> Iterator[str]:
             (points[len(points) // 2 - 1][axis] + points[len(points) // 2][axis]) / 2
             for axis in ("x", "y")
         )
-        room = len(edge.label) * _CHAR
-        left, above = x - room / 2, y - _PAD / 2
+        room = len(edge.label) * CHAR
+        left, above = x - room / 2, y - PAD / 2
         yield (
-            f'<rect class="paper" x="{left:g}" y="{above:g}" width="{room:g}" height="{_PAD:g}" />'
+            f'<rect class="paper" x="{left:g}" y="{above:g}" width="{room:g}" height="{PAD:g}" />'
         )
         yield f'<text class="label" x="{x:g}" y="{y + 3:g}">{edge.label}</text>'

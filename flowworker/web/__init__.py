@@ -4,6 +4,7 @@ tokens, roles     who asks, and what they may do          origins    from where,
 limits            how often                               guard      all of this, for one request
 endpoint          what can be asked for, as one type      forms      what goes in, and comes out
 looking, acting   the endpoints themselves                graphs     a run as nodes and edges
+layouts           a definition as a picture
 events, hub, streams   what happens, as it happens
 problems          errors as answers                       openapi    the document of all of it
 fleet             the connection, which comes back

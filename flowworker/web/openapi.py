@@ -34,7 +34,7 @@ _LAST_EVENT: dict[str, Any] = {
     "description": "The last event that was seen: only what came after it is sent.",
     "schema": _TEXT,
 }
-_PATH_TYPES: dict[str, Any] = {"run": RunId, "workflow": Name, "step": str}
+_PATH_TYPES: dict[str, Any] = {"run": RunId, "workflow": Name, "step": str, "hash": str}
 _ABOUT = f"""
 The same views as `flowworker COMMAND --json` prints, and the same actions. Send a token as
 `Authorization: Bearer TOKEN`; browsers exchange it for a cookie, and send the header

@@ -22,6 +22,7 @@ from flowworker.telemetry.log import get_logger
 from flowworker.web.acting import ACTING
 from flowworker.web.endpoint import Call, Events
 from flowworker.web.events import EVENTS
+from flowworker.web.layouts import LAYOUTS
 from flowworker.web.looking import LOOKING
 from flowworker.web.openapi import PREFIX, document
 from flowworker.web.pages import page_routes
@@ -51,7 +52,7 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_TIME = 10.0
 """Seconds for a body to come."""
 
-ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *ACTING, *EVENTS)
+ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *LAYOUTS, *ACTING, *EVENTS)
 
 
 @dataclass(frozen=True, slots=True)

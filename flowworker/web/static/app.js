@@ -2,15 +2,20 @@
 
 import { ask, lost, news, send } from "./api.js";
 import { h, render } from "./dom.js";
+import { fleet } from "./fleet.js";
 import { login } from "./login.js";
 import { run } from "./run.js";
 import { runs } from "./runs.js";
+import { workflow, workflows } from "./workflows.js";
 
 const VIEWS = [
   [/^\/runs$/, runs],
   [/^\/runs\/([^/]+)$/, run],
+  [/^\/workflows$/, workflows],
+  [/^\/workflows\/([^/]+)$/, workflow],
+  [/^\/fleet$/, fleet],
 ];
-const PLACES = [["/runs", "Runs"]];
+const PLACES = [["/runs", "Runs"], ["/workflows", "Workflows"], ["/fleet", "Fleet"]];
 
 const main = document.getElementById("main");
 let session = null;
@@ -41,7 +46,7 @@ function show() {
   found[1](main, {
     parts,
     query: new URLSearchParams(query),
-    session,
+    may: session.role === "operator" && !session.read_only,
     signal: leaving.signal,
   });
 }

@@ -71,6 +71,7 @@ function update(node, child) {
 function set(node, name, value) {
   if (name.startsWith("on")) node[name] = value ?? null;
   else if (name === "style") Object.assign(node.style, value);
+  else if (name === "selected") node.selected = Boolean(value);
   else if (name === "value" || name === "checked") node[name] = value ?? "";
   else if (value == null || value === false) node.removeAttribute(name);
   else node.setAttribute(name, value === true ? "" : value);

@@ -1,27 +1,32 @@
 // One run: its steps and what happens in it, as it happens.
 
+import { runActions, stepActions } from "./actions.js";
 import { ask, part } from "./api.js";
 import { h, render } from "./dom.js";
 import { clock, duration, json, size, when } from "./format.js";
+import { graph, layoutOf } from "./graph.js";
 import { listen, live, tick } from "./live.js";
 import { badge, wordOf } from "./states.js";
+import { timeline } from "./timeline.js";
 import { rows } from "./virtual.js";
 
-const TABS = [["steps", "Steps"], ["values", "Input and output"], ["history", "History"]];
+const TABS = [["steps", "Steps"], ["graph", "Graph"], ["timeline", "Timeline"], ["values", "Input and output"], ["history", "History"]];
 const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
 const ROW = 44;
 
-export function run(main, { parts: [id], query, signal }) {
+export function run(main, { parts: [id], query, may, signal }) {
   document.title = `${id} · flowworker`;
   const tab = query.get("tab") ?? "steps";
   const chosen = query.get("step");
   const path = `runs/${part(id)}`;
-  const memo = { steps: {}, history: {} };
+  const memo = { steps: {}, history: {}, timeline: {} };
   const events = new Map();
-  let found = null, step = null, problem = null;
+  let found = null, step = null, problem = null, pinned = null, layout;
 
   async function load() {
     const seen = await ask(`${path}?values=${tab === "values"}&children=false`, { signal });
+    pinned ??= await ask(`${path}/workflow`, { signal }).catch(() => null);
+    if (tab === "graph" && pinned) layout ??= (await layoutOf(pinned.hash, signal)) ?? false;
     if (chosen) step = await ask(`${path}/steps/${part(chosen)}`, { signal });
     return seen;
   }
@@ -38,7 +43,14 @@ export function run(main, { parts: [id], query, signal }) {
   function content() {
     if (tab === "history") return history([...events.values()], memo.history, draw);
     if (tab === "values") return values(found);
-    return [steps(found, chosen, address, memo.steps, draw), step && detail(step, address)];
+    if (tab === "timeline") return timeline([...events.values()], memo.timeline, draw, address);
+    return [tab === "graph" ? picture() : steps(found, chosen, address, memo.steps, draw), step && detail(step, address, stepActions(found, step, pinned?.definition, may))];
+  }
+
+  function picture() {
+    if (!layout) return h("p", { class: "empty" }, "It is too large to be drawn: see its steps.");
+    const byId = new Map(found.steps.map((each) => [each.id, each]));
+    return graph(layout, (each) => byId.get(each), (each) => each && address({ step: each }), chosen);
   }
 
   function draw() {
@@ -49,6 +61,7 @@ export function run(main, { parts: [id], query, signal }) {
       problem && h("p", { class: "error", role: "alert" }, problem),
       !found && !problem && h("p", { class: "empty" }, "Loading…"),
       found && summary(found),
+      found && runActions(found, may),
       found &&
         h(
           "nav",
@@ -57,7 +70,7 @@ export function run(main, { parts: [id], query, signal }) {
             h("a", { key: name, href: address({ tab: name === "steps" ? "" : name, step: "" }), "aria-current": name === tab && "page" }, word),
           ),
         ),
-      found && h("section", { key: `${tab}`, class: `part ${tab}` }, content()),
+      found && h("section", { key: `${tab}`, class: "part" }, content()),
     );
   }
 
@@ -99,7 +112,7 @@ function summary(run) {
       "dl",
       { class: "facts" },
       fact("State", badge(run.status)),
-      fact("Workflow", `${run.workflow} ${run.version}`),
+      fact("Workflow", h("a", { href: `#/workflows/${part(run.workflow)}` }, run.workflow), run.version && ` ${run.version}`),
       fact("Started", when(run.created_at)),
       fact("Begins", run.status === "PENDING" && when(run.begins_at)),
       fact(run.finished_at ? "Took" : "For", duration(run.created_at, run.finished_at)),
@@ -143,7 +156,7 @@ function noteOf(step) {
   return step.attempt > 1 ? `attempt ${step.attempt}` : "";
 }
 
-function detail(step, address) {
+function detail(step, address, actions) {
   return h(
     "aside",
     { key: `step ${step.id}`, class: "card detail", "aria-label": `Step ${step.id}` },
@@ -166,6 +179,7 @@ function detail(step, address) {
       fact("Answered by", step.actor),
       fact("Reason", step.reason),
     ),
+    actions,
     !step.error && noteOf(step) && h("p", { class: "block" }, noteOf(step)),
     step.error && h("p", { class: "error block" }, step.error),
     step.traceback && h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, step.traceback)),

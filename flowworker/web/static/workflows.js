@@ -1,0 +1,116 @@
+// What is registered: its graph, its versions, and a form to start it.
+
+import { ask, part, send } from "./api.js";
+import { h, render } from "./dom.js";
+import { dialog, fields, read, say, text } from "./forms.js";
+import { json } from "./format.js";
+import { graph, layoutOf } from "./graph.js";
+import { live } from "./live.js";
+
+export function workflows(main, { signal }) {
+  document.title = "Workflows · flowworker";
+  let names = null, problem = null;
+
+  function draw() {
+    render(
+      main,
+      h("h1", {}, "Workflows"),
+      problem && h("p", { class: "error", role: "alert" }, problem),
+      names === null && !problem && h("p", { class: "empty" }, "Loading…"),
+      names?.length === 0 && h("p", { class: "empty" }, "None is registered yet."),
+      names?.length > 0 && h("ul", { class: "names card" }, names.map((name) => h("li", { key: name }, h("a", { href: `#/workflows/${part(name)}` }, name)))),
+    );
+  }
+
+  const failed = (error) => {
+    problem = error.passing ? null : error.message;
+    draw();
+  };
+  live(
+    () => ask("workflows", { signal }),
+    (found) => {
+      [names, problem] = [found.workflows, null];
+      draw();
+    },
+    failed,
+    signal,
+  );
+  draw();
+}
+
+export function workflow(main, { parts: [name], may, signal }) {
+  document.title = `${name} · flowworker`;
+  let found = null, problem = null;
+
+  async function load() {
+    const path = `workflows/${part(name)}`;
+    const [seen, versions] = await Promise.all([ask(path, { signal }), ask(`${path}/versions`, { signal })]);
+    return { ...seen, versions: versions.versions, layout: await layoutOf(seen.hash, signal) };
+  }
+
+  function draw() {
+    render(
+      main,
+      h("p", { class: "crumb" }, h("a", { href: "#/workflows" }, "Workflows")),
+      h("h1", {}, name),
+      problem && h("p", { class: "error", role: "alert" }, problem),
+      !found && !problem && h("p", { class: "empty" }, "Loading…"),
+      found && [
+        h(
+          "div",
+          { class: "buttons" },
+          may && h("button", { key: "start", type: "button", onclick: () => start(name, found.input_schema) }, "Start a run"),
+          h("a", { key: "runs", href: `#/runs?workflow=${part(name)}` }, "Its runs"),
+        ),
+        found.layout
+          ? graph(found.layout, () => undefined, () => null, null)
+          : h("p", { class: "hint" }, `It has ${found.definition.steps.length} steps: too many to be drawn here.`),
+        h("h2", {}, "Versions"),
+        versions(found.versions),
+        h("details", {}, h("summary", {}, "Definition"), h("pre", { tabindex: "0" }, json(found.definition))),
+      ],
+    );
+  }
+
+  live(
+    load,
+    (seen) => {
+      [found, problem] = [seen, null];
+      draw();
+    },
+    (error) => {
+      problem = error.passing ? null : error.message;
+      draw();
+    },
+    signal,
+  );
+  draw();
+}
+
+function versions(all) {
+  return h(
+    "table",
+    { class: "rows" },
+    h("caption", { class: "unseen" }, "Versions"),
+    h("thead", {}, h("tr", {}, ["Version", "Hash", "Steps", ""].map((title) => h("th", { scope: "col" }, title)))),
+    h(
+      "tbody",
+      {},
+      all.map((each) => h("tr", { key: each.hash }, h("td", {}, each.version || "–"), h("td", { class: "id" }, each.hash.slice(0, 12)), h("td", {}, String(each.steps)), h("td", {}, each.latest ? "latest" : ""))),
+    ),
+  );
+}
+
+function start(name, schema) {
+  dialog({
+    title: `Start ${name}`,
+    body: [fields(schema, "input", "Input"), text("id", "Id of the run")],
+    confirm: "Start",
+    perform: async (form) => {
+      const id = form.elements.id.value || null;
+      const begun = await send("runs", { workflow: name, input: read(form, schema, "input") ?? {}, id });
+      say("Started.");
+      location.hash = `#/runs/${part(begun.id)}`;
+    },
+  });
+}

@@ -1,0 +1,80 @@
+"""Pictures of the dashboard for docs/images/: `make pictures`."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from integration.browser.conftest import CHROMIUM, opened
+from integration.cli.commands import Commands, url_of
+from integration.web.api import TOKENS, Api
+from integration.web.conftest import served
+from tests.support.waiting import blocking_eventually
+
+HERE = Path(__file__).parent
+IMAGES = HERE.parents[1] / "docs" / "images"
+SIZES = {"wide": {"width": 1100, "height": 720}, "narrow": {"width": 360, "height": 720}}
+VIEWS = {
+    "runs": "#/runs",
+    "steps": "#/runs/order-1042?step=charge",
+    "graph": "#/runs/order-1041?tab=graph",
+    "timeline": "#/runs/order-1042?tab=timeline",
+    "approval": "#/runs/order-1044?step=review",
+    "workflow": "#/workflows/order.fulfil",
+    "fleet": "#/fleet",
+}
+ORDERS = {
+    "order-1041": {"customer": "Ada", "items": ["lamp", "desk", "chair"], "total": 412},
+    "order-1042": {"customer": "Grace", "items": ["shelf"], "total": 80, "card": "foreign"},
+    "order-1043": {"customer": "Alan", "items": ["lamp"], "total": 35},
+    "order-1044": {"customer": "Edsger", "items": ["desk"], "total": 2400},
+    "order-1045": {"customer": "Barbara", "items": ["lamp", "shelf"], "total": 115, "slow": True},
+}
+SETTLED = {"order-1041": "COMPLETED", "order-1042": "FAILED", "order-1044": "WAITING_HUMAN"}
+
+
+def main() -> None:
+    """Write them all."""
+    IMAGES.mkdir(exist_ok=True)
+    with ExitStack() as stack:
+        app, orders = "integration.browser.shop:app", str(HERE / "shop.yaml")
+        process = stack.enter_context(
+            Commands("").running("dev", "--app", app, "--workflows", orders, "--port", "0")
+        )
+        tokens = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "tokens"
+        tokens.write_text(TOKENS)
+        commands = Commands(url_of(process))
+        api, _ = stack.enter_context(served(commands, "--tokens", str(tokens)))
+        blocking_eventually(lambda: "order.fulfil" in api.get("/workflows")["workflows"])
+        for run, given in ORDERS.items():
+            api("POST", "/runs", {"workflow": "order.fulfil", "id": run, "input": given})
+        for run, status in SETTLED.items():
+            api.until(run, status)
+        playwright = stack.enter_context(sync_playwright())
+        options: Any = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
+        _draw(stack.enter_context(playwright.chromium.launch(**options)), api)
+
+
+def _draw(browser: Browser, api: Api) -> None:
+    for scheme in ("light", "dark"):
+        for name, size in SIZES.items():
+            options: Any = {"color_scheme": scheme, "viewport": size}
+            with opened(browser, api, **options) as page:
+                for view, address in VIEWS.items():
+                    _take(page, address, IMAGES / f"{view}-{scheme}-{name}.png")
+
+
+def _take(page: Page, address: str, path: Path) -> None:
+    page.goto(f"/{address}")
+    page.get_by_role("heading", level=1).wait_for()
+    page.locator(".rows, .virtual, .graph").first.wait_for()
+    page.wait_for_load_state("load")
+    page.screenshot(path=path, animations="disabled")
+
+
+if __name__ == "__main__":
+    main()

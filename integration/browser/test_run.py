@@ -16,7 +16,8 @@ def test_a_run_is_followed_as_it_moves(page, api, run):
     expect(step).to_contain_text("Completed")
     expect(page.locator(".facts").first).to_contain_text("Completed")
     page.get_by_role("link", name="History").click()
-    expect(page.get_by_text("signalled", exact=True)).to_be_visible()
+    events = page.get_by_role("group", name="events")
+    expect(events.get_by_text("signalled", exact=True)).to_be_visible()
 
 
 def test_a_step_that_failed_says_why(page, api, run):

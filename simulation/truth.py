@@ -218,13 +218,17 @@ class Truth:
         """Whether a failure of the step does not stop the run."""
         return self.plan.step(step).continue_on_error or self.plan.closes(step)
 
-    def forgotten(self, step: str) -> list[str]:
-        """Successors that nobody enqueued, though all that they wait for is followed."""
+    def forgotten(self, step: str, *, more: bool) -> list[str]:
+        """Successors that nobody enqueued, though all that they wait for is followed.
+
+        With `more` events to come one that may begin early may be on its way because of another.
+        """
         return [
             after
             for after in self.plan.successors[step]
             if after not in {*self.enqueued, *self.steps}
             and self.ready(after)
+            and not (more and self.may_begin_early(after))
             and self.followed.issuperset(self.plan.step(after).depends_on)
         ]
 

@@ -206,7 +206,7 @@ class Watch:
         if event.type is EventType.STEP_COMPLETED and event.data.step in truth.plan.steps:
             truth.followed.add(event.data.step)
             if truth.record.stop is None and not self._is_misled(truth):
-                forgotten = truth.forgotten(event.data.step)
+                forgotten = truth.forgotten(event.data.step, more=self.pending.events(run) > 0)
                 self.expect(not forgotten, "acknowledged before what follows", forgotten)
         if not self.pending.events(run) and not truth.robbed:
             with self._reporting():

@@ -76,7 +76,7 @@ async def never(*_args):
 
 
 @pytest.mark.parametrize("stop", [None, Stop(StopReason.CANCELLED, "no")])
-async def test_what_was_kept_for_a_child_that_is_not_made_is_dropped(world, stop):
+async def test_what_was_kept_for_a_child_that_is_not_made_is_dropped(world, stop, monkeypatch):
     # Given a coordinator that died before the child's record, and a workflow that is gone since
     await world.client.register(CHILD)
     await world.client.register(PARENT)
@@ -93,6 +93,17 @@ async def test_what_was_kept_for_a_child_that_is_not_made_is_dropped(world, stop
     await world.stores.runs.save(record, 0)
     await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
     assert await world.backend.payloads.keys(f"{child}.>")
+    # And one that dies when it would drop what was kept
+    purge = world.backend.payloads.purge
+    calls = []
+
+    async def die(pattern):
+        calls.append(pattern)
+        if len(calls) == 1:
+            raise Unavailable("gone")
+        await purge(pattern)
+
+    monkeypatch.setattr(world.backend.payloads, "purge", die)
 
     await world.coordinator()
     for _ in range(20):

@@ -156,8 +156,8 @@ class ChildSteps:
             try:
                 await self._children.start_stopped(plan, run, record)
             except _REFUSED:  # nobody can start it either
-                await self._end(plan, run, replace(record, outcome=Outcome.CANCELLED), revision)
                 await self._children.forget(record)
+                await self._end(plan, run, replace(record, outcome=Outcome.CANCELLED), revision)
                 return True
             return False
         if child[0].status in TERMINAL:
@@ -208,8 +208,8 @@ class ChildSteps:
         """An attempt has begun whose run cannot be made."""
         why = await final(error, run, self._stores.secrets)
         failed = replace(record, outcome=Outcome.FAILED, error=why)
+        await self._children.forget(record)  # first: once the attempt has ended nobody comes by
         await self._end(plan, run, failed, revision)
-        await self._children.forget(record)
 
     async def _watch(self, run: RunRecord, record: StepRecord, child: RunRecord) -> None:
         """See to it that the step is looked at again; stop the child if its time is over."""

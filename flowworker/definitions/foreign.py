@@ -26,6 +26,12 @@ TEMPLATE_HINT = (
     "values of the input and of earlier steps are written ${steps.a.output.b}, in 'with' and "
     "wherever an expression can stand"
 )
+MAPPINGS: Final = {
+    "for_each": "its list stands in it, as 'items'",
+    "repeat": "its condition stands in it, as 'until'",
+}
+"""What to do about something else where one of these mappings stands, by key."""
+
 _NO_EXPRESSION = "no expression can stand here"
 
 _LOOP = "did you mean 'for_each', with 'items'?"
@@ -97,6 +103,7 @@ _OF_STEPS: Final = {
     **dict.fromkeys(("terminate", "exit", "fail", "stop", "succeed"), "did you mean 'end'?"),
     **dict.fromkeys(("timestamp", "Timestamp", "wait_until"), "did you mean 'until'?"),
     **dict.fromkeys(("compensate", "compensation", "rollback", "undo"), "did you mean 'saga'?"),
+    "finally": "the steps that run at the end are a list of the workflow, beside 'steps'",
     **dict.fromkeys(("catch", "on_error", "onError", "on_failure"), "did you mean 'fallback'?"),
 }
 _OF_RETRIES: Final = {

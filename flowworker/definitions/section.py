@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.definitions.duration import parse_duration
-from flowworker.definitions.foreign import hint_for, template_hint
+from flowworker.definitions.foreign import MAPPINGS, hint_for, template_hint
 from flowworker.definitions.syntax import going_on
 from flowworker.definitions.tree import (
     MappingNode,
@@ -214,7 +214,7 @@ class Section:
         if isinstance(node, MappingNode):
             return Section(node, shape, f"{key} of {self.title}", self._report)
         if node:
-            self.wrong(key, node, "a mapping")
+            self.wrong(key, node, "a mapping", MAPPINGS.get(key, ""))
         return None
 
     def _name(self, key: str, node: Node, pattern: re.Pattern[str]) -> str | None:

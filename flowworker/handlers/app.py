@@ -84,6 +84,12 @@ class App:
         Raises:
             InvalidInput: the name is bad or taken, or the function cannot be a handler.
         """
+        given: object = name
+        if inspect.isfunction(given):
+            raise InvalidInput(
+                f"@app.step: expected the handler's name, as in a definition's 'uses'; found no "
+                f'more than {where(given)}; write @app.step("{given.__name__}")'
+            )
         is_short = isinstance(name, str) and len(name) <= MAX_NAME
         if not is_short or not DOTTED_NAME.fullmatch(name):
             raise InvalidInput(

@@ -65,7 +65,11 @@ _MANY = "[" + ", ".join("1" * 10_001) + "]"
 @pytest.mark.parametrize(
     ("loop", "problem"),
     [
-        ("7", "3:13: 'for_each' of step 'a': expected a mapping, found 7"),
+        (
+            "7",
+            "3:13: 'for_each' of step 'a': expected a mapping, found 7 (its list stands in "
+            "it, as 'items')",
+        ),
         ("{}", "3:13: missing 'items' in for_each of step 'a'"),
         (
             "{items: 7}",

@@ -64,7 +64,11 @@ def test_it_is_written_as_it_was_read():
             "3:40: 'interval' of repeat of step 'a': expected a duration such as 500ms, 30s or "
             "1h30m, found 'often'",
         ),
-        ("output.ok", "3:11: 'repeat' of step 'a': expected a mapping, found 'output.ok'"),
+        (
+            "output.ok",
+            "3:11: 'repeat' of step 'a': expected a mapping, found 'output.ok' (its condition "
+            "stands in it, as 'until')",
+        ),
     ],
 )
 def test_what_is_wrong(repeat, problem):

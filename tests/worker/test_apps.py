@@ -26,6 +26,11 @@ def test_a_bad_name_is_refused(name):
         App().step(name)
 
 
+def test_a_decorator_without_a_name_is_refused_with_what_to_write():
+    with pytest.raises(InvalidInput, match=r'@app\.step\("charge"\)'):
+        App().step(charge)  # type: ignore[arg-type]
+
+
 def test_a_name_is_registered_once():
     app = App()
     app.step("payments.charge")(charge)

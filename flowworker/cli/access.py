@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["TOKEN_VARIABLE", "access_options", "read_access"]
+__all__ = ["NOT_GIVEN", "TOKEN_VARIABLE", "access_options", "read_access"]
 
 import functools
 from pathlib import Path
@@ -93,6 +93,18 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         },
     ),
 )
+
+
+NOT_GIVEN: Mapping[str, Any] = {
+    "tokens": None,
+    "hosts": (),
+    "proxies": (),
+    "user_header": "",
+    "role_header": "",
+    "read_only": False,
+    "https": False,
+}
+"""What the options come to where there are none."""
 
 
 def read_access(

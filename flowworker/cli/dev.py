@@ -16,7 +16,9 @@ import click
 
 from flowworker.cli.apps import app_option, load_apps
 from flowworker.cli.crew import Crew
+from flowworker.cli.dashboard import USUAL_PORT, place_for
 from flowworker.cli.errors import say
+from flowworker.cli.inviting import invite
 from flowworker.cli.options import Target
 from flowworker.cli.reload import Reloader
 from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
@@ -30,12 +32,14 @@ from flowworker.settings import settings_from
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator
 
+    from flowworker.cli.dashboard import Dashboard, Place
     from flowworker.client import Client
     from flowworker.core.model import Workflow
     from flowworker.embedded import EmbeddedServer
     from flowworker.handlers import App
     from flowworker.ports import Backend
     from flowworker.presence import Member
+    from flowworker.settings import Settings
 
 _LOOK = 0.5
 """Seconds between looks at whether the server still runs."""
@@ -64,6 +68,12 @@ _LAST = 1.0
     is_flag=True,
     help="Load the App and the definitions anew when a file of them changes.",
 )
+@click.option("--ui/--no-ui", default=True, help="Whether to serve the dashboard.")
+@click.option(
+    "--ui-port",
+    type=click.IntRange(0, 65535),
+    help=f"Its port, 0 for a free one; {USUAL_PORT} if not given.",
+)
 def dev(
     app_names: tuple[str, ...],
     workflows: str | None,
@@ -72,8 +82,10 @@ def dev(
     workers: int,
     *,
     reload: bool,
+    ui: bool,
+    ui_port: int | None,
 ) -> None:
-    """Run everything that a fleet needs on this machine: server, coordinator, workers.
+    """Run everything that a fleet needs on this machine: server, coordinator, workers, dashboard.
 
     Ctrl-C drains and ends it; twice ends it at once.
     """
@@ -84,8 +96,9 @@ def dev(
     # What is to be loaded anew is loaded by the workers, as this process could not forget it.
     app = None if reload else load_apps(app_names)
     definitions = [] if app is None else _load_definitions(workflows, app.handlers)
+    place, where = place_for(ui_port) if ui else (None, "")
     with EmbeddedServer(port=_port(port), store=store) as server:
-        fleet = _Fleet(server, app_names, workflows, workers)
+        fleet = _Fleet(server, app_names, workflows, workers, place, where)
         with _as_long_as_it_runs(server):
             left = run_process(fleet.run(app, definitions), "info", json=False)
     leave_handlers_behind(left=left)
@@ -144,11 +157,15 @@ class _Fleet:
         app_names: tuple[str, ...],
         workflows: str | None,
         workers: int,
+        place: Place | None,
+        where: str,
     ) -> None:
         self._server = server
         self._app_names = app_names
         self._workflows = workflows
         self._workers = workers
+        self._place = place
+        self._where = where
         self._target = Target(os.environ.get(NAMESPACE) or DEFAULT_NAMESPACE, {"url": server.url})
         self._invited = False
 
@@ -175,27 +192,39 @@ class _Fleet:
             client = Client(stores)
             coordinator = wiring.make_coordinator(stores, metrics, tracing=tracing)
             members: list[Member] = [coordinator]
+            boards = self._boards(
+                settings
+            )  # which takes a moment, so it is there when one reads of it
             if app is None:
                 self._greet()
                 reloader = Reloader(self._crew, partial(self._load, client), self._workflows)
-                work, drain = reloader.run, reloader.drain
+                work, drain_work = reloader.run, reloader.drain
             else:
                 await client.register_all(definitions)
                 queues = _queues(definitions)
                 if self._workers > 1:
                     crew = self._crew()
-                    work, drain = partial(crew.work, queues), crew.drain
+                    work, drain_work = partial(crew.work, queues), crew.drain
                 else:
                     worker = wiring.make_worker(stores, app, metrics, queues, tracing=tracing)
-                    work, drain = worker.run, worker.drain
+                    work, drain_work = worker.run, worker.drain
                     members.append(worker)
                 self._greet()
                 self._invite(definitions)
 
-            runs = (coordinator.run, work, partial(self._watch_server, backend))
-            within = settings.drain + 2 * PARTING
+            runs: list[Callable[[], Coroutine[Any, Any, None]]] = [
+                *(coordinator.run, work, partial(self._watch_server, backend)),
+                *(board.run for board in boards),
+            ]
+            # They are drained last, so that one sees how the others end.
+            drains = (drain_work, *(board.drain for board in boards))
             async with present(backend.presences, SystemClock(), *members):
-                await _until_signal(runs, drain, within, tracing.flush)
+                await _until_signal(runs, drains, settings.drain + 2 * PARTING, tracing.flush)
+
+    def _boards(self, settings: Settings) -> list[Dashboard]:
+        """One, or none."""
+        place = self._place
+        return [] if place is None else [place.dashboard(self._target, settings)]
 
     def _crew(self) -> Crew:
         return Crew(self._target, self._app_names, self._workers)
@@ -217,21 +246,12 @@ class _Fleet:
         click.echo(
             f"coordinator and {self._workers} worker{plural} for {', '.join(self._app_names)}"
         )
+        if self._where:
+            click.echo(f"dashboard {self._where}")
 
     def _invite(self, workflows: list[Workflow]) -> None:
-        """Say what can be done now."""
         self._invited = True
-        url = self._server.url
-        where = "" if url == f"nats://127.0.0.1:{DEFAULT_PORT}" else f" --nats-url {url}"
-        for workflow in workflows:
-            click.echo(f"workflow {workflow.name} {workflow.version}".rstrip())
-        name = workflows[0].name if workflows else "NAME"
-        if not workflows:
-            click.echo(f"no workflow is registered yet: flowworker register FILE{where}")
-        example = _example(workflows[0]) if workflows else "{}"
-        click.echo(f"start a run:   flowworker start {name} --input '{example}' --wait{where}")
-        click.echo(f"watch events:  flowworker watch{where}")
-        click.echo("Ctrl-C drains and ends")
+        invite(workflows, self._server.url)
 
     async def _watch_server(self, backend: Backend) -> None:
         while True:
@@ -243,7 +263,7 @@ class _Fleet:
 
 async def _until_signal(
     runs: Iterable[Callable[[], Coroutine[Any, Any, None]]],
-    drain: Callable[[], Awaitable[None]],
+    drains: Iterable[Callable[[], Awaitable[None]]],
     within: float,
     last: Callable[[], object],
 ) -> None:
@@ -256,17 +276,11 @@ async def _until_signal(
 
     async def stop() -> None:
         say("draining; Ctrl-C again stops at once")
-        await drain()
+        for drain in drains:
+            await drain()
 
     await until_signal(run, stop, within=within, last=last)
 
 
 def _queues(workflows: list[Workflow]) -> tuple[str, ...]:
     return tuple({"default"} | {step.queue for flow in workflows for step in flow.steps})
-
-
-def _example(workflow: Workflow) -> str:
-    """An input that shows the keys which the workflow requires; the values are to be filled in."""
-    required = (workflow.input_schema or {}).get("required", ())
-    keys = ", ".join(f'"{key}": ...' for key in required)
-    return f"{{{keys}}}"

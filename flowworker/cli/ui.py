@@ -4,16 +4,11 @@ from __future__ import annotations
 
 __all__ = ["ui"]
 
-import asyncio
 import os
-from contextlib import aclosing
-from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowworker import agreement
 from flowworker.cli.access import access_options, read_access
 from flowworker.cli.options import Target, connection
 from flowworker.cli.serving import (
@@ -24,19 +19,13 @@ from flowworker.cli.serving import (
     until_signal,
 )
 from flowworker.errors import InvalidInput
-from flowworker.settings import from_environment, settings_from
+from flowworker.settings import settings_from
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncGenerator
-    from contextlib import AbstractAsyncContextManager
 
-    from flowworker.ports import Backend, Finding
     from flowworker.settings import Settings
     from flowworker.web.guard import Access
-
-LAG = 60.0
-"""Seconds; what has waited for longer is a finding."""
 
 
 @click.command(cls=Process)
@@ -81,11 +70,12 @@ def ui(
 
 
 def _check_installed() -> None:
-    for name in ("starlette", "uvicorn"):
-        if find_spec(name) is None:
-            raise InvalidInput(
-                f"`flowworker ui` needs {name}: install it with `pip install 'flowworker[ui]'`"
-            )
+    from flowworker.cli.dashboard import missing
+
+    if name := missing():
+        raise InvalidInput(
+            f"`flowworker ui` needs {name}: install it with `pip install 'flowworker[ui]'`"
+        )
 
 
 async def _serve(
@@ -96,58 +86,18 @@ async def _serve(
     http: HttpAddress,
     made: str,
 ) -> None:
+    from flowworker.cli.dashboard import Dashboard
     from flowworker.cli.health import serve_health
     from flowworker.cli.metrics import metrics_of
-    from flowworker.clock import SystemClock
-    from flowworker.web.fleet import FleetLink
-    from flowworker.web.guard import Guard
-    from flowworker.web.hub import Hub
-    from flowworker.web.serving import HttpServer, bind
-    from flowworker.web.site import Parts, make_site
-    from flowworker.web.streams import Streams
+    from flowworker.web.serving import bind
 
-    clock = SystemClock()
     registry, _ = metrics_of("ui", settings)
-    opened, examined = partial(_opened, target, settings), partial(_examined, target, settings)
-    link = FleetLink(opened, examined, settings, clock)
-    bound = bind(*address)
-    hub, streams = Hub(link, clock), Streams()
-    server = HttpServer(make_site(Parts(link, Guard(access, clock), hub, streams)), bound)
-
-    async def run() -> None:
-        async with asyncio.TaskGroup() as group:
-            for each in (link.run, hub.run, server.run):
-                group.create_task(each())
-
-    async def drain() -> None:
-        streams.end()
-        await server.drain()
-
-    with serve_health(http, registry, link.alive, link.ready):
-        _introduce(bound, address[0], target, made)
-        await until_signal(run, drain)
-
-
-def _opened(target: Target, settings: Settings) -> AbstractAsyncContextManager[Backend]:
-    from flowworker import wiring
-
-    options = target.options("flowworker-ui")
-    return wiring.nats(options, target.namespace, settings=settings, create=False)
-
-
-async def _examined(target: Target, settings: Settings) -> AsyncGenerator[Finding, None]:
-    from flowworker.jetstream import TopologyOptions
-    from flowworker.jetstream.doctor import examine
-
-    options = target.options("flowworker-ui-doctor")
-    topology = from_environment(TopologyOptions, os.environ)
-    compare = partial(agreement.check, settings=settings, member=True)
-    how: Any = {"fix": False, "lag": LAG}
-    async with aclosing(
-        examine(options, target.namespace, settings, topology, compare, **how)
-    ) as findings:
-        async for finding in findings:
-            yield finding
+    host, port = address
+    bound = bind(host, port, f"--host {host} --port {port}")
+    board = Dashboard(target, settings, access, bound)
+    with serve_health(http, registry, board.alive, board.ready):
+        _introduce(bound, host, target, made)
+        await until_signal(board.run, board.drain)
 
 
 def _introduce(bound: socket.socket, host: str, target: Target, made: str) -> None:

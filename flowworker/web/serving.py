@@ -28,8 +28,8 @@ TAKING = 40
 _BACKLOG = 128
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens there; raises InvalidInput."""
+def bind(host: str, port: int, given: str) -> socket.socket:
+    """A socket that listens there; raises InvalidInput, which says how the address was `given`."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -49,7 +49,7 @@ def bind(host: str, port: int) -> socket.socket:
             raise
     except (OSError, UnicodeError) as error:  # the latter for what is no name of a host
         reason = getattr(error, "strerror", None) or error
-        raise InvalidInput(f"--host {host} --port {port}: {reason}; choose another one") from error
+        raise InvalidInput(f"{given}: {reason}; choose another one") from error
     return bound
 
 

@@ -87,9 +87,17 @@ function needLogin() {
   });
 }
 
+/** The token of an address that logs in by itself, which is forgotten there: what is behind `#` no server is sent. */
+function takeToken() {
+  const [, token] = location.hash.match(/^#token=(.+)$/) ?? [];
+  if (token) history.replaceState(null, "", "#/runs");
+  return token;
+}
+
 async function enter() {
+  const token = takeToken();
   try {
-    session = await ask("session");
+    session = token ? await send("session", { token }) : await ask("session");
   } catch (error) {
     if (error.status === 401) needLogin();
     else {
@@ -103,5 +111,5 @@ async function enter() {
 
 news.addEventListener("link", () => session && drawHeader());
 news.addEventListener("login", needLogin);
-addEventListener("hashchange", show);
+addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? enter() : show()));
 enter();

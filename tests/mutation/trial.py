@@ -27,7 +27,7 @@ import pytest
 from tests.mutation.mutants import Mutant
 
 _LIBRARIES = (
-    *("asyncio", "click", "hypothesis", "jsonschema", "msgspec", "nats", "prometheus_client"),
+    *("asyncio", "click", "hypothesis", "jsonschema_rs", "msgspec", "nats", "prometheus_client"),
     *("pytest_asyncio", "rich.console", "structlog", "uvloop", "yaml"),
 )
 _LONGEST, _LONGEST_WHOLE = 30.0, 600.0

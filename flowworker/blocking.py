@@ -14,7 +14,7 @@ import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from flowworker.client import Client
@@ -22,12 +22,14 @@ from flowworker.errors import Unavailable
 from flowworker.wiring import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from flowworker.acts import Act, Acted
     from flowworker.jetstream import ConnectionOptions
 
 T = TypeVar("T")
 P = ParamSpec("P")
+ActedOnAll: TypeAlias = "list[Acted]"
 
 
 def _blocking(
@@ -106,6 +108,21 @@ class BlockingClient:
     approve = _blocking(Client.approve)
     reject = _blocking(Client.reject)
     signal = _blocking(Client.signal)
+
+    def act_on(
+        self,
+        runs: Iterable[str],
+        act: Act,
+        *,
+        rate: float | None = None,
+        dry_run: bool = False,
+    ) -> ActedOnAll:
+        """What became of each run, once that is known of all of them; else as `Client.act_on`."""
+
+        async def act_on_all(client: Client) -> ActedOnAll:
+            return [one async for one in client.act_on(runs, act, rate=rate, dry_run=dry_run)]
+
+        return self._call(act_on_all)
 
     # Its life
 

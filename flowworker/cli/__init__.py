@@ -4,7 +4,7 @@ server, dev, fleet    processes: nats-server, everything in one, coordinator and
 crew, changes, reload what dev is made of
 ui, access            the API over HTTP, and who may use it
 definitions, graph    validate, register, graph
-runs, status, watch   look at runs                       act        act on them
+runs, status, watch   look at runs                       act, many  act on them
 why                   what they wait for
 members               look at processes
 reruns                do one again
@@ -72,7 +72,7 @@ def cli() -> None:
     """Durable DAG workflows for Python on NATS JetStream.
 
     Exit codes: 0 fine, 1 the run failed or a check did not pass, 2 usage or invalid input,
-    3 not found, 4 cannot reach NATS, 5 timed out.
+    3 not found, 4 cannot reach NATS, 5 timed out, 6 some of several runs refused.
     """
 
 

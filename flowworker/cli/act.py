@@ -1,4 +1,4 @@
-"""Commands to a run: to stop it, to answer it, to signal to it."""
+"""Commands to runs: to stop it, to answer it, to signal to it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,37 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Raw
 
+from flowworker.acts import Approve, Cancel, Reject, Terminate, name_of
+from flowworker.cli.many import Chosen, act_on, choosing
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import json_line
 from flowworker.cli.tables import plain
 from flowworker.core.status import APPROVALS, HumanAction
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from flowworker.acts import Act
     from flowworker.client import Client
 
 _RUN = click.argument("run")
 _REASON = click.option("--reason", default="", help="Stored as the run's error.")
+
+
+def _act(
+    target: Target,
+    chosen: Chosen,
+    act: Act,
+    alone: Callable[[Client, str], Awaitable[None]],
+    *,
+    json_: bool,
+) -> None:
+    """Act on several runs, or, as every time one is what is meant, on that one alone."""
+    if chosen.dry_run or not chosen.alone:
+        act_on(target, chosen, act, json_=json_)
+        return
+    run_client(target, lambda client: alone(client, chosen.alone))
+    _requested(chosen.alone, name_of(act), json_=json_)
 
 
 def _requested(run: str, action: str, *, json_: bool) -> None:
@@ -32,33 +53,31 @@ def _requested(run: str, action: str, *, json_: bool) -> None:
 
 
 @click.command()
-@_RUN
+@choosing
 @_REASON
 @connection
 @as_json
-def cancel(target: Target, run: str, reason: str, *, json_: bool) -> None:
-    """Stop a run, undo what it has completed, and end CANCELLED."""
+def cancel(target: Target, chosen: Chosen, reason: str, *, json_: bool) -> None:
+    """Stop runs, undo what they have completed, and end CANCELLED."""
 
-    async def act(client: Client) -> None:
+    async def alone(client: Client, run: str) -> None:
         await client.cancel(run, reason)
 
-    run_client(target, act)
-    _requested(run, "cancel", json_=json_)
+    _act(target, chosen, Cancel(reason), alone, json_=json_)
 
 
 @click.command()
-@_RUN
+@choosing
 @_REASON
 @connection
 @as_json
-def terminate(target: Target, run: str, reason: str, *, json_: bool) -> None:
-    """Stop a run at once, without undoing anything."""
+def terminate(target: Target, chosen: Chosen, reason: str, *, json_: bool) -> None:
+    """Stop runs at once, without undoing anything."""
 
-    async def act(client: Client) -> None:
+    async def alone(client: Client, run: str) -> None:
         await client.terminate(run, reason)
 
-    run_client(target, act)
-    _requested(run, "terminate", json_=json_)
+    _act(target, chosen, Terminate(reason), alone, json_=json_)
 
 
 @click.command()
@@ -113,7 +132,7 @@ def signal(
     _requested(run, f"signal {name}", json_=json_)
 
 
-_STEP = click.option("--step", default="", help="Which step, if several ask.")
+_STEP = click.option("--step", default="", help="Which step; if several ask, or for several runs.")
 _ACTOR = click.option("--actor", help="Who answers; the user of this system if not given.")
 
 
@@ -124,7 +143,7 @@ def _user() -> str:
 
 
 @click.command()
-@_RUN
+@choosing
 @_STEP
 @click.option("--output", metavar="JSON|@FILE", help="The step's output; {} if not given.")
 @click.option("--reason", default="", help="Why; kept with the answer.")
@@ -133,7 +152,7 @@ def _user() -> str:
 @as_json
 def approve(
     target: Target,
-    run: str,
+    chosen: Chosen,
     *,
     step: str,
     output: str | None,
@@ -141,32 +160,39 @@ def approve(
     actor: str | None,
     json_: bool,
 ) -> None:
-    """Approve what a step of a run asks."""
+    """Approve what a step of a run asks, or of several runs."""
     value = None if output is None else Raw(read_json("--output", output))
+    act = Approve(_named(chosen, step), value, reason, _user() if actor is None else actor)
 
-    async def act(client: Client) -> None:
-        await client.approve(
-            run, step, value, reason=reason, actor=_user() if actor is None else actor
-        )
+    async def alone(client: Client, run: str) -> None:
+        await client.approve(run, step, value, reason=reason, actor=act.actor)
 
-    run_client(target, act)
-    _requested(run, "approve", json_=json_)
+    _act(target, chosen, act, alone, json_=json_)
 
 
 @click.command()
-@_RUN
+@choosing
 @_STEP
 @click.option("--reason", required=True, help="Why; the step fails with it.")
 @_ACTOR
 @connection
 @as_json
 def reject(
-    target: Target, run: str, *, step: str, reason: str, actor: str | None, json_: bool
+    target: Target, chosen: Chosen, *, step: str, reason: str, actor: str | None, json_: bool
 ) -> None:
-    """Reject what a step of a run asks: the step fails."""
+    """Reject what a step of a run asks, or of several runs: the step fails."""
+    act = Reject(_named(chosen, step), reason, _user() if actor is None else actor)
 
-    async def act(client: Client) -> None:
-        await client.reject(run, reason, step, actor=_user() if actor is None else actor)
+    async def alone(client: Client, run: str) -> None:
+        await client.reject(run, reason, step, actor=act.actor)
 
-    run_client(target, act)
-    _requested(run, "reject", json_=json_)
+    _act(target, chosen, act, alone, json_=json_)
+
+
+def _named(chosen: Chosen, step: str) -> str:
+    """The step; one has to be given for several runs."""
+    if not step and not chosen.alone:
+        raise click.UsageError(
+            "Several runs are answered: give --step, since a run may ask something else by now."
+        )
+    return step

@@ -6,6 +6,7 @@ __all__ = [
     "FAILED",
     "INVALID",
     "NOT_FOUND",
+    "REFUSED",
     "TIMED_OUT",
     "UNREACHABLE",
     "Commands",
@@ -46,6 +47,8 @@ INVALID = 2
 NOT_FOUND = 3
 UNREACHABLE = 4
 TIMED_OUT = 5
+REFUSED = 6
+"""Of several runs that were to be acted on, some refused it."""
 INTERRUPTED = 130
 """What shells report for a program that Ctrl-C ended."""
 

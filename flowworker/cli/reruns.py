@@ -7,8 +7,11 @@ __all__ = ["rerun", "retry"]
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from flowworker.acts import Rerun, Retry
 from flowworker.cli.errors import FAILED
+from flowworker.cli.many import Chosen, act_on, choosing
 from flowworker.cli.options import (
     Target,
     as_json,
@@ -26,14 +29,12 @@ if TYPE_CHECKING:
     from flowworker.client import Client
     from flowworker.client.reruns import RerunView
 
-_RUN = click.argument("run")
 _ID = click.option("--id", "new_id", help="Id of the new run; generated if not given.")
 _WAIT = click.option("--wait", is_flag=True, help="Wait for the end and print the result as JSON.")
-_DRY = click.option("--dry-run", is_flag=True, help="Only show which steps would run, and why.")
 
 
 @click.command()
-@_RUN
+@choosing
 @click.option("--from", "from_step", default="", metavar="STEP", help="It, and what is behind it.")
 @click.option("--failed", is_flag=True, help="What was not completed, and what is behind that.")
 @click.option("--input", "input_", metavar="JSON|@FILE", help="Instead of the run's input.")
@@ -43,7 +44,6 @@ _DRY = click.option("--dry-run", is_flag=True, help="Only show which steps would
     help="By what is registered now; otherwise by the definition of the run.",
 )
 @_ID
-@_DRY
 @_WAIT
 @connection
 @reveal_option
@@ -52,63 +52,64 @@ _DRY = click.option("--dry-run", is_flag=True, help="Only show which steps would
 def rerun(
     ctx: click.Context,
     target: Target,
+    chosen: Chosen,
     /,
-    run: str,
     *,
     definition: str | None,
     input_: str | None,
     new_id: str | None,
-    dry_run: bool,
     **how: Any,
 ) -> None:
-    """Do an ended run again, or a part of it, as a new run."""
+    """Do ended runs again, or a part of them, as new runs."""
     what = {name: how.pop(name) for name in ("from_step", "failed")}
     what["latest"] = definition is not None
     if all(what[name] for name in ("from_step", "failed")):
         raise click.UsageError("--from and --failed exclude each other.")
     value = None if input_ is None else read_object("--input", input_)
-    if dry_run:
-        for name in ("wait", "reveal"):
-            how.pop(name)
-        _show(ctx, target, run, what, **how)
+    if not chosen.alone:
+        given = None if value is None else msgspec.json.decode(value)
+        _begin_many(target, chosen, Rerun(**what, input=given), new_id, **how)
+    elif chosen.dry_run:
+        _show(ctx, target, chosen.alone, what, json_=how["json_"])
     else:
-        _begin(ctx, target, run, what, {"input": value, "new_id": new_id}, **how)
+        _begin(ctx, target, chosen.alone, what, {"input": value, "new_id": new_id}, **how)
 
 
 @click.command()
-@_RUN
+@choosing
 @_ID
-@_DRY
 @_WAIT
 @connection
 @reveal_option
 @as_json
 @click.pass_context
 def retry(
-    ctx: click.Context,
+    ctx: click.Context, target: Target, chosen: Chosen, /, *, new_id: str | None, **how: Any
+) -> None:
+    """Do again what runs have not completed: `rerun --failed`."""
+    what = {"failed": True}
+    if not chosen.alone:
+        _begin_many(target, chosen, Retry(), new_id, **how)
+    elif chosen.dry_run:
+        _show(ctx, target, chosen.alone, what, json_=how["json_"])
+    else:
+        _begin(ctx, target, chosen.alone, what, {"new_id": new_id}, **how)
+
+
+def _begin_many(
     target: Target,
-    run: str,
-    *,
+    chosen: Chosen,
+    act: Rerun | Retry,
     new_id: str | None,
-    dry_run: bool,
+    *,
     wait: bool,
     reveal: bool,
     json_: bool,
 ) -> None:
-    """Do again what a run has not completed: `rerun --failed`."""
-    if dry_run:
-        _show(ctx, target, run, {"failed": True}, json_=json_)
-    else:
-        _begin(
-            ctx,
-            target,
-            run,
-            {"failed": True},
-            {"new_id": new_id},
-            wait=wait,
-            reveal=reveal,
-            json_=json_,
-        )
+    for option, given in (("--id", new_id), ("--wait", wait), ("--reveal", reveal)):
+        if given:
+            raise click.UsageError(f"{option} goes with a single run.")
+    act_on(target, chosen, act, json_=json_)
 
 
 def _show(

@@ -6,7 +6,8 @@ lookup        the record of a run, or why not     accepted      starts that wait
 waiting       for the end of a run                results       how it ended
 views         runs, for people to look at         steps         one step of them
 looking       what is recorded of a run           payloads      inputs and outputs
-reruns        what a rerun would do
+reruns        what a rerun would do               answers       to steps that wait for humans
+once          an act, unless it is done already   pool          many at a time
 watching      events as they happen               step_history  what steps' events add to records
 members       the processes of the fleet             checks        what is wrong with a start
 hiding        what people do not see of a run

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 __all__ = ["Acting"]
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from flowworker.client.starting import check_dotted_name, one_of
-from flowworker.codec.json import decode_value
+from flowworker.client.pool import Pace, each_once, for_each
+from flowworker.client.starting import check_dotted_name
 from flowworker.codec.messages import ControlCommand
-from flowworker.codec.values import encode_value
-from flowworker.core.ids import shown_id, step_of
-from flowworker.core.status import APPROVALS, HumanAction
-from flowworker.definitions import InputValidator
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+
+    from flowworker.acts import Act, Acted
+    from flowworker.client.answers import Answers
     from flowworker.client.commands import Commands
     from flowworker.client.lookup import Lookup
-    from flowworker.client.views import RunView, Views
-    from flowworker.core.model import Approval
+    from flowworker.client.once import Once
+    from flowworker.clock import Clock
+    from flowworker.core.status import HumanAction
 
 
 class Acting:
     """A part of `Client`."""
 
+    _answers: Answers
+    _clock: Clock
     _commands: Commands
     _lookup: Lookup
-    _views: Views
+    _once: Once
 
     async def cancel(self, run_id: str, reason: str = "") -> None:
         """Ask a run to stop: what was completed is compensated, then it is CANCELLED.
@@ -64,17 +68,7 @@ class Acting:
             InvalidInput: it has ended, no such step waits, or it asks and has not failed.
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
-        answer = one_of(HumanAction, action, "an action")
-        if answer in APPROVALS:
-            raise InvalidInput(f"a step that asks is answered by {answer}, not by resume")
-        if output is not None and answer is not HumanAction.COMPLETE:
-            raise InvalidInput(f"an output goes with the action complete, not with {answer}")
-        chosen, asked = await self._waits(run_id, step)
-        if asked is not None:
-            raise InvalidInput(
-                f"step {shown_id(chosen)!r} of run {run_id} asks; answer it by approve or reject"
-            )
-        command = ControlCommand(action=answer, step=step_of(step), output=output)
+        command = await self._answers.to_failed(run_id, action, step, output)
         await self._commands.control("resume", run_id, command)
 
     async def approve(
@@ -95,37 +89,13 @@ class Acting:
                 `schema` says.
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
-        chosen, asked = await self._asked(run_id, step)
-        if asked.schema is not None:
-            given = decode_value("output", encode_value({} if output is None else output))
-            if problems := InputValidator(asked.schema).problems(given):
-                listed = "; ".join(problems)
-                raise InvalidInput(f"the output of step {shown_id(chosen)!r}: {listed}")
-        command = ControlCommand(step=chosen, output=output, reason=reason)
+        command = await self._answers.approval(run_id, step, output, reason)
         await self._commands.control("approve", run_id, command, actor)
 
     async def reject(self, run_id: str, reason: str, step: str = "", *, actor: str = "") -> None:
         """Reject what a step asks: it fails with `Rejected`. Raises as `approve`."""
-        chosen, _ = await self._asked(run_id, step)
-        command = ControlCommand(step=chosen, reason=reason)
+        command = await self._answers.rejection(run_id, step, reason)
         await self._commands.control("reject", run_id, command, actor)
-
-    async def _asked(self, run_id: str, step: str) -> tuple[str, Approval]:
-        chosen, asked = await self._waits(run_id, step)
-        if asked is None:
-            shown = shown_id(chosen)
-            raise InvalidInput(f"step {shown!r} of run {run_id} has failed; answer it by resume")
-        return chosen, asked
-
-    async def _waits(self, run_id: str, step: str) -> tuple[str, Approval | None]:
-        """The step that waits for a human, and what it asks: nothing if it has failed."""
-        await self._lookup.find_active(run_id)
-        run = await self._views.run(run_id)
-        _check_waits(run, shown_id(step))
-        plan = await self._views.plan(run_id)
-        chosen = step_of(step or run.waiting[0])
-        failed = any(one.id == shown_id(chosen) and one.finished_at for one in run.each())
-        return chosen, None if failed else plan.step(chosen).approval
 
     async def signal(
         self, run_id: str, name: str, payload: Any = None, *, signal_id: str | None = None
@@ -147,16 +117,37 @@ class Acting:
         await self._lookup.find_active(run_id)
         await self._commands.signal(run_id, name, payload, signal_id or "")
 
+    async def act_on(
+        self,
+        runs: Iterable[str] | AsyncIterable[str],
+        act: Act,
+        *,
+        rate: float | None = None,
+        dry_run: bool = False,
+    ) -> AsyncGenerator[Acted]:
+        """Do the same to many runs, some at a time; what becomes of each, as it is known.
 
-def _check_waits(run: RunView, step: str) -> None:
-    waiting = run.waiting
-    named = ", ".join(waiting)
-    if not waiting:
-        raise InvalidInput(
-            f"no step of run {run.id} waits for a human: it is {run.status}; "
-            "only a run that is WAITING_HUMAN can be resumed"
-        )
-    if step and step not in waiting:
-        raise InvalidInput(f"step {step!r} of run {run.id} does not wait for a human; {named} does")
-    if not step and len(waiting) > 1:
-        raise InvalidInput(f"several steps of run {run.id} wait, say which one: {named}")
+        Each is acted on once, however often this is called: what was interrupted goes on where it
+        was. What is refused is said of its run, and the others go on.
+
+        Args:
+            runs: their ids. They are taken as they are needed, so they may be found meanwhile.
+            act: one of `flowworker.acts`, such as `Cancel("sold out")`.
+            rate: so many requests in a second at most; what needs none does not count.
+            dry_run: only say what would become of each.
+
+        Raises:
+            InvalidInput: the rate is not more than 0.
+            Unavailable: the server does not answer: some requests may be stored, of runs of which
+                nothing was said.
+        """
+        if rate is not None and not rate > 0:
+            raise InvalidInput(f"expected a rate of more than 0 in a second, found {rate}")
+        pace = Pace(self._clock, rate)
+
+        async def do(run: str) -> Acted:
+            return await self._once.do(run, act, pace, dry_run=dry_run)
+
+        async with aclosing(for_each(each_once(runs), do)) as done:
+            async for one in done:
+                yield one

@@ -7,7 +7,7 @@ exist, will exist or are rejected.
 
 from __future__ import annotations
 
-__all__ = ["Lookup"]
+__all__ = ["Lookup", "check_active"]
 
 from collections import OrderedDict
 from dataclasses import replace
@@ -121,10 +121,7 @@ class Lookup:
 
     async def find_active(self, run: str) -> RunRecord:
         """As `find`; raises InvalidInput if the run has ended."""
-        record = await self.find(run)
-        if record.status in TERMINAL:
-            raise InvalidInput(f"run {run} has ended already: it is {record.status}")
-        return record
+        return check_active(await self.find(run))
 
     async def check_free(self, start: StartCommand) -> StartCommand:
         """Raise RunIdTaken if a run of that id exists, of another workflow or input, or a rerun.
@@ -193,6 +190,13 @@ class Lookup:
                     run, str(event.data.get("reason")), str(event.data.get("error_type"))
                 )
         return None
+
+
+def check_active(record: RunRecord) -> RunRecord:
+    """The record; raises InvalidInput if its run has ended."""
+    if record.status in TERMINAL:
+        raise InvalidInput(f"run {record.run} has ended already: it is {record.status}")
+    return record
 
 
 class _Rejected(msgspec.Struct):

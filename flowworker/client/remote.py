@@ -7,7 +7,9 @@ __all__ = ["Client"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.acting import Acting
+from flowworker.client.answers import Answers
 from flowworker.client.commands import Commands
+from flowworker.client.once import Once
 from flowworker.client.reading import Reading
 from flowworker.client.reruns import Reruns
 from flowworker.client.starting import (
@@ -44,6 +46,15 @@ class Client(Acting, Reading):
         super().__init__(stores, clock or SystemClock())
         self._reruns = Reruns(stores, self._clock, self._lookup)
         self._commands = Commands(stores)
+        self._answers = Answers(self._lookup, self._views)
+        self._once = Once(
+            self._lookup,
+            self._commands,
+            self._answers,
+            self._reruns,
+            self.rerun,
+            stores.settings.payload_limit,
+        )
         self._waiting = Waiting(stores, self._clock, self._views, self._lookup)
 
     # Runs

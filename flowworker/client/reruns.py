@@ -63,6 +63,10 @@ class Reruns:
             raise InvalidInput(f"run {run} has not ended: it is {record.status}; {rest}")
         return record
 
+    async def is_there(self, run: str) -> bool:
+        """Whether a run has a record."""
+        return await self._stores.runs.load(run) is not None
+
     async def plan(self, run: str, wanted: Rerun) -> RerunView:
         """What a rerun would do, and what stands against it."""
         self.command(wanted)

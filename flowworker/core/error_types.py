@@ -11,6 +11,7 @@ __all__ = [
     "NEVER_RETRIED",
     "OF_HEARTBEAT_TIMEOUT",
     "OF_TIMEOUT",
+    "REJECTED",
     "REPEAT_LIMIT",
     "TIMEOUT",
     "TOO_MANY_FAILURES",
@@ -29,6 +30,9 @@ LOOP_LIMIT = "LoopLimit"
 
 TOO_MANY_FAILURES = "TooManyFailures"
 """More instances of a loop have failed than may."""
+
+REJECTED = "Rejected"
+"""A human said no to what a step asks."""
 
 TIMEOUT = "Timeout"
 """The handler took longer than its step's `timeout`."""

@@ -25,7 +25,7 @@ BELOW_WIRING = (
     ENGINE
     | ADAPTERS
     | {*("compat", "definitions", "evaluation", "coordinator", "handlers", "worker", "client")}
-    | {"embedded", "presence"}
+    | {"acts", "embedded", "presence"}
 )
 COMPOSED = BELOW_WIRING | {"blocking", "builder", "wiring", "runner"}
 
@@ -54,12 +54,13 @@ KNOWS: dict[str, set[str]] = {
     "handlers": ENGINE | {"compat"},
     "worker": ENGINE | {"compat", "handlers"},
     "diagnosis": {"errors", "core"},
-    "client": ENGINE | {"definitions", "evaluation", "diagnosis"},
+    "acts": set(),
+    "client": ENGINE | {"acts", "definitions", "evaluation", "diagnosis"},
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},
     "redis": FLOOR | {"telemetry"},
     "drawing": {"errors", "core", "definitions"},
-    "web": ENGINE | {"client", "definitions", "drawing"},
+    "web": ENGINE | {"acts", "client", "definitions", "drawing"},
     "embedded": {"errors"},
     "wiring": BELOW_WIRING,
     "blocking": BELOW_WIRING | {"wiring"},

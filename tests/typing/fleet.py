@@ -59,6 +59,7 @@ from flowworker import (
     WorkflowNotFound,
     connect,
 )
+from flowworker.acts import Acted, Cancel, Outcome, Retry
 
 OPTIONS = ConnectionOptions(url="nats://127.0.0.1:4222", creds="fleet.creds")
 TOPOLOGY = TopologyOptions(replicas=3)
@@ -100,6 +101,10 @@ async def runs(client: Client) -> None:
         assert_type(event, dict[str, Any])
         assert EventType(event["type"]) is EventType.STARTED
     seen(await client.result(run, timeout=10), await client.status(run), await client.list())
+    async for acted in client.act_on([run], Cancel("sold out"), rate=10, dry_run=True):
+        assert_type(acted, Acted)
+        assert_type(acted.outcome, Outcome)
+    client.act_on([run], "cancel")  # type: ignore[arg-type]
     client.start("order.fulfil").upper()  # type: ignore[attr-defined]
     await client.list(workflow=RunStatus.FAILED, status="order.fulfil")  # type: ignore[arg-type]
 
@@ -117,6 +122,7 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.output_of(run, "charge", iteration=2), bytes)
         assert_type(client.workers(), list[WorkerView])
         assert_type(client.coordinators(), list[CoordinatorView])
+        assert_type(client.act_on([run], Retry()), list[Acted])
         reasons(client.why(run))
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ from msgspec.structs import asdict, replace
 
 from flowworker.codec.keys import step_timer
 from flowworker.coordinator.steps.attempts import Attempts, final
-from flowworker.core.error_types import TIMEOUT
+from flowworker.core.error_types import REJECTED, TIMEOUT
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import ErrorInfo, StepRecord, shortened
@@ -141,7 +141,7 @@ class Waits:
             output = wanted.output or EMPTY
             await self._end(run, record, revision, outcome=Outcome.COMPLETED, output=output, **said)
         else:
-            why = ErrorInfo("Rejected", _rejected_by(wanted), retryable=False)
+            why = ErrorInfo(REJECTED, _rejected_by(wanted), retryable=False)
             await self._end(run, record, revision, outcome=Outcome.FAILED, error=why, **said)
 
     async def asked(self, plan: Plan, state: RunState, step: str, why: str) -> str:

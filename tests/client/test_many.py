@@ -1,0 +1,218 @@
+"""Acting on many runs: each once, however often it is asked for, and from wherever."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from flowworker.acts import Approve, Cancel, Outcome, Reject, Rerun, Retry, Terminate
+from flowworker.client import Client
+from flowworker.core.model import Approval, Step, Workflow
+from flowworker.core.records import Stop, StopReason
+from flowworker.core.status import RunStatus, StepStatus
+from flowworker.errors import InvalidInput, Unavailable
+from flowworker.stores.stores import stores_of
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("coordinator")
+
+ASKS = Workflow(
+    name="asks",
+    steps=(
+        Step(id="ok", approval=Approval("Ship?", {"type": "object", "required": ["by"]})),
+        Step(id="sure", approval=Approval("Sure?"), depends_on=("ok",)),
+    ),
+)
+REQUESTED, ALREADY, REFUSED = Outcome
+
+
+async def started(client, count, workflow="order.fulfil"):
+    """Runs that go on until somebody ends them."""
+    runs = [await client.start(workflow, {"order": each}) for each in range(count)]
+    for run in runs:
+        await client.status(run)
+    return runs
+
+
+async def asking(client, count=2):
+    await client.register(ASKS)
+    runs = await started(client, count, "asks")
+    for run in runs:
+        await until_asked(client, run, "ok")
+    return runs
+
+
+async def until_asked(client, run, step):
+    async def asks():
+        return (await client.status(run)).waiting == (step,)
+
+    await eventually(asks)
+
+
+async def until(client, runs, status):
+    for run in runs:
+        assert (await client.result(run, timeout=60)).status is status
+
+
+async def outcomes(client, runs, act, **how):
+    """By run; the order in which they are known does not matter."""
+    return {one.id: one.outcome async for one in client.act_on(runs, act, **how)}
+
+
+async def events(client, run, kind):
+    return [one for one in await client.history(run) if one["type"] == f"workflow.{kind}"]
+
+
+async def test_runs_are_cancelled_once(client, backend):
+    runs = await started(client, 40)
+
+    first = await outcomes(client, runs, Cancel("sold out"))
+    await until(client, runs, RunStatus.CANCELLED)
+    # When the same is asked for by somebody else, then nothing is sent
+    second = await outcomes(Client(stores_of(backend)), runs, Cancel("sold out"))
+
+    assert first == dict.fromkeys(runs, REQUESTED)
+    assert second == dict.fromkeys(runs, ALREADY)
+    for run in runs:
+        [asked] = await events(client, run, "cancel_requested")
+        assert asked["data"]["reason"] == "sold out"
+
+
+@pytest.mark.parametrize(
+    ("reason", "act", "outcome"),
+    [
+        (StopReason.CANCELLED, Cancel(), ALREADY),
+        (StopReason.FAILED, Cancel(), ALREADY),  # it would change nothing
+        (StopReason.CANCELLED, Terminate(), REQUESTED),
+        (StopReason.TERMINATED, Terminate(), ALREADY),
+        (StopReason.TERMINATED, Cancel(), ALREADY),
+    ],
+)
+async def test_a_run_that_stops_is_only_asked_to_stop_sooner(client, backend, reason, act, outcome):
+    [run] = await started(client, 1)
+    runs = stores_of(backend).runs
+    found = await runs.load(run)
+    assert found is not None
+    record, revision = found
+    await runs.save(replace(record, stop=Stop(reason)), revision)
+
+    assert await outcomes(client, [run], act, dry_run=True) == {run: outcome}
+
+
+async def test_what_cannot_be_done_is_said_of_its_run_and_the_others_go_on(client):
+    [gone, runs] = ["nobody", await started(client, 2)]
+
+    found = {one.id: one async for one in client.act_on([gone, *runs, "no id"], Cancel())}
+
+    assert [found[run].outcome for run in runs] == [REQUESTED, REQUESTED]
+    assert (found[gone].outcome, found[gone].error_type) == (REFUSED, "RunNotFound")
+    assert "nobody" in found[gone].error
+    assert (found["no id"].outcome, found["no id"].error_type) == (REFUSED, "InvalidInput")
+
+
+async def test_of_each_run_there_is_one_retry(client, backend):
+    runs = await started(client, 3)
+    await outcomes(client, runs, Cancel())
+    await until(client, runs, RunStatus.CANCELLED)
+
+    first = {one.id: one async for one in client.act_on(runs, Retry())}
+    for one in first.values():
+        await client.status(one.new_id)
+    other = Client(stores_of(backend))
+    second = {one.id: one async for one in other.act_on(runs, Retry())}
+
+    assert {one.outcome for one in first.values()} == {REQUESTED}
+    assert {one.outcome for one in second.values()} == {ALREADY}
+    assert {run: one.new_id for run, one in first.items()} == {
+        run: one.new_id for run, one in second.items()
+    }
+    reruns = [one.rerun_of for one in await client.list() if one.rerun_of]
+    assert sorted(reruns) == sorted(runs)
+    # And a retry is a rerun of what failed; a rerun of all, or with another input, is another one
+    same = [one async for one in client.act_on(runs[:1], Rerun(failed=True), dry_run=True)]
+    whole = [one async for one in client.act_on(runs[:1], Rerun(), dry_run=True)]
+    given = [one async for one in client.act_on(runs[:1], Rerun(input={"order": 9}), dry_run=True)]
+    assert same[0].new_id == first[runs[0]].new_id
+    assert (whole[0].outcome, given[0].outcome) == (REQUESTED, REQUESTED)
+    assert len({same[0].new_id, whole[0].new_id, given[0].new_id}) == 3
+
+
+async def test_a_run_that_goes_on_is_not_retried(client):
+    runs = await started(client, 1)
+
+    [one] = [one async for one in client.act_on(runs, Retry())]
+
+    assert one.outcome is REFUSED
+    assert "has not ended: it is RUNNING" in one.error
+
+
+async def test_what_would_become_of_runs_is_said_and_nothing_done(client):
+    runs = await started(client, 2)
+    asks = await asking(client, 1)
+
+    would = await outcomes(client, [*runs, "nobody"], Cancel(), dry_run=True)
+    answered = await outcomes(client, asks, Approve("ok", {"by": "Ada"}), dry_run=True)
+
+    assert would == {runs[0]: REQUESTED, runs[1]: REQUESTED, "nobody": REFUSED}
+    assert answered == {asks[0]: REQUESTED}
+    assert [(await client.status(run)).status for run in runs] == [RunStatus.RUNNING] * 2
+    assert (await client.status(asks[0])).waiting == ("ok",)
+
+
+async def test_one_question_is_answered_and_no_later_one(client):
+    runs = await asking(client)
+    yes = Approve("ok", {"by": "Ada"}, actor="Ada")
+
+    first = await outcomes(client, runs, yes)
+    for run in runs:
+        await until_asked(client, run, "sure")
+    second = await outcomes(client, runs, yes)
+
+    assert first == dict.fromkeys(runs, REQUESTED)
+    assert second == dict.fromkeys(runs, ALREADY)
+    for run in runs:
+        assert (await client.status(run)).waiting == ("sure",)
+        assert len(await events(client, run, "human_decided")) == 1
+    # And what was approved is not rejected any more, nor does a run answer what it does not ask
+    refused = await outcomes(client, runs, Reject("ok", "too late"))
+    unknown = await outcomes(client, runs, Approve("nothing"))
+    assert {*refused.values(), *unknown.values()} == {REFUSED}
+
+
+async def test_a_rejection_is_one_and_an_answer_that_does_not_fit_is_refused(client):
+    [run, other] = await asking(client)
+
+    assert await outcomes(client, [other], Approve("ok", {})) == {other: REFUSED}
+    assert await outcomes(client, [run], Reject("ok", "no stock")) == {run: REQUESTED}
+    await until(client, [run], RunStatus.FAILED)
+
+    assert await outcomes(client, [run], Reject("ok", "no stock")) == {run: ALREADY}
+    assert await outcomes(client, [run], Approve("ok", {"by": "Ada"})) == {run: REFUSED}
+    assert (await client.status(run)).steps[0].status is StepStatus.FAILED
+
+
+async def test_runs_may_be_found_meanwhile(client):
+    runs = await started(client, 3)
+
+    async def found():
+        for run in (*runs, runs[0]):
+            yield run
+
+    assert await outcomes(client, found(), Cancel()) == dict.fromkeys(runs, REQUESTED)
+
+
+async def test_a_rate_is_more_than_none(client):
+    with pytest.raises(InvalidInput, match="a rate of more than 0"):
+        await outcomes(client, [], Cancel(), rate=0)
+
+
+async def test_a_server_that_does_not_answer_ends_it(client, backend, monkeypatch):
+    runs = await started(client, 3)
+
+    async def gone(*_, **__):
+        raise Unavailable("nobody answers")
+
+    monkeypatch.setattr(backend.commands, "send", gone)
+
+    with pytest.raises(Unavailable, match="nobody answers"):
+        await outcomes(client, runs, Cancel())

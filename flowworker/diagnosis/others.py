@@ -73,7 +73,9 @@ def worker_of_queue(seen: Evidence, step: str, kind: Kind, place: Place | None) 
 
 def _queued(queue: str, place: Place | None, since: float, there: str) -> Reason:
     before = ""
-    if place is not None and place.ahead is not None:
+    if place is None:
+        before = ", at a place that is not known"
+    elif place.ahead is not None:
         before = f", behind {place.ahead:,} at most" if place.ahead else ", as the first"
     text = f"waits in queue {queue!r}{before}{there}"
     return Reason(ReasonKind.QUEUE, text, (queue,), since)

@@ -12,6 +12,7 @@ __all__ = [
     "RunQuery",
     "VersionList",
     "VersionView",
+    "WhyQuery",
     "WorkerList",
     "WorkflowList",
     "WorkflowView",
@@ -58,6 +59,18 @@ class RunQuery(Query, frozen=True):
 
     children: bool = False
     values: bool = False
+
+
+class WhyQuery(Query, frozen=True):
+    """Of what it is asked why it does not move.
+
+    Attributes:
+        step: only this one: `charge`, or `resize[3]`; empty for all that are not over.
+        children: of the runs that its steps are as well.
+    """
+
+    step: str = ""
+    children: bool = False
 
 
 class OutputQuery(Query, frozen=True):

@@ -6,7 +6,7 @@ __all__ = ["LOOKING"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.client import RunView, StepView
+from flowworker.client import Diagnosis, RunView, StepView
 from flowworker.codec.json import encode
 from flowworker.core.status import TERMINAL
 from flowworker.errors import InvalidInput
@@ -19,6 +19,7 @@ from flowworker.web.forms import (
     OutputQuery,
     RunPage,
     RunQuery,
+    WhyQuery,
     WorkerList,
 )
 from flowworker.web.graphs import GraphView, graph_of
@@ -93,6 +94,11 @@ async def _graph(call: Call) -> GraphView:
     return graph_of(plan.workflow, run)
 
 
+async def _why(call: Call) -> Diagnosis:
+    wanted: WhyQuery = call.query
+    return await call.fleet.client.why(call.path["run"], wanted.step, children=wanted.children)
+
+
 async def _workers(call: Call) -> WorkerList:
     return WorkerList(await call.fleet.client.workers())
 
@@ -118,6 +124,16 @@ LOOKING = (
     Endpoint("GET", "/runs/{run}/history", "getHistory", "All events of a run.", _history, History),
     Endpoint(
         "GET", "/runs/{run}/graph", "getRunGraph", "A run as nodes and edges.", _graph, GraphView
+    ),
+    Endpoint(
+        "GET",
+        "/runs/{run}/why",
+        "explainRun",
+        "What each step that is not over waits for.",
+        _why,
+        Diagnosis,
+        WhyQuery,
+        cost=5.0,
     ),
     Endpoint(
         "GET",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from integration.cli.commands import APP
+from integration.web.conftest import UNSERVED
+
 
 def test_a_run_is_followed_as_it_moves(page, api, run):
     api("POST", "/runs", {"workflow": "signalled", "id": run})
@@ -31,6 +34,24 @@ def test_a_step_that_failed_says_why(page, api, run):
     detail.get_by_text("Traceback", exact=True).click()
     expect(detail.get_by_text('raise ValueError("not today")')).to_be_visible()
     expect(detail.get_by_label("Input")).to_contain_text('"n": 41')
+
+
+def test_a_step_that_does_not_move_says_what_it_waits_for(page, api, commands, run):
+    assert commands.process("register", str(UNSERVED)).returncode == 0
+    api("POST", "/runs", {"workflow": "unserved", "id": run})
+    page.goto(f"/#/runs/{run}")
+    steps = page.locator(".step")
+    far, behind = steps.first, steps.last
+    expect(far).to_contain_text("no worker is there that serves queue 'nowhere'")
+    expect(behind).to_contain_text("waits for far")
+
+    far.click()
+    reasons = page.get_by_role("region", name="Why far does not move")
+    expect(reasons).to_contain_text("start a worker with --queue nowhere")
+
+    with commands.running("worker", "--app", APP, "--queue", "nowhere"):
+        expect(page.locator(".facts").first).to_contain_text("Completed")
+    expect(reasons).to_have_count(0)
 
 
 def test_texts_of_users_are_no_markup(page, api, run):

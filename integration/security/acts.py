@@ -195,6 +195,9 @@ def carriers(role: str) -> list[Carrier]:
             b'{"last_by_subj": "$KV.flowworker_runs.run.r1"}',
         ),
         Carrier(role, "$JS.API.STREAM.MSG.GET.FLOWWORKER_EVENTS", b'{"seq": 1}'),
+        Carrier(role, "$JS.API.STREAM.MSG.GET.FLOWWORKER_STEPS", b'{"seq": 1}'),
+        Carrier(role, "$JS.API.CONSUMER.INFO.FLOWWORKER_STEPS.step-gpu-high", b""),
+        Carrier(role, "$JS.API.CONSUMER.INFO.FLOWWORKER_EVENTS.scheduler-0", b""),
     ]
     match role:
         case "starter":

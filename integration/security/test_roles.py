@@ -214,3 +214,27 @@ def test_an_administrator_looks_after_the_fleet(fleet, tmp_path):
     administrator("upgrade", "--check")
     administrator("namespace", "backup", NAMESPACE, str(tmp_path / "backup"))
     assert blocking_eventually(lambda: administrator.lines("namespace", "list"))
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "dashboard"])
+def test_who_looks_gets_the_place_of_a_step_in_its_queue(fleet, role):
+    user, run = fleet.user(role), f"w-{role}"
+    # Given a step that will wait for ever, which the doctor finds: so this is the last test
+    fleet.user("operator")("start", "unserved", "--id", run)
+    until(user, run, "RUNNING")
+
+    def found() -> bool:
+        [reason] = user.json("why", run)["steps"][0]["reasons"]
+        return reason["kind"] == "no_worker" and reason["since"] > 0
+
+    assert blocking_eventually(found)
+    assert asyncio.run(lag_of(fleet.server, role, 0)) == 0
+
+
+async def lag_of(server: EmbeddedServer, role: str, partition: int) -> int:
+    """Events of the partition that no coordinator was given yet."""
+    client = await connected(server, role)
+    subject = f"$JS.API.CONSUMER.INFO.FLOWWORKER_EVENTS.scheduler-{partition}"
+    answer = await client.request(subject, b"", WAIT_LIMIT)
+    await client.close()
+    return json.loads(answer.data)["num_pending"]

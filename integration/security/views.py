@@ -41,7 +41,7 @@ READS = [
     _last("KV_flowworker_payloads", "$KV.flowworker_payloads.>", VIEWING),
     _last("KV_flowworker_definitions", "$KV.flowworker_definitions.>", (*VIEWING, "registrar")),
     _last("KV_flowworker_locks", "$KV.flowworker_locks.>"),
-    _last("FLOWWORKER_STEPS", "flowworker.step.>"),
+    _last("FLOWWORKER_STEPS", "flowworker.step.>", VIEWING),
     _last("FLOWWORKER_EVENTS", "flowworker.event.>", VIEWING),
     _last("FLOWWORKER_COMMANDS", "flowworker.start.>", VIEWING),
     _direct("flowworker_runs", "run.r1"),

@@ -16,7 +16,8 @@ from integration.cli.commands import APP, Commands, url_of
 from integration.web.api import TOKENS, Api
 from tests.support.waiting import blocking_eventually
 
-WORKFLOWS = Path(__file__).parent / "workflows.yaml"
+HERE = Path(__file__).parent
+WORKFLOWS, UNSERVED = HERE / "workflows.yaml", HERE / "unserved.yaml"
 
 
 @pytest.fixture(scope="session")

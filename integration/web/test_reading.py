@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from integration.web.api import VIEWER
+
 
 @pytest.fixture(scope="module")
 def ended(commands):
@@ -46,6 +48,25 @@ def test_findings_are_the_doctors(api, commands):
 
     assert [finding["check"] for finding in found["findings"]] == printed
     assert found["ok"]
+
+
+def test_a_run_that_waits_says_what_for(api, commands, run):
+    commands("start", "approval", "--id", run)
+    api.until(run, "WAITING_HUMAN")
+
+    def essence(found):
+        """Without what depends on the moment."""
+        return [
+            (step["id"], step["status"], reason["kind"], reason["subjects"], reason["remedy"])
+            for step in found["steps"]
+            for reason in step["reasons"]
+        ]
+
+    found = api.get(f"/runs/{run}/why?children=true", token=VIEWER)
+    assert essence(found) == essence(commands.json("why", run))
+    assert [kind for _, _, kind, *_ in essence(found)] == ["approval", "dependency"]
+    [only] = api.get(f"/runs/{run}/why?step=after")["steps"]
+    assert only["reasons"][0]["text"].startswith("waits for sure")
 
 
 def test_a_graph_has_the_states_of_the_steps(api, commands, ended):
@@ -125,6 +146,8 @@ def test_a_list_comes_in_pages(api, commands):
         ("/runs?states=FAILED", 400),
         ("/runs?status=BAD", 400),
         ("/runs/read-me/steps/third", 400),
+        ("/runs/nobody/why", 404),
+        ("/runs/read-me/why?step=third", 400),
         ("/nothing", 404),
     ],
 )

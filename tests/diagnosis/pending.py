@@ -53,6 +53,10 @@ PENDING: dict[str, Case] = {
         Scene((A,), (), places={"a": Place(ahead=0)}),
         *("a", StepStatus.PENDING, ReasonKind.QUEUE, "as the first"),
     ),
+    "its place may not be asked for": (
+        Scene((A,), ()),
+        *("a", StepStatus.PENDING, ReasonKind.QUEUE, "at a place that is not known; 1 of 4 slots"),
+    ),
     "nobody may be asked who is there": (
         Scene((A,), (), workers=None),
         *("a", StepStatus.PENDING, ReasonKind.QUEUE, "waits in queue 'default'"),

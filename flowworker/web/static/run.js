@@ -5,10 +5,12 @@ import { ask, part } from "./api.js";
 import { h, render } from "./dom.js";
 import { clock, duration, json, size, when } from "./format.js";
 import { graph, layoutOf } from "./graph.js";
+import { runLink } from "./links.js";
 import { listen, live, tick } from "./live.js";
 import { badge, wordOf } from "./states.js";
 import { timeline } from "./timeline.js";
 import { rows } from "./virtual.js";
+import { reasons, reasonsOf, why } from "./why.js";
 
 const TABS = [["steps", "Steps"], ["graph", "Graph"], ["timeline", "Timeline"], ["values", "Input and output"], ["history", "History"]];
 const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
@@ -21,7 +23,7 @@ export function run(main, { parts: [id], query, may, signal }) {
   const path = `runs/${part(id)}`;
   const memo = { steps: {}, history: {}, timeline: {} };
   const events = new Map();
-  let found = null, step = null, problem = null, pinned = null, layout;
+  let found = null, step = null, problem = null, pinned = null, awaited = null, layout;
 
   async function load() {
     const seen = await ask(`${path}?values=${tab === "values"}&children=false`, { signal });
@@ -44,7 +46,7 @@ export function run(main, { parts: [id], query, may, signal }) {
     if (tab === "history") return history([...events.values()], memo.history, draw);
     if (tab === "values") return values(found);
     if (tab === "timeline") return timeline([...events.values()], memo.timeline, draw, address);
-    return [tab === "graph" ? picture() : steps(found, chosen, address, memo.steps, draw), step && detail(step, address, stepActions(found, step, pinned?.definition, may))];
+    return [tab === "graph" ? picture() : steps(found, awaited, chosen, address, memo.steps, draw), step && detail(step, reasonsOf(awaited, step), address, stepActions(found, step, pinned?.definition, may))];
   }
 
   function picture() {
@@ -61,6 +63,7 @@ export function run(main, { parts: [id], query, may, signal }) {
       problem && h("p", { class: "error", role: "alert" }, problem),
       !found && !problem && h("p", { class: "empty" }, "Loading…"),
       found && summary(found),
+      found && !ENDED.has(found.status) && why("Why the run does not move", awaited?.reasons),
       found && runActions(found, may),
       found &&
         h(
@@ -86,11 +89,21 @@ export function run(main, { parts: [id], query, may, signal }) {
     },
     signal,
   );
+  const moved = reasons(
+    path,
+    () => found && !ENDED.has(found.status),
+    (answer) => {
+      awaited = answer;
+      draw();
+    },
+    signal,
+  );
   listen(
     `${path}/events`,
     (event) => {
       if (event) events.set(event.id, event);
       refresh();
+      moved();
     },
     signal,
   );
@@ -100,10 +113,6 @@ export function run(main, { parts: [id], query, may, signal }) {
 
 function fact(name, ...value) {
   return value[0] ? h("div", { key: name, class: "fact" }, h("dt", {}, name), h("dd", {}, ...value)) : null;
-}
-
-export function runLink(id) {
-  return id && h("a", { class: "id", href: `#/runs/${part(id)}` }, id);
 }
 
 function summary(run) {
@@ -126,20 +135,20 @@ function summary(run) {
   ];
 }
 
-function steps(run, chosen, address, memo, draw) {
+function steps(run, awaited, chosen, address, memo, draw) {
   if (!run.steps.length) return h("p", { class: "empty" }, "There are no steps yet.");
   const all = run.steps.flatMap((step) => [step, ...(step.instances?.shown ?? [])]);
-  return rows(all, ROW, (step) => stepRow(step, chosen, address), memo, draw, `${all.length} steps`);
+  return rows(all, ROW, (step) => stepRow(step, reasonsOf(awaited, step), chosen, address), memo, draw, `${all.length} steps`);
 }
 
-function stepRow(step, chosen, address) {
+function stepRow(step, reasons, chosen, address) {
   const begun = step.started_at > 0;
   return h(
     "a",
     { class: "step", href: address({ step: step.id }), "aria-current": step.id === chosen && "true" },
     badge(step.status),
     h("span", { class: "id" }, step.id),
-    h("span", { class: "note" }, noteOf(step)),
+    h("span", { class: "note" }, noteOf(step) || reasons[0]?.text),
     h("span", { class: "took" }, begun ? duration(step.started_at, step.finished_at) : ""),
   );
 }
@@ -156,7 +165,7 @@ function noteOf(step) {
   return step.attempt > 1 ? `attempt ${step.attempt}` : "";
 }
 
-function detail(step, address, actions) {
+function detail(step, reasons, address, actions) {
   return h(
     "aside",
     { key: `step ${step.id}`, class: "card detail", "aria-label": `Step ${step.id}` },
@@ -180,7 +189,8 @@ function detail(step, address, actions) {
       fact("Reason", step.reason),
     ),
     actions,
-    !step.error && noteOf(step) && h("p", { class: "block" }, noteOf(step)),
+    why(`Why ${step.id} does not move`, reasons),
+    !reasons.length && !step.error && noteOf(step) && h("p", { class: "block" }, noteOf(step)),
     step.error && h("p", { class: "error block" }, step.error),
     step.traceback && h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, step.traceback)),
     payload("Input", step.input),

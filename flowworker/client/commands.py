@@ -68,9 +68,9 @@ class Commands:
         return await self._queue.send(f"control.rerun.{of}", body, headers)
 
     async def control(
-        self, action: str, run: str, command: ControlCommand, actor: str = ""
+        self, action: str, run: str, command: ControlCommand, actor: str = "", message_id: str = ""
     ) -> None:
-        """Send a control.
+        """Send a control; with an id it is sent again if it may have been lost, and counts once.
 
         Raises:
             InvalidInput: its output is not JSON.
@@ -89,6 +89,8 @@ class Commands:
             elif payload is not None:
                 body = encode(replace(command, output=None, sealed=payload))
         headers = {FLOW_ACTOR: actor} if actor else {}
+        if message_id:
+            headers[MSG_ID] = message_id
         await self._queue.send(f"control.{action}.{run}", body, headers)
 
     async def signal(self, run: str, name: str, value: Any, message_id: str) -> None:

@@ -3,8 +3,9 @@
 Safety: whether it is done follows from what the fleet keeps: from the record of the run, or from
 whether there is the run that a rerun would begin, whose id follows from the run and the act. So
 who asks again, from wherever, finds what was done before. Between a request and its effect
-somebody may ask a second time: a run that stops is not stopped again, a step that does not ask any
-more is not answered, and two reruns of one id are one.
+somebody may ask a second time. Of two requests to stop with one message id the server keeps one,
+and a run stops once in any case; a step that does not ask any more is not answered; and two reruns
+of one id are one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,17 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
-from flowworker.acts import Acted, Approve, Cancel, Outcome, Reject, Rerun, Retry, Terminate
+from flowworker.acts import (
+    Acted,
+    Approve,
+    Cancel,
+    Outcome,
+    Reject,
+    Rerun,
+    Retry,
+    Terminate,
+    name_of,
+)
 from flowworker.client.accepted import NotBegun
 from flowworker.client.lookup import check_active
 from flowworker.client.starting import encode_input
@@ -118,8 +129,10 @@ class Once:
         if record.status is RunStatus.CANCELLED or (stops and not record.finished_at):
             return _DONE
         check_active(record)
-        name = "terminate" if terminates else "cancel"
-        return self._control(name, run, ControlCommand(reason=act.reason))
+        name, command = name_of(act), ControlCommand(reason=act.reason)
+        # No id of a start or of a signal has a slash in this place.
+        send = partial(self._commands.control, name, run, command, message_id=f"{name}/{run}")
+        return _Next(send)
 
     async def _approve(self, run: str, act: Approve) -> _Next:
         if await self._answers.is_given(run, act.step, HumanAction.APPROVE):
@@ -144,7 +157,7 @@ class Once:
         how = {"from_step": act.from_step, "failed": act.failed, "latest": act.latest}
         return _Next(partial(self._begin, run, **how, input=act.input, new_id=new_id), new_id)
 
-    def _control(self, name: str, run: str, command: ControlCommand, actor: str = "") -> _Next:
+    def _control(self, name: str, run: str, command: ControlCommand, actor: str) -> _Next:
         return _Next(partial(self._commands.control, name, run, command, actor))
 
 

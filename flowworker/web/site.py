@@ -24,6 +24,7 @@ from flowworker.web.endpoint import Call, Events
 from flowworker.web.events import EVENTS
 from flowworker.web.layouts import LAYOUTS
 from flowworker.web.looking import LOOKING
+from flowworker.web.many import MANY
 from flowworker.web.openapi import PREFIX, document
 from flowworker.web.pages import page_routes
 from flowworker.web.problems import (
@@ -52,7 +53,7 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_TIME = 10.0
 """Seconds for a body to come."""
 
-ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *LAYOUTS, *ACTING, *EVENTS)
+ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *LAYOUTS, *ACTING, *MANY, *EVENTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ import signal
 
 import pytest
 
+from flowworker.cli.many import SHOWN
 from integration.cli.commands import ended, until
+from tests.support.terminals import on_terminal
 
 
 def started(dev, count, name="long"):
@@ -77,6 +79,21 @@ def test_what_would_become_of_one_run_is_said(dev):
 
     assert dev.json("status", run)["status"] == "RUNNING"
     dev("terminate", run)
+
+
+@pytest.mark.slow
+def test_many_runs_have_a_bar_on_a_terminal_and_those_that_refuse_a_line(dev):
+    [run] = started(dev, 1)
+    nobody = [f"nobody-{number}" for number in range(SHOWN)]
+
+    shown, code = on_terminal("cancel", run, *nobody, FLOWWORKER_NATS_URL=dev.url)
+
+    assert code == 6
+    assert f"0/{SHOWN + 1}" in shown
+    assert f"{SHOWN + 1}/{SHOWN + 1}" in shown
+    assert "cancel of run nobody-7 is refused" in shown
+    assert f"cancel of run {run}" not in shown
+    assert f"cancel: 1 requested, {SHOWN} refused" in shown
 
 
 @pytest.mark.parametrize(

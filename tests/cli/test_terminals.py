@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 
 import click
 import pytest
@@ -19,12 +15,12 @@ import pytest
 from flowworker.cli.options import read_json
 from flowworker.cli.render import json_line
 from flowworker.errors import InvalidInput
+from tests.support.terminals import COMMAND, on_terminal
 from tests.support.waiting import WAIT_LIMIT
 
 pytestmark = pytest.mark.slow
 
 FLOW = "name: w\nsteps: [{id: a, uses: pay}]\n"
-COMMAND = [sys.executable, "-m", "flowworker"]
 
 
 def run(*arguments, shell="", **environment):
@@ -37,28 +33,6 @@ def run(*arguments, shell="", **environment):
         timeout=WAIT_LIMIT,
         env={**os.environ, **environment},
     )
-
-
-def on_terminal(*arguments, size=(24, 80), **environment):
-    """What a command shows on a terminal, and its exit code."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", **environment},
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while select.select([ours], [], [], WAIT_LIMIT)[0]:
-            try:
-                shown += os.read(ours, 65_536)
-            except OSError:  # nobody has it open any more
-                break
-    os.close(ours)
-    return shown.decode(), process.returncode
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""The endpoint that acts on many runs: some in each request, so that none takes long."""
+
+from __future__ import annotations
+
+__all__ = ["MANY", "ActOn", "ActedOn"]
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from flowworker.acts import Act, Acted
+from flowworker.errors import InvalidInput
+from flowworker.web.endpoint import Endpoint
+from flowworker.web.forms import RunId
+from flowworker.web.roles import Role
+
+if TYPE_CHECKING:
+    from flowworker.web.endpoint import Call
+
+MOST = 100
+"""Runs that are acted on in one request."""
+
+
+class ActOn(Struct, frozen=True, forbid_unknown_fields=True):
+    """An act, and the runs that it is done to, each once, however often it is asked for.
+
+    Attributes:
+        how: what the act has on one run as well, without an `id`: `{"reason": "sold out"}`.
+        dry_run: only say what would become of each.
+    """
+
+    act: Literal["cancel", "terminate", "approve", "reject", "retry", "rerun"]
+    runs: Annotated[list[RunId], Meta(min_length=1, max_length=MOST)]
+    how: dict[str, Any] = {}
+    dry_run: bool = False
+
+
+class ActedOn(Struct, frozen=True):
+    """What became of each run, in any order."""
+
+    acted: list[Acted]
+
+
+async def _act_on(call: Call) -> ActedOn:
+    form: ActOn = call.body
+    client, act = call.fleet.client, _act_of(form, call.caller.name)
+    acted = client.act_on(form.runs, act, dry_run=form.dry_run)
+    return ActedOn([one async for one in acted])
+
+
+def _act_of(form: ActOn, caller: str) -> Act:
+    """The act; who answers is who sends it."""
+    given = {**form.how, "act": form.act}
+    if "actor" in given:
+        raise InvalidInput("how.actor: who answers is who sends this; leave it out")
+    if form.act in {"approve", "reject"}:
+        given["actor"] = caller
+    try:
+        act: Act = msgspec.convert(given, Act)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"how, for the act {form.act}: {error}") from error
+    return act
+
+
+MANY = (
+    Endpoint(
+        "POST",
+        "/acts",
+        "actOnRuns",
+        "Do the same to many runs, to each once.",
+        _act_on,
+        ActedOn,
+        body=ActOn,
+        role=Role.OPERATOR,
+        status=202,
+        cost=5.0,
+    ),
+)

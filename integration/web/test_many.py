@@ -1,0 +1,98 @@
+"""Operators act on many runs by the API: each once, some in each request."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.web.api import VIEWER
+
+
+@pytest.fixture
+def runs(api, run):
+    """Two runs that go on until somebody ends them."""
+    started = [f"{run}-1", f"{run}-2"]
+    for one in started:
+        assert api("POST", "/runs", {"workflow": "long", "id": one}).status == 202
+        api.until(one, "RUNNING")
+    return started
+
+
+def acted(api, body):
+    """By run: the outcome, and what else is said."""
+    answer = api("POST", "/acts", body)
+    assert answer.status == 202, answer
+    return {one.pop("id"): one for one in answer.json["acted"]}
+
+
+def test_runs_are_stopped_once(api, runs):
+    body = {"act": "cancel", "runs": [*runs, "nobody"], "how": {"reason": "no more"}}
+
+    would = acted(api, {**body, "dry_run": True})
+    assert {run: one["outcome"] for run, one in would.items()} == {
+        runs[0]: "requested",
+        runs[1]: "requested",
+        "nobody": "refused",
+    }
+    assert api.get(f"/runs/{runs[0]}")["status"] == "RUNNING"
+
+    first = acted(api, body)
+    assert first[runs[0]] == {"outcome": "requested"}
+    assert (first["nobody"]["outcome"], first["nobody"]["error_type"]) == ("refused", "RunNotFound")
+    for run in runs:
+        assert api.until(run, "CANCELLED")["error"] == "no more"
+    assert acted(api, body)[runs[1]] == {"outcome": "already"}
+
+
+def test_runs_are_retried_once(api, runs):
+    acted(api, {"act": "terminate", "runs": runs})
+    for run in runs:
+        api.until(run, "CANCELLED")
+
+    begun = acted(api, {"act": "retry", "runs": runs})
+
+    for run in runs:
+        again = api.until(begun[run]["new_id"], "RUNNING")
+        assert again["rerun_of"] == run
+    same = acted(api, {"act": "rerun", "runs": runs, "how": {"failed": True}})
+    assert {run: one["new_id"] for run, one in same.items()} == {
+        run: one["new_id"] for run, one in begun.items()
+    }
+    assert {one["outcome"] for one in same.values()} == {"already"}
+    acted(api, {"act": "terminate", "runs": [one["new_id"] for one in begun.values()]})
+
+
+def test_who_answers_is_who_sends_it(api, run):
+    api("POST", "/runs", {"workflow": "approval", "id": run})
+    api.until(run, "WAITING_HUMAN")
+    body = {"act": "approve", "runs": [run], "how": {"step": "sure"}}
+
+    forged = api("POST", "/acts", {**body, "how": {"step": "sure", "actor": "vera"}})
+    assert (forged.status, "who answers is who sends this" in forged.json["detail"]) == (400, True)
+
+    assert acted(api, body) == {run: {"outcome": "requested"}}
+    assert api.until(run, "COMPLETED")["steps"][0]["actor"] == "oscar"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"act": "approve", "runs": ["r"]}, "step"),
+        ({"act": "cancel", "runs": ["r"], "how": {"step": "a"}}, "step"),
+        ({"act": "delete", "runs": ["r"]}, "delete"),
+        ({"act": "cancel", "runs": []}, "length"),
+        ({"act": "cancel", "runs": [f"r{each}" for each in range(101)]}, "length"),
+    ],
+)
+def test_what_is_no_act_is_refused(api, body, detail):
+    answer = api("POST", "/acts", body)
+
+    assert answer.status == 400
+    assert detail in answer.json["detail"]
+
+
+def test_a_viewer_does_not_act(api, runs):
+    body = {"act": "terminate", "runs": runs}
+
+    assert api("POST", "/acts", body, token=VIEWER).status == 403
+
+    acted(api, body)

@@ -1,6 +1,7 @@
 // All runs, newest first: what is filtered stands in the address.
 
 import { ask } from "./api.js";
+import { box, bulk, selection } from "./bulk.js";
 import { h, render } from "./dom.js";
 import { duration, when } from "./format.js";
 import { listen, live, tick } from "./live.js";
@@ -9,7 +10,7 @@ import { badge, icon, wordOf } from "./states.js";
 const STATES = ["PENDING", "RUNNING", "WAITING_HUMAN", "COMPENSATING", "COMPLETED", "FAILED", "CANCELLED"];
 const PAGE = 50;
 
-export function runs(main, { query, signal }) {
+export function runs(main, { query, may, signal }) {
   document.title = "Runs · flowworker";
   let found = null, names = [], problem = null;
 
@@ -30,11 +31,13 @@ export function runs(main, { query, signal }) {
       h("h1", {}, "Runs"),
       filters(query, names),
       problem && h("p", { class: "error", role: "alert" }, problem),
-      found ? table(found.runs, query) : !problem && h("p", { class: "empty" }, "Loading…"),
+      may && found && bulk(found),
+      found ? table(found.runs, query, may) : !problem && h("p", { class: "empty" }, "Loading…"),
       found && pages(found, query),
     );
   }
 
+  selection(query, draw, signal);
   const refresh = live(
     load,
     (page) => {
@@ -102,7 +105,7 @@ function filters(query, names) {
   );
 }
 
-function table(listed, query) {
+function table(listed, query, may) {
   if (!listed.length) {
     const filtered = [...query.keys()].length > 0;
     return h("p", { class: "empty" }, filtered ? "No run is like that." : "There are no runs yet.");
@@ -111,16 +114,16 @@ function table(listed, query) {
     "table",
     { class: "rows runs" },
     h("caption", { class: "unseen" }, "Runs, newest first"),
-    h("thead", {}, h("tr", {}, ["State", "Run", "Workflow", "Started", "Took"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", {}, listed.map(row)),
+    h("thead", {}, h("tr", {}, ["State", "Run", "Workflow", "Started", "Took"].map((name) => h("th", { scope: "col" }, may && name === "State" && box(listed, "Select all on this page"), name)))),
+    h("tbody", {}, listed.map((run) => row(run, may))),
   );
 }
 
-function row(run) {
+function row(run, may) {
   return h(
     "tr",
     { key: run.id },
-    h("td", { class: "state" }, badge(run.status)),
+    h("td", { class: "state" }, may && box([run], `Select ${run.id}`), badge(run.status)),
     h(
       "td",
       { class: "name" },

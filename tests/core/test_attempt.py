@@ -44,3 +44,8 @@ def test_the_next_one_is_of_the_same_kind_and_turn():
 
 def test_it_stands_in_keys_as_one_word():
     assert str(Attempt(Kind.COMPENSATE, 1, 3)) == "compensate/1.3"
+
+
+def test_only_a_repetition_is_in_the_text():
+    assert str(Attempt(Kind.RUN, 2, 3)) == "run/2.3"
+    assert str(Attempt(Kind.RUN, 2, 3, 4)) == "run/2.4.3"

@@ -21,6 +21,7 @@ from redis import Redis
 from flowworker import RedisLocker, RedisStore, Runner, load_paths
 from integration.redis_server import RedisServer
 from tests.recorded import handlers
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests/recorded/redis"
@@ -79,6 +80,9 @@ async def kept(url: str) -> list[Entry]:
             await runner.execute_sync("redis-1", "chain", {"order": 7})
             await runner.execute_sync("redis-2", "emitting")
             await runner.execute_sync("redis-3", "large", {"size": 6_000})
+            # A run has ended a moment before it is no longer listed as RUNNING, which comes last.
+            with Redis.from_url(url) as client:
+                await eventually(lambda: not client.keys("*:index.RUNNING.*"))
         await store.initialize_execution("redis-4", b'{"order":7}')
         await store.save_state("redis-4", "", "RUNNING")
         await store.save_state("redis-4", "a", "COMPLETED")

@@ -104,6 +104,8 @@ class BlockingClient:
 
     cancel = _blocking(Client.cancel)
     terminate = _blocking(Client.terminate)
+    pause = _blocking(Client.pause)
+    unpause = _blocking(Client.unpause)
     resume = _blocking(Client.resume)
     approve = _blocking(Client.approve)
     reject = _blocking(Client.reject)

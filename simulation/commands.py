@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from simulation.starts import Starts
     from simulation.truth import Truth
 
-_REQUESTS = (EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED)
+_REQUESTS = (
+    *(EventType.REJECTED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED),
+    *(EventType.PAUSED, EventType.UNPAUSED),
+)
 
 
 def check_command(

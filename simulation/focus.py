@@ -27,6 +27,7 @@ class Focus:
         backlog: many short runs, one slot, and nothing goes wrong.
         constructs: workflows have what the language has beside handlers.
         signals: of these, steps that wait for signals above all.
+        paused: runs are paused often.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -41,6 +42,7 @@ class Focus:
     quiet: bool = False
     constructs: bool = False
     signals: bool = False
+    paused: bool = False
 
 
 ANYTHING = Focus()

@@ -14,6 +14,7 @@ from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
 from simulation.conditions import check_condition
 from simulation.expecting import expect
+from simulation.pauses import check_begins
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -78,13 +79,15 @@ def _may_precede(truth: Truth, event: CloudEvent) -> bool:
     """Whether it may come before the start: that is later, or never, or of what was kept."""
     delayed = truth.created.begins_at > 0.0
     asked = {EventType.SIGNALLED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED}
+    asked |= {EventType.PAUSED, EventType.UNPAUSED}
     before = {EventType.SCHEDULED, *asked}  # who asks may have seen it before it began
     return delayed and (event.type in before or truth.record.begins_at > 0.0)
 
 
-def check_message(truth: Truth, message: StepMessage) -> None:
+def check_message(truth: Truth, message: StepMessage, writer: str) -> None:
     """A step message is stored: what led to it is durable and published."""
     where = f"{message.run} {message.step} {message.attempt}"
+    check_begins(truth, writer, where)
     if message.kind is Kind.COMPENSATE:
         begun = truth.over or truth.record.status is RunStatus.COMPENSATING
         expect(begun, "a compensation is enqueued without a saga", where)

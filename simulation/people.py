@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from flowworker.ports import CommandQueue
     from flowworker.stores.payloads import PayloadStore
+    from simulation.pauses import Pausing
     from simulation.truth import Truth
     from simulation.watch import Watch
 
@@ -69,17 +70,19 @@ class People:
         payloads: PayloadStore,
         uploads: Random,
         later: Random | None,
+        pausing: Pausing,
         regretful: bool = False,
     ) -> None:
         """Speak to the fleet by commands alone; look over the observer's shoulder.
 
-        Some starts are delayed if it is given what to draw that from.
+        Some starts are delayed if it is given what to draw that from, and runs paused by `pausing`.
         """
         self.acknowledged: set[str] = set()
         self._random = random
         self._payloads = payloads
         self._uploads = uploads
         self._later = later
+        self._pausing = pausing
         self._commands = commands
         self._workflows = workflows
         self._watch = watch
@@ -150,6 +153,7 @@ class People:
         while True:
             await asyncio.sleep(1.0)
             for truth in list(self._watch.runs.values()):
+                await self._pausing.look(truth)
                 waiting = truth.record.status is RunStatus.WAITING_HUMAN
                 if not truth.over and self._chance(0.5 if waiting else 0.002):
                     await self._answer(truth)

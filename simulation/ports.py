@@ -14,7 +14,7 @@ from simulation.deliveries import deliver_to
 from simulation.records import SimLink, SimRecords, SimRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Mapping
     from typing import Any
 
     from flowworker.codec.subjects import CommandLane
@@ -118,7 +118,7 @@ class _Steps(_Source):
             if largest is not None and len(data) > largest:
                 raise PayloadTooLarge(f"simulated: {len(data)} bytes exceed {largest} bytes")
             await self._backend.steps.enqueue(address, data, message_id, due)
-            self._watch.enqueued(address, data)
+            self._watch.enqueued(self._gate.process, address, data)
 
         return self._gate.call("steps.enqueue", message_id, effect)
 
@@ -147,6 +147,9 @@ class _Steps(_Source):
 
     def drop(self, run: str) -> _Later[None]:
         return self._gate.call("steps.drop", run, self._backend.steps.drop, run)
+
+    def withdraw(self, run: str, delayed: Collection[str]) -> _Later[None]:
+        return self._gate.call("steps.withdraw", run, self._backend.steps.withdraw, run, delayed)
 
 
 class _Events(_Source):

@@ -16,6 +16,7 @@ from simulation.endings import check_end, is_asked_for
 from simulation.expecting import expect
 from simulation.iterations import check_last
 from simulation.loops import check_begun, check_loop_write
+from simulation.pauses import check_begins, check_steered
 from simulation.reruns import check_kept, check_prepared
 from simulation.waits import check_wait_write
 
@@ -41,6 +42,7 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
     if begun:
         expect(before.begins_at <= latest + _APART, "a run began before its time", run)
     _check_stop(truth, before, record)
+    check_steered(truth, before, record)
     for step, past in before.decisions.items():
         kept = record.decisions.get(step, ())[: len(past)]
         expect(kept == past, "an answer was forgotten", f"{run} {step}")
@@ -114,6 +116,8 @@ def check_step_write(
     elif step in truth.plan.loops and engine:
         check_loop_write(truth, record, before)
     elif engine:
+        if before is None or before.attempt < record.attempt:
+            check_begins(truth, writer, where)
         check_wait_write(truth, record, before, now, slack)
     else:
         _check_attempt(truth, record, writer, now + slack, where)

@@ -11,7 +11,15 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.model import TriggerRule
 from flowworker.core.records import StopReason
-from flowworker.core.status import APPROVALS, TERMINAL, HumanAction, Kind, Outcome, StepStatus
+from flowworker.core.status import (
+    APPROVALS,
+    TERMINAL,
+    HumanAction,
+    Kind,
+    Outcome,
+    RunStatus,
+    StepStatus,
+)
 from simulation.airflow import Fate, Resolution, fate
 from simulation.expecting import UNKNOWN
 
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from flowworker.core.attempt import Attempt
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, SignalRecord, StepRecord
+    from simulation.process import Process
 
 _EARLY = {
     TriggerRule.ONE_SUCCESS,
@@ -64,6 +73,8 @@ class Truth:
         outputs: revision of the record that completed a step.
         asked: reasons to stop that somebody has asked for.
         stopped_by: processes that wrote that it stops, why, and the first revision of that.
+        steering: when pauses were asked for, and why; None for an unpause.
+        paused_by: processes that have followed a pause, while it lasts.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
         enqueued: steps of which a message was stored.
@@ -90,6 +101,8 @@ class Truth:
     outputs: dict[str, int] = field(default_factory=dict)
     asked: set[StopReason] = field(default_factory=set)
     stopped_by: dict[str, tuple[StopReason, int]] = field(default_factory=dict)
+    steering: set[tuple[float, str | None]] = field(default_factory=set)
+    paused_by: dict[str, Process] = field(default_factory=dict)
     undone: list[str] = field(default_factory=list)
     settled: dict[tuple[str, int], StepRecord] = field(default_factory=dict)
     enqueued: set[str] = field(default_factory=set)
@@ -112,6 +125,16 @@ class Truth:
         return self.record.status in TERMINAL
 
     @property
+    def may_rest(self) -> bool:
+        """Whether nothing durable has to move it on: somebody has to say something before that.
+
+        Or attempts are fenced whose messages a pause has withdrawn: a fence insists, or a sweep.
+        """
+        record = self.record
+        fenced = record.stop is not None and record.steered > 0.0
+        return record.status is RunStatus.WAITING_HUMAN or record.paused is not None or fenced
+
+    @property
     def terminated(self) -> bool:
         """Whether it is to end at once."""
         stop = self.record.stop
@@ -123,17 +146,22 @@ class Truth:
         if event.type is EventType.CANCEL_REQUESTED:
             terminate = event.data.terminate
             self.asked.add(StopReason.TERMINATED if terminate else StopReason.CANCELLED)
+        elif event.type in {EventType.PAUSED, EventType.UNPAUSED}:
+            paused = event.data.reason if event.type is EventType.PAUSED else None
+            self.steering.add((event.data.at, paused))
         elif event.type is EventType.TIMED_OUT:
             self.asked.add(StopReason.TIMED_OUT)
         elif event.type is EventType.HUMAN_DECIDED and event.data.action in APPROVALS:
             data = event.data
             self.answered.add((data.step, str(data.action), data.actor, data.reason))
 
-    def note_stop(self, writer: str, reason: StopReason, revision: int) -> None:
-        """A process has written that the run stops."""
+    def note_written(self, writer: str, record: RunRecord, revision: int) -> None:
+        """A process has written the run's record, perhaps that the run stops."""
         known, _ = self.stopped_by.get(writer, (None, 0))
-        if reason is not known:
-            self.stopped_by[writer] = (reason, revision)
+        if record.stop is not None and record.stop.reason is not known:
+            self.stopped_by[writer] = (record.stop.reason, revision)
+        if record.paused is None:
+            self.paused_by.clear()
 
     def has_iterated(self, record: StepRecord) -> bool:
         """Whether the end of that iteration was published."""
@@ -223,6 +251,8 @@ class Truth:
 
         With `more` events to come one that may begin early may be on its way because of another.
         """
+        if self.record.paused is not None:
+            return []
         return [
             after
             for after in self.plan.successors[step]

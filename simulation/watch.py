@@ -17,11 +17,12 @@ from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
 from flowworker.core.payload import Inline
 from flowworker.core.records import SignalRecord
-from flowworker.core.status import Kind, Outcome, RunStatus
+from flowworker.core.status import Kind, Outcome
 from simulation.commands import check_alarm, check_command
 from simulation.counts import constructs_of, kind_of_write
 from simulation.expecting import Violation, expect
 from simulation.history import check_event, check_message
+from simulation.pauses import check_steering
 from simulation.replays import Replays
 from simulation.rules import check_run_write, check_step_write, is_refused
 from simulation.signals import check_signal
@@ -79,11 +80,9 @@ class Watch:
         self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
         self.constructs: Counter[str] = Counter()
         self.values: dict[str, Any] = {}
-        self.rebuilds = rebuilds
-        self.quiet = quiet
+        self.rebuilds, self.quiet = rebuilds, quiet
         self.replays = Replays()
-        self._plans = plans
-        self.pending = pending
+        self._plans, self.pending = plans, pending
         self._on_violation = on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
@@ -129,8 +128,8 @@ class Watch:
         if found.type is EventType.REJECTED:
             self.rejected.add(event)
             self.counts["command rejected"] += 1
-            late = truth is not None and truth.ended and not truth.gone
-            self.expect(not late, "a rejection behind the end", event)
+            in_time = truth is None or not truth.ended or truth.gone
+            self.expect(in_time, "a rejection behind the end", event)
             with self._reporting():
                 if not (self.misled and found.data.rerun_of):
                     self.starts.rejected(self.runs.get(found.data.id), event)
@@ -146,7 +145,7 @@ class Watch:
         truth.note(found)
         self.counts[found.type] += 1
 
-    def enqueued(self, address: StepAddress, data: bytes) -> None:
+    def enqueued(self, process: Process, address: StepAddress, data: bytes) -> None:
         """A step message was stored, unless it was known."""
         truth = self.runs.get(address.run)
         if truth is None:
@@ -154,7 +153,7 @@ class Watch:
             return
         message = decode_step_message(data)
         with self._reporting():
-            check_message(truth, message)
+            check_message(truth, message, process.name)
         if message.kind is not Kind.COMPENSATE:
             truth.enqueued.add(message.step)
 
@@ -203,6 +202,8 @@ class Watch:
             return
         self._check_moving(truth)
         event = decode_event(delivery.data)
+        with self._reporting():
+            check_steering(truth, event, process, self.pending, self.quiet)
         if event.type is EventType.STEP_COMPLETED and event.data.step in truth.plan.steps:
             truth.followed.add(event.data.step)
             if truth.record.stop is None and not self._is_misled(truth):
@@ -222,7 +223,7 @@ class Watch:
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
         run = truth.run
-        if self._is_misled(truth) or truth.over or truth.record.status is RunStatus.WAITING_HUMAN:
+        if self._is_misled(truth) or truth.over or truth.may_rest:
             return
         started = event_id(run, EventType.STARTED) in truth.published  # else its message waits
         moving = truth.waits_for_child() or self.pending.moving(run, *truth.children)
@@ -249,8 +250,7 @@ class Watch:
             self.counts[f"run {record.status}"] += 1
         check_run_write(truth, before, record, process.clock.now() + self.slack)
         self.quiet.run_written(record)
-        if record.stop is not None:
-            truth.note_stop(process.name, record.stop.reason, revision)
+        truth.note_written(process.name, record, revision)
 
     def _step_written(self, process: Process, record: StepRecord, revision: int) -> None:
         truth = self.runs.get(record.run)

@@ -31,6 +31,7 @@ from simulation.forgers import forge
 from simulation.handlers import Behaviour
 from simulation.logs import watched_logs
 from simulation.outsiders import Outsiders
+from simulation.pauses import Pausing
 from simulation.pending import Pending
 from simulation.people import LAST_START, People
 from simulation.quiet import Quiet
@@ -141,15 +142,15 @@ class World:
         rebuilds = Rebuilds(self._waits, self.fail, limited=focus.backlog)
         quiet = Quiet(self._virtual, quiet=focus.quiet)
         self._watch = Watch(plans, Pending(self._backend), rebuilds, quiet, self.fail)
-        names = [workflow.name for workflow in self._workflows]
         self._people = People(
             random,
-            self._backend.commands,
-            names,
+            commands := self._backend.commands,
+            [workflow.name for workflow in self._workflows],
             self._watch,
             payloads=PayloadStore(self._backend.payloads, self._settings),
             uploads=Random(f"uploads of {seed}"),
             later=Random(f"later starts of {seed}") if focus.constructs else None,
+            pausing=Pausing(Random(f"pauses of {seed}"), commands, often=focus.paused),
             regretful=focus.regretful,
         )
         self._outsiders = Outsiders(own, self._backend.commands, self._watch)

@@ -46,6 +46,8 @@ _COMMANDS = {
     "watch": "watch:watch",
     "cancel": "act:cancel",
     "terminate": "act:terminate",
+    "pause": "act:pause",
+    "unpause": "act:unpause",
     "approve": "act:approve",
     "reject": "act:reject",
     "resume": "act:resume",

@@ -1,8 +1,8 @@
-"""Commands to runs: to stop it, to answer it, to signal to it."""
+"""Commands to runs: to stop or pause them, to answer them, to signal to them."""
 
 from __future__ import annotations
 
-__all__ = ["approve", "cancel", "reject", "resume", "signal", "terminate"]
+__all__ = ["approve", "cancel", "pause", "reject", "resume", "signal", "terminate", "unpause"]
 
 import getpass
 from contextlib import suppress
@@ -134,12 +134,44 @@ def signal(
 
 _STEP = click.option("--step", default="", help="Which step; if several ask, or for several runs.")
 _ACTOR = click.option("--actor", help="Who answers; the user of this system if not given.")
+_PAUSER = click.option("--actor", help="Who asks for it; the user of this system if not given.")
 
 
 def _user() -> str:
     with suppress(OSError, KeyError):  # a container may have none
         return getpass.getuser()
     return ""
+
+
+@click.command()
+@_RUN
+@click.option("--reason", default="", help="Why; shown as long as it pauses.")
+@_PAUSER
+@connection
+@as_json
+def pause(target: Target, run: str, reason: str, *, actor: str | None, json_: bool) -> None:
+    """Pause a run: nothing of it begins any more, and what runs ends."""
+
+    async def act(client: Client) -> None:
+        await client.pause(run, reason, actor=_user() if actor is None else actor)
+
+    run_client(target, act)
+    _requested(run, "pause", json_=json_)
+
+
+@click.command()
+@_RUN
+@_PAUSER
+@connection
+@as_json
+def unpause(target: Target, run: str, *, actor: str | None, json_: bool) -> None:
+    """Let a run go on that pauses."""
+
+    async def act(client: Client) -> None:
+        await client.unpause(run, actor=_user() if actor is None else actor)
+
+    run_client(target, act)
+    _requested(run, "unpause", json_=json_)
 
 
 @click.command()

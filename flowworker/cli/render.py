@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from flowworker.client import PayloadView, RunView, StepView
+    from flowworker.client import PauseView, PayloadView, RunView, StepView
 
 _EVENT_COLOURS = {
     "completed": "green",
@@ -41,6 +41,7 @@ _EVENT_COLOURS = {
     "fallback": "yellow",
     "compensating": "yellow",
     "waiting_human": "magenta",
+    "paused": "yellow",
     "waiting_handler": "magenta",
 }
 _PREVIEW = 400
@@ -58,6 +59,7 @@ _SHOWN = (
     "rerun_of",
     "child",
     "action",
+    "actor",
     "reason",
     "error",
     "delay",
@@ -117,6 +119,7 @@ def print_run(run: RunView) -> None:
         "workflow": f"{run.workflow}{version}",
         "state": run.status.value,
         "created": when(run.created_at),
+        "paused": "" if run.paused is None else _pause(run.paused),
         "begins": when(run.begins_at),
         "finished": when(run.finished_at),
         "took": lasted(run.created_at, run.finished_at),
@@ -139,6 +142,11 @@ def print_run(run: RunView) -> None:
     print_questions(run)
     for problem in run.problems:
         click.echo(f"problem: {plain(problem)}", err=True)
+
+
+def _pause(why: PauseView) -> str:
+    by = f" by {why.actor}" if why.actor else ""
+    return f"since {when(why.since)}{by}" + (f": {why.reason}" if why.reason else "")
 
 
 def _rows(run: RunView, indent: str = "") -> Iterator[list[str]]:

@@ -155,7 +155,7 @@ def list_runs(
                 run.status,
                 when(run.created_at)[:19],
                 lasted(run.created_at, run.finished_at),
-                run.error,
+                run.error or ("paused" if run.paused else ""),
             ]
             for run in found
         )

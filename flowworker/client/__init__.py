@@ -5,6 +5,7 @@ starting      what a start is made of             commands      sends starts and
 lookup        the record of a run, or why not     accepted      starts that wait for a coordinator
 waiting       for the end of a run                results       how it ended
 views         runs, for people to look at         steps         one step of them
+summaries     the same in a line, and why one pauses
 looking       what is recorded of a run           payloads      inputs and outputs
 reruns        what a rerun would do               answers       to steps that wait for humans
 once          an act, unless it is done already   pool          many at a time
@@ -21,6 +22,7 @@ __all__ = [
     "Client",
     "CoordinatorView",
     "Diagnosis",
+    "PauseView",
     "PayloadView",
     "Reason",
     "ReasonKind",
@@ -40,5 +42,6 @@ from flowworker.client.reruns import RerunView
 from flowworker.client.results import RunResult
 from flowworker.client.step_history import AttemptView
 from flowworker.client.steps import StepView
-from flowworker.client.views import RunSummary, RunView
+from flowworker.client.summaries import PauseView, RunSummary
+from flowworker.client.views import RunView
 from flowworker.diagnosis import Diagnosis, Reason, ReasonKind, StepDiagnosis

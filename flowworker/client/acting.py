@@ -1,4 +1,4 @@
-"""What a client does to runs that exist: it stops them, answers them, and signals to them."""
+"""What a client does to runs that exist: it stops or pauses them, answers, signals to them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,29 @@ class Acting:
         """Ask a run to stop at once, without compensation. Raises as `cancel`."""
         await self._lookup.find_active(run_id)
         await self._commands.control("terminate", run_id, ControlCommand(reason=reason))
+
+    async def pause(self, run_id: str, reason: str = "", *, actor: str = "") -> None:
+        """Ask a run to pause: nothing of it begins any more, and what runs ends.
+
+        What waits in a queue is taken back; its timers go on. Of several pauses and unpauses the
+        one that was sent last counts.
+
+        Args:
+            run_id: which run.
+            reason: why, shown as long as it pauses.
+            actor: who asks, shown as well.
+
+        Raises:
+            RunNotFound: no such run exists.
+            InvalidInput: it has ended already.
+        """
+        await self._lookup.find_active(run_id)
+        await self._commands.control("pause", run_id, ControlCommand(reason=reason), actor)
+
+    async def unpause(self, run_id: str, *, actor: str = "") -> None:
+        """Ask a run to go on, if it pauses. Raises as `pause`."""
+        await self._lookup.find_active(run_id)
+        await self._commands.control("unpause", run_id, ControlCommand(), actor)
 
     async def resume(
         self,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from flowworker.client.members import CoordinatorView, WorkerView
     from flowworker.client.results import RunResult
     from flowworker.client.steps import StepView
-    from flowworker.client.views import RunSummary, RunView
+    from flowworker.client.summaries import RunSummary
+    from flowworker.client.views import RunView
     from flowworker.clock import Clock
     from flowworker.core.model import Workflow
     from flowworker.core.status import RunStatus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RunSummary", "RunView", "Views"]
+__all__ = ["RunView", "Views"]
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from flowworker.client.loops import folded
 from flowworker.client.payloads import Payloads, PayloadView
 from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, hidden_step, is_unclaimed, recorded, seen_step
+from flowworker.client.summaries import PauseView, RunSummary, pause_of
 from flowworker.core.forward import verdict_on
 from flowworker.core.ids import RUN_ID_OF_CHILD, index_of, step_of
 from flowworker.core.rebuild import view
@@ -54,6 +55,7 @@ class RunView:
         input, output: what it was started with, and results in if its definition says what that is;
             None if they were not asked for.
         why: what it waits for as a whole, if that was asked for.
+        paused: why nothing of it begins, if so.
     """
 
     id: str
@@ -75,6 +77,7 @@ class RunView:
     input: PayloadView | None = None
     output: PayloadView | None = None
     why: tuple[Reason, ...] = ()
+    paused: PauseView | None = None
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -86,19 +89,6 @@ class RunView:
         for step in self.steps:
             yield step
             yield from () if step.instances is None else step.instances.shown
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """One line of a list. Times are seconds since the Unix epoch, 0 if unknown."""
-
-    id: str
-    workflow: str
-    status: RunStatus
-    created_at: float = 0.0
-    finished_at: float = 0.0
-    error: str = ""
-    rerun_of: str = ""
 
 
 class Views:
@@ -162,6 +152,7 @@ class Views:
             begins_at=record.begins_at,
             parent="" if record.parent is None else record.parent.run,
             problems=tuple(map(hide, look.problems)),
+            paused=pause_of(record, hide),
         )
         return await self._with_values(look, seen) if values else seen
 
@@ -277,6 +268,7 @@ class Views:
                 record.finished_at,
                 record.error,
                 record.rerun_of,
+                record.paused is not None,
             )
 
         newest = sorted(listed.values(), key=lambda entry: entry.id, reverse=True)[:limit]

@@ -28,7 +28,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         revision, at: of the record that this event is about; when it happened, epoch seconds.
         handler: that an attempt waits for.
         signal: name of the one that came.
-        actor: who answered an approval.
+        actor: who answered an approval, or asked for a pause.
         input, output: of the run or the step, inline when small.
         priority, origin, sent, reply_to, trace, trace_state, rerun_of: of a started run, as in its
             record.

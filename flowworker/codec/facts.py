@@ -33,6 +33,8 @@ FACT_TYPES = (
     EventType.HUMAN_DECIDED,
     EventType.CANCEL_REQUESTED,
     EventType.SIGNALLED,
+    EventType.PAUSED,
+    EventType.UNPAUSED,
     EventType.TIMED_OUT,
 )
 """The types that `to_fact` understands: all that a scheduler needs to be delivered."""
@@ -162,6 +164,9 @@ def _request(event: CloudEvent) -> facts.Fact | None:
             )
         case EventType.CANCEL_REQUESTED:
             return facts.CancelRequested(data.reason, data.terminate)
+        case EventType.PAUSED | EventType.UNPAUSED:
+            pauses = event.type is EventType.PAUSED
+            return facts.Steered(pauses, data.at, data.reason, data.actor)
         case EventType.SIGNALLED:
             return facts.Signalled(data.signal)
         case EventType.TIMED_OUT:

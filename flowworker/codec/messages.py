@@ -62,13 +62,13 @@ FLOW_START_AT = "Flow-Start-At"
 FLOW_DELAY = "Flow-Delay"
 """Header of a start message: how long after it was stored the run begins."""
 FLOW_ACTOR = "Flow-Actor"
-"""Header of an answer to an approval: whose it is."""
+"""Header of an answer to an approval, of a pause and an unpause: who says so."""
 TRACE_PARENT = "traceparent"
 """Header of start messages and of emitted events: W3C trace context."""
 TRACE_STATE = "tracestate"
 """The same: what tracing systems add to it."""
 
-CONTROL_ACTIONS = ("cancel", "terminate", "resume", "approve", "reject")
+CONTROL_ACTIONS = ("cancel", "terminate", "pause", "unpause", "resume", "approve", "reject")
 """The actions of `<ns>.control.<action>.<run>`."""
 
 
@@ -176,10 +176,11 @@ class StepMessage(Struct, frozen=True, omit_defaults=True):
 
 
 class ControlCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Body of `<ns>.control.<action>.<run>`; an empty body is fine for cancel and terminate.
+    """Body of `<ns>.control.<action>.<run>`; none is needed to cancel, terminate, (un)pause.
 
     Attributes:
-        reason: for cancel and terminate, kept as the run's error; of an answer to an approval.
+        reason: for cancel and terminate, kept as the run's error; of a pause; of an answer to an
+            approval.
         action: for resume, the operator's answer.
         step: for an answer, which step it is about; may be left out if only one waits.
         output: for resume with `complete` and for approve, the step's output.

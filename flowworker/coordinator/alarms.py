@@ -125,6 +125,8 @@ class Alarms:
             revision = await self._stores.runs.save(record, revision)
         else:
             revision = 0  # it may have gone on since
+        if record.steered:
+            revision = 0  # the event does not say so
         event = run_started_event(self._backend.namespace, record, revision)
         await self._stores.runs.index(record.status, record.workflow, record.run)
         await self._backend.events.publish(

@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from flowworker.core.records import StepRecord
     from flowworker.ports import StoredEvent
 
-_REQUESTS = frozenset({EventType.HUMAN_DECIDED, EventType.CANCEL_REQUESTED, EventType.TIMED_OUT})
+_REQUESTS = frozenset(
+    {
+        EventType.HUMAN_DECIDED,
+        EventType.CANCEL_REQUESTED,
+        EventType.PAUSED,
+        EventType.UNPAUSED,
+        EventType.TIMED_OUT,
+    }
+)
 """Facts that stand in no record before a coordinator has followed them."""
 
 _DECODED = {*_REQUESTS, EventType.WAITING_HUMAN}

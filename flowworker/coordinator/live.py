@@ -14,6 +14,7 @@ from flowworker.core.status import TERMINAL
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
 
@@ -72,6 +73,12 @@ class LiveRun:
         """Whether its status is terminal."""
         return self.state.status in TERMINAL
 
+    def awaits(self, wanted: Dispatch) -> bool:
+        """Whether an attempt whose time has come is still to be enqueued."""
+        state = self.state
+        same = state.steps[wanted.step].attempt == wanted.attempt
+        return same and wanted.step in state.inflight and state.record.paused is None
+
     def touch(self, now: float) -> None:
         """Something has happened to it."""
         self.touched = now
@@ -88,5 +95,7 @@ class LiveRun:
         state = self.state
         if state.record.stop is not None and state.saga is None:
             return False  # a fenced attempt may belong to a worker that died
+        if state.record.paused is not None:
+            return True  # what it has in flight ends by itself, or is taken over when it goes on
         awaited = state.inflight or state.waiting
         return bool(awaited) and set(queued).issuperset(state.inflight)

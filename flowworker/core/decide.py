@@ -9,6 +9,8 @@ repeated or out of place changes nothing. The phases of a run:
     saga        nothing is in flight: compensations run one by one
     finally     all else is over: its steps run, and nothing but a terminate stops them
     terminal    the record says so: nothing follows any more
+
+In each of them but the last a run may be paused: then what would begin is held (`paused`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from flowworker.core.loops import expanded
 from flowworker.core.repeating import iterated, repeated
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL
+from flowworker.core.steering import steered
 from flowworker.core.stopping import (
     cancel_requested,
     compensated,
@@ -101,7 +104,13 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
             step_cancelled(draft, fact)
         case facts.Compensated():
             compensated(draft, fact)
-        case facts.HumanDecided() | facts.CancelRequested() | facts.Signalled() | facts.TimedOut():
+        case (
+            facts.HumanDecided()
+            | facts.CancelRequested()
+            | facts.Signalled()
+            | facts.Steered()
+            | facts.TimedOut()
+        ):
             _asked(draft, fact)
         case facts.StepSkipped():
             step_skipped(draft, fact)
@@ -113,7 +122,11 @@ def _apply(draft: Draft, fact: facts.Fact) -> None:
 
 def _asked(
     draft: Draft,
-    request: facts.HumanDecided | facts.CancelRequested | facts.Signalled | facts.TimedOut,
+    request: facts.HumanDecided
+    | facts.CancelRequested
+    | facts.Signalled
+    | facts.Steered
+    | facts.TimedOut,
 ) -> None:
     match request:
         case facts.HumanDecided():
@@ -122,6 +135,8 @@ def _asked(
             cancel_requested(draft, request)
         case facts.Signalled():
             signalled(draft, request)
+        case facts.Steered():
+            steered(draft, request)
         case facts.TimedOut():
             timed_out(draft)
         case _:

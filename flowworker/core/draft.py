@@ -24,6 +24,7 @@ from flowworker.core.effects import (
 )
 from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.ids import defined_id, index_of
+from flowworker.core.paused import holds
 from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, RunStatus, StepStatus
 
@@ -75,6 +76,15 @@ class Draft:
         stop = self.state.record.stop
         return stop is not None and stop.reason is StopReason.TERMINATED
 
+    @property
+    def paused(self) -> bool:
+        """Whether what would begin is held."""
+        return self.state.record.paused is not None
+
+    def compare_with(self, stored: RunRecord) -> None:
+        """That is the run's record as it is stored, of which this began with another."""
+        self._stored = stored
+
     def forbids(self, kind: Kind, step: str) -> bool:
         """Whether attempts of that kind may not start any more for a step."""
         if kind is Kind.COMPENSATE:
@@ -99,7 +109,12 @@ class Draft:
         return (Save(self._stored.status if moved else None), *self.emits, *rest)
 
     def _is_superseded(self, effect: Effect) -> bool:
-        """Whether a later request has stopped what it would enqueue or ask: that needs no input."""
+        """Whether a later request has stopped what it would enqueue or ask: that needs no input.
+
+        Or whether it is held, as the run pauses.
+        """
+        if self.paused and holds(effect):
+            return True
         match effect:
             case Dispatch():
                 return self.forbids(effect.attempt.kind, effect.step)
@@ -117,8 +132,12 @@ class Draft:
         due: float = 0.0,
         since: float = 0.0,
         spent: tuple[int, ...] = (),
+        *,
+        begun: bool = False,
     ) -> None:
         """Enqueue an attempt; `since` and `spent` are what its record shall carry on.
+
+        One that has `begun` is known from its record, and asks what it asks though the run pauses.
 
         If it may not start any more it is fenced instead: a coordinator with a stale view may
         have enqueued it, and the run must not go on before that is known.
@@ -147,15 +166,16 @@ class Draft:
             self.rest.append(Expand(step, attempt, at.revision))
             return
         self.rest.append(Dispatch(step, attempt, at.revision, due=due))
-        if attempt.kind is Kind.RUN and defined.approval is not None:
-            self._ask(step, attempt)
+        if begun or not self.paused:
+            self.ask(step, attempt)
 
-    def _ask(self, step: str, attempt: Attempt) -> None:
-        """A human is asked: the attempt in flight waits for the answer."""
+    def ask(self, step: str, attempt: Attempt) -> None:
+        """A human is asked, if that is what the attempt in flight does: it waits for the answer."""
         asked = self.plan.step(step).approval
-        prompt = "" if asked is None else asked.prompt
+        if asked is None or attempt.kind is not Kind.RUN:
+            return
         detail = f"{step}/{attempt}"
-        self.emits.append(Emit(EventType.WAITING_HUMAN, detail, step_id=step, reason=prompt))
+        self.emits.append(Emit(EventType.WAITING_HUMAN, detail, step_id=step, reason=asked.prompt))
         self.state = replace(
             self.state.with_record(status=RunStatus.WAITING_HUMAN),
             waiting=self.state.waiting | {step},
@@ -237,7 +257,9 @@ class Draft:
 
     def end(self, status: RunStatus, **changes: object) -> None:
         """The run ends."""
-        self.state = self.state.with_record(status=status, finished_at=self.now, **changes)
+        self.state = self.state.with_record(
+            status=status, finished_at=self.now, paused=None, **changes
+        )
         self.emit_end()
 
     def emit_end(self) -> None:

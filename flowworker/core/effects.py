@@ -26,6 +26,7 @@ __all__ = [
     "Save",
     "SetStart",
     "SetTimeout",
+    "Withdraw",
 ]
 
 from msgspec import Struct
@@ -67,6 +68,8 @@ class Dispatch(Struct, frozen=True):
     Attributes:
         revision: of the step's record that the claim must find, 0 for none.
         lost: workers that died with this attempt.
+        begun: only if it has begun: one that waits looks again at what it waits for.
+        again: it may have been enqueued before, and have been withdrawn.
     """
 
     step: str
@@ -74,6 +77,8 @@ class Dispatch(Struct, frozen=True):
     revision: int
     lost: int = 0
     due: float = 0.0
+    begun: bool = False
+    again: bool = False
 
 
 class Fence(Struct, frozen=True):
@@ -87,6 +92,16 @@ class Fence(Struct, frozen=True):
     attempt: Attempt
     force: bool = False
     revision: int = 0
+
+
+class Withdraw(Struct, frozen=True):
+    """Take back step messages that nobody has claimed: the run pauses.
+
+    Attributes:
+        delayed: steps with an attempt whose time may not have come.
+    """
+
+    delayed: tuple[str, ...] = ()
 
 
 class SetTimeout(Struct, frozen=True):
@@ -174,4 +189,6 @@ class Repeat(Struct, frozen=True):
 
 
 Question = Conclude | Expand | Gather | Judge | Repeat
-Effect = Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Finish | Question
+Effect = (
+    Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Withdraw | Finish | Question
+)

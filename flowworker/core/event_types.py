@@ -27,6 +27,8 @@ class EventType(StrEnum):
     WAITING_HUMAN = "workflow.waiting_human"
 
     SIGNALLED = "workflow.signalled"
+    PAUSED = "workflow.paused"
+    UNPAUSED = "workflow.unpaused"
     SCHEDULED = "workflow.scheduled"
     REJECTED = "workflow.rejected"
     CANCELLED = "workflow.cancelled"

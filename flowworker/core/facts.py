@@ -18,6 +18,7 @@ __all__ = [
     "Repeated",
     "RunStarted",
     "Signalled",
+    "Steered",
     "StepCancelled",
     "StepCompleted",
     "StepSkipped",
@@ -123,6 +124,15 @@ class Signalled(Struct, frozen=True):
     name: str
 
 
+class Steered(Struct, frozen=True):
+    """An operator wants that the run pauses, or goes on; `at` orders these requests."""
+
+    pauses: bool
+    at: float
+    reason: str = ""
+    actor: str = ""
+
+
 class TimedOut(Struct, frozen=True):
     """The workflow's timeout ran out."""
 
@@ -201,6 +211,7 @@ Fact = (
     | HumanDecided
     | CancelRequested
     | Signalled
+    | Steered
     | TimedOut
     | Concluded
     | Expanded

@@ -1,8 +1,8 @@
-"""What a run is of another one, if it is an attempt of a step."""
+"""What a run is of another one: an attempt of a step, or a rerun."""
 
 from __future__ import annotations
 
-__all__ = ["Parent"]
+__all__ = ["Parent", "Rerun"]
 
 from msgspec import Struct, field
 
@@ -19,3 +19,17 @@ class Parent(Struct, frozen=True, omit_defaults=True):
     step: str
     turn: int
     number: int = field(name="attempt")
+
+
+class Rerun(Struct, frozen=True, omit_defaults=True):
+    """What a run does again of another one that has ended: all of it, if nothing is said.
+
+    Attributes:
+        point: the step to begin from (`from` on the wire): it, and what is behind it.
+        failed: what was not completed, and what is behind that.
+        latest: by the definition that the workflow's name stands for now, not by the other run's.
+    """
+
+    point: str = field(default="", name="from")
+    failed: bool = False
+    latest: bool = False

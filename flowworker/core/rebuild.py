@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.core.decide import advance, follow
-from flowworker.core.effects import Dispatch, SetStart
+from flowworker.core.effects import SetStart
 from flowworker.core.forward import begin, dispatch_ready
-from flowworker.core.loops import resume
 from flowworker.core.replay import replay
 from flowworker.core.status import TERMINAL, RunStatus, StepStatus
+from flowworker.core.steering import as_steered, repeat, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def rebuild(
     """The state of a run, and everything that may be missing.
 
     Requests are part of it, so that whatever keeps a step from being dispatched again does not keep
-    the run from being stopped.
+    the run from being stopped. Of pauses and unpauses the latest counts from the beginning.
 
     Args:
         plan: the definition that the run is pinned to.
@@ -54,9 +54,12 @@ def rebuild(
             resumes it after its process died).
         requests: what was asked of the run and may stand in no record yet, oldest first.
     """
-    draft = replay(plan, record, revision, steps, now)
+    is_over = record.status in TERMINAL
+    steered = record if is_over else as_steered(record, requests)
+    draft = replay(plan, steered, revision, steps, now)
+    draft.compare_with(record)
     draft.rest.clear()
-    if record.status in TERMINAL:
+    if is_over:
         draft.emit_end()
     else:
         _recover(draft, abandoned=abandoned)
@@ -68,11 +71,7 @@ def rebuild(
 
 
 def _recover(draft: Draft, *, abandoned: bool) -> None:
-    """Dispatch what is ready, and dispatch or fence again what is in flight: all is idempotent.
-
-    A claim whose lease still holds is left alone, unless its worker is known to be gone
-    (`abandoned`); one whose lease ran out is dispatched as a takeover.
-    """
+    """Dispatch what is ready, and dispatch or fence again what is in flight: all is idempotent."""
     begins_at = draft.state.record.begins_at
     if begins_at:
         draft.rest.append(SetStart(begins_at))
@@ -82,27 +81,9 @@ def _recover(draft: Draft, *, abandoned: bool) -> None:
     inflight = draft.state.inflight
     if not draft.stopping:
         begin(draft)
-    for step in sorted(inflight):
-        at = draft.state.steps[step]
-        if draft.forbids(at.attempt.kind, step):
-            draft.fence(step, force=abandoned)
-        elif at.status is StepStatus.PENDING:
-            draft.judge(step)
-        elif draft.plan.step(step).for_each is not None:
-            resume(draft, step)
-        elif at.status is StepStatus.REPEATING:
-            draft.repeat(step)
-        else:
-            _dispatch_again(draft, step, abandoned=abandoned)
-
-
-def _dispatch_again(draft: Draft, step: str, *, abandoned: bool) -> None:
-    at = draft.state.steps[step]
-    if at.lease_until > draft.now and not abandoned:
-        return
-    # Without a lease it was never claimed, or its worker gave the claim back.
-    lost = at.lost + (at.lease_until > 0.0)
-    draft.rest.append(Dispatch(step, at.attempt, at.revision, lost, at.due))
+    repeat(draft, inflight, abandoned=abandoned)
+    if draft.paused:
+        withdraw(draft)
 
 
 def view(

@@ -19,6 +19,7 @@ __all__ = [
     "UNTIMED",
     "Count",
     "ErrorInfo",
+    "Paused",
     "Rerun",
     "RunRecord",
     "Seconds",
@@ -37,7 +38,8 @@ from msgspec import Meta, Struct, field
 from flowworker.core.answer import Decision
 from flowworker.core.attempt import Attempt
 from flowworker.core.model import MAX_SECONDS
-from flowworker.core.parent import Parent
+from flowworker.core.parent import Parent, Rerun
+from flowworker.core.paused import Paused
 from flowworker.core.payload import Payload
 from flowworker.core.status import Kind, Outcome, Priority, RunStatus, StepStatus
 
@@ -115,20 +117,6 @@ class Stop(Struct, frozen=True, omit_defaults=True):
     step: str = ""
 
 
-class Rerun(Struct, frozen=True, omit_defaults=True):
-    """What a run does again of another one that has ended: all of it, if nothing is said.
-
-    Attributes:
-        point: the step to begin from (`from` on the wire): it, and what is behind it.
-        failed: what was not completed, and what is behind that.
-        latest: by the definition that the workflow's name stands for now, not by the other run's.
-    """
-
-    point: str = field(default="", name="from")
-    failed: bool = False
-    latest: bool = False
-
-
 class RunRecord(Struct, frozen=True, omit_defaults=True):
     """The truth about a run as a whole. Times are seconds since the Unix epoch.
 
@@ -152,6 +140,8 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         parent: what it is of another run, if it is a child.
         depth: how many runs it is below one that is no child.
         secrets: `redaction.Secrets`; if there are any, its events refer to payloads.
+        paused: why nothing of it begins, if so.
+        steered: when the latest pause or unpause that was followed was asked for; 0 if none was.
     """
 
     run: str
@@ -183,6 +173,8 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     parent: Parent | None = None
     depth: Count = 0
     secrets: Payload | None = None
+    paused: Paused | None = None
+    steered: Moment = 0.0
 
     @property
     def has_begun(self) -> bool:

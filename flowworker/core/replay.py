@@ -175,7 +175,7 @@ def _answered(draft: Draft, step: str) -> Payload | None:
 
 
 def _replay_claim(draft: Draft, step: StepRecord, revision: int) -> None:
-    draft.dispatch(step.step, step.attempt, since=step.since, spent=step.spent)
+    draft.dispatch(step.step, step.attempt, since=step.since, spent=step.spent, begun=True)
     draft.state = draft.state.with_step(
         step.step, revision=revision, lost=step.lost, lease_until=step.lease_until
     )

@@ -28,4 +28,5 @@ def signalled(draft: Draft, fact: Signalled) -> None:
         wait = draft.plan.step(step).wait_for
         if wait is not None and wait.signal == fact.name:
             at = draft.state.steps[step]
-            draft.rest.append(Dispatch(step, at.attempt, at.revision))
+            begun = draft.paused  # what has not begun waits until the run goes on
+            draft.rest.append(Dispatch(step, at.attempt, at.revision, begun=begun))

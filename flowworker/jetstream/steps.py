@@ -17,6 +17,8 @@ from flowworker.ports import StepPlace
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flowworker.clock import Clock
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from flowworker.jetstream.names import Names
     from flowworker.ports import Consumer, OnDelivery, StepAddress
     from flowworker.settings import Settings
+
+_AT_A_TIME = 64
+"""Subjects that are purged at a time."""
 
 
 class StreamStepQueue:
@@ -121,6 +126,14 @@ class StreamStepQueue:
                 run, step = subject.split(".", before + 1)[before:]
                 found.setdefault(run, []).append(step)
         return found
+
+    async def withdraw(self, run: str, delayed: Collection[str]) -> None:
+        """Remove what is queued for a run, and what is scheduled for these steps; no timers."""
+        queued, _ = self._names.steps_of(run)
+        subjects = [queued, *(self._names.step_schedule(run, step) for step in delayed)]
+        for first in range(0, len(subjects), _AT_A_TIME):
+            some = subjects[first : first + _AT_A_TIME]
+            await asyncio.gather(*(self._api.purge(self._names.steps, one) for one in some))
 
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""

@@ -13,6 +13,8 @@ from flowworker.memory.queue import Message, Queue
 from flowworker.ports import StepPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flowworker.core.status import Priority
     from flowworker.memory.home import Home
     from flowworker.memory.timers import MemoryTimers
@@ -80,6 +82,11 @@ class MemoryStepQueue:
     def pending(self, run: str) -> int:
         """How many messages of a run are queued, scheduled or in flight."""
         return sum(lane.count(run) for lane in self._lanes.values())
+
+    async def withdraw(self, run: str, delayed: Collection[str]) -> None:  # noqa: ARG002
+        """Remove what is queued, in flight or scheduled for a run; no timers."""
+        for lane in self._lanes.values():
+            lane.drop(run)
 
     async def drop(self, run: str) -> None:
         """Remove what is queued, scheduled or in flight for a run."""

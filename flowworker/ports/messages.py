@@ -21,7 +21,7 @@ from flowworker.codec.subjects import CommandKind
 from flowworker.core.ids import COORDINATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from flowworker.codec.subjects import CommandLane
     from flowworker.core.status import Priority
@@ -119,6 +119,13 @@ class StepQueue(Protocol):
 
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""
+        ...
+
+    async def withdraw(self, run: str, delayed: Collection[str]) -> None:
+        """Remove what is queued for a run, and what is scheduled for these steps; no timers.
+
+        What a worker has in its hands is removed, too, and does not come again.
+        """
         ...
 
 

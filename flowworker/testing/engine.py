@@ -187,6 +187,7 @@ class _OneQueue:
         self._steps = steps
         self.backlog = steps.backlog
         self.drop = steps.drop
+        self.withdraw = steps.withdraw
 
     async def enqueue(
         self, address: StepAddress, data: bytes, message_id: str, due: float = 0.0

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from integration.cli.commands import ended, until
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 
 def test_a_run_prints_its_result_as_json(dev):
@@ -183,6 +183,29 @@ def test_a_run_is_stopped(dev, command):
     assert reported == {"id": run, "requested": command}
     assert ended["error"] == "no longer wanted"
     assert "has ended already: it is CANCELLED" in dev.error(command, run, code=2)
+
+
+def test_a_run_pauses_and_goes_on(dev):
+    run = dev("start", "long").strip()
+    until(dev, run, "RUNNING")
+
+    reported = dev.json("pause", run, "--reason", "look first", "--actor", "ops")
+    until_said(dev, run, "by ops: look first")
+    dev("unpause", run)
+    until_said(dev, run, "")
+    dev("terminate", run)
+
+    assert reported == {"id": run, "requested": "pause"}
+
+
+def until_said(dev, run, why):
+    """Wait until a run pauses for that reason, or not any more."""
+
+    def said() -> bool:
+        shown = dev("status", run)
+        return why in shown and bool(why) == ("paused:" in shown)
+
+    blocking_eventually(said, what=why)
 
 
 def test_a_timeout_is_code_5_and_the_run_goes_on(dev):

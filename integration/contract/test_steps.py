@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from flowworker.codec.keys import step_timer
 from flowworker.core.status import Priority
 from integration.contract.support import RUN, SLACK, Worker, enqueue, open_lane, step
 from tests.support.waiting import eventually
@@ -94,6 +95,28 @@ async def test_a_step_is_queued_until_it_is_acknowledged(backend, peer):
     await eventually(is_gone)
     await backend.steps.drop(RUN)
     assert await peer.steps.queued(delayed) == []
+
+
+async def test_what_is_withdrawn_is_queued_no_more_and_timers_stay(backend, peer):
+    later = time.time() + 60
+    inflight, queued, delayed = step("is.inflight"), step("is.queued"), step("is.delayed")
+    await backend.steps.enqueue(inflight, b"1", "id-1")
+    [got] = await (await open_lane(backend, 1)).take(1)
+    await backend.steps.enqueue(queued, b"2", "id-2")
+    await backend.steps.enqueue(delayed, b"3", "id-3", later)
+    await backend.timers.set(RUN, step_timer("sleeps"), later)
+    await backend.steps.enqueue(step("waits", run="other"), b"4", "id-4")
+
+    await peer.steps.withdraw(RUN, ["is.delayed"])
+    await peer.steps.withdraw(RUN, ["is.delayed"])
+
+    assert await peer.steps.backlog() == {RUN: ["sleeps"], "other": ["waits"]}
+    await got.ack()
+
+    # Its id is known; under another one it is queued again
+    await backend.steps.enqueue(queued, b"2", "id-2")
+    await backend.steps.enqueue(queued, b"5", "id-2/again")
+    assert await peer.steps.queued(queued) == [b"5"]
 
 
 async def test_the_backlog_is_all_steps_that_have_messages(backend, peer):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.core import claim, failure, forward, human, rebuild, replay, stopping
+from flowworker.core import (
+    claim,
+    failure,
+    forward,
+    human,
+    paused,
+    replay,
+    steering,
+    stopping,
+)
 from flowworker.core.decide import decide
 from flowworker.core.draft import Draft
 from simulation import world
@@ -21,6 +30,7 @@ AGAIN = Focus(faults=("early", "ack_lost"), shape="questions")
 ASKED = Focus(quiet=True, shape="questions")
 DEADLY = Focus(faults=("death", "killed", "unanswered"), regretful=True)
 CANCELLED = Focus(faults=("early", "late"), regretful=True)
+PAUSED = Focus(quiet=True, paused=True)
 STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
 
 
@@ -172,15 +182,15 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             id="a run that is rebuilt and stopped by that",
         ),
         pytest.param(
-            rebuild._dispatch_again,
-            "draft.rest.append(",
-            "(",
+            steering._dispatch_again,
+            "draft.rest.append(Dispatch(step, at.attempt, at.revision, lost, at.due, again=again))",
+            "None",
             "nothing moves the run on",
             ANYTHING,
             id="a message that is lost and not sent again",
         ),
         pytest.param(
-            rebuild._recover,
+            steering.repeat,
             "draft.fence(step, force=abandoned)",
             "pass",
             "nothing moves the run on",
@@ -210,6 +220,22 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             "a compensation lost its place",
             CANCELLED,
             id="a fenced compensation that takes the place of another",
+        ),
+        pytest.param(
+            paused.holds,
+            "not effect.begun",
+            "False",
+            "something begins though the run pauses",
+            PAUSED,
+            id="a pause that holds nothing",
+        ),
+        pytest.param(
+            steering.steered,
+            "repeat(draft, draft.state.inflight)",
+            "None",
+            "nothing moves the run on",
+            PAUSED,
+            id="a run that does not go on",
         ),
     ],
 )

@@ -9,7 +9,8 @@ from flowworker.errors import Unavailable
 from flowworker.ports import Backend
 
 CHANGES = frozenset(
-    {"write", "put", "purge", "publish", "publish_before_end", "set", "clear", "drop", "enqueue"}
+    {"write", "put", "purge", "publish", "publish_before_end", "set", "clear", "drop"}
+    | {"enqueue", "withdraw"}
 )
 PORTS = ("runs", "events", "timers", "steps", "payloads", "definitions")
 

@@ -36,7 +36,9 @@ _ANSWER = 256
 """Bytes up to which an answer's output stands in the run's record, beside all others."""
 
 _ACTOR = 200
-"""Characters of who answered, at most."""
+"""Characters of who said something, at most."""
+
+_STEERING = {"pause": EventType.PAUSED, "unpause": EventType.UNPAUSED}
 
 
 class Controls:
@@ -76,6 +78,11 @@ class Controls:
             _check_room(record, self._backend.max_body)
             kind = EventType.HUMAN_DECIDED
             data = await self._decision(record, data, command, delivery)
+        elif action in _STEERING:
+            kind = _STEERING[action]
+            # The order in which they were sent is the one that counts.
+            said = {"reason": await self._said(record, command), "actor": _actor(delivery)}
+            data = replace(data, at=delivery.time, **said)
         else:
             kind = EventType.CANCEL_REQUESTED
             reason = await self._said(record, command)
@@ -98,7 +105,7 @@ class Controls:
                 step, asked, await self._given(data.id, command, delivery)
             )
             payload = await self._pack(found[0], delivery, output)
-        actor = delivery.headers.get(FLOW_ACTOR, "")[:_ACTOR]
+        actor = _actor(delivery)
         reason = await self._said(found[0], command)
         answer = HumanAction(action)
         return replace(
@@ -157,6 +164,10 @@ class Controls:
         if not is_json(output):
             raise Rejected(f"control.resume: payload {what} is not JSON")
         return output
+
+
+def _actor(delivery: Delivery) -> str:
+    return delivery.headers.get(FLOW_ACTOR, "")[:_ACTOR]
 
 
 def _check_room(record: RunRecord, max_body: int) -> None:

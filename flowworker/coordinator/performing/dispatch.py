@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.steps.refusals import Refusals
     from flowworker.core.attempt import Attempt
     from flowworker.core.call import Call
-    from flowworker.core.effects import Dispatch
+    from flowworker.core.effects import Dispatch, Withdraw
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
     from flowworker.evaluation.terms import Terms
@@ -87,6 +87,10 @@ class Dispatcher:
         queued = await self._steps.queued(address)
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+
+    async def withdraw(self, state: RunState, wanted: Withdraw) -> None:
+        """Take back what nobody has claimed. May be repeated."""
+        await self._steps.withdraw(state.record.run, wanted.delayed)
 
     def forget(self, state: RunState) -> None:
         """The run has ended: forget what was kept in memory for its messages."""

@@ -35,6 +35,7 @@ from flowworker.core.effects import (
     Save,
     SetStart,
     SetTimeout,
+    Withdraw,
 )
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
@@ -221,6 +222,8 @@ class Performer:
         plan, state = live.plan, live.state
         for effect in effects:
             match effect:
+                case Dispatch() if effect.again:
+                    yield self._dispatcher.restore(plan, state, effect)
                 case Dispatch() if self._is_soon(effect):
                     self._dispatch_later(live, effect)
                 case Dispatch():
@@ -245,7 +248,10 @@ class Performer:
                     yield self._effect(plan, state, effect)
 
     async def _effect(
-        self, plan: Plan, state: RunState, effect: Answer | Fence | SetStart | SetTimeout | Finish
+        self,
+        plan: Plan,
+        state: RunState,
+        effect: Answer | Fence | SetStart | SetTimeout | Withdraw | Finish,
     ) -> None:
         match effect:
             case Fence():
@@ -256,6 +262,8 @@ class Performer:
                 await self._timers.set(state.record.run, START, effect.at)
             case SetTimeout():
                 await self._timers.set(state.record.run, TIMEOUT, effect.at)
+            case Withdraw():
+                await self._dispatcher.withdraw(state, effect)
             case Finish():
                 await self._child_steps.ended(state.record, (plan, state))
                 await self._retention.finish(plan, state)
@@ -271,8 +279,7 @@ class Performer:
     def _dispatch_later(self, live: LiveRun, effect: Dispatch) -> None:
         async def wait() -> None:
             await self._clock.sleep(effect.due - self._clock.now())
-            at = live.state.steps[effect.step]
-            if at.attempt == effect.attempt and effect.step in live.state.inflight:
+            if live.awaits(effect):
                 await self._dispatcher.enqueue(live.plan, live.state, effect, 0.0)
 
         def done(task: asyncio.Task[None]) -> None:

@@ -44,6 +44,8 @@ class EngineSteps:
     async def begin(self, plan: Plan, state: RunState, wanted: Dispatch) -> None:
         """Begin an attempt, unless it has begun; see to it that it ends. May be repeated.
 
+        One that is wanted only if it has `begun` is not begun.
+
         Raises:
             Conflict: another coordinator does the same.
             Unavailable: what was read of it is stale.
@@ -57,6 +59,8 @@ class EngineSteps:
             return
         record, revision = found
         match record:
+            case None if wanted.begun:
+                pass
             case None if step.has_child:
                 await self._child_steps.begin(plan, state, wanted, revision)
             case None:

@@ -1,0 +1,47 @@
+"""What a list shows of a run, and why one pauses."""
+
+from __future__ import annotations
+
+__all__ = ["PauseView", "RunSummary", "pause_of"]
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowworker.core.records import RunRecord
+    from flowworker.core.status import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """Why a run pauses: since when (epoch seconds), what was said, and who said it."""
+
+    since: float
+    reason: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of a list. Times are seconds since the Unix epoch, 0 if unknown.
+
+    Attributes:
+        paused: whether nothing of it begins for now.
+    """
+
+    id: str
+    workflow: str
+    status: RunStatus
+    created_at: float = 0.0
+    finished_at: float = 0.0
+    error: str = ""
+    rerun_of: str = ""
+    paused: bool = False
+
+
+def pause_of(record: RunRecord, hide: Callable[[str], str]) -> PauseView | None:
+    """Why a run pauses, with secrets hidden; None if it does not."""
+    why = record.paused
+    return None if why is None else PauseView(record.steered, hide(why.reason), hide(why.actor))

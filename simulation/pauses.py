@@ -1,0 +1,102 @@
+"""Runs that are paused: who wants that, and what must hold."""
+
+from __future__ import annotations
+
+__all__ = ["Pausing", "check_begins", "check_steered", "check_steering"]
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from flowworker.codec.json import encode
+from flowworker.core.event_types import EventType
+from simulation.expecting import expect
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.core.records import RunRecord
+    from flowworker.ports import CommandQueue
+    from simulation.pending import Pending
+    from simulation.process import Process
+    from simulation.quiet import Quiet
+    from simulation.truth import Truth
+
+_WORLDS = 0.3
+"""Share of worlds in which anybody pauses runs."""
+
+_RATE, _OFTEN = 0.05, 0.4
+"""How likely, per second, somebody pauses a run."""
+
+_GOES_ON = 0.15
+"""The same of going on."""
+
+_MOST = 3
+"""Pauses of a run that are asked for: it has to end."""
+
+
+class Pausing:
+    """Operators who pause runs, and let them go on."""
+
+    def __init__(self, random: Random, commands: CommandQueue, *, often: bool) -> None:
+        """Draw whether they do so at all, unless they do it often."""
+        self._random = random
+        self._commands = commands
+        self._rate = _OFTEN if often else _RATE if random.random() < _WORLDS else 0.0
+        self._asked: Counter[str] = Counter()
+
+    async def look(self, truth: Truth) -> None:
+        """Pause a run or let it go on, perhaps; sometimes both at once, or once more."""
+        if not self._rate or truth.over:
+            return
+        random, run = self._random, truth.run
+        if truth.record.paused is not None:
+            if random.random() < _GOES_ON:
+                await self._say("unpause", run)
+        elif self._asked[run] < _MOST and random.random() < self._rate:
+            self._asked[run] += 1
+            await self._say("pause", run)
+            if random.random() < 0.2:  # noqa: PLR2004
+                await self._say(random.choice(("pause", "unpause")), run)
+
+    async def _say(self, what: str, run: str) -> None:
+        body = encode({"reason": f"reason {self._random.randint(1, 9)}"})
+        await self._commands.send(f"control.{what}.{run}", body, {})
+
+
+def check_begins(truth: Truth, writer: str, where: str) -> None:
+    """A process lets something begin: not if it has followed that the run pauses.
+
+    Others may not have heard of it yet, or believe in what they read before.
+    """
+    knows = truth.paused_by.get(writer)
+    held = knows is not None and knows.stale is None and not truth.robbed
+    expect(not held, "something begins though the run pauses", where)
+
+
+def check_steered(truth: Truth, before: RunRecord, record: RunRecord) -> None:
+    """A run's record was written: it pauses if that was asked for last, of what was followed."""
+    if record.steered == before.steered:
+        ended = record.finished_at > 0.0
+        same = record.paused == before.paused or (ended and record.paused is None)
+        expect(same, "a pause that nobody asked for", truth.run)
+        return
+    expect(record.steered > before.steered, "an earlier pause was followed later", truth.run)
+    reason = None if record.paused is None else record.paused.reason
+    asked = (record.steered, reason) in truth.steering or record.finished_at
+    expect(asked, "a pause that nobody asked for", truth.run)
+
+
+def check_steering(
+    truth: Truth, event: CloudEvent, process: Process, pending: Pending, quiet: Quiet
+) -> None:
+    """An event was acknowledged. A pause or an unpause is followed, or a later one."""
+    if event.type not in {EventType.PAUSED, EventType.UNPAUSED}:
+        return
+    record, asked = truth.record, event.data.at
+    expect(record.steered >= asked or truth.over, "a pause was not followed", event.id)
+    if event.type is not EventType.PAUSED or record.paused is None or record.steered != asked:
+        return
+    truth.paused_by[process.name] = process
+    if quiet.is_quiet:
+        expect(not pending.messages(truth.run), "what is queued was not withdrawn", event.id)

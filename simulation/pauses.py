@@ -67,10 +67,11 @@ class Pausing:
 def check_begins(truth: Truth, writer: str, where: str) -> None:
     """A process lets something begin: not if it has followed that the run pauses.
 
-    Others may not have heard of it yet, or believe in what they read before.
+    Others may not have heard of it yet. Nor is it bound by that if what it has read since, or was
+    reading then, is stale.
     """
-    knows = truth.paused_by.get(writer)
-    held = knows is not None and knows.stale is None and not truth.robbed
+    knows, saw = truth.paused_by.get(writer, (None, None))
+    held = knows is not None and knows.stale is saw
     expect(not held, "something begins though the run pauses", where)
 
 
@@ -97,6 +98,6 @@ def check_steering(
     expect(record.steered >= asked or truth.over, "a pause was not followed", event.id)
     if event.type is not EventType.PAUSED or record.paused is None or record.steered != asked:
         return
-    truth.paused_by[process.name] = process
+    truth.paused_by[process.name] = process, None if process.stale_view() else process.stale
     if quiet.is_quiet:
         expect(not pending.messages(truth.run), "what is queued was not withdrawn", event.id)

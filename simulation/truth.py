@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, SignalRecord, StepRecord
     from simulation.process import Process
+    from simulation.stale_reads import StaleView
 
 _EARLY = {
     TriggerRule.ONE_SUCCESS,
@@ -74,7 +75,9 @@ class Truth:
         asked: reasons to stop that somebody has asked for.
         stopped_by: processes that wrote that it stops, why, and the first revision of that.
         steering: when pauses were asked for, and why; None for an unpause.
-        paused_by: processes that have followed a pause, while it lasts.
+        paused_by: processes that have followed a pause, while it lasts, and what of the past each
+            had read before.
+        was_paused: its record has said so.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
         enqueued: steps of which a message was stored.
@@ -102,7 +105,8 @@ class Truth:
     asked: set[StopReason] = field(default_factory=set)
     stopped_by: dict[str, tuple[StopReason, int]] = field(default_factory=dict)
     steering: set[tuple[float, str | None]] = field(default_factory=set)
-    paused_by: dict[str, Process] = field(default_factory=dict)
+    paused_by: dict[str, tuple[Process, StaleView | None]] = field(default_factory=dict)
+    was_paused: bool = False
     undone: list[str] = field(default_factory=list)
     settled: dict[tuple[str, int], StepRecord] = field(default_factory=dict)
     enqueued: set[str] = field(default_factory=set)
@@ -128,10 +132,12 @@ class Truth:
     def may_rest(self) -> bool:
         """Whether nothing durable has to move it on: somebody has to say something before that.
 
-        Or attempts are fenced whose messages a pause has withdrawn: a fence insists, or a sweep.
+        Or an attempt is fenced that runs, and whose message a pause may have withdrawn: the fence
+        insists, or a sweep.
         """
         record = self.record
-        fenced = record.stop is not None and record.steered > 0.0
+        runs = (step.outcome is Outcome.RUNNING for step, _ in self.steps.values())
+        fenced = record.stop is not None and self.was_paused and any(runs)
         return record.status is RunStatus.WAITING_HUMAN or record.paused is not None or fenced
 
     @property
@@ -162,6 +168,8 @@ class Truth:
             self.stopped_by[writer] = (record.stop.reason, revision)
         if record.paused is None:
             self.paused_by.clear()
+        else:
+            self.was_paused = True
 
     def has_iterated(self, record: StepRecord) -> bool:
         """Whether the end of that iteration was published."""

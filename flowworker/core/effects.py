@@ -98,7 +98,7 @@ class Withdraw(Struct, frozen=True):
     """Take back step messages that nobody has claimed: the run pauses.
 
     Attributes:
-        delayed: steps with an attempt whose time may not have come.
+        delayed: steps with an attempt whose time may not have come, or with a message for later.
     """
 
     delayed: tuple[str, ...] = ()

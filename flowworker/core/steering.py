@@ -58,11 +58,12 @@ def steered(draft: Draft, fact: Steered) -> None:
 def withdraw(draft: Draft) -> None:
     """Take back what is enqueued and not claimed.
 
+    What has a record may have a message for later, too: a retry, or one for the end of a lease.
     Steps of coordinators have begun once they were dispatched; their timers go on.
     """
     state = draft.state
     if not state.record.begins_at:
-        waits = (step for step in state.inflight if state.steps[step].due)
+        waits = (step for step in state.inflight if state.steps[step].revision)
         delayed = (step for step in waits if not _is_own(draft, step))
         draft.rest.append(Withdraw(tuple(sorted(delayed))))
 

@@ -128,12 +128,16 @@ class StreamStepQueue:
         return found
 
     async def withdraw(self, run: str, delayed: Collection[str]) -> None:
-        """Remove what is queued for a run, and what is scheduled for these steps; no timers."""
-        queued, _ = self._names.steps_of(run)
-        subjects = [queued, *(self._names.step_schedule(run, step) for step in delayed)]
-        for first in range(0, len(subjects), _AT_A_TIME):
-            some = subjects[first : first + _AT_A_TIME]
-            await asyncio.gather(*(self._api.purge(self._names.steps, one) for one in some))
+        """Remove what is queued for a run, and what is scheduled for these steps; no timers.
+
+        What is queued goes last: a schedule may fire meanwhile.
+        """
+        stream, (queued, _) = self._names.steps, self._names.steps_of(run)
+        schedules = [self._names.step_schedule(run, step) for step in delayed]
+        for first in range(0, len(schedules), _AT_A_TIME):
+            some = schedules[first : first + _AT_A_TIME]
+            await asyncio.gather(*(self._api.purge(stream, one) for one in some))
+        await self._api.purge(stream, queued)
 
     async def drop(self, run: str) -> None:
         """Remove what is queued or scheduled for a run."""

@@ -48,6 +48,11 @@ class Message:
     gone: bool = False
     alarm: Alarm | None = None
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether it waits for its time, and was never delivered."""
+        return self.alarm is not None and not self.delivered
+
 
 @dataclass(slots=True, eq=False)
 class MessageDelivery:

@@ -73,8 +73,7 @@ class MemoryStepQueue:
         found: dict[str, list[str]] = {}
         for lane in self._lanes.values():
             for run in lane.groups():
-                steps = (message.subject.split(".", 4)[4] for message in lane.of(run))
-                found.setdefault(run, []).extend(steps)
+                found.setdefault(run, []).extend(map(_step, lane.of(run)))
         for run, step in self._timers.of_steps():
             found.setdefault(run, []).append(step)
         return found
@@ -83,10 +82,12 @@ class MemoryStepQueue:
         """How many messages of a run are queued, scheduled or in flight."""
         return sum(lane.count(run) for lane in self._lanes.values())
 
-    async def withdraw(self, run: str, delayed: Collection[str]) -> None:  # noqa: ARG002
-        """Remove what is queued, in flight or scheduled for a run; no timers."""
+    async def withdraw(self, run: str, delayed: Collection[str]) -> None:
+        """Remove what is queued or in flight for a run, and what is scheduled for these steps."""
         for lane in self._lanes.values():
-            lane.drop(run)
+            for message in tuple(lane.of(run)):
+                if not message.scheduled or _step(message) in delayed:
+                    lane.remove(message)
 
     async def drop(self, run: str) -> None:
         """Remove what is queued, scheduled or in flight for a run."""
@@ -111,3 +112,7 @@ def _place(lane: Queue, message: Message) -> StepPlace:
         return StepPlace(message.data, scheduled=True)
     ahead = lane.ahead(message)
     return StepPlace(message.data, message.time, handed_out=ahead is None, ahead=ahead)
+
+
+def _step(message: Message) -> str:
+    return message.subject.split(".", 4)[4]

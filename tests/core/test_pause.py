@@ -161,5 +161,12 @@ def test_a_claim_whose_message_may_be_gone_is_taken_over_when_its_lease_ends():
     run.happens(PAUSE).happens(UNPAUSE)
     assert run.rebuilt().rest == [Dispatch("a", FIRST, 0, due=NOW + 30, again=True)]
     run.now += 31
-    [taken] = run.rebuilt().rest
-    assert (taken.lost, taken.again) == (1, True)
+    assert run.rebuilt().rest == [Dispatch("a", FIRST, 2, lost=1, again=True)]
+
+
+def test_what_may_have_a_message_for_the_end_of_its_lease_is_taken_back_as_well():
+    run = Run(step("a"), step("b")).starts().claims("a", lease=30.0)
+    run.happens(PAUSE).happens(UNPAUSE)
+
+    run = run.rebuilt().happens(replace(PAUSE, at=NOW + 3))
+    assert run.rest == [Withdraw(("a",))]

@@ -13,7 +13,6 @@ from __future__ import annotations
 __all__ = ["Performer"]
 
 import asyncio
-from itertools import islice
 from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
@@ -39,6 +38,7 @@ from flowworker.core.effects import (
 )
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.tasks import in_any_order
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -53,9 +53,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.steps.child_steps import ChildSteps
     from flowworker.coordinator.steps.waits import Waits
     from flowworker.core.effects import Effect
-    from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
     from flowworker.telemetry.tracing import Tracing
@@ -120,7 +118,7 @@ class Performer:
         events = await self._emitted(live, effects)
         if events or moved_from is not None:
             await self._publish_and_list(live, events, moved_from)
-        await _in_any_order(self._begin(live, effects))
+        await in_any_order(self._begin(live, effects), _AT_A_TIME)
         await self._unlist(live, moved_from)
 
     async def restore(
@@ -150,7 +148,7 @@ class Performer:
         moved_from = await self._save(live, effects)
         events = history.missing(await self._emitted(live, effects))
         await self._publish_and_list(live, events, moved_from)
-        await _in_any_order(self._begin_again(live, effects))
+        await in_any_order(self._begin_again(live, effects), _AT_A_TIME)
         await self._unlist(live, moved_from)
 
     async def _save(self, live: LiveRun, effects: Sequence[Effect]) -> RunStatus | None:
@@ -231,7 +229,7 @@ class Performer:
                 case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
                     pass
                 case _:
-                    yield self._effect(plan, state, effect)
+                    yield self._effect(live, effect)
 
     def _begin_again(
         self, live: LiveRun, effects: Sequence[Effect]
@@ -245,14 +243,14 @@ class Performer:
                 case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
                     pass
                 case _:
-                    yield self._effect(plan, state, effect)
+                    yield self._effect(live, effect)
 
     async def _effect(
         self,
-        plan: Plan,
-        state: RunState,
+        live: LiveRun,
         effect: Answer | Fence | SetStart | SetTimeout | Withdraw | Finish,
     ) -> None:
+        plan, state = live.plan, live.state
         match effect:
             case Fence():
                 await self._fences.fence(plan, state, effect)
@@ -263,6 +261,8 @@ class Performer:
             case SetTimeout():
                 await self._timers.set(state.record.run, TIMEOUT, effect.at)
             case Withdraw():
+                # one that waited for a short delay may be on its way
+                await asyncio.gather(*live.delayed, return_exceptions=True)
                 await self._dispatcher.withdraw(state, effect)
             case Finish():
                 await self._child_steps.ended(state.record, (plan, state))
@@ -290,11 +290,3 @@ class Performer:
         task = asyncio.create_task(wait())
         live.delayed.add(task)
         task.add_done_callback(done)
-
-
-async def _in_any_order(effects: Iterator[Coroutine[Any, Any, None]]) -> None:
-    while some := list(islice(effects, _AT_A_TIME)):
-        if len(some) == 1:
-            await some[0]
-        else:
-            await asyncio.gather(*some)

@@ -133,7 +133,9 @@ async def test_a_run_that_begins_later_may_be_paused_before(world, goes_on):
 
 
 async def test_of_a_pause_and_an_unpause_the_one_that_was_sent_last_counts(world):
+    first = await world.coordinator()
     await world.start(NAPS)
+    await first.stop()
     await world.client.pause(RUN)
     await world.clock.advance(1.0)
     await world.client.unpause(RUN)

@@ -132,12 +132,10 @@ class Truth:
     def may_rest(self) -> bool:
         """Whether nothing durable has to move it on: somebody has to say something before that.
 
-        Or an attempt is fenced that runs, and whose message a pause may have withdrawn: the fence
-        insists, or a sweep.
+        Or attempts are fenced whose messages a pause has withdrawn: a fence insists, or a sweep.
         """
         record = self.record
-        runs = (step.outcome is Outcome.RUNNING for step, _ in self.steps.values())
-        fenced = record.stop is not None and self.was_paused and any(runs)
+        fenced = record.stop is not None and self.was_paused
         return record.status is RunStatus.WAITING_HUMAN or record.paused is not None or fenced
 
     @property

@@ -59,7 +59,7 @@ MESSAGES = [
     Act("flowworker.start.sum", may=STARTING),
     *(
         Act(f"flowworker.control.{one}.r1", may=ACTING)
-        for one in ("cancel", "terminate", "resume", "rerun", "approve")
+        for one in ("cancel", "terminate", "pause", "unpause", "resume", "rerun", "approve")
     ),
     Act("flowworker.signal.r1.go", may=ACTING),
     Act("$KV.flowworker_runs.signal.r1.1-1.go"),

@@ -34,6 +34,8 @@ ANSWERS = [
     ("ask", "WAITING_HUMAN", ("resume", "--action", "skip"), "COMPLETED"),
     ("ask", "WAITING_HUMAN", ("cancel",), "CANCELLED"),
     ("ask", "WAITING_HUMAN", ("terminate",), "CANCELLED"),
+    ("ask", "WAITING_HUMAN", ("pause",), "WAITING_HUMAN"),
+    ("ask", "WAITING_HUMAN", ("unpause",), "WAITING_HUMAN"),
     ("approved", "WAITING_HUMAN", ("approve",), "COMPLETED"),
     ("approved", "WAITING_HUMAN", ("reject", "--reason", "no"), "FAILED"),
     ("signalled", "RUNNING", ("signal", "go", "1"), "COMPLETED"),

@@ -50,8 +50,8 @@ class Message:
 
     @property
     def scheduled(self) -> bool:
-        """Whether it waits for its time, and was never delivered."""
-        return self.alarm is not None and not self.delivered
+        """Whether it waits for its time, and was never new."""
+        return not self.sequence
 
 
 @dataclass(slots=True, eq=False)

@@ -108,7 +108,7 @@ def _subject(address: StepAddress) -> str:
 
 
 def _place(lane: Queue, message: Message) -> StepPlace:
-    if not message.sequence:
+    if message.scheduled:
         return StepPlace(message.data, scheduled=True)
     ahead = lane.ahead(message)
     return StepPlace(message.data, message.time, handed_out=ahead is None, ahead=ahead)

@@ -34,6 +34,7 @@ TRACE = {
 }
 OTHER = "other"
 SOMEBODY = "_INBOX.somebody.else"
+MSG_ID = "Nats-Msg-Id"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 
@@ -115,6 +116,20 @@ async def stopped(stage: Stage) -> None:
     await stage.client.terminate("stopped-2")
     for run in ("stopped-1", "stopped-2", "stopped-3"):
         await stage.result(run)
+
+
+async def paused(stage: Stage) -> None:
+    """Held while an attempt runs, and going on, for which that has another message."""
+    run = "paused-1"
+    await stage.client.start("held", run_id=run)
+    await stage.until(run, "step.started", "hold")
+    await stage.client.pause(run, "to look first", actor="ops")
+    record = f"$KV.flowworker_runs.run.{run}"
+    await stage.tap.until(lambda each: each.subject == record and b'"paused"' in each.data)
+    await stage.client.unpause(run, actor="ops")
+    await stage.tap.until(lambda each: f"{run}/hold/run/1.1/" in each.headers.get(MSG_ID, ""))
+    app.runtime[run].set()
+    await stage.result(run)
 
 
 def _says_that_it_is_busy(message: Message) -> object:
@@ -252,7 +267,18 @@ async def elsewhere(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    *(chain, numbered, retried, secret, fallen, undone, asked, stopped, large, wide, rejected),
-    *(retained, emitting, unserved, lost, returned, checkpointed, locked, broadcast, elsewhere),
+    *(chain, numbered, retried, secret, fallen, undone, asked, stopped, paused, large, wide),
+    *(
+        rejected,
+        retained,
+        emitting,
+        unserved,
+        lost,
+        returned,
+        checkpointed,
+        locked,
+        broadcast,
+        elsewhere,
+    ),
     *constructs.SCENARIOS,
 )

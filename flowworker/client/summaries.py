@@ -7,11 +7,12 @@ __all__ = ["PauseView", "RunSummary", "pause_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowworker.core.status import RunStatus  # noqa: TC001 - frameworks read the types of views
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.core.records import RunRecord
-    from flowworker.core.status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from flowworker.codec.subjects import CommandKind
 from flowworker.errors import PayloadTooLarge, Unavailable
 from simulation.deliveries import deliver_to
+from simulation.leases import SimLeases
 from simulation.records import SimLink, SimRecords, SimRuns
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def backend_of(
         runs=runs,
         definitions=SimRecords(gate, backend.definitions, "definitions"),
         payloads=SimRecords(gate, backend.payloads, "payloads"),
-        leases=_Leases(gate, backend),
+        leases=SimLeases(gate, backend),
         steps=_Steps(gate, backend, watch, virtual),
         events=_Events(gate, backend, watch, archive, virtual),
         commands=_Commands(gate, backend, watch, virtual),
@@ -63,40 +64,6 @@ def backend_of(
         open_heartbeat=open_heartbeat,
         close=close,
     )
-
-
-class _Leases:
-    def __init__(self, gate: Gate, backend: Backend) -> None:
-        self._gate = gate
-        self._leases = backend.leases
-
-    def acquire(self, key: str, holder: str, ttl: int) -> _Later[int | None]:
-        return self._gate.call("lease.acquire", key, self._leases.acquire, key, holder, ttl)
-
-    async def renew(self, key: str, holder: str, ttl: int, token: int) -> int | None:
-        process, faults = self._gate.process, self._gate.faults
-        if process.deluded_until > process.clock.monotonic():
-            return token
-        if faults.chance("deluded owner", faults.rates.deluded):
-            process.deluded_until = process.clock.monotonic() + ttl * (1 + faults.random.random())
-            return token
-        return await self._gate.call(
-            "lease.renew", key, self._leases.renew, key, holder, ttl, token
-        )
-
-    def release(self, key: str, holder: str, token: int) -> _Later[None]:
-        return self._gate.call("lease.release", key, self._leases.release, key, holder, token)
-
-    def holders(self, pattern: str) -> _Later[dict[str, str]]:
-        return self._gate.call("lease.holders", pattern, self._leases.holders, pattern)
-
-    def remaining(self, key: str) -> _Later[float | None]:
-        return self._gate.call("lease.remaining", key, self._leases.remaining, key)
-
-    def watch(self, key: str, on_free: Callable[[], None]) -> _Later[Callable[[], object]]:
-        return self._gate.call(
-            "lease.watch", key, self._leases.watch, key, lambda: self._gate.process.call(on_free)
-        )
 
 
 class _Source:

@@ -7,6 +7,8 @@ load          starts of runs
 outside       signals, answers, cancels, reruns
 faults        what goes wrong, drawn from a seed
 campaign      all of it at the same time
+asking        asks why runs do not move
+witness       sees every write of a record
 raw           NATS without flowworker
 evidence      everything left behind, read as plain JSON
 checker       what must hold of it, one `case` per run:
@@ -15,6 +17,7 @@ compensation  ... its saga
 below         ... instances of loops, and runs that are steps
 language      ... what ran at all, and what waited for what
 repeats       ... what ran twice, and why
+reasons       ... why it did not move, as it was said: the `truth` by kind, of the `past`
 report        the table
 takeover      how long a takeover takes
 soak          the same load for long, measured, and drawn by `chart`

@@ -105,6 +105,8 @@ def children(case: Case, runs: Mapping[str, Json], steps: Mapping[str, Any]) -> 
         yield f"has the parent {parent['run']}, which is not there"
         return
     stopped = (above.get("stop") or {}).get("reason", "")
+    if case.began_stopped and not stopped:
+        yield f"was stopped before it began, and its parent {parent['run']} was not"
     is_later = not case.is_over or case.record["finished_at"] > above["finished_at"]
     if is_later and above["status"] in TERMINAL and stopped != "terminated":
         yield f"is {case.status}, and ended after its parent {parent['run']}"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nats.errors import Error as NatsError
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-
-from bench.chaos.case import TERMINAL
+from bench.chaos.asking import ask
 from bench.chaos.checker import Verdict, check
 from bench.chaos.cluster import Cluster
-from bench.chaos.evidence import WORKFLOWS, Evidence, collect, definitions, read_notes
+from bench.chaos.evidence import (
+    WORKFLOWS,
+    Evidence,
+    collect,
+    definitions,
+    read_notes,
+    timeouts,
+)
 from bench.chaos.faults import Faults
 from bench.chaos.load import Load
 from bench.chaos.processes import Processes
@@ -24,6 +27,7 @@ from bench.chaos.proxy import Proxy
 from bench.chaos.raw import NAT_ERRORS, Raw
 from bench.chaos.rest import settle, watch_slowness
 from bench.chaos.rolling import roll
+from bench.chaos.witness import witness
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.definitions import load_paths
@@ -84,7 +88,7 @@ def run_campaign(plan: Plan, folder: Path) -> Outcome:
 
 
 async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Processes) -> Outcome:
-    evidence = Evidence(definitions=definitions())
+    evidence = Evidence(definitions=definitions(), timeouts=timeouts())
     async with (
         prepared(cluster) as client,
         Proxy(cluster.nodes[0].url) as proxy,
@@ -98,9 +102,10 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
             for work in (
                 load.outside.answers(),
                 faults.supervise(),
-                witness(raw, evidence.ends),
+                witness(raw, NAMESPACE, evidence),
                 watch_backlog(raw, load),
                 watch_slowness(raw, NAMESPACE, evidence.slow),
+                ask(client, raw, NAMESPACE, evidence, plan.seed, stale=plan.nodes > 1),
             )
         ]
         try:
@@ -118,6 +123,7 @@ async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Proce
         finally:
             await cancel_all(background)
         evidence.starts, evidence.faults = load.exported(), faults.log
+        evidence.fleet = faults.names
         await collect(raw, NAMESPACE, evidence)
     await asyncio.to_thread(processes.stop)
     evidence.notes = read_notes(processes.notes)
@@ -176,36 +182,3 @@ async def watch_backlog(raw: Raw, load: Load) -> None:
         await asyncio.sleep(1.0)
         with contextlib.suppress(*NAT_ERRORS):
             load.unfinished = await raw.unfinished(NAMESPACE)
-
-
-async def witness(raw: Raw, ends: dict[str, list[str]]) -> None:
-    """Note every terminal state that a run's record ever has, until cancelled."""
-    bucket = f"{NAMESPACE}_runs"
-    after = 0
-    while True:
-        config = ConsumerConfig(
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=after + 1,
-            inactive_threshold=20.0,
-            mem_storage=True,
-        )
-        with contextlib.suppress(*NAT_ERRORS):
-            subscription = await raw.client.jetstream().pull_subscribe(
-                f"$KV.{bucket}.run.>", stream=f"KV_{bucket}", config=config
-            )
-            silent = 0
-            while silent < 3:
-                try:
-                    batch = await subscription.fetch(200, timeout=1.0)
-                    silent = 0
-                except NatsError:
-                    silent += 1
-                    continue
-                for message in batch:
-                    after = message.metadata.sequence.stream
-                    status = json.loads(message.data)["status"]
-                    if status in TERMINAL:
-                        run = message.subject.rpartition(".")[2]
-                        ends.setdefault(run, []).append(status)
-        await asyncio.sleep(0.2)

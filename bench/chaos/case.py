@@ -74,6 +74,13 @@ class Case:
         """Why it stopped before its end, or empty."""
         return str((self.record.get("stop") or {}).get("reason", ""))
 
+    @property
+    def began_stopped(self) -> bool:
+        """Whether it is a step of a run that had stopped when it began: nobody asked it to stop."""
+        parent = (self.record.get("parent") or {}).get("run", "")
+        message = (self.record.get("stop") or {}).get("message", "")
+        return bool(parent) and message == f"run {parent} stopped before this run began"
+
     @cached_property
     def first_published(self) -> list[Json]:
         """Events without those published again: same id, same content."""

@@ -167,7 +167,7 @@ def _reasons(case: Case) -> Iterator[str]:
         "end" in defined and case.position(f"{STEP}completed", step) is not None
         for step, defined in case.definition.items()
     )
-    if ended or case.status == "COMPLETED":
+    if ended or case.began_stopped or case.status == "COMPLETED":
         return
     if case.status in TERMINAL and (needed is None or case.position(needed) is None):
         yield f"{case.status} ({case.stop or 'for no reason'}) without {needed}"

@@ -20,7 +20,10 @@ from bench.chaos import (
     unsettled,
 )
 from bench.chaos.case import ENDS, TERMINAL, Case, Json, Violation, nonce_of
+from bench.chaos.disturbed import Disturbed
 from bench.chaos.evidence import Evidence
+from bench.chaos.past import Asked, Past
+from bench.chaos.reasons import judge
 
 UNSETTLED = "not at rest"
 LOST = "runs lost"
@@ -34,13 +37,14 @@ CHOICES = "steps that ran and should not, or the other way round"
 BELOW = "instances and children that are not what their step says"
 REPEATED = "iterations out of order, beyond the last, or not counted"
 WAITS = "steps that waited for too short, or took what is not theirs"
+UNTRUE = "reasons that were not true, or missing"
 INDEX = "index entries that are wrong"
 QUEUED = "messages left in work queues"
 STRANGE = "runs nobody started"
 
 KINDS = (
     *(UNSETTLED, LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
-    *(CONCURRENT, UNEXPLAINED, CHOICES, BELOW, REPEATED, WAITS, INDEX, QUEUED, STRANGE),
+    *(CONCURRENT, UNEXPLAINED, CHOICES, BELOW, REPEATED, WAITS, UNTRUE, INDEX, QUEUED, STRANGE),
 )
 """All kinds of violations; each must be found zero times."""
 
@@ -55,6 +59,7 @@ class Verdict:
         violations: everything that must not be.
         finished_again: executions after the outcome of their attempt, which a worker can begin
             that hung between its claim and its handler.
+        reasons: reasons that `why` gave and that were judged, by kind.
         waits: if the fleet was not at rest, what had not ended, and on what it waited.
     """
 
@@ -62,6 +67,7 @@ class Verdict:
     repeats: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     finished_again: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
     waits: list[str] = field(default_factory=list)
 
     def of(self, kind: str) -> int:
@@ -92,6 +98,7 @@ def check(evidence: Evidence) -> Verdict:
         )
         for kind, problems in texts:
             verdict.violations += [Violation(kind, case.run, text) for text in problems(case)]
+    verdict.violations += _untrue(evidence, cases, verdict.reasons)
     verdict.violations += _missing(evidence)
     verdict.violations += _rejections(evidence)
     if not evidence.unsettled:
@@ -159,6 +166,23 @@ def _children(evidence: Evidence, cases: list[Case]) -> Iterator[Violation]:
     for case in cases:
         for text in below.children(case, evidence.runs, evidence.steps):
             yield Violation(BELOW, case.run, text)
+
+
+def _untrue(evidence: Evidence, cases: list[Case], judged: Counter[str]) -> Iterator[Violation]:
+    began = min((start.get("at", 0.0) for start in evidence.starts), default=0.0)
+    disturbed = Disturbed(evidence.faults, evidence.slow, evidence.fleet, began)
+    samples: dict[str, list[Json]] = {}
+    for sample in evidence.reasons:
+        samples.setdefault(sample["run"], []).append(sample)
+    for case in cases:
+        if case.run not in samples:
+            continue
+        past = Past(evidence.writes.get(case.run, []), evidence.missed, case.record, case.steps)
+        limit = evidence.timeouts.get(case.record["workflow"], 0.0)
+        for sample in samples[case.run]:
+            asked = Asked(case, past, sample, disturbed, limit)
+            for text in judge(asked, judged):
+                yield Violation(UNTRUE, case.run, text)
 
 
 def _rejections(evidence: Evidence) -> Iterator[Violation]:
@@ -247,6 +271,10 @@ def _counts(evidence: Evidence, cases: list[Case]) -> dict[str, int]:
         "steps skipped": sum(len(case.distinct("workflow.step.skipped")) for case in cases),
         "signals taken": sum(bool(s.get("taken_by")) for c in cases for s in c.signals),
         "bad starts rejected": sum(s["acked"] and s["bad"] for s in evidence.starts),
+        "times that it was asked why": len(evidence.reasons),
+        "... of runs that had not ended": sum(
+            s["status"] not in TERMINAL for s in evidence.reasons
+        ),
         "steps": steps,
         "handler executions": sum(note["what"] == "begin" for note in evidence.notes),
         "events": len(published),

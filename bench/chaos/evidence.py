@@ -39,6 +39,12 @@ class Evidence:
         queued: subjects of what is left in work queues, but for timers of runs.
         timers: subjects of timeouts that are left: they find nothing to do when they fire.
         signals: run id -> the records of those that were sent to it.
+        fleet: names of the processes.
+        timeouts: seconds that runs may take, by workflow.
+        writes: run id -> what a witness saw written of it and of its steps, in order: `step`, or
+            none for the run itself, and `_revision`.
+        missed: from which revision to which the witness saw nothing of what was written.
+        reasons: what `why` said of runs while they went on, and between which revisions.
     """
 
     definitions: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -55,6 +61,11 @@ class Evidence:
     queued: list[str] = field(default_factory=list)
     timers: list[str] = field(default_factory=list)
     signals: dict[str, list[Json]] = field(default_factory=dict)
+    fleet: list[str] = field(default_factory=list)
+    timeouts: dict[str, float] = field(default_factory=dict)
+    writes: dict[str, list[Json]] = field(default_factory=dict)
+    missed: list[list[int]] = field(default_factory=list)
+    reasons: list[Json] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """As JSON, to look into."""
@@ -67,6 +78,16 @@ def definitions(path: Path = WORKFLOWS) -> dict[str, dict[str, Json]]:
     for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         found |= _defined(document["name"], document)
     return found
+
+
+def timeouts(path: Path = WORKFLOWS) -> dict[str, float]:
+    """Seconds that runs may take, by workflow; those without a limit are missing."""
+    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    return {
+        document["name"]: float(document["timeout"].removesuffix("s"))
+        for document in documents
+        if "timeout" in document
+    }
 
 
 def _defined(name: str, workflow: Json) -> dict[str, dict[str, Json]]:

@@ -37,15 +37,7 @@ def show(console: Console, outcome: Outcome) -> None:
         f"{nodes}, {plan.coordinators} coordinators, {plan.workers} workers, "
         f"{what}, seed {plan.seed}"
     )
-    counts = _table("what happened", "count")
-    for name, count in verdict.counts.items():
-        counts.add_row(name, f"{count:,}")
-    for kind, count in sorted(Counter(fault["kind"] for fault in outcome.evidence.faults).items()):
-        counts.add_row(f"... {kind}", str(count))
-    counts.add_row("processes that ended by themselves", str(len(outcome.deaths)))
-    settled = "never" if outcome.settled is None else f"{outcome.settled:.1f} s"
-    counts.add_row("last fault to last end", settled)
-    console.print(counts)
+    console.print(_counts(outcome))
 
     zeros = _table("what must not happen", "found")
     for kind in KINDS:
@@ -54,6 +46,7 @@ def show(console: Console, outcome: Outcome) -> None:
 
     if plan.rolling:
         console.print(_phases(outcome))
+    console.print(_reasons(outcome))
     again = _table("executed again, by cause", "per thousand steps")
     steps = max(verdict.counts["steps"], 1)
     for cause, count in verdict.repeats.most_common():
@@ -68,6 +61,25 @@ def show(console: Console, outcome: Outcome) -> None:
             console.print(f"  {line}", soft_wrap=True)
         if len(lines) > SHOWN:
             console.print(f"  and {len(lines) - SHOWN} more")
+
+
+def _counts(outcome: Outcome) -> Table:
+    counts = _table("what happened", "count")
+    for name, count in outcome.verdict.counts.items():
+        counts.add_row(name, f"{count:,}")
+    for kind, count in sorted(Counter(fault["kind"] for fault in outcome.evidence.faults).items()):
+        counts.add_row(f"... {kind}", str(count))
+    counts.add_row("processes that ended by themselves", str(len(outcome.deaths)))
+    settled = "never" if outcome.settled is None else f"{outcome.settled:.1f} s"
+    counts.add_row("last fault to last end", settled)
+    return counts
+
+
+def _reasons(outcome: Outcome) -> Table:
+    table = _table("reasons that were judged", "count")
+    for kind, count in outcome.verdict.reasons.most_common():
+        table.add_row(kind, f"{count:,}")
+    return table
 
 
 def _phases(outcome: Outcome) -> Table:
@@ -105,6 +117,7 @@ def write(outcome: Outcome, path: Path) -> None:
         "violations": {kind: verdict.of(kind) for kind in KINDS},
         "found": [violation.__dict__ for violation in verdict.violations],
         "repeats": dict(verdict.repeats),
+        "reasons": dict(verdict.reasons),
         "finished again": verdict.finished_again,
         "waits": verdict.waits,
         "deaths": outcome.deaths,

@@ -117,6 +117,37 @@ def test_a_child_that_outlives_its_parent_or_has_none_is_found(instead):
     assert checker.BELOW in kinds(history)
 
 
+def stopped_at_once(of_parent: str) -> History:
+    """A run that is a step of one which stopped before it began."""
+    history = parent()
+    message = f"run {RUN} stopped before this run began"
+    stop = {"reason": "cancelled", "message": message}
+    history.evidence.runs[CHILD] |= {"status": "CANCELLED", "stop": stop}
+    history.evidence.index[-1] = ("CANCELLED", "child", CHILD)
+    history.evidence.events[CHILD][1] |= {
+        "id": f"{CHILD}/workflow.cancelled",
+        "type": "workflow.cancelled",
+    }
+    history.evidence.runs[RUN]["stop"] = {"reason": of_parent} if of_parent else None
+    return history
+
+
+def test_nobody_asks_a_run_to_stop_whose_parent_had_stopped_before():
+    events = [
+        one.run for one in check(stopped_at_once("failed").evidence).violations if one.run == CHILD
+    ]
+
+    assert events == []
+
+
+def test_a_run_that_stops_by_itself_while_its_parent_goes_on_is_found():
+    assert [
+        one.text
+        for one in check(stopped_at_once("").evidence).violations
+        if one.text.startswith("was stopped before it began")
+    ]
+
+
 def test_a_step_that_ends_otherwise_than_its_run_is_found():
     history = parent()
     history.evidence.steps[RUN]["call"]["outcome"] = "FAILED"

@@ -29,7 +29,7 @@ SEED ?=
 SIM_ARGS ?=
 MEDIA_ARGS ?=
 COVERAGE := --cov --cov-report=
-PURE := core codec definitions expressions redaction
+PURE := core codec definitions expressions filters redaction
 
 EXTRAS_run := server
 EXTRAS_media := server,media

@@ -27,6 +27,7 @@ from bench.chaos.processes import Processes
 from bench.counters import read_counters
 from bench.fleet import MONITORING
 from flowworker.client import Client
+from flowworker.codec.index import entry_of
 from flowworker.codec.keys import RETENTION
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
@@ -120,7 +121,7 @@ class Bench:
                 event = event_id(run, event_type)
                 await events.publish(run, f"{event_type}.kept", b"x" * 400, event)
             await runs.save(record, 0)
-            await runs.index(RunStatus.COMPLETED, "small", run)
+            await runs.index(entry_of(record))
             await self.backend.timers.set(run, RETENTION, now + 72 * 3600)
 
         for first in range(0, count, TOGETHER):

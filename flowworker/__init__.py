@@ -64,6 +64,7 @@ __all__ = [
     "RunFailed",
     "RunIdTaken",
     "RunNotFound",
+    "RunPage",
     "RunResult",
     "RunStatus",
     "RunSummary",
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
         Reason,
         ReasonKind,
         RerunView,
+        RunPage,
         RunResult,
         RunSummary,
         RunView,
@@ -207,8 +209,8 @@ _HOMES = {
     "builder": ("WorkflowBuilder",),
     "client": (
         *("AttemptView", "Client", "CoordinatorView", "Diagnosis", "PayloadView", "Reason"),
-        *("ReasonKind", "RerunView", "RunResult", "RunSummary", "RunView", "StepDiagnosis"),
-        *("StepView", "WorkerView"),
+        *("ReasonKind", "RerunView", "RunPage", "RunResult", "RunSummary", "RunView"),
+        *("StepDiagnosis", "StepView", "WorkerView"),
     ),
     "core.event_types": ("EventType",),
     "core.model": (

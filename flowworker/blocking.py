@@ -97,6 +97,7 @@ class BlockingClient:
     input_of = _blocking(Client.input_of)
     output_of = _blocking(Client.output_of)
     list = _blocking(Client.list)
+    find = _blocking(Client.find)
     history = _blocking(Client.history)
     redacted = _blocking(Client.redacted)
 

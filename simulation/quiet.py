@@ -7,7 +7,7 @@ __all__ = ["Quiet"]
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from flowworker.codec.keys import index_key
+from flowworker.codec.index import entry_of
 from flowworker.core.records import StopReason
 from simulation.expecting import expect
 
@@ -74,7 +74,7 @@ class Quiet:
 
     def ended(self, truth: Truth) -> None:
         """All events of a run that is over are acknowledged."""
-        right = {index_key(truth.record.status, truth.record.workflow, truth.run)}
+        right = {entry_of(truth.record).key}
         found = self._listed[truth.run]
         listed = truth.gone or not self._quiet or found == right
         expect(listed, "an ended run is listed otherwise", f"{truth.run} {found}")

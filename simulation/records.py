@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from flowworker.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
     from typing import Any
 
     from flowworker.ports import Backend, Delivery, Records
@@ -48,6 +48,10 @@ class SimRecords:
         """Existing keys that match."""
         return self._gate.call(f"{self._name}.keys", pattern, self._keys, pattern)
 
+    def few(self, patterns: Sequence[str], most: int) -> _Later[dict[str, bytes] | None]:
+        """Values by key of all that match, or None for more than that."""
+        return self._gate.call(f"{self._name}.few", patterns[0], self._few, patterns, most)
+
     def purge(self, pattern: str) -> _Later[None]:
         """Remove all matching keys."""
         return self._gate.call(f"{self._name}.purge", pattern, self._purge, pattern)
@@ -57,6 +61,9 @@ class SimRecords:
 
     async def _keys(self, pattern: str) -> list[str]:
         return await self._records.keys(pattern)
+
+    async def _few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
+        return await self._records.few(patterns, most)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:
         return await self._records.write(key, value, revision)

@@ -6,7 +6,8 @@ __all__ = ["left_over", "unrest"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.codec.keys import RETENTION, START, TIMEOUT, index_key
+from flowworker.codec.index import entry_of
+from flowworker.codec.keys import RETENTION, START, TIMEOUT
 from flowworker.core.event_types import EventType
 from flowworker.core.status import TERMINAL
 from simulation.expecting import Violation
@@ -29,11 +30,7 @@ async def unrest(backend: Any, watch: Watch) -> list[str]:
         except Violation as violation:
             found.append(str(violation))
     listed = sorted(await backend.runs.keys("index.>"))
-    right = sorted(
-        index_key(truth.record.status, truth.record.workflow, truth.run)
-        for truth in watch.runs.values()
-        if not truth.gone
-    )
+    right = sorted(entry_of(truth.record).key for truth in watch.runs.values() if not truth.gone)
     if listed != right:
         found.append(f"the index is {listed}, not {right}")
     return found

@@ -164,6 +164,5 @@ def _enter(evidence: Evidence, key: str, message: Stored) -> None:
             run = rest.partition(".")[0]
             evidence.signals.setdefault(run, []).append(json.loads(message.data))
         case "index":
-            status, _, workflow_and_run = rest.partition(".")
-            workflow, _, run = workflow_and_run.rpartition(".")
-            evidence.index.append((status, workflow, run))
+            status, workflow, *_, run = rest.split(".")
+            evidence.index.append((status, workflow.replace("/", "."), run))

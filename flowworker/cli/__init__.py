@@ -41,7 +41,7 @@ _COMMANDS = {
     "start": "runs:start",
     "status": "status:status",
     "why": "why:why",
-    "list": "runs:list_runs",
+    "list": "finding:list_runs",
     "history": "runs:history",
     "watch": "watch:watch",
     "cancel": "act:cancel",

@@ -1,8 +1,8 @@
-"""`start`, `list` and `history`."""
+"""`start` and `history`."""
 
 from __future__ import annotations
 
-__all__ = ["begun", "history", "list_runs", "start"]
+__all__ = ["begun", "history", "start"]
 
 import sys
 from contextlib import AsyncExitStack
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowworker.cli.errors import FAILED, say
-from flowworker.cli.notes import lasted, when
 from flowworker.cli.options import (
     Target,
     as_json,
@@ -21,7 +20,6 @@ from flowworker.cli.options import (
     run_client,
 )
 from flowworker.cli.render import event_line, json_line
-from flowworker.cli.tables import print_table
 from flowworker.core.status import Priority, RunStatus
 from flowworker.errors import Unavailable
 
@@ -115,54 +113,6 @@ def begun(
         return
     run = run_client(target, begin)
     click.echo(json_line({"id": run}) if json_ else run)
-
-
-@click.command("list")
-@click.option(
-    "--state",
-    type=click.Choice([state.value for state in RunStatus], case_sensitive=False),
-    help="Only runs in this state.",
-)
-@click.option("--workflow", help="Only runs of this workflow.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
-)
-@click.option("--no-children", is_flag=True, help="Leave out runs that are steps of others.")
-@connection
-@as_json
-def list_runs(
-    target: Target,
-    *,
-    state: str | None,
-    workflow: str | None,
-    limit: int,
-    no_children: bool,
-    json_: bool,
-) -> None:
-    """List runs, the newest of the generated ids first."""
-
-    async def look(client: Client) -> None:
-        wanted = RunStatus(state) if state else None
-        found = await client.list(wanted, workflow, limit, children=not no_children)
-        if json_:
-            for run in found:
-                click.echo(json_line(run))
-            return
-        rows = (
-            [
-                run.id,
-                run.workflow,
-                run.status,
-                when(run.created_at)[:19],
-                lasted(run.created_at, run.finished_at),
-                run.error or ("paused" if run.paused else ""),
-            ]
-            for run in found
-        )
-        columns = ("RUN", "WORKFLOW", "STATE", "CREATED", "TOOK", "ERROR")
-        print_table(columns, rows, status=2)
-
-    run_client(target, look)
 
 
 @click.command()

@@ -27,6 +27,7 @@ __all__ = [
     "Reason",
     "ReasonKind",
     "RerunView",
+    "RunPage",
     "RunResult",
     "RunSummary",
     "RunView",
@@ -35,6 +36,7 @@ __all__ = [
     "WorkerView",
 ]
 
+from flowworker.client.finding import RunPage
 from flowworker.client.members import CoordinatorView, WorkerView
 from flowworker.client.payloads import PayloadView
 from flowworker.client.remote import Client

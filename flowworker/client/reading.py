@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from flowworker.client import members
 from flowworker.client.accepted import NotBegun
 from flowworker.client.children import with_children
+from flowworker.client.finding import Finding
 from flowworker.client.lookup import Lookup
 from flowworker.client.results import hidden_result
 from flowworker.client.starting import check_dotted_name, check_run_id
@@ -17,10 +18,13 @@ from flowworker.client.watching import events_of, watch_all, watch_run
 from flowworker.client.why import Why, with_reasons
 from flowworker.core.ids import step_of
 from flowworker.core.status import TERMINAL
+from flowworker.errors import InvalidInput
+from flowworker.filters import EVERYTHING, parse_filter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
+    from flowworker.client.finding import RunPage
     from flowworker.client.hiding import RunHider
     from flowworker.client.members import CoordinatorView, WorkerView
     from flowworker.client.results import RunResult
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from flowworker.core.model import Workflow
     from flowworker.core.status import RunStatus
     from flowworker.diagnosis import Diagnosis
+    from flowworker.filters import Filter
     from flowworker.stores.stores import Stores
 
 History = list[dict[str, Any]]
@@ -46,6 +51,7 @@ class Reading:
         self._stores = stores
         self._clock = clock
         self._views = Views(stores, clock)
+        self._finding = Finding(stores, clock)
         self._lookup = Lookup(stores, clock, self._views)
         self._why = Why(stores, clock)
 
@@ -191,13 +197,40 @@ class Reading:
         *,
         children: bool = True,
     ) -> list[RunSummary]:
-        """Runs with that status and of that workflow, the newest of the generated ids first.
+        """Runs with that status and of that workflow, newest first: by when they were created.
 
         Without `children`, those that are no attempts of other runs' steps.
         """
+        wanted = EVERYTHING if status is None else EVERYTHING.and_("state", status)
         if workflow is not None:
-            check_dotted_name("a workflow name", workflow)
-        return await self._views.list(status, workflow, limit, children=children)
+            wanted = wanted.and_("workflow", check_dotted_name("a workflow name", workflow))
+        page = await self._finding.page(wanted, limit, children=children)
+        return [*page.runs]
+
+    async def find(
+        self, where: str | Filter = "", limit: int = 50, cursor: str = "", *, children: bool = True
+    ) -> RunPage:
+        """A page of the runs that a filter means, newest first: by when they were created.
+
+        What the index knows, states, the workflow and when runs were started, costs the same for
+        any number of runs. For the rest the records of those that remain are read, `LOOKS` of them
+        for a page at most: it may have fewer runs than asked for, and yet a cursor.
+
+        A run that changes its state meanwhile keeps its place: none comes twice.
+
+        Args:
+            where: such as `state=failed workflow=orders started>-2h`; empty for all.
+            limit: at most so many.
+            cursor: of the page before; empty for the first.
+            children: also runs that are attempts of other runs' steps.
+
+        Raises:
+            InvalidInput: the filter says at which column what is wrong; the cursor is none.
+        """
+        if limit < 1:
+            raise InvalidInput(f"limit must be at least 1, found {limit}")
+        wanted = parse_filter(where, self._clock.now()) if isinstance(where, str) else where
+        return await self._finding.page(wanted, limit, cursor, children=children)
 
     async def history(self, run_id: str, *, reveal: bool = False) -> History:
         """All events of a run as CloudEvents, oldest first, or RunNotFound.

@@ -10,20 +10,19 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from flowworker.client.hiding import Hiding
-from flowworker.client.looking import PARALLEL, Looking, no_such_run
+from flowworker.client.looking import Looking, no_such_run
 from flowworker.client.loops import folded
 from flowworker.client.payloads import Payloads, PayloadView
 from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, hidden_step, is_unclaimed, recorded, seen_step
-from flowworker.client.summaries import PauseView, RunSummary, pause_of
+from flowworker.client.summaries import PauseView, pause_of
 from flowworker.core.forward import verdict_on
-from flowworker.core.ids import RUN_ID_OF_CHILD, index_of, step_of
+from flowworker.core.ids import index_of, step_of
 from flowworker.core.rebuild import view
 from flowworker.core.records import StopReason
 from flowworker.core.rules import Verdict
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
 from flowworker.diagnosis.reasons import Reason  # noqa: TC001 - frameworks read the types of views
-from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,43 +236,6 @@ class Views:
         state = view(plan, *found, steps, self._clock.now())
         outputs = ((step, state.steps[step].output) for step in plan.leaves)
         return {step: payload for step, payload in outputs if payload is not None}
-
-    async def list(
-        self, status: RunStatus | None, workflow: str | None, limit: int, *, children: bool = True
-    ) -> list[RunSummary]:
-        """The greatest run ids first, which are the newest among those generated."""
-        wanted = list(RunStatus) if status is None else [status]
-        lists = await asyncio.gather(*(self._runs.list(each, workflow) for each in wanted))
-        listed = {
-            run: RunSummary(run, name, each)
-            for each, entries in zip(wanted, lists, strict=True)
-            for name, run in entries
-            if children or not RUN_ID_OF_CHILD.fullmatch(run)
-        }
-        gate = asyncio.Semaphore(PARALLEL)
-
-        async def read(entry: RunSummary) -> RunSummary | None:
-            async with gate:
-                try:
-                    record = await self.record(entry.id)
-                except CorruptRecord as error:
-                    return replace(entry, error=str(error))
-            if record is None or status not in {None, record.status}:
-                return None  # it moved on, and its index entry is about to follow
-            return RunSummary(
-                record.run,
-                record.workflow,
-                record.status,
-                record.created_at,
-                record.finished_at,
-                record.error,
-                record.rerun_of,
-                record.paused is not None,
-            )
-
-        newest = sorted(listed.values(), key=lambda entry: entry.id, reverse=True)[:limit]
-        found = await asyncio.gather(*(read(entry) for entry in newest))
-        return [summary for summary in found if summary is not None]
 
 
 def _steps(look: Look, history: StepHistory) -> tuple[StepView, ...]:

@@ -2,7 +2,7 @@
 
 run.<run>                            a run
 step.<queue>.<run>.<step>            a step of it
-index.<status>.<workflow>.<run>      moved when the run's status changes
+index.<status>.<workflow>.<…>.<run>  moved when the run's status changes (codec.index)
 emit.<queue>.<run>.<event>           what handlers emitted
 signal.<run>.<id>.<name>             signals
 heard.<run>.<digest>                 which of them had which message id
@@ -16,9 +16,6 @@ __all__ = [
     "TIMEOUT",
     "emit_key",
     "heard_key",
-    "index_entries",
-    "index_key",
-    "index_pattern",
     "run_key",
     "run_patterns",
     "signal_key",
@@ -30,8 +27,10 @@ __all__ = [
 
 from typing import TYPE_CHECKING
 
+from flowworker.codec.index import entries_of
+
 if TYPE_CHECKING:
-    from flowworker.core.status import RunStatus
+    from flowworker.core.records import RunRecord
 
 
 RETENTION = "retention"
@@ -72,21 +71,6 @@ def steps_pattern(run: str) -> str:
     return f"step.*.{run}.>"
 
 
-def index_key(status: RunStatus, workflow: str, run: str) -> str:
-    """Key whose existence says that the run has this status."""
-    return f"index.{status}.{workflow}.{run}"
-
-
-def index_pattern(status: RunStatus, workflow: str | None = None) -> str:
-    """All runs with that status, of one workflow or of all."""
-    return f"index.{status}.{workflow}.*" if workflow else f"index.{status}.>"
-
-
-def index_entries(workflow: str, run: str) -> str:
-    """All statuses under which a run is listed."""
-    return f"index.*.{workflow}.{run}"
-
-
 def emit_key(queue: str, run: str, event_type: str) -> str:
     """Key whose existence says that a worker of the queue has emitted this for the run."""
     return f"emit.{queue}.{run}.{event_type}"
@@ -102,17 +86,18 @@ def heard_key(run: str, digest: str) -> str:
     return f"heard.{run}.{digest}"
 
 
-def run_patterns(workflow: str, run: str) -> tuple[str, ...]:
+def run_patterns(record: RunRecord) -> tuple[str, ...]:
     """All keys that belong to a run. Its own record is last: what was cut short is done again.
 
     It is listed under whatever status: what moved it last may have died before it took it off the
     former list.
     """
+    run = record.run
     return (
         steps_pattern(run),
         f"emit.*.{run}.>",
         f"signal.{run}.>",
         f"heard.{run}.>",
-        index_entries(workflow, run),
+        entries_of(record),
         run_key(run),
     )

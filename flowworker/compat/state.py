@@ -248,9 +248,7 @@ class StateStore:
                 break
             except Conflict:
                 continue
-        await stores.runs.index(after.status, after.workflow, exec_id)
-        if before is not None and before.status is not after.status:
-            await stores.runs.unindex(before.status, before.workflow, exec_id)
+        await stores.runs.move(before, after)
         if after.expires and after.status in TERMINAL:
             await stores.backend.timers.set(exec_id, RETENTION, after.expires)
 

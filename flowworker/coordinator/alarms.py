@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
+from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
 from flowworker.coordinator.commands.inbox import Inbox
@@ -83,8 +84,11 @@ class Alarms:
             raise stale
         if name == RETENTION:
             await self._remove(run, None if found is None else found[0], delivery)
-        elif found is None or ended:
+        elif found is None:
             return
+        elif ended:
+            if name == START:  # as `_begin` does last
+                await self._stores.runs.unindex_pending(found[0])
         elif name == START:
             await self._begin(*found)
         elif name == TIMEOUT:
@@ -119,7 +123,9 @@ class Alarms:
             return
         if left > 0.0:
             await self._clock.sleep(left)
+        before = None
         if record.begins_at:
+            before = record
             now = self._clock.now()
             record = replace(record, status=RunStatus.RUNNING, begins_at=0.0, created_at=now)
             revision = await self._stores.runs.save(record, revision)
@@ -128,11 +134,14 @@ class Alarms:
         if record.steered:
             revision = 0  # the event does not say so
         event = run_started_event(self._backend.namespace, record, revision)
-        await self._stores.runs.index(record.status, record.workflow, record.run)
+        await self._stores.runs.index(entry_of(record))
         await self._backend.events.publish(
             record.run, event.type, encode(event), event.id, once=True
         )
-        await self._stores.runs.unindex(RunStatus.PENDING, record.workflow, record.run)
+        if before is not None:
+            await self._stores.runs.unindex(entry_of(before))
+        else:  # the record does not know any more when it was accepted
+            await self._stores.runs.unindex_pending(record)
 
     async def _time_out(self, record: RunRecord, delivery: Delivery) -> None:
         if not await self._is_due(record, TIMEOUT, delivery):

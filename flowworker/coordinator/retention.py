@@ -6,6 +6,7 @@ __all__ = ["Retention"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, TIMEOUT
 from flowworker.coordinator.results import result_of
@@ -15,6 +16,9 @@ from flowworker.settings import FRAME
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from flowworker.codec.index import Entry
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
@@ -55,14 +59,17 @@ class Retention:
         """Set what timers finished runs have lost, as when the steps stream was purged."""
         timed = set(await self._backend.timers.runs(RETENTION))
         for status in sorted(TERMINAL):
-            for _, run in await self._runs.list(status):
-                if run not in timed:
-                    await self._restore(run)
+            for entry in await self._runs.listed(status):
+                if entry.run not in timed or not entry.moment:
+                    await self._restore(entry, timed)
 
-    async def _restore(self, run: str) -> None:
+    async def _restore(self, entry: Entry, timed: Container[str]) -> None:
+        run = entry.run
         try:
             found = await self._runs.load(run)
-            if found is None or found[0].status not in TERMINAL:
+            if not entry.moment:  # listed by a former release, which had no time in it
+                await self._list_anew(entry, None if found is None else found[0])
+            if found is None or found[0].status not in TERMINAL or run in timed:
                 return  # it has just been removed
             record = found[0]
             if not (record.expires or record.definition):
@@ -72,6 +79,11 @@ class Retention:
             get_logger().info("a finished run has its retention again", run=run)
         except FlowworkerError as error:
             get_logger().warning("retention not restored", run=run, error=str(error))
+
+    async def _list_anew(self, entry: Entry, record: RunRecord | None) -> None:
+        if record is not None:
+            await self._runs.index(entry_of(record))
+        await self._runs.unindex(entry)
 
     async def due(self, record: RunRecord, timer: str) -> float | None:
         """When a run's timer is to go off, epoch seconds; None if there should be none."""

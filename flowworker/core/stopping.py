@@ -9,6 +9,7 @@ __all__ = [
     "compensations",
     "completed",
     "continue_saga",
+    "error_type_of",
     "fail_lost",
     "fail_output",
     "fail_step",
@@ -17,6 +18,7 @@ __all__ = [
     "timed_out",
 ]
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.records import ErrorInfo
     from flowworker.core.state import RunState
+
+_OF_ERROR = re.compile(r"(?:step '[^']*' failed|output): ([^\s:]+)(?::|$)")
+"""What a run's error says that stops because one was raised."""
 
 
 def completed(draft: Draft, fact: StepCompleted) -> None:
@@ -92,7 +97,14 @@ def fail_step(draft: Draft, step: str, error: ErrorInfo) -> None:
     if draft.plan.step(step).continue_on_error or draft.plan.closes(step):
         resolve(draft, step, Resolution.FAILED)
     else:
-        _stop(draft, Stop(StopReason.FAILED, f"step {shown_id(step)!r} failed: {error}", step))
+        message = f"step {shown_id(step)!r} failed: {error}"
+        _stop(draft, Stop(StopReason.FAILED, message, step))
+
+
+def error_type_of(stop: Stop) -> str:
+    """Type of the error that a run stops because of, as `fail_step` and `fail_output` say it."""
+    found = _OF_ERROR.match(stop.message) if stop.reason is StopReason.FAILED else None
+    return "" if found is None else found[1]
 
 
 def fail_lost(draft: Draft) -> None:

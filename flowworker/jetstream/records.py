@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from flowworker.errors import Conflict
 from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.headers import expecting
+from flowworker.jetstream.client.latest import last_of_each
 from flowworker.jetstream.client.publisher import UncertainConflict
 from flowworker.jetstream.client.subjects import subjects_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.jetstream.client.api import Api, StoredMessage
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.names import Bucket
-
-MARKER = b"\r\nKV-Operation:"
-"""Header of what other tools leave behind when they delete a key."""
-EXPIRY_MARKER = b"\r\nNats-Marker-Reason:"
 
 
 class BucketRecords:
@@ -75,6 +74,13 @@ class BucketRecords:
         cut = len(self._bucket.prefix)
         return [subject[cut:] for subject in found]
 
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
+        """Values by key of all that match, or None for more than that."""
+        subjects = [self._bucket.filter(pattern) for pattern in patterns]
+        found = await last_of_each(self._api, self._bucket.stream, subjects, most)
+        cut = len(self._bucket.prefix)
+        return found and {subject[cut:]: data for subject, data in found.items()}
+
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys and every trace of them."""
         await self._api.purge(self._bucket.stream, self._bucket.filter(pattern))
@@ -85,4 +91,4 @@ class BucketRecords:
 
 def is_marker(message: StoredMessage) -> bool:
     """Whether it says that there is nothing: what is left of a key that was deleted or expired."""
-    return bool(message.hdrs) and (MARKER in message.hdrs or EXPIRY_MARKER in message.hdrs)
+    return headers.is_marker(message.hdrs)

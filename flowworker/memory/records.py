@@ -11,6 +11,8 @@ from flowworker.memory.checks import check_dotted, check_size
 from flowworker.memory.names import Names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.memory.home import Home
 
 
@@ -50,6 +52,11 @@ class MemoryRecords:
     async def keys(self, pattern: str) -> list[str]:
         """Existing keys that match."""
         return self._names.matching(pattern)
+
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
+        """Values by key of all that match, or None for more than that."""
+        keys = {key for pattern in patterns for key in self._names.matching(pattern)}
+        return None if len(keys) > most else {key: self._entries[key][0] for key in keys}
 
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys."""

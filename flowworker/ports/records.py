@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["UNREADABLE_LEASE", "Leases", "Records"]
+__all__ = ["MOST", "UNREADABLE_LEASE", "Leases", "Records"]
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+MOST = 1000
+"""Records that are asked for together, at most. A server hands out some more, and not many."""
 
 UNREADABLE_LEASE = 30.0
 """Seconds for which a lease that cannot be read holds at least: as long as handlers' locks do."""
@@ -44,6 +47,14 @@ class Records(Protocol):
 
     async def keys(self, pattern: str) -> list[str]:
         """Existing keys that match, in no order."""
+        ...
+
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
+        """Values by key of all that match any of the patterns; None if they are more than `most`.
+
+        Up to MOST of them, and up to so many patterns. For people: it need not ask the leader, and
+        what was written shortly before may be missing.
+        """
         ...
 
     async def purge(self, pattern: str) -> None:

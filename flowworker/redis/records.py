@@ -11,6 +11,8 @@ from flowworker.redis import scripts
 from flowworker.redis.keys import checked_key, filed_by_run, lua_pattern, range_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.redis.connection import Connection
 
 
@@ -57,6 +59,16 @@ class RedisRecords:
             return [] if await self.read(pattern) is None else [pattern]
         found = await self._select(scripts.FIND, pattern)
         return [name.decode() for name in found]
+
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
+        """Values by key of all that match, or None for more than that."""
+        keys: set[str] = set()
+        for pattern in patterns:
+            keys.update(await self.keys(pattern))
+            if len(keys) > most:
+                return None
+        found = {key: await self.read(key) for key in keys}
+        return {key: entry[0] for key, entry in found.items() if entry is not None}
 
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys and every trace of them."""

@@ -51,5 +51,5 @@ class RetentionTimers:
             return
         record = decode_run(key, found[0])
         await self._payloads.expire(f"{run}.>", at)
-        for pattern in run_patterns(record.workflow, run):
+        for pattern in run_patterns(record):
             await self._runs.expire(pattern, at)

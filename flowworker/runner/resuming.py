@@ -76,9 +76,7 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
         begins_at=0.0,
     )
     await stores.runs.save(resumed, revision)
-    await stores.runs.index(status, resumed.workflow, run)
-    if (record.status, record.workflow) != (status, resumed.workflow):
-        await stores.runs.unindex(record.status, record.workflow, run)
+    await stores.runs.move(record, resumed)
     return True
 
 

@@ -26,6 +26,7 @@ class _MeasuredRecords:
         self._stored = metrics.payload_bytes["stored"]
         self._loaded = metrics.payload_bytes["loaded"]
         self.keys = records.keys
+        self.few = records.few
         self.purge = records.purge
 
     async def read(self, key: str) -> tuple[bytes, int] | None:

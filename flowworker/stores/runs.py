@@ -5,26 +5,22 @@ from __future__ import annotations
 __all__ = ["RunStore", "keys_of_steps"]
 
 import asyncio
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from flowworker.codec.index import any_time, entries_of, entry_at, entry_of, status_pattern
 from flowworker.codec.json import decode_run, decode_step, encode
-from flowworker.codec.keys import (
-    index_entries,
-    index_key,
-    index_pattern,
-    run_key,
-    run_patterns,
-    step_key,
-    steps_pattern,
-)
+from flowworker.codec.keys import run_key, run_patterns, step_key, steps_pattern
 from flowworker.core.ids import index_of
+from flowworker.core.status import RunStatus
+from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from flowworker.codec.index import Entry
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.core.status import RunStatus
     from flowworker.ports import Records
 
 
@@ -47,6 +43,13 @@ def _is_instance(key: str, run: str, plan: Plan) -> bool:
     return plan.knows(step) and key == step_key(plan.step(step).keeper, run, step)
 
 
+def _decoded(key: str, value: bytes) -> RunRecord | CorruptRecord:
+    try:
+        return decode_run(key, value)
+    except CorruptRecord as error:
+        return error
+
+
 class RunStore:
     """Records of runs and steps. A write raises Conflict if another process wrote first."""
 
@@ -59,6 +62,18 @@ class RunStore:
         key = run_key(run)
         found = await self._records.read(key)
         return None if found is None else (decode_run(key, found[0]), found[1])
+
+    async def load_some(self, runs: Sequence[str]) -> dict[str, RunRecord | CorruptRecord]:
+        """The records of these runs, for people: as any replica has them (`Records.few`).
+
+        What cannot be read is returned as the error that it is; what is not there is left out.
+        """
+        keys = {run_key(run): run for run in runs}
+        found = await self._records.few(list(keys), len(keys)) if keys else {}
+        if found is None:  # not in one answer
+            each = await asyncio.gather(*map(self._records.read, keys))
+            found = {key: one[0] for key, one in zip(keys, each, strict=True) if one is not None}
+        return {keys[key]: _decoded(key, value) for key, value in found.items()}
 
     async def is_known(self, run: str) -> bool:
         """Whether the run has a record, without reading it."""
@@ -103,39 +118,57 @@ class RunStore:
                 return (key.split(".", 2)[1], *found)
         return None
 
-    async def index(self, status: RunStatus, workflow: str, run: str) -> None:
-        """List the run under that status."""
-        await self._records.put(index_key(status, workflow, run), b"")
+    async def index(self, entry: Entry) -> None:
+        """List a run as that says."""
+        await self._records.put(entry.key, b"")
 
-    async def unindex(self, status: RunStatus, workflow: str, run: str) -> None:
-        """List the run under that status no longer."""
-        await self._records.purge(index_key(status, workflow, run))
+    async def unindex(self, entry: Entry) -> None:
+        """List a run so no longer."""
+        await self._records.purge(entry.key)
+
+    async def unindex_pending(self, record: RunRecord) -> None:
+        """List a run as pending no longer, whenever it was created as such.
+
+        It takes a while beside many that are pending.
+        """
+        await self._records.purge(any_time(RunStatus.PENDING, record.workflow, record.run))
+
+    async def move(self, before: RunRecord | None, after: RunRecord) -> None:
+        """List a run as it is now, and no longer as it was before."""
+        entry = entry_of(after)
+        await self.index(entry)
+        former = None if before is None else entry_of(before)
+        if former is not None and former != entry:
+            await self.unindex(former)
 
     async def relist(self, record: RunRecord) -> None:
         """List a run under its status alone, if it is listed under another one as well.
 
         If another process changes its status meanwhile, it is listed under the new one, too.
         """
-        right = index_key(record.status, record.workflow, record.run)
-        found = await self._records.keys(index_entries(record.workflow, record.run))
-        wrong = [key for key in found if key != right]
+        right = entry_of(record)
+        found = await self._records.keys(entries_of(record))
+        wrong = [key for key in found if key != right.key]
         if not wrong:
             return
-        await self._records.put(right, b"")
+        await self.index(right)
         for key in wrong:
             await self._records.purge(key)
         now = await self.load(record.run)
         if now is not None and now[0].status is not record.status:
-            await self.index(now[0].status, now[0].workflow, record.run)
+            await self.index(entry_of(now[0]))
+
+    async def listed(self, status: RunStatus, workflow: str | None = None) -> list[Entry]:
+        """All that are listed under that status, in no order."""
+        keys = await self._records.keys(status_pattern(status, workflow))
+        return [entry for key in keys if (entry := entry_at(key)) is not None]
 
     async def list(self, status: RunStatus, workflow: str | None = None) -> list[tuple[str, str]]:
-        """Workflow and run of all that are listed under that status."""
-        prefix = f"index.{status}."
-        keys = await self._records.keys(index_pattern(status, workflow))
-        entries = (key.removeprefix(prefix).rpartition(".") for key in keys)
-        return [(workflow_name, run) for workflow_name, _, run in entries]
+        """Workflow and run of all that are listed under that status, the oldest first."""
+        found = sorted(await self.listed(status, workflow), key=attrgetter("place"))
+        return [(entry.workflow, entry.run) for entry in found]
 
     async def purge(self, record: RunRecord) -> None:
         """Remove all records of a run, its own last."""
-        for pattern in run_patterns(record.workflow, record.run):
+        for pattern in run_patterns(record):
             await self._records.purge(pattern)

@@ -31,6 +31,9 @@ from flowworker.web.endpoint import Query
 MOST = 500
 """Runs on a page."""
 
+_MAX_FILTER = 4_096
+_MAX_CURSOR = 256
+
 Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
 RunId = Annotated[str, Meta(pattern=f"^{RUN_ID.pattern}$")]
 
@@ -39,14 +42,23 @@ class ListQuery(Query, frozen=True):
     """Which runs are listed.
 
     Attributes:
+        where: a filter, such as `state=failed started>-2h`; what else is given has to hold, too.
         cursor: `next` of the page before; none for the first one.
     """
 
+    where: Annotated[str, Meta(max_length=_MAX_FILTER)] = ""
     status: RunStatus | None = None
     workflow: Name | None = None
     children: bool = True
     limit: Annotated[int, Meta(ge=1, le=MOST)] = 100
-    cursor: RunId | None = None
+    cursor: Annotated[str, Meta(max_length=_MAX_CURSOR)] = ""
+
+    @property
+    def wanted(self) -> str:
+        """All that has to hold, in one text."""
+        status = self.status and f"state={self.status}"
+        workflow = self.workflow and f'workflow="{self.workflow}"'
+        return " ".join(filter(None, (self.where, status, workflow)))
 
 
 class RunQuery(Query, frozen=True):
@@ -80,7 +92,7 @@ class OutputQuery(Query, frozen=True):
 
 
 class RunPage(Struct, frozen=True):
-    """Some runs, the newest of the generated ids first.
+    """Some runs, newest first: fewer than asked for if very many had to be looked at for them.
 
     Attributes:
         next: the cursor of the next page; null if this is the last one.

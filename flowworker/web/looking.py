@@ -25,25 +25,15 @@ from flowworker.web.forms import (
 from flowworker.web.graphs import GraphView, graph_of
 
 if TYPE_CHECKING:
-    from flowworker.client import Client
     from flowworker.web.endpoint import Call
 
 
 async def _list(call: Call) -> RunPage:
-    return await page_of(call.fleet.client, call.query)
-
-
-async def page_of(client: Client, wanted: ListQuery) -> RunPage:
-    """The runs behind the cursor: as ids sort, it is the last id of the page before."""
-    asked = wanted.limit + 1
-    while True:
-        listed = await client.list(wanted.status, wanted.workflow, asked, children=wanted.children)
-        found = [run for run in listed if wanted.cursor is None or run.id < wanted.cursor]
-        if len(found) > wanted.limit or len(listed) < asked // 2:
-            break
-        asked *= 2
-    runs = found[: wanted.limit]
-    return RunPage(runs, runs[-1].id if len(found) > wanted.limit else None)
+    query: ListQuery = call.query
+    page = await call.fleet.client.find(
+        query.wanted, query.limit, query.cursor, children=query.children
+    )
+    return RunPage([*page.runs], page.cursor or None)
 
 
 async def _run(call: Call) -> RunView:

@@ -60,6 +60,24 @@ def test_filters_stand_in_the_address(page, api, run):
     expect(page.get_by_role("link", name=f"{run}-bad")).to_be_visible()
 
 
+def test_a_filter_stands_in_the_address(page, api, run):
+    api("POST", "/runs", {"workflow": "broken", "id": f"{run}-bad"})
+    api.until(f"{run}-bad", "FAILED")
+    page.goto("/")
+    bad = page.get_by_role("link", name=f"{run}-bad")
+    expect(bad).to_be_visible()
+
+    page.get_by_role("searchbox", name="Filter").fill("state=completed")
+    page.keyboard.press("Enter")
+    expect(bad).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("searchbox", name="Filter")).to_have_value("state=completed")
+
+    page.get_by_role("searchbox", name="Filter").fill("stat=completed")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("did you mean 'state'?")
+
+
 def test_the_focus_stays_where_it_is_when_rows_come(page, api, run):
     api("POST", "/runs", {"workflow": "sum", "id": f"{run}-a"})
     page.goto("/")

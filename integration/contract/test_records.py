@@ -232,3 +232,39 @@ async def test_what_has_a_time_to_live_is_gone_after_it_and_nothing_else_is(back
     # Then they left no trace
     assert await records.keys(">") == ["a.input"]
     assert await records.read("a.input") is not None
+
+
+async def test_few_records_are_read_together_and_more_are_refused(records):
+    for number in range(5):
+        await records.put(f"index.A.{number}", b"%d" % number)
+    await records.put("index.B.x.y", b"")
+    await records.put(KEY, b"record")
+
+    found = await records.few(["index.A.1", "index.B.>", "index.*.3", "index.C.>", KEY], 4)
+    assert found == {"index.A.1": b"1", "index.A.3": b"3", "index.B.x.y": b"", KEY: b"record"}
+    assert await records.few(["index.>"], 6) == {
+        **{f"index.A.{number}": b"%d" % number for number in range(5)},
+        "index.B.x.y": b"",
+    }
+    assert await records.few(["index.>"], 5) is None
+    assert await records.few(["index.C.>", "other.>"], 5) == {}
+
+
+async def test_far_too_many_records_are_refused_as_well(backend):
+    for first in range(0, 1200, 100):
+        await asyncio.gather(
+            *(backend.runs.put(f"index.A.{n}", b"") for n in range(first, first + 100))
+        )
+
+    assert await backend.runs.few(["index.>"], 256) is None
+    assert await backend.runs.few([f"index.A.{n}" for n in range(256)], 256) == {
+        f"index.A.{n}": b"" for n in range(256)
+    }
+
+
+async def test_what_was_purged_is_none_of_few(records):
+    await records.put(KEY, b"1")
+    await records.put("run.run-2", b"2")
+    await records.purge(KEY)
+
+    assert await records.few(["run.*"], 2) == {"run.run-2": b"2"}

@@ -161,7 +161,7 @@ async def test_requests_that_are_in_flight_at_a_time_are_bounded(open_jetstream,
     # Given somebody who reads 500 things at once
     monkeypatch.setattr(requests, "IN_FLIGHT", 20)
     backend = await open_jetstream()
-    replies = backend.timers._api._connection.requests
+    replies = backend.timers._api.connection.requests
     most = 0
     ask = replies.ask
 

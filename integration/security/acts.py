@@ -34,7 +34,7 @@ WORKING = ("worker-default", "worker-gpu")
 RECORDS = [
     Act("$KV.flowworker_runs.run.r1"),
     Act("$KV.flowworker_runs.run.r1", b"", {"KV-Operation": "PURGE"}),
-    Act("$KV.flowworker_runs.index.COMPLETED.sum.r1"),
+    Act("$KV.flowworker_runs.index.COMPLETED.sum.2026.11.28.03.42.00.062.r1"),
     Act("$KV.flowworker_runs.step.default.r1.first", may=("worker-default",)),
     Act("$KV.flowworker_runs.step.gpu.r1.second", may=("worker-gpu",)),
     Act("$KV.flowworker_runs.emit.default.r1.order.paid", may=("worker-default",)),

@@ -59,7 +59,7 @@ READS = [
     _direct("flowworker_locks", ">"),
     _direct("flowworker_locks", "present.worker.default.one", VIEWING),
     _direct("flowworker_locks", "present.coordinator.one", VIEWING),
-    View("DIRECT.GET.KV_flowworker_runs", {"last_by_subj": "$KV.flowworker_runs.run.r1"}),
+    View("DIRECT.GET.KV_flowworker_runs", {"last_by_subj": "$KV.flowworker_runs.run.r1"}, VIEWING),
     View("DIRECT.GET.KV_flowworker_payloads", {"multi_last": ["$KV.flowworker_payloads.>"]}),
     View("DIRECT.GET.FLOWWORKER_EVENTS", {"last_by_subj": "flowworker.event.>"}, VIEWING),
     _last("KV_other_runs", "$KV.other_runs.>"),

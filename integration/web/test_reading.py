@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from integration.web.api import VIEWER
@@ -135,6 +137,16 @@ def test_a_list_comes_in_pages(api, commands):
     assert [run["id"] for run in found] == ids[::-1]
 
 
+def test_a_list_takes_filters(api, commands):
+    commands("start", "broken", "--id", "filtered")
+    api.until("filtered", "FAILED")
+    where = quote('rerun_of="" error!="" started>-1d')
+
+    found = api.get(f"/runs?workflow=broken&where={where}")["runs"]
+    assert "filtered" in [run["id"] for run in found]
+    assert api.get(f"/runs?workflow=broken&status=COMPLETED&where={where}")["runs"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -145,6 +157,8 @@ def test_a_list_comes_in_pages(api, commands):
         ("/runs?limit=1&limit=2", 400),
         ("/runs?states=FAILED", 400),
         ("/runs?status=BAD", 400),
+        ("/runs?where=stat%3Dfailed", 400),
+        ("/runs?cursor=never", 400),
         ("/runs/read-me/steps/third", 400),
         ("/runs/nobody/why", 404),
         ("/runs/read-me/why?step=third", 400),

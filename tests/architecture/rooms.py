@@ -25,7 +25,7 @@ BELOW_WIRING = (
     ENGINE
     | ADAPTERS
     | {*("compat", "definitions", "evaluation", "coordinator", "handlers", "worker", "client")}
-    | {"acts", "embedded", "presence"}
+    | {"acts", "embedded", "filters", "presence"}
 )
 COMPOSED = BELOW_WIRING | {"blocking", "builder", "wiring", "runner"}
 
@@ -55,7 +55,8 @@ KNOWS: dict[str, set[str]] = {
     "worker": ENGINE | {"compat", "handlers"},
     "diagnosis": {"errors", "core"},
     "acts": set(),
-    "client": ENGINE | {"acts", "definitions", "evaluation", "diagnosis"},
+    "filters": {"errors", "core"},
+    "client": ENGINE | {"acts", "definitions", "evaluation", "diagnosis", "filters"},
     "memory": FLOOR,
     "jetstream": FLOOR | {"telemetry"},
     "redis": FLOOR | {"telemetry"},

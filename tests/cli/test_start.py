@@ -21,7 +21,7 @@ HEAVY = {
     [
         (["--version"], set()),
         (["status", "--help"], {"flowworker.cli.status"}),
-        (["list", "--help"], {"flowworker.cli.runs"}),
+        (["list", "--help"], {"flowworker.cli.finding"}),
         (["watch", "--help"], {"flowworker.cli.watch"}),
         (["cancel", "--help"], {"flowworker.cli.act"}),
     ],
@@ -46,5 +46,5 @@ def test_what_a_plain_command_imports(arguments, loaded):
     assert ended.stdout
     assert modules & HEAVY == set()
     assert modules >= loaded
-    commands = {"act", "dev", "doctor", "runs", "status", "watch", "fleet"}
+    commands = {"act", "dev", "doctor", "finding", "runs", "status", "watch", "fleet"}
     assert {f"flowworker.cli.{name}" for name in commands} & modules == loaded

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec import keys
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 
 
@@ -13,14 +15,10 @@ from flowworker.core.status import RunStatus
     [
         (keys.run_key("r1"), "run.r1"),
         (keys.step_key("gpu", "r1", "a.b"), "step.gpu.r1.a.b"),
-        (keys.index_key(RunStatus.RUNNING, "orders.ship", "r1"), "index.RUNNING.orders.ship.r1"),
         (keys.emit_key("gpu", "r1", "order.paid"), "emit.gpu.r1.order.paid"),
         (keys.signal_key("r1", "7-1", "order.paid"), "signal.r1.7-1.order.paid"),
         (keys.heard_key("r1", "0f"), "heard.r1.0f"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),
-        (keys.index_pattern(RunStatus.FAILED), "index.FAILED.>"),
-        (keys.index_pattern(RunStatus.FAILED, "orders.ship"), "index.FAILED.orders.ship.*"),
-        (keys.index_entries("orders.ship", "r1"), "index.*.orders.ship.r1"),
     ],
 )
 def test_keys(key, expected):
@@ -34,11 +32,12 @@ def test_timers_of_steps(name):
 
 
 def test_a_run_is_removed_last_of_all_that_belongs_to_it():
-    assert keys.run_patterns("orders.ship", "r1") == (
+    record = RunRecord("r1", "orders.ship", "h", RunStatus.COMPLETED, EMPTY, 1e9)
+    assert keys.run_patterns(record) == (
         "step.*.r1.>",
         "emit.*.r1.>",
         "signal.r1.>",
         "heard.r1.>",
-        "index.*.orders.ship.r1",
+        "index.*.orders/ship.2001.09.09.01.46.40.000.r1",
         "run.r1",
     )

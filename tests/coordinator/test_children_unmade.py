@@ -17,6 +17,7 @@ from flowworker.errors import Unavailable
 from flowworker.stores.sealing import INPUT
 from tests.coordinator.resting import RUN
 from tests.coordinator.test_children import CHILD, NAP, PARENT, step_of
+from tests.support.listing import entry
 
 
 async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
@@ -32,7 +33,7 @@ async def test_the_fence_of_a_child_that_is_not_there_takes_its_id(world):
         RUN, "parent", plan.hash, RunStatus.RUNNING, EMPTY, world.clock.now(), stop=stop
     )
     await world.stores.runs.save(record, 0)
-    await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
+    await world.stores.runs.index(entry(RunStatus.RUNNING, "parent", RUN, world.clock.now()))
 
     await world.coordinator()
     for _ in range(20):
@@ -91,7 +92,7 @@ async def test_what_was_kept_for_a_child_that_is_not_made_is_dropped(world, stop
         RUN, "parent", plan.hash, RunStatus.RUNNING, EMPTY, world.clock.now(), stop=stop
     )
     await world.stores.runs.save(record, 0)
-    await world.stores.runs.index(RunStatus.RUNNING, "parent", RUN)
+    await world.stores.runs.index(entry(RunStatus.RUNNING, "parent", RUN, world.clock.now()))
     assert await world.backend.payloads.keys(f"{child}.>")
     # And one that dies when it would drop what was kept
     purge = world.backend.payloads.purge

@@ -207,6 +207,25 @@ async def test_a_coordinator_whose_clock_is_late_does_not_spin(world, monkeypatc
     await world.pass_by(2.0)
 
 
+@pytest.mark.parametrize(
+    ("later", "expected"), [(60.5, RunStatus.RUNNING), (64.0, RunStatus.COMPLETED)]
+)
+async def test_a_run_that_began_is_not_listed_as_it_was_before(world, later, expected):
+    """A coordinator died before it could take it off that list, and the alarm comes again."""
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+    [pending] = await world.backend.runs.keys("index.PENDING.>")
+    await world.pass_by(later)
+    assert await status(world) is expected
+    await world.backend.runs.put(pending, b"")
+
+    await world.backend.timers.set(RUN, START, world.clock.now())
+    await settle()
+
+    assert await world.backend.runs.keys("index.PENDING.>") == []
+
+
 async def test_an_alarm_of_a_run_that_is_over_begins_nothing(world):
     await world.coordinator()
     await world.client.start("w", run_id=RUN)

@@ -18,6 +18,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from tests.coordinator.support import make
+from tests.support.listing import entry
 from tests.support.waiting import eventually
 
 RUN = "r1"
@@ -61,8 +62,8 @@ async def test_an_ended_run_that_is_listed_as_unfinished(backend, runs, monkeypa
     digest = await DefinitionStore(backend.definitions).register(Workflow("two", (Step("a", "x"),)))
     ended = RunRecord(RUN, "two", digest, RunStatus.COMPLETED, EMPTY, NOW, finished_at=NOW)
     await runs.save(ended, 0)
-    await runs.index(RunStatus.COMPLETED, "two", RUN)
-    await runs.index(RunStatus.RUNNING, workflow, RUN)
+    await runs.index(entry(RunStatus.COMPLETED, "two", RUN, NOW))
+    await runs.index(entry(RunStatus.RUNNING, workflow, RUN, NOW))
 
     await sweep(backend, 10)
 
@@ -73,7 +74,7 @@ async def test_an_ended_run_that_is_listed_as_unfinished(backend, runs, monkeypa
 async def test_an_ended_execution_of_no_workflow_that_is_listed_as_unfinished(backend, runs):
     ended = RunRecord(RUN, "-", "", RunStatus.COMPLETED, EMPTY, NOW, finished_at=NOW)
     await runs.save(ended, 0)
-    await runs.index(RunStatus.RUNNING, "-", RUN)
+    await runs.index(entry(RunStatus.RUNNING, "-", RUN, NOW))
 
     await sweep(backend, 6)
 
@@ -84,7 +85,7 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
     record = RunRecord(RUN, "two", "h", RunStatus.RUNNING, EMPTY, NOW)
     revision = await runs.save(record, 0)
     for status in (RunStatus.RUNNING, RunStatus.WAITING_HUMAN):
-        await runs.index(status, "two", RUN)
+        await runs.index(entry(status, "two", RUN, NOW))
     moved = RunRecord(RUN, "two", "h", RunStatus.COMPENSATING, EMPTY, NOW)
 
     class Moving:
@@ -95,9 +96,9 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
 
         async def keys(self, pattern):
             await runs.save(moved, revision)
-            await runs.index(RunStatus.COMPENSATING, "two", RUN)
+            await runs.index(entry(RunStatus.COMPENSATING, "two", RUN, NOW))
             found = await backend.runs.keys(pattern)
-            await runs.unindex(RunStatus.RUNNING, "two", RUN)
+            await runs.unindex(entry(RunStatus.RUNNING, "two", RUN, NOW))
             return found
 
     await RunStore(Moving()).relist(record)

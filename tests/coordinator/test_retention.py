@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as with_fields
 
+from flowworker.codec.index import Entry, entry_of
 from flowworker.codec.keys import RETENTION, TIMEOUT
 from flowworker.coordinator.retention import Retention
 from flowworker.core.model import Step, Workflow
@@ -22,6 +23,7 @@ from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from tests.support.faults import Flaky
+from tests.support.listing import entry
 
 RUN = "r1"
 FLOW = Workflow("one", (Step("a", "any"),), timeout=600.0, retention=1000.0)
@@ -49,7 +51,7 @@ class Scene:
 
     async def ended(self, record: RunRecord) -> None:
         await self.runs.save(record, 0)
-        await self.runs.index(record.status, record.workflow, record.run)
+        await self.runs.index(entry_of(record))
 
     def set(self) -> list[tuple[str, str, float]]:
         return [args for name, args in self.timers.calls if name == "set"]
@@ -141,17 +143,29 @@ async def test_ended_runs_that_have_lost_their_timers_get_them_again(scene, clie
     await scene.ended(with_fields(ENDED, run="checkpoint", definition=""))
     await scene.ended(with_fields(ENDED, run="timed"))
     await scene.backend.timers.set("timed", RETENTION, 9e9)
-    await scene.runs.index(RunStatus.COMPLETED, "one", "gone")
+    await scene.runs.index(entry(RunStatus.COMPLETED, "one", "gone"))
 
     await scene.retention.restore()
 
     assert sorted(scene.set()) == [("reported", RETENTION, 5000.0), ("usual", RETENTION, 1200.0)]
 
 
+async def test_an_ended_run_that_a_former_release_listed_is_listed_by_its_time(scene, client):
+    await client.register(FLOW)
+    await scene.ended(ENDED)
+    await scene.runs.unindex(entry_of(ENDED))
+    for run in (RUN, "gone"):
+        await scene.runs.index(Entry(RunStatus.COMPLETED, "one", "", run))
+
+    await scene.retention.restore()
+
+    assert await scene.runs.listed(RunStatus.COMPLETED) == [entry_of(ENDED)]
+
+
 async def test_an_ended_run_that_was_resumed_meanwhile_gets_no_timer(scene, client):
     await client.register(FLOW)
     await scene.runs.save(with_fields(ENDED, status=RunStatus.RUNNING), 0)
-    await scene.runs.index(RunStatus.COMPLETED, "one", RUN)
+    await scene.runs.index(entry(RunStatus.COMPLETED, "one", RUN))
 
     await scene.retention.restore()
 

@@ -18,6 +18,7 @@ from flowworker.errors import Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
+from tests.support.listing import entry
 
 SWEEP = 10.0
 STOP = Stop(StopReason.CANCELLED)
@@ -127,7 +128,7 @@ async def listed(backend, count, created_at=0.0, status=RunStatus.RUNNING, stop=
     names = [f"r{number:02}" for number in range(count)]
     for run in names:
         await runs.save(RunRecord(run, "one", "h", status, EMPTY, created_at, stop=stop), 0)
-        await runs.index(status, "one", run)
+        await runs.index(entry(status, "one", run, created_at))
     return names
 
 
@@ -182,14 +183,14 @@ async def test_a_run_that_is_not_found_was_not_missed_under_an_earlier_life_of_i
 ):
     # Given a run that was listed and not found, until somebody else took it off the list
     runs = RunStore(backend.runs)
-    await runs.index(RunStatus.RUNNING, "one", "r00")
+    await runs.index(entry(RunStatus.RUNNING, "one", "r00"))
     await sweep()
-    await runs.unindex(RunStatus.RUNNING, "one", "r00")
+    await runs.unindex(entry(RunStatus.RUNNING, "one", "r00"))
     clock.elapsed += SWEEP
     await sweep()
 
     # When long after that a run of this id is listed, and a stale answer does not show it
-    await runs.index(RunStatus.RUNNING, "one", "r00")
+    await runs.index(entry(RunStatus.RUNNING, "one", "r00"))
     clock.elapsed += 3600.0
     await sweep()
 

@@ -10,6 +10,7 @@ from flowworker.core.effects import Emit, Fence, Save
 from flowworker.core.event_types import EventType
 from flowworker.core.records import Stop, StopReason
 from flowworker.core.status import HumanAction, Kind, RunStatus, StepStatus
+from flowworker.core.stopping import error_type_of
 from tests.core.dsl import Run, out, step
 
 
@@ -215,3 +216,24 @@ def test_a_result_that_lost_against_the_fence_is_ignored():
     late = facts.StepCompleted("a", Attempt(Kind.RUN, 1, 1), out("a"), 99)
     assert run.happens(late).effects == ()
     assert run.is_at("a") is StepStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "expected"),
+    [
+        (StopReason.FAILED, "step 'a' failed: ValueError: no: never", "ValueError"),
+        (StopReason.FAILED, "step 'a:1' failed: TimeoutError", "TimeoutError"),
+        (StopReason.FAILED, "output: ExpressionFailed: no such key", "ExpressionFailed"),
+        (StopReason.FAILED, "ended by step 'a'", ""),
+        (StopReason.CANCELLED, "step 'a' failed: ValueError: no", ""),
+    ],
+)
+def test_the_type_of_the_error_that_a_run_stops_because_of(reason, message, expected):
+    assert error_type_of(Stop(reason, message, "a")) == expected
+
+
+def test_the_error_of_a_step_that_failed_is_the_runs():
+    stop = Run(step("a")).starts().fails("a").state.record.stop
+
+    assert stop is not None
+    assert error_type_of(stop) == "Broken"

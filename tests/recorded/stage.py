@@ -58,5 +58,9 @@ class Stage:
         """Wait for the end of a run, its last event and its entry in the index."""
         result = await self.client.result(run, WAIT_LIMIT)
         await self.until(run, result.status.lower())
-        index = f".index.{result.status}.{result.workflow}.{run}"
-        await self.tap.until(lambda each: each.subject.endswith(index))
+        index = f".index.{result.status}."
+
+        def is_listed(each: Message) -> bool:
+            return index in each.subject and each.subject.endswith(f".{run}")
+
+        await self.tap.until(is_listed)

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.client import Client, RunResult
+from flowworker.codec.index import entry_of
 from flowworker.codec.json import decode_run
 from flowworker.stores.stores import stores_of
 from tests.recorded.files import Message
@@ -49,7 +50,7 @@ async def fleet_of_today(
     clock = Then(records[f"run.{run}"].created_at + LATER)
     async with restored(recording, clock, found) as backend:
         for each in records.values():
-            await backend.runs.put(f"index.{each.status}.{each.workflow}.{each.run}", b"")
+            await backend.runs.put(entry_of(each).key, b"")
         coordinating = coordinator(backend, "coordinator-2", clock, UNHURRIED)
         working = worker(
             backend, "worker-2", app, "default", "rare", "doomed", "brief", clock=clock

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace as with_fields
 
+from flowworker.codec.index import entry_of
 from flowworker.codec.keys import TIMEOUT, emit_key
 from flowworker.codec.subjects import CommandLane
 from flowworker.compat.opening import existing
@@ -53,7 +54,7 @@ async def live_through(stores, record):
     backend, run = stores.backend, record.run
     step = StepRecord(run, "a", Kind.RUN, 1, 1, Outcome.FAILED)
     for status in (RunStatus.RUNNING, record.status):  # who moved it died before it unlisted it
-        await stores.runs.index(status, record.workflow, run)
+        await stores.runs.index(entry_of(record, status))
     await stores.runs.save(record, 0)
     await stores.runs.save_step(QUEUE, step, 0)
     await backend.runs.put(emit_key("default", run, "order.paid"), b"{}")

@@ -42,6 +42,7 @@ from flowworker import (
     RunFailed,
     RunIdTaken,
     RunNotFound,
+    RunPage,
     RunResult,
     RunStatus,
     RunSummary,
@@ -105,6 +106,9 @@ async def runs(client: Client) -> None:
         assert_type(acted, Acted)
         assert_type(acted.outcome, Outcome)
     client.act_on([run], "cancel")  # type: ignore[arg-type]
+    page = await client.find("state=failed", 20, cursor="", children=False)
+    assert_type(page, RunPage)
+    assert_type(page.runs, tuple[RunSummary, ...])
     client.start("order.fulfil").upper()  # type: ignore[attr-defined]
     await client.list(workflow=RunStatus.FAILED, status="order.fulfil")  # type: ignore[arg-type]
 
@@ -120,6 +124,7 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.retry(run), str)
         assert_type(client.step(run, "charge"), StepView)
         assert_type(client.output_of(run, "charge", iteration=2), bytes)
+        assert_type(client.find().cursor, str)
         assert_type(client.workers(), list[WorkerView])
         assert_type(client.coordinators(), list[CoordinatorView])
         assert_type(client.act_on([run], Retry()), list[Acted])

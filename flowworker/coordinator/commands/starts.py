@@ -19,6 +19,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import run_started_event, scheduled_event
+from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
@@ -127,7 +128,7 @@ class Starts:
         With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
         """
         await asyncio.gather(
-            self._runs.index(record.status, record.workflow, record.run),
+            self._runs.index(entry_of(record)),
             self._delay(record) if record.begins_at else self._publish_started(record, revision),
         )
 

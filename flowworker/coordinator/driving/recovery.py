@@ -24,6 +24,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from flowworker.codec.index import entry_of
 from flowworker.core.ids import partition_of
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import ACTIVE, TERMINAL, RunStatus
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from flowworker.clock import Clock
+    from flowworker.codec.index import Entry
     from flowworker.coordinator.driving.scheduler import Scheduler
     from flowworker.coordinator.live import LiveRun
     from flowworker.core.records import RunRecord
@@ -69,10 +71,18 @@ _PAUSES = (0.5, 15.0)
 class _Listed(NamedTuple):
     """A run as the index has it, and who drives it."""
 
-    run: str
-    status: RunStatus
-    workflow: str
+    entry: Entry
     scheduler: Scheduler
+
+    @property
+    def run(self) -> str:
+        """Its id."""
+        return self.entry.run
+
+    @property
+    def status(self) -> RunStatus:
+        """As listed."""
+        return self.entry.status
 
     @property
     def live(self) -> LiveRun | None:
@@ -158,12 +168,12 @@ class Recovery:
     async def _listed(self, schedulers: Mapping[int, Scheduler]) -> AsyncIterator[_Listed]:
         """Unfinished runs that we drive and adopt."""
         for status in ACTIVE:
-            for number, (workflow, run) in enumerate(await self._runs.list(status)):
+            for number, entry in enumerate(await self._runs.listed(status)):
                 if number % _AT_A_STRETCH == 0:
                     await self._clock.sleep(0)
-                scheduler = schedulers.get(partition_of(run, self._partitions))
-                if scheduler is not None and (self._adopts is None or self._adopts(run)):
-                    yield _Listed(run, status, workflow, scheduler)
+                scheduler = schedulers.get(partition_of(entry.run, self._partitions))
+                if scheduler is not None and (self._adopts is None or self._adopts(entry.run)):
+                    yield _Listed(entry, scheduler)
 
     def _times(self, one: _Listed) -> int:
         """How often it was rebuilt since something happened to it."""
@@ -212,7 +222,9 @@ class Recovery:
         """Rebuild a run if it needs that, with `deep` in any case; a young one only if `young`."""
         live = one.live
         try:
-            if live is None:
+            if live is not None:
+                await self._relist(one, live.state.record)
+            else:
                 record = await self._checked(one)
                 if record is None or not (young or self._is_grown(record)):
                     return
@@ -260,17 +272,22 @@ class Recovery:
             return None
         self._missed.pop(one.run, None)
         record, _ = found
-        if record.workflow != one.workflow:  # it was resumed as one of another name
-            await self._runs.index(one.status, record.workflow, one.run)
-            await self._runs.unindex(one.status, one.workflow, one.run)
+        await self._relist(one, record)
         if record.status in TERMINAL:
             # Listed as long as not all is done that follows from its end.
             get_logger().info("a finished run is listed as unfinished", run=one.run)
         return record
 
+    async def _relist(self, one: _Listed, record: RunRecord) -> None:
+        """List it where it belongs, if it was resumed under another name, or began late."""
+        right = entry_of(record, one.status)
+        if right != one.entry:
+            await self._runs.index(right)
+            await self._runs.unindex(one.entry)
+
     async def _miss(self, one: _Listed) -> None:
         """A run that is listed and not there is gone, unless the answer is stale."""
         now = self._clock.now()
         if not may_be_unseen(self._missed.setdefault(one.run, now), now):
-            await self._runs.unindex(one.status, one.workflow, one.run)
+            await self._runs.unindex(one.entry)
             del self._missed[one.run]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import attempt_events, emitted, run_started_event
+from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START, TIMEOUT
 from flowworker.core.effects import (
@@ -197,9 +198,7 @@ class Performer:
         record = live.state.record
         if record.status in TERMINAL:
             self._count_end(record)
-        await asyncio.gather(
-            self._publish(events), self._runs.index(record.status, record.workflow, record.run)
-        )
+        await asyncio.gather(self._publish(events), self._runs.index(entry_of(record)))
 
     def _count_end(self, run: RunRecord) -> None:
         metrics, name = self._metrics, run.workflow
@@ -211,7 +210,7 @@ class Performer:
     async def _unlist(self, live: LiveRun, moved_from: RunStatus | None) -> None:
         """Last: until the run is listed under its new status alone, recovery finds it here."""
         if moved_from is not None:
-            await self._runs.unindex(moved_from, live.state.record.workflow, live.state.record.run)
+            await self._runs.unindex(entry_of(live.state.record, moved_from))
 
     def _begin(
         self, live: LiveRun, effects: Sequence[Effect]

@@ -95,7 +95,7 @@ class Api:
 
         That is asked for by the subject, so that permissions can tell who may read what.
         """
-        self._connection = connection
+        self.connection = connection
         self._direct = direct
         self._room = asyncio.Semaphore(IN_FLIGHT)
 
@@ -109,11 +109,11 @@ class Api:
         try:
             return await ask()
         except NoAnswer as error:
-            return (await ask_again(self._connection, error, ask, request)).data
+            return (await ask_again(self.connection, error, ask, request)).data
 
     async def _ask(self, subject: str, body: bytes) -> bytes:
         async with self._room:
-            return await self._connection.requests.ask(subject, body)
+            return await self.connection.requests.ask(subject, body)
 
     async def _decoded(
         self, request: str, body: bytes, decode: Callable[[bytes], _A]
@@ -130,7 +130,7 @@ class Api:
         try:
             return await ask()
         except NoAnswer as error:
-            return (await ask_again(self._connection, error, ask, request)).data
+            return (await ask_again(self.connection, error, ask, request)).data
 
     async def call(self, request: str, body: Any = None) -> dict[str, Any]:
         """The answer as a map.
@@ -204,18 +204,18 @@ class Api:
             ApiError: a cluster has no leader at the moment.
         """
         needed = "flowworker needs NATS JetStream; start nats-server with -js"
-        found = f"found none at {self._connection.url}"
+        found = f"found none at {self.connection.url}"
         try:
-            if self._connection.announces_jetstream:
+            if self.connection.announces_jetstream:
                 raw = await self.raw("INFO")  # a cluster may still be electing
             else:
-                raw = await self._connection.requests.ask("$JS.API.INFO", b"")
+                raw = await self.connection.requests.ask("$JS.API.INFO", b"")
         except PermissionDenied:
             raise
         except Unavailable as error:
-            if self._connection.announces_jetstream:
+            if self.connection.announces_jetstream:
                 raise ServerUnavailable(
-                    f"JetStream at {self._connection.url} does not answer: {error}; has this user "
+                    f"JetStream at {self.connection.url} does not answer: {error}; has this user "
                     "the right to publish to $JS.API.> and to its inbox?"
                 ) from error
             raise ServerUnavailable(f"{needed}, {found}: {error}") from error

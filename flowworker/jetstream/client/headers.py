@@ -11,6 +11,7 @@ __all__ = [
     "decode",
     "encode",
     "expecting",
+    "is_marker",
     "schedule",
     "status_of",
 ]
@@ -34,6 +35,10 @@ TTL = "Nats-TTL"
 """How long the message lives, such as `10s`, where its stream allows that."""
 GIVEN_UP = {"KV-Operation": "DEL", TTL: "1s"}
 """Marks a key as deleted, for as short as a server can."""
+
+_DELETED = b"\r\nKV-Operation:"
+"""What other tools leave behind when they delete a key."""
+_EXPIRED = b"\r\nNats-Marker-Reason:"
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE_BREAK = re.compile(r"[\r\n]")
@@ -74,6 +79,11 @@ def decode(block: bytes | None) -> dict[str, str]:
                 "utf-8", "replace"
             )
     return found
+
+
+def is_marker(block: bytes | None) -> bool:
+    """Whether a key was deleted or expired: this is what is left of it."""
+    return block is not None and (_DELETED in block or _EXPIRED in block)
 
 
 def status_of(block: bytes | None) -> tuple[int, str] | None:

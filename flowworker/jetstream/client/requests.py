@@ -10,11 +10,14 @@ from __future__ import annotations
 __all__ = ["NoAnswer", "Requests", "check_loop"]
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from flowworker.errors import InvalidInput, PermissionDenied, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flowworker.jetstream.client.wire import WireClient
 
 REPLY_TIMEOUT = 2.0
@@ -39,7 +42,7 @@ def check_loop(loop: asyncio.AbstractEventLoop) -> None:
         )
 
 
-_Asked = tuple[str, asyncio.Future[bytes]]
+_Asked = tuple[str, asyncio.Future[Any]]
 """The subject of a request, and its answer to come."""
 
 
@@ -75,16 +78,33 @@ class Requests:
 
     def ask(self, subject: str, data: bytes, headers: bytes = b"") -> asyncio.Future[bytes]:
         """Send a request; its answer, or NoAnswer, or PermissionDenied."""
+        token, future = self._new(subject)
+        self._client.send(subject, f"{self._inbox}{token}", headers, data)
+        return future
+
+    @contextmanager
+    def awaited(self, subject: str) -> Iterator[asyncio.Future[Any]]:
+        """For a request that is answered elsewhere, as by several messages.
+
+        Who sends it sets the result. Otherwise it fails as what was asked of that subject does.
+        """
+        token, future = self._new(subject)
+        try:
+            yield future
+        finally:
+            self._young.pop(token, None)
+            self._old.pop(token, None)
+
+    def _new(self, subject: str) -> tuple[int, asyncio.Future[Any]]:
         check_loop(self._loop)
         if self._deaf is not None:
             raise self._deaf
         if not self._client.is_connected:
             raise NoAnswer("not connected to NATS", refused=True)
         token = self._next = self._next + 1
-        self._client.send(subject, f"{self._inbox}{token}", headers, data)
-        future: asyncio.Future[bytes] = self._loop.create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._young[token] = subject, future
-        return future
+        return token, future
 
     def _on_reply(self, subject: bytes, _reply: bytes, data: bytes, headers: bytes | None) -> None:
         token = int(subject[self._cut :])

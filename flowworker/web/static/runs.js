@@ -82,6 +82,18 @@ function filters(query, names) {
       { class: "choices" },
       h(
         "label",
+        { class: "where" },
+        h("span", {}, "Filter"),
+        h("input", {
+          type: "search",
+          value: query.get("where") ?? "",
+          placeholder: "error=ValueError started>-2h",
+          spellcheck: false,
+          onchange: (event) => (location.hash = changed(query, "where", event.target.value.trim())),
+        }),
+      ),
+      h(
+        "label",
         {},
         h("span", {}, "Workflow"),
         h(

@@ -1,0 +1,13 @@
+"""Which runs: `state=failed workflow=orders started>2026-11-01`.
+
+filter    what is asked of a run, and whether one is meant
+grammar   the text of a filter -> the filter
+moments   the times in it
+"""
+
+from __future__ import annotations
+
+__all__ = ["EVERYTHING", "Condition", "Filter", "parse_filter"]
+
+from flowworker.filters.filter import EVERYTHING, Condition, Filter
+from flowworker.filters.grammar import parse_filter

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowworker.cli.options import Target
     from flowworker.ports import Backend, Finding
     from flowworker.settings import Settings
+    from flowworker.telemetry.metrics import Metrics
     from flowworker.web.guard import Access
 
 LAG = 60.0
@@ -44,9 +45,9 @@ class Place:
     bound: socket.socket
     access: Access
 
-    def dashboard(self, target: Target, settings: Settings) -> Dashboard:
+    def dashboard(self, target: Target, settings: Settings, metrics: Metrics) -> Dashboard:
         """The one of a fleet."""
-        return Dashboard(target, settings, self.access, self.bound)
+        return Dashboard(target, settings, self.access, self.bound, metrics)
 
 
 def place_for(port: int | None) -> tuple[Place | None, str]:
@@ -85,7 +86,12 @@ class Dashboard:
     """Answers at a socket, as long as `run` runs."""
 
     def __init__(
-        self, target: Target, settings: Settings, access: Access, bound: socket.socket
+        self,
+        target: Target,
+        settings: Settings,
+        access: Access,
+        bound: socket.socket,
+        metrics: Metrics,
     ) -> None:
         """Show the fleet that is at `target`, to those who have access."""
         from flowworker.clock import SystemClock
@@ -98,9 +104,11 @@ class Dashboard:
 
         clock = SystemClock()
         opened, examined = partial(_opened, target, settings), partial(_examined, target, settings)
-        self._link = FleetLink(opened, examined, settings, clock)
-        self._hub, self._streams = Hub(self._link, clock), Streams()
-        site = make_site(Parts(self._link, Guard(access, clock), self._hub, self._streams))
+        self._link = FleetLink(opened, examined, settings, clock, metrics)
+        self._hub = Hub(self._link, clock)
+        self._streams = Streams(metrics.http_streams.set)
+        parts = Parts(self._link, Guard(access, clock), self._hub, self._streams)
+        site = make_site(parts, metrics, clock)
         self._server = HttpServer(site, bound)
 
     async def run(self) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend
     from flowworker.presence import Member
     from flowworker.settings import Settings
+    from flowworker.telemetry.metrics import Metrics
 
 _LOOK = 0.5
 """Seconds between looks at whether the server still runs."""
@@ -192,9 +193,8 @@ class _Fleet:
             client = Client(stores)
             coordinator = wiring.make_coordinator(stores, metrics, tracing=tracing)
             members: list[Member] = [coordinator]
-            boards = self._boards(
-                settings
-            )  # which takes a moment, so it is there when one reads of it
+            # It takes a moment, so it is there when one reads of it.
+            boards = self._boards(settings, metrics)
             if app is None:
                 self._greet()
                 reloader = Reloader(self._crew, partial(self._load, client), self._workflows)
@@ -221,10 +221,10 @@ class _Fleet:
             async with present(backend.presences, SystemClock(), *members):
                 await _until_signal(runs, drains, settings.drain + 2 * PARTING, tracing.flush)
 
-    def _boards(self, settings: Settings) -> list[Dashboard]:
+    def _boards(self, settings: Settings, metrics: Metrics) -> list[Dashboard]:
         """One, or none."""
         place = self._place
-        return [] if place is None else [place.dashboard(self._target, settings)]
+        return [] if place is None else [place.dashboard(self._target, settings, metrics)]
 
     def _crew(self) -> Crew:
         return Crew(self._target, self._app_names, self._workers)

@@ -22,7 +22,7 @@ def metrics_of(role: str, settings: Settings) -> tuple[CollectorRegistry, Metric
     """Those of one process, and the registry that a scrape reads: Python's own are in it as well.
 
     Args:
-        role: `coordinator` or `worker`.
+        role: `coordinator`, `worker` or `ui`.
         settings: say which names are labels.
     """
     from importlib.metadata import version

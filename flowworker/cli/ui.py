@@ -88,16 +88,17 @@ async def _serve(
 ) -> None:
     from flowworker.cli.dashboard import Dashboard
     from flowworker.cli.health import serve_health
-    from flowworker.cli.metrics import metrics_of
+    from flowworker.cli.metrics import measuring, metrics_of
     from flowworker.web.serving import bind
 
-    registry, _ = metrics_of("ui", settings)
+    registry, metrics = metrics_of("ui", settings)
     host, port = address
     bound = bind(host, port, f"--host {host} --port {port}")
-    board = Dashboard(target, settings, access, bound)
+    board = Dashboard(target, settings, access, bound, metrics)
     with serve_health(http, registry, board.alive, board.ready):
-        _introduce(bound, host, target, made)
-        await until_signal(board.run, board.drain)
+        async with measuring(None, tuple, metrics, http):
+            _introduce(bound, host, target, made)
+            await until_signal(board.run, board.drain)
 
 
 def _introduce(bound: socket.socket, host: str, target: Target, made: str) -> None:

@@ -39,6 +39,7 @@ class Metrics:
         make = _Make(registry, workflows=workflows, handlers=handlers)
         self._of_attempts(make)
         self._of_runs(make)
+        self._of_the_api(make)
         self._of_processes(make)
         self._of_the_server(make)
 
@@ -112,8 +113,18 @@ class Metrics:
         self.partitions_owned = make.gauge("partitions_owned", "Partitions scheduled here.")
         self.partitions_taken = make.counter("partitions_taken", "Partitions taken over.")
 
+    def _of_the_api(self, make: _Make) -> None:
+        """By servers of the API and the dashboard."""
+        self.http_requests = make.counters(
+            "http_requests", "Requests answered.", "endpoint", "status"
+        )
+        self.http_seconds = make.histograms(
+            "http_request_seconds", "From a request to the begin of its answer.", "endpoint"
+        )
+        self.http_streams = make.gauge("http_streams", "Streams of events that are open.")
+
     def _of_processes(self, make: _Make) -> None:
-        """By both."""
+        """By all."""
         self.build_info = make.levels("build_info", "What runs here.", "version", "python", "role")
         self.loop_lag = make.gauge("event_loop_lag_seconds", "How late the event loop answered.")
         self.payload_bytes = make.counters("payload_bytes", "Bytes of payloads.", "direction")

@@ -7,6 +7,7 @@ looking, acting   the endpoints themselves                graphs     a run as no
 layouts           a definition as a picture
 events, hub, streams   what happens, as it happens
 problems          errors as answers                       openapi    the document of all of it
+counting          how often what was asked for, for those who watch
 fleet             the connection, which comes back
 pages, static     the dashboard, made of all that
 site, serving     put together, and listening

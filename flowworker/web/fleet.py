@@ -15,6 +15,7 @@ from flowworker.errors import (
     TopologyMismatch,
     Unavailable,
 )
+from flowworker.stores.measured import measured
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.log import get_logger
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from flowworker.ports import Backend, Finding
     from flowworker.settings import Settings
     from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
 
 PAUSE = 2.0
 """Seconds between two times that it is tried to connect."""
@@ -43,12 +45,14 @@ class FleetLink:
         examine: Callable[[], AsyncIterator[Finding]],
         settings: Settings,
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
-        """Reach it by `connect`, and check it by `examine`."""
+        """Reach it by `connect`, and check it by `examine`; what goes wrong is counted."""
         self._connect = connect
         self._examine = examine
         self._settings = settings
         self._clock = clock
+        self._metrics = metrics
         self._reached: tuple[Backend, Stores, Client] | None = None
         self._reason = "it has not been tried yet"
         self._findings: tuple[float, list[Finding]] | None = None
@@ -63,7 +67,7 @@ class FleetLink:
         while True:
             try:
                 async with self._connect() as backend:
-                    stores = stores_of(backend, self._settings)
+                    stores = stores_of(measured(backend, self._metrics), self._settings)
                     client = Client(stores)
                     self._reached = backend, stores, client
                     try:

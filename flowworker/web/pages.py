@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
+from flowworker.web.counting import ASKED_FOR, PAGE
+
 if TYPE_CHECKING:
     from starlette.requests import Request
 
@@ -47,6 +49,7 @@ class _Page:
 
     async def answer(self, request: Request) -> Response:
         """The file, unless the browser has it."""
+        request.scope[ASKED_FOR] = PAGE
         if request.headers.get("if-none-match") == self._headers["ETag"]:
             return Response(status_code=304, headers=self._headers)
         return Response(self._content, headers=self._headers, media_type=self._type)

@@ -20,6 +20,7 @@ from flowworker.codec.json import UNREADABLE, encode
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
 from flowworker.web.acting import ACTING
+from flowworker.web.counting import ASKED_FOR, Counting
 from flowworker.web.endpoint import Call, Events
 from flowworker.web.events import EVENTS
 from flowworker.web.layouts import LAYOUTS
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from flowworker.clock import Clock
+    from flowworker.telemetry.metrics import Metrics
     from flowworker.web.endpoint import Endpoint
     from flowworker.web.guard import Guard
     from flowworker.web.hub import Hub
@@ -66,8 +69,8 @@ class Parts:
     streams: Streams
 
 
-def make_site(parts: Parts) -> ASGIApp:
-    """The application."""
+def make_site(parts: Parts, metrics: Metrics, clock: Clock) -> ASGIApp:
+    """The application, which counts what it is asked."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in ENDPOINTS:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
@@ -78,13 +81,14 @@ def make_site(parts: Parts) -> ASGIApp:
     ]
 
     async def show_document(request: Request) -> Response:
-        del request
+        request.scope[ASKED_FOR] = "openapi"
         return Response(described, media_type="application/json")
 
     routes.append(Route(f"{PREFIX}/openapi.json", show_document))
     routes += page_routes()
     handlers: Any = {HTTPException: _refused_by_router}
-    return Shell(Starlette(routes=routes, exception_handlers=handlers), parts.guard)
+    site = Shell(Starlette(routes=routes, exception_handlers=handlers), parts.guard)
+    return Counting(site, metrics, clock)
 
 
 async def _refused_by_router(request: Request, error: Exception) -> Response:
@@ -105,6 +109,7 @@ class _Resource:
         """One request."""
         method = "GET" if request.method == "HEAD" else request.method
         endpoint = self._methods[method]
+        request.scope[ASKED_FOR] = endpoint.name
         try:
             return await self._answer(endpoint, request)
         except (ApiError, FlowworkerError) as error:

@@ -44,8 +44,9 @@ _HEADERS = [
 class Streams:
     """Those that are open."""
 
-    def __init__(self) -> None:
-        """None."""
+    def __init__(self, count: Callable[[int], object] = lambda _: None) -> None:
+        """None; `count` is called with how many there are, whenever that changes."""
+        self._count = count
         self._open: Counter[str] = Counter()
         self._ending = asyncio.Event()
 
@@ -67,12 +68,14 @@ class Streams:
                 {"Retry-After": "10"},
             )
         self._open[caller] += 1
+        self._count(self.count)
         return EventStream(frames, self._ending, lambda: self._close(caller))
 
     def _close(self, caller: str) -> None:
         self._open[caller] -= 1
         if not self._open[caller]:
             del self._open[caller]
+        self._count(self.count)
 
 
 class EventStream:

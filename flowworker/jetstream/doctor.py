@@ -162,11 +162,13 @@ class _Examination:
 
     async def _attendance(self) -> Attendance:
         publisher, bucket = Publisher(self._connection), self._names.locks
-        records = BucketRecords(publisher, self._api, bucket)
-        leases = BucketLeases(publisher, self._api, bucket, records, self._clock)
+        # Reads of one key each, so that who only looks need not be allowed to read locks as well.
+        direct = Api(self._connection, direct=True)
+        records = BucketRecords(publisher, direct, bucket)
+        leases = BucketLeases(publisher, direct, bucket, records, self._clock)
         holders = await leases.holders("partition.*")
         drivers = {int(key.rpartition(".")[2]): holder for key, holder in holders.items()}
-        presences = BucketPresences(publisher, Api(self._connection, direct=True), bucket)
+        presences = BucketPresences(publisher, direct, bucket)
         return Attendance(await presences.entries("present.>"), drivers)
 
     async def _clocks(self) -> Finding:

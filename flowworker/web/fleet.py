@@ -11,10 +11,12 @@ from flowworker.client import Client
 from flowworker.errors import (
     FlowworkerError,
     NotFound,
+    PermissionDenied,
     ServerUnavailable,
     TopologyMismatch,
     Unavailable,
 )
+from flowworker.ports import Finding
 from flowworker.stores.measured import measured
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.log import get_logger
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from flowworker.clock import Clock
-    from flowworker.ports import Backend, Finding
+    from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -114,6 +116,17 @@ class FleetLink:
         async with self._examining:
             now = self._clock.monotonic()
             if self._findings is None or now - self._findings[0] > EXAMINED:
-                found = [finding async for finding in self._examine()]
+                found = []
+                try:
+                    async for finding in self._examine():
+                        found += [finding]  # those before a refusal stay
+                except PermissionDenied as error:
+                    found.append(_forbidden(error))
                 self._findings = self._clock.monotonic(), found
             return self._findings[1]
+
+
+def _forbidden(error: PermissionDenied) -> Finding:
+    """In place of what this server may not look at."""
+    advice = "the rest is not known here; an administrator gets it by `flowworker doctor`"
+    return Finding("rights", ok=False, found=str(error), advice=advice)

@@ -198,6 +198,8 @@ def carriers(role: str) -> list[Carrier]:
         Carrier(role, "$JS.API.STREAM.MSG.GET.FLOWWORKER_STEPS", b'{"seq": 1}'),
         Carrier(role, "$JS.API.CONSUMER.INFO.FLOWWORKER_STEPS.step-gpu-high", b""),
         Carrier(role, "$JS.API.CONSUMER.INFO.FLOWWORKER_EVENTS.scheduler-0", b""),
+        Carrier(role, "$JS.API.CONSUMER.INFO.FLOWWORKER_COMMANDS.starts", b""),
+        Carrier(role, "$JS.API.CONSUMER.NAMES.FLOWWORKER_STEPS", b""),
     ]
     match role:
         case "starter":

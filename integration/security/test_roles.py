@@ -153,6 +153,7 @@ def test_a_viewer_sees_all_of_it(fleet):
     assert viewer.json("status", "v1")["status"] == "COMPLETED"
     assert "v1" in [run["id"] for run in viewer.lines("list")]
     assert viewer.lines("watch", "v1") == viewer.lines("history", "v1")
+    assert blocking_eventually(lambda: viewer.code("doctor") == 0)
     # ... and changes nothing
     operator("start", "asked", "--id", "v2")
     until(operator, "v2", "WAITING_HUMAN")

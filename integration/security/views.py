@@ -55,7 +55,7 @@ READS = [
     _direct("flowworker_definitions", "latest.sum"),
     _direct("flowworker_payloads", "r1.gpu.second.abc.0", WORKING),
     _direct("flowworker_locks", "lock.order", WORKING),
-    _direct("flowworker_locks", "partition.0"),
+    _direct("flowworker_locks", "partition.0", VIEWING),
     _direct("flowworker_locks", ">"),
     _direct("flowworker_locks", "present.worker.default.one", VIEWING),
     _direct("flowworker_locks", "present.coordinator.one", VIEWING),

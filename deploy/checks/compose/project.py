@@ -67,8 +67,8 @@ class Project:
     """The processes of a compose file."""
 
     def __init__(self, name: str, folder: Path, network: Network) -> None:
-        self._variables = passwords()
-        self.services = load(name, self._variables)["services"]
+        self.variables = passwords()
+        self.services = load(name, self.variables)["services"]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._folder, self._network = folder, network
         self._hosts: dict[str, str] = {}
@@ -155,7 +155,7 @@ class Project:
         service = self.services[replica.partition(".")[0]]
         given = service.get("environment", {})
         environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables_of_image()]
-        given = {**(self._variables if "env_file" in service else {}), **given}
+        given = {**(self.variables if "env_file" in service else {}), **given}
         environment += [f"{key}={value}" for key, value in given.items()]
         self._count += 1
         folder = self._folder / f"files-{self._count}"

@@ -20,9 +20,12 @@ from deploy.checks.compose.project import (
     load,
     passwords,
 )
+from flowworker.cli.access import TOKEN_VARIABLE
 from flowworker.cli.serving import PARTING
 from flowworker.jetstream import TopologyOptions
 from flowworker.settings import CONNECTION, ENV_PREFIX, Settings
+from flowworker.web import serving
+from flowworker.web.tokens import SHORTEST
 from tests.support.commands import command_of
 
 MODULE = "github.com/compose-spec/compose-go/v2@v2.16.2"
@@ -108,13 +111,18 @@ def test_images_are_known(project):
 def test_variables_are_such_that_are_read(project):
     structs = (Settings, TopologyOptions)
     known = {f"{ENV_PREFIX}{name.upper()}" for one in structs for name in one.__struct_fields__}
+    known |= {str(option.envvar) for option in command_of("ui").params} | {TOKEN_VARIABLE}
     for service in project["services"].values():
         given = {name for name in service.get("environment", {}) if name.startswith(ENV_PREFIX)}
         assert given <= known | set(CONNECTION.values())
 
 
 def test_each_process_has_the_time_to_end_that_it_may_need(project):
-    needed = {"worker": Settings().drain + PARTING, "coordinator": Settings().partition_lease}
+    needed = {
+        "worker": Settings().drain + PARTING,
+        "coordinator": Settings().partition_lease,
+        "ui": serving.PARTING,
+    }
     for name, seconds in needed.items():
         given = project["services"][name]["stop_grace_period"]
         assert float(given.removesuffix("s")) > seconds
@@ -124,3 +132,11 @@ def test_nothing_listens_for_other_machines(project):
     for service in project["services"].values():
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:")
+
+
+def test_who_looks_by_http_needs_a_token(project):
+    given = project["services"]["ui"]["environment"]
+
+    assert len(given["FLOWWORKER_UI_TOKEN"]) >= SHORTEST
+    assert project["services"]["ui"]["read_only"] is True
+    assert project["services"]["ui"]["cap_drop"] == ["ALL"]

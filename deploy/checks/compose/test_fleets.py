@@ -14,7 +14,7 @@ from deploy.checks.compose.hosts import Network
 from deploy.checks.compose.project import Project
 from tests.support.waiting import blocking_eventually
 
-OURS = ("coordinator", "worker")
+OURS = ("coordinator", "worker", "ui")
 
 
 @pytest.fixture
@@ -60,14 +60,26 @@ def test_a_fleet_on_a_cluster_goes_on_without_one_server(project):
         blocking_eventually(partial(project.is_healthy, replica), replica, 0.5)
     until(project, "registrar", "register", "/app/hello")
     assert outcome(project, "Ada") == {"shout": {"text": "HELLO, ADA!"}}
-    blocking_eventually(lambda: scraped(project) == 4, "all four are scraped", 1.0)
+    blocking_eventually(lambda: scraped(project) == 5, "all five are scraped", 1.0)
+    assert shown(project) == ["Ada"]
 
     project.processes["nats-2.1"].kill()
 
     assert outcome(project, "Grace") == {"shout": {"text": "HELLO, GRACE!"}}
-    for replica in (*project.replicas("worker"), *project.replicas("coordinator")):
+    assert shown(project) == ["Grace", "Ada"]
+    for replica in all_of(project)[::-1]:
         assert project.end(replica) == 0, replica
     assert project.end("prometheus.1") == 0
+
+
+def shown(project: Project) -> list[str]:
+    """The runs that the API lists for who has the token, and for nobody else."""
+    url = "http://127.0.0.1:8787/api/v1/runs"
+    assert project.run("ui.1", "wget", "-q", "-O-", url)[0] != 0
+    token = f"--header=Authorization: Bearer {project.variables['FLOWWORKER_UI_TOKEN']}"
+    code, said = project.run("ui.1", "wget", "-q", "-O-", token, url)
+    assert code == 0, said
+    return [run["id"] for run in json.loads(said)["runs"]]
 
 
 def scraped(project: Project) -> int:
@@ -86,5 +98,6 @@ def test_a_fleet_on_one_server_runs_a_workflow(project):
     until(project, "registrar", "register", "/app/hello")
 
     assert outcome(project, "Ada") == {"shout": {"text": "HELLO, ADA!"}}
+    assert shown(project) == ["Ada"]
     for replica in all_of(project):
         assert project.end(replica) == 0, replica

@@ -54,7 +54,7 @@ def test_what_serves_is_probed_spread_and_kept_from_disruption(example):
         name, labels = one["metadata"]["name"], one["spec"]["template"]["metadata"]["labels"]
         assert container(one)["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
         assert container(one)["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-        [port] = container(one)["ports"]
+        [port] = [each for each in container(one)["ports"] if each["name"] == "http"]
         assert str(port["containerPort"]) == example.environment(one)["FLOWWORKER_HTTP_PORT"]
         chosen = [one["spec"]["selector"]["matchLabels"]]
         budget = example.one("PodDisruptionBudget", name)["spec"]

@@ -17,26 +17,33 @@ import pytest
 from bench.ports import free_port
 from deploy.checks.kubernetes.chart import ROOT, container, pod, render
 from flowworker.embedded import EmbeddedServer
+from integration.web.api import TOKENS, Api
 from tests.support.waiting import blocking_eventually
 
 VALUES = {
     "queues": {"default": {"app": "examples.hello.handlers:app"}},
     "coordinator": {"replicas": 1},
     "register": {"paths": ["examples/hello"]},
+    "ui": {"enabled": True, "tokens": {"secret": "tokens"}},
 }
 
 
 class Release:
     """Containers of a rendered release, started where they are asked for."""
 
-    def __init__(self, url, stack):
+    def __init__(self, url, stack, tokens):
         self.rendered = render(VALUES)
+        self.ui = self.rendered.one("Deployment", "shop-flowworker-ui")
+        self.ui_port = free_port()
+        self._tokens = tokens
         self._url, self._stack = url, stack
 
     def start(self, workload):
         """Start a container that serves; returns the process and the URLs that are probed."""
         port = free_port()
         told = self._environment(workload) | {"FLOWWORKER_HTTP_PORT": str(port)}
+        if workload is self.ui:
+            told |= {"FLOWWORKER_UI_PORT": str(self.ui_port), "FLOWWORKER_UI_TOKENS": self._tokens}
         process = subprocess.Popen(self._command(container(workload)["args"]), env=told, cwd=ROOT)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
@@ -64,10 +71,12 @@ class Release:
 
 
 @pytest.fixture
-def release():
+def release(tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(TOKENS)
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer())
-        yield Release(server.url, stack)
+        yield Release(server.url, stack, str(tokens))
 
 
 def are_content(probes):
@@ -87,7 +96,7 @@ def test_a_release_runs_a_workflow_and_ends_in_its_time(release):
     release.run(rendered.registering)
     started = [
         (workload, *release.start(workload))
-        for workload in (rendered.coordinator, rendered.worker())
+        for workload in (rendered.coordinator, rendered.worker(), release.ui)
     ]
     for _, _, urls in started:
         blocking_eventually(partial(are_content, urls), "a probe")
@@ -95,6 +104,8 @@ def test_a_release_runs_a_workflow_and_ends_in_its_time(release):
     start = ("start", "hello", "--input", '{"who": "Ada"}', "--wait")
     result = json.loads(release.run(rendered.setup, *start))
     assert result["status"] == "COMPLETED"
+    shown = Api("127.0.0.1", release.ui_port).get("/runs")["runs"]
+    assert [run["id"] for run in shown] == [result["id"]]
     for workload, process, _ in started:
         process.send_signal(signal.SIGTERM)
         assert process.wait(pod(workload)["terminationGracePeriodSeconds"]) == 0

@@ -24,7 +24,7 @@ def names_read():
     ]
     options = [
         option.envvar
-        for command in ("coordinator", "worker", "setup", "register")
+        for command in ("coordinator", "worker", "setup", "register", "ui")
         for option in command_of(command).params
         if option.envvar
     ]

@@ -14,6 +14,7 @@ from deploy.checks.systemd.conftest import FOLDER
 from flowworker.cli.errors import INVALID
 from flowworker.cli.serving import PARTING
 from flowworker.settings import CONNECTION, Settings
+from flowworker.web import serving
 from tests.support.commands import command_of
 
 INSTALLED = "/opt/flowworker/bin"
@@ -55,6 +56,11 @@ def test_a_coordinator_is_run(units):
     assert parsed(units["coordinator"], {}).info_name == "coordinator"
 
 
+def test_a_dashboard_is_run(units):
+    assert parsed(units["ui"], {}).info_name == "ui"
+    assert units["ui"].all("EnvironmentFile")[-1] == "/etc/flowworker/ui.env"  # it has to be there
+
+
 def parsed(unit, values):
     """The command of a unit as the command line understands it."""
     program, name, *arguments = shlex.split(unit["ExecStart"])
@@ -67,10 +73,11 @@ def test_each_has_the_time_to_end_that_it_may_need(units):
 
     assert float(units["worker"]["TimeoutStopSec"]) > settings.drain + PARTING
     assert float(units["coordinator"]["TimeoutStopSec"]) > settings.partition_lease
+    assert float(units["ui"]["TimeoutStopSec"]) > serving.PARTING
 
 
 def test_only_the_process_itself_is_asked_to_end(units):
-    for name in ("worker", "coordinator"):
+    for name in ("worker", "coordinator", "ui"):
         assert units[name]["KillMode"] == "mixed"
         assert units[name]["RestartPreventExitStatus"] == str(INVALID)
 

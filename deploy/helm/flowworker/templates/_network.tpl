@@ -1,5 +1,5 @@
 {{/* The NetworkPolicy of one component: root, component, queue, name, egress (rules, or null for everything),
-hook (its annotations, if it is to be there before the rest) and serves are told. */}}
+hook (its annotations, if it is to be there before the rest), serves, and `opens` (a port, and to whom) are told. */}}
 {{- define "flowworker.network" -}}
 {{- $policy := .root.Values.networkPolicy -}}
 apiVersion: networking.k8s.io/v1
@@ -14,11 +14,20 @@ spec:
   podSelector:
     matchLabels: {{- include "flowworker.selector" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
+  {{- $opened := list }}
   {{- if and .serves $policy.metricsFrom }}
+  {{- $opened = append $opened (dict "port" "http" "from" $policy.metricsFrom) }}
+  {{- end }}
+  {{- with .opens }}
+  {{- $opened = append $opened . }}
+  {{- end }}
+  {{- if $opened }}
   ingress:
-    - from: {{- toYaml $policy.metricsFrom | nindent 8 }}
+    {{- range $opened }}
+    - from: {{- toYaml .from | nindent 8 }}
       ports:
-        - {protocol: TCP, port: http}
+        - {protocol: TCP, port: {{ .port }}}
+    {{- end }}
   {{- else }}
   ingress: []
   {{- end }}

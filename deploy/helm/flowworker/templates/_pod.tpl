@@ -59,7 +59,7 @@ resources: {{- toYaml .own.resources | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* The pod template of a Deployment: root, component, own, args, env and grace are told. */}}
+{{/* The pod template of a Deployment: root, component, own, args, env, more ports and grace are told. */}}
 {{- define "flowworker.servingPod" -}}
 {{- $root := .root -}}
 metadata:
@@ -121,6 +121,9 @@ spec:
         {{- end }}
       ports:
         - {name: http, containerPort: {{ $root.Values.http.port }}}
+        {{- with .ports }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       livenessProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: 20

@@ -103,7 +103,7 @@ async def test_what_a_user_may_not_read_is_left_out(backend, run):
 
     [found] = (await limited.why(run, "make")).steps
     assert [(one.kind, one.text) for one in found.reasons] == [
-        (ReasonKind.QUEUE, "waits in queue 'default'")
+        (ReasonKind.QUEUE, "waits in queue 'default', at a place that is not known")
     ]
 
 

@@ -14,10 +14,12 @@ __all__ = [
     "Approve",
     "Cancel",
     "Outcome",
+    "Pause",
     "Reject",
     "Rerun",
     "Retry",
     "Terminate",
+    "Unpause",
     "name_of",
 ]
 
@@ -37,6 +39,19 @@ class Terminate(Struct, frozen=True, tag_field="act", tag="terminate", forbid_un
     """Stop a run at once, without undoing anything; the reason is stored as its error."""
 
     reason: str = ""
+
+
+class Pause(Struct, frozen=True, tag_field="act", tag="pause", forbid_unknown_fields=True):
+    """Let nothing of a run begin for now; reason and actor are shown as long as it pauses."""
+
+    reason: str = ""
+    actor: str = ""
+
+
+class Unpause(Struct, frozen=True, tag_field="act", tag="unpause", forbid_unknown_fields=True):
+    """Let a run go on that pauses, as its record says: not one that is only asked to pause."""
+
+    actor: str = ""
 
 
 class Approve(Struct, frozen=True, tag_field="act", tag="approve", forbid_unknown_fields=True):
@@ -85,7 +100,7 @@ class Rerun(Struct, frozen=True, tag_field="act", tag="rerun", forbid_unknown_fi
     input: dict[str, Any] | None = None
 
 
-Act: TypeAlias = Cancel | Terminate | Approve | Reject | Retry | Rerun
+Act: TypeAlias = Cancel | Terminate | Pause | Unpause | Approve | Reject | Retry | Rerun
 
 
 def name_of(act: Act) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Raw
 
-from flowworker.acts import Approve, Cancel, Reject, Terminate, name_of
+from flowworker.acts import Approve, Cancel, Pause, Reject, Terminate, Unpause, name_of
 from flowworker.cli.many import Chosen, act_on, choosing
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import json_line
@@ -144,34 +144,34 @@ def _user() -> str:
 
 
 @click.command()
-@_RUN
-@click.option("--reason", default="", help="Why; shown as long as it pauses.")
+@choosing
+@click.option("--reason", default="", help="Why; shown as long as they pause.")
 @_PAUSER
 @connection
 @as_json
-def pause(target: Target, run: str, reason: str, *, actor: str | None, json_: bool) -> None:
-    """Pause a run: nothing of it begins any more, and what runs ends."""
+def pause(target: Target, chosen: Chosen, *, reason: str, actor: str | None, json_: bool) -> None:
+    """Pause runs: nothing of them begins any more, and what runs ends."""
+    act = Pause(reason, _user() if actor is None else actor)
 
-    async def act(client: Client) -> None:
-        await client.pause(run, reason, actor=_user() if actor is None else actor)
+    async def alone(client: Client, run: str) -> None:
+        await client.pause(run, reason, actor=act.actor)
 
-    run_client(target, act)
-    _requested(run, "pause", json_=json_)
+    _act(target, chosen, act, alone, json_=json_)
 
 
 @click.command()
-@_RUN
+@choosing
 @_PAUSER
 @connection
 @as_json
-def unpause(target: Target, run: str, *, actor: str | None, json_: bool) -> None:
-    """Let a run go on that pauses."""
+def unpause(target: Target, chosen: Chosen, *, actor: str | None, json_: bool) -> None:
+    """Let runs go on that pause."""
+    act = Unpause(_user() if actor is None else actor)
 
-    async def act(client: Client) -> None:
-        await client.unpause(run, actor=_user() if actor is None else actor)
+    async def alone(client: Client, run: str) -> None:
+        await client.unpause(run, actor=act.actor)
 
-    run_client(target, act)
-    _requested(run, "unpause", json_=json_)
+    _act(target, chosen, act, alone, json_=json_)
 
 
 @click.command()

@@ -23,10 +23,12 @@ from flowworker.acts import (
     Approve,
     Cancel,
     Outcome,
+    Pause,
     Reject,
     Rerun,
     Retry,
     Terminate,
+    Unpause,
     name_of,
 )
 from flowworker.client.accepted import NotBegun
@@ -110,6 +112,8 @@ class Once:
         match act:
             case Cancel() | Terminate():
                 return await self._stop(run, act)
+            case Pause() | Unpause():
+                return await self._steer(run, act)
             case Approve():
                 return await self._approve(run, act)
             case Reject():
@@ -133,6 +137,13 @@ class Once:
         # No id of a start or of a signal has a slash in this place.
         send = partial(self._commands.control, name, run, command, message_id=f"{name}/{run}")
         return _Next(send)
+
+    async def _steer(self, run: str, act: Pause | Unpause) -> _Next:
+        record = await self._lookup.find_active(run)
+        if (record.paused is not None) is isinstance(act, Pause):
+            return _DONE
+        reason = act.reason if isinstance(act, Pause) else ""
+        return self._control(name_of(act), run, ControlCommand(reason=reason), act.actor)
 
     async def _approve(self, run: str, act: Approve) -> _Next:
         if await self._answers.is_given(run, act.step, HumanAction.APPROVE):

@@ -1,15 +1,16 @@
-"""Those of whom something is awaited: coordinators that decide, workers that execute."""
+"""Those of whom something is awaited: coordinators, workers, and who has paused the run."""
 
 from __future__ import annotations
 
-__all__ = ["coordinator", "worker_of_queue"]
+__all__ = ["coordinator", "paused", "worker_of_queue"]
 
 from typing import TYPE_CHECKING
 
 from flowworker.diagnosis.reasons import Reason, ReasonKind
-from flowworker.diagnosis.sentences import spelled
+from flowworker.diagnosis.sentences import lasted, spelled
 
 if TYPE_CHECKING:
+    from flowworker.core.paused import Paused
     from flowworker.core.status import Kind
     from flowworker.diagnosis.evidence import Evidence, Place, Worker
 
@@ -36,6 +37,16 @@ def coordinator(seen: Evidence, what: str, since: float = 0.0, until: float = 0.
     heard = f"(last heard of {spelled(driver.age)} ago)"
     text = f"coordinator {driver.id} {heard} {to_do}{behind}"
     return Reason(ReasonKind.COORDINATOR, text, (driver.id,), since, until)
+
+
+def paused(seen: Evidence, why: Paused, who: str = "") -> Reason:
+    """Nothing of the run begins until somebody lets it go on; a step says `who`: `its run `."""
+    record = seen.record
+    by = f" by {why.actor}" if why.actor else ""
+    said = f": {why.reason}" if why.reason else ""
+    text = f"{who}is paused{lasted(record.steered, seen.now)}{by}{said}"
+    remedy = f"flowworker unpause {record.run}"
+    return Reason(ReasonKind.PAUSED, text, (record.run,), record.steered, remedy=remedy)
 
 
 def worker_of_queue(seen: Evidence, step: str, kind: Kind, place: Place | None) -> Reason:

@@ -21,6 +21,8 @@ class ReasonKind(StrEnum):
     """A step of `finally`: all else."""
     TIMER = "timer"
     """A moment: of `sleep` or `until`."""
+    PAUSED = "paused"
+    """That its run goes on, which pauses."""
     TIMEOUT = "timeout"
     """Nothing; but at that moment it fails."""
     RETRY = "retry"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowworker.core.forward import verdict_on
 from flowworker.core.rules import Verdict
 from flowworker.core.status import Kind, Outcome, StepStatus
-from flowworker.diagnosis.others import coordinator, worker_of_queue
+from flowworker.diagnosis.others import coordinator, paused, worker_of_queue
 from flowworker.diagnosis.reasons import Reason, ReasonKind
 from flowworker.diagnosis.sentences import within
 
@@ -41,7 +41,8 @@ def is_queued(seen: Evidence, step: str) -> bool:
 
 def unclaimed_steps(seen: Evidence) -> list[str]:
     """Steps of which it matters where their messages are."""
-    if seen.known is None or seen.record.begins_at:
+    record = seen.record
+    if seen.known is None or record.begins_at or record.paused is not None:
         return []
     return [
         step
@@ -73,6 +74,8 @@ def unclaimed(seen: Evidence, step: str) -> tuple[Reason, ...]:
     if seen.forbids(step, kind):
         return (_called_off(seen, step),)
     lost = tuple(_lost(seen, step))
+    if seen.record.paused is not None:
+        return (*lost, paused(seen, seen.record.paused, "its run "))
     if not is_queued(seen, step):
         return (*lost, coordinator(seen, _own_work(seen, step), _since(seen, step)))
     place = seen.places.get(step)

@@ -46,6 +46,17 @@ async def _terminate(call: Call) -> Requested:
     return _requested(call, "terminate")
 
 
+async def _pause(call: Call) -> Requested:
+    form: commands.Pause = call.body
+    await call.fleet.client.pause(call.path["run"], form.reason, actor=call.caller.name)
+    return _requested(call, "pause")
+
+
+async def _unpause(call: Call) -> Requested:
+    await call.fleet.client.unpause(call.path["run"], actor=call.caller.name)
+    return _requested(call, "unpause")
+
+
 async def _resume(call: Call) -> Requested:
     form: commands.Resume = call.body
     await call.fleet.client.resume(call.path["run"], form.action, form.step, form.output)
@@ -121,6 +132,22 @@ ACTING = (
         _terminate,
         Requested,
         body=commands.Stop,
+    ),
+    _act(
+        "/runs/{run}/pause",
+        "pauseRun",
+        "Let nothing of a run begin for now; what runs ends.",
+        _pause,
+        Requested,
+        body=commands.Pause,
+    ),
+    _act(
+        "/runs/{run}/unpause",
+        "unpauseRun",
+        "Let a run go on that pauses.",
+        _unpause,
+        Requested,
+        body=commands.Unpause,
     ),
     _act(
         "/runs/{run}/resume",

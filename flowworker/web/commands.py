@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "Approve",
     "Begun",
+    "Pause",
     "Reject",
     "Requested",
     "Rerun",
@@ -14,6 +15,7 @@ __all__ = [
     "Signal",
     "Start",
     "Stop",
+    "Unpause",
 ]
 
 from typing import Annotated, Any, Literal
@@ -48,6 +50,16 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True):
     """Why a run is to stop; it is stored as the run's error."""
 
     reason: Text = ""
+
+
+class Pause(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a run is to pause, shown as long as it does; who says so is who sends it."""
+
+    reason: Text = ""
+
+
+class Unpause(Struct, frozen=True, forbid_unknown_fields=True):
+    """That a run is to go on; who says so is who sends it."""
 
 
 class Resume(Struct, frozen=True, forbid_unknown_fields=True):

@@ -30,7 +30,7 @@ class ActOn(Struct, frozen=True, forbid_unknown_fields=True):
         dry_run: only say what would become of each.
     """
 
-    act: Literal["cancel", "terminate", "approve", "reject", "retry", "rerun"]
+    act: Literal["cancel", "terminate", "pause", "unpause", "approve", "reject", "retry", "rerun"]
     runs: Annotated[list[RunId], Meta(min_length=1, max_length=MOST)]
     how: dict[str, Any] = {}
     dry_run: bool = False
@@ -50,11 +50,11 @@ async def _act_on(call: Call) -> ActedOn:
 
 
 def _act_of(form: ActOn, caller: str) -> Act:
-    """The act; who answers is who sends it."""
+    """The act; who answers, or pauses, is who sends it."""
     given = {**form.how, "act": form.act}
     if "actor" in given:
         raise InvalidInput("how.actor: who answers is who sends this; leave it out")
-    if form.act in {"approve", "reject"}:
+    if form.act in {"approve", "reject", "pause", "unpause"}:
         given["actor"] = caller
     try:
         act: Act = msgspec.convert(given, Act)

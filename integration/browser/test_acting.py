@@ -60,6 +60,24 @@ def test_a_run_is_cancelled(page, api, run):
     assert "not needed" in api.get(f"/runs/{run}")["error"]
 
 
+def test_a_run_pauses_and_goes_on(page, api, run):
+    api("POST", "/runs", {"workflow": "long", "id": run})
+    api.until(run, "RUNNING")
+    page.goto(f"/#/runs/{run}")
+
+    page.get_by_role("button", name="Pause").click()
+    page.keyboard.type("look first")
+    page.keyboard.press("Enter")
+    expect(page.locator(".facts").first).to_contain_text("by oscar: look first")
+    page.goto("/#/runs?workflow=long")
+    expect(page.get_by_role("row").filter(has_text=run)).to_contain_text("paused")
+
+    page.goto(f"/#/runs/{run}")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("dialog").get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
 def test_a_run_is_started_with_a_form_of_its_schema(page, run):
     page.goto("/#/workflows")
     page.get_by_role("link", name="sum", exact=True).click()

@@ -44,6 +44,23 @@ def test_a_run_is_stopped(api, run):
         assert api("POST", f"/runs/{started}/{action}", {}).status == 400
 
 
+def test_a_run_pauses_and_goes_on(api, run):
+    acted(api, "/runs", {"workflow": "long", "id": run})
+    api.until(run, "RUNNING")
+
+    asked = acted(api, f"/runs/{run}/pause", {"reason": "look first"})
+    assert asked == {"id": run, "requested": "pause"}
+    blocking_eventually(lambda: api.get(f"/runs/{run}")["paused"])
+    paused = api.get(f"/runs/{run}")["paused"]
+    assert (paused["actor"], paused["reason"]) == ("oscar", "look first")
+    assert api.get(f"/runs/{run}/why")["reasons"][0]["kind"] == "paused"
+    [listed] = [one for one in api.get("/runs")["runs"] if one["id"] == run]
+    assert listed["paused"]
+
+    acted(api, f"/runs/{run}/unpause", {})
+    blocking_eventually(lambda: api.get(f"/runs/{run}")["paused"] is None)
+
+
 def test_a_step_that_has_failed_is_answered(api, run):
     acted(api, "/runs", {"workflow": "ask", "id": run})
     api.until(run, "WAITING_HUMAN")

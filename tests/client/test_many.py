@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 
-from flowworker.acts import Approve, Cancel, Outcome, Reject, Rerun, Retry, Terminate
+from flowworker.acts import (
+    Approve,
+    Cancel,
+    Outcome,
+    Pause,
+    Reject,
+    Rerun,
+    Retry,
+    Terminate,
+    Unpause,
+)
 from flowworker.client import Client
 from flowworker.core.model import Approval, Step, Workflow
 from flowworker.core.records import Stop, StopReason
@@ -97,6 +109,22 @@ async def test_a_run_that_stops_is_only_asked_to_stop_sooner(client, backend, re
     await runs.save(replace(record, stop=Stop(reason)), revision)
 
     assert await outcomes(client, [run], act, dry_run=True) == {run: outcome}
+
+
+async def test_runs_pause_and_go_on(client):
+    runs = await started(client, 3)
+
+    async def pause(run):
+        return (await client.status(run)).paused
+
+    assert await outcomes(client, runs, Unpause()) == dict.fromkeys(runs, ALREADY)
+    assert await outcomes(client, runs, Pause("look", "ops")) == dict.fromkeys(runs, REQUESTED)
+    for run in runs:
+        seen = await eventually(partial(pause, run))
+        assert seen is not None
+        assert (seen.reason, seen.actor) == ("look", "ops")
+    assert await outcomes(client, runs, Pause()) == dict.fromkeys(runs, ALREADY)
+    assert await outcomes(client, runs, Unpause()) == dict.fromkeys(runs, REQUESTED)
 
 
 async def test_what_cannot_be_done_is_said_of_its_run_and_the_others_go_on(client):

@@ -14,6 +14,7 @@ from tests.diagnosis.scenes import (
     ABSENT,
     LOOP,
     NOW,
+    PAUSED,
     QUEUED,
     STOPPED,
     A,
@@ -65,6 +66,18 @@ RUNNING: dict[str, Case] = {
     "it waits for a signal": (
         Scene((Step("a", wait_for=WaitFor("paid")),), (waiting("a"),)),
         *("a", StepStatus.RUNNING, ReasonKind.SIGNAL, "waits for signal 'paid' for 1 min"),
+    ),
+    "it waits for a signal, and its run is paused": (
+        Scene((Step("a", wait_for=WaitFor("paid")),), (waiting("a"),), PAUSED),
+        *("a", StepStatus.RUNNING, ReasonKind.SIGNAL, "waits for signal 'paid' for 1 min"),
+    ),
+    "its worker was lost, and its run is paused": (
+        Scene((A,), (running("a", lease_until=NOW - 5),), PAUSED),
+        *("a", StepStatus.RUNNING, ReasonKind.LOST_WORKER, "was lost with it"),
+    ),
+    "a loop has begun, and its run is paused": (
+        Scene((LOOP,), (waiting("a", items=EMPTY, count=2), running("a/0")), PAUSED),
+        *("a", StepStatus.RUNNING, ReasonKind.LOOP, "0 of 2 instances are over, 2 are going on"),
     ),
     "it waits for a signal until then": (
         Scene((Step("a", wait_for=WaitFor("paid")),), (waiting("a", wakes_at=NOW + 7),)),

@@ -6,12 +6,14 @@ from flowworker.core.model import (
     End,
     Step,
 )
+from flowworker.core.records import Paused
 from flowworker.core.status import RunStatus, StepStatus
 from flowworker.diagnosis import Place, ReasonKind
 from tests.diagnosis.scenes import (
     ABSENT,
     LOOP,
     NOW,
+    PAUSED,
     QUEUED,
     STOPPED,
     A,
@@ -130,6 +132,22 @@ PENDING: dict[str, Case] = {
     "its run stops, and it may have been enqueued": (
         Scene((A,), (), STOPPED),
         *("a", StepStatus.PENDING, ReasonKind.STOPPING, "call off"),
+    ),
+    "its run is paused": (
+        Scene((A,), (), PAUSED, places=QUEUED),
+        *("a", StepStatus.PENDING, ReasonKind.PAUSED, "its run is paused for 5 min by ops: the"),
+    ),
+    "its run is paused, and nobody says who wanted that": (
+        Scene((Step("a", sleep=5.0),), (), {"paused": Paused(), "steered": NOW - 9}),
+        *("a", StepStatus.PENDING, ReasonKind.PAUSED, "its run is paused for 9.0 s"),
+    ),
+    "its run is paused and stops": (
+        Scene((A,), (), PAUSED | STOPPED),
+        *("a", StepStatus.PENDING, ReasonKind.STOPPING, "call off"),
+    ),
+    "it waits for another one, and its run is paused": (
+        Scene((A, B), (running("a"),), PAUSED),
+        *("b", StepStatus.PENDING, ReasonKind.DEPENDENCY, "waits for a"),
     ),
     "it belongs to finally": (
         Scene((A,), (running("a"),), finally_=(Step("z", "h"),)),

@@ -11,7 +11,7 @@ from flowworker.core.graph import Plan
 from flowworker.core.model import RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.rebuild import view
-from flowworker.core.records import ErrorInfo, RunRecord, StepRecord, Stop, StopReason
+from flowworker.core.records import ErrorInfo, Paused, RunRecord, StepRecord, Stop, StopReason
 from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.diagnosis import Evidence, Place, Reason, ReasonKind, diagnose
 
@@ -127,6 +127,7 @@ SOON = Step("a", "h", retry=RetryPolicy(max_attempts=3, interval=1.0))
 QUEUED: dict[str, Place | None] = {"a": Place(stored=950.0, ahead=7)}
 ABSENT: dict[str, Place | None] = {"a": None}
 STOPPED: dict[str, Any] = {"stop": stopped()}
+PAUSED: dict[str, Any] = {"paused": Paused("the bank is down", "ops"), "steered": NOW - 300}
 HUMAN: dict[str, Any] = {"status": RunStatus.WAITING_HUMAN}
 
 Case: TypeAlias = "tuple[Scene, str, StepStatus, ReasonKind, str]"

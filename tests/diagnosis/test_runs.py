@@ -16,6 +16,7 @@ from tests.diagnosis.scenes import (
     COORDINATOR,
     LOOP,
     NOW,
+    PAUSED,
     STOPPED,
     A,
     B,
@@ -69,6 +70,11 @@ CASES = {
     "its definition cannot be read": (
         Scene((A,), (running("a"),), known=False),
         [ReasonKind.BROKEN],
+    ),
+    "it is paused": (Scene((A,), (running("a"),), PAUSED), [ReasonKind.PAUSED]),
+    "it begins later, and is paused": (
+        Scene((A,), (), LATER | PAUSED),
+        [ReasonKind.PAUSED, ReasonKind.START],
     ),
     "it has ended": (Scene((A,), (), {"status": RunStatus.COMPLETED}), []),
 }

@@ -13,6 +13,7 @@ from flowworker.core.records import StopReason
 from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.diagnosis import ReasonKind, diagnose
 from flowworker.diagnosis.evidence import is_over
+from flowworker.diagnosis.unclaimed import unclaimed_steps
 from tests.diagnosis.begun import RUNNING
 from tests.diagnosis.further import FURTHER
 from tests.diagnosis.pending import PENDING
@@ -22,6 +23,7 @@ from tests.diagnosis.scenes import (
     LOOP,
     NARROW,
     NOW,
+    PAUSED,
     QUEUED,
     STOPPED,
     UNDO,
@@ -138,3 +140,15 @@ def test_a_rule_that_cannot_be_met_is_skipped_by_a_coordinator():
     scene = Scene((A, late), (completed("a"),))
 
     assert scene.kinds("b") == []
+
+
+def test_what_has_not_begun_of_a_loop_waits_for_its_run_to_go_on():
+    scene = Scene((LOOP,), (waiting("a", items=EMPTY, count=2), running("a/0")), PAUSED)
+
+    [found] = diagnose(scene.evidence, "a/1").steps
+    assert [one.kind for one in found.reasons] == [ReasonKind.PAUSED]
+    assert found.reasons[0].remedy == "flowworker unpause r-1"
+
+
+def test_nobody_looks_for_messages_of_a_paused_run():
+    assert unclaimed_steps(Scene((A,), (), PAUSED).evidence) == []

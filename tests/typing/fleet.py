@@ -60,7 +60,7 @@ from flowworker import (
     WorkflowNotFound,
     connect,
 )
-from flowworker.acts import Acted, Cancel, Outcome, Retry
+from flowworker.acts import Acted, Cancel, Outcome, Pause, Retry, Unpause
 
 OPTIONS = ConnectionOptions(url="nats://127.0.0.1:4222", creds="fleet.creds")
 TOPOLOGY = TopologyOptions(replicas=3)
@@ -91,6 +91,8 @@ async def runs(client: Client) -> None:
     assert_type(await client.history(run), list[dict[str, Any]])
     await client.cancel(run, reason="not needed")
     await client.terminate(run)
+    await client.pause(run, "the bank is down", actor="ops")
+    await client.unpause(run, actor="ops")
     await client.resume(run, HumanAction.COMPLETE, step="charge", output={"amount": 890})
     await client.resume(run, "retry")
     planned = await client.plan_rerun(run, from_step="charge", latest=True)
@@ -128,6 +130,8 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.workers(), list[WorkerView])
         assert_type(client.coordinators(), list[CoordinatorView])
         assert_type(client.act_on([run], Retry()), list[Acted])
+        assert_type(client.act_on([run], Pause("the bank is down")), list[Acted])
+        assert_type(client.act_on([run], Unpause(actor="ops")), list[Acted])
         reasons(client.why(run))
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ export function runActions(run, may) {
   }
   return bar([
     button("Send a signal", () => signal(path, ""), true),
+    run.paused ? button("Go on", () => goOn(path)) : button("Pause", () => pause(path), true),
     button("Cancel", () => stop(path, "cancel", "Cancel this run", "What it has completed is undone, as far as its workflow says how."), true),
     button("Terminate", () => stop(path, "terminate", "Terminate this run", "It stops at once. Nothing is undone."), true),
   ]);
@@ -68,6 +69,24 @@ function stop(path, what, title, hint) {
     confirm: title.split(" ")[0],
     harm: true,
     perform: (form) => request(`${path}/${what}`, { reason: form.reason.value }, "It is asked to stop."),
+  });
+}
+
+function pause(path) {
+  dialog({
+    title: "Pause this run",
+    body: [h("p", { class: "hint" }, "Nothing of it begins for now; what runs ends, and timers go on."), text("reason", "Reason")],
+    confirm: "Pause",
+    perform: (form) => request(`${path}/pause`, { reason: form.reason.value }, "It is asked to pause."),
+  });
+}
+
+function goOn(path) {
+  dialog({
+    title: "Let this run go on",
+    body: h("p", { class: "hint" }, "What was held begins, and timers that have ended are due at once."),
+    confirm: "Go on",
+    perform: () => request(`${path}/unpause`, {}, "It is asked to go on."),
   });
 }
 

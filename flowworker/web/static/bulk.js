@@ -10,6 +10,8 @@ const MOST = 500; // runs that are asked for at a time
 const AGAIN = 2000; // ms after which a request that was not answered is sent again
 const SHOWN = 20; // of those that refuse
 const ACTS = {
+  pause: ["Pause", "Nothing of them begins for now; what runs ends, and timers go on.", false],
+  unpause: ["Go on", "Those that pause go on.", false],
   cancel: ["Cancel", "What they have completed is undone, as far as their workflows say how.", true],
   terminate: ["Terminate", "They stop at once. Nothing is undone.", true],
   retry: ["Retry", "What was not completed is done again, in a new run of each.", false],

@@ -124,6 +124,7 @@ function summary(run) {
       fact("Workflow", h("a", { href: `#/workflows/${part(run.workflow)}` }, run.workflow), run.version && ` ${run.version}`),
       fact("Started", when(run.created_at)),
       fact("Begins", run.status === "PENDING" && when(run.begins_at)),
+      fact("Paused", run.paused && [when(run.paused.since), run.paused.actor && ` by ${run.paused.actor}`, run.paused.reason && `: ${run.paused.reason}`]),
       fact(run.finished_at ? "Took" : "For", duration(run.created_at, run.finished_at)),
       fact("Rerun of", runLink(run.rerun_of)),
       fact("Part of", runLink(run.parent)),

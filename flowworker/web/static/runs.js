@@ -135,7 +135,7 @@ function row(run, may) {
   return h(
     "tr",
     { key: run.id },
-    h("td", { class: "state" }, may && box([run], `Select ${run.id}`), badge(run.status)),
+    h("td", { class: "state" }, may && box([run], `Select ${run.id}`), badge(run.status), run.paused && h("div", { class: "line" }, "paused")),
     h(
       "td",
       { class: "name" },

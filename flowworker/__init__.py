@@ -43,6 +43,9 @@ __all__ = [
     "NewerRelease",
     "NonRetryableError",
     "NotFound",
+    "OccurrenceState",
+    "OccurrenceView",
+    "Overlap",
     "Parser",
     "PayloadCodec",
     "PayloadKeyMissing",
@@ -71,6 +74,8 @@ __all__ = [
     "RunView",
     "Runner",
     "Saga",
+    "Schedule",
+    "ScheduleView",
     "ServerUnavailable",
     "Settings",
     "Standstill",
@@ -113,6 +118,7 @@ if TYPE_CHECKING:
         Client,
         CoordinatorView,
         Diagnosis,
+        OccurrenceView,
         PayloadView,
         Reason,
         ReasonKind,
@@ -121,6 +127,7 @@ if TYPE_CHECKING:
         RunResult,
         RunSummary,
         RunView,
+        ScheduleView,
         StepDiagnosis,
         StepView,
         WorkerView,
@@ -139,6 +146,8 @@ if TYPE_CHECKING:
         Step,
         Workflow,
     )
+    from flowworker.core.occurrence import OccurrenceState
+    from flowworker.core.schedule import Overlap, Schedule
     from flowworker.core.status import HumanAction, Priority, RunStatus, StepStatus
     from flowworker.definitions import Parser, Registry, load_paths, parse
     from flowworker.embedded import EmbeddedServer
@@ -211,12 +220,15 @@ _HOMES = {
         *("AttemptView", "Client", "CoordinatorView", "Diagnosis", "PayloadView", "Reason"),
         *("ReasonKind", "RerunView", "RunPage", "RunResult", "RunSummary", "RunView"),
         *("StepDiagnosis", "StepView", "WorkerView"),
+        *("OccurrenceView", "ScheduleView"),
     ),
     "core.event_types": ("EventType",),
     "core.model": (
         *("Backoff", "Escalation", "EscalationStrategy", "Fallback"),
         *("RetryPolicy", "Saga", "Step", "Workflow"),
     ),
+    "core.occurrence": ("OccurrenceState",),
+    "core.schedule": ("Overlap", "Schedule"),
     "core.status": ("HumanAction", "Priority", "RunStatus", "StepStatus"),
     "definitions": ("Parser", "Registry", "load_paths", "parse"),
     "embedded": ("EmbeddedServer",),

@@ -127,6 +127,17 @@ class BlockingClient:
 
         return self._call(act_on_all)
 
+    # Schedules
+
+    schedules = _blocking(Client.schedules)
+    schedule = _blocking(Client.schedule)
+    create_schedule = _blocking(Client.create_schedule)
+    pause_schedule = _blocking(Client.pause_schedule)
+    unpause_schedule = _blocking(Client.unpause_schedule)
+    trigger_schedule = _blocking(Client.trigger_schedule)
+    backfill_schedule = _blocking(Client.backfill_schedule)
+    delete_schedule = _blocking(Client.delete_schedule)
+
     # Its life
 
     def close(self) -> None:

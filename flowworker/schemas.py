@@ -24,6 +24,8 @@ from flowworker.codec.messages import (
     StepMessage,
 )
 from flowworker.codec.presence import Presence
+from flowworker.codec.schedules import ScheduleCommand
+from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.definitions import workflow_schema
@@ -54,6 +56,8 @@ _TYPES: dict[str, type] = {
     "result": Result,
     "run-record": RunRecord,
     "step-record": StepRecord,
+    "schedule-command": ScheduleCommand,
+    "schedule-record": ScheduleRecord,
     "presence": Presence,
 }
 

@@ -7,7 +7,7 @@ definitions, graph    validate, register, graph
 runs, status, watch   look at runs                       act, many  act on them
 why                   what they wait for
 members               look at processes
-reruns                do one again
+reruns                do one again                       schedules  when they begin by themselves
 doctor                checks
 probe                 whether a process is well
 setup                 what makes a namespace, and brings one forward
@@ -54,6 +54,7 @@ _COMMANDS = {
     "signal": "act:signal",
     "rerun": "reruns:rerun",
     "retry": "reruns:retry",
+    "schedule": "schedules:schedule",
     "workers": "members:workers",
     "coordinators": "members:coordinators",
     "doctor": "doctor:doctor",

@@ -12,7 +12,8 @@ once          an act, unless it is done already   pool          many at a time
 watching      events as they happen               step_history  what steps' events add to records
 members       the processes of the fleet             checks        what is wrong with a start
 hiding        what people do not see of a run
-why           what a diagnosis is made of
+why           what a diagnosis is made of        schedules     schedules, for people to look at
+scheduling    acts on them                        registering   definitions, and their schedules
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "Client",
     "CoordinatorView",
     "Diagnosis",
+    "OccurrenceView",
     "PauseView",
     "PayloadView",
     "Reason",
@@ -31,6 +33,7 @@ __all__ = [
     "RunResult",
     "RunSummary",
     "RunView",
+    "ScheduleView",
     "StepDiagnosis",
     "StepView",
     "WorkerView",
@@ -42,6 +45,7 @@ from flowworker.client.payloads import PayloadView
 from flowworker.client.remote import Client
 from flowworker.client.reruns import RerunView
 from flowworker.client.results import RunResult
+from flowworker.client.schedules import OccurrenceView, ScheduleView
 from flowworker.client.step_history import AttemptView
 from flowworker.client.steps import StepView
 from flowworker.client.summaries import PauseView, RunSummary

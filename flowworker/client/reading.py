@@ -12,6 +12,7 @@ from flowworker.client.children import with_children
 from flowworker.client.finding import Finding
 from flowworker.client.lookup import Lookup
 from flowworker.client.results import hidden_result
+from flowworker.client.schedules import find_schedule, schedule_view
 from flowworker.client.starting import check_dotted_name, check_run_id
 from flowworker.client.views import Views
 from flowworker.client.watching import events_of, watch_all, watch_run
@@ -22,12 +23,13 @@ from flowworker.errors import InvalidInput
 from flowworker.filters import EVERYTHING, parse_filter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator
 
     from flowworker.client.finding import RunPage
     from flowworker.client.hiding import RunHider
     from flowworker.client.members import CoordinatorView, WorkerView
     from flowworker.client.results import RunResult
+    from flowworker.client.schedules import ScheduleView
     from flowworker.client.steps import StepView
     from flowworker.client.summaries import RunSummary
     from flowworker.client.views import RunView
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 History = list[dict[str, Any]]
 Workers: TypeAlias = "list[WorkerView]"
+Schedules: TypeAlias = "list[ScheduleView]"
 Coordinators: TypeAlias = "list[CoordinatorView]"
 
 
@@ -56,14 +59,6 @@ class Reading:
         self._why = Why(stores, clock)
 
     # Definitions
-
-    async def register(self, workflow: Workflow) -> str:
-        """Make a definition what its name stands for; its content hash. Runs keep theirs."""
-        return await self._stores.definitions.register(workflow)
-
-    async def register_all(self, workflows: Iterable[Workflow]) -> list[str]:
-        """The same for several: their content hashes. All are registered, or none."""
-        return await self._stores.definitions.register_all(workflows)
 
     async def definition(self, workflow: str) -> Workflow:
         """What a name stands for at this moment, or WorkflowNotFound."""
@@ -83,6 +78,17 @@ class Reading:
     async def coordinators(self) -> Coordinators:
         """The coordinators that are there, by id, in the same way."""
         return await members.coordinators(self._stores.backend.presences)
+
+    # Schedules
+
+    async def schedules(self, workflow: str | None = None) -> Schedules:
+        """All schedules, by id, or those of one workflow. Each is read: it takes as many reads."""
+        found = await self._stores.schedules.all()
+        return [schedule_view(one) for one in found if workflow in {None, one.workflow}]
+
+    async def schedule(self, schedule_id: str) -> ScheduleView:
+        """A schedule, when it comes next, and what came of its last times; or NotFound."""
+        return schedule_view(await find_schedule(self._stores.schedules, schedule_id))
 
     # Runs
 

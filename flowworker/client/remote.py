@@ -11,7 +11,9 @@ from flowworker.client.answers import Answers
 from flowworker.client.commands import Commands
 from flowworker.client.once import Once
 from flowworker.client.reading import Reading
+from flowworker.client.registering import Registering
 from flowworker.client.reruns import Reruns
+from flowworker.client.scheduling import Scheduling
 from flowworker.client.starting import (
     check_run_id,
     delay_headers,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 
-class Client(Acting, Reading):
+class Client(Registering, Acting, Scheduling, Reading):
     """The remote control of a fleet. It may serve any number of tasks at the same time.
 
     Every method raises Unavailable if the server does not answer in time. `flowworker.connect`

@@ -120,6 +120,7 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         rerun_of=record.rerun_of,
         parent=record.parent,
         depth=record.depth,
+        schedule=record.schedule,
     )
     return cloud_event(namespace, EventType.STARTED, data, record.created_at)
 

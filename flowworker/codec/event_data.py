@@ -11,6 +11,7 @@ from flowworker.core.ids import instance_id
 from flowworker.core.parent import Parent
 from flowworker.core.payload import Payload
 from flowworker.core.records import Count, Moment, Seconds
+from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import HumanAction, Kind, Priority
 
 
@@ -34,6 +35,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
             record.
         kept_from: the run that has executed a step which a rerun keeps.
         parent, depth: of a started run that is a child, as in its record.
+        schedule: of a started run that a schedule has begun, as in its record.
         child: the run that an attempt is.
         index: which instance of the loop `step_id`; None for a step that is no instance.
     """
@@ -83,6 +85,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     depth: Count = 0
     child: str = ""
     index: Count | None = None
+    schedule: OfSchedule | None = None
 
     @property
     def step(self) -> str:

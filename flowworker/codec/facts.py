@@ -98,6 +98,7 @@ def begun_run(event: CloudEvent) -> RunRecord:
         trace_state=data.trace_state,
         parent=data.parent,
         depth=data.depth,
+        schedule=data.schedule,
     )
 
 

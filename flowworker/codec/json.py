@@ -7,6 +7,7 @@ __all__ = [
     "UNREADABLE",
     "decode_record",
     "decode_run",
+    "decode_schedule",
     "decode_step",
     "decode_value",
     "encode",
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.keys import run_key
+from flowworker.codec.keys import run_key, schedule_key
 from flowworker.codec.models import as_json
+from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
 from flowworker.errors import CorruptRecord, NewerRelease
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
-R = TypeVar("R", RunRecord, StepRecord)
+R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord)
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding may raise."""
@@ -43,6 +45,7 @@ encode_sorted = msgspec.json.Encoder(order="sorted").encode
 """The same with the keys of all objects in order: equal values are equal bytes."""
 _run_decoder = msgspec.json.Decoder(RunRecord)
 _step_decoder = msgspec.json.Decoder(StepRecord)
+_schedule_decoder = msgspec.json.Decoder(ScheduleRecord)
 _any_decoder = msgspec.json.Decoder(Any)
 
 
@@ -80,6 +83,14 @@ def decode_step(key: str, raw: bytes) -> StepRecord:
     if key.split(".", 3)[2:] != [record.run, record.step]:
         about = f"step {record.step[:140]!r} of run {record.run[:140]!r}"
         raise CorruptRecord(key, raw, f"it is the record of {about}")
+    return record
+
+
+def decode_schedule(key: str, raw: bytes) -> ScheduleRecord:
+    """A schedule's record that this release can read."""
+    record = _decode_versioned(key, raw, _schedule_decoder)
+    if key != schedule_key(record.id):
+        raise CorruptRecord(key, raw, f"it is the record of schedule {record.id[:140]!r}")
     return record
 
 

@@ -6,18 +6,24 @@ index.<status>.<workflow>.<…>.<run>  moved when the run's status changes (code
 emit.<queue>.<run>.<event>           what handlers emitted
 signal.<run>.<id>.<name>             signals
 heard.<run>.<digest>                 which of them had which message id
+schedule.<id>                        a schedule
+scheduled.<workflow>.<id>            one that is part of the workflow's definition
 """
 
 from __future__ import annotations
 
 __all__ = [
     "RETENTION",
+    "SCHEDULE_CHANGED",
+    "SCHEDULE_NEXT",
     "START",
     "TIMEOUT",
     "emit_key",
     "heard_key",
     "run_key",
     "run_patterns",
+    "schedule_key",
+    "scheduled_key",
     "signal_key",
     "step_key",
     "step_of_timer",
@@ -41,6 +47,12 @@ START = "start"
 
 TIMEOUT = "timeout"
 """Name of the timer of a workflow's timeout."""
+
+SCHEDULE_NEXT = "schedule-next"
+"""Name of the timer at which the next time of a schedule comes; its run is the schedule's id."""
+
+SCHEDULE_CHANGED = "schedule-changed"
+"""Name of the timer that goes off at once when there is something new for a schedule to follow."""
 
 
 _STEP = "step."
@@ -101,3 +113,13 @@ def run_patterns(record: RunRecord) -> tuple[str, ...]:
         entries_of(record),
         run_key(run),
     )
+
+
+def schedule_key(schedule: str) -> str:
+    """Key of a schedule's record; the pattern of all of them if it is `*`."""
+    return f"schedule.{schedule}"
+
+
+def scheduled_key(workflow: str, schedule: str) -> str:
+    """Key whose existence says that the workflow's definition has, or had, such a schedule."""
+    return f"scheduled.{workflow}.{schedule}"

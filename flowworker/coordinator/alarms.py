@@ -1,6 +1,6 @@
 """Timers that went off: a timeout becomes an event, the end of a retention removes its run.
 
-That of a step that waits wakes it.
+That of a step that waits wakes it, and that of a schedule gives it its turn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
-from flowworker.codec.keys import RETENTION, START, TIMEOUT, step_of_timer
+from flowworker.codec.keys import (
+    RETENTION,
+    SCHEDULE_CHANGED,
+    SCHEDULE_NEXT,
+    START,
+    TIMEOUT,
+    step_of_timer,
+)
 from flowworker.coordinator.commands.inbox import Inbox
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import RUN_ID
@@ -28,6 +35,7 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.retention import Retention
+    from flowworker.coordinator.schedules.turns import Schedules
     from flowworker.coordinator.steps.child_steps import ChildSteps
     from flowworker.coordinator.steps.engine_steps import EngineSteps
     from flowworker.core.records import RunRecord
@@ -49,6 +57,7 @@ class Alarms:
         retention: Retention,
         engine_steps: EngineSteps,
         child_steps: ChildSteps,
+        schedules: Schedules,
         clock: Clock,
     ) -> None:
         """Nothing is consumed before `start`."""
@@ -57,6 +66,7 @@ class Alarms:
         self._retention = retention
         self._engine_steps = engine_steps
         self._child_steps = child_steps
+        self._schedules = schedules
         self._clock = clock
         self._inbox = Inbox(self._handle, _CREDIT, clock)
 
@@ -71,10 +81,18 @@ class Alarms:
     async def _handle(self, delivery: Delivery) -> None:
         # timer.<run>.<name>
         _, run, name = (*delivery.subject.split(".", 2), "", "")[:3]
+        if name in {SCHEDULE_NEXT, SCHEDULE_CHANGED}:
+            await self._schedules.turn(run, delivery)
+            return
         step = step_of_timer(name)
         if not RUN_ID.fullmatch(run) or not (step or name in {START, TIMEOUT, RETENTION}):
             get_logger().error("timer is unknown", subject=delivery.subject)
-            return
+        else:
+            await self._go_off(run, name, delivery)
+
+    async def _go_off(self, run: str, name: str, delivery: Delivery) -> None:
+        """A timer of a run."""
+        step = step_of_timer(name)
         found = await self._stores.runs.load(run)
         ended = found is not None and found[0].status in TERMINAL
         expected = ended if name == RETENTION else found is not None
@@ -111,6 +129,7 @@ class Alarms:
         elif record is None or await self._is_due(record, RETENTION, delivery):
             if record is not None:  # its parent must not miss it
                 await self._child_steps.ended(record)
+                await self._retention.tell_schedule(record)
             await remove_run(self._stores, run, record, self._clock)
 
     async def _begin(self, record: RunRecord, revision: int) -> None:

@@ -11,6 +11,7 @@ from flowworker.coordinator.commands.controls import Controls
 from flowworker.coordinator.commands.intake import Intake
 from flowworker.coordinator.commands.rejection import Rejections
 from flowworker.coordinator.commands.reruns import Reruns
+from flowworker.coordinator.commands.schedules import ScheduleCommands
 from flowworker.coordinator.commands.signals import Signals
 from flowworker.coordinator.commands.starts import Starts
 from flowworker.coordinator.performing.dispatch import Dispatcher
@@ -19,6 +20,8 @@ from flowworker.coordinator.performing.given import Given
 from flowworker.coordinator.performing.outputs import Outputs
 from flowworker.coordinator.performing.performer import Performer
 from flowworker.coordinator.retention import Retention
+from flowworker.coordinator.schedules.runs import ScheduledRuns
+from flowworker.coordinator.schedules.turns import Schedules
 from flowworker.coordinator.steps.answers import Answers
 from flowworker.coordinator.steps.child_results import ChildResults
 from flowworker.coordinator.steps.child_steps import ChildSteps
@@ -53,6 +56,7 @@ class Parts(NamedTuple):
     fences: Fences
     performer: Performer
     retention: Retention
+    schedules: Schedules
 
 
 def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -> Parts:
@@ -67,6 +71,7 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         Reruns(stores, starts, retention, clock, metrics),
         Controls(stores, clock),
         Signals(stores, clock),
+        ScheduleCommands(stores, clock),
         Rejections(stores, clock, metrics),
         clock,
     )
@@ -104,5 +109,17 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
     performer = Performer(
         stores, dispatcher, waits, fences, child_steps, retention, clock, metrics, tracing
     )
-    alarms = Alarms(stores, retention, engine_steps, child_steps, clock)
-    return Parts(intake, alarms, answers, child_steps, dispatcher, fences, performer, retention)
+    # What comes with time
+    schedules = Schedules(stores, ScheduledRuns(stores, starts, clock, metrics), clock, metrics)
+    alarms = Alarms(stores, retention, engine_steps, child_steps, schedules, clock)
+    return Parts(
+        intake,
+        alarms,
+        answers,
+        child_steps,
+        dispatcher,
+        fences,
+        performer,
+        retention,
+        schedules,
+    )

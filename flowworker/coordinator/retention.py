@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
-from flowworker.codec.keys import RETENTION, TIMEOUT
+from flowworker.codec.keys import RETENTION, SCHEDULE_CHANGED, TIMEOUT
 from flowworker.coordinator.results import result_of
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import FlowworkerError, InvalidInput
@@ -53,7 +53,14 @@ class Retention:
             await self._backend.timers.clear(record.run, TIMEOUT)
         if record.status is not RunStatus.COMPLETED:
             await self._backend.steps.drop(record.run)
+        await self.tell_schedule(record)
         await self._set_timer(record, plan)
+
+    async def tell_schedule(self, record: RunRecord) -> None:
+        """Have the schedule that has begun a run look at its end."""
+        if record.schedule is not None:
+            timers, at = self._backend.timers, record.finished_at
+            await timers.set(record.schedule.id, SCHEDULE_CHANGED, at)
 
     async def restore(self) -> None:
         """Set what timers finished runs have lost, as when the steps stream was purged."""

@@ -189,8 +189,9 @@ class Coordinator:
         """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""
         try:
             await self._parts.retention.restore()
+            await self._parts.schedules.restore()
         except FlowworkerError as error:
-            get_logger().warning("retention was not looked after", error=str(error))
+            get_logger().warning("timers were not looked after", error=str(error))
 
     async def _look_through(self, schedulers: dict[int, Scheduler], *, taken: bool) -> None:
         try:

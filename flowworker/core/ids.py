@@ -29,6 +29,7 @@ __all__ = [
     "sequence_of",
     "shown_id",
     "step_of",
+    "time_of",
 ]
 
 import re
@@ -137,6 +138,11 @@ def origin_of(sequence: int, time: float) -> str:
 def sequence_of(origin: str) -> int:
     """Where the start message is stored; 0 if the run was not begun by one."""
     return int(origin.partition("@")[0] or 0)
+
+
+def time_of(origin: str) -> float:
+    """When that message was stored, epoch seconds."""
+    return float(origin.partition("@")[2])
 
 
 def idempotency_key(run: str, step: str, kind: Kind, iteration: int = 0) -> str:

@@ -34,6 +34,7 @@ from msgspec import Struct, field
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.repetition import Repeat
+from flowworker.core.schedule import Schedule
 from flowworker.core.status import Priority
 
 MAX_SECONDS = 1000 * 86_400.0
@@ -281,8 +282,8 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         expose_to_ai: the Go package's flag, kept for readers of definitions.
         output: what a run results in, texts with `${…}` in it evaluated; None for the outputs of
             the steps on which nothing depends.
-        finally_: `finally`: steps that run when all else is over, unless the run is terminated. How
-            they end does not change how the run does.
+        finally_: `finally`: steps that run when all else is over, unless the run is terminated.
+        schedules: when runs of it begin by themselves.
     """
 
     name: str
@@ -296,3 +297,4 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     expose_to_ai: bool = False
     output: dict[str, Any] | None = None
     finally_: tuple[Step, ...] = field(default=(), name="finally")
+    schedules: tuple[Schedule, ...] = ()

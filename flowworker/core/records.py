@@ -41,6 +41,7 @@ from flowworker.core.model import MAX_SECONDS
 from flowworker.core.parent import Parent, Rerun
 from flowworker.core.paused import Paused
 from flowworker.core.payload import Payload
+from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import Kind, Outcome, Priority, RunStatus, StepStatus
 
 RECORD_VERSION = 1
@@ -142,6 +143,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         secrets: `redaction.Secrets`; if there are any, its events refer to payloads.
         paused: why nothing of it begins, if so.
         steered: when the latest pause or unpause that was followed was asked for; 0 if none was.
+        schedule: which time of which one has begun it.
     """
 
     run: str
@@ -175,6 +177,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     secrets: Payload | None = None
     paused: Paused | None = None
     steered: Moment = 0.0
+    schedule: OfSchedule | None = None
 
     @property
     def has_begun(self) -> bool:

@@ -32,6 +32,7 @@ from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
 from flowworker.definitions.loop_document import ForEachDocument
 from flowworker.definitions.repeat_document import RepeatDocument
+from flowworker.definitions.schedule_document import MAX_SCHEDULES, ScheduleDocument
 from flowworker.definitions.shapes import (
     Attempts,
     Duration,
@@ -271,3 +272,7 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
         Meta(description="Steps that run when all else is over, also after a failure or a cancel."),
     ] = field(default=None, name="finally")
     defaults: DefaultsDocument | None = None
+    schedules: Annotated[
+        Annotated[list[ScheduleDocument], Meta(max_length=MAX_SCHEDULES)] | None,
+        Meta(description="When runs begin by themselves; registered and removed with it."),
+    ] = None

@@ -18,6 +18,7 @@ from flowworker.definitions.expressions import check_expressions
 from flowworker.definitions.foreign import system_of
 from flowworker.definitions.given import check_given
 from flowworker.definitions.problems import Report
+from flowworker.definitions.schedules import schedules_of
 from flowworker.definitions.section import Section, given
 from flowworker.definitions.steps import Steps
 from flowworker.definitions.tree import (
@@ -106,6 +107,7 @@ class _Reader:
             priority=section.choice("priority", Priority),
             expose_to_ai=section.flag("expose_to_ai"),
             output=mapping_of(section, "output"),
+            schedules=schedules_of(section, self._report),
         )
         steps, closing = self._steps.read(section), self._steps.closing(section)
         workflow = replace(Workflow(name=name, steps=steps, finally_=closing), **stated)

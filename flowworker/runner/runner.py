@@ -109,7 +109,17 @@ class Runner(Acting):
                 await self._store.close()
 
     def register(self, workflow: Workflow) -> None:
-        """Make a workflow known by its name; raises DefinitionError if it is not valid."""
+        """Make a workflow known by its name.
+
+        Raises:
+            DefinitionError: it is not valid.
+            InvalidInput: it has schedules.
+        """
+        if workflow.schedules:
+            raise InvalidInput(
+                f"workflow {workflow.name!r} has schedules, which a Runner does not follow: "
+                "register it with a fleet, or leave them out"
+            )
         self._registry.register(workflow)
 
     def register_handler(self, name: str, handler: Callable[..., Any]) -> None:

@@ -147,7 +147,7 @@ class World:
 
     async def _live(self) -> tuple[str, list[str]]:
         first, *_ = self._task.workflows
-        await self._client.register_all(self._task.workflows)
+        await self._stores.definitions.register_all(self._task.workflows)
         given = self._task.input
         if given is None:
             given = sample(first.input_schema, self._troubles.random_of("the input"))

@@ -12,6 +12,7 @@ __all__ = [
     "ANSWER",
     "INPUT",
     "RESULT",
+    "SCHEDULE",
     "SECRETS",
     "Sealing",
     "given_place",
@@ -32,6 +33,8 @@ INPUT = "input"
 ANSWER = "answer"
 RESULT = "result"
 SECRETS = "secrets"
+SCHEDULE = "schedule"
+"""The input of a schedule's runs, as it waits; its run is the schedule's id."""
 
 
 def output_place(step: str) -> str:

@@ -14,6 +14,7 @@ from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
+from flowworker.stores.schedules import ScheduleStore
 from flowworker.stores.sealing import Sealing
 from flowworker.stores.secrets import RunSecrets
 from flowworker.stores.signals import SignalStore
@@ -35,6 +36,7 @@ class Stores:
     definitions: DefinitionStore
     signals: SignalStore
     secrets: RunSecrets
+    schedules: ScheduleStore
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -68,4 +70,5 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         DefinitionStore(backend.definitions),
         SignalStore(backend.runs),
         RunSecrets(payloads, settings.redact),
+        ScheduleStore(backend.runs),
     )

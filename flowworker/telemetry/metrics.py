@@ -103,6 +103,15 @@ class Metrics:
         self.failed_compensations = make.counters(
             "failed_compensations", "Steps that could not be undone.", "workflow"
         )
+        self.schedule_lateness = make.histograms(
+            "schedule_lateness_seconds", "From a schedule's time to its run.", "workflow"
+        )
+        self.schedules_skipped = make.counters(
+            "schedule_times_skipped", "Times without a run: one had not ended.", "workflow"
+        )
+        self.schedules_missed = make.counters(
+            "schedule_times_missed", "Times without a run: it was too late.", "workflow"
+        )
         self.runs_unfinished = make.levels("runs_unfinished", "Runs that have not ended.", "status")
         self.runs_active = make.gauge("runs_active", "Runs kept in memory.")
         self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")

@@ -35,6 +35,7 @@ RECORDS = [
     Act("$KV.flowworker_runs.run.r1"),
     Act("$KV.flowworker_runs.run.r1", b"", {"KV-Operation": "PURGE"}),
     Act("$KV.flowworker_runs.index.COMPLETED.sum.2026.11.28.03.42.00.062.r1"),
+    Act("$KV.flowworker_runs.schedule.nightly"),
     Act("$KV.flowworker_runs.step.default.r1.first", may=("worker-default",)),
     Act("$KV.flowworker_runs.step.gpu.r1.second", may=("worker-gpu",)),
     Act("$KV.flowworker_runs.emit.default.r1.order.paid", may=("worker-default",)),
@@ -61,6 +62,11 @@ MESSAGES = [
         Act(f"flowworker.control.{one}.r1", may=ACTING)
         for one in ("cancel", "terminate", "pause", "unpause", "resume", "rerun", "approve")
     ),
+    *(
+        Act(f"flowworker.control.schedule.{one}.nightly", b"{}", may=ACTING)
+        for one in ("create", "pause", "delete")
+    ),
+    Act("flowworker.control.schedule.register.sum", b"{}", may=(*ACTING, "registrar")),
     Act("flowworker.signal.r1.go", may=ACTING),
     Act("$KV.flowworker_runs.signal.r1.1-1.go"),
     Act("$KV.flowworker_runs.step.coordinator.r1.first"),
@@ -210,7 +216,11 @@ def carriers(role: str) -> list[Carrier]:
             return reads
         case "registrar":
             subject = "$KV.flowworker_definitions.def.any"
-            return [Carrier(role, subject, own=("messages of KV_flowworker_definitions",))]
+            register = "flowworker.control.schedule.register.any"
+            return [
+                Carrier(role, subject, own=("messages of KV_flowworker_definitions",)),
+                Carrier(role, register, b"{}", ("messages of FLOWWORKER_COMMANDS",)),
+            ]
         case "worker-default":
             lane = "consumer step-default-high of FLOWWORKER_STEPS"
             key = "$KV.flowworker_runs.step.default.any.x"

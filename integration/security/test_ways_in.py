@@ -45,6 +45,10 @@ ANSWERS = [
 """A workflow, what becomes of a run of it, what is then said to that, and how it ends."""
 
 
+SCHEDULING = (*("create", "show", "list", "pause", "unpause", "trigger", "backfill", "delete"),)
+"""All that can be done to a schedule."""
+
+
 class Ways:
     """Three servers, with each kind of users between them; and the options that let one in."""
 
@@ -127,6 +131,17 @@ def connecting() -> set[str]:
     return {name for name, one in found.items() if any(each.name == "url" for each in one.params)}
 
 
+def scheduled(how: Commands, *extra: str) -> None:
+    """One schedule, from its creation to its end."""
+    how("schedule", "create", "ways", "sum", "--every", "1d", "--input", '{"n": 5}', *extra)
+    span = ("--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z")
+    for what in SCHEDULING[1:]:
+        about = () if what == "list" else ("ways",)
+        assert "ways" in how(
+            "schedule", what, *about, *(span if what == "backfill" else ()), *extra
+        )
+
+
 @pytest.mark.parametrize("kind", ["password", "nkey", "token", "creds"])
 def test_every_command_gets_in(ways, kind, tmp_path):
     server, options = ways.right[kind]
@@ -156,6 +171,9 @@ def test_every_command_gets_in(ways, kind, tmp_path):
                 how(act[0], asked, *act[1:], *extra)
                 until(both.by_variable, asked, state)
                 both.used.add(act[0])
+        for how, extra in both.ways:
+            scheduled(how, *extra)
+        both.used |= {f"schedule {what}" for what in SCHEDULING}
         both("workers")
         both("coordinators")
         both("why", runs[0]["id"])

@@ -14,6 +14,7 @@ from flowworker.codec.json import encode
 from flowworker.core.event_types import EVENT_VERSION, EventType
 from flowworker.core.payload import inline
 from flowworker.core.records import RunRecord
+from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import HumanAction, Kind, Priority, RunStatus
 from flowworker.errors import InvalidInput, NewerRelease
 
@@ -40,6 +41,7 @@ def test_a_run_begins_as_it_was_created():
         sent="ab",
         reply_to="_INBOX.x",
         trace="00-1-2-01",
+        schedule=OfSchedule("nightly", 4.0),
     )
 
     event = read_event("r1", encode(run_started_event("ns", record, 9)))

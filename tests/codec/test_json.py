@@ -7,24 +7,29 @@ from msgspec.structs import replace
 
 from flowworker.codec.json import (
     decode_run,
+    decode_schedule,
     decode_step,
     decode_value,
     encode,
     is_json,
     is_nested_too_deep,
 )
+from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import MAX_MOMENT, RECORD_VERSION, RunRecord, StepRecord
+from flowworker.core.schedule import Schedule
 from flowworker.core.status import Kind, Outcome, RunStatus
 from flowworker.errors import CorruptRecord, NewerRelease
 
 RUN = RunRecord("r", "w", "hash", RunStatus.RUNNING, EMPTY, 1.0)
 STEP = StepRecord("r", "s", Kind.RUN, 1, 1, Outcome.RUNNING)
+SCHEDULE = ScheduleRecord(Schedule("s", every=60.0), "w", 1.0, 1.0, "1@1.0", 1.0)
 
 
 def test_records_are_read_as_they_were_written():
     assert decode_run("run.r", encode(RUN)) == RUN
     assert decode_step("step.q.r.s", encode(STEP)) == STEP
+    assert decode_schedule("schedule.s", encode(SCHEDULE)) == SCHEDULE
 
 
 def test_a_field_of_a_newer_release_is_passed_over():
@@ -36,7 +41,7 @@ def test_a_field_of_a_newer_release_is_passed_over():
 @pytest.mark.parametrize(
     "raw", [b"", b"nonsense", b"[]", b"{}", b'{"run": 1}', b"\xff", b"[" * 9999]
 )
-@pytest.mark.parametrize("decode", [decode_run, decode_step])
+@pytest.mark.parametrize("decode", [decode_run, decode_step, decode_schedule])
 def test_what_cannot_be_read_is_kept(decode, raw):
     with pytest.raises(CorruptRecord, match=r"some\.key: stored bytes cannot be read") as caught:
         decode("some.key", raw)
@@ -44,7 +49,10 @@ def test_what_cannot_be_read_is_kept(decode, raw):
     assert (caught.value.key, caught.value.raw) == ("some.key", raw)
 
 
-@pytest.mark.parametrize(("decode", "record"), [(decode_run, RUN), (decode_step, STEP)])
+@pytest.mark.parametrize(
+    ("decode", "record"),
+    [(decode_run, RUN), (decode_step, STEP), (decode_schedule, SCHEDULE)],
+)
 def test_a_newer_version_is_refused(decode, record):
     raw = encode(record)[:-1] + b',"v":%d}' % (RECORD_VERSION + 1)
 
@@ -113,6 +121,7 @@ def test_a_time_that_no_calendar_has_is_damage(decode, key, record, field, momen
         (decode_run, "run.other", RUN),
         (decode_step, "step.q.r.other", STEP),
         (decode_step, "step.q.other.s", STEP),
+        (decode_schedule, "schedule.other", SCHEDULE),
     ],
 )
 def test_a_record_under_the_key_of_another_is_damage(decode, key, record):

@@ -18,6 +18,8 @@ from flowworker.core.status import RunStatus
         (keys.emit_key("gpu", "r1", "order.paid"), "emit.gpu.r1.order.paid"),
         (keys.signal_key("r1", "7-1", "order.paid"), "signal.r1.7-1.order.paid"),
         (keys.heard_key("r1", "0f"), "heard.r1.0f"),
+        (keys.schedule_key("nightly"), "schedule.nightly"),
+        (keys.scheduled_key("orders.ship", "nightly"), "scheduled.orders.ship.nightly"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),
     ],
 )

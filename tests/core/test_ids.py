@@ -25,6 +25,7 @@ from flowworker.core.ids import (
     sequence_of,
     shown_id,
     step_of,
+    time_of,
 )
 from flowworker.core.status import Kind
 
@@ -134,6 +135,7 @@ def test_event_ids():
 def test_an_origin_names_the_start_message_and_its_place():
     assert origin_of(7, 1000.5) == "7@1000.500000"
     assert sequence_of("7@1000.500000") == 7
+    assert time_of("7@1000.500000") == 1000.5
     assert sequence_of("") == 0
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from flowworker.client.watching import decode as decode_for_clients
 from flowworker.codec.cloudevents import decode_event
-from flowworker.codec.json import decode_run, decode_step, decode_value
+from flowworker.codec.json import decode_run, decode_schedule, decode_step, decode_value
 from flowworker.codec.messages import (
     CONTROL_ACTIONS,
     FLOW_INPUT,
@@ -28,6 +28,7 @@ from flowworker.codec.messages import (
     decode_stored,
 )
 from flowworker.codec.presence import decode_presence
+from flowworker.codec.schedules import decode_schedule_command
 from flowworker.core.records import SignalRecord
 from tests.recorded.files import Message
 
@@ -62,6 +63,10 @@ def _user(message: Message) -> Any:
 
 def _control(message: Message) -> Any:
     return decode_control(message.data or b"{}")
+
+
+def _schedule(message: Message) -> Any:
+    return decode_schedule_command(message.data or b"{}")
 
 
 def _rerun(message: Message) -> Any:
@@ -114,6 +119,7 @@ KINDS = (
         _foreign(f"control {action}", f"*.control.{action}.*", _control, "control-command")
         for action in CONTROL_ACTIONS
     ),
+    _foreign("control schedule", "*.control.schedule.*.>", _schedule, "schedule-command"),
     _foreign("control rerun", "*.control.rerun.*", _rerun, "rerun-command"),
     _foreign("signal", "*.signal.*.>", _user),
     Kind("step", "*.step.*.*.*.>", _by(decode_step_message), "step-message"),
@@ -137,6 +143,8 @@ KINDS = (
     Kind("result", "_INBOX.>", _by(decode_result), "result"),
     Kind("run", "$KV.*_runs.run.*", _keyed(decode_run), "run-record"),
     Kind("step record", "$KV.*_runs.step.*.*.>", _keyed(decode_step), "step-record"),
+    Kind("schedule", "$KV.*_runs.schedule.*", _keyed(decode_schedule), "schedule-record"),
+    _foreign("schedule of a definition", "$KV.*_runs.scheduled.*.>", _empty),
     _foreign("index", "$KV.*_runs.index.*.>", _empty),
     Kind("kept signal", "$KV.*_runs.signal.*.*.>", _by(decode_signal)),
     _foreign("heard signal", "$KV.*_runs.heard.*.*", _text),

@@ -25,6 +25,7 @@ from tests.recorded import constructs
 from tests.recorded.files import Message
 from tests.recorded.fleet import SETTINGS, at_work, fleet
 from tests.recorded.handlers import app
+from tests.recorded.scheduling import scheduled
 from tests.recorded.stage import NAMESPACE, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -280,5 +281,6 @@ SCENARIOS = (
         broadcast,
         elsewhere,
     ),
+    scheduled,
     *constructs.SCENARIOS,
 )

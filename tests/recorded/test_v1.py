@@ -25,6 +25,8 @@ from flowworker.codec.messages import (
     Result,
     StepMessage,
 )
+from flowworker.codec.schedules import ScheduleCommand
+from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RunRecord, StepRecord
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
@@ -37,7 +39,7 @@ WIRE = ROOT / "docs/reference/wire.md"
 
 TYPES = (
     *(CloudEvent, StepMessage, Link, RunRecord, StepRecord),
-    *(Result, ControlCommand, CancelNotice),
+    *(Result, ControlCommand, CancelNotice, ScheduleCommand, ScheduleRecord),
 )
 ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 """Without what repeats stored events (a test shows that it does)."""
@@ -102,7 +104,7 @@ def test_every_field_and_every_value_of_an_enumeration_is_recorded():
     assert used.keys() >= {*TYPES}
     for struct, names in used.items():
         assert names >= {*struct.__struct_fields__} - CONSTANTS, struct
-    assert len(values) == 9
+    assert len(values) == 11
     for enumeration, found in values.items():
         assert found == {*enumeration}, enumeration
 

@@ -247,3 +247,10 @@ async def test_a_handler_says_when_to_try_again():
     await clock.advance(2)
     assert attempts == [1, 2]
     await runner.close()
+
+
+async def test_a_workflow_with_schedules_is_refused(runner):
+    text = "{name: w, steps: [{id: a, uses: u}], schedules: [{id: s, every: 1h}]}"
+
+    with pytest.raises(InvalidInput, match="has schedules, which a Runner does not follow"):
+        runner.register(parse(text))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flowworker import InvalidInput, RunStatus, StepStatus, parse
+from flowworker import App, InvalidInput, RunStatus, StepStatus, parse
 from flowworker.core.model import Step, Workflow
 from flowworker.testing import WorkflowTest, fails, hangs, returns
 from tests.testing.orders import ORDER, order, shop
@@ -223,3 +223,14 @@ def test_the_same_test_comes_to_the_same_end():
             return [(event["type"], event["time"]) for event in flow.run({"order_id": 7}).history]
 
     assert moments() == moments()
+
+
+def test_schedules_begin_nothing_in_a_test():
+    app = App()
+    app.step("count")(lambda ctx: {})
+    steps = "{id: count, uses: count}, {id: nap, sleep: 2d, depends_on: count}"
+    text = f"{{name: w, steps: [{steps}], schedules: [{{id: s, every: 1h}}]}}"
+
+    with WorkflowTest(app, parse(text)) as flow:
+        assert flow.run().status is RunStatus.COMPLETED
+        assert len(flow.calls("count")) == 1

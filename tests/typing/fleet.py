@@ -27,6 +27,9 @@ from flowworker import (
     NamespaceNotFound,
     NewerRelease,
     NotFound,
+    OccurrenceState,
+    OccurrenceView,
+    Overlap,
     PayloadCodec,
     PayloadKeyMissing,
     PayloadTooLarge,
@@ -47,6 +50,8 @@ from flowworker import (
     RunStatus,
     RunSummary,
     RunView,
+    Schedule,
+    ScheduleView,
     ServerUnavailable,
     Settings,
     StepDiagnosis,
@@ -73,6 +78,7 @@ async def outside(workflow: Workflow) -> None:
     async with connect(OPTIONS, namespace="shop", settings=Settings(lease=10.0)) as client:
         assert_type(client, Client)
         await definitions(client, workflow)
+        await schedules(client, workflow)
         await runs(client)
 
 
@@ -113,6 +119,23 @@ async def runs(client: Client) -> None:
     assert_type(page.runs, tuple[RunSummary, ...])
     client.start("order.fulfil").upper()  # type: ignore[attr-defined]
     await client.list(workflow=RunStatus.FAILED, status="order.fulfil")  # type: ignore[arg-type]
+
+
+async def schedules(client: Client, workflow: Workflow) -> None:
+    made = await client.create_schedule("nightly", "order.fulfil", {"n": 1}, cron="0 2 * * *")
+    assert_type(made, ScheduleView)
+    assert_type(made.overlap, Overlap)
+    assert_type(await client.schedules(), list[ScheduleView])
+    assert_type((await client.schedule("nightly")).recent[0], OccurrenceView)
+    await client.create_schedule("often", "order.fulfil", every="15m", overlap=Overlap.ALLOW_ALL)
+    await client.pause_schedule("nightly", reason="holidays")
+    await client.unpause_schedule("nightly")
+    assert_type((await client.trigger_schedule("nightly")).state, OccurrenceState)
+    between = ("2030-01-01T00:00:00Z", "2030-01-31T00:00:00Z")
+    assert_type(await client.backfill_schedule("nightly", *between), list[str])
+    await client.delete_schedule("nightly")
+    assert_type(workflow.schedules, tuple[Schedule, ...])
+    await client.create_schedule("nightly", "w", evry="1h")  # type: ignore[call-arg]
 
 
 def blocking(workflow: Workflow) -> None:

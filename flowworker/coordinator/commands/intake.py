@@ -13,6 +13,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flowworker.codec.schedules import SCHEDULE_PREFIX
 from flowworker.codec.subjects import CommandLane
 from flowworker.coordinator.commands.inbox import Inbox
 from flowworker.coordinator.commands.rejection import RERUN, Rejected
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from flowworker.coordinator.commands.controls import Controls
     from flowworker.coordinator.commands.rejection import Rejections
     from flowworker.coordinator.commands.reruns import Reruns
+    from flowworker.coordinator.commands.schedules import ScheduleCommands
     from flowworker.coordinator.commands.signals import Signals
     from flowworker.coordinator.commands.starts import Starts
     from flowworker.ports import CommandQueue, Delivery
@@ -43,6 +45,7 @@ class Intake:
         reruns: Reruns,
         controls: Controls,
         signals: Signals,
+        schedules: ScheduleCommands,
         rejections: Rejections,
         clock: Clock,
     ) -> None:
@@ -52,6 +55,7 @@ class Intake:
         self._reruns = reruns
         self._controls = controls
         self._signals = signals
+        self._schedules = schedules
         self._rejections = rejections
         self._inboxes = {
             lane: Inbox(self._handle, _CREDIT[lane], clock, _EACH[lane]) for lane in CommandLane
@@ -74,6 +78,8 @@ class Intake:
                     await self._starts.take(rest, delivery)
                 case "control" if rest.startswith(RERUN):
                     await self._reruns.take(rest.removeprefix(RERUN), delivery)
+                case "control" if rest.startswith(SCHEDULE_PREFIX):
+                    await self._schedules.take(rest.removeprefix(SCHEDULE_PREFIX), delivery)
                 case "control":
                     await self._controls.take(rest, delivery)
                 case "signal":

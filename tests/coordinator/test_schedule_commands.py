@@ -1,0 +1,140 @@
+"""What operators do to schedules, and what becomes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker.codec.keys import SCHEDULE_NEXT
+from flowworker.core.schedule import run_of_time
+from flowworker.core.status import RunStatus
+from flowworker.errors import (
+    DefinitionError,
+    InvalidInput,
+    NotFound,
+    ResultTimeout,
+    WorkflowNotFound,
+)
+from tests.coordinator.resting import World
+from tests.coordinator.scheduling import (
+    FIRST,
+    act,
+    created,
+    seen,
+    with_workflows,
+)
+
+
+@pytest.fixture
+async def world():
+    async with World() as world:
+        yield await with_workflows(world)
+
+
+async def test_a_paused_schedule_begins_nothing_until_it_is_unpaused(world):
+    await world.coordinator()
+    await created(world)
+    view = await act(world, world.client.pause_schedule("s", "too much"))
+    assert (view.state, view.paused) == ("PAUSED", "too much")
+    await world.pass_by(180.0)
+    assert await seen(world) == []
+
+    view = await act(world, world.client.unpause_schedule("s"))
+
+    assert (view.state, view.started) == ("ACTIVE", 0)
+    await world.pass_by(60.0)
+    assert [state for _, state in await seen(world)] == ["COMPLETED"]
+
+
+async def test_a_run_is_begun_now_also_while_it_is_paused(world):
+    await world.coordinator()
+    await created(world, "long")
+    await act(world, world.client.pause_schedule("s"))
+
+    first = await act(world, world.client.trigger_schedule("s"))
+    second = await act(world, world.client.trigger_schedule("s"))
+    third = await act(world, world.client.trigger_schedule("s", overlap="allow_all"))
+
+    assert [one.state.value for one in (first, second, third)] == ["RUNNING", "SKIPPED", "RUNNING"]
+    assert second.reason == f"run {first.run} had not ended"
+    assert (await world.client.status(first.run)).status is RunStatus.RUNNING
+
+
+async def test_a_backfill_begins_the_times_one_after_the_other_each_once(world):
+    await world.coordinator()
+    await created(world)
+    between = ("2001-01-01T00:00:00Z", "2001-01-01T00:02:00Z")
+
+    runs = await act(world, world.client.backfill_schedule("s", *between))
+    assert runs == [f"s-20010101T000{n}00Z" for n in range(3)]
+    assert await act(world, world.client.backfill_schedule("s", *between)) == runs
+    await world.pass_by(18.0)
+
+    records = [(await world.stores.runs.load(run))[0] for run in runs]
+    assert [one.status for one in records] == [RunStatus.COMPLETED] * 3
+    assert records[0].finished_at <= records[1].created_at
+    assert len(await world.client.list(RunStatus.COMPLETED)) == 3
+
+
+async def test_a_deleted_schedule_begins_nothing_and_its_runs_go_on(world):
+    await world.coordinator()
+    await created(world, "long")
+    await world.pass_by(60.0)
+
+    await act(world, world.client.delete_schedule("s"))
+    await world.pass_by(120.0)
+
+    assert await world.client.schedules() == []
+    assert await world.backend.timers.runs(SCHEDULE_NEXT) == []
+    [run] = await world.client.list()
+    assert (run.id, run.status) == (run_of_time("s", FIRST), RunStatus.COMPLETED)
+
+
+async def test_a_schedule_can_be_replaced_and_another_one_not(world):
+    await world.coordinator()
+    await created(world)
+    with pytest.raises(InvalidInput, match="schedule 's' exists"):
+        await world.client.create_schedule("s", "short", every=30)
+
+    await act(world, world.client.create_schedule("s", "long", every=30, replace=True))
+
+    [view] = await world.client.schedules()
+    assert (view.workflow, view.cron, view.every) == ("long", "", 30.0)
+    assert await world.client.schedules("short") == []
+
+
+@pytest.mark.parametrize(
+    ("acting", "error", "says"),
+    [
+        (
+            lambda c: c.create_schedule("s", "none", every=60),
+            WorkflowNotFound,
+            "no workflow 'none'",
+        ),
+        (
+            lambda c: c.create_schedule("s", "short", every=60, end_at="1999-01-01T00:00:00Z"),
+            InvalidInput,
+            "no time from now on",
+        ),
+        (
+            lambda c: c.create_schedule("a.b", "short", every=60),
+            DefinitionError,
+            "100 letters, digits",
+        ),
+        (lambda c: c.schedule("s"), NotFound, "no schedule 's' exists"),
+        (lambda c: c.pause_schedule("s"), NotFound, "no schedule 's' exists"),
+        (lambda c: c.trigger_schedule("a b"), InvalidInput, "expected the id of a schedule"),
+    ],
+)
+async def test_what_cannot_be_is_said_at_once(world, acting, error, says):
+    with pytest.raises(error, match=says):
+        await acting(world.client)
+
+
+async def test_a_command_that_nobody_follows_is_kept(world):
+    with pytest.raises(ResultTimeout, match="no coordinator has followed create"):
+        await act(world, world.client.create_schedule("s", "short", every=60))
+
+    await world.coordinator()
+    await world.pass_by(1.0)
+
+    assert (await world.client.schedule("s")).state == "ACTIVE"

@@ -11,6 +11,7 @@ __all__ = [
     "COMPARISONS",
     "EVERYTHING",
     "ORDERED",
+    "PAUSED",
     "TEXTS",
     "WAITING",
     "Condition",
@@ -23,7 +24,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from flowworker.core.records import StopReason
-from flowworker.core.status import RunStatus
+from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.core.stopping import error_type_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class Condition:
             return self._compares(ordered(record))
         return self._is_one(record) is (self.operator is Operator.IS)
 
+    def wants(self, value: str) -> bool:
+        """Whether a field that is one of two texts has to be this one."""
+        others = set(self.values) - {value}
+        one_of = self.operator is Operator.IS
+        return not others if one_of else bool(others) and value not in self.values
+
     def _compares(self, at: float) -> bool:
         if not at:  # it has not happened
             return False
@@ -90,6 +97,8 @@ class Condition:
             return any(found.startswith(value) for value in self.values)
         return found in self.values
 
+
+PAUSED: Final = ("yes", "no")
 
 WAITING: Final = {"human": RunStatus.WAITING_HUMAN, "start": RunStatus.PENDING}
 
@@ -116,6 +125,7 @@ TEXTS: Final[Mapping[str, Callable[[RunRecord], str]]] = {
     "hash": lambda record: record.definition,
     "error": _error,
     "waiting": _waiting,
+    "paused": lambda record: "no" if record.paused is None else "yes",
     "rerun_of": lambda record: record.rerun_of,
     "parent": lambda record: "" if record.parent is None else record.parent.run,
 }
@@ -160,6 +170,8 @@ class Filter:
                 wanted &= named if condition.operator is Operator.IS else set(RunStatus) - named
             elif condition.field == "waiting" and condition.operator is Operator.IS:
                 wanted &= {WAITING[value] for value in condition.values}
+            elif condition.field == "paused" and condition.wants("yes"):
+                wanted -= TERMINAL
         return () if len(wanted) == len(RunStatus) else tuple(sorted(wanted))
 
     @property

@@ -21,6 +21,7 @@ from flowworker.filters.filter import (
     CHOICES,
     COMPARISONS,
     ORDERED,
+    PAUSED,
     TEXTS,
     WAITING,
     Condition,
@@ -105,7 +106,8 @@ class _Reader:
             self._at += 1
 
     def _checked(self, field: str, value: str, at: int) -> str:
-        known = {"state": tuple(RunStatus), "waiting": tuple(WAITING)}.get(field)
+        choices = {"state": tuple(RunStatus), "waiting": tuple(WAITING), "paused": PAUSED}
+        known = choices.get(field)
         if known is None:
             return value
         found = value.upper() if field == "state" else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.core.parent import Parent
+from flowworker.core.paused import Paused
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, Stop, StopReason
 from flowworker.core.status import RunStatus
@@ -34,12 +35,14 @@ CHILD = RunRecord(
     input=EMPTY,
     created_at=NOW,
     parent=Parent("r1", "call", 1, 1),
+    paused=Paused("look first"),
 )
 LATER = RunRecord("r3", "bill", "012345", RunStatus.PENDING, EMPTY, NOW, begins_at=NOW + HOUR)
 PREPARED = RunRecord("r4", "bill", "012345", RunStatus.PENDING, EMPTY, NOW, rerun_of="r1")
 LATE = RunRecord(
     "r5", "bill", "0", RunStatus.CANCELLED, EMPTY, NOW, stop=Stop(StopReason.TIMED_OUT, "after 1 s")
 )
+ACTIVE = "COMPENSATING PENDING RUNNING WAITING_HUMAN"
 ALL = (FAILED, CHILD, LATER, PREPARED, LATE)
 
 
@@ -63,6 +66,10 @@ ALL = (FAILED, CHILD, LATER, PREPARED, LATE)
         ("waiting=human", "r2"),
         ("waiting=human,start", "r2 r3"),
         ("waiting!=start", "r1 r2 r4 r5"),
+        ("paused=yes", "r2"),
+        ("paused=no", "r1 r3 r4 r5"),
+        ("paused!=yes", "r1 r3 r4 r5"),
+        ("paused!=no", "r2"),
         ("rerun_of=r0", "r1"),
         ('rerun_of!=""', "r1 r4"),
         ("parent=r1", "r2"),
@@ -95,6 +102,11 @@ def test_which_runs_are_meant(text, expected):
         ("state=failed waiting=human", "", "", 0.0, None, False),
         ("waiting=human", "WAITING_HUMAN", "", 0.0, None, False),
         ("waiting!=human", "", "", 0.0, None, False),
+        ("paused=yes", ACTIVE, "", 0.0, None, False),
+        ("paused!=no state=running,failed", "RUNNING", "", 0.0, None, False),
+        ("paused=no", "", "", 0.0, None, False),
+        ("paused=yes,no", "", "", 0.0, None, False),
+        ("paused!=yes,no", "", "", 0.0, None, False),
         ("workflow=a.b", "", "a.b", 0.0, None, True),
         ("workflow=a,b", "", "", 0.0, None, False),
         ("workflow!=a", "", "", 0.0, None, False),

@@ -4,7 +4,7 @@ server, dev, fleet    processes: nats-server, everything in one, coordinator and
 crew, changes, reload what dev is made of
 ui, access            the API over HTTP, and who may use it
 definitions, graph    validate, register, graph
-runs, status, watch   look at runs                       act, many  act on them
+runs, status, watch   look at runs                       act, many, choosing  act on them
 why                   what they wait for
 members               look at processes
 reruns                do one again                       schedules  when they begin by themselves

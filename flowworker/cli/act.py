@@ -12,7 +12,8 @@ import click
 from msgspec import Raw
 
 from flowworker.acts import Approve, Cancel, Pause, Reject, Terminate, Unpause, name_of
-from flowworker.cli.many import Chosen, act_on, choosing
+from flowworker.cli.choosing import Chosen, choosing
+from flowworker.cli.many import act_on
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import json_line
 from flowworker.cli.tables import plain

@@ -6,18 +6,17 @@ on where an earlier one was.
 
 from __future__ import annotations
 
-__all__ = ["Chosen", "act_on", "choosing"]
+__all__ = ["act_on"]
 
-import functools
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from flowworker.acts import Outcome, name_of
+from flowworker.cli.choosing import meant
 from flowworker.cli.errors import REFUSED, say
 from flowworker.cli.options import run_client
 from flowworker.cli.render import json_line
@@ -28,82 +27,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flowworker.acts import Act, Acted
+    from flowworker.cli.choosing import Chosen
     from flowworker.cli.options import Target
     from flowworker.client import Client
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 SHOWN = 20
 """Runs of which each has a line on a terminal; of more, a bar shows how far it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which runs a command acts on, and how.
-
-    Attributes:
-        runs: ids, each once.
-        rate: so many requests in a second at most.
-        dry_run: only say what would become of each.
-    """
-
-    runs: tuple[str, ...]
-    rate: float | None = None
-    dry_run: bool = False
-
-    @property
-    def alone(self) -> str:
-        """The run, if it is a single one; else empty."""
-        return self.runs[0] if len(self.runs) == 1 else ""
-
-
-def choosing(command: Callable[Concatenate[Chosen, P], T]) -> Callable[P, T]:
-    """Give a command several runs, and how they are acted on, before its other arguments."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        values: dict[str, Any] = kwargs
-        runs = tuple(dict.fromkeys(values.pop("runs")))
-        chosen = Chosen(runs, values.pop("rate"), values.pop("dry_run"))
-        return command(chosen, *args, **kwargs)
-
-    decorated: Any = wrapped
-    for option in (
-        click.option("--dry-run", is_flag=True, help="Only say what would become of each run."),
-        click.option(
-            "--rate",
-            type=click.FloatRange(min=0.0, min_open=True),
-            metavar="N",
-            help="At most so many requests in a second.",
-        ),
-        click.argument("runs", nargs=-1, required=True, metavar="RUN..."),
-    ):
-        decorated = option(decorated)
-    checked: Callable[P, T] = decorated
-    return checked
-
-
 def act_on(target: Target, chosen: Chosen, act: Act, *, json_: bool) -> None:
     """Act on all of them, say what became of each, and end with 6 if some refused."""
-    name, found = name_of(act), Counter[Outcome]()
-    total = len(chosen.runs)
+    name, known = name_of(act), Counter[Outcome]()
+    chosen = meant(target, chosen, name)
+    total, dry_run = len(chosen.runs), chosen.dry_run
+    if not total:
+        say(plain(f"{name}: no run is like {chosen.where!r}"))
+        return
 
     async def act_on_all(client: Client) -> None:
-        runs, rate, dry_run = chosen.runs, chosen.rate, chosen.dry_run
+        acted = client.act_on(chosen.runs, act, rate=chosen.rate, dry_run=dry_run)
         with _shown(name, total, dry_run=dry_run, json_=json_) as show:
-            async for one in client.act_on(runs, act, rate=rate, dry_run=dry_run):
-                found[one.outcome] += 1
+            async for one in acted:
+                known[one.outcome] += 1
                 show(one)
 
     try:
         run_client(target, act_on_all)
     except (KeyboardInterrupt, Unavailable):
-        said = _summary(name, found, dry_run=chosen.dry_run)
-        say(f"{said}; {total - found.total():,} are left: the same command goes on with them")
+        left = f"{total - known.total():,} are left"
+        say(f"{_summary(name, known, dry_run=dry_run)}; {left}: {chosen.goes_on}")
         raise
-    say(_summary(name, found, dry_run=chosen.dry_run))
-    if found[Outcome.REFUSED]:
+    say(_summary(name, known, dry_run=dry_run))
+    if known[Outcome.REFUSED]:
         click.get_current_context().exit(REFUSED)
 
 

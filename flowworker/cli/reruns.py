@@ -10,8 +10,9 @@ import click
 import msgspec
 
 from flowworker.acts import Rerun, Retry
+from flowworker.cli.choosing import Chosen, choosing
 from flowworker.cli.errors import FAILED
-from flowworker.cli.many import Chosen, act_on, choosing
+from flowworker.cli.many import act_on
 from flowworker.cli.options import (
     Target,
     as_json,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from flowworker.client import members
 from flowworker.client.accepted import NotBegun
 from flowworker.client.children import with_children
-from flowworker.client.finding import Finding
+from flowworker.client.finding import LOOKS, Finding
 from flowworker.client.lookup import Lookup
 from flowworker.client.results import hidden_result
 from flowworker.client.schedules import find_schedule, schedule_view
@@ -237,6 +237,29 @@ class Reading:
             raise InvalidInput(f"limit must be at least 1, found {limit}")
         wanted = parse_filter(where, self._clock.now()) if isinstance(where, str) else where
         return await self._finding.page(wanted, limit, cursor, children=children)
+
+    async def run_ids(
+        self, where: str | Filter = "", *, children: bool = False
+    ) -> AsyncGenerator[str]:
+        """Ids of all runs that a filter means, newest first, page by page as they are asked for.
+
+        They can be acted on as they come, also if they are not like the filter any more then:
+        `client.act_on(client.run_ids("state=failed started>-2h"), Retry(), rate=5)`. Runs that
+        begin meanwhile are not among them.
+
+        Args:
+            where: as for `find`.
+            children: also runs that are attempts of other runs' steps.
+        """
+        cursor = ""
+        wanted = parse_filter(where, self._clock.now()) if isinstance(where, str) else where
+        while True:
+            page = await self.find(wanted, LOOKS, cursor, children=children)
+            for run in page.runs:
+                yield run.id
+            if not page.cursor:
+                return
+            cursor = page.cursor
 
     async def history(self, run_id: str, *, reveal: bool = False) -> History:
         """All events of a run as CloudEvents, oldest first, or RunNotFound.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
+    "MAX_CURSOR",
+    "MAX_FILTER",
     "CoordinatorList",
     "FindingList",
     "History",
@@ -31,8 +33,8 @@ from flowworker.web.endpoint import Query
 MOST = 500
 """Runs on a page."""
 
-_MAX_FILTER = 4_096
-_MAX_CURSOR = 256
+MAX_FILTER = 4_096
+MAX_CURSOR = 256
 
 Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
 RunId = Annotated[str, Meta(pattern=f"^{RUN_ID.pattern}$")]
@@ -46,12 +48,12 @@ class ListQuery(Query, frozen=True):
         cursor: `next` of the page before; none for the first one.
     """
 
-    where: Annotated[str, Meta(max_length=_MAX_FILTER)] = ""
+    where: Annotated[str, Meta(max_length=MAX_FILTER)] = ""
     status: RunStatus | None = None
     workflow: Name | None = None
     children: bool = True
     limit: Annotated[int, Meta(ge=1, le=MOST)] = 100
-    cursor: Annotated[str, Meta(max_length=_MAX_CURSOR)] = ""
+    cursor: Annotated[str, Meta(max_length=MAX_CURSOR)] = ""
 
     @property
     def wanted(self) -> str:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from flowworker.acts import Act, Acted
 from flowworker.errors import InvalidInput
 from flowworker.web.endpoint import Endpoint
-from flowworker.web.forms import RunId
+from flowworker.web.forms import MAX_CURSOR, MAX_FILTER, RunId
 from flowworker.web.roles import Role
 
 if TYPE_CHECKING:
@@ -26,27 +26,45 @@ class ActOn(Struct, frozen=True, forbid_unknown_fields=True):
     """An act, and the runs that it is done to, each once, however often it is asked for.
 
     Attributes:
+        runs: their ids; or
+        where: a filter that means them, newest first: those of one page at a time.
+        cursor: with `where`: `next` of the answer before; empty for the first page.
+        children: with `where`: also runs that are steps of others.
         how: what the act has on one run as well, without an `id`: `{"reason": "sold out"}`.
         dry_run: only say what would become of each.
     """
 
     act: Literal["cancel", "terminate", "pause", "unpause", "approve", "reject", "retry", "rerun"]
-    runs: Annotated[list[RunId], Meta(min_length=1, max_length=MOST)]
+    runs: Annotated[list[RunId], Meta(min_length=1, max_length=MOST)] | None = None
+    where: Annotated[str, Meta(min_length=1, max_length=MAX_FILTER)] | None = None
+    cursor: Annotated[str, Meta(max_length=MAX_CURSOR)] = ""
+    children: bool = False
     how: dict[str, Any] = {}
     dry_run: bool = False
 
 
 class ActedOn(Struct, frozen=True):
-    """What became of each run, in any order."""
+    """What became of each run, in any order.
+
+    Attributes:
+        next: the cursor of the next page of what `where` means; null if this is the last one.
+    """
 
     acted: list[Acted]
+    next: str | None = None
 
 
 async def _act_on(call: Call) -> ActedOn:
     form: ActOn = call.body
     client, act = call.fleet.client, _act_of(form, call.caller.name)
-    acted = client.act_on(form.runs, act, dry_run=form.dry_run)
-    return ActedOn([one async for one in acted])
+    runs, cursor = form.runs, ""
+    if (runs is None) is (form.where is None):
+        raise InvalidInput("expected either runs or where")
+    if runs is None:
+        page = await client.find(form.where or "", MOST, form.cursor, children=form.children)
+        runs, cursor = [run.id for run in page.runs], page.cursor
+    acted = client.act_on(runs, act, dry_run=form.dry_run)
+    return ActedOn([one async for one in acted], cursor or None)
 
 
 def _act_of(form: ActOn, caller: str) -> Act:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
+import uuid
 
 import pytest
 
@@ -147,6 +149,89 @@ def test_ctrl_c_says_how_far_it_came_and_what_goes_on(dev):
     assert "are left: the same command goes on with them" in beside
     assert "Traceback" not in beside
     dev("terminate", *runs)
+
+
+@pytest.fixture
+def flow(dev, tmp_path):
+    """A workflow of its own, whose runs go on until somebody ends them."""
+    name = f"nap-{uuid.uuid4().hex[:8]}"
+    path = tmp_path / "nap.json"
+    path.write_text(json.dumps({"name": name, "steps": [{"id": "nap", "uses": "sleep"}]}))
+    dev("register", str(path))
+    return name
+
+
+def test_runs_that_a_filter_means_are_seen_before_they_are_acted_on(dev, said, flow):
+    runs = started(dev, 7, flow)
+    where = ("--where", f"state=running workflow={flow}")
+
+    code, lines, beside = said("cancel", *where, "--dry-run")
+    assert code == 0
+    assert sorted(lines) == sorted(f"cancel of run {run} would be requested" for run in runs)
+    assert beside[0] == f"cancel: 7 runs like 'state=running workflow={flow}', newest first:"
+    assert beside[1].split()[:3] == [runs[-1], flow, "RUNNING"]
+    assert beside[6:] == ["  and 2 more", "cancel, as it would be: 7 requested"]
+
+    assert "give --yes" in dev.error("cancel", *where, code=2)  # nobody is there to be asked
+    code, lines, beside = said("cancel", *where, "--yes", "--reason", "sold out")
+    assert (code, len(lines), beside[-1]) == (0, 7, "cancel: 7 requested")
+    for run in runs:
+        assert until(dev, run, "CANCELLED")["error"] == "sold out"
+
+    # And a filter that means nothing is no failure
+    code, lines, beside = said("cancel", *where, "--yes")
+    assert (code, lines) == (0, [])
+    assert beside == [f"cancel: no run is like 'state=running workflow={flow}'"]
+
+
+@pytest.mark.chaos
+def test_a_command_with_a_filter_says_which_one_goes_on(dev, flow):
+    # Given runs that are cancelled, and a retry of them that is killed in the midst
+    runs = started(dev, 10, flow)
+    dev("terminate", *runs)
+    for run in runs:
+        until(dev, run, "CANCELLED")
+    where = ("--where", f"workflow={flow} started>-2h")
+    with dev.running("retry", *where, "--yes", "--rate", "10") as process:
+        goes_on = next(line for line in process.stderr if line.startswith("if this is interrupted"))
+        for _ in range(3):
+            process.stdout.readline()
+        ended(process, signal.SIGKILL)
+
+    # And what it has begun ended in the same way
+    begun = [run["id"] for run in dev.lines("list", "--workflow", flow) if run["rerun_of"]]
+    dev("terminate", *begun)
+    for run in begun:
+        until(dev, run, "CANCELLED")
+
+    # When the command that it said is called, then it retries the others, and no retry
+    words = shlex.split(goes_on.partition("go on by: ")[2])
+    assert words[1:4] == ["retry", "--rate", "10.0"]
+    said = {one["id"]: one for one in dev.lines(*words[1:])}
+    assert set(said) == set(runs)
+    assert {one["outcome"] for one in said.values()} == {"already", "requested"}
+    for one in said.values():
+        until(dev, one["new_id"], "CANCELLED" if one["outcome"] == "already" else "RUNNING")
+    of = [run["rerun_of"] for run in dev.lines("list", "--workflow", flow) if run["rerun_of"]]
+    assert sorted(of) == sorted(runs)
+    dev("terminate", "--where", f"state=running workflow={flow}", "--yes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("typed", "code", "state"), [("n", 130, "RUNNING"), ("y", 0, "CANCELLED")])
+def test_one_is_asked_on_a_terminal(dev, flow, typed, code, state):
+    [run] = started(dev, 1, flow)
+
+    shown, found = on_terminal(
+        *("cancel", "--where", f"workflow={flow}"),
+        typed=f"{typed}\n",
+        FLOWWORKER_NATS_URL=dev.url,
+    )
+
+    assert "cancel 1 run? [y/N]" in shown
+    assert found == code
+    until(dev, run, state)
+    dev.code("terminate", run)
 
 
 def test_a_step_is_named_where_several_runs_are_answered(dev):

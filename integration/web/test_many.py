@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from integration.web.api import VIEWER
+from integration.web.conftest import served
+from tests.support.waiting import blocking_eventually
 
 
 @pytest.fixture
@@ -19,9 +23,19 @@ def runs(api, run):
 
 def acted(api, body):
     """By run: the outcome, and what else is said."""
-    answer = api("POST", "/acts", body)
+    return {one.pop("id"): one for one in page_of(api, body)["acted"]}
+
+
+def page_of(api, body, path="/acts"):
+    """What is answered once it is not too often any more."""
+
+    def answered():
+        answer = api("POST", path, body)
+        return None if answer.status == 429 else answer
+
+    answer = blocking_eventually(answered)
     assert answer.status == 202, answer
-    return {one.pop("id"): one for one in answer.json["acted"]}
+    return answer.json
 
 
 def test_runs_are_stopped_once(api, runs):
@@ -61,6 +75,43 @@ def test_runs_are_retried_once(api, runs):
     acted(api, {"act": "terminate", "runs": [one["new_id"] for one in begun.values()]})
 
 
+def test_runs_pause_by_name_of_who_sends_it(api, runs):
+    acted(api, {"act": "pause", "runs": runs, "how": {"reason": "later"}})
+
+    def actors():
+        paused = [api.get(f"/runs/{run}")["paused"] for run in runs]
+        return [why["actor"] for why in paused if why]
+
+    assert blocking_eventually(lambda: len(actors()) == len(runs) and actors()) == ["oscar"] * 2
+    acted(api, {"act": "terminate", "runs": runs})
+
+
+def test_runs_that_a_filter_means_are_acted_on_page_by_page(commands, tokens, tmp_path, run):
+    (tmp_path / "w.json").write_text(
+        json.dumps({"name": run, "steps": [{"id": "wait", "wait_for": {"signal": "go"}}]})
+    )
+    commands("register", str(tmp_path))
+    started = {f"{run}-{each:03}" for each in range(101)}
+    # One of its own: so many requests would hold up those of other tests
+    with served(commands, "--tokens", str(tokens)) as (api, _):
+
+        def are(status):
+            listed = f"/runs?workflow={run}&limit=500&status={status}"
+            blocking_eventually(lambda: len(api.get(listed)["runs"]) == len(started), pause=0.2)
+
+        for one in started:
+            page_of(api, {"workflow": run, "id": one}, "/runs")
+        are("RUNNING")
+        body = {"act": "cancel", "where": f"state=running workflow={run}"}
+
+        first = page_of(api, body)
+        second = page_of(api, {**body, "cursor": first["next"]})
+
+        assert (len(first["acted"]), len(second["acted"]), second["next"]) == (100, 1, None)
+        assert {one["id"] for one in (*first["acted"], *second["acted"])} == started
+        are("CANCELLED")
+
+
 def test_who_answers_is_who_sends_it(api, run):
     api("POST", "/runs", {"workflow": "approval", "id": run})
     api.until(run, "WAITING_HUMAN")
@@ -79,6 +130,10 @@ def test_who_answers_is_who_sends_it(api, run):
         ({"act": "approve", "runs": ["r"]}, "step"),
         ({"act": "cancel", "runs": ["r"], "how": {"step": "a"}}, "step"),
         ({"act": "delete", "runs": ["r"]}, "delete"),
+        ({"act": "cancel"}, "either runs or where"),
+        ({"act": "cancel", "runs": ["r"], "where": "state=failed"}, "either runs or where"),
+        ({"act": "cancel", "where": "stat=failed"}, "column 1"),
+        ({"act": "cancel", "where": ""}, "length"),
         ({"act": "cancel", "runs": []}, "length"),
         ({"act": "cancel", "runs": [f"r{each}" for each in range(101)]}, "length"),
     ],

@@ -18,7 +18,7 @@ from flowworker.acts import (
     Terminate,
     Unpause,
 )
-from flowworker.client import Client
+from flowworker.client import Client, reading
 from flowworker.core.model import Approval, Step, Workflow
 from flowworker.core.records import Stop, StopReason
 from flowworker.core.status import RunStatus, StepStatus
@@ -227,6 +227,25 @@ async def test_runs_may_be_found_meanwhile(client):
             yield run
 
     assert await outcomes(client, found(), Cancel()) == dict.fromkeys(runs, REQUESTED)
+
+
+async def test_an_act_that_changes_what_is_looked_for_leaves_nobody_out(client, monkeypatch):
+    # Given more runs than are found at a time, in a state that the act ends
+    monkeypatch.setattr(reading, "LOOKS", 7)
+    runs = await started(client, 40)
+
+    async def one_after_the_other():
+        async for run in client.run_ids("state=running"):
+            yield run
+            await client.result(run, timeout=60)  # it is not like the filter any more
+
+    cancelled = await outcomes(client, one_after_the_other(), Cancel())
+    assert cancelled == dict.fromkeys(runs, REQUESTED)
+    assert [run async for run in client.run_ids("state=running")] == []
+
+    # And what a retry begins is not retried, though it is like the filter
+    found = client.run_ids("workflow=order.fulfil")
+    assert len(await outcomes(client, found, Retry(), rate=1000)) == 40
 
 
 async def test_a_rate_is_more_than_none(client):

@@ -10,12 +10,10 @@ of one id are one.
 
 from __future__ import annotations
 
-__all__ = ["Once", "rerun_id"]
+__all__ = ["Once"]
 
-import uuid
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.acts import (
@@ -33,8 +31,8 @@ from flowworker.acts import (
 )
 from flowworker.client.accepted import NotBegun
 from flowworker.client.lookup import check_active
+from flowworker.client.reruns import rerun_id
 from flowworker.client.starting import encode_input
-from flowworker.codec.json import encode
 from flowworker.codec.messages import ControlCommand
 from flowworker.core import records
 from flowworker.core.records import StopReason
@@ -170,12 +168,3 @@ class Once:
 
     def _control(self, name: str, run: str, command: ControlCommand, actor: str) -> _Next:
         return _Next(partial(self._commands.control, name, run, command, actor))
-
-
-def rerun_id(run: str, wanted: records.Rerun, given: bytes) -> str:
-    """The id of the rerun of that kind and input of a run: a UUIDv8 (RFC 9562)."""
-    digest = sha256(encode((run, wanted, given.decode()))).digest()
-    value = int.from_bytes(digest[:16])
-    value = value & ~(0xF << 76) | 0x8 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Client"]
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.acting import Acting
@@ -12,7 +13,7 @@ from flowworker.client.commands import Commands
 from flowworker.client.once import Once
 from flowworker.client.reading import Reading
 from flowworker.client.registering import Registering
-from flowworker.client.reruns import Reruns
+from flowworker.client.reruns import Reruns, rerun_id
 from flowworker.client.scheduling import Scheduling
 from flowworker.client.starting import (
     check_run_id,
@@ -22,6 +23,7 @@ from flowworker.client.starting import (
 )
 from flowworker.client.waiting import Waiting
 from flowworker.clock import SystemClock
+from flowworker.codec.messages import MSG_ID
 from flowworker.core.records import Rerun
 from flowworker.telemetry.exporting import current_trace
 
@@ -145,7 +147,8 @@ class Client(Registering, Acting, Scheduling, Reading):
             failed: do again what was not completed, and what is behind that.
             latest: by the definition that the workflow's name stands for now.
             input: instead of the run's; what is kept has not seen it.
-            new_id: id of the new run, and idempotency key, as for `start`.
+            new_id: id of the new run, and idempotency key, as for `start`. Without it the first
+                rerun of a kind has an id by which `act_on` finds it, and any other a generated one.
 
         Raises:
             RunNotFound: no such run exists.
@@ -162,6 +165,10 @@ class Client(Registering, Acting, Scheduling, Reading):
         start = rerun_command(record.workflow, input, new_id, now=now, limit=limit)
         if new_id is not None:
             await self._lookup.check_same(start, run_id, wanted)
+        else:
+            first = rerun_id(run_id, wanted, start.body)
+            if not await self._reruns.is_there(first):
+                start = replace(start, run=first, headers={**start.headers, MSG_ID: first})
         start.headers.update(current_trace())
         reply_to = await self._waiting.reply_to(start.run)
         sequence = await self._commands.rerun(run_id, start, command, reply_to)

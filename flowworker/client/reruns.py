@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["RerunStep", "RerunView", "Reruns"]
+__all__ = ["RerunStep", "RerunView", "Reruns", "rerun_id"]
 
+import uuid
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from flowworker.client.looking import no_such_run
+from flowworker.codec.json import encode
 from flowworker.codec.messages import RerunCommand
 from flowworker.core.rerun import plan_rerun
 from flowworker.core.status import TERMINAL
@@ -87,3 +90,15 @@ class Reruns:
         if wanted.point and wanted.failed:
             raise InvalidInput("expected the step to begin from, or failed; found both")
         return RerunCommand(wanted.point, wanted.failed, "latest" if wanted.latest else "")
+
+
+def rerun_id(run: str, wanted: Rerun, given: bytes) -> str:
+    """The id of the first rerun of that kind and input of a run: a UUIDv8 (RFC 9562).
+
+    Who begins it once more, or asks whether it was begun, computes the same.
+    """
+    digest = sha256(encode((run, wanted, given.decode()))).digest()
+    value = int.from_bytes(digest[:16])
+    value = value & ~(0xF << 76) | 0x8 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

@@ -165,6 +165,21 @@ async def test_of_each_run_there_is_one_retry(client, backend):
     assert len({same[0].new_id, whole[0].new_id, given[0].new_id}) == 3
 
 
+async def test_a_run_that_was_retried_alone_is_not_retried_with_others(client):
+    [run] = await started(client, 1)
+    await outcomes(client, [run], Cancel())
+    await until(client, [run], RunStatus.CANCELLED)
+
+    first = await client.retry(run)
+    await client.status(first)
+    second = await client.retry(run)
+    [one] = [one async for one in client.act_on([run], Retry())]
+
+    assert first != second  # who asks for a single one wants it
+    assert (one.outcome, one.new_id) == (ALREADY, first)
+    assert (await client.status(second)).rerun_of == run
+
+
 async def test_a_run_that_goes_on_is_not_retried(client):
     runs = await started(client, 1)
 

@@ -37,6 +37,7 @@ from flowworker.web.problems import (
 from flowworker.web.sessions import SESSIONS
 from flowworker.web.shell import Shell
 from flowworker.web.streams import EventStream, Streams
+from flowworker.web.unfinished import UNFINISHED
 from flowworker.web.workflows import WORKFLOWS
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_TIME = 10.0
 """Seconds for a body to come."""
 
-ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *LAYOUTS, *ACTING, *MANY, *EVENTS)
+ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *UNFINISHED, *LAYOUTS, *ACTING, *MANY, *EVENTS)
 
 
 @dataclass(frozen=True, slots=True)

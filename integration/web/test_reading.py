@@ -118,6 +118,32 @@ def test_workflows_and_their_versions(api, commands, ended, tmp_path):
     assert versions[0]["hash"] == api.get("/workflows/edited")["hash"]
 
 
+def test_unfinished_runs_are_counted_by_what_they_are_pinned_to(api, commands, tmp_path, run):
+    hashes = []
+    for number, label in enumerate(("v1", "v2")):
+        path = tmp_path / f"{label}.yaml"
+        path.write_text(f"name: pinned\nversion: {label}\nsteps: [{{id: only, approval: {{}}}}]\n")
+        commands("register", str(path))
+        hashes.append(api.get("/workflows/pinned")["hash"])
+        for count in range(number + 1):
+            commands("start", "pinned", "--id", f"{run}-{label}-{count}")
+            api.until(f"{run}-{label}-{count}", "WAITING_HUMAN")
+    first, second = hashes
+    both = [
+        {"hash": second, "states": {"WAITING_HUMAN": 2}},
+        {"hash": first, "states": {"WAITING_HUMAN": 1}},
+    ]
+    expected = {"definitions": both, "counted": 3, "more": False}
+    assert api.get("/workflows/pinned/unfinished") == expected
+
+    for each in (f"{run}-v1-0", f"{run}-v2-0"):
+        commands("approve", each)
+        api.until(each, "COMPLETED")
+
+    [left] = api.get("/workflows/pinned/unfinished", token=VIEWER)["definitions"]
+    assert left == {"hash": second, "states": {"WAITING_HUMAN": 1}}
+
+
 def test_a_list_comes_in_pages(api, commands):
     ids = [f"paged-{number}" for number in range(5)]
     for each in ids:
@@ -152,6 +178,7 @@ def test_a_list_takes_filters(api, commands):
     [
         ("/runs/nobody", 404),
         ("/workflows/nothing", 404),
+        ("/workflows/nothing/unfinished", 404),
         ("/runs/a.b", 400),
         ("/runs?limit=0", 400),
         ("/runs?limit=1&limit=2", 400),

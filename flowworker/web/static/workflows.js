@@ -6,6 +6,7 @@ import { dialog, fields, read, say, text } from "./forms.js";
 import { json } from "./format.js";
 import { graph, layoutOf } from "./graph.js";
 import { live } from "./live.js";
+import { wordOf } from "./states.js";
 
 export function workflows(main, { signal }) {
   document.title = "Workflows · flowworker";
@@ -44,8 +45,9 @@ export function workflow(main, { parts: [name], may, signal }) {
 
   async function load() {
     const path = `workflows/${part(name)}`;
-    const [seen, versions] = await Promise.all([ask(path, { signal }), ask(`${path}/versions`, { signal })]);
-    return { ...seen, versions: versions.versions, layout: await layoutOf(seen.hash, signal) };
+    const parts = [path, `${path}/versions`, `${path}/unfinished`];
+    const [seen, versions, unfinished] = await Promise.all(parts.map((each) => ask(each, { signal })));
+    return { ...seen, versions: versions.versions, unfinished, layout: await layoutOf(seen.hash, signal) };
   }
 
   function draw() {
@@ -66,7 +68,8 @@ export function workflow(main, { parts: [name], may, signal }) {
           ? graph(found.layout, () => undefined, () => null, null)
           : h("p", { class: "hint" }, `It has ${found.definition.steps.length} steps: too many to be drawn here.`),
         h("h2", {}, "Versions"),
-        versions(found.versions),
+        versions(name, found.versions, found.unfinished),
+        found.unfinished.more && h("p", { class: "hint" }, `Of the runs that have not ended these are the newest ${found.unfinished.counted}; there are more.`),
         h("details", {}, h("summary", {}, "Definition"), h("pre", { tabindex: "0" }, json(found.definition))),
       ],
     );
@@ -87,18 +90,27 @@ export function workflow(main, { parts: [name], may, signal }) {
   draw();
 }
 
-function versions(all) {
+function versions(name, all, unfinished) {
+  const runs = new Map(unfinished.definitions.map((each) => [each.hash, each.states]));
   return h(
     "table",
     { class: "rows" },
     h("caption", { class: "unseen" }, "Versions"),
-    h("thead", {}, h("tr", {}, ["Version", "Hash", "Steps", ""].map((title) => h("th", { scope: "col" }, title)))),
+    h("thead", {}, h("tr", {}, ["Version", "Hash", "Steps", "Unfinished runs", ""].map((title) => h("th", { scope: "col" }, title)))),
     h(
       "tbody",
       {},
-      all.map((each) => h("tr", { key: each.hash }, h("td", {}, each.version || "–"), h("td", { class: "id" }, each.hash.slice(0, 12)), h("td", {}, String(each.steps)), h("td", {}, each.latest ? "latest" : ""))),
+      all.map((each) => h("tr", { key: each.hash }, h("td", {}, each.version || "–"), h("td", { class: "id" }, each.hash.slice(0, 12)), h("td", {}, String(each.steps)), h("td", {}, unfinishedOf(name, each.hash, runs.get(each.hash))), h("td", {}, each.latest ? "latest" : ""))),
     ),
   );
+}
+
+/** How many in each state; the link leads to them. */
+function unfinishedOf(name, hash, states) {
+  if (!states) return "none";
+  const where = `hash=${hash.slice(0, 12)} state=${Object.keys(states).join(",").toLowerCase()}`;
+  const counts = Object.entries(states).map(([state, count]) => `${count} ${wordOf(state).toLowerCase()}`);
+  return h("a", { href: `#/runs?${new URLSearchParams({ workflow: name, where })}` }, counts.join(", "));
 }
 
 function start(name, schema) {

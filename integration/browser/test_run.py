@@ -54,6 +54,22 @@ def test_a_step_that_does_not_move_says_what_it_waits_for(page, api, commands, r
     expect(reasons).to_have_count(0)
 
 
+def test_a_step_whose_worker_died_says_so(page, api, commands, run):
+    assert commands.process("register", str(UNSERVED)).returncode == 0
+    with commands.running("worker", "--app", APP, "--queue", "far-away") as process:
+        api("POST", "/runs", {"workflow": "lonely", "id": run})
+        page.goto(f"/#/runs/{run}")
+        step = page.locator(".step").first
+        expect(step).to_contain_text("Running")
+        step.click()
+
+        process.kill()
+
+        reasons = page.get_by_role("region", name="Why nap does not move")
+        expect(reasons).to_contain_text("was lost with it")
+        expect(reasons).to_contain_text("start a worker with --queue far-away")
+
+
 def test_texts_of_users_are_no_markup(page, api, run):
     text = "<img src=x onerror=alert(1)><b id=bold>bold</b>"
     api("POST", "/runs", {"workflow": "long", "id": run, "input": {"text": text}})

@@ -41,6 +41,8 @@ TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flowworker-tools
 HELM_VERSION := v4.3.1
 HELM := $(TOOLS)/helm-$(HELM_VERSION)/helm
 OTELCOL := $(TOOLS)/otelcol-v0.165.0/otelcol
+# It wants another jsonschema-rs than we do.
+SCHEMATHESIS := $(VENV)/schemathesis/bin/schemathesis
 # What an interpreter that is gone had installed is gone too.
 $(shell test -x $(PY) || rm -f $(VENV)/.installed-*)
 # The demos are content with a full .venv, and make a small one where there is none.
@@ -69,7 +71,7 @@ test: $(DEV) ## Run every test, then report the coverage
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
 	$(PY) -m pytest $(PURE:%=tests/%) -m hypothesis -n $(CORES) $(PYTEST_ARGS)
 	$(PY) -m pytest tests examples $(PURE:%=--ignore tests/%) -n $(JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
-	$(PY) -m pytest integration --ignore integration/browser -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
+	$(PY) -m pytest integration --ignore integration/browser --ignore integration/openapi -n $(INTEGRATION_JOBS) --dist worksteal $(COVERAGE) --cov-append $(PYTEST_ARGS)
 	$(PY) -m coverage report --fail-under=90
 
 TIMES ?= 3
@@ -123,6 +125,10 @@ browser-check: $(DEV) ## Use the dashboard with a real browser (Debian's Chromiu
 	deploy/checks/packages chromium
 	$(PY) -m pytest integration/browser $(PYTEST_ARGS)
 
+.PHONY: api-check
+api-check: $(DEV) $(SCHEMATHESIS) ## Ask the API whatever its OpenAPI document allows, and more (Schemathesis)
+	SCHEMATHESIS=$(abspath $(SCHEMATHESIS)) $(PY) -m pytest integration/openapi $(PYTEST_ARGS)
+
 .PHONY: pictures
 pictures: $(DEV) ## Take the pictures of the dashboard for docs/images/
 	deploy/checks/packages chromium
@@ -160,6 +166,11 @@ clean: ## Remove .venv, caches and reports
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS_$*)]'
+	@touch $@
+
+$(SCHEMATHESIS): integration/openapi/constraints.txt | $(PY)
+	$(PY) -m venv --clear $(VENV)/schemathesis
+	$(VENV)/schemathesis/bin/python -m pip install --quiet -c $< schemathesis
 	@touch $@
 
 NEEDS_GO = command -v go >/dev/null || { echo "go was not found: install Go 1.26 or newer, to build $(@F)" >&2; exit 1; }

@@ -5,6 +5,7 @@ limits            how often                               guard      all of this
 endpoint          what can be asked for, as one type      forms      what goes in, and comes out
 looking, acting   the endpoints themselves                graphs     a run as nodes and edges
 layouts           a definition as a picture               unfinished what runs on which definition
+queries           parameters, read from text
 events, hub, streams   what happens, as it happens
 problems          errors as answers                       openapi    the document of all of it
 counting          how often what was asked for, for those who watch

@@ -6,8 +6,7 @@ __all__ = ["PREFIX", "document"]
 
 import inspect
 from importlib.metadata import version
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from flowworker.web.endpoint import Events, Json
 from flowworker.web.forms import Name, RunId
 from flowworker.web.guard import COOKIE, CSRF_HEADER
 from flowworker.web.problems import PROBLEM_TYPE, Problem
+from flowworker.web.queries import without_none
 from flowworker.web.roles import Role
 
 if TYPE_CHECKING:
@@ -157,19 +157,11 @@ def _query_parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     """The fields of the struct, each as a schema of its own."""
     for field in msgspec.structs.fields(endpoint.query):
         (schema,), _ = msgspec.json.schema_components(
-            [_without_none(field.type)], ref_template=_REFERENCES
+            [without_none(field.type)], ref_template=_REFERENCES
         )
         if isinstance(field.default, bool | int):
             schema = {**schema, "default": field.default}
         yield {"name": field.encode_name, "in": "query", "required": False, "schema": schema}
-
-
-def _without_none(kind: Any) -> Any:
-    """The type of a parameter that may be left out, and cannot be null."""
-    if get_origin(kind) not in {UnionType, Union}:
-        return kind
-    [other] = (one for one in get_args(kind) if one is not NoneType)
-    return other
 
 
 def _cleaned(schema: dict[str, Any]) -> dict[str, Any]:

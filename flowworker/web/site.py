@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Parts", "make_site"]
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -34,6 +33,7 @@ from flowworker.web.problems import (
     ApiError,
     problem_of,
 )
+from flowworker.web.queries import read_query
 from flowworker.web.sessions import SESSIONS
 from flowworker.web.shell import Shell
 from flowworker.web.streams import EventStream, Streams
@@ -129,7 +129,7 @@ class _Resource:
             streams=self._parts.streams,
             caller=caller,
             path={name: str(value) for name, value in request.path_params.items()},
-            query=_query(endpoint, request.query_params.multi_items()),
+            query=read_query(endpoint.query, request.query_params.multi_items()),
             body=None if endpoint.body is None else await _body(endpoint.body, request),
             address=address,
             last_event=request.headers.get("last-event-id", ""),
@@ -154,17 +154,6 @@ def problem(error: ApiError | FlowworkerError) -> Response:
     if found.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": str(RETRY_AFTER)} | headers
     return Response(encode(found), found.status, headers, PROBLEM_TYPE)
-
-
-def _query(endpoint: Endpoint, items: list[tuple[str, str]]) -> Any:
-    counted = Counter(name for name, _ in items)
-    for name, count in counted.items():
-        if count > 1:
-            raise ApiError(HTTPStatus.BAD_REQUEST, f"{name!r:.80} is given {count} times")
-    try:
-        return msgspec.convert(dict(items), endpoint.query, strict=False)
-    except msgspec.ValidationError as error:
-        raise ApiError(HTTPStatus.BAD_REQUEST, f"parameters: {error}") from error
 
 
 async def _body(kind: type[msgspec.Struct], request: Request) -> Any:

@@ -12,6 +12,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.messages import (
     FLOW_DELAY,
     FLOW_INPUT,
+    FLOW_LABELS,
     FLOW_PRIORITY,
     FLOW_REPLY,
     MSG_ID,
@@ -101,6 +102,8 @@ class People:
             headers[FLOW_REPLY] = f"_INBOX.{number}"
         if self._chance(0.2):
             headers[FLOW_PRIORITY] = random.choice(list(Priority))
+        if number % 3 == 0:
+            headers[FLOW_LABELS] = f"number={number}"
         known = not self._chance(0.02)
         workflow = random.choice(self._workflows) if known else "unknown"
         things = ([], ["x", number], {"key": number}, number)[number % 4]

@@ -118,6 +118,7 @@ def print_run(run: RunView) -> None:
         "run": run.id,
         "workflow": f"{run.workflow}{version}",
         "state": run.status.value,
+        "labels": " ".join(f"{name}={value}" for name, value in run.labels.items()),
         "created": when(run.created_at),
         "paused": "" if run.paused is None else _pause(run.paused),
         "begins": when(run.begins_at),

@@ -31,12 +31,34 @@ if TYPE_CHECKING:
 _RUN = click.argument("run")
 
 
+def _labels(
+    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"expected NAME=VALUE, found {text!r}.")
+        if name in found:
+            raise click.BadParameter(f"{name!r} is given twice.")
+        found[name] = value
+    return found
+
+
 @click.command()
 @click.argument("name")
 @click.option("--input", "input_", default="{}", metavar="JSON|@FILE", help="A JSON object.")
 @click.option("--id", "run_id", help="Run id and idempotency key; generated if not given.")
 @click.option(
     "--priority", type=click.Choice([p.value for p in Priority]), help="Lane of its steps."
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    callback=_labels,
+    metavar="NAME=VALUE",
+    help="To find it by; may be repeated.",
 )
 @click.option("--at", metavar="MOMENT", help="Begin then, such as 2030-01-31T08:00:00Z.")
 @click.option("--in", "delay", metavar="DURATION", help="Begin after so long, such as 1h30m.")

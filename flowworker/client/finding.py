@@ -100,4 +100,5 @@ def _summary(
         record.error,
         record.rerun_of,
         record.paused is not None,
+        record.labels,
     )

@@ -18,6 +18,7 @@ from flowworker.client.scheduling import Scheduling
 from flowworker.client.starting import (
     check_run_id,
     delay_headers,
+    label_headers,
     rerun_command,
     start_command,
 )
@@ -28,6 +29,7 @@ from flowworker.core.records import Rerun
 from flowworker.telemetry.exporting import current_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from flowworker.client.reruns import RerunView
@@ -72,6 +74,7 @@ class Client(Registering, Acting, Scheduling, Reading):
         priority: Priority | str | None = None,
         at: datetime | str | None = None,
         delay: float | str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> str:
         """Start a run and return its id as soon as the start is durable.
 
@@ -85,6 +88,8 @@ class Client(Registering, Acting, Scheduling, Reading):
             at: the moment at which the run begins: a datetime with a time zone, or RFC 3339. Until
                 then it is PENDING, and can be cancelled.
             delay: instead: after how long it begins, in seconds or as `1h30m`.
+            labels: names and values by which it is found (`find`), at most 16. They are in events
+                and lists for all to see.
 
         Raises:
             InvalidInput: an argument is not what was expected. An input that does not satisfy
@@ -94,9 +99,9 @@ class Client(Registering, Acting, Scheduling, Reading):
             RunIdTaken: a run of that id exists with another workflow or input. If it was started
                 at the same moment, `result` raises it.
         """
-        later = delay_headers(at, delay)
+        headers = {**delay_headers(at, delay), **label_headers(labels)}
         start = await self._prepare(workflow, input, run_id, priority)
-        start.headers.update(later)
+        start.headers.update(headers)
         await self._send(start)
         return start.run
 
@@ -197,9 +202,12 @@ class Client(Registering, Acting, Scheduling, Reading):
         run_id: str | None = None,
         priority: Priority | str | None = None,
         timeout: float | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> RunResult:
         """Start a run and wait for its end: `start` and `result` in one."""
+        headers = label_headers(labels)
         start = await self._prepare(workflow, input, run_id, priority)
+        start.headers.update(headers)
         if run_id is not None:
             await self._send(start)
             return await self._waiting.wait(start.run, timeout)

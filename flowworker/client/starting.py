@@ -8,6 +8,7 @@ __all__ = [
     "check_run_id",
     "delay_headers",
     "encode_input",
+    "label_headers",
     "new_run_id",
     "one_of",
     "rerun_command",
@@ -18,9 +19,10 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowworker.codec.messages import FLOW_DELAY, FLOW_PRIORITY, FLOW_START_AT, MSG_ID
+from flowworker.codec.labels import format_labels
+from flowworker.codec.messages import FLOW_DELAY, FLOW_LABELS, FLOW_PRIORITY, FLOW_START_AT, MSG_ID
 from flowworker.codec.values import encode_value
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, reserved_for
 from flowworker.core.status import Priority
@@ -28,6 +30,9 @@ from flowworker.definitions.duration import parse_duration
 from flowworker.definitions.moment import parse_moment
 from flowworker.errors import InvalidInput, PayloadTooLarge
 from flowworker.stores.payloads import input_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,11 @@ def delay_headers(at: datetime | str | None, delay: float | str | None) -> dict[
     if delay is not None:
         return {FLOW_DELAY: f"{parse_duration(delay):.6f}s"}
     return {}
+
+
+def label_headers(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """What a start says that has labels; raises InvalidInput for what can be none."""
+    return {FLOW_LABELS: format_labels(labels)} if labels else {}
 
 
 def rerun_command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["PauseView", "RunSummary", "pause_of"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import RunStatus  # noqa: TC001 - frameworks read the types of views
@@ -40,6 +40,7 @@ class RunSummary:
     error: str = ""
     rerun_of: str = ""
     paused: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def pause_of(record: RunRecord, hide: Callable[[str], str]) -> PauseView | None:

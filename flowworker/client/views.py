@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["RunView", "Views"]
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,7 @@ class RunView:
     output: PayloadView | None = None
     why: tuple[Reason, ...] = ()
     paused: PauseView | None = None
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -152,6 +153,7 @@ class Views:
             parent="" if record.parent is None else record.parent.run,
             problems=tuple(map(hide, look.problems)),
             paused=pause_of(record, hide),
+            labels=record.labels,
         )
         return await self._with_values(look, seen) if values else seen
 

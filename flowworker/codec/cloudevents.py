@@ -121,6 +121,7 @@ def run_started_event(namespace: str, record: RunRecord, revision: int = 0) -> C
         parent=record.parent,
         depth=record.depth,
         schedule=record.schedule,
+        labels=record.labels,
     )
     return cloud_event(namespace, EventType.STARTED, data, record.created_at)
 

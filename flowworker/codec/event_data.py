@@ -31,8 +31,8 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         signal: name of the one that came.
         actor: who answered an approval, or asked for a pause.
         input, output: of the run or the step, inline when small.
-        priority, origin, sent, reply_to, trace, trace_state, rerun_of: of a started run, as in its
-            record.
+        priority, origin, sent, reply_to, trace, trace_state, rerun_of, labels: of a started run, as
+            in its record.
         kept_from: the run that has executed a step which a rerun keeps.
         parent, depth: of a started run that is a child, as in its record.
         schedule: of a started run that a schedule has begun, as in its record.
@@ -86,6 +86,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     child: str = ""
     index: Count | None = None
     schedule: OfSchedule | None = None
+    labels: dict[str, str] = {}
 
     @property
     def step(self) -> str:

@@ -99,6 +99,7 @@ def begun_run(event: CloudEvent) -> RunRecord:
         parent=data.parent,
         depth=data.depth,
         schedule=data.schedule,
+        labels=data.labels,
     )
 
 

@@ -7,6 +7,7 @@ __all__ = [
     "FLOW_ACTOR",
     "FLOW_DELAY",
     "FLOW_INPUT",
+    "FLOW_LABELS",
     "FLOW_PRIORITY",
     "FLOW_REPLY",
     "FLOW_START_AT",
@@ -55,6 +56,8 @@ STORED = "stored"
 SEALED = "sealed"
 FLOW_REPLY = "Flow-Reply"
 """Header of a start message: subject that gets the result."""
+FLOW_LABELS = "Flow-Labels"
+"""Header of a start message: the run's labels (codec.labels)."""
 FLOW_PRIORITY = "Flow-Priority"
 """Header of a start message: lane of the run's steps."""
 FLOW_START_AT = "Flow-Start-At"

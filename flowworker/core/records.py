@@ -142,6 +142,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         depth: how many runs it is below one that is no child.
         secrets: `redaction.Secrets`; if there are any, its events refer to payloads.
         paused: why nothing of it begins, if so.
+        labels: names and values that its start gave it.
         steered: when the latest pause or unpause that was followed was asked for; 0 if none was.
         schedule: which time of which one has begun it.
     """
@@ -178,6 +179,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     paused: Paused | None = None
     steered: Moment = 0.0
     schedule: OfSchedule | None = None
+    labels: dict[str, str] = {}
 
     @property
     def has_begun(self) -> bool:

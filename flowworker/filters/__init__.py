@@ -1,4 +1,4 @@
-"""Which runs: `state=failed workflow=orders started>2026-11-01`.
+"""Which runs: `state=failed workflow=orders label.team=a started>2026-11-01`.
 
 filter    what is asked of a run, and whether one is meant
 grammar   the text of a filter -> the filter

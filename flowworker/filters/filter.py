@@ -10,6 +10,7 @@ __all__ = [
     "CHOICES",
     "COMPARISONS",
     "EVERYTHING",
+    "LABEL",
     "ORDERED",
     "PAUSED",
     "TEXTS",
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowworker.core.records import RunRecord
+
+LABEL = "label."
+"""What the name of a label's field begins with."""
 
 
 class Operator(StrEnum):
@@ -92,6 +96,8 @@ class Condition:
                 return at >= self.moment
 
     def _is_one(self, record: RunRecord) -> bool:
+        if self.field.startswith(LABEL):
+            return record.labels.get(self.field.removeprefix(LABEL), "") in self.values
         found = TEXTS[self.field](record)
         if self.field == "hash":
             return any(found.startswith(value) for value in self.values)
@@ -129,7 +135,7 @@ TEXTS: Final[Mapping[str, Callable[[RunRecord], str]]] = {
     "rerun_of": lambda record: record.rerun_of,
     "parent": lambda record: "" if record.parent is None else record.parent.run,
 }
-"""Fields that are one of several texts."""
+"""Fields that are one of several texts, beside the labels."""
 
 ORDERED: Final[Mapping[str, Callable[[RunRecord], float]]] = {
     "started": lambda record: record.created_at,

@@ -15,11 +15,13 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from flowworker.core.labels import LABEL_KEY
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput
 from flowworker.filters.filter import (
     CHOICES,
     COMPARISONS,
+    LABEL,
     ORDERED,
     PAUSED,
     TEXTS,
@@ -33,7 +35,7 @@ from flowworker.filters.moments import parse_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FIELDS: Final = (*TEXTS, *ORDERED)
+FIELDS: Final = (*TEXTS, *ORDERED, f"{LABEL}KEY")
 """As an error lists them."""
 
 _BLANK = re.compile(r"\s*")
@@ -118,6 +120,10 @@ class _Reader:
 
     def _check_field(self, field: str, at: int) -> None:
         if field in TEXTS or field in ORDERED:
+            return
+        if field.startswith(LABEL):
+            if LABEL_KEY.fullmatch(field.removeprefix(LABEL)) is None:
+                self._refuse(at, f"expected a label as in `{LABEL}team`, found {field!r:.80}")
             return
         near = get_close_matches(field, FIELDS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -28,6 +28,7 @@ async def _start(call: Call) -> Begun:
         form.input,
         run_id=form.id,
         priority=form.priority,
+        labels=form.labels,
         at=form.at,
         delay=form.delay,
     )

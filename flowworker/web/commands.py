@@ -36,6 +36,7 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True):
         id: also the idempotency key: starting twice with one id gives one run.
         at: the moment at which it begins, by RFC 3339.
         delay: instead: after how long, in seconds or as `1h30m`.
+        labels: names and values by which it is found.
     """
 
     workflow: Name
@@ -44,6 +45,7 @@ class Start(Struct, frozen=True, forbid_unknown_fields=True):
     priority: Priority | None = None
     at: Text | None = None
     delay: float | Text | None = None
+    labels: dict[str, str] = {}
 
 
 class Stop(Struct, frozen=True, forbid_unknown_fields=True):

@@ -38,6 +38,33 @@ def test_processes_end_with_the_code_that_scripts_rely_on(dev, arguments, code):
     assert len(result.stderr.splitlines()) == (0 if code < 2 else 1)
 
 
+def test_a_run_is_found_by_its_labels(dev):
+    labels = ["--label", "team=a", "--label", "customer=Müller = 1, 2"]
+    result = json.loads(dev("start", "sum", *labels, "--wait"))
+    dev("start", "sum", "--label", "team=b", "--wait")
+
+    where = 'label.team=a,c label.customer="Müller = 1, 2"'
+    [found] = dev.lines("list", "--where", where)
+    assert found["id"] == result["id"]
+    assert found["labels"] == {"customer": "Müller = 1, 2", "team": "a"}
+    assert "team=a" in dev("status", result["id"])
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (["team"], "expected NAME=VALUE, found 'team'"),
+        (["team=a", "team=b"], "'team' is given twice"),
+        (["a b=c"], "expected a label's name of 1 to 63 letters"),
+    ],
+)
+def test_what_is_no_label(dev, given, problem):
+    result = dev.process("start", "sum", *(part for each in given for part in ("--label", each)))
+
+    assert result.returncode == 2
+    assert problem in " ".join(result.stderr.split())
+
+
 def test_an_input_comes_from_a_file(dev, tmp_path):
     (tmp_path / "input.json").write_text('{\n  "n": 40\n}\n')
 

@@ -17,12 +17,14 @@ def acted(api, path, body):
 
 
 def test_a_run_is_started_once(api, run):
-    body = {"workflow": "sum", "input": {"n": 5}, "id": run}
+    body = {"workflow": "sum", "input": {"n": 5}, "id": run, "labels": {"for": run}}
 
     assert acted(api, "/runs", body) == {"id": run}
     assert acted(api, "/runs", body) == {"id": run}
     api.until(run, "COMPLETED")
     assert api.get(f"/runs/{run}/output") == {"second": {"n": 7}}
+    assert api.get(f"/runs/{run}")["labels"] == {"for": run}
+    assert [found["id"] for found in api.get(f"/runs?where=label.for%3D{run}")["runs"]] == [run]
 
     taken = api("POST", "/runs", {"workflow": "broken", "id": run})
     assert taken.status == 409

@@ -42,6 +42,7 @@ def test_a_run_begins_as_it_was_created():
         reply_to="_INBOX.x",
         trace="00-1-2-01",
         schedule=OfSchedule("nightly", 4.0),
+        labels={"team": "a"},
     )
 
     event = read_event("r1", encode(run_started_event("ns", record, 9)))

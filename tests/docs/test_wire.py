@@ -38,7 +38,8 @@ def test_streams_and_consumers():
 
 def test_headers_actions_and_results():
     known = {messages.MSG_ID, messages.FLOW_REPLY, messages.FLOW_PRIORITY, messages.FLOW_INPUT}
-    known |= {messages.FLOW_START_AT, messages.FLOW_DELAY, messages.TRACE_PARENT}
+    known |= {messages.FLOW_LABELS, messages.FLOW_START_AT, messages.FLOW_DELAY}
+    known |= {messages.TRACE_PARENT}
     assert set(column(table("wire.md", "Start"), "header")) == known
     assert column(table("wire.md", "Control"), "action") == list(messages.CONTROL_ACTIONS)
     fields = {field for row in table("wire.md", "Result") for field in words(row["field"])}

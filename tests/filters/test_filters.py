@@ -26,6 +26,7 @@ FAILED = RunRecord(
     finished_at=NOW - HOUR,
     stop=Stop(StopReason.FAILED, "step 'a' failed: ValueError: no", "a"),
     rerun_of="r0",
+    labels={"team": "a", "tier.x": "two words"},
 )
 CHILD = RunRecord(
     run="r2",
@@ -74,6 +75,9 @@ ALL = (FAILED, CHILD, LATER, PREPARED, LATE)
         ('rerun_of!=""', "r1 r4"),
         ("parent=r1", "r2"),
         ('parent=""', "r1 r3 r4 r5"),
+        ("label.team=a", "r1"),
+        ("label.team!=a", "r2 r3 r4 r5"),
+        ('label.tier.x="two words",other', "r1"),
         ("started>2026-11-27", "r1 r2 r3 r4 r5"),
         ("started>2026-11-28", ""),
         ("started>=2026-11-28", "r2 r3 r4 r5"),
@@ -113,6 +117,7 @@ def test_which_runs_are_meant(text, expected):
         ("workflow=a workflow=b", "", "a", 0.0, None, False),
         ("started>-1h started>=-2h", "", "", NOW - HOUR, None, True),
         ("started<-1h started<=-2h", "", "", 0.0, NOW - 2 * HOUR, True),
+        ("state=failed label.x=1", "FAILED", "", 0.0, None, False),
         ("ended>-1h", "", "", 0.0, None, False),
     ],
 )  # fmt: skip
@@ -128,7 +133,7 @@ def test_what_the_index_is_asked_for(text, statuses, workflow, since, until, ind
     ("text", "column", "problem"),
     [
         ("stat=failed", 1, "there is no 'stat', expected one of state, workflow, .* mean 'state'"),
-        ("xyzzy=failed", 1, "there is no 'xyzzy', expected one of .*ended$"),
+        ("xyzzy=failed", 1, "there is no 'xyzzy', expected one of .*KEY$"),
         ("state=failed  =x", 15, "expected a condition, such as"),
         ("state", 6, "expected one of the operators =, != after 'state'"),
         ("state>failed", 6, "expected one of the operators =, != after 'state'"),
@@ -142,6 +147,8 @@ def test_what_the_index_is_asked_for(text, statuses, workflow, since, until, ind
         ("started>yesterday", 9, "expected a time: `2026-11-01`"),
         ("started>2026-13-01", 9, "expected a time"),
         ("started>2026-11-01,2026-11-02", 9, "expected a time"),
+        ("label.=x", 1, "expected a label as in `label.team`, found 'label.'"),
+        ("label.ä=x", 1, "expected a label"),
     ],
 )
 def test_what_is_no_filter(text, column, problem):

@@ -41,7 +41,9 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 async def chain(stage: Stage) -> None:
     """Steps one after the other; started by our client and by anybody, and again when over."""
-    await stage.client.start("chain", run_id="chain-1", priority="low")
+    await stage.client.start(
+        "chain", run_id="chain-1", priority="low", labels={"team": "a", "place": "Köln"}
+    )
     await stage.result("chain-1")
     start, body = {"Nats_Msg_Id": "chain-2", "Flow_Reply": SOMEBODY}, b'{"order":7}'
     await stage.send("start.chain", body, **start, Flow_Priority="high", **TRACE)

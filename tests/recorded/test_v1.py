@@ -15,6 +15,7 @@ from flowworker.codec.cloudevents import CloudEvent
 from flowworker.codec.json import encode
 from flowworker.codec.messages import (
     FLOW_INPUT,
+    FLOW_LABELS,
     FLOW_PRIORITY,
     FLOW_REPLY,
     MSG_ID,
@@ -112,7 +113,15 @@ def test_every_field_and_every_value_of_an_enumeration_is_recorded():
 def test_every_header_is_recorded():
     seen = {name for each in MESSAGES for name in each.headers}
 
-    assert seen >= {FLOW_INPUT, FLOW_PRIORITY, FLOW_REPLY, MSG_ID, TRACE_PARENT, "Nats-TTL"}
+    assert seen >= {
+        FLOW_INPUT,
+        FLOW_LABELS,
+        FLOW_PRIORITY,
+        FLOW_REPLY,
+        MSG_ID,
+        TRACE_PARENT,
+        "Nats-TTL",
+    }
 
 
 def test_all_subjects_and_keys_that_are_documented_are_recorded():

@@ -142,7 +142,7 @@ def blocking(workflow: Workflow) -> None:
     with BlockingClient(OPTIONS, namespace="shop") as client:
         assert_type(client, BlockingClient)
         assert_type(client.register(workflow), str)
-        run = client.start("order.fulfil", {"order_id": 7}, priority="high")
+        run = client.start("order.fulfil", {"order_id": 7}, priority="high", labels={"team": "a"})
         assert_type(run, str)
         assert_type(client.run("order.fulfil"), RunResult)
         seen(client.result(run, timeout=10), client.status(run), client.list(RunStatus.FAILED))
@@ -171,6 +171,7 @@ def seen(result: RunResult, run: RunView, found: list[RunSummary]) -> None:
     assert_type(run.steps[0].output, PayloadView | None)
     assert_type(run.waiting, tuple[str, ...])
     assert_type([each.created_at for each in found], list[float])
+    assert_type(found[0].labels, dict[str, str])
     result.status = RunStatus.COMPLETED  # type: ignore[misc]
 
 

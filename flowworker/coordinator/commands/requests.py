@@ -18,9 +18,11 @@ import msgspec
 from msgspec import Struct
 
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.labels import parse_labels
 from flowworker.codec.messages import (
     FLOW_DELAY,
     FLOW_INPUT,
+    FLOW_LABELS,
     FLOW_PRIORITY,
     FLOW_REPLY,
     FLOW_START_AT,
@@ -73,6 +75,7 @@ class Start(Struct, frozen=True):
     trace_state: str
     payload: Payload | None = None
     begins_at: float = 0.0
+    labels: dict[str, str] = {}
 
     @property
     def digest(self) -> str:
@@ -118,9 +121,17 @@ def parse_start(
         reply_to=reply_to,
         priority=_priority(headers.get(FLOW_PRIORITY, "")),
         begins_at=_begins_at(delivery),
+        labels=_labels(headers.get(FLOW_LABELS, "")),
         trace=trace,
         trace_state=state_of(headers.get(TRACE_STATE, "")) if trace else "",
     )
+
+
+def _labels(text: str) -> dict[str, str]:
+    try:
+        return parse_labels(text)
+    except InvalidInput as error:
+        raise Rejected(f"{FLOW_LABELS}: {error}") from error
 
 
 def _begins_at(delivery: Delivery) -> float:

@@ -188,6 +188,7 @@ class Reruns:
             rerun_of=of,
             rerun=wanted,
             secrets=secrets,
+            labels=start.labels or past.record.labels,
         )
 
     async def _plan(self, past: Past, command: RerunCommand) -> Plan:

@@ -181,6 +181,7 @@ class Starts:
             trace_state=start.trace_state,
             sent="" if data is sent else input_digest(sent).hex(),
             secrets=secrets,
+            labels=start.labels,
         )
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:

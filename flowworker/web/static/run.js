@@ -126,6 +126,7 @@ function summary(run) {
       fact("Begins", run.status === "PENDING" && when(run.begins_at)),
       fact("Paused", run.paused && [when(run.paused.since), run.paused.actor && ` by ${run.paused.actor}`, run.paused.reason && `: ${run.paused.reason}`]),
       fact(run.finished_at ? "Took" : "For", duration(run.created_at, run.finished_at)),
+      fact("Labels", Object.entries(run.labels).map(([name, value]) => `${name}=${value}`).join(" ")),
       fact("Rerun of", runLink(run.rerun_of)),
       fact("Part of", runLink(run.parent)),
     ),

@@ -15,7 +15,7 @@ namespaces, backups   looks at namespaces, removes, backs up and restores them
 upgrade, readability  whether this release fits what is there
 apps, health, serving, leaving   what the processes are made of
 signals               how they are asked to end
-options, errors       what every command shares
+contents, options, errors   what every command shares
 render, payloads, tables, progress   what people see
 """
 
@@ -25,50 +25,13 @@ __all__ = ["cli", "main"]
 
 import click
 
+from flowworker.cli.contents import SECTIONS
 from flowworker.cli.errors import Commands
 from flowworker.cli.leaving import end_soon
 
-_COMMANDS = {
-    "dev": "dev:dev",
-    "server": "server:server",
-    "coordinator": "fleet:coordinator",
-    "worker": "fleet:worker",
-    "ui": "ui:ui",
-    "validate": "definitions:validate",
-    "graph": "graph:graph",
-    "simulate": "simulate:simulate",
-    "register": "definitions:register",
-    "start": "runs:start",
-    "status": "status:status",
-    "why": "why:why",
-    "list": "finding:list_runs",
-    "history": "runs:history",
-    "watch": "watch:watch",
-    "cancel": "act:cancel",
-    "terminate": "act:terminate",
-    "pause": "act:pause",
-    "unpause": "act:unpause",
-    "approve": "act:approve",
-    "reject": "act:reject",
-    "resume": "act:resume",
-    "signal": "act:signal",
-    "rerun": "reruns:rerun",
-    "retry": "reruns:retry",
-    "schedule": "schedules:schedule",
-    "workers": "members:workers",
-    "coordinators": "members:coordinators",
-    "doctor": "doctor:doctor",
-    "health": "probe:health",
-    "setup": "setup:setup",
-    "namespace": "namespaces:namespace",
-    "upgrade": "upgrade:upgrade",
-}
-"""Where each command stands, from the first that one needs to the last. It is imported when it is
-asked for: a command costs what it needs itself."""
-
 
 @click.group(
-    cls=Commands, homes=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Commands, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(package_name="flowworker", message="%(prog)s %(version)s")
 def cli() -> None:

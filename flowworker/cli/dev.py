@@ -86,7 +86,7 @@ def dev(
     ui: bool,
     ui_port: int | None,
 ) -> None:
-    """Run everything that a fleet needs on this machine: server, coordinator, workers, dashboard.
+    """Run a whole fleet on this machine: server, coordinator, workers, dashboard.
 
     Ctrl-C drains and ends it; twice ends it at once.
     """

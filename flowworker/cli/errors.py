@@ -41,6 +41,8 @@ from flowworker.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from flowworker.cli.contents import Listed
+
 FAILED = 1
 """The run failed, or a check did not pass, or something that should not happen did."""
 INVALID = 2
@@ -73,25 +75,41 @@ def exit_code(error: FlowworkerError) -> int:
 class Commands(click.Group):
     """A group of commands that always ends with an exit code, and never with a traceback."""
 
-    def __init__(self, *args: Any, homes: Mapping[str, str] | None = None, **more: Any) -> None:
-        """Have the commands that are added, and those of `homes`: `module:attribute` by name.
+    def __init__(
+        self,
+        *args: Any,
+        sections: Mapping[str, Mapping[str, Listed]] | None = None,
+        **more: Any,
+    ) -> None:
+        """Have the commands that are added, and those of `sections`, by title and name.
 
         These are imported when they are asked for.
         """
         super().__init__(*args, **more)
-        self._homes = homes or {}
+        self._sections = sections or {}
+        self._listed = {name: one for each in self._sections.values() for name, one in each.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which they were added: from the first that one needs to the last."""
         del ctx
-        return [*self._homes, *(name for name in self.commands if name not in self._homes)]
+        return [*self._listed, *(name for name in self.commands if name not in self._listed)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now if it was not before."""
-        if cmd_name in self._homes and cmd_name not in self.commands:
-            module, _, attribute = self._homes[cmd_name].partition(":")
+        if cmd_name in self._listed and cmd_name not in self.commands:
+            module, _, attribute = self._listed[cmd_name].home.partition(":")
             self.add_command(getattr(import_module(f"flowworker.cli.{module}"), attribute))
         return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by section, without a look at them; those of a group without."""
+        if not self._sections:
+            super().format_commands(ctx, formatter)
+        widest = max(map(len, self._listed), default=0)
+        for title, section in self._sections.items():
+            with formatter.section(title):
+                rows = [(name.ljust(widest), one.line) for name, one in section.items()]
+                formatter.write_dl(rows)
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Read the arguments, and show what `--help` shows."""

@@ -88,9 +88,9 @@ def _read(options: dict[str, Any]) -> Task:
 def simulate(
     task: Task, worlds: int, seed: int | None, troubles: str | None, *, json_: bool
 ) -> None:
-    """Run a workflow in many worlds in which workers die, messages get lost, and handlers fail.
+    """Run a workflow in many worlds in which workers die and messages get lost.
 
-    No handler is called: stand-ins return what fits its annotation.
+    No handler is called: stand-ins fail, or return what fits its annotation.
     """
     from flowworker.simulate import World, shrunk
 

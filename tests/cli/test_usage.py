@@ -91,7 +91,7 @@ def test_no_command_shows_the_help(flowworker):
     result = flowworker()
 
     assert result.exit_code == 2
-    assert "Commands:" in result.stderr
+    assert "Acts on runs:" in result.stderr
 
 
 def test_the_version_is_reported(flowworker):

@@ -6,6 +6,7 @@ import pytest
 
 from flowworker.codec.index import (
     Entry,
+    any_time,
     entries_of,
     entry_at,
     entry_of,
@@ -34,6 +35,8 @@ def test_keys():
     assert entry_of(RECORD, RunStatus.FAILED).key == f"index.FAILED.orders/ship.{MOMENT}.r1"
     assert entry_at(entry.key) == entry
     assert entries_of(RECORD) == f"index.*.orders/ship.{MOMENT}.r1"
+    anytime = "index.PENDING.orders/ship.*.*.*.*.*.*.*.r1"
+    assert any_time(RunStatus.PENDING, "orders.ship", "r1") == anytime
     assert status_pattern(RunStatus.FAILED) == "index.FAILED.>"
     assert status_pattern(RunStatus.FAILED, "orders.ship") == "index.FAILED.orders/ship.>"
     assert pattern_of("2026.11") == "index.*.*.2026.11.>"

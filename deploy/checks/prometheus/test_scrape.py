@@ -11,7 +11,7 @@ from tests.support.waiting import blocking_eventually
 
 pytestmark = pytest.mark.slow
 
-SHIPPED, FAILED, ASKED = 5, 2, 1
+SHIPPED, FAILED, ASKED, LOOKED = 5, 2, 1, 3
 
 EXPECTED = {
     'sum(flowworker_runs_started_total{workflow="goods.ship"})': SHIPPED,
@@ -34,7 +34,10 @@ EXPECTED = {
     "max(flowworker_partitions)": 16,
     "sum(flowworker_slots)": 64,
     "sum(flowworker_attempts_running)": 0,
-    "count(flowworker_build_info)": 2,
+    "count(flowworker_build_info)": 3,
+    'sum(flowworker_http_requests_total{endpoint="listRuns", status="200"})': LOOKED,
+    'sum(flowworker_http_request_seconds_count{endpoint="listRuns"})': LOOKED,
+    "sum(flowworker_http_streams)": 0,
     'max(flowworker_steps_pending{queue="default", priority="normal"})': 0,
     'max(flowworker_step_requests{queue="default", priority="normal"}) > bool 0': 1,
     "count(flowworker_events_pending)": 16,
@@ -54,6 +57,7 @@ def scraped(fleet, prometheus):
     for _ in range(FAILED):
         fleet.run("goods.fail", code=1)
     fleet.start("goods.ask")
+    fleet.look(LOOKED)
     for expression, expected in EXPECTED.items():
         try:
             blocking_eventually(lambda: prometheus.value(expression) == expected)  # noqa: B023

@@ -7,7 +7,15 @@ __all__ = ["check_alarm", "check_command"]
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flowworker.codec.keys import RETENTION, START, TIMEOUT, heard_key, step_of_timer
+from flowworker.codec.keys import (
+    RETENTION,
+    SCHEDULE_CHANGED,
+    SCHEDULE_NEXT,
+    START,
+    TIMEOUT,
+    heard_key,
+    step_of_timer,
+)
 from flowworker.codec.messages import MSG_ID, decode_rerun
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id, origin_of
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
     from flowworker.ports import Delivery
     from simulation.pending import Pending
+    from simulation.schedules import Schedules
     from simulation.starts import Starts
     from simulation.truth import Truth
 
@@ -112,9 +121,14 @@ def _is_kept(truth: Truth | None, delivery: Delivery) -> bool:
     return identity in truth.signals.kept and heard
 
 
-def check_alarm(runs: Mapping[str, Truth], pending: Pending, delivery: Delivery) -> None:
+def check_alarm(
+    runs: Mapping[str, Truth], pending: Pending, schedules: Schedules, delivery: Delivery
+) -> None:
     """An alarm was acknowledged."""
     _, run, name = delivery.subject.split(".", 2)
+    if name in {SCHEDULE_NEXT, SCHEDULE_CHANGED}:
+        schedules.alarm_acked(delivery, pending)
+        return
     truth = runs[run]
     again = pending.timers(run, name) > 0
     step = step_of_timer(name)

@@ -28,6 +28,7 @@ class Focus:
         constructs: workflows have what the language has beside handlers.
         signals: of these, steps that wait for signals above all.
         paused: runs are paused often.
+        scheduled: there are schedules.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -43,6 +44,7 @@ class Focus:
     constructs: bool = False
     signals: bool = False
     paused: bool = False
+    scheduled: bool = False
 
 
 ANYTHING = Focus()

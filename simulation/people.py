@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flowworker.ports import CommandQueue
     from flowworker.stores.payloads import PayloadStore
     from simulation.pauses import Pausing
+    from simulation.schedules import Scheduling
     from simulation.truth import Truth
     from simulation.watch import Watch
 
@@ -71,19 +72,20 @@ class People:
         payloads: PayloadStore,
         uploads: Random,
         later: Random | None,
-        pausing: Pausing,
+        operators: tuple[Pausing, Scheduling],
         regretful: bool = False,
     ) -> None:
         """Speak to the fleet by commands alone; look over the observer's shoulder.
 
-        Some starts are delayed if it is given what to draw that from, and runs paused by `pausing`.
+        Some starts are delayed if it is given what to draw that from. `operators` pause runs, and
+        have schedules.
         """
         self.acknowledged: set[str] = set()
         self._random = random
         self._payloads = payloads
         self._uploads = uploads
         self._later = later
-        self._pausing = pausing
+        self._pausing, self._scheduling = operators
         self._commands = commands
         self._workflows = workflows
         self._watch = watch
@@ -155,6 +157,7 @@ class People:
         """Answer steps that wait, and end what takes too long, for ever."""
         while True:
             await asyncio.sleep(1.0)
+            await self._scheduling.look(self._watch.schedules)
             for truth in list(self._watch.runs.values()):
                 await self._pausing.look(truth)
                 waiting = truth.record.status is RunStatus.WAITING_HUMAN
@@ -163,6 +166,14 @@ class People:
                 compensates = truth.record.status is RunStatus.COMPENSATING
                 if compensates and self._chance(self._impatience):
                     await self._commands.send(f"control.terminate.{truth.run}", b"", {})
+
+    def unscheduled(self) -> list[str]:
+        """Schedules that are to be created, or go on."""
+        return [*self._scheduling.uncreated, *self._watch.schedules.unfinished()]
+
+    async def leave(self) -> None:
+        """Delete all schedules."""
+        await self._scheduling.end(self._watch.schedules)
 
     async def _answer(self, truth: Truth) -> None:
         random = self._random

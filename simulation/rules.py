@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["check_run_write", "check_step_write", "is_refused"]
+__all__ = ["check_output", "check_run_write", "check_step_write", "is_refused"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.codec.json import decode_value
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.ids import defined_id
+from flowworker.core.payload import Inline
 from flowworker.core.records import StopReason
 from flowworker.core.status import TERMINAL, Kind, Outcome, RunStatus
 from simulation.attempts import check_next
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 
 _APART = 1e-3
 """Seconds: times are written with so many digits."""
+
+
+def check_output(record: StepRecord, discarded: set[int]) -> None:
+    """An output was written: none of a handler that had been given up, by its number."""
+    if discarded and record.worker and isinstance(record.output, Inline):
+        output = decode_value(record.step, record.output.data)
+        late = isinstance(output, dict) and output.get("n") in discarded
+        expect(not late, "a result of a handler that was given up", record.step)
 
 
 def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: float) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["check_signal", "check_taken", "free"]
+__all__ = ["check_signal", "check_taken", "decode_signal", "free"]
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from flowworker.core.records import SignalRecord
 from flowworker.core.status import Outcome
 from flowworker.simulate.clock import EPOCH
 from simulation.expecting import UNKNOWN, expect
@@ -13,7 +16,7 @@ from simulation.sayings import Senseless, holds, read_payload
 
 if TYPE_CHECKING:
     from flowworker.core.model import WaitFor
-    from flowworker.core.records import SignalRecord, StepRecord
+    from flowworker.core.records import StepRecord
     from simulation.truth import Truth
 
 _LOOKED_AT = 90.0
@@ -21,6 +24,9 @@ _LOOKED_AT = 90.0
 
 _AT_ONCE, _HEARD = 0.5, 3.0
 """The same where nothing does, and after which a step that waits for one has it."""
+
+
+decode_signal = msgspec.json.Decoder(SignalRecord).decode
 
 
 def check_signal(truth: Truth, record: SignalRecord, moment: float, *, quiet: bool) -> None:

@@ -8,24 +8,22 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from flowworker.codec.cloudevents import decode_event, settled_event
-from flowworker.codec.json import decode_run, decode_step, decode_value
+from flowworker.codec.json import decode_run, decode_step
 from flowworker.codec.messages import decode_step_message
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import event_id
-from flowworker.core.payload import Inline
-from flowworker.core.records import SignalRecord
 from flowworker.core.status import Kind, Outcome
+from flowworker.simulate.clock import EPOCH
 from simulation.commands import check_alarm, check_command
 from simulation.counts import constructs_of, kind_of_write
 from simulation.expecting import Violation, expect
 from simulation.history import check_event, check_message
 from simulation.pauses import check_steering
 from simulation.replays import Replays
-from simulation.rules import check_run_write, check_step_write, is_refused
-from simulation.signals import check_signal
+from simulation.rules import check_output, check_run_write, check_step_write, is_refused
+from simulation.schedules import Schedules
+from simulation.signals import check_signal, decode_signal
 from simulation.starts import Starts
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ class Watch:
 
     Attributes:
         runs: by id.
-        starts: what is known of start messages.
+        starts, schedules: what is known of start messages, and of schedules.
         rebuilds: counts those of runs that wait.
         quiet: knows what holds in worlds in which nothing goes wrong.
         replays: compares what is held in memory with the records.
@@ -81,22 +79,27 @@ class Watch:
         self.constructs: Counter[str] = Counter()
         self.values: dict[str, Any] = {}
         self.rebuilds, self.quiet = rebuilds, quiet
-        self.replays = Replays()
+        self.replays, self.schedules = Replays(), Schedules()
         self._plans, self.pending = plans, pending
         self._on_violation = on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
         """A record was written."""
         kind = key.partition(".")[0]
-        if kind == "index":
-            self.quiet.listed(key)
         with self._reporting():
-            if kind == "run":
+            if kind == "index":
+                self.quiet.listed(key)
+            elif kind == "run":
                 self._run_written(process, decode_run(key, value), revision)
             elif kind == "step":
                 self._step_written(process, decode_step(key, value), revision)
             elif kind == "signal":
-                self._signal_written(msgspec.json.decode(value, type=SignalRecord))
+                signal = decode_signal(value)
+                is_quiet = self.quiet.is_quiet
+                check_signal(self.runs[signal.run], signal, self.quiet.moment, quiet=is_quiet)
+                self.constructs["signal taken" if signal.taken_by else "signal kept"] += 1
+            elif kind == "schedule":
+                self.schedules.written(key, value, self.runs)
             elif kind == "heard":
                 self.runs[key.split(".")[1]].signals.heard[key] = value.decode()
 
@@ -105,6 +108,8 @@ class Watch:
         kind, _, run = pattern.partition(".")
         if kind == "index":
             self.quiet.unlisted(pattern)
+        elif kind == "schedule":
+            self.schedules.removed(pattern)
         truth = self.runs.get(run) if kind == "run" else None
         if truth is not None and not truth.gone:
             truth.gone = True
@@ -160,8 +165,11 @@ class Watch:
     def command_acked(self, delivery: Delivery) -> None:
         """A command was acknowledged: what it stands for is durable."""
         with self._reporting():
-            known = self.rejected, self.refused
-            check_command(self.runs, self.starts, *known, delivery, misled=self.misled)
+            if delivery.subject.startswith("control.schedule."):
+                self.schedules.command_acked(delivery, self)
+            else:
+                known = self.rejected, self.refused
+                check_command(self.runs, self.starts, *known, delivery, misled=self.misled)
 
     def lost(self, run: str) -> None:
         """A message of a run is gone, and nobody has acknowledged it."""
@@ -218,7 +226,7 @@ class Watch:
     def timer_acked(self, delivery: Delivery) -> None:
         """An alarm was acknowledged."""
         with self._reporting():
-            check_alarm(self.runs, self.pending, delivery)
+            check_alarm(self.runs, self.pending, self.schedules, delivery)
 
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
@@ -235,6 +243,8 @@ class Watch:
 
     def _run_written(self, process: Process, record: RunRecord, revision: int) -> None:
         truth = self.runs.get(record.run)
+        if truth is None or truth.gone:
+            self.schedules.begun(record, self.runs, EPOCH + self.quiet.moment)
         if truth is None or (truth.gone and truth.created.origin != record.origin):
             # Of an id that is used again events may be taken for those of the run before, and what
             # was refused may have been meant for that.
@@ -270,17 +280,7 @@ class Watch:
                 truth.undone.append(record.step)
         elif record.outcome is Outcome.COMPLETED:
             truth.outputs[record.step] = record.completed or revision
-            self._check_output(record)
-
-    def _signal_written(self, record: SignalRecord) -> None:
-        check_signal(self.runs[record.run], record, self.quiet.moment, quiet=self.quiet.is_quiet)
-        self.constructs["signal taken" if record.taken_by else "signal kept"] += 1
-
-    def _check_output(self, record: StepRecord) -> None:
-        if self.discarded and record.worker and isinstance(record.output, Inline):
-            output = decode_value(record.step, record.output.data)
-            late = isinstance(output, dict) and output.get("n") in self.discarded
-            self.expect(not late, "a result of a handler that was given up", record.step)
+            check_output(record, self.discarded)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

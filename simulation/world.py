@@ -38,6 +38,7 @@ from simulation.quiet import Quiet
 from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest
 from simulation.retries import with_rules
+from simulation.schedules import Scheduling
 from simulation.settings import RETENTION, any_settings, output_sizes
 from simulation.stale_reads import Archive
 from simulation.starts import stricter
@@ -67,15 +68,11 @@ _MANY = 24
 _TIGHTENED = 0.5
 """Share of worlds in which definitions become stricter on the way."""
 
-_MEDDLED = 0.3
-"""Share of worlds in which strangers write events of runs."""
-
-_FORGED = 0.3
-"""Share of worlds in which hostile workers forge events and records."""
+_MEDDLED, _FORGED = 0.3, 0.3
+"""Share of worlds in which strangers write events of runs, and hostile workers forge them."""
 
 _SHRINKS = 0.75
-"""Share of worlds in which one coordinator alone waits for the end of the retention: a whole fleet
-without work costs as much as one that has some."""
+"""Share of worlds in which one coordinator alone waits for the end: a whole fleet costs more."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +142,15 @@ class World:
         self._people = People(
             random,
             commands := self._backend.commands,
-            [workflow.name for workflow in self._workflows],
+            names := [workflow.name for workflow in self._workflows],
             self._watch,
             payloads=PayloadStore(self._backend.payloads, self._settings),
             uploads=Random(f"uploads of {seed}"),
             later=Random(f"later starts of {seed}") if focus.constructs else None,
-            pausing=Pausing(Random(f"pauses of {seed}"), commands, often=focus.paused),
+            operators=(
+                Pausing(Random(f"pauses of {seed}"), commands, often=focus.paused),
+                Scheduling(Random(f"schedules of {seed}"), commands, names, focus),
+            ),
             regretful=focus.regretful,
         )
         self._outsiders = Outsiders(own, self._backend.commands, self._watch)
@@ -167,9 +167,8 @@ class World:
             copy_context(),
             Random(f"handlers of {seed}"),
         )
-        sizes_of_outputs = output_sizes(self._settings)
-        waits = Random(f"waits of {seed}")
-        behaviour = Behaviour(random, self._watch, self._faults, sizes_of_outputs, waits, focus)
+        waits, outputs = Random(f"waits of {seed}"), output_sizes(self._settings)
+        behaviour = Behaviour(random, self._watch, self._faults, outputs, waits, focus)
         self._fleet = Fleet(scene, behaviour, one_slot=focus.backlog)
         self._failed = asyncio.Event()
 
@@ -239,6 +238,7 @@ class World:
         await asyncio.wait(starts)
         if not await self._wait(REST_LIMIT, self._unfinished):
             return
+        await self._people.leave()
         operator.cancel()
         outsiders.cancel()
         if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
@@ -277,7 +277,7 @@ class World:
         commands = self._backend.commands
         waiting = [await commands.waiting(kind=kind) for kind in _BEGINNINGS]
         starts = [f"a start of {one.about} waits" for one in waiting if one is not None]
-        return sorted(lost) + open_runs + starts
+        return sorted(lost) + open_runs + starts + self._people.unscheduled()
 
     def _on_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         process = current_process()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec.keys import SCHEDULE_NEXT
-from flowworker.core.schedule import run_of_time
+from flowworker.core.model import Workflow
+from flowworker.core.schedule import Schedule, run_of_time
 from flowworker.core.status import RunStatus
 from flowworker.errors import (
     DefinitionError,
@@ -17,6 +18,7 @@ from flowworker.errors import (
 from tests.coordinator.resting import World
 from tests.coordinator.scheduling import (
     FIRST,
+    SHORT,
     act,
     created,
     seen,
@@ -138,3 +140,91 @@ async def test_a_command_that_nobody_follows_is_kept(world):
     await world.pass_by(1.0)
 
     assert (await world.client.schedule("s")).state == "ACTIVE"
+
+
+async def rejection(world: World, subject: str, body: bytes = b"") -> str:
+    """Why a command that anybody sends is not followed."""
+    sequence = await world.backend.commands.send(f"control.schedule.{subject}", body, {})
+    await world.pass_by(5.0)
+    [event] = await world.client.history(f"seq-{sequence:012d}")
+    assert event["type"] == "workflow.rejected"
+    return str(event["data"]["reason"])
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "says"),
+    [
+        ("stop.s", b"", "expected control.schedule.<create, pause, unpause, trigger, backfill"),
+        ("pause.a.b", b"", "expected control.schedule.<create, pause"),
+        ("pause.s", b'{"why": 1}', "unknown field `why`"),
+        ("pause.none", b"", "no schedule 'none' exists"),
+        ("create.new", b"{}", "expected `workflow` and `schedule`"),
+        ("create.new", b'{"workflow": "none", "schedule": {"every": 60}}', "no workflow 'none'"),
+        ("create.new", b'{"workflow": "short", "schedule": {"every": 0}}', "greater than 0"),
+        ("create.s", b'{"workflow": "short", "schedule": {"every": 60}}', "schedule 's' exists"),
+        (
+            "create.new",
+            b'{"workflow": "short", "schedule": {"every": 60, "end_at": 500}}',
+            "no time from now on",
+        ),
+        ("backfill.s", b"{}", "expected `from` and `to`"),
+        ("backfill.s", b'{"from": "now", "to": 0}', "expected a moment with its time zone"),
+        ("backfill.s", b'{"from": 0, "to": 1e9}', "more than 1,000 times"),
+        ("register.none", b"", "no workflow 'none'"),
+    ],
+)
+async def test_what_cannot_be_followed_is_rejected_with_the_reason(world, subject, body, says):
+    await world.coordinator()
+    await created(world)
+    assert says in await rejection(world, subject, body)
+
+
+async def test_a_schedule_of_a_definition_belongs_to_it(world):
+    await world.coordinator()
+    defined = Workflow("w", SHORT.steps, schedules=(Schedule("s", every=60.0),))
+    await world.client.register(defined)
+    await world.pass_by(1.0)
+
+    other = Workflow("v", SHORT.steps, schedules=defined.schedules)
+    with pytest.raises(DefinitionError, match="schedule 's' is one of workflow 'w'; choose an"):
+        await world.client.register(other)
+    twins = [Workflow(one, SHORT.steps, schedules=(Schedule("t", every=60.0),)) for one in "xy"]
+    with pytest.raises(DefinitionError, match="schedule 't' is one of workflow 'x'; choose an"):
+        await world.client.register_all(twins)
+    body = b'{"workflow": "short", "schedule": {"every": 60}, "replace": true}'
+    assert "created by the definition of 'w'" in await rejection(world, "create.s", body)
+    # Who registers without looking is told by the coordinator
+    await world.stores.definitions.register(other)
+    assert "created by the definition of 'w'" in await rejection(world, "register.v")
+
+
+async def test_one_that_was_created_by_hand_is_no_definitions(world):
+    await world.coordinator()
+    await created(world)
+    wanted = Workflow("w", SHORT.steps, schedules=(Schedule("s", every=60.0),))
+    with pytest.raises(DefinitionError, match="one of workflow 'short', and was created by hand"):
+        await world.client.register(wanted)
+
+
+async def test_a_definition_changes_its_schedules_and_leaves_them_paused(world):
+    await world.coordinator()
+    for every in (60.0, 60.0, 30.0):
+        defined = Workflow("w", SHORT.steps, schedules=(Schedule("s", every=every),))
+        await world.client.register(defined)
+        await world.pass_by(1.0)
+        if not (await world.client.schedule("s")).paused:
+            await act(world, world.client.pause_schedule("s", "holidays"))
+
+    view = await world.client.schedule("s")
+    assert (view.every, view.paused, view.defined) == (30.0, "holidays", True)
+
+
+async def test_a_command_that_comes_again_is_followed_once(world):
+    await world.coordinator()
+    await created(world)
+    body = b'{"at": 1000000000.5}'
+    for _ in range(3):
+        await world.backend.commands.send("control.schedule.trigger.s", body, {})
+    await world.pass_by(10.0)
+
+    assert len(await world.client.list()) == 1

@@ -21,7 +21,7 @@ from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import RunRecord, StopReason
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import Conflict, DefinitionError, InvalidInput, WorkflowNotFound
+from flowworker.errors import Conflict, DefinitionError, InvalidInput, Unavailable, WorkflowNotFound
 from flowworker.stores.sealing import SCHEDULE
 
 if TYPE_CHECKING:
@@ -49,17 +49,22 @@ class ScheduledRuns:
         self._clock = clock
         self._metrics = metrics
 
-    async def start(self, schedule: ScheduleRecord, one: Occurrence) -> str:
+    async def start(self, schedule: ScheduleRecord, one: Occurrence, until: float) -> str:
         """Start the run of a time, unless it was started; why it cannot be, or nothing.
 
+        Not later than `until`, by the monotonic clock: another coordinator may have started it
+        since, and it may have ended and be removed.
+
         Raises:
-            Unavailable: it is to be tried again.
+            Unavailable: it is to be tried again, or it is too late.
             CorruptRecord, PayloadKeyMissing: the input cannot be read.
         """
         found = await self._runs.load(one.run)
         if found is None:
             try:
                 record = await self._new(schedule, one)
+                if self._clock.monotonic() > until:
+                    raise Unavailable(f"it took too long to start run {one.run}")
                 revision = await self._runs.save(record, 0)
             except (DefinitionError, InvalidInput, Rejected, WorkflowNotFound) as error:
                 await self._payloads.forget(one.run, COORDINATOR, _NAME)

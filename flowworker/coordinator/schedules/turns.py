@@ -47,6 +47,14 @@ if TYPE_CHECKING:
     from flowworker.telemetry.metrics import Metrics
 
 
+_LIMIT = 5.0
+"""Seconds from a turn's first look until a run is started by it, at most: well below the time after
+which another coordinator has the same turn."""
+
+_LOOK = 60.0
+"""Seconds after which a schedule with times that wait is looked at again."""
+
+
 class Schedules:
     """Gives schedules their turns, beside all other coordinators."""
 
@@ -76,14 +84,14 @@ class Schedules:
             raise NotYet from conflict
 
     async def _follow(self, found: ScheduleRecord, revision: int, at: float) -> None:
+        until = self._clock.monotonic() + _LIMIT
         record, wake = await self._decide(found, at)
         revision = await self._save(found, record, revision)
-        refused = await self._start(record)
+        refused = await self._start(record, until)
         begun = settled(record, refused, self._clock.now())
         revision = await self._save(record, begun, revision)
         await self._stop(begun)
-        if refused and not begun.running and begun.waiting:
-            wake = at
+        wake = self._soon(begun, wake, at)
         await self._set(begun, wake, revision)
 
     async def restore(self) -> None:
@@ -116,10 +124,10 @@ class Schedules:
             return revision
         return await self._store.save(after, revision)
 
-    async def _start(self, record: ScheduleRecord) -> dict[str, str]:
+    async def _start(self, record: ScheduleRecord, until: float) -> dict[str, str]:
         """Start what is STARTING; what was refused, and why."""
         starting = [one for one in record.running if one.state is OccurrenceState.STARTING]
-        said = await asyncio.gather(*(self._runs.start(record, one) for one in starting))
+        said = await asyncio.gather(*(self._runs.start(record, one, until) for one in starting))
         refused = {one.run: why for one, why in zip(starting, said, strict=True) if why}
         for run, why in refused.items():
             get_logger().warning("scheduled run refused", run=run, reason=why)
@@ -135,8 +143,16 @@ class Schedules:
         for one in to_stop:
             await self._runs.stop(one.run, reason, terminate=terminate)
 
+    def _soon(self, record: ScheduleRecord, wake: float | None, at: float) -> float | None:
+        """Not before long, while times wait for a run: that it had ended may have been unseen."""
+        can_begin = [one for one in record.waiting if one.asked or not record.paused]
+        if not can_begin:
+            return None if record.paused else wake
+        soon = self._clock.now() + _LOOK if record.running else at
+        return soon if wake is None else min(wake, soon)
+
     async def _set(self, record: ScheduleRecord, wake: float | None, revision: int) -> None:
-        if wake is None or record.paused:
+        if wake is None:
             await self._timers.clear(record.id, SCHEDULE_NEXT)
         else:
             await self._timers.set(record.id, SCHEDULE_NEXT, wake)

@@ -73,7 +73,7 @@ async def test_a_coordinator_that_stood_still_starts_nothing(world, monkeypatch)
 async def test_a_record_that_was_changed_while_the_timer_was_set_has_another_turn(world):
     await world.coordinator()
     await created(world)
-    changed = []
+    changed: list[str] = []
     right = world.backend.timers.set
 
     async def set_(run, name, at):

@@ -193,7 +193,7 @@ async def test_a_schedule_of_a_definition_belongs_to_it(world):
         await world.client.register_all(twins)
     body = b'{"workflow": "short", "schedule": {"every": 60}, "replace": true}'
     assert "created by the definition of 'w'" in await rejection(world, "create.s", body)
-    # Who registers without looking is told by the coordinator
+    # Who registers without looking hears it from the coordinator
     await world.stores.definitions.register(other)
     assert "created by the definition of 'w'" in await rejection(world, "register.v")
 

@@ -12,7 +12,7 @@ from flowworker.client.children import with_children
 from flowworker.client.finding import LOOKS, Finding
 from flowworker.client.lookup import Lookup
 from flowworker.client.results import hidden_result
-from flowworker.client.schedules import find_schedule, schedule_view
+from flowworker.client.schedules import find_schedule, schedule_view, views_of
 from flowworker.client.starting import check_dotted_name, check_run_id
 from flowworker.client.views import Views
 from flowworker.client.watching import events_of, watch_all, watch_run
@@ -83,8 +83,7 @@ class Reading:
 
     async def schedules(self, workflow: str | None = None) -> Schedules:
         """All schedules, by id, or those of one workflow. Each is read: it takes as many reads."""
-        found = await self._stores.schedules.all()
-        return [schedule_view(one) for one in found if workflow in {None, one.workflow}]
+        return await views_of(self._stores.schedules, workflow)
 
     async def schedule(self, schedule_id: str) -> ScheduleView:
         """A schedule, when it comes next, and what came of its last times; or NotFound."""

@@ -5,7 +5,14 @@ Times are seconds since the Unix epoch, 0 if there is none.
 
 from __future__ import annotations
 
-__all__ = ["OccurrenceView", "ScheduleView", "find_schedule", "occurrence_view", "schedule_view"]
+__all__ = [
+    "OccurrenceView",
+    "ScheduleView",
+    "find_schedule",
+    "occurrence_view",
+    "schedule_view",
+    "views_of",
+]
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -130,6 +137,11 @@ def schedule_view(record: ScheduleRecord) -> ScheduleView:
         running=tuple(map(occurrence_view, record.running)),
         recent=tuple(map(occurrence_view, reversed(record.recent))),
     )
+
+
+async def views_of(store: ScheduleStore, workflow: str | None) -> list[ScheduleView]:
+    """Of all schedules, by id, or of those of one workflow."""
+    return [schedule_view(one) for one in await store.all() if workflow in {None, one.workflow}]
 
 
 def occurrence_view(one: Occurrence) -> OccurrenceView:

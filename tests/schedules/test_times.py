@@ -118,6 +118,7 @@ def test_a_backfill_has_the_times_between_two_moments():
         ("61 * * * *", "'61' is no minute: expected 0 to 59"),
         ("61 * * * * *", "'61' is no second: expected 0 to 59"),
         ("* * * * 8", "'8' is no day of the week"),
+        ("0 0 */L * *", "'*/L' is no day of the month"),
         ("0 0 L/2-3 * *", "'L/2-3' is no day of the month"),
         ("0 0 30 2 *", "has no time: no month has such a day"),
         ("0 0 31 4,6 *", "has no time"),

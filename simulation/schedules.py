@@ -21,6 +21,7 @@ from flowworker.schedules import times_of
 from simulation.expecting import expect
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping
     from random import Random
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from simulation.focus import Focus
     from simulation.pending import Pending
     from simulation.truth import Truth
-    from simulation.watch import Watch
 
 _WORLDS, _TWO = 0.25, 0.3
 """Share of worlds that have a schedule, and of these the share that has two."""
@@ -194,13 +194,15 @@ class Schedules:
         moving = bool(record.running) or any(pending.timers(name, timer) for timer in timers)
         expect(moving, "nothing moves a schedule on", name)
 
-    def command_acked(self, delivery: Delivery, watch: Watch) -> None:
+    def command_acked(
+        self, delivery: Delivery, rejected: set[str], constructs: Counter[str]
+    ) -> None:
         """A command about one was followed, or refused."""
         what, _, name = delivery.subject.removeprefix("control.schedule.").partition(".")
         refused = run_id_of_sequence(delivery.sequence)
-        said = any(event.startswith(f"{refused}/") for event in watch.rejected)
+        said = any(event.startswith(f"{refused}/") for event in rejected)
         expect(name in self._known or said, "a schedule was lost", f"{what} {name}")
-        watch.constructs[f"schedule {what}"] += 1
+        constructs[f"schedule {what}"] += 1
 
     def unfinished(self) -> list[str]:
         """Those that go on."""

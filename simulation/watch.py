@@ -166,7 +166,7 @@ class Watch:
         """A command was acknowledged: what it stands for is durable."""
         with self._reporting():
             if delivery.subject.startswith("control.schedule."):
-                self.schedules.command_acked(delivery, self)
+                self.schedules.command_acked(delivery, self.rejected, self.constructs)
             else:
                 known = self.rejected, self.refused
                 check_command(self.runs, self.starts, *known, delivery, misled=self.misled)

@@ -6,10 +6,9 @@ nats-py and redis-py rest, loses a cancellation that comes together with what it
 
 from __future__ import annotations
 
-__all__ = ["TaskSet", "cancel_all", "in_any_order", "wait_for"]
+__all__ = ["TaskSet", "all_over", "cancel_all", "wait_for"]
 
 import asyncio
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.clock import SystemClock
@@ -103,16 +102,12 @@ async def wait_for(event: asyncio.Event, seconds: float, clock: Clock = _SYSTEM_
     return event.is_set()
 
 
-async def in_any_order(work: Iterator[Coroutine[Any, Any, None]], at_a_time: int) -> None:
-    """Do all of it, that many at a time; what comes behind a failure is not begun.
+async def all_over(work: Collection[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once.
 
     What was begun beside a failure is over when that is raised, so that nothing of it comes later
     than what is done about it.
     """
-    while some := list(islice(work, at_a_time)):
-        if len(some) == 1:
-            await some[0]
-            continue
-        for result in await asyncio.gather(*some, return_exceptions=True):
-            if result is not None:
-                raise result
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if result is not None:
+            raise result

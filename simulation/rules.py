@@ -126,7 +126,10 @@ def check_step_write(
     elif step in truth.plan.loops and engine:
         check_loop_write(truth, record, before)
     elif engine:
-        if before is None or before.attempt < record.attempt:
+        refused = (
+            record.outcome is Outcome.FAILED
+        )  # its condition, say: that is judged all the same
+        if not refused and (before is None or before.attempt < record.attempt):
             check_begins(truth, writer, where)
         check_wait_write(truth, record, before, now, slack)
     else:

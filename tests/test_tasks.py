@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flowworker.tasks import TaskSet, cancel_all, in_any_order, wait_for
+from flowworker.tasks import TaskSet, all_over, cancel_all, wait_for
 from flowworker.testing import ManualClock
 
 
@@ -247,23 +247,11 @@ async def test_a_wait_leaves_no_task_behind():
 async def test_what_was_begun_beside_a_failure_is_over_when_that_is_raised():
     done = []
 
-    async def work(name):
+    async def work():
         await asyncio.sleep(0)
-        done.append(name)
+        done.append("beside")
 
-    makes = [fail, lambda: work("beside"), lambda: work("behind")]
     with pytest.raises(Defect):
-        await in_any_order((make() for make in makes), 2)
+        await all_over([fail(), work()])
 
     assert done == ["beside"]
-
-
-async def test_all_is_done_some_at_a_time():
-    done = []
-
-    async def work(name):
-        done.append(name)
-
-    await in_any_order((work(name) for name in range(5)), 2)
-
-    assert done == [0, 1, 2, 3, 4]

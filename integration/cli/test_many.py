@@ -15,7 +15,8 @@ from tests.support.terminals import on_terminal
 
 
 def started(dev, count, name="long"):
-    runs = [dev("start", name).strip() for _ in range(count)]
+    work = ("--input", '{"seconds": 600}')  # none ends while it is acted on
+    runs = [dev("start", name, *work).strip() for _ in range(count)]
     for run in runs:
         until(dev, run, "RUNNING")
     return runs

@@ -141,7 +141,7 @@ def test_a_dispatch_that_is_kept_in_memory_alone(monkeypatch):
 
     monkeypatch.setattr(performer.Performer, "_dispatch_later", forgotten)
 
-    assert "nothing moves the run on" in violation()
+    assert finds("nothing moves the run on | nothing moves a schedule on")
 
 
 def test_stale_records_that_are_believed_though_more_was_reported(monkeypatch):
@@ -165,7 +165,9 @@ def test_an_attempt_that_is_refused_for_ever(monkeypatch):
     monkeypatch.setattr(Refusals, "refuse", again)
     monkeypatch.setattr(world, "REST_LIMIT", 100.0)
 
-    assert "after 100 s" in violation(Focus(quiet=True, constructs=True))
+    assert finds(
+        "after 100 s | a wait ended long after its time", Focus(quiet=True, constructs=True)
+    )
 
 
 def test_a_message_that_names_too_few_of_the_outputs_before(monkeypatch):

@@ -185,7 +185,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             steering._dispatch_again,
             "draft.rest.append(Dispatch(step, at.attempt, at.revision, lost, at.due, again=again))",
             "None",
-            "nothing moves the run on",
+            "nothing moves the run on | after 600 s",
             ANYTHING,
             id="a message that is lost and not sent again",
         ),
@@ -201,7 +201,7 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
             forward.resolve,
             "resolved.extend(dispatch_ready(draft, successors))",
             "dispatch_ready(draft, successors)",
-            "after 200 s | nothing moves the run on",
+            "after 600 s | nothing moves the run on",
             ANYTHING,
             id="a skipped step that blocks those behind it",
         ),
@@ -241,6 +241,6 @@ STUBBORN = Focus(quiet=True, dawdling=True, regretful=True)
 )
 def test_one_wrong_expression(monkeypatch, function, right, wrong, found, focus):
     plant(monkeypatch, function, right, wrong)
-    monkeypatch.setattr(world, "REST_LIMIT", 200.0)
+    monkeypatch.setattr(world, "REST_LIMIT", 600.0)
 
     assert finds(found, focus)

@@ -113,7 +113,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "wakes_at = record.wakes_at or self._clock.now() + GUARD",
             "wakes_at = (record.wakes_at or self._clock.now() + GUARD)"
             " - 9.0 * bool(state and record.started_at < self._clock.now() - 0.5)",
-            "a wait ended before its time",
+            "a wait ended before its time | a wait timed out before its time",
             DEADLY,
             id="a sleep that ends early after a takeover",
         ),
@@ -126,7 +126,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             id="a sleep of another length",
         ),
         pytest.param(
-            alarms.Alarms._handle,
+            alarms.Alarms._go_off,
             "elif not await self._engine_steps.wake(found[0], step) and unseen:",
             "elif not await self._engine_steps.wake(found[0], step) and False:",
             "the end of a wait was lost",

@@ -13,6 +13,7 @@ from __future__ import annotations
 __all__ = ["Performer"]
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
@@ -39,7 +40,7 @@ from flowworker.core.effects import (
 )
 from flowworker.core.event_types import ENDS, EventType
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.tasks import in_any_order
+from flowworker.tasks import all_over
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -119,7 +120,7 @@ class Performer:
         events = await self._emitted(live, effects)
         if events or moved_from is not None:
             await self._publish_and_list(live, events, moved_from)
-        await in_any_order(self._begin(live, effects), _AT_A_TIME)
+        await _in_any_order(self._begin(live, effects))
         await self._unlist(live, moved_from)
 
     async def restore(
@@ -149,7 +150,7 @@ class Performer:
         moved_from = await self._save(live, effects)
         events = history.missing(await self._emitted(live, effects))
         await self._publish_and_list(live, events, moved_from)
-        await in_any_order(self._begin_again(live, effects), _AT_A_TIME)
+        await _in_any_order(self._begin_again(live, effects))
         await self._unlist(live, moved_from)
 
     async def _save(self, live: LiveRun, effects: Sequence[Effect]) -> RunStatus | None:
@@ -289,3 +290,9 @@ class Performer:
         task = asyncio.create_task(wait())
         live.delayed.add(task)
         task.add_done_callback(done)
+
+
+async def _in_any_order(effects: Iterator[Coroutine[Any, Any, None]]) -> None:
+    """Some at a time; what comes behind a failure is not begun."""
+    while some := list(islice(effects, _AT_A_TIME)):
+        await (some[0] if len(some) == 1 else all_over(some))

@@ -6,7 +6,9 @@ import pytest
 
 from flowworker.codec.keys import SCHEDULE_NEXT, schedule_key
 from flowworker.coordinator.schedules.runs import ScheduledRuns
+from flowworker.coordinator.schedules.turns import Schedules
 from flowworker.core.schedule import run_of_time
+from flowworker.stores.schedules import ScheduleStore
 from tests.coordinator.resting import World
 from tests.coordinator.scheduling import FIRST, act, created, seen, with_workflows
 
@@ -88,3 +90,36 @@ async def test_a_record_that_was_changed_while_the_timer_was_set_has_another_tur
     await world.pass_by(90.0)
     assert changed
     assert [state for _, state in await seen(world)] == ["COMPLETED", "COMPLETED"]
+
+
+async def test_a_turn_that_saw_what_was_before_is_repeated(world, monkeypatch):
+    # Given a schedule that goes on, and a coordinator that is shown for a while that it pauses
+    await world.coordinator()
+    await created(world)
+    await act(world, world.client.pause_schedule("s"))
+    record, before = await world.stores.schedules.load("s")
+    turns: list[str] = []
+    right = Schedules.turn
+
+    async def stale(self, schedule, delivery):
+        turns.append(schedule)
+        with monkeypatch.context() as patched:
+            if len(turns) == 1:
+                patched.setattr(ScheduleStore, "load", answered((record, before)))
+                patched.setattr(ScheduleStore, "revision", answered(before))
+            await right(self, schedule, delivery)
+
+    monkeypatch.setattr(Schedules, "turn", stale)
+    await act(world, world.client.unpause_schedule("s"))
+    await world.pass_by(FIRST + 90.0 - world.clock.now())
+
+    # Then it has another turn, and its times begin runs again
+    assert len(turns) > 1
+    assert await seen(world)
+
+
+def answered(what):
+    async def answer(*_):
+        return what
+
+    return answer

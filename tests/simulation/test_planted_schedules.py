@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.coordinator.schedules.turns import Schedules
 from flowworker.core import scheduling
+from flowworker.core.occurrence import OccurrenceState
+from flowworker.stores.schedules import ScheduleStore
 from simulation.focus import Focus
 from tests.simulation.violations import finds, plant
 
@@ -32,12 +33,12 @@ def test_a_turn_that_passes_all_times_that_have_come(monkeypatch):
 
 
 def test_a_run_that_begins_before_the_record_names_it(monkeypatch):
-    right = Schedules._save
+    right = ScheduleStore.save
 
-    async def late(self, before, after, revision):
-        begins = len(after.running) > len(before.running)
-        return revision if begins else await right(self, before, after, revision)
+    async def late(self, record, revision):
+        begins = any(one.state is OccurrenceState.STARTING for one in record.running)
+        return revision if begins else await right(self, record, revision)
 
-    monkeypatch.setattr(Schedules, "_save", late)
+    monkeypatch.setattr(ScheduleStore, "save", late)
 
     assert finds("a run begins that its schedule does not name", SCHEDULED)

@@ -86,10 +86,12 @@ class Schedules:
     async def _follow(self, found: ScheduleRecord, revision: int, at: float) -> None:
         until = self._clock.monotonic() + _LIMIT
         record, wake = await self._decide(found, at)
-        revision = await self._save(found, record, revision)
+        # Also if it is the same: only a write shows that what was read is not stale.
+        revision = await self._store.save(record, revision)
         refused = await self._start(record, until)
         begun = settled(record, refused, self._clock.now())
-        revision = await self._save(record, begun, revision)
+        if begun != record:
+            revision = await self._store.save(begun, revision)
         await self._stop(begun)
         wake = self._soon(begun, wake, at)
         await self._set(begun, wake, revision)
@@ -118,11 +120,6 @@ class Schedules:
             turn = follow(record, turn.wake, self._clock.now(), times, ended)
         self._count(record, turn.record)
         return turn.record, turn.wake
-
-    async def _save(self, before: ScheduleRecord, after: ScheduleRecord, revision: int) -> int:
-        if after == before:
-            return revision
-        return await self._store.save(after, revision)
 
     async def _start(self, record: ScheduleRecord, until: float) -> dict[str, str]:
         """Start what is STARTING; what was refused, and why."""

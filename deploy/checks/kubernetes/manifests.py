@@ -9,6 +9,7 @@ from deploy.checks.kubernetes.chart import CHART, EXAMPLES, ROOT, helm
 MANIFESTS = ROOT / "deploy/kubernetes"
 RENDERED = ROOT / "deploy/helm/rendered"
 VALUES = MANIFESTS / "values.yaml"
+MANIFEST_FILES = ("setup.yaml", "flowworker.yaml", "dashboard.yaml")
 
 HEAD = "# Rendered by `make manifests` from deploy/helm/flowworker with {values}: do not edit.\n"
 
@@ -17,11 +18,18 @@ def files():
     """Every file that is rendered, by its path."""
     made = {RENDERED / path.name: joined(rendered("shop", path), path) for path in EXAMPLES}
     parts = rendered("flowworker", VALUES)
-    before = [(source, text) for source, text in parts if source.endswith("/setup.yaml")]
-    rest = [part for part in parts if part not in before]
-    made[MANIFESTS / "setup.yaml"] = joined(before, VALUES)
-    made[MANIFESTS / "flowworker.yaml"] = joined(rest, VALUES)
+    for name in MANIFEST_FILES:
+        chosen = [part for part in parts if file_of(*part) == name]
+        made[MANIFESTS / name] = joined(chosen, VALUES)
     return made
+
+
+def file_of(source, text):
+    """What is applied before the rest, and what only those apply who want it, stand apart."""
+    if source.endswith("/setup.yaml"):
+        return "setup.yaml"
+    of_the_dashboard = "  app.kubernetes.io/component: ui\n" in text
+    return "dashboard.yaml" if of_the_dashboard else "flowworker.yaml"
 
 
 def rendered(release, values):

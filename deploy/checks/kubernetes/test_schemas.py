@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.checks.kubernetes.chart import CHART, EXAMPLES, ROOT, Rendered, helm, render
+from deploy.checks.kubernetes.chart import CHART, EXAMPLES, Rendered, helm, render
+from deploy.checks.kubernetes.manifests import MANIFEST_FILES, MANIFESTS
 from deploy.checks.kubernetes.schemas import VERSIONS, complaints
-
-MANIFESTS = [ROOT / "deploy/kubernetes" / name for name in ("setup.yaml", "flowworker.yaml")]
 
 
 def named(path):
@@ -73,7 +72,7 @@ def test_a_mistake_in_an_object_is_found(kind, path, value):
 
 
 def test_the_manifests_are_what_kubernetes_takes():
-    texts = [path.read_text("utf-8") for path in MANIFESTS]
+    texts = [(MANIFESTS / name).read_text("utf-8") for name in MANIFEST_FILES]
     objects = [one for text in texts for one in yaml.safe_load_all(text) if one]
 
     assert Rendered(objects).of("Deployment")

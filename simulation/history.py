@@ -11,7 +11,7 @@ from flowworker.codec.cloudevents import decode_event
 from flowworker.core.event_types import END_OF, EventType
 from flowworker.core.ids import event_id
 from flowworker.core.records import StopReason
-from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome, RunStatus
+from flowworker.core.status import TERMINAL, HumanAction, Kind, Outcome
 from simulation.conditions import check_condition
 from simulation.expecting import expect
 from simulation.pauses import check_begins
@@ -66,7 +66,7 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
         found = settled is not None and settled.outcome is outcome
         expect(found, "published before it is durable", where)
     if event.type is EventType.COMPENSATING:
-        begun = truth.record.status is RunStatus.COMPENSATING or truth.over
+        begun = truth.saga_begun or truth.over
         expect(begun, "the saga is published before it is durable", where)
     passed_over = event.type is EventType.STEP_FAILED and truth.goes_on_after(data.step)
     if event.type in {EventType.STEP_FAILED, EventType.COMPENSATING} and not passed_over:
@@ -89,7 +89,8 @@ def check_message(truth: Truth, message: StepMessage, writer: str) -> None:
     where = f"{message.run} {message.step} {message.attempt}"
     check_begins(truth, writer, where)
     if message.kind is Kind.COMPENSATE:
-        begun = truth.over or truth.record.status is RunStatus.COMPENSATING
+        # One that was cut off may enqueue again what is over: `finally` may run by now.
+        begun = truth.saga_begun or truth.over
         expect(begun, "a compensation is enqueued without a saga", where)
     else:
         expect(truth.ready(message.step), "enqueued before what it depends on", where)

@@ -7,6 +7,7 @@ __all__ = ["Pending"]
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from flowworker.memory.commands import MemoryCommandQueue
     from flowworker.memory.events import MemoryEventLog
     from flowworker.memory.steps import MemoryStepQueue
     from flowworker.memory.timers import MemoryTimers
@@ -18,9 +19,14 @@ class Pending:
 
     def __init__(self, backend: Backend) -> None:
         """Look at a backend of memory adapters."""
+        self._commands = cast("MemoryCommandQueue", backend.commands)
         self._steps = cast("MemoryStepQueue", backend.steps)
         self._events = cast("MemoryEventLog", backend.events)
         self._timers = cast("MemoryTimers", backend.timers)
+
+    def commands(self, kind: str) -> list[str]:
+        """Subjects of commands that begin with these tokens."""
+        return [message.subject for message in self._commands.pending(kind)]
 
     def messages(self, run: str) -> int:
         """Step messages."""

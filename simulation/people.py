@@ -168,8 +168,9 @@ class People:
                     await self._commands.send(f"control.terminate.{truth.run}", b"", {})
 
     def unscheduled(self) -> list[str]:
-        """Schedules that are to be created, or go on."""
-        return [*self._scheduling.uncreated, *self._watch.schedules.unfinished()]
+        """Schedules that are to be created, or go on, and what is to become of one."""
+        asked = self._watch.pending.commands("control.schedule")
+        return [*self._scheduling.uncreated, *self._watch.schedules.unfinished(), *asked]
 
     async def leave(self) -> None:
         """Delete all schedules."""

@@ -224,8 +224,7 @@ def _check_claim(
     check_begun(truth, record, before, where)
     if truth.plan.closes(record.step):
         return
-    begun = truth.record.status is RunStatus.COMPENSATING or bool(truth.undone)
-    expect(not begun, "a step starts after the saga began", where)
+    expect(not truth.saga_begun, "a step starts after the saga began", where)
     expect(truth.record.ending is None, "a step starts after the end of its run", where)
 
 

@@ -78,6 +78,7 @@ class Truth:
         paused_by: processes that have followed a pause, while it lasts, and what of the past each
             had read before.
         was_paused: its record has said so.
+        saga_begun: its record has said that it compensates.
         undone: steps whose compensation was claimed, in this order.
         settled: every record of an attempt that ended, by step and revision.
         enqueued: steps of which a message was stored.
@@ -107,6 +108,7 @@ class Truth:
     steering: set[tuple[float, str | None]] = field(default_factory=set)
     paused_by: dict[str, tuple[Process, StaleView | None]] = field(default_factory=dict)
     was_paused: bool = False
+    saga_begun: bool = False
     undone: list[str] = field(default_factory=list)
     settled: dict[tuple[str, int], StepRecord] = field(default_factory=dict)
     enqueued: set[str] = field(default_factory=set)
@@ -168,6 +170,7 @@ class Truth:
             self.paused_by.clear()
         else:
             self.was_paused = True
+        self.saga_begun |= record.status is RunStatus.COMPENSATING
 
     def has_iterated(self, record: StepRecord) -> bool:
         """Whether the end of that iteration was published."""

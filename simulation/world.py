@@ -238,8 +238,8 @@ class World:
         await asyncio.wait(starts)
         if not await self._wait(REST_LIMIT, self._unfinished):
             return
-        await self._people.leave()
         operator.cancel()
+        await self._people.leave()
         outsiders.cancel()
         if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
             return

@@ -53,20 +53,23 @@ class MemoryCommandQueue:
         """Share the commands of a lane with all other consumers."""
         return self._lanes[lane].consume(on_delivery)
 
-    async def waiting(
-        self, after: int = 0, kind: CommandKind = CommandKind.START
-    ) -> WaitingStart | None:
-        """The first start, or rerun, behind that sequence which is not acknowledged."""
-        prefix = f"{kind}."
-        behind = (
+    def pending(self, kind: str) -> list[Message]:
+        """What is not acknowledged of the commands whose subjects begin with these tokens."""
+        return [
             message
             for lane in self._lanes.values()
             for group in lane.groups()
             for message in lane.of(group)
-            if message.sequence > after and message.subject.startswith(prefix)
-        )
+            if message.subject.startswith(f"{kind}.")
+        ]
+
+    async def waiting(
+        self, after: int = 0, kind: CommandKind = CommandKind.START
+    ) -> WaitingStart | None:
+        """The first start, or rerun, behind that sequence which is not acknowledged."""
+        behind = (one for one in self.pending(kind) if one.sequence > after)
         first = min(behind, key=lambda message: message.sequence, default=None)
         if first is None:
             return None
-        about = first.subject.removeprefix(prefix)
+        about = first.subject.removeprefix(f"{kind}.")
         return WaitingStart(first.sequence, about, first.headers.get(MSG_ID, ""))

@@ -3,7 +3,8 @@
 A run whose steps wait for a worker, or that waits for a human, is not one of them, however long it
 waits: so that a backlog costs little, each look begins with what the queue holds, in one listing.
 
-    stuck     nothing durable moves it on: rebuilt, again with growing pauses if that does not help
+    stuck     nothing durable moves it on, or the last look had no answer and may be half done:
+              rebuilt, again with growing pauses if that does not help
     waiting   the queue holds its steps, or a human is asked: some of them are looked at each time,
               in turns, and a few rebuilt, since a part of what moves them may be lost nevertheless
 
@@ -28,7 +29,7 @@ from flowworker.codec.index import entry_of
 from flowworker.core.ids import partition_of
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import ACTIVE, TERMINAL, RunStatus
-from flowworker.errors import CorruptRecord, FlowworkerError
+from flowworker.errors import CorruptRecord, FlowworkerError, Unavailable
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Recovery:
         self._adopts = adopts
         self._missed: dict[str, float] = {}
         self._stuck: dict[str, tuple[int, float]] = {}
+        self._unanswered: set[str] = set()
         self._patrolled = ""
         self._owed = 0.0
         self._pause = 0.0
@@ -131,9 +133,9 @@ class Recovery:
             statuses = Counter(one.status for one in listed)
             self._metrics.runs_unfinished.replace({one.value: statuses[one] for one in ACTIVE})
             self._stuck = {one.run: self._stuck[one.run] for one in stuck if one.run in self._stuck}
-            # Another coordinator may have unlisted it, and its id may be used again.
-            found = {one.run for one in (*stuck, *waiting)}
+            found = {one.run for one in (*stuck, *waiting)}  # an unlisted id may be used again
             self._missed = {run: at for run, at in self._missed.items() if run in found}
+            self._unanswered &= found
         due = [one for one in stuck if self._is_due(one, began, taken=taken)]
         due.sort(key=self._times)
         looks: _Looks = deque(
@@ -162,7 +164,8 @@ class Recovery:
                 continue
             else:
                 moves_on = live.moves_on(queued)
-            (waiting if moves_on else stuck).append(one)
+            answered = one.run not in self._unanswered
+            (waiting if moves_on and answered else stuck).append(one)
         return stuck, waiting
 
     async def _listed(self, schedulers: Mapping[int, Scheduler]) -> AsyncIterator[_Listed]:
@@ -221,6 +224,7 @@ class Recovery:
     async def _look(self, one: _Listed, began: float, *, young: bool, deep: bool) -> None:
         """Rebuild a run if it needs that, with `deep` in any case; a young one only if `young`."""
         live = one.live
+        self._unanswered.discard(one.run)
         try:
             if live is not None:
                 await self._relist(one, live.state.record)
@@ -236,6 +240,8 @@ class Recovery:
             get_logger().warning("sweep: run skipped", run=one.run, error=str(error))
             if isinstance(error, CorruptRecord):  # only a person can mend that
                 self._stuck[one.run] = (self._times(one) + 1, self._clock.monotonic())
+            elif isinstance(error, Unavailable):
+                self._unanswered.add(one.run)
         except Exception:  # noqa: BLE001 - a defect that one run meets must not keep others waiting
             get_logger().exception("sweep: run skipped", run=one.run)
 
@@ -258,6 +264,7 @@ class Recovery:
         if await one.scheduler.recover(one.run):
             self._pause = 0.0
         else:
+            self._unanswered.add(one.run)
             self._pause = min(max(first, 2 * self._pause), most)
             await self._clock.sleep(self._pause)
 

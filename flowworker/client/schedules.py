@@ -10,10 +10,12 @@ __all__ = [
     "ScheduleView",
     "find_schedule",
     "occurrence_view",
+    "page_of",
     "schedule_view",
     "views_of",
 ]
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -141,7 +143,22 @@ def schedule_view(record: ScheduleRecord) -> ScheduleView:
 
 async def views_of(store: ScheduleStore, workflow: str | None) -> list[ScheduleView]:
     """Of all schedules, by id, or of those of one workflow."""
-    return [schedule_view(one) for one in await store.all() if workflow in {None, one.workflow}]
+    found = store.all()
+    return [schedule_view(one) async for one in found if workflow in {None, one.workflow}]
+
+
+async def page_of(
+    store: ScheduleStore, workflow: str | None, most: int, after: str
+) -> tuple[list[ScheduleView], str]:
+    """Those behind an id, as many as that, and the id that the next are behind; "" if none are."""
+    page: list[ScheduleView] = []
+    async with aclosing(store.all(after)) as found:
+        async for one in found:
+            if workflow in {None, one.workflow}:
+                if len(page) == most:
+                    return page, page[-1].id
+                page.append(schedule_view(one))
+    return page, ""
 
 
 def occurrence_view(one: Occurrence) -> OccurrenceView:

@@ -11,6 +11,8 @@ from flowworker.codec.json import decode_schedule, encode
 from flowworker.codec.keys import schedule_key, scheduled_key
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from flowworker.core.occurrence import ScheduleRecord
     from flowworker.ports import Records
 
@@ -58,10 +60,11 @@ class ScheduleStore:
         keys = await self._records.keys(schedule_key("*"))
         return sorted(key.removeprefix(schedule_key("")) for key in keys)
 
-    async def all(self) -> list[ScheduleRecord]:
-        """Records of all schedules, by id."""
-        found, names = [], await self.names()
+    async def all(self, after: str = "") -> AsyncGenerator[ScheduleRecord, None]:
+        """Records of all schedules, or of those behind an id, by id."""
+        names = [name for name in await self.names() if name > after]
         for first in range(0, len(names), _TOGETHER):
             part = names[first : first + _TOGETHER]
-            found += await asyncio.gather(*(self.load(name) for name in part))
-        return [entry[0] for entry in found if entry is not None]
+            for entry in await asyncio.gather(*(self.load(name) for name in part)):
+                if entry is not None:
+                    yield entry[0]

@@ -16,6 +16,7 @@ from flowworker.web.guard import COOKIE, CSRF_HEADER
 from flowworker.web.problems import PROBLEM_TYPE, Problem
 from flowworker.web.queries import without_none
 from flowworker.web.roles import Role
+from flowworker.web.schedules import ScheduleId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +35,13 @@ _LAST_EVENT: dict[str, Any] = {
     "description": "The last event that was seen: only what came after it is sent.",
     "schema": _TEXT,
 }
-_PATH_TYPES: dict[str, Any] = {"run": RunId, "workflow": Name, "step": str, "hash": str}
+_PATH_TYPES: dict[str, Any] = {
+    "run": RunId,
+    "workflow": Name,
+    "schedule": ScheduleId,
+    "step": str,
+    "hash": str,
+}
 _ABOUT = f"""
 The same views as `flowworker COMMAND --json` prints, and the same actions. Send a token as
 `Authorization: Bearer TOKEN`; browsers exchange it for a cookie, and send the header

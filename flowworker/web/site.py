@@ -34,6 +34,7 @@ from flowworker.web.problems import (
     problem_of,
 )
 from flowworker.web.queries import read_query
+from flowworker.web.schedules import SCHEDULES
 from flowworker.web.sessions import SESSIONS
 from flowworker.web.shell import Shell
 from flowworker.web.streams import EventStream, Streams
@@ -57,7 +58,10 @@ MAX_BODY = 8 * 1024 * 1024
 BODY_TIME = 10.0
 """Seconds for a body to come."""
 
-ENDPOINTS = (*SESSIONS, *LOOKING, *WORKFLOWS, *UNFINISHED, *LAYOUTS, *ACTING, *MANY, *EVENTS)
+ENDPOINTS = (
+    *(*SESSIONS, *LOOKING, *WORKFLOWS, *UNFINISHED, *LAYOUTS, *ACTING, *MANY),
+    *(*SCHEDULES, *EVENTS),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def schemathesis() -> str:
 
 
 @pytest.mark.parametrize(
-    ("token", "run", "step", "workflow"),
+    ("token", "run", "step", "workflow"),  # and a schedule that is called as the run
     [
         pytest.param(VIEWER, "drawn", "break", "broken", id="viewer"),
         pytest.param(OPERATOR, "asked", "sure", "approval", id="operator"),
@@ -48,11 +48,12 @@ def test_every_answer_is_as_the_document_says(
 ):
     commands("start", "broken", "--id", "drawn")
     commands("start", "approval", "--id", "asked")
+    commands("schedule", "create", run, workflow, "--every", "1d", "--replace")
     api.until("drawn", "FAILED")
     api.until("asked", "WAITING_HUMAN")
     url = f"http://{api.host}:{api.port}/api/v1/openapi.json"
     config = ("--config-file", str(HERE / "schemathesis.toml"))
-    known = {"API_RUN": run, "API_STEP": step, "API_WORKFLOW": workflow}
+    known = {"API_RUN": run, "API_STEP": step, "API_WORKFLOW": workflow, "API_SCHEDULE": run}
 
     found = subprocess.run(
         [schemathesis, *config, "run", url, "--header", f"Authorization: Bearer {token}", *ASKED],

@@ -13,12 +13,14 @@ from flowworker.web.site import ENDPOINTS
 
 DOCUMENT = msgspec.json.decode(encode(document(ENDPOINTS)))
 SHOWN = [e for e in ENDPOINTS if e.method == "GET" and e.answer not in {Events, Json}]
-KNOWN = {"run": "drawn", "workflow": "broken", "step": "break"}
+KNOWN = {"run": "drawn", "workflow": "broken", "step": "break", "schedule": "drawn"}
 
 
 @pytest.fixture(scope="module")
 def known(commands, api):
     commands("start", "broken", "--id", "drawn")
+    commands("schedule", "create", "drawn", "broken", "--every", "1d", "--replace")
+    commands("schedule", "trigger", "drawn")
     return api.until("drawn", "FAILED")
 
 

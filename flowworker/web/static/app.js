@@ -6,6 +6,7 @@ import { fleet } from "./fleet.js";
 import { login } from "./login.js";
 import { run } from "./run.js";
 import { runs } from "./runs.js";
+import { schedule, schedules } from "./schedules.js";
 import { workflow, workflows } from "./workflows.js";
 
 const VIEWS = [
@@ -13,9 +14,11 @@ const VIEWS = [
   [/^\/runs\/([^/]+)$/, run],
   [/^\/workflows$/, workflows],
   [/^\/workflows\/([^/]+)$/, workflow],
+  [/^\/schedules$/, schedules],
+  [/^\/schedules\/([^/]+)$/, schedule],
   [/^\/fleet$/, fleet],
 ];
-const PLACES = [["/runs", "Runs"], ["/workflows", "Workflows"], ["/fleet", "Fleet"]];
+const PLACES = [["/runs", "Runs"], ["/workflows", "Workflows"], ["/schedules", "Schedules"], ["/fleet", "Fleet"]];
 
 const main = document.getElementById("main");
 let session = null;

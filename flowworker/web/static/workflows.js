@@ -63,6 +63,7 @@ export function workflow(main, { parts: [name], may, signal }) {
           { class: "buttons" },
           may && h("button", { key: "start", type: "button", onclick: () => start(name, found.input_schema) }, "Start a run"),
           h("a", { key: "runs", href: `#/runs?workflow=${part(name)}` }, "Its runs"),
+          h("a", { key: "schedules", href: `#/schedules?workflow=${part(name)}` }, "Its schedules"),
         ),
         found.layout
           ? graph(found.layout, () => undefined, () => null, null)

@@ -55,11 +55,9 @@ if TYPE_CHECKING:
 REST_LIMIT = 1500.0
 """Seconds of calm in which every run has to end."""
 
-_REST = 60.0
-"""Seconds after the last run's end in which everything has to come to rest."""
-
-_REMOVAL = 120.0
-"""Seconds beyond the retention in which everything has to be gone."""
+_REST = 36
+"""Sweeps after the last run's end in which everything has to come to rest, and after the retention
+in which all has to be gone: within 32 each run is looked at, whatever is wrong with it."""
 
 _BEGINNINGS = (CommandKind.START, CommandKind.RERUN)
 _MANY = 24
@@ -241,12 +239,13 @@ class World:
         operator.cancel()
         await self._people.leave()
         outsiders.cancel()
-        if not await self._wait(_REST, lambda: unrest(self._backend, self._watch)):
+        rest = _REST * self._settings.sweep
+        if not await self._wait(rest, lambda: unrest(self._backend, self._watch)):
             return
         if self._random.random() < _SHRINKS:
             self._fleet.shrink()
         await asyncio.sleep(RETENTION)
-        await self._wait(_REMOVAL, lambda: left_over(self._backend, self._watch))
+        await self._wait(rest, lambda: left_over(self._backend, self._watch))
 
     async def _tighten(self) -> None:
         """Stricter definitions take the place of those that runs were started by."""

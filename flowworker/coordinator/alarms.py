@@ -147,12 +147,10 @@ class Alarms:
             before = record
             now = self._clock.now()
             record = replace(record, status=RunStatus.RUNNING, begins_at=0.0, created_at=now)
-            revision = await self._stores.runs.save(record, revision)
-        else:
-            revision = 0  # it may have gone on since
-        if record.steered:
-            revision = 0  # the event does not say so
-        event = run_started_event(self._backend.namespace, record, revision)
+            await self._stores.runs.save(record, revision)
+        # What was asked for before may be followed first, and its coordinator may have forgotten it
+        # by then: so that reads the records, instead of beginning what the event has.
+        event = run_started_event(self._backend.namespace, record, 0)
         await self._stores.runs.index(entry_of(record))
         await self._backend.events.publish(
             record.run, event.type, encode(event), event.id, once=True

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flowworker.codec.facts import read_event
 from flowworker.codec.keys import START
 from flowworker.coordinator.commands.starts import Starts
+from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, RunIdTaken
@@ -61,6 +63,17 @@ async def test_a_run_begins_when_its_time_has_come(world, when):
     assert (view.status, view.created_at) == (RunStatus.COMPLETED, BEGIN + 60.0)
     assert await types(world) == LATER
     assert await world.client.list(RunStatus.PENDING) == []
+
+
+async def test_its_first_event_does_not_speak_for_the_record(world):
+    # A pause may have been asked for, and followed, and forgotten by then
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await world.pass_by(61.0)
+
+    stored = await world.backend.events.history(RUN)
+    [begun] = [one for one in stored if one.type is EventType.STARTED]
+    assert read_event(RUN, begun.data).data.revision == 0
 
 
 async def test_a_moment_that_is_past_delays_nothing(world):

@@ -127,10 +127,12 @@ class Starts:
 
         With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
         """
-        await asyncio.gather(
-            self._runs.index(entry_of(record)),
-            self._delay(record) if record.begins_at else self._publish_started(record, revision),
-        )
+        listed = self._runs.index(entry_of(record))
+        if record.begins_at:
+            await listed  # it must not be listed as pending once it has begun
+            await self._delay(record)
+        else:
+            await asyncio.gather(listed, self._publish_started(record, revision))
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
         """Drop what was kept for this message, under a name that no other message's input has."""

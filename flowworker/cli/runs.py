@@ -92,7 +92,7 @@ def start(
     value, reveal = read_object("--input", input_), bool(more.pop("reveal"))
 
     async def begin(client: Client) -> str:
-        await check_start(client, name, value, run_id)
+        await check_start(client, name, value, run_id, more["labels"])
         return await client.start(name, value, run_id=run_id, priority=priority, **more)
 
     begun(ctx, target, begin, timeout, wait=wait, reveal=reveal, json_=json_)

@@ -5,7 +5,7 @@ There are few and they are short, since the record and the first event of each r
 
 from __future__ import annotations
 
-__all__ = ["LABEL_KEY", "MAX_LABELS", "MAX_LABEL_VALUE", "check_labels"]
+__all__ = ["LABEL_KEY", "LABEL_VALUE", "MAX_LABELS", "MAX_LABEL_VALUE", "check_labels", "is_value"]
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ MAX_LABELS = 16
 MAX_LABEL_VALUE = 256
 """Characters of a value."""
 
+LABEL_VALUE = f"a text of 1 to {MAX_LABEL_VALUE} printable characters without '\"'"
+"""What a value is, for messages."""
+
 
 def check_labels(labels: Mapping[str, Any]) -> dict[str, str]:
     """The same, sorted by name.
@@ -39,14 +42,11 @@ def check_labels(labels: Mapping[str, Any]) -> dict[str, str]:
                 "expected a label's name of 1 to 63 letters, digits, `_`, `.` and `-`, found "
                 f"{name!r:.80}"
             )
-        if not isinstance(value, str) or not _is_value(value):
-            raise InvalidInput(
-                f"label {name}: expected a text of 1 to {MAX_LABEL_VALUE} printable characters "
-                f"without '\"', found {value!r:.80}"
-            )
+        if not isinstance(value, str) or not is_value(value):
+            raise InvalidInput(f"label {name}: expected {LABEL_VALUE}, found {value!r:.80}")
     return dict(sorted(labels.items()))
 
 
-def _is_value(text: str) -> bool:
+def is_value(text: str) -> bool:
     """Whether it can be a value, and a filter can ask for it."""
     return 1 <= len(text) <= MAX_LABEL_VALUE and text.isprintable() and '"' not in text

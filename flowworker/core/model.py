@@ -85,8 +85,7 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         max_attempts: all attempts, the first included; at least 1. Of a rule, all that end with an
             error which it fits.
         backoff: constant, or multiplied by the factor with every retry.
-        interval: seconds before the second attempt (the Go package's default: 100 ms), or a text
-            with `${…}` that gives a duration.
+        interval: seconds before the second attempt, or a text with `${…}` that gives a duration.
         max_interval: cap of the delay in seconds, or None for no cap.
         jitter: fraction of the delay, 0 to 1, that is spread at random around it.
         non_retryable: names of error types after which no retry is made, bases included.
@@ -280,8 +279,8 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         retention: seconds that a run is kept after its end; None for the fleet's default.
         priority: lane of its runs unless the start message says otherwise.
         expose_to_ai: the Go package's flag, kept for readers of definitions.
-        output: what a run results in, texts with `${…}` in it evaluated; None for the outputs of
-            the steps on which nothing depends.
+        output: what a run results in, may have `${…}`; None for the outputs of its last steps.
+        labels: what its runs are found by; texts that may have `${…}` over `input`.
         finally_: `finally`: steps that run when all else is over, unless the run is terminated.
         schedules: when runs of it begin by themselves.
     """
@@ -298,3 +297,4 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     output: dict[str, Any] | None = None
     finally_: tuple[Step, ...] = field(default=(), name="finally")
     schedules: tuple[Schedule, ...] = ()
+    labels: dict[str, str] | None = None

@@ -142,7 +142,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         depth: how many runs it is below one that is no child.
         secrets: `redaction.Secrets`; if there are any, its events refer to payloads.
         paused: why nothing of it begins, if so.
-        labels: names and values that its start gave it.
+        labels: names and values by its start and its definition.
         steered: when the latest pause or unpause that was followed was asked for; 0 if none was.
         schedule: which time of which one has begun it.
     """

@@ -38,6 +38,7 @@ from flowworker.definitions.shapes import (
     Duration,
     GivenDuration,
     GivenPriority,
+    Labelled,
     Mapped,
     Name,
     QueueName,
@@ -275,4 +276,8 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     schedules: Annotated[
         Annotated[list[ScheduleDocument], Meta(max_length=MAX_SCHEDULES)] | None,
         Meta(description="When runs begin by themselves; registered and removed with it."),
+    ] = None
+    labels: Annotated[
+        Labelled | None,
+        Meta(description="What runs are found by: texts that may have ${…} over `input`."),
     ] = None

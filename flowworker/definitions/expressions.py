@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from flowworker.core.children import group_of
 from flowworker.definitions.dependencies import IN_GROUPS
+from flowworker.definitions.labels import OF_INPUT, check_labels
 from flowworker.definitions.moment import is_moment
-from flowworker.definitions.places import place_in
+from flowworker.definitions.places import add_problem
 from flowworker.definitions.tree import (
     MappingNode,
     Node,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from flowworker.core.model import Step, Workflow
     from flowworker.definitions.problems import Report
-    from flowworker.expressions import ExpressionProblem
 
 Schema: TypeAlias = dict[str, Any] | None
 
@@ -96,8 +96,9 @@ _OF_STEPS = (
 _OF_DEFAULTS = (_Use(("with",)), _Use(("timeout",)))
 
 _EVERYTHING = _Use(("output",))
+_LABELS = _Use(("labels",))
 
-PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING))
+PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS))
 """The keys of a step, and of a workflow, that hold expressions."""
 
 _TRUTHS = ("BOOL", "DYN")
@@ -125,6 +126,7 @@ def check_expressions(
     handlers = known_handlers if isinstance(known_handlers, Mapping) else {}
     checker = _Checker(workflow, report, handlers, IN_GROUPS if title != _WHOLE else "")
     checker.check(document, _EVERYTHING, title, checker.scope())
+    check_labels(document, workflow.labels, checker.scope_of_labels(), report, title)
     if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
         for use in _OF_DEFAULTS:
             checker.check(defaults, use, "defaults of the workflow", checker.scope_of_defaults())
@@ -234,6 +236,9 @@ class _Checker:
         remedy = "a step that comes behind it can name it in its own 'with'"
         return Scope(self._input_schema, {}, others=self._ids, remedy=remedy)
 
+    def scope_of_labels(self) -> Scope:
+        return Scope(self._input_schema, base=OF_INPUT)
+
     def check(self, holder: MappingNode, use: _Use, title: str, scope: Scope) -> None:
         node = _found(holder, use.path)
         place = f"{quoted('.'.join(use.path))} of {title}"
@@ -244,7 +249,7 @@ class _Checker:
         ):
             result = compile_template(plain(node), scope)
             for path, problem in [] if isinstance(result, Template) else result:
-                self._add(node_at(node, path), place, problem)
+                add_problem(self._report, node_at(node, path), place, problem)
 
     def _check_bare(self, node: ScalarNode, use: _Use, place: str, scope: Scope) -> None:
         if use.may_be_moment and is_moment(node.text):
@@ -255,19 +260,13 @@ class _Checker:
             self._report.add(node.mark, f"{place}: expected an expression", hint)
         elif not isinstance(result, Expression):
             for problem in result:
-                self._add(node, place, problem)
+                add_problem(self._report, node, place, problem)
         elif use.is_condition and result.kind not in _TRUTHS:
             found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected true or false, found {found}")
         elif use.may_be_literal and result.kind.partition("<")[0].upper() not in _MANY:
             found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
-
-    def _add(self, node: Node, place: str, problem: ExpressionProblem) -> None:
-        mark = node.mark
-        if isinstance(node, ScalarNode):  # else it is about the whole value
-            mark = place_in(node, problem.line, problem.column, self._report.lines)
-        self._report.add(mark, f"{place}: {problem.message}", problem.hint)
 
 
 class _Some(Mapping[str, Schema]):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["place_in"]
+__all__ = ["add_problem", "place_in"]
 
 import re
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from flowworker.definitions.tree import NOWHERE, Mark
+from flowworker.definitions.tree import NOWHERE, Mark, ScalarNode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowworker.definitions.tree import ScalarNode
+    from flowworker.definitions.problems import Report
+    from flowworker.definitions.tree import Node
+    from flowworker.expressions import ExpressionProblem
 
 _BLOCK = re.compile(r"[|>]")
 _QUOTE = re.compile(r"""["']""")
@@ -51,6 +53,14 @@ def place_in(node: ScalarNode, line: int, column: int, lines: Sequence[str]) -> 
             break
         start = 0
     return place
+
+
+def add_problem(report: Report, node: Node, place: str, problem: ExpressionProblem) -> None:
+    """Report what is wrong with an expression in a value where it stands in the file."""
+    mark = node.mark
+    if isinstance(node, ScalarNode):  # else it is about the whole value
+        mark = place_in(node, problem.line, problem.column, report.lines)
+    report.add(mark, f"{place}: {problem.message}", problem.hint)
 
 
 def _blanks(text: str) -> int:

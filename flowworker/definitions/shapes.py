@@ -7,6 +7,7 @@ __all__ = [
     "Duration",
     "GivenDuration",
     "GivenPriority",
+    "Labelled",
     "Mapped",
     "Name",
     "QueueName",
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RESERVED_QUEUES, TOKEN
+from flowworker.core.labels import LABEL_KEY, MAX_LABELS
 from flowworker.core.model import MAX_ATTEMPTS, MAX_SECONDS
 from flowworker.core.status import Priority
 from flowworker.definitions.duration import DURATION_PATTERN
@@ -39,3 +41,8 @@ GivenDuration = (
 GivenPriority = Annotated[str, Meta(pattern=rf"^({'|'.join(Priority)})$|\$\{{")]
 Mapped = dict[str, Any]
 """Names and values of any kind."""
+Labelled = Annotated[
+    dict[Annotated[str, Meta(pattern=f"^{LABEL_KEY.pattern}$")], str | float | bool | None],
+    Meta(max_length=MAX_LABELS, examples=[{"team": "shipping", "customer": "${input.customer}"}]),
+]
+"""Labels of runs, as texts that may have expressions."""

@@ -17,6 +17,7 @@ from flowworker.definitions.document import MAX_BYTES, WorkflowDocument
 from flowworker.definitions.expressions import check_expressions
 from flowworker.definitions.foreign import system_of
 from flowworker.definitions.given import check_given
+from flowworker.definitions.labels import labels_of
 from flowworker.definitions.problems import Report
 from flowworker.definitions.schedules import schedules_of
 from flowworker.definitions.section import Section, given
@@ -108,6 +109,7 @@ class _Reader:
             expose_to_ai=section.flag("expose_to_ai"),
             output=mapping_of(section, "output"),
             schedules=schedules_of(section, self._report),
+            labels=labels_of(section, self._report),
         )
         steps, closing = self._steps.read(section), self._steps.closing(section)
         workflow = replace(Workflow(name=name, steps=steps, finally_=closing), **stated)

@@ -111,7 +111,7 @@ def _run(record: RunRecord) -> dict[str, Any]:
         "workflow": record.workflow,
         "version": record.version,
         "started_at": timestamp(record.created_at),
-        "labels": {},
+        "labels": record.labels,
         "status": (record.ending or record.status).value,
         "error": record.error,
     }

@@ -24,15 +24,20 @@ class Names(Struct, frozen=True):
         roots: `input`, `steps`, `run`, `item`, ...
         steps: ids of the steps that it names.
         outputs: those of them whose output it names, not only status and error.
+        inputs: the paths below `input` whose values it takes.
     """
 
     roots: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
+    inputs: frozenset[Path] = frozenset()
 
     def __or__(self, other: Names) -> Names:
         return Names(
-            self.roots | other.roots, self.steps | other.steps, self.outputs | other.outputs
+            self.roots | other.roots,
+            self.steps | other.steps,
+            self.outputs | other.outputs,
+            self.inputs | other.inputs,
         )
 
 
@@ -49,15 +54,21 @@ class Reference(Struct, frozen=True):
     places: tuple[int, ...]
     is_test: bool = False
 
+    def is_value_of(self, root: str) -> bool:
+        """Whether it takes something of that root, and does not ask whether it is there."""
+        return self.path[0] == root and not self.is_test
+
 
 def names_of(found: Iterable[Reference]) -> Names:
     """What they need, all together."""
+    found = [*found]
     paths = [each.path for each in found]
     of_steps = [path for path in paths if path[0] == "steps" and len(path) > 1]
     return Names(
         roots=frozenset(str(path[0]) for path in paths),
         steps=frozenset(str(path[1]) for path in of_steps),
         outputs=frozenset(str(p[1]) for p in of_steps if p[2:3] in ((), ("output",))),
+        inputs=frozenset(each.path[1:] for each in found if each.is_value_of("input")),
     )
 
 

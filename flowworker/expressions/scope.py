@@ -45,6 +45,7 @@ class Scope(Struct, frozen=True):
         remedy: what to do to name one of those.
         own: the step in which the expression stands, if it cannot be named.
         limits: which steps there are, if these are not all of the workflow's.
+        base: what an expression may begin with beside `extra`.
     """
 
     input_schema: dict[str, Any] | None = None
@@ -54,11 +55,12 @@ class Scope(Struct, frozen=True):
     remedy: str = "add it to 'depends_on'"
     own: str = ""
     limits: str = ""
+    base: tuple[str, ...] = ROOTS
 
     @property
     def roots(self) -> frozenset[str]:
         """All that an expression may begin with."""
-        return frozenset({*ROOTS, *self.extra})
+        return frozenset({*self.base, *self.extra})
 
     def shape_at(self, path: Path) -> Shape | None:
         """What is known of the value at a path; None where no schema begins."""

@@ -18,11 +18,12 @@ __all__ = [
     "Secrets",
     "hidden",
     "hidden_text",
+    "is_secret_at",
     "mentions_secret",
     "misplaced",
     "secrets_of",
 ]
 
 from flowworker.redaction.hiding import Hider, Rules, hidden, hidden_text, secrets_of
-from flowworker.redaction.schemas import SECRET, mentions_secret, misplaced
+from flowworker.redaction.schemas import SECRET, is_secret_at, mentions_secret, misplaced
 from flowworker.redaction.texts import MARK, Secrets

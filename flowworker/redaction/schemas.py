@@ -7,7 +7,7 @@ schema that names a secret anywhere.
 
 from __future__ import annotations
 
-__all__ = ["SECRET", "Places", "mentions_secret", "misplaced"]
+__all__ = ["SECRET", "Places", "is_secret_at", "mentions_secret", "misplaced"]
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -135,6 +135,17 @@ class Places:
             if name in {part.get("$anchor"), part.get("$dynamicAnchor")}:
                 return part
         return _UNKNOWN
+
+
+def is_secret_at(schema: Any, path: Path) -> bool:
+    """Whether a schema says that what stands at a path, or something around it, is secret."""
+    places = Places(schema)
+    found = places.top
+    for part in path:
+        if any(each.get(SECRET) is True for each in found):
+            return True
+        found = places.item(found, part) if isinstance(part, int) else places.field(found, part)
+    return any(each.get(SECRET) is True for each in found)
 
 
 def _subschemas(schema: Any) -> Iterator[tuple[Path, dict[str, Any], str]]:

@@ -7,15 +7,15 @@ __all__ = ["Runner"]
 import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
+from flowworker.client.checks import check_against
 from flowworker.client.starting import encode_input
-from flowworker.codec.defaults import filled
 from flowworker.codec.inputs import merged
 from flowworker.codec.json import decode_value
 from flowworker.compat.buses import EventBus
 from flowworker.compat.opening import Opening
 from flowworker.core.rebuild import view
 from flowworker.core.status import RunStatus
-from flowworker.definitions import InputValidator, Registry
+from flowworker.definitions import Registry
 from flowworker.errors import InvalidInput, RunNotFound
 from flowworker.handlers import App
 from flowworker.runner.acting import Acting
@@ -25,7 +25,7 @@ from flowworker.runner.resuming import children_of, make_ready
 from flowworker.stores.sealing import INPUT, output_places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from flowworker.clock import Clock
     from flowworker.compat.locking import Locker
@@ -138,40 +138,56 @@ class Runner(Acting):
         """Where this runner's events are published."""
         return self._bus or self._own_bus
 
-    async def execute(self, workflow_id: str, data: Any = None) -> str:
+    async def execute(
+        self, workflow_id: str, data: Any = None, *, labels: Mapping[str, str] | None = None
+    ) -> str:
         """Start an execution and return its id at once; it goes on in the background.
+
+        With `labels` it has these beside those of its workflow, by which it is found (`find`).
 
         Raises:
             WorkflowNotFound: no workflow of that name is registered.
-            InvalidInput: the input is not an object, or does not satisfy `input_schema`.
+            InvalidInput: the input is not an object, or does not satisfy `input_schema`, or one of
+                the labels is none.
         """
-        return await self._start(None, self._registry.get(workflow_id), data)
+        return await self._start(None, self._registry.get(workflow_id), data, labels)
 
     async def execute_sync(
-        self, exec_id: str, workflow_id: str, data: Any = None
+        self,
+        exec_id: str,
+        workflow_id: str,
+        data: Any = None,
+        *,
+        labels: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Execute and wait; the results map: the input's keys and every step's output, merged.
 
         Of a workflow that says what it results in, that instead.
 
-        One id is one execution: the second call gets the results of the first.
+        One id is one execution: the second call gets the results of the first. `labels` as of
+        `execute`.
 
         Raises:
-            WorkflowNotFound: no workflow of that name is registered.
-            InvalidInput: the input is not an object, or does not satisfy `input_schema`.
+            WorkflowNotFound, InvalidInput: as `execute`.
             RunFailed, RunCancelled: it did not complete.
         """
-        return await self.execute_sync_workflow(exec_id, self._registry.get(workflow_id), data)
+        workflow = self._registry.get(workflow_id)
+        return await self.execute_sync_workflow(exec_id, workflow, data, labels=labels)
 
     async def execute_sync_workflow(
-        self, exec_id: str, workflow: Workflow, data: Any = None
+        self,
+        exec_id: str,
+        workflow: Workflow,
+        data: Any = None,
+        *,
+        labels: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """The same for a workflow that need not be registered.
 
         Raises:
             DefinitionError: it is not valid; a cycle, for one.
         """
-        run = await self._start(exec_id, workflow, data)
+        run = await self._start(exec_id, workflow, data, labels)
         return await self._result(run)
 
     async def resume_execution(
@@ -237,18 +253,19 @@ class Runner(Acting):
             raise
         return engine
 
-    async def _start(self, exec_id: str | None, workflow: Workflow, data: Any) -> str:
+    async def _start(
+        self,
+        exec_id: str | None,
+        workflow: Workflow,
+        data: Any,
+        labels: Mapping[str, str] | None,
+    ) -> str:
         engine = await self.running()
-        if workflow.input_schema is not None:
+        if workflow.input_schema is not None or workflow.labels is not None:
             body = encode_input(data, self._store.settings.payload_limit)
-            validator = InputValidator(workflow.input_schema)
-            value = filled(workflow.input_schema, decode_value("input", body))
-            if validator.is_quick(len(body)):
-                validator.check(value)
-            else:
-                await asyncio.to_thread(validator.check, value)
+            await check_against(workflow, body, labels or {})
         await engine.stores.definitions.register_all(self._registry.with_called(workflow))
-        run = await engine.client.start(workflow.name, data, run_id=exec_id)
+        run = await engine.client.start(workflow.name, data, run_id=exec_id, labels=labels)
         engine.own.add(run)
         return run
 

@@ -19,7 +19,7 @@ from flowworker.testing.reading import handlers_of, read
 from flowworker.testing.run import TriedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
     from os import PathLike
 
     from flowworker.core.model import Workflow
@@ -128,6 +128,7 @@ class WorkflowTest:
         priority: Priority | str | None = None,
         at: datetime | str | None = None,
         delay: float | str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> TriedRun:
         """Start a run, and let time pass until it rests: it has ended, or waits for somebody.
 
@@ -138,13 +139,20 @@ class WorkflowTest:
             priority: lane of its steps.
             at: when it begins, as for `Client.start`.
             delay: instead: after how long.
+            labels: names and values that it has beside those of its definition.
 
         Raises:
             InvalidInput: the start was rejected, or a handler does not exist.
             Standstill: it never comes to rest.
         """
         return self.start(
-            input, workflow=workflow, run_id=run_id, priority=priority, at=at, delay=delay
+            input,
+            workflow=workflow,
+            run_id=run_id,
+            priority=priority,
+            at=at,
+            delay=delay,
+            labels=labels,
         ).wait()
 
     def start(
@@ -156,6 +164,7 @@ class WorkflowTest:
         priority: Priority | str | None = None,
         at: datetime | str | None = None,
         delay: float | str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> TriedRun:
         """Start a run, and let no time pass: for several at once, or to look at it on its way."""
         engine = self._running
@@ -169,7 +178,13 @@ class WorkflowTest:
         self._runs += 1
         run = run_id or f"run-{self._runs}"
         starting = engine.client.start(
-            definition.name, input, run_id=run, priority=priority, at=at, delay=delay
+            definition.name,
+            input,
+            run_id=run,
+            priority=priority,
+            at=at,
+            delay=delay,
+            labels=labels,
         )
         self._drive(starting)
         self._drive(engine.settle())

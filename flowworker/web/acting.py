@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def _start(call: Call) -> Begun:
     form: commands.Start = call.body
     client = call.fleet.client
-    await check_start(client, form.workflow, form.input, form.id)
+    await check_start(client, form.workflow, form.input, form.id, form.labels)
     run = await client.start(
         form.workflow,
         form.input,

@@ -138,7 +138,9 @@ def test_an_expression_says_what_it_names():
         roots=frozenset({"steps", "input", "item"}),
         steps=frozenset({"price", "a.b"}),
         outputs=frozenset({"a.b"}),
+        inputs=frozenset({("x",)}),
     )
+    assert compiled("has(input.x) && input['a.b'][0].c == 1").names.inputs == {("a.b", 0, "c")}
 
 
 def test_the_variable_of_a_loop_is_no_root():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowworker.redaction import mentions_secret, misplaced
+from flowworker.redaction import is_secret_at, mentions_secret, misplaced
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,25 @@ def test_a_schema_mentions_a_secret_or_not():
     assert not mentions_secret({"properties": {"secret": {"type": "string"}}})
     assert not mentions_secret({"default": {"secret": True}, "secret": "yes"})
     assert not mentions_secret(None)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_secret"),
+    [
+        ((), False),
+        (("open",), False),
+        (("card",), True),
+        (("card", "number"), True),
+        (("keys",), False),
+        (("keys", 0), True),
+        (("other", "thing"), False),
+    ],
+)
+def test_of_a_path_it_is_known_whether_it_leads_into_a_secret(path, is_secret):
+    properties = {
+        "open": {"type": "string"},
+        "card": {"secret": True},
+        "keys": {"items": {"secret": True}},
+    }
+    assert is_secret_at({"properties": properties}, path) is is_secret
+    assert not is_secret_at(None, path)

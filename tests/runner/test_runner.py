@@ -101,6 +101,23 @@ async def test_an_input_is_validated_before_anything_is_started(runner):
     assert await runner.get_state_store().list_executions("RUNNING") == []
 
 
+async def test_an_execution_has_labels(runner):
+    runner.register(
+        parse(
+            "name: labelled\nsteps: [{id: a, uses: ok}]\noutput: {of: '${run.labels}'}\n"
+            "input_schema: {properties: {team: {default: a}}, additionalProperties: true}\n"
+            "labels: {team: '${input.team}', own: '${input.own}'}\n"
+        )
+    )
+
+    found = await runner.execute_sync(RUN, "labelled", {}, labels={"own": "x", "more": "y"})
+    assert found == {"of": {"team": "a", "own": "x", "more": "y"}}
+    with pytest.raises(InvalidInput, match=r"label own: 'input\.own': input has no 'own'"):
+        await runner.execute("labelled", {})
+    with pytest.raises(InvalidInput, match="label own: expected a text of 1 to 256"):
+        await runner.execute("labelled", {}, labels={"own": ""})
+
+
 @pytest.mark.parametrize(("schema", "beside"), [("{type: object}", False), (RECURSIVE, True)])
 async def test_an_input_that_is_not_judged_at_once_does_not_hold_up_the_loop(
     runner, monkeypatch, schema, beside

@@ -44,6 +44,14 @@ async def test_in_an_async_test():
         assert threading.active_count() == before
 
 
+def test_a_run_has_the_labels_of_its_definition_and_its_start():
+    labelled = parse("name: w\nlabels: {n: '${input.n}'}\nsteps: [{id: a, sleep: 1s}]\n")
+    with WorkflowTest(shop(), labelled) as flow:
+        assert flow.run({"n": 7}, labels={"team": "a"}).view.labels == {"n": "7", "team": "a"}
+        with pytest.raises(InvalidInput, match=r"label n: 'input\.n': input has no 'n'"):
+            flow.run({})
+
+
 async def test_the_loop_of_an_async_test_goes_on_afterwards():
     async def tick():
         await asyncio.sleep(0)

@@ -76,7 +76,7 @@ async def executions(app: App, workflow: Workflow) -> None:
         assert_type(runner, Runner)
         runner.register(workflow)
         runner.register_handler("payments.charge", dict)
-        assert_type(await runner.execute("order.fulfil", {"order_id": 7}), str)
+        assert_type(await runner.execute("order.fulfil", {}, labels={"team": "a"}), str)
         assert_type(await runner.execute_sync("order-7", "order.fulfil"), dict[str, Any])
         assert_type(await runner.execute_sync_workflow("order-8", workflow), dict[str, Any])
         assert_type(await runner.resume_execution("order-7"), dict[str, Any])

@@ -46,7 +46,7 @@ def a_workflow() -> None:
         flow.replace("charge", charge)
         flow.replace("charge", lambda _: None)
         flow.replace("charge", 3)  # type: ignore[arg-type]
-        run = flow.run({"order_id": 7}, workflow="order")
+        run = flow.run({"order_id": 7}, workflow="order", labels={"team": "a"})
         assert_type(run, TriedRun)
         assert_type(flow.start().wait(), TriedRun)
         assert_type(run.resume("retry", step="ship"), TriedRun)

@@ -152,6 +152,7 @@ class Reruns:
             plan = await self._plan(past, command)
             if data is None:
                 data = await self._payloads.load(past.record.input, of, INPUT)
+            given = await self._given(past)
         except NewerRelease:
             raise
         except (InvalidInput, CorruptRecord, WorkflowNotFound, DefinitionError) as error:
@@ -165,6 +166,8 @@ class Reruns:
         if start.begins_at:
             raise Rejected("a rerun begins at once: leave Flow-Start-At and Flow-Delay out")
         sent, data = data, await self._starts.inputs.checked(plan, data)
+        given = start.labels or given
+        labels = await self._starts.labels.of(plan.workflow, data, given, past.record)
         name = _name(delivery)
         try:
             payload, secrets = await self._starts.inputs.keep(plan, run, name, data, past.record)
@@ -188,8 +191,16 @@ class Reruns:
             rerun_of=of,
             rerun=wanted,
             secrets=secrets,
-            labels=start.labels or past.record.labels,
+            labels=labels,
         )
+
+    async def _given(self, past: Past) -> dict[str, str]:
+        """The labels that its start has given a run, or else those before it."""
+        record, workflow = past.record, past.plan.workflow
+        if not record.labels or workflow.labels is None:
+            return record.labels
+        data = await self._payloads.load(record.input, record.run, INPUT)
+        return self._starts.labels.given(workflow, data, record)
 
     async def _plan(self, past: Past, command: RerunCommand) -> Plan:
         if not command.definition:

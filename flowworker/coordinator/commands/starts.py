@@ -26,12 +26,9 @@ from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.inputs import Inputs, filled_input
+from flowworker.coordinator.commands.labels import RunLabels
 from flowworker.coordinator.commands.rejection import Rejected
-from flowworker.coordinator.commands.requests import (
-    parse_start,
-    reference_of,
-    run_of,
-)
+from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
 from flowworker.coordinator.results import brief_result
 from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
@@ -78,6 +75,7 @@ class Starts:
         self._clock = clock
         self._metrics = metrics
         self.inputs = Inputs(stores)
+        self.labels = RunLabels(stores)
         self._large = asyncio.Semaphore(_LARGE)
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
@@ -159,6 +157,7 @@ class Starts:
             raise Rejected(str(error), type(error).__name__) from error
         sent = await self._input(start)
         data = await self.inputs.checked(plan, sent)
+        labels = await self.labels.of(plan.workflow, data, start.labels)
         name = _name(start.origin)
         try:
             payload, secrets = await self.inputs.keep(plan, start.run, name, data)
@@ -183,7 +182,7 @@ class Starts:
             trace_state=start.trace_state,
             sent="" if data is sent else input_digest(sent).hex(),
             secrets=secrets,
-            labels=start.labels,
+            labels=labels,
         )
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:

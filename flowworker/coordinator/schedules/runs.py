@@ -119,6 +119,7 @@ class ScheduledRuns:
     async def _new(self, schedule: ScheduleRecord, one: Occurrence) -> RunRecord:
         plan = await self._definitions.latest(schedule.workflow)
         data = await self._starts.inputs.checked(plan, await self._given(schedule))
+        labels = await self._starts.labels.of(plan.workflow, data)
         payload, secrets = await self._starts.inputs.keep(plan, one.run, _NAME, data)
         return RunRecord(
             run=one.run,
@@ -132,6 +133,7 @@ class ScheduledRuns:
             trace=str(new_trace(self._backend.namespace, one.run, "")),
             secrets=secrets,
             schedule=OfSchedule(schedule.id, one.time),
+            labels=labels,
         )
 
     async def _given(self, schedule: ScheduleRecord) -> bytes:

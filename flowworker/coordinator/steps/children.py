@@ -56,6 +56,7 @@ class Order(Struct, frozen=True):
     plan: Plan
     input: bytes
     priority: Priority
+    labels: dict[str, str]
 
 
 class Children:
@@ -99,10 +100,11 @@ class Children:
         value = await self._evaluation.given(plan, state, step, Kind.RUN)
         try:
             data = await self._starts.inputs.checked(child, encode_sorted(value or {}))
+            labels = await self._starts.labels.of(child.workflow, data, above=state.record)
         except Rejected as rejected:
             name = child.workflow.name
             raise InvalidInput(f"workflow {name!r} refuses its input: {rejected}") from rejected
-        return Order(child, data, await self._terms.priority(plan, state, step))
+        return Order(child, data, await self._terms.priority(plan, state, step), labels)
 
     async def start(
         self, run: RunRecord, step: StepRecord, order: Order, begins_at: float = 0.0
@@ -117,7 +119,8 @@ class Children:
         """
         plan, data = order.plan, order.input
         payload, secrets = await self._starts.inputs.keep(plan, step.child, _NAME, data, run)
-        record = replace(self._record(run, step, plan, payload, order.priority), secrets=secrets)
+        record = self._record(run, step, plan, payload, order.priority)
+        record = replace(record, secrets=secrets, labels=order.labels)
         if begins_at > record.created_at:
             record = replace(record, status=RunStatus.PENDING, begins_at=begins_at)
         await self._create(record)

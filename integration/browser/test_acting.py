@@ -94,6 +94,24 @@ def test_a_run_is_started_with_a_form_of_its_schema(page, run):
     expect(page.get_by_label("Input", exact=True)).to_contain_text('"n": 4')
 
 
+def test_a_run_is_started_with_labels_and_found_by_them(page, run):
+    page.goto("/#/workflows/sum")
+    page.get_by_role("button", name="Start a run").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("n", exact=True).fill("4")
+    dialog.get_by_label("Id of the run").fill(run)
+    dialog.get_by_label("Labels").fill("team")
+    dialog.get_by_role("button", name="Start").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("expected NAME=VALUE, one a line")
+    dialog.get_by_label("Labels").fill(f"place = Köln, 2\nof={run}\n")
+    dialog.get_by_role("button", name="Start").click()
+
+    expect(page).to_have_url(re.compile(f"{run}$"))
+    page.get_by_role("link", name="place=Köln, 2").click()
+    expect(page).to_have_url(re.compile("where="))
+    expect(page.get_by_role("link", name=run, exact=True)).to_be_visible()
+
+
 def test_a_viewer_is_offered_nothing_to_do(browser, api, run):
     api("POST", "/runs", {"workflow": "long", "id": run})
     with opened(browser, api, VIEWER) as page:

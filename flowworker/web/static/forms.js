@@ -49,6 +49,7 @@ function input(about, schema, required) {
   if (schema.type === "string") {
     return h("input", { ...about, required, type: schema.secret ? "password" : "text", minlength: schema.minLength, maxlength: schema.maxLength, pattern: schema.pattern, value: first ?? "" });
   }
+  if (schema.type === "labels") return h("textarea", { ...about, rows: 2, spellcheck: "false", placeholder: "team=shipping" });
   return h("textarea", { ...about, required, rows: 5, spellcheck: "false", placeholder: "JSON", value: first === undefined ? "" : json(first) });
 }
 
@@ -81,6 +82,22 @@ function readField(form, name, schema) {
 
 export function text(name, label, required = false) {
   return field(name, label, { type: "string" }, required);
+}
+
+/** A field for labels: NAME=VALUE, one a line. */
+export function labels(name, hint) {
+  return field(name, "Labels", { type: "labels", description: hint }, false);
+}
+
+/** The labels that were filled in. Throws an Error that says which line is none. */
+export function readLabels(form, name) {
+  const lines = form.elements.namedItem(name).value.split("\n").filter((line) => line.trim());
+  const pairs = lines.map((line) => {
+    const at = line.indexOf("=");
+    if (at < 1) throw new Error(`Labels: expected NAME=VALUE, one a line, found ${line.trim()}`);
+    return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+  });
+  return Object.fromEntries(pairs);
 }
 
 export function say(words) {

@@ -115,6 +115,12 @@ function fact(name, ...value) {
   return value[0] ? h("div", { key: name, class: "fact" }, h("dt", {}, name), h("dd", {}, ...value)) : null;
 }
 
+/** Leads to all runs that have it. */
+function labelLink([name, value], place) {
+  const where = `label.${name}=${/^[\w.-]+$/.test(value) ? value : `"${value}"`}`;
+  return [place ? " " : "", h("a", { key: name, href: `#/runs?${new URLSearchParams({ where })}` }, `${name}=${value}`)];
+}
+
 function summary(run) {
   return [
     h(
@@ -126,7 +132,7 @@ function summary(run) {
       fact("Begins", run.status === "PENDING" && when(run.begins_at)),
       fact("Paused", run.paused && [when(run.paused.since), run.paused.actor && ` by ${run.paused.actor}`, run.paused.reason && `: ${run.paused.reason}`]),
       fact(run.finished_at ? "Took" : "For", duration(run.created_at, run.finished_at)),
-      fact("Labels", Object.entries(run.labels).map(([name, value]) => `${name}=${value}`).join(" ")),
+      fact("Labels", ...Object.entries(run.labels).map(labelLink)),
       fact("Rerun of", runLink(run.rerun_of)),
       fact("Part of", runLink(run.parent)),
     ),

@@ -2,7 +2,7 @@
 
 import { ask, part, send } from "./api.js";
 import { h, render } from "./dom.js";
-import { dialog, fields, read, say, text } from "./forms.js";
+import { dialog, fields, labels, read, readLabels, say, text } from "./forms.js";
 import { json } from "./format.js";
 import { graph, layoutOf } from "./graph.js";
 import { live } from "./live.js";
@@ -61,7 +61,7 @@ export function workflow(main, { parts: [name], may, signal }) {
         h(
           "div",
           { class: "buttons" },
-          may && h("button", { key: "start", type: "button", onclick: () => start(name, found.input_schema) }, "Start a run"),
+          may && h("button", { key: "start", type: "button", onclick: () => start(name, found.input_schema, found.definition.labels) }, "Start a run"),
           h("a", { key: "runs", href: `#/runs?workflow=${part(name)}` }, "Its runs"),
           h("a", { key: "schedules", href: `#/schedules?workflow=${part(name)}` }, "Its schedules"),
         ),
@@ -114,14 +114,16 @@ function unfinishedOf(name, hash, states) {
   return h("a", { href: `#/runs?${new URLSearchParams({ workflow: name, where })}` }, counts.join(", "));
 }
 
-function start(name, schema) {
+function start(name, schema, defined) {
+  const names = Object.keys(defined ?? {}).join(", ");
   dialog({
     title: `Start ${name}`,
-    body: [fields(schema, "input", "Input"), text("id", "Id of the run")],
+    body: [fields(schema, "input", "Input"), text("id", "Id of the run"), labels("labels", names ? `The definition gives ${names}; what is here goes before it.` : "To find the run by.")],
     confirm: "Start",
     perform: async (form) => {
       const id = form.elements.id.value || null;
-      const begun = await send("runs", { workflow: name, input: read(form, schema, "input") ?? {}, id });
+      const given = { input: read(form, schema, "input") ?? {}, labels: readLabels(form, "labels") };
+      const begun = await send("runs", { workflow: name, id, ...given });
       say("Started.");
       location.hash = `#/runs/${part(begun.id)}`;
     },

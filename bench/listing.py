@@ -1,8 +1,6 @@
 """What a list of runs costs beside ever more of them, as ratios to the first number.
 
-Runs are written as records and entries of the index, without a fleet: one that has ended for each
-second before now, of two workflows, and each hundredth of them failed. So their numbers are real,
-and their histories are missing, which no list reads.
+Runs are written as records, without a fleet (`bench.retained`).
 
 Every question is asked some times, by a client that has asked nothing before: the median counts.
 """
@@ -18,22 +16,15 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from bench.retained import Retained
 from flowworker.client import Client
-from flowworker.codec.index import entry_of
-from flowworker.core.payload import EMPTY
-from flowworker.core.records import RunRecord, Stop, StopReason
-from flowworker.core.status import RunStatus
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions, open_backend
 from flowworker.ports import Backend
-from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 
-TOGETHER = 500
+NAMESPACE = "listing"
 LIMIT = 50
-WHY = Stop(StopReason.FAILED, "step 'a' failed: ValueError: no", "a")
-RARE = 100
-"""One run of so many failed."""
 QUESTIONS = {
     "all, first page": "",
     "of a workflow": "workflow=even",
@@ -47,39 +38,16 @@ PAGES = 10
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Backend]:
-    """A server with file storage, and nothing in it."""
+async def opened(folder: Path) -> AsyncIterator[tuple[Backend, Retained]]:
+    """A server with file storage and nothing in it, and who writes runs there."""
     with EmbeddedServer(store=folder) as server:
         options = ConnectionOptions(url=server.url)
-        backend = await open_backend(options, "listing", topology=TopologyOptions())
+        backend = await open_backend(options, NAMESPACE, topology=TopologyOptions())
         try:
-            yield backend
+            async with Retained(server.url, NAMESPACE, time.time()) as retained:
+                yield backend, retained
         finally:
             await backend.close()
-
-
-async def write(backend: Backend, first: int, last: int, now: float) -> None:
-    """Runs of these numbers, each as its coordinator leaves it in the bucket of records."""
-    runs = RunStore(backend.runs)
-
-    async def leave(number: int) -> None:
-        created = now - number - 1.0
-        failed = number % RARE == 0
-        record = RunRecord(
-            f"kept-{number}",
-            "odd" if number % 2 else "even",
-            "h",
-            RunStatus.FAILED if failed else RunStatus.COMPLETED,
-            EMPTY,
-            created,
-            finished_at=created + 0.5,
-            stop=WHY if failed else None,
-        )
-        await runs.save(record, 0)
-        await runs.index(entry_of(record))
-
-    for start in range(first, last, TOGETHER):
-        await asyncio.gather(*(leave(n) for n in range(start, min(start + TOGETHER, last))))
 
 
 async def ask(backend: Backend, where: str, times: int) -> float:
@@ -109,11 +77,11 @@ async def measured(numbers: list[int], times: int) -> dict[str, list[float]]:
     """Seconds by question, for each number of runs."""
     found: dict[str, list[float]] = {name: [] for name in (*QUESTIONS, "next page")}
     with tempfile.TemporaryDirectory() as folder:
-        async with opened(Path(folder)) as backend:
-            before, now = 0, time.time()
+        async with opened(Path(folder)) as (backend, retained):
+            before = 0
             for number in numbers:
                 began = time.monotonic()
-                await write(backend, before, number, now)
+                await retained.write(before, number)
                 before = number
                 print(f"{number:,} runs, written in {time.monotonic() - began:.0f} s", flush=True)
                 for name, where in QUESTIONS.items():

@@ -5,8 +5,8 @@ and each tenth has a label. They have what a fleet leaves in the stores of a run
 record, that of its step, its entry in the index, the alarm at the end of its retention. So their
 numbers are real, and their histories are missing, which no list reads.
 
-Messages are sent without waiting for each to be acknowledged: the last one of some hundred is, and
-a stream takes them in order. How many there are in the end is compared with how many were sent.
+Messages are sent without waiting for each to be acknowledged: each five hundredth and the last are,
+and a stream takes them in order. How many there are then is compared with how many were sent.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Retained:
         found = {}
         for kind, stream, message in kinds:
             count, size = await self._state(stream)
-            await self._send(message(number) for number in range(first, last))
+            await self._send(map(message, range(first, last)), last - first)
             now, taken = await self._state(stream)
             if now - count != last - first:
                 raise RuntimeError(f"{stream} has {now - count} of {last - first} messages")
@@ -123,14 +123,12 @@ class Retained:
         state = (await self._api.call(f"STREAM.INFO.{stream}"))["state"]
         return state["messages"], state["bytes"]
 
-    async def _send(self, messages: Iterator[Message]) -> None:
+    async def _send(self, messages: Iterator[Message], count: int) -> None:
         for at, (subject, block, body) in enumerate(messages, 1):
-            if at % _TOGETHER:
+            if at % _TOGETHER and at < count:
                 self._connection.client.send(subject, "", block, body)
             else:
                 await self._publisher.publish(subject, body, block)
-        # What a server has not refused yet it may still refuse
-        await self._connection.client.flush()
 
     def _record(self, number: int) -> Message:
         record = ended(number, self._now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["MemoryNotifier"]
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from flowworker.core.ids import SUBJECT
@@ -65,10 +66,11 @@ class MemoryNotifier:
         found = [
             entry
             for prefix in prefixes(subject)
-            for entry in self._by_prefix.get(prefix, {}).items()
+            if prefix in self._by_prefix
+            for entry in self._by_prefix[prefix].items()
             if matches(entry[1].pattern, subject)
         ]
-        for _, subscription in sorted(found, key=lambda entry: entry[0]):
+        for _, subscription in sorted(found, key=itemgetter(0)):
             self._home.soon(subscription.deliver, subject, data)
 
     async def subscribe(

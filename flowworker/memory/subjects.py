@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ["literal_prefix", "matches", "prefixes"]
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,18 @@ if TYPE_CHECKING:
 WILDCARDS = frozenset({"*", ">"})
 
 
-@lru_cache(maxsize=1024)
 def matches(pattern: str, subject: str) -> bool:
     """Whether the pattern covers the subject."""
-    wanted, found = pattern.split("."), subject.split(".")
-    if wanted[-1] == ">":
-        wanted.pop()
-        if len(found) <= len(wanted):
-            return False
-        del found[len(wanted) :]
-    return len(wanted) == len(found) and all(
-        token in ("*", other) for token, other in zip(wanted, found, strict=True)
-    )
+    return _compiled(pattern).fullmatch(subject) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    *first, last = pattern.split(".")
+    tokens = ["[^.]*" if token == "*" else re.escape(token) for token in (*first, last)]
+    if last == ">":
+        tokens[-1] = ".*"
+    return re.compile(r"\.".join(tokens), re.DOTALL)
 
 
 def literal_prefix(pattern: str) -> str:

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from flowworker.codec.event_data import EventData
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import defined_id, event_id, index_of
+from flowworker.core.records import ErrorInfo
 from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class CloudEvent(Struct, frozen=True):
     datacontenttype: str = "application/json"
 
 
+_NO_ERROR = ErrorInfo("", "")
 _SUCCESSES = frozenset({Outcome.COMPLETED, Outcome.ITERATED})
 
 decode_event = msgspec.json.Decoder(CloudEvent).decode
@@ -174,7 +176,6 @@ def settled_event(
         )
         return cloud_event(namespace, EventType.STEP_KEPT, kept, record.finished_at, record.step)
     turn = f"{record.step}/{record.turn}"
-    attempt = f"{record.step}/{record.attempt}"
     match record.outcome:
         case Outcome.RUNNING:
             return None
@@ -183,13 +184,13 @@ def settled_event(
         case Outcome.COMPLETED:
             event_type, detail = EventType.STEP_COMPLETED, turn
         case Outcome.FAILED:
-            event_type, detail = EventType.STEP_ATTEMPT_FAILED, attempt
+            event_type, detail = EventType.STEP_ATTEMPT_FAILED, _tried(record)
         case Outcome.CANCELLED:
-            event_type, detail = EventType.STEP_CANCELLED, attempt
+            event_type, detail = EventType.STEP_CANCELLED, _tried(record)
         case Outcome.SKIPPED:
             event_type, detail = EventType.STEP_SKIPPED, turn
         case Outcome.ITERATED:
-            event_type, detail = EventType.STEP_ITERATED, attempt
+            event_type, detail = EventType.STEP_ITERATED, _tried(record)
         case _:
             assert_never(record.outcome)
     return cloud_event(namespace, event_type, data, record.finished_at, detail)
@@ -211,17 +212,35 @@ def attempt_events(
     return ended
 
 
+def _tried(record: StepRecord) -> str:
+    return f"{record.step}/{record.attempt}"
+
+
 def _attempt(
     workflow: str, version: str, record: StepRecord, revision: int, at: float
 ) -> EventData:
     succeeded = record.outcome in _SUCCESSES and record.kind is not Kind.COMPENSATE
+    failed = record.outcome is Outcome.FAILED
+    error = record.error or _NO_ERROR
+    index = index_of(record.step)
     return EventData(
         id=record.run,
         name=workflow,
         version=version,
-        **about(record.step),
-        **asdict(record.attempt),
-        **_failure(record),
+        step_id=record.step if index is None else defined_id(record.step),
+        index=index,
+        kind=record.kind,
+        turn=record.turn,
+        number=record.number,
+        iteration=record.iteration,
+        error=error.message,
+        error_type=error.type,
+        error_bases=error.bases,
+        retryable=error.retryable,
+        retry_after=error.retry_after,
+        since=record.since if failed else 0.0,  # these are for the retry policy
+        spent=record.spent if failed else (),
+        intervals=record.intervals if failed else (),
         reason=record.reason,
         worker=record.worker,
         revision=revision,
@@ -229,19 +248,3 @@ def _attempt(
         output=record.output if succeeded else None,
         child=record.child if record.kind is Kind.RUN else "",
     )
-
-
-def _failure(record: StepRecord) -> dict[str, Any]:
-    """What an event says of an attempt's error, if there is one, and of its retries."""
-    said: dict[str, Any] = {}
-    if (error := record.error) is not None:
-        said |= {
-            "error": error.message,
-            "error_type": error.type,
-            "error_bases": error.bases,
-            "retryable": error.retryable,
-            "retry_after": error.retry_after,
-        }
-    if record.outcome is Outcome.FAILED:
-        said |= {"since": record.since, "spent": record.spent, "intervals": record.intervals}
-    return said

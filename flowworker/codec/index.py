@@ -26,6 +26,7 @@ __all__ = [
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from flowworker.core.status import RunStatus
@@ -90,6 +91,7 @@ class Entry(NamedTuple):
         return f"{self.moment}.{self.run}"
 
 
+@lru_cache(maxsize=4096)  # each run asks for its own whenever it is listed under another status
 def moment_of(seconds: float) -> str:
     """Seconds since the Unix epoch as a key has them, to the millisecond."""
     whole, rest = divmod(int(seconds * 1000), 1000)

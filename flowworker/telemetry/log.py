@@ -90,13 +90,13 @@ def get_logger(**values: Any) -> FilteringBoundLogger:
     plain = logging.getLogger(LOGGER)
     if not plain.handlers:
         plain.addHandler(logging.NullHandler())
-    wrapped: FilteringBoundLogger = structlog.wrap_logger(
+    wrapped = structlog.wrap_logger(
         plain,
         processors=[structlog.stdlib.filter_by_level, _to_logging],
         wrapper_class=tolerant_logger(logging.NOTSET),
-        **values,
     )
-    return wrapped
+    bound: FilteringBoundLogger = wrapped.bind(**values)  # else each line would bind anew
+    return bound
 
 
 def _uncaught(

@@ -139,7 +139,8 @@ class StepInputs:
             if not isinstance(payload, Inline)
         ]
         missing = [(one, place) for one, place in placed if self._cache.peek(one, place) is None]
-        await asyncio.gather(*(self._cache.get(one, decode_value, at) for one, at in missing))
+        if missing:
+            await asyncio.gather(*(self._cache.get(one, decode_value, at) for one, at in missing))
 
     async def _value(self, run: str, name: str, payload: Payload) -> Any:
         """A value of the step's own, which its handler may change."""

@@ -6,7 +6,10 @@ __all__ = ["Pending"]
 
 from typing import TYPE_CHECKING, cast
 
+from flowworker.codec.messages import decode_step_message
+
 if TYPE_CHECKING:
+    from flowworker.core.attempt import Attempt
     from flowworker.memory.commands import MemoryCommandQueue
     from flowworker.memory.events import MemoryEventLog
     from flowworker.memory.steps import MemoryStepQueue
@@ -31,6 +34,11 @@ class Pending:
     def messages(self, run: str) -> int:
         """Step messages."""
         return self._steps.pending(run)
+
+    def attempts(self, run: str) -> list[tuple[str, Attempt]]:
+        """Step and attempt of each of these."""
+        found = map(decode_step_message, self._steps.bodies(run))
+        return [(message.step, message.attempt) for message in found]
 
     def moving(self, run: str, *children: str) -> int:
         """Events, step messages, and timers of steps that wait: all that moves a run on.

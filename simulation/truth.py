@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import event_id
+from flowworker.core.ids import defined_id, event_id, index_of
 from flowworker.core.model import TriggerRule
 from flowworker.core.records import StopReason
 from flowworker.core.status import (
@@ -137,8 +137,14 @@ class Truth:
         Or attempts are fenced whose messages a pause has withdrawn: a fence insists, or a sweep.
         """
         record = self.record
-        fenced = record.stop is not None and self.was_paused
-        return record.status is RunStatus.WAITING_HUMAN or record.paused is not None or fenced
+        fenced = record.stop is not None or any(map(self._is_fenced, self.running()))
+        held = record.paused is not None or (self.was_paused and fenced)
+        return record.status is RunStatus.WAITING_HUMAN or held
+
+    def _is_fenced(self, step: str) -> bool:
+        """Whether it is an instance whose loop is over, so that it is to be cancelled."""
+        loop, _ = self.steps[defined_id(step)]
+        return index_of(step) is not None and loop.outcome is not Outcome.RUNNING
 
     @property
     def terminated(self) -> bool:

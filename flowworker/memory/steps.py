@@ -82,6 +82,10 @@ class MemoryStepQueue:
         """How many messages of a run are queued, scheduled or in flight."""
         return sum(lane.count(run) for lane in self._lanes.values())
 
+    def bodies(self, run: str) -> list[bytes]:
+        """What they say."""
+        return [message.data for lane in self._lanes.values() for message in lane.of(run)]
+
     async def withdraw(self, run: str, delayed: Collection[str]) -> None:
         """Remove what is queued or in flight for a run, and what is scheduled for these steps."""
         for lane in self._lanes.values():

@@ -138,7 +138,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             "if asked.schema is not None:",
             "if False:",
             "an answer that its schema refuses was accepted",
-            From(18, CALM),
+            From(28, CALM),
             id="an approval that accepts what its schema refuses",
         ),
         pytest.param(

@@ -24,6 +24,7 @@ from flowworker.codec.messages import (
     StepMessage,
 )
 from flowworker.codec.presence import Presence
+from flowworker.codec.schedule_events import ScheduleEvent
 from flowworker.codec.schedules import ScheduleCommand
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.payload import Inline, Stored
@@ -56,6 +57,7 @@ _TYPES: dict[str, type] = {
     "result": Result,
     "run-record": RunRecord,
     "step-record": StepRecord,
+    "schedule-event": ScheduleEvent,
     "schedule-command": ScheduleCommand,
     "schedule-record": ScheduleRecord,
     "presence": Presence,

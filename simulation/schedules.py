@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.json import decode_schedule, encode
 from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT
+from flowworker.codec.schedule_events import decode_schedule_event
 from flowworker.codec.schedules import ScheduleCommand
-from flowworker.core.ids import run_id_of_sequence
+from flowworker.core.ids import event_id, run_id_of_sequence
 from flowworker.core.occurrence import MAX_RECENT, OccurrenceState
 from flowworker.core.schedule import Overlap, due_at, run_of_time
+from flowworker.core.schedule_events import ScheduleEventType
 from flowworker.core.waiting import EARLY
 from flowworker.schedules import times_of
 from simulation.expecting import expect
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from random import Random
 
     from flowworker.core.occurrence import ScheduleRecord
@@ -119,6 +121,8 @@ class Schedules:
         self.records: dict[str, ScheduleRecord] = {}
         self._begun: dict[tuple[str, float, bool], RunRecord] = {}
         self._known: set[str] = set()
+        self._wanted: set[str] = set()
+        self._said: dict[str, bytes] = {}
 
     def written(self, key: str, value: bytes, runs: Mapping[str, Truth]) -> None:
         """A record was written: each time that it has passed is decided upon."""
@@ -126,8 +130,11 @@ class Schedules:
         before = self.records.get(record.id)
         self.records[record.id] = record
         self._known.add(record.id)
+        self._wanted |= _unpublished(record)
         if before is None:
             return
+        for event in _unpublished(before) - _unpublished(record):
+            expect(event in self._said, "an event of a schedule is lost", event)
         expect(record.passed >= before.passed, "a time comes again", key)
         limit = record.schedule.max_runs
         expect(not limit or record.started <= limit, "a schedule begins too many runs", key)
@@ -154,6 +161,19 @@ class Schedules:
         times = times_of(record.schedule, before.passed)
         for time in takewhile(lambda each: each <= record.passed, times):
             expect(time in decided, "a time is passed by", f"{record.id} {time}")
+
+    def published(
+        self, event_type: str, event: str, data: bytes, fail: Callable[[str, str], None]
+    ) -> bool:
+        """Whether it is an event of a schedule: what stands in the record, always the same."""
+        if not event_type.startswith("workflow.schedule."):
+            return False
+        deleted = decode_schedule_event(data).type is ScheduleEventType.DELETED
+        if not (deleted or event in self._wanted):
+            fail("an event of a schedule that nobody has decided", event)
+        if self._said.setdefault(event, data) != data:
+            fail("an event of a schedule says something else", event)
+        return True
 
     def begun(self, record: RunRecord, runs: Mapping[str, Truth], now: float) -> None:
         """A run was created: by a schedule, at its time, and alone if it has to be."""
@@ -211,7 +231,11 @@ class Schedules:
         return [f"schedule {one.id}: {one.started} begun, {one.running}" for one in left]
 
 
+def _unpublished(record: ScheduleRecord) -> set[str]:
+    return {event_id(record.id, one.type, one.detail) for one in record.outbox}
+
+
 def _is_over(record: ScheduleRecord) -> bool:
-    if record.running or record.asked or record.waiting:
+    if record.running or record.asked or record.waiting or record.outbox:
         return False
     return record.started >= record.schedule.max_runs

@@ -126,7 +126,8 @@ class Watch:
         self, process: Process, run: str, event_type: str, data: bytes, event: str
     ) -> None:
         """An event was stored, unless it was known."""
-        if event_type.startswith("emit."):
+        of_schedule = self.schedules.published(event_type, event, data, self.fail)
+        if of_schedule or event_type.startswith("emit."):
             return
         found = decode_event(data)
         truth = self.runs.get(run)
@@ -284,7 +285,6 @@ class Watch:
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Report what the rules find."""
         try:
             yield
         except Violation as violation:

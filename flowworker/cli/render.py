@@ -60,6 +60,7 @@ _SHOWN = (
     "child",
     "action",
     "actor",
+    "run",
     "reason",
     "error",
     "delay",

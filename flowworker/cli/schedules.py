@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["schedule"]
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ _OVERLAP = click.option(
     type=click.Choice([one.value for one in Overlap]),
     help="What becomes of a time at which a run has not ended.",
 )
+_LATE = 30.0
+"""Seconds after which it is said that a time has come and nobody has followed it."""
 _COLUMNS = ("ID", "STATE", "WORKFLOW", "NEXT", "RUNS", "WHEN")
 _TIMES = ("TIME", "STATE", "RUN", "STARTED", "NOTES")
 
@@ -199,8 +202,8 @@ def _show(one: ScheduleView, *, json_: bool) -> None:
         return
     for name, text in _facts(one):
         click.echo(f"{name:<10} {plain(text)}")
-    for place, time in enumerate(one.next):
-        click.echo(f"{'' if place else 'next':<10} {_moment(one, time)}")
+    for place, moment in enumerate(one.next):
+        click.echo(f"{'' if place else 'next':<10} {_moment(one, moment)}")
     if times := [*one.running, *one.recent]:
         click.echo()
         rows = (
@@ -214,6 +217,8 @@ def _facts(one: ScheduleView) -> Iterator[tuple[str, str]]:
     yield "workflow", one.workflow + (", in its definition" if one.defined else "")
     yield "state", one.state + (f": {one.paused}" if one.paused else "")
     yield "when", _times(one)
+    if one.next and (late := time.time() - one.next[0]) > _LATE:
+        yield "overdue", f"for {late:,.0f} s: no coordinator has followed it; see flowworker doctor"
     yield "overlap", one.overlap
     counts = f"{one.started:,} begun, {one.skipped:,} skipped, {one.missed:,} missed"
     yield "times", counts + (f", {one.waiting:,} waiting" if one.waiting else "")

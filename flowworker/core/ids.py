@@ -5,8 +5,10 @@ from __future__ import annotations
 __all__ = [
     "COORDINATOR",
     "DOTTED_NAME",
+    "HISTORY",
     "KEY",
     "MAX_NAME",
+    "OF_SCHEDULE",
     "RESERVED_QUEUES",
     "RUN_ID",
     "RUN_ID_OF_CHILD",
@@ -49,6 +51,12 @@ RUN_ID_OF_SEQUENCE = re.compile(r"seq-[0-9]+")
 
 RUN_ID_OF_CHILD = re.compile(r"sub-[A-Za-z0-9_-]{1,40}-[0-9a-f]{24}")
 """The form of the ids of child runs, which no client may choose either."""
+
+OF_SCHEDULE = "schedule:"
+"""What precedes the id of a schedule where otherwise the id of a run stands."""
+
+HISTORY = re.compile(rf"({OF_SCHEDULE})?{RUN_ID.pattern}")
+"""Whose events stand together: those of a run, or of a schedule."""
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Queues and namespaces are one token of a NATS subject as well."""

@@ -22,6 +22,7 @@ from msgspec import Struct
 from flowworker.core.payload import Inline
 from flowworker.core.records import RECORD_VERSION, Count, Moment
 from flowworker.core.schedule import Overlap, Schedule
+from flowworker.core.schedule_events import Unpublished
 
 MAX_WAITING = 1_000
 """Times of a schedule that wait for runs to end, at most."""
@@ -95,6 +96,8 @@ class ScheduleRecord(Struct, frozen=True, omit_defaults=True):
         waiting: times that wait for a run to end, in the order in which they begin runs.
         running: times whose runs are about to begin, or have not ended.
         recent: the last ones that are over.
+        ended: no time is left.
+        outbox: what is to be published of it.
     """
 
     schedule: Schedule
@@ -115,6 +118,8 @@ class ScheduleRecord(Struct, frozen=True, omit_defaults=True):
     waiting: tuple[Occurrence, ...] = ()
     running: tuple[Occurrence, ...] = ()
     recent: tuple[Occurrence, ...] = ()
+    ended: bool = False
+    outbox: tuple[Unpublished, ...] = ()
 
     @property
     def id(self) -> str:

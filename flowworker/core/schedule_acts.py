@@ -7,7 +7,7 @@ these has an id of its own.
 
 from __future__ import annotations
 
-__all__ = ["asked", "created", "paused", "redefined", "unpaused"]
+__all__ = ["asked", "created", "deleted", "paused", "redefined", "unpaused"]
 
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from flowworker.core.ids import time_of
 from flowworker.core.occurrence import ScheduleRecord
+from flowworker.core.schedule_events import ScheduleEventType, Unpublished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +49,7 @@ def created(
             said_at=now,
             defined=defined,
             sealed=sealed,
+            outbox=(_entry(ScheduleEventType.CREATED, origin),),
         )
     return replace(
         former,
@@ -58,6 +60,8 @@ def created(
         said_at=now,
         defined=defined,
         sealed=sealed,
+        ended=False,
+        outbox=(*former.outbox, _entry(ScheduleEventType.CHANGED, origin)),
     )
 
 
@@ -72,7 +76,13 @@ def paused(record: ScheduleRecord, reason: str, origin: str) -> ScheduleRecord:
     """No time begins a run any more."""
     if time_of(origin) <= record.paused_at:
         return record
-    return replace(record, paused=reason, paused_at=time_of(origin), last=_later(record, origin))
+    return replace(
+        record,
+        paused=reason,
+        paused_at=time_of(origin),
+        last=_later(record, origin),
+        outbox=(*record.outbox, _entry(ScheduleEventType.PAUSED, origin, reason)),
+    )
 
 
 def unpaused(record: ScheduleRecord, origin: str) -> ScheduleRecord:
@@ -80,8 +90,22 @@ def unpaused(record: ScheduleRecord, origin: str) -> ScheduleRecord:
     now = time_of(origin)
     if now <= record.paused_at:
         return record
-    passed = max(now, record.passed) if record.paused else record.passed
-    return replace(record, paused="", paused_at=now, passed=passed, last=_later(record, origin))
+    last = _later(record, origin)
+    if not record.paused:
+        return replace(record, paused_at=now, last=last)
+    return replace(
+        record,
+        paused="",
+        paused_at=now,
+        passed=max(now, record.passed),
+        last=last,
+        outbox=(*record.outbox, _entry(ScheduleEventType.UNPAUSED, origin)),
+    )
+
+
+def deleted(origin: str) -> Unpublished:
+    """What there is to say of one that is removed; nothing is left of it to say so later."""
+    return _entry(ScheduleEventType.DELETED, origin)
 
 
 def asked(record: ScheduleRecord, wanted: Iterable[Occurrence], origin: str) -> ScheduleRecord:
@@ -89,6 +113,10 @@ def asked(record: ScheduleRecord, wanted: Iterable[Occurrence], origin: str) -> 
     known = {one.run for one in (*record.asked, *record.waiting, *record.running, *record.recent)}
     new = tuple(one for one in wanted if one.run not in known)
     return replace(record, asked=(*record.asked, *new), last=_later(record, origin))
+
+
+def _entry(kind: ScheduleEventType, origin: str, reason: str = "") -> Unpublished:
+    return Unpublished(kind, time_of(origin), origin, reason=reason)
 
 
 def _later(record: ScheduleRecord, origin: str) -> str:

@@ -11,7 +11,7 @@ at once one decides, whatever their clocks say.
 
 from __future__ import annotations
 
-__all__ = ["AT_A_TIME", "Turn", "follow", "settled"]
+__all__ = ["AT_A_TIME", "Turn", "follow", "rests", "settled"]
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +26,7 @@ from flowworker.core.occurrence import (
     ScheduleRecord,
 )
 from flowworker.core.schedule import Overlap, due_at, run_of_time
+from flowworker.core.schedule_events import ScheduleEventType, Unpublished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
 
 AT_A_TIME = 100
 """Times that are decided upon in one turn; for more there are further turns."""
+
+_WITHOUT_RUN = {
+    OccurrenceState.SKIPPED: ScheduleEventType.SKIPPED,
+    OccurrenceState.MISSED: ScheduleEventType.MISSED,
+    OccurrenceState.REJECTED: ScheduleEventType.REJECTED,
+}
+"""What is published of times that begin none; of others their runs say it."""
 
 _STOPPING = frozenset({Overlap.CANCEL_OTHER, Overlap.TERMINATE_OTHER})
 
@@ -66,14 +74,25 @@ def follow(
     draft.go_on()
     for occurrence in record.asked:
         draft.admit(occurrence)
-    return draft.turn(draft.pass_by(at, times))
+    wake = draft.pass_by(at, times)
+    draft.end_with(wake)
+    return draft.turn(wake)
 
 
 def settled(record: ScheduleRecord, refused: Mapping[str, str], now: float) -> ScheduleRecord:
-    """The record when all that was STARTING is begun, but for those that were refused, and why."""
-    draft = _Draft(record, now)
+    """The record when all that was STARTING is begun, but for those that were refused, and why.
+
+    What it had to tell is published.
+    """
+    draft = _Draft(replace(record, outbox=()), now)
     draft.begin(refused)
     return draft.turn(None).record
+
+
+def rests(record: ScheduleRecord) -> bool:
+    """Whether a turn would find nothing to do until an operator acts."""
+    is_left = record.asked or record.waiting or record.running or record.outbox
+    return bool(record.paused or record.ended) and not is_left
 
 
 class _Draft:
@@ -89,6 +108,8 @@ class _Draft:
         self._waiting = list(record.waiting)
         self._running = list(record.running)
         self._recent = list(record.recent)
+        self._ended = record.ended
+        self._outbox = list(record.outbox)
 
     def turn(self, wake: float | None) -> Turn:
         record = replace(
@@ -102,6 +123,8 @@ class _Draft:
             waiting=tuple(self._waiting),
             running=tuple(self._running),
             recent=tuple(self._recent[-MAX_RECENT:]),
+            ended=self._ended,
+            outbox=tuple(self._outbox),
         )
         return Turn(record, wake)
 
@@ -153,11 +176,18 @@ class _Draft:
                 return due
             if seen == AT_A_TIME:
                 # What is much too late is not looked at one by one: it may be millions.
-                self._passed = max(self._passed, min(at, self._latest_missed()))
+                self._leave_out(min(at, self._latest_missed()))
                 return at
             self._passed = time
             self.admit(Occurrence(time, run_of_time(self._schedule.id, time), due))
         return None
+
+    def end_with(self, wake: float | None) -> None:
+        """No time is left, if it is not to be looked at again and none waits."""
+        left = wake is not None or any(not one.asked for one in self._waiting)
+        if not (left or self._paused or self._ended):
+            self._ended = True
+            self._tell(ScheduleEventType.ENDED, repr(self._record.said_at))
 
     def admit(self, one: Occurrence) -> None:
         """A time has come: it begins a run, waits, or does not."""
@@ -210,9 +240,31 @@ class _Draft:
 
     def _over(self, one: Occurrence, state: OccurrenceState, reason: str = "") -> None:
         self._recent.append(replace(one, state=state, reason=reason, stop=False))
+        if state in _WITHOUT_RUN:
+            # One that was asked for may be asked for again, and become the same.
+            detail = f"{one.run}/{self._now!r}" if one.asked else one.run
+            self._tell(_WITHOUT_RUN[state], detail, one.time, one.run, reason)
         failed = state in {OccurrenceState.FAILED, OccurrenceState.REJECTED}
         if failed and self._schedule.pause_on_failure and not self._paused:
             self._paused = f"run {one.run} is {state}"
+            self._tell(ScheduleEventType.PAUSED, one.run, run=one.run, reason=self._paused)
+
+    def _leave_out(self, until: float) -> None:
+        """Miss all times up to one, however many they are."""
+        if until > self._passed:
+            self._passed = until
+            reason = "all up to this one are too late: they are not looked at one by one"
+            self._tell(ScheduleEventType.MISSED, f"until {until!r}", until, reason=reason)
+
+    def _tell(
+        self,
+        kind: ScheduleEventType,
+        detail: str,
+        time: float = 0.0,
+        run: str = "",
+        reason: str = "",
+    ) -> None:
+        self._outbox.append(Unpublished(kind, self._now, detail, time, run, reason))
 
     def _latest_missed(self) -> float:
         """All times up to this one are too late."""

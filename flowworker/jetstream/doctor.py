@@ -31,6 +31,7 @@ from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
+from flowworker.jetstream.scheduled import timers_of_schedules
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
@@ -157,6 +158,9 @@ class _Examination:
             yield await self._work(commands, "commands")
         yield await self._work(consumer_specs.timers(self._names), "timers")
         yield await self._schedulers(partitions, attendance)
+        direct = Api(self._connection, direct=True)
+        records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
+        yield await timers_of_schedules(self._api, self._names, records)
         async for finding in self._queues(attendance):
             yield finding
 

@@ -35,7 +35,7 @@ from flowworker.codec.subjects import (
     event_subject,
     public_subject,
 )
-from flowworker.core.ids import COORDINATOR, DOTTED_NAME, KEY, RUN_ID, TOKEN
+from flowworker.core.ids import COORDINATOR, DOTTED_NAME, HISTORY, KEY, RUN_ID, TOKEN
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Names:
 
     def event(self, partition: int, run: str, sender: str, event_type: str) -> str:
         """Where an event is stored."""
-        _checked(RUN_ID, run, "a run id (one token)")
+        _checked(HISTORY, run, "a run id (one token)")
         _checked(TOKEN, sender, "a sender (one token)")
         name = _checked(DOTTED_NAME, event_type, "an event type")
         return f"{self.namespace}.event.{partition}.{run}.{sender}.{name}"
@@ -212,8 +212,8 @@ class Names:
         return sender, event_type
 
     def events_of(self, partition: int, run: str) -> str:
-        """A run's history."""
-        _checked(RUN_ID, run, "a run id (one token)")
+        """The history of a run, or of a schedule."""
+        _checked(HISTORY, run, "a run id (one token)")
         return event_subject(self.namespace, partition, run, "*", ">")
 
     def milestones_of(self, partition: int, run: str) -> str:

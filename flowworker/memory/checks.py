@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_MESSAGE", "check_dotted", "check_size", "check_token"]
+__all__ = ["MAX_MESSAGE", "check_dotted", "check_history", "check_size", "check_token"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.core.ids import KEY, TOKEN
+from flowworker.core.ids import KEY, OF_SCHEDULE, TOKEN
 from flowworker.errors import InvalidInput, PayloadTooLarge
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ def check_token(value: str, what: str) -> None:
         raise InvalidInput(
             f"{what} must be one token of letters, digits, '_' and '-', found {value[:150]!r}"
         )
+
+
+def check_history(value: str) -> None:
+    """Raise InvalidInput unless events may stand there: those of a run, or of a schedule."""
+    check_token(value.removeprefix(OF_SCHEDULE), "a run id")
 
 
 def check_dotted(value: str, what: str) -> None:

@@ -12,7 +12,7 @@ from flowworker.codec.facts import FACT_TYPES
 from flowworker.codec.subjects import public_subject
 from flowworker.core.event_types import ENDS
 from flowworker.core.ids import COORDINATOR, partition_of
-from flowworker.memory.checks import check_dotted, check_size, check_token
+from flowworker.memory.checks import check_dotted, check_history, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
 from flowworker.ports import StoredEvent
@@ -72,7 +72,7 @@ class MemoryEventLog:
         headers: Mapping[str, str] | None = None,  # noqa: ARG002  # there are no other clients
     ) -> None:
         """Store and publish it, unless it is known."""
-        check_token(run, "a run id")
+        check_history(run)
         check_token(sender, "a sender")
         check_dotted(event_type, "an event type")
         check_size(event_type, data)

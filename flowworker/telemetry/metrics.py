@@ -112,6 +112,12 @@ class Metrics:
         self.schedules_missed = make.counters(
             "schedule_times_missed", "Times without a run: it was too late.", "workflow"
         )
+        self.schedules_rejected = make.counters(
+            "schedule_times_rejected", "Times without a run: none could be started.", "workflow"
+        )
+        self.schedule_pauses = make.counters(
+            "schedule_pauses", "Schedules that a failure has paused.", "workflow"
+        )
         self.runs_unfinished = make.levels("runs_unfinished", "Runs that have not ended.", "status")
         self.runs_active = make.gauge("runs_active", "Runs kept in memory.")
         self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")

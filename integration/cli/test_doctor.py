@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from flowworker import wiring
+from flowworker.codec.keys import SCHEDULE_NEXT
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions
 from flowworker.jetstream.client.api import Api
@@ -199,3 +201,28 @@ def test_an_account_without_room_is_a_problem():
     assert "ok      jetstream: on" in before
     assert "problem jetstream: nearly full: 1,9" in after
     assert "of 2,000,000 bytes on disk" in after
+
+
+async def _lose_timer(url: str, namespace: str, schedule: str) -> None:
+    async with wiring.nats(url, namespace=namespace) as backend:
+        await backend.timers.clear(schedule, SCHEDULE_NEXT)
+
+
+def test_a_schedule_that_nothing_moves_on_is_a_problem(server):
+    commands = Commands(server.url, FLOWWORKER_NAMESPACE="timed")
+    commands("setup")
+    commands("register", str(WORKFLOWS))
+    with commands.running("coordinator"):
+        for one in ("resting", "paused"):
+            commands("schedule", "create", one, "sum", "--every", "1d")
+        commands("schedule", "pause", "paused")
+        until_said(commands, "ok      schedules: 1 have a time to come")
+
+        asyncio.run(_lose_timer(server.url, "timed", "resting"))
+        found = commands("doctor", code=1)
+
+        lost = "nothing gives schedule resting a next turn: the timer is lost"
+        assert f"problem schedules: {lost}" in found
+        assert "start a coordinator anew" in found
+    with commands.running("coordinator"):
+        until_said(commands, "ok      schedules: 1 have a time to come")

@@ -48,6 +48,14 @@ async def test_histories_of_similar_runs_are_apart(backend):
     assert await bodies(backend.events, "run-1") == [b"run-1"]
 
 
+async def test_what_schedules_and_runs_of_one_id_have_to_say_is_apart(backend, peer):
+    for of in ("one", "schedule:one"):
+        await publish(backend, of, of, event_type=STARTED)
+
+    assert await bodies(peer.events, "schedule:one") == [b"schedule:one"]
+    assert await bodies(peer.events, "one") == [b"one"]
+
+
 async def test_equal_ids_are_stored_once(backend, peer):
     for body, member in ((b"1", backend), (b"2", backend), (b"3", peer)):
         await member.events.publish("run-1", COMPLETED, body, "id")

@@ -8,7 +8,7 @@ from flowworker.errors import InvalidInput, PayloadTooLarge
 from integration.contract.support import enqueue, open_lane, step
 from tests.support.histories import bodies
 
-BAD_TOKENS = ["", "*", ">", "a b", "a\r\nPUB x", "ä", "a.b", "a" * 129]
+BAD_TOKENS = ["", "*", ">", "a b", "a\r\nPUB x", "ä", "a.b", "a" * 129, "schedule:"]
 BAD_NAMES = ["", ".", "a.", ".a", "a..b", "a.*", "a.>", "a b", "a\nb"]
 
 

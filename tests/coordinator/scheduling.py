@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
+from flowworker.codec.schedule_events import history_of
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.model import Step, Workflow
 from tests.coordinator.resting import World
 
@@ -43,3 +46,12 @@ async def seen(world: World) -> list[tuple[float, str]]:
     view = await world.client.schedule("s")
     found = [*reversed(view.recent), *view.running]
     return [(minute, one.state.value) for minute, one in zip(minutes(found), found, strict=True)]
+
+
+async def events(world: World) -> list[dict[str, Any]]:
+    """The events of the schedule, oldest first; each has an id of its own."""
+    history = await world.backend.events.history(history_of("s"))
+    events = [json.loads(stored.data) for stored in history]
+    assert all(stored.sender == COORDINATOR for stored in history)
+    assert len({event["id"] for event in events}) == len(events)
+    return events

@@ -17,7 +17,9 @@ from tests.coordinator.resting import World
 from tests.coordinator.scheduling import (
     FIRST,
     LONG,
+    act,
     created,
+    events,
     seen,
     with_workflows,
 )
@@ -59,6 +61,19 @@ async def test_a_timer_that_is_lost_is_set_again_by_the_next_coordinator(world):
     assert [state for _, state in await seen(world)] == ["COMPLETED"]
 
 
+async def test_a_schedule_that_rests_is_not_given_a_turn_by_each_new_coordinator(world):
+    first = await world.coordinator()
+    await created(world)
+    await act(world, world.client.pause_schedule("s"))
+    await first.stop()
+    revision = await world.stores.schedules.revision("s")
+
+    await world.coordinator()
+    await world.pass_by(60.0)
+
+    assert await world.stores.schedules.revision("s") == revision
+
+
 @pytest.mark.parametrize("overlap", ["skip", "buffer_one", "cancel_other", "allow_all"])
 async def test_whenever_a_coordinator_dies_each_time_has_its_run_once(overlap):
     """Power is cut after each change that it makes; another one goes on."""
@@ -88,6 +103,9 @@ async def test_whenever_a_coordinator_dies_each_time_has_its_run_once(overlap):
             states = dict(await seen(world))
             begun = [m for m, state in states.items() if state in {"COMPLETED", "CANCELLED"}]
             assert runs == sorted(run_of_time("s", FIRST + 60.0 * m) for m in begun)
+            types = [event["type"].rpartition(".")[2] for event in await events(world)]
+            skipped = ["skipped"] * view.skipped
+            assert sorted(types) == sorted(["created", *skipped, "ended"])
             for run in runs:
                 types = [event["type"] for event in await world.client.history(run)]
                 assert types.count("workflow.started") == 1

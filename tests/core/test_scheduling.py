@@ -18,7 +18,7 @@ from flowworker.core.schedule import (
     run_of_time,
     run_of_trigger,
 )
-from flowworker.core.scheduling import AT_A_TIME, follow, settled
+from flowworker.core.scheduling import AT_A_TIME, follow, rests, settled
 from flowworker.core.status import RunStatus
 from tests.core.schedules import (
     BEGIN,
@@ -206,7 +206,7 @@ def test_times_that_wait_count_as_well():
 
 def test_the_last_time_is_the_last():
     found = follow(record(), BEGIN + STEP, BEGIN + STEP, lambda _: iter(()), {})
-    assert (found.record, found.wake) == (record(), None)
+    assert (replace(found.record, ended=False, outbox=()), found.wake) == (record(), None)
 
 
 @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELLED])
@@ -246,3 +246,23 @@ def test_the_last_ones_that_are_over_are_kept():
 def test_ids_of_runs_say_their_time():
     assert run_of_time("nightly", 1_000_000_000.0) == "nightly-20010909T014640Z"
     assert run_of_trigger("nightly", 1_000_000_000.25) == "nightly-20010909T014640250000Z"
+
+
+def test_one_rests_that_is_paused_or_over_and_has_nothing_left_to_do():
+    given, _ = turn(record(max_runs=1), 1)
+    assert given.ended
+    assert not rests(given)  # its run goes on
+
+    over, _ = turn(given, 2, completed(given))
+
+    assert rests(over)
+    assert rests(replace(record(), paused="why"))
+    assert not rests(record())
+    assert not rests(replace(over, asked=(wanted(),)))
+    assert not rests(replace(over, waiting=(wanted(),)))
+    assert not rests(looked_at_again(over))
+
+
+def looked_at_again(over):
+    at = BEGIN + STEP
+    return follow(replace(over, ended=False), at, at, lambda _: iter(()), {}).record

@@ -12,7 +12,9 @@ from flowworker import App, errors, wiring
 from flowworker.client import Client
 from flowworker.codec.cloudevents import EventData
 from flowworker.codec.facts import FACT_TYPES
+from flowworker.codec.schedule_events import ScheduleEventData
 from flowworker.core.event_types import EventType
+from flowworker.core.schedule_events import ScheduleEventType
 from flowworker.definitions import parse_all
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
@@ -158,3 +160,11 @@ async def test_events_have_the_fields_that_are_described():
         stated = {name for name, value in event["data"].items() if value != defaults[name]}
         assert stated <= {"id", "name", "version", "at", *words(rows[event["type"]]["data"])}, event
     assert {event["type"] for event in events} == set(EventType)
+
+
+def test_events_of_schedules():
+    rows = table("events.md", "Events of schedules")
+    assert column(rows, "type") == [kind.value for kind in ScheduleEventType]
+    used = {field for row in rows for field in words(row["data"])}
+    described = {"id", "name", "at", "v"} | used
+    assert described == set(ScheduleEventData.__struct_encode_fields__)

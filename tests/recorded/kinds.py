@@ -28,6 +28,7 @@ from flowworker.codec.messages import (
     decode_stored,
 )
 from flowworker.codec.presence import decode_presence
+from flowworker.codec.schedule_events import decode_schedule_event
 from flowworker.codec.schedules import decode_schedule_command
 from flowworker.core.records import SignalRecord
 from tests.recorded.files import Message
@@ -91,6 +92,7 @@ class Kind:
         rewritten: whether it is the product that wrote it, and what was read gives the same bytes.
         marker: whether it stands for what is no more, and has a header that says so.
         bare: whether it has no body, where that tells it from another kind.
+        without: what its subjects do not have in them, where that does.
     """
 
     name: str
@@ -100,9 +102,12 @@ class Kind:
     rewritten: bool = True
     marker: bool = False
     bare: bool | None = None
+    without: str = ""
 
     def has(self, message: Message) -> bool:
         if self.marker != message.is_marker or self.bare is bool(message.data):
+            return False
+        if self.without and self.without in message.subject:
             return False
         pattern = re.escape(self.subjects).replace(r"\*", "[^.]+").replace(">", ".+")
         return re.fullmatch(pattern, message.subject) is not None
@@ -130,9 +135,23 @@ KINDS = (
     Kind("timer of a step", "*.timer.at.step.*.>", _empty, rewritten=False, bare=True),
     _foreign("timer", "*.timer.at.run.*.>", _empty),
     _foreign("timer due", "*.timer.due.*.>", _empty),
-    Kind("event", "*.event.*.*.*.workflow.>", _by(decode_event), "event"),
+    Kind(
+        *("event of a schedule", "*.event.*.schedule:*.coordinator.workflow.schedule.*"),
+        *(_by(decode_schedule_event), "schedule-event"),
+    ),
+    Kind(
+        *("event", "*.event.*.*.*.workflow.>", _by(decode_event), "event"),
+        without=".workflow.schedule.",
+    ),
     Kind("emit", "*.event.*.*.*.emit.>", _by(decode_for_clients)),
-    Kind("event republished", "workflow.>", _by(decode_event), "event"),
+    Kind(
+        *("event of a schedule republished", "workflow.schedule.*"),
+        *(_by(decode_schedule_event), "schedule-event"),
+    ),
+    Kind(
+        *("event republished", "workflow.>", _by(decode_event), "event"),
+        without="workflow.schedule.",
+    ),
     Kind("event republished elsewhere", "other.workflow.>", _by(decode_event), "event"),
     Kind("emit published", "order.paid", _by(decode_for_clients)),
     Kind("emit published elsewhere", "other.order.paid", _by(decode_for_clients)),

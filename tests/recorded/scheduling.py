@@ -21,7 +21,9 @@ _TWO_DAYS = 2 * 86_400.0
 
 async def scheduled(stage: Stage) -> None:
     """All that a schedule can say, all that can be done to it, and all that comes of its times."""
-    await asyncio.gather(_acted_upon(stage), _stopping(stage), _failing(stage), _late(stage))
+    await asyncio.gather(
+        _acted_upon(stage), _stopping(stage), _failing(stage), _late(stage), _ending(stage)
+    )
 
 
 async def _acted_upon(stage: Stage) -> None:
@@ -67,6 +69,12 @@ async def _failing(stage: Stage) -> None:
         await stage.client.create_schedule(one, workflow, every="1h", pause_on_failure=True)
         await stage.client.trigger_schedule(one)
         await _until(stage, one, lambda view: view.state == "PAUSED")
+
+
+async def _ending(stage: Stage) -> None:
+    one = "scheduled-8"
+    await stage.client.create_schedule(one, NAP, every="1s", max_runs=1)
+    await _until(stage, one, lambda view: view.state == "ENDED" and not view.running)
 
 
 async def _late(stage: Stage) -> None:

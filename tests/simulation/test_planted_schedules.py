@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flowworker.coordinator.schedules.turns import Schedules
 from flowworker.core import scheduling
 from flowworker.core.occurrence import OccurrenceState
 from flowworker.stores.schedules import ScheduleStore
@@ -42,3 +43,17 @@ def test_a_run_that_begins_before_the_record_names_it(monkeypatch):
     monkeypatch.setattr(ScheduleStore, "save", late)
 
     assert finds("a run begins that its schedule does not name", SCHEDULED)
+
+
+def test_a_turn_that_publishes_nothing_of_what_it_has_decided(monkeypatch):
+    plant(monkeypatch, Schedules._follow, "record, record.outbox)", "record, ())")
+
+    assert finds("an event of a schedule is lost", SCHEDULED)
+
+
+def test_a_turn_that_publishes_before_it_has_decided(monkeypatch):
+    decided = "record, wake = await self._decide(found, at)"
+    published = "await publish_outbox(self._backend, record, record.outbox)"
+    plant(monkeypatch, Schedules._follow, decided, f"{decided}; {published}")
+
+    assert finds("an event of a schedule that nobody has decided", SCHEDULED)

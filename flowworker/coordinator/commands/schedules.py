@@ -17,11 +17,12 @@ from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT
 from flowworker.codec.schedules import ScheduleAction, decode_schedule_command
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.schedule_events import publish_outbox
 from flowworker.core.ids import DOTTED_NAME, origin_of, time_of
 from flowworker.core.occurrence import Occurrence
 from flowworker.core.records import shortened
 from flowworker.core.schedule import SCHEDULE_ID, Overlap, run_of_time, run_of_trigger
-from flowworker.core.schedule_acts import asked, created, paused, redefined, unpaused
+from flowworker.core.schedule_acts import asked, created, deleted, paused, redefined, unpaused
 from flowworker.core.staleness import may_be_unseen
 from flowworker.definitions.moment import parse_moment
 from flowworker.definitions.schedules import schedule_from
@@ -44,6 +45,7 @@ class ScheduleCommands:
         """Write to the stores' records."""
         self._store = stores.schedules
         self._definitions = stores.definitions
+        self._backend = stores.backend
         self._timers = stores.backend.timers
         self._clock = clock
 
@@ -153,6 +155,7 @@ class ScheduleCommands:
     async def _delete(self, record: ScheduleRecord, origin: str) -> None:
         """Remove it, unless another one has been created since; its runs go on."""
         if record.created_at < time_of(origin):
+            await publish_outbox(self._backend, record, (*record.outbox, deleted(origin)))
             await self._store.remove(record)
             await self._timers.clear(record.id, SCHEDULE_NEXT)
 

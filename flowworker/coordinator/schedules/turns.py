@@ -5,6 +5,7 @@ Step by step, and what happens if the coordinator dies after each:
     decide             the timer's message comes again
     the record         again: the record says which runs are STARTING; these are started
     start the runs     again: each is found
+    publish events     again: each has its id
     the record         again: they are RUNNING
     stop runs          again: they are asked once more, unless they stop
     set the timer      again: it is moved to the same time
@@ -27,11 +28,14 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT
 from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.schedule_events import publish_outbox
 from flowworker.core.occurrence import OccurrenceState
 from flowworker.core.schedule import Overlap
-from flowworker.core.scheduling import follow, settled
+from flowworker.core.scheduling import follow, rests, settled
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.waiting import EARLY
 from flowworker.errors import Conflict
@@ -61,6 +65,7 @@ class Schedules:
     def __init__(self, stores: Stores, runs: ScheduledRuns, clock: Clock, metrics: Metrics) -> None:
         """Begin and stop runs by means of `runs`."""
         self._store = stores.schedules
+        self._backend = stores.backend
         self._timers = stores.backend.timers
         self._runs = runs
         self._clock = clock
@@ -88,19 +93,30 @@ class Schedules:
         record, wake = await self._decide(found, at)
         # Also if it is the same: only a write shows that what was read is not stale.
         revision = await self._store.save(record, revision)
+        self._count(found, record)
         refused = await self._start(record, until)
+        await publish_outbox(self._backend, record, record.outbox)
         begun = settled(record, refused, self._clock.now())
         if begun != record:
             revision = await self._store.save(begun, revision)
+        if begun.outbox:
+            await publish_outbox(self._backend, begun, begun.outbox)
+            begun = replace(begun, outbox=())
+            revision = await self._store.save(begun, revision)
+        self._count(record, begun, len(refused))
         await self._stop(begun)
         wake = self._soon(begun, wake, at)
         await self._set(begun, wake, revision)
 
     async def restore(self) -> None:
-        """Set what timers schedules have lost, as when the steps stream was purged."""
+        """Set what timers schedules have lost, as when the steps stream was purged.
+
+        Those that are paused or over have none, and need none: of these the records are read.
+        """
         timed = set(await self._timers.runs(SCHEDULE_NEXT))
         for name in await self._store.names():
-            if name not in timed:
+            found = None if name in timed else await self._store.load(name)
+            if found is not None and not rests(found[0]):
                 await self._timers.set(name, SCHEDULE_CHANGED, self._clock.now())
 
     async def _decide(
@@ -118,7 +134,6 @@ class Schedules:
         ):  # servers may count whole seconds
             await self._clock.sleep(turn.wake - max(at, self._clock.now()))
             turn = follow(record, turn.wake, self._clock.now(), times, ended)
-        self._count(record, turn.record)
         return turn.record, turn.wake
 
     async def _start(self, record: ScheduleRecord, until: float) -> dict[str, str]:
@@ -156,11 +171,13 @@ class Schedules:
         if await self._store.revision(record.id) != revision:
             raise NotYet
 
-    def _count(self, before: ScheduleRecord, after: ScheduleRecord) -> None:
+    def _count(self, before: ScheduleRecord, after: ScheduleRecord, refused: int = 0) -> None:
         metrics, name = self._metrics, after.workflow
         for counter, number in (
             (metrics.schedules_skipped, after.skipped - before.skipped),
             (metrics.schedules_missed, after.missed - before.missed),
+            (metrics.schedules_rejected, refused),
+            (metrics.schedule_pauses, bool(after.paused) - bool(before.paused)),
         ):
             if number:
                 counter[name].inc(number)

@@ -2,13 +2,14 @@
 
 import { ask, part } from "./api.js";
 import { h, render } from "./dom.js";
-import { span, when } from "./format.js";
+import { now, span, when } from "./format.js";
 import { runLink } from "./links.js";
 import { listen, live, tick } from "./live.js";
 import { create, scheduleActions } from "./scheduling.js";
 import { badge } from "./states.js";
 
 const PAGE = 50;
+const LATE = 30; // seconds after which it is said that a time has come and nobody has followed it
 const OFTEN = 2000; // ms between two looks while runs go on: their ends are known before they are noted here
 const WITHOUT_RUN = new Set(["WAITING", "SKIPPED", "MISSED", "REJECTED"]);
 
@@ -64,7 +65,7 @@ export function schedule(main, { parts: [id], may, signal }) {
     );
   }
 
-  const ours = (event) => event.source.includes(`/${id}-`) || event.source.endsWith(`/${id}`);
+  const ours = (event) => event.source.includes(`/${id}-`) || event.source.endsWith(`/schedule:${id}`);
   const refresh = follow(
     () => ask(`schedules/${part(id)}`, { signal }),
     (seen) => ([found, problem] = [seen, null]),
@@ -188,6 +189,7 @@ function facts(one) {
       fact("Created", when(one.created_at)),
     ),
     one.paused && h("p", { class: "block why", role: "status" }, `Paused: ${one.paused}`),
+    now() - one.next[0] > LATE && h("p", { class: "error block", role: "status" }, "Its time has come, and no coordinator has followed it: ", h("a", { href: "#/fleet" }, "is the fleet well?")),
     one.pause_on_failure && h("p", { class: "hint" }, "A run that fails pauses it."),
   ];
 }

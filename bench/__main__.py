@@ -72,13 +72,21 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--sync-always", action="store_true", help="the server flushes every write to disk"
     )
     parser.add_argument(
+        "--durability",
+        choices=["process", "power"],
+        default="process",
+        help="of the namespace; with `power` the server flushes as with --sync-always",
+    )
+    parser.add_argument(
         "--profile",
         choices=["worker", "coordinator"],
         default="",
         help="run one such process under cProfile and print where its time goes; the figures "
         "are not worth keeping then, and are not written",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.sync_always |= options.durability == "power"
+    return options
 
 
 def _positive(text: str) -> int:
@@ -101,7 +109,7 @@ async def _measure(fleet: BenchFleet, options: argparse.Namespace, console: Cons
 async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console) -> Results:
     load = os.getloadavg()[0]
     where = ConnectionOptions(url=fleet.server.url, name="bench")
-    topology = TopologyOptions(partitions=options.partitions)
+    topology = TopologyOptions(partitions=options.partitions, durability=options.durability)
     async with wiring.nats(where, topology=topology) as backend:
         client = Client(stores_of(backend))
         await client.register(chain(options.steps))
@@ -126,6 +134,7 @@ async def _all(fleet: BenchFleet, options: argparse.Namespace, console: Console)
         workers=options.workers,
         partitions=options.partitions,
         sync_always=options.sync_always,
+        durability=options.durability,
         server=fleet.server.version,
         load=load,
     )

@@ -33,6 +33,7 @@ class Setup(Struct, frozen=True):
     workers: int
     partitions: int
     sync_interval: str
+    durability: str
     cpus: int
     load: float
     machine: str
@@ -51,13 +52,21 @@ class Results(Struct, frozen=True):
 
 
 def setup(
-    *, steps: int, workers: int, partitions: int, sync_always: bool, server: str, load: float
+    *,
+    steps: int,
+    workers: int,
+    partitions: int,
+    sync_always: bool,
+    durability: str,
+    server: str,
+    load: float,
 ) -> Setup:
     """Describe this machine and what runs on it."""
     return Setup(
         steps=steps,
         workers=workers,
         partitions=partitions,
+        durability=durability,
         sync_interval="always" if sync_always else "2m (the server's default)",
         cpus=os.cpu_count() or 0,
         load=load,
@@ -107,7 +116,8 @@ def show(console: Console, results: Results) -> None:
         f"Python {about.python}, {packages}"
     )
     console.print(
-        f"nats-server {about.nats_server}, file storage, sync_interval {about.sync_interval}; "
+        f"nats-server {about.nats_server}, file storage, sync_interval {about.sync_interval}, "
+        f"durability {about.durability}; "
         f"1 coordinator, {about.workers} workers, {about.partitions} partitions"
     )
     speed, raw, delay = results.throughput, results.raw, results.latency

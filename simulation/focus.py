@@ -29,6 +29,7 @@ class Focus:
         signals: of these, steps that wait for signals above all.
         paused: runs are paused often.
         scheduled: there are schedules.
+        power: the power fails.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -45,6 +46,7 @@ class Focus:
     signals: bool = False
     paused: bool = False
     scheduled: bool = False
+    power: bool = False
 
 
 ANYTHING = Focus()

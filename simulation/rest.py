@@ -12,6 +12,7 @@ from flowworker.core.event_types import EventType
 from flowworker.core.status import TERMINAL
 from simulation.expecting import Violation
 from simulation.history import check_history
+from simulation.power import is_of_fleet
 
 if TYPE_CHECKING:
     from simulation.truth import Truth
@@ -52,7 +53,7 @@ async def _unrest(backend: Any, truth: Truth) -> list[str]:
 
 async def left_over(backend: Any, watch: Watch) -> list[str]:
     """Traces of runs whose retention is over."""
-    found: list[str] = await backend.runs.keys(">")
+    found: list[str] = [key for key in await backend.runs.keys(">") if not is_of_fleet(key)]
     payloads = await backend.payloads.keys(">")
     # An upload of which no run came goes by itself, in a week.
     found += [key for key in payloads if ".upload." not in key or key.split(".")[0] in watch.runs]

@@ -6,11 +6,10 @@ left once the runs' retention is over.
 
 from __future__ import annotations
 
-__all__ = ["Outcome", "World"]
+__all__ = ["World"]
 
 import asyncio
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +29,12 @@ from simulation.focus import ANYTHING, Focus, focus_of
 from simulation.forgers import forge
 from simulation.handlers import Behaviour
 from simulation.logs import watched_logs
+from simulation.outcome import Outcome
 from simulation.outsiders import Outsiders
 from simulation.pauses import Pausing
 from simulation.pending import Pending
 from simulation.people import LAST_START, People
+from simulation.power import Power
 from simulation.quiet import Quiet
 from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest
@@ -48,8 +49,6 @@ from simulation.watch import Watch
 from simulation.workflows import any_workflow
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from flowworker.telemetry.metrics import Metrics
 
 REST_LIMIT = 1500.0
@@ -73,28 +72,6 @@ _SHRINKS = 0.75
 """Share of worlds in which one coordinator alone waits for the end: a whole fleet costs more."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a world ended.
-
-    Attributes:
-        violations: what did not hold; empty if all is well.
-        moment: seconds that passed in it.
-        digest: of its trace, if that was kept; the same for the same history of the world.
-    """
-
-    seed: int
-    runs: int
-    violations: tuple[str, ...]
-    moment: float
-    turns: int
-    faults: Counter[str] = field(repr=False)
-    seen: Counter[str] = field(repr=False)
-    constructs: Counter[str] = field(repr=False)
-    digest: str = ""
-    trace: tuple[str, ...] = field(default=(), repr=False)
-
-
 class World:
     """Everything follows from the seed."""
 
@@ -114,11 +91,14 @@ class World:
         self._trace = Trace(self._virtual, keep=keep_trace)
         sizes = Random(f"sizes of {seed}")  # of its own, so that the rest does not depend on it
         self._settings = any_settings(random, sizes, cramped=focus.cramped)
-        self._backend = memory_backend(
+        backend = memory_backend(
             settings=self._settings, clock=self._clock, partitions=random.choice((1, 2, 3))
         )
+        self._power = Power(seed, focus, backend)
+        self._backend = self._power.backend
         largest = sizes.choice((None, None, None, 900))
-        self._faults = Faults(random, any_rates(random, focus), largest)
+        rates = self._power.rates(any_rates(random, focus))
+        self._faults = Faults(random, rates, largest)
         rules = Random(f"rules of {seed}")
         self._workflows = [
             with_rules(any_workflow(random, f"flow{n}", focus), rules)
@@ -214,6 +194,9 @@ class World:
     async def _story(self) -> None:
         await DefinitionStore(self._backend.definitions).register_all(self._workflows)
         self._fleet.start()
+        self._virtual.create_task(
+            self._power.fail(self._fleet.processes, self._faults, self._watch, self._trace)
+        )
         operator = self._virtual.create_task(self._people.operate())
         outsiders = self._virtual.create_task(self._outsiders.watch())
         if not self._focus.constructs:

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from bench.ports import free_port
-from flowworker.embedded import EmbeddedServer, find_server_binary
+from flowworker.embedded import EmbeddedServer, find_server_binary, holds_durable
 from flowworker.errors import InvalidInput, ServerUnavailable
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
@@ -82,6 +82,15 @@ def test_starting_it_twice_changes_nothing(server):
 def test_two_servers_get_two_ports(server):
     with EmbeddedServer() as other:
         assert other.url != server.url
+
+
+@pytest.mark.parametrize("mode", ["async", "default"])
+def test_a_folder_tells_whether_each_write_is_to_be_flushed(tmp_path, mode):
+    assert not holds_durable(tmp_path)
+    stream = json.dumps({"name": "N_STEPS", "subjects": ["s"], "persist_mode": mode}).encode()
+    with EmbeddedServer(store=tmp_path) as server, Connection(server) as connection:
+        assert "error" not in connection.request("$JS.API.STREAM.CREATE.N_STEPS", stream)
+    assert holds_durable(tmp_path) is (mode == "async")
 
 
 @pytest.mark.parametrize("end", [EmbeddedServer.stop, EmbeddedServer.kill])

@@ -148,7 +148,13 @@ def test_the_namespace_reaches_nats(reached, monkeypatch, way):
     assert reached["namespace"] == "other"
 
 
-TOPOLOGY: dict[str, Any] = {"replicas": 3, "storage": "memory", "events_age": 60.0, "partitions": 4}
+TOPOLOGY: dict[str, Any] = {
+    "replicas": 3,
+    "storage": "file",
+    "events_age": 60.0,
+    "partitions": 4,
+    "durability": "machine",
+}
 
 
 @every_way_to_all

@@ -7,6 +7,7 @@ import pytest
 from flowworker.errors import InvalidInput
 from flowworker.jetstream import TopologyOptions
 from flowworker.jetstream.backend import LEAST_PAYLOAD
+from flowworker.jetstream.topology.durability import check_cluster
 from flowworker.settings import Settings, check_fit, from_environment, settings_from
 
 
@@ -54,6 +55,41 @@ def test_a_bad_value_is_one_clear_error(variable, text):
 def test_a_bad_storage_is_one_clear_error():
     with pytest.raises(InvalidInput, match="FLOWWORKER_STORAGE='tape'"):
         from_environment(TopologyOptions, {"FLOWWORKER_STORAGE": "tape"})
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"durability": "machine", "replicas": 1}, "expected replicas=3 or more, found 1"),
+        ({"durability": "machine", "replicas": 2}, "expected replicas=3 or more, found 2"),
+        ({"durability": "power", "replicas": 3}, "durability=power: expected replicas=1, found 3"),
+        ({"durability": "process", "replicas": 3}, "expected replicas=1, found 3"),
+        ({"durability": "power", "storage": "memory"}, "streams in memory outlive nothing"),
+    ],
+)
+def test_a_durability_that_other_options_contradict_is_one_clear_error(options, text):
+    with pytest.raises(InvalidInput, match=text):
+        TopologyOptions(**options)
+
+
+def test_a_durability_says_how_many_copies_there_are():
+    assert TopologyOptions().copies == TopologyOptions(durability="power").copies == 1
+    assert TopologyOptions(durability="machine").copies == 3
+    assert TopologyOptions(durability="machine", replicas=5).copies == 5
+
+
+def test_an_unknown_durability_is_one_clear_error():
+    with pytest.raises(InvalidInput, match="FLOWWORKER_DURABILITY='always'"):
+        from_environment(TopologyOptions, {"FLOWWORKER_DURABILITY": "always"})
+
+
+def test_power_is_for_a_server_that_stands_alone():
+    for durability in (None, "process", "machine"):
+        check_cluster(durability, "c1")
+    check_cluster("power", "")
+
+    with pytest.raises(InvalidInput, match="belongs to cluster 'c1': expected durability=machine"):
+        check_cluster("power", "c1")
 
 
 @pytest.mark.parametrize(

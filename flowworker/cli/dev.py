@@ -21,7 +21,7 @@ from flowworker.cli.errors import say
 from flowworker.cli.inviting import invite
 from flowworker.cli.options import Target
 from flowworker.cli.reload import Reloader
-from flowworker.cli.server import DEFAULT_PORT, check_port, server_options
+from flowworker.cli.server import DEFAULT_PORT, check_port, is_durable, server_options
 from flowworker.cli.serving import PARTING, leave_handlers_behind, run_process, until_signal
 from flowworker.cli.tables import plain
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
@@ -98,7 +98,7 @@ def dev(
     app = None if reload else load_apps(app_names)
     definitions = [] if app is None else _load_definitions(workflows, app.handlers)
     place, where = place_for(ui_port) if ui else (None, "")
-    with EmbeddedServer(port=_port(port), store=store) as server:
+    with EmbeddedServer(port=_port(port), store=store, sync_always=is_durable(store)) as server:
         fleet = _Fleet(server, app_names, workflows, workers, place, where)
         with _as_long_as_it_runs(server):
             left = run_process(fleet.run(app, definitions), "info", json=False)

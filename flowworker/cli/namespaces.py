@@ -31,15 +31,19 @@ def namespace() -> None:
 @as_json
 def list_(target: Target, *, json_: bool) -> None:
     """List the namespaces of a server."""
+    from flowworker.jetstream import Names
     from flowworker.jetstream.client.api import Api
-    from flowworker.jetstream.topology.namespaces import namespaces
+    from flowworker.jetstream.topology.namespaces import namespaces, outlives
 
-    async def look() -> list[str]:
+    async def look() -> dict[str, str]:
         async with connected(target) as made:
-            return await namespaces(Api(made))
+            api = Api(made)
+            names = await namespaces(api)
+            return {name: await outlives(api, Names(name)) if json_ else "" for name in names}
 
-    for name in asyncio.run(look()):
-        click.echo(json_line({"namespace": name}) if json_ else name)
+    for name, durability in asyncio.run(look()).items():
+        about = {"namespace": name, "durability": durability}
+        click.echo(json_line(about) if json_ else name)
 
 
 @namespace.command()

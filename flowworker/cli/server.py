@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["DEFAULT_PORT", "check_port", "server", "server_options"]
+__all__ = ["DEFAULT_PORT", "check_port", "is_durable", "server", "server_options"]
 
+import os
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ import click
 
 from flowworker.cli.tables import plain
 from flowworker.errors import InvalidInput, ServerUnavailable
+from flowworker.settings import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,15 @@ def check_port(port: int) -> None:
             raise InvalidInput(f"--port {port}: {error.strerror}; choose another") from error
 
 
+def is_durable(store: Path | None) -> bool:
+    """Whether the server is to flush each write: it is asked for, or what is there was made so."""
+    from flowworker.embedded import holds_durable
+    from flowworker.jetstream import TopologyOptions
+
+    wanted = from_environment(TopologyOptions, os.environ).durability
+    return wanted == "power" or (store is not None and holds_durable(store))
+
+
 @click.command()
 @server_options
 def server(port: int | None, store: Path | None) -> None:
@@ -67,7 +78,7 @@ def server(port: int | None, store: Path | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with EmbeddedServer(port=port, store=store) as embedded:
+    with EmbeddedServer(port=port, store=store, sync_always=is_durable(store)) as embedded:
         folder = plain(str(embedded.store))
         click.echo(f"nats-server {embedded.version} at {embedded.url}, data in {folder}")
         while not stop.wait(_LOOK):

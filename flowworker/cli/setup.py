@@ -44,6 +44,7 @@ def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool
     from flowworker import agreement
     from flowworker.jetstream import Names, TopologyOptions
     from flowworker.jetstream.client.api import Api
+    from flowworker.jetstream.topology.durability import check_cluster
     from flowworker.jetstream.topology.migration import Migration
     from flowworker.jetstream.topology.specs import stream_specs
 
@@ -56,15 +57,16 @@ def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool
     def agree(before: str) -> str:
         return agreement.renewed(before, settings, given)
 
-    async def act() -> tuple[list[Change], int]:
+    async def act() -> tuple[list[Change], int, str]:
         async with connected(target) as made:
+            check_cluster(options.durability, made.client.cluster)
             migration = Migration(Api(made), names, options, settings, queues, agree)
             planned = await migration.plan()
             if not dry_run:
                 await migration.carry_out(planned)
-            return planned, migration.partitions
+            return planned, migration.partitions, migration.durability
 
-    planned, partitions = asyncio.run(act())
+    planned, partitions, durability = asyncio.run(act())
     name, streams = target.namespace, len(stream_specs(names, options))
     if json_:
         about = {"namespace": name, "streams": streams, "partitions": partitions}
@@ -73,7 +75,8 @@ def setup(target: Target, queues: tuple[str, ...], *, dry_run: bool, json_: bool
         for line in _shown(planned, dry_run=dry_run):
             click.echo(plain(line))
         if not dry_run:
-            click.echo(f"namespace {name} is there: {streams} streams, {partitions} partitions")
+            has = f"{streams} streams, {partitions} partitions, durability {durability}"
+            click.echo(f"namespace {name} is there: {has}")
         elif not planned:
             click.echo(f"namespace {name} is as this release makes it")
     for change in planned:

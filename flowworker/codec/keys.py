@@ -8,6 +8,7 @@ signal.<run>.<id>.<name>             signals
 heard.<run>.<digest>                 which of them had which message id
 schedule.<id>                        a schedule
 scheduled.<workflow>.<id>            one that is part of the workflow's definition
+looked.<partition>                   after which start of the server all its runs were looked at
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ __all__ = [
     "TIMEOUT",
     "emit_key",
     "heard_key",
+    "looked_key",
     "run_key",
     "run_patterns",
     "schedule_key",
@@ -123,3 +125,8 @@ def schedule_key(schedule: str) -> str:
 def scheduled_key(workflow: str, schedule: str) -> str:
     """Key whose existence says that the workflow's definition has, or had, such a schedule."""
     return f"scheduled.{workflow}.{schedule}"
+
+
+def looked_key(partition: int) -> str:
+    """Key that says which incarnation of the server's all runs of a partition were looked at in."""
+    return f"looked.{partition}"

@@ -11,7 +11,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, SCHEDULE_CHANGED, TIMEOUT
 from flowworker.coordinator.results import result_of
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import FlowworkerError, InvalidInput
+from flowworker.errors import FlowworkerError, InvalidInput, Unavailable
 from flowworker.settings import FRAME
 from flowworker.telemetry.log import get_logger
 
@@ -63,29 +63,38 @@ class Retention:
             await timers.set(record.schedule.id, SCHEDULE_CHANGED, at)
 
     async def restore(self) -> None:
-        """Set what timers finished runs have lost, as when the steps stream was purged."""
-        timed = set(await self._backend.timers.runs(RETENTION))
+        """Set what timers finished runs have lost, as when the steps stream was purged.
+
+        Raises:
+            Unavailable: some of them could not be set; all others were.
+        """
+        timed, left = set(await self._backend.timers.runs(RETENTION)), 0
         for status in sorted(TERMINAL):
             for entry in await self._runs.listed(status):
                 if entry.run not in timed or not entry.moment:
-                    await self._restore(entry, timed)
+                    left += not await self._restore(entry, timed)
+        if left:
+            raise Unavailable(f"the retention of {left:,} finished runs could not be set")
 
-    async def _restore(self, entry: Entry, timed: Container[str]) -> None:
+    async def _restore(self, entry: Entry, timed: Container[str]) -> bool:
+        """Whether the server was there for it; what is damaged only a person can mend."""
         run = entry.run
         try:
             found = await self._runs.load(run)
             if not entry.moment:  # listed by a former release, which had no time in it
                 await self._list_anew(entry, None if found is None else found[0])
             if found is None or found[0].status not in TERMINAL or run in timed:
-                return  # it has just been removed
+                return True  # it has just been removed
             record = found[0]
             if not (record.expires or record.definition):
-                return  # a checkpoint without a time to live
+                return True  # a checkpoint without a time to live
             plan = None if record.expires else await self._definitions.by_hash(record.definition)
             await self._set_timer(record, plan)
             get_logger().info("a finished run has its retention again", run=run)
         except FlowworkerError as error:
             get_logger().warning("retention not restored", run=run, error=str(error))
+            return not isinstance(error, Unavailable)
+        return True
 
     async def _list_anew(self, entry: Entry, record: RunRecord | None) -> None:
         if record is not None:
@@ -110,5 +119,8 @@ class Retention:
         kept = self._settings.retention if kept is None else kept
         until = record.expires or record.finished_at + kept
         # While the records are there they refuse the claims of step messages that workers still
-        # have, and a worker rarely has one for longer than a lease.
-        return max(until, record.finished_at + self._settings.lease)
+        # have, and a worker rarely has one for longer than a lease; or that are there again, since
+        # the power failed before their removal was flushed.
+        tail = self._backend.tail
+        least = max(self._settings.lease, 0.0 if tail is None else tail.seconds)
+        return max(until, record.finished_at + least)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.presence import Presence
 from flowworker.coordinator.assembly import assemble
+from flowworker.coordinator.driving.aftermath import Aftermath
 from flowworker.coordinator.driving.partitions import Partitions
 from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.driving.scheduler import Scheduler
@@ -75,6 +76,7 @@ class Coordinator:
         metrics.partitions.set(backend.events.partitions)
         self._rebuilds = asyncio.Semaphore(_REBUILDS)
         self._recovery = Recovery(stores, self._rebuilds, adopts, clock, metrics)
+        self._aftermath = Aftermath(stores, self._restore_timers, adopts, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
         self._endless: list[asyncio.Task[None]] = []
@@ -107,7 +109,7 @@ class Coordinator:
             self._tasks.spawn(self._partitions.run(), "partitions"),
             self._tasks.spawn(self._sweep(), "sweep"),
         ]
-        if self._adopts_all:
+        if self._stores.backend.tail is None:  # else the look after the server's start does so
             self._tasks.spawn(self._restore(), "restore-retention")
 
     async def run(self) -> None:
@@ -157,6 +159,7 @@ class Coordinator:
         self._metrics.partitions_taken.inc(len(taken))
         # Beside the beat: it may take longer than the leases that the beat has to renew.
         self._tasks.spawn(self._look_through(taken, taken=True), "sweep-taken")
+        self._tasks.spawn(self._look_after(taken), "aftermath")
 
     def _scheduler(self, partition: int) -> Scheduler:
         return Scheduler(
@@ -182,16 +185,22 @@ class Coordinator:
     async def _sweep(self) -> None:
         while True:
             await self._clock.sleep(self._stores.settings.sweep)
+            self._tasks.spawn(self._look_after(dict(self._schedulers)), "aftermath")
             await self._look_through(self._schedulers, taken=False)
             self._metrics.runs_active.set(self.presence().running)
 
     async def _restore(self) -> None:
         """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""
         try:
-            await self._parts.retention.restore()
-            await self._parts.schedules.restore()
+            await self._restore_timers()
         except FlowworkerError as error:
             get_logger().warning("timers were not looked after", error=str(error))
+
+    async def _restore_timers(self) -> None:
+        """Of what is not unfinished."""
+        if self._adopts_all:
+            await self._parts.schedules.restore()
+            await self._parts.retention.restore()
 
     async def _look_through(self, schedulers: dict[int, Scheduler], *, taken: bool) -> None:
         try:
@@ -200,3 +209,12 @@ class Coordinator:
             get_logger().warning("sweep was cut short", error=str(error))
         except Exception:  # noqa: BLE001 - a defect must not end all sweeps to come
             get_logger().exception("sweep was cut short")
+
+    async def _look_after(self, schedulers: dict[int, Scheduler]) -> None:
+        """After a start of the server; the next sweep tries again what this one does not finish."""
+        try:
+            await self._aftermath.look(schedulers)
+        except FlowworkerError as error:
+            get_logger().warning("runs were not all rebuilt", error=str(error))
+        except Exception:  # noqa: BLE001 - a defect must not end all looks to come
+            get_logger().exception("runs were not all rebuilt")

@@ -29,9 +29,10 @@ from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.steps import StreamStepQueue
 from flowworker.jetstream.timers import StreamTimers
 from flowworker.jetstream.topology.caretaker import Caretaker
+from flowworker.jetstream.topology.durability import UNFLUSHED, check_cluster
 from flowworker.jetstream.topology.specs import TopologyOptions
 from flowworker.jetstream.topology.streams import Topology
-from flowworker.ports import Backend
+from flowworker.ports import Backend, Tail
 from flowworker.retrying import retry_unavailable
 from flowworker.settings import Settings
 
@@ -112,6 +113,7 @@ async def _assemble(
             f"{connection.url} takes messages of at most {connection.client.max_payload:,} bytes, "
             f"and flowworker needs {LEAST_PAYLOAD:,}: raise the server's max_payload"
         )
+    check_cluster(topology_options.durability, connection.client.cluster)
     api = Api(connection, direct=direct)
     topology = Topology(api, names, topology_options, create=create, agreed=agreed)
     partitions = await _ensured(connection, api, topology, clock, options.wait)
@@ -146,6 +148,11 @@ async def _assemble(
         alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
         on_incident=connection.on_incident,
         meter=StreamMeter(api, names),
+        tail=(
+            Tail(UNFLUSHED, lambda: connection.client.server_id)
+            if topology.durability == "power"
+            else None
+        ),
     )
 
 

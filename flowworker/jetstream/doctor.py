@@ -146,7 +146,9 @@ class _Examination:
         if not streams.ok:
             return
         in_memory = self._options.storage == "memory"
-        yield findings.durability(found_streams, in_memory=in_memory)
+        word = self._topology.durability
+        behind = {self._names.steps} if word == "power" else set()
+        yield findings.durability(found_streams, word, behind, in_memory=in_memory)
         yield findings.agreed(partial(self._compare, self._topology.agreed))
         yield await self._clocks()
         attendance = await self._attendance() if self._fleet else None

@@ -26,7 +26,7 @@ from flowworker.ports.backend import HEADROOM
 from flowworker.settings import check_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from flowworker.settings import Settings
 
@@ -112,11 +112,15 @@ def clock(apart: float, uncertain: float) -> Finding:
     return Finding("clock", ok=False, found=found, advice=advice)
 
 
-def durability(streams: list[dict[str, Any]], *, in_memory: bool) -> Finding:
+def durability(
+    streams: list[dict[str, Any]], word: str, behind: Container[str], *, in_memory: bool
+) -> Finding:
     """Whether what is acknowledged is as safe as it looks.
 
     Args:
         streams: what the server says of them.
+        word: what the namespace outlives.
+        behind: the streams that may be written behind.
         in_memory: that is wanted.
     """
     replicas = {one["config"]["name"]: one["config"].get("num_replicas", 1) for one in streams}
@@ -127,18 +131,26 @@ def durability(streams: list[dict[str, Any]], *, in_memory: bool) -> Finding:
         for name, count in replicas.items()
         if count < most
     ]
-    weak += [f"{name} is written behind" for name in _written_behind(streams)]
+    weak += [f"{name} is written behind" for name in _written_behind(streams) if name not in behind]
     weak += [f"{peer} of {name} is behind or away" for name, peer in _behind(streams)]
     if weak:
-        advice = "see docs/how-to/run-a-fleet.md on durability; `flowworker setup` with "
+        advice = "see docs/how-to/durability.md; `flowworker setup` with "
         advice += "FLOWWORKER_REPLICAS=3 raises the replicas"
         return Finding("durability", ok=False, found="; ".join(weak), advice=advice)
     if most > 1:
-        return Finding("durability", ok=True, found=f"{most} replicas, all of them up to date")
+        return Finding("durability", ok=True, found=f"{word}: {most} replicas, all up to date")
+    if word == "power":
+        return Finding(
+            "durability",
+            ok=True,
+            found="power: 1 replica: it is lost with the server's disk",
+            advice="it outlives a power failure if the server's configuration has `sync_interval: "
+            "always`: a server does not tell its clients",
+        )
     return Finding(
         "durability",
         ok=True,
-        found="1 replica: it is lost with the server's disk",
+        found=f"{word}: 1 replica: it is lost with the server's disk",
         advice="a power failure takes what was acknowledged in the two minutes before, unless the "
         "server's configuration has `sync_interval: always`: a server does not tell its clients",
     )

@@ -40,11 +40,12 @@ __all__ = [
     "StepQueue",
     "StorageLevel",
     "StoredEvent",
+    "Tail",
     "Timers",
     "WaitingStart",
 ]
 
-from flowworker.ports.backend import Backend, HeartbeatLink, Incident
+from flowworker.ports.backend import Backend, HeartbeatLink, Incident, Tail
 from flowworker.ports.deliveries import Consumer, Delivery, OnDelivery
 from flowworker.ports.findings import Finding
 from flowworker.ports.messages import (

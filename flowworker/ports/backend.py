@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Backend", "HeartbeatLink", "Incident"]
+__all__ = ["Backend", "HeartbeatLink", "Incident", "Tail"]
 
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
@@ -54,6 +54,23 @@ class HeartbeatLink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """What a server acknowledges before it is flushed: step messages and timers of late.
+
+    It is lost with the server's machine, or a part of it, and made again from records. What was
+    removed of late may be there again.
+
+    Attributes:
+        seconds: what is older is no part of it.
+        incarnation: of the server: another one after each of its starts, before which a tail may
+            have been lost.
+    """
+
+    seconds: float
+    incarnation: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """All ports of one namespace, as `wiring` hands them out.
 
@@ -68,6 +85,7 @@ class Backend:
         close: waits for requests that are on their way, then disconnects.
         on_incident: called for each incident.
         meter: says what waits, where there is a server.
+        tail: what may be lost though it was acknowledged; None where nothing may.
     """
 
     namespace: str
@@ -90,6 +108,7 @@ class Backend:
     agreed: str = ""
     on_incident: list[Callable[[Incident], object]] = field(default_factory=list)
     meter: Meter | None = None
+    tail: Tail | None = None
 
     @property
     def max_body(self) -> int:

@@ -36,7 +36,7 @@ def test_a_fleet_that_is_well(dev):
     assert "from the server's" in findings["clock"]["found"]
     assert "1 coordinators and 1 workers are there" in findings["processes"]["found"]
     assert findings["clocks"]["found"] == "those of 2 processes are right"
-    assert findings["durability"]["found"].startswith("1 replica")
+    assert findings["durability"]["found"].startswith("process: 1 replica")
     assert "problem" not in dev("doctor")
 
 

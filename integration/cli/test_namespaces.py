@@ -105,7 +105,7 @@ def test_setup_makes_all_that_a_fleet_needs(commands):
     }
     assert created[:7] == STREAMS
     assert "step-gpu-high" in created
-    assert again == "namespace shop is there: 7 streams, 16 partitions\n"
+    assert again == "namespace shop is there: 7 streams, 16 partitions, durability process\n"
     findings = {
         f["check"]: f for f in commands.lines("doctor", "--no-fleet", "--namespace", "shop")
     }
@@ -141,7 +141,7 @@ def test_setup_says_what_it_would_do_and_then_does_it(commands, server):
         "from": 60_000_000_000,
         "to": None,
     }
-    there = "namespace shop is there: 7 streams, 16 partitions\n"
+    there = "namespace shop is there: 7 streams, 16 partitions, durability process\n"
     assert commands("setup", "--namespace", "shop") == said.format("") + there
     assert commands("setup", "--namespace", "shop") == there
     well = commands("setup", "--namespace", "shop", "--dry-run")

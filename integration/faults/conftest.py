@@ -15,6 +15,7 @@ from flowworker.client import Client
 from flowworker.definitions import load_paths
 from flowworker.embedded import EmbeddedServer
 from flowworker.jetstream import ConnectionOptions, TopologyOptions
+from flowworker.jetstream.topology.durability import Durability
 from flowworker.stores.stores import stores_of
 from integration.fleet.fleet import Fleet
 
@@ -28,10 +29,14 @@ def open_fleet(tmp_path: Path) -> OpenFleet:
     """A namespace with the workflows of the fleet tests; tests start processes themselves."""
 
     @asynccontextmanager
-    async def opened(server: EmbeddedServer | Cluster, replicas: int = 1) -> AsyncIterator[Fleet]:
+    async def opened(
+        server: EmbeddedServer | Cluster,
+        replicas: int = 1,
+        durability: Durability | None = None,
+    ) -> AsyncIterator[Fleet]:
         fleet = Fleet(server, "faults", tmp_path)  # type: ignore[arg-type]
         options = ConnectionOptions(url=server.url, wait=60.0)
-        topology = TopologyOptions(replicas=replicas)
+        topology = TopologyOptions(replicas=replicas, durability=durability)
         async with contextlib.AsyncExitStack() as stack:
             backend = await stack.enter_async_context(
                 wiring.nats(options, fleet.namespace, topology=topology)

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from flowworker.core.status import Priority
-from flowworker.errors import TopologyMismatch
+from flowworker.errors import TopologyMismatch, Unavailable
 from flowworker.jetstream import TopologyOptions
 from flowworker.jetstream.client.api import Api
 from flowworker.jetstream.client.connection import connect
+from flowworker.jetstream.topology.migration import Migration
 from flowworker.jetstream.topology.specs import consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
 from flowworker.settings import Settings
@@ -24,6 +25,10 @@ def lane(names, **settings):
 async def change(api, stream, **settings):
     config = (await api.call(f"STREAM.INFO.{stream}"))["config"]
     await api.call(f"STREAM.UPDATE.{stream}", {**config, **settings})
+
+
+async def config(api, stream):
+    return (await api.call(f"STREAM.INFO.{stream}"))["config"]
 
 
 async def test_twice_is_like_once(api, names):
@@ -99,6 +104,57 @@ async def test_what_was_asked_for_and_is_not_so_is_said(api, names, topology):
         await Topology(api, names, TopologyOptions(replicas=3)).ensure()
 
     await Topology(api, names, TopologyOptions()).ensure()  # who asks for nothing takes it
+
+
+async def test_what_is_made_again_from_records_is_written_behind_and_nothing_else(api, names):
+    topology = Topology(api, names, TopologyOptions(durability="power"))
+    await topology.ensure()
+
+    assert topology.durability == "power"
+    behind = [
+        spec.name
+        for spec in stream_specs(names, TopologyOptions())
+        if (await config(api, spec.name)).get("persist_mode") == "async"
+    ]
+    assert behind == [names.steps]
+
+
+@pytest.mark.parametrize(("made", "asked"), [("power", "process"), ("process", "power")])
+async def test_another_durability_than_that_of_the_creation_is_refused(api, names, made, asked):
+    await Topology(api, names, TopologyOptions(durability=made)).ensure()
+    after = Topology(api, names, TopologyOptions())
+    await after.ensure()
+    assert after.durability == made
+
+    refused = pytest.raises(TopologyMismatch, match=f"{asked} is asked for, found {made}; it is")
+    with refused:
+        await Topology(api, names, TopologyOptions(durability=asked)).ensure()
+    with refused:
+        await Migration(api, names, TopologyOptions(durability=asked), Settings(), ()).plan()
+
+
+async def test_more_copies_of_what_is_written_behind_are_refused(api, names):
+    await Topology(api, names, TopologyOptions(durability="power")).ensure()
+
+    with pytest.raises(TopologyMismatch, match="machine is asked for, found power"):
+        await Topology(api, names, TopologyOptions(durability="machine")).ensure()
+
+
+async def test_copies_on_a_server_that_stands_alone_are_refused(api, names):
+    with pytest.raises(Unavailable, match="replicas > 1 not supported"):
+        await Topology(api, names, TopologyOptions(durability="machine")).ensure()
+
+
+async def test_a_stream_of_steps_that_is_lost_is_made_again_as_it_was(api, names):
+    topology = Topology(api, names, TopologyOptions(durability="power"))
+    await topology.ensure()
+    after = Topology(api, names, TopologyOptions())
+    await after.ensure()
+    await api.call(f"STREAM.DELETE.{names.steps}")
+
+    await after.ensure()
+
+    assert (await config(api, names.steps))["persist_mode"] == "async"
 
 
 @pytest.mark.parametrize(

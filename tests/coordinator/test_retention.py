@@ -18,7 +18,7 @@ from flowworker.core.state import initial
 from flowworker.core.status import Priority, RunStatus
 from flowworker.definitions.content import plan_of
 from flowworker.errors import InvalidInput, Unavailable
-from flowworker.ports import StepAddress
+from flowworker.ports import StepAddress, Tail
 from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
@@ -178,6 +178,20 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_without_its_timer(scene,
     await scene.ended(with_fields(ENDED, run="second"))
     scene.records.scripts["read"] = [Unavailable("no answer")]
 
-    await scene.retention.restore()
+    with pytest.raises(Unavailable, match="the retention of 1 finished runs"):
+        await scene.retention.restore()
 
     assert [timer for _, timer, _ in scene.set()] == [RETENTION]
+
+
+async def test_where_the_power_may_fail_a_run_is_kept_until_its_messages_are_flushed(backend):
+    # Else a step message whose removal was lost would find no record that refuses it
+    backend = replace(backend, timers=Flaky(backend.timers), tail=Tail(300.0, lambda: "s"))
+    retention = Retention(stores_of(backend))
+    brief, long = (plan_of(with_fields(FLOW, retention=kept)) for kept in (1.0, 1000.0))
+
+    for plan in (brief, long):
+        await retention.finish(plan, initial(plan, ENDED, 1))
+
+    timers: Any = backend.timers
+    assert [at for name, (*_, at) in timers.calls if name == "set"] == [500.0, 1200.0]

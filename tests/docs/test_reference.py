@@ -14,6 +14,7 @@ from flowworker.cli import serving
 from flowworker.client import Client
 from flowworker.definitions import document
 from flowworker.jetstream import ConnectionOptions, Names, TopologyOptions
+from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.specs import (
     DEFAULT_EVENTS_AGE,
     DEFAULT_PARTITIONS,
@@ -118,6 +119,7 @@ def test_topology_options():
         "storage": made["storage"],
         "events_age": reported(DEFAULT_EVENTS_AGE),
         "partitions": reported(DEFAULT_PARTITIONS),
+        "durability": durability_of(made, None),
     }
 
 

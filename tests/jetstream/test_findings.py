@@ -128,20 +128,27 @@ GONE = {"name": "n3", "current": False, "offline": True}
     ],
 )
 def test_what_is_less_durable_than_it_looks_is_a_problem(streams, found):
-    finding = findings.durability(streams, in_memory=False)
+    finding = findings.durability(streams, "process", set(), in_memory=False)
 
     assert (finding.ok, finding.found) == (False, found)
     assert finding.advice
 
 
 def test_what_is_as_durable_as_it_looks():
-    alone = findings.durability([info("A"), info("B")], in_memory=False)
-    wanted = findings.durability([info("A", storage="memory")], in_memory=True)
+    alone = findings.durability([info("A"), info("B")], "process", set(), in_memory=False)
+    memory = [info("A", storage="memory")]
+    wanted = findings.durability(memory, "process", set(), in_memory=True)
     three = [info(name, CURRENT, CURRENT, num_replicas=3) for name in "AB"]
-    replicated = findings.durability(three, in_memory=False)
+    replicated = findings.durability(three, "machine", set(), in_memory=False)
+    behind = [info("A", persist_mode="async"), info("B")]
+    flushed = findings.durability(behind, "power", {"A"}, in_memory=False)
 
     assert alone.ok
+    assert alone.found == "process: 1 replica: it is lost with the server's disk"
     assert "`sync_interval: always`" in alone.advice
     assert wanted.ok
-    assert replicated.found == "3 replicas, all of them up to date"
+    assert flushed.ok
+    assert flushed.found == "power: 1 replica: it is lost with the server's disk"
+    assert "`sync_interval: always`" in flushed.advice
+    assert replicated.found == "machine: 3 replicas, all up to date"
     assert not replicated.advice

@@ -68,7 +68,7 @@ from flowworker import (
 from flowworker.acts import Acted, Cancel, Outcome, Pause, Retry, Unpause
 
 OPTIONS = ConnectionOptions(url="nats://127.0.0.1:4222", creds="fleet.creds")
-TOPOLOGY = TopologyOptions(replicas=3)
+TOPOLOGY = TopologyOptions(replicas=3, durability="machine")
 
 
 async def outside(workflow: Workflow) -> None:

@@ -75,7 +75,13 @@ def test_settings_arrive_as_they_were_given():
 
 
 def test_streams_arrive_as_they_were_given():
-    chosen = {"replicas": 3, "storage": "memory", "events_age": 86400, "partitions": 32}
+    chosen = {
+        "replicas": 3,
+        "storage": "file",
+        "events_age": 86400,
+        "partitions": 32,
+        "durability": "machine",
+    }
     rendered = render({"streams": chosen, "queues": QUEUES})
 
     for one in (rendered.setup, rendered.coordinator, rendered.worker()):

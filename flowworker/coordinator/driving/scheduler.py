@@ -84,7 +84,7 @@ class _Recovery(NamedTuple):
 
 
 class Scheduler:
-    """One partition, from `start` to `stop`."""
+    """One partition, from `start` to `stop`, after which it is `stopped`."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Scheduler:
             stores, performer, answers, rebuilds, most_active, is_busy, clock, metrics
         )
         self._order = 0
-        self._stopped = False
+        self.stopped = False
         self._logged: dict[str, float] = {}
 
     async def start(self) -> None:
@@ -123,7 +123,7 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Consume no more; what is not handled is dropped, and delivered to the next owner."""
-        self._stopped = True
+        self.stopped = True
         self._mailboxes.close()
         if self._consumer is not None:
             await self._consumer.stop()
@@ -142,14 +142,14 @@ class Scheduler:
         `abandoned`, no worker executes any attempt of it, whatever leases say.
         """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        if self._stopped:
+        if self.stopped:
             done.set_result(True)
         else:
             self._mailboxes.post(run, _Recovery(abandoned, done))
         return done
 
     def _on_delivery(self, delivery: Delivery) -> None:
-        if self._stopped:
+        if self.stopped:
             return
         if delivery.order != self._order + 1:
             self.active.generation += 1  # another coordinator got events

@@ -53,6 +53,16 @@ class WireClient(Client):
         """What the server said of itself when we connected."""
         return bool(self._server_info.get("jetstream"))
 
+    @property
+    def server_id(self) -> str:
+        """Of the server that we are, or were, connected to: a new one after each of its starts."""
+        return str(self._server_info.get("server_id", ""))
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster that it belongs to, or empty."""
+        return str(self._server_info.get("cluster", ""))
+
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:

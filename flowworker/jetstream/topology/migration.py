@@ -20,6 +20,7 @@ from flowworker.core.status import Priority
 from flowworker.jetstream.client.api import config_of
 from flowworker.jetstream.names import AGREED
 from flowworker.jetstream.topology.differences import Difference, differences, newer
+from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import (
     DEFAULT_PARTITIONS,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from flowworker.errors import TopologyMismatch
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
+    from flowworker.jetstream.topology.durability import Durability
     from flowworker.jetstream.topology.specs import TopologyOptions
     from flowworker.settings import Settings
 
@@ -113,6 +115,11 @@ class Migration:
         self._topology = Topology(api, names, options, agreed=agree(""))
         self.partitions = options.partitions or DEFAULT_PARTITIONS
 
+    @property
+    def durability(self) -> Durability:
+        """What it outlives, once the plan is carried out."""
+        return self._topology.durability
+
     async def plan(self) -> list[Change]:
         """What there is to be done; changes nothing.
 
@@ -130,6 +137,7 @@ class Migration:
             if found is not None and spec.name == self._names.events:
                 self.partitions = partitions_of(spec.name, found, self._options.partitions)
             if found is not None and spec.name == self._names.steps:
+                durability_of(found, self._options.durability)
                 queues |= await queues_of(self._api, self._names)
         planned += [one async for one in self._consumers(sorted(queues))]
         return [one for one in planned if one.found is None or one.differences or one.newer]

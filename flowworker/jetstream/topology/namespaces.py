@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Holding", "holdings", "missing", "namespaces", "queues_of", "remove"]
+__all__ = ["Holding", "holdings", "missing", "namespaces", "outlives", "queues_of", "remove"]
 
 import difflib
 from contextlib import suppress
@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput, NamespaceNotFound, TopologyMismatch, Unavailable
-from flowworker.jetstream.client.api import NO_STREAM, ApiError
+from flowworker.jetstream.client.api import NO_STREAM, ApiError, config_of
+from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.specs import TopologyOptions, stream_specs
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ async def namespaces(api: Api) -> list[str]:
         if name.startswith(before) and name.endswith(after)
     }
     return sorted(one for one in found if f"{one.upper()}_EVENTS" in names)
+
+
+async def outlives(api: Api, names: Names) -> str:
+    """What a namespace outlives, in a word (`durability`); empty if its stream of steps is gone."""
+    found = config_of(await api.stream(names.steps))
+    return "" if found is None else durability_of(found, None)
 
 
 async def queues_of(api: Api, names: Names) -> set[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from flowworker.jetstream.names import PARTITIONS, TOPOLOGY
+from flowworker.jetstream.topology.durability import COPIES, Durability, check_choice, persistence
 from flowworker.settings import check_numbers
 
 if TYPE_CHECKING:
@@ -53,16 +54,26 @@ class TopologyOptions(Struct, frozen=True, forbid_unknown_fields=True):
         storage: `file` unless given.
         events_age: seconds after which a run's history is dropped whatever its retention; 30 days.
         partitions: of runs over coordinators, fixed at creation; 16 unless given.
+        durability: what may fail without a loss: `process`, `power` or `machine`; as `replicas`
+            say unless given.
     """
 
     replicas: int | None = None
     storage: Literal["file", "memory"] | None = None
     events_age: float | None = None
     partitions: int | None = None
+    durability: Durability | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no server takes."""
+        """Refuse what no server takes, and what contradicts itself."""
         check_numbers(self)
+        if self.durability is not None:
+            check_choice(self.durability, self.replicas, self.storage)
+
+    @property
+    def copies(self) -> int:
+        """Replicas of a stream that is created."""
+        return self.replicas or COPIES[self.durability]
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,7 @@ def stream_specs(names: Names, options: TopologyOptions) -> list[StreamSpec]:
 def _common(options: TopologyOptions) -> dict[str, Any]:
     return {
         "storage": options.storage or "file",
-        "num_replicas": options.replicas or 1,
+        "num_replicas": options.copies,
         "discard": "new",
         "duplicate_window": DUPLICATE_WINDOW * NANO,
         "allow_rollup_hdrs": False,  # a right to one subject would be one to all
@@ -133,12 +144,16 @@ def _common(options: TopologyOptions) -> dict[str, Any]:
 
 def _must(options: TopologyOptions, *settings: str) -> tuple[str, ...]:
     """These, those of every stream, and what was asked for."""
-    asked = (("storage", options.storage), ("num_replicas", options.replicas))
+    chosen = options.durability is not None  # which says both
+    asked = (
+        ("storage", chosen or options.storage is not None),
+        ("num_replicas", chosen or options.replicas is not None),
+    )
     return (
         "subjects",
         "retention",
         *settings,
-        *(setting for setting, value in asked if value is not None),
+        *(setting for setting, is_asked in asked if is_asked),
     )
 
 
@@ -168,6 +183,7 @@ def _steps(names: Names, options: TopologyOptions) -> StreamSpec:
         "allow_msg_schedules": True,
         "allow_msg_ttl": True,
         "allow_rollup_hdrs": True,  # a schedule replaces the former one
+        **persistence(options.durability),
     }
     must = _must(options, "allow_msg_schedules", "allow_rollup_hdrs")
     return StreamSpec(config, must, (*_UNLIMITED, "max_msgs", "max_bytes"))

@@ -18,6 +18,7 @@ from flowworker.errors import TopologyMismatch
 from flowworker.jetstream.client.api import ApiError, config_of
 from flowworker.jetstream.names import AGREED, PARTITIONS
 from flowworker.jetstream.topology.differences import differences
+from flowworker.jetstream.topology.durability import durability_of
 from flowworker.jetstream.topology.namespaces import missing
 from flowworker.jetstream.topology.specs import stream_specs
 from flowworker.telemetry.log import get_logger
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
     from flowworker.jetstream.topology.differences import Difference
+    from flowworker.jetstream.topology.durability import Durability
     from flowworker.jetstream.topology.specs import ConsumerSpec, StreamSpec, TopologyOptions
 
 STREAM_EXISTS = {10058}
@@ -37,6 +39,7 @@ class Topology:
 
     Attributes:
         agreed: the settings that are equal over the fleet, as the stream of events says.
+        durability: what the namespace outlives, as the stream of steps says.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Topology:
     ) -> None:
         """For one namespace; with `agreed`, if it is created."""
         self.agreed = agreed
+        self.durability: Durability = "process"
         self._api = api
         self._names = names
         self._options = options
@@ -65,13 +69,20 @@ class Topology:
             Unavailable: JetStream refuses, or does not answer.
         """
         partitions = 0
+        if self._options.durability is not None:  # first, since it says more than what follows
+            config = config_of(await self._api.stream(self._names.steps))
+            durability_of(config or {}, None if config is None else self._options.durability)
         for spec in stream_specs(self._names, self._options):
             found = await self._stream(spec)
+            if spec.name == self._names.steps:
+                self.durability = durability_of(found, self._options.durability)
             if spec.name == self._names.events:
                 partitions = partitions_of(spec.name, found, self._options.partitions)
                 self.agreed = (found.get("metadata") or {}).get(AGREED, "")
         # Should the stream that says it get lost: this process goes on with what it has read
         self._options = replace(self._options, partitions=partitions)
+        if self.durability == "power":
+            self._options = replace(self._options, durability=self.durability)
         self._complete = True
         return partitions
 

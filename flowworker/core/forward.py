@@ -63,9 +63,11 @@ def verdict_on(plan: Plan, state: RunState, step: str) -> Verdict:
     """What the step's rule says, as far as its dependencies are over."""
     if plan.closes(step) and state.record.ending is None:
         return Verdict.WAIT
-    definition = plan.step(step)
-    tally = state.tallies.get(step, NOTHING)
-    return verdict(definition.trigger_rule, tally, len(definition.depends_on))
+    join = plan.joins.get(step)
+    if join is None:  # no instance of a loop depends on anything either
+        return Verdict.RUN
+    rule, dependencies = join
+    return verdict(rule, state.tallies.get(step, NOTHING), dependencies)
 
 
 def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Resolution]]:

@@ -97,6 +97,7 @@ class Plan:
         order: ids in topological order, those of `finally` last.
         closing: ids of `finally`, in topological order.
         loops: what is said of those that are loops, by id.
+        joins: by what rule, and of how many dependencies, a step is judged that has any, by id.
         successors: ids that depend on the key, in topological order.
         leaves: ids on which nothing depends, in topological order, none of `finally`.
     """
@@ -108,6 +109,7 @@ class Plan:
         "_position",
         "closing",
         "hash",
+        "joins",
         "leaves",
         "loops",
         "order",
@@ -129,6 +131,9 @@ class Plan:
             name: calls_of(self._instances.get(name, step)) for name, step in self.steps.items()
         }
         depends_on = {step.id: step.depends_on for step in every}
+        self.joins = {
+            step.id: (step.trigger_rule, len(step.depends_on)) for step in every if step.depends_on
+        }
         self.loops = {step.id: step.for_each for step in every if step.for_each is not None}
         self._check(workflow.steps)
         self._check(workflow.finally_)

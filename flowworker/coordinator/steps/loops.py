@@ -161,17 +161,18 @@ class Loops:
     async def _outputs(self, state: RunState, step: str, count: int) -> list[bytes]:
         """What the instances have put out, in order of their items; null for those without."""
         found: list[bytes] = []
-        steps = (instance_id(step, index) for index in range(count))
-        parts = [self._output(state, one) for one in steps]
-        for first in range(0, count, _TOGETHER):
-            found += await asyncio.gather(*parts[first : first + _TOGETHER])
-        return found
+        stored: list[tuple[int, Payload]] = []
+        for index in range(count):
+            payload = state.steps[instance_id(step, index)].output
+            plain = self._payloads.plain(payload) if isinstance(payload, Inline) else None
+            if payload is not None and plain is None:
+                stored.append((index, payload))
+            found.append(plain or b"null")
 
-    async def _output(self, state: RunState, step: str) -> bytes:
-        payload = state.steps[step].output
-        if payload is None:
-            return b"null"
-        raw = self._payloads.plain(payload) if isinstance(payload, Inline) else None
-        if raw is not None:
-            return raw
-        return await self._payloads.load(payload, state.record.run, *output_places(step))
+        async def load(index: int, payload: Payload) -> None:
+            places = output_places(instance_id(step, index))
+            found[index] = await self._payloads.load(payload, state.record.run, *places)
+
+        for first in range(0, len(stored), _TOGETHER):
+            await asyncio.gather(*(load(*one) for one in stored[first : first + _TOGETHER]))
+        return found

@@ -48,8 +48,10 @@ class SimRecords:
         """Existing keys that match."""
         return self._gate.call(f"{self._name}.keys", pattern, self._keys, pattern)
 
-    def few(self, patterns: Sequence[str], most: int) -> _Later[dict[str, bytes] | None]:
-        """Values by key of all that match, or None for more than that."""
+    def few(
+        self, patterns: Sequence[str], most: int
+    ) -> _Later[dict[str, tuple[bytes, int]] | None]:
+        """Value and revision by key of all that match, or None for more than that."""
         return self._gate.call(f"{self._name}.few", patterns[0], self._few, patterns, most)
 
     def purge(self, pattern: str) -> _Later[None]:
@@ -62,7 +64,7 @@ class SimRecords:
     async def _keys(self, pattern: str) -> list[str]:
         return await self._records.keys(pattern)
 
-    async def _few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
+    async def _few(self, patterns: Sequence[str], most: int) -> dict[str, tuple[bytes, int]] | None:
         return await self._records.few(patterns, most)
 
     async def _write(self, key: str, value: bytes, revision: int) -> int:

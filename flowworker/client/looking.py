@@ -6,6 +6,7 @@ __all__ = ["PARALLEL", "Look", "Looking", "Steps", "no_such_run"]
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.client.hiding import Hiding, RunHider
@@ -21,8 +22,11 @@ from flowworker.errors import (
     WorkflowNotFound,
 )
 from flowworker.stores.runs import keys_of_steps
+from flowworker.stores.together import read_together
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.clock import Clock
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
 
 PARALLEL = 32
 """Records that are read at a time."""
+
+LARGE = 500
+"""Steps of a run, above which they are read together, as any replica has them: to ask the leader
+for each takes seconds."""
 
 _NAMED = 20
 """Steps that an error names."""
@@ -109,20 +117,28 @@ class Looking:
         return Look(record, steps, known, tuple(problems), unread, hider, reveal)
 
     async def _steps(self, run: str, plan: Plan | None, unread: dict[str, str]) -> Steps:
-        gate = asyncio.Semaphore(PARALLEL)
-
-        async def read(key: str) -> tuple[StepRecord, int] | None:
-            async with gate:
-                found = await self._records.read(key)
+        keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
+        read = self._each if len(keys) <= LARGE else partial(read_together, self._records)
+        steps: Steps = {}
+        for key, (value, revision) in (await read(keys)).items():
             try:
-                return None if found is None else (decode_step(key, found[0]), found[1])
+                record = decode_step(key, value)
             except CorruptRecord as error:
                 unread[key.split(".", 3)[3]] = str(error)
-                return None
+            else:
+                steps[record.step] = record, revision
+        return steps
 
-        keys = keys_of_steps(await self._records.keys(steps_pattern(run)), run, plan)
-        found = await asyncio.gather(*(read(key) for key in keys))
-        return {entry[0].step: entry for entry in found if entry is not None}
+    async def _each(self, keys: Sequence[str]) -> dict[str, tuple[bytes, int]]:
+        """As the leader has them."""
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def read(key: str) -> tuple[bytes, int] | None:
+            async with gate:
+                return await self._records.read(key)
+
+        found = await asyncio.gather(*map(read, keys))
+        return {key: one for key, one in zip(keys, found, strict=True) if one is not None}
 
 
 def no_such_run(run: str) -> RunNotFound:

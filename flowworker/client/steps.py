@@ -219,6 +219,9 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
 def hidden_step(step: StepView, hider: RunHider) -> StepView:
     """A step with its instances, without secrets; payloads were hidden when they were read."""
     hide, instances = hider.text, step.instances
+    texts = step.error, step.prompt, step.reason, step.traceback
+    if not (any(texts) or instances or step.attempts):
+        return step  # as are most of a large run
     if instances is not None:
         shown = tuple(hidden_step(instance, hider) for instance in instances.shown)
         instances = replace(instances, shown=shown)

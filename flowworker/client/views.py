@@ -246,10 +246,10 @@ def _steps(look: Look, history: StepHistory) -> tuple[StepView, ...]:
     if look.known is None:
         return tuple(recorded(records[step][0], history) for step in sorted(records))
     plan, state = look.known
-    return tuple(
-        replace(
-            seen_step(id_, plan.step(id_), state.steps[id_], records.get(id_), history),
-            instances=folded(id_, plan, state, records, history),
-        )
-        for id_ in plan.order
-    )
+
+    def seen(step: str) -> StepView:
+        found = seen_step(step, plan.step(step), state.steps[step], records.get(step), history)
+        instances = folded(step, plan, state, records, history)
+        return found if instances is None else replace(found, instances=instances)
+
+    return tuple(map(seen, plan.order))

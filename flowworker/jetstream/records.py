@@ -74,12 +74,12 @@ class BucketRecords:
         cut = len(self._bucket.prefix)
         return [subject[cut:] for subject in found]
 
-    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
-        """Values by key of all that match, or None for more than that."""
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, tuple[bytes, int]] | None:
+        """Value and revision by key of all that match, or None for more than that."""
         subjects = [self._bucket.filter(pattern) for pattern in patterns]
         found = await last_of_each(self._api, self._bucket.stream, subjects, most)
         cut = len(self._bucket.prefix)
-        return found and {subject[cut:]: data for subject, data in found.items()}
+        return found and {subject[cut:]: each for subject, each in found.items()}
 
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys and every trace of them."""

@@ -53,10 +53,10 @@ class MemoryRecords:
         """Existing keys that match."""
         return self._names.matching(pattern)
 
-    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
-        """Values by key of all that match, or None for more than that."""
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, tuple[bytes, int]] | None:
+        """Value and revision by key of all that match, or None for more than that."""
         keys = {key for pattern in patterns for key in self._names.matching(pattern)}
-        return None if len(keys) > most else {key: self._entries[key][0] for key in keys}
+        return None if len(keys) > most else {key: self._entries[key] for key in keys}
 
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys."""

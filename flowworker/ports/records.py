@@ -49,8 +49,8 @@ class Records(Protocol):
         """Existing keys that match, in no order."""
         ...
 
-    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
-        """Values by key of all that match any of the patterns; None if they are more than `most`.
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, tuple[bytes, int]] | None:
+        """Value and revision by key of all that match a pattern; None for more than `most`.
 
         Up to MOST of them, and up to so many patterns. For people: it need not ask the leader, and
         what was written shortly before may be missing.

@@ -60,15 +60,15 @@ class RedisRecords:
         found = await self._select(scripts.FIND, pattern)
         return [name.decode() for name in found]
 
-    async def few(self, patterns: Sequence[str], most: int) -> dict[str, bytes] | None:
-        """Values by key of all that match, or None for more than that."""
+    async def few(self, patterns: Sequence[str], most: int) -> dict[str, tuple[bytes, int]] | None:
+        """Value and revision by key of all that match, or None for more than that."""
         keys: set[str] = set()
         for pattern in patterns:
             keys.update(await self.keys(pattern))
             if len(keys) > most:
                 return None
         found = {key: await self.read(key) for key in keys}
-        return {key: entry[0] for key, entry in found.items() if entry is not None}
+        return {key: entry for key, entry in found.items() if entry is not None}
 
     async def purge(self, pattern: str) -> None:
         """Remove all matching keys and every trace of them."""

@@ -14,6 +14,7 @@ from flowworker.codec.keys import run_key, run_patterns, step_key, steps_pattern
 from flowworker.core.ids import index_of
 from flowworker.core.status import RunStatus
 from flowworker.errors import CorruptRecord
+from flowworker.stores.together import read_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,11 +70,8 @@ class RunStore:
         What cannot be read is returned as the error that it is; what is not there is left out.
         """
         keys = {run_key(run): run for run in runs}
-        found = await self._records.few(list(keys), len(keys)) if keys else {}
-        if found is None:  # not in one answer
-            each = await asyncio.gather(*map(self._records.read, keys))
-            found = {key: one[0] for key, one in zip(keys, each, strict=True) if one is not None}
-        return {keys[key]: _decoded(key, value) for key, value in found.items()}
+        found = await read_together(self._records, list(keys))
+        return {keys[key]: _decoded(key, value) for key, (value, _) in found.items()}
 
     async def is_known(self, run: str) -> bool:
         """Whether the run has a record, without reading it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from flowworker.drawing.folding import folded, widest
 from flowworker.drawing.outline import NodeKind, outline
 from flowworker.drawing.placing import places
 from flowworker.errors import InvalidInput, WorkflowNotFound
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 MOST = 400
 """Boxes of a picture: nobody sees anything in one with more."""
 
+ABREAST = 40
+"""Boxes side by side, above which those that are alike become one."""
+
+ALIKE = 10
+"""So many at least."""
+
+TOO_WIDE = 100
+"""Boxes side by side that are not drawn: to find places for them takes seconds, or minutes."""
+
 _MARGIN = 16.0
 _SHAPE = 24.0
 """Pixels for the shape of a state in each box."""
@@ -30,7 +40,11 @@ _FOREVER = "private, max-age=31536000, immutable"
 
 
 class PlacedNode(Struct, frozen=True):
-    """One box: pixels from the left and the top, and its size."""
+    """One box: pixels from the left and the top, and its size.
+
+    Attributes:
+        steps: those for which it stands, if it stands for many that are alike.
+    """
 
     id: str
     kind: NodeKind
@@ -40,6 +54,7 @@ class PlacedNode(Struct, frozen=True):
     y: float
     width: float
     height: float
+    steps: tuple[str, ...] = ()
 
 
 class PlacedEdge(Struct, frozen=True):
@@ -67,8 +82,11 @@ class LayoutView(Struct, frozen=True):
 
 def layout_of(workflow: Workflow) -> LayoutView:
     """The picture of a definition."""
-    drawn = outline(workflow)
-    if len(drawn.nodes) > MOST:
+    drawn, steps = outline(workflow), {}
+    if len(drawn.nodes) > MOST or widest(drawn) > ABREAST:
+        fewer = folded(drawn, ALIKE)
+        drawn, steps = fewer.outline, fewer.steps
+    if len(drawn.nodes) > MOST or widest(drawn) > TOO_WIDE:
         return LayoutView(drawn.title, drawn=False)
     try:
         found = places(drawn, _SHAPE)
@@ -88,6 +106,7 @@ def layout_of(workflow: Workflow) -> LayoutView:
             PlacedNode(
                 *(node.id, node.kind, node.step, node.lines),
                 *(round(x - width / 2, 1), round(y - height / 2, 1), width, height),
+                steps.get(node.id, ()),
             )
         )
     edges = tuple(

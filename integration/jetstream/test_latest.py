@@ -54,4 +54,4 @@ async def test_what_was_lost_is_asked_for_again(
         setattr(proxy, direction, False)
 
     result, _ = await asyncio.gather(found, again())
-    assert result == {"run.one": b"value"}
+    assert result == {"run.one": (b"value", 1)}

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 _TOO_MANY = 413
 _END = 204
 
-_Found = dict[str, bytes]
+_Found = dict[str, tuple[bytes, int]]
 _Status = tuple[int, str]
 
 
 async def last_of_each(
     api: Api, stream: str, subjects: Sequence[str], most: int
-) -> dict[str, bytes] | None:
-    """Data by subject, of all that match one of these; None if they are more than `most`.
+) -> dict[str, tuple[bytes, int]] | None:
+    """Data and sequence by subject, of all that match one of these; None for more than `most`.
 
     Raises:
         ApiError: the server refuses.
@@ -69,7 +69,8 @@ async def _asked(connection: Connection, subject: str, query: bytes) -> tuple[_F
         status = headers.status_of(raw)
         if status is None:
             if not headers.is_marker(raw):
-                found[headers.decode(raw)["Nats-Subject"]] = data
+                said = headers.decode(raw)
+                found[said["Nats-Subject"]] = data, int(said["Nats-Sequence"])
             return
         # What is left over the server would have handed out if that had been asked for
         left = headers.decode(raw).get("Nats-Num-Pending", "0")

@@ -42,15 +42,18 @@ export function live(load, draw, fail, signal) {
   return refresh;
 }
 
-/** Be told of events, over lost connections, until the signal aborts or the stream says `end`. */
-export function listen(path, told, signal) {
+/** Be told of events, over lost connections, until the signal aborts or the stream says `end`, of which `over` is told. */
+export function listen(path, told, signal, over = () => {}) {
   let source, timer;
 
   function open() {
     source = new EventSource(urlOf(path));
     source.onmessage = (message) => told(JSON.parse(message.data));
     source.addEventListener("gap", () => told(null));
-    source.addEventListener("end", close);
+    source.addEventListener("end", () => {
+      close();
+      over();
+    });
     source.onopen = () => told(null); // what came while it was closed was not told
     source.onerror = () => {
       setLost("The connection is lost");

@@ -3,34 +3,73 @@
 import { runActions, stepActions } from "./actions.js";
 import { ask, part } from "./api.js";
 import { h, render } from "./dom.js";
-import { clock, duration, json, size, when } from "./format.js";
+import { clock, duration, json, now, size, when } from "./format.js";
 import { graph, layoutOf } from "./graph.js";
 import { runLink } from "./links.js";
 import { listen, live, tick } from "./live.js";
-import { badge, wordOf } from "./states.js";
+import { badge } from "./states.js";
+import { noteOf, steps } from "./steps.js";
 import { timeline } from "./timeline.js";
 import { rows } from "./virtual.js";
 import { reasons, reasonsOf, why } from "./why.js";
 
 const TABS = [["steps", "Steps"], ["graph", "Graph"], ["timeline", "Timeline"], ["values", "Input and output"], ["history", "History"]];
 const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
-const ROW = 44;
+const OF_EVENTS = new Set(["timeline", "history"]);
+const SETTLED = 2; // seconds after the end of a run in which a record of it may be seen late
+const SOON = 200; // ms within which events are drawn together
+
+/** What is known of the run that was looked at last: it takes long to ask for all of a large one. */
+let known = {};
 
 export function run(main, { parts: [id], query, may, signal }) {
   document.title = `${id} · flowworker`;
   const tab = query.get("tab") ?? "steps";
   const chosen = query.get("step");
   const path = `runs/${part(id)}`;
-  const memo = { steps: {}, history: {}, timeline: {} };
-  const events = new Map();
-  let found = null, step = null, problem = null, pinned = null, awaited = null, layout;
+  if (known.id !== id) known = { id, events: new Map(), memo: { steps: {}, history: {}, timeline: {}, graph: {} } };
+  const mine = known;
+  const { events, memo } = mine;
+  if (mine.tab !== tab || !main.querySelector(".virtual")) for (const each of Object.values(memo)) each.top = 0;
+  mine.tab = tab;
+  const wanted = { state: query.get("state") ?? "", find: query.get("find") ?? "" };
+  let { found = null } = mine;
+  let step = found?.steps.find((each) => each.id === chosen), problem = null, awaited = null, drawing = 0, hears = false;
+
+  const ended = () => found && ENDED.has(found.status);
 
   async function load() {
-    const seen = await ask(`${path}?values=${tab === "values"}&children=false`, { signal });
-    pinned ??= await ask(`${path}/workflow`, { signal }).catch(() => null);
-    if (tab === "graph" && pinned) layout ??= (await layoutOf(pinned.hash, signal)) ?? false;
-    if (chosen) step = await ask(`${path}/steps/${part(chosen)}`, { signal });
+    const [seen, one] = await Promise.all([look(), chosen && ask(`${path}/steps/${part(chosen)}`, { signal }), picture()]);
+    step = one;
     return seen;
+  }
+
+  /** The run; one that has ended is not asked for again. */
+  async function look() {
+    const values = tab === "values";
+    if (mine.settled && (mine.values || !values)) return found;
+    const seen = await ask(`${path}?values=${values}&children=false`, { signal });
+    const settled = ENDED.has(seen.status) && now() > seen.finished_at + SETTLED;
+    return Object.assign(mine, { found: seen, values, settled }).found;
+  }
+
+  /** The definition, for what it says of the step that is chosen, and where its boxes go. */
+  async function picture() {
+    if (!chosen && tab !== "graph") return;
+    mine.pinned ??= await ask(`${path}/workflow`, { signal }).catch(() => null);
+    if (tab === "graph" && mine.pinned) mine.layout ??= (await layoutOf(mine.pinned.hash, signal)) ?? false;
+  }
+
+  function soon() {
+    drawing ||= setTimeout(() => {
+      drawing = 0;
+      if (!signal.aborted) draw();
+    }, SOON);
+  }
+
+  function find(text) {
+    wanted.find = text;
+    draw();
   }
 
   function address(changes) {
@@ -45,14 +84,15 @@ export function run(main, { parts: [id], query, may, signal }) {
   function content() {
     if (tab === "history") return history([...events.values()], memo.history, draw);
     if (tab === "values") return values(found);
-    if (tab === "timeline") return timeline([...events.values()], memo.timeline, draw, address);
-    return [tab === "graph" ? picture() : steps(found, awaited, chosen, address, memo.steps, draw), step && detail(step, reasonsOf(awaited, step), address, stepActions(found, step, pinned?.definition, may))];
+    if (tab === "timeline") return timeline(events, memo.timeline, draw, address);
+    const list = () => steps(found, awaited, wanted, find, chosen, address, memo.steps, draw);
+    return [tab === "graph" ? drawn() : list(), step && detail(step, reasonsOf(awaited, step), address, stepActions(found, step, mine.pinned?.definition, may))];
   }
 
-  function picture() {
-    if (!layout) return h("p", { class: "empty" }, "It is too large to be drawn: see its steps.");
-    const byId = new Map(found.steps.map((each) => [each.id, each]));
-    return graph(layout, (each) => byId.get(each), (each) => each && address({ step: each }), chosen);
+  function drawn() {
+    if (mine.layout === undefined && mine.pinned !== null) return h("p", { class: "empty" }, "Loading…");
+    if (!mine.layout) return h("p", { class: "empty" }, "It is too large to be drawn: see its steps.");
+    return graph(mine.layout, found.steps, address, chosen, memo.graph, draw);
   }
 
   function draw() {
@@ -63,14 +103,14 @@ export function run(main, { parts: [id], query, may, signal }) {
       problem && h("p", { class: "error", role: "alert" }, problem),
       !found && !problem && h("p", { class: "empty" }, "Loading…"),
       found && summary(found),
-      found && !ENDED.has(found.status) && why("Why the run does not move", awaited?.reasons),
+      found && !ended() && why("Why the run does not move", awaited?.reasons, "h2"),
       found && runActions(found, may),
       found &&
         h(
           "nav",
           { class: "tabs", "aria-label": "Parts of the run" },
           TABS.map(([name, word]) =>
-            h("a", { key: name, href: address({ tab: name === "steps" ? "" : name, step: "" }), "aria-current": name === tab && "page" }, word),
+            h("a", { key: name, href: address({ tab: name === "steps" ? "" : name, step: "", state: "", find: "" }), "aria-current": name === tab && "page" }, word),
           ),
         ),
       found && h("section", { key: `${tab}`, class: "part" }, content()),
@@ -82,6 +122,7 @@ export function run(main, { parts: [id], query, may, signal }) {
     (seen) => {
       [found, problem] = [seen, null];
       draw();
+      hear();
     },
     (error) => {
       problem = error.passing ? null : error.message;
@@ -91,23 +132,28 @@ export function run(main, { parts: [id], query, may, signal }) {
   );
   const moved = reasons(
     path,
-    () => found && !ENDED.has(found.status),
+    () => found && !ended(),
     (answer) => {
       awaited = answer;
       draw();
     },
     signal,
   );
-  listen(
-    `${path}/events`,
-    (event) => {
-      if (event) events.set(event.id, event);
-      refresh();
-      moved();
-    },
-    signal,
-  );
-  tick(() => found && !ENDED.has(found.status) && draw(), signal);
+  const told = (event) => {
+    if (event) events.set(event.id, event);
+    soon();
+    if (mine.settled) return;
+    refresh();
+    moved();
+  };
+  /** Events come when the run is drawn: of a large one that has ended there are many, and they change nothing. */
+  function hear() {
+    if (hears || mine.heard || (mine.settled && !OF_EVENTS.has(tab))) return;
+    hears = true;
+    listen(`${path}/events`, told, signal, () => (mine.heard = true));
+  }
+
+  tick(() => found && !ended() && draw(), signal);
   draw();
 }
 
@@ -141,36 +187,6 @@ function summary(run) {
     run.needs_attention && h("p", { class: "error block" }, `Could not be undone: ${run.failed_compensations.join(", ")}`),
     run.problems.map((each) => h("p", { class: "error block" }, each)),
   ];
-}
-
-function steps(run, awaited, chosen, address, memo, draw) {
-  if (!run.steps.length) return h("p", { class: "empty" }, "There are no steps yet.");
-  const all = run.steps.flatMap((step) => [step, ...(step.instances?.shown ?? [])]);
-  return rows(all, ROW, (step) => stepRow(step, reasonsOf(awaited, step), chosen, address), memo, draw, `${all.length} steps`);
-}
-
-function stepRow(step, reasons, chosen, address) {
-  const begun = step.started_at > 0;
-  return h(
-    "a",
-    { class: "step", href: address({ step: step.id }), "aria-current": step.id === chosen && "true" },
-    badge(step.status),
-    h("span", { class: "id" }, step.id),
-    h("span", { class: "note" }, noteOf(step) || reasons[0]?.text),
-    h("span", { class: "took" }, begun ? duration(step.started_at, step.finished_at) : ""),
-  );
-}
-
-/** What is remarkable of a step, on one line. */
-function noteOf(step) {
-  if (step.waits_for) return `no worker has ${step.waits_for}`;
-  if (step.prompt) return step.prompt;
-  if (step.signal) return `waits for the signal ${step.signal}`;
-  if (step.instances) return Object.entries(step.instances.states).map(([state, count]) => `${count} ${wordOf(state).toLowerCase()}`).join(", ");
-  if (step.status === "COMPLETED") return step.kept_from ? `kept from ${step.kept_from}` : "";
-  if (step.error) return step.error;
-  if (step.skipped) return step.skipped.replace("_", " ");
-  return step.attempt > 1 ? `attempt ${step.attempt}` : "";
 }
 
 function detail(step, reasons, address, actions) {
@@ -231,19 +247,19 @@ function attempts(ended) {
   );
 }
 
-function payload(name, view) {
+function payload(name, view, heading = "h3") {
   if (!view) return null;
   const hint = view.problem || "It is too large to be shown here.";
   return h(
     "div",
     { key: name, class: "payload" },
-    h("h3", {}, name, h("small", {}, ` ${size(view.size)}`)),
+    h(heading, {}, name, h("small", {}, ` ${size(view.size)}`)),
     view.shown ? h("pre", { tabindex: "0", "aria-label": name }, json(view.value)) : h("p", { class: "hint" }, hint),
   );
 }
 
 function values(run) {
-  const both = [payload("Input", run.input), payload("Output", run.output)];
+  const both = [payload("Input", run.input, "h2"), payload("Output", run.output, "h2")];
   return both.some(Boolean) ? both : h("p", { class: "empty" }, "It was started with nothing, and has put out nothing yet.");
 }
 

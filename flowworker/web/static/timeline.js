@@ -20,6 +20,7 @@ const RUN_ENDS = new Set(["workflow.completed", "workflow.failed", "workflow.can
 const FOLD = 0.1; // idle time that is longer than that part of the busy time is folded,
 const LEAST = 1; // if it is longer than so many seconds,
 const FOLDED = 0.06; // to that part of it
+const OFTEN = 0.5; // seconds between two times that what goes on has grown
 
 /** Bars by row: `{id, bars: [{from, to, status, attempt, works}]}`, in the order of their beginning. */
 export function bars(events) {
@@ -103,11 +104,23 @@ function sum(pieces) {
   return pieces.reduce((total, piece) => total + piece.to - piece.from, 0);
 }
 
+/** The same, kept for as long as no event comes and nothing that goes on grows. */
+function placed(events, memo) {
+  if (memo.count !== events.size) {
+    const all = bars([...events.values()]);
+    const open = all.some((row) => row.bars.some((bar) => !bar.to));
+    Object.assign(memo, { count: events.size, all, open, at: 0 });
+  }
+  if (!memo.at || (memo.open && now() - memo.at > OFTEN)) {
+    memo.at = now();
+    memo.scale = scale(memo.all, memo.at);
+  }
+  return { all: memo.all, until: memo.at, ...memo.scale };
+}
+
 export function timeline(events, memo, draw, address) {
-  const all = bars(events);
+  const { all, until, place, folds, busy } = placed(events, memo);
   if (!all.length) return h("p", { class: "empty" }, "No attempt has begun yet.");
-  const until = now();
-  const { place, folds, busy } = scale(all, until);
   const idle = sum(folds);
   const strips = folds.map((fold) =>
     h("span", { class: "fold", title: `${span(fold.to - fold.from)} in which nothing ran`, style: { left: `${place(fold.from)}%`, width: `${place(fold.to) - place(fold.from)}%` } }),

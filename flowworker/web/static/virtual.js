@@ -7,7 +7,8 @@ const SPARE = 10;
 /** `redraw` is called when another part comes in sight; `memo` is kept by the caller. */
 export function rows(items, height, row, memo, redraw, label) {
   const most = 16;
-  const first = Math.max(0, Math.floor((memo.top ?? 0) / height) - SPARE);
+  const top = Math.min(memo.top ?? 0, Math.max(0, items.length - most) * height); // it may have become shorter
+  const first = Math.max(0, Math.floor(top / height) - SPARE);
   const shown = items.slice(first, first + most + 2 * SPARE + 4);
   return h(
     "div",

@@ -41,12 +41,12 @@ export function reasonsOf(found, step) {
 }
 
 /** The reasons of a run or a step, and what is to be done. */
-export function why(name, found) {
+export function why(name, found, heading = "h3") {
   if (!found?.length) return null;
   return h(
     "section",
     { key: name, class: "why block", "aria-label": name },
-    h("h3", {}, "Why it does not move"),
+    h(heading, {}, "Why it does not move"),
     h("ul", {}, found.map((each) => h("li", { "data-kind": each.kind }, each.text, each.kind === "child" && [" ", runLink(each.subjects[0])], each.remedy && h("p", { class: "remedy" }, each.remedy)))),
   );
 }

@@ -41,6 +41,7 @@ export function workflows(main, { signal }) {
 
 export function workflow(main, { parts: [name], may, signal }) {
   document.title = `${name} · flowworker`;
+  const memo = {};
   let found = null, problem = null;
 
   async function load() {
@@ -66,7 +67,7 @@ export function workflow(main, { parts: [name], may, signal }) {
           h("a", { key: "schedules", href: `#/schedules?workflow=${part(name)}` }, "Its schedules"),
         ),
         found.layout
-          ? graph(found.layout, () => undefined, () => null, null)
+          ? graph(found.layout, [], null, null, memo, draw)
           : h("p", { class: "hint" }, `It has ${found.definition.steps.length} steps: too many to be drawn here.`),
         h("h2", {}, "Versions"),
         versions(name, found.versions, found.unfinished),

@@ -1,10 +1,9 @@
 """Steps that are alike as one box, where a picture would be too wide for anybody.
 
 Two boxes are alike if the same stands in them but for their names, and what leads to them and on
-from them is alike: so sixty chains side by side become one. Boxes are first told apart by what
-stands in them and how far they are from the beginning, then again and again by their neighbours,
-until that tells no more of them apart. An arrow leads further from the beginning, so no circle
-comes of it.
+from them is alike: so sixty chains side by side become one. Boxes first differ by what stands in
+them and how far they are from the beginning, then again and again by their neighbours, until no
+more of them do. An arrow leads further from the beginning, so no circle comes of it.
 """
 
 from __future__ import annotations

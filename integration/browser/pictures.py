@@ -25,6 +25,8 @@ VIEWS = {
     "timeline": "#/runs/order-1042?tab=timeline",
     "approval": "#/runs/order-1044?step=review",
     "workflow": "#/workflows/order.fulfil",
+    "schedules": "#/schedules",
+    "schedule": "#/schedules/stock-take",
     "fleet": "#/fleet",
 }
 ORDERS = {
@@ -33,6 +35,13 @@ ORDERS = {
     "order-1043": {"customer": "Alan", "items": ["lamp"], "total": 35},
     "order-1044": {"customer": "Edsger", "items": ["desk"], "total": 2400},
     "order-1045": {"customer": "Barbara", "items": ["lamp", "shelf"], "total": 115, "slow": True},
+}
+SCHEDULE = {
+    "id": "stock-take",
+    "workflow": "order.fulfil",
+    "cron": "30 6 * * 1-5",
+    "timezone": "Europe/Berlin",
+    "input": {"customer": "the shop itself", "items": ["lamp"], "total": 0},
 }
 SETTLED = {"order-1041": "COMPLETED", "order-1042": "FAILED", "order-1044": "WAITING_HUMAN"}
 
@@ -52,6 +61,7 @@ def main() -> None:
         blocking_eventually(lambda: "order.fulfil" in api.get("/workflows")["workflows"])
         for run, given in ORDERS.items():
             api("POST", "/runs", {"workflow": "order.fulfil", "id": run, "input": given})
+        assert api("POST", "/schedules", SCHEDULE).status == 201
         for run, status in SETTLED.items():
             api.until(run, status)
         playwright = stack.enter_context(sync_playwright())
@@ -66,13 +76,27 @@ def _draw(browser: Browser, api: Api) -> None:
             with opened(browser, api, **options) as page:
                 for view, address in VIEWS.items():
                     _take(page, address, IMAGES / f"{view}-{scheme}-{name}.png")
+                _show(page, "#/workflows/order.fulfil")
+                page.get_by_role("button", name="Start a run").click()
+                page.get_by_role("dialog").wait_for()
+                _shoot(page, IMAGES / f"start-{scheme}-{name}.png")
 
 
 def _take(page: Page, address: str, path: Path) -> None:
+    _show(page, address)
+    _shoot(page, path)
+
+
+def _show(page: Page, address: str) -> None:
     page.goto(f"/{address}")
     page.get_by_role("heading", level=1).wait_for()
-    page.locator(".rows, .virtual, .graph").first.wait_for()
+    page.locator(".rows, .virtual, .graph, .facts").first.wait_for()
+    if "step=" in address:
+        page.locator(".detail .payload, .detail .buttons").first.wait_for()
     page.wait_for_load_state("load")
+
+
+def _shoot(page: Page, path: Path) -> None:
     page.screenshot(path=path, animations="disabled")
 
 

@@ -144,7 +144,8 @@ class Behaviour:
         if record is None:
             self._watch.fail("a handler runs without a claim", where)
             return
-        if record.worker != worker or truth.over:
+        behind = record.kind is not context.kind and context.kind is Kind.RUN
+        if record.worker != worker or truth.over or behind:
             # It lost its claim before it began: allowed, but nobody may have taken it in time.
             self._watch.counts["handler began without its claim"] += 1
             return

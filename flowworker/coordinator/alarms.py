@@ -105,7 +105,8 @@ class Alarms:
         elif found is None:
             return
         elif ended:
-            if name == START:  # as `_begin` does last
+            if name == START:  # as `_begin` does last; its end may not be listed yet
+                await self._stores.runs.index(entry_of(found[0]))
                 await self._stores.runs.unindex_pending(found[0])
         elif name == START:
             await self._begin(*found)

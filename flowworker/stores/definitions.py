@@ -142,8 +142,7 @@ class DefinitionStore:
 
     def _loaded(self, digest: str, loading: asyncio.Task[Plan]) -> None:
         del self._loading[digest]
-        if not loading.cancelled():
-            loading.exception()  # retrieved, since no caller may be left to do so
+        _retrieve(loading)
 
     async def _load(self, data: bytes) -> bytes:
         if not data.startswith(_REFERENCE):
@@ -162,6 +161,7 @@ class DefinitionStore:
         asking = self._asking.get(name)
         if asking is None:
             asking = self._asking[name] = asyncio.create_task(self._ask(name))
+            asking.add_done_callback(_retrieve)
         return await asyncio.shield(asking)
 
     async def _ask(self, name: str) -> Plan:
@@ -194,3 +194,9 @@ def _unusable(digest: str, raw: bytes, error: DefinitionError) -> FlowworkerErro
     if content.hash_of(raw) != digest:
         return error
     return NewerRelease(f"def.{digest}", raw, "with keys or values that this one does not know")
+
+
+def _retrieve(task: asyncio.Task[Plan]) -> None:
+    """Look at its error: no caller may be left to do so."""
+    if not task.cancelled():
+        task.exception()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.codec.facts import read_event
 from flowworker.codec.keys import START
@@ -248,6 +249,25 @@ async def test_an_alarm_of_a_run_that_is_over_begins_nothing(world):
     await settle()
 
     assert await types(world) == LATER[1:]
+
+
+async def test_a_run_that_ended_before_it_began_is_listed_somewhere(world):
+    # Given one whose end is durable, and not listed yet
+    await world.coordinator()
+    await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
+    await settle()
+    found = await world.stores.runs.load(RUN)
+    assert found is not None
+    record, revision = found
+    ended = replace(record, status=RunStatus.CANCELLED, finished_at=BEGIN)
+    await world.stores.runs.save(ended, revision)
+
+    # When its time comes
+    await world.backend.timers.set(RUN, START, world.clock.now())
+    await settle()
+
+    assert await world.stores.runs.list(RunStatus.PENDING) == []
+    assert await world.stores.runs.list(RunStatus.CANCELLED) == [("w", RUN)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import msgspec
 import pytest
@@ -14,6 +15,8 @@ from flowworker.definitions.document import MAX_STEPS
 from flowworker.errors import DefinitionError, NewerRelease, WorkflowNotFound
 from flowworker.stores.definitions import DefinitionStore
 from tests.support import backends
+from tests.support.faults import Flaky
+from tests.support.waiting import eventually
 
 SMALL = Workflow("small", (Step("a", "h"),))
 
@@ -88,6 +91,27 @@ async def test_a_definition_that_could_not_be_read_is_asked_for_again():
         digest = await store.register(SMALL)
 
         assert (await store.by_hash(digest)).workflow == SMALL
+
+
+async def test_an_answer_that_fails_when_nobody_waits_for_it_any_more_is_no_defect():
+    async with backends.memory() as backend:
+        records = Flaky(backend.definitions, read=["before"])
+        defects: list[dict[str, object]] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: defects.append(context))
+
+        waiting = asyncio.create_task(DefinitionStore(records).latest("small"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await eventually(lambda: _answer(records.calls))
+        del waiting
+        gc.collect()
+
+        assert defects == []
+
+
+async def _answer(calls):
+    return calls
 
 
 async def test_a_name_is_written_when_all_that_it_stands_for_is():

@@ -73,10 +73,11 @@ def print_step(run: str, step: StepView) -> None:
             [
                 str(Attempt(each.kind, each.turn, each.attempt, each.iteration)),
                 each.outcome,
+                when(each.started_at)[11:],
                 when(each.finished_at),
                 each.worker,
                 each.error,
             ]
             for each in step.attempts
         )
-        print_table(("ATTEMPT", "OUTCOME", "ENDED", "WORKER", "ERROR"), rows, status=1)
+        print_table(("ATTEMPT", "OUTCOME", "STARTED", "ENDED", "WORKER", "ERROR"), rows, status=1)

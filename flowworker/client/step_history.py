@@ -43,6 +43,8 @@ class AttemptView:
         iteration: from 1, of a step that is repeated; else 0.
         finished_at: when it ended, epoch seconds.
         error: one line.
+        started_at: when it was claimed, epoch seconds; 0 if it was not, or if that was not
+            said when it ended.
     """
 
     kind: Kind
@@ -53,6 +55,7 @@ class AttemptView:
     finished_at: float
     worker: str = ""
     error: str = ""
+    started_at: float = 0.0
 
 
 class StepHistory:
@@ -76,6 +79,7 @@ class StepHistory:
         self.completed: dict[str, float] = {}
         self.attempts: dict[str, list[AttemptView]] = {}
         self.outputs: dict[tuple[str, int], Payload] = {}
+        self._ends: set[str] = set()
         for stored in history:
             with suppress(*UNREADABLE):
                 event = decode_event(stored.data)
@@ -111,9 +115,10 @@ class StepHistory:
             finished_at=data.at,
             worker=data.worker,
             error=f"{data.error_type}: {data.error}" if data.error_type else data.error,
+            started_at=data.started_at,
         )
-        attempts = self.attempts.setdefault(data.step, [])
-        if ended not in attempts:  # published again
-            attempts.append(ended)
+        if event.id not in self._ends:  # else published again
+            self._ends.add(event.id)
+            self.attempts.setdefault(data.step, []).append(ended)
         if data.iteration and data.output is not None:
             self.outputs[data.step, data.iteration] = data.output

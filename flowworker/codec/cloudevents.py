@@ -193,6 +193,7 @@ def settled_event(
             event_type, detail = EventType.STEP_ITERATED, _tried(record)
         case _:
             assert_never(record.outcome)
+    data = replace(data, started_at=record.started_at)
     return cloud_event(namespace, event_type, data, record.finished_at, detail)
 
 

@@ -37,6 +37,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         parent, depth: of a started run that is a child, as in its record.
         schedule: of a started run that a schedule has begun, as in its record.
         child: the run that an attempt is.
+        started_at: when an attempt that has ended was claimed, as in its record.
         index: which instance of the loop `step_id`; None for a step that is no instance.
     """
 
@@ -86,6 +87,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     child: str = ""
     index: Count | None = None
     schedule: OfSchedule | None = None
+    started_at: Moment = 0.0
     labels: dict[str, str] = {}
 
     @property

@@ -135,14 +135,17 @@ def test_of_many_steps_the_first_are_shown(shown):
 
 
 def test_one_step_shows_its_attempts(shown):
-    ended = AttemptView(Kind.RUN, 1, 2, 3, Outcome.FAILED, 1_700_000_000.0, "w-1", "Gone: away")
+    began = 1_699_999_990.25
+    ended = AttemptView(
+        Kind.RUN, 1, 2, 3, Outcome.FAILED, 1_700_000_000.0, "w-1", "Gone: away", began
+    )
     step = replace(RUN.steps[0], traceback="Traceback:\n  Gone\n", attempts=(ended,))
 
     text = unstyle(shown(lambda: print_step("run-1", step)))
 
     assert "step:     reserve\nof run:   run-1\nstate:    FAILED\nattempt:  1\n" in text
     assert "\nTraceback:\n  Gone\n" in text
-    for expected in ("run/1.3.2", "FAILED", "w-1", "Gone: away"):
+    for expected in ("run/1.3.2", "FAILED", when(began)[11:], "w-1", "Gone: away"):
         assert expected in text.split("ATTEMPT")[1]
 
 

@@ -172,6 +172,10 @@ async def test_a_step_shows_its_attempts_and_where_the_last_one_failed(ended):
     assert last.input.value["_workflow_id"] == ended.policies
     assert last.output is None
     assert all(a.finished_at and a.worker for a in flaky.attempts)
+    times = [(a.started_at, a.finished_at) for a in flaky.attempts]
+    moments = [moment for each in times for moment in each]
+    assert moments == sorted(moments)  # each began when the one before it had ended
+    assert (times[0][0], times[-1][0]) == (flaky.started_at, flaky.undo_started_at)
 
 
 async def test_a_run_shows_what_is_small_and_how_large_the_rest_is(ended):

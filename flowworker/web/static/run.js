@@ -84,7 +84,7 @@ export function run(main, { parts: [id], query, may, signal }) {
   function content() {
     if (tab === "history") return history([...events.values()], memo.history, draw);
     if (tab === "values") return values(found);
-    if (tab === "timeline") return timeline(events, memo.timeline, draw, address);
+    if (tab === "timeline") return timeline(events, found.steps, memo.timeline, draw, address);
     const list = () => steps(found, awaited, wanted, find, chosen, address, memo.steps, draw);
     return [tab === "graph" ? drawn() : list(), step && detail(step, reasonsOf(awaited, step), address, stepActions(found, step, mine.pinned?.definition, may))];
   }
@@ -228,7 +228,7 @@ function attempts(ended) {
     "table",
     { class: "rows" },
     h("caption", {}, "Attempts that have ended"),
-    h("thead", {}, h("tr", {}, ["Attempt", "State", "Ended", "Worker", "Error"].map((name) => h("th", { scope: "col" }, name)))),
+    h("thead", {}, h("tr", {}, ["Attempt", "State", "Started", "Ended", "Worker", "Error"].map((name) => h("th", { scope: "col" }, name)))),
     h(
       "tbody",
       {},
@@ -238,6 +238,7 @@ function attempts(ended) {
           {},
           h("td", {}, `${each.kind === "run" ? "" : `${each.kind} `}${each.turn > 1 ? `${each.turn}.` : ""}${each.attempt}`),
           h("td", {}, badge(each.outcome)),
+          h("td", {}, each.started_at > 0 && clock(each.started_at)),
           h("td", {}, clock(each.finished_at)),
           h("td", { class: "id" }, each.worker),
           h("td", { class: "error" }, each.error),

@@ -22,8 +22,12 @@ const LEAST = 1; // if it is longer than so many seconds,
 const FOLDED = 0.06; // to that part of it
 const OFTEN = 0.5; // seconds between two times that what goes on has grown
 
-/** Bars by row: `{id, bars: [{from, to, status, attempt, works}]}`, in the order of their beginning. */
-export function bars(events) {
+/**
+ * Bars by row: `{id, bars: [{from, to, status, attempt, works}]}`, in the order of their beginning.
+ *
+ * Of an attempt that is not the first, its end says when it began, and until then the step, of those that are shown.
+ */
+export function bars(events, steps = []) {
   const found = new Map(), open = new Map();
   let ended = 0;
   const close = (id, at, status) => {
@@ -46,14 +50,19 @@ export function bars(events) {
       close(id, at, "FAILED"); // it was lost: another one has begun
       begin({ from: at, to: 0, status: "RUNNING", attempt: data.attempt, kind: data.kind, works: Boolean(data.worker) });
     } else if (type === "workflow.step.retrying") {
-      // Only first attempts say when they began: a later one is taken to begin when it was due.
       close(id, at, "FAILED");
       const last = found.get(id)?.bars.at(-1);
-      begin({ from: at + (data.delay ?? 0), to: 0, status: "RETRYING", attempt: (last?.attempt ?? 0) + 1, kind: last?.kind ?? "run", works: true });
+      begin({ from: at + (data.delay ?? 0), to: 0, status: "RETRYING", attempt: (last?.attempt ?? 0) + 1, kind: last?.kind ?? "run", works: true, due: true });
     } else if (ENDS[type]) {
-      if (!open.has(id) && data.attempt) begin({ from: at, attempt: data.attempt, kind: data.kind ?? "run", works: true });
+      if (!open.has(id) && data.attempt) begin({ from: data.started_at ?? at, attempt: data.attempt, kind: data.kind ?? "run", works: true });
+      const bar = open.get(id);
+      if (bar?.due && data.started_at) bar.from = data.started_at;
       close(id, at, ENDS[type]);
     }
+  }
+  for (const { id, started_at } of steps.flatMap((step) => [step, ...(step.instances?.shown ?? [])])) {
+    const bar = open.get(id), before = found.get(id)?.bars.at(-2);
+    if (bar?.due && started_at > before?.to) Object.assign(bar, { from: started_at, status: "RUNNING" });
   }
   if (ended) for (const id of [...open.keys()]) close(id, ended, "CANCELLED");
   return [...found.values()];
@@ -104,12 +113,12 @@ function sum(pieces) {
   return pieces.reduce((total, piece) => total + piece.to - piece.from, 0);
 }
 
-/** The same, kept for as long as no event comes and nothing that goes on grows. */
-function placed(events, memo) {
-  if (memo.count !== events.size) {
-    const all = bars([...events.values()]);
+/** The same, kept for as long as no event comes, no step is read anew, and nothing that goes on grows. */
+function placed(events, steps, memo) {
+  if (memo.count !== events.size || memo.steps !== steps) {
+    const all = bars([...events.values()], steps);
     const open = all.some((row) => row.bars.some((bar) => !bar.to));
-    Object.assign(memo, { count: events.size, all, open, at: 0 });
+    Object.assign(memo, { count: events.size, steps, all, open, at: 0 });
   }
   if (!memo.at || (memo.open && now() - memo.at > OFTEN)) {
     memo.at = now();
@@ -118,8 +127,8 @@ function placed(events, memo) {
   return { all: memo.all, until: memo.at, ...memo.scale };
 }
 
-export function timeline(events, memo, draw, address) {
-  const { all, until, place, folds, busy } = placed(events, memo);
+export function timeline(events, steps, memo, draw, address) {
+  const { all, until, place, folds, busy } = placed(events, steps, memo);
   if (!all.length) return h("p", { class: "empty" }, "No attempt has begun yet.");
   const idle = sum(folds);
   const strips = folds.map((fold) =>

@@ -17,14 +17,16 @@ __all__ = [
     "Pause",
     "Reject",
     "Rerun",
+    "Resume",
     "Retry",
+    "Signal",
     "Terminate",
     "Unpause",
     "name_of",
 ]
 
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -78,6 +80,35 @@ class Reject(Struct, frozen=True, tag_field="act", tag="reject", forbid_unknown_
     actor: str = ""
 
 
+class Resume(Struct, frozen=True, tag_field="act", tag="resume", forbid_unknown_fields=True):
+    """Answer a step that has failed and waits for a human.
+
+    Attributes:
+        action: `retry` (its whole policy again), `cancel` (it fails), `skip`, or `complete`.
+        step: which one. It has to be said: a run may wait for another answer by now.
+        output: for `complete`, a JSON value that becomes the step's output.
+    """
+
+    action: Literal["retry", "skip", "complete", "cancel"]
+    step: str
+    output: Any = None
+
+
+class Signal(Struct, frozen=True, tag_field="act", tag="signal", forbid_unknown_fields=True):
+    """Send a signal.
+
+    Attributes:
+        name: of the signal, as in `wait_for`.
+        payload: a JSON value, which becomes the output of the step that takes it.
+        id: of several signals with it to a run, one counts. Without one it follows from name and
+            payload, so that to send the same once more takes another id.
+    """
+
+    name: str
+    payload: Any = None
+    id: str = ""
+
+
 class Retry(Struct, frozen=True, tag_field="act", tag="retry", forbid_unknown_fields=True):
     """Do again what an ended run has not completed, as a new run: `Rerun` with `failed`."""
 
@@ -100,7 +131,9 @@ class Rerun(Struct, frozen=True, tag_field="act", tag="rerun", forbid_unknown_fi
     input: dict[str, Any] | None = None
 
 
-Act: TypeAlias = Cancel | Terminate | Pause | Unpause | Approve | Reject | Retry | Rerun
+Act: TypeAlias = (
+    Cancel | Terminate | Pause | Unpause | Approve | Reject | Resume | Signal | Retry | Rerun
+)
 
 
 def name_of(act: Act) -> str:

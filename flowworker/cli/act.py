@@ -6,13 +6,24 @@ __all__ = ["approve", "cancel", "pause", "reject", "resume", "signal", "terminat
 
 import getpass
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import click
 from msgspec import Raw
 
-from flowworker.acts import Approve, Cancel, Pause, Reject, Terminate, Unpause, name_of
-from flowworker.cli.choosing import Chosen, choosing
+from flowworker.acts import (
+    Approve,
+    Cancel,
+    Pause,
+    Reject,
+    Resume,
+    Signal,
+    Terminate,
+    Unpause,
+    name_of,
+)
+from flowworker.cli.choosing import Chosen, choosing, choosing_by_option
 from flowworker.cli.many import act_on
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
 from flowworker.cli.render import json_line
@@ -25,7 +36,6 @@ if TYPE_CHECKING:
     from flowworker.acts import Act
     from flowworker.client import Client
 
-_RUN = click.argument("run")
 _REASON = click.option("--reason", default="", help="Stored as the run's error.")
 
 
@@ -36,13 +46,17 @@ def _act(
     alone: Callable[[Client, str], Awaitable[None]],
     *,
     json_: bool,
+    named: str = "",
 ) -> None:
-    """Act on several runs, or, as every time one is what is meant, on that one alone."""
+    """Act on several runs, or, as every time one is what is meant, on that one alone.
+
+    That one is then said to be `named`, if that is more than the name of the act.
+    """
     if chosen.dry_run or not chosen.alone:
         act_on(target, chosen, act, json_=json_)
         return
     run_client(target, lambda client: alone(client, chosen.alone))
-    _requested(chosen.alone, name_of(act), json_=json_)
+    _requested(chosen.alone, named or name_of(act), json_=json_)
 
 
 def _requested(run: str, action: str, *, json_: bool) -> None:
@@ -82,7 +96,7 @@ def terminate(target: Target, chosen: Chosen, reason: str, *, json_: bool) -> No
 
 
 @click.command()
-@_RUN
+@choosing
 @click.option(
     "--action",
     required=True,
@@ -90,47 +104,71 @@ def terminate(target: Target, chosen: Chosen, reason: str, *, json_: bool) -> No
     help="retry: all attempts again. cancel: the step fails. skip: go on without it. "
     "complete: go on as if it had put out --output.",
 )
-@click.option("--step", default="", help="Which step, if several wait.")
+@click.option("--step", default="", help="Which step; if several wait, or for several runs.")
 @click.option("--output", metavar="JSON|@FILE", help="The step's output, for complete.")
 @connection
 @as_json
 def resume(
     target: Target,
-    run: str,
+    chosen: Chosen,
     *,
-    action: str,
+    action: Literal["retry", "skip", "complete", "cancel"],
     step: str,
     output: str | None,
     json_: bool,
 ) -> None:
-    """Answer a step that waits for a human."""
+    """Answer a step of a run that has failed and waits for a human, or of several runs."""
     value = None if output is None else Raw(read_json("--output", output))
+    act = Resume(action, _named(chosen, step), value)
 
-    async def act(client: Client) -> None:
+    async def alone(client: Client, run: str) -> None:
         await client.resume(run, action, step, value)
 
-    run_client(target, act)
-    _requested(run, f"resume ({action})", json_=json_)
+    _act(target, chosen, act, alone, json_=json_, named=f"resume ({action})")
 
 
 @click.command()
-@_RUN
-@click.argument("name")
-@click.argument("payload", metavar="[JSON|@FILE]", default="null")
+@click.argument("words", nargs=-1, metavar="[RUN] NAME [JSON|@FILE]")
+@choosing_by_option
 @click.option("--id", "signal_id", help="Idempotency key: of several with it, one counts.")
 @connection
 @as_json
 def signal(
-    target: Target, run: str, name: str, payload: str, *, signal_id: str | None, json_: bool
+    target: Target,
+    chosen: Chosen,
+    words: tuple[str, ...],
+    *,
+    signal_id: str | None,
+    json_: bool,
 ) -> None:
-    """Send the signal NAME, with a payload, to a run."""
+    """Send the signal NAME, with a payload, to a run; or to several, by --run or --where."""
+    chosen, name, payload = _signal_to(chosen, words)
     value = Raw(read_json("JSON", payload))
 
-    async def act(client: Client) -> None:
+    async def alone(client: Client, run: str) -> None:
         await client.signal(run, name, value, signal_id=signal_id)
 
-    run_client(target, act)
-    _requested(run, f"signal {name}", json_=json_)
+    act = Signal(name, value, signal_id or "")
+    _act(target, chosen, act, alone, json_=json_, named=f"signal {name}")
+
+
+def _signal_to(chosen: Chosen, words: tuple[str, ...]) -> tuple[Chosen, str, str]:
+    """To which runs, the name of the signal, and its payload: the first word may be a run."""
+    if chosen.runs and chosen.where is not None:
+        raise click.UsageError("Give either --run, or --where and a filter.")
+    if not chosen.runs and chosen.where is None:
+        if not words:
+            raise click.MissingParameter(param_type="argument", param_hint="'RUN'")
+        chosen, words = replace(chosen, runs=words[:1]), words[1:]
+    if not words:
+        raise click.MissingParameter(param_type="argument", param_hint="'NAME'")
+    name, *rest = words
+    if len(rest) > 1:
+        raise click.UsageError(
+            f"Got more than a name and a payload: {', '.join(rest[1:])}. Several runs are named by "
+            "--run."
+        )
+    return chosen, name, rest[0] if rest else "null"
 
 
 _STEP = click.option("--step", default="", help="Which step; if several ask, or for several runs.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Chosen", "choosing", "meant"]
+__all__ = ["Chosen", "choosing", "choosing_by_option", "meant"]
 
 import functools
 import shlex
@@ -70,12 +70,31 @@ def choosing(command: Callable[Concatenate[Chosen, P], T]) -> Callable[P, T]:
     """Give a command several runs, and how they are acted on, before its other arguments."""
 
     @functools.wraps(command)
+    def checked(chosen: Chosen, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if bool(chosen.runs) is (chosen.where is not None):
+            raise click.UsageError("Give either runs, or --where and a filter.")
+        return command(chosen, *args, **kwargs)
+
+    return _choosing(checked, click.argument("runs", nargs=-1, metavar="[RUN]..."))
+
+
+def choosing_by_option(command: Callable[Concatenate[Chosen, P], T]) -> Callable[P, T]:
+    """The same for one whose arguments say something else; whether runs are given it checks."""
+    option = click.option(
+        "--run", "runs", multiple=True, metavar="RUN", help="One of several runs."
+    )
+    return _choosing(command, option)
+
+
+def _choosing(
+    command: Callable[Concatenate[Chosen, P], T],
+    named: Callable[[Callable[P, T]], Callable[P, T]],
+) -> Callable[P, T]:
+    @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         values: dict[str, Any] = kwargs
         given = {name: values.pop(name) for name in ("where", "rate", "dry_run", "yes")}
         chosen = Chosen(tuple(dict.fromkeys(values.pop("runs"))), **given)
-        if bool(chosen.runs) is (chosen.where is not None):
-            raise click.UsageError("Give either runs, or --where and a filter.")
         return command(chosen, *args, **kwargs)
 
     decorated: Any = wrapped
@@ -89,7 +108,7 @@ def choosing(command: Callable[Concatenate[Chosen, P], T]) -> Callable[P, T]:
             help="At most so many requests in a second.",
         ),
         click.option("--where", metavar="FILTER", help="All runs like 'state=failed started>-2h'."),
-        click.argument("runs", nargs=-1, metavar="[RUN]..."),
+        named,
     ):
         decorated = option(decorated)
     checked: Callable[P, T] = decorated
@@ -176,14 +195,17 @@ def _again(wanted: Filter, newest: float) -> str:
     others = (each for each in wanted.conditions if not _is_bound(each))
     fixed = write_filter(Filter((*others, bound)))
     context = click.get_current_context()
-    words = context.command_path.split()
+    words, last = context.command_path.split(), list[str]()
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
         if source is not click.core.ParameterSource.COMMANDLINE or option.name in _NOT_REPEATED:
             continue
         value = context.params[option.name or ""]
-        words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
-    return shlex.join([*words, "--where", fixed, "--yes"])
+        if isinstance(option, click.Argument):
+            last += map(str, value)
+        else:
+            words += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return shlex.join([*words, "--where", fixed, "--yes", *(["--", *last] if last else [])])
 
 
 def _is_bound(condition: Condition) -> bool:

@@ -91,8 +91,8 @@ class Acting:
             InvalidInput: it has ended, no such step waits, or it asks and has not failed.
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
-        command = await self._answers.to_failed(run_id, action, step, output)
-        await self._commands.control("resume", run_id, command)
+        answer = await self._answers.to_failed(run_id, action, step, output)
+        await self._commands.control("resume", run_id, answer.command)
 
     async def approve(
         self, run_id: str, step: str = "", output: Any = None, *, reason: str = "", actor: str = ""
@@ -112,13 +112,13 @@ class Acting:
                 `schema` says.
             PayloadTooLarge: the output exceeds `payload_limit`.
         """
-        command = await self._answers.approval(run_id, step, output, reason)
-        await self._commands.control("approve", run_id, command, actor)
+        answer = await self._answers.approval(run_id, step, output, reason)
+        await self._commands.control("approve", run_id, answer.command, actor)
 
     async def reject(self, run_id: str, reason: str, step: str = "", *, actor: str = "") -> None:
         """Reject what a step asks: it fails with `Rejected`. Raises as `approve`."""
-        command = await self._answers.rejection(run_id, step, reason)
-        await self._commands.control("reject", run_id, command, actor)
+        answer = await self._answers.rejection(run_id, step, reason)
+        await self._commands.control("reject", run_id, answer.command, actor)
 
     async def signal(
         self, run_id: str, name: str, payload: Any = None, *, signal_id: str | None = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Answers"]
+__all__ = ["Answered", "Answers"]
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowworker.client.starting import one_of
 from flowworker.codec.json import decode_value
 from flowworker.codec.messages import ControlCommand
 from flowworker.codec.values import encode_value
+from flowworker.core.attempt import Attempt
 from flowworker.core.error_types import REJECTED
 from flowworker.core.ids import shown_id, step_of
 from flowworker.core.status import APPROVALS, HumanAction, StepStatus
@@ -18,8 +20,21 @@ from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowworker.client.lookup import Lookup
+    from flowworker.client.steps import StepView
     from flowworker.client.views import RunView, Views
     from flowworker.core.model import Approval
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is sent.
+
+    Attributes:
+        question: what it answers, and nothing else ever: the run, the step and its attempt.
+    """
+
+    command: ControlCommand
+    question: str
 
 
 class Answers:
@@ -31,34 +46,37 @@ class Answers:
 
     async def to_failed(
         self, run_id: str, action: HumanAction | str, step: str, output: Any
-    ) -> ControlCommand:
+    ) -> Answered:
         """That to a step which has failed."""
         answer = one_of(HumanAction, action, "an action")
         if answer in APPROVALS:
             raise InvalidInput(f"a step that asks is answered by {answer}, not by resume")
         if output is not None and answer is not HumanAction.COMPLETE:
             raise InvalidInput(f"an output goes with the action complete, not with {answer}")
-        chosen, asked = await self._waits(run_id, step)
+        found, asked = await self._waits(run_id, step)
         if asked is not None:
             raise InvalidInput(
-                f"step {shown_id(chosen)!r} of run {run_id} asks; answer it by approve or reject"
+                f"step {found.id!r} of run {run_id} asks; answer it by approve or reject"
             )
-        return ControlCommand(action=answer, step=step_of(step), output=output)
+        command = ControlCommand(action=answer, step=step_of(step), output=output)
+        return Answered(command, _question(run_id, found))
 
-    async def approval(self, run_id: str, step: str, output: Any, reason: str) -> ControlCommand:
+    async def approval(self, run_id: str, step: str, output: Any, reason: str) -> Answered:
         """Yes to a step that asks, with an output that satisfies its schema."""
-        chosen, asked = await self._asked(run_id, step)
+        found, asked = await self._asked(run_id, step)
         if asked.schema is not None:
             given = decode_value("output", encode_value({} if output is None else output))
             if problems := InputValidator(asked.schema).problems(given):
                 listed = "; ".join(problems)
-                raise InvalidInput(f"the output of step {shown_id(chosen)!r}: {listed}")
-        return ControlCommand(step=chosen, output=output, reason=reason)
+                raise InvalidInput(f"the output of step {found.id!r}: {listed}")
+        command = ControlCommand(step=step_of(found.id), output=output, reason=reason)
+        return Answered(command, _question(run_id, found))
 
-    async def rejection(self, run_id: str, step: str, reason: str) -> ControlCommand:
+    async def rejection(self, run_id: str, step: str, reason: str) -> Answered:
         """No to a step that asks."""
-        chosen, _ = await self._asked(run_id, step)
-        return ControlCommand(step=chosen, reason=reason)
+        found, _ = await self._asked(run_id, step)
+        command = ControlCommand(step=step_of(found.id), reason=reason)
+        return Answered(command, _question(run_id, found))
 
     async def is_given(self, run_id: str, step: str, answer: HumanAction) -> bool:
         """Whether an approval has had that answer, and its step does not ask again."""
@@ -75,22 +93,34 @@ class Answers:
             return found.status is StepStatus.COMPLETED
         return found.error.startswith(f"{REJECTED}:")
 
-    async def _asked(self, run_id: str, step: str) -> tuple[str, Approval]:
-        chosen, asked = await self._waits(run_id, step)
-        if asked is None:
-            shown = shown_id(chosen)
-            raise InvalidInput(f"step {shown!r} of run {run_id} has failed; answer it by resume")
-        return chosen, asked
+    async def is_decided(self, run_id: str, step: str, answer: HumanAction) -> bool:
+        """Whether that was the last answer to a step that failed, and it does not wait again."""
+        record = await self._lookup.find(run_id)
+        decisions = record.decisions.get(step_of(step), ())
+        if not decisions or decisions[-1].action is not answer:
+            return False
+        return shown_id(step) not in (await self._views.run(run_id)).waiting
 
-    async def _waits(self, run_id: str, step: str) -> tuple[str, Approval | None]:
+    async def _asked(self, run_id: str, step: str) -> tuple[StepView, Approval]:
+        found, asked = await self._waits(run_id, step)
+        if asked is None:
+            raise InvalidInput(f"step {found.id!r} of run {run_id} has failed; answer it by resume")
+        return found, asked
+
+    async def _waits(self, run_id: str, step: str) -> tuple[StepView, Approval | None]:
         """The step that waits for a human, and what it asks: nothing if it has failed."""
         await self._lookup.find_active(run_id)
         run = await self._views.run(run_id)
         _check_waits(run, shown_id(step))
         plan = await self._views.plan(run_id)
-        chosen = step_of(step or run.waiting[0])
-        failed = any(one.id == shown_id(chosen) and one.finished_at for one in run.each())
-        return chosen, None if failed else plan.step(chosen).approval
+        chosen = shown_id(step or run.waiting[0])
+        [found] = (one for one in run.each() if one.id == chosen)
+        return found, None if found.finished_at else plan.step(step_of(chosen)).approval
+
+
+def _question(run: str, asking: StepView) -> str:
+    attempt = Attempt(asking.kind, asking.turn, asking.attempt, asking.iteration)
+    return f"{run}/{step_of(asking.id)}/{attempt}"
 
 
 def _check_waits(run: RunView, step: str) -> None:

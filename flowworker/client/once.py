@@ -3,9 +3,10 @@
 Safety: whether it is done follows from what the fleet keeps: from the record of the run, or from
 whether there is the run that a rerun would begin, whose id follows from the run and the act. So
 who asks again, from wherever, finds what was done before. Between a request and its effect
-somebody may ask a second time. Of two requests to stop with one message id the server keeps one,
-and a run stops once in any case; a step that does not ask any more is not answered; and two reruns
-of one id are one.
+somebody may ask a second time. Of two requests with one message id the server keeps one, for as
+long as it remembers them: to stop, which a run does once in any case; and to answer, where the id
+names the question, so that an answer which is sent twice does not answer the next one. The id of a
+signal is remembered with its run, and two reruns of one id are one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ __all__ = ["Once"]
 
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
 from flowworker.acts import (
@@ -24,7 +26,9 @@ from flowworker.acts import (
     Pause,
     Reject,
     Rerun,
+    Resume,
     Retry,
+    Signal,
     Terminate,
     Unpause,
     name_of,
@@ -32,8 +36,9 @@ from flowworker.acts import (
 from flowworker.client.accepted import NotBegun
 from flowworker.client.lookup import check_active
 from flowworker.client.reruns import rerun_id
-from flowworker.client.starting import encode_input
+from flowworker.client.starting import check_dotted_name, encode_input
 from flowworker.codec.messages import ControlCommand
+from flowworker.codec.values import encode_value
 from flowworker.core import records
 from flowworker.core.records import StopReason
 from flowworker.core.status import HumanAction, RunStatus
@@ -43,11 +48,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.acts import Act
-    from flowworker.client.answers import Answers
+    from flowworker.client.answers import Answered, Answers
     from flowworker.client.commands import Commands
     from flowworker.client.lookup import Lookup
     from flowworker.client.pool import Pace
     from flowworker.client.reruns import Reruns
+    from flowworker.stores.signals import SignalStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Once:
         commands: Commands,
         answers: Answers,
         reruns: Reruns,
+        signals: SignalStore,
         begin: Callable[..., Awaitable[str]],
         limit: int,
     ) -> None:
@@ -82,6 +89,7 @@ class Once:
         self._commands = commands
         self._answers = answers
         self._reruns = reruns
+        self._signals = signals
         self._begin = begin
         self._limit = limit
 
@@ -116,6 +124,10 @@ class Once:
                 return await self._approve(run, act)
             case Reject():
                 return await self._reject(run, act)
+            case Resume():
+                return await self._resume(run, act)
+            case Signal():
+                return await self._signal(run, act)
             case Retry():
                 return await self._rerun(run, Rerun(failed=True))
             case Rerun():
@@ -140,20 +152,35 @@ class Once:
         record = await self._lookup.find_active(run)
         if (record.paused is not None) is isinstance(act, Pause):
             return _DONE
-        reason = act.reason if isinstance(act, Pause) else ""
-        return self._control(name_of(act), run, ControlCommand(reason=reason), act.actor)
+        command = ControlCommand(reason=act.reason if isinstance(act, Pause) else "")
+        return _Next(partial(self._commands.control, name_of(act), run, command, act.actor))
 
     async def _approve(self, run: str, act: Approve) -> _Next:
         if await self._answers.is_given(run, act.step, HumanAction.APPROVE):
             return _DONE
-        command = await self._answers.approval(run, act.step, act.output, act.reason)
-        return self._control("approve", run, command, act.actor)
+        answer = await self._answers.approval(run, act.step, act.output, act.reason)
+        return self._answer(run, act, answer, act.actor)
 
     async def _reject(self, run: str, act: Reject) -> _Next:
         if await self._answers.is_given(run, act.step, HumanAction.REJECT):
             return _DONE
-        command = await self._answers.rejection(run, act.step, act.reason)
-        return self._control("reject", run, command, act.actor)
+        answer = await self._answers.rejection(run, act.step, act.reason)
+        return self._answer(run, act, answer, act.actor)
+
+    async def _resume(self, run: str, act: Resume) -> _Next:
+        if await self._answers.is_decided(run, act.step, HumanAction(act.action)):
+            return _DONE
+        answer = await self._answers.to_failed(run, act.action, act.step, act.output)
+        return self._answer(run, act, answer)
+
+    async def _signal(self, run: str, act: Signal) -> _Next:
+        check_dotted_name("a signal's name", act.name)
+        message_id = act.id or _signal_id(act)
+        record = await self._lookup.find(run)
+        if await self._signals.is_kept(run, message_id):
+            return _DONE
+        check_active(record)
+        return _Next(partial(self._commands.signal, run, act.name, act.payload, message_id))
 
     async def _rerun(self, run: str, act: Rerun) -> _Next:
         given = b"" if act.input is None else encode_input(act.input, self._limit)
@@ -166,5 +193,19 @@ class Once:
         how = {"from_step": act.from_step, "failed": act.failed, "latest": act.latest}
         return _Next(partial(self._begin, run, **how, input=act.input, new_id=new_id), new_id)
 
-    def _control(self, name: str, run: str, command: ControlCommand, actor: str) -> _Next:
-        return _Next(partial(self._commands.control, name, run, command, actor))
+    def _answer(
+        self, run: str, act: Approve | Reject | Resume, answer: Answered, actor: str = ""
+    ) -> _Next:
+        name, command = name_of(act), answer.command
+        # No id of a start or of a signal has a slash in this place.
+        message_id = f"{name}/{answer.question}/{command.action or name}"
+        return _Next(partial(self._commands.control, name, run, command, actor, message_id))
+
+
+def _signal_id(act: Signal) -> str:
+    """Follows from what is said, so that to say it again is known."""
+    try:
+        payload = encode_value(act.payload)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the signal cannot be written as JSON: {error}") from error
+    return sha256(f"{act.name}\n".encode() + payload).hexdigest()

@@ -58,6 +58,7 @@ class Client(Registering, Acting, Scheduling, Reading):
             self._commands,
             self._answers,
             self._reruns,
+            stores.signals,
             self.rerun,
             stores.settings.payload_limit,
         )

@@ -60,6 +60,7 @@ class StepView:
 
     Attributes:
         attempt: the latest one that was dispatched, from 1; 0 before the first.
+        turn: to which it belongs: 1, and one more for each `retry` that a human ordered.
         iteration: to which it belongs, from 1; 0 if the step is not repeated.
         error: of the latest attempt, one line.
         started_at, finished_at: of the latest attempt; of a step that is or was compensated, from
@@ -115,6 +116,7 @@ class StepView:
     output: PayloadView | None = None
     attempts: tuple[AttemptView, ...] = ()
     why: tuple[Reason, ...] = ()
+    turn: int = 1
 
 
 def _current(state: StepState, found: tuple[StepRecord, int] | None) -> StepRecord | None:
@@ -160,6 +162,7 @@ def seen_step(
         id=shown_id(step),
         status=state.status,
         attempt=state.attempt.number,
+        turn=state.attempt.turn,
         iteration=state.attempt.iteration,
         error="" if state.error is None or state.status in _WELL else str(state.error),
         started_at=record.started_at if record else 0.0,
@@ -203,6 +206,7 @@ def recorded(record: StepRecord, history: StepHistory) -> StepView:
         id=record.step,
         status=_OUTCOMES[record.outcome],
         attempt=record.number,
+        turn=record.turn,
         iteration=record.iteration,
         error="" if record.error is None else str(record.error),
         started_at=record.started_at,

@@ -51,6 +51,10 @@ class SignalStore:
             )
         return True
 
+    async def is_kept(self, run: str, message_id: str) -> bool:
+        """Whether a signal with that message id is kept, or about to be."""
+        return await self._records.read(_heard(run, message_id)) is not None
+
     async def of(self, run: str, name: str) -> list[tuple[SignalRecord, int]]:
         """All signals of that name with their revisions, the oldest first."""
         keys = sorted(await self._records.keys(signal_key(run, "*", name)))
@@ -73,10 +77,14 @@ class SignalStore:
         return None if found is None else (decode_record(key, found[0], _decoder), found[1])
 
     async def _hear(self, signal: SignalRecord, message_id: str) -> bool:
-        key = heard_key(signal.run, sha256(message_id.encode()).hexdigest()[:32])
+        key = _heard(signal.run, message_id)
         try:
             await self._records.write(key, signal.id.encode(), 0)
         except Conflict:
             found = await self._records.read(key)
             return found is None or found[0] == signal.id.encode()
         return True
+
+
+def _heard(run: str, message_id: str) -> str:
+    return heard_key(run, sha256(message_id.encode()).hexdigest()[:32])

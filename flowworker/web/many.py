@@ -30,11 +30,22 @@ class ActOn(Struct, frozen=True, forbid_unknown_fields=True):
         where: a filter that means them, newest first: those of one page at a time.
         cursor: with `where`: `next` of the answer before; empty for the first page.
         children: with `where`: also runs that are steps of others.
-        how: what the act has on one run as well, without an `id`: `{"reason": "sold out"}`.
+        how: what the act has on one run as well: `{"reason": "sold out"}`; a rerun has no `id`.
         dry_run: only say what would become of each.
     """
 
-    act: Literal["cancel", "terminate", "pause", "unpause", "approve", "reject", "retry", "rerun"]
+    act: Literal[
+        "cancel",
+        "terminate",
+        "pause",
+        "unpause",
+        "approve",
+        "reject",
+        "resume",
+        "signal",
+        "retry",
+        "rerun",
+    ]
     runs: Annotated[list[RunId], Meta(min_length=1, max_length=MOST)] | None = None
     where: Annotated[str, Meta(min_length=1, max_length=MAX_FILTER)] | None = None
     cursor: Annotated[str, Meta(max_length=MAX_CURSOR)] = ""

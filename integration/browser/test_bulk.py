@@ -46,6 +46,29 @@ def test_selected_runs_are_cancelled_after_a_look(page, api, runs):
     expect(working).to_have_count(0)
 
 
+def test_selected_runs_are_sent_a_signal_that_is_described_first(page, api, run):
+    started = [f"{run}-{each}" for each in range(2)]
+    for one in started:
+        api("POST", "/runs", {"workflow": "signalled", "id": one})
+        api.until(one, "RUNNING")
+    page.goto("/#/runs?workflow=signalled")
+    for one in started:
+        page.get_by_label(f"Select {one}").check()
+
+    page.get_by_role("group", name="Selected runs").get_by_role("button", name="Signal").click()
+    form = page.get_by_role("dialog", name="Signal", exact=True)
+    form.get_by_label("Name").fill("paid")
+    form.get_by_label("Payload").fill('{"by": "Ada"}')
+    form.get_by_role("button", name="Look").click()
+    preview = page.get_by_role("dialog", name="Signal 2 runs")
+    expect(preview).to_contain_text("Of them, 2 would be asked, 0 are done before, 0 refuse.")
+    preview.get_by_role("button", name="Signal").click()
+
+    for one in started:
+        api.until(one, "COMPLETED")
+        assert api.get(f"/runs/{one}/steps/paid/output") == {"by": "Ada"}
+
+
 def test_those_that_refuse_stay_selected_and_say_why(page, api, runs):
     page.goto("/#/runs?workflow=long")
     for run in runs:

@@ -124,12 +124,42 @@ def test_who_answers_is_who_sends_it(api, run):
     assert api.until(run, "COMPLETED")["steps"][0]["actor"] == "oscar"
 
 
+def test_runs_hear_a_signal_once(api, run):
+    started = [f"{run}-1", f"{run}-2"]
+    for one in started:
+        api("POST", "/runs", {"workflow": "signalled", "id": one})
+        api.until(one, "RUNNING")
+    body = {"act": "signal", "runs": started, "how": {"name": "paid", "payload": {"by": "Ada"}}}
+
+    first = acted(api, body)
+    for one in started:
+        api.until(one, "COMPLETED")
+
+    assert [first[one]["outcome"] for one in started] == ["requested"] * 2
+    again = acted(api, body)
+    assert [again[one]["outcome"] for one in started] == ["already"] * 2
+
+
+def test_a_step_that_has_failed_is_answered_in_many_runs(api, run):
+    api("POST", "/runs", {"workflow": "ask", "id": run})
+    api.until(run, "WAITING_HUMAN")
+    body = {"act": "resume", "runs": [run, "nobody"], "how": {"step": "decide", "action": "skip"}}
+
+    first = acted(api, body)
+    api.until(run, "COMPLETED")
+
+    assert (first[run], first["nobody"]["outcome"]) == ({"outcome": "requested"}, "refused")
+    assert acted(api, body)[run] == {"outcome": "already"}
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
         ({"act": "approve", "runs": ["r"]}, "step"),
         ({"act": "cancel", "runs": ["r"], "how": {"step": "a"}}, "step"),
         ({"act": "delete", "runs": ["r"]}, "delete"),
+        ({"act": "signal", "runs": ["r"]}, "name"),
+        ({"act": "resume", "runs": ["r"], "how": {"step": "a", "action": "approve"}}, "approve"),
         ({"act": "cancel"}, "either runs or where"),
         ({"act": "cancel", "runs": ["r"], "where": "state=failed"}, "either runs or where"),
         ({"act": "cancel", "where": "stat=failed"}, "column 1"),

@@ -58,10 +58,17 @@ def test_a_command_has_the_arguments_and_options_that_are_described(heading, nam
         described |= shared_options()
     assert described == expected
     wanted = [each for each in known_commands()[name].params if isinstance(each, click.Argument)]
-    assert len(arguments.split()) == len(wanted)
-    for shown, argument in zip(arguments.split(), wanted, strict=True):
-        assert shown.strip("[].") == (argument.metavar or argument.name).strip("[].").upper()
-        assert shown.startswith("[") != argument.required
+    assert arguments.split() == [word for each in wanted for word in shown_as(each)]
+
+
+def shown_as(argument):
+    """Its words; some arguments say all of them by themselves."""
+    named = (argument.metavar or argument.name).upper()
+    if len(named.split()) > 1:
+        return named.split()
+    bare = named.strip("[].")
+    many = "..." if argument.nargs == -1 else ""
+    return [f"{bare}{many}" if argument.required else f"[{bare}]{many}"]
 
 
 @pytest.mark.parametrize(("heading", "name", "arguments"), headings())

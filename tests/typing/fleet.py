@@ -65,7 +65,7 @@ from flowworker import (
     WorkflowNotFound,
     connect,
 )
-from flowworker.acts import Acted, Cancel, Outcome, Pause, Retry, Unpause
+from flowworker.acts import Acted, Cancel, Outcome, Pause, Resume, Retry, Signal, Unpause
 
 OPTIONS = ConnectionOptions(url="nats://127.0.0.1:4222", creds="fleet.creds")
 TOPOLOGY = TopologyOptions(replicas=3, durability="machine")
@@ -155,6 +155,8 @@ def blocking(workflow: Workflow) -> None:
         assert_type(client.act_on([run], Retry()), list[Acted])
         assert_type(client.act_on([run], Pause("the bank is down")), list[Acted])
         assert_type(client.act_on([run], Unpause(actor="ops")), list[Acted])
+        assert_type(client.act_on([run], Resume("skip", "charge")), list[Acted])
+        assert_type(client.act_on([run], Signal("paid", {"amount": 890})), list[Acted])
         reasons(client.why(run))
         client.start("order.fulfil", identity="order-7")  # type: ignore[call-arg]
         client.watch(run)  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 
 import { ask, send } from "./api.js";
 import { h } from "./dom.js";
-import { dialog, say, text } from "./forms.js";
+import { choice, dialog, fields, read, say, text } from "./forms.js";
 
 const AT_ONCE = 100; // runs in one request
 const MOST = 500; // runs that are asked for at a time
@@ -16,6 +16,19 @@ const ACTS = {
   terminate: ["Terminate", "They stop at once. Nothing is undone.", true],
   retry: ["Retry", "What was not completed is done again, in a new run of each.", false],
   rerun: ["Rerun", "All of it is done again, in a new run of each.", false],
+  resume: ["Answer", "The step goes on as it is answered, in those in which it has failed and waits for a human.", false],
+  signal: ["Signal", "Each hears it once, however often it is sent with the same name and payload.", false],
+};
+/** What has to be known before it can be said what would become of them: a form, and what it means. */
+const HOW = {
+  resume: [
+    () => [text("step", "Step", true), choice("action", "Answer", { retry: "Try it again", skip: "Go on without it", cancel: "Let it fail" })],
+    (form) => ({ step: form.elements.step.value, action: form.elements.action.value }),
+  ],
+  signal: [
+    () => [text("name", "Name", true), fields(null, "payload", "Payload")],
+    (form) => ({ name: form.elements.name.value, payload: read(form, null, "payload") ?? null }),
+  ],
 };
 
 let filter = "", chosen = new Set(), work = null, redraw = () => {};
@@ -50,7 +63,7 @@ function bar(page) {
     "div",
     { key: "bulk", class: "bulk", role: "group", "aria-label": "Selected runs" },
     h("strong", { role: "status" }, `${count(chosen.size)} selected`),
-    !busy && Object.entries(ACTS).map(([act, [name]]) => button(name, () => preview(act))),
+    !busy && Object.entries(ACTS).map(([act, [name]]) => button(name, () => (HOW[act] ? specify(act) : preview(act, {})))),
     page.next && button("Select all on all pages", selectAll, "plain"),
     button("Clear", () => (chosen.clear(), redraw()), "plain"),
   );
@@ -114,13 +127,27 @@ async function selectAll() {
   }
 }
 
+/** Ask how it is to be done, and then as ever. */
+function specify(act) {
+  const [body, meant] = HOW[act];
+  dialog({
+    title: ACTS[act][0],
+    body: body(),
+    confirm: "Look",
+    perform: (form) => {
+      const how = meant(form);
+      setTimeout(() => preview(act, how)); // once this dialog is closed
+    },
+  });
+}
+
 /** Ask before it is done, with what would become of the first of them. */
-async function preview(act) {
+async function preview(act, how) {
   const [name, hint, harm] = ACTS[act];
   const runs = [...chosen];
   let would;
   try {
-    would = (await send("acts", { act, runs: runs.slice(0, AT_ONCE), dry_run: true })).acted;
+    would = (await send("acts", { act, how, runs: runs.slice(0, AT_ONCE), dry_run: true })).acted;
   } catch (error) {
     say(error.message);
     return;
@@ -140,7 +167,7 @@ async function preview(act) {
     confirm: name,
     harm,
     perform: (form) => {
-      perform(act, name, runs, harm ? { reason: form.elements.reason.value } : {}); // and the dialog is closed
+      perform(act, name, runs, harm ? { reason: form.elements.reason.value } : how); // and the dialog is closed
     },
   });
 }

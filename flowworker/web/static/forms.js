@@ -100,6 +100,13 @@ export function readLabels(form, name) {
   return Object.fromEntries(pairs);
 }
 
+/** One of several words, each with what is shown for it. */
+export function choice(name, label, choices) {
+  const id = `field-${name}`;
+  const options = Object.entries(choices).map(([value, shown]) => h("option", { value }, shown));
+  return h("div", { class: "field" }, h("label", { for: id }, label), h("select", { id, name }, options));
+}
+
 export function say(words) {
   document.getElementById("said").textContent = words;
 }

@@ -15,3 +15,14 @@ def dev() -> Iterator[Commands]:
     options = ("--app", APP, "--workflows", str(WORKFLOWS), "--port", "0")
     with Commands("").running("dev", *options) as process:
         yield Commands(url_of(process))
+
+
+@pytest.fixture
+def said(dev):
+    """A command as a process: its exit code, what it printed, and what it said beside that."""
+
+    def run(*arguments):
+        result = dev.process(*arguments)
+        return result.returncode, result.stdout.splitlines(), result.stderr.splitlines()
+
+    return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import pytest
@@ -11,75 +10,21 @@ from msgspec.structs import replace
 from flowworker.acts import (
     Approve,
     Cancel,
-    Outcome,
     Pause,
-    Reject,
     Rerun,
-    Resume,
     Retry,
-    Signal,
     Terminate,
     Unpause,
 )
 from flowworker.client import Client, reading
-from flowworker.core.model import Approval, Escalation, Step, WaitFor, Workflow
 from flowworker.core.records import Stop, StopReason
-from flowworker.core.status import RunStatus, StepStatus
+from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, Unavailable
 from flowworker.stores.stores import stores_of
+from tests.client.many import ALREADY, REFUSED, REQUESTED, asking, events, outcomes, started, until
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("coordinator")
-
-ASKS = Workflow(
-    name="asks",
-    steps=(
-        Step(id="ok", approval=Approval("Ship?", {"type": "object", "required": ["by"]})),
-        Step(id="sure", approval=Approval("Sure?"), depends_on=("ok",)),
-    ),
-)
-HEARS = Workflow(name="hears", steps=(Step(id="hear", wait_for=WaitFor("go")),))
-FAILS = Workflow(
-    name="fails", steps=(Step(id="ok", approval=Approval("Ship?"), escalation=Escalation()),)
-)
-REQUESTED, ALREADY, REFUSED = Outcome
-
-
-async def started(client, count, workflow="order.fulfil"):
-    """Runs that go on until somebody ends them."""
-    runs = [await client.start(workflow, {"order": each}) for each in range(count)]
-    for run in runs:
-        await client.status(run)
-    return runs
-
-
-async def asking(client, count=2):
-    await client.register(ASKS)
-    runs = await started(client, count, "asks")
-    for run in runs:
-        await until_asked(client, run, "ok")
-    return runs
-
-
-async def until_asked(client, run, step):
-    async def asks():
-        return (await client.status(run)).waiting == (step,)
-
-    await eventually(asks)
-
-
-async def until(client, runs, status):
-    for run in runs:
-        assert (await client.result(run, timeout=60)).status is status
-
-
-async def outcomes(client, runs, act, **how):
-    """By run; the order in which they are known does not matter."""
-    return {one.id: one.outcome async for one in client.act_on(runs, act, **how)}
-
-
-async def events(client, run, kind):
-    return [one for one in await client.history(run) if one["type"] == f"workflow.{kind}"]
 
 
 async def test_runs_are_cancelled_once(client, backend):
@@ -207,142 +152,6 @@ async def test_what_would_become_of_runs_is_said_and_nothing_done(client):
     assert answered == {asks[0]: REQUESTED}
     assert [(await client.status(run)).status for run in runs] == [RunStatus.RUNNING] * 2
     assert (await client.status(asks[0])).waiting == ("ok",)
-
-
-async def test_one_question_is_answered_and_no_later_one(client):
-    runs = await asking(client)
-    yes = Approve("ok", {"by": "Ada"}, actor="Ada")
-
-    first = await outcomes(client, runs, yes)
-    for run in runs:
-        await until_asked(client, run, "sure")
-    second = await outcomes(client, runs, yes)
-
-    assert first == dict.fromkeys(runs, REQUESTED)
-    assert second == dict.fromkeys(runs, ALREADY)
-    for run in runs:
-        assert (await client.status(run)).waiting == ("sure",)
-        assert len(await events(client, run, "human_decided")) == 1
-    # And what was approved is not rejected any more, nor does a run answer what it does not ask
-    refused = await outcomes(client, runs, Reject("ok", "too late"))
-    unknown = await outcomes(client, runs, Approve("nothing"))
-    assert {*refused.values(), *unknown.values()} == {REFUSED}
-
-
-async def test_a_rejection_is_one_and_an_answer_that_does_not_fit_is_refused(client):
-    [run, other] = await asking(client)
-
-    assert await outcomes(client, [other], Approve("ok", {})) == {other: REFUSED}
-    assert await outcomes(client, [run], Reject("ok", "no stock")) == {run: REQUESTED}
-    await until(client, [run], RunStatus.FAILED)
-
-    assert await outcomes(client, [run], Reject("ok", "no stock")) == {run: ALREADY}
-    assert await outcomes(client, [run], Approve("ok", {"by": "Ada"})) == {run: REFUSED}
-    assert (await client.status(run)).steps[0].status is StepStatus.FAILED
-
-
-async def has_failed(client, run):
-    step = (await client.status(run)).steps[0]
-    return step.error and step.status is StepStatus.WAITING_HUMAN
-
-
-async def failed(client, count):
-    """Runs with a step that has failed, and about which somebody is asked."""
-    await client.register(FAILS)
-    runs = await started(client, count, "fails")
-    for run in runs:
-        await until_asked(client, run, "ok")
-    await reject(client, runs)
-    return runs
-
-
-async def reject(client, runs):
-    assert await outcomes(client, runs, Reject("ok", "no")) == dict.fromkeys(runs, REQUESTED)
-    for run in runs:
-        await eventually(partial(has_failed, client, run))
-
-
-@pytest.mark.parametrize(
-    ("act", "asked"),
-    [
-        (Approve("ok", {"by": "Ada"}), asking),
-        (Reject("ok", "no"), asking),
-        (Resume("retry", "ok"), failed),
-    ],
-    ids=["approve", "reject", "resume"],
-)
-async def test_an_answer_that_is_sent_twice_does_not_answer_the_next_question(
-    client, backend, monkeypatch, act, asked
-):
-    # Given two that answer before either is followed: one of them was killed and called again
-    [run] = await asked(client, 1)
-    kept = []
-    send = backend.commands.send
-
-    async def sent(*message):
-        kept.append(await send(*message))
-        return kept[-1]
-
-    monkeypatch.setattr(backend.commands, "send", sent)
-    others = (Client(stores_of(backend)) for _ in range(2))
-    said = await asyncio.gather(*(outcomes(other, [run], act) for other in others))
-
-    # Then one message is kept
-    assert said == [{run: REQUESTED}] * 2
-    assert kept[0] == kept[1]
-
-
-async def test_runs_that_wait_after_a_failure_are_answered_once(client):
-    runs = await failed(client, 3)
-
-    assert await outcomes(client, runs, Resume("retry", "ok")) == dict.fromkeys(runs, REQUESTED)
-    for run in runs:
-        await eventually(partial(asks_in_turn, client, run, 2))
-    # What it asks then is no failure, and has not been answered; what fails then is another one
-    assert await outcomes(client, runs, Resume("skip", "ok")) == dict.fromkeys(runs, REFUSED)
-    await reject(client, runs)
-    assert await outcomes(client, runs, Resume("skip", "ok")) == dict.fromkeys(runs, REQUESTED)
-    await until(client, runs, RunStatus.COMPLETED)
-    assert await outcomes(client, runs, Resume("skip", "ok")) == dict.fromkeys(runs, ALREADY)
-    assert await outcomes(client, runs, Resume("cancel", "ok")) == dict.fromkeys(runs, REFUSED)
-
-
-async def asks_in_turn(client, run, turn):
-    step = (await client.status(run)).steps[0]
-    return (step.turn, step.prompt) == (turn, "Ship?")
-
-
-async def test_each_run_hears_a_signal_once(client, backend):
-    await client.register(HEARS)
-    runs = await started(client, 3, "hears")
-
-    first = await outcomes(client, runs, Signal("go", {"by": "Ada"}))
-    await until(client, runs, RunStatus.COMPLETED)
-    second = await outcomes(Client(stores_of(backend)), runs, Signal("go", {"by": "Ada"}))
-
-    assert first == dict.fromkeys(runs, REQUESTED)
-    assert second == dict.fromkeys(runs, ALREADY)
-    for run in runs:
-        assert (await client.status(run)).steps[0].status is StepStatus.COMPLETED
-        assert len(await events(client, run, "signalled")) == 1
-    # And what is said once more, or is something else, is refused by what has ended
-    for other in (
-        Signal("go", {"by": "Bob"}),
-        Signal("go", {"by": "Ada"}, "again"),
-        Signal("no go"),
-    ):
-        assert await outcomes(client, runs, other) == dict.fromkeys(runs, REFUSED)
-
-
-async def test_a_signal_with_an_id_is_known_by_it(client):
-    await client.register(HEARS)
-    runs = await started(client, 2, "hears")
-    await client.signal(runs[0], "other", signal_id="s-1")
-    await eventually(lambda: events(client, runs[0], "signalled"))
-
-    sent = await outcomes(client, runs, Signal("go", id="s-1"))
-
-    assert sent == {runs[0]: ALREADY, runs[1]: REQUESTED}
 
 
 async def test_runs_may_be_found_meanwhile(client):

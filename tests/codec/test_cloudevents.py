@@ -239,23 +239,6 @@ def test_a_step_completes_once_a_turn_and_fails_once_an_attempt():
     assert len(failures) == 3
 
 
-@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.RUNNING])
-def test_the_end_of_an_attempt_says_when_it_began(outcome):
-    ended = settled(outcome=outcome)
-
-    assert ended is not None
-    assert ended.data.started_at == 6.0
-
-
-def test_only_an_end_says_when_the_attempt_began():
-    begun, _ = attempt_events("ns", "orders.ship", "v2", replace(STEP, number=1), 9)
-    kept = settled(number=0, kept_from="r0")
-
-    assert (begun.data.at, begun.data.started_at) == (6.0, 0.0)
-    assert kept is not None
-    assert kept.data.started_at == 0.0
-
-
 @pytest.mark.parametrize(
     ("changes", "types"),
     [

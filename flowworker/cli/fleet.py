@@ -63,7 +63,7 @@ async def _coordinate(target: Target, http: HttpAddress) -> None:
         made = wiring.make_coordinator(stores, metrics, tracing=tracing)
         with serve_health(http, registry, backend.alive, lambda: made.ready):
             async with (
-                measuring(backend.meter, lambda: made.partitions, metrics, http),
+                measuring(backend, lambda: made.partitions, metrics, http),
                 present(backend.presences, SystemClock(), made),
             ):
                 await until_signal(made.run, within=settings.partition_lease, last=tracing.flush)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from flowworker.cli.serving import HttpAddress
-    from flowworker.ports import Meter
+    from flowworker.ports import Backend
     from flowworker.settings import Settings
     from flowworker.telemetry.metrics import Metrics
 
@@ -42,7 +42,7 @@ def metrics_of(role: str, settings: Settings) -> tuple[CollectorRegistry, Metric
 
 @asynccontextmanager
 async def measuring(
-    meter: Meter | None,
+    backend: Backend | None,
     partitions: Callable[[], tuple[int, ...]],
     metrics: Metrics,
     http: HttpAddress,
@@ -58,8 +58,10 @@ async def measuring(
     tasks, clock = TaskSet(), SystemClock()
     if http.port is not None:
         tasks.spawn(measure_loop(metrics, clock), "measure-loop")
-        if meter is not None:
-            tasks.spawn(measure_server(meter, partitions, metrics, clock), "measure-server")
+        if backend is not None and backend.meter is not None:
+            meter, presences = backend.meter, backend.presences
+            server = measure_server(meter, presences, partitions, metrics, clock)
+            tasks.spawn(server, "measure-server")
     try:
         yield
     finally:

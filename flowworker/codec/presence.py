@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "COORDINATORS",
+    "PRESENT",
     "WORKERS",
     "Presence",
     "decode_presence",
@@ -28,6 +29,9 @@ COORDINATORS = "present.coordinator.*"
 
 WORKERS = "present.worker.*.*"
 """Pattern of the keys of all workers."""
+
+PRESENT = "present.>"
+"""Pattern of the keys of all processes."""
 
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flowworker.clock import SystemClock
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_step_message
+from flowworker.codec.presence import PRESENT
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.errors import NamespaceNotFound, TopologyMismatch
@@ -175,7 +176,7 @@ class _Examination:
         holders = await leases.holders("partition.*")
         drivers = {int(key.rpartition(".")[2]): holder for key, holder in holders.items()}
         presences = BucketPresences(publisher, direct, bucket)
-        return Attendance(await presences.entries("present.>"), drivers)
+        return Attendance(await presences.entries(PRESENT), drivers)
 
     async def _clocks(self) -> Finding:
         """The server's clock, by the stamp of an answer, against ours midway between the two."""

@@ -1,4 +1,4 @@
-"""Measures what has to be asked for: what waits at the server, and how late the event loop is.
+"""Measures what has to be asked for: what waits, who is there, and how late the event loop is.
 
 Only processes whose metrics are served do so. The coordinator of partition 0 measures what all have
 in common, so that it is asked for once in a fleet.
@@ -11,14 +11,16 @@ __all__ = ["PERIOD", "measure_loop", "measure_server"]
 from collections import deque
 from typing import TYPE_CHECKING
 
+from flowworker.codec.presence import PRESENT
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
+from flowworker.telemetry.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
-    from flowworker.ports import Meter
+    from flowworker.ports import Meter, Presences
     from flowworker.telemetry.metrics import Metrics
 
 PERIOD = 15.0
@@ -32,12 +34,17 @@ _FIRST = 0
 
 
 async def measure_server(
-    meter: Meter, partitions: Callable[[], tuple[int, ...]], metrics: Metrics, clock: Clock
+    meter: Meter,
+    presences: Presences,
+    partitions: Callable[[], tuple[int, ...]],
+    metrics: Metrics,
+    clock: Clock,
 ) -> None:
     """Ask for what waits, now and then, until cancelled; what cannot be asked stays as it was.
 
     Args:
         meter: that is asked.
+        presences: what processes say of themselves.
         partitions: that this process drives at the moment.
         metrics: gets the answers.
         clock: says when it is time.
@@ -45,7 +52,7 @@ async def measure_server(
     complaint = ""
     while True:
         try:
-            await _measure(meter, partitions(), metrics, clock)
+            await _measure(meter, presences, partitions(), metrics, clock)
             complaint = ""
         except FlowworkerError as error:
             if str(error) != complaint:
@@ -55,12 +62,17 @@ async def measure_server(
 
 
 async def _measure(
-    meter: Meter, partitions: tuple[int, ...], metrics: Metrics, clock: Clock
+    meter: Meter,
+    presences: Presences,
+    partitions: tuple[int, ...],
+    metrics: Metrics,
+    clock: Clock,
 ) -> None:
     events = await meter.events(partitions)
     metrics.events_pending.replace({str(one): pending for one, pending in events.items()})
     if _FIRST in partitions:
         await _measure_common(meter, metrics, clock)
+        await _measure_presences(presences, metrics)
     else:
         metrics.forget_common()
 
@@ -83,6 +95,16 @@ async def _measure_common(meter: Meter, metrics: Metrics, clock: Clock) -> None:
     metrics.storage_bytes.set(storage.used)
     metrics.storage_limit.set(storage.limit)
     metrics.measured.set(now)
+
+
+async def _measure_presences(presences: Presences, metrics: Metrics) -> None:
+    """Last of all: who must not see them has the rest."""
+    there = present(await presences.entries(PRESENT))
+    metrics.present_coordinators.set(there.coordinators)
+    metrics.present_workers.replace(there.workers)
+    metrics.present_slots.replace(there.slots)
+    metrics.present_running.replace(there.running)
+    metrics.present_draining.replace(there.draining)
 
 
 async def measure_loop(metrics: Metrics, clock: Clock) -> None:

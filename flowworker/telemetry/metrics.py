@@ -160,11 +160,21 @@ class Metrics:
         self.stream_bytes = make.levels("stream_bytes", "Bytes stored.", "stream")
         self.storage_bytes = make.gauge("storage_bytes", "Bytes stored for the account.")
         self.storage_limit = make.gauge("storage_limit_bytes", "As many may be; 0 for any number.")
+        self.present_coordinators = make.gauge("present_coordinators", "Coordinators there.")
+        self.present_workers = make.levels("present_workers", "Workers there.", "queue")
+        self.present_slots = make.levels("present_slots", "Their slots.", "queue")
+        self.present_running = make.levels("present_running", "Attempts they run.", "queue")
+        self.present_draining = make.levels("present_draining", "Processes that drain.", "role")
         self.measured = make.gauge("measured_timestamp_seconds", "When the server was asked.")
 
     def forget_common(self) -> None:
         """Another process says what is common to all."""
-        for gauge in (self.storage_bytes, self.storage_limit, self.measured):
+        for gauge in (
+            self.storage_bytes,
+            self.storage_limit,
+            self.present_coordinators,
+            self.measured,
+        ):
             gauge.set(0)
         for levels in (
             self.commands_pending,
@@ -174,6 +184,10 @@ class Metrics:
             self.oldest_step,
             self.stream_messages,
             self.stream_bytes,
+            self.present_workers,
+            self.present_slots,
+            self.present_running,
+            self.present_draining,
         ):
             levels.replace({})
 

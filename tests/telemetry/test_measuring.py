@@ -7,8 +7,10 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from flowworker.errors import Unavailable
-from flowworker.ports import LaneLevel, StorageLevel
+from flowworker.codec.json import encode
+from flowworker.codec.presence import Presence, presence_keys
+from flowworker.errors import PermissionDenied, Unavailable
+from flowworker.ports import Entry, LaneLevel, StorageLevel
 from flowworker.telemetry.measuring import PERIOD, measure_loop, measure_server
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
@@ -41,12 +43,44 @@ class Reported:
         return StorageLevel(100, 1000, {"STEPS": 4}, {"STEPS": 50})
 
 
+class Said:
+    """What processes say of themselves."""
+
+    def __init__(self):
+        self.error = None
+        self.entries_now = [
+            *entries(Presence("coordinator", "c1", running=9)),
+            *entries(Presence("coordinator", "c2", draining=True)),
+            *entries(Presence("worker", "w1", slots=8, running=3), "default", "gpu"),
+            *entries(Presence("worker", "w2", slots=4, running=4), "gpu"),
+            *entries(Presence("worker", "w3", slots=4, running=1, draining=True), "default", "gpu"),
+            Entry("present.worker.gpu.w4", b"{", 0.0, 0.0),
+        ]
+
+    async def put(self, key, value, ttl):
+        """Nobody does here."""
+
+    async def remove(self, key):
+        """Nor that."""
+
+    async def entries(self, pattern):
+        assert pattern == "present.>"
+        if self.error is not None:
+            raise self.error
+        return self.entries_now
+
+
+def entries(said, *queues):
+    return [Entry(key, encode(said), 0.0, 0.0) for key in presence_keys(said, queues)]
+
+
 class Watched:
     """A process that measures."""
 
     def __init__(self):
         self.clock = ManualClock()
         self.meter = Reported(self.clock)
+        self.presences = Said()
         self.registry = CollectorRegistry()
         self.partitions = (0, 3)
         self.metrics = Metrics(self.registry)
@@ -56,7 +90,9 @@ class Watched:
 
     def start(self):
         return asyncio.create_task(
-            measure_server(self.meter, lambda: self.partitions, self.metrics, self.clock)
+            measure_server(
+                self.meter, self.presences, lambda: self.partitions, self.metrics, self.clock
+            )
         )
 
 
@@ -84,6 +120,31 @@ async def test_who_drives_partition_0_measures_what_is_common(watched):
     assert watched.of("measured_timestamp_seconds") == watched.clock.now()
 
 
+async def test_who_drives_partition_0_counts_who_is_there(watched):
+    assert watched.of("present_coordinators") == 1
+    assert [watched.of("present_workers", queue=one) for one in ("default", "gpu")] == [1, 2]
+    assert [watched.of("present_slots", queue=one) for one in ("default", "gpu")] == [8, 12]
+    assert [watched.of("present_running", queue=one) for one in ("default", "gpu")] == [3, 7]
+    drain = [watched.of("present_draining", role=one) for one in ("coordinator", "worker")]
+    assert drain == [1, 1]
+    # And of a queue without workers there is nothing
+    watched.presences.entries_now = entries(Presence("worker", "w1", slots=8), "default")
+    await watched.clock.advance(PERIOD)
+    assert watched.of("present_workers", queue="gpu") is None
+    assert watched.of("present_draining", role="worker") == 0
+
+
+async def test_who_must_not_see_who_is_there_measures_the_rest(watched, logs):
+    watched.presences.error = PermissionDenied("no right to read presences")
+    watched.meter.level = LaneLevel(6, 2, 1)
+
+    await watched.clock.advance(PERIOD)
+
+    assert watched.of("steps_pending", **LANE) == 6
+    assert watched.of("measured_timestamp_seconds") == watched.clock.now()
+    assert len(logs.at("warning")) == 1
+
+
 async def test_who_loses_partition_0_says_nothing_of_it_any_more(watched):
     watched.partitions = (3,)
     watched.meter.asked.clear()
@@ -95,6 +156,8 @@ async def test_who_loses_partition_0_says_nothing_of_it_any_more(watched):
     assert watched.of("events_pending", partition="3") == 7
     assert watched.of("steps_pending", **LANE) is None
     assert watched.of("commands_pending", lane="starts") is None
+    assert watched.of("present_workers", queue="gpu") is None
+    assert watched.of("present_coordinators") == 0
     assert watched.of("measured_timestamp_seconds") == 0
 
 

@@ -57,8 +57,10 @@ def list_runs(
         if json_:
             for run in page.runs:
                 click.echo(json_line(run))
-        else:
+        elif page.runs:
             _print(page)
+        else:
+            click.echo("no run was found")
         if page.cursor:
             say(f"there may be more: --cursor {page.cursor}")
 

@@ -3,7 +3,8 @@
 A table has an id in its first column and free text in its last. On a terminal that is too narrow,
 the last column is folded, down to a width at which it can be read well; then columns are left out,
 in the order of `GIVE_WAY`; then the last column becomes narrower still. Ids, names and states stay,
-and are never broken: if they do not fit beside the text, the lines are plain.
+and are never broken: if they do not fit beside the text, each row has its id on a line of its own,
+and the rest below it. A character of East Asia takes two columns, and a combining one none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 __all__ = ["GIVE_WAY", "plain", "print_table", "state", "table"]
 
 import sys
+import unicodedata
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-GIVE_WAY = ("TOOK", "WORKER", "STARTED", "CREATED", "ENDED", "ATTEMPT")
+GIVE_WAY = ("TOOK", "UP", "WORKER", "STARTED", "CREATED", "ENDED", "SEEN", "NEXT", "ATTEMPT")
 """Titles of the columns that are left out where there is no room, the first one first. `--json` has
 them all."""
 
@@ -76,12 +78,39 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: i
         kept = fitting(columns, lines, console.width)
         if kept is not None:
             console.print(_table(columns, lines, status, kept))
-            return
-    whole = [list(columns), *lines]
-    widths = _widths(whole)
-    for row in whole:
-        padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        else:
+            _print_below_ids(columns, lines, console.width)
+        return
+    for line in _aligned([list(columns), *lines]):
+        click.echo(line)
+
+
+def _print_below_ids(columns: Sequence[str], rows: Rows, width: int) -> None:
+    """Each id on a line of its own; below it the rest, as far as there is room for it."""
+    kept = list(range(1, len(columns)))
+
+    def is_wide() -> bool:
+        widths = _widths([[row[place] for place in kept] for row in (list(columns), *rows)])
+        return sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], _LEAST) > width
+
+    for title in GIVE_WAY:
+        if is_wide():
+            kept = [place for place in kept if columns[place] != title]
+    whole = [list(columns), *rows]
+    below = _aligned([[row[place] for place in kept] for row in whole])
+    for row, rest in zip(whole, below, strict=True):
+        click.echo(f"{row[0]}\n  {rest}".rstrip())
+
+
+def _aligned(rows: Rows) -> list[str]:
+    """Columns that are separated by two spaces."""
+    widths = _widths(rows)
+    return [
+        "  ".join(
+            text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def table(columns: Sequence[str], rows: Rows, status: int, width: int) -> Table:
@@ -107,7 +136,17 @@ def fitting(columns: Sequence[str], rows: Rows, width: int) -> list[int] | None:
 
 
 def _widths(rows: Rows) -> list[int]:
-    return [max(map(len, texts)) for texts in zip(*rows, strict=True)]
+    return [max(map(_width, texts)) for texts in zip(*rows, strict=True)]
+
+
+def _width(text: str) -> int:
+    """Columns that it takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF")
+        for one in text
+    )
 
 
 def _table(columns: Sequence[str], rows: Rows, status: int, kept: list[int]) -> Table:

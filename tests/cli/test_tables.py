@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
 
-from flowworker.cli.tables import GIVE_WAY, fitting, table
+from flowworker.cli.tables import GIVE_WAY, fitting, print_table, table
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 TEXT = "step 'charge' failed: CardDeclined: no money"
@@ -51,3 +52,68 @@ def test_ids_names_and_states_are_whole_at_any_width(width):
     assert "".join(line[place:].strip() for line in lines[2:]).replace(" ", "") == TEXT.replace(
         " ", ""
     )
+
+
+LONG = [
+    "order-" + 54 * "a",
+    "order.fulfil-and-" + 30 * "b",
+    "RUNNING",
+    "2026-11-28 01:00:00",
+    "",
+    "",
+]
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """What a terminal of 80 columns, or none, shows of a table."""
+
+    def show(rows, *, terminal=True, columns=COLUMNS):
+        stdout = io.StringIO()
+        monkeypatch.setattr(stdout, "isatty", lambda: terminal, raising=False)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("NO_COLOR", "1")
+        print_table(columns, rows, status=2)
+        return stdout.getvalue().splitlines()
+
+    return show
+
+
+def test_ids_that_leave_no_room_stand_above_the_rest(printed):
+    lines = printed([LONG, *ROWS])
+
+    assert lines[0] == "RUN"
+    assert lines[2] == LONG[0]
+    assert lines[3].split() == [LONG[1], "RUNNING"]
+    assert lines[4] == ID
+    assert lines[5].split()[:2] == ["order.fulfil", "COMPENSATING"]
+    assert all(len(line) <= 80 for line in lines[:4])
+
+
+def test_ids_are_whole_in_a_thousand_rows(printed):
+    rows = [[f"{ID[:-4]}{number:04}", *ROWS[0][1:]] for number in range(1000)]
+
+    for terminal in (True, False):
+        lines = printed(rows, terminal=terminal)
+        assert sum(line.startswith(ID[:-4]) for line in lines) == 1000
+
+
+def test_wide_characters_take_two_columns(printed):
+    rows = [["a", "東京", "RUNNING", "", "", ""], ["b", "Bern", "RUNNING", "", "", ""]]
+    combining = [
+        ["a", "Zu\u0308rich", "RUNNING", "", "", ""],
+        ["b", "Zürich", "RUNNING", "", "", ""],
+    ]
+
+    wide = printed(rows, terminal=False)
+    narrow = printed(combining, terminal=False)
+
+    # "東京" has two characters on four columns, and "ü" may be two on one
+    assert wide[1].index("RUNNING") + 2 == wide[2].index("RUNNING")
+    assert narrow[1].index("RUNNING") - 1 == narrow[2].index("RUNNING")
+    assert fitting(COLUMNS, [["東" * 25, "w", "RUNNING", "", "", "x"]], 60) is None
+
+
+def test_no_row_is_only_its_head(printed):
+    assert printed([], terminal=False) == ["RUN  WORKFLOW  STATE  CREATED  TOOK  ERROR"]

@@ -12,12 +12,13 @@ it is being changed are not refused. Of the keys of payloads, the first one seal
 
 from __future__ import annotations
 
-__all__ = ["REFUSED", "REPORTED", "check", "first", "renewed", "seals"]
+__all__ = ["ADDED", "REFUSED", "REPORTED", "check", "first", "joined", "renewed", "seals"]
 
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flowworker.encryption import codec_from
 from flowworker.errors import InvalidInput
@@ -32,8 +33,11 @@ REFUSED = (
 )
 """Settings with which a process does not start if its fleet has another value."""
 
-REPORTED = ("inline_limit", "message_limit", "handler_grace", "redact")
+REPORTED = ("inline_limit", "message_limit", "handler_grace")
 """Settings of which a difference is reported, and does no harm for a while."""
+
+ADDED = ("redact",)
+"""Settings that every process and client has from its fleet, besides what it is given itself."""
 
 _DEFAULTS = Settings()
 _HOW = "give the same to all processes; `flowworker setup`, with the new value, changes the fleet's"
@@ -69,6 +73,14 @@ def renewed(text: str, settings: Settings, given: Collection[str]) -> str:
     return _text(agreed)
 
 
+def joined(text: str, settings: Settings) -> Settings:
+    """The settings of a process as they hold in its fleet: what is hidden there is hidden here."""
+    given = _read(text).values.get("redact") or [[]]
+    fleet = given[0] if isinstance(given[0], list) else []
+    names = [name for name in fleet if isinstance(name, str) and name.strip()]
+    return replace(settings, redact=tuple(dict.fromkeys([*names, *settings.redact])))
+
+
 def check(text: str, settings: Settings, *, member: bool) -> list[str]:
     """What is to be reported of a process' settings.
 
@@ -80,7 +92,7 @@ def check(text: str, settings: Settings, *, member: bool) -> list[str]:
     Raises:
         InvalidInput: it must not take part with these settings.
     """
-    agreed, reports = _read(text), []
+    agreed, settings, reports = _read(text), joined(text, settings), []
     for name, value in _of(settings).items() if member else ():
         known = agreed.values.get(name, [])
         if value == (known or [_default(name)])[0]:
@@ -127,7 +139,7 @@ def _check_keys(fleet: Mapping[str, str], here: Mapping[str, str], *, member: bo
 
 def _of(settings: Settings) -> dict[str, Any]:
     """What is compared, as JSON has it."""
-    found = {name: getattr(settings, name) for name in (*REFUSED, *REPORTED)}
+    found = {name: getattr(settings, name) for name in (*REFUSED, *REPORTED, *ADDED)}
     return {name: list(one) if isinstance(one, tuple) else one for name, one in found.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowworker import InvalidInput, Settings
-from flowworker.agreement import REFUSED, REPORTED, check, first, renewed, seals
+from flowworker.agreement import ADDED, REFUSED, REPORTED, check, first, joined, renewed, seals
 
 USUAL = Settings()
 OTHER: dict[str, Any] = {
@@ -23,7 +23,6 @@ OTHER: dict[str, Any] = {
     "handler_grace": 60.0,
     "redact": ("*token*", "pin"),
 }
-SHOWN = {(): "nothing", ("*token*", "pin"): "*token*,pin"}
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def keys(tmp_path):
 
 
 def test_all_that_is_compared_is_tried():
-    assert set(OTHER) == {*REFUSED, *REPORTED}
+    assert set(OTHER) == {*REFUSED, *REPORTED, *ADDED}
 
 
 def test_equal_settings_say_nothing():
@@ -65,8 +64,29 @@ def test_what_does_none_is_reported(name):
     agreed = first(Settings(**{name: OTHER[name]}))
 
     [report] = check(agreed, USUAL, member=True)
-    here, there = (SHOWN.get(one, one) for one in (getattr(USUAL, name), OTHER[name]))
+    here, there = getattr(USUAL, name), OTHER[name]
     assert f"FLOWWORKER_{name.upper()}: {here} here, {there} in" in report
+
+
+def test_what_the_fleet_hides_everybody_hides():
+    agreed = first(Settings(redact=("*token*", "pin")))
+
+    assert joined(agreed, USUAL) == Settings(redact=("*token*", "pin"))
+    assert joined(agreed, Settings(redact=("pin", "iban"))).redact == ("*token*", "pin", "iban")
+    assert joined("", Settings(redact=("iban",))).redact == ("iban",)
+    assert check(agreed, USUAL, member=True) == []
+    assert check(agreed, Settings(redact=("pin",)), member=True) == []
+    [report] = check(agreed, Settings(redact=("iban",)), member=True)
+    assert "FLOWWORKER_REDACT: *token*,pin,iban here, *token*,pin in the fleet" in report
+    [report] = check("", Settings(redact=("iban",)), member=True)
+    assert "FLOWWORKER_REDACT: iban here, the default in the fleet" in report
+
+
+@pytest.mark.parametrize("damaged", ['"*token*"', '[[" ", 3, "pin"]]', "[3]", "[]"])
+def test_what_a_person_has_written_wrong_hides_what_can_be_read_of_it(damaged):
+    found = joined(f'{{"values": {{"redact": {damaged}}}}}', Settings(redact=("iban",)))
+
+    assert found.redact in {("iban",), ("pin", "iban")}
 
 
 def test_what_was_never_said_is_the_default_and_a_difference_is_reported():

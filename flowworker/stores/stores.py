@@ -7,7 +7,7 @@ __all__ = ["Stores", "stores_of"]
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowworker.agreement import seals
+from flowworker.agreement import joined, seals
 from flowworker.encryption import codec_from
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.settings import Settings
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """A backend, the settings that hold on it, and the stores that are made of both."""
+    """A backend, the settings that hold on it, and the stores that are made of both.
+
+    Attributes:
+        settings: also what the fleet adds to those of this process.
+    """
 
     backend: Backend
     settings: Settings
@@ -54,7 +58,7 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
     Raises:
         InvalidInput: payloads are to be sealed, and the keys cannot be used.
     """
-    settings = settings or Settings()
+    settings = joined(backend.agreed, settings or Settings())
     sealing = Sealing(
         codec_from(settings),
         backend.namespace,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from flowworker import App, wiring
+from flowworker.agreement import first
 from flowworker.client import Client
 from flowworker.definitions import parse_all
 from flowworker.errors import InvalidInput
@@ -118,6 +120,16 @@ async def test_people_see_a_mark_and_who_asks_the_value(client):
     assert PASSWORD in repr(await client.status(run, children=True, values=True, reveal=True))
     for step in ("login", "fail", "below"):
         assert PASSWORD not in repr(await client.step(run, step))
+
+
+async def test_a_client_hides_what_its_fleet_hides_whatever_it_is_given(client, backend):
+    run = await run_of(client)
+    fleet = dataclasses.replace(backend, agreed=first(Settings(redact=("*token*",))))
+
+    told, untold = Client(stores_of(fleet)), Client(stores_of(backend))
+
+    assert json.loads(await told.output_of(run, "login"))["token"] == MARK
+    assert json.loads(await untold.output_of(run, "login"))["token"] == "of the handler"
 
 
 async def test_a_result_is_for_programs_and_can_be_redacted(client):

@@ -126,10 +126,10 @@ async def test_a_client_hides_what_its_fleet_hides_whatever_it_is_given(client, 
     run = await run_of(client)
     fleet = dataclasses.replace(backend, agreed=first(Settings(redact=("*token*",))))
 
-    told, untold = Client(stores_of(fleet)), Client(stores_of(backend))
+    aware, unaware = Client(stores_of(fleet)), Client(stores_of(backend))
 
-    assert json.loads(await told.output_of(run, "login"))["token"] == MARK
-    assert json.loads(await untold.output_of(run, "login"))["token"] == "of the handler"
+    assert json.loads(await aware.output_of(run, "login"))["token"] == MARK
+    assert json.loads(await unaware.output_of(run, "login"))["token"] == "of the handler"
 
 
 async def test_a_result_is_for_programs_and_can_be_redacted(client):

@@ -95,9 +95,10 @@ def test_settings():
 
 def test_what_is_equal_over_a_fleet():
     rows = table("settings.md", "What is equal over a fleet")
-    refused, reported, keys, _ = (words(row["settings"]) for row in rows)
+    refused, reported, added, keys, _ = (words(row["settings"]) for row in rows)
     assert set(refused) == set(agreement.REFUSED)
     assert set(reported) == set(agreement.REPORTED)
+    assert set(added) == set(agreement.ADDED)
     assert {*refused, *reported, *keys} <= set(Settings.__struct_fields__)
 
 

@@ -11,7 +11,7 @@ __all__ = ["Reference", "StepReference", "WorkflowBuilder"]
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from flowworker.codec.json import encode
@@ -44,6 +44,24 @@ class StepKeys(TypedDict, total=False):
     repeat: Policy
     queue: str
     priority: str
+
+
+class ScheduleKeys(TypedDict, total=False):
+    """What a schedule may say beside its id: the keys of a file."""
+
+    cron: str
+    every: Duration
+    timezone: str
+    start_at: datetime | str
+    end_at: datetime | str
+    jitter: Duration
+    overlap: str
+    catchup_window: Duration
+    pause_on_failure: bool
+    max_runs: int
+    priority: str
+    input: Mapping[str, Any]
+    labels: Mapping[str, Any]
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -108,6 +126,8 @@ class WorkflowBuilder:
     Attributes:
         input: the run's input, to refer to.
         run: the run's own data.
+        occasion: in the input and the labels of a schedule, its `id` and the `time` that begins
+            the run.
     """
 
     def __init__(self, name: str, app: App | None = None, **keys: Any) -> None:
@@ -120,10 +140,13 @@ class WorkflowBuilder:
         """
         self.input = Reference("input")
         self.run = Reference("run")
+        self.occasion = Reference("schedule")
         self._app = app
         self._keys = {"name": name, **keys}
         self._steps: list[dict[str, Any]] = []
         self._finally: list[dict[str, Any]] = []
+        self._labels: dict[str, Any] = {}
+        self._schedules: list[dict[str, Any]] = []
 
     def step(
         self,
@@ -186,6 +209,19 @@ class WorkflowBuilder:
         inner: dict[str, Any] = {"steps": steps._steps, "output": steps._keys.get("output")}
         return self.add(id, depends_on=[*depends_on] or None, **inner, **keys)
 
+    def label(self, name: str, value: str | Reference) -> None:
+        """Have runs found by a label; the value may refer to the input."""
+        self._labels[name] = value
+
+    def schedule(self, schedule: str, **keys: Unpack[ScheduleKeys]) -> None:
+        """Have runs begin by themselves: `cron` or `every`, and what else a file may say of it.
+
+        ```python
+        flow.schedule("nightly", cron="30 2 * * *", input={"until": flow.occasion.time})
+        ```
+        """
+        self._schedules.append({"id": schedule, **keys})
+
     def build(self) -> Workflow:
         """The workflow, checked as a file is.
 
@@ -194,9 +230,19 @@ class WorkflowBuilder:
         """
         document = {name.rstrip("_"): self._plain(value) for name, value in self._keys.items()}
         document["steps"] = self._steps
+        for key, added in (("labels", self._labels), ("schedules", self._schedules)):
+            if added:
+                document[key] = self._plain(self._added(document.get(key), added))
         if self._finally:
             document["finally"] = self._finally
         return parse(encode(document), source=f"WorkflowBuilder({self._keys['name']!r})")
+
+    @staticmethod
+    def _added(stated: Any, added: Any) -> Any:
+        """What was added one by one, behind what the builder was given."""
+        if not stated:
+            return added
+        return {**stated, **added} if isinstance(added, dict) else [*stated, *added]
 
     def to_yaml(self) -> str:
         """The text of a file with the same workflow, of the same content hash."""
@@ -211,6 +257,8 @@ class WorkflowBuilder:
                 return value.id
             case timedelta():
                 return value.total_seconds()
+            case datetime():
+                return value.isoformat()
             case Mapping():
                 return {key: self._plain(item) for key, item in value.items()}
             case list() | tuple():

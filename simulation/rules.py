@@ -49,6 +49,7 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
     begun = before.begins_at > 0.0 and not record.begins_at
     same = same and (begun or record.created_at == before.created_at)
     expect(same, "a run became another one", run)
+    expect(record.labels == before.labels, "the labels of a run changed", run)
     if begun:
         expect(before.begins_at <= latest + _APART, "a run began before its time", run)
     _check_stop(truth, before, record)

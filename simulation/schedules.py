@@ -21,6 +21,7 @@ from flowworker.core.schedule_events import ScheduleEventType
 from flowworker.core.waiting import EARLY
 from flowworker.schedules import times_of
 from simulation.expecting import expect
+from simulation.labels import OF_TIME, check_scheduled
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -99,7 +100,8 @@ class Scheduling:
             "catchup_window": random.choice((10, 20, 3600)),
             "jitter": random.choice((0, 0, 3)),
             "pause_on_failure": random.random() < 0.2,  # noqa: PLR2004
-            "input": {"order": -1, "padding": "", "things": []},
+            "input": {"order": -1, "padding": "", "things": [], "at": "${schedule.time}"},
+            "labels": OF_TIME,
         }
         command = ScheduleCommand(workflow=random.choice(self._workflows), schedule=said)
         await self._say("create", name, command)
@@ -184,6 +186,7 @@ class Schedules:
         by_itself = record.run == run_of_time(of.id, of.time)
         first = self._begun.setdefault((of.id, of.time, by_itself), record)
         expect(first is record, "a time begins two runs", where)
+        check_scheduled(record, of)
         schedule = self.records.get(of.id)
         if schedule is None:  # it has been deleted meanwhile
             return

@@ -17,6 +17,7 @@ from flowworker.core.payload import Stored
 from flowworker.core.status import RunStatus
 from simulation.children import check_child, check_child_input, given_by_parent
 from simulation.expecting import UNKNOWN, expect
+from simulation.labels import check_labels
 from simulation.settings import LONGEST
 from simulation.truth import Truth
 
@@ -80,6 +81,7 @@ class Starts:
             truth.given = _filled(plan.workflow, given) if known else given
             check_child_input(truth)
             above.children[record.run] = truth
+        check_labels(truth)
         return truth
 
     def rejected(self, truth: Truth | None, event: str) -> None:

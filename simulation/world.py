@@ -28,6 +28,7 @@ from simulation.fleet import Fleet, Scene
 from simulation.focus import ANYTHING, Focus, focus_of
 from simulation.forgers import forge
 from simulation.handlers import Behaviour
+from simulation.labels import with_labels
 from simulation.logs import watched_logs
 from simulation.outcome import Outcome
 from simulation.outsiders import Outsiders
@@ -106,10 +107,9 @@ class World:
         ]
         own = Random(f"constructs of {seed}")
         if focus.constructs:
-            self._workflows = [
-                with_constructs(one, own, signals=focus.signals) for one in self._workflows
-            ]
-            self._workflows = with_calls(self._workflows)
+            ours = [with_constructs(one, own, signals=focus.signals) for one in self._workflows]
+            self._workflows = with_calls(ours)
+        self._workflows = with_labels(self._workflows, Random(f"labels of {seed}"))
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
         known = map(plan_of, with_groups([*self._workflows, *self._stricter]))

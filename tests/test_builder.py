@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -148,3 +148,56 @@ def test_a_step_that_is_repeated():
     assert step.repeat == Repeat("output.done", 10.0, 7)
     assert tell.with_ == {"looked": "${steps.poll.iterations}"}
     assert parse(flow.to_yaml()) == flow.build()
+
+
+LABELLED = """
+name: report
+labels: {team: a, customer: "${input.customer}"}
+steps: [{id: nap, sleep: 1s}]
+schedules:
+  - id: nightly
+    cron: 30 2 * * *
+    timezone: Europe/Berlin
+    start_at: 2030-01-01T00:00:00Z
+    overlap: buffer_one
+    input: {until: "${schedule.time}", customer: 7}
+    labels: {of: "by ${schedule.id}"}
+  - {id: often, every: 900}
+"""
+
+
+def test_labels_and_schedules_are_those_of_a_file():
+    flow = WorkflowBuilder("report")
+    flow.add("nap", sleep="1s")
+    flow.label("team", "a")
+    flow.label("customer", flow.input.customer)
+    flow.schedule(
+        "nightly",
+        cron="30 2 * * *",
+        timezone="Europe/Berlin",
+        start_at=datetime(2030, 1, 1, tzinfo=UTC),
+        overlap="buffer_one",
+        input={"until": flow.occasion.time, "customer": 7},
+        labels={"of": f"by {flow.occasion.id}"},
+    )
+    flow.schedule("often", every=timedelta(minutes=15))
+
+    assert flow.build() == parse(LABELLED)
+    assert content_hash(flow.build()) == content_hash(parse(LABELLED))
+    assert parse(flow.to_yaml()) == parse(LABELLED)
+
+
+def test_they_may_be_given_at_the_beginning_as_well():
+    nightly, often = {"id": "nightly", "cron": "30 2 * * *"}, {"id": "often", "every": 900}
+    given = {"labels": {"team": "a"}, "schedules": [nightly]}
+    flow = WorkflowBuilder("report", **given)
+    flow.add("nap", sleep="1s")
+    assert (len(flow.build().schedules), flow.build().labels) == (1, {"team": "a"})
+
+    flow.label("more", "b")
+    flow.schedule("often", every=900)
+    whole = WorkflowBuilder("report", labels={"team": "a", "more": "b"}, schedules=[nightly, often])
+    whole.add("nap", sleep="1s")
+
+    assert flow.build() == whole.build()
+    assert given == {"labels": {"team": "a"}, "schedules": [nightly]}

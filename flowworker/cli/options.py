@@ -8,6 +8,7 @@ __all__ = [
     "check_queues",
     "connected",
     "connection",
+    "label_option",
     "queue_option",
     "read_json",
     "read_object",
@@ -223,3 +224,27 @@ def read_object(option: str, value: str) -> Raw:
     if not raw.startswith(b"{"):
         raise InvalidInput(f"{option}: expected a JSON object, found {raw[:80].decode()}")
     return Raw(raw)
+
+
+def _labels(
+    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"expected NAME=VALUE, found {text!r}.")
+        if name in found:
+            raise click.BadParameter(f"{name!r} is given twice.")
+        found[name] = value
+    return found
+
+
+label_option = click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    callback=_labels,
+    metavar="NAME=VALUE",
+    help="To find runs by; may be repeated.",
+)

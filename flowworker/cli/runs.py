@@ -15,6 +15,7 @@ from flowworker.cli.options import (
     Target,
     as_json,
     connection,
+    label_option,
     read_object,
     reveal_option,
     run_client,
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
 _RUN = click.argument("run")
 
 
-def _labels(
-    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"expected NAME=VALUE, found {text!r}.")
-        if name in found:
-            raise click.BadParameter(f"{name!r} is given twice.")
-        found[name] = value
-    return found
-
-
 @click.command()
 @click.argument("name")
 @click.option("--input", "input_", default="{}", metavar="JSON|@FILE", help="A JSON object.")
@@ -52,14 +39,7 @@ def _labels(
 @click.option(
     "--priority", type=click.Choice([p.value for p in Priority]), help="Lane of its steps."
 )
-@click.option(
-    "--label",
-    "labels",
-    multiple=True,
-    callback=_labels,
-    metavar="NAME=VALUE",
-    help="To find it by; may be repeated.",
-)
+@label_option
 @click.option("--at", metavar="MOMENT", help="Begin then, such as 2030-01-31T08:00:00Z.")
 @click.option("--in", "delay", metavar="DURATION", help="Begin after so long, such as 1h30m.")
 @click.option("--wait", is_flag=True, help="Wait for the end and print the result as JSON.")

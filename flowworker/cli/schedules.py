@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowworker.cli.notes import when
-from flowworker.cli.options import Target, as_json, connection, read_object, run_client
+from flowworker.cli.options import (
+    Target,
+    as_json,
+    connection,
+    label_option,
+    read_object,
+    run_client,
+)
 from flowworker.cli.render import json_line
 from flowworker.cli.tables import plain, print_table
 from flowworker.core.schedule import Overlap
@@ -46,6 +53,7 @@ def schedule() -> None:
 @click.option("--every", metavar="DURATION", help="Instead: one time each so long, such as 15m.")
 @click.option("--timezone", metavar="ZONE", help="Of --cron, such as Europe/Berlin; UTC if none.")
 @click.option("--input", "input_", metavar="JSON|@FILE", help="Of all runs: a JSON object.")
+@label_option
 @click.option("--start-at", metavar="MOMENT", help="No time before, as 2030-01-31T08:00:00Z.")
 @click.option("--end-at", metavar="MOMENT", help="No time after.")
 @click.option("--jitter", metavar="DURATION", help="Begin up to so much later.")
@@ -220,6 +228,8 @@ def _facts(one: ScheduleView) -> Iterator[tuple[str, str]]:
     if one.next and (late := time.time() - one.next[0]) > _LATE:
         yield "overdue", f"for {late:,.0f} s: no coordinator has followed it; see flowworker doctor"
     yield "overlap", one.overlap
+    if one.labels:
+        yield "labels", " ".join(f"{name}={text}" for name, text in one.labels.items())
     counts = f"{one.started:,} begun, {one.skipped:,} skipped, {one.missed:,} missed"
     yield "times", counts + (f", {one.waiting:,} waiting" if one.waiting else "")
 

@@ -60,6 +60,7 @@ class ScheduleView:
         paused: why, if it is.
         defined: it is part of the workflow's definition.
         every, jitter, catchup_window: seconds.
+        labels: that its runs get from it, with their expressions.
         started, skipped, missed: of its times, how many began a run, began none since one had not
             ended, or were too late.
         next: when the next runs begin, five at most.
@@ -84,6 +85,7 @@ class ScheduleView:
     catchup_window: float
     pause_on_failure: bool
     max_runs: int
+    labels: dict[str, str]
     started: int
     skipped: int
     missed: int
@@ -131,6 +133,7 @@ def schedule_view(record: ScheduleRecord) -> ScheduleView:
         catchup_window=said.catchup_window,
         pause_on_failure=said.pause_on_failure,
         max_runs=said.max_runs,
+        labels=said.labels or {},
         started=record.started,
         skipped=record.skipped,
         missed=record.missed,

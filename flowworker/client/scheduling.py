@@ -24,6 +24,8 @@ from flowworker.schedules import backfill_of, times_of
 from flowworker.stores.sealing import SCHEDULE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowworker.client.schedules import OccurrenceView, ScheduleView
     from flowworker.clock import Clock
     from flowworker.core.occurrence import ScheduleRecord
@@ -53,6 +55,8 @@ class ScheduleArguments(TypedDict, total=False):
         pause_on_failure: a run that fails pauses the schedule.
         max_runs: so many times begin runs, and no more.
         priority: lane of the runs, instead of the workflow's.
+        labels: of the runs, beside those of their workflow. In these texts, and in those of the
+            input, `${schedule.time}` is the time that begins the run, and `${schedule.id}` the id.
     """
 
     cron: str | None
@@ -66,6 +70,7 @@ class ScheduleArguments(TypedDict, total=False):
     pause_on_failure: bool | None
     max_runs: int | None
     priority: Priority | str | None
+    labels: Mapping[str, str] | None
 
 
 class Scheduling:
@@ -88,7 +93,7 @@ class Scheduling:
         Args:
             schedule_id: unique; the ids of its runs begin with it.
             workflow: name of a registered workflow. Each run has its latest definition.
-            input: of all runs, as for `start`; at most 64 KiB as JSON.
+            input: of all runs, as for `start`, with expressions if wanted; at most 64 KiB as JSON.
             replace: a schedule of that id may exist, and becomes this one.
             said: what it says, `cron` or `every` at least: see `ScheduleArguments`.
 
@@ -99,7 +104,8 @@ class Scheduling:
             ResultTimeout: no coordinator was there to follow it; it is kept, and will be.
         """
         check_dotted_name("a workflow name", workflow)
-        given = {key: _written(value) for key, value in said.items() if value is not None}
+        stated = ((key, value) for key, value in said.items() if value not in (None, {}))
+        given = {key: _written(value) for key, value in stated}
         if input is not None:
             given["input"] = decode_value("input", encode_input(input, MAX_INPUT))
         schedule = schedule_from({**given, "id": schedule_id})

@@ -58,7 +58,9 @@ class Schedule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         pause_on_failure: a run that fails pauses it.
         max_runs: of its times, at most so many begin runs; 0 for any number.
         priority: lane of the runs; None for that of their workflow.
-        input: of the runs, a JSON object; None for `{}`.
+        input: of the runs, a JSON object whose texts may have `${…}` over `schedule`, the id and
+            the time; None for `{}`.
+        labels: of the runs, beside those of their workflow; texts that may have the same.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Schedule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     max_runs: int = 0
     priority: Priority | None = None
     input: dict[str, Any] | None = None
+    labels: dict[str, str] | None = None
 
 
 class OfSchedule(Struct, frozen=True):

@@ -97,9 +97,10 @@ _OF_DEFAULTS = (_Use(("with",)), _Use(("timeout",)))
 
 _EVERYTHING = _Use(("output",))
 _LABELS = _Use(("labels",))
+_OF_SCHEDULES = (_Use(("schedules", "input")), _Use(("schedules", "labels")))
 
-PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS))
-"""The keys of a step, and of a workflow, that hold expressions."""
+PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS, *_OF_SCHEDULES))
+"""The keys of a step, of a workflow, and of its schedules, that hold expressions."""
 
 _TRUTHS = ("BOOL", "DYN")
 _WHOLE = "the workflow"
@@ -126,7 +127,8 @@ def check_expressions(
     handlers = known_handlers if isinstance(known_handlers, Mapping) else {}
     checker = _Checker(workflow, report, handlers, IN_GROUPS if title != _WHOLE else "")
     checker.check(document, _EVERYTHING, title, checker.scope())
-    check_labels(document, workflow.labels, checker.scope_of_labels(), report, title)
+    node = _found(document, _LABELS.path)
+    check_labels(node, workflow.labels, checker.scope_of_labels(), report, title)
     if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
         for use in _OF_DEFAULTS:
             checker.check(defaults, use, "defaults of the workflow", checker.scope_of_defaults())

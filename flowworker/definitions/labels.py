@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["OF_INPUT", "check_labels", "labels_of"]
+__all__ = ["OF_INPUT", "check_labels", "compiled", "evaluated", "labels_of"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.core.labels import LABEL_KEY, LABEL_VALUE, MAX_LABELS, is_value
 from flowworker.definitions.places import add_problem
 from flowworker.definitions.tree import MappingNode, ScalarNode, described, node_at, quoted
+from flowworker.errors import ExpressionError, InvalidInput
 from flowworker.expressions import Scope, Template, compile_template, is_template
+from flowworker.expressions.result import written
 from flowworker.redaction import is_secret_at
 
 if TYPE_CHECKING:
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 
     from flowworker.definitions.problems import Report
     from flowworker.definitions.section import Section
+    from flowworker.definitions.tree import Node
 
 OF_INPUT = ("input",)
 """What labels of a workflow may name: they are the same for whatever has that input, be it a start,
 a child or a rerun, and are there before anything else of a run is."""
 
+_SCALARS = (str, int, float, bool)
 _NO_TEXTS = frozenset({"LIST", "MAP"})
 
 
@@ -55,7 +59,7 @@ def labels_of(section: Section, report: Report) -> dict[str, str] | None:
 
 
 def check_labels(
-    holder: MappingNode,
+    node: Node | None,
     labels: Mapping[str, str] | None,
     scope: Scope,
     report: Report,
@@ -64,25 +68,52 @@ def check_labels(
     """Report what is wrong with the expressions of labels.
 
     Args:
-        holder: the mapping in which `labels` stands.
+        node: where they stand.
         labels: what was read there.
         scope: what they may name.
         report: where problems go.
-        title: what the mapping is, for messages.
+        title: what they are of, for messages.
     """
-    for name, text in (labels or {}).items():
-        node = node_at(holder, ["labels", name])
+    if node is None or labels is None:
+        return
+    for name, text in labels.items():
+        at = node_at(node, [name])
         place = f"label {quoted(name)} of {title}"
         template = compile_template(text, scope)
         if not isinstance(template, Template):
             for _, problem in template:
-                add_problem(report, node, place, problem)
+                add_problem(report, at, place, problem)
             continue
         kind = template.kind.partition("<")[0].upper()
         if kind in _NO_TEXTS:
-            report.add(node.mark, f"{place}: expected a text, found a {kind.lower()}")
+            report.add(at.mark, f"{place}: expected a text, found a {kind.lower()}")
         for path in template.names.inputs:
             if is_secret_at(scope.input_schema, path):
                 shown = ".".join(["input", *map(str, path)])
                 hint = "labels are for all to see"
-                report.add(node.mark, f"{place}: {shown} is secret", hint)
+                report.add(at.mark, f"{place}: {shown} is secret", hint)
+
+
+def compiled(name: str, text: str, scope: Scope) -> Template:
+    """A label, ready to be evaluated.
+
+    Raises:
+        InvalidInput: it was registered by a release that knew another language.
+    """
+    template = compile_template(text, scope)
+    if isinstance(template, Template):
+        return template
+    raise InvalidInput(f"label {name}: {template[0][1].message}")
+
+
+def evaluated(name: str, template: Template, values: Mapping[str, Any]) -> Any:
+    """What a label comes to: numbers, true and false as texts. None, or an empty text, for none.
+
+    Raises:
+        InvalidInput: it has no value.
+    """
+    try:
+        label = template.evaluate(values)
+    except ExpressionError as error:
+        raise InvalidInput(f"label {name}: {error}") from error
+    return written(label) if isinstance(label, _SCALARS) else label

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from flowworker.core.schedule import SCHEDULE_ID, Overlap
 from flowworker.core.status import Priority
-from flowworker.definitions.shapes import Duration, Mapped
+from flowworker.definitions.shapes import Duration, Labelled, Mapped
 
 MAX_SCHEDULES = 100
 """Most schedules of one workflow."""
@@ -65,4 +65,11 @@ class ScheduleDocument(Struct, forbid_unknown_fields=True):
         Meta(description="So many times begin runs, and no more."),
     ] = None
     priority: Annotated[Priority | None, Meta(description="Lane of the runs.")] = None
-    input: Annotated[Mapped | None, Meta(description="Input of the runs.")] = None
+    input: Annotated[
+        Mapped | None,
+        Meta(description="Input of the runs; texts may have ${schedule.time} and ${schedule.id}."),
+    ] = None
+    labels: Annotated[
+        Labelled | None,
+        Meta(description="Labels of the runs; texts may have ${schedule.time} and ${schedule.id}."),
+    ] = None

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from flowworker.core.ids import MAX_NAME
 from flowworker.core.schedule import SCHEDULE_ID, Overlap, Schedule
 from flowworker.core.status import Priority
+from flowworker.definitions.labels import labels_of
 from flowworker.definitions.moment import parse_moment
+from flowworker.definitions.occasions import check_given
 from flowworker.definitions.problems import Report
 from flowworker.definitions.schedule_document import MAX_SCHEDULES, ScheduleDocument
 from flowworker.definitions.section import Section, given
@@ -101,8 +103,10 @@ def _schedule(section: Section, report: Report) -> Schedule:
         max_runs=section.integer("max_runs", 1, _MOST_RUNS),
         priority=section.choice("priority", Priority),
         input=_input(section),
+        labels=labels_of(section, report),
     )
     schedule = replace(Schedule(name), **stated)
+    check_given(section, schedule, report)
     _check_times(section, schedule, report)
     return schedule
 

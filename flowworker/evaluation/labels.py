@@ -7,17 +7,17 @@ __all__ = ["Labels"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.core.labels import check_labels
-from flowworker.definitions.labels import OF_INPUT
-from flowworker.errors import ExpressionError, InvalidInput
-from flowworker.expressions import Scope, Template, compile_template
-from flowworker.expressions.result import written
+from flowworker.definitions.labels import OF_INPUT, compiled, evaluated
+from flowworker.errors import InvalidInput
+from flowworker.expressions import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowworker.core.model import Workflow
+    from flowworker.expressions import Template
 
-_SCALARS = (str, int, float, bool)
+_SCOPE = Scope(base=OF_INPUT)
 _NOTHING = (None, "")
 
 
@@ -45,7 +45,7 @@ class Labels:
         """
         found = dict(given)
         for name, template in self._templates(workflow).items():
-            label = None if name in given else _evaluated(name, template, value)
+            label = None if name in given else evaluated(name, template, {"input": value})
             if label not in _NOTHING:
                 found[name] = label
         return check_labels(found)
@@ -66,29 +66,13 @@ class Labels:
         known = self._compiled.get(workflow.name)
         if known is not None and known[0] == given:
             return known[1]
-        compiled = {name: _compiled(name, text) for name, text in given.items()}
-        self._compiled[workflow.name] = given, compiled
-        return compiled
-
-
-def _compiled(name: str, text: str) -> Template:
-    template = compile_template(text, Scope(base=OF_INPUT))
-    if isinstance(template, Template):
-        return template
-    # It was registered by a release that knew another language.
-    raise InvalidInput(f"label {name}: {template[0][1].message}")
-
-
-def _evaluated(name: str, template: Template, value: Mapping[str, Any]) -> Any:
-    try:
-        label = template.evaluate({"input": value})
-    except ExpressionError as error:
-        raise InvalidInput(f"label {name}: {error}") from error
-    return written(label) if isinstance(label, _SCALARS) else label
+        found = {name: compiled(name, text, _SCOPE) for name, text in given.items()}
+        self._compiled[workflow.name] = given, found
+        return found
 
 
 def _comes_to(name: str, template: Template, value: Mapping[str, Any], label: str) -> bool:
     try:
-        return bool(_evaluated(name, template, value) == label)
+        return bool(evaluated(name, template, {"input": value}) == label)
     except InvalidInput:
         return False

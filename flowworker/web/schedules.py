@@ -61,6 +61,7 @@ class CreateSchedule(Struct, frozen=True, forbid_unknown_fields=True):
         cron: five fields, or six with seconds before them.
         every: instead: one time each so long.
         start_at, end_at: no time before, and none after, by RFC 3339.
+        input, labels: of the runs; texts may have `${schedule.time}` and `${schedule.id}`.
         replace: one of that id may exist, and becomes this one.
     """
 
@@ -78,6 +79,7 @@ class CreateSchedule(Struct, frozen=True, forbid_unknown_fields=True):
     pause_on_failure: bool | None = None
     max_runs: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     priority: Priority | None = None
+    labels: dict[str, str] | None = None
     replace: bool = False
 
 

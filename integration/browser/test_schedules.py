@@ -32,11 +32,13 @@ def test_one_is_created_with_a_form_and_mended(page, api, run):
     dialog.get_by_role("button", name="Create").click()
     expect(dialog.get_by_role("alert")).to_contain_text("did you mean 'Europe/Berlin'?")
 
+    dialog.get_by_label("Labels").fill("day=${schedule.time}")
     dialog.get_by_label("Time zone").fill("Europe/Berlin")
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(re.compile(f"#/schedules/{run}$"))
     expect(page.locator(".facts")).to_contain_text("0 2 * * * Europe/Berlin")
+    expect(page.locator(".facts")).to_contain_text("day=${schedule.time}")
     times = page.get_by_role("list", name="Next times").get_by_role("listitem")
     expect(times).to_have_count(5)
     expect(times.first).to_contain_text("02:00:00")

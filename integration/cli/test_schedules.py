@@ -45,9 +45,28 @@ def test_a_schedule_from_its_creation_to_its_end(dev: Commands):
     assert dev("schedule", "list") == "no schedule exists\n"
 
 
+def test_its_runs_have_labels_with_the_time(dev: Commands):
+    when = ("--label", "day=${schedule.time.substring(0, 10)}", "--label", "of=${schedule.id}")
+    shown = dev("schedule", "create", "named", "sum", "--every", "1h", "--input", '{"n": 5}', *when)
+    assert "of=${schedule.id}" in shown
+
+    between = ("--from", "2026-01-01T00:30:00Z", "--to", "2026-01-01T01:30:00Z")
+    dev("schedule", "backfill", "named", *between)
+    run = "named-20260101T010000Z"
+    blocking_eventually(partial(has_completed, dev, run))
+    [found] = dev.lines("list", "--where", "label.day=2026-01-01 label.of=named")
+    assert found["id"] == run
+    dev("schedule", "delete", "named")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (
+            ("create", "s", "sum", "--every", "1h", "--label", "a=${run.id}"),
+            2,
+            "label 'a' of schedule 's': nothing is called 'run' (there are: schedule)",
+        ),
         (("create", "s", "sum", "--cron", "0 0 30 2 *"), 2, "has no time: no month has such a day"),
         (
             ("create", "s", "sum", "--cron", "0 0 * * *", "--timezone", "Mars"),

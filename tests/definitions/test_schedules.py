@@ -7,9 +7,10 @@ import pytest
 from flowworker.core.schedule import Overlap, Schedule
 from flowworker.core.status import Priority
 from flowworker.definitions import content_hash, parse
+from flowworker.definitions.occasions import input_at, labels_at
 from flowworker.definitions.schedules import MAX_INPUT, schedule_from
 from flowworker.definitions.writing import to_yaml
-from flowworker.errors import DefinitionError
+from flowworker.errors import DefinitionError, InvalidInput
 from tests.definitions.complaints import problems
 
 STEPS = "steps: [{id: a, uses: u}]\n"
@@ -27,7 +28,8 @@ name: w
   pause_on_failure: true
   max_runs: 10
   priority: low
-  input: {{n: 1}}
+  input: {{n: 1, day: "${{schedule.time}}"}}
+  labels: {{of: "${{schedule.id}}"}}
 - id: often
   every: 15m
 """
@@ -43,7 +45,8 @@ NIGHTLY = Schedule(
     pause_on_failure=True,
     max_runs=10,
     priority=Priority.LOW,
-    input={"n": 1},
+    input={"n": 1, "day": "${schedule.time}"},
+    labels={"of": "${schedule.id}"},
 )
 
 
@@ -128,6 +131,37 @@ def test_a_workflow_without_has_the_hash_that_it_had():
             "every: 1h, input: 1",
             "4:29: 'input' of schedule 's': expected a mapping of names to values, found 1",
         ),
+        (
+            "every: 1h, input: {a: [1, 'x ${schedule.tme}']}",
+            "4:51: 'input' of schedule 's': there is no 'tme' (did you mean 'time'?)",
+        ),
+        (
+            "every: 1h, input: {a: '${input.b}'}",
+            "4:36: 'input' of schedule 's': nothing is called 'input' (there are: schedule)",
+        ),
+        (
+            "every: 1h, input: {a: '${int(schedule.time)}'}",
+            "4:29: schedule 's': input: 'int(schedule.time)': cannot convert string to int (there "
+            "were: schedule)",
+        ),
+        (
+            "every: 1h, labels: {a: '${run.id}'}",
+            "4:37: label 'a' of schedule 's': nothing is called 'run' (there are: schedule)",
+        ),
+        (
+            "every: 1h, labels: {a: '${[schedule.time]}'}",
+            "4:34: label 'a' of schedule 's': expected a text, found a list",
+        ),
+        (
+            "every: 1h, labels: {a: '${dyn([schedule.time])}'}",
+            "4:30: schedule 's': label a: expected a text of 1 to 256 printable characters without "
+            "'\"', found ['2030-01-31T08:00:00Z']",
+        ),
+        (
+            "every: 1h, labels: {a: '${int(schedule.id)}'}",
+            "4:30: schedule 's': label a: 'int(schedule.id)': cannot convert string to int (there "
+            "were: schedule)",
+        ),
         ("every: 1h, evry: 1", "4:22: unknown key 'evry' in schedule 1 (did you mean 'every'?)"),
     ],
 )
@@ -184,3 +218,23 @@ def test_one_that_stands_alone_and_is_wrong(value, said):
     with pytest.raises(DefinitionError) as caught:
         schedule_from(value)
     assert said in str(caught.value)
+
+
+def test_what_it_gives_to_the_run_of_a_time():
+    labels = {"of": "${schedule.id}", "day": "${schedule.time.substring(0, 10)}", "no": "${null}"}
+    schedule = Schedule("s", every=60.0, labels=labels)
+
+    given = {"at": "${schedule.time}", "list": [1, "$${x}"]}
+    assert input_at("s", given, 1e9) == {"at": "2001-09-09T01:46:40Z", "list": [1, "${x}"]}
+    assert input_at("s", given, 1e9 + 0.25)["at"] == "2001-09-09T01:46:40.250000Z"
+    assert labels_at(schedule, 1e9) == {"of": "s", "day": "2001-09-09"}
+    assert labels_at(Schedule("s", every=60.0), 1e9) == {}
+
+
+def test_what_another_release_has_registered_is_refused_when_its_time_comes():
+    text = "${schedule.gone}"
+
+    with pytest.raises(InvalidInput, match="input: there is no 'gone'"):
+        input_at("s", {"a": text}, 1e9)
+    with pytest.raises(InvalidInput, match="label a: there is no 'gone'"):
+        labels_at(Schedule("s", every=60.0, labels={"a": text}), 1e9)

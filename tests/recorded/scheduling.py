@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -15,7 +16,7 @@ from tests.recorded.fleet import SETTINGS
 from tests.recorded.stage import Stage
 from tests.support.waiting import eventually
 
-NAP = "timed.nap"
+NAP, LONG_NAP = "timed.nap", "timed.long"
 _TWO_DAYS = 2 * 86_400.0
 
 
@@ -32,7 +33,7 @@ async def _acted_upon(stage: Stage) -> None:
         await client.create_schedule(
             one,
             NAP,
-            {"order": 7},
+            {"order": 7, "at": "${schedule.time}"},
             replace=True,
             cron="0 0 1 1 *",
             timezone="Europe/Berlin",
@@ -44,6 +45,7 @@ async def _acted_upon(stage: Stage) -> None:
             pause_on_failure=True,
             max_runs=100,
             priority="high",
+            labels={"of": "${schedule.id}"},
         )
     await client.pause_schedule(one, "not now")
     assert (await client.trigger_schedule(one)).state is OccurrenceState.RUNNING
@@ -57,11 +59,17 @@ async def _acted_upon(stage: Stage) -> None:
 
 async def _stopping(stage: Stage) -> None:
     for one, overlap in (("scheduled-2", "cancel_other"), ("scheduled-3", "terminate_other")):
-        await stage.client.create_schedule(one, NAP, every="1h", overlap=overlap)
+        await stage.client.create_schedule(one, LONG_NAP, every="1h", overlap=overlap)
         await stage.client.pause_schedule(one)
-        for _ in range(2):
-            await stage.client.trigger_schedule(one)
+        await stage.client.trigger_schedule(one)
+        last = (await stage.client.trigger_schedule(one)).run
+        await _until(stage, one, partial(_has_begun, last))
+        await stage.client.cancel(last)
         await _until(stage, one, lambda view: len(view.recent) == 2)
+
+
+def _has_begun(run: str, view: ScheduleView) -> bool:
+    return any((one.run, one.state) == (run, OccurrenceState.RUNNING) for one in view.running)
 
 
 async def _failing(stage: Stage) -> None:

@@ -67,5 +67,8 @@ def build(flow: WorkflowBuilder) -> None:
     flow.step(known, retries=3)  # type: ignore[call-arg]
     flow.step(known, depends_on=[3])  # type: ignore[list-item]
     assert_type(charge.id, str)
+    flow.label("customer", flow.input.customer)
+    flow.schedule("nightly", cron="0 2 * * *", input={"until": flow.occasion.time})
+    flow.schedule("often", evry="1h")  # type: ignore[call-arg]
     assert_type(flow.build(), Workflow)
     assert_type(flow.to_yaml(), str)

@@ -122,7 +122,11 @@ async def runs(client: Client) -> None:
 
 
 async def schedules(client: Client, workflow: Workflow) -> None:
-    made = await client.create_schedule("nightly", "order.fulfil", {"n": 1}, cron="0 2 * * *")
+    labels = {"day": "${schedule.time}"}
+    made = await client.create_schedule(
+        "nightly", "order.fulfil", {"n": 1}, cron="0 2 * * *", labels=labels
+    )
+    assert_type(made.labels, dict[str, str])
     assert_type(made, ScheduleView)
     assert_type(made.overlap, Overlap)
     assert_type(await client.schedules(), list[ScheduleView])

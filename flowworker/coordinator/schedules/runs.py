@@ -9,18 +9,20 @@ from __future__ import annotations
 __all__ = ["ScheduledRuns"]
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.event_data import EventData
 from flowworker.codec.json import encode_sorted
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.addressing import publish_to_run
 from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.requests import read_object
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import RunRecord, StopReason
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.definitions.occasions import input_at, labels_at
 from flowworker.errors import Conflict, DefinitionError, InvalidInput, Unavailable, WorkflowNotFound
 from flowworker.stores.sealing import SCHEDULE
 
@@ -118,8 +120,10 @@ class ScheduledRuns:
 
     async def _new(self, schedule: ScheduleRecord, one: Occurrence) -> RunRecord:
         plan = await self._definitions.latest(schedule.workflow)
-        data = await self._starts.inputs.checked(plan, await self._given(schedule))
-        labels = await self._starts.labels.of(plan.workflow, data)
+        given = input_at(schedule.id, await self._given(schedule), one.time)
+        data = await self._starts.inputs.checked(plan, encode_sorted(given))
+        own = labels_at(schedule.schedule, one.time)
+        labels = await self._starts.labels.of(plan.workflow, data, own)
         payload, secrets = await self._starts.inputs.keep(plan, one.run, _NAME, data)
         return RunRecord(
             run=one.run,
@@ -136,7 +140,8 @@ class ScheduledRuns:
             labels=labels,
         )
 
-    async def _given(self, schedule: ScheduleRecord) -> bytes:
+    async def _given(self, schedule: ScheduleRecord) -> dict[str, Any]:
+        """The input that a schedule says."""
         if schedule.sealed is None:
-            return encode_sorted(schedule.schedule.input or {})
-        return await self._payloads.load(schedule.sealed, schedule.id, SCHEDULE)
+            return schedule.schedule.input or {}
+        return read_object(await self._payloads.load(schedule.sealed, schedule.id, SCHEDULE))

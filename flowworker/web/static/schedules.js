@@ -183,6 +183,7 @@ function facts(one) {
       fact("From", one.start_at && moment(one.start_at, one.timezone)),
       fact("Until", one.end_at && moment(one.end_at, one.timezone)),
       fact("At most", one.max_runs && `${one.max_runs} runs`),
+      fact("Labels", Object.entries(one.labels).map(([name, text]) => `${name}=${text}`).join(" ")),
       fact("Overlap", one.overlap.replaceAll("_", " ")),
       fact("Late by at most", span(one.catchup_window)),
       fact("Times", counts.join(", ")),

@@ -2,7 +2,7 @@
 
 import { ask, part, send } from "./api.js";
 import { h } from "./dom.js";
-import { dialog, fields, read, say, text } from "./forms.js";
+import { dialog, fields, labels, read, readLabels, say, text } from "./forms.js";
 
 const OVERLAPS = ["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"];
 
@@ -30,7 +30,7 @@ function said(workflows, workflow) {
       catchup_window: option("Catch-up window", "How late a run may begin; 1d if it is left out."),
       max_runs: { title: "At most so many runs", type: "integer", minimum: 1 },
       pause_on_failure: { title: "A run that fails pauses it", type: "boolean" },
-      input: { title: "Input", description: "Of all runs: a JSON object.", type: "object" },
+      input: { title: "Input", description: "Of all runs: a JSON object; ${schedule.time} in its texts is the time.", type: "object" },
     },
   };
 }
@@ -39,10 +39,10 @@ export function create(workflows, workflow) {
   const schema = said(workflows, workflow);
   dialog({
     title: "Create a schedule",
-    body: fields(schema, "schedule", "It says"),
+    body: [fields(schema, "schedule", "It says"), labels("labels", "Of its runs, beside those of the workflow.")],
     confirm: "Create",
     perform: async (form) => {
-      const made = await send("schedules", read(form, schema, "schedule"));
+      const made = await send("schedules", { ...read(form, schema, "schedule"), labels: readLabels(form, "labels") });
       say("Created.");
       location.hash = `#/schedules/${part(made.id)}`;
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -189,7 +190,7 @@ def test_labels_and_schedules_are_those_of_a_file():
 
 def test_they_may_be_given_at_the_beginning_as_well():
     nightly, often = {"id": "nightly", "cron": "30 2 * * *"}, {"id": "often", "every": 900}
-    given = {"labels": {"team": "a"}, "schedules": [nightly]}
+    given: dict[str, Any] = {"labels": {"team": "a"}, "schedules": [nightly]}
     flow = WorkflowBuilder("report", **given)
     flow.add("nap", sleep="1s")
     assert (len(flow.build().schedules), flow.build().labels) == (1, {"team": "a"})

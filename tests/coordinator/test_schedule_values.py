@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,6 @@ async def world(request, tmp_path):
         keys.write_text(f"k {base64.b64encode(b'k' * 32).decode()}\n")
         settings = {"payload_keys": str(keys)}
     async with World(**settings) as world:
-        world.sealed = bool(settings)
         await world.client.register(FLOW)
         await world.coordinator()
         yield world
@@ -52,7 +52,8 @@ async def first_run(world):
 async def test_a_time_begins_a_run_with_what_it_comes_to(world):
     await created(world, "labelled", input=INPUT_GIVEN, labels=LABELS)
     found, _ = await world.stores.schedules.load("s")
-    assert (found.sealed is not None, found.schedule.input is None) == (world.sealed, world.sealed)
+    sealed = bool(world.stores.settings.payload_keys)
+    assert (found.sealed is not None, found.schedule.input is None) == (sealed, sealed)
 
     record, value = await first_run(world)
 
@@ -87,7 +88,7 @@ async def test_one_of_a_definition_gives_the_same(world):
 
 
 async def test_labels_that_are_none_are_refused_with_the_time(world):
-    schema = {"properties": {"text": {}}}
+    schema: dict[str, Any] = {"properties": {"text": {}}}
     labels = {"text": "${input.text}"}
     await world.client.register(
         Workflow("labelled", FLOW.steps, labels=labels, input_schema=schema)

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from flowworker.codec.event_data import EventData
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import defined_id, event_id, index_of
-from flowworker.core.records import ErrorInfo
+from flowworker.core.records import UNTIMED, ErrorInfo
 from flowworker.core.status import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def _attempt(
         error_bases=error.bases,
         retryable=error.retryable,
         retry_after=error.retry_after,
-        since=record.since if failed else 0.0,  # these are for the retry policy
+        since=record.since if failed else UNTIMED,  # these are for the retry policy
         spent=record.spent if failed else (),
         intervals=record.intervals if failed else (),
         reason=record.reason,

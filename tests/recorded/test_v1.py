@@ -124,13 +124,17 @@ def test_every_header_is_recorded():
     }
 
 
+UNRECORDED = {"looked.<partition>"}
+"""Where durability is `power`, which the recorded fleet has not chosen."""
+
+
 def test_all_subjects_and_keys_that_are_documented_are_recorded():
     names = {each.subject for each in MESSAGES}
     spans = set(re.findall(r"`([$<a-z][\w$<>.]*[\w>])`", WIRE.read_text()))
     documented = [span for span in spans if "<" in span and "." in span]
 
     assert len(documented) > 25
-    for span in documented:
+    for span in {*documented} - UNRECORDED:
         pattern = re.sub(r"<(\w+|\.\.\.)>", "ANY", span).replace(">", "ANY")
         pattern = re.escape(pattern).replace("ANY", ".+")
         assert any(re.fullmatch(rf"(.+\.)?{pattern}(\.\d+)?", name) for name in names), span

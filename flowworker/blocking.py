@@ -127,6 +127,12 @@ class BlockingClient:
 
         return self._call(act_on_all)
 
+    # Queues
+
+    pause_queue = _blocking(Client.pause_queue)
+    unpause_queue = _blocking(Client.unpause_queue)
+    paused_queues = _blocking(Client.paused_queues)
+
     # Schedules
 
     schedules = _blocking(Client.schedules)

@@ -23,12 +23,14 @@ from flowworker.codec.messages import (
     Result,
     StepMessage,
 )
+from flowworker.codec.pauses import PauseCommand
 from flowworker.codec.presence import Presence
 from flowworker.codec.schedule_events import ScheduleEvent
 from flowworker.codec.schedules import ScheduleCommand
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.records import RunRecord, StepRecord
+from flowworker.core.standing import PauseRecord
 from flowworker.definitions import workflow_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -60,6 +62,8 @@ _TYPES: dict[str, type] = {
     "schedule-event": ScheduleEvent,
     "schedule-command": ScheduleCommand,
     "schedule-record": ScheduleRecord,
+    "pause-command": PauseCommand,
+    "pause-record": PauseRecord,
     "presence": Presence,
 }
 

@@ -57,6 +57,7 @@ def backend_of(
         payloads=SimRecords(gate, backend.payloads, "payloads"),
         leases=SimLeases(gate, backend),
         steps=_Steps(gate, backend, watch, virtual),
+        lanes=_Lanes(gate, backend),
         events=_Events(gate, backend, watch, archive, virtual),
         commands=_Commands(gate, backend, watch, virtual),
         timers=_Timers(gate, backend, watch, virtual),
@@ -117,6 +118,18 @@ class _Steps(_Source):
 
     def withdraw(self, run: str, delayed: Collection[str]) -> _Later[None]:
         return self._gate.call("steps.withdraw", run, self._backend.steps.withdraw, run, delayed)
+
+
+class _Lanes:
+    def __init__(self, gate: Gate, backend: Backend) -> None:
+        self._gate = gate
+        self._lanes = backend.lanes
+
+    def hold(self, queue: str) -> _Later[bool]:
+        return self._gate.call("lanes.hold", queue, self._lanes.hold, queue)
+
+    def release(self, queue: str) -> _Later[bool]:
+        return self._gate.call("lanes.release", queue, self._lanes.release, queue)
 
 
 class _Events(_Source):

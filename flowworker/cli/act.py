@@ -1,8 +1,17 @@
-"""Commands to runs: to stop or pause them, to answer them, to signal to them."""
+"""Commands to runs: to stop them, to answer them, to signal to them."""
 
 from __future__ import annotations
 
-__all__ = ["approve", "cancel", "pause", "reject", "resume", "signal", "terminate", "unpause"]
+__all__ = [
+    "approve",
+    "cancel",
+    "perform",
+    "reject",
+    "resume",
+    "signal",
+    "terminate",
+    "user",
+]
 
 import getpass
 from contextlib import suppress
@@ -12,17 +21,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from msgspec import Raw
 
-from flowworker.acts import (
-    Approve,
-    Cancel,
-    Pause,
-    Reject,
-    Resume,
-    Signal,
-    Terminate,
-    Unpause,
-    name_of,
-)
+from flowworker.acts import Approve, Cancel, Reject, Resume, Signal, Terminate, name_of
 from flowworker.cli.choosing import Chosen, choosing, choosing_by_option
 from flowworker.cli.many import act_on
 from flowworker.cli.options import Target, as_json, connection, read_json, run_client
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _REASON = click.option("--reason", default="", help="Stored as the run's error.")
 
 
-def _act(
+def perform(
     target: Target,
     chosen: Chosen,
     act: Act,
@@ -78,7 +77,7 @@ def cancel(target: Target, chosen: Chosen, reason: str, *, json_: bool) -> None:
     async def alone(client: Client, run: str) -> None:
         await client.cancel(run, reason)
 
-    _act(target, chosen, Cancel(reason), alone, json_=json_)
+    perform(target, chosen, Cancel(reason), alone, json_=json_)
 
 
 @click.command()
@@ -92,7 +91,7 @@ def terminate(target: Target, chosen: Chosen, reason: str, *, json_: bool) -> No
     async def alone(client: Client, run: str) -> None:
         await client.terminate(run, reason)
 
-    _act(target, chosen, Terminate(reason), alone, json_=json_)
+    perform(target, chosen, Terminate(reason), alone, json_=json_)
 
 
 @click.command()
@@ -124,7 +123,7 @@ def resume(
     async def alone(client: Client, run: str) -> None:
         await client.resume(run, action, step, value)
 
-    _act(target, chosen, act, alone, json_=json_, named=f"resume ({action})")
+    perform(target, chosen, act, alone, json_=json_, named=f"resume ({action})")
 
 
 @click.command()
@@ -149,7 +148,7 @@ def signal(
         await client.signal(run, name, value, signal_id=signal_id)
 
     act = Signal(name, value, signal_id or "")
-    _act(target, chosen, act, alone, json_=json_, named=f"signal {name}")
+    perform(target, chosen, act, alone, json_=json_, named=f"signal {name}")
 
 
 def _signal_to(chosen: Chosen, words: tuple[str, ...]) -> tuple[Chosen, str, str]:
@@ -173,44 +172,13 @@ def _signal_to(chosen: Chosen, words: tuple[str, ...]) -> tuple[Chosen, str, str
 
 _STEP = click.option("--step", default="", help="Which step; if several ask, or for several runs.")
 _ACTOR = click.option("--actor", help="Who answers; the user of this system if not given.")
-_PAUSER = click.option("--actor", help="Who asks for it; the user of this system if not given.")
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this command, by the system's name."""
     with suppress(OSError, KeyError):  # a container may have none
         return getpass.getuser()
     return ""
-
-
-@click.command()
-@choosing
-@click.option("--reason", default="", help="Why; shown as long as they pause.")
-@_PAUSER
-@connection
-@as_json
-def pause(target: Target, chosen: Chosen, *, reason: str, actor: str | None, json_: bool) -> None:
-    """Pause runs: nothing of them begins any more, and what runs ends."""
-    act = Pause(reason, _user() if actor is None else actor)
-
-    async def alone(client: Client, run: str) -> None:
-        await client.pause(run, reason, actor=act.actor)
-
-    _act(target, chosen, act, alone, json_=json_)
-
-
-@click.command()
-@choosing
-@_PAUSER
-@connection
-@as_json
-def unpause(target: Target, chosen: Chosen, *, actor: str | None, json_: bool) -> None:
-    """Let runs go on that pause."""
-    act = Unpause(_user() if actor is None else actor)
-
-    async def alone(client: Client, run: str) -> None:
-        await client.unpause(run, actor=act.actor)
-
-    _act(target, chosen, act, alone, json_=json_)
 
 
 @click.command()
@@ -233,12 +201,12 @@ def approve(
 ) -> None:
     """Approve what a step of a run asks, or of several runs."""
     value = None if output is None else Raw(read_json("--output", output))
-    act = Approve(_named(chosen, step), value, reason, _user() if actor is None else actor)
+    act = Approve(_named(chosen, step), value, reason, user() if actor is None else actor)
 
     async def alone(client: Client, run: str) -> None:
         await client.approve(run, step, value, reason=reason, actor=act.actor)
 
-    _act(target, chosen, act, alone, json_=json_)
+    perform(target, chosen, act, alone, json_=json_)
 
 
 @click.command()
@@ -252,12 +220,12 @@ def reject(
     target: Target, chosen: Chosen, *, step: str, reason: str, actor: str | None, json_: bool
 ) -> None:
     """Reject what a step of a run asks, or of several runs: the step fails."""
-    act = Reject(_named(chosen, step), reason, _user() if actor is None else actor)
+    act = Reject(_named(chosen, step), reason, user() if actor is None else actor)
 
     async def alone(client: Client, run: str) -> None:
         await client.reject(run, reason, step, actor=act.actor)
 
-    _act(target, chosen, act, alone, json_=json_)
+    perform(target, chosen, act, alone, json_=json_)
 
 
 def _named(chosen: Chosen, step: str) -> str:

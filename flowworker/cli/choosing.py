@@ -21,7 +21,7 @@ from flowworker.cli.tables import plain
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from flowworker.cli.options import Target
     from flowworker.client import Client, RunSummary
@@ -66,13 +66,23 @@ class Chosen:
         return self.runs[0] if len(self.runs) == 1 and self.where is None else ""
 
 
-def choosing(command: Callable[Concatenate[Chosen, P], T]) -> Callable[P, T]:
-    """Give a command several runs, and how they are acted on, before its other arguments."""
+def choosing(
+    command: Callable[Concatenate[Chosen, P], T], instead: Collection[str] = ()
+) -> Callable[P, T]:
+    """Give a command several runs, and how they are acted on, before its other arguments.
+
+    Args:
+        command: which.
+        instead: names of its options with each of which it is about no runs.
+    """
 
     @functools.wraps(command)
     def checked(chosen: Chosen, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if bool(chosen.runs) is (chosen.where is not None):
-            raise click.UsageError("Give either runs, or --where and a filter.")
+        given_instead = [name for name in instead if kwargs.get(name) is not None]
+        ways = (bool(chosen.runs), chosen.where is not None, *(True for _ in given_instead))
+        if sum(ways) != 1:
+            others = "".join(f", or --{name}" for name in instead)
+            raise click.UsageError(f"Give either runs, or --where and a filter{others}.")
         return command(chosen, *args, **kwargs)
 
     return _choosing(checked, click.argument("runs", nargs=-1, metavar="[RUN]..."))

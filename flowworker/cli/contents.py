@@ -73,9 +73,9 @@ SECTIONS = {
         ),
         "terminate": Listed("act:terminate", "Stop runs at once, without undoing anything."),
         "pause": Listed(
-            "act:pause", "Pause runs: nothing of them begins any more, and what runs ends."
+            "pausing:pause", "Pause runs or a queue: nothing begins any more, and what runs ends."
         ),
-        "unpause": Listed("act:unpause", "Let runs go on that pause."),
+        "unpause": Listed("pausing:unpause", "Let runs or a queue go on that pause."),
         "approve": Listed("act:approve", "Approve what a step of a run asks, or of several runs."),
         "reject": Listed(
             "act:reject", "Reject what a step of a run asks, or of several runs: the step fails."
@@ -94,6 +94,7 @@ SECTIONS = {
             "members:coordinators",
             "List the coordinators that are there, and the partitions that each drives.",
         ),
+        "pauses": Listed("pausing:pauses", "List the queues that pause, and why."),
         "doctor": Listed(
             "doctor:doctor",
             "Check the server, its streams, what waits in them, who works there, and the clocks.",

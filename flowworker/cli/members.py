@@ -76,9 +76,10 @@ def _print(
 
 
 def _worker(one: WorkerView) -> list[str]:
+    queues = (f"{each}(paused)" if each in one.paused else each for each in one.queues)
     return [
         *(one.id, _state(one), f"{one.running}/{one.slots}", *_times(one)),
-        *(" ".join(one.queues), " ".join(sorted(one.handlers))),
+        *(" ".join(queues), " ".join(sorted(one.handlers))),
     ]
 
 

@@ -14,6 +14,7 @@ members       the processes of the fleet             checks        what is wrong
 hiding        what people do not see of a run
 why           what a diagnosis is made of        schedules     schedules, for people to look at
 scheduling    acts on them                        registering   definitions, and their schedules
+pausing       pauses of queues                    following     commands that are waited for
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.pauses import Pausable
 from flowworker.codec.presence import (
     COORDINATORS,
     WORKERS,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from flowworker.ports import Entry, Presences
+    from flowworker.stores.pauses import PauseStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +73,14 @@ class WorkerView(_Member):
         handlers: that it has, each with a digest of its signature.
         slots: attempts that it runs at a time.
         running: those that it does run.
+        paused: of its queues, those of which it gets nothing for now.
     """
 
     queues: tuple[str, ...]
     handlers: dict[str, str]
     slots: int
     running: int
+    paused: tuple[str, ...] = ()
 
 
 async def coordinators(presences: Presences) -> list[CoordinatorView]:
@@ -87,8 +91,11 @@ async def coordinators(presences: Presences) -> list[CoordinatorView]:
     ]
 
 
-async def workers(presences: Presences) -> list[WorkerView]:
-    """All workers, by id: one that serves several queues stands under each of them."""
+async def workers(presences: Presences, pauses: PauseStore | None = None) -> list[WorkerView]:
+    """All workers, by id: one that serves several queues stands under each of them.
+
+    Without pauses nothing is known of those.
+    """
     latest: dict[str, tuple[Entry, Presence]] = {}
     queues: dict[str, list[str]] = {}
     async for entry, said in _read(presences, WORKERS):
@@ -96,6 +103,7 @@ async def workers(presences: Presences) -> list[WorkerView]:
         queues.setdefault(worker, []).append(queue_of_presence(entry.key))
         if worker not in latest or latest[worker][0].time < entry.time:
             latest[worker] = entry, said
+    held = await pauses.paused(Pausable.QUEUE) if pauses is not None and latest else {}
     return [
         WorkerView(
             **_common(entry, said),
@@ -103,6 +111,7 @@ async def workers(presences: Presences) -> list[WorkerView]:
             handlers=said.handlers,
             slots=said.slots,
             running=said.running,
+            paused=tuple(queue for queue in queues[worker] if queue in held),
         )
         for worker, (entry, said) in sorted(latest.items())
     ]

@@ -73,7 +73,7 @@ class Reading:
 
     async def workers(self) -> Workers:
         """The workers that are there, by id. One that was killed is for up to half a minute."""
-        return await members.workers(self._stores.backend.presences)
+        return await members.workers(self._stores.backend.presences, self._stores.pauses)
 
     async def coordinators(self) -> Coordinators:
         """The coordinators that are there, by id, in the same way."""

@@ -7,19 +7,18 @@ __all__ = ["ScheduleArguments", "Scheduling"]
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from flowworker.client.following import followed
 from flowworker.client.schedules import find_schedule, occurrence_view, schedule_view
 from flowworker.client.starting import check_dotted_name, encode_input, one_of
-from flowworker.codec.facts import read_event
 from flowworker.codec.json import decode_value, encode
 from flowworker.codec.schedules import ScheduleAction, ScheduleCommand
-from flowworker.core.event_types import EventType
-from flowworker.core.ids import run_id_of_sequence, sequence_of
+from flowworker.core.ids import sequence_of
 from flowworker.core.occurrence import OccurrenceState
 from flowworker.core.payload import Inline
 from flowworker.core.schedule import Overlap, run_of_time, run_of_trigger
 from flowworker.definitions.moment import parse_moment
 from flowworker.definitions.schedules import MAX_INPUT, schedule_from
-from flowworker.errors import InvalidInput, NotFound, ResultTimeout
+from flowworker.errors import InvalidInput, NotFound
 from flowworker.schedules import backfill_of, times_of
 from flowworker.stores.sealing import SCHEDULE
 
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
     from flowworker.core.occurrence import ScheduleRecord
     from flowworker.core.status import Priority
     from flowworker.stores.stores import Stores
-
-_WITHIN = 10.0
-"""Seconds within which a coordinator follows what is sent."""
-_PAUSES = (0.02, 0.4)
-"""Seconds between two looks whether it has: the first, and the longest."""
 
 
 class ScheduleArguments(TypedDict, total=False):
@@ -201,32 +195,16 @@ class Scheduling:
         subject = f"control.schedule.{action}.{schedule}"
         former = await self._stores.schedules.load(schedule)
         sequence = await self._stores.backend.commands.send(subject, encode(command), {})
-        until, pause = self._clock.monotonic() + _WITHIN, _PAUSES[0]
-        while True:
-            found = await self._stores.schedules.load(schedule)
-            if action is ScheduleAction.DELETE:
-                if former is not None and (
-                    found is None or found[0].created_at != former[0].created_at
-                ):
-                    return former[0]
-            elif found is not None and _has_followed(found[0], sequence):
-                return found[0]
-            await self._raise_rejection(sequence)
-            if self._clock.monotonic() > until:
-                raise ResultTimeout(
-                    f"no coordinator has followed {action} of schedule {schedule!r} within "
-                    f"{_WITHIN:g} s; it is kept, and followed when one is there"
-                )
-            await self._clock.sleep(pause)
-            pause = min(2 * pause, _PAUSES[1])
 
-    async def _raise_rejection(self, sequence: int) -> None:
-        run = run_id_of_sequence(sequence)
-        for stored in await self._stores.backend.events.history(run):
-            if stored.type == EventType.REJECTED:
-                said = read_event(run, stored.data).data
-                known: dict[str, type[NotFound | InvalidInput]] = {NotFound.__name__: NotFound}
-                raise known.get(said.error_type, InvalidInput)(said.reason)
+        async def look() -> ScheduleRecord | None:
+            found = await self._stores.schedules.load(schedule)
+            if action is not ScheduleAction.DELETE:
+                return found[0] if found and _has_followed(found[0], sequence) else None
+            gone = former and (found is None or found[0].created_at != former[0].created_at)
+            return former[0] if gone and former else None
+
+        what = f"{action} of schedule {schedule!r}"
+        return await followed(self._stores.backend, self._clock, sequence, what, look)
 
 
 def _has_followed(record: ScheduleRecord, sequence: int) -> bool:

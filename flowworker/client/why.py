@@ -16,6 +16,7 @@ from flowworker.client import members
 from flowworker.client.looking import PARALLEL, Look, Looking
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_step_message
+from flowworker.codec.pauses import Pausable
 from flowworker.core.ids import partition_of
 from flowworker.core.status import Kind, Outcome, Priority, StepStatus
 from flowworker.diagnosis import Evidence, Place, ReasonKind, diagnose
@@ -55,6 +56,7 @@ class Why:
     def __init__(self, stores: Stores, clock: Clock) -> None:
         self._backend = stores.backend
         self._runs = stores.runs
+        self._pauses = stores.pauses
         self._looking = Looking(stores, clock)
         self._clock = clock
 
@@ -104,11 +106,12 @@ class Why:
             unread=look.unread,
             partition=partition,
         )
-        workers, coordinators, levels, places, children = await asyncio.gather(
+        workers, coordinators, levels, places, queues, children = await asyncio.gather(
             _unless_forbidden(members.workers(presences)),
             _unless_forbidden(members.coordinators(presences)),
             _unless_forbidden(_nothing() if meter is None else meter.events([partition])),
             _unless_forbidden(self._places(seen)),
+            _unless_forbidden(self._pauses.paused(Pausable.QUEUE)),
             self._children(look),
         )
         return replace(
@@ -117,6 +120,7 @@ class Why:
             coordinators=coordinators,
             lag=(levels or {}).get(partition),
             places=places or {},
+            queues=queues or {},
             children=children,
         )
 
@@ -138,7 +142,7 @@ class Why:
         if not fresh:
             return None
         best = min(fresh, key=lambda one: one.scheduled)
-        return Place(best.stored, best.scheduled, best.handed_out, best.ahead)
+        return Place(best.stored, best.scheduled, best.handed_out, best.ahead, best.held)
 
     async def _children(self, look: Look) -> dict[str, RunStatus | None]:
         """How the runs stand that attempts are."""

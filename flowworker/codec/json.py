@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "MAX_NESTING",
     "UNREADABLE",
+    "decode_pause",
     "decode_record",
     "decode_run",
     "decode_schedule",
@@ -25,13 +26,14 @@ from flowworker.codec.keys import run_key, schedule_key
 from flowworker.codec.models import as_json
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
+from flowworker.core.standing import PauseRecord
 from flowworker.errors import CorruptRecord, NewerRelease
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
-R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord)
+R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord, PauseRecord)
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding may raise."""
@@ -46,6 +48,7 @@ encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _run_decoder = msgspec.json.Decoder(RunRecord)
 _step_decoder = msgspec.json.Decoder(StepRecord)
 _schedule_decoder = msgspec.json.Decoder(ScheduleRecord)
+_pause_decoder = msgspec.json.Decoder(PauseRecord)
 _any_decoder = msgspec.json.Decoder(Any)
 
 
@@ -92,6 +95,11 @@ def decode_schedule(key: str, raw: bytes) -> ScheduleRecord:
     if key != schedule_key(record.id):
         raise CorruptRecord(key, raw, f"it is the record of schedule {record.id[:140]!r}")
     return record
+
+
+def decode_pause(key: str, raw: bytes) -> PauseRecord:
+    """What this release can read of a pause that stands beside the runs."""
+    return _decode_versioned(key, raw, _pause_decoder)
 
 
 def _decode_versioned(key: str, raw: bytes, decoder: msgspec.json.Decoder[R]) -> R:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.commands.controls import Controls
 from flowworker.coordinator.commands.intake import Intake
+from flowworker.coordinator.commands.pauses import PauseCommands
 from flowworker.coordinator.commands.rejection import Rejections
 from flowworker.coordinator.commands.reruns import Reruns
 from flowworker.coordinator.commands.schedules import ScheduleCommands
@@ -72,6 +73,7 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         Controls(stores, clock),
         Signals(stores, clock),
         ScheduleCommands(stores, clock),
+        PauseCommands(stores),
         Rejections(stores, clock, metrics),
         clock,
     )

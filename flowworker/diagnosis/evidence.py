@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.model import Step
     from flowworker.core.records import RunRecord, StepRecord
+    from flowworker.core.standing import PauseRecord
     from flowworker.core.state import RunState, StepState
     from flowworker.core.status import RunStatus
 
@@ -96,12 +97,14 @@ class Place:
         scheduled: it waits for its time, in no queue.
         handed_out: a worker was given it.
         ahead: how many messages may stand before it, at most; None if that is not known.
+        held: its queue hands nothing out.
     """
 
     stored: float = 0.0
     scheduled: bool = False
     handed_out: bool = False
     ahead: int | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Evidence:
         places: of the steps that `unclaimed_steps` names: where their messages are, None for
             nowhere; those that could not be asked for are missing.
         children: how runs stand that are attempts of steps; None for one that is not there.
+        queues: those that pause, as it was said.
     """
 
     now: float
@@ -134,6 +138,7 @@ class Evidence:
     lag: int | None = None
     places: Mapping[str, Place | None] = field(default_factory=dict)
     children: Mapping[str, RunStatus | None] = field(default_factory=dict)
+    queues: Mapping[str, PauseRecord] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:

@@ -1,4 +1,4 @@
-"""Those of whom something is awaited: coordinators, workers, and who has paused the run."""
+"""Of whom something is awaited: coordinators, workers, and who has paused a run or a queue."""
 
 from __future__ import annotations
 
@@ -42,11 +42,29 @@ def coordinator(seen: Evidence, what: str, since: float = 0.0, until: float = 0.
 def paused(seen: Evidence, why: Paused, who: str = "") -> Reason:
     """Nothing of the run begins until somebody lets it go on; a step says `who`: `its run `."""
     record = seen.record
-    by = f" by {why.actor}" if why.actor else ""
-    said = f": {why.reason}" if why.reason else ""
-    text = f"{who}is paused{lasted(record.steered, seen.now)}{by}{said}"
+    text = f"{who}is paused{_why(why, record.steered, seen.now)}"
     remedy = f"flowworker unpause {record.run}"
     return Reason(ReasonKind.PAUSED, text, (record.run,), record.steered, remedy=remedy)
+
+
+def _why(why: Paused | None, since: float, now: float) -> str:
+    """For how long, by whom and for what."""
+    by = f" by {why.actor}" if why is not None and why.actor else ""
+    said = f": {why.reason}" if why is not None and why.reason else ""
+    return f"{lasted(since, now)}{by}{said}"
+
+
+def _held(seen: Evidence, queue: str, place: Place | None) -> Reason | None:
+    """That a queue hands nothing out; None if it does."""
+    record = seen.queues.get(queue)
+    if record is None and (place is None or not place.held):
+        return None
+    text, since = f"its queue {queue!r} is paused, and no record says why", 0.0
+    if record is not None:
+        since = record.at
+        text = f"its queue {queue!r} is paused{_why(record.paused, since, seen.now)}"
+    remedy = f"flowworker unpause --queue {queue}"
+    return Reason(ReasonKind.PAUSED, text, (queue,), since, remedy=remedy)
 
 
 def worker_of_queue(seen: Evidence, step: str, kind: Kind, place: Place | None) -> Reason:
@@ -56,6 +74,9 @@ def worker_of_queue(seen: Evidence, step: str, kind: Kind, place: Place | None) 
     """
     queue, handler = seen.defined(step).queue, seen.plan.call(step, kind).uses
     since = 0.0 if place is None else place.stored
+    held = _held(seen, queue, place)
+    if held is not None:
+        return held
     if seen.workers is None:
         return _queued(queue, place, since, "")
     serving = [one for one in seen.workers if queue in one.queues]

@@ -22,7 +22,7 @@ class ReasonKind(StrEnum):
     TIMER = "timer"
     """A moment: of `sleep` or `until`."""
     PAUSED = "paused"
-    """That its run goes on, which pauses."""
+    """That its run goes on, or its queue, which pauses."""
     TIMEOUT = "timeout"
     """Nothing; but at that moment it fails."""
     RETRY = "retry"

@@ -20,6 +20,7 @@ from flowworker.jetstream.commands import StreamCommandQueue
 from flowworker.jetstream.consuming.consumers import Consumers
 from flowworker.jetstream.events import StreamEventLog
 from flowworker.jetstream.heartbeat import open_heartbeat
+from flowworker.jetstream.lanes import StreamLanes
 from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.meter import StreamMeter
 from flowworker.jetstream.names import Names
@@ -133,6 +134,7 @@ async def _assemble(
         leases=leases,
         presences=BucketPresences(publisher, Api(connection, direct=True), names.locks),
         steps=StreamStepQueue(publisher, api, consumers, names, settings, clock),
+        lanes=StreamLanes(api, consumers, names, settings),
         events=events,
         commands=StreamCommandQueue(publisher, api, consumers, names),
         timers=StreamTimers(publisher, api, consumers, names),

@@ -15,12 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
-from flowworker.codec.json import UNREADABLE
+from flowworker.codec.json import UNREADABLE, decode_pause
 from flowworker.codec.messages import decode_step_message
+from flowworker.codec.pauses import Pausable, pause_key
 from flowworker.codec.presence import PRESENT
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
-from flowworker.errors import NamespaceNotFound, TopologyMismatch
+from flowworker.errors import CorruptRecord, NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import findings
 from flowworker.jetstream.attendance import Attendance
 from flowworker.jetstream.client.api import Api
@@ -36,11 +37,13 @@ from flowworker.jetstream.scheduled import timers_of_schedules
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
+from flowworker.ports.records import MOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from flowworker.clock import Clock
+    from flowworker.core.standing import PauseRecord
     from flowworker.jetstream.client.connection import Connection
     from flowworker.jetstream.client.options import ConnectionOptions
     from flowworker.jetstream.topology.specs import TopologyOptions
@@ -252,12 +255,12 @@ class _Examination:
 
     async def _queues(self, attendance: Attendance | None) -> AsyncGenerator[Finding, None]:
         """The queues that have, or had, workers, and those in which steps wait."""
-        queues = await queues_of(self._api, self._names)
+        queues, pauses = await queues_of(self._api, self._names), await self._pauses()
         pattern = f"{self._names.namespace}.step.>"
         stored: Counter[str] = Counter()
         for subject, count in (await counts_of(self._api, self._names.steps, pattern)).items():
             stored[subject.split(".")[2]] += count
-        for queue in sorted(queues | set(stored) | {"default"}):
+        for queue in sorted(queues | set(stored) | set(pauses) | {"default"}):
             lanes, late = [], 0.0
             for priority in Priority:
                 spec = consumer_specs.lane(self._names, self._settings, queue, priority)
@@ -268,11 +271,24 @@ class _Examination:
                 late = max(late, await self._late(spec, info))
             if attendance is None:
                 continue
-            yield findings.queue(queue, stored[queue], lanes, attendance.workers(queue), late)
+            there, pause = attendance.workers(queue), pauses.get(queue)
+            yield findings.queue(queue, stored[queue], lanes, there, late, pause)
             wanted = await self._wanted(queue) if stored[queue] else Counter[str]()
             handlers = attendance.handlers(queue, wanted)
             if handlers is not None:
                 yield handlers
+
+    async def _pauses(self) -> dict[str, PauseRecord]:
+        """Why queues pause, as it was said."""
+        direct = Api(self._connection, direct=True)
+        records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
+        prefix, found = pause_key(Pausable.QUEUE, ""), {}
+        for key, (value, _) in (await records.few([f"{prefix}>"], MOST) or {}).items():
+            with suppress(CorruptRecord):  # then nothing says why
+                record = decode_pause(key, value)
+                if record.paused is not None:
+                    found[key.removeprefix(prefix)] = record
+        return found
 
     async def _wanted(self, queue: str) -> Counter[str]:
         """The handlers that the oldest steps of a queue call."""

@@ -17,10 +17,13 @@ __all__ = [
     "work",
 ]
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from flowworker.core.paused import Paused
 from flowworker.errors import InvalidInput
 from flowworker.jetstream.backend import LEAST_PAYLOAD
+from flowworker.jetstream.lanes import is_held
 from flowworker.ports import Finding
 from flowworker.ports.backend import HEADROOM
 from flowworker.settings import check_fit
@@ -28,6 +31,7 @@ from flowworker.settings import check_fit
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
 
+    from flowworker.core.standing import PauseRecord
     from flowworker.settings import Settings
 
 CLOCK_TOLERANCE = 1.0
@@ -186,7 +190,12 @@ def work(check: str, what: str, info: dict[str, Any], late: float = 0.0) -> Find
 
 
 def queue(
-    name: str, stored: int, lanes: list[dict[str, Any]], workers: int, late: float = 0.0
+    name: str,
+    stored: int,
+    lanes: list[dict[str, Any]],
+    workers: int,
+    late: float = 0.0,
+    pause: PauseRecord | None = None,
 ) -> Finding:
     """What waits for the workers of a queue, and whether there are any.
 
@@ -196,11 +205,14 @@ def queue(
         lanes: what the server says of their consumers.
         workers: that say they serve it.
         late: for how long the first step has waited, if that is too long.
+        pause: what was said, if it is to pause.
     """
     in_flight = sum(map(_in_flight, lanes))
     waits = max(0, stored - in_flight)
     there = f", {workers} workers are there" if workers else ""
     found = f"{waits:,} steps wait, {in_flight:,} are in flight{there}"
+    if pause is not None or any(map(is_held, lanes)):
+        return _paused(name, f"{found}; ", [is_held(lane) for lane in lanes if lane], pause)
     advice = f"no worker serves it: start a worker with --queue {name}"
     requested = any(one.get("num_waiting") for one in lanes)
     if stored and not workers and not requested and in_flight:
@@ -210,6 +222,22 @@ def queue(
     return _lagging(
         finding, late, f"start more workers with --queue {name}, or give them more slots"
     )
+
+
+def _paused(name: str, found: str, held: list[bool], pause: PauseRecord | None) -> Finding:
+    """Whether all lanes of a queue hand nothing out, and it was said that they should not."""
+    check, advice = f"queue {name}", f"`flowworker unpause --queue {name}` lets it go on"
+    if pause is None:
+        found += "it is paused, and no record says why"
+        return Finding(check, ok=False, found=found, advice=advice)
+    why = pause.paused or Paused()
+    by, reason = f" by {why.actor}" if why.actor else "", f": {why.reason}" if why.reason else ""
+    since = datetime.fromtimestamp(pause.at, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+    found += f"paused since {since} UTC{by}{reason}"
+    if all(held):
+        return Finding(check, ok=True, found=found, advice=advice)
+    advice = f"`flowworker pause --queue {name}` pauses all of it, or unpause it"
+    return Finding(check, ok=False, found=f"{found}; but not all of its lanes", advice=advice)
 
 
 def _asked(

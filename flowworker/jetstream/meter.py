@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
+from flowworker.jetstream.lanes import is_held
 from flowworker.jetstream.topology.specs import TopologyOptions, consumer_specs, stream_specs
 from flowworker.ports import LaneLevel, StorageLevel
 
@@ -92,7 +93,8 @@ class StreamMeter:
             first = await self._api.message(self._names.steps, query)
             if first is not None:
                 oldest = datetime.fromisoformat(first.time).timestamp()
-        return LaneLevel(pending, info["num_ack_pending"], info.get("num_waiting", 0), oldest)
+        requests, held = info.get("num_waiting", 0), is_held(info)
+        return LaneLevel(pending, info["num_ack_pending"], requests, oldest, held)
 
     async def _names_of_consumers(self, stream: str) -> list[str]:
         found: list[str] = []

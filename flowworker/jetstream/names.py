@@ -12,7 +12,7 @@
                             and those that other rooms know: codec/subjects.py
 
     consumers of COMMANDS   starts, controls
-    consumers of STEPS      timers, step-<queue>-<priority>
+    consumers of STEPS      timers, step-<queue>-<priority>; paused while the queue is
     consumers of EVENTS     scheduler-<partition>
 
 Run ids, queues and priorities are one token. Workflows, steps, timer names and event types may

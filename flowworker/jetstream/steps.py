@@ -12,6 +12,7 @@ from flowworker.core.status import Priority
 from flowworker.errors import PermissionDenied, TopologyMismatch
 from flowworker.jetstream.client import headers
 from flowworker.jetstream.client.subjects import subjects_of
+from flowworker.jetstream.lanes import is_held
 from flowworker.jetstream.topology.specs import consumer_specs
 from flowworker.ports import StepPlace
 from flowworker.telemetry.log import get_logger
@@ -159,6 +160,6 @@ def _placed(message: StoredMessage, lane: dict[str, Any] | None) -> StepPlace:
         return StepPlace(message.data, _stored(message))
     before = message.seq - lane["delivered"]["stream_seq"] - 1
     if before < 0:
-        return StepPlace(message.data, _stored(message), handed_out=True)
+        return StepPlace(message.data, _stored(message), handed_out=True, held=is_held(lane))
     ahead = min(before, max(lane["num_pending"] - 1, 0))
-    return StepPlace(message.data, _stored(message), ahead=ahead)
+    return StepPlace(message.data, _stored(message), ahead=ahead, held=is_held(lane))

@@ -42,6 +42,7 @@ def memory_backend(
     runs = MemoryRecords(home)
     notifier = MemoryNotifier(home)
     timers = MemoryTimers(home, settings.lease)
+    steps = MemoryStepQueue(home, settings.lease, timers)
     # Retries that are timed in process leave their event unacknowledged meanwhile.
     facts_ack_wait = max(settings.lease, 2 * settings.short_delay)
 
@@ -55,7 +56,8 @@ def memory_backend(
         payloads=MemoryRecords(home),
         leases=MemoryLeases(home),
         presences=MemoryPresences(home),
-        steps=MemoryStepQueue(home, settings.lease, timers),
+        steps=steps,
+        lanes=steps,
         events=MemoryEventLog(namespace, partitions, notifier, home, facts_ack_wait),
         commands=MemoryCommandQueue(home, settings.lease),
         timers=timers,

@@ -125,6 +125,7 @@ class Queue:
         self._takers: deque[QueueConsumer] = deque()
         self._overdue: Alarm | None = None
         self._pumping = False
+        self._held = False
 
     def add(self, message: Message, due: float = 0.0) -> int:
         """Accept a message, to be delivered from `due` (epoch seconds); its sequence, or 0."""
@@ -139,6 +140,20 @@ class Queue:
         """Share the queue with all its consumers."""
         self._home.enter()
         return QueueConsumer(self, on_delivery)
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing is handed out for now."""
+        return self._held
+
+    def hold(self) -> None:
+        """Hand nothing out any more."""
+        self._held = True
+
+    def release(self) -> None:
+        """Hand out again."""
+        self._held = False
+        self._pump_soon()
 
     def count(self, group: str) -> int:
         """How many messages of a group there are, wherever they are."""
@@ -241,7 +256,7 @@ class Queue:
 
     def _pump(self) -> None:
         self._pumping = False
-        while self._takers and (message := self._next()) is not None:
+        while self._takers and not self._held and (message := self._next()) is not None:
             taker = self._takers.popleft()
             taker.credit -= 1
             if taker.credit:

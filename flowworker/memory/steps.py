@@ -7,6 +7,7 @@ __all__ = ["MemoryStepQueue"]
 from itertools import count
 from typing import TYPE_CHECKING
 
+from flowworker.core.status import Priority
 from flowworker.memory.checks import check_dotted, check_size, check_token
 from flowworker.memory.dedupe import Window
 from flowworker.memory.queue import Message, Queue
@@ -15,14 +16,13 @@ from flowworker.ports import StepPlace
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from flowworker.core.status import Priority
     from flowworker.memory.home import Home
     from flowworker.memory.timers import MemoryTimers
     from flowworker.ports import Consumer, OnDelivery, StepAddress
 
 
 class MemoryStepQueue:
-    """The `StepQueue` port."""
+    """The `StepQueue` port, and `Lanes`."""
 
     def __init__(self, home: Home, ack_wait: float, timers: MemoryTimers) -> None:
         """Make lanes as they are asked for; those of steps among `timers` count as messages."""
@@ -64,6 +64,20 @@ class MemoryStepQueue:
         lane = self._lane(address.queue, address.priority)
         return [_place(lane, one) for one in lane.of(address.run) if one.subject == subject]
 
+    async def hold(self, queue: str) -> bool:
+        """Hand nothing out of a queue any more."""
+        lanes = self._lanes_of(queue)
+        for lane in lanes:
+            lane.hold()
+        return bool(lanes)
+
+    async def release(self, queue: str) -> bool:
+        """Hand out again."""
+        lanes = self._lanes_of(queue)
+        for lane in lanes:
+            lane.release()
+        return bool(lanes)
+
     def waiting(self) -> int:
         """How many messages were not delivered yet, or were put back."""
         return sum(lane.waiting() for lane in self._lanes.values())
@@ -99,6 +113,12 @@ class MemoryStepQueue:
             lane.drop(run)
         self._timers.drop_of_steps(run)
 
+    def _lanes_of(self, queue: str) -> list[Queue]:
+        """All lanes of a queue, once somebody has used one of them."""
+        if not any(name == queue for name, _ in self._lanes):
+            return []
+        return [self._lane(queue, priority) for priority in Priority]
+
     def _lane(self, queue: str, priority: Priority) -> Queue:
         lane = self._lanes.get((queue, priority))
         if lane is None:
@@ -115,7 +135,9 @@ def _place(lane: Queue, message: Message) -> StepPlace:
     if message.scheduled:
         return StepPlace(message.data, scheduled=True)
     ahead = lane.ahead(message)
-    return StepPlace(message.data, message.time, handed_out=ahead is None, ahead=ahead)
+    return StepPlace(
+        message.data, message.time, handed_out=ahead is None, ahead=ahead, held=lane.held
+    )
 
 
 def _step(message: Message) -> str:

@@ -8,7 +8,7 @@ happened then, and the caller repeats it: every effect is idempotent or compare-
 deliveries   what comes in: one message at a time, acknowledged or put back
 records      what is kept: compare-and-set, and leases
 presences    who is there
-messages     what is sent: steps, events, commands, alarms, notifications
+messages     what is sent: steps and their lanes, events, commands, alarms, notifications
 meter        what waits at the server, for those who watch
 findings     what checks of a fleet come to
 sealing      what makes payloads unreadable for others
@@ -28,6 +28,7 @@ __all__ = [
     "HeartbeatLink",
     "Incident",
     "LaneLevel",
+    "Lanes",
     "Leases",
     "Meter",
     "Notifier",
@@ -51,6 +52,7 @@ from flowworker.ports.findings import Finding
 from flowworker.ports.messages import (
     CommandQueue,
     EventLog,
+    Lanes,
     Notifier,
     StepAddress,
     StepPlace,

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from flowworker.ports.deliveries import Delivery
-    from flowworker.ports.messages import CommandQueue, EventLog, Notifier, StepQueue, Timers
+    from flowworker.ports.messages import (
+        CommandQueue,
+        EventLog,
+        Lanes,
+        Notifier,
+        StepQueue,
+        Timers,
+    )
     from flowworker.ports.meter import Meter
     from flowworker.ports.presences import Presences
     from flowworker.ports.records import Leases, Records
@@ -95,6 +102,7 @@ class Backend:
     leases: Leases
     presences: Presences
     steps: StepQueue
+    lanes: Lanes
     events: EventLog
     commands: CommandQueue
     timers: Timers

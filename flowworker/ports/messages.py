@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "CommandQueue",
     "EventLog",
+    "Lanes",
     "Notifier",
     "StepAddress",
     "StepPlace",
@@ -49,6 +50,7 @@ class StepPlace:
         handed_out: it was delivered, and is not acknowledged.
         ahead: messages of its lane that may be delivered before it, at most; None if that is not
             known.
+        held: its lane hands nothing out (`Lanes`).
     """
 
     data: bytes
@@ -56,6 +58,7 @@ class StepPlace:
     scheduled: bool = False
     handed_out: bool = False
     ahead: int | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,25 @@ class StepQueue(Protocol):
 
         What a worker has in its hands is removed, too, and does not come again.
         """
+        ...
+
+
+class Lanes(Protocol):
+    """Whether the lanes of a queue hand anything out.
+
+    * From the answer on nothing is handed out of a held queue: neither what is new, nor what was
+      put back, nor what nobody acknowledged in time. What a worker has stays with it: it is kept,
+      acknowledged and put back as ever.
+    * It outlives all processes and the server's end, and no consumer that starts undoes it.
+    * Both are idempotent. Once released, those who consume get what waits, without being asked.
+    """
+
+    async def hold(self, queue: str) -> bool:
+        """Hand nothing out any more. False: it has no lanes, since nobody has used it yet."""
+        ...
+
+    async def release(self, queue: str) -> bool:
+        """Hand out again. False: it has no lanes."""
         ...
 
 

@@ -20,12 +20,14 @@ class LaneLevel:
         in_flight: steps that a worker has, or that were put back for later.
         requests: of workers, which wait for steps.
         oldest: when the first pending step was stored, epoch seconds; 0 if none is pending.
+        held: it hands nothing out.
     """
 
     pending: int
     in_flight: int
     requests: int
     oldest: float = 0.0
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,10 @@ _LATE = 0.02
 """How likely each of them is, per opportunity."""
 
 _SLOWEST = 5.0
-_PORTS = ("runs", "definitions", "payloads", "leases", "steps", "events", "commands", "timers")
+_PORTS = (
+    *("runs", "definitions", "payloads", "leases"),
+    *("steps", "lanes", "events", "commands", "timers"),
+)
 
 
 class Gate:

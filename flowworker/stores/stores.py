@@ -12,6 +12,7 @@ from flowworker.encryption import codec_from
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.pauses import PauseStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
 from flowworker.stores.schedules import ScheduleStore
@@ -41,6 +42,7 @@ class Stores:
     signals: SignalStore
     secrets: RunSecrets
     schedules: ScheduleStore
+    pauses: PauseStore
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -75,4 +77,5 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         SignalStore(backend.runs),
         RunSecrets(payloads, settings.redact),
         ScheduleStore(backend.runs),
+        PauseStore(backend.runs),
     )

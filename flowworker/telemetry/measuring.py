@@ -83,6 +83,7 @@ async def _measure_common(meter: Meter, metrics: Metrics, clock: Clock) -> None:
     metrics.steps_pending.replace({lane: level.pending for lane, level in lanes.items()})
     metrics.steps_in_flight.replace({lane: level.in_flight for lane, level in lanes.items()})
     metrics.step_requests.replace({lane: level.requests for lane, level in lanes.items()})
+    metrics.queue_paused.replace({lane: int(level.held) for lane, level in lanes.items()})
     metrics.oldest_step.replace(
         {
             lane: max(now - level.oldest, 0.0) if level.oldest else 0.0

@@ -55,13 +55,13 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pause(Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a run is to pause, shown as long as it does; who says so is who sends it."""
+    """Why a run or a queue is to pause, shown as long as it does; who says so is who sends it."""
 
     reason: Text = ""
 
 
 class Unpause(Struct, frozen=True, forbid_unknown_fields=True):
-    """That a run is to go on; who says so is who sends it."""
+    """That a run or a queue is to go on; who says so is who sends it."""
 
 
 class Resume(Struct, frozen=True, forbid_unknown_fields=True):

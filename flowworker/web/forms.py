@@ -10,6 +10,8 @@ __all__ = [
     "History",
     "ListQuery",
     "OutputQuery",
+    "Pauses",
+    "Queue",
     "RunPage",
     "RunQuery",
     "VersionList",
@@ -24,8 +26,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from flowworker.client import CoordinatorView, RunSummary, WorkerView
-from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID
+from flowworker.client import CoordinatorView, PauseView, RunSummary, WorkerView
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME, RUN_ID, TOKEN
 from flowworker.core.status import RunStatus  # noqa: TC001
 from flowworker.ports import Finding
 from flowworker.web.endpoint import Query
@@ -38,6 +40,7 @@ MAX_CURSOR = 256
 
 Name = Annotated[str, Meta(pattern=f"^{DOTTED_NAME.pattern}$", max_length=MAX_NAME)]
 RunId = Annotated[str, Meta(pattern=f"^{RUN_ID.pattern}$")]
+Queue = Annotated[str, Meta(pattern=f"^{TOKEN.pattern}$")]
 
 
 class ListQuery(Query, frozen=True):
@@ -127,6 +130,12 @@ class FindingList(Struct, frozen=True):
 
     ok: bool
     findings: list[Finding]
+
+
+class Pauses(Struct, frozen=True):
+    """What pauses besides runs, by name."""
+
+    queues: dict[str, PauseView]
 
 
 class WorkflowList(Struct, frozen=True):

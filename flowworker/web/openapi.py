@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from flowworker.web.endpoint import Events, Json
-from flowworker.web.forms import Name, RunId
+from flowworker.web.forms import Name, Queue, RunId
 from flowworker.web.guard import COOKIE, CSRF_HEADER
 from flowworker.web.problems import PROBLEM_TYPE, Problem
 from flowworker.web.queries import without_none
@@ -39,6 +39,7 @@ _PATH_TYPES: dict[str, Any] = {
     "run": RunId,
     "workflow": Name,
     "schedule": ScheduleId,
+    "queue": Queue,
     "step": str,
     "hash": str,
 }

@@ -27,6 +27,7 @@ from flowworker.web.looking import LOOKING
 from flowworker.web.many import MANY
 from flowworker.web.openapi import PREFIX, document
 from flowworker.web.pages import page_routes
+from flowworker.web.pausing import PAUSING
 from flowworker.web.problems import (
     PROBLEM_TYPE,
     RETRY_AFTER,
@@ -59,8 +60,8 @@ BODY_TIME = 10.0
 """Seconds for a body to come."""
 
 ENDPOINTS = (
-    *(*SESSIONS, *LOOKING, *WORKFLOWS, *UNFINISHED, *LAYOUTS, *ACTING, *MANY),
-    *(*SCHEDULES, *EVENTS),
+    *(*SESSIONS, *LOOKING, *WORKFLOWS, *UNFINISHED, *LAYOUTS, *ACTING),
+    *(*PAUSING, *MANY, *SCHEDULES, *EVENTS),
 )
 
 

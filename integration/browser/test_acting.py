@@ -69,13 +69,35 @@ def test_a_run_pauses_and_goes_on(page, api, run):
     page.keyboard.type("look first")
     page.keyboard.press("Enter")
     expect(page.locator(".facts").first).to_contain_text("by oscar: look first")
-    page.goto("/#/runs?workflow=long")
+    page.goto("/#/runs?workflow=long&where=state%3Drunning")
+    page.get_by_role("link", name="Paused", exact=True).click()
+    expect(page.get_by_label("Filter", exact=True)).to_have_value("state=running paused=yes")
     expect(page.get_by_role("row").filter(has_text=run)).to_contain_text("paused")
+    page.get_by_role("link", name="Paused", exact=True).click()
+    expect(page.get_by_label("Filter", exact=True)).to_have_value("state=running")
 
     page.goto(f"/#/runs/{run}")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("dialog").get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_a_queue_pauses_and_goes_on(page, api):
+    page.goto("/#/fleet")
+    row = page.get_by_role("table", name="Queues").get_by_role("row").filter(has_text="default")
+    expect(row).to_contain_text("Open")
+
+    row.get_by_role("button", name="Pause").click()
+    page.keyboard.type("look first")
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text("by oscar")
+    expect(row).to_contain_text("look first")
+    assert list(api.get("/pauses")["queues"]) == ["default"]
+
+    row.get_by_role("button", name="Go on").click()
+    page.get_by_role("dialog").get_by_role("button", name="Go on").click()
+    expect(row.get_by_role("button", name="Pause")).to_be_visible()
+    assert api.get("/pauses") == {"queues": {}}
 
 
 def test_a_run_is_started_with_a_form_of_its_schema(page, run):

@@ -36,6 +36,7 @@ RECORDS = [
     Act("$KV.flowworker_runs.run.r1", b"", {"KV-Operation": "PURGE"}),
     Act("$KV.flowworker_runs.index.COMPLETED.sum.2026.11.28.03.42.00.062.r1"),
     Act("$KV.flowworker_runs.schedule.nightly"),
+    Act("$KV.flowworker_runs.pause.queue.gpu"),
     Act("$KV.flowworker_runs.step.default.r1.first", may=("worker-default",)),
     Act("$KV.flowworker_runs.step.gpu.r1.second", may=("worker-gpu",)),
     Act("$KV.flowworker_runs.emit.default.r1.order.paid", may=("worker-default",)),
@@ -65,6 +66,10 @@ MESSAGES = [
     *(
         Act(f"flowworker.control.schedule.{one}.nightly", b"{}", may=ACTING)
         for one in ("create", "pause", "delete")
+    ),
+    *(
+        Act(f"flowworker.control.queue.{one}.gpu", b"{}", may=ACTING)
+        for one in ("unpause", "pause")
     ),
     Act("flowworker.control.schedule.register.sum", b"{}", may=(*ACTING, "registrar")),
     Act("flowworker.signal.r1.go", may=ACTING),

@@ -176,6 +176,7 @@ def test_every_command_gets_in(ways, kind, tmp_path):
         both.used |= {f"schedule {what}" for what in SCHEDULING}
         both("workers")
         both("coordinators")
+        both("pauses")
         both("why", runs[0]["id"])
         both("doctor")
         both("upgrade", "--check")

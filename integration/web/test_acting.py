@@ -63,6 +63,27 @@ def test_a_run_pauses_and_goes_on(api, run):
     blocking_eventually(lambda: api.get(f"/runs/{run}")["paused"] is None)
 
 
+def test_a_queue_pauses_and_goes_on(api, run):
+    paused = api("POST", "/queues/default/pause", {"reason": "look first"})
+    try:
+        assert paused.status == 200
+        assert (paused.json["actor"], paused.json["reason"]) == ("oscar", "look first")
+        assert api.get("/pauses") == {"queues": {"default": paused.json}}
+        acted(api, "/runs", {"workflow": "sum", "id": run})
+        blocking_eventually(lambda: reasons(api, run) == [["paused"], ["dependency"]])
+    finally:
+        assert api("POST", "/queues/default/unpause", {}).status == 204
+
+    api.until(run, "COMPLETED")
+    assert api.get("/pauses") == {"queues": {}}
+    assert api("POST", "/queues/defualt/pause", {}).status == 404
+
+
+def reasons(api, run):
+    steps = api.get(f"/runs/{run}/why")["steps"]
+    return [[reason["kind"] for reason in step["reasons"]] for step in steps]
+
+
 def test_a_step_that_has_failed_is_answered(api, run):
     acted(api, "/runs", {"workflow": "ask", "id": run})
     api.until(run, "WAITING_HUMAN")

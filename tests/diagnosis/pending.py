@@ -11,6 +11,7 @@ from flowworker.core.status import RunStatus, StepStatus
 from flowworker.diagnosis import Place, ReasonKind
 from tests.diagnosis.scenes import (
     ABSENT,
+    DOWN,
     LOOP,
     NOW,
     PAUSED,
@@ -140,6 +141,22 @@ PENDING: dict[str, Case] = {
     "its run is paused, and nobody says who wanted that": (
         Scene((Step("a", sleep=5.0),), (), {"paused": Paused(), "steered": NOW - 9}),
         *("a", StepStatus.PENDING, ReasonKind.PAUSED, "its run is paused for 9.0 s"),
+    ),
+    "its queue is paused": (
+        Scene((A,), places=QUEUED, queues={"default": DOWN}),
+        *("a", StepStatus.PENDING, ReasonKind.PAUSED, "its queue 'default' is paused for 5 min by"),
+    ),
+    "its queue is paused, and nobody serves it": (
+        Scene((A,), workers=None, queues={"default": DOWN}),
+        *("a", StepStatus.PENDING, ReasonKind.PAUSED, "by ops: the bank is down"),
+    ),
+    "another queue is paused": (
+        Scene((A,), places=QUEUED, queues={"other": DOWN}),
+        *("a", StepStatus.PENDING, ReasonKind.QUEUE, "behind 7"),
+    ),
+    "its queue hands nothing out, and no record says why": (
+        Scene((A,), places={"a": Place(ahead=0, held=True)}),
+        *("a", StepStatus.PENDING, ReasonKind.PAUSED, "is paused, and no record says why"),
     ),
     "its run is paused and stops": (
         Scene((A,), (), PAUSED | STOPPED),

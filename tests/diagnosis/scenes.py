@@ -12,6 +12,7 @@ from flowworker.core.model import RetryPolicy, Saga, Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.rebuild import view
 from flowworker.core.records import ErrorInfo, Paused, RunRecord, StepRecord, Stop, StopReason
+from flowworker.core.standing import PauseRecord
 from flowworker.core.status import Kind, Outcome, RunStatus, StepStatus
 from flowworker.diagnosis import Evidence, Place, Reason, ReasonKind, diagnose
 
@@ -80,6 +81,7 @@ class Scene:
     unread: dict[str, str] = field(default_factory=dict)
     lag: int | None = 0
     known: bool = True
+    queues: dict[str, PauseRecord] = field(default_factory=dict)
 
     @property
     def evidence(self) -> Evidence:
@@ -107,6 +109,7 @@ class Scene:
             lag=self.lag,
             places=self.places,
             children=self.children,
+            queues=self.queues,
         )
 
     def reasons(self, step: str) -> tuple[Reason, ...]:
@@ -128,6 +131,7 @@ QUEUED: dict[str, Place | None] = {"a": Place(stored=950.0, ahead=7)}
 ABSENT: dict[str, Place | None] = {"a": None}
 STOPPED: dict[str, Any] = {"stop": stopped()}
 PAUSED: dict[str, Any] = {"paused": Paused("the bank is down", "ops"), "steered": NOW - 300}
+DOWN = PauseRecord(at=NOW - 300, last="1@0.0", paused=Paused("the bank is down", "ops"))
 HUMAN: dict[str, Any] = {"status": RunStatus.WAITING_HUMAN}
 
 Case: TypeAlias = "tuple[Scene, str, StepStatus, ReasonKind, str]"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from flowworker.core.paused import Paused
+from flowworker.core.standing import PauseRecord
 from flowworker.jetstream import findings
 from flowworker.settings import Settings
 
@@ -87,6 +89,45 @@ def test_a_queue_needs_a_worker_for_any_of_its_lanes(stored, lanes, workers, ok,
 
     assert (finding.ok, finding.found) == (ok, found)
     assert finding.advice == ("" if ok else "no worker serves it: start a worker with --queue gpu")
+
+
+SINCE = "paused since 1970-01-01 00:00:00 UTC"
+HELD = {**LEFT, "paused": True}
+DOWN = PauseRecord(at=0.0, last="1@0.0", paused=Paused("the bank is down", "ops"))
+
+
+@pytest.mark.parametrize(
+    ("lanes", "pause", "ok", "says", "advice"),
+    [
+        (
+            *([HELD, HELD], DOWN, True),
+            f"{SINCE} by ops: the bank is down",
+            "`flowworker unpause --queue gpu` lets it go on",
+        ),
+        (
+            *([HELD, {}], PauseRecord(at=0.0, last="1@0.0", paused=Paused()), True),
+            SINCE,
+            "`flowworker unpause --queue gpu` lets it go on",
+        ),
+        (
+            *([HELD, LEFT], DOWN, False),
+            f"{SINCE} by ops: the bank is down; but not all of its lanes",
+            "`flowworker pause --queue gpu` pauses all of it, or unpause it",
+        ),
+        (
+            *([LEFT, HELD], None, False),
+            "it is paused, and no record says why",
+            "`flowworker unpause --queue gpu` lets it go on",
+        ),
+    ],
+)
+def test_what_waits_in_a_paused_queue_is_no_problem_if_all_of_it_pauses(
+    lanes, pause, ok, says, advice
+):
+    finding = findings.queue("gpu", 4, lanes, 0, late=90.0, pause=pause)
+
+    assert (finding.ok, finding.advice) == (ok, advice)
+    assert finding.found == f"4 steps wait, 0 are in flight; {says}"
 
 
 def test_what_has_waited_for_too_long_is_a_problem():

@@ -15,7 +15,13 @@ import msgspec
 
 from flowworker.client.watching import decode as decode_for_clients
 from flowworker.codec.cloudevents import decode_event
-from flowworker.codec.json import decode_run, decode_schedule, decode_step, decode_value
+from flowworker.codec.json import (
+    decode_pause,
+    decode_run,
+    decode_schedule,
+    decode_step,
+    decode_value,
+)
 from flowworker.codec.messages import (
     CONTROL_ACTIONS,
     FLOW_INPUT,
@@ -27,6 +33,7 @@ from flowworker.codec.messages import (
     decode_step_message,
     decode_stored,
 )
+from flowworker.codec.pauses import decode_pause_command
 from flowworker.codec.presence import decode_presence
 from flowworker.codec.schedule_events import decode_schedule_event
 from flowworker.codec.schedules import decode_schedule_command
@@ -64,6 +71,10 @@ def _user(message: Message) -> Any:
 
 def _control(message: Message) -> Any:
     return decode_control(message.data or b"{}")
+
+
+def _pause(message: Message) -> Any:
+    return decode_pause_command(message.data or b"{}")
 
 
 def _schedule(message: Message) -> Any:
@@ -125,6 +136,7 @@ KINDS = (
         for action in CONTROL_ACTIONS
     ),
     _foreign("control schedule", "*.control.schedule.*.>", _schedule, "schedule-command"),
+    _foreign("control queue", "*.control.queue.*.*", _pause, "pause-command"),
     _foreign("control rerun", "*.control.rerun.*", _rerun, "rerun-command"),
     _foreign("signal", "*.signal.*.>", _user),
     Kind("step", "*.step.*.*.*.>", _by(decode_step_message), "step-message"),
@@ -163,6 +175,7 @@ KINDS = (
     Kind("run", "$KV.*_runs.run.*", _keyed(decode_run), "run-record"),
     Kind("step record", "$KV.*_runs.step.*.*.>", _keyed(decode_step), "step-record"),
     Kind("schedule", "$KV.*_runs.schedule.*", _keyed(decode_schedule), "schedule-record"),
+    Kind("pause of a queue", "$KV.*_runs.pause.queue.*", _keyed(decode_pause), "pause-record"),
     _foreign("schedule of a definition", "$KV.*_runs.scheduled.*.>", _empty),
     _foreign("index", "$KV.*_runs.index.*.>", _empty),
     Kind("kept signal", "$KV.*_runs.signal.*.*.>", _by(decode_signal)),

@@ -25,6 +25,7 @@ from tests.recorded import constructs
 from tests.recorded.files import Message
 from tests.recorded.fleet import SETTINGS, at_work, fleet
 from tests.recorded.handlers import app
+from tests.recorded.pausing import halted, paused
 from tests.recorded.scheduling import scheduled
 from tests.recorded.stage import NAMESPACE, Stage
 
@@ -119,20 +120,6 @@ async def stopped(stage: Stage) -> None:
     await stage.client.terminate("stopped-2")
     for run in ("stopped-1", "stopped-2", "stopped-3"):
         await stage.result(run)
-
-
-async def paused(stage: Stage) -> None:
-    """Held while an attempt runs, and going on, for which that has another message."""
-    run = "paused-1"
-    await stage.client.start("held", run_id=run)
-    await stage.until(run, "step.started", "hold")
-    await stage.client.pause(run, "to look first", actor="ops")
-    record = f"$KV.flowworker_runs.run.{run}"
-    await stage.tap.until(lambda each: each.subject == record and b'"paused"' in each.data)
-    await stage.client.unpause(run, actor="ops")
-    await stage.tap.until(lambda each: f"{run}/hold/run/1.1/" in each.headers.get(MSG_ID, ""))
-    app.runtime[run].set()
-    await stage.result(run)
 
 
 def _says_that_it_is_busy(message: Message) -> object:
@@ -271,6 +258,7 @@ async def elsewhere(stage: Stage) -> None:
 
 SCENARIOS = (
     *(chain, numbered, retried, secret, fallen, undone, asked, stopped, paused, large, wide),
+    halted,
     *(
         rejected,
         retained,

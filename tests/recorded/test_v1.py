@@ -26,9 +26,11 @@ from flowworker.codec.messages import (
     Result,
     StepMessage,
 )
+from flowworker.codec.pauses import PauseCommand
 from flowworker.codec.schedules import ScheduleCommand
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RunRecord, StepRecord
+from flowworker.core.standing import PauseRecord
 from tests.recorded.files import Message
 from tests.recorded.kinds import KINDS, REFUSED, Kind
 from tests.recorded.recording import RECORDINGS, Recording
@@ -41,6 +43,7 @@ WIRE = ROOT / "docs/reference/wire.md"
 TYPES = (
     *(CloudEvent, StepMessage, Link, RunRecord, StepRecord),
     *(Result, ControlCommand, CancelNotice, ScheduleCommand, ScheduleRecord),
+    *(PauseCommand, PauseRecord),
 )
 ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 """Without what repeats stored events (a test shows that it does)."""

@@ -10,9 +10,9 @@ from flowworker.ports import Backend
 
 CHANGES = frozenset(
     {"write", "put", "purge", "publish", "publish_before_end", "set", "clear", "drop"}
-    | {"enqueue", "withdraw"}
+    | {"enqueue", "withdraw", "hold", "release"}
 )
-PORTS = ("runs", "events", "timers", "steps", "payloads", "definitions")
+PORTS = ("runs", "events", "timers", "steps", "lanes", "payloads", "definitions")
 
 
 class Life:

@@ -113,6 +113,7 @@ async def test_who_drives_partition_0_measures_what_is_common(watched):
     assert watched.of("steps_in_flight", **LANE) == 2
     assert watched.of("step_requests", **LANE) == 1
     assert watched.of("oldest_step_seconds", **LANE) == pytest.approx(40.0)
+    assert watched.of("queue_paused", **LANE) == 0
     assert watched.of("stream_messages", stream="STEPS") == 4
     assert watched.of("stream_bytes", stream="STEPS") == 50
     assert watched.of("storage_bytes") == 100
@@ -177,6 +178,14 @@ async def test_an_empty_lane_has_no_oldest_step(watched):
     await watched.clock.advance(PERIOD)
 
     assert watched.of("oldest_step_seconds", **LANE) == 0
+
+
+async def test_a_lane_may_hand_nothing_out(watched):
+    watched.meter.level = LaneLevel(2, 0, 1, held=True)
+
+    await watched.clock.advance(PERIOD)
+
+    assert watched.of("queue_paused", **LANE) == 1
 
 
 async def test_what_cannot_be_measured_stays_and_its_age_shows(watched, logs):

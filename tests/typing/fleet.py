@@ -66,6 +66,7 @@ from flowworker import (
     connect,
 )
 from flowworker.acts import Acted, Cancel, Outcome, Pause, Resume, Retry, Signal, Unpause
+from flowworker.client import PauseView
 
 OPTIONS = ConnectionOptions(url="nats://127.0.0.1:4222", creds="fleet.creds")
 TOPOLOGY = TopologyOptions(replicas=3, durability="machine")
@@ -99,6 +100,9 @@ async def runs(client: Client) -> None:
     await client.terminate(run)
     await client.pause(run, "the bank is down", actor="ops")
     await client.unpause(run, actor="ops")
+    assert_type(await client.pause_queue("bank", "it is down", actor="ops"), PauseView)
+    assert_type(await client.paused_queues(), dict[str, PauseView])
+    await client.unpause_queue("bank", actor="ops")
     await client.resume(run, HumanAction.COMPLETE, step="charge", output={"amount": 890})
     await client.resume(run, "retry")
     planned = await client.plan_rerun(run, from_step="charge", latest=True)

@@ -1,13 +1,14 @@
-"""Commands to runs that exist: which run one is about, and the event of the run that it becomes."""
+"""Commands to what exists: who sends one, which run it is about, what event it becomes there."""
 
 from __future__ import annotations
 
-__all__ = ["find_run", "publish_to_run"]
+__all__ = ["actor_of", "find_run", "publish_to_run"]
 
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import cloud_event, run_started_event
 from flowworker.codec.json import encode
+from flowworker.codec.messages import FLOW_ACTOR
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.core.staleness import may_be_unseen
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord
     from flowworker.ports import Backend, Delivery
     from flowworker.stores.runs import RunStore
+
+
+_ACTOR = 200
+"""Characters of who said something, at most."""
+
+
+def actor_of(delivery: Delivery) -> str:
+    """Who sends a command, as the sender says."""
+    return delivery.headers.get(FLOW_ACTOR, "")[:_ACTOR]
 
 
 async def find_run(

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData, about
 from flowworker.codec.json import UNREADABLE, encode, is_json
-from flowworker.codec.messages import CONTROL_ACTIONS, FLOW_ACTOR, decode_control
-from flowworker.coordinator.commands.addressing import find_run, publish_to_run
+from flowworker.codec.messages import CONTROL_ACTIONS, decode_control
+from flowworker.coordinator.commands.addressing import actor_of, find_run, publish_to_run
 from flowworker.coordinator.commands.approvals import Approvals
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.rejection import Rejected
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 _ANSWER = 256
 """Bytes up to which an answer's output stands in the run's record, beside all others."""
-
-_ACTOR = 200
-"""Characters of who said something, at most."""
 
 _STEERING = {"pause": EventType.PAUSED, "unpause": EventType.UNPAUSED}
 
@@ -81,7 +78,7 @@ class Controls:
         elif action in _STEERING:
             kind = _STEERING[action]
             # The order in which they were sent is the one that counts.
-            said = {"reason": await self._said(record, command), "actor": _actor(delivery)}
+            said = {"reason": await self._said(record, command), "actor": actor_of(delivery)}
             data = replace(data, at=delivery.time, **said)
         else:
             kind = EventType.CANCEL_REQUESTED
@@ -105,7 +102,7 @@ class Controls:
                 step, asked, await self._given(data.id, command, delivery)
             )
             payload = await self._pack(found[0], delivery, output)
-        actor = _actor(delivery)
+        actor = actor_of(delivery)
         reason = await self._said(found[0], command)
         answer = HumanAction(action)
         return replace(
@@ -164,10 +161,6 @@ class Controls:
         if not is_json(output):
             raise Rejected(f"control.resume: payload {what} is not JSON")
         return output
-
-
-def _actor(delivery: Delivery) -> str:
-    return delivery.headers.get(FLOW_ACTOR, "")[:_ACTOR]
 
 
 def _check_room(record: RunRecord, max_body: int) -> None:

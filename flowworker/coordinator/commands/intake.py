@@ -13,6 +13,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flowworker.codec.pauses import PAUSES
 from flowworker.codec.schedules import SCHEDULE_PREFIX
 from flowworker.codec.subjects import CommandLane
 from flowworker.coordinator.commands.inbox import Inbox
@@ -21,6 +22,7 @@ from flowworker.coordinator.commands.rejection import RERUN, Rejected
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.commands.controls import Controls
+    from flowworker.coordinator.commands.pauses import PauseCommands
     from flowworker.coordinator.commands.rejection import Rejections
     from flowworker.coordinator.commands.reruns import Reruns
     from flowworker.coordinator.commands.schedules import ScheduleCommands
@@ -46,6 +48,7 @@ class Intake:
         controls: Controls,
         signals: Signals,
         schedules: ScheduleCommands,
+        pauses: PauseCommands,
         rejections: Rejections,
         clock: Clock,
     ) -> None:
@@ -56,6 +59,7 @@ class Intake:
         self._controls = controls
         self._signals = signals
         self._schedules = schedules
+        self._pauses = pauses
         self._rejections = rejections
         self._inboxes = {
             lane: Inbox(self._handle, _CREDIT[lane], clock, _EACH[lane]) for lane in CommandLane
@@ -80,6 +84,8 @@ class Intake:
                     await self._reruns.take(rest.removeprefix(RERUN), delivery)
                 case "control" if rest.startswith(SCHEDULE_PREFIX):
                     await self._schedules.take(rest.removeprefix(SCHEDULE_PREFIX), delivery)
+                case "control" if rest.startswith(PAUSES):
+                    await self._pauses.take(rest, delivery)
                 case "control":
                     await self._controls.take(rest, delivery)
                 case "signal":

@@ -155,9 +155,14 @@ class Api:
         """Configuration and state of a consumer; None if there is none, or no stream."""
         return await self._existing(f"CONSUMER.INFO.{stream}.{name}")
 
-    async def _existing(self, request: str) -> dict[str, Any] | None:
+    async def pause_consumer(self, stream: str, name: str, until: str = "") -> bool:
+        """Let a consumer hand nothing out until then (RFC 3339), or again. False: there is none."""
+        body = {"pause_until": until} if until else {}
+        return await self._existing(f"CONSUMER.PAUSE.{stream}.{name}", body) is not None
+
+    async def _existing(self, request: str, body: Any = None) -> dict[str, Any] | None:
         try:
-            return await self.call(request)
+            return await self.call(request, body)
         except ApiError as error:
             if error.failure.err_code in _ABSENT:
                 return None

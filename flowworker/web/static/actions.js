@@ -18,10 +18,18 @@ export function runActions(run, may) {
   }
   return bar([
     button("Send a signal", () => signal(path, ""), true),
-    run.paused ? button("Go on", () => goOn(path)) : button("Pause", () => pause(path), true),
+    run.paused
+      ? button("Go on", () => goOn(path, "Let this run go on", "What was held begins, and timers that have ended are due at once."))
+      : button("Pause", () => hold(path, "Pause this run", "Nothing of it begins for now; what runs ends, and timers go on."), true),
     button("Cancel", () => stop(path, "cancel", "Cancel this run", "What it has completed is undone, as far as its workflow says how."), true),
     button("Terminate", () => stop(path, "terminate", "Terminate this run", "It stops at once. Nothing is undone."), true),
   ]);
+}
+
+/** Buttons for a queue; `pause` says why it is paused, if it is. */
+export function queueActions(name, pause) {
+  const path = `queues/${part(name)}`;
+  return bar([pause ? button("Go on", () => goOn(path, `Let queue ${name} go on`, "Workers get its steps again.")) : button("Pause", () => hold(path, `Pause queue ${name}`, "No worker gets a step of it; what workers have ends."), true)]);
 }
 
 /** Buttons for one step; `definition` is the run's, null if it is not known. */
@@ -72,19 +80,19 @@ function stop(path, what, title, hint) {
   });
 }
 
-function pause(path) {
+function hold(path, title, hint) {
   dialog({
-    title: "Pause this run",
-    body: [h("p", { class: "hint" }, "Nothing of it begins for now; what runs ends, and timers go on."), text("reason", "Reason")],
+    title,
+    body: [h("p", { class: "hint" }, hint), text("reason", "Reason")],
     confirm: "Pause",
     perform: (form) => request(`${path}/pause`, { reason: form.reason.value }, "It is asked to pause."),
   });
 }
 
-function goOn(path) {
+function goOn(path, title, hint) {
   dialog({
-    title: "Let this run go on",
-    body: h("p", { class: "hint" }, "What was held begins, and timers that have ended are due at once."),
+    title,
+    body: h("p", { class: "hint" }, hint),
     confirm: "Go on",
     perform: () => request(`${path}/unpause`, {}, "It is asked to go on."),
   });

@@ -9,6 +9,7 @@ import { badge, icon, wordOf } from "./states.js";
 
 const STATES = ["PENDING", "RUNNING", "WAITING_HUMAN", "COMPENSATING", "COMPLETED", "FAILED", "CANCELLED"];
 const PAGE = 50;
+const PAUSED = "paused=yes";
 
 export function runs(main, { query, may, signal }) {
   document.title = "Runs · flowworker";
@@ -76,7 +77,7 @@ function filters(query, names) {
   return h(
     "div",
     { class: "filters", role: "group", "aria-label": "Filters" },
-    h("div", { class: "chips" }, chip("", "All"), STATES.map((each) => chip(each, icon(each), wordOf(each)))),
+    h("div", { class: "chips" }, chip("", "All"), STATES.map((each) => chip(each, icon(each), wordOf(each))), paused(query)),
     h(
       "div",
       { class: "choices" },
@@ -115,6 +116,14 @@ function filters(query, names) {
       ),
     ),
   );
+}
+
+/** The chip of runs that pause, whatever their states: a word of the filter, beside what else it says. */
+function paused(query) {
+  const words = (query.get("where") ?? "").split(" ").filter(Boolean);
+  const on = words.includes(PAUSED);
+  const where = on ? words.filter((each) => each !== PAUSED) : [...words, PAUSED];
+  return h("a", { key: PAUSED, class: "chip", href: changed(query, "where", where.join(" ")), "aria-current": on && "true" }, "Paused");
 }
 
 function table(listed, query, may) {

@@ -1,0 +1,44 @@
+"""Pauses that stand beside the runs: of a queue, or of a workflow.
+
+What was sent last counts, in whatever order it is heard of. That something goes on is kept as well,
+so that a pause that was sent before it and comes late is known to be out of date.
+"""
+
+from __future__ import annotations
+
+__all__ = ["PauseRecord", "said"]
+
+from msgspec import Struct
+
+from flowworker.core.ids import sequence_of, time_of
+from flowworker.core.paused import Paused
+from flowworker.core.records import RECORD_VERSION
+
+
+class PauseRecord(Struct, frozen=True, omit_defaults=True):
+    """What was said last of a queue or of a workflow: that it pauses, or that it goes on.
+
+    Attributes:
+        at: when that was sent, epoch seconds.
+        last: identity of the command.
+        paused: why it pauses; None if it goes on.
+        followed: all that pauses or goes on with it does so.
+    """
+
+    at: float
+    last: str
+    v: int = RECORD_VERSION
+    paused: Paused | None = None
+    followed: bool = False
+
+
+def said(record: PauseRecord | None, last: str, paused: Paused | None) -> PauseRecord:
+    """The record once a command counts; itself if that or a later one is known."""
+    if record is not None and _order(last) <= _order(record.last):
+        return record
+    return PauseRecord(at=time_of(last), last=last, paused=paused)
+
+
+def _order(command: str) -> tuple[float, int]:
+    """Of one that was sent later it is greater."""
+    return time_of(command), sequence_of(command)

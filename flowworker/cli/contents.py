@@ -80,8 +80,14 @@ SECTIONS = {
         "reject": Listed(
             "act:reject", "Reject what a step of a run asks, or of several runs: the step fails."
         ),
-        "resume": Listed("act:resume", "Answer a step that waits for a human."),
-        "signal": Listed("act:signal", "Send the signal NAME, with a payload, to a run."),
+        "resume": Listed(
+            "act:resume",
+            "Answer a step of a run that has failed and waits for a human, or of several runs.",
+        ),
+        "signal": Listed(
+            "act:signal",
+            "Send the signal NAME, with a payload, to a run; or to several, by --run or --where.",
+        ),
         "rerun": Listed("reruns:rerun", "Do ended runs again, or a part of them, as new runs."),
         "retry": Listed("reruns:retry", "Do again what runs have not completed: `rerun --failed`."),
     },

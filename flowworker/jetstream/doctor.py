@@ -15,13 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
-from flowworker.codec.json import UNREADABLE, decode_pause
+from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_step_message
-from flowworker.codec.pauses import Pausable, pause_key
 from flowworker.codec.presence import PRESENT
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
-from flowworker.errors import CorruptRecord, NamespaceNotFound, TopologyMismatch
+from flowworker.errors import NamespaceNotFound, TopologyMismatch
 from flowworker.jetstream import findings
 from flowworker.jetstream.attendance import Attendance
 from flowworker.jetstream.client.api import Api
@@ -31,16 +30,16 @@ from flowworker.jetstream.client.subjects import counts_of
 from flowworker.jetstream.findings import Finding
 from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.names import Names
+from flowworker.jetstream.pauses import pauses_of_queues
 from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.scheduled import timers_of_schedules
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
-from flowworker.ports.records import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from flowworker.clock import Clock
     from flowworker.core.standing import PauseRecord
@@ -167,7 +166,7 @@ class _Examination:
         direct = Api(self._connection, direct=True)
         records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
         yield await timers_of_schedules(self._api, self._names, records)
-        async for finding in self._queues(attendance):
+        async for finding in self._queues(attendance, await pauses_of_queues(records)):
             yield finding
 
     async def _attendance(self) -> Attendance:
@@ -253,9 +252,11 @@ class _Examination:
             return Finding("partitions", ok=True, found=found)
         return attendance.partitions(partitions, found)
 
-    async def _queues(self, attendance: Attendance | None) -> AsyncGenerator[Finding, None]:
+    async def _queues(
+        self, attendance: Attendance | None, pauses: Mapping[str, PauseRecord]
+    ) -> AsyncGenerator[Finding, None]:
         """The queues that have, or had, workers, and those in which steps wait."""
-        queues, pauses = await queues_of(self._api, self._names), await self._pauses()
+        queues = await queues_of(self._api, self._names)
         pattern = f"{self._names.namespace}.step.>"
         stored: Counter[str] = Counter()
         for subject, count in (await counts_of(self._api, self._names.steps, pattern)).items():
@@ -277,18 +278,6 @@ class _Examination:
             handlers = attendance.handlers(queue, wanted)
             if handlers is not None:
                 yield handlers
-
-    async def _pauses(self) -> dict[str, PauseRecord]:
-        """Why queues pause, as it was said."""
-        direct = Api(self._connection, direct=True)
-        records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
-        prefix, found = pause_key(Pausable.QUEUE, ""), {}
-        for key, (value, _) in (await records.few([f"{prefix}>"], MOST) or {}).items():
-            with suppress(CorruptRecord):  # then nothing says why
-                record = decode_pause(key, value)
-                if record.paused is not None:
-                    found[key.removeprefix(prefix)] = record
-        return found
 
     async def _wanted(self, queue: str) -> Counter[str]:
         """The handlers that the oldest steps of a queue call."""

@@ -11,6 +11,9 @@ __all__ = ["Readability"]
 from typing import TYPE_CHECKING, Any
 
 from flowworker.codec.facts import read_event
+from flowworker.codec.json import UNREADABLE
+from flowworker.codec.schedule_events import decode_schedule_event
+from flowworker.core.ids import OF_SCHEDULE
 from flowworker.core.status import ACTIVE, RunStatus
 from flowworker.errors import CorruptRecord, DefinitionError, FlowworkerError, InvalidInput
 from flowworker.jetstream.client.api import Api
@@ -101,9 +104,13 @@ class Readability:
             if ".workflow." not in message.subject:
                 continue  # a handler's own
             count += 1
+            about = message.subject.split(".")[3]
             try:
-                read_event(message.subject.split(".")[3], message.data)
-            except (CorruptRecord, InvalidInput) as error:
+                if about.startswith(OF_SCHEDULE):
+                    decode_schedule_event(message.data)
+                else:
+                    read_event(about, message.data)
+            except (*UNREADABLE, CorruptRecord, InvalidInput) as error:
                 problems.append(f"{message.subject}: {error}")
         return _finding("events", count, 0, problems)
 

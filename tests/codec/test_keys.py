@@ -20,6 +20,7 @@ from flowworker.core.status import RunStatus
         (keys.heard_key("r1", "0f"), "heard.r1.0f"),
         (keys.schedule_key("nightly"), "schedule.nightly"),
         (keys.scheduled_key("orders.ship", "nightly"), "scheduled.orders.ship.nightly"),
+        (keys.looked_key(3), "looked.3"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),
     ],
 )

@@ -23,6 +23,15 @@ def test_an_event_of_a_time():
     )
 
 
+def test_an_event_of_the_schedule_itself_names_no_time():
+    entry = Unpublished(ScheduleEventType.CREATED, BEGIN, "7")
+
+    said = schedule_event("flowworker", record(), entry)
+
+    assert b'"time":1' not in encode(said.data)
+    assert said.id == "s/workflow.schedule.created/7"
+
+
 def test_no_run_has_the_history_of_a_schedule():
     assert RUN_ID.fullmatch(history_of("s")) is None
     assert HISTORY.fullmatch(history_of("s"))

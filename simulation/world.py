@@ -55,9 +55,9 @@ if TYPE_CHECKING:
 REST_LIMIT = 1500.0
 """Seconds of calm in which every run has to end."""
 
-_REST = 36
-"""Sweeps after the last run's end in which everything has to come to rest, and after the retention
-in which all has to be gone: within 32 each run is looked at, whatever is wrong with it."""
+_REST, _UNSEEN = 36, 70.0
+"""Sweeps after the last run's end in which everything has to come to rest: within 32 each run is
+looked at, whatever is wrong with it; and seconds more for what is believed to be gone."""
 
 _BEGINNINGS = (CommandKind.START, CommandKind.RERUN)
 _MANY = 24
@@ -223,12 +223,12 @@ class World:
         await self._people.leave()
         outsiders.cancel()
         rest = _REST * self._settings.sweep
-        if not await self._wait(rest, lambda: unrest(self._backend, self._watch)):
+        if not await self._wait(rest + _UNSEEN, lambda: unrest(self._backend, self._watch)):
             return
         if self._random.random() < _SHRINKS:
             self._fleet.shrink()
         await asyncio.sleep(RETENTION)
-        await self._wait(rest, lambda: left_over(self._backend, self._watch))
+        await self._wait(rest + _UNSEEN, lambda: left_over(self._backend, self._watch))
 
     async def _tighten(self) -> None:
         """Stricter definitions take the place of those that runs were started by."""

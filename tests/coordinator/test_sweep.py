@@ -197,6 +197,20 @@ async def test_a_run_that_is_not_found_was_not_missed_under_an_earlier_life_of_i
     assert await runs.list(RunStatus.RUNNING) == [("one", "r00")]
 
 
+async def test_what_waits_and_is_not_found_is_looked_at_again_as_soon_as_that_is_believed(
+    backend, sweep, clock
+):
+    runs = RunStore(backend.runs)
+    await runs.index(entry(RunStatus.WAITING_HUMAN, "one", "r00"))
+    await sweep(taken=True)
+    assert await runs.list(RunStatus.WAITING_HUMAN) == [("one", "r00")]
+
+    clock.elapsed += 61.0
+    await sweep()
+
+    assert await runs.list(RunStatus.WAITING_HUMAN) == []
+
+
 @pytest.mark.parametrize(
     ("status", "stop", "times"),
     [

@@ -164,8 +164,8 @@ class Recovery:
                 continue
             else:
                 moves_on = live.moves_on(queued)
-            answered = one.run not in self._unanswered
-            (waiting if moves_on and answered else stuck).append(one)
+            judged = one.run not in self._unanswered and one.run not in self._missed
+            (waiting if moves_on and judged else stuck).append(one)
         return stuck, waiting
 
     async def _listed(self, schedulers: Mapping[int, Scheduler]) -> AsyncIterator[_Listed]:

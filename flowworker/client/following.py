@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WITHIN = 10.0
+_WITHIN = 20.0
 """Seconds within which a coordinator follows what is sent."""
 _PAUSES = (0.02, 0.4)
 """Seconds between two looks whether it has: the first, and the longest."""

@@ -33,7 +33,7 @@ def test_one_shows_what_it_says_and_its_next_times(api, schedule):
     assert len(shown["next"]) == 5
     listed = api.get("/schedules?workflow=sum&limit=500", token=VIEWER)["schedules"]
     assert shown in listed
-    assert api.get("/schedules?workflow=broken")["schedules"] == []
+    assert shown not in api.get("/schedules?workflow=broken")["schedules"]
 
 
 def test_they_are_listed_page_by_page(api, run):

@@ -41,7 +41,7 @@ function show() {
   const parts = path.match(found[0]).slice(1).map(decodeURIComponent);
   if (shown !== path) {
     render(main);
-    main.focus({ preventScroll: true });
+    if (shown) main.focus({ preventScroll: true }); // else the page begins at its top
     scrollTo(0, 0);
   }
   shown = path;

@@ -3,8 +3,8 @@
 A run whose steps wait for a worker, or that waits for a human, is not one of them, however long it
 waits: so that a backlog costs little, each look begins with what the queue holds, in one listing.
 
-    stuck     nothing durable moves it on, or the last look had no answer and may be half done:
-              rebuilt, again with growing pauses if that does not help
+    stuck     nothing durable moves it on, or the last look had no answer, or found no record:
+              looked at and rebuilt, again with growing pauses if that does not help
     waiting   the queue holds its steps, or a human is asked: some of them are looked at each time,
               in turns, and a few rebuilt, since a part of what moves them may be lost nevertheless
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 __all__ = ["DEFAULT_PORT", "check_port", "is_durable", "server", "server_options"]
 
+import contextlib
 import os
+import queue
 import signal
 import socket
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,12 +76,17 @@ def server(port: int | None, store: Path | None) -> None:
 
     port = DEFAULT_PORT if port is None else port
     check_port(port)
-    stop = threading.Event()
+    # A handler runs between any two instructions of what waits: an Event's `set` could wait for
+    # the lock that the interrupted `wait` holds, for good. This queue's `put` may be interrupted.
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: asked.put(number))
     with EmbeddedServer(port=port, store=store, sync_always=is_durable(store)) as embedded:
         folder = plain(str(embedded.store))
         click.echo(f"nats-server {embedded.version} at {embedded.url}, data in {folder}")
-        while not stop.wait(_LOOK):
+        while True:
+            with contextlib.suppress(queue.Empty):
+                asked.get(timeout=_LOOK)
+                return
             if embedded.pid is None:
                 raise ServerUnavailable(f"nats-server ended; see {embedded.log_path}")

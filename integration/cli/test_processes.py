@@ -52,6 +52,16 @@ def test_the_server_keeps_its_data(tmp_path):
 SERVER = ("server", "--port", "0")
 
 
+def test_the_server_ends_however_often_it_is_asked():
+    for _ in range(3):
+        with Commands("").running(*SERVER) as process:
+            url_of(process)
+            for _ in range(2000):
+                process.send_signal(signal.SIGTERM)
+            assert ended(process, signal.SIGTERM) == ""
+        assert process.returncode == 0
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize("first", [DEV, SERVER], ids=["dev", "server"])
 @pytest.mark.parametrize("second", [DEV, SERVER], ids=["dev", "server"])

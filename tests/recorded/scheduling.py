@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from flowworker import ScheduleView, parse, wiring
 from flowworker.core.occurrence import OccurrenceState
 from flowworker.core.schedule import Overlap
+from flowworker.errors import Conflict
 from flowworker.stores.schedules import ScheduleStore
 from tests.recorded.fleet import SETTINGS
 from tests.recorded.stage import Stage
@@ -91,9 +93,16 @@ async def _late(stage: Stage) -> None:
     await stage.client.create_schedule(one, NAP, every="20h", overlap="buffer_one")
     async with wiring.nats(stage.url, settings=SETTINGS) as backend:
         store = ScheduleStore(backend.runs)
-        found = await store.load(one)
-        assert found is not None
-        await store.save(replace(found[0], passed=found[0].passed - _TWO_DAYS), found[1])
+
+        async def put_back() -> bool:
+            found = await store.load(one)
+            assert found is not None
+            with suppress(Conflict):  # a coordinator has not done with its creation
+                await store.save(replace(found[0], passed=found[0].passed - _TWO_DAYS), found[1])
+                return True
+            return False
+
+        await eventually(put_back)
     await stage.client.trigger_schedule(one)
     await _until(stage, one, lambda view: view.started > 0 and not view.running)
     text = (

@@ -144,6 +144,13 @@ class BlockingClient:
     backfill_schedule = _blocking(Client.backfill_schedule)
     delete_schedule = _blocking(Client.delete_schedule)
 
+    # Limits
+
+    limits = _blocking(Client.limits)
+    limit = _blocking(Client.limit)
+    set_limit = _blocking(Client.set_limit)
+    delete_limit = _blocking(Client.delete_limit)
+
     # Its life
 
     def close(self) -> None:

@@ -44,6 +44,8 @@ class StepKeys(TypedDict, total=False):
     repeat: Policy
     queue: str
     priority: str
+    limits: str | Sequence[str]
+    concurrency: Sequence[Policy]
 
 
 class ScheduleKeys(TypedDict, total=False):

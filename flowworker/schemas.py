@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from flowworker.codec.cloudevents import CloudEvent
+from flowworker.codec.limits import LimitCommand, Waiting
 from flowworker.codec.messages import (
     CancelNotice,
     ControlCommand,
@@ -27,6 +28,7 @@ from flowworker.codec.pauses import PauseCommand
 from flowworker.codec.presence import Presence
 from flowworker.codec.schedule_events import ScheduleEvent
 from flowworker.codec.schedules import ScheduleCommand
+from flowworker.core.limit import LimitRecord
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.payload import Inline, Stored
 from flowworker.core.records import RunRecord, StepRecord
@@ -59,6 +61,9 @@ _TYPES: dict[str, type] = {
     "result": Result,
     "run-record": RunRecord,
     "step-record": StepRecord,
+    "limit-command": LimitCommand,
+    "limit-record": LimitRecord,
+    "limit-waiting": Waiting,
     "schedule-event": ScheduleEvent,
     "schedule-command": ScheduleCommand,
     "schedule-record": ScheduleRecord,

@@ -20,7 +20,7 @@ from simulation.gate import Gate
 from simulation.handlers import HANDLERS, simulated_app
 from simulation.ports import backend_of
 from simulation.process import Process
-from simulation.slots import watch_slots
+from simulation.slots import watch_limits, watch_slots
 from simulation.stale_reads import StaleView
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Fleet:
         scene.virtual.create_task(self._suffer())
         watching = watch_slots(scene.virtual, scene.backend, self._workers, scene.watch.fail)
         scene.virtual.create_task(watching)
+        if scene.watch.limits.wanted:
+            scene.virtual.create_task(watch_limits(scene.virtual, scene.watch))
 
     def shrink(self) -> None:
         """All die but one coordinator, and stay dead."""

@@ -30,6 +30,7 @@ class Focus:
         paused: runs are paused often.
         scheduled: there are schedules.
         power: the power fails.
+        limited: steps fall under limits.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -47,6 +48,7 @@ class Focus:
     paused: bool = False
     scheduled: bool = False
     power: bool = False
+    limited: bool = False
 
 
 ANYTHING = Focus()

@@ -87,7 +87,9 @@ def _may_precede(truth: Truth, event: CloudEvent) -> bool:
 def check_message(truth: Truth, message: StepMessage, writer: str) -> None:
     """A step message is stored: what led to it is durable and published."""
     where = f"{message.run} {message.step} {message.attempt}"
-    check_begins(truth, writer, where)
+    step = truth.plan.step(message.step)
+    if not (step.limits or step.concurrency):  # of those, another run lets them in, and looks then
+        check_begins(truth, writer, where)
     if message.kind is Kind.COMPENSATE:
         # One that was cut off may enqueue again what is over: `finally` may run by now.
         begun = truth.saga_begun or truth.over

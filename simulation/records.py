@@ -78,12 +78,21 @@ class SimRecords:
 
 
 class SimRuns(SimRecords):
-    """Run and step records: every write is looked at, and reads may be stale."""
+    """Run and step records: every write is looked at, and reads may be stale.
+
+    Where no step has limits the list of who waits for them is empty, and is not asked for.
+    """
 
     def __init__(self, gate: Gate, backend: Backend, watch: Watch, archive: Archive) -> None:
         super().__init__(gate, backend.runs, "runs")
         self._watch = watch
         self._archive = archive
+
+    def keys(self, pattern: str) -> _Later[list[str]]:
+        """Existing keys that match."""
+        if pattern.startswith("waiting.") and not self._watch.limits.wanted:
+            return super()._keys(pattern)
+        return super().keys(pattern)
 
     async def _read(self, key: str) -> tuple[bytes, int] | None:
         stale = self._stale_of(key)

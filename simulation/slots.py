@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["watch_slots"]
+__all__ = ["watch_limits", "watch_slots"]
 
 import asyncio
 from typing import TYPE_CHECKING, cast
+
+from simulation.expecting import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from flowworker.simulate.loop import VirtualLoop
     from flowworker.worker.worker import Worker
     from simulation.process import Process
+    from simulation.watch import Watch
 
 _EVERY = 1.0
 _LONGEST = 12.0
@@ -40,3 +43,14 @@ async def watch_slots(
             elif now - since.setdefault(process, now) > _LONGEST:
                 fail("a slot stays free", f"{process.name}, while {waiting} step messages wait")
                 return
+
+
+async def watch_limits(virtual: VirtualLoop, watch: Watch) -> None:
+    """Look every second, for ever, whether a place under a limit stays free."""
+    while True:
+        await asyncio.sleep(_EVERY)
+        try:
+            watch.limits.check_free(virtual.moment, watch.runs, quiet=watch.quiet.is_quiet)
+        except Violation as violation:
+            watch.fail("a limit", violation)
+            return

@@ -19,6 +19,7 @@ from simulation.commands import check_alarm, check_command
 from simulation.counts import constructs_of, kind_of_write
 from simulation.expecting import Violation, expect
 from simulation.history import check_event, check_message
+from simulation.limits import Limits
 from simulation.pauses import check_steering
 from simulation.replays import Replays
 from simulation.rules import check_output, check_run_write, check_step_write, is_refused
@@ -44,7 +45,7 @@ class Watch:
 
     Attributes:
         runs: by id.
-        starts, schedules: what is known of start messages, and of schedules.
+        starts, schedules, limits: what is known of start messages, and of these.
         rebuilds: counts those of runs that wait.
         quiet: knows what holds in worlds in which nothing goes wrong.
         replays: compares what is held in memory with the records.
@@ -71,15 +72,16 @@ class Watch:
         self.runs: dict[str, Truth] = {}
         self.rejected: set[str] = set()
         self.refused: set[str] = set()
-        self.counts: Counter[str] = Counter()
+        self.counts, self.constructs = Counter[str](), Counter[str]()
         self.discarded: set[int] = set()
         self.forged: set[bytes] = set()
         self.slack, self.misled = 0.0, False
         self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
-        self.constructs: Counter[str] = Counter()
         self.values: dict[str, Any] = {}
         self.rebuilds, self.quiet = rebuilds, quiet
         self.replays, self.schedules = Replays(), Schedules()
+        self.limits = book = Limits(wanted=any(plan.limited for plan in plans.values()))
+        self._books: dict[str, Any] = {"schedule": self.schedules, "limit": book, "waiting": book}
         self._plans, self.pending = plans, pending
         self._on_violation = on_violation
 
@@ -98,8 +100,8 @@ class Watch:
                 is_quiet = self.quiet.is_quiet
                 check_signal(self.runs[signal.run], signal, self.quiet.moment, quiet=is_quiet)
                 self.constructs["signal taken" if signal.taken_by else "signal kept"] += 1
-            elif kind == "schedule":
-                self.schedules.written(key, value, self.runs)
+            elif kind in self._books:
+                self._books[kind].written(key, value, self.runs)
             elif kind == "heard":
                 self.runs[key.split(".")[1]].signals.heard[key] = value.decode()
 
@@ -108,8 +110,8 @@ class Watch:
         kind, _, run = pattern.partition(".")
         if kind == "index":
             self.quiet.unlisted(pattern)
-        elif kind == "schedule":
-            self.schedules.removed(pattern)
+        elif kind in self._books:
+            self._books[kind].removed(pattern)
         truth = self.runs.get(run) if kind == "run" else None
         if truth is not None and not truth.gone:
             truth.gone = True
@@ -168,7 +170,7 @@ class Watch:
         with self._reporting():
             if delivery.subject.startswith("control.schedule."):
                 self.schedules.command_acked(delivery, self.rejected, self.constructs)
-            else:
+            elif not delivery.subject.startswith("control.limit."):
                 known = self.rejected, self.refused
                 check_command(self.runs, self.starts, *known, delivery, misled=self.misled)
 
@@ -215,7 +217,7 @@ class Watch:
             check_steering(truth, event, process, self.pending, self.quiet)
         if event.type is EventType.STEP_COMPLETED and event.data.step in truth.plan.steps:
             truth.followed.add(event.data.step)
-            if truth.record.stop is None and not self._is_misled(truth):
+            if truth.record.stop is None and not (self.misled or truth.robbed):
                 forgotten = truth.forgotten(event.data.step, more=self.pending.events(run) > 0)
                 self.expect(not forgotten, "acknowledged before what follows", forgotten)
         if not self.pending.events(run) and not truth.robbed:
@@ -232,15 +234,12 @@ class Watch:
     def _check_moving(self, truth: Truth) -> None:
         """Something durable moves the run on, without anybody looking after it."""
         run = truth.run
-        if self._is_misled(truth) or truth.over or truth.may_rest:
+        if self.misled or truth.robbed or truth.over or truth.may_rest:
             return
         started = event_id(run, EventType.STARTED) in truth.published  # else its message waits
-        moving = truth.waits_for_child() or self.pending.moving(run, *truth.children)
+        waits = truth.waits_for_child() or self.limits.waits(run)
+        moving = waits or self.pending.moving(run, *truth.children)
         self.expect(moving or not started, "nothing moves the run on", run)
-
-    def _is_misled(self, truth: Truth) -> bool:
-        """Whether it may take a sweep to move the run on."""
-        return self.misled or truth.robbed
 
     def _run_written(self, process: Process, record: RunRecord, revision: int) -> None:
         truth = self.runs.get(record.run)
@@ -270,6 +269,7 @@ class Watch:
         before, _ = truth.steps.get(record.step, (None, 0))
         check_step_write(truth, record, revision, process.name, process.clock.now(), self.slack)
         self.quiet.step_written(record)
+        self.limits.claimed(truth, record)
         self.counts[kind_of_write(before, record, process.name)] += 1
         self.constructs.update(constructs_of(truth.plan, before, record))
         truth.steps[record.step] = (record, revision)

@@ -29,6 +29,7 @@ from simulation.focus import ANYTHING, Focus, focus_of
 from simulation.forgers import forge
 from simulation.handlers import Behaviour
 from simulation.labels import with_labels
+from simulation.limits import Limiting
 from simulation.logs import watched_logs
 from simulation.outcome import Outcome
 from simulation.outsiders import Outsiders
@@ -63,11 +64,8 @@ _BEGINNINGS = (CommandKind.START, CommandKind.RERUN)
 _MANY = 24
 """Runs of a world that is about its backlog: minutes of work for one slot."""
 
-_TIGHTENED = 0.5
-"""Share of worlds in which definitions become stricter on the way."""
-
-_MEDDLED, _FORGED = 0.3, 0.3
-"""Share of worlds in which strangers write events of runs, and hostile workers forge them."""
+_TIGHTENED, _MEDDLED, _FORGED = 0.5, 0.3, 0.3
+"""Share of worlds: definitions become stricter, strangers write events, workers forge them."""
 
 _SHRINKS = 0.75
 """Share of worlds in which one coordinator alone waits for the end: a whole fleet costs more."""
@@ -97,9 +95,8 @@ class World:
         )
         self._power = Power(seed, focus, backend)
         self._backend = self._power.backend
-        largest = sizes.choice((None, None, None, 900))
         rates = self._power.rates(any_rates(random, focus))
-        self._faults = Faults(random, rates, largest)
+        self._faults = Faults(random, rates, sizes.choice((None, None, None, 900)))
         rules = Random(f"rules of {seed}")
         self._workflows = [
             with_rules(any_workflow(random, f"flow{n}", focus), rules)
@@ -109,7 +106,10 @@ class World:
         if focus.constructs:
             ours = [with_constructs(one, own, signals=focus.signals) for one in self._workflows]
             self._workflows = with_calls(ours)
-        self._workflows = with_labels(self._workflows, Random(f"labels of {seed}"))
+        limiting = Limiting(seed, self._backend.commands, focus)
+        self._workflows = limiting.applied(
+            with_labels(self._workflows, Random(f"labels of {seed}"))
+        )
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
         known = map(plan_of, with_groups([*self._workflows, *self._stricter]))
@@ -128,6 +128,7 @@ class World:
             operators=(
                 Pausing(Random(f"pauses of {seed}"), commands, often=focus.paused),
                 Scheduling(Random(f"schedules of {seed}"), commands, names, focus),
+                limiting,
             ),
             regretful=focus.regretful,
         )

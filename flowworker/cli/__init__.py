@@ -8,6 +8,7 @@ runs, status, watch   look at runs                       act, many, choosing  ac
 why                   what they wait for
 members               look at processes
 reruns                do one again                       schedules  when they begin by themselves
+limits                how many steps at a time
 doctor                checks
 probe                 whether a process is well
 setup                 what makes a namespace, and brings one forward

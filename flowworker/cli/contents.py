@@ -93,6 +93,7 @@ SECTIONS = {
     },
     "Operation": {
         "schedule": Listed("schedules:schedule", "Have runs begin by themselves."),
+        "limits": Listed("limits:limits", "Say how many steps may be at work at a time."),
         "workers": Listed(
             "members:workers", "List the workers that are there, and what each serves."
         ),

@@ -15,6 +15,7 @@ hiding        what people do not see of a run
 why           what a diagnosis is made of        schedules     schedules, for people to look at
 scheduling    acts on them                        registering   definitions, and their schedules
 pausing       pauses of queues                    following     commands that are waited for
+limits        who holds them, and how many may
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = [
     "Client",
     "CoordinatorView",
     "Diagnosis",
+    "HolderView",
+    "LimitView",
     "OccurrenceView",
     "PauseView",
     "PayloadView",
@@ -41,6 +44,7 @@ __all__ = [
 ]
 
 from flowworker.client.finding import RunPage
+from flowworker.client.limits import HolderView, LimitView
 from flowworker.client.members import CoordinatorView, WorkerView
 from flowworker.client.payloads import PayloadView
 from flowworker.client.remote import Client

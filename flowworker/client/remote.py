@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowworker.client.acting import Acting
 from flowworker.client.answers import Answers
 from flowworker.client.commands import Commands
+from flowworker.client.limits import Limiting
 from flowworker.client.once import Once
 from flowworker.client.pausing import Pausing
 from flowworker.client.reading import Reading
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 
-class Client(Registering, Acting, Pausing, Scheduling, Reading):
+class Client(Registering, Acting, Pausing, Limiting, Scheduling, Reading):
     """The remote control of a fleet. It may serve any number of tasks at the same time.
 
     Every method raises Unavailable if the server does not answer in time. `flowworker.connect`

@@ -20,6 +20,7 @@ from flowworker.codec.pauses import Pausable
 from flowworker.core.ids import partition_of
 from flowworker.core.status import Kind, Outcome, Priority, StepStatus
 from flowworker.diagnosis import Evidence, Place, ReasonKind, diagnose
+from flowworker.diagnosis.limits import Slot
 from flowworker.diagnosis.runs import not_begun
 from flowworker.diagnosis.unclaimed import unclaimed_steps
 from flowworker.errors import CorruptRecord, PermissionDenied, RunNotFound
@@ -57,6 +58,7 @@ class Why:
         self._backend = stores.backend
         self._runs = stores.runs
         self._pauses = stores.pauses
+        self._limits = stores.limits
         self._looking = Looking(stores, clock)
         self._clock = clock
 
@@ -106,13 +108,15 @@ class Why:
             unread=look.unread,
             partition=partition,
         )
-        workers, coordinators, levels, places, queues, children = await asyncio.gather(
-            _unless_forbidden(members.workers(presences)),
-            _unless_forbidden(members.coordinators(presences)),
-            _unless_forbidden(_nothing() if meter is None else meter.events([partition])),
-            _unless_forbidden(self._places(seen)),
-            _unless_forbidden(self._pauses.paused(Pausable.QUEUE)),
-            self._children(look),
+        (workers, coordinators, levels, places, queues), (children, slots) = await asyncio.gather(
+            asyncio.gather(
+                _unless_forbidden(members.workers(presences)),
+                _unless_forbidden(members.coordinators(presences)),
+                _unless_forbidden(_nothing() if meter is None else meter.events([partition])),
+                _unless_forbidden(self._places(seen)),
+                _unless_forbidden(self._pauses.paused(Pausable.QUEUE)),
+            ),
+            asyncio.gather(self._children(look), self._slots(seen)),
         )
         return replace(
             seen,
@@ -122,6 +126,7 @@ class Why:
             places=places or {},
             queues=queues or {},
             children=children,
+            slots=slots,
         )
 
     async def _places(self, seen: Evidence) -> dict[str, Place | None]:
@@ -143,6 +148,20 @@ class Why:
             return None
         best = min(fresh, key=lambda one: one.scheduled)
         return Place(best.stored, best.scheduled, best.handed_out, best.ahead, best.held)
+
+    async def _slots(self, seen: Evidence) -> dict[str, Slot]:
+        """The limits for which steps of the run wait."""
+        if seen.known is None or not seen.plan.limited:
+            return {}
+        found: dict[str, Slot] = {}
+        mine = await self._limits.waiting(run=seen.record.run)
+        for limit in sorted({place.limit for place in mine}):
+            record, _ = await self._limits.load(limit)
+            line = await self._limits.waiting(limit)
+            for place in mine:
+                if place.limit == limit:
+                    found[place.step] = Slot(record, place.since, line.index(place))
+        return found
 
     async def _children(self, look: Look) -> dict[str, RunStatus | None]:
         """How the runs stand that attempts are."""

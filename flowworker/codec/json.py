@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "MAX_NESTING",
     "UNREADABLE",
+    "decode_limit",
     "decode_pause",
     "decode_record",
     "decode_run",
@@ -22,8 +23,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.keys import run_key, schedule_key
+from flowworker.codec.keys import limit_key, run_key, schedule_key
 from flowworker.codec.models import as_json
+from flowworker.core.limit import LimitRecord
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
 from flowworker.core.standing import PauseRecord
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
-R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord, PauseRecord)
+R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord, PauseRecord, LimitRecord)
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding may raise."""
@@ -49,6 +51,7 @@ _run_decoder = msgspec.json.Decoder(RunRecord)
 _step_decoder = msgspec.json.Decoder(StepRecord)
 _schedule_decoder = msgspec.json.Decoder(ScheduleRecord)
 _pause_decoder = msgspec.json.Decoder(PauseRecord)
+_limit_decoder = msgspec.json.Decoder(LimitRecord)
 _any_decoder = msgspec.json.Decoder(Any)
 
 
@@ -100,6 +103,14 @@ def decode_schedule(key: str, raw: bytes) -> ScheduleRecord:
 def decode_pause(key: str, raw: bytes) -> PauseRecord:
     """What this release can read of a pause that stands beside the runs."""
     return _decode_versioned(key, raw, _pause_decoder)
+
+
+def decode_limit(key: str, raw: bytes) -> LimitRecord:
+    """A limit's record that this release can read."""
+    record = _decode_versioned(key, raw, _limit_decoder)
+    if key != limit_key(record.id):
+        raise CorruptRecord(key, raw, f"it is the record of limit {record.id[:140]!r}")
+    return record
 
 
 def _decode_versioned(key: str, raw: bytes, decoder: msgspec.json.Decoder[R]) -> R:

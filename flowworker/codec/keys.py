@@ -10,6 +10,8 @@ heard.<run>.<digest>                 which of them had which message id
 schedule.<id>                        a schedule
 scheduled.<workflow>.<id>            one that is part of the workflow's definition
 looked.<partition>                   after which start of the server all its runs were looked at
+limit.<id>                           who holds a limit; an id has two tokens
+waiting.<id>.<ticket>.<run>.<step>   who waits for it: in the order of their tickets
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ __all__ = [
     "TIMEOUT",
     "emit_key",
     "heard_key",
+    "limit_key",
     "looked_key",
     "run_key",
     "run_patterns",
@@ -32,6 +35,7 @@ __all__ = [
     "step_of_timer",
     "step_timer",
     "steps_pattern",
+    "waiting_key",
 ]
 
 from typing import TYPE_CHECKING
@@ -131,3 +135,13 @@ def scheduled_key(workflow: str, schedule: str) -> str:
 def looked_key(partition: int) -> str:
     """Key that says which incarnation of the server's all runs of a partition were looked at in."""
     return f"looked.{partition}"
+
+
+def limit_key(limit: str) -> str:
+    """Key of a limit's record; the pattern of those of a kind, or of all if it is `>`."""
+    return f"limit.{limit}"
+
+
+def waiting_key(limit: str, ticket: str, run: str, step: str) -> str:
+    """Key of an attempt that waits for a limit; each part may be a pattern."""
+    return f"waiting.{limit}.{ticket}.{run}.{step}"

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.coordinator.alarms import Alarms
 from flowworker.coordinator.commands.controls import Controls
-from flowworker.coordinator.commands.intake import Intake
+from flowworker.coordinator.commands.intake import Intake, OtherCommands
+from flowworker.coordinator.commands.limits import LimitCommands
 from flowworker.coordinator.commands.pauses import PauseCommands
 from flowworker.coordinator.commands.rejection import Rejections
 from flowworker.coordinator.commands.reruns import Reruns
 from flowworker.coordinator.commands.schedules import ScheduleCommands
 from flowworker.coordinator.commands.signals import Signals
 from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.limits.slots import Slots
 from flowworker.coordinator.performing.dispatch import Dispatcher
 from flowworker.coordinator.performing.fencing import Fences
 from flowworker.coordinator.performing.given import Given
@@ -58,12 +60,18 @@ class Parts(NamedTuple):
     performer: Performer
     retention: Retention
     schedules: Schedules
+    slots: Slots
 
 
 def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -> Parts:
     """Put them together, each from those that it needs; nothing happens yet."""
     backend, payloads, settings = stores.backend, stores.payloads, stores.settings
     retention = Retention(stores)
+    # What definitions say
+    values = Values(payloads, 2 * settings.payload_limit)
+    evaluation = Evaluation(values)
+    terms = Terms(evaluation)
+    slots = Slots(stores, terms, clock, metrics)
     # What users send
     starts = Starts(stores, clock, metrics)
     intake = Intake(
@@ -72,15 +80,12 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         Reruns(stores, starts, retention, clock, metrics),
         Controls(stores, clock),
         Signals(stores, clock),
-        ScheduleCommands(stores, clock),
-        PauseCommands(stores),
+        OtherCommands(
+            ScheduleCommands(stores, clock), PauseCommands(stores), LimitCommands(stores, slots)
+        ),
         Rejections(stores, clock, metrics),
         clock,
     )
-    # What definitions say
-    values = Values(payloads, 2 * settings.payload_limit)
-    evaluation = Evaluation(values)
-    terms = Terms(evaluation)
     # Steps that no worker executes
     refusals = Refusals(stores, clock)
     children = Children(stores, starts, evaluation, terms, clock, metrics, tracing)
@@ -88,7 +93,7 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
     child_steps = ChildSteps(stores, children, terms, refusals, results, clock)
     waits = Waits(stores, terms, Taking(stores, evaluation, clock), refusals, clock)
     ends = Ends(stores, evaluation, refusals, clock)
-    engine_steps = EngineSteps(stores, ends, waits, child_steps, clock)
+    engine_steps = EngineSteps(stores, ends, waits, child_steps, slots, clock)
     answers = Answers(
         evaluation,
         stores,
@@ -104,6 +109,7 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         terms,
         refusals,
         engine_steps,
+        slots,
         clock,
         tracing,
     )
@@ -124,4 +130,5 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         performer,
         retention,
         schedules,
+        slots,
     )

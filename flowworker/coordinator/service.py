@@ -75,7 +75,8 @@ class Coordinator:
         )
         metrics.partitions.set(backend.events.partitions)
         self._rebuilds = asyncio.Semaphore(_REBUILDS)
-        self._recovery = Recovery(stores, self._rebuilds, adopts, clock, metrics)
+        backlog = self._parts.slots.backlog
+        self._recovery = Recovery(stores, backlog, self._rebuilds, adopts, clock, metrics)
         self._aftermath = Aftermath(stores, self._restore_timers, adopts, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
@@ -136,6 +137,7 @@ class Coordinator:
         except FlowworkerError as error:
             get_logger().warning("leases were not released; they will run out", error=str(error))
         await self._parts.fences.stop()
+        await self._parts.slots.stop()
 
     def resume(self, run: str) -> bool:
         """Go on with a run of which no worker executes anything, whatever its leases say.
@@ -167,6 +169,7 @@ class Coordinator:
             self._stores,
             self._parts.performer,
             self._parts.answers,
+            self._parts.slots,
             self._rebuilds,
             self._most_active,
             self._clock,
@@ -202,9 +205,13 @@ class Coordinator:
             await self._parts.schedules.restore()
             await self._parts.retention.restore()
 
+    def _is_ours(self, about: str) -> bool:
+        return partition_of(about, self._stores.backend.events.partitions) in self._schedulers
+
     async def _look_through(self, schedulers: dict[int, Scheduler], *, taken: bool) -> None:
         try:
             await self._recovery.sweep(schedulers, taken=taken)
+            await self._parts.slots.sweep(self._is_ours)
         except FlowworkerError as error:
             get_logger().warning("sweep was cut short", error=str(error))
         except Exception:  # noqa: BLE001 - a defect must not end all sweeps to come

@@ -100,6 +100,7 @@ class Plan:
         joins: by what rule, and of how many dependencies, a step is judged that has any, by id.
         successors: ids that depend on the key, in topological order.
         leaves: ids on which nothing depends, in topological order, none of `finally`.
+        limited: whether steps fall under limits.
     """
 
     __slots__ = (
@@ -111,6 +112,7 @@ class Plan:
         "hash",
         "joins",
         "leaves",
+        "limited",
         "loops",
         "order",
         "steps",
@@ -135,6 +137,7 @@ class Plan:
             step.id: (step.trigger_rule, len(step.depends_on)) for step in every if step.depends_on
         }
         self.loops = {step.id: step.for_each for step in every if step.for_each is not None}
+        self.limited = any(step.limits or step.concurrency for step in every)
         self._check(workflow.steps)
         self._check(workflow.finally_)
         first, self.closing = (

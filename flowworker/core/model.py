@@ -33,13 +33,13 @@ from msgspec import Struct, field
 
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
+from flowworker.core.limit import Concurrency
 from flowworker.core.repetition import Repeat
 from flowworker.core.schedule import Schedule
 from flowworker.core.status import Priority
 
 MAX_SECONDS = 1000 * 86_400.0
-"""The longest duration anywhere: a thousand days. More is a mistake in the unit, such as
-nanoseconds written as a number, and may lead to moments that cannot be written."""
+"""The longest duration anywhere: a thousand days. More is a mistake in the unit."""
 
 MAX_ATTEMPTS = 1_000
 """Most attempts of one kind in one turn of a step, whatever its rules say."""
@@ -82,8 +82,7 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     """When and how often a failed attempt is tried again. One of several is a rule.
 
     Attributes:
-        max_attempts: all attempts, the first included; at least 1. Of a rule, all that end with an
-            error which it fits.
+        max_attempts: all attempts, the first included; of a rule, all with an error that it fits.
         backoff: constant, or multiplied by the factor with every retry.
         interval: seconds before the second attempt, or a text with `${…}` that gives a duration.
         max_interval: cap of the delay in seconds, or None for no cap.
@@ -91,8 +90,7 @@ class RetryPolicy(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         non_retryable: names of error types after which no retry is made, bases included.
         on: names of the error types that it fits, bases included; empty for all.
         factor: of exponential backoff; at least 1.
-        max_duration: seconds after the beginning of the first attempt, beyond which none begins;
-            None for no limit.
+        max_duration: seconds after the first attempt began, beyond which none begins; or None.
     """
 
     max_attempts: int = 1
@@ -207,10 +205,9 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         uses: name of the handler; empty for an engine step.
         depends_on: ids of the steps of which `trigger_rule` judges.
         queue: which workers may take it.
-        timeout: seconds that one call of the handler may take, from the moment at which it is
-            called, inputs at hand, or a text with `${…}` that gives a duration; None for no limit.
-        with_: `with`: exactly what the handler gets, texts with `${…}` in it evaluated; None for
-            the merged map (`codec.inputs`).
+        timeout: seconds that one call of the handler may take, once it is called, inputs at hand,
+            or a text with `${…}` that gives a duration; None for no limit.
+        with_: `with`: exactly what the handler gets, once evaluated; None for the merged map.
         priority: lane of its messages, or a text with `${…}` that gives one; None for its run's.
         end: that the run ends here, instead of a handler.
         when: an expression; if it is false the step is skipped.
@@ -225,6 +222,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         for_each: that it is a loop; all else is then said of its instances, but for `depends_on`,
             `when`, `trigger_rule` and `continue_on_error`.
         repeat: until when it is run again.
+        limits, concurrency: those that its attempts fall under, by name, and its own.
     """
 
     id: str
@@ -251,6 +249,8 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     workflow: str | None = None
     steps: tuple[Step, ...] = ()
     output: dict[str, Any] | None = None
+    limits: tuple[str, ...] = ()
+    concurrency: tuple[Concurrency, ...] = ()
 
     @property
     def has_child(self) -> bool:

@@ -27,9 +27,11 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from flowworker.core.ids import MAX_NAME
+from flowworker.core.limit import MAX_LIMITS
 from flowworker.core.model import MAX_ATTEMPTS, Backoff, EscalationStrategy, TriggerRule
 from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
+from flowworker.definitions.limit_document import ConcurrencyDocument, LimitName
 from flowworker.definitions.loop_document import ForEachDocument
 from flowworker.definitions.repeat_document import RepeatDocument
 from flowworker.definitions.schedule_document import MAX_SCHEDULES, ScheduleDocument
@@ -217,6 +219,14 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     for_each: Annotated[
         ForEachDocument | None,
         Meta(description="Do the step once for each item; its output is the list of theirs."),
+    ] = None
+    limits: Annotated[
+        list[LimitName] | LimitName | None,
+        Meta(description="Named limits, which operators set: no more attempts are at work."),
+    ] = None
+    concurrency: Annotated[
+        Annotated[list[ConcurrencyDocument], Meta(max_length=MAX_LIMITS)] | None,
+        Meta(description="How many attempts may be at work at a time, for each value of a key."),
     ] = None
 
 

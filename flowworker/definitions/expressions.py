@@ -24,7 +24,7 @@ from flowworker.definitions.tree import (
     MappingNode,
     Node,
     ScalarNode,
-    SequenceNode,
+    mappings_at,
     node_at,
     plain,
     quoted,
@@ -93,13 +93,18 @@ _OF_STEPS = (
     _Use(("approval", "timeout")),
 )
 
+_OF_LIMITS = _Use(("key",), is_bare=True)
+
 _OF_DEFAULTS = (_Use(("with",)), _Use(("timeout",)))
 
 _EVERYTHING = _Use(("output",))
 _LABELS = _Use(("labels",))
 _OF_SCHEDULES = (_Use(("schedules", "input")), _Use(("schedules", "labels")))
 
-PLACES = tuple(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS, *_OF_SCHEDULES))
+PLACES = (
+    *(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS, *_OF_SCHEDULES)),
+    ("concurrency", "key"),
+)
 """The keys of a step, of a workflow, and of its schedules, that hold expressions."""
 
 _TRUTHS = ("BOOL", "DYN")
@@ -136,6 +141,9 @@ def check_expressions(
         for use in _OF_STEPS:
             if _found(node, use.path):
                 checker.check(node, use, f"step {quoted(step.id)}", checker.scope(step, use))
+        for number, item in enumerate(mappings_at(node, "concurrency"), 1):
+            title = f"concurrency {number} of step {quoted(step.id)}"
+            checker.check(item, _OF_LIMITS, title, checker.scope(step, _OF_LIMITS))
         if step.steps:
             group = group_of(workflow, step)
             check_expressions(node, group, report, known_handlers, f"step {quoted(step.id)}")
@@ -144,10 +152,7 @@ def check_expressions(
 def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:
     """The steps, each with where it was read."""
     for key, steps in (("steps", workflow.steps), ("finally", workflow.finally_)):
-        node = node_at(document, [key])
-        items = node.items if isinstance(node, SequenceNode) else []
-        mappings = [item for item in items if isinstance(item, MappingNode)]
-        yield from zip(steps, mappings, strict=False)
+        yield from zip(steps, mappings_at(document, key), strict=False)
 
 
 def _output_of(step: Step, handlers: Mapping[str, Any]) -> Schema:
@@ -269,6 +274,9 @@ class _Checker:
         elif use.may_be_literal and result.kind.partition("<")[0].upper() not in _MANY:
             found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
+        elif use is _OF_LIMITS and result.kind.partition("<")[0].upper() in {"LIST", "MAP"}:
+            found = result.kind.lower()
+            self._report.add(node.mark, f"{place}: expected a text or a number, found {found}")
 
 
 class _Some(Mapping[str, Schema]):

@@ -21,6 +21,7 @@ from flowworker.definitions.document import (
     StepDocument,
 )
 from flowworker.definitions.engine_steps import EngineSteps
+from flowworker.definitions.limits import limits_of
 from flowworker.definitions.loops import loop_of
 from flowworker.definitions.policies import Policies
 from flowworker.definitions.repetition import repeat_of
@@ -148,6 +149,7 @@ class Steps:
             continue_on_error=section.flag("continue_on_error"),
             for_each=loop_of(section, self._report),
             repeat=repeat_of(section),
+            **limits_of(section, self._report, has_handler=has_handler),
             **self._engine_steps.read(section),
             steps=self._group(section) if key == "steps" else None,
         )

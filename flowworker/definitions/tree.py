@@ -16,6 +16,7 @@ __all__ = [
     "ScalarNode",
     "SequenceNode",
     "described",
+    "mappings_at",
     "node_at",
     "plain",
     "quoted",
@@ -129,6 +130,13 @@ def node_at(node: Node, path: Iterable[str | int]) -> Node:
             case _:
                 break
     return node
+
+
+def mappings_at(holder: MappingNode, key: str) -> list[MappingNode]:
+    """The mappings in the list that stands under the key."""
+    node = node_at(holder, [key])
+    items = node.items if isinstance(node, SequenceNode) else []
+    return [item for item in items if isinstance(item, MappingNode)]
 
 
 def quoted(text: str) -> str:

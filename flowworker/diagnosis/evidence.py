@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowworker.core.standing import PauseRecord
     from flowworker.core.state import RunState, StepState
     from flowworker.core.status import RunStatus
+    from flowworker.diagnosis.limits import Slot
 
 _OVER = frozenset(
     {
@@ -124,6 +125,7 @@ class Evidence:
             nowhere; those that could not be asked for are missing.
         children: how runs stand that are attempts of steps; None for one that is not there.
         queues: those that pause, as it was said.
+        slots: of steps that wait for a limit: which.
     """
 
     now: float
@@ -139,6 +141,7 @@ class Evidence:
     places: Mapping[str, Place | None] = field(default_factory=dict)
     children: Mapping[str, RunStatus | None] = field(default_factory=dict)
     queues: Mapping[str, PauseRecord] = field(default_factory=dict)
+    slots: Mapping[str, Slot] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:

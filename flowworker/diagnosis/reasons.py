@@ -38,7 +38,7 @@ class ReasonKind(StrEnum):
     LOOP = "loop"
     """Instances of a loop that are going on."""
     LIMIT = "limit"
-    """A place among as many instances as may be going on at a time."""
+    """A place among as many instances of a loop, or steps under a limit, as may be at work."""
     QUEUE = "queue"
     """A worker of its queue that has a free slot."""
     HANDED_OUT = "handed_out"

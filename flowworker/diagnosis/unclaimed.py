@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowworker.core.forward import verdict_on
 from flowworker.core.rules import Verdict
 from flowworker.core.status import Kind, Outcome, StepStatus
+from flowworker.diagnosis.limits import awaited
 from flowworker.diagnosis.others import coordinator, paused, worker_of_queue
 from flowworker.diagnosis.reasons import Reason, ReasonKind
 from flowworker.diagnosis.sentences import within
@@ -84,6 +85,8 @@ def unclaimed(seen: Evidence, step: str) -> tuple[Reason, ...]:
         return (Reason(ReasonKind.RETRY, text, until=at.due),)
     if place is not None and place.scheduled:
         return (_scheduled(seen, step),)
+    if step in seen.slots:
+        return (*lost, awaited(seen.slots[step]))
     if step in seen.places and place is None:
         return (*lost, coordinator(seen, _dispatch(seen, step), _since(seen, step)))
     return (*lost, worker_of_queue(seen, step, kind, place))

@@ -6,6 +6,8 @@ __all__ = ["Terms"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.codec.json import encode_sorted
+from flowworker.core.limit import Use, named_limit, own_limit
 from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
 from flowworker.definitions.moment import is_moment, parse_moment
@@ -111,8 +113,30 @@ class Terms:
             raise ExpressionError(text, f"priority: expected one of {words}, found {given!r:.80}")
         return Priority(given)
 
+    async def limits(self, plan: Plan, state: RunState, step: str) -> tuple[Use, ...]:
+        """The limits that attempts of a step fall under, in the order in which they are taken.
+
+        It is the same for all, so no two wait for what the other one holds; and what the fewest
+        share comes first, so that who waits for that keeps nobody else waiting.
+        """
+        defined = plan.step(step)
+        found = [(_NAMED, Use(named_limit(name))) for name in defined.limits]
+        for number, own in enumerate(defined.concurrency):
+            key: Any = None
+            if own.key:
+                part = f"key {number} of concurrency"
+                key = await self._evaluation.expression(plan, state, step, part, own.key)
+                if not isinstance(key, str | int | float):
+                    why = f"expected a text, a number, true or false, found {key!r:.80}"
+                    raise ExpressionError(own.key, f"{part}: {why}")
+            text = encode_sorted(key).decode()
+            limit = own_limit(state.record.workflow, defined.id, number, text)
+            found.append((_KEYED if own.key else _UNKEYED, Use(limit, own.limit)))
+        return tuple(use for _, use in sorted(found, key=lambda one: (one[0], one[1].limit)))
+
 
 _LANES = tuple(Priority)
+_KEYED, _UNKEYED, _NAMED = range(3)
 
 
 def _number(

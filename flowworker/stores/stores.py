@@ -12,6 +12,7 @@ from flowworker.encryption import codec_from
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.settings import Settings
 from flowworker.stores.definitions import DefinitionStore
+from flowworker.stores.limits import LimitStore
 from flowworker.stores.pauses import PauseStore
 from flowworker.stores.payloads import PayloadStore
 from flowworker.stores.runs import RunStore
@@ -43,6 +44,7 @@ class Stores:
     secrets: RunSecrets
     schedules: ScheduleStore
     pauses: PauseStore
+    limits: LimitStore
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -78,4 +80,5 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         RunSecrets(payloads, settings.redact),
         ScheduleStore(backend.runs),
         PauseStore(backend.runs),
+        LimitStore(backend.runs),
     )

@@ -37,6 +37,8 @@ RECORDS = [
     Act("$KV.flowworker_runs.index.COMPLETED.sum.2026.11.28.03.42.00.062.r1"),
     Act("$KV.flowworker_runs.schedule.nightly"),
     Act("$KV.flowworker_runs.pause.queue.gpu"),
+    Act("$KV.flowworker_runs.limit.named.api"),
+    Act("$KV.flowworker_runs.waiting.named.api.1-1.r1.first"),
     Act("$KV.flowworker_runs.step.default.r1.first", may=("worker-default",)),
     Act("$KV.flowworker_runs.step.gpu.r1.second", may=("worker-gpu",)),
     Act("$KV.flowworker_runs.emit.default.r1.order.paid", may=("worker-default",)),
@@ -71,6 +73,7 @@ MESSAGES = [
         Act(f"flowworker.control.queue.{one}.gpu", b"{}", may=ACTING)
         for one in ("unpause", "pause")
     ),
+    Act("flowworker.control.limit.set.api", b'{"concurrency": 1}', may=ACTING),
     Act("flowworker.control.schedule.register.sum", b"{}", may=(*ACTING, "registrar")),
     Act("flowworker.signal.r1.go", may=ACTING),
     Act("$KV.flowworker_runs.signal.r1.1-1.go"),

@@ -48,6 +48,9 @@ ANSWERS = [
 SCHEDULING = (*("create", "show", "list", "pause", "unpause", "trigger", "backfill", "delete"),)
 """All that can be done to a schedule."""
 
+LIMITING = ("set", "show", "list", "delete")
+"""All that can be done to a limit."""
+
 
 class Ways:
     """Three servers, with each kind of users between them; and the options that let one in."""
@@ -142,6 +145,14 @@ def scheduled(how: Commands, *extra: str) -> None:
         )
 
 
+def limited(how: Commands, *extra: str) -> None:
+    """One limit, from its first setting to its end."""
+    assert "of 3 held" in how("limits", "set", "ways", "--concurrency", "3", *extra)
+    for what in LIMITING[1:]:
+        about = () if what == "list" else ("ways",)
+        assert "ways" in how("limits", what, *about, *extra)
+
+
 @pytest.mark.parametrize("kind", ["password", "nkey", "token", "creds"])
 def test_every_command_gets_in(ways, kind, tmp_path):
     server, options = ways.right[kind]
@@ -173,7 +184,9 @@ def test_every_command_gets_in(ways, kind, tmp_path):
                 both.used.add(act[0])
         for how, extra in both.ways:
             scheduled(how, *extra)
+            limited(how, *extra)
         both.used |= {f"schedule {what}" for what in SCHEDULING}
+        both.used |= {f"limits {what}" for what in LIMITING}
         both("workers")
         both("coordinators")
         both("pauses")

@@ -19,6 +19,8 @@ from flowworker.core.status import RunStatus
         (keys.signal_key("r1", "7-1", "order.paid"), "signal.r1.7-1.order.paid"),
         (keys.heard_key("r1", "0f"), "heard.r1.0f"),
         (keys.schedule_key("nightly"), "schedule.nightly"),
+        (keys.limit_key("named.api"), "limit.named.api"),
+        (keys.waiting_key("named.api", "5-1", "r", "s"), "waiting.named.api.5-1.r.s"),
         (keys.scheduled_key("orders.ship", "nightly"), "scheduled.orders.ship.nightly"),
         (keys.looked_key(3), "looked.3"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),

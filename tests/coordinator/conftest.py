@@ -84,6 +84,7 @@ async def scheduler(backend, partition, held, clock, metrics):
         stores_of(replace(backend, events=partition)),
         none,
         none,
+        none,
         asyncio.Semaphore(1),
         lambda: 10,
         clock,

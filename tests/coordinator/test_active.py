@@ -70,6 +70,7 @@ async def runs(hands):
             stores,
             hands,
             parts_of(stores, ManualClock()).answers,
+            parts_of(stores, ManualClock()).slots,
             asyncio.Semaphore(1),
             lambda: 10,
             lambda run: False,

@@ -178,6 +178,7 @@ async def runs(backend, hands):
         stores,
         hands,
         parts_of(stores, ManualClock()).answers,
+        parts_of(stores, ManualClock()).slots,
         asyncio.Semaphore(1),
         lambda: 1,
         lambda _run: False,

@@ -43,7 +43,7 @@ class Hands:
     async def restore(self, plan, state, wanted):
         self.asked.append(("restore", wanted.attempt.number, wanted.due))
 
-    def forget(self, state):
+    async def forget(self, plan, state):
         self.asked.append(("forget", state.record.run))
 
 

@@ -114,7 +114,7 @@ def rebuilds():
 @pytest.fixture
 def sweep(backend, partition, queue, rebuilds, clock, metrics):
     stores = stores_of(replace(backend, steps=queue, events=Events()), Settings(sweep=SWEEP))
-    recovery = Recovery(stores, rebuilds, None, clock, metrics)
+    recovery = Recovery(stores, stores.backend.steps.backlog, rebuilds, None, clock, metrics)
 
     async def sweep(*, taken=False, schedulers=None):
         await recovery.sweep(schedulers or {0: partition}, taken=taken)

@@ -16,12 +16,14 @@ import msgspec
 from flowworker.client.watching import decode as decode_for_clients
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import (
+    decode_limit,
     decode_pause,
     decode_run,
     decode_schedule,
     decode_step,
     decode_value,
 )
+from flowworker.codec.limits import decode_limit_command, decode_waiting
 from flowworker.codec.messages import (
     CONTROL_ACTIONS,
     FLOW_INPUT,
@@ -81,6 +83,10 @@ def _schedule(message: Message) -> Any:
     return decode_schedule_command(message.data or b"{}")
 
 
+def _limit(message: Message) -> Any:
+    return decode_limit_command(message.data or b"{}")
+
+
 def _rerun(message: Message) -> Any:
     return decode_rerun(message.data or b"{}")
 
@@ -137,6 +143,7 @@ KINDS = (
     ),
     _foreign("control schedule", "*.control.schedule.*.>", _schedule, "schedule-command"),
     _foreign("control queue", "*.control.queue.*.*", _pause, "pause-command"),
+    _foreign("control limit", "*.control.limit.*.*", _limit, "limit-command"),
     _foreign("control rerun", "*.control.rerun.*", _rerun, "rerun-command"),
     _foreign("signal", "*.signal.*.>", _user),
     Kind("step", "*.step.*.*.*.>", _by(decode_step_message), "step-message"),
@@ -177,6 +184,8 @@ KINDS = (
     Kind("schedule", "$KV.*_runs.schedule.*", _keyed(decode_schedule), "schedule-record"),
     Kind("pause of a queue", "$KV.*_runs.pause.queue.*", _keyed(decode_pause), "pause-record"),
     _foreign("schedule of a definition", "$KV.*_runs.scheduled.*.>", _empty),
+    Kind("limit", "$KV.*_runs.limit.*.*", _keyed(decode_limit), "limit-record"),
+    Kind("waiting", "$KV.*_runs.waiting.*.*.*.*.>", _by(decode_waiting), "limit-waiting"),
     _foreign("index", "$KV.*_runs.index.*.>", _empty),
     Kind("kept signal", "$KV.*_runs.signal.*.*.>", _by(decode_signal)),
     _foreign("heard signal", "$KV.*_runs.heard.*.*", _text),

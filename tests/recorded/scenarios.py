@@ -25,6 +25,7 @@ from tests.recorded import constructs
 from tests.recorded.files import Message
 from tests.recorded.fleet import SETTINGS, at_work, fleet
 from tests.recorded.handlers import app
+from tests.recorded.limiting import limited
 from tests.recorded.pausing import halted, paused
 from tests.recorded.scheduling import scheduled
 from tests.recorded.stage import NAMESPACE, Stage
@@ -272,5 +273,6 @@ SCENARIOS = (
         elsewhere,
     ),
     scheduled,
+    limited,
     *constructs.SCENARIOS,
 )

@@ -13,6 +13,7 @@ import pytest
 
 from flowworker.codec.cloudevents import CloudEvent
 from flowworker.codec.json import encode
+from flowworker.codec.limits import LimitCommand, Waiting
 from flowworker.codec.messages import (
     FLOW_INPUT,
     FLOW_LABELS,
@@ -28,6 +29,7 @@ from flowworker.codec.messages import (
 )
 from flowworker.codec.pauses import PauseCommand
 from flowworker.codec.schedules import ScheduleCommand
+from flowworker.core.limit import LimitRecord
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.core.standing import PauseRecord
@@ -44,6 +46,7 @@ TYPES = (
     *(CloudEvent, StepMessage, Link, RunRecord, StepRecord),
     *(Result, ControlCommand, CancelNotice, ScheduleCommand, ScheduleRecord),
     *(PauseCommand, PauseRecord),
+    *(LimitCommand, LimitRecord, Waiting),
 )
 ONCE = tuple(kind for kind in KINDS if "republished" not in kind.name)
 """Without what repeats stored events (a test shows that it does)."""

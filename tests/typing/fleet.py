@@ -21,8 +21,10 @@ from flowworker import (
     ExpressionError,
     FlowworkerError,
     HandlerNotFound,
+    HolderView,
     HumanAction,
     InvalidInput,
+    LimitView,
     LockTimeoutError,
     NamespaceNotFound,
     NewerRelease,
@@ -80,6 +82,7 @@ async def outside(workflow: Workflow) -> None:
         assert_type(client, Client)
         await definitions(client, workflow)
         await schedules(client, workflow)
+        await limits(client)
         await runs(client)
 
 
@@ -144,6 +147,14 @@ async def schedules(client: Client, workflow: Workflow) -> None:
     await client.delete_schedule("nightly")
     assert_type(workflow.schedules, tuple[Schedule, ...])
     await client.create_schedule("nightly", "w", evry="1h")  # type: ignore[call-arg]
+
+
+async def limits(client: Client) -> None:
+    assert_type(await client.set_limit("stripe-api", 10), LimitView)
+    assert_type(await client.limits(), list[LimitView])
+    assert_type((await client.limit("stripe-api")).holders, tuple[HolderView, ...])
+    await client.delete_limit("stripe-api")
+    await client.set_limit("stripe-api", "10")  # type: ignore[arg-type]
 
 
 def blocking(workflow: Workflow) -> None:

@@ -7,12 +7,13 @@ Whatever cannot be taken yields one `workflow.rejected` event with the reason, a
 
 from __future__ import annotations
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "OtherCommands"]
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from flowworker.codec.limits import LIMIT_PREFIX
 from flowworker.codec.pauses import PAUSES
 from flowworker.codec.schedules import SCHEDULE_PREFIX
 from flowworker.codec.subjects import CommandLane
@@ -22,6 +23,7 @@ from flowworker.coordinator.commands.rejection import RERUN, Rejected
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.commands.controls import Controls
+    from flowworker.coordinator.commands.limits import LimitCommands
     from flowworker.coordinator.commands.pauses import PauseCommands
     from flowworker.coordinator.commands.rejection import Rejections
     from flowworker.coordinator.commands.reruns import Reruns
@@ -37,6 +39,14 @@ _EACH = {CommandLane.STARTS: 0.0, CommandLane.CONTROLS: 0.01}
 at once, but for large ones, which wait for memory."""
 
 
+class OtherCommands(NamedTuple):
+    """Those that are about no run."""
+
+    schedules: ScheduleCommands
+    pauses: PauseCommands
+    limits: LimitCommands
+
+
 class Intake:
     """Consumes commands, and passes each on by its kind."""
 
@@ -47,8 +57,7 @@ class Intake:
         reruns: Reruns,
         controls: Controls,
         signals: Signals,
-        schedules: ScheduleCommands,
-        pauses: PauseCommands,
+        others: OtherCommands,
         rejections: Rejections,
         clock: Clock,
     ) -> None:
@@ -58,8 +67,7 @@ class Intake:
         self._reruns = reruns
         self._controls = controls
         self._signals = signals
-        self._schedules = schedules
-        self._pauses = pauses
+        self._others = others
         self._rejections = rejections
         self._inboxes = {
             lane: Inbox(self._handle, _CREDIT[lane], clock, _EACH[lane]) for lane in CommandLane
@@ -83,9 +91,11 @@ class Intake:
                 case "control" if rest.startswith(RERUN):
                     await self._reruns.take(rest.removeprefix(RERUN), delivery)
                 case "control" if rest.startswith(SCHEDULE_PREFIX):
-                    await self._schedules.take(rest.removeprefix(SCHEDULE_PREFIX), delivery)
+                    await self._others.schedules.take(rest.removeprefix(SCHEDULE_PREFIX), delivery)
                 case "control" if rest.startswith(PAUSES):
-                    await self._pauses.take(rest, delivery)
+                    await self._others.pauses.take(rest, delivery)
+                case "control" if rest.startswith(LIMIT_PREFIX):
+                    await self._others.limits.take(rest.removeprefix(LIMIT_PREFIX), delivery)
                 case "control":
                     await self._controls.take(rest, delivery)
                 case "signal":

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.senders import Published
+    from flowworker.coordinator.limits.slots import Slots
     from flowworker.coordinator.performing.performer import Performer
     from flowworker.coordinator.steps.answers import Answers
     from flowworker.core.effects import Effect
@@ -75,6 +76,7 @@ class ActiveRuns:
         stores: Stores,
         performer: Performer,
         answers: Answers,
+        slots: Slots,
         rebuilds: asyncio.Semaphore,
         most: Callable[[], int],
         is_busy: Callable[[str], bool],
@@ -92,6 +94,7 @@ class ActiveRuns:
         self._definitions = stores.definitions
         self._performer = performer
         self._answers = answers
+        self._slots = slots
         self._clock = clock
         self._metrics = metrics
         self._rebuilds = rebuilds
@@ -218,6 +221,7 @@ class ActiveRuns:
                 failed that it takes for performed.
         """
         before = live.state
+        given_back = self._slots.over(live.plan, before, fact)
         state, effects = decide(live.plan, before, fact, self._clock.now())
         overlaps = pass_on is not None and _only_dispatches(effects)
         if effects:
@@ -233,6 +237,8 @@ class ActiveRuns:
                 with live.inflight.one():
                     pass_on()
                     await self._performer.perform(live, effects)
+        if given_back is not None:
+            await given_back
         # Also steps that look again at what they wait for.
         return state is not before or bool(effects) or isinstance(fact, Signalled)
 

@@ -97,14 +97,15 @@ class Recovery:
     def __init__(
         self,
         stores: Stores,
+        backlog: Callable[[], Awaitable[dict[str, list[str]]]],
         rebuilds: asyncio.Semaphore,
         adopts: Callable[[str], bool] | None,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """Read the index of unfinished runs, and look after those that it adopts."""
+        """Look after unfinished runs that it adopts; `backlog` says what moves steps, by run."""
         self._runs = stores.runs
-        self._steps = stores.backend.steps
+        self._backlog = backlog
         self._partitions = stores.backend.events.partitions
         self._clock = clock
         self._metrics = metrics
@@ -115,8 +116,7 @@ class Recovery:
         self._stuck: dict[str, tuple[int, float]] = {}
         self._unanswered: set[str] = set()
         self._patrolled = ""
-        self._owed = 0.0
-        self._pause = 0.0
+        self._owed = self._pause = 0.0
 
     async def sweep(self, schedulers: Mapping[int, Scheduler], *, taken: bool) -> None:
         """Look after every run that is unfinished, ours, and idle.
@@ -153,7 +153,7 @@ class Recovery:
         """Stuck runs and waiting runs, without those to which something happened just now."""
         stuck: list[_Listed] = []
         waiting: list[_Listed] = []
-        backlog = await self._steps.backlog()
+        backlog = await self._backlog()
         for number, one in enumerate(listed):
             if number % _AT_A_STRETCH == 0:
                 await self._clock.sleep(0)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
+    from flowworker.coordinator.limits.slots import Slots
     from flowworker.coordinator.live import LiveRun
     from flowworker.coordinator.performing.performer import Performer
     from flowworker.coordinator.steps.answers import Answers
@@ -92,6 +93,7 @@ class Scheduler:
         stores: Stores,
         performer: Performer,
         answers: Answers,
+        slots: Slots,
         rebuilds: asyncio.Semaphore,
         most_active: Callable[[], int],
         clock: Clock,
@@ -110,7 +112,7 @@ class Scheduler:
         self._unhandled = 0
         is_busy = self._mailboxes.__contains__
         self.active = ActiveRuns(
-            stores, performer, answers, rebuilds, most_active, is_busy, clock, metrics
+            stores, performer, answers, slots, rebuilds, most_active, is_busy, clock, metrics
         )
         self._order = 0
         self.stopped = False

@@ -6,9 +6,11 @@ __all__ = ["Dispatcher"]
 
 from typing import TYPE_CHECKING
 
+from msgspec import Raw
 from msgspec.structs import asdict, replace
 
 from flowworker.codec.json import UNREADABLE, encode
+from flowworker.codec.limits import Waiting
 from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, defined_id, idempotency_key
@@ -19,6 +21,7 @@ from flowworker.ports import StepAddress
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.limits.slots import Slots
     from flowworker.coordinator.performing.given import Given
     from flowworker.coordinator.performing.outputs import Outputs
     from flowworker.coordinator.steps.engine_steps import EngineSteps
@@ -48,13 +51,14 @@ class Dispatcher:
         terms: Terms,
         refusals: Refusals,
         engine_steps: EngineSteps,
+        slots: Slots,
         clock: Clock,
         tracing: Tracing,
     ) -> None:
         """Enqueue to `steps`, with what `given`, or else `outputs`, says that a step is given.
 
         An attempt that cannot be enqueued, because of what its run has put out, has failed. Those
-        of `engine_steps` begin where others are enqueued.
+        of `engine_steps` begin where others are enqueued. Where steps have limits, `slots` enqueue.
         """
         self._steps = steps
         self._outputs = outputs
@@ -62,6 +66,7 @@ class Dispatcher:
         self._terms = terms
         self._refusals = refusals
         self._engine_steps = engine_steps
+        self._slots = slots
         self._clock = clock
         self._follows = tracing.on
 
@@ -88,12 +93,16 @@ class Dispatcher:
         if not any(_covers(raw, wanted) for raw in queued):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
 
-    async def withdraw(self, state: RunState, wanted: Withdraw) -> None:
+    async def withdraw(self, plan: Plan, state: RunState, wanted: Withdraw) -> None:
         """Take back what nobody has claimed. May be repeated."""
+        if plan.limited:
+            await self._slots.forget(state.record.run)
         await self._steps.withdraw(state.record.run, wanted.delayed)
 
-    def forget(self, state: RunState) -> None:
-        """The run has ended: forget what was kept in memory for its messages."""
+    async def forget(self, plan: Plan, state: RunState) -> None:
+        """The run has ended: forget what waits of it, and what is in memory for its messages."""
+        if plan.limited:
+            await self._slots.forget(state.record.run)
         self._outputs.forget(state)
 
     async def _enqueue(
@@ -116,7 +125,14 @@ class Dispatcher:
                 message = replace(message, intervals=intervals)
             if self._follows:
                 message = replace(message, follows=_followed(plan, state, wanted))
-            await self._steps.enqueue(address, encode(message), key + mark, due)
+            data, identity = encode(message), key + mark
+            uses = await self._terms.limits(plan, state, wanted.step) if plan.limited else ()
+            if uses:
+                where = (address.queue, address.priority, uses, identity, Raw(data))
+                entry = Waiting(message.run, message.step, wanted.attempt, *where)
+                await self._slots.take(entry, due, again=bool(mark))
+            else:
+                await self._steps.enqueue(address, data, identity, due)
         except (InvalidInput, ExpressionError) as error:
             await self._refusals.refuse(plan, state, wanted, error)
 

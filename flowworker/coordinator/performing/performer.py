@@ -263,12 +263,12 @@ class Performer:
             case Withdraw():
                 # one that waited for a short delay may be on its way
                 await asyncio.gather(*live.delayed, return_exceptions=True)
-                await self._dispatcher.withdraw(state, effect)
+                await self._dispatcher.withdraw(plan, state, effect)
             case Finish():
                 await self._child_steps.ended(state.record, (plan, state))
                 await self._retention.finish(plan, state)
                 self._tracing.run_ended(state.record)
-                self._dispatcher.forget(state)
+                await self._dispatcher.forget(plan, state)
             case _:
                 assert_never(effect)
 

@@ -17,6 +17,7 @@ from flowworker.core.waiting import EARLY
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.limits.slots import Slots
     from flowworker.coordinator.steps.child_steps import ChildSteps
     from flowworker.coordinator.steps.ends import Ends
     from flowworker.coordinator.steps.waits import Waits
@@ -31,13 +32,20 @@ class EngineSteps:
     """Begins and wakes them; one for all runs of a coordinator."""
 
     def __init__(
-        self, stores: Stores, ends: Ends, waits: Waits, child_steps: ChildSteps, clock: Clock
+        self,
+        stores: Stores,
+        ends: Ends,
+        waits: Waits,
+        child_steps: ChildSteps,
+        slots: Slots,
+        clock: Clock,
     ) -> None:
         """Leave to each of these the steps of its kind."""
         self._stores = stores
         self._ends = ends
         self._waits = waits
         self._child_steps = child_steps
+        self._slots = slots
         self._attempts = Attempts(stores, clock)
         self._clock = clock
 
@@ -80,6 +88,8 @@ class EngineSteps:
         plan = await self._stores.plan(run)
         if plan is None or not plan.knows(step):
             return True
+        if plan.step(step).uses:  # of those, none waits for a time but for a limit
+            return await self._slots.wake(run.run, step)
         found = await self._stores.runs.load_step(plan.step(step).keeper, run.run, step)
         if found is None:
             return False

@@ -1,0 +1,112 @@
+"""`limits`: how many steps may be at work at a time, where steps say so by name."""
+
+from __future__ import annotations
+
+__all__ = ["limits"]
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowworker.cli.notes import when
+from flowworker.cli.options import Target, as_json, connection, run_client
+from flowworker.cli.render import json_line
+from flowworker.cli.tables import print_table
+from flowworker.core.limit import MAX_CONCURRENCY
+
+if TYPE_CHECKING:
+    from flowworker.client import Client, LimitView
+
+_NAME = click.argument("name")
+_COLUMNS = ("LIMIT", "HELD", "OF", "WAITING")
+_HOLDERS = ("RUN", "STEP", "SINCE")
+
+
+@click.group()
+def limits() -> None:
+    """Say how many steps may be at work at a time."""
+
+
+@limits.command("set")
+@_NAME
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, MAX_CONCURRENCY),
+    required=True,
+    metavar="N",
+    help="So many steps at a time, and no more.",
+)
+@connection
+@as_json
+def set_(target: Target, name: str, *, concurrency: int, json_: bool) -> None:
+    """Set limit NAME, or change it while steps hold it and wait for it."""
+
+    async def act(client: Client) -> LimitView:
+        return await client.set_limit(name, concurrency)
+
+    _show(run_client(target, act), json_=json_)
+
+
+@limits.command("list")
+@connection
+@as_json
+def list_(target: Target, *, json_: bool) -> None:
+    """List all limits that are set, held or waited for."""
+
+    async def look(client: Client) -> list[LimitView]:
+        return await client.limits()
+
+    found = run_client(target, look)
+    if json_:
+        for one in found:
+            click.echo(json_line(one))
+    elif found:
+        print_table(_COLUMNS, map(_row, found), status=-1)
+    else:
+        click.echo("no limit is set, held or waited for")
+
+
+@limits.command()
+@_NAME
+@connection
+@as_json
+def show(target: Target, name: str, *, json_: bool) -> None:
+    """Show a limit: who holds it, and how many wait."""
+
+    async def look(client: Client) -> LimitView:
+        return await client.limit(name)
+
+    _show(run_client(target, look), json_=json_)
+
+
+@limits.command()
+@_NAME
+@connection
+@as_json
+def delete(target: Target, name: str, *, json_: bool) -> None:
+    """Take limit NAME away: steps that fall under it wait until it is set again."""
+
+    async def act(client: Client) -> None:
+        await client.delete_limit(name)
+
+    run_client(target, act)
+    done = f"limit {name} is deleted; steps that fall under it wait until it is set again"
+    click.echo(json_line({"name": name, "deleted": True}) if json_ else done)
+
+
+def _row(one: LimitView) -> list[str]:
+    return [one.name, f"{one.held:,}", _allowed(one), f"{one.waiting:,}"]
+
+
+def _allowed(one: LimitView) -> str:
+    return f"{one.concurrency:,}" if one.concurrency else "not set"
+
+
+def _show(one: LimitView, *, json_: bool) -> None:
+    if json_:
+        click.echo(json_line(one))
+        return
+    click.echo(f"{one.name}: {one.held:,} of {_allowed(one)} held, {one.waiting:,} waiting")
+    if one.holders:
+        rows = ([held.run, held.step, when(held.since)] for held in one.holders)
+        print_table(_HOLDERS, rows, status=-1)

@@ -1,0 +1,10 @@
+"""Limits: attempts ask before they are enqueued, and wait until they are let in.
+
+slots     asks for an attempt, under all limits that it falls under
+desk      one limit: who asks and who is over -> `core.limiting` -> its record
+standing  what became of an attempt, by the records
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []

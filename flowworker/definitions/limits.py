@@ -1,0 +1,60 @@
+"""Limits that a step states that its attempts fall under."""
+
+from __future__ import annotations
+
+__all__ = ["limits_of"]
+
+from typing import TYPE_CHECKING, Any
+
+from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, MAX_LIMITS, Concurrency
+from flowworker.definitions.limit_document import ConcurrencyDocument
+from flowworker.definitions.section import Section, given
+from flowworker.definitions.tree import MappingNode, SequenceNode, described, quoted
+
+if TYPE_CHECKING:
+    from flowworker.definitions.problems import Report
+
+_KEYS = ("limits", "concurrency")
+
+
+def limits_of(step: Section, report: Report, *, has_handler: bool) -> dict[str, Any]:
+    """The fields of the step that are about limits, as far as they are stated."""
+    stated = [key for key in _KEYS if step.node(key) is not None]
+    if stated and not has_handler:
+        message = f"{quoted(stated[0])} of {step.title} is about a handler, and it has none"
+        hint = "a step that no worker executes has no limits; those of a group stand in its steps"
+        report.add(step.mark_of(stated[0]), message, hint)
+        return {}
+    named = step.names("limits")
+    names = tuple(name for name, _ in named)
+    for name, mark in named:
+        if not LIMIT_NAME.fullmatch(name):
+            message = f"'limits' of {step.title}: {quoted(name)} is no name of a limit"
+            report.add(mark, message, "at most 100 letters, digits, '_' and '-'")
+    own = tuple(_own(step, report))
+    if len(names) + len(own) > MAX_LIMITS:
+        message = f"{step.title} falls under {len(names) + len(own)} limits"
+        report.add(step.mark_of(stated[0]), f"{message}: at most {MAX_LIMITS} are possible")
+    return given(limits=names or None, concurrency=own or None)
+
+
+def _own(step: Section, report: Report) -> list[Concurrency]:
+    node = step.node("concurrency")
+    if node is None:
+        return []
+    if not isinstance(node, SequenceNode):
+        step.wrong("concurrency", node, "a list, each with a 'limit' and perhaps a 'key'")
+        return []
+    found = []
+    for number, item in enumerate(node.items, 1):
+        title = f"concurrency {number} of {step.title}"
+        if not isinstance(item, MappingNode):
+            report.add(item.mark, f"{title}: expected a mapping, found {described(item)}")
+            continue
+        section = Section(item, ConcurrencyDocument, title, report)
+        if section.node("limit") is None:
+            section.missing("limit", f"a whole number from 1 to {MAX_CONCURRENCY:,}")
+        limit = section.integer("limit", 1, MAX_CONCURRENCY)
+        if limit is not None:
+            found.append(Concurrency(limit, section.text("key") or ""))
+    return found

@@ -1,0 +1,49 @@
+"""Steps that wait for a place under a limit."""
+
+from __future__ import annotations
+
+__all__ = ["Slot", "awaited"]
+
+from dataclasses import dataclass
+
+from flowworker.core.ids import shown_id
+from flowworker.core.limit import NAMED, Holder, LimitRecord
+from flowworker.diagnosis.reasons import Reason, ReasonKind
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """For what a step waits.
+
+    Attributes:
+        since: from when on, epoch seconds.
+        before: how many have waited longer.
+    """
+
+    record: LimitRecord
+    since: float
+    before: int
+
+
+def awaited(slot: Slot) -> Reason:
+    """Who holds the limit, and how many come first."""
+    record = slot.record
+    kind, _, name = record.id.partition(".")
+    is_named = kind == NAMED
+    about = f"limit {name!r}" if is_named else "a limit of its own"
+    subjects = (name if is_named else record.id,)
+    if is_named and not record.concurrency:
+        text, remedy = f"waits for {about}, which is not set", f"flowworker limits set {name}"
+        return Reason(
+            ReasonKind.LIMIT, text, subjects, slot.since, remedy=f"{remedy} --concurrency N"
+        )
+    text = f"waits for {about}: {len(record.holders):,} of {record.concurrency:,} are at work"
+    if record.holders:
+        text += f", the first is {_shown(min(record.holders, key=lambda one: one.since))}"
+    if slot.before:
+        text += f"; {slot.before:,} wait before it"
+    return Reason(ReasonKind.LIMIT, text, subjects, slot.since)
+
+
+def _shown(holder: Holder) -> str:
+    return f"{shown_id(holder.step)} of run {holder.run}"

@@ -1,0 +1,94 @@
+"""Limits, beside the runs: who holds each is one record, changed by compare-and-set.
+
+Who waits has a record of its own, so that any number may wait; its key says since when, so that a
+listing is in order.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LimitStore", "Place"]
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowworker.codec.json import UNREADABLE, decode_limit, encode
+from flowworker.codec.keys import limit_key, waiting_key
+from flowworker.codec.limits import decode_waiting
+from flowworker.core.limit import LimitRecord
+from flowworker.errors import CorruptRecord
+
+if TYPE_CHECKING:
+    from flowworker.codec.limits import Waiting
+    from flowworker.ports import Records
+
+
+class Place(NamedTuple):
+    """Where an attempt of a step waits; places sort by the time from which on they do."""
+
+    limit: str
+    ticket: str
+    run: str
+    step: str
+
+    @property
+    def key(self) -> str:
+        """Under which it is kept."""
+        return waiting_key(self.limit, self.ticket, self.run, self.step)
+
+    @property
+    def since(self) -> float:
+        """From when on it wants to be let in, epoch seconds."""
+        return int(self.ticket.partition("-")[0]) / 1000
+
+
+class LimitStore:
+    """All limits of a namespace."""
+
+    def __init__(self, records: Records) -> None:
+        """Keep everything in `records`, beside the runs."""
+        self._records = records
+
+    async def load(self, limit: str) -> tuple[LimitRecord, int]:
+        """A limit's record and its revision; an empty one and 0 if there is none."""
+        key = limit_key(limit)
+        found = await self._records.read(key)
+        return (LimitRecord(limit), 0) if found is None else (decode_limit(key, found[0]), found[1])
+
+    async def save(self, record: LimitRecord, revision: int) -> int:
+        """Write a record over `revision` (0: create)."""
+        return await self._records.write(limit_key(record.id), encode(record), revision)
+
+    async def all(self) -> list[str]:
+        """The ids of all limits that there are or were, sorted."""
+        keys = await self._records.keys(limit_key(">"))
+        return sorted(key.removeprefix(limit_key("")) for key in keys)
+
+    async def queue(self, place: Place, entry: Waiting) -> None:
+        """Have an attempt wait there; what waits there already is replaced."""
+        await self._records.put(place.key, encode(entry))
+
+    async def entry(self, place: Place) -> Waiting | None:
+        """What waits there, or None."""
+        found = await self._records.read(place.key)
+        if found is None:
+            return None
+        try:
+            return decode_waiting(found[0])
+        except UNREADABLE as error:
+            raise CorruptRecord(place.key, found[0], str(error)) from error
+
+    async def leave(self, place: Place) -> None:
+        """It waits no more; nothing is fine."""
+        await self._records.purge(place.key)
+
+    async def forget(self, run: str) -> None:
+        """Nothing of a run waits any more."""
+        await self._records.purge(waiting_key("*.*", "*", run, ">"))
+
+    async def waiting(self, limit: str = "*.*", run: str = "*", step: str = ">") -> list[Place]:
+        """Who waits, for a limit or for any, in order."""
+        keys = await self._records.keys(waiting_key(limit, "*", run, step))
+        places = []
+        for key in keys:
+            _, kind, name, ticket, run, step = key.split(".", 5)
+            places.append(Place(f"{kind}.{name}", ticket, run, step))
+        return sorted(places, key=lambda place: place.ticket)

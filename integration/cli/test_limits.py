@@ -1,0 +1,58 @@
+"""`flowworker limits`: each of its commands, on a real server, while steps hold limits and wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration.cli.commands import Commands
+from tests.support.waiting import blocking_eventually
+
+LIMITED = """
+name: limited
+steps: [{id: nap, uses: sleep, with: {seconds: "${input.seconds}"}, limits: [naps]}]
+"""
+
+
+def test_a_limit_from_its_first_use_to_its_end(dev: Commands, tmp_path: Path):
+    (tmp_path / "limited.yaml").write_text(LIMITED)
+    dev("register", str(tmp_path / "limited.yaml"))
+
+    # Given runs whose steps wait, since nobody has said how many may be at work
+    runs = [dev("start", "limited", "--input", '{"seconds": 600}').strip() for _ in range(2)]
+    blocking_eventually(
+        lambda: "0 of not set held, 2 waiting" in dev.said_by("limits", "show", "naps")
+    )
+    assert "flowworker limits set naps --concurrency N" in dev("why", runs[0])
+
+    # When one may be, then one is
+    dev("limits", "set", "naps", "--concurrency", "1")
+    blocking_eventually(lambda: dev.json("limits", "show", "naps")["held"] == 1)
+    shown = dev("limits", "show", "naps")
+    assert "naps: 1 of 1 held, 1 waiting" in shown
+    assert runs[0] in shown
+    assert "waits for limit 'naps': 1 of 1 are at work" in dev("why", runs[1])
+    [one] = [one for one in dev.lines("limits", "list") if one["name"] == "naps"]
+    assert (one["held"], one["concurrency"], one["waiting"]) == (1, 1, 1)
+
+    # And when its run ends, the next one is let in
+    dev("terminate", runs[0])
+    blocking_eventually(lambda: runs[1] in dev("limits", "show", "naps"))
+    dev("terminate", runs[1])
+    blocking_eventually(lambda: dev.json("limits", "show", "naps")["held"] == 0)
+    assert "limit naps is deleted" in dev("limits", "delete", "naps")
+    assert dev("limits", "list") == "no limit is set, held or waited for\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("set", "naps", "--concurrency", "0"), 2, "0 is not in the range 1<=x<=1000"),
+        (("set", "a.b", "--concurrency", "1"), 2, "expected the name of a limit"),
+        (("show", "none"), 3, "no limit 'none' is set"),
+        (("delete", "none"), 3, "no limit 'none' is set"),
+    ],
+)
+def test_what_cannot_be(dev: Commands, arguments, code, said):
+    assert said in dev.error("limits", *arguments, code=code)

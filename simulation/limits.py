@@ -1,0 +1,191 @@
+"""Limits: which steps fall under some, who changes them, and what must hold.
+
+An attempt may run only while the records of all its limits name it; a record names one more only
+as long as there is room; and it stops naming one only if that is over, or never began.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Limiting", "Limits"]
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from flowworker.codec.json import decode_limit, encode, encode_sorted
+from flowworker.codec.limits import LimitCommand, decode_waiting
+from flowworker.core.limit import Concurrency, named_limit, own_limit
+from flowworker.core.status import Kind, Outcome
+from flowworker.simulate.clock import EPOCH
+from simulation.expecting import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flowworker.codec.limits import Waiting
+    from flowworker.core.limit import LimitRecord
+    from flowworker.core.model import Step, Workflow
+    from flowworker.core.records import StepRecord
+    from flowworker.ports import CommandQueue
+    from simulation.focus import Focus
+    from simulation.truth import Truth
+
+_WORLDS, _STEPS = 0.15, 0.6
+"""Share of worlds in which steps have limits, and of the steps there."""
+
+_NAMES = ("l0", "l1")
+_KEYED: dict[str, Callable[[Any], object]] = {
+    "": lambda _: None,
+    "input.order": lambda order: order,
+    "input.order % 2 == 0": lambda order: order % 2 == 0,
+}
+"""Keys, and what they come to by the number of the order."""
+
+_SET, _CHANGED = 0.5, 0.05
+"""How likely, per second, a limit is set that is not, and one is changed that is."""
+
+_LONGEST, _AT_ONCE = 120.0, 8.0
+"""Seconds for which a place may stay free while somebody waits: somewhere in the world, and where
+nothing goes wrong."""
+
+
+def _with_limits(workflow: Workflow, random: Random) -> Workflow:
+    """The same, but that many of its steps fall under limits."""
+    steps, closing = (
+        tuple(_limited(step, random) for step in some)
+        for some in (workflow.steps, workflow.finally_)
+    )
+    return replace(workflow, steps=steps, finally_=closing)
+
+
+def _limited(step: Step, random: Random) -> Step:
+    if not step.uses or random.random() > _STEPS:
+        return step
+    names = random.choice(((), ("l0",), ("l0",), ("l1",), ("l1", "l0")))
+    own = Concurrency(random.choice((1, 1, 2)), random.choice(list(_KEYED)))
+    return replace(step, limits=names, concurrency=(own,) if random.random() < 0.5 else ())  # noqa: PLR2004
+
+
+class Limiting:
+    """Operators who set limits, change them, and take them away for a while."""
+
+    def __init__(self, seed: int, commands: CommandQueue, focus: Focus) -> None:
+        """Draw whether there are limits at all, unless there always are."""
+        random = Random(f"limits of {seed}")
+        usual = not focus.backlog and random.random() < _WORLDS
+        self.wanted = focus.limited or usual
+        self._random = random
+        self._commands = commands
+
+    def applied(self, workflows: list[Workflow]) -> list[Workflow]:
+        """The same, with limits if there are to be any."""
+        return [_with_limits(one, self._random) for one in workflows] if self.wanted else workflows
+
+    async def look(self, limits: Limits) -> None:
+        """Set one, perhaps, or change one."""
+        random = self._random
+        for name in _NAMES if self.wanted else ():
+            record = limits.records.get(named_limit(name))
+            unset = record is None or not record.concurrency
+            if random.random() >= (_SET if unset else _CHANGED):
+                continue
+            if not unset and random.random() < 0.2:  # noqa: PLR2004
+                await self._commands.send(f"control.limit.delete.{name}", b"", {})
+                continue
+            body = encode(LimitCommand(random.choice((1, 1, 2, 3))))
+            for _ in range(random.choice((1, 1, 2))):
+                await self._commands.send(f"control.limit.set.{name}", body, {})
+
+
+class Limits:
+    """What is durable of them.
+
+    Attributes:
+        wanted: there may be some.
+        records: by the ids of limits.
+        waiting: attempts that wait, by their keys.
+    """
+
+    def __init__(self, *, wanted: bool) -> None:
+        """There is none yet; if none is wanted there will be none."""
+        self.wanted = wanted
+        self.records: dict[str, LimitRecord] = {}
+        self.waiting: dict[str, Waiting] = {}
+        self._free: dict[str, float] = {}
+
+    def written(self, key: str, value: bytes, runs: Mapping[str, Truth]) -> None:
+        """A record was written, or an attempt has to wait."""
+        if key.startswith("waiting."):
+            entry = decode_waiting(value)
+            self.waiting[key] = entry
+            if entry.attempt.kind is not Kind.COMPENSATE:
+                runs[entry.run].enqueued.add(entry.step)
+            return
+        record = decode_limit(key, value)
+        before = self.records.get(record.id)
+        self.records[record.id] = record
+        known = () if before is None else before.holders
+        former = {(one.run, one.step, one.attempt) for one in known}
+        now = {(one.run, one.step, one.attempt) for one in record.holders}
+        expect(len(now) == len(record.holders), "an attempt holds a limit twice", key)
+        fits = now <= former or len(now) <= record.concurrency
+        expect(fits, "more than a limit allows are let in", f"{key}: {record}")
+        for run, step, attempt in former - now:
+            found = runs[run].steps.get(step)
+            running = found is not None and found[0].outcome is Outcome.RUNNING
+            lost = running and found is not None and found[0].attempt == attempt
+            expect(not lost, "a limit is taken from an attempt that runs", f"{key}: {run} {step}")
+
+    def removed(self, pattern: str) -> None:
+        """Attempts wait no more: that one, or all of a run."""
+        run = pattern.split(".", 5)[4]
+        for key, entry in list(self.waiting.items()):
+            if key == pattern or (pattern.endswith(".>") and entry.run == run):
+                del self.waiting[key]
+
+    def waits(self, run: str) -> bool:
+        """Whether an attempt of a run waits for a limit."""
+        return any(entry.run == run for entry in self.waiting.values())
+
+    def claimed(self, truth: Truth, record: StepRecord) -> None:
+        """A step's record was written: who runs has a place under each of its limits."""
+        step = truth.plan.step(record.step)
+        if record.outcome is not Outcome.RUNNING or not (step.limits or step.concurrency):
+            return
+        where = f"{record.run} {record.step} {record.attempt}"
+        for limit in self._of(truth, step):
+            known = self.records.get(limit)
+            holders = () if known is None else known.holders
+            attempts = [
+                one.attempt for one in holders if (one.run, one.step) == (record.run, record.step)
+            ]
+            expect(attempts == [record.attempt], "an attempt runs without a place", where)
+
+    def _of(self, truth: Truth, step: Step) -> list[str]:
+        found = [named_limit(name) for name in step.limits]
+        given: Any = truth.given
+        for number, own in enumerate(step.concurrency):
+            if not own.key or (isinstance(given, dict) and "order" in given):
+                order = given["order"] if own.key else 0
+                key = encode_sorted(_KEYED[own.key](order)).decode()
+                found.append(own_limit(truth.record.workflow, step.id, number, key))
+        return found
+
+    def _is_leaked(self, record: LimitRecord, runs: Mapping[str, Truth]) -> bool:
+        """Whether it is held by an attempt that is over."""
+        return any(runs[one.run].is_past(one.step, one.attempt) for one in record.holders)
+
+    def check_free(self, now: float, runs: Mapping[str, Truth], *, quiet: bool) -> None:
+        """No place stays free while somebody waits for it whose time has come."""
+        awaited = set()
+        for key in self.waiting:
+            _, kind, name, ticket, _ = key.split(".", 4)
+            if int(ticket.partition("-")[0]) / 1000 <= EPOCH + now - _AT_ONCE:
+                awaited.add(f"{kind}.{name}")
+        known = [self.records[one] for one in awaited if one in self.records]
+        free = {one.id for one in known if one.room > 0 or (quiet and self._is_leaked(one, runs))}
+        self._free = {one: self._free.get(one, now) for one in free}
+        for one, since in self._free.items():
+            longest = _AT_ONCE if quiet else _LONGEST
+            expect(now - since <= longest, "a place under a limit stays free", one)

@@ -1,0 +1,100 @@
+"""Limits of steps, as a document states them."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowworker import DefinitionError, WorkflowBuilder
+from flowworker.core.graph import Plan
+from flowworker.core.limit import Concurrency
+from flowworker.definitions import parse
+from flowworker.definitions.writing import to_yaml
+from tests.definitions.complaints import in_step
+
+
+def step_of(keys):
+    return parse(f"name: w\nsteps: [{{id: a, uses: u, {keys}}}]\n").steps[0]
+
+
+def test_what_is_stated():
+    assert step_of("limits: [stripe-api, mail]").limits == ("stripe-api", "mail")
+    assert step_of("limits: stripe-api").limits == ("stripe-api",)
+    step = step_of("concurrency: [{key: input.customer, limit: 5}, {limit: 100}]")
+    assert step.concurrency == (Concurrency(5, "input.customer"), Concurrency(100))
+    assert not step_of("timeout: 1s").limits
+
+
+def test_it_is_written_as_it_was_read():
+    text = (
+        "name: w\nsteps: [{id: a, uses: u, limits: [l], concurrency: [{key: input.k, limit: 2}]}]\n"
+    )
+
+    assert parse(to_yaml(parse(text))) == parse(text)
+
+
+def test_a_builder_says_the_same():
+    flow = WorkflowBuilder("w")
+    flow.step("u", id="a", limits=["l"], concurrency=[{"key": "input.k", "limit": 2}])
+
+    [step] = flow.build().steps
+    assert (step.limits, step.concurrency) == (("l",), (Concurrency(2, "input.k"),))
+
+
+def test_the_instances_of_a_loop_have_its_limits():
+    text = "{id: a, uses: u, for_each: {items: [1]}, concurrency: [{key: item, limit: 2}]}"
+    plan = Plan(parse(f"name: w\nsteps: [{text}]\n"), "")
+
+    assert plan.limited
+    assert plan.step("a/0").concurrency == (Concurrency(2, "item"),)
+    assert plan.step("a").concurrency == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (
+            "limits: [a.b]",
+            "3:12: 'limits' of step 'a': 'a.b' is no name of a limit (at most 100 letters, digits, "
+            "'_' and '-')",
+        ),
+        ("limits: [l, l]", "3:15: 'limits' of step 'a' has 'l' twice"),
+        (
+            "concurrency: 5",
+            "3:16: 'concurrency' of step 'a': expected a list, each with a 'limit' and perhaps a "
+            "'key', found 5",
+        ),
+        ("concurrency: [5]", "3:17: concurrency 1 of step 'a': expected a mapping, found 5"),
+        (
+            "concurrency: [{key: input.k}]",
+            "3:17: missing 'limit' in concurrency 1 of step 'a'",
+        ),
+        (
+            "concurrency: [{limit: 0}]",
+            "3:25: 'limit' of concurrency 1 of step 'a': expected a whole number from 1 to 1000, "
+            "found 0",
+        ),
+        (
+            "concurrency: [{limit: 1, key: inputs.k}]",
+            "3:33: 'key' of concurrency 1 of step 'a': nothing is called 'inputs' (did you mean "
+            "'input'?)",
+        ),
+        (
+            "concurrency: [{limit: 1, key: '[1]'}]",
+            "3:33: 'key' of concurrency 1 of step 'a': expected a text or a number, found "
+            "list<int>",
+        ),
+        (
+            f"concurrency: [{', '.join(11 * ['{limit: 1}'])}]",
+            "3:16: step 'a' falls under 11 limits: at most 10 are possible",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(keys, problem):
+    assert in_step(keys) == [f"f.yaml:{problem}"]
+
+
+def test_a_step_without_a_handler_has_none():
+    with pytest.raises(
+        DefinitionError, match="'limits' of step 'a' is about a handler, and it has none"
+    ):
+        parse("name: w\nsteps: [{id: a, sleep: 1s, limits: [l]}]\n")

@@ -7,6 +7,7 @@ __all__ = ["asked", "claimed", "loop"]
 from typing import TYPE_CHECKING
 
 from flowworker.core.ids import defined_id, index_of, shown_id
+from flowworker.core.staleness import MAX_STALENESS
 from flowworker.core.status import TERMINAL, Kind
 from flowworker.diagnosis.evidence import is_over
 from flowworker.diagnosis.others import coordinator
@@ -56,10 +57,11 @@ def _by_worker(seen: Evidence, step: str, claim: StepRecord, *, stops: bool) -> 
         claim.kind, f"attempt {claim.number}"
     )
     runs = f"worker {name} runs {what}{lasted(claim.started_at, seen.now)}"
+    # Who died is shown for that long. So one that is not, and began later, is only not seen yet.
     there = None
     if seen.workers is not None:
         there = next((one for one in seen.workers if one.id == name), None)
-        if there is None:
+        if there is None and seen.now - claim.started_at >= MAX_STALENESS:
             text = f"{runs}, but is not there any more; its lease ends{within(until, seen.now)}"
             return (Reason(ReasonKind.LOST_WORKER, text, (name,), claim.started_at, until),)
     heard = f"last heard of {spelled(there.age)} ago, " if there else ""

@@ -39,6 +39,10 @@ RUNNING: dict[str, Case] = {
         Scene((A,), (running("a"),), workers=()),
         *("a", StepStatus.RUNNING, ReasonKind.LOST_WORKER, "is not there any more"),
     ),
+    "its worker has just begun, and is not seen yet": (
+        Scene((A,), (running("a", started_at=NOW - 19),), workers=()),
+        *("a", StepStatus.RUNNING, ReasonKind.WORKER, "(lease for 20 s more)"),
+    ),
     "its lease is over": (
         Scene((A,), (running("a", lease_until=NOW - 5),), places=QUEUED),
         *("a", StepStatus.RUNNING, ReasonKind.LOST_WORKER, "was lost with it"),

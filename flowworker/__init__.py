@@ -92,6 +92,8 @@ __all__ = [
     "TopologyMismatch",
     "TopologyOptions",
     "Unavailable",
+    "WaiterPage",
+    "WaiterView",
     "WorkerView",
     "Workflow",
     "WorkflowBuilder",
@@ -134,6 +136,8 @@ if TYPE_CHECKING:
         ScheduleView,
         StepDiagnosis,
         StepView,
+        WaiterPage,
+        WaiterView,
         WorkerView,
     )
     from flowworker.compat.buses import Event, EventBus
@@ -224,7 +228,7 @@ _HOMES = {
         *("AttemptView", "Client", "CoordinatorView", "Diagnosis", "PayloadView", "Reason"),
         *("ReasonKind", "RerunView", "RunPage", "RunResult", "RunSummary", "RunView"),
         *("StepDiagnosis", "StepView", "WorkerView"),
-        *("HolderView", "LimitView", "OccurrenceView", "ScheduleView"),
+        *("HolderView", "LimitView", "OccurrenceView", "ScheduleView", "WaiterPage", "WaiterView"),
     ),
     "core.event_types": ("EventType",),
     "core.model": (

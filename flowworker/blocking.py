@@ -148,6 +148,7 @@ class BlockingClient:
 
     limits = _blocking(Client.limits)
     limit = _blocking(Client.limit)
+    limit_waiting = _blocking(Client.limit_waiting)
     set_limit = _blocking(Client.set_limit)
     delete_limit = _blocking(Client.delete_limit)
 

@@ -15,11 +15,14 @@ from flowworker.cli.tables import print_table
 from flowworker.core.limit import MAX_CONCURRENCY
 
 if TYPE_CHECKING:
-    from flowworker.client import Client, LimitView
+    from flowworker.client import Client, HolderView, LimitView, WaiterPage, WaiterView
 
 _NAME = click.argument("name")
 _COLUMNS = ("LIMIT", "HELD", "OF", "WAITING")
-_HOLDERS = ("RUN", "STEP", "SINCE")
+_HOLDERS = ("HOLDS IT", "STEP", "SINCE")
+_WAITING = ("WAITS", "STEP", "SINCE")
+_FIRST = 100
+"""Of those who wait."""
 
 
 @click.group()
@@ -71,12 +74,18 @@ def list_(target: Target, *, json_: bool) -> None:
 @connection
 @as_json
 def show(target: Target, name: str, *, json_: bool) -> None:
-    """Show a limit: who holds it, and how many wait."""
+    """Show a limit: who holds it, and who waits."""
 
-    async def look(client: Client) -> LimitView:
-        return await client.limit(name)
+    async def look(client: Client) -> tuple[LimitView, WaiterPage]:
+        return await client.limit(name), await client.limit_waiting(name, _FIRST)
 
-    _show(run_client(target, look), json_=json_)
+    found, page = run_client(target, look)
+    _show(found, json_=json_)
+    if page.waiting and not json_:
+        print_table(_WAITING, map(_times, page.waiting), status=-1)
+        more = found.waiting - len(page.waiting)
+        if page.cursor and more > 0:
+            click.echo(f"and {more:,} more")
 
 
 @limits.command()
@@ -108,5 +117,8 @@ def _show(one: LimitView, *, json_: bool) -> None:
         return
     click.echo(f"{one.name}: {one.held:,} of {_allowed(one)} held, {one.waiting:,} waiting")
     if one.holders:
-        rows = ([held.run, held.step, when(held.since)] for held in one.holders)
-        print_table(_HOLDERS, rows, status=-1)
+        print_table(_HOLDERS, map(_times, one.holders), status=-1)
+
+
+def _times(one: HolderView | WaiterView) -> list[str]:
+    return [one.run, one.step, when(one.since)]

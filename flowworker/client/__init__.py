@@ -40,11 +40,13 @@ __all__ = [
     "ScheduleView",
     "StepDiagnosis",
     "StepView",
+    "WaiterPage",
+    "WaiterView",
     "WorkerView",
 ]
 
 from flowworker.client.finding import RunPage
-from flowworker.client.limits import HolderView, LimitView
+from flowworker.client.limits import HolderView, LimitView, WaiterPage, WaiterView
 from flowworker.client.members import CoordinatorView, WorkerView
 from flowworker.client.payloads import PayloadView
 from flowworker.client.remote import Client

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["HolderView", "LimitView", "Limiting"]
+__all__ = ["HolderView", "LimitView", "Limiting", "WaiterPage", "WaiterView", "page_of"]
 
 import asyncio
+import re
 from collections import Counter
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,14 @@ from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, NAMED, named_limi
 from flowworker.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from flowworker.clock import Clock
     from flowworker.core.limit import LimitRecord
+    from flowworker.stores.limits import LimitStore, Place
     from flowworker.stores.stores import Stores
+
+_OWN = re.compile(r"own\.[0-9a-f]{32}")
 
 _TOGETHER = 64
 """Records that are read at a time."""
@@ -53,6 +60,23 @@ class LimitView:
     holders: tuple[HolderView, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WaiterView:
+    """A step that waits; `since` is when it has come, or will be due if that is later."""
+
+    run: str
+    step: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaiterPage:
+    """Some of those who wait, in order; `cursor` is where the next page begins, or empty."""
+
+    waiting: tuple[WaiterView, ...]
+    cursor: str = ""
+
+
 class Limiting:
     """A part of `Client`."""
 
@@ -61,16 +85,7 @@ class Limiting:
 
     async def limits(self) -> list[LimitView]:
         """All limits that are set, held or waited for: those with names first."""
-        store = self._stores.limits
-        waiting = Counter(place.limit for place in await store.waiting())
-        names, found = sorted({*await store.all(), *waiting}), []
-        for first in range(0, len(names), _TOGETHER):
-            part = names[first : first + _TOGETHER]
-            found += await asyncio.gather(*(store.load(name) for name in part))
-        views = [_view(record, waiting[record.id]) for record, _ in found]
-        # An own one that nobody holds or waits for is of no interest to anybody.
-        used = [one for one in views if one.held or one.waiting or _is_set(one)]
-        return sorted(used, key=lambda one: (one.name.startswith("own."), one.name))
+        return [one async for one in _used(self._stores.limits, "")]
 
     async def limit(self, name: str) -> LimitView:
         """One of them.
@@ -78,13 +93,20 @@ class Limiting:
         Raises:
             NotFound: it is neither set, nor held or waited for.
         """
-        limit = name if name.startswith("own.") else named_limit(_checked(name))
-        store = self._stores.limits
+        limit, store = _id_of(name), self._stores.limits
         found, waiting = await store.load(limit), await store.waiting(limit)
         view = _view(found[0], len(waiting))
         if not (view.concurrency or view.held or view.waiting):
             raise NotFound(f"no limit {name!r} is set; `flowworker limits list` names all")
         return view
+
+    async def limit_waiting(self, name: str, limit: int = 100, cursor: str = "") -> WaiterPage:
+        """Who waits for one of them, page by page, in the order in which they are let in."""
+        places = await self._stores.limits.waiting(_id_of(name))
+        left = sorted(((_place(one), one) for one in places), key=lambda pair: pair[0])
+        left = [pair for pair in left if pair[0] > cursor]
+        views = tuple(WaiterView(one.run, shown_id(one.step), one.since) for _, one in left[:limit])
+        return WaiterPage(views, left[limit - 1][0] if len(left) > limit else "")
 
     async def set_limit(self, name: str, concurrency: int) -> LimitView:
         """Say how many steps with that name in `limits` may be at work at a time.
@@ -127,11 +149,46 @@ class Limiting:
         return _view(record, len(await self._stores.limits.waiting(limit)))
 
 
+async def page_of(store: LimitStore, most: int, after: str) -> tuple[list[LimitView], str]:
+    """Those behind a name, as many as that, and the name that the next are behind, or ""."""
+    page: list[LimitView] = []
+    async with aclosing(_used(store, after)) as used:
+        async for one in used:
+            if len(page) == most:
+                return page, page[-1].name
+            page.append(one)
+    return page, ""
+
+
+async def _used(store: LimitStore, after: str) -> AsyncGenerator[LimitView, None]:
+    """Those that are set, held or waited for, behind a name; those with names first."""
+    waiting = Counter(place.limit for place in await store.waiting())
+    behind = _id_of(after) if after else ""
+    names = sorted(name for name in {*await store.all(), *waiting} if name > behind)
+    for first in range(0, len(names), _TOGETHER):
+        part = names[first : first + _TOGETHER]
+        for record, _ in await asyncio.gather(*(store.load(name) for name in part)):
+            view = _view(record, waiting[record.id])
+            # An own one that nobody holds or waits for is of no interest to anybody.
+            if view.held or view.waiting or _is_set(view):
+                yield view
+
+
 def _checked(name: str) -> str:
     if not LIMIT_NAME.fullmatch(name):
         expected = "the name of a limit, 1 to 100 letters, digits, `_` and `-`"
         raise InvalidInput(f"expected {expected}, found {name!r:.150}")
     return name
+
+
+def _id_of(name: str) -> str:
+    """The id of what is shown by that name."""
+    return name if _OWN.fullmatch(name) else named_limit(_checked(name))
+
+
+def _place(one: Place) -> str:
+    """Sorts as places on the list do: tickets have one width."""
+    return f"{one.ticket}.{one.run}.{one.step}"
 
 
 def _is_set(view: LimitView) -> bool:

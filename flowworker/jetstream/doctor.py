@@ -29,6 +29,7 @@ from flowworker.jetstream.client.publisher import Publisher
 from flowworker.jetstream.client.subjects import counts_of
 from flowworker.jetstream.findings import Finding
 from flowworker.jetstream.leases import BucketLeases
+from flowworker.jetstream.limited import limits_that_are_set
 from flowworker.jetstream.names import Names
 from flowworker.jetstream.pauses import pauses_of_queues
 from flowworker.jetstream.presences import BucketPresences
@@ -166,6 +167,7 @@ class _Examination:
         direct = Api(self._connection, direct=True)
         records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
         yield await timers_of_schedules(self._api, self._names, records)
+        yield await limits_that_are_set(self._api, self._names, records)
         async for finding in self._queues(attendance, await pauses_of_queues(records)):
             yield finding
 

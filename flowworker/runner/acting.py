@@ -1,4 +1,4 @@
-"""What may be done to an execution from outside, by a `Runner` as by a client of a fleet."""
+"""What may be done from outside to executions, and to limits, by a `Runner` as by a client."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowworker.client import RunResult
+    from flowworker.client import LimitView, RunResult
     from flowworker.runner.engine import Engine
 
 
 class Acting(ABC):
-    """Answers, signals and reruns; arguments and errors are those of `Client`."""
+    """Answers, signals, reruns and limits; arguments and errors are those of `Client`."""
 
     @abstractmethod
     async def running(self) -> Engine:
@@ -51,3 +51,11 @@ class Acting(ABC):
         result = await engine.client.result(run_id)
         engine.own.discard(run_id)  # it may have ended before it was added
         return result
+
+    async def set_limit(self, name: str, concurrency: int) -> LimitView:
+        """Say how many steps with that name in `limits` may be at work at a time.
+
+        With a `NATSStore` that is the fleet's. Otherwise it holds in this process, for all runners
+        of the store, until that is closed: each process says it anew, and steps wait until it has.
+        """
+        return await (await self.running()).client.set_limit(name, concurrency)

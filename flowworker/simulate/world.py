@@ -38,6 +38,7 @@ from flowworker.simulate.silence import silent
 from flowworker.simulate.troubles import Troubles
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
+from flowworker.testing.limits import checked_limits, limits_of, set_limits
 from flowworker.worker import Worker
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class World:
     async def _live(self) -> tuple[str, list[str]]:
         first, *_ = self._task.workflows
         await self._stores.definitions.register_all(self._task.workflows)
+        await set_limits(self._stores.limits, checked_limits({}, limits_of(self._task.workflows)))
         given = self._task.input
         if given is None:
             given = sample(first.input_schema, self._troubles.random_of("the input"))

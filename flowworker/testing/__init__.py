@@ -6,6 +6,7 @@ replacing  `returns`, `fails`, `hangs`: instead of handlers
 handler    `handler_context`: one handler alone
 app        the App of a test: replaced handlers, and the calls of all
 reading    the workflows of a test, and the handlers that they use
+limits     those that its steps name
 engine     coordinator, worker and client of a test
 loop       an event loop whose time jumps, beside the real world
 threads    for handlers that are plain functions

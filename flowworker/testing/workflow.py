@@ -14,6 +14,7 @@ from flowworker.errors import InvalidInput
 from flowworker.testing.app import TriedApp
 from flowworker.testing.clock import EPOCH
 from flowworker.testing.engine import Engine
+from flowworker.testing.limits import checked_limits, limits_of, set_limits
 from flowworker.testing.loop import JumpingLoop
 from flowworker.testing.reading import handlers_of, read
 from flowworker.testing.run import TriedRun
@@ -55,6 +56,7 @@ class WorkflowTest:
         *workflows: Workflow | str | PathLike[str],
         start: datetime | None = None,
         settings: Settings | None = None,
+        limits: Mapping[str, int] | None = None,
         limit: float = 10.0,
     ) -> None:
         """Read the workflows; nothing runs before `with`.
@@ -64,12 +66,14 @@ class WorkflowTest:
             workflows: definitions, and files or folders of them.
             start: what time it is when the test begins; some day in 2023 if None.
             settings: of a fleet; leases are longer than any test.
+            limits: how many steps may be at work at a time under limits with these names; under all
+                others, as many as under any limit.
             limit: real seconds in which something has to come from outside that is waited for: from
                 a handler's thread, or over a connection.
 
         Raises:
             DefinitionError: a definition is not usable; says every problem.
-            InvalidInput: there is none.
+            InvalidInput: there is none, or no workflow names one of the limits.
         """
         if start is not None and start.tzinfo is None:
             raise InvalidInput(
@@ -79,6 +83,7 @@ class WorkflowTest:
         self._workflows = read(workflows)
         self._epoch = EPOCH if start is None else start.timestamp()
         self._settings = settings
+        self._limits = checked_limits(limits or {}, limits_of(self._workflows.values()))
         self._limit = limit
         self._runs = 0
         self._loop: JumpingLoop | None = None
@@ -90,6 +95,7 @@ class WorkflowTest:
         try:
             app = TriedApp(self._given, self._loop)
             self._engine = engine = Engine(self._loop, app, self._epoch, self._settings)
+            self._drive(set_limits(engine.stores.limits, self._limits))
             self._drive(engine.start())
             # Its schedules would begin runs of which the test knows nothing.
             self._drive(engine.stores.definitions.register_all(self._workflows.values()))

@@ -1,7 +1,7 @@
 """What the client shows and does, over HTTP: as JSON for programs, and as pages for people.
 
 tokens, roles     who asks, and what they may do          origins    from where, and by which name
-limits            how often                               guard      all of this, for one request
+rates             how often                               guard      all of this, for one request
 endpoint          what can be asked for, as one type      forms      what goes in, and comes out
 looking, acting   the endpoints themselves                graphs     a run as nodes and edges
 layouts           a definition as a picture               unfinished what runs on which definition

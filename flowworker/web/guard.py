@@ -14,9 +14,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
-from flowworker.web.limits import Rate, Rates
 from flowworker.web.origins import is_foreign, is_meant
 from flowworker.web.problems import ApiError
+from flowworker.web.rates import Rate, Rates
 from flowworker.web.roles import ANYBODY, Caller, Role
 from flowworker.web.tokens import Tokens
 

@@ -1,43 +1,155 @@
-"""How often somebody may ask: a bucket of tokens for each, refilled as time passes."""
+"""The endpoints of limits: how many steps may be at work at a time, which are, and which wait."""
 
 from __future__ import annotations
 
-__all__ = ["Rate", "Rates"]
+__all__ = ["LIMITS", "LimitName"]
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-KNOWN = 4_096
-"""Callers of whom it is remembered how often they have asked; the one who asked least lately is
-forgotten first."""
+from msgspec import Meta, Struct
+
+from flowworker.client import LimitView, WaiterView
+from flowworker.client.limits import page_of
+from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY
+from flowworker.web.endpoint import Endpoint, Query
+from flowworker.web.forms import MAX_CURSOR
+from flowworker.web.roles import Role
+
+if TYPE_CHECKING:
+    from flowworker.web.endpoint import Call
+
+MOST = 500
+"""Limits, or of those who wait, on a page."""
+
+LimitName = Annotated[str, Meta(pattern=f"^({LIMIT_NAME.pattern}|own\\.[0-9a-f]{{32}})$")]
+"""Of one with a name, or of a step's own, as lists show it."""
+
+PageSize = Annotated[int, Meta(ge=1, le=MOST)]
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many a second on average, and so many at once."""
+class LimitsQuery(Query, frozen=True):
+    """Which limits are listed; `cursor` is `next` of the page before."""
 
-    per_second: float
-    at_once: int
+    limit: PageSize = 100
+    cursor: LimitName | None = None
 
 
-class Rates:
-    """Of all callers, each by its own key."""
+class WaitersQuery(Query, frozen=True):
+    """Which of those who wait are listed; `cursor` is `next` of the page before."""
 
-    def __init__(self, rate: Rate) -> None:
-        """Let each ask as often as that."""
-        self._rate = rate
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    limit: PageSize = 100
+    cursor: Annotated[str, Meta(max_length=4 * MAX_CURSOR)] = ""
 
-    def wait(self, key: str, now: float, cost: float = 1.0) -> float:
-        """0 if it may ask now, which then counts; else seconds after which it may."""
-        rate = self._rate
-        left, since = self._left.get(key, (float(rate.at_once), now))
-        left = min(float(rate.at_once), left + (now - since) * rate.per_second)
-        lacks = max(cost - left, 0.0)
-        if not lacks:
-            left -= cost
-        self._left[key] = left, now
-        self._left.move_to_end(key)
-        if len(self._left) > KNOWN:
-            self._left.popitem(last=False)
-        return lacks / rate.per_second
+
+class LimitRow(Struct, frozen=True):
+    """A limit in a list.
+
+    Attributes:
+        name: as steps say it; of a step's own, `own.` and a digest.
+        concurrency: how many steps may be at work at a time; 0 if it is not set, so that all wait.
+        held: how many are.
+        waiting: how many wait, those included whose time has not come.
+    """
+
+    name: str
+    concurrency: int
+    held: int
+    waiting: int
+
+
+class LimitPage(Struct, frozen=True):
+    """Some limits, those with names first; `next` is the cursor of the next page, or null."""
+
+    limits: list[LimitRow]
+    next: str | None = None
+
+
+class WaiterPage(Struct, frozen=True):
+    """Some of those who wait, in the order in which they are let in; `next` as of limits."""
+
+    waiting: list[WaiterView]
+    next: str | None = None
+
+
+class SetLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many steps with that name in `limits` may be at work at a time."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=MAX_CONCURRENCY)]
+
+
+async def _list(call: Call) -> LimitPage:
+    query: LimitsQuery = call.query
+    page, cursor = await page_of(call.fleet.stores.limits, query.limit, query.cursor or "")
+    rows = [LimitRow(one.name, one.concurrency, one.held, one.waiting) for one in page]
+    return LimitPage(rows, cursor or None)
+
+
+async def _show(call: Call) -> LimitView:
+    return await call.fleet.client.limit(call.path["name"])
+
+
+async def _waiting(call: Call) -> WaiterPage:
+    query: WaitersQuery = call.query
+    page = await call.fleet.client.limit_waiting(call.path["name"], query.limit, query.cursor)
+    return WaiterPage([*page.waiting], page.cursor or None)
+
+
+async def _set(call: Call) -> LimitView:
+    form: SetLimit = call.body
+    return await call.fleet.client.set_limit(call.path["name"], form.concurrency)
+
+
+async def _delete(call: Call) -> None:
+    await call.fleet.client.delete_limit(call.path["name"])
+
+
+LIMITS = (
+    Endpoint(
+        "GET",
+        "/limits",
+        "listLimits",
+        "List limits that are set, held or waited for.",
+        _list,
+        LimitPage,
+        LimitsQuery,
+        cost=2.0,
+    ),
+    Endpoint(
+        "GET",
+        "/limits/{name}",
+        "getLimit",
+        "A limit, and which steps hold it.",
+        _show,
+        LimitView,
+    ),
+    Endpoint(
+        "GET",
+        "/limits/{name}/waiting",
+        "listWaiting",
+        "Which steps wait for a limit; none is no error.",
+        _waiting,
+        WaiterPage,
+        WaitersQuery,
+        cost=2.0,
+    ),
+    Endpoint(
+        "PUT",
+        "/limits/{name}",
+        "setLimit",
+        "Say how many steps may be at work at a time, or change that.",
+        _set,
+        LimitView,
+        body=SetLimit,
+        role=Role.OPERATOR,
+    ),
+    Endpoint(
+        "DELETE",
+        "/limits/{name}",
+        "deleteLimit",
+        "Have nothing say how many: steps that fall under it wait until it is set again.",
+        _delete,
+        None,
+        role=Role.OPERATOR,
+        status=204,
+    ),
+)

@@ -13,6 +13,7 @@ import msgspec
 from flowworker.web.endpoint import Events, Json
 from flowworker.web.forms import Name, Queue, RunId
 from flowworker.web.guard import COOKIE, CSRF_HEADER
+from flowworker.web.limits import LimitName
 from flowworker.web.problems import PROBLEM_TYPE, Problem
 from flowworker.web.queries import without_none
 from flowworker.web.roles import Role
@@ -40,6 +41,7 @@ _PATH_TYPES: dict[str, Any] = {
     "workflow": Name,
     "schedule": ScheduleId,
     "queue": Queue,
+    "name": LimitName,
     "step": str,
     "hash": str,
 }

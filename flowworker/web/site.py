@@ -23,6 +23,7 @@ from flowworker.web.counting import ASKED_FOR, Counting
 from flowworker.web.endpoint import Call, Events
 from flowworker.web.events import EVENTS
 from flowworker.web.layouts import LAYOUTS
+from flowworker.web.limits import LIMITS
 from flowworker.web.looking import LOOKING
 from flowworker.web.many import MANY
 from flowworker.web.openapi import PREFIX, document
@@ -61,7 +62,7 @@ BODY_TIME = 10.0
 
 ENDPOINTS = (
     *(*SESSIONS, *LOOKING, *WORKFLOWS, *UNFINISHED, *LAYOUTS, *ACTING),
-    *(*PAUSING, *MANY, *SCHEDULES, *EVENTS),
+    *(*PAUSING, *MANY, *SCHEDULES, *LIMITS, *EVENTS),
 )
 
 

@@ -31,6 +31,7 @@ def views(api) -> dict[str, str]:
     bad, waits = "access-bad", "access-waits"
     api("POST", "/runs", {"workflow": "broken", "id": bad, "input": {"n": 41}})
     api("POST", "/runs", {"workflow": "signalled", "id": waits})
+    api("PUT", "/limits/access", {"concurrency": 1})
     api.until(bad, "FAILED")
     return {
         "#/runs": ".rows tbody tr",
@@ -43,6 +44,8 @@ def views(api) -> dict[str, str]:
         "#/workflows": ".names li",
         "#/workflows/broken": ".rows",
         "#/schedules": ".pages",
+        "#/limits": ".rows tbody tr",
+        "#/limits/access": ".facts",
         "#/fleet": ".checks li",
     }
 

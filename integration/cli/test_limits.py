@@ -25,13 +25,17 @@ def test_a_limit_from_its_first_use_to_its_end(dev: Commands, tmp_path: Path):
         lambda: "0 of not set held, 2 waiting" in dev.said_by("limits", "show", "naps")
     )
     assert "flowworker limits set naps --concurrency N" in dev("why", runs[0])
+    found = dev("doctor", code=1)
+    assert "problem limits: nobody has set naps (2), which steps wait for" in found
+    assert "`flowworker limits set naps --concurrency N` says how many may be at work" in found
 
     # When one may be, then one is
     dev("limits", "set", "naps", "--concurrency", "1")
     blocking_eventually(lambda: dev.json("limits", "show", "naps")["held"] == 1)
     shown = dev("limits", "show", "naps")
     assert "naps: 1 of 1 held, 1 waiting" in shown
-    assert runs[0] in shown
+    assert shown.index("SINCE") < shown.index(runs[0]) < shown.index(runs[1])
+    assert "ok      limits: all that steps wait for are set" in dev("doctor")
     assert "waits for limit 'naps': 1 of 1 are at work" in dev("why", runs[1])
     [one] = [one for one in dev.lines("limits", "list") if one["name"] == "naps"]
     assert (one["held"], one["concurrency"], one["waiting"]) == (1, 1, 1)

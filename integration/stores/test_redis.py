@@ -164,6 +164,46 @@ async def test_two_processes_share_a_server_and_leave_each_other_alone(redis_ser
         assert await second.list_executions("COMPLETED") == [RUN]
 
 
+async def test_what_waits_for_a_limit_in_one_process_no_other_one_lets_in(redis_server, namespace):
+    # Given two runners on one namespace, of which only one knows the handler, and a step that waits
+    gate, running, most = asyncio.Event(), 0, 0
+
+    async def waits(ctx):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await gate.wait()
+        running -= 1
+
+    settings = Settings(sweep=0.05, handler_grace=0.05)
+    workflow = parse("name: w\nsteps: [{id: a, uses: waits, limits: [api]}]\n")
+    async with (
+        RedisStore(redis_server.url, namespace=namespace, settings=settings) as first,
+        RedisStore(redis_server.url, namespace=namespace, settings=settings) as second,
+        Runner(store=first) as one,
+        Runner(store=second) as other,
+    ):
+        one.register_handler("waits", waits)
+        await one.set_limit("api", 1)
+        runs = [asyncio.create_task(one.execute_sync_workflow(f"r{n}", workflow)) for n in (1, 2)]
+        client = (await one.running()).client
+
+        async def has_one_that_waits():
+            view = await client.limit("api")
+            return (view.held, view.waiting) == (1, 1)
+
+        await eventually(has_one_that_waits)
+
+        # When the other one lets in as many as it likes, and sweeps
+        assert (await other.set_limit("api", 10)).waiting == 0
+        await quiet_for(0.5)
+        gate.set()
+
+        # Then the first one has done both, one after the other
+        await asyncio.gather(*runs)
+        assert most == 1
+
+
 async def test_locks_of_handlers_hold_between_processes(redis_server, namespace):
     inside, most = 0, 0
 

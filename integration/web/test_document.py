@@ -13,7 +13,13 @@ from flowworker.web.site import ENDPOINTS
 
 DOCUMENT = msgspec.json.decode(encode(document(ENDPOINTS)))
 SHOWN = [e for e in ENDPOINTS if e.method == "GET" and e.answer not in {Events, Json}]
-KNOWN = {"run": "drawn", "workflow": "broken", "step": "break", "schedule": "drawn"}
+KNOWN = {
+    "run": "drawn",
+    "workflow": "broken",
+    "step": "break",
+    "schedule": "drawn",
+    "name": "drawn",
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +27,7 @@ def known(commands, api):
     commands("start", "broken", "--id", "drawn")
     commands("schedule", "create", "drawn", "broken", "--every", "1d", "--replace")
     commands("schedule", "trigger", "drawn")
+    commands("limits", "set", "drawn", "--concurrency", "1")
     return api.until("drawn", "FAILED")
 
 

@@ -154,3 +154,15 @@ def test_samples_of_objects_have_what_is_required():
     assert all(isinstance(each["n"], int) for each in found)
     assert {len(each) for each in found} == {1, 2, 3}
     assert sample(None, Random(1)) == sample(True, Random(1)) == {}
+
+
+def test_limits_that_operators_would_set_keep_no_world_waiting():
+    text = "{name: w, steps: [{id: a, uses: call, limits: [api]}]}"
+
+    worlds = lived(parse(text), range(5), harmless={"call"})
+
+    assert {(outcome.status.partition(":")[0], outcome.left) for outcome in worlds} <= {
+        ("COMPLETED", ()),
+        ("FAILED", ()),
+        ("CANCELLED", ()),
+    }

@@ -12,6 +12,7 @@ from flowworker import (
     InMemBus,
     InMemLocker,
     InMemStore,
+    LimitView,
     Locker,
     NATSBus,
     NATSLocker,
@@ -74,6 +75,7 @@ async def events(bus: EventBus) -> None:
 async def executions(app: App, workflow: Workflow) -> None:
     async with Runner(BUSES[0], STORES[0], LOCKERS[0], app=app) as runner:
         assert_type(runner, Runner)
+        assert_type(await runner.set_limit("stripe-api", 10), LimitView)
         runner.register(workflow)
         runner.register_handler("payments.charge", dict)
         assert_type(await runner.execute("order.fulfil", {}, labels={"team": "a"}), str)

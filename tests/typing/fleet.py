@@ -62,6 +62,8 @@ from flowworker import (
     TopologyMismatch,
     TopologyOptions,
     Unavailable,
+    WaiterPage,
+    WaiterView,
     WorkerView,
     Workflow,
     WorkflowNotFound,
@@ -153,6 +155,9 @@ async def limits(client: Client) -> None:
     assert_type(await client.set_limit("stripe-api", 10), LimitView)
     assert_type(await client.limits(), list[LimitView])
     assert_type((await client.limit("stripe-api")).holders, tuple[HolderView, ...])
+    page = await client.limit_waiting("stripe-api", limit=10, cursor="")
+    assert_type(page, WaiterPage)
+    assert_type(page.waiting, tuple[WaiterView, ...])
     await client.delete_limit("stripe-api")
     await client.set_limit("stripe-api", "10")  # type: ignore[arg-type]
 

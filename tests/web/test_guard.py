@@ -10,9 +10,9 @@ import pytest
 from flowworker.clock import SystemClock
 from flowworker.web.endpoint import Endpoint
 from flowworker.web.guard import COOKIE, CSRF_HEADER, Access, Guard, Proxy
-from flowworker.web.limits import Rate, Rates
 from flowworker.web.origins import is_foreign, is_meant
 from flowworker.web.problems import ApiError
+from flowworker.web.rates import Rate, Rates
 from flowworker.web.roles import Caller, Role
 from flowworker.web.tokens import Tokens
 
@@ -140,7 +140,7 @@ def test_tokens_cannot_be_tried_at_any_rate():
 
 
 def test_rates_of_many_are_not_kept_for_ever(monkeypatch):
-    monkeypatch.setattr("flowworker.web.limits.KNOWN", 2)
+    monkeypatch.setattr("flowworker.web.rates.KNOWN", 2)
     rates = Rates(Rate(per_second=1.0, at_once=1))
 
     assert [rates.wait(key, 0.0) for key in ("a", "b", "a", "c")] == [0.0, 0.0, 1.0, 0.0]

@@ -17,6 +17,7 @@ from flowworker.compat.opening import Opening
 from flowworker.errors import InvalidInput
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
+from flowworker.stores.limits import LimitStore
 from flowworker.stores.stores import stores_of
 from flowworker.wiring import open_nats
 
@@ -113,10 +114,12 @@ def nats_opening(
 def redis_opening(
     url: str, namespace: str, settings: Settings | None, clock: Clock | None
 ) -> Opening:
-    """Records and leases on Redis, the rest in this process."""
+    """Records and leases on Redis, the rest in this process, and so the limits."""
 
     async def open_stores() -> Stores:
         backend = await open_redis(url, namespace, settings=settings, clock=clock)
-        return stores_of(backend, settings)
+        # Who is let in goes on in the queues of the one who lets in: these are this process' own.
+        limits = LimitStore(open_memory(namespace, clock=clock).runs)
+        return replace(stores_of(backend, settings), limits=limits)
 
     return Opening(open_stores)

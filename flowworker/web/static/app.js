@@ -3,6 +3,7 @@
 import { ask, lost, news, send } from "./api.js";
 import { h, render } from "./dom.js";
 import { fleet } from "./fleet.js";
+import { limit, limits } from "./limits.js";
 import { login } from "./login.js";
 import { run } from "./run.js";
 import { runs } from "./runs.js";
@@ -16,9 +17,11 @@ const VIEWS = [
   [/^\/workflows\/([^/]+)$/, workflow],
   [/^\/schedules$/, schedules],
   [/^\/schedules\/([^/]+)$/, schedule],
+  [/^\/limits$/, limits],
+  [/^\/limits\/([^/]+)$/, limit],
   [/^\/fleet$/, fleet],
 ];
-const PLACES = [["/runs", "Runs"], ["/workflows", "Workflows"], ["/schedules", "Schedules"], ["/fleet", "Fleet"]];
+const PLACES = [["/runs", "Runs"], ["/workflows", "Workflows"], ["/schedules", "Schedules"], ["/limits", "Limits"], ["/fleet", "Fleet"]];
 
 const main = document.getElementById("main");
 let session = null;

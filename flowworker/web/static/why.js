@@ -3,7 +3,7 @@
 
 import { ask, Problem } from "./api.js";
 import { h } from "./dom.js";
-import { runLink } from "./links.js";
+import { limitLink, runLink } from "./links.js";
 
 const QUIET = 800; // ms
 const AGAIN = 5000; // ms between two questions, whatever happens
@@ -47,6 +47,6 @@ export function why(name, found, heading = "h3") {
     "section",
     { key: name, class: "why block", "aria-label": name },
     h(heading, {}, "Why it does not move"),
-    h("ul", {}, found.map((each) => h("li", { "data-kind": each.kind }, each.text, each.kind === "child" && [" ", runLink(each.subjects[0])], each.remedy && h("p", { class: "remedy" }, each.remedy)))),
+    h("ul", {}, found.map((each) => h("li", { "data-kind": each.kind }, each.text, each.kind === "child" && [" ", runLink(each.subjects[0])], each.kind === "limit" && [" ", limitLink(each.subjects)], each.remedy && h("p", { class: "remedy" }, each.remedy)))),
   );
 }

@@ -127,11 +127,14 @@ class BlockingClient:
 
         return self._call(act_on_all)
 
-    # Queues
+    # Queues and workflows
 
     pause_queue = _blocking(Client.pause_queue)
     unpause_queue = _blocking(Client.unpause_queue)
     paused_queues = _blocking(Client.paused_queues)
+    pause_workflow = _blocking(Client.pause_workflow)
+    unpause_workflow = _blocking(Client.unpause_workflow)
+    paused_workflows = _blocking(Client.paused_workflows)
 
     # Schedules
 

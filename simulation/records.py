@@ -80,7 +80,8 @@ class SimRecords:
 class SimRuns(SimRecords):
     """Run and step records: every write is looked at, and reads may be stale.
 
-    Where no step has limits the list of who waits for them is empty, and is not asked for.
+    Where no step has limits the list of who waits for them is empty, and is not asked for. So is
+    that of what pauses, where nothing ever did.
     """
 
     def __init__(self, gate: Gate, backend: Backend, watch: Watch, archive: Archive) -> None:
@@ -90,7 +91,8 @@ class SimRuns(SimRecords):
 
     def keys(self, pattern: str) -> _Later[list[str]]:
         """Existing keys that match."""
-        if pattern.startswith("waiting.") and not self._watch.limits.wanted:
+        waiting, pauses = pattern.startswith("waiting."), pattern.startswith("pause.")
+        if (waiting and not self._watch.limits.wanted) or (pauses and not self._archive.pauses):
             return super()._keys(pattern)
         return super().keys(pattern)
 

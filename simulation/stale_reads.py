@@ -54,16 +54,22 @@ class StaleView:
 
 
 class Archive:
-    """Everything that ever was durable of runs, so that it can be shown as it was."""
+    """Everything that ever was durable of runs, so that it can be shown as it was.
+
+    Attributes:
+        pauses: whether a queue or a workflow was ever paused.
+    """
 
     def __init__(self, virtual: VirtualLoop) -> None:
         """Start empty."""
+        self.pauses = False
         self._virtual = virtual
         self._records: list[tuple[float, str, tuple[bytes, int] | None]] = []
         self._histories: list[tuple[float, str, list[StoredEvent]]] = []
 
     def record(self, key: str, entry: tuple[bytes, int] | None) -> None:
         """A record was written or, None, removed."""
+        self.pauses |= key.startswith("pause.")
         self._records.append((self._virtual.moment, key, entry))
 
     def history(self, run: str, events: list[StoredEvent]) -> None:

@@ -73,9 +73,10 @@ SECTIONS = {
         ),
         "terminate": Listed("act:terminate", "Stop runs at once, without undoing anything."),
         "pause": Listed(
-            "pausing:pause", "Pause runs or a queue: nothing begins any more, and what runs ends."
+            "pausing:pause",
+            "Pause runs, a queue or a workflow: nothing begins any more, and what runs ends.",
         ),
-        "unpause": Listed("pausing:unpause", "Let runs or a queue go on that pause."),
+        "unpause": Listed("pausing:unpause", "Let runs, a queue or a workflow go on that pause."),
         "approve": Listed("act:approve", "Approve what a step of a run asks, or of several runs."),
         "reject": Listed(
             "act:reject", "Reject what a step of a run asks, or of several runs: the step fails."
@@ -101,7 +102,7 @@ SECTIONS = {
             "members:coordinators",
             "List the coordinators that are there, and the partitions that each drives.",
         ),
-        "pauses": Listed("pausing:pauses", "List the queues that pause, and why."),
+        "pauses": Listed("pausing:pauses", "List the queues and workflows that pause, and why."),
         "doctor": Listed(
             "doctor:doctor",
             "Check the server, its streams, what waits in them, who works there, and the clocks.",

@@ -1,11 +1,11 @@
-"""`pause`, `unpause` and `pauses`: of runs, and of queues."""
+"""`pause`, `unpause` and `pauses`: of runs, of queues and of workflows."""
 
 from __future__ import annotations
 
 __all__ = ["pause", "pauses", "unpause"]
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
@@ -24,12 +24,47 @@ if TYPE_CHECKING:
 
 _ACTOR = click.option("--actor", help="Who asks for it; the user of this system if not given.")
 _QUEUE = click.option("--queue", metavar="QUEUE", help="Instead of runs: a queue, of all its runs.")
-_COLUMNS = ("QUEUE", "SINCE", "BY", "REASON")
+_WORKFLOW = click.option(
+    "--workflow", metavar="NAME", help="Instead of runs: a workflow, also runs to come."
+)
+_INSTEAD: Final = ("queue", "workflow")
+_COLUMNS = ("PAUSED", "SINCE", "BY", "REASON")
+
+
+class _Whole(NamedTuple):
+    """What pauses besides runs: a queue or a workflow, and its name."""
+
+    of: str
+    name: str
+
+    def __str__(self) -> str:
+        """As people read it."""
+        return f"{self.of} {self.name}"
+
+    async def pause(self, client: Client, reason: str, actor: str) -> str:
+        """Pause it; what there is to say."""
+        act = client.pause_queue if self.of == "queue" else client.pause_workflow
+        view = await act(self.name, reason, actor=actor)
+        return f"{self} is paused since {when(view.since)[:19]}"
+
+    async def unpause(self, client: Client, actor: str) -> str:
+        """The same of going on."""
+        act = client.unpause_queue if self.of == "queue" else client.unpause_workflow
+        await act(self.name, actor=actor)
+        return f"{self} goes on"
+
+
+def _whole(queue: str | None, workflow: str | None) -> _Whole | None:
+    """What is named instead of runs."""
+    if queue is not None:
+        return _Whole("queue", queue)
+    return None if workflow is None else _Whole("workflow", workflow)
 
 
 @click.command()
-@partial(choosing, instead=("queue",))
+@partial(choosing, instead=_INSTEAD)
 @_QUEUE
+@_WORKFLOW
 @click.option("--reason", default="", help="Why; shown as long as they pause.")
 @_ACTOR
 @connection
@@ -39,19 +74,15 @@ def pause(
     chosen: Chosen,
     *,
     queue: str | None,
+    workflow: str | None,
     reason: str,
     actor: str | None,
     json_: bool,
 ) -> None:
-    """Pause runs or a queue: nothing begins any more, and what runs ends."""
-    who = user() if actor is None else actor
-    if queue is not None:
-
-        async def hold(client: Client) -> str:
-            view = await client.pause_queue(queue, reason, actor=who)
-            return f"queue {queue} is paused since {when(view.since)[:19]}"
-
-        _do(target, chosen, queue, hold, json_=json_)
+    """Pause runs, a queue or a workflow: nothing begins any more, and what runs ends."""
+    who, whole = user() if actor is None else actor, _whole(queue, workflow)
+    if whole is not None:
+        _do(target, chosen, whole, lambda client: whole.pause(client, reason, who), json_=json_)
         return
 
     async def alone(client: Client, run: str) -> None:
@@ -61,23 +92,25 @@ def pause(
 
 
 @click.command()
-@partial(choosing, instead=("queue",))
+@partial(choosing, instead=_INSTEAD)
 @_QUEUE
+@_WORKFLOW
 @_ACTOR
 @connection
 @as_json
 def unpause(
-    target: Target, chosen: Chosen, *, queue: str | None, actor: str | None, json_: bool
+    target: Target,
+    chosen: Chosen,
+    *,
+    queue: str | None,
+    workflow: str | None,
+    actor: str | None,
+    json_: bool,
 ) -> None:
-    """Let runs or a queue go on that pause."""
-    who = user() if actor is None else actor
-    if queue is not None:
-
-        async def release(client: Client) -> str:
-            await client.unpause_queue(queue, actor=who)
-            return f"queue {queue} goes on"
-
-        _do(target, chosen, queue, release, json_=json_)
+    """Let runs, a queue or a workflow go on that pause."""
+    who, whole = user() if actor is None else actor, _whole(queue, workflow)
+    if whole is not None:
+        _do(target, chosen, whole, lambda client: whole.unpause(client, who), json_=json_)
         return
 
     async def alone(client: Client, run: str) -> None:
@@ -89,41 +122,44 @@ def unpause(
 def _do(
     target: Target,
     chosen: Chosen,
-    queue: str,
+    whole: _Whole,
     act: Callable[[Client], Awaitable[str]],
     *,
     json_: bool,
 ) -> None:
-    """Act on a queue, and say how it stands then; or, to try it, how it stands now."""
+    """Act on it, and say how it stands then; or, to try it, how it stands now."""
     if chosen.rate is not None or chosen.yes:
-        raise click.UsageError("--rate and --yes are about runs, not about a queue.")
+        raise click.UsageError(f"--rate and --yes are about runs, not about a {whole.of}.")
 
     async def perform_(client: Client) -> tuple[str, PauseView | None]:
         if chosen.dry_run:
-            found = (await client.paused_queues()).get(queue)
-            return f"queue {queue} {'goes on' if found is None else 'is paused'} now", found
+            found = (await _paused(client)).get(whole)
+            return f"{whole} {'goes on' if found is None else 'is paused'} now", found
         said = await act(client)
-        return said, (await client.paused_queues()).get(queue)
+        return said, (await _paused(client)).get(whole)
 
     said, found = run_client(target, perform_)
-    click.echo(json_line({"queue": queue, "paused": found}) if json_ else plain(said))
+    click.echo(json_line({whole.of: whole.name, "paused": found}) if json_ else plain(said))
+
+
+async def _paused(client: Client) -> dict[_Whole, PauseView]:
+    queues = (await client.paused_queues()).items()
+    workflows = (await client.paused_workflows()).items()
+    found = {_Whole("queue", name): view for name, view in queues}
+    return found | {_Whole("workflow", name): view for name, view in workflows}
 
 
 @click.command()
 @connection
 @as_json
 def pauses(target: Target, *, json_: bool) -> None:
-    """List the queues that pause, and why."""
-
-    async def look(client: Client) -> dict[str, PauseView]:
-        return await client.paused_queues()
-
-    found = run_client(target, look)
+    """List the queues and workflows that pause, and why."""
+    found = run_client(target, _paused)
     if json_:
-        for name, one in found.items():
-            click.echo(json_line({"queue": name, "paused": one}))
+        for whole, one in found.items():
+            click.echo(json_line({whole.of: whole.name, "paused": one}))
     elif found:
-        rows = ([name, when(one.since)[:19], one.actor, one.reason] for name, one in found.items())
+        rows = ([str(all_), when(of.since)[:19], of.actor, of.reason] for all_, of in found.items())
         print_table(_COLUMNS, rows, status=1)
     else:
-        click.echo("no queue is paused")
+        click.echo("no queue and no workflow is paused")

@@ -122,6 +122,7 @@ def print_run(run: RunView) -> None:
         "labels": " ".join(f"{name}={value}" for name, value in run.labels.items()),
         "created": when(run.created_at),
         "paused": "" if run.paused is None else _pause(run.paused),
+        "workflow paused": "" if run.held is None else _pause(run.held),
         "begins": when(run.begins_at),
         "finished": when(run.finished_at),
         "took": lasted(run.created_at, run.finished_at),

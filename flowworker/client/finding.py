@@ -99,6 +99,6 @@ def _summary(
         record.finished_at,
         record.error,
         record.rerun_of,
-        record.paused is not None,
+        record.is_paused,
         record.labels,
     )

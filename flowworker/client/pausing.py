@@ -1,4 +1,4 @@
-"""What a client pauses besides runs: queues. It waits until a coordinator has followed it."""
+"""What a client pauses besides runs: queues and workflows. It waits until that is followed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flowworker.client.following import followed
 from flowworker.client.summaries import PauseView
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_ACTOR
-from flowworker.codec.pauses import Pausable, PauseAction, PauseCommand
-from flowworker.core.ids import TOKEN, sequence_of
+from flowworker.codec.pauses import NAMES, Pausable, PauseAction, PauseCommand
+from flowworker.core.ids import MAX_NAME, sequence_of
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -44,32 +44,70 @@ class Pausing:
             ResultTimeout: no coordinator was there to follow it; it is kept, and will be.
         """
         command = PauseCommand(reason=reason)
-        record = await self._say(PauseAction.PAUSE, _checked(queue), command, actor)
+        record = await self._say(Pausable.QUEUE, PauseAction.PAUSE, queue, command, actor)
         return pause_view(record) or PauseView(record.at)
 
     async def unpause_queue(self, queue: str, *, actor: str = "") -> None:
         """Have workers get its steps again, if it pauses. Raises as `pause_queue`."""
-        await self._say(PauseAction.UNPAUSE, _checked(queue), PauseCommand(), actor)
+        await self._say(Pausable.QUEUE, PauseAction.UNPAUSE, queue, PauseCommand(), actor)
 
     async def paused_queues(self) -> dict[str, PauseView]:
         """The queues that pause, by name: since when, why, and who has asked for it."""
-        found = await self._stores.pauses.paused(Pausable.QUEUE)
+        return await self._paused(Pausable.QUEUE)
+
+    async def pause_workflow(
+        self, workflow: str, reason: str = "", *, actor: str = ""
+    ) -> PauseView:
+        """Have nothing of a workflow's runs begin any more; what runs ends, and timers go on.
+
+        That is of all its runs, of whatever version, also of those that begin meanwhile. A few
+        seconds may pass until all coordinators know of it. Runs that were paused by themselves stay
+        so when it goes on.
+
+        Args:
+            workflow: which one.
+            reason: why, shown as long as it pauses.
+            actor: who asks, shown as well.
+
+        Returns:
+            The pause as it stands: one that was asked for later than this counts instead.
+
+        Raises:
+            NotFound: no workflow of that name is registered.
+            ResultTimeout: no coordinator was there to follow it; it is kept, and will be.
+        """
+        command = PauseCommand(reason=reason)
+        record = await self._say(Pausable.WORKFLOW, PauseAction.PAUSE, workflow, command, actor)
+        return pause_view(record) or PauseView(record.at)
+
+    async def unpause_workflow(self, workflow: str, *, actor: str = "") -> None:
+        """Let its runs go on, if it pauses. Raises as `pause_workflow`."""
+        command = PauseCommand()
+        await self._say(Pausable.WORKFLOW, PauseAction.UNPAUSE, workflow, command, actor)
+
+    async def paused_workflows(self) -> dict[str, PauseView]:
+        """The workflows that pause, by name: since when, why, and who has asked for it."""
+        return await self._paused(Pausable.WORKFLOW)
+
+    async def _paused(self, of: Pausable) -> dict[str, PauseView]:
+        found = await self._stores.pauses.paused(of)
         return {name: view for name, one in found.items() if (view := pause_view(one))}
 
     async def _say(
-        self, action: PauseAction, name: str, command: PauseCommand, actor: str
+        self, of: Pausable, action: PauseAction, name: str, command: PauseCommand, actor: str
     ) -> PauseRecord:
+        _check(of, name)
         headers = {FLOW_ACTOR: actor} if actor else {}
-        subject, backend = f"control.queue.{action}.{name}", self._stores.backend
+        subject, backend = f"control.{of}.{action}.{name}", self._stores.backend
         sequence = await backend.commands.send(subject, encode(command), headers)
 
         async def look() -> PauseRecord | None:
-            found = await self._stores.pauses.load(Pausable.QUEUE, name)
+            found = await self._stores.pauses.load(of, name)
             if found is None or not found[0].followed or sequence_of(found[0].last) < sequence:
                 return None
             return found[0]
 
-        what = f"{action} of queue {name!r}"
+        what = f"{action} of {of} {name!r}"
         return await followed(backend, self._clock, sequence, what, look)
 
 
@@ -79,9 +117,9 @@ def pause_view(record: PauseRecord) -> PauseView | None:
     return None if why is None else PauseView(record.at, why.reason, why.actor)
 
 
-def _checked(queue: str) -> str:
-    if not TOKEN.fullmatch(queue):
+def _check(of: Pausable, name: str) -> None:
+    if not NAMES[of].fullmatch(name) or len(name) > MAX_NAME:
+        what = "one token" if of is Pausable.QUEUE else "tokens, joined by dots,"
         raise InvalidInput(
-            f"a queue must be one token of letters, digits, '_' and '-', found {queue[:150]!r}"
+            f"a {of} must be {what} of letters, digits, '_' and '-', found {name[:150]!r}"
         )
-    return queue

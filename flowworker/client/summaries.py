@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["PauseView", "RunSummary", "pause_of"]
+__all__ = ["PauseView", "RunSummary", "hold_of", "pause_of"]
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -44,6 +44,12 @@ class RunSummary:
 
 
 def pause_of(record: RunRecord, hide: Callable[[str], str]) -> PauseView | None:
-    """Why a run pauses, with secrets hidden; None if it does not."""
+    """Why a run was paused by itself, with secrets hidden; None if it was not."""
     why = record.paused
     return None if why is None else PauseView(record.steered, hide(why.reason), hide(why.actor))
+
+
+def hold_of(record: RunRecord, hide: Callable[[str], str]) -> PauseView | None:
+    """The same of its whole workflow."""
+    why = record.held
+    return None if why is None else PauseView(record.held_at, hide(why.reason), hide(why.actor))

@@ -15,7 +15,7 @@ from flowworker.client.loops import folded
 from flowworker.client.payloads import Payloads, PayloadView
 from flowworker.client.step_history import StepHistory
 from flowworker.client.steps import StepView, hidden_step, is_unclaimed, recorded, seen_step
-from flowworker.client.summaries import PauseView, pause_of
+from flowworker.client.summaries import PauseView, hold_of, pause_of
 from flowworker.core.forward import verdict_on
 from flowworker.core.ids import index_of, step_of
 from flowworker.core.rebuild import view
@@ -54,7 +54,8 @@ class RunView:
         input, output: what it was started with, and results in if its definition says what that is;
             None if they were not asked for.
         why: what it waits for as a whole, if that was asked for.
-        paused: why nothing of it begins, if so.
+        paused: why nothing of it begins, if it was paused by itself.
+        held: why nothing of it begins, if its whole workflow pauses.
     """
 
     id: str
@@ -78,6 +79,7 @@ class RunView:
     why: tuple[Reason, ...] = ()
     paused: PauseView | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    held: PauseView | None = None
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -154,6 +156,7 @@ class Views:
             problems=tuple(map(hide, look.problems)),
             paused=pause_of(record, hide),
             labels=record.labels,
+            held=hold_of(record, hide),
         )
         return await self._with_values(look, seen) if values else seen
 

@@ -35,6 +35,8 @@ FACT_TYPES = (
     EventType.SIGNALLED,
     EventType.PAUSED,
     EventType.UNPAUSED,
+    EventType.HELD,
+    EventType.RELEASED,
     EventType.TIMED_OUT,
 )
 """The types that `to_fact` understands: all that a scheduler needs to be delivered."""
@@ -169,6 +171,9 @@ def _request(event: CloudEvent) -> facts.Fact | None:
         case EventType.PAUSED | EventType.UNPAUSED:
             pauses = event.type is EventType.PAUSED
             return facts.Steered(pauses, data.at, data.reason, data.actor)
+        case EventType.HELD | EventType.RELEASED:
+            pauses = event.type is EventType.HELD
+            return facts.Steered(pauses, data.at, data.reason, data.actor, of_workflow=True)
         case EventType.SIGNALLED:
             return facts.Signalled(data.signal)
         case EventType.TIMED_OUT:

@@ -3,7 +3,7 @@
 run.<run>                            a run
 step.<queue>.<run>.<step>            a step of it
 index.<status>.<workflow>.<…>.<run>  moved when the run's status changes (codec.index)
-pause.queue.<queue>                  that a queue pauses, or goes on again (codec.pauses)
+pause.<queue|workflow>.<name>        that one pauses, or goes on again (codec.pauses)
 emit.<queue>.<run>.<event>           what handlers emitted
 signal.<run>.<id>.<name>             signals
 heard.<run>.<digest>                 which of them had which message id

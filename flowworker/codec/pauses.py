@@ -1,8 +1,9 @@
-"""What operators send about queues: `<ns>.control.queue.<action>.<queue>`."""
+"""What operators send about queues and workflows: `<ns>.control.<of>.<action>.<name>`."""
 
 from __future__ import annotations
 
 __all__ = [
+    "NAMES",
     "PAUSES",
     "Pausable",
     "PauseAction",
@@ -16,12 +17,18 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from flowworker.core.ids import DOTTED_NAME, TOKEN
+
 
 class Pausable(StrEnum):
     """What can be paused besides a run."""
 
     QUEUE = "queue"
+    WORKFLOW = "workflow"
 
+
+NAMES = {Pausable.QUEUE: TOKEN, Pausable.WORKFLOW: DOTTED_NAME}
+"""What each is called."""
 
 PAUSES = tuple(f"{one}." for one in Pausable)
 """What the subject of a control goes on with that is about one of them."""
@@ -48,5 +55,5 @@ decode_pause_command = msgspec.json.Decoder(PauseCommand).decode
 
 
 def pause_key(of: str, name: str) -> str:
-    """Key of the record that says whether a queue pauses (`of` is `queue`)."""
+    """Key of the record that says whether a queue or a workflow (`of`) pauses."""
     return f"pause.{of}.{name}"

@@ -42,6 +42,8 @@ from flowworker.evaluation.terms import Terms
 from flowworker.evaluation.values import Values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowworker.clock import Clock
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -63,8 +65,17 @@ class Parts(NamedTuple):
     slots: Slots
 
 
-def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -> Parts:
-    """Put them together, each from those that it needs; nothing happens yet."""
+def assemble(
+    stores: Stores,
+    clock: Clock,
+    metrics: Metrics,
+    tracing: Tracing,
+    on_pause: Callable[[], None],
+) -> Parts:
+    """Put them together, each from those that it needs; nothing happens yet.
+
+    `on_pause` is called when a workflow is to pause, or to go on.
+    """
     backend, payloads, settings = stores.backend, stores.payloads, stores.settings
     retention = Retention(stores)
     # What definitions say
@@ -81,7 +92,9 @@ def assemble(stores: Stores, clock: Clock, metrics: Metrics, tracing: Tracing) -
         Controls(stores, clock),
         Signals(stores, clock),
         OtherCommands(
-            ScheduleCommands(stores, clock), PauseCommands(stores), LimitCommands(stores, slots)
+            ScheduleCommands(stores, clock),
+            PauseCommands(stores, on_pause),
+            LimitCommands(stores, slots),
         ),
         Rejections(stores, clock, metrics),
         clock,

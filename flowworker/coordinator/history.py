@@ -36,6 +36,8 @@ _REQUESTS = frozenset(
         EventType.CANCEL_REQUESTED,
         EventType.PAUSED,
         EventType.UNPAUSED,
+        EventType.HELD,
+        EventType.RELEASED,
         EventType.TIMED_OUT,
     }
 )

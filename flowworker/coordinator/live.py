@@ -77,7 +77,7 @@ class LiveRun:
         """Whether an attempt whose time has come is still to be enqueued."""
         state = self.state
         same = state.steps[wanted.step].attempt == wanted.attempt
-        return same and wanted.step in state.inflight and state.record.paused is None
+        return same and wanted.step in state.inflight and not state.record.is_paused
 
     def touch(self, now: float) -> None:
         """Something has happened to it."""
@@ -95,7 +95,7 @@ class LiveRun:
         state = self.state
         if state.record.stop is not None and state.saga is None:
             return False  # a fenced attempt may belong to a worker that died
-        if state.record.paused is not None:
+        if state.record.is_paused:
             return True  # what it has in flight ends by itself, or is taken over when it goes on
         awaited = state.inflight or state.waiting
         return bool(awaited) and set(queued).issuperset(state.inflight)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from flowworker.codec.presence import Presence
 from flowworker.coordinator.assembly import assemble
 from flowworker.coordinator.driving.aftermath import Aftermath
+from flowworker.coordinator.driving.holding import LOOKS, Holding
 from flowworker.coordinator.driving.partitions import Partitions
 from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.driving.scheduler import Scheduler
+from flowworker.coordinator.driving.shared import Shared
 from flowworker.core.ids import partition_of
 from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.settings import check_fit
@@ -63,7 +65,7 @@ class Coordinator:
         self._clock = clock
         self._metrics = metrics
         self._adopts_all = adopts is None
-        self._parts = assemble(stores, clock, metrics, tracing)
+        self._parts = assemble(stores, clock, metrics, tracing, self._hold_soon)
         self._partitions = Partitions(
             backend.leases,
             name,
@@ -74,9 +76,13 @@ class Coordinator:
             self._lose,
         )
         metrics.partitions.set(backend.events.partitions)
-        self._rebuilds = asyncio.Semaphore(_REBUILDS)
+        rebuilds = asyncio.Semaphore(_REBUILDS)
+        self._holding = Holding(stores, adopts)
+        self._shared = Shared(
+            self._parts.performer, self._parts.answers, self._parts.slots, self._holding, rebuilds
+        )
         backlog = self._parts.slots.backlog
-        self._recovery = Recovery(stores, backlog, self._rebuilds, adopts, clock, metrics)
+        self._recovery = Recovery(stores, backlog, rebuilds, adopts, clock, metrics)
         self._aftermath = Aftermath(stores, self._restore_timers, adopts, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
@@ -109,6 +115,7 @@ class Coordinator:
         self._endless = [
             self._tasks.spawn(self._partitions.run(), "partitions"),
             self._tasks.spawn(self._sweep(), "sweep"),
+            self._tasks.spawn(self._hold_always(), "hold"),
         ]
         if self._stores.backend.tail is None:  # else the look after the server's start does so
             self._tasks.spawn(self._restore(), "restore-retention")
@@ -153,6 +160,7 @@ class Coordinator:
     async def _take(self, partitions: list[int]) -> None:
         taken = {partition: self._scheduler(partition) for partition in partitions}
         self._schedulers |= taken
+        await self._holding.read()  # before any run of theirs goes on
         starting = (scheduler.start() for scheduler in taken.values())
         for result in await asyncio.gather(*starting, return_exceptions=True):
             if isinstance(result, BaseException):
@@ -162,15 +170,13 @@ class Coordinator:
         # Beside the beat: it may take longer than the leases that the beat has to renew.
         self._tasks.spawn(self._look_through(taken, taken=True), "sweep-taken")
         self._tasks.spawn(self._look_after(taken), "aftermath")
+        self._tasks.spawn(self._hold(), "hold-taken")
 
     def _scheduler(self, partition: int) -> Scheduler:
         return Scheduler(
             partition,
             self._stores,
-            self._parts.performer,
-            self._parts.answers,
-            self._parts.slots,
-            self._rebuilds,
+            self._shared,
             self._most_active,
             self._clock,
             self._metrics,
@@ -191,6 +197,25 @@ class Coordinator:
             self._tasks.spawn(self._look_after(dict(self._schedulers)), "aftermath")
             await self._look_through(self._schedulers, taken=False)
             self._metrics.runs_active.set(self.presence().running)
+
+    async def _hold_always(self) -> None:
+        while True:
+            await self._clock.sleep(self._stores.settings.sweep / LOOKS)
+            await self._hold()
+
+    def _hold_soon(self) -> None:
+        if self._endless:  # else it ends
+            self._tasks.spawn(self._hold(), "hold-soon")
+
+    async def _hold(self) -> None:
+        """Let runs hear what was said of their workflows; the next look tries again what fails."""
+        try:
+            driven = {one: scheduler.active for one, scheduler in self._schedulers.items()}
+            await self._holding.look(driven)
+        except FlowworkerError as error:
+            get_logger().warning("pauses of workflows: not all runs heard", error=str(error))
+        except Exception:  # noqa: BLE001 - a defect must not end all looks to come
+            get_logger().exception("pauses of workflows: not all runs heard")
 
     async def _restore(self) -> None:
         """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""

@@ -79,7 +79,7 @@ class Draft:
     @property
     def paused(self) -> bool:
         """Whether what would begin is held."""
-        return self.state.record.paused is not None
+        return self.state.record.is_paused
 
     def compare_with(self, stored: RunRecord) -> None:
         """That is the run's record as it is stored, of which this began with another."""
@@ -258,7 +258,7 @@ class Draft:
     def end(self, status: RunStatus, **changes: object) -> None:
         """The run ends."""
         self.state = self.state.with_record(
-            status=status, finished_at=self.now, paused=None, **changes
+            status=status, finished_at=self.now, paused=None, held=None, **changes
         )
         self.emit_end()
 

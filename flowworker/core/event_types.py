@@ -29,6 +29,8 @@ class EventType(StrEnum):
     SIGNALLED = "workflow.signalled"
     PAUSED = "workflow.paused"
     UNPAUSED = "workflow.unpaused"
+    HELD = "workflow.held"
+    RELEASED = "workflow.released"
     SCHEDULED = "workflow.scheduled"
     REJECTED = "workflow.rejected"
     CANCELLED = "workflow.cancelled"

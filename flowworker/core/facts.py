@@ -125,12 +125,16 @@ class Signalled(Struct, frozen=True):
 
 
 class Steered(Struct, frozen=True):
-    """An operator wants that the run pauses, or goes on; `at` orders these requests."""
+    """An operator wants that the run pauses, or goes on; `at` orders these requests.
+
+    Those that were made of its whole workflow are apart: neither kind undoes the other.
+    """
 
     pauses: bool
     at: float
     reason: str = ""
     actor: str = ""
+    of_workflow: bool = False
 
 
 class TimedOut(Struct, frozen=True):

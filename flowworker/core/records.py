@@ -141,10 +141,12 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         parent: what it is of another run, if it is a child.
         depth: how many runs it is below one that is no child.
         secrets: `redaction.Secrets`; if there are any, its events refer to payloads.
-        paused: why nothing of it begins, if so.
+        paused: why nothing of it begins, if it was paused by itself.
         labels: names and values by its start and its definition.
         steered: when the latest pause or unpause that was followed was asked for; 0 if none was.
         schedule: which time of which one has begun it.
+        held: why nothing of it begins, if its whole workflow was paused; `held_at` is of that what
+            `steered` is of the run alone.
     """
 
     run: str
@@ -180,6 +182,13 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     steered: Moment = 0.0
     schedule: OfSchedule | None = None
     labels: dict[str, str] = {}
+    held: Paused | None = None
+    held_at: Moment = 0.0
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing of it begins for now."""
+        return self.paused is not None or self.held is not None
 
     @property
     def has_begun(self) -> bool:

@@ -6,13 +6,14 @@ so that a pause that was sent before it and comes late is known to be out of dat
 
 from __future__ import annotations
 
-__all__ = ["PauseRecord", "said"]
+__all__ = ["PauseRecord", "is_owed", "said"]
 
 from msgspec import Struct
 
 from flowworker.core.ids import sequence_of, time_of
 from flowworker.core.paused import Paused
-from flowworker.core.records import RECORD_VERSION
+from flowworker.core.records import RECORD_VERSION, RunRecord
+from flowworker.core.status import TERMINAL
 
 
 class PauseRecord(Struct, frozen=True, omit_defaults=True):
@@ -37,6 +38,16 @@ def said(record: PauseRecord | None, last: str, paused: Paused | None) -> PauseR
     if record is not None and _order(last) <= _order(record.last):
         return record
     return PauseRecord(at=time_of(last), last=last, paused=paused)
+
+
+def is_owed(pause: PauseRecord, run: RunRecord) -> bool:
+    """Whether a run is to hear what was said last of its workflow.
+
+    Not one that has not begun: it hears that when it does.
+    """
+    if run.status in TERMINAL or not run.has_begun or run.held_at >= pause.at:
+        return False
+    return pause.paused is not None or run.held is not None
 
 
 def _order(command: str) -> tuple[float, int]:

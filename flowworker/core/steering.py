@@ -1,5 +1,8 @@
 """Pause and unpause: which of them counts, and what is done when a run goes on.
 
+A run pauses by itself, or since its whole workflow does, or for both reasons: each has its own
+requests, and the run goes on when neither is left.
+
 Safety: both stand in the run's record before anything follows from them, and the one that was asked
 for last counts, in whatever order they are heard of, and however often. What was enqueued and not
 claimed is withdrawn, so a pause also holds what waits in a queue; what a worker has in its hands is
@@ -36,8 +39,12 @@ if TYPE_CHECKING:
 def as_steered(record: RunRecord, requests: Iterable[Fact]) -> RunRecord:
     """A run's record once these are followed; itself if they are all known."""
     for one in requests:
-        if isinstance(one, Steered) and one.at > record.steered:
-            paused = Paused(one.reason, one.actor) if one.pauses else None
+        if not isinstance(one, Steered):
+            continue
+        paused = Paused(one.reason, one.actor) if one.pauses else None
+        if one.of_workflow and one.at > record.held_at:
+            record = replace(record, held=paused, held_at=one.at)
+        elif not one.of_workflow and one.at > record.steered:
             record = replace(record, paused=paused, steered=one.at)
     return record
 
@@ -49,9 +56,9 @@ def steered(draft: Draft, fact: Steered) -> None:
     if record is before:
         return
     draft.state = replace(draft.state, record=record)
-    if record.paused is not None:
+    if record.is_paused:
         withdraw(draft)
-    elif before.paused is not None:
+    elif before.is_paused:
         repeat(draft, draft.state.inflight)
 
 
@@ -91,7 +98,7 @@ def repeat(draft: Draft, inflight: Iterable[str], *, abandoned: bool = False) ->
 
 def _dispatch_again(draft: Draft, step: str, *, abandoned: bool) -> None:
     at = draft.state.steps[step]
-    again = draft.state.record.steered > 0.0
+    again = bool(draft.state.record.steered or draft.state.record.held_at)
     if at.lease_until > draft.now and not abandoned:
         if again:  # any message of it will do: it is judged by what its record says then
             draft.rest.append(Dispatch(step, at.attempt, 0, due=at.lease_until, again=True))

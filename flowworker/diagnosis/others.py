@@ -1,8 +1,8 @@
-"""Of whom something is awaited: coordinators, workers, and who has paused a run or a queue."""
+"""Of whom something is awaited: coordinators, workers, and who has paused what."""
 
 from __future__ import annotations
 
-__all__ = ["coordinator", "paused", "worker_of_queue"]
+__all__ = ["coordinator", "pauses", "worker_of_queue"]
 
 from typing import TYPE_CHECKING
 
@@ -39,12 +39,21 @@ def coordinator(seen: Evidence, what: str, since: float = 0.0, until: float = 0.
     return Reason(ReasonKind.COORDINATOR, text, (driver.id,), since, until)
 
 
-def paused(seen: Evidence, why: Paused, who: str = "") -> Reason:
+def pauses(seen: Evidence, who: str = "") -> tuple[Reason, ...]:
     """Nothing of the run begins until somebody lets it go on; a step says `who`: `its run `."""
-    record = seen.record
-    text = f"{who}is paused{_why(why, record.steered, seen.now)}"
-    remedy = f"flowworker unpause {record.run}"
-    return Reason(ReasonKind.PAUSED, text, (record.run,), record.steered, remedy=remedy)
+    record, found = seen.record, list[Reason]()
+    if record.paused is not None:
+        text = f"{who}is paused{_why(record.paused, record.steered, seen.now)}"
+        remedy = f"flowworker unpause {record.run}"
+        subjects, since = (record.run,), record.steered
+        found.append(Reason(ReasonKind.PAUSED, text, subjects, since, remedy=remedy))
+    if record.held is not None:
+        why = _why(record.held, record.held_at, seen.now)
+        text = f"its workflow {record.workflow!r} is paused{why}"
+        remedy = f"flowworker unpause --workflow {record.workflow}"
+        subjects, since = (record.workflow,), record.held_at
+        found.append(Reason(ReasonKind.PAUSED, text, subjects, since, remedy=remedy))
+    return tuple(found)
 
 
 def _why(why: Paused | None, since: float, now: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.core.ids import index_of, shown_id
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
-from flowworker.diagnosis.others import coordinator, paused
+from flowworker.diagnosis.others import coordinator, pauses
 from flowworker.diagnosis.reasons import Diagnosis, Reason, ReasonKind, StepDiagnosis
 from flowworker.diagnosis.sentences import within
 from flowworker.diagnosis.steps import of_recorded, of_step
@@ -90,8 +90,7 @@ def _of_run(seen: Evidence) -> Iterator[Reason]:
     record = seen.record
     if record.status in TERMINAL:
         return
-    if record.paused is not None:
-        yield paused(seen, record.paused)
+    yield from pauses(seen)
     if record.begins_at:
         yield _begin(seen)
         return

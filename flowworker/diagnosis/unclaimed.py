@@ -10,7 +10,7 @@ from flowworker.core.forward import verdict_on
 from flowworker.core.rules import Verdict
 from flowworker.core.status import Kind, Outcome, StepStatus
 from flowworker.diagnosis.limits import awaited
-from flowworker.diagnosis.others import coordinator, paused, worker_of_queue
+from flowworker.diagnosis.others import coordinator, pauses, worker_of_queue
 from flowworker.diagnosis.reasons import Reason, ReasonKind
 from flowworker.diagnosis.sentences import within
 
@@ -43,7 +43,7 @@ def is_queued(seen: Evidence, step: str) -> bool:
 def unclaimed_steps(seen: Evidence) -> list[str]:
     """Steps of which it matters where their messages are."""
     record = seen.record
-    if seen.known is None or record.begins_at or record.paused is not None:
+    if seen.known is None or record.begins_at or record.is_paused:
         return []
     return [
         step
@@ -75,8 +75,8 @@ def unclaimed(seen: Evidence, step: str) -> tuple[Reason, ...]:
     if seen.forbids(step, kind):
         return (_called_off(seen, step),)
     lost = tuple(_lost(seen, step))
-    if seen.record.paused is not None:
-        return (*lost, paused(seen, seen.record.paused, "its run "))
+    if seen.record.is_paused:
+        return (*lost, *pauses(seen, "its run "))
     if not is_queued(seen, step):
         return (*lost, coordinator(seen, _own_work(seen, step), _since(seen, step)))
     place = seen.places.get(step)

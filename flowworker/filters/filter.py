@@ -131,7 +131,7 @@ TEXTS: Final[Mapping[str, Callable[[RunRecord], str]]] = {
     "hash": lambda record: record.definition,
     "error": _error,
     "waiting": _waiting,
-    "paused": lambda record: "no" if record.paused is None else "yes",
+    "paused": lambda record: "yes" if record.is_paused else "no",
     "rerun_of": lambda record: record.rerun_of,
     "parent": lambda record: "" if record.parent is None else record.parent.run,
 }

@@ -178,6 +178,10 @@ class DefinitionStore:
             raise DefinitionError([f"latest.{name}: {expected}; register the workflow again"])
         return await self.by_hash(digest)
 
+    async def is_registered(self, name: str) -> bool:
+        """Whether the name stands for a definition."""
+        return bool(await self._records.keys(f"latest.{name}"))
+
     async def names(self) -> list[str]:
         """Names of all registered workflows, sorted."""
         keys = await self._records.keys("latest.>")

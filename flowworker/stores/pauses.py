@@ -1,9 +1,10 @@
-"""Pauses of queues, beside the runs: each a record of its own, changed by compare-and-set."""
+"""Pauses of queues and workflows, beside the runs: records, each changed by compare-and-set."""
 
 from __future__ import annotations
 
 __all__ = ["PauseStore"]
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import decode_pause, encode
@@ -33,12 +34,14 @@ class PauseStore:
         return await self._records.write(pause_key(of, name), encode(record), revision)
 
     async def paused(self, of: Pausable) -> dict[str, PauseRecord]:
-        """Those that pause, by name, sorted. Each that ever did costs a read: they are few."""
+        """Those that pause, by name, sorted."""
+        found = await self.said(of)
+        return {name: record for name, record in found.items() if record.paused is not None}
+
+    async def said(self, of: Pausable) -> dict[str, PauseRecord]:
+        """What was said of each last, by name, sorted. Each that ever paused costs a read."""
         prefix = pause_key(of, "")
         names = sorted(one.removeprefix(prefix) for one in await self._records.keys(f"{prefix}>"))
-        found = {name: await self.load(of, name) for name in names}
-        return {
-            name: entry[0]
-            for name, entry in found.items()
-            if entry is not None and entry[0].paused is not None
-        }
+        found = await asyncio.gather(*(self.load(of, name) for name in names))
+        entries = zip(names, found, strict=True)
+        return {name: entry[0] for name, entry in entries if entry is not None}

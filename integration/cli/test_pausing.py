@@ -1,4 +1,4 @@
-"""`pause`, `unpause` and `pauses` of a queue, and who sees that it is paused."""
+"""`pause`, `unpause` and `pauses` of a queue and of a workflow, and who sees that it is paused."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_paused_queue_holds_every_worker_and_outlives_the_server(tmp_path):
                 "paused": None,
             }
             until(fleet, run, "COMPLETED")
-            assert fleet("pauses") == "no queue is paused\n"
+            assert fleet("pauses") == "no queue and no workflow is paused\n"
             assert (
                 fleet("pause", "--queue", "default", "--dry-run") == "queue default goes on now\n"
             )
@@ -61,9 +61,64 @@ def test_a_paused_queue_holds_every_worker_and_outlives_the_server(tmp_path):
             ended(coordinator, signal.SIGTERM)
 
 
-def test_a_queue_is_paused_or_runs_are(dev):
+def test_a_paused_workflow_holds_its_runs_whichever_coordinator_drives_them(tmp_path):
+    with EmbeddedServer(store=tmp_path) as server:
+        fleet = Commands(server.url)
+        fleet("setup")
+        fleet("register", str(WORKFLOWS))
+        before = fleet("start", "sum").strip()
+        with fleet.running("coordinator") as first:
+            until(fleet, before, "RUNNING")
+
+            # When its workflow is paused, and the only coordinator is killed
+            said = fleet("pause", "--workflow", "sum", "--reason", "look first", "--actor", "ops")
+            assert said.startswith("workflow sum is paused since 20")
+            ended(first, signal.SIGKILL)
+        meanwhile = fleet("start", "sum").strip()
+
+        with fleet.running("coordinator") as second, fleet.running("worker", "--app", APP):
+            blocking_eventually(lambda: fleet.lines("workers"), "a worker")
+
+            # Then nothing of its runs begins, and everybody says why
+            for run in (before, meanwhile):
+                until_said(fleet, run)
+                assert fleet.json("status", run)["held"]["reason"] == "look first"
+                assert "workflow paused:" in fleet("status", run)
+            found = {one["id"] for one in fleet.lines("list", "--where", "paused=yes")}
+            assert found == {before, meanwhile}
+            [listed] = fleet.lines("pauses")
+            assert (listed["workflow"], listed["paused"]["actor"]) == ("sum", "ops")
+            assert "workflow sum" in fleet("pauses").splitlines()[1]
+            steps = fleet.json("status", before)["steps"]
+            assert {step["status"] for step in steps} == {"PENDING"}
+
+            # Until it goes on
+            dry = fleet("unpause", "--workflow", "sum", "--dry-run")
+            assert dry == "workflow sum is paused now\n"
+            said = fleet.json("unpause", "--workflow", "sum")
+            assert said == {"workflow": "sum", "paused": None}
+            for run in (before, meanwhile):
+                until(fleet, run, "COMPLETED")
+            refused = fleet.error("pause", "--workflow", "smu", code=3)
+            assert "no workflow 'smu' is registered" in refused
+            ended(second, signal.SIGTERM)
+
+
+def until_said(fleet: Commands, run: str) -> None:
+    """Until it is said that its workflow pauses."""
+    why = "by ops: look first\n  -> flowworker unpause --workflow sum"
+    blocking_eventually(lambda: why in fleet("why", run))
+
+
+def test_a_queue_is_paused_or_a_workflow_is_or_runs_are(dev):
     both = ["pause", "run-1", "--queue", "default"]
-    for arguments in (both, ["pause"], ["unpause", "--where", "state=running", "--queue", "q"]):
+    wholes = ["pause", "--queue", "default", "--workflow", "sum"]
+    for arguments in (
+        both,
+        wholes,
+        ["pause"],
+        ["unpause", "--where", "state=running", "--queue", "q"],
+    ):
         assert dev.code(*arguments) == 2
     assert dev.code("pause", "--queue", "default", "--rate", "5") == 2
     assert "a queue must be one token" in dev.error("pause", "--queue", "a.b", code=2)

@@ -91,7 +91,7 @@ INNER: dict[str, dict[str, set[str]]] = {
         "steps": {"commands", "limits"},
         "schedules": {"commands"},
         "performing": {"sizes", "history", "limits", "live", "retention", "steps"},
-        "driving": {"history", "limits", "live", "performing", "steps"},
+        "driving": {"commands", "history", "limits", "live", "performing", "steps"},
     },
     "jetstream": {
         "names": set(),

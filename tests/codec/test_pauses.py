@@ -7,6 +7,7 @@ from msgspec import ValidationError
 
 from flowworker.codec.json import decode_pause, encode
 from flowworker.codec.pauses import (
+    NAMES,
     PAUSES,
     Pausable,
     PauseCommand,
@@ -30,6 +31,19 @@ def test_what_is_read():
 
 def test_the_prefix_of_a_subject_says_what_it_is_about():
     assert [one.removesuffix(".") for one in PAUSES] == list(Pausable)
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "fits"),
+    [
+        (Pausable.QUEUE, "bank", True),
+        (Pausable.QUEUE, "bank.eu", False),
+        (Pausable.WORKFLOW, "order.fulfil", True),
+        (Pausable.WORKFLOW, "order.", False),
+    ],
+)
+def test_what_each_may_be_called(of, name, fits):
+    assert (NAMES[of].fullmatch(name) is not None) is fits
 
 
 def test_what_is_kept():

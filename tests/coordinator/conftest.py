@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client
 from flowworker.coordinator.driving.scheduler import Scheduler
+from flowworker.coordinator.driving.shared import Shared
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
@@ -82,10 +83,7 @@ async def scheduler(backend, partition, held, clock, metrics):
     scheduler = Scheduler(
         0,
         stores_of(replace(backend, events=partition)),
-        none,
-        none,
-        none,
-        asyncio.Semaphore(1),
+        Shared(none, none, none, none, asyncio.Semaphore(1)),
         lambda: 10,
         clock,
         metrics,

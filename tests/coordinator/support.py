@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -10,6 +11,8 @@ from flowworker import wiring
 from flowworker.clock import Clock
 from flowworker.coordinator import Coordinator
 from flowworker.coordinator.assembly import Parts, assemble
+from flowworker.coordinator.driving.holding import Holding
+from flowworker.coordinator.driving.shared import Shared
 from flowworker.evaluation.evaluation import Evaluation
 from flowworker.evaluation.values import Values
 from flowworker.ports import Backend
@@ -17,6 +20,7 @@ from flowworker.settings import Settings
 from flowworker.stores.stores import Stores, stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.telemetry.tracing import NO_TRACING
+from flowworker.testing import ManualClock
 
 
 def make(backend: Backend, **settings: Any) -> Coordinator:
@@ -43,4 +47,10 @@ def values_of(stores: Stores) -> Values:
 
 def parts_of(stores: Stores, clock: Clock) -> Parts:
     """Parts of a coordinator over what these stores keep."""
-    return assemble(stores, clock, Metrics(CollectorRegistry()), NO_TRACING)
+    return assemble(stores, clock, Metrics(CollectorRegistry()), NO_TRACING, lambda: None)
+
+
+def shared_of(stores: Stores, performer: Any) -> Shared:
+    """What a partition of a coordinator is given, with another performer."""
+    parts, holding = parts_of(stores, ManualClock()), Holding(stores, None)
+    return Shared(performer, parts.answers, parts.slots, holding, asyncio.Semaphore(1))

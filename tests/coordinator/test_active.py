@@ -26,7 +26,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.coordinator.support import parts_of
+from tests.coordinator.support import shared_of
 from tests.support.backends import memory
 
 FLOW = Workflow("two", (Step("a", "any"), Step("b", "any", depends_on=("a",))))
@@ -68,10 +68,7 @@ async def runs(hands):
         metrics = Metrics(CollectorRegistry())
         runs = ActiveRuns(
             stores,
-            hands,
-            parts_of(stores, ManualClock()).answers,
-            parts_of(stores, ManualClock()).slots,
-            asyncio.Semaphore(1),
+            shared_of(stores, hands),
             lambda: 10,
             lambda run: False,
             ManualClock(),

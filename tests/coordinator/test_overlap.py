@@ -27,7 +27,7 @@ from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.coordinator.support import coordinated, parts_of
+from tests.coordinator.support import coordinated, shared_of
 from tests.support.waiting import eventually
 
 PAIRS = Workflow(
@@ -176,10 +176,7 @@ async def runs(backend, hands):
     record = RunRecord(RUN, "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
     runs = ActiveRuns(
         stores,
-        hands,
-        parts_of(stores, ManualClock()).answers,
-        parts_of(stores, ManualClock()).slots,
-        asyncio.Semaphore(1),
+        shared_of(stores, hands),
         lambda: 1,
         lambda _run: False,
         ManualClock(),

@@ -149,8 +149,9 @@ async def test_whenever_its_coordinator_dies_the_lanes_are_as_it_was_said_last(c
 async def test_a_command_that_was_overtaken_leaves_the_lanes_as_the_later_one(world):
     """One coordinator stands still after it has released the lanes, and another one holds them."""
     await _held(world)
-    lanes, late = _Late(world.backend.lanes), PauseCommands(world.stores)
-    slow = PauseCommands(stores_of(replace(world.backend, lanes=lanes), world.stores.settings))
+    lanes, late = _Late(world.backend.lanes), PauseCommands(world.stores, lambda: None)
+    stores = stores_of(replace(world.backend, lanes=lanes), world.stores.settings)
+    slow = PauseCommands(stores, lambda: None)
     first = asyncio.create_task(slow.take("queue.unpause.bank", _sent(1)))
     await lanes.reached.wait()
 

@@ -16,6 +16,8 @@ from tests.core.dsl import NOW, Run, step
 
 PAUSE = facts.Steered(pauses=True, at=NOW + 1, reason="the bank is down", actor="ops")
 UNPAUSE = facts.Steered(pauses=False, at=NOW + 2)
+HOLD = facts.Steered(True, NOW + 3, "a defect", "ops", of_workflow=True)
+RELEASE = facts.Steered(pauses=False, at=NOW + 4, of_workflow=True)
 FIRST = Attempt(Kind.RUN, 1, 1)
 
 
@@ -170,3 +172,50 @@ def test_what_may_have_a_message_for_the_end_of_its_lease_is_taken_back_as_well(
 
     run = run.rebuilt().happens(replace(PAUSE, at=NOW + 3))
     assert run.rest == [Withdraw(("a",))]
+
+
+def test_a_workflow_that_pauses_holds_a_run_as_it_is_held_by_itself():
+    run = Run(step("a", attempts=2), step("b", "a")).starts().happens(HOLD)
+    assert run.effects == (Save(), Withdraw())
+    record = run.state.record
+    assert (record.held, record.held_at) == (Paused("a defect", "ops"), NOW + 3)
+    assert (record.paused, record.steered, record.is_paused) == (None, 0.0, True)
+
+    assert run.completes("a").effects == ()
+    assert run.happens(RELEASE).effects == (Save(), Dispatch("b", FIRST, 0, again=True))
+    assert (run.state.record.held, run.state.record.held_at) == (None, NOW + 4)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(UNPAUSE, RELEASE), (RELEASE, UNPAUSE)], ids=["run", "workflow"]
+)
+def test_a_run_and_its_workflow_each_go_on_by_themselves(first, second):
+    run = paused(step("a")).happens(HOLD)
+    assert run.effects == (Save(), Withdraw())
+
+    assert run.happens(first).dispatched == []
+    assert run.rebuilt().dispatched == []
+    assert run.happens(second).dispatched == ["a"]
+
+
+@pytest.mark.parametrize("order", [(HOLD, RELEASE), (RELEASE, HOLD)])
+def test_of_what_was_said_of_its_workflow_the_last_counts(order):
+    run = Run(step("a")).starts()
+    for request in order:
+        run.happens(request)
+
+    assert (run.state.record.held, run.state.record.held_at) == (None, NOW + 4)
+    assert run.happens(HOLD).effects == ()
+    assert run.rebuilt(*order).effects == run.rebuilt().effects
+
+
+def test_a_claim_of_a_run_whose_workflow_went_on_is_taken_over_when_its_lease_ends():
+    run = Run(step("a")).starts().claims("a", lease=30.0).happens(HOLD).happens(RELEASE)
+
+    assert run.rebuilt().rest == [Dispatch("a", FIRST, 0, due=NOW + 30, again=True)]
+
+
+def test_a_run_that_ends_is_held_no_more():
+    run = Run(step("a")).starts().happens(HOLD).is_terminated().is_fenced("a")
+
+    assert (run.status, run.state.record.held) == (RunStatus.CANCELLED, None)

@@ -12,6 +12,7 @@ from flowworker.diagnosis import Place, ReasonKind
 from tests.diagnosis.scenes import (
     ABSENT,
     DOWN,
+    HELD,
     LOOP,
     NOW,
     PAUSED,
@@ -141,6 +142,10 @@ PENDING: dict[str, Case] = {
     "its run is paused, and nobody says who wanted that": (
         Scene((Step("a", sleep=5.0),), (), {"paused": Paused(), "steered": NOW - 9}),
         *("a", StepStatus.PENDING, ReasonKind.PAUSED, "its run is paused for 9.0 s"),
+    ),
+    "its workflow is paused": (
+        Scene((A,), (), HELD, places=QUEUED),
+        *("a", StepStatus.PENDING, ReasonKind.PAUSED, "is paused for 1 min by ops: a defect"),
     ),
     "its queue is paused": (
         Scene((A,), places=QUEUED, queues={"default": DOWN}),

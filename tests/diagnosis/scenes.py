@@ -130,6 +130,7 @@ SOON = Step("a", "h", retry=RetryPolicy(max_attempts=3, interval=1.0))
 QUEUED: dict[str, Place | None] = {"a": Place(stored=950.0, ahead=7)}
 ABSENT: dict[str, Place | None] = {"a": None}
 STOPPED: dict[str, Any] = {"stop": stopped()}
+HELD: dict[str, Any] = {"held": Paused("a defect", "ops"), "held_at": NOW - 60}
 PAUSED: dict[str, Any] = {"paused": Paused("the bank is down", "ops"), "steered": NOW - 300}
 DOWN = PauseRecord(at=NOW - 300, last="1@0.0", paused=Paused("the bank is down", "ops"))
 HUMAN: dict[str, Any] = {"status": RunStatus.WAITING_HUMAN}

@@ -14,6 +14,7 @@ from flowworker.diagnosis.sentences import spelled
 from tests.diagnosis.scenes import (
     BEGAN,
     COORDINATOR,
+    HELD,
     LOOP,
     NOW,
     PAUSED,
@@ -72,6 +73,8 @@ CASES = {
         [ReasonKind.BROKEN],
     ),
     "it is paused": (Scene((A,), (running("a"),), PAUSED), [ReasonKind.PAUSED]),
+    "its workflow is paused": (Scene((A,), (running("a"),), HELD), [ReasonKind.PAUSED]),
+    "both are": (Scene((A,), (), HELD | PAUSED), [ReasonKind.PAUSED, ReasonKind.PAUSED]),
     "it begins later, and is paused": (
         Scene((A,), (), LATER | PAUSED),
         [ReasonKind.PAUSED, ReasonKind.START],

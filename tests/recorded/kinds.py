@@ -143,6 +143,7 @@ KINDS = (
     ),
     _foreign("control schedule", "*.control.schedule.*.>", _schedule, "schedule-command"),
     _foreign("control queue", "*.control.queue.*.*", _pause, "pause-command"),
+    _foreign("control workflow", "*.control.workflow.*.>", _pause, "pause-command"),
     _foreign("control limit", "*.control.limit.*.*", _limit, "limit-command"),
     _foreign("control rerun", "*.control.rerun.*", _rerun, "rerun-command"),
     _foreign("signal", "*.signal.*.>", _user),
@@ -183,6 +184,9 @@ KINDS = (
     Kind("step record", "$KV.*_runs.step.*.*.>", _keyed(decode_step), "step-record"),
     Kind("schedule", "$KV.*_runs.schedule.*", _keyed(decode_schedule), "schedule-record"),
     Kind("pause of a queue", "$KV.*_runs.pause.queue.*", _keyed(decode_pause), "pause-record"),
+    Kind(
+        "pause of a workflow", "$KV.*_runs.pause.workflow.>", _keyed(decode_pause), "pause-record"
+    ),
     _foreign("schedule of a definition", "$KV.*_runs.scheduled.*.>", _empty),
     Kind("limit", "$KV.*_runs.limit.*.*", _keyed(decode_limit), "limit-record"),
     Kind("waiting", "$KV.*_runs.waiting.*.*.*.*.>", _by(decode_waiting), "limit-waiting"),

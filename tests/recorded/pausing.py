@@ -22,6 +22,21 @@ async def paused(stage: Stage) -> None:
     await stage.result(run)
 
 
+async def withheld(stage: Stage) -> None:
+    """A workflow that pauses while a run of it waits for nobody, and goes on."""
+    run = workflow = "withheld-1"
+    text = f"{{name: {workflow}, steps: [{{id: only, uses: say, queue: withheld}}]}}"
+    await stage.client.register(parse(text))
+    await stage.client.start(workflow, run_id=run)
+    await stage.tap.until(lambda each: ".step.withheld." in each.subject)
+    await stage.client.pause_workflow(workflow, "to look first", actor="ops")
+    await stage.until(run, "held")
+    await stage.client.unpause_workflow(workflow, actor="ops")
+    await stage.until(run, "released")
+    await stage.client.terminate(run)
+    await stage.result(run)
+
+
 async def halted(stage: Stage) -> None:
     """A queue that pauses, which nobody serves, and goes on."""
     queue = "halted-1"

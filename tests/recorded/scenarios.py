@@ -26,7 +26,7 @@ from tests.recorded.files import Message
 from tests.recorded.fleet import SETTINGS, at_work, fleet
 from tests.recorded.handlers import app
 from tests.recorded.limiting import limited
-from tests.recorded.pausing import halted, paused
+from tests.recorded.pausing import halted, paused, withheld
 from tests.recorded.scheduling import scheduled
 from tests.recorded.stage import NAMESPACE, Stage
 
@@ -259,7 +259,7 @@ async def elsewhere(stage: Stage) -> None:
 
 SCENARIOS = (
     *(chain, numbered, retried, secret, fallen, undone, asked, stopped, paused, large, wide),
-    halted,
+    *(halted, withheld),
     *(
         rejected,
         retained,

@@ -15,6 +15,7 @@ from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL
 
 if TYPE_CHECKING:
+    from flowworker.codec.cloudevents import CloudEvent
     from flowworker.codec.event_data import EventData
     from flowworker.core.event_types import EventType
     from flowworker.core.records import RunRecord
@@ -60,8 +61,8 @@ async def find_run(
 
 async def publish_to_run(
     backend: Backend, record: RunRecord, what: str, kind: EventType, data: EventData, detail: str
-) -> None:
-    """Publish what a run is asked, as its event, unless it has ended meanwhile.
+) -> CloudEvent:
+    """Publish what a run is asked, as its event, unless it has ended meanwhile. Returns that.
 
     Args:
         backend: whose event log it is.
@@ -84,6 +85,7 @@ async def publish_to_run(
     body = encode(event)
     if not await backend.events.publish_before_end(record.run, event.type, body, event.id):
         raise _late(what, record.run, "over")
+    return event
 
 
 def _late(what: str, run: str, state: str) -> Rejected:

@@ -45,12 +45,11 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.codec.senders import Published
-    from flowworker.coordinator.limits.slots import Slots
-    from flowworker.coordinator.performing.performer import Performer
-    from flowworker.coordinator.steps.answers import Answers
+    from flowworker.coordinator.driving.shared import Shared
     from flowworker.core.effects import Effect
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
+    from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -74,30 +73,24 @@ class ActiveRuns:
     def __init__(
         self,
         stores: Stores,
-        performer: Performer,
-        answers: Answers,
-        slots: Slots,
-        rebuilds: asyncio.Semaphore,
+        shared: Shared,
         most: Callable[[], int],
         is_busy: Callable[[str], bool],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """Hold no more than `most` says, but forget none that `is_busy`.
-
-        Rebuild as many at a time as `rebuilds` allows, which all partitions share: each costs
-        several requests, and when a partition is taken over many runs want it at once.
-        """
+        """Hold no more than `most` says, but forget none that `is_busy`."""
         self.generation = 0
         self._runs = stores.runs
         self._events = stores.backend.events
         self._definitions = stores.definitions
-        self._performer = performer
-        self._answers = answers
-        self._slots = slots
+        self._performer = shared.performer
+        self._answers = shared.answers
+        self._slots = shared.slots
+        self._holding = shared.holding
         self._clock = clock
         self._metrics = metrics
-        self._rebuilds = rebuilds
+        self._rebuilds = shared.rebuilds
         self._most = most
         self._is_busy = is_busy
         self._held: dict[str, LiveRun] = {}
@@ -109,6 +102,11 @@ class ActiveRuns:
         """A run if it is in memory, of whatever generation: to look at, not to follow."""
         return self._held.get(run)
 
+    def records(self, workflow: str) -> list[RunRecord]:
+        """Those of the runs of a workflow that are in memory."""
+        every = (live.state.record for live in self._held.values())
+        return [record for record in every if record.workflow == workflow]
+
     def delayed(self) -> list[asyncio.Task[None]]:
         """Dispatches of all runs that wait for a short delay."""
         return [task for live in self._held.values() for task in live.delayed]
@@ -119,7 +117,8 @@ class ActiveRuns:
         """The run that an event is about; None if it is gone.
 
         It is what is in memory, if that is of the present generation. Else it is rebuilt, unless
-        the event is the run's start, comes for the first time and carries the whole record.
+        the event is the run's start, comes for the first time and carries the whole record, and
+        its workflow does not pause.
 
         Args:
             run: its id.
@@ -137,8 +136,9 @@ class ActiveRuns:
         is_start = event.type is EventType.STARTED and event.data.revision > 0
         if live is None and is_start and not redelivered:
             record = begun_run(event)
-            plan = await self._definitions.by_hash(record.definition)
-            return self._hold(plan, initial(plan, record, event.data.revision), generation)
+            if not self._holding.owes(record):
+                plan = await self._definitions.by_hash(record.definition)
+                return self._hold(plan, initial(plan, record, event.data.revision), generation)
         return await self.rebuild(run, cause=cause)
 
     async def rebuild(
@@ -185,6 +185,7 @@ class ActiveRuns:
         if plan is None or not record.is_prepared:
             await self._runs.relist(record)
             return None
+        await self._holding.tell(record, history)
         state, effects = rebuild(
             plan,
             record,

@@ -27,6 +27,7 @@ from flowworker.codec.senders import Published, Refused, check_sender, published
 from flowworker.coordinator.driving.active import ActiveRuns
 from flowworker.coordinator.driving.mailboxes import Mailboxes
 from flowworker.core.decide import outruns
+from flowworker.core.facts import Steered
 from flowworker.errors import (
     Conflict,
     CorruptRecord,
@@ -44,10 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowworker.clock import Clock
-    from flowworker.coordinator.limits.slots import Slots
+    from flowworker.coordinator.driving.shared import Shared
     from flowworker.coordinator.live import LiveRun
-    from flowworker.coordinator.performing.performer import Performer
-    from flowworker.coordinator.steps.answers import Answers
     from flowworker.ports import Consumer, Delivery
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -91,10 +90,7 @@ class Scheduler:
         self,
         partition: int,
         stores: Stores,
-        performer: Performer,
-        answers: Answers,
-        slots: Slots,
-        rebuilds: asyncio.Semaphore,
+        shared: Shared,
         most_active: Callable[[], int],
         clock: Clock,
         metrics: Metrics,
@@ -102,6 +98,7 @@ class Scheduler:
         """Nothing is consumed before `start`."""
         self._partition = partition
         self._events = stores.backend.events
+        self._holding = shared.holding
         self._clock = clock
         self._metrics = metrics
         self._consumer: Consumer | None = None
@@ -111,9 +108,7 @@ class Scheduler:
         )
         self._unhandled = 0
         is_busy = self._mailboxes.__contains__
-        self.active = ActiveRuns(
-            stores, performer, answers, slots, rebuilds, most_active, is_busy, clock, metrics
-        )
+        self.active = ActiveRuns(stores, shared, most_active, is_busy, clock, metrics)
         self._order = 0
         self.stopped = False
         self._logged: dict[str, float] = {}
@@ -288,6 +283,8 @@ class Scheduler:
             if live is None:
                 return None
             await self.active.follow(live, fact)
+        if isinstance(fact, Steered) and fact.of_workflow:
+            await self._holding.tell(live.state.record)
         if live.ended:
             self.active.forget(live)
             return None

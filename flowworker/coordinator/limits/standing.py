@@ -55,7 +55,7 @@ class Standing:
         found = await self._runs.load(entry.run)
         if found is None:
             return Verdict.UNSEEN if may_be_unseen(place.since, now) else Verdict.GONE
-        if found[0].status in TERMINAL or found[0].paused is not None:
+        if found[0].status in TERMINAL or found[0].is_paused:
             return Verdict.GONE
         try:
             wanted = decode_step_message(entry.message).wanted()
@@ -74,7 +74,7 @@ class Standing:
     async def pauses(self, run: str) -> bool:
         """Whether nothing of a run may begin."""
         found = await self._runs.load(run)
-        return found is not None and found[0].paused is not None
+        return found is not None and found[0].is_paused
 
     async def is_over(self, holder: Holder) -> bool:
         """Whether an attempt is known to be over that was let in."""

@@ -77,7 +77,7 @@ class Coordinator:
         )
         metrics.partitions.set(backend.events.partitions)
         rebuilds = asyncio.Semaphore(_REBUILDS)
-        self._holding = Holding(stores, adopts)
+        self._holding = Holding(stores, adopts, metrics)
         self._shared = Shared(
             self._parts.performer, self._parts.answers, self._parts.slots, self._holding, rebuilds
         )

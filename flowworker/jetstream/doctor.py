@@ -31,7 +31,7 @@ from flowworker.jetstream.findings import Finding
 from flowworker.jetstream.leases import BucketLeases
 from flowworker.jetstream.limited import limits_that_are_set
 from flowworker.jetstream.names import Names
-from flowworker.jetstream.pauses import pauses_of_queues
+from flowworker.jetstream.pauses import pauses_of_queues, workflows_that_pause
 from flowworker.jetstream.presences import BucketPresences
 from flowworker.jetstream.records import BucketRecords
 from flowworker.jetstream.scheduled import timers_of_schedules
@@ -168,6 +168,8 @@ class _Examination:
         records = BucketRecords(Publisher(self._connection), direct, self._names.runs)
         yield await timers_of_schedules(self._api, self._names, records)
         yield await limits_that_are_set(self._api, self._names, records)
+        for finding in await workflows_that_pause(records):
+            yield finding
         async for finding in self._queues(attendance, await pauses_of_queues(records)):
             yield finding
 

@@ -17,13 +17,12 @@ __all__ = [
     "work",
 ]
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flowworker.core.paused import Paused
 from flowworker.errors import InvalidInput
 from flowworker.jetstream.backend import LEAST_PAYLOAD
 from flowworker.jetstream.lanes import is_held
+from flowworker.jetstream.pauses import since
 from flowworker.ports import Finding
 from flowworker.ports.backend import HEADROOM
 from flowworker.settings import check_fit
@@ -230,10 +229,7 @@ def _paused(name: str, found: str, held: list[bool], pause: PauseRecord | None) 
     if pause is None:
         found += "it is paused, and no record says why"
         return Finding(check, ok=False, found=found, advice=advice)
-    why = pause.paused or Paused()
-    by, reason = f" by {why.actor}" if why.actor else "", f": {why.reason}" if why.reason else ""
-    since = datetime.fromtimestamp(pause.at, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
-    found += f"paused since {since} UTC{by}{reason}"
+    found += f"paused {since(pause)}"
     if all(held):
         return Finding(check, ok=True, found=found, advice=advice)
     advice = f"`flowworker pause --queue {name}` pauses all of it, or unpause it"

@@ -120,6 +120,7 @@ class Metrics:
         )
         self.runs_unfinished = make.levels("runs_unfinished", "Runs that have not ended.", "status")
         self.runs_active = make.gauge("runs_active", "Runs kept in memory.")
+        self.workflows_paused = make.levels("workflow_paused", "1: its runs hold.", "workflow")
         self.limits_held = make.levels("limit_held", "Steps let in, if some wait.", "limit")
         self.limits_waiting = make.levels("limit_waiting", "Steps that wait for a limit.", "limit")
         self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")

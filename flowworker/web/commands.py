@@ -55,7 +55,7 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pause(Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a run or a queue is to pause, shown as long as it does; who says so is who sends it."""
+    """Why a run, queue or workflow is to pause, shown as long as it does; it is the sender's."""
 
     reason: Text = ""
 

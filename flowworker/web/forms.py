@@ -136,6 +136,7 @@ class Pauses(Struct, frozen=True):
     """What pauses besides runs, by name."""
 
     queues: dict[str, PauseView]
+    workflows: dict[str, PauseView]
 
 
 class WorkflowList(Struct, frozen=True):

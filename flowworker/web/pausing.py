@@ -1,4 +1,4 @@
-"""The endpoints about what is paused besides runs: queues."""
+"""The endpoints about what is paused besides runs: queues and workflows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 async def _pauses(call: Call) -> Pauses:
-    return Pauses(await call.fleet.client.paused_queues())
+    client = call.fleet.client
+    return Pauses(await client.paused_queues(), await client.paused_workflows())
 
 
 async def _pause_queue(call: Call) -> PauseView:
@@ -30,6 +31,17 @@ async def _pause_queue(call: Call) -> PauseView:
 
 async def _unpause_queue(call: Call) -> None:
     await call.fleet.client.unpause_queue(call.path["queue"], actor=call.caller.name)
+
+
+async def _pause_workflow(call: Call) -> PauseView:
+    form: commands.Pause = call.body
+    return await call.fleet.client.pause_workflow(
+        call.path["workflow"], form.reason, actor=call.caller.name
+    )
+
+
+async def _unpause_workflow(call: Call) -> None:
+    await call.fleet.client.unpause_workflow(call.path["workflow"], actor=call.caller.name)
 
 
 _act = partial(Endpoint, "POST", role=Role.OPERATOR)
@@ -49,6 +61,23 @@ PAUSING = (
         "unpauseQueue",
         "Have workers get the steps of a queue again.",
         _unpause_queue,
+        None,
+        body=commands.Unpause,
+        status=204,
+    ),
+    _act(
+        "/workflows/{workflow}/pause",
+        "pauseWorkflow",
+        "Have nothing of a workflow's runs begin; what runs ends.",
+        _pause_workflow,
+        PauseView,
+        body=commands.Pause,
+    ),
+    _act(
+        "/workflows/{workflow}/unpause",
+        "unpauseWorkflow",
+        "Let the runs of a workflow go on.",
+        _unpause_workflow,
         None,
         body=commands.Unpause,
         status=204,

@@ -97,7 +97,28 @@ def test_a_queue_pauses_and_goes_on(page, api):
     row.get_by_role("button", name="Go on").click()
     page.get_by_role("dialog").get_by_role("button", name="Go on").click()
     expect(row.get_by_role("button", name="Pause")).to_be_visible()
-    assert api.get("/pauses") == {"queues": {}}
+    assert api.get("/pauses")["queues"] == {}
+
+
+def test_a_workflow_pauses_and_goes_on(page, api, run):
+    page.goto("/#/workflows/long")
+
+    page.get_by_role("button", name="Pause").click()
+    page.keyboard.type("look first")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Paused")).to_contain_text("by oscar: look")
+    assert list(api.get("/pauses")["workflows"]) == ["long"]
+    api("POST", "/runs", {"workflow": "long", "id": run})
+    page.goto(f"/#/runs/{run}")
+    expect(page.locator(".facts").first).to_contain_text("Workflow paused")
+    page.goto("/#/workflows")
+    expect(page.get_by_role("listitem").filter(has_text="long")).to_contain_text("paused")
+
+    page.get_by_role("link", name="long", exact=True).click()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("dialog").get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    assert api.get("/pauses")["workflows"] == {}
 
 
 def test_a_run_is_started_with_a_form_of_its_schema(page, run):

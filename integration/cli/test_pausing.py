@@ -89,6 +89,8 @@ def test_a_paused_workflow_holds_its_runs_whichever_coordinator_drives_them(tmp_
             [listed] = fleet.lines("pauses")
             assert (listed["workflow"], listed["paused"]["actor"]) == ("sum", "ops")
             assert "workflow sum" in fleet("pauses").splitlines()[1]
+            found = {one["check"]: one for one in fleet.lines("doctor")}["workflow sum"]
+            assert (found["ok"], found["found"][-19:]) == (True, "UTC by ops: look first"[-19:])
             steps = fleet.json("status", before)["steps"]
             assert {step["status"] for step in steps} == {"PENDING"}
 

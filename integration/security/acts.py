@@ -37,6 +37,7 @@ RECORDS = [
     Act("$KV.flowworker_runs.index.COMPLETED.sum.2026.11.28.03.42.00.062.r1"),
     Act("$KV.flowworker_runs.schedule.nightly"),
     Act("$KV.flowworker_runs.pause.queue.gpu"),
+    Act("$KV.flowworker_runs.pause.workflow.sum"),
     Act("$KV.flowworker_runs.limit.named.api"),
     Act("$KV.flowworker_runs.waiting.named.api.1-1.r1.first"),
     Act("$KV.flowworker_runs.step.default.r1.first", may=("worker-default",)),
@@ -73,6 +74,8 @@ MESSAGES = [
         Act(f"flowworker.control.queue.{one}.gpu", b"{}", may=ACTING)
         for one in ("unpause", "pause")
     ),
+    Act("flowworker.control.workflow.pause.sum", b"{}", may=ACTING),
+    Act("flowworker.control.workflow.unpause.sum", b"{}", may=ACTING),
     Act("flowworker.control.limit.set.api", b'{"concurrency": 1}', may=ACTING),
     Act("flowworker.control.schedule.register.sum", b"{}", may=(*ACTING, "registrar")),
     Act("flowworker.signal.r1.go", may=ACTING),

@@ -68,15 +68,32 @@ def test_a_queue_pauses_and_goes_on(api, run):
     try:
         assert paused.status == 200
         assert (paused.json["actor"], paused.json["reason"]) == ("oscar", "look first")
-        assert api.get("/pauses") == {"queues": {"default": paused.json}}
+        assert api.get("/pauses")["queues"] == {"default": paused.json}
         acted(api, "/runs", {"workflow": "sum", "id": run})
         blocking_eventually(lambda: reasons(api, run) == [["paused"], ["dependency"]])
     finally:
         assert api("POST", "/queues/default/unpause", {}).status == 204
 
     api.until(run, "COMPLETED")
-    assert api.get("/pauses") == {"queues": {}}
+    assert api.get("/pauses")["queues"] == {}
     assert api("POST", "/queues/defualt/pause", {}).status == 404
+
+
+def test_a_workflow_pauses_and_goes_on(api, run):
+    paused = api("POST", "/workflows/sum/pause", {"reason": "look first"})
+    try:
+        assert paused.status == 200
+        assert (paused.json["actor"], paused.json["reason"]) == ("oscar", "look first")
+        assert api.get("/pauses")["workflows"] == {"sum": paused.json}
+        acted(api, "/runs", {"workflow": "sum", "id": run})
+        blocking_eventually(lambda: reasons(api, run) == [["paused"], ["dependency"]])
+        assert api.get(f"/runs/{run}")["held"] == paused.json
+    finally:
+        assert api("POST", "/workflows/sum/unpause", {}).status == 204
+
+    api.until(run, "COMPLETED")
+    assert api.get("/pauses")["workflows"] == {}
+    assert api("POST", "/workflows/smu/pause", {}).status == 404
 
 
 def reasons(api, run):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import quote
 
 import pytest
 
 from integration.web.api import VIEWER
+from tests.support.waiting import blocking_eventually
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,7 @@ def test_a_history_is_what_history_prints(api, commands, ended):
 
 def test_processes_are_those_that_the_commands_list(api, commands):
     for role in ("workers", "coordinators"):
+        blocking_eventually(partial(commands.lines, role), role)
         [found], [printed] = api.get(f"/{role}")[role], commands.lines(role)
         assert found.keys() == printed.keys()
         assert (found["id"], found["pid"]) == (printed["id"], printed["pid"])

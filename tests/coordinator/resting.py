@@ -49,6 +49,10 @@ class World:
         """How often a run was rebuilt from its records."""
         return self._registry.get_sample_value("flowworker_recoveries_total") or 0.0
 
+    def level(self, metric: str, **labels: str) -> float | None:
+        """What a metric says; None if it says nothing."""
+        return self._registry.get_sample_value(f"flowworker_{metric}", labels)
+
     async def coordinator(self) -> Coordinator:
         """One more."""
         coordinator = wiring.make_coordinator(self.stores, self.metrics, self.clock)

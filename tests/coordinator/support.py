@@ -52,5 +52,6 @@ def parts_of(stores: Stores, clock: Clock) -> Parts:
 
 def shared_of(stores: Stores, performer: Any) -> Shared:
     """What a partition of a coordinator is given, with another performer."""
-    parts, holding = parts_of(stores, ManualClock()), Holding(stores, None)
+    parts = parts_of(stores, ManualClock())
+    holding = Holding(stores, None, Metrics(CollectorRegistry()))
     return Shared(performer, parts.answers, parts.slots, holding, asyncio.Semaphore(1))

@@ -64,6 +64,7 @@ async def test_its_runs_hold_until_it_goes_on_and_others_do_not(world):
     assert view.held == PauseView(BEGIN, "the bank is down", "ops")
     assert (view.paused, view.status) == (None, RunStatus.RUNNING)
     assert await world.client.paused_workflows() == {NAPS.name: view.held}
+    assert world.level("workflow_paused", workflow=NAPS.name) == 1
     assert {run.id: run.paused for run in await world.client.list()} == {RUN: True, "other": False}
 
     await unpause(world)
@@ -72,6 +73,7 @@ async def test_its_runs_hold_until_it_goes_on_and_others_do_not(world):
     view = await world.client.status(RUN)
     assert (view.status, view.held) == (RunStatus.COMPLETED, None)
     assert await world.client.paused_workflows() == {}
+    assert world.level("workflow_paused", workflow=NAPS.name) is None
 
 
 async def test_a_run_that_begins_meanwhile_begins_nothing(world):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from flowworker.codec.pauses import Pausable
 from flowworker.core.paused import Paused
 from flowworker.core.standing import PauseRecord
 from flowworker.jetstream import findings
+from flowworker.jetstream.pauses import workflows_that_pause
 from flowworker.settings import Settings
+from flowworker.stores.stores import stores_of
+from tests.support.backends import memory
 
 UNLIMITED = {"max_storage": -1, "max_memory": 0}
 
@@ -128,6 +133,21 @@ def test_what_waits_in_a_paused_queue_is_no_problem_if_all_of_it_pauses(
 
     assert (finding.ok, finding.advice) == (ok, advice)
     assert finding.found == f"4 steps wait, 0 are in flight; {says}"
+
+
+async def test_workflows_that_pause_are_named_with_the_reason():
+    async with memory() as backend:
+        store = stores_of(backend).pauses
+        await store.save(Pausable.WORKFLOW, "order.fulfil", DOWN, 0)
+        await store.save(Pausable.WORKFLOW, "export", replace(DOWN, paused=None), 0)
+        await store.save(Pausable.QUEUE, "bank", DOWN, 0)
+        await backend.runs.put("pause.workflow.damaged", b"{")
+
+        [finding] = await workflows_that_pause(backend.runs)
+
+    assert (finding.check, finding.ok) == ("workflow order.fulfil", True)
+    assert finding.found == f"{SINCE} by ops: the bank is down"
+    assert finding.advice == "`flowworker unpause --workflow order.fulfil` lets it go on"
 
 
 def test_what_has_waited_for_too_long_is_a_problem():

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord
     from flowworker.core.standing import PauseRecord
     from flowworker.stores.stores import Stores
+    from flowworker.telemetry.metrics import Metrics
 
 LOOKS = 5
 """How often it is looked within the time of one sweep."""
@@ -70,8 +71,11 @@ class Driven(Protocol):
 class Holding:
     """What one coordinator knows of workflows that pause."""
 
-    def __init__(self, stores: Stores, adopts: Callable[[str], bool] | None) -> None:
+    def __init__(
+        self, stores: Stores, adopts: Callable[[str], bool] | None, metrics: Metrics
+    ) -> None:
         """Nothing is known before `read`; runs that it does not adopt are left alone."""
+        self._metrics = metrics
         self._backend = stores.backend
         self._runs = stores.runs
         self._pauses = stores.pauses
@@ -83,6 +87,8 @@ class Holding:
     async def read(self) -> None:
         """Know what was said last of each."""
         self._said = await self._pauses.said(Pausable.WORKFLOW)
+        paused = (name for name, said in self._said.items() if said.paused is not None)
+        self._metrics.workflows_paused.replace(dict.fromkeys(paused, 1))
 
     def owes(self, record: RunRecord) -> bool:
         """Whether a run is to hear what was said last of its workflow."""

@@ -32,6 +32,13 @@ export function queueActions(name, pause) {
   return bar([pause ? button("Go on", () => goOn(path, `Let queue ${name} go on`, "Workers get its steps again.")) : button("Pause", () => hold(path, `Pause queue ${name}`, "No worker gets a step of it; what workers have ends."), true)]);
 }
 
+/** The same for all runs of a workflow, between its other buttons; `done` is called afterwards. */
+export function workflowPause(name, pause, done) {
+  const path = `workflows/${part(name)}`;
+  if (pause) return button("Go on", () => goOn(path, `Let workflow ${name} go on`, "What was held of its runs begins. A run that was paused by itself stays so.", done));
+  return button("Pause", () => hold(path, `Pause workflow ${name}`, "Nothing of its runs begins, also of those to come; what runs ends, and timers go on.", done), true);
+}
+
 /** Buttons for one step; `definition` is the run's, null if it is not known. */
 export function stepActions(run, step, definition, may) {
   if (!may) return null;
@@ -65,9 +72,10 @@ function button(name, onclick, second = false) {
   return h("button", { key: name, type: "button", class: second ? "second" : null, onclick }, name);
 }
 
-async function request(path, body, words) {
+async function request(path, body, words, done) {
   await send(path, body);
   say(words);
+  done?.();
 }
 
 function stop(path, what, title, hint) {
@@ -80,21 +88,21 @@ function stop(path, what, title, hint) {
   });
 }
 
-function hold(path, title, hint) {
+function hold(path, title, hint, done) {
   dialog({
     title,
     body: [h("p", { class: "hint" }, hint), text("reason", "Reason")],
     confirm: "Pause",
-    perform: (form) => request(`${path}/pause`, { reason: form.reason.value }, "It is asked to pause."),
+    perform: (form) => request(`${path}/pause`, { reason: form.reason.value }, "It is asked to pause.", done),
   });
 }
 
-function goOn(path, title, hint) {
+function goOn(path, title, hint, done) {
   dialog({
     title,
     body: h("p", { class: "hint" }, hint),
     confirm: "Go on",
-    perform: () => request(`${path}/unpause`, {}, "It is asked to go on."),
+    perform: () => request(`${path}/unpause`, {}, "It is asked to go on.", done),
   });
 }
 

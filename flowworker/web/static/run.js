@@ -167,6 +167,10 @@ function labelLink([name, value], place) {
   return [place ? " " : "", h("a", { key: name, href: `#/runs?${new URLSearchParams({ where })}` }, `${name}=${value}`)];
 }
 
+function pause(why) {
+  return why && [when(why.since), why.actor && ` by ${why.actor}`, why.reason && `: ${why.reason}`];
+}
+
 function summary(run) {
   return [
     h(
@@ -176,7 +180,8 @@ function summary(run) {
       fact("Workflow", h("a", { href: `#/workflows/${part(run.workflow)}` }, run.workflow), run.version && ` ${run.version}`),
       fact("Started", when(run.created_at)),
       fact("Begins", run.status === "PENDING" && when(run.begins_at)),
-      fact("Paused", run.paused && [when(run.paused.since), run.paused.actor && ` by ${run.paused.actor}`, run.paused.reason && `: ${run.paused.reason}`]),
+      fact("Paused", pause(run.paused)),
+      fact("Workflow paused", pause(run.held)),
       fact(run.finished_at ? "Took" : "For", duration(run.created_at, run.finished_at)),
       fact("Labels", ...Object.entries(run.labels).map(labelLink)),
       fact("Rerun of", runLink(run.rerun_of)),

@@ -1,16 +1,17 @@
 // What is registered: its graph, its versions, and a form to start it.
 
+import { workflowPause } from "./actions.js";
 import { ask, part, send } from "./api.js";
 import { h, render } from "./dom.js";
 import { dialog, fields, labels, read, readLabels, say, text } from "./forms.js";
-import { json } from "./format.js";
+import { json, when } from "./format.js";
 import { graph, layoutOf } from "./graph.js";
 import { live } from "./live.js";
 import { wordOf } from "./states.js";
 
 export function workflows(main, { signal }) {
   document.title = "Workflows · flowworker";
-  let names = null, problem = null;
+  let names = null, pauses = {}, problem = null;
 
   function draw() {
     render(
@@ -19,7 +20,7 @@ export function workflows(main, { signal }) {
       problem && h("p", { class: "error", role: "alert" }, problem),
       names === null && !problem && h("p", { class: "empty" }, "Loading…"),
       names?.length === 0 && h("p", { class: "empty" }, "None is registered yet."),
-      names?.length > 0 && h("ul", { class: "names card" }, names.map((name) => h("li", { key: name }, h("a", { href: `#/workflows/${part(name)}` }, name)))),
+      names?.length > 0 && h("ul", { class: "names card" }, names.map((name) => h("li", { key: name }, h("a", { href: `#/workflows/${part(name)}` }, name), pauses[name] && h("span", { class: "warn" }, " paused")))),
     );
   }
 
@@ -28,9 +29,9 @@ export function workflows(main, { signal }) {
     draw();
   };
   live(
-    () => ask("workflows", { signal }),
-    (found) => {
-      [names, problem] = [found.workflows, null];
+    () => Promise.all([ask("workflows", { signal }), ask("pauses", { signal })]),
+    ([found, paused]) => {
+      [names, pauses, problem] = [found.workflows, paused.workflows, null];
       draw();
     },
     failed,
@@ -46,9 +47,9 @@ export function workflow(main, { parts: [name], may, signal }) {
 
   async function load() {
     const path = `workflows/${part(name)}`;
-    const parts = [path, `${path}/versions`, `${path}/unfinished`];
-    const [seen, versions, unfinished] = await Promise.all(parts.map((each) => ask(each, { signal })));
-    return { ...seen, versions: versions.versions, unfinished, layout: await layoutOf(seen.hash, signal) };
+    const parts = [path, `${path}/versions`, `${path}/unfinished`, "pauses"];
+    const [seen, versions, unfinished, pauses] = await Promise.all(parts.map((each) => ask(each, { signal })));
+    return { ...seen, versions: versions.versions, unfinished, pause: pauses.workflows[name], layout: await layoutOf(seen.hash, signal) };
   }
 
   function draw() {
@@ -59,10 +60,12 @@ export function workflow(main, { parts: [name], may, signal }) {
       problem && h("p", { class: "error", role: "alert" }, problem),
       !found && !problem && h("p", { class: "empty" }, "Loading…"),
       found && [
+        found.pause && h("p", { class: "warn block", role: "status" }, "Paused ", when(found.pause.since), found.pause.actor && ` by ${found.pause.actor}`, found.pause.reason && `: ${found.pause.reason}`),
         h(
           "div",
           { class: "buttons" },
           may && h("button", { key: "start", type: "button", onclick: () => start(name, found.input_schema, found.definition.labels) }, "Start a run"),
+          may && workflowPause(name, found.pause, refresh),
           h("a", { key: "runs", href: `#/runs?workflow=${part(name)}` }, "Its runs"),
           h("a", { key: "schedules", href: `#/schedules?workflow=${part(name)}` }, "Its schedules"),
         ),
@@ -77,7 +80,7 @@ export function workflow(main, { parts: [name], may, signal }) {
     );
   }
 
-  live(
+  const refresh = live(
     load,
     (seen) => {
       [found, problem] = [seen, null];

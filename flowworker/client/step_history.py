@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AttemptView", "StepHistory"]
+__all__ = ["AttemptView", "StepHistory", "is_alone"]
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
+    from flowworker.core.records import StepRecord
     from flowworker.ports import StoredEvent
 
 _OUTCOMES = {
@@ -89,6 +90,25 @@ class StepHistory:
                 ):
                     self._note(event)
 
+    @classmethod
+    def of(cls, record: StepRecord) -> StepHistory:
+        """The same of a step whose first attempt `is_alone`, by its record."""
+        found = cls(record.run)
+        if record.number and record.outcome is not Outcome.RUNNING:
+            ended = AttemptView(
+                kind=record.kind,
+                turn=record.turn,
+                attempt=record.number,
+                iteration=record.iteration,
+                outcome=record.outcome,
+                finished_at=record.finished_at,
+                worker=record.worker,
+                error="" if record.error is None else str(record.error),
+                started_at=record.started_at,
+            )
+            found.attempts[record.step] = [ended]
+        return found
+
     def _note(self, event: CloudEvent) -> None:
         data = event.data
         match event.type:
@@ -122,3 +142,12 @@ class StepHistory:
             self.attempts.setdefault(data.step, []).append(ended)
         if data.iteration and data.output is not None:
             self.outputs[data.step, data.iteration] = data.output
+
+
+def is_alone(record: StepRecord) -> bool:
+    """Whether a record says all that its step's history could: no attempt came before."""
+    is_first = (record.kind, record.turn, record.iteration) == (Kind.RUN, 1, 0)
+    return is_first and record.number <= 1 and record.outcome in _SAID
+
+
+_SAID = {Outcome.RUNNING, Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED}

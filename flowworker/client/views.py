@@ -10,10 +10,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from flowworker.client.hiding import Hiding
-from flowworker.client.looking import Looking, no_such_run
+from flowworker.client.looking import LARGE, Looking, no_such_run
 from flowworker.client.loops import folded
 from flowworker.client.payloads import Payloads, PayloadView
-from flowworker.client.step_history import StepHistory
+from flowworker.client.step_history import StepHistory, is_alone
 from flowworker.client.steps import StepView, hidden_step, is_unclaimed, recorded, seen_step
 from flowworker.client.summaries import PauseView, hold_of, pause_of
 from flowworker.core.forward import verdict_on
@@ -162,9 +162,9 @@ class Views:
 
     async def step(self, run: str, step: str, *, reveal: bool = False) -> StepView:
         """One step, or instance of a loop, with its input, output and attempts."""
-        look = await self._looking.at(run, reveal=reveal)
+        look = await self._looking.at(run, step, reveal=reveal)
         plan, state = look.of_step(step)
-        history = await self._whole_history(look)
+        history = await self._history_of(look, step)
         found = look.steps.get(step)
         seen = replace(
             seen_step(step, plan.step(step), state.steps[step], found, history),
@@ -179,7 +179,7 @@ class Views:
 
     async def input_of(self, run: str, step: str, *, reveal: bool = False) -> bytes:
         """What a step is given, or without one the run's input, as JSON; see `Payloads`."""
-        look = await self._looking.at(run, reveal=reveal)
+        look = await self._looking.at(run, step, reveal=reveal)
         if step:
             return await self._payloads.input_of(look, step)
         return await self._payloads.input_of_run(look)
@@ -188,7 +188,7 @@ class Views:
         self, run: str, step: str, iteration: int = 0, *, reveal: bool = False
     ) -> bytes:
         """What a step, or an iteration of it, has put out, as JSON; see `Payloads`."""
-        look = await self._looking.at(run, reveal=reveal)
+        look = await self._looking.at(run, step, reveal=reveal)
         history = await self._whole_history(look) if iteration else StepHistory(run)
         return await self._payloads.output_of(look, step, history, iteration)
 
@@ -214,18 +214,19 @@ class Views:
 
     async def _step_history(self, look: Look) -> StepHistory:
         """What the records lack; the history is not read if they lack nothing."""
-        run, records = look.record, look.steps
-        undone = any(record.kind is Kind.COMPENSATE for record, _ in records.values())
-        waits = False
-        plan, state = look.known or (None, None)
-        if plan is not None and state is not None and run.status not in TERMINAL:
-            ready = (step for step in plan.order if verdict_on(plan, state, step) is Verdict.RUN)
-            begun = (step for step in state.inflight if index_of(step) is not None)
-            either = chain(ready, begun)
-            waits = any(is_unclaimed(state.steps[step], records.get(step)) for step in either)
-        if undone or waits:
+        if _lacks_something(look):
             return await self._whole_history(look)
-        return StepHistory(run.run, plan)
+        return StepHistory(look.record.run, None if look.known is None else look.known[0])
+
+    async def _history_of(self, look: Look, step: str) -> StepHistory:
+        """All attempts of a step; those of a large run are not read for what its record says."""
+        record = look.steps[step][0] if step in look.steps else None
+        is_large = look.is_part or len(look.steps) > LARGE
+        if record is None or not is_large or not is_alone(record):
+            return await self._whole_history(look)
+        if not look.is_part and _lacks_something(look):
+            return await self._whole_history(look)
+        return StepHistory.of(record)
 
     async def _whole_history(self, look: Look) -> StepHistory:
         run, plan = look.record.run, None if look.known is None else look.known[0]
@@ -241,6 +242,19 @@ class Views:
         state = view(plan, *found, steps, self._clock.now())
         outputs = ((step, state.steps[step].output) for step in plan.leaves)
         return {step: payload for step, payload in outputs if payload is not None}
+
+
+def _lacks_something(look: Look) -> bool:
+    """Whether the history adds to the records: handlers that are missing, times of the undone."""
+    records = look.steps
+    if any(record.kind is Kind.COMPENSATE for record, _ in records.values()):
+        return True
+    plan, state = look.known or (None, None)
+    if plan is None or state is None or look.record.status in TERMINAL:
+        return False
+    ready = (step for step in plan.order if verdict_on(plan, state, step) is Verdict.RUN)
+    begun = (step for step in state.inflight if index_of(step) is not None)
+    return any(is_unclaimed(state.steps[step], records.get(step)) for step in chain(ready, begun))
 
 
 def _steps(look: Look, history: StepHistory) -> tuple[StepView, ...]:

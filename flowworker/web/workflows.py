@@ -76,10 +76,11 @@ async def _versions(call: Call) -> VersionList:
 
 
 async def _run_workflow(call: Call) -> WorkflowView:
-    run = await call.fleet.client.status(call.path["run"])
-    found = await call.fleet.stores.runs.load(run.id)
-    if found is None:  # accepted, and no coordinator has taken it in
-        return _view(await call.fleet.stores.definitions.latest(run.workflow))
+    run = call.path["run"]
+    found = await call.fleet.stores.runs.load(run)
+    if found is None:  # perhaps it is accepted, and no coordinator has taken it in
+        accepted = await call.fleet.client.status(run)
+        return _view(await call.fleet.stores.definitions.latest(accepted.workflow))
     return _view(await call.fleet.stores.definitions.by_hash(found[0].definition))
 
 

@@ -39,7 +39,7 @@ export function run(main, { parts: [id], query, may, signal }) {
   const ended = () => found && ENDED.has(found.status);
 
   async function load() {
-    const [seen, one] = await Promise.all([look(), chosen && ask(`${path}/steps/${part(chosen)}`, { signal }), picture()]);
+    const [seen, one] = await Promise.all([look(), chosen && ask(`${path}/steps/${part(chosen)}`, { signal }), tab === "graph" && picture()]);
     step = one;
     return seen;
   }
@@ -53,10 +53,10 @@ export function run(main, { parts: [id], query, may, signal }) {
     return Object.assign(mine, { found: seen, values, settled }).found;
   }
 
-  /** The definition, for what it says of the step that is chosen, and where its boxes go. */
+  /** The definition, for what may be done to the step that is chosen, and where its boxes go. */
   async function picture() {
-    if (!chosen && tab !== "graph") return;
-    mine.pinned ??= await ask(`${path}/workflow`, { signal }).catch(() => null);
+    mine.asked ??= ask(`${path}/workflow`, { signal }).catch(() => null).finally(() => (mine.asked = null));
+    mine.pinned ??= await mine.asked;
     if (tab === "graph" && mine.pinned) mine.layout ??= (await layoutOf(mine.pinned.hash, signal)) ?? false;
   }
 
@@ -123,6 +123,7 @@ export function run(main, { parts: [id], query, may, signal }) {
       [found, problem] = [seen, null];
       draw();
       hear();
+      if (chosen && !mine.pinned) picture().then(soon, () => {}); // nothing waits for it
     },
     (error) => {
       problem = error.passing ? null : error.message;

@@ -12,7 +12,7 @@ it is being changed are not refused. Of the keys of payloads, the first one seal
 
 from __future__ import annotations
 
-__all__ = ["ADDED", "REFUSED", "REPORTED", "check", "first", "joined", "renewed", "seals"]
+__all__ = ["ADDED", "REFUSED", "REPORTED", "check", "first", "hidden", "joined", "renewed", "seals"]
 
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +73,16 @@ def renewed(text: str, settings: Settings, given: Collection[str]) -> str:
     return _text(agreed)
 
 
-def joined(text: str, settings: Settings) -> Settings:
-    """The settings of a process as they hold in its fleet: what is hidden there is hidden here."""
+def hidden(text: str) -> list[str]:
+    """The names of fields whose values everybody hides."""
     given = _read(text).values.get("redact") or [[]]
     fleet = given[0] if isinstance(given[0], list) else []
-    names = [name for name in fleet if isinstance(name, str) and name.strip()]
-    return replace(settings, redact=tuple(dict.fromkeys([*names, *settings.redact])))
+    return [name for name in fleet if isinstance(name, str) and name.strip()]
+
+
+def joined(text: str, settings: Settings) -> Settings:
+    """The settings of a process as they hold in its fleet: what is hidden there is hidden here."""
+    return replace(settings, redact=tuple(dict.fromkeys([*hidden(text), *settings.redact])))
 
 
 def check(text: str, settings: Settings, *, member: bool) -> list[str]:

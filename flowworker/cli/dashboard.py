@@ -145,10 +145,10 @@ async def _examined(target: Target, settings: Settings) -> AsyncGenerator[Findin
 
     options = target.options("flowworker-ui-doctor")
     topology = from_environment(TopologyOptions, os.environ)
-    compare = partial(agreement.check, settings=settings, member=True)
+    agreed = partial(agreement.check, settings=settings, member=True), agreement.hidden
     how: Any = {"fix": False, "lag": LAG}
     async with aclosing(
-        examine(options, target.namespace, settings, topology, compare, **how)
+        examine(options, target.namespace, settings, topology, *agreed, **how)
     ) as findings:
         async for finding in findings:
             yield finding

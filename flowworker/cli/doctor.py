@@ -50,9 +50,9 @@ def doctor(
         options = target.options("flowworker-doctor")
         settings = settings_from(os.environ)
         topology = from_environment(TopologyOptions, os.environ)
-        compare = partial(agreement.check, settings=settings, member=True)
+        agreed = partial(agreement.check, settings=settings, member=True), agreement.hidden
         how: Any = {"fix": fix, "fleet": not no_fleet, "lag": lag}
-        examination = examine(options, target.namespace, settings, topology, compare, **how)
+        examination = examine(options, target.namespace, settings, topology, *agreed, **how)
         async with aclosing(examination) as findings:
             async for finding in findings:
                 well = well and finding.ok

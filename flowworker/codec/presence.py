@@ -49,6 +49,7 @@ class Presence(Struct, frozen=True):
         draining: it takes nothing new, and ends.
         handlers: of a worker, each with a digest of its signature.
         partitions: that a coordinator drives.
+        hides: names of fields whose values it hides; None of a release that does not say.
     """
 
     role: Literal["coordinator", "worker"]
@@ -63,6 +64,7 @@ class Presence(Struct, frozen=True):
     draining: bool = False
     handlers: dict[str, str] = field(default_factory=dict)
     partitions: tuple[int, ...] = ()
+    hides: tuple[str, ...] | None = None
     v: int = 1
 
 

@@ -101,7 +101,10 @@ class Coordinator:
     def presence(self) -> Presence:
         """What it does at this moment, for people to see."""
         runs = sum(len(scheduler.active) for scheduler in self._schedulers.values())
-        return Presence("coordinator", self.name, running=runs, partitions=self.partitions)
+        hides = self._stores.settings.redact
+        return Presence(
+            "coordinator", self.name, running=runs, partitions=self.partitions, hides=hides
+        )
 
     async def start(self) -> None:
         """Take partitions and begin; returns once the first beat is done.

@@ -12,7 +12,7 @@ from flowworker.jetstream.findings import CLOCK_TOLERANCE, Finding
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from flowworker.ports import Entry
 
@@ -96,6 +96,21 @@ class Attendance:
             found=f"no worker of the queue has {_some(lacking)}, which steps wait for",
             advice=f"start a worker with --queue {queue} whose App has it, or cancel these runs",
         )
+
+    def hiding(self, names: Collection[str]) -> Finding | None:
+        """Whether all hide the fields that the fleet has agreed upon; None if these are none."""
+        if not names:
+            return None
+        less = []
+        for said, _ in self._said.values():
+            if said.hides is None:
+                less.append(f"{said.id} is of a release that does not say what it hides")
+            elif lacks := [name for name in names if name not in said.hides]:
+                less.append(f"{said.id} does not hide {_some(lacks)}")
+        if not less:
+            return Finding("redact", ok=True, found="all processes hide what the fleet hides")
+        advice = "start these anew: a process hides what was agreed upon when it was started"
+        return Finding("redact", ok=False, found=_some(less), advice=advice)
 
     def clocks(self) -> Finding:
         """Whether the clocks of all processes are the server's."""

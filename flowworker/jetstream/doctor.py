@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from flowworker.settings import Settings
 
 Compare = Callable[[str], list[str]]
+Hidden = Callable[[str], list[str]]
 
 OLDEST = 100
 """Steps of a queue, the oldest, of which it is asked whether somebody has their handlers: what
@@ -76,6 +77,7 @@ async def examine(
     settings: Settings,
     topology: TopologyOptions,
     compare: Compare,
+    hidden: Hidden,
     *,
     fix: bool,
     fleet: bool = True,
@@ -90,6 +92,7 @@ async def examine(
         topology: how its streams are to be.
         compare: what there is to report of the settings, by what the fleet has agreed upon; raises
             InvalidInput if it would refuse them.
+        hidden: names of the fields that everybody hides, by the same.
         fix: create what is missing.
         fleet: processes have to be there.
         lag: seconds for which something may wait.
@@ -101,7 +104,7 @@ async def examine(
     connection = await connect(options)
     try:
         how: Any = {"fix": fix, "fleet": fleet, "lag": lag}
-        examination = _Examination(connection, names, settings, topology, compare, **how)
+        examination = _Examination(connection, names, settings, topology, compare, hidden, **how)
         async for finding in examination.findings():
             yield finding
     finally:
@@ -116,6 +119,7 @@ class _Examination:
         settings: Settings,
         options: TopologyOptions,
         compare: Compare,
+        hidden: Hidden,
         *,
         fix: bool,
         fleet: bool,
@@ -127,6 +131,7 @@ class _Examination:
         self._settings = settings
         self._options = options
         self._compare = compare
+        self._hidden = hidden
         self._fleet = fleet
         self._lag = lag
         self._topology = Topology(self._api, names, options, create=fix)
@@ -159,6 +164,9 @@ class _Examination:
         if attendance is not None:
             yield attendance.processes()
             yield attendance.clocks()
+            hiding = attendance.hiding(self._hidden(self._topology.agreed))
+            if hiding is not None:
+                yield hiding
         for lane in CommandLane:
             commands = consumer_specs.commands(self._names, lane)
             yield await self._work(commands, "commands")

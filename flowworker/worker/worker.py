@@ -169,7 +169,8 @@ class Worker:
         """What it serves and does at this moment, for people to see; None before it does."""
         if not (self.running or self._draining):
             return None
-        slots = self.resources.settings.concurrency
+        settings = self.resources.settings
+        slots = settings.concurrency
         return Presence(
             "worker",
             self.id,
@@ -177,6 +178,7 @@ class Worker:
             running=slots - self._lanes.free_slots,
             draining=self._draining,
             handlers=self._digests,
+            hides=settings.redact,
         )
 
     async def run(self) -> None:

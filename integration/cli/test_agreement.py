@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from flowworker import InvalidInput, Settings, connect, parse, wiring
 from flowworker.cli import cli
-from integration.cli.commands import APP, Commands
+from integration.cli.commands import APP, Commands, ended
+from tests.support.waiting import blocking_eventually
 
 
 async def joins(server, namespace, **settings):
@@ -52,6 +53,29 @@ def test_setup_changes_them_and_says_so(server, namespace):
     assert "lease" not in setup("setup")
     # Then a third value is refused
     refused(server, namespace, "coordinator", FLOWWORKER_LEASE="30")
+
+
+def test_doctor_names_processes_that_hide_less_than_was_agreed_upon(server, namespace):
+    fleet = Commands(server.url, FLOWWORKER_NAMESPACE=namespace)
+    fleet("setup")
+
+    def says(line):
+        return lambda: line in fleet.process("doctor").stdout
+
+    # Given a coordinator that was started before
+    with fleet.running("coordinator") as first:
+        blocking_eventually(says("1 coordinators and 0 workers are there"))
+        Commands(server.url, FLOWWORKER_NAMESPACE=namespace, FLOWWORKER_REDACT="pin")("setup")
+        [old] = [one["id"] for one in fleet.lines("coordinators")]
+
+        # Then it is named, and one that is started now is not
+        with fleet.running("coordinator"):
+            blocking_eventually(says("2 coordinators and 0 workers are there"))
+            found = fleet.process("doctor").stdout
+            assert f"problem redact: {old} does not hide pin\n" in found
+            assert "start these anew" in found
+            ended(first)
+            blocking_eventually(says("ok      redact: all processes hide what the fleet hides"))
 
 
 async def test_a_fleet_that_seals_refuses_what_would_not(server, namespace, tmp_path):

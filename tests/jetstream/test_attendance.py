@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.codec.json import encode
 from flowworker.codec.presence import Presence, presence_keys
@@ -129,3 +130,35 @@ def test_a_clock_that_is_not_the_servers_is_a_problem(at, found):
 
     assert finding.ok is (not found)
     assert finding.found == (found or "those of 2 processes are right")
+
+
+def test_who_hides_less_than_the_fleet_is_a_problem():
+    old, _ = worker("w3")
+    there = Attendance(
+        entries(
+            (replace(coordinator()[0], hides=("password", "token", "mine")), ()),
+            (replace(worker("w1")[0], hides=("token",)), ("default",)),
+            (old, ("default",)),
+        ),
+        ALL,
+    )
+
+    finding = there.hiding(["password", "token"])
+
+    assert finding is not None
+    assert not finding.ok
+    assert finding.found == (
+        "w1 does not hide password, w3 is of a release that does not say what it hides"
+    )
+    assert finding.advice.startswith("start these anew")
+
+
+def test_who_hides_more_than_the_fleet_is_none():
+    said = replace(coordinator()[0], hides=("password", "token"))
+    there = Attendance(entries((said, ())), ALL)
+
+    finding = there.hiding(["token"])
+
+    assert finding is not None
+    assert finding.ok
+    assert there.hiding([]) is None

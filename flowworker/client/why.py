@@ -18,6 +18,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.messages import decode_step_message
 from flowworker.codec.pauses import Pausable
 from flowworker.core.ids import partition_of
+from flowworker.core.lane import lanes_of
 from flowworker.core.status import Kind, Outcome, Priority, StepStatus
 from flowworker.diagnosis import Evidence, Place, ReasonKind, diagnose
 from flowworker.diagnosis.limits import Slot
@@ -138,7 +139,7 @@ class Why:
     async def _place(self, seen: Evidence, step: str) -> Place | None:
         defined, run = seen.defined(step), seen.record
         said = run.priority if defined.priority is None else defined.priority
-        lanes = [Priority(said)] if said in set(Priority) else list(Priority)
+        lanes = lanes_of(Priority(said)) if said in set(Priority) else tuple(Priority)
         found: list[StepPlace] = []
         for lane in lanes:  # an expression may have come to any
             address = StepAddress(defined.queue, lane, run.run, step)

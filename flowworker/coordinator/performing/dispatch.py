@@ -14,6 +14,7 @@ from flowworker.codec.limits import Waiting
 from flowworker.codec.messages import StepInput, StepMessage, decode_step_message
 from flowworker.codec.trace import attempt_span, parse_trace
 from flowworker.core.ids import attempt_key, defined_id, idempotency_key
+from flowworker.core.lane import lane_of, lanes_of
 from flowworker.core.payload import EMPTY
 from flowworker.core.status import Kind
 from flowworker.errors import ExpressionError, InvalidInput
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flowworker.core.effects import Dispatch, Withdraw
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
+    from flowworker.core.status import Priority
     from flowworker.evaluation.terms import Terms
     from flowworker.ports import StepQueue
     from flowworker.telemetry.tracing import Tracing
@@ -85,13 +87,23 @@ class Dispatcher:
             await self._engine_steps.begin(plan, state, wanted)
             return
         try:
-            address = await self._address(plan, state, wanted)
+            priority = await self._priority(plan, state, wanted)
         except ExpressionError as error:
             await self._refusals.refuse(plan, state, wanted, error)
             return
-        queued = await self._steps.queued(address)
-        if not any(_covers(raw, wanted) for raw in queued):
+        if not await self._is_queued(plan, state, wanted, priority):
             await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+
+    async def _is_queued(
+        self, plan: Plan, state: RunState, wanted: Dispatch, priority: Priority
+    ) -> bool:
+        """In whichever lane: more or less of the run may have been in flight at the time."""
+        queue = plan.step(wanted.step).queue
+        for lane in lanes_of(priority):
+            address = StepAddress(queue, lane, state.record.run, wanted.step)
+            if any(_covers(raw, wanted) for raw in await self._steps.queued(address)):
+                return True
+        return False
 
     async def withdraw(self, plan: Plan, state: RunState, wanted: Withdraw) -> None:
         """Take back what nobody has claimed. May be repeated."""
@@ -137,11 +149,14 @@ class Dispatcher:
             await self._refusals.refuse(plan, state, wanted, error)
 
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
-        step, record = plan.step(wanted.step), state.record
-        priority = record.priority
-        if step.priority is not None:
-            priority = await self._terms.priority(plan, state, wanted.step)
-        return StepAddress(step.queue, priority, record.run, wanted.step)
+        priority = await self._priority(plan, state, wanted)
+        lane = lane_of(priority, wanted.step, len(state.inflight))
+        return StepAddress(plan.step(wanted.step).queue, lane, state.record.run, wanted.step)
+
+    async def _priority(self, plan: Plan, state: RunState, wanted: Dispatch) -> Priority:
+        if plan.step(wanted.step).priority is None:
+            return state.record.priority
+        return await self._terms.priority(plan, state, wanted.step)
 
     async def _input(self, plan: Plan, state: RunState, wanted: Dispatch, call: Call) -> StepInput:
         if call.with_ is not None:

@@ -46,6 +46,7 @@ class StepKeys(TypedDict, total=False):
     priority: str
     limits: str | Sequence[str]
     concurrency: Sequence[Policy]
+    throttle: Policy
 
 
 class ScheduleKeys(TypedDict, total=False):

@@ -1,7 +1,8 @@
 """Limits: which steps fall under some, who changes them, and what must hold.
 
 An attempt may run only while the records of all its limits name it; a record names one more only
-as long as there is room; and it stops naming one only if that is over, or never began.
+as long as there is room; and it stops naming one only if that is over, or never began. What rates
+let in is watched in `rates`.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from flowworker.codec.json import decode_limit, encode, encode_sorted
-from flowworker.codec.limits import LimitCommand, decode_waiting
-from flowworker.core.limit import Concurrency, named_limit, own_limit
+from flowworker.codec.limits import decode_waiting
+from flowworker.core.limit import THROTTLE, Concurrency, named_limit, own_limit
 from flowworker.core.status import Kind, Outcome
 from flowworker.simulate.clock import EPOCH
 from simulation.expecting import expect
+from simulation.rates import Passed, Rating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from flowworker.codec.limits import Waiting
+    from flowworker.codec.messages import StepMessage
     from flowworker.core.limit import LimitRecord
     from flowworker.core.model import Step, Workflow
     from flowworker.core.records import StepRecord
     from flowworker.ports import CommandQueue
     from simulation.focus import Focus
+    from simulation.quiet import Quiet
     from simulation.truth import Truth
 
 _WORLDS, _STEPS = 0.15, 0.6
@@ -45,17 +49,20 @@ _KEYED: dict[str, Callable[[Any], object]] = {
 _SET, _CHANGED = 0.5, 0.05
 """How likely, per second, a limit is set that is not, and one is changed that is."""
 
-_LONGEST, _AT_ONCE = 120.0, 8.0
-"""Seconds for which a place may stay free while somebody waits: somewhere in the world, and where
-nothing goes wrong."""
+_LONGEST, _AT_ONCE, _BY_RATE = 120.0, 8.0, 2.9
+"""Seconds for which a place may stay free while somebody waits: somewhere in the world, where
+nothing goes wrong, and where a rate lets in the next one: before a sweep helps."""
 
 
-def _with_limits(workflow: Workflow, random: Random) -> Workflow:
+def _with_limits(workflow: Workflow, random: Random, rating: Rating) -> Workflow:
     """The same, but that many of its steps fall under limits."""
-    steps, closing = (
-        tuple(_limited(step, random) for step in some)
-        for some in (workflow.steps, workflow.finally_)
-    )
+
+    def limited(step: Step) -> Step:
+        found = _limited(step, random)
+        throttle = rating.throttle(_KEYED) if step.uses else None
+        return found if throttle is None else replace(found, throttle=throttle)
+
+    steps, closing = (tuple(map(limited, some)) for some in (workflow.steps, workflow.finally_))
     return replace(workflow, steps=steps, finally_=closing)
 
 
@@ -77,23 +84,26 @@ class Limiting:
         self.wanted = focus.limited or usual
         self._random = random
         self._commands = commands
+        self._rating = Rating(seed, _NAMES)
 
     def applied(self, workflows: list[Workflow]) -> list[Workflow]:
         """The same, with limits if there are to be any."""
-        return [_with_limits(one, self._random) for one in workflows] if self.wanted else workflows
+        if not self.wanted:
+            return workflows
+        return [_with_limits(one, self._random, self._rating) for one in workflows]
 
     async def look(self, limits: Limits) -> None:
         """Set one, perhaps, or change one."""
         random = self._random
         for name in _NAMES if self.wanted else ():
             record = limits.records.get(named_limit(name))
-            unset = record is None or not record.concurrency
+            unset = record is None or not record.is_set
             if random.random() >= (_SET if unset else _CHANGED):
                 continue
             if not unset and random.random() < 0.2:  # noqa: PLR2004
                 await self._commands.send(f"control.limit.delete.{name}", b"", {})
                 continue
-            body = encode(LimitCommand(random.choice((1, 1, 2, 3))))
+            body = encode(self._rating.command(name, random.choice((1, 1, 2, 3))))
             for _ in range(random.choice((1, 1, 2))):
                 await self._commands.send(f"control.limit.set.{name}", body, {})
 
@@ -107,12 +117,15 @@ class Limits:
         waiting: attempts that wait, by their keys.
     """
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, quiet: Quiet, *, wanted: bool) -> None:
         """There is none yet; if none is wanted there will be none."""
         self.wanted = wanted
+        self._quiet = quiet
+        self._passed = Passed(quiet=quiet.is_quiet)
+        self._placeless: set[str] = set()
         self.records: dict[str, LimitRecord] = {}
         self.waiting: dict[str, Waiting] = {}
-        self._free: dict[str, float] = {}
+        self._free: dict[tuple[str, int], float] = {}
 
     def written(self, key: str, value: bytes, runs: Mapping[str, Truth]) -> None:
         """A record was written, or an attempt has to wait."""
@@ -125,6 +138,9 @@ class Limits:
         record = decode_limit(key, value)
         before = self.records.get(record.id)
         self.records[record.id] = record
+        self._passed.written(before, record, self._quiet.moment)
+        if record.places is None:
+            self._placeless.add(record.id)
         known = () if before is None else before.holders
         former = {(one.run, one.step, one.attempt) for one in known}
         now = {(one.run, one.step, one.attempt) for one in record.holders}
@@ -154,7 +170,9 @@ class Limits:
         if record.outcome is not Outcome.RUNNING or not (step.limits or step.concurrency):
             return
         where = f"{record.run} {record.step} {record.attempt}"
-        for limit in self._of(truth, step):
+        for limit in self._held_by(truth, step):
+            if limit in self._placeless:  # whom its rate let in is not named
+                continue
             known = self.records.get(limit)
             holders = () if known is None else known.holders
             attempts = [
@@ -162,15 +180,28 @@ class Limits:
             ]
             expect(attempts == [record.attempt], "an attempt runs without a place", where)
 
-    def _of(self, truth: Truth, step: Step) -> list[str]:
+    def enqueued(self, truth: Truth, message: StepMessage) -> None:
+        """A step message was stored, unless it was known."""
+        step = truth.plan.step(message.step)
+        limits = [named_limit(name) for name in step.limits]
+        if step.throttle is not None:
+            limits += self._own(truth, step, THROTTLE, step.throttle.key)
+        for limit in limits:
+            self._passed.stored(limit, self.records.get(limit), message)
+
+    def _held_by(self, truth: Truth, step: Step) -> list[str]:
         found = [named_limit(name) for name in step.limits]
-        given: Any = truth.given
         for number, own in enumerate(step.concurrency):
-            if not own.key or (isinstance(given, dict) and "order" in given):
-                order = given["order"] if own.key else 0
-                key = encode_sorted(_KEYED[own.key](order)).decode()
-                found.append(own_limit(truth.record.workflow, step.id, number, key))
+            found += self._own(truth, step, number, own.key)
         return found
+
+    def _own(self, truth: Truth, step: Step, part: int | str, key: str) -> list[str]:
+        """The id of a limit of a step's own, if it can be known."""
+        given: Any = truth.given
+        if key and not (isinstance(given, dict) and "order" in given):
+            return []
+        value = encode_sorted(_KEYED[key](given["order"] if key else 0)).decode()
+        return [own_limit(truth.record.workflow, step.id, part, value)]
 
     def _is_leaked(self, record: LimitRecord, runs: Mapping[str, Truth]) -> bool:
         """Whether it is held by an attempt that is over."""
@@ -181,11 +212,17 @@ class Limits:
         awaited = set()
         for key in self.waiting:
             _, kind, name, ticket, _ = key.split(".", 4)
-            if int(ticket.partition("-")[0]) / 1000 <= EPOCH + now - _AT_ONCE:
+            if int(ticket.partition("-")[0]) / 1000 <= EPOCH + now - _BY_RATE:
                 awaited.add(f"{kind}.{name}")
         known = [self.records[one] for one in awaited if one in self.records]
-        free = {one.id for one in known if one.room > 0 or (quiet and self._is_leaked(one, runs))}
+        # Under a rate there is room each time that the next one may go: the same for how long?
+        free = {
+            (one.id, one.tat)
+            for one in known
+            if one.room(EPOCH + now) > 0 or (quiet and self._is_leaked(one, runs))
+        }
         self._free = {one: self._free.get(one, now) for one in free}
         for one, since in self._free.items():
-            longest = _AT_ONCE if quiet else _LONGEST
+            usual = _BY_RATE if self.records[one[0]].rate else _AT_ONCE
+            longest = usual if quiet else _LONGEST
             expect(now - since <= longest, "a place under a limit stays free", one)

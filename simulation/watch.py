@@ -80,10 +80,9 @@ class Watch:
         self.values: dict[str, Any] = {}
         self.rebuilds, self.quiet = rebuilds, quiet
         self.replays, self.schedules = Replays(), Schedules()
-        self.limits = book = Limits(wanted=any(plan.limited for plan in plans.values()))
+        self.limits = book = Limits(quiet, wanted=any(plan.limited for plan in plans.values()))
         self._books: dict[str, Any] = {"schedule": self.schedules, "limit": book, "waiting": book}
-        self._plans, self.pending = plans, pending
-        self._on_violation = on_violation
+        self._plans, self.pending, self._on_violation = plans, pending, on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
         """A record was written."""
@@ -162,6 +161,7 @@ class Watch:
         message = decode_step_message(data)
         with self._reporting():
             check_message(truth, message, process.name)
+            self.limits.enqueued(truth, message)
         if message.kind is not Kind.COMPENSATE:
             truth.enqueued.add(message.step)
 

@@ -1,4 +1,4 @@
-"""`limits`: how many steps may be at work at a time, where steps say so by name."""
+"""`limits`: how many steps may be at work at a time, and how often, where steps say so by name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from flowworker.cli.notes import when
 from flowworker.cli.options import Target, as_json, connection, run_client
 from flowworker.cli.render import json_line
 from flowworker.cli.tables import print_table
+from flowworker.clock import SystemClock
 from flowworker.core.limit import MAX_CONCURRENCY
+from flowworker.core.rate import MAX_BURST
 
 if TYPE_CHECKING:
     from flowworker.client import Client, HolderView, LimitView, WaiterPage, WaiterView
 
 _NAME = click.argument("name")
-_COLUMNS = ("LIMIT", "HELD", "OF", "WAITING")
+_COLUMNS = ("LIMIT", "HELD", "OF", "RATE", "WAITING")
 _HOLDERS = ("HOLDS IT", "STEP", "SINCE")
 _WAITING = ("WAITS", "STEP", "SINCE")
 _FIRST = 100
@@ -27,7 +29,7 @@ _FIRST = 100
 
 @click.group()
 def limits() -> None:
-    """Say how many steps may be at work at a time."""
+    """Say how many steps may be at work at a time, and how often one may begin."""
 
 
 @limits.command("set")
@@ -35,17 +37,39 @@ def limits() -> None:
 @click.option(
     "--concurrency",
     type=click.IntRange(1, MAX_CONCURRENCY),
-    required=True,
     metavar="N",
     help="So many steps at a time, and no more.",
 )
+@click.option(
+    "--rate",
+    default="",
+    metavar="N/UNIT",
+    help="So many steps begin per s, m, h or d, as in 100/s.",
+)
+@click.option(
+    "--burst",
+    type=click.IntRange(1, MAX_BURST),
+    metavar="N",
+    help="So many of them may begin at once; those of a tenth of a second if not given.",
+)
 @connection
 @as_json
-def set_(target: Target, name: str, *, concurrency: int, json_: bool) -> None:
-    """Set limit NAME, or change it while steps hold it and wait for it."""
+def set_(
+    target: Target,
+    name: str,
+    *,
+    concurrency: int | None,
+    rate: str,
+    burst: int | None,
+    json_: bool,
+) -> None:
+    """Set limit NAME, or change it while steps hold it and wait for it.
+
+    What is not given is no limit any more.
+    """
 
     async def act(client: Client) -> LimitView:
-        return await client.set_limit(name, concurrency)
+        return await client.set_limit(name, concurrency, rate=rate, burst=burst)
 
     _show(run_client(target, act), json_=json_)
 
@@ -104,18 +128,26 @@ def delete(target: Target, name: str, *, json_: bool) -> None:
 
 
 def _row(one: LimitView) -> list[str]:
-    return [one.name, f"{one.held:,}", _allowed(one), f"{one.waiting:,}"]
+    return [one.name, f"{one.held:,}", _allowed(one), one.rate or "-", f"{one.waiting:,}"]
 
 
 def _allowed(one: LimitView) -> str:
-    return f"{one.concurrency:,}" if one.concurrency else "not set"
+    if one.concurrency:
+        return f"{one.concurrency:,}"
+    return "any" if one.rate else "not set"
 
 
 def _show(one: LimitView, *, json_: bool) -> None:
     if json_:
         click.echo(json_line(one))
         return
-    click.echo(f"{one.name}: {one.held:,} of {_allowed(one)} held, {one.waiting:,} waiting")
+    said = [f"{one.held:,} of {_allowed(one)} held"] if one.concurrency or not one.rate else []
+    if one.rate:
+        said += [f"{one.rate} ({one.burst:,} at once, {one.passed:,} so far)"]
+    said += [f"{one.waiting:,} waiting"]
+    if one.waiting and one.next_at > SystemClock().now():
+        said += [f"the next may go at {when(one.next_at)}"]
+    click.echo(f"{one.name}: {', '.join(said)}")
     if one.holders:
         print_table(_HOLDERS, map(_times, one.holders), status=-1)
 

@@ -16,6 +16,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.limits import LimitAction, LimitCommand
 from flowworker.core.ids import sequence_of, shown_id
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, NAMED, named_limit
+from flowworker.core.rate import MAX_BURST, parse_rate
 from flowworker.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -47,10 +48,16 @@ class LimitView:
 
     Attributes:
         name: as steps say it; of a step's own, `own.` and a digest.
-        concurrency: how many steps may be at work at a time; 0 if it is not set, so that all wait.
+        concurrency: how many steps may be at work at a time; 0 if that is not set.
         held: how many are.
         waiting: how many wait, those included whose time has not come.
         holders: those that are, longest first.
+        rate: how often one may begin, such as `100/s`; empty if that is not set. If neither is, all
+            wait.
+        burst: how many of them may begin at once; 0 without a rate.
+        next_at: when the rate lets in the next one, epoch seconds; it may be past. 0.0 if no place
+            is free, or there is no rate.
+        passed: how many the rate has let in.
     """
 
     name: str
@@ -58,6 +65,10 @@ class LimitView:
     held: int
     waiting: int
     holders: tuple[HolderView, ...]
+    rate: str = ""
+    burst: int = 0
+    next_at: float = 0.0
+    passed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ class Limiting:
         limit, store = _id_of(name), self._stores.limits
         found, waiting = await store.load(limit), await store.waiting(limit)
         view = _view(found[0], len(waiting))
-        if not (view.concurrency or view.held or view.waiting):
+        if not (found[0].is_set or view.held or view.waiting):
             raise NotFound(f"no limit {name!r} is set; `flowworker limits list` names all")
         return view
 
@@ -108,21 +119,39 @@ class Limiting:
         views = tuple(WaiterView(one.run, shown_id(one.step), one.since) for _, one in left[:limit])
         return WaiterPage(views, left[limit - 1][0] if len(left) > limit else "")
 
-    async def set_limit(self, name: str, concurrency: int) -> LimitView:
-        """Say how many steps with that name in `limits` may be at work at a time.
+    async def set_limit(
+        self, name: str, concurrency: int | None = None, *, rate: str = "", burst: int | None = None
+    ) -> LimitView:
+        """Say how many steps with that name in `limits` may be at work, and how often one begins.
 
-        More are let in at once. If it is lowered below what is held nothing is stopped: none is let
-        in until fewer are.
+        What is not said is no limit, whatever was said before. More are let in at once. If it is
+        lowered below what is held nothing is stopped: none is let in until fewer are.
+
+        Args:
+            name: of the limit.
+            concurrency: how many at a time, from 1 to 1,000.
+            rate: how often, such as `100/s`: so many per `s`, `m`, `h` or `d`, at most 1,000 in a
+                second.
+            burst: how many of these may begin at once; if it is not said, those of a tenth of a
+                second, at least one.
 
         Raises:
-            InvalidInput: it is no name, or not from 1 to 1,000.
+            InvalidInput: it is no name, or nothing that can be kept to.
             ResultTimeout: no coordinator was there to follow it; it is kept, and will be.
         """
-        if isinstance(concurrency, bool) or not 1 <= concurrency <= MAX_CONCURRENCY:
+        if concurrency is None and not rate:
+            raise InvalidInput("expected `concurrency`, or `rate`, or both: nothing was said")
+        if concurrency is not None and (
+            isinstance(concurrency, bool) or not 1 <= concurrency <= MAX_CONCURRENCY
+        ):
             expected = f"a whole number from 1 to {MAX_CONCURRENCY:,}"
             hint = "to let nothing in, pause the runs"
             raise InvalidInput(f"concurrency: expected {expected}, found {concurrency!r} ({hint})")
-        return await self._change(LimitAction.SET, name, LimitCommand(concurrency))
+        if burst is not None and not (rate and 1 <= burst <= MAX_BURST):
+            expected = f"a whole number from 1 to {MAX_BURST:,}, beside a rate"
+            raise InvalidInput(f"burst: expected {expected}, found {burst!r}")
+        given = parse_rate(rate, burst or 0) if rate else None
+        return await self._change(LimitAction.SET, name, LimitCommand(concurrency or 0, given))
 
     async def delete_limit(self, name: str) -> None:
         """Have nothing say how many: steps with that name wait until it is set again.
@@ -131,7 +160,7 @@ class Limiting:
             NotFound: it is not set.
             ResultTimeout: as `set_limit`.
         """
-        if not (await self.limit(name)).concurrency:
+        if not _is_set(await self.limit(name)):
             raise NotFound(f"limit {name!r} is not set, and steps wait for it")
         await self._change(LimitAction.DELETE, name, LimitCommand())
 
@@ -192,10 +221,11 @@ def _place(one: Place) -> str:
 
 
 def _is_set(view: LimitView) -> bool:
-    return view.concurrency > 0 and not view.name.startswith("own.")
+    return bool(view.concurrency or view.rate) and not view.name.startswith("own.")
 
 
 def _view(record: LimitRecord, waiting: int) -> LimitView:
+    rate = record.rate
     held = sorted(record.holders, key=lambda one: one.since)
     return LimitView(
         record.id.removeprefix(f"{NAMED}."),
@@ -203,4 +233,8 @@ def _view(record: LimitRecord, waiting: int) -> LimitView:
         len(held),
         waiting,
         tuple(HolderView(one.run, shown_id(one.step), one.since) for one in held),
+        str(rate or ""),
+        rate.at_once if rate else 0,
+        record.opens_at(0.0),
+        record.passed,
     )

@@ -22,6 +22,7 @@ from msgspec import Meta, Struct
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.limit import MAX_CONCURRENCY, Use
+from flowworker.core.rate import Rate
 from flowworker.core.status import Priority
 
 LIMIT_PREFIX = "limit."
@@ -59,13 +60,15 @@ class LimitAction(StrEnum):
 
 
 class LimitCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Body of a command; that of `delete` is empty.
+    """Body of a command; that of `delete` is empty. What a set does not say is no limit.
 
     Attributes:
         concurrency: for set, how many attempts may hold it at a time.
+        rate: for set, how often it lets one in.
     """
 
     concurrency: Annotated[int, Meta(ge=0, le=MAX_CONCURRENCY)] = 0
+    rate: Rate | None = None
 
 
 decode_waiting = msgspec.json.Decoder(Waiting).decode

@@ -82,7 +82,8 @@ def assemble(
     values = Values(payloads, 2 * settings.payload_limit)
     evaluation = Evaluation(values)
     terms = Terms(evaluation)
-    slots = Slots(stores, terms, clock, metrics)
+    refusals = Refusals(stores, clock)
+    slots = Slots(stores, terms, refusals.refuse_message, clock, metrics)
     # What users send
     starts = Starts(stores, clock, metrics)
     intake = Intake(
@@ -94,13 +95,12 @@ def assemble(
         OtherCommands(
             ScheduleCommands(stores, clock),
             PauseCommands(stores, on_pause),
-            LimitCommands(stores, slots),
+            LimitCommands(stores, slots, clock),
         ),
         Rejections(stores, clock, metrics),
         clock,
     )
     # Steps that no worker executes
-    refusals = Refusals(stores, clock)
     children = Children(stores, starts, evaluation, terms, clock, metrics, tracing)
     results = ChildResults(payloads)
     child_steps = ChildSteps(stores, children, terms, refusals, results, clock)

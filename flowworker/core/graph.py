@@ -137,7 +137,7 @@ class Plan:
             step.id: (step.trigger_rule, len(step.depends_on)) for step in every if step.depends_on
         }
         self.loops = {step.id: step.for_each for step in every if step.for_each is not None}
-        self.limited = any(step.limits or step.concurrency for step in every)
+        self.limited = any(step.limits or step.concurrency or step.throttle for step in every)
         self._check(workflow.steps)
         self._check(workflow.finally_)
         first, self.closing = (

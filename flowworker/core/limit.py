@@ -1,4 +1,4 @@
-"""Limits: how many attempts of steps may be at work at a time, and which ones are.
+"""Limits: how many attempts of steps may be at work at a time, which are, and how often one begins.
 
 A limit is either *named*, and operators say how many, or it is a step's *own*, one for each value
 that its key comes to, and the definition says how many.
@@ -11,9 +11,11 @@ __all__ = [
     "MAX_CONCURRENCY",
     "MAX_LIMITS",
     "NAMED",
+    "THROTTLE",
     "Concurrency",
     "Holder",
     "LimitRecord",
+    "Throttle",
     "Use",
     "name_of",
     "named_limit",
@@ -26,6 +28,7 @@ from hashlib import sha256
 from msgspec import Struct
 
 from flowworker.core.attempt import Attempt
+from flowworker.core.rate import Rate, available, microseconds, next_at
 
 LIMIT_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 """What a named limit can be called: one token."""
@@ -37,6 +40,9 @@ MAX_LIMITS = 10
 """Limits that one step may fall under."""
 
 NAMED, _OWN = "named", "own"
+
+THROTTLE = "throttle"
+"""Which of a step's own limits its throttle is."""
 
 
 class Concurrency(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -51,16 +57,37 @@ class Concurrency(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     key: str = ""
 
 
+class Throttle(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How often an attempt of a step may begin (a part of `model`); the others wait.
+
+    Attributes:
+        limit, period, burst: as of a `Rate`, for each value of the key.
+        key: an expression; empty for one rate for all.
+    """
+
+    limit: int
+    period: float
+    burst: int = 0
+    key: str = ""
+
+    @property
+    def rate(self) -> Rate:
+        """How often."""
+        return Rate(self.limit, self.period, self.burst)
+
+
 class Use(Struct, frozen=True, omit_defaults=True):
     """That an attempt falls under a limit.
 
     Attributes:
         limit: the id of it.
         concurrency: how many it allows; None if its record says that.
+        rate: how often it lets one in, of a throttle; its record says nothing else.
     """
 
     limit: str
     concurrency: int | None = None
+    rate: Rate | None = None
 
 
 class Holder(Struct, frozen=True):
@@ -77,8 +104,12 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         id: `named.<name>`, or `own.<digest>`.
-        concurrency: how many may hold it; 0 if nobody has said that, and all have to wait.
-        holders: attempts that were let in and are not known to be over.
+        concurrency: how many may hold it; 0 if nobody has said that.
+        holders: attempts that were let in and are not known to be over; those that are let in while
+            `concurrency` is 0 are not named.
+        rate: how often it lets one in; None for any number of times.
+        tat: if there is a rate, its theoretical arrival time (`core.rate`), epoch microseconds.
+        passed: how many the rate has let in.
         last: identity of the latest command that was followed.
     """
 
@@ -87,11 +118,38 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
     concurrency: int = 0
     holders: tuple[Holder, ...] = ()
     last: str = ""
+    rate: Rate | None = None
+    tat: int = 0
+    passed: int = 0
 
     @property
-    def room(self) -> int:
-        """How many more may hold it; below 0 if it was lowered."""
-        return self.concurrency - len(self.holders)
+    def is_set(self) -> bool:
+        """Whether anything says whom it lets in; else all have to wait."""
+        return self.concurrency > 0 or self.rate is not None
+
+    @property
+    def places(self) -> int | None:
+        """How many more may hold it, below 0 if it was lowered; None for any number."""
+        is_open = not self.concurrency and self.rate is not None
+        return None if is_open else self.concurrency - len(self.holders)
+
+    def room(self, now: float) -> int:
+        """How many more it lets in at this moment; below 0 as `places`."""
+        places = self.places
+        if self.rate is None:
+            return places or 0
+        free = available(self.rate, self.tat, microseconds(now))
+        return free if places is None else min(free, places)
+
+    def opens_at(self, now: float) -> float:
+        """When it lets in the next one, as it is: epoch seconds; 0.0 if that is no matter of time.
+
+        It is `now` if it lets one in at this moment.
+        """
+        places = self.places
+        if self.rate is None or (places is not None and places <= 0):
+            return 0.0
+        return max(now, next_at(self.rate, self.tat))
 
 
 def named_limit(name: str) -> str:
@@ -105,10 +163,11 @@ def name_of(limit: str) -> str:
     return name if kind == NAMED else ""
 
 
-def own_limit(workflow: str, step: str, number: int, key: str) -> str:
+def own_limit(workflow: str, step: str, part: int | str, key: str) -> str:
     """The id of a step's own limit; `key` is what its key came to, as JSON.
 
-    It does not say how many: if two definitions differ in that, the one that asked last is right.
+    `part` says which of them: the place in `concurrency`, or `THROTTLE`. It does not say how many:
+    if two definitions differ in that, the one that asked last is right.
     """
-    digest = sha256(f"{workflow}/{step}/{number}/{key}".encode()).hexdigest()
+    digest = sha256(f"{workflow}/{step}/{part}/{key}".encode()).hexdigest()
     return f"{_OWN}.{digest[:32]}"

@@ -7,33 +7,41 @@ and the record that names it is changed by compare-and-set; so of any number of 
 whatever views, none lets in one too many. Nothing but that is relied on: not that those who wait
 are known to all, nor in which order they are seen.
 
+A rate is kept to in the same record: who is let in moves it on before its message is enqueued. So
+what a coordinator has let in and not enqueued when it dies is lost to the rate, and asks again: no
+token is given twice. By the clocks of those who write, over any window at most burst + rate *
+window are let in; that two clocks differ makes the window longer by as much.
+
 Order: who waits goes before who has just come, and who waits longer goes before that. Nobody
 passes somebody who waits.
 """
 
 from __future__ import annotations
 
-__all__ = ["Ask", "Over", "Turn", "follow"]
+__all__ = ["Ask", "Over", "Turn", "follow", "set_to"]
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from flowworker.core.limit import Holder, LimitRecord
+from flowworker.core.rate import carried, microseconds, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from flowworker.core.attempt import Attempt
+    from flowworker.core.rate import Rate
 
 
 class Ask(NamedTuple):
-    """An attempt wants to be let in; `concurrency` is what its definition says, if that counts."""
+    """An attempt wants to be let in; `concurrency` or `rate` is what its definition says, if so."""
 
     run: str
     step: str
     attempt: Attempt
     concurrency: int | None = None
+    rate: Rate | None = None
 
 
 class Over(NamedTuple):
@@ -63,7 +71,7 @@ def follow(
     asked: Sequence[Ask],
     now: float,
 ) -> Turn:
-    """Decide who is let in.
+    """Decide who is let in. If it is a matter of time, `opens_at` of the record says when to look.
 
     Args:
         record: as it is kept.
@@ -77,21 +85,59 @@ def follow(
         held = holders.get((one.run, one.step))
         if held is not None and held.attempt <= one.attempt:
             del holders[one.run, one.step]
-    concurrency = record.concurrency
     for ask in (*waiting, *asked):
-        concurrency = concurrency if ask.concurrency is None else ask.concurrency
+        record = _said(record, ask, now)
         held = holders.get((ask.run, ask.step))
         if held is not None and held.attempt < ask.attempt:  # that one is over, or this were not
             del holders[ask.run, ask.step]
+    record = replace(record, holders=tuple(holders.values()))
+    room, passed = record.room(now), 0
     sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": []}
     for ask in (*waiting, *asked):
         held = holders.get((ask.run, ask.step))
         if held is not None:
             sorted_["late" if ask.attempt < held.attempt else "admitted"].append(ask)
-        elif sorted_["waiting"] or len(holders) >= concurrency:
+        elif sorted_["waiting"] or passed >= room:
             sorted_["waiting"].append(ask)
         else:
-            holders[ask.run, ask.step] = Holder(ask.run, ask.step, ask.attempt, now)
+            passed += 1
             sorted_["admitted"].append(ask)
-    after = replace(record, concurrency=concurrency, holders=tuple(holders.values()))
-    return Turn(after, *(tuple(found) for found in sorted_.values()))
+            if record.concurrency:
+                holders[ask.run, ask.step] = Holder(ask.run, ask.step, ask.attempt, now)
+    record = replace(_passed(record, passed, now), holders=tuple(holders.values()))
+    return Turn(record, *(tuple(found) for found in sorted_.values()))
+
+
+def set_to(
+    record: LimitRecord, concurrency: int, rate: Rate | None, last: str, now: float
+) -> LimitRecord:
+    """What operators have said holds from now on.
+
+    As many as went at once count as gone under the new rate, but for those beyond its burst: from
+    then on it is as after a burst of its own.
+    """
+    moment, tat = microseconds(now), 0
+    if rate is not None and record.rate is not None:
+        tat = carried(record.tat, record.rate, rate, moment)
+        tat = min(tat, moment + rate.at_once * rate.interval)
+    return replace(record, concurrency=concurrency, rate=rate, tat=tat, last=last)
+
+
+def _said(record: LimitRecord, ask: Ask, now: float) -> LimitRecord:
+    """With what the definition of one that asks says."""
+    if ask.concurrency is not None and ask.concurrency != record.concurrency:
+        return replace(record, concurrency=ask.concurrency)
+    if ask.rate is None or ask.rate == record.rate:
+        return record
+    tat = record.tat
+    if record.rate is not None:
+        tat = carried(tat, record.rate, ask.rate, microseconds(now))
+    return replace(record, rate=ask.rate, tat=tat)
+
+
+def _passed(record: LimitRecord, count: int, now: float) -> LimitRecord:
+    """So many have gone."""
+    if record.rate is None or not count:
+        return record
+    tat = taken(record.rate, record.tat, microseconds(now), count)
+    return replace(record, tat=tat, passed=record.passed + count)

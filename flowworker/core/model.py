@@ -33,7 +33,7 @@ from msgspec import Struct, field
 
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
-from flowworker.core.limit import Concurrency
+from flowworker.core.limit import Concurrency, Throttle
 from flowworker.core.repetition import Repeat
 from flowworker.core.schedule import Schedule
 from flowworker.core.status import Priority
@@ -217,12 +217,11 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         wait_for: of one that waits for a signal.
         approval: of one that asks a human.
         workflow: of one whose attempts are runs: the name of their workflow.
-        steps: of one whose attempts are runs of these steps, a group.
-        output: what such a run results in, as of a workflow.
+        steps, output: of one whose attempts are runs of these steps, a group, and its result.
         for_each: that it is a loop; all else is then said of its instances, but for `depends_on`,
             `when`, `trigger_rule` and `continue_on_error`.
         repeat: until when it is run again.
-        limits, concurrency: those that its attempts fall under, by name, and its own.
+        limits, concurrency, throttle: those that its attempts fall under, by name, and its own.
     """
 
     id: str
@@ -251,6 +250,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     output: dict[str, Any] | None = None
     limits: tuple[str, ...] = ()
     concurrency: tuple[Concurrency, ...] = ()
+    throttle: Throttle | None = None
 
     @property
     def has_child(self) -> bool:

@@ -45,7 +45,7 @@ _SHOWN = 10
 _HOW = frozenset(
     {
         *("queue", "priority", "timeout", "retry", "fallback", "escalation", "saga"),
-        *("continue_on_error", "limits", "concurrency"),
+        *("continue_on_error", "limits", "concurrency", "throttle"),
     }
 )
 """Fields of a step that say how it is executed, not what it is."""

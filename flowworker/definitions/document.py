@@ -31,7 +31,7 @@ from flowworker.core.limit import MAX_LIMITS
 from flowworker.core.model import MAX_ATTEMPTS, Backoff, EscalationStrategy, TriggerRule
 from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
-from flowworker.definitions.limit_document import ConcurrencyDocument, LimitName
+from flowworker.definitions.limit_document import ConcurrencyDocument, LimitName, ThrottleDocument
 from flowworker.definitions.loop_document import ForEachDocument
 from flowworker.definitions.repeat_document import RepeatDocument
 from flowworker.definitions.schedule_document import MAX_SCHEDULES, ScheduleDocument
@@ -227,6 +227,10 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     concurrency: Annotated[
         Annotated[list[ConcurrencyDocument], Meta(max_length=MAX_LIMITS)] | None,
         Meta(description="How many attempts may be at work at a time, for each value of a key."),
+    ] = None
+    throttle: Annotated[
+        ThrottleDocument | None,
+        Meta(description="How often an attempt may begin, for each value of a key."),
     ] = None
 
 

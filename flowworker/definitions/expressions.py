@@ -60,6 +60,7 @@ class _Use(Struct, frozen=True):
         may_be_literal: a text is an expression as it is, and anything else a template.
         of_whole: of a loop it is used once, and sees no item.
         sees_iterations: it is used after each iteration, and may name what that came to.
+        is_key: it must not be a list or a map.
     """
 
     path: tuple[str, ...]
@@ -71,6 +72,7 @@ class _Use(Struct, frozen=True):
     may_be_literal: bool = False
     of_whole: bool = False
     sees_iterations: bool = False
+    is_key: bool = False
 
 
 _OF_STEPS = (
@@ -91,9 +93,10 @@ _OF_STEPS = (
     _Use(("wait_for", "timeout")),
     _Use(("approval", "prompt")),
     _Use(("approval", "timeout")),
+    _Use(("throttle", "key"), is_bare=True, is_key=True),
 )
 
-_OF_LIMITS = _Use(("key",), is_bare=True)
+_OF_LIMITS = _Use(("key",), is_bare=True, is_key=True)
 
 _OF_DEFAULTS = (_Use(("with",)), _Use(("timeout",)))
 
@@ -262,6 +265,7 @@ class _Checker:
         if use.may_be_moment and is_moment(node.text):
             return
         result = compile_expression(node.text, scope)
+        found = result.kind.lower() if isinstance(result, Expression) else ""
         if is_template(node.text):
             hint = "an expression stands here as it is, without ${ and }"
             self._report.add(node.mark, f"{place}: expected an expression", hint)
@@ -269,13 +273,10 @@ class _Checker:
             for problem in result:
                 add_problem(self._report, node, place, problem)
         elif use.is_condition and result.kind not in _TRUTHS:
-            found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected true or false, found {found}")
         elif use.may_be_literal and result.kind.partition("<")[0].upper() not in _MANY:
-            found = result.kind.lower()
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
-        elif use is _OF_LIMITS and result.kind.partition("<")[0].upper() in {"LIST", "MAP"}:
-            found = result.kind.lower()
+        elif use.is_key and result.kind.partition("<")[0].upper() in {"LIST", "MAP"}:
             self._report.add(node.mark, f"{place}: expected a text or a number, found {found}")
 
 

@@ -6,15 +6,17 @@ __all__ = ["limits_of"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, MAX_LIMITS, Concurrency
-from flowworker.definitions.limit_document import ConcurrencyDocument
+from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, MAX_LIMITS, Concurrency, Throttle
+from flowworker.core.rate import MAX_BURST, problem_of
+from flowworker.definitions.limit_document import ConcurrencyDocument, ThrottleDocument
 from flowworker.definitions.section import Section, given
 from flowworker.definitions.tree import MappingNode, SequenceNode, described, quoted
 
 if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
 
-_KEYS = ("limits", "concurrency")
+_KEYS = ("limits", "concurrency", "throttle")
+_MOST = 1_000_000_000
 
 
 def limits_of(step: Section, report: Report, *, has_handler: bool) -> dict[str, Any]:
@@ -32,10 +34,28 @@ def limits_of(step: Section, report: Report, *, has_handler: bool) -> dict[str, 
             message = f"'limits' of {step.title}: {quoted(name)} is no name of a limit"
             report.add(mark, message, "at most 100 letters, digits, '_' and '-'")
     own = tuple(_own(step, report))
-    if len(names) + len(own) > MAX_LIMITS:
-        message = f"{step.title} falls under {len(names) + len(own)} limits"
+    throttle = step.section("throttle", ThrottleDocument)
+    count = len(names) + len(own) + (throttle is not None)
+    if count > MAX_LIMITS:
+        message = f"{step.title} falls under {count} limits"
         report.add(step.mark_of(stated[0]), f"{message}: at most {MAX_LIMITS} are possible")
-    return given(limits=names or None, concurrency=own or None)
+    rate = None if throttle is None else _throttle(throttle, report)
+    return given(limits=names or None, concurrency=own or None, throttle=rate)
+
+
+def _throttle(section: Section, report: Report) -> Throttle | None:
+    for key, expected in (("limit", "a whole number from 1"), ("period", "a duration such as 1s")):
+        if section.node(key) is None:
+            section.missing(key, expected)
+    limit = section.integer("limit", 1, _MOST)
+    period = section.duration("period")
+    burst = section.integer("burst", 1, MAX_BURST)
+    if limit is None or period is None:
+        return None
+    throttle = Throttle(limit, period, burst or 0, section.text("key") or "")
+    if problem := problem_of(throttle.rate):
+        report.add(section.mark_of("limit"), f"{section.title}: {problem}")
+    return throttle
 
 
 def _own(step: Section, report: Report) -> list[Concurrency]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flowworker.core.ids import shown_id
 from flowworker.core.limit import NAMED, Holder, LimitRecord
 from flowworker.diagnosis.reasons import Reason, ReasonKind
+from flowworker.diagnosis.sentences import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +26,28 @@ class Slot:
     before: int
 
 
-def awaited(slot: Slot) -> Reason:
-    """Who holds the limit, and how many come first."""
+def awaited(slot: Slot, now: float) -> Reason:
+    """Who holds the limit, or when it lets in the next one, and how many come first."""
     record = slot.record
     kind, _, name = record.id.partition(".")
     is_named = kind == NAMED
     about = f"limit {name!r}" if is_named else "a limit of its own"
     subjects = (name if is_named else record.id,)
-    if is_named and not record.concurrency:
+    if is_named and not record.is_set:
         text, remedy = f"waits for {about}, which is not set", f"flowworker limits set {name}"
         return Reason(
             ReasonKind.LIMIT, text, subjects, slot.since, remedy=f"{remedy} --concurrency N"
         )
-    text = f"waits for {about}: {len(record.holders):,} of {record.concurrency:,} are at work"
-    if record.holders:
+    opens_at = record.opens_at(now)
+    if record.rate is not None and opens_at:
+        text = f"waits for {about}: it lets in {record.rate}, the next one{within(opens_at, now)}"
+    else:
+        text = f"waits for {about}: {len(record.holders):,} of {record.concurrency:,} are at work"
+    if not opens_at and record.holders:
         text += f", the first is {_shown(min(record.holders, key=lambda one: one.since))}"
     if slot.before:
         text += f"; {slot.before:,} wait before it"
-    return Reason(ReasonKind.LIMIT, text, subjects, slot.since)
+    return Reason(ReasonKind.LIMIT, text, subjects, slot.since, until=opens_at)
 
 
 def _shown(holder: Holder) -> str:

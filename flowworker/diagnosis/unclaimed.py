@@ -86,7 +86,7 @@ def unclaimed(seen: Evidence, step: str) -> tuple[Reason, ...]:
     if place is not None and place.scheduled:
         return (_scheduled(seen, step),)
     if step in seen.slots:
-        return (*lost, awaited(seen.slots[step]))
+        return (*lost, awaited(seen.slots[step], seen.now))
     if step in seen.places and place is None:
         return (*lost, coordinator(seen, _dispatch(seen, step), _since(seen, step)))
     return (*lost, worker_of_queue(seen, step, kind, place))

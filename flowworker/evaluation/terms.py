@@ -7,7 +7,7 @@ __all__ = ["Terms"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode_sorted
-from flowworker.core.limit import Use, named_limit, own_limit
+from flowworker.core.limit import THROTTLE, Use, named_limit, own_limit
 from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
 from flowworker.definitions.moment import is_moment, parse_moment
@@ -117,26 +117,38 @@ class Terms:
         """The limits that attempts of a step fall under, in the order in which they are taken.
 
         It is the same for all, so no two wait for what the other one holds; and what the fewest
-        share comes first, so that who waits for that keeps nobody else waiting.
+        share comes first, so that who waits for that keeps nobody else waiting. A throttle comes
+        behind what limits the number of as many: who has waited for both begins at once.
         """
         defined = plan.step(step)
         found = [(_NAMED, Use(named_limit(name))) for name in defined.limits]
         for number, own in enumerate(defined.concurrency):
-            key: Any = None
-            if own.key:
-                part = f"key {number} of concurrency"
-                key = await self._evaluation.expression(plan, state, step, part, own.key)
-                if not isinstance(key, str | int | float):
-                    why = f"expected a text, a number, true or false, found {key!r:.80}"
-                    raise ExpressionError(own.key, f"{part}: {why}")
-            text = encode_sorted(key).decode()
-            limit = own_limit(state.record.workflow, defined.id, number, text)
+            part = f"key {number} of concurrency"
+            limit = await self._own(plan, state, step, number, part, own.key)
             found.append((_KEYED if own.key else _UNKEYED, Use(limit, own.limit)))
+        if defined.throttle is not None:
+            own_key = defined.throttle.key
+            limit = await self._own(plan, state, step, THROTTLE, "key of throttle", own_key)
+            rank = _KEYED_RATE if own_key else _UNKEYED_RATE
+            found.append((rank, Use(limit, rate=defined.throttle.rate)))
         return tuple(use for _, use in sorted(found, key=lambda one: (one[0], one[1].limit)))
+
+    async def _own(
+        self, plan: Plan, state: RunState, step: str, number: int | str, part: str, text: str
+    ) -> str:
+        """The id of a limit of the step's own."""
+        key: Any = None
+        if text:
+            key = await self._evaluation.expression(plan, state, step, part, text)
+            if not isinstance(key, str | int | float):
+                why = f"expected a text, a number, true or false, found {key!r:.80}"
+                raise ExpressionError(text, f"{part}: {why}")
+        value = encode_sorted(key).decode()
+        return own_limit(state.record.workflow, plan.step(step).id, number, value)
 
 
 _LANES = tuple(Priority)
-_KEYED, _UNKEYED, _NAMED = range(3)
+_KEYED, _KEYED_RATE, _UNKEYED, _UNKEYED_RATE, _NAMED = range(5)
 
 
 def _number(

@@ -45,4 +45,4 @@ async def limits_that_are_set(api: Api, names: Names, records: BucketRecords) ->
 async def _is_set(records: BucketRecords, name: str) -> bool:
     key = limit_key(named_limit(name))
     found = await records.read(key)
-    return found is not None and decode_limit(key, found[0]).concurrency > 0
+    return found is not None and decode_limit(key, found[0]).is_set

@@ -52,10 +52,14 @@ class Acting(ABC):
         engine.own.discard(run_id)  # it may have ended before it was added
         return result
 
-    async def set_limit(self, name: str, concurrency: int) -> LimitView:
-        """Say how many steps with that name in `limits` may be at work at a time.
+    async def set_limit(
+        self, name: str, concurrency: int | None = None, *, rate: str = "", burst: int | None = None
+    ) -> LimitView:
+        """Say how many steps with that name in `limits` may be at work, and how often one begins.
 
         With a `NATSStore` that is the fleet's. Otherwise it holds in this process, for all runners
         of the store, until that is closed: each process says it anew, and steps wait until it has.
         """
-        return await (await self.running()).client.set_limit(name, concurrency)
+        return await (await self.running()).client.set_limit(
+            name, concurrency, rate=rate, burst=burst
+        )

@@ -123,6 +123,8 @@ class Metrics:
         self.workflows_paused = make.levels("workflow_paused", "1: its runs hold.", "workflow")
         self.limits_held = make.levels("limit_held", "Steps let in, if some wait.", "limit")
         self.limits_waiting = make.levels("limit_waiting", "Steps that wait for a limit.", "limit")
+        self.limits_rate = make.levels("limit_rate", "Let in per second, if some wait.", "limit")
+        self.limits_next = make.levels("limit_next", "When the next one may go.", "limit")
         self.recoveries = make.counter("recoveries", "Runs rebuilt from their records.")
         self.events_handled = make.counters("events_handled", "Events decided upon.", "type")
         self.events_refused = make.counter("events_refused", "Events refused: not their sender's.")

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from flowworker.client import LimitView, WaiterView
 from flowworker.client.limits import page_of
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY
+from flowworker.core.rate import MAX_BURST, RATE_PATTERN
 from flowworker.web.endpoint import Endpoint, Query
 from flowworker.web.forms import MAX_CURSOR
 from flowworker.web.roles import Role
@@ -46,15 +47,18 @@ class LimitRow(Struct, frozen=True):
 
     Attributes:
         name: as steps say it; of a step's own, `own.` and a digest.
-        concurrency: how many steps may be at work at a time; 0 if it is not set, so that all wait.
+        concurrency: how many steps may be at work at a time; 0 if that is not set.
         held: how many are.
         waiting: how many wait, those included whose time has not come.
+        rate: how often one may begin, such as `100/s`; empty if that is not set. If neither is, all
+            wait.
     """
 
     name: str
     concurrency: int
     held: int
     waiting: int
+    rate: str
 
 
 class LimitPage(Struct, frozen=True):
@@ -72,15 +76,24 @@ class WaiterPage(Struct, frozen=True):
 
 
 class SetLimit(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many steps with that name in `limits` may be at work at a time."""
+    """How many steps with that name in `limits` may be at work at a time, and how often one begins.
 
-    concurrency: Annotated[int, Meta(ge=1, le=MAX_CONCURRENCY)]
+    What is null is no limit; one of both has to be there.
+
+    Attributes:
+        rate: so many per `s`, `m`, `h` or `d`, as in `100/s`.
+        burst: how many of these may begin at once; if null, those of a tenth of a second.
+    """
+
+    concurrency: Annotated[int, Meta(ge=1, le=MAX_CONCURRENCY)] | None = None
+    rate: Annotated[str, Meta(pattern=RATE_PATTERN)] | None = None
+    burst: Annotated[int, Meta(ge=1, le=MAX_BURST)] | None = None
 
 
 async def _list(call: Call) -> LimitPage:
     query: LimitsQuery = call.query
     page, cursor = await page_of(call.fleet.stores.limits, query.limit, query.cursor or "")
-    rows = [LimitRow(one.name, one.concurrency, one.held, one.waiting) for one in page]
+    rows = [LimitRow(one.name, one.concurrency, one.held, one.waiting, one.rate) for one in page]
     return LimitPage(rows, cursor or None)
 
 
@@ -96,7 +109,8 @@ async def _waiting(call: Call) -> WaiterPage:
 
 async def _set(call: Call) -> LimitView:
     form: SetLimit = call.body
-    return await call.fleet.client.set_limit(call.path["name"], form.concurrency)
+    name, client = call.path["name"], call.fleet.client
+    return await client.set_limit(name, form.concurrency, rate=form.rate or "", burst=form.burst)
 
 
 async def _delete(call: Call) -> None:
@@ -136,7 +150,7 @@ LIMITS = (
         "PUT",
         "/limits/{name}",
         "setLimit",
-        "Say how many steps may be at work at a time, or change that.",
+        "Say how many steps may be at work at a time and how often one begins, or change that.",
         _set,
         LimitView,
         body=SetLimit,

@@ -49,9 +49,23 @@ def test_a_limit_from_its_first_use_to_its_end(dev: Commands, tmp_path: Path):
     assert dev("limits", "list") == "no limit is set, held or waited for\n"
 
 
+def test_a_rate(dev: Commands):
+    said = dev("limits", "set", "often", "--rate", "100/s", "--burst", "20")
+    assert said == "often: 100/s (20 at once, 0 so far), 0 waiting\n"
+    said = dev("limits", "set", "often", "--concurrency", "2", "--rate", "5000/h")
+    assert said == "often: 0 of 2 held, 5000/h (1 at once, 0 so far), 0 waiting\n"
+    [one] = [one for one in dev.lines("limits", "list") if one["name"] == "often"]
+    assert (one["rate"], one["burst"], one["concurrency"]) == ("5000/h", 1, 2)
+    assert "limit often is deleted" in dev("limits", "delete", "often")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("set", "naps"), 2, "expected `concurrency`, or `rate`, or both"),
+        (("set", "naps", "--rate", "0/s"), 2, "rate 0/s: expected 1 or more in each period"),
+        (("set", "naps", "--rate", "often"), 2, "expected a rate such as 100/s, 5000/h"),
+        (("set", "naps", "--concurrency", "1", "--burst", "2"), 2, "beside a rate"),
         (("set", "naps", "--concurrency", "0"), 2, "0 is not in the range 1<=x<=1000"),
         (("set", "a.b", "--concurrency", "1"), 2, "expected the name of a limit"),
         (("show", "none"), 3, "no limit 'none' is set"),

@@ -45,7 +45,7 @@ def test_who_holds_it_and_who_waits(api, naps):
     assert (shown["name"], shown["concurrency"], shown["held"]) == ("naps", 1, 1)
     assert [(one["run"], one["step"]) for one in shown["holders"]] == [(naps[0], "nap")]
     blocking_eventually(lambda: [one["run"] for one in waiting(api)] == naps[1:])
-    row = {"name": "naps", "concurrency": 1, "held": 1, "waiting": 2}
+    row = {"name": "naps", "concurrency": 1, "held": 1, "waiting": 2, "rate": ""}
     assert row in api.get("/limits?limit=500", token=VIEWER)["limits"]
 
 
@@ -54,6 +54,16 @@ def test_it_is_raised_while_it_is_waited_for(api, naps):
         assert api("PUT", "/limits/naps", {"concurrency": concurrency}).status == 200
 
     blocking_eventually(lambda: api.get("/limits/naps")["held"] == 3)
+
+
+def test_a_rate_beside_places_or_alone(api, naps):
+    both = {"concurrency": 1, "rate": "1/d", "burst": 2}
+    shown = api("PUT", "/limits/naps", both).json
+    assert (shown["concurrency"], shown["rate"], shown["burst"]) == (1, "1/d", 2)
+
+    shown = api("PUT", "/limits/naps", {"rate": "100/s"}).json
+    assert (shown["concurrency"], shown["rate"], shown["burst"]) == (0, "100/s", 10)
+    blocking_eventually(lambda: not waiting(api))
 
 
 def test_who_waits_is_listed_page_by_page(api, naps):
@@ -88,6 +98,9 @@ def test_they_are_listed_page_by_page(api, run):
         ("PUT", "/limits/x", {"concurrency": 0}, 400),
         ("PUT", "/limits/x", {"concurrency": 1001}, 400),
         ("PUT", "/limits/x", {}, 400),
+        ("PUT", "/limits/x", {"rate": "often"}, 400),
+        ("PUT", "/limits/x", {"rate": "2000/s"}, 400),
+        ("PUT", "/limits/x", {"concurrency": 1, "burst": 2}, 400),
         ("PUT", f"/limits/own.{'0' * 32}", {"concurrency": 1}, 400),
         ("GET", "/limits?cursor=a.b", None, 400),
         ("GET", "/limits/nobody", None, 404),

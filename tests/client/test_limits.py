@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
-from flowworker import App, StepContext, wiring
 from flowworker.client import Client
 from flowworker.core.attempt import Attempt
 from flowworker.core.for_each import ForEach
@@ -21,7 +18,7 @@ from flowworker.core.status import Kind
 from flowworker.errors import NotFound
 from flowworker.ports import Backend
 from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
+from tests.client.limited import Calls, ended, fleet_of, until_waiting
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 API = ("api",)
@@ -50,31 +47,6 @@ WORKFLOWS = (
 )
 
 
-class Calls:
-    """What handlers do: they begin, are let go on, and end."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.running = self.most = 0
-        self.may_end = asyncio.Event()
-        self.app = App()
-        self.app.step("call")(self.call)
-        self.app.step("fail")(self.fail)
-
-    async def call(self, ctx: StepContext) -> None:
-        self.begun.append(ctx.run_id)
-        self.running += 1
-        self.most = max(self.most, self.running)
-        try:
-            await self.may_end.wait()
-        finally:
-            self.running -= 1
-
-    async def fail(self, ctx: StepContext) -> None:
-        await self.call(ctx)
-        raise ValueError("no")
-
-
 @pytest.fixture
 def calls() -> Calls:
     return Calls()
@@ -84,29 +56,12 @@ def calls() -> Calls:
 async def fleet(
     client: Client, backend: Backend, coordinator: None, calls: Calls
 ) -> AsyncIterator[Client]:
-    for workflow in WORKFLOWS:
-        await client.register(workflow)
-    made = wiring.make_worker(stores_of(backend), calls.app, Metrics(CollectorRegistry()))
-    await made.start()
-    yield client
-    calls.may_end.set()
-    await made.drain()
+    async with fleet_of(client, backend, calls, WORKFLOWS) as made:
+        yield made
 
 
 async def started(fleet: Client, workflow: str, count: int, **given: Any) -> list[str]:
     return [await fleet.start(workflow, given, run_id=f"{workflow}-{n}") for n in range(count)]
-
-
-async def until_waiting(fleet: Client, count: int, name: str = "api") -> None:
-    async def waits() -> bool:
-        found = {one.name: one for one in await fleet.limits()}
-        return name in found and found[name].waiting == count
-
-    await eventually(waits)
-
-
-async def ended(fleet: Client, runs: list[str]) -> list[str]:
-    return [str((await fleet.result(run, timeout=WAIT_LIMIT)).status) for run in runs]
 
 
 async def test_steps_of_many_runs_are_let_in_one_by_one_in_order(fleet, calls):

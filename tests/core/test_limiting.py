@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from flowworker.core.attempt import Attempt
-from flowworker.core.limit import Holder, LimitRecord, name_of, named_limit, own_limit
-from flowworker.core.limiting import Ask, Over, follow
+from flowworker.core.limit import (
+    THROTTLE,
+    Holder,
+    LimitRecord,
+    Throttle,
+    name_of,
+    named_limit,
+    own_limit,
+)
+from flowworker.core.limiting import Ask, Over, follow, set_to
+from flowworker.core.rate import Rate, microseconds
 from flowworker.core.status import Kind
 
 NOW = 1000.0
@@ -94,7 +105,7 @@ def test_only_what_is_over_is_given_back():
 
 def test_a_limit_that_was_lowered_lets_nobody_in_before_fewer_hold_it():
     given = record(1, "a", "b", "c")
-    assert given.room == -2
+    assert given.room(NOW) == -2
 
     assert held(turn(given, gone=[over("a"), over("b")], waiting=[ask("d")])) == ["c"]
     assert held(turn(given, gone=map(over, "abc"), waiting=[ask("d")])) == ["d"]
@@ -119,5 +130,93 @@ def test_ids():
         own_limit("w", "s", 0, '"bob"'),
         own_limit("w", "s", 1, '"ada"'),
         own_limit("w", "t", 0, '"ada"'),
+        own_limit("w", "s", THROTTLE, '"ada"'),
     }
-    assert len({one, *others, own_limit("v", "s", 0, '"ada"')}) == 5
+    assert len({one, *others, own_limit("v", "s", 0, '"ada"')}) == 6
+
+
+def test_a_throttle_has_a_rate():
+    assert Throttle(5, 60.0, 2, "input.k").rate == Rate(5, 60.0, 2)
+
+
+SLOW = Rate(1, 10.0, 2)
+"""One in ten seconds, two at once."""
+
+
+def rated(rate=SLOW, concurrency=0, *runs, tat=0):
+    return replace(record(concurrency, *runs), rate=rate, tat=tat)
+
+
+def at(seconds):
+    return microseconds(NOW + seconds)
+
+
+def test_a_rate_lets_in_a_burst_and_names_nobody():
+    a, b, c = map(ask, "abc")
+
+    found = turn(rated(), asked=(a, b, c))
+
+    assert (found.admitted, found.waiting) == ((a, b), (c,))
+    assert (found.record.holders, found.record.passed) == ((), 2)
+    assert found.record.tat == at(20)
+    assert found.record.opens_at(NOW) == NOW + 10
+
+
+def test_who_waits_goes_when_the_rate_lets_in_the_next_one():
+    given = rated(tat=at(20))
+
+    early = follow(given, (), [ask("c")], [ask("d")], NOW + 9.9)
+    found = follow(given, (), [ask("c")], [ask("d")], NOW + 10)
+
+    assert (early.admitted, early.record) == ((), given)
+    assert (found.admitted, found.waiting) == ((ask("c"),), (ask("d"),))
+
+
+def test_both_a_place_and_the_rate_are_needed():
+    full, late = rated(SLOW, 1, "a"), rated(SLOW, 2, "a", tat=at(20))
+
+    assert turn(full, asked=[ask("b")]).waiting == (ask("b"),)
+    assert full.opens_at(NOW) == 0.0  # it is no matter of time
+    assert turn(late, asked=[ask("b")]).waiting == (ask("b"),)
+    found = turn(rated(SLOW, 2, "a"), asked=[ask("b")])
+    assert (held(found), found.record.passed) == (["a", "b"], 1)
+    assert found.record.opens_at(NOW) == 0.0
+    assert rated(SLOW, 2, "a").opens_at(NOW) == NOW
+
+
+def test_who_holds_it_and_asks_again_costs_the_rate_nothing():
+    given = rated(SLOW, 1, "a", tat=at(20))
+
+    assert turn(given, asked=[ask("a")]).record == given
+
+
+def test_the_rate_of_a_throttle_is_what_the_last_one_who_asked_says():
+    a, b = Ask("a", "s", attempt(1), rate=SLOW), Ask("b", "s", attempt(1), rate=SLOW)
+    found = turn(record(0), asked=[a, b])
+    assert (found.admitted, found.record.rate) == ((a, b), SLOW)
+
+    # Then under another one as many have gone
+    faster = Rate(1, 5.0, 2)
+    found = turn(found.record, asked=[a._replace(rate=faster)])
+    assert (found.admitted, found.record.rate, found.record.tat) == ((), faster, at(10))
+
+
+def test_what_operators_say_holds_from_then_on():
+    rate = set_to(record(2, "a"), 0, SLOW, "1", NOW)
+    assert (rate.concurrency, rate.rate, rate.tat, rate.last) == (0, SLOW, 0, "1")
+    assert rate.is_set
+    assert rate.places is None
+
+    # Under a rate that is lower, no more count as gone than its burst
+    after = set_to(replace(rate, tat=at(20)), 3, Rate(1, 60.0), "2", NOW)
+    assert (after.concurrency, after.tat) == (3, at(60))
+    after = set_to(replace(rate, tat=at(20)), 0, Rate(10, 10.0, 5), "2", NOW)
+    assert after.tat == at(2)
+
+    # And one that is set anew begins anew
+    assert set_to(replace(rate, tat=at(20)), 1, None, "3", NOW).tat == 0
+
+
+def test_a_record_that_says_nothing_lets_in_nobody():
+    assert not record(0).is_set
+    assert (record(0).room(NOW), record(0).places, record(0).opens_at(NOW)) == (0, 0, 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from flowworker import DefinitionError, WorkflowBuilder
 from flowworker.core.graph import Plan
-from flowworker.core.limit import Concurrency
+from flowworker.core.limit import Concurrency, Throttle
 from flowworker.definitions import parse
 from flowworker.definitions.writing import to_yaml
 from tests.definitions.complaints import in_step
@@ -22,11 +22,15 @@ def test_what_is_stated():
     step = step_of("concurrency: [{key: input.customer, limit: 5}, {limit: 100}]")
     assert step.concurrency == (Concurrency(5, "input.customer"), Concurrency(100))
     assert not step_of("timeout: 1s").limits
+    step = step_of("throttle: {key: input.customer, limit: 5, period: 1m, burst: 2}")
+    assert step.throttle == Throttle(5, 60.0, 2, "input.customer")
+    assert step_of("throttle: {limit: 10, period: 1s}").throttle == Throttle(10, 1.0)
 
 
 def test_it_is_written_as_it_was_read():
     text = (
-        "name: w\nsteps: [{id: a, uses: u, limits: [l], concurrency: [{key: input.k, limit: 2}]}]\n"
+        "name: w\nsteps: [{id: a, uses: u, limits: [l], concurrency: [{key: input.k, limit: 2}], "
+        "throttle: {key: input.k, limit: 5, period: 1m}}]\n"
     )
 
     assert parse(to_yaml(parse(text))) == parse(text)
@@ -34,19 +38,28 @@ def test_it_is_written_as_it_was_read():
 
 def test_a_builder_says_the_same():
     flow = WorkflowBuilder("w")
-    flow.step("u", id="a", limits=["l"], concurrency=[{"key": "input.k", "limit": 2}])
+    flow.step(
+        "u",
+        id="a",
+        limits=["l"],
+        concurrency=[{"key": "input.k", "limit": 2}],
+        throttle={"limit": 5, "period": "1m"},
+    )
 
     [step] = flow.build().steps
     assert (step.limits, step.concurrency) == (("l",), (Concurrency(2, "input.k"),))
+    assert step.throttle == Throttle(5, 60.0)
 
 
 def test_the_instances_of_a_loop_have_its_limits():
-    text = "{id: a, uses: u, for_each: {items: [1]}, concurrency: [{key: item, limit: 2}]}"
+    own = "concurrency: [{key: item, limit: 2}], throttle: {limit: 1, period: 1s}"
+    text = f"{{id: a, uses: u, for_each: {{items: [1]}}, {own}}}"
     plan = Plan(parse(f"name: w\nsteps: [{text}]\n"), "")
 
     assert plan.limited
     assert plan.step("a/0").concurrency == (Concurrency(2, "item"),)
-    assert plan.step("a").concurrency == ()
+    assert plan.step("a/0").throttle == Throttle(1, 1.0)
+    assert (plan.step("a").concurrency, plan.step("a").throttle) == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,35 @@ def test_the_instances_of_a_loop_have_its_limits():
         (
             f"concurrency: [{', '.join(11 * ['{limit: 1}'])}]",
             "3:16: step 'a' falls under 11 limits: at most 10 are possible",
+        ),
+        ("throttle: 5", "3:13: 'throttle' of step 'a': expected a mapping, found 5"),
+        ("throttle: {period: 1s}", "3:13: missing 'limit' in throttle of step 'a'"),
+        ("throttle: {limit: 1}", "3:13: missing 'period' in throttle of step 'a'"),
+        (
+            "throttle: {limit: 0, period: 1s}",
+            "3:21: 'limit' of throttle of step 'a': expected a whole number from 1 to 1000000000, "
+            "found 0",
+        ),
+        (
+            "throttle: {limit: 1, period: 0}",
+            "3:32: 'period' of throttle of step 'a': expected a duration greater than 0, found 0",
+        ),
+        (
+            "throttle: {limit: 5000, period: 1s}",
+            "3:21: throttle of step 'a': expected at most 1,000 in a second, found 5,000",
+        ),
+        (
+            "throttle: {limit: 1, period: 1s, burst: 0}",
+            "3:43: 'burst' of throttle of step 'a': expected a whole number from 1 to 10000, "
+            "found 0",
+        ),
+        (
+            "throttle: {limit: 1, period: 1s, key: inputs.k}",
+            "3:41: 'throttle.key' of step 'a': nothing is called 'inputs' (did you mean 'input'?)",
+        ),
+        (
+            "throttle: {limit: 1, period: 1s, key: '{}'}",
+            "3:41: 'throttle.key' of step 'a': expected a text or a number, found map<dyn, dyn>",
         ),
     ],
 )

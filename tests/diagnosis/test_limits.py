@@ -8,6 +8,7 @@ import pytest
 
 from flowworker.core.attempt import Attempt
 from flowworker.core.limit import Holder, LimitRecord
+from flowworker.core.rate import Rate, microseconds
 from flowworker.core.status import Kind
 from flowworker.diagnosis import ReasonKind, diagnose
 from flowworker.diagnosis.limits import Slot, awaited
@@ -39,14 +40,44 @@ FIRST, SECOND = Holder("r-7", "pay", ONE, 10.0), Holder("r-8", "pay/3", ONE, 20.
     ],
 )
 def test_who_holds_it_and_who_comes_first(record, before, text):
-    reason = awaited(Slot(record, 5.0, before))
+    reason = awaited(Slot(record, 5.0, before), NOW)
 
     assert (reason.kind, reason.text, reason.since) == (ReasonKind.LIMIT, text, 5.0)
     assert reason.remedy == ""
 
 
+RATE = Rate(2, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("record", "text", "until"),
+    [
+        (
+            LimitRecord("named.api", rate=RATE, tat=microseconds(NOW + 20)),
+            "waits for limit 'api': it lets in 2/m, the next one in 20 s; 3 wait before it",
+            NOW + 20,
+        ),
+        (
+            LimitRecord("own.abc", rate=RATE),
+            "waits for a limit of its own: it lets in 2/m, the next one in 0.0 s; 3 wait before it",
+            NOW,
+        ),
+        (
+            LimitRecord("named.api", concurrency=1, holders=(FIRST,), rate=RATE),
+            "waits for limit 'api': 1 of 1 are at work, the first is pay of run r-7; "
+            "3 wait before it",
+            0.0,
+        ),
+    ],
+)
+def test_when_its_rate_lets_in_the_next_one(record, text, until):
+    reason = awaited(Slot(record, 5.0, 3), NOW)
+
+    assert (reason.text, reason.until) == (text, until)
+
+
 def test_a_limit_that_nobody_has_set():
-    reason = awaited(Slot(LimitRecord("named.api"), 5.0, 0))
+    reason = awaited(Slot(LimitRecord("named.api"), 5.0, 0), NOW)
 
     assert (reason.text, reason.subjects) == ("waits for limit 'api', which is not set", ("api",))
     assert reason.remedy == "flowworker limits set api --concurrency N"
@@ -58,4 +89,4 @@ def test_a_step_that_waits_for_one_has_no_message():
 
     [step] = diagnose(replace(seen, slots={"a": slot}), "").steps
 
-    assert step.reasons == (awaited(slot),)
+    assert step.reasons == (awaited(slot, NOW),)

@@ -15,14 +15,15 @@ steps:
     repeat: {until: "true"}
     limits: [recorded]
     concurrency: [{key: input.order, limit: 1}]
+    throttle: {key: input.order, limit: 10, period: 1s, burst: 2}
 """
 
 
 async def limited(stage: Stage) -> None:
-    """A limit of a step's own and one that is set and deleted; a step holds one of the two."""
+    """Limits of a step's own and one that is set and deleted; a step holds one of the two."""
     client, name = stage.client, "recorded"
     await client.register(parse(_LIMITED))
-    await client.set_limit(name, 1)
+    await client.set_limit(name, 1, rate="50/s", burst=5)
     for order, run in enumerate(("limited-1", "limited-2"), 7):
         await client.start("limited", {"order": order}, run_id=run)
         await stage.until("limited-1", "step.started", "hold")

@@ -23,7 +23,7 @@ QUIET = Focus(limited=True, quiet=True)
 
 
 def test_one_more_than_a_limit_allows(monkeypatch):
-    plant(monkeypatch, limiting.follow, "len(holders) >= concurrency", "len(holders) > concurrency")
+    plant(monkeypatch, limiting.follow, "passed >= room", "passed > room")
 
     assert finds("more than a limit allows are let in", LIMITED)
 
@@ -52,7 +52,7 @@ def test_an_attempt_that_is_enqueued_while_it_waits(monkeypatch):
     right = "again=again):\n            return"
     plant(monkeypatch, Slots.take, right, right.replace("return", "break"))
 
-    assert finds("an attempt runs without a place", LIMITED)
+    assert finds("an attempt runs without a place | more go than a rate", LIMITED)
 
 
 def test_an_attempt_that_is_over_and_keeps_its_place(monkeypatch):

@@ -156,6 +156,7 @@ async def schedules(client: Client, workflow: Workflow) -> None:
 
 async def limits(client: Client) -> None:
     assert_type(await client.set_limit("stripe-api", 10), LimitView)
+    assert_type(await client.set_limit("mail", rate="100/s", burst=20), LimitView)
     assert_type(await client.limits(), list[LimitView])
     assert_type((await client.limit("stripe-api")).holders, tuple[HolderView, ...])
     page = await client.limit_waiting("stripe-api", limit=10, cursor="")

@@ -6,15 +6,16 @@ __all__ = ["LimitCommands"]
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from flowworker.codec.json import UNREADABLE
-from flowworker.codec.limits import LimitAction, decode_limit_command
+from flowworker.codec.limits import LimitAction, LimitCommand, decode_limit_command
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.core.ids import origin_of, sequence_of
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, named_limit
+from flowworker.core.limiting import set_to
+from flowworker.core.rate import problem_of
 
 if TYPE_CHECKING:
+    from flowworker.clock import Clock
     from flowworker.coordinator.limits.slots import Slots
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 class LimitCommands:
     """Takes `control.limit.<action>.<name>` in."""
 
-    def __init__(self, stores: Stores, slots: Slots) -> None:
+    def __init__(self, stores: Stores, slots: Slots, clock: Clock) -> None:
         """Write to the stores' records."""
         self._store = stores.limits
         self._slots = slots
+        self._clock = clock
 
     async def take(self, rest: str, delivery: Delivery) -> None:
         """One message; `rest` is its subject after `control.limit.`.
@@ -43,13 +45,17 @@ class LimitCommands:
             command = decode_limit_command(delivery.data or b"{}")
         except UNREADABLE as error:
             raise Rejected(f"control.limit.{word}: {error}") from error
-        wanted = command.concurrency if word == LimitAction.SET else 0
-        if word == LimitAction.SET and not wanted:
-            expected = f"`concurrency`, a whole number from 1 to {MAX_CONCURRENCY:,}"
+        if word == LimitAction.DELETE:
+            command = LimitCommand()
+        elif not command.concurrency and command.rate is None:
+            expected = f"`concurrency`, a whole number from 1 to {MAX_CONCURRENCY:,}, or `rate`"
             raise Rejected(f"control.limit.set: expected {expected}")
+        elif command.rate is not None and (problem := problem_of(command.rate)):
+            raise Rejected(f"control.limit.set: `rate`: {problem}")
         origin = origin_of(delivery.sequence, delivery.time)
         record, revision = await self._store.load(named_limit(name))
         if sequence_of(record.last) < delivery.sequence:  # else it was followed, or is out of date
-            record = replace(record, concurrency=wanted, last=origin)
+            now = self._clock.now()
+            record = set_to(record, command.concurrency, command.rate, origin, now)
             await self._store.save(record, revision)
         await self._slots.look(record.id)

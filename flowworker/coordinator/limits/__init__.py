@@ -2,6 +2,7 @@
 
 slots     asks for an attempt, under all limits that it falls under
 desk      one limit: who asks and who is over -> `core.limiting` -> its record
+alarm     when to look at it again
 standing  what became of an attempt, by the records
 """
 

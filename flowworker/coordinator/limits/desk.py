@@ -8,6 +8,9 @@ All that comes while a turn is going on is decided upon in the next one: many as
     an attempt is over        the record, with those that waited longest in its place; then their
                               messages are enqueued, and they are taken off the list. If there is
                               room left, the list is read again
+    the next one may go       by the rate: the same. Each process that knows of somebody who waits
+                              looks then, by an alarm of its own; whose write another one's has
+                              passed stands by, and goes on once that one has not for a second
 
 Who lets in reads the list after it has written the record, and who waits reads the record after it
 has written itself down. So one of them sees the other, and nobody waits beside a free place.
@@ -25,8 +28,11 @@ __all__ = ["Desk"]
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowworker.coordinator.limits.alarm import Alarm
+from flowworker.coordinator.limits.ledger import Ledger
 from flowworker.coordinator.limits.queue import Queue, asked_by
-from flowworker.core.limiting import Over, follow
+from flowworker.core.limit import LimitRecord
+from flowworker.core.limiting import Over
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.tasks import all_over, cancel_all
 from flowworker.telemetry.log import get_logger
@@ -37,15 +43,14 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.limits import Waiting
     from flowworker.coordinator.limits.standing import Standing
-    from flowworker.core.limit import LimitRecord
     from flowworker.core.limiting import Ask, Turn
     from flowworker.stores.limits import LimitStore, Place
 
 _AT_A_TIME = 64
 """Holders that are looked at together."""
 
-_TRIES = 20
-"""Conflicts in a row after which somebody else has to try again later."""
+_STANDBY = 1.0
+"""Seconds for which somebody else may be late, before it is taken for gone."""
 
 _CUT_SHORT = Unavailable("it was cut short; it will be tried again")
 
@@ -76,30 +81,33 @@ class Desk:
         self._standing = standing
         self._admit = admit
         self._clock = clock
-        self._record: LimitRecord | None = None
-        self._revision = 0
+        self._ledger = Ledger(limit, store, clock)
         self._queue = Queue(limit, store, standing, clock)
         self._asked: list[_Asked] = []
         self._over: list[Over] = []
         self._answers: list[asyncio.Future[None]] = []
         self._verifies = False
         self._unsure = True
+        self._alarm = Alarm(clock, self._ring)
+        self._rings = False
+        self._awaited = False
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is something to decide upon."""
-        return self._task is not None and not self._task.done()
+        """Whether there is something to decide upon, or will be."""
+        return self._works or self._alarm.is_set
 
     @property
-    def held(self) -> int:
-        """How many hold it, as this process knows it."""
-        return 0 if self._record is None else len(self._record.holders)
+    def record(self) -> LimitRecord:
+        """Its record, as this process knows it."""
+        return self._ledger.remembered or LimitRecord(self._limit)
 
     async def stop(self) -> None:
         """Decide no more; who waits for an answer is to try again."""
         if self._task is not None:
             await cancel_all([self._task])
+        await self._alarm.stop()
 
     async def ask(self, entry: Waiting, ticket: str, *, again: bool) -> bool:
         """Whether an attempt may go on; if not, it waits, and is admitted later.
@@ -128,14 +136,23 @@ class Desk:
         self._begin()
         await answer
 
+    @property
+    def _works(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def _ring(self) -> None:
+        """The next one may go."""
+        self._rings = True
+        self._begin()
+
     def _begin(self) -> None:
-        if not self.is_busy:
+        if not self._works:
             self._task = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
         """Have turns until nothing is left to do."""
         try:
-            while self._asked or self._answers:
+            while self._asked or self._answers or self._rings:
                 await self._turn()
         finally:
             _fail([*(one.answer for one in self._asked), *self._answers], _CUT_SHORT)
@@ -144,9 +161,16 @@ class Desk:
         asked, self._asked = self._asked, []
         over, self._over = self._over, []
         answers, self._answers = self._answers, []
-        error: Exception = _CUT_SHORT
+        rings, self._rings = self._rings, False
+        error: Exception | None = _CUT_SHORT
+        former = self._ledger.remembered
         try:
-            await self._follow(asked, over, looks=bool(answers))
+            only_rings = rings and not (asked or answers)
+            if only_rings and await self._ledger.is_led_by_others():
+                self._queue.clear()  # until this process has to go on, others will wait
+            else:
+                await self._follow(asked, over, looks=rings)
+            error = None
             for answer in answers:
                 if not answer.done():  # else who asked is gone
                     answer.set_result(None)
@@ -156,42 +180,60 @@ class Desk:
             error = defect
             get_logger().exception("limit: will try again", limit=self._limit)
         finally:
-            waiting: list[asyncio.Future[Any]] = [*(one.answer for one in asked), *answers]
-            if not all(one.done() for one in waiting):
-                self._record, self._unsure = None, True
-                _fail(waiting, error)
+            if error is not None:
+                self._ledger.forget()
+                self._unsure = True
+                _fail([*(one.answer for one in asked), *answers], error)
+            self._alarm.set(self._looks_at(in_vain=rings and self._ledger.remembered == former))
+
+    def _looks_at(self, *, in_vain: bool) -> float:
+        """When to look again without being asked; 0.0 for never."""
+        now = self._clock.now()
+        if not self._awaited:
+            return 0.0
+        record = self._ledger.remembered
+        if record is None:  # what it says will be known then
+            return now + _STANDBY
+        at = record.opens_at(now)
+        late = _STANDBY if in_vain or not self._ledger.leads else 0.0
+        return at + late if at else 0.0
 
     async def _follow(self, asked: Sequence[_Asked], over: list[Over], *, looks: bool) -> None:
         seen: set[Place] = set()
         verifies, self._verifies = self._verifies, False
         if verifies:
             over += await self._verified()
-        if self._unsure or (over and asked and not self._queue):
+        looks, gave_back = looks or self._unsure, bool(over)
+        if self._unsure or (asked and not self._queue and (over or self._is_open)):
             self._unsure = False
-            await self._queue.read(seen)
+            await self._read(seen)
         while True:
             heads = await self._heads(over, seen)
-            turn = await self._decide(over, heads, asked)
+            asks = [asked_by(one.entry) for one in asked]
+            turn = await self._ledger.decide(over, tuple(heads), asks)
             queued = await self._answer(asked, turn)
             await self._let_in(heads, turn)
             if queued:
-                await self._load()
-            if self._known.room <= 0 or not (looks or queued):
+                self._awaited = True
+                await self._ledger.load()
+            # What has no number of places gets none back
+            looks = looks or queued or (gave_back and self._ledger.known.places is not None)
+            if self._ledger.room <= 0 or not looks:
                 return
-            asked, over, looks = (), [], True
+            asked, over = (), []
             if not self._queue:
-                await self._queue.read(seen)
+                await self._read(seen)
             if not self._queue:
                 return
 
     @property
-    def _known(self) -> LimitRecord:
-        if self._record is None:
-            raise Unavailable(f"limit {self._limit} has not been read")
-        return self._record
+    def _is_open(self) -> bool:
+        """Whether somebody waits who may go by now, before all who have come later."""
+        return self._awaited and self._ledger.remembered is not None and self._ledger.room > 0
 
-    async def _load(self) -> None:
-        self._record, self._revision = await self._store.load(self._limit)
+    async def _read(self, seen: set[Place]) -> None:
+        await self._queue.read(seen)
+        self._awaited = bool(self._queue)
 
     async def _heads(
         self, over: Sequence[Over], seen: set[Place]
@@ -199,33 +241,8 @@ class Desk:
         """The first of those who wait, as many as there may be room for."""
         if not self._queue:
             return {}
-        if self._record is None:
-            await self._load()
-        return await self._queue.heads(self._known, self._known.room + len(over), seen)
-
-    async def _decide(
-        self, over: Sequence[Over], heads: Iterable[Ask], asked: Sequence[_Asked]
-    ) -> Turn:
-        """One turn of the record, over whatever others have written meanwhile."""
-        asks, waiting = [asked_by(one.entry) for one in asked], tuple(heads)
-        for _ in range(_TRIES):
-            remembered = self._record is not None
-            if not remembered:
-                await self._load()
-            turn = follow(self._known, over, waiting, asks, self._clock.now())
-            if turn.record == self._known:
-                if not remembered or not (over or waiting or asks):
-                    return turn
-                self._record = None  # others may have changed it
-                continue
-            try:
-                self._revision = await self._store.save(turn.record, self._revision)
-            except Conflict:
-                self._record = None
-                continue
-            self._record = turn.record
-            return turn
-        raise Unavailable(f"limit {self._limit} changes all the time, or what was read is stale")
+        record = self._ledger.remembered or await self._ledger.load()
+        return await self._queue.heads(record, self._ledger.room + len(over), seen)
 
     async def _answer(self, asked: Sequence[_Asked], turn: Turn) -> bool:
         """Tell those who have asked; whether somebody has to wait."""
@@ -263,8 +280,7 @@ class Desk:
 
     async def _verified(self) -> list[Over]:
         """Those who hold it and are over."""
-        await self._load()
-        holders = self._known.holders
+        holders = (await self._ledger.load()).holders
         found = []
         for first in range(0, len(holders), _AT_A_TIME):
             some = holders[first : first + _AT_A_TIME]

@@ -43,6 +43,10 @@ class Queue:
     def __bool__(self) -> bool:
         return bool(self._places)
 
+    def clear(self) -> None:
+        """Know of nobody any more."""
+        self._places.clear()
+
     async def read(self, seen: set[Place]) -> None:
         """Find out who waits whose time has come, but for those that were `seen`."""
         places = await self._store.waiting(self._limit)
@@ -93,4 +97,5 @@ class Queue:
 
 def asked_by(entry: Waiting) -> Ask:
     """What an attempt asks that waits, or is about to."""
-    return Ask(entry.run, entry.step, entry.attempt, entry.uses[entry.place].concurrency)
+    use = entry.uses[entry.place]
+    return Ask(entry.run, entry.step, entry.attempt, use.concurrency, use.rate)

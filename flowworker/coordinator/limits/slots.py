@@ -22,19 +22,20 @@ from flowworker.codec.keys import step_timer
 from flowworker.coordinator.limits.desk import Desk
 from flowworker.coordinator.limits.standing import Standing
 from flowworker.core.limit import name_of
-from flowworker.errors import ExpressionError, FlowworkerError
+from flowworker.errors import ExpressionError, FlowworkerError, InvalidInput
 from flowworker.ports import StepAddress
 from flowworker.stores.limits import Place
 from flowworker.tasks import all_over
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from flowworker.clock import Clock
     from flowworker.codec.limits import Waiting
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
+    from flowworker.core.limit import LimitRecord
     from flowworker.core.state import RunState
     from flowworker.evaluation.terms import Terms
     from flowworker.stores.stores import Stores
@@ -50,8 +51,19 @@ _MOST_DESKS = 10_000
 class Slots:
     """One for all runs of a coordinator."""
 
-    def __init__(self, stores: Stores, terms: Terms, clock: Clock, metrics: Metrics) -> None:
-        """Keep who holds limits and who waits in the stores' records."""
+    def __init__(
+        self,
+        stores: Stores,
+        terms: Terms,
+        refuse: Callable[[bytes, FlowworkerError], Awaitable[None]],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Keep who holds limits and who waits in the stores' records.
+
+        An attempt that has waited and whose message cannot be enqueued is ended by `refuse`.
+        """
+        self._refuse = refuse
         self._store = stores.limits
         self._steps = stores.backend.steps
         self._timers = stores.backend.timers
@@ -128,7 +140,8 @@ class Slots:
             uses = await self._terms.limits(plan, state, step)
         except ExpressionError:
             return  # then it had none
-        await all_over([self._desk(use.limit).over(over) for use in uses])
+        held = [use.limit for use in uses if use.rate is None]  # a throttle is not held
+        await all_over([self._desk(limit).over(over) for limit in held])
 
     async def stop(self) -> None:
         """Decide no more."""
@@ -157,13 +170,25 @@ class Slots:
                 await self._desk(limit).look(verify=True)
             except FlowworkerError as error:
                 get_logger().warning("limit: will try again", limit=limit, error=str(error))
-        self._metrics.limits_waiting.replace(waiting)
-        held = {name: float(self._desk(limit).held) for limit, name in named.items()}
-        self._metrics.limits_held.replace(held)
+        self._report(waiting, {name: self._desk(limit).record for limit, name in named.items()})
+
+    def _report(self, waiting: dict[str, float], records: dict[str, LimitRecord]) -> None:
+        """Have metrics say how named limits are that somebody waits for."""
+        metrics, now = self._metrics, self._clock.now()
+        metrics.limits_waiting.replace(waiting)
+        metrics.limits_held.replace({name: len(one.holders) for name, one in records.items()})
+        rates = {name: one.rate for name, one in records.items()}
+        metrics.limits_rate.replace({n: rate.per_second for n, rate in rates.items() if rate})
+        opens = {name: one.opens_at(now) for name, one in records.items()}
+        metrics.limits_next.replace({name: at for name, at in opens.items() if at})
 
     async def _admit(self, entry: Waiting) -> None:
         """One that has waited goes on; unless its run pauses, which may have been unseen before."""
-        await self.take(replace(entry, place=entry.place + 1))
+        try:
+            await self.take(replace(entry, place=entry.place + 1))
+        except InvalidInput as error:  # so will it be however often it is tried
+            await self._refuse(bytes(entry.message), error)
+            return
         if await self._standing.pauses(entry.run):
             await self._steps.withdraw(entry.run, ())
 
@@ -171,10 +196,11 @@ class Slots:
         desk = self._desks.get(limit)
         if desk is None:
             while len(self._desks) >= _MOST_DESKS:
-                eldest = next(iter(self._desks))
-                if self._desks[eldest].is_busy:
-                    break
+                eldest, oldest = next(iter(self._desks.items()))
                 del self._desks[eldest]
+                if oldest.is_busy:
+                    self._desks[eldest] = oldest
+                    break
             desk = Desk(limit, self._store, self._standing, self._admit, self._clock)
             self._desks[limit] = desk
         return desk

@@ -10,6 +10,7 @@ import { live, tick } from "./live.js";
 const OFTEN = 2000; // ms between two looks: no event says that a step waits for a limit
 const PAGE = 50;
 const MOST = 1000; // steps that one limit may let in
+const BURST = 10000; // steps that may begin at once
 
 export function limits(main, { query, may, signal }) {
   document.title = "Limits · flowworker";
@@ -19,7 +20,7 @@ export function limits(main, { query, may, signal }) {
     render(
       main,
       h("h1", {}, "Limits"),
-      found && may && h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => set("", 0, refresh) }, "Set a limit")),
+      found && may && h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => set(null, refresh) }, "Set a limit")),
       problem && h("p", { class: "error", role: "alert" }, problem),
       found ? list(found.limits) : !problem && h("p", { class: "empty" }, "Loading…"),
       found && pages("#/limits", query, found.next),
@@ -53,7 +54,8 @@ export function limit(main, { parts: [name], query, may, signal }) {
       problem && h("p", { class: "error", role: "alert" }, problem),
       !found && !problem && h("p", { class: "empty" }, "Loading…"),
       found && [
-        h("dl", { class: "facts" }, fact("Held", found.held), fact("Of", allowed(found)), fact("Waiting", found.waiting)),
+        h("dl", { class: "facts" }, fact("Held", found.held), fact("Of", allowed(found)), fact("Rate", found.rate ? `${found.rate}, ${found.burst} at once` : "–"), fact("Waiting", found.waiting)),
+        found.waiting > 0 && found.next_at * 1000 > Date.now() && h("p", { class: "hint" }, "By its rate the next one begins at ", when(found.next_at), "."),
         isUnset(found) && h("p", { class: "block why", role: "status" }, "Nobody has set it: all that fall under it wait."),
         isOwn(found) && h("p", { class: "hint" }, "It is a step's own, for one value of its key: its definition says how many."),
         may && !isOwn(found) && actions(found, refresh),
@@ -88,11 +90,11 @@ function isOwn(one) {
 }
 
 function isUnset(one) {
-  return !one.concurrency && !isOwn(one);
+  return !one.concurrency && !one.rate && !isOwn(one);
 }
 
 function allowed(one) {
-  return one.concurrency || "not set";
+  return one.concurrency || (one.rate ? "any" : "not set");
 }
 
 function fact(name, value) {
@@ -106,7 +108,7 @@ function list(listed) {
     "table",
     { class: "rows members" },
     h("caption", { class: "unseen" }, "Limits, by name"),
-    h("thead", {}, h("tr", {}, ["Limit", "Held", "Of", "Waiting"].map((name) => h("th", { scope: "col" }, name)))),
+    h("thead", {}, h("tr", {}, ["Limit", "Held", "Of", "Rate", "Waiting"].map((name) => h("th", { scope: "col" }, name)))),
     h(
       "tbody",
       {},
@@ -116,7 +118,8 @@ function list(listed) {
           { key: each.name },
           cell("Limit", h("a", { class: "id", href: `#/limits/${part(each.name)}` }, each.name), isOwn(each) && h("div", { class: "hint" }, "a step's own")),
           cell("Held", String(each.held)),
-          cell("Of", isUnset(each) ? h("span", { class: "bad" }, "not set") : String(each.concurrency)),
+          cell("Of", isUnset(each) ? h("span", { class: "bad" }, "not set") : String(allowed(each))),
+          cell("Rate", each.rate || "–"),
           cell("Waiting", String(each.waiting)),
         ),
       ),
@@ -150,23 +153,28 @@ function actions(one, done) {
   return h(
     "div",
     { class: "buttons", role: "group", "aria-label": "Actions" },
-    button(one.concurrency ? "Change" : "Set", () => set(one.name, one.concurrency, done)),
-    one.concurrency ? button("Delete", () => remove(one.name, done)) : null,
+    button(isUnset(one) ? "Set" : "Change", () => set(one, done)),
+    isUnset(one) ? null : button("Delete", () => remove(one.name, done)),
   );
 }
 
-/** Ask how many, and for the name as well if that is not known. */
-function set(name, concurrency, done) {
+/** Ask how many and how often, and for the name as well if no limit is given. */
+function set(one, done) {
+  const name = one?.name;
   const called = { title: "Name", description: "As steps say it in limits.", type: "string", pattern: "[A-Za-z0-9_\\-]{1,100}" };
-  const many = { title: "Concurrency", description: "So many steps at a time, and no more.", type: "integer", minimum: 1, maximum: MOST, default: concurrency || undefined };
-  const schema = { required: ["name", "concurrency"], properties: name ? { concurrency: many } : { name: called, concurrency: many } };
+  const says = {
+    concurrency: { title: "Concurrency", description: "So many steps at a time, and no more.", type: "integer", minimum: 1, maximum: MOST, default: one?.concurrency || undefined },
+    rate: { title: "Rate", description: "So many begin per s, m, h or d, as in 100/s.", type: "string", pattern: "[0-9]{1,9}/[smhd]", default: one?.rate || undefined },
+    burst: { title: "Burst", description: "So many of them may begin at once.", type: "integer", minimum: 1, maximum: BURST, default: one?.rate ? one.burst : undefined },
+  };
+  const schema = name ? { properties: says } : { required: ["name"], properties: { name: called, ...says } };
   dialog({
     title: name ? `Set ${name}` : "Set a limit",
     body: fields(schema, "limit", "It says"),
     confirm: "Set",
     perform: async (form) => {
-      const said = read(form, schema, "limit");
-      const set = await ask(`limits/${part(name || said.name)}`, { method: "PUT", body: { concurrency: said.concurrency } });
+      const { name: given, ...body } = read(form, schema, "limit");
+      const set = await ask(`limits/${part(name || given)}`, { method: "PUT", body });
       say("Set.");
       if (name) done();
       else location.hash = `#/limits/${part(set.name)}`;

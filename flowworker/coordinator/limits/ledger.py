@@ -1,0 +1,98 @@
+"""The record of one limit, as one process knows it, and what is written over it."""
+
+from __future__ import annotations
+
+__all__ = ["Ledger"]
+
+from typing import TYPE_CHECKING
+
+from flowworker.core.limiting import follow
+from flowworker.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowworker.clock import Clock
+    from flowworker.core.limit import LimitRecord
+    from flowworker.core.limiting import Ask, Over, Turn
+    from flowworker.stores.limits import LimitStore
+
+_TRIES = 20
+"""Conflicts in a row after which somebody else has to try again later."""
+
+
+class Ledger:
+    """Changed by compare-and-set; what is remembered may be out of date.
+
+    Attributes:
+        leads: nobody else has let in anybody by its rate since this process has looked at it.
+    """
+
+    def __init__(self, limit: str, store: LimitStore, clock: Clock) -> None:
+        """Nothing is read before it is needed."""
+        self.leads = True
+        self._limit = limit
+        self._store = store
+        self._clock = clock
+        self._record: LimitRecord | None = None
+        self._revision = 0
+        self._tat = -1
+
+    @property
+    def remembered(self) -> LimitRecord | None:
+        """The record as it was last read or written; None if it has to be read."""
+        return self._record
+
+    @property
+    def known(self) -> LimitRecord:
+        """The same, where it must have been read."""
+        if self._record is None:
+            raise Unavailable(f"limit {self._limit} has not been read")
+        return self._record
+
+    @property
+    def room(self) -> int:
+        """How many more it lets in at this moment."""
+        return self.known.room(self._clock.now())
+
+    def forget(self) -> None:
+        """Have it read again."""
+        self._record = None
+
+    async def load(self) -> LimitRecord:
+        """Read it."""
+        record, self._revision = await self._store.load(self._limit)
+        self.leads = self.leads and self._tat in {-1, record.tat}
+        self._record, self._tat = record, record.tat
+        return record
+
+    async def is_led_by_others(self) -> bool:
+        """Whether somebody else has let in one since it was looked at; else this process leads."""
+        if self.leads:
+            return False
+        former = self._tat
+        await self.load()
+        self.leads = self._tat == former
+        return not self.leads
+
+    async def decide(
+        self, over: Sequence[Over], waiting: Sequence[Ask], asks: Sequence[Ask]
+    ) -> Turn:
+        """One turn of the record, over whatever others have written meanwhile."""
+        for _ in range(_TRIES):
+            remembered = self._record is not None
+            known = self._record or await self.load()
+            turn = follow(known, over, waiting, asks, self._clock.now())
+            if turn.record == known:
+                if not remembered or not (over or waiting or asks):
+                    return turn
+                self._record = None  # others may have changed it
+                continue
+            try:
+                self._revision = await self._store.save(turn.record, self._revision)
+            except Conflict:
+                self._record = None
+                continue
+            self._record, self._tat, self.leads = turn.record, turn.record.tat, True
+            return turn
+        raise Unavailable(f"limit {self._limit} changes all the time, or what was read is stale")

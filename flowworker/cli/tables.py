@@ -1,10 +1,10 @@
 """Tables: columns on a terminal, as many as fit; plain lines elsewhere.
 
 A table has an id in its first column and free text in its last. On a terminal that is too narrow,
-the last column is folded, down to a width at which it can be read well; then columns are left out,
-in the order of `GIVE_WAY`; then the last column becomes narrower still. Ids, names and states stay,
-and are never broken: if they do not fit beside the text, each row has its id on a line of its own,
-and the rest below it. A character of East Asia takes two columns, and a combining one none.
+the last column is folded between words, down to a width at which it can be read well; then columns
+are left out, in the order of `GIVE_WAY`; then the last column becomes narrower still. Ids, names
+and states stay, and are never broken, nor are ids in the text: if they do not fit beside it, each
+row has its id on a line of its own, and the rest below it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 __all__ = ["GIVE_WAY", "plain", "print_table", "state", "table"]
 
 import sys
-import unicodedata
 from typing import TYPE_CHECKING
 
 import click
 
+from flowworker.cli.wrapping import columns_of, longest_id, wrapped
 from flowworker.codec.text import one_line
 
 if TYPE_CHECKING:
@@ -87,19 +87,36 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], status: i
 
 def _print_below_ids(columns: Sequence[str], rows: Rows, width: int) -> None:
     """Each id on a line of its own; below it the rest, as far as there is room for it."""
-    kept = list(range(1, len(columns)))
+    kept = list(range(1, len(columns) - 1))
+    whole = [list(columns), *rows]
+    text = _least_text(whole, width)
 
-    def is_wide() -> bool:
-        widths = _widths([[row[place] for place in kept] for row in (list(columns), *rows)])
-        return sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], _LEAST) > width
+    def room() -> int:
+        """Columns for the text beside the others."""
+        return width - sum(_widths(whole)[place] + 2 for place in kept) - 2
 
     for title in GIVE_WAY:
-        if is_wide():
+        if room() < text:
             kept = [place for place in kept if columns[place] != title]
-    whole = [list(columns), *rows]
-    below = _aligned([[row[place] for place in kept] for row in whole])
-    for row, rest in zip(whole, below, strict=True):
-        click.echo(f"{row[0]}\n  {rest}".rstrip())
+    is_beside = room() >= text
+    for row, others in zip(
+        whole, _aligned([[row[place] for place in kept] for row in whole]), strict=True
+    ):
+        click.echo(row[0])
+        if is_beside:
+            head = "  " + others.ljust(width - 2 - room()) if kept else "  "
+            lines = wrapped(row[-1], width, head, " " * (width - room())) or [head.rstrip()]
+        else:
+            lines = [f"  {others}", *wrapped(row[-1], width, "    ", "    ")]
+        for line in filter(str.strip, lines):
+            click.echo(line)
+
+
+def _least_text(rows: Rows, width: int) -> int:
+    """Columns that the last column needs: no id in it is broken that a line has room for."""
+    texts = [row[-1] for row in rows]
+    widest = max(map(columns_of, texts))
+    return min(widest, max(_LEAST, *(longest_id(text, width - 2) for text in texts)))
 
 
 def _aligned(rows: Rows) -> list[str]:
@@ -107,7 +124,7 @@ def _aligned(rows: Rows) -> list[str]:
     widths = _widths(rows)
     return [
         "  ".join(
-            text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)
+            text + " " * (width - columns_of(text)) for text, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -121,12 +138,13 @@ def table(columns: Sequence[str], rows: Rows, status: int, width: int) -> Table:
 
 def fitting(columns: Sequence[str], rows: Rows, width: int) -> list[int] | None:
     """Which columns a terminal of that width has room for; None if not even for the others."""
-    widths = _widths([list(columns), *rows])
+    whole = [list(columns), *rows]
+    widths, least = _widths(whole), _least_text(whole, width)
     kept = list(range(len(columns)))
 
     def fit(text: int) -> bool:
         others = sum(widths[place] + _BETWEEN for place in kept[:-1])
-        return others + min(widths[-1], text) <= width
+        return others + min(widths[-1], max(text, least)) <= width
 
     for title in GIVE_WAY:
         if fit(_READABLE):
@@ -136,17 +154,7 @@ def fitting(columns: Sequence[str], rows: Rows, width: int) -> list[int] | None:
 
 
 def _widths(rows: Rows) -> list[int]:
-    return [max(map(_width, texts)) for texts in zip(*rows, strict=True)]
-
-
-def _width(text: str) -> int:
-    """Columns that it takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF")
-        for one in text
-    )
+    return [max(map(columns_of, texts)) for texts in zip(*rows, strict=True)]
 
 
 def _table(columns: Sequence[str], rows: Rows, status: int, kept: list[int]) -> Table:

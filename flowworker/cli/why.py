@@ -6,13 +6,13 @@ __all__ = ["print_why", "why"]
 
 import shutil
 import sys
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
 
 from flowworker.cli.options import Target, as_json, connection, run_client
 from flowworker.cli.tables import plain, state
+from flowworker.cli.wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,15 +66,7 @@ def _print(reasons: tuple[Reason, ...], indent: str) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PLAIN
     for reason in reasons:
         for line in _lines(reason):
-            # No id is broken, however long it is.
-            for part in wrap(
-                plain(line),
-                width,
-                initial_indent=indent,
-                subsequent_indent=f"{indent}  ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            ):
+            for part in wrapped(plain(line), width, indent, f"{indent}  "):
                 click.echo(part)
 
 

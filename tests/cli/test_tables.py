@@ -91,6 +91,39 @@ def test_ids_that_leave_no_room_stand_above_the_rest(printed):
     assert all(len(line) <= 80 for line in lines[:4])
 
 
+CHILD = "sub-child-ab81b622852b39dd502af547"
+WAITS = f"is run {CHILD} (RUNNING) for 3.6 s, which waits for 'mail-of-a-long-name'"
+
+
+def test_an_id_in_a_text_makes_others_give_way(printed):
+    lines = printed([["order-7", "order.fulfil", "RUNNING", "2026-11-28 01:00:00", "1.5 s", WAITS]])
+
+    assert any(CHILD in line for line in lines)
+    assert "CREATED" not in lines[0]
+    assert lines[2].startswith("order-7   order.fulfil   RUNNING")
+
+
+def test_an_id_in_a_text_that_leaves_no_room_stands_below(printed):
+    lines = printed([[ID, "order.fulfil", "RUNNING", "2026-11-28 01:00:00", "1.5 s", WAITS]])
+
+    assert lines[2] == ID
+    rest = lines[3:]
+    assert rest[0].startswith("  order.fulfil  RUNNING  2026-11-28 01:00:00  is run")
+    place = rest[0].index("is run")
+    assert all(line[:place].strip() == "" for line in rest[1:])
+    assert " ".join(" ".join(line[place:] for line in rest).split()) == WAITS
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_where_not_even_that_is_room_the_text_has_lines_of_its_own(printed):
+    columns = ("STEP", "STATE", "NOTES")
+    lines = printed([["charge", "R" * 50, WAITS]], columns=columns)
+
+    assert lines[3:5] == ["charge", f"  {'R' * 50}"]
+    assert " ".join(" ".join(lines[5:]).split()) == WAITS
+    assert all(line.startswith("    ") and len(line) <= 80 for line in lines[5:])
+
+
 def test_ids_are_whole_in_a_thousand_rows(printed):
     rows = [[f"{ID[:-4]}{number:04}", *ROWS[0][1:]] for number in range(1000)]
 

@@ -9,14 +9,11 @@ __all__ = ["examine"]
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowworker.clock import SystemClock
-from flowworker.codec.json import UNREADABLE
-from flowworker.codec.messages import decode_step_message
 from flowworker.codec.presence import PRESENT
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
@@ -38,6 +35,7 @@ from flowworker.jetstream.scheduled import timers_of_schedules
 from flowworker.jetstream.topology.namespaces import queues_of
 from flowworker.jetstream.topology.specs import ConsumerSpec, consumer_specs, stream_specs
 from flowworker.jetstream.topology.streams import Topology
+from flowworker.jetstream.wanted import handlers_wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -51,10 +49,6 @@ if TYPE_CHECKING:
 
 Compare = Callable[[str], list[str]]
 Hidden = Callable[[str], list[str]]
-
-OLDEST = 100
-"""Steps of a queue, the oldest, of which it is asked whether somebody has their handlers: what
-nobody can execute stays, and becomes the oldest."""
 
 
 class _Missing(Exception):
@@ -286,20 +280,11 @@ class _Examination:
                 continue
             there, pause = attendance.workers(queue), pauses.get(queue)
             yield findings.queue(queue, stored[queue], lanes, there, late, pause)
-            wanted = await self._wanted(queue) if stored[queue] else Counter[str]()
+            wanted = (
+                await handlers_wanted(self._api, self._names, queue)
+                if stored[queue]
+                else Counter[str]()
+            )
             handlers = attendance.handlers(queue, wanted)
             if handlers is not None:
                 yield handlers
-
-    async def _wanted(self, queue: str) -> Counter[str]:
-        """The handlers that the oldest steps of a queue call."""
-        found: Counter[str] = Counter()
-        query = {"seq": 1, "next_by_subj": f"{self._names.namespace}.step.{queue}.>"}
-        for _ in range(OLDEST):
-            message = await self._api.message(self._names.steps, query)
-            if message is None:
-                break
-            query["seq"] = message.seq + 1
-            with suppress(*UNREADABLE):  # workers say so
-                found[decode_step_message(message.data).uses] += 1
-        return found

@@ -94,7 +94,10 @@ SECTIONS = {
     },
     "Operation": {
         "schedule": Listed("schedules:schedule", "Have runs begin by themselves."),
-        "limits": Listed("limits:limits", "Say how many steps may be at work at a time."),
+        "limits": Listed(
+            "limits:limits",
+            "Say how many steps may be at work at a time, and how often one may begin.",
+        ),
         "workers": Listed(
             "members:workers", "List the workers that are there, and what each serves."
         ),

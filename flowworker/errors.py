@@ -5,7 +5,8 @@
     ├── InvalidInput           an argument, a message or a payload is not what was expected
     │   ├── ConversionError    input or output does not fit the type a handler declares
     │   ├── PayloadTooLarge    a payload exceeds the configured maximum
-    │   └── RunIdTaken         a run of that id was started otherwise
+    │   ├── RunIdTaken         a run of that id was started otherwise
+    │   └── RunRefused         there is no place for a run under the limits of its workflow
     ├── NotFound
     │   ├── WorkflowNotFound
     │   ├── RunNotFound
@@ -58,6 +59,7 @@ __all__ = [
     "RunFailed",
     "RunIdTaken",
     "RunNotFound",
+    "RunRefused",
     "ServerUnavailable",
     "Standstill",
     "TopologyMismatch",
@@ -132,6 +134,10 @@ class PayloadTooLarge(InvalidInput):
 
 class RunIdTaken(InvalidInput):
     """A run of that id exists, and was started with another workflow or input. It goes on."""
+
+
+class RunRefused(InvalidInput):
+    """Limits of a workflow have no place for a run of it, and it does not wait for one."""
 
 
 class NotFound(FlowworkerError):
@@ -228,11 +234,9 @@ class PayloadKeyMissing(Unavailable):
         """Say which, and which ones are here."""
         self.key = key
         here = ", ".join(known) or "none"
-        super().__init__(
-            f"a payload is sealed with the key {key!r:.80}, which this process does not have (it "
-            f"has: {here}); add it to the file of FLOWWORKER_PAYLOAD_KEYS, for as long as there "
-            "are runs from its time"
-        )
+        text = f"a payload is sealed with the key {key!r:.80}, which this process does not have"
+        rest = "add it to the file of FLOWWORKER_PAYLOAD_KEYS, for as long as there are runs from"
+        super().__init__(f"{text} (it has: {here}); {rest} its time")
 
 
 class TopologyMismatch(FlowworkerError):

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from flowworker.codec.cloudevents import CloudEvent
-from flowworker.codec.limits import LimitCommand, Waiting
+from flowworker.codec.limits import LimitCommand, Waiting, WaitingRun
 from flowworker.codec.messages import (
     CancelNotice,
     ControlCommand,
@@ -64,6 +64,7 @@ _TYPES: dict[str, type] = {
     "limit-command": LimitCommand,
     "limit-record": LimitRecord,
     "limit-waiting": Waiting,
+    "limit-waiting-run": WaitingRun,
     "schedule-event": ScheduleEvent,
     "schedule-command": ScheduleCommand,
     "schedule-record": ScheduleRecord,

@@ -153,4 +153,4 @@ def _show(one: LimitView, *, json_: bool) -> None:
 
 
 def _times(one: HolderView | WaiterView) -> list[str]:
-    return [one.run, one.step, when(one.since)]
+    return [one.run, one.step or "-", when(one.since)]

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from flowworker.stores.limits import LimitStore, Place
     from flowworker.stores.stores import Stores
 
-_OWN = re.compile(r"own\.[0-9a-f]{32}")
+_OWN = re.compile(r"(own|run)\.[0-9a-f]{32}")
+"""The ids of those that have no name."""
 
 _TOGETHER = 64
 """Records that are read at a time."""
@@ -35,7 +36,10 @@ _TOGETHER = 64
 
 @dataclass(frozen=True, slots=True)
 class HolderView:
-    """A step that was let in, and is not known to be over; `since` is when, epoch seconds."""
+    """A step that was let in, and is not known to be over; `since` is when, epoch seconds.
+
+    Or a run as a whole: then without a step.
+    """
 
     run: str
     step: str
@@ -47,8 +51,8 @@ class LimitView:
     """A limit.
 
     Attributes:
-        name: as steps say it; of a step's own, `own.` and a digest.
-        concurrency: how many steps may be at work at a time; 0 if that is not set.
+        name: as steps say it; of a step's own `own.`, of a workflow's own `run.`, and a digest.
+        concurrency: how many may be at work at a time; 0 if that is not set.
         held: how many are.
         waiting: how many wait, those included whose time has not come.
         holders: those that are, longest first.
@@ -73,7 +77,10 @@ class LimitView:
 
 @dataclass(frozen=True, slots=True)
 class WaiterView:
-    """A step that waits; `since` is when it has come, or will be due if that is later."""
+    """A step that waits; `since` is when it has come, or will be due if that is later.
+
+    Or a run as a whole: then without a step.
+    """
 
     run: str
     step: str
@@ -191,7 +198,7 @@ async def page_of(store: LimitStore, most: int, after: str) -> tuple[list[LimitV
 
 async def _used(store: LimitStore, after: str) -> AsyncGenerator[LimitView, None]:
     """Those that are set, held or waited for, behind a name; those with names first."""
-    waiting = Counter(place.limit for place in await store.waiting())
+    waiting = Counter(place.limit for place in await store.everybody())
     behind = _id_of(after) if after else ""
     names = sorted(name for name in {*await store.all(), *waiting} if name > behind)
     for first in range(0, len(names), _TOGETHER):
@@ -221,7 +228,7 @@ def _place(one: Place) -> str:
 
 
 def _is_set(view: LimitView) -> bool:
-    return bool(view.concurrency or view.rate) and not view.name.startswith("own.")
+    return bool(view.concurrency or view.rate) and not _OWN.fullmatch(view.name)
 
 
 def _view(record: LimitRecord, waiting: int) -> LimitView:

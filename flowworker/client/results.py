@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 from flowworker.codec.json import decode_value
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.core.status import RunStatus
-from flowworker.errors import InvalidInput, RunCancelled, RunFailed, RunIdTaken, WorkflowNotFound
+from flowworker.errors import (
+    InvalidInput,
+    RunCancelled,
+    RunFailed,
+    RunIdTaken,
+    RunRefused,
+    WorkflowNotFound,
+)
 from flowworker.stores.sealing import RESULT, output_places
 
 if TYPE_CHECKING:
@@ -107,6 +114,6 @@ def hidden_result(result: RunResult, hider: RunHider) -> RunResult:
 
 def rejected_start(run: str, reason: str, error_type: str) -> InvalidInput | WorkflowNotFound:
     """The error for a start that a coordinator has rejected."""
-    known = {kind.__name__: kind for kind in (WorkflowNotFound, RunIdTaken)}
+    known = {kind.__name__: kind for kind in (WorkflowNotFound, RunIdTaken, RunRefused)}
     kind = known.get(error_type, InvalidInput)
     return kind(f"run {run} was not started: {reason}")

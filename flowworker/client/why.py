@@ -151,7 +151,19 @@ class Why:
         return Place(best.stored, best.scheduled, best.handed_out, best.ahead, best.held)
 
     async def _slots(self, seen: Evidence) -> dict[str, Slot]:
-        """The limits for which steps of the run wait."""
+        """The limits for which steps of the run wait, or for which it does, under ""."""
+        record = seen.record
+        if record.admission is not None and record.is_asking:
+            for use in record.admission.uses:
+                line = await self._limits.waiting(use.limit)
+                found = [one for one in line if one.run == record.run]
+                if found:
+                    limit, _ = await self._limits.load(use.limit)
+                    return {"": Slot(limit, found[0].since, line.index(found[0]))}
+            return {}
+        return await self._slots_of_steps(seen)
+
+    async def _slots_of_steps(self, seen: Evidence) -> dict[str, Slot]:
         if seen.known is None or not seen.plan.limited:
             return {}
         found: dict[str, Slot] = {}

@@ -11,7 +11,8 @@ schedule.<id>                        a schedule
 scheduled.<workflow>.<id>            one that is part of the workflow's definition
 looked.<partition>                   after which start of the server all its runs were looked at
 limit.<id>                           who holds a limit; an id has two tokens
-waiting.<id>.<ticket>.<run>.<step>   who waits for it: in the order of their tickets
+waiting.<id>.<ticket>.<run>.<step>   a step that waits for it: in the order of their tickets
+waiting.<id>.<ticket>.<run>          a run that does
 """
 
 from __future__ import annotations
@@ -143,5 +144,6 @@ def limit_key(limit: str) -> str:
 
 
 def waiting_key(limit: str, ticket: str, run: str, step: str) -> str:
-    """Key of an attempt that waits for a limit; each part may be a pattern."""
-    return f"waiting.{limit}.{ticket}.{run}.{step}"
+    """Key of who waits for a limit: an attempt of a step, or a run. Each part may be a pattern."""
+    whole = f"waiting.{limit}.{ticket}.{run}"
+    return f"{whole}.{step}" if step else whole

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 __all__ = [
     "LIMIT_PREFIX",
+    "Entry",
     "LimitAction",
     "LimitCommand",
     "Waiting",
+    "WaitingRun",
     "decode_limit_command",
     "decode_waiting",
+    "decode_waiting_run",
 ]
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from flowworker.core.attempt import Attempt
+from flowworker.core.admission import waits_for
+from flowworker.core.attempt import UNATTEMPTED, Attempt
 from flowworker.core.limit import MAX_CONCURRENCY, Use
+from flowworker.core.limiting import Ask
 from flowworker.core.rate import Rate
 from flowworker.core.status import Priority
 
@@ -51,6 +56,38 @@ class Waiting(Struct, frozen=True, omit_defaults=True):
     place: int = 0
     v: int = 1
 
+    @property
+    def ask(self) -> Ask:
+        """What it asks of the limit for which it waits."""
+        use = self.uses[self.place]
+        return Ask(self.run, self.step, self.attempt, use.concurrency, use.rate)
+
+
+class WaitingRun(Struct, frozen=True, omit_defaults=True):
+    """A run that waits for a limit; all else of it is in its record.
+
+    Attributes:
+        uses, ticket: as its record has them.
+        place: for which of them it waits; it holds those before that.
+    """
+
+    run: str
+    uses: tuple[Use, ...]
+    ticket: str
+    place: int = 0
+    v: int = 1
+
+    @property
+    def ask(self) -> Ask:
+        """What it asks of the limit for which it waits."""
+        use = self.uses[self.place]
+        waits = waits_for(use.strategy)
+        return Ask(self.run, "", UNATTEMPTED, use.concurrency, use.rate, self.ticket, waits)
+
+
+Entry: TypeAlias = Waiting | WaitingRun
+"""Who waits for a limit."""
+
 
 class LimitAction(StrEnum):
     """What can be done to a named limit."""
@@ -72,4 +109,5 @@ class LimitCommand(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 decode_waiting = msgspec.json.Decoder(Waiting).decode
+decode_waiting_run = msgspec.json.Decoder(WaitingRun).decode
 decode_limit_command = msgspec.json.Decoder(LimitCommand).decode

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.codec.cloudevents import EventData, cloud_event, run_started_event
+from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import (
@@ -23,10 +23,11 @@ from flowworker.codec.keys import (
     step_of_timer,
 )
 from flowworker.coordinator.commands.inbox import Inbox
+from flowworker.core.admission import asking
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import RUN_ID
+from flowworker.core.ids import RUN_ID, sequence_of
 from flowworker.core.staleness import may_be_unseen
-from flowworker.core.status import TERMINAL, RunStatus
+from flowworker.core.status import TERMINAL
 from flowworker.core.waiting import EARLY
 from flowworker.errors import Unavailable
 from flowworker.stores.removal import remove_run
@@ -34,6 +35,8 @@ from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
+    from flowworker.coordinator.beginning import Beginning
+    from flowworker.coordinator.limits.gate import Gate
     from flowworker.coordinator.retention import Retention
     from flowworker.coordinator.schedules.turns import Schedules
     from flowworker.coordinator.steps.child_steps import ChildSteps
@@ -58,6 +61,8 @@ class Alarms:
         engine_steps: EngineSteps,
         child_steps: ChildSteps,
         schedules: Schedules,
+        beginning: Beginning,
+        gate: Gate,
         clock: Clock,
     ) -> None:
         """Nothing is consumed before `start`."""
@@ -67,6 +72,8 @@ class Alarms:
         self._engine_steps = engine_steps
         self._child_steps = child_steps
         self._schedules = schedules
+        self._beginning = beginning
+        self._gate = gate
         self._clock = clock
         self._inbox = Inbox(self._handle, _CREDIT, clock)
 
@@ -143,23 +150,17 @@ class Alarms:
             return
         if left > 0.0:
             await self._clock.sleep(left)
-        before = None
-        if record.begins_at:
-            before = record
-            now = self._clock.now()
-            record = replace(record, status=RunStatus.RUNNING, begins_at=0.0, created_at=now)
+        if record.is_asking:
+            await self._gate.enter_or_cancel(record)
+        elif not record.begins_at:
+            await self._beginning.again(record)
+        elif record.admission is None:
+            await self._beginning.begin(record, revision)
+        else:
+            admission = asking(record.admission, self._clock.now(), sequence_of(record.origin))
+            record = replace(record, begins_at=0.0, admission=admission)
             await self._stores.runs.save(record, revision)
-        # What was asked for before may be followed first, and its coordinator may have forgotten it
-        # by then: so that reads the records, instead of beginning what the event has.
-        event = run_started_event(self._backend.namespace, record, 0)
-        await self._stores.runs.index(entry_of(record))
-        await self._backend.events.publish(
-            record.run, event.type, encode(event), event.id, once=True
-        )
-        if before is not None:
-            await self._stores.runs.unindex(entry_of(before))
-        else:  # the record does not know any more when it was accepted
-            await self._stores.runs.unindex_pending(record)
+            await self._gate.enter_or_cancel(record)
 
     async def _time_out(self, record: RunRecord, delivery: Delivery) -> None:
         if not await self._is_due(record, TIMEOUT, delivery):

@@ -7,6 +7,7 @@ __all__ = ["Parts", "assemble"]
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.coordinator.alarms import Alarms
+from flowworker.coordinator.beginning import Beginning
 from flowworker.coordinator.commands.controls import Controls
 from flowworker.coordinator.commands.intake import Intake, OtherCommands
 from flowworker.coordinator.commands.limits import LimitCommands
@@ -16,7 +17,10 @@ from flowworker.coordinator.commands.reruns import Reruns
 from flowworker.coordinator.commands.schedules import ScheduleCommands
 from flowworker.coordinator.commands.signals import Signals
 from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.limits.backlog import Backlog
+from flowworker.coordinator.limits.gate import Gate
 from flowworker.coordinator.limits.slots import Slots
+from flowworker.coordinator.performing.closing import Closing
 from flowworker.coordinator.performing.dispatch import Dispatcher
 from flowworker.coordinator.performing.fencing import Fences
 from flowworker.coordinator.performing.given import Given
@@ -63,6 +67,8 @@ class Parts(NamedTuple):
     retention: Retention
     schedules: Schedules
     slots: Slots
+    gate: Gate
+    backlog: Backlog
 
 
 def assemble(
@@ -83,9 +89,12 @@ def assemble(
     evaluation = Evaluation(values)
     terms = Terms(evaluation)
     refusals = Refusals(stores, clock)
-    slots = Slots(stores, terms, refusals.refuse_message, clock, metrics)
+    # Who has to wait
+    slots = Slots(stores, terms, refusals.refuse_message, clock)
+    beginning = Beginning(stores, clock)
+    gate = Gate(stores, beginning, clock)
     # What users send
-    starts = Starts(stores, clock, metrics)
+    starts = Starts(stores, gate, clock, metrics)
     intake = Intake(
         backend.commands,
         starts,
@@ -127,12 +136,11 @@ def assemble(
         tracing,
     )
     fences = Fences(stores, child_steps, clock)
-    performer = Performer(
-        stores, dispatcher, waits, fences, child_steps, retention, clock, metrics, tracing
-    )
+    closing = Closing(gate, child_steps, retention, tracing)
+    performer = Performer(stores, dispatcher, waits, fences, closing, gate, clock, metrics)
     # What comes with time
     schedules = Schedules(stores, ScheduledRuns(stores, starts, clock, metrics), clock, metrics)
-    alarms = Alarms(stores, retention, engine_steps, child_steps, schedules, clock)
+    alarms = Alarms(stores, retention, engine_steps, child_steps, schedules, beginning, gate, clock)
     return Parts(
         intake,
         alarms,
@@ -144,4 +152,6 @@ def assemble(
         retention,
         schedules,
         slots,
+        gate,
+        Backlog(stores, slots.desks, gate.desks, clock, metrics),
     )

@@ -81,7 +81,7 @@ class Coordinator:
         self._shared = Shared(
             self._parts.performer, self._parts.answers, self._parts.slots, self._holding, rebuilds
         )
-        backlog = self._parts.slots.backlog
+        backlog = self._parts.backlog.steps
         self._recovery = Recovery(stores, backlog, rebuilds, adopts, clock, metrics)
         self._aftermath = Aftermath(stores, self._restore_timers, adopts, clock)
         self._schedulers: dict[int, Scheduler] = {}
@@ -147,7 +147,8 @@ class Coordinator:
         except FlowworkerError as error:
             get_logger().warning("leases were not released; they will run out", error=str(error))
         await self._parts.fences.stop()
-        await self._parts.slots.stop()
+        await self._parts.slots.desks.stop()
+        await self._parts.gate.stop()
 
     def resume(self, run: str) -> bool:
         """Go on with a run of which no worker executes anything, whatever its leases say.
@@ -239,7 +240,7 @@ class Coordinator:
     async def _look_through(self, schedulers: dict[int, Scheduler], *, taken: bool) -> None:
         try:
             await self._recovery.sweep(schedulers, taken=taken)
-            await self._parts.slots.sweep(self._is_ours)
+            await self._parts.backlog.sweep(self._is_ours)
         except FlowworkerError as error:
             get_logger().warning("sweep was cut short", error=str(error))
         except Exception:  # noqa: BLE001 - a defect must not end all sweeps to come

@@ -13,6 +13,7 @@ from flowworker.core.effects import (
     Conclude,
     Dispatch,
     Emit,
+    Enter,
     Expand,
     Fence,
     Finish,
@@ -120,7 +121,7 @@ class Draft:
                 return self.forbids(effect.attempt.kind, effect.step)
             case Repeat():
                 return self.forbids(Kind.RUN, effect.step)
-            case Conclude() | Expand() | Gather() | Judge() | SetStart():
+            case Conclude() | Enter() | Expand() | Gather() | Judge() | SetStart():
                 return self.stopping
             case _:
                 return False

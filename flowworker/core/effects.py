@@ -16,6 +16,7 @@ __all__ = [
     "Dispatch",
     "Effect",
     "Emit",
+    "Enter",
     "Expand",
     "Fence",
     "Finish",
@@ -116,6 +117,10 @@ class SetStart(Struct, frozen=True):
     at: float
 
 
+class Enter(Struct, frozen=True):
+    """The run has asked for its limits, and does so again: it may be let in since."""
+
+
 class Answer(Struct, frozen=True):
     """Write how the approval that an attempt asks for was answered; the attempt ends by that.
 
@@ -190,5 +195,15 @@ class Repeat(Struct, frozen=True):
 
 Question = Conclude | Expand | Gather | Judge | Repeat
 Effect = (
-    Answer | Save | Emit | Dispatch | Fence | SetStart | SetTimeout | Withdraw | Finish | Question
+    Answer
+    | Save
+    | Emit
+    | Dispatch
+    | Enter
+    | Fence
+    | SetStart
+    | SetTimeout
+    | Withdraw
+    | Finish
+    | Question
 )

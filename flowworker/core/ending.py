@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def end(draft: Draft, status: RunStatus, **changes: object) -> None:
     """The run ends, if there is no `finally` that has to run before."""
     closing = draft.plan.closing
-    never_began = draft.state.record.begins_at > 0.0
+    never_began = draft.state.record.is_early
     if not closing or draft.terminated or never_began:
         let_be(draft)
         draft.end(status, **changes)

@@ -76,7 +76,7 @@ def dispatch_ready(draft: Draft, steps: tuple[str, ...]) -> list[tuple[str, Reso
     Those that cannot run any more are skipped, and returned: they are resolved.
     """
     skipped: list[tuple[str, Resolution]] = []
-    if draft.state.record.begins_at:  # the run is to begin later, or was stopped before
+    if draft.state.record.is_early:  # or was stopped before it began
         return skipped
     for step in steps:
         at = draft.state.steps[step]

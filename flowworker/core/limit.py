@@ -1,7 +1,7 @@
-"""Limits: how many attempts of steps may be at work at a time, which are, and how often one begins.
+"""Limits: how many attempts of steps, or runs, are at work, which ones, and how often one begins.
 
-A limit is either *named*, and operators say how many, or it is a step's *own*, one for each value
-that its key comes to, and the definition says how many.
+A limit is either *named*, and operators say how many, or it is a step's or a workflow's *own*, one
+for each value that its key comes to, and the definition says how many.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ __all__ = [
     "MAX_CONCURRENCY",
     "MAX_LIMITS",
     "NAMED",
+    "OF_RUNS",
     "THROTTLE",
     "Concurrency",
     "Holder",
     "LimitRecord",
+    "Strategy",
     "Throttle",
     "Use",
     "name_of",
@@ -23,23 +25,40 @@ __all__ = [
 ]
 
 import re
+from enum import StrEnum
 from hashlib import sha256
 
 from msgspec import Struct
 
-from flowworker.core.attempt import Attempt
+from flowworker.core.attempt import UNATTEMPTED, Attempt
 from flowworker.core.rate import Rate, available, microseconds, next_at
 
 LIMIT_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 """What a named limit can be called: one token."""
 
 MAX_CONCURRENCY = 1_000
-"""Attempts that may hold one limit: its record names all of them."""
+"""Attempts or runs that may hold one limit: its record names all of them."""
 
 MAX_LIMITS = 10
-"""Limits that one step may fall under."""
+"""Limits that one step, or one run, may fall under."""
 
-NAMED, _OWN = "named", "own"
+NAMED, OF_RUNS, _OWN = "named", "run", "own"
+
+
+class Strategy(StrEnum):
+    """What becomes of a run for which there is no place.
+
+    QUEUE          it waits for one, behind those that wait already
+    CANCEL_OLDEST  so it does, and the oldest that has one, or waits, is cancelled
+    CANCEL_NEWEST  it is cancelled itself
+    SKIP           it does not come to be: its start is rejected
+    """
+
+    QUEUE = "queue"
+    CANCEL_OLDEST = "cancel_oldest"
+    CANCEL_NEWEST = "cancel_newest"
+    SKIP = "skip"
+
 
 THROTTLE = "throttle"
 """Which of a step's own limits its throttle is."""
@@ -77,35 +96,49 @@ class Throttle(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class Use(Struct, frozen=True, omit_defaults=True):
-    """That an attempt falls under a limit.
+    """That an attempt, or a run, falls under a limit.
 
     Attributes:
         limit: the id of it.
         concurrency: how many it allows; None if its record says that.
         rate: how often it lets one in, of a throttle; its record says nothing else.
+        strategy: what becomes of a run for which there is no place; attempts always wait.
     """
 
     limit: str
     concurrency: int | None = None
     rate: Rate | None = None
+    strategy: Strategy = Strategy.QUEUE
 
 
-class Holder(Struct, frozen=True):
-    """An attempt that was let in, and when that was (epoch seconds)."""
+class Holder(Struct, frozen=True, omit_defaults=True):
+    """An attempt or a run that was let in.
+
+    Attributes:
+        since: when that was, epoch seconds.
+        step, attempt: which attempt of the run; neither if it is the run as a whole.
+        ticket: of a run, by which it is known from others that had its id before (`Admission`).
+    """
 
     run: str
-    step: str
-    attempt: Attempt
     since: float
+    step: str = ""
+    attempt: Attempt = UNATTEMPTED
+    ticket: str = ""
+
+    @property
+    def rank(self) -> tuple[str, Attempt]:
+        """What is of a later rank begins when this is over."""
+        return self.ticket, self.attempt
 
 
 class LimitRecord(Struct, frozen=True, omit_defaults=True):
     """The truth about a limit. Who waits for it is kept beside it, each for itself.
 
     Attributes:
-        id: `named.<name>`, or `own.<digest>`.
+        id: `named.<name>`; of a step's own `own.<digest>`, of a workflow's own `run.<digest>`.
         concurrency: how many may hold it; 0 if nobody has said that.
-        holders: attempts that were let in and are not known to be over; those that are let in while
+        holders: those that were let in and are not known to be over; those that are let in while
             `concurrency` is 0 are not named.
         rate: how often it lets one in; None for any number of times.
         tat: if there is a rate, its theoretical arrival time (`core.rate`), epoch microseconds.

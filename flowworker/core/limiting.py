@@ -35,33 +35,54 @@ if TYPE_CHECKING:
 
 
 class Ask(NamedTuple):
-    """An attempt wants to be let in; `concurrency` or `rate` is what its definition says, if so."""
+    """An attempt, or a run as a whole, wants to be let in.
+
+    Attributes:
+        concurrency, rate: what its definition says, if that counts.
+        step, attempt, ticket: as a `Holder` has them.
+        waits: if there is no place; else it is refused.
+    """
 
     run: str
     step: str
     attempt: Attempt
     concurrency: int | None = None
     rate: Rate | None = None
+    ticket: str = ""
+    waits: bool = True
+
+    @property
+    def rank(self) -> tuple[str, Attempt]:
+        """As that of a `Holder`."""
+        return self.ticket, self.attempt
 
 
 class Over(NamedTuple):
-    """That attempt of a step is over, and so are all before it."""
+    """That attempt of a step, or that run, is over, and so are all before it."""
 
     run: str
     step: str
     attempt: Attempt
+    ticket: str = ""
+
+    @property
+    def rank(self) -> tuple[str, Attempt]:
+        """As that of a `Holder`."""
+        return self.ticket, self.attempt
 
 
 class Turn(NamedTuple):
-    """The record as it is now; of those who asked, who was let in, who waits, and who is late.
+    """The record as it is now; of those who asked, who was let in, who waits, and who does not.
 
-    Late is who asks for an attempt when a later one of the step was let in.
+    Late is who asks for an attempt when a later one of the step was let in; refused is who does not
+    want to wait.
     """
 
     record: LimitRecord
     admitted: tuple[Ask, ...]
     waiting: tuple[Ask, ...]
     late: tuple[Ask, ...]
+    refused: tuple[Ask, ...]
 
 
 def follow(
@@ -75,7 +96,7 @@ def follow(
 
     Args:
         record: as it is kept.
-        over: attempts that need it no more.
+        over: those that need it no more.
         waiting: the first of those who wait, longest first.
         asked: those who have come just now, in that order.
         now: epoch seconds.
@@ -83,27 +104,28 @@ def follow(
     holders = {(one.run, one.step): one for one in record.holders}
     for one in over:
         held = holders.get((one.run, one.step))
-        if held is not None and held.attempt <= one.attempt:
+        if held is not None and held.rank <= one.rank:
             del holders[one.run, one.step]
     for ask in (*waiting, *asked):
         record = _said(record, ask, now)
         held = holders.get((ask.run, ask.step))
-        if held is not None and held.attempt < ask.attempt:  # that one is over, or this were not
+        if held is not None and held.rank < ask.rank:  # that one is over, or this were not
             del holders[ask.run, ask.step]
     record = replace(record, holders=tuple(holders.values()))
     room, passed = record.room(now), 0
-    sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": []}
+    sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": [], "refused": []}
     for ask in (*waiting, *asked):
         held = holders.get((ask.run, ask.step))
         if held is not None:
-            sorted_["late" if ask.attempt < held.attempt else "admitted"].append(ask)
+            sorted_["late" if ask.rank < held.rank else "admitted"].append(ask)
         elif sorted_["waiting"] or passed >= room:
-            sorted_["waiting"].append(ask)
+            sorted_["waiting" if ask.waits else "refused"].append(ask)
         else:
             passed += 1
             sorted_["admitted"].append(ask)
             if record.concurrency:
-                holders[ask.run, ask.step] = Holder(ask.run, ask.step, ask.attempt, now)
+                holder = Holder(ask.run, now, ask.step, ask.attempt, ask.ticket)
+                holders[ask.run, ask.step] = holder
     record = replace(_passed(record, passed, now), holders=tuple(holders.values()))
     return Turn(record, *(tuple(found) for found in sorted_.values()))
 

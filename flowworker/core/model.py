@@ -31,6 +31,8 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
+from flowworker.core.admission import RunConcurrency, Singleton
+from flowworker.core.engine_step import Approval, End, EndStatus, WaitFor
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.limit import Concurrency, Throttle
@@ -146,55 +148,6 @@ class Saga(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     with_: dict[str, Any] | None = field(default=None, name="with")
 
 
-class Approval(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A step asks a human, and completes with the answer.
-
-    Attributes:
-        prompt: what is asked; a text that may have `${…}`.
-        schema: JSON Schema that an answer's output must satisfy; None for any output.
-        timeout: seconds after which the step fails, or a text with `${…}`; None for no limit.
-    """
-
-    prompt: str = ""
-    schema: dict[str, Any] | None = None
-    timeout: float | str | None = None
-
-
-class WaitFor(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A step waits for a signal, and completes with what it says.
-
-    Attributes:
-        signal: its name.
-        match: an expression over `signal` that says whether it is meant; None for every one.
-        timeout: seconds after which the step fails, or a text with `${…}`; None for no limit.
-    """
-
-    signal: str
-    match: str | None = None
-    timeout: float | str | None = None
-
-
-class EndStatus(StrEnum):
-    """How a step with `end` ends its run."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-class End(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The run ends at this step, early: what is in flight is cancelled.
-
-    Attributes:
-        status: `failed` compensates what was completed.
-        reason: one line for humans; texts with `${…}` in it are evaluated, as in `output`.
-        output: what the run results in.
-    """
-
-    status: EndStatus = EndStatus.COMPLETED
-    reason: str = ""
-    output: dict[str, Any] | None = None
-
-
 class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One step: a handler, what it waits for, and what happens when it fails.
 
@@ -283,6 +236,7 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         labels: what its runs are found by; texts that may have `${…}` over `input`.
         finally_: `finally`: steps that run when all else is over, unless the run is terminated.
         schedules: when runs of it begin by themselves.
+        concurrency, singleton: how many of its runs may be at work at a time.
     """
 
     name: str
@@ -298,3 +252,5 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     finally_: tuple[Step, ...] = field(default=(), name="finally")
     schedules: tuple[Schedule, ...] = ()
     labels: dict[str, str] | None = None
+    concurrency: tuple[RunConcurrency, ...] = ()
+    singleton: Singleton | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.core.decide import advance, follow
-from flowworker.core.effects import SetStart
+from flowworker.core.effects import Enter, SetStart
 from flowworker.core.forward import begin, dispatch_ready
 from flowworker.core.replay import replay
 from flowworker.core.status import TERMINAL, RunStatus, StepStatus
@@ -72,9 +72,9 @@ def rebuild(
 
 def _recover(draft: Draft, *, abandoned: bool) -> None:
     """Dispatch what is ready, and dispatch or fence again what is in flight: all is idempotent."""
-    begins_at = draft.state.record.begins_at
-    if begins_at:
-        draft.rest.append(SetStart(begins_at))
+    record = draft.state.record
+    if record.is_early:
+        draft.rest.append(SetStart(record.begins_at) if record.begins_at else Enter())
         return
     if draft.state.status is RunStatus.WAITING_HUMAN and not draft.state.waiting:
         draft.state = draft.state.with_record(status=RunStatus.RUNNING)  # the answer is followed

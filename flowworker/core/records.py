@@ -30,11 +30,11 @@ __all__ = [
     "shortened",
 ]
 
-from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from flowworker.core.admission import Admission
 from flowworker.core.answer import Decision
 from flowworker.core.attempt import Attempt
 from flowworker.core.model import MAX_SECONDS
@@ -43,6 +43,7 @@ from flowworker.core.paused import Paused
 from flowworker.core.payload import Payload
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import Kind, Outcome, Priority, RunStatus, StepStatus
+from flowworker.core.stop import Stop, StopReason
 
 RECORD_VERSION = 1
 
@@ -94,30 +95,6 @@ class ErrorInfo(Struct, frozen=True, omit_defaults=True):
         return f"{self.type}: {self.message}" if self.message else self.type
 
 
-class StopReason(StrEnum):
-    """Why a run stops before its steps are done."""
-
-    ENDED = "ended"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    TERMINATED = "terminated"
-
-
-class Stop(Struct, frozen=True, omit_defaults=True):
-    """The decision that no new step starts. The first one stands, but for a terminate.
-
-    Attributes:
-        reason: what kind of end this leads to.
-        message: one line for humans, the run's error.
-        step: the step that failed or ended it, if one did.
-    """
-
-    reason: StopReason
-    message: str = ""
-    step: str = ""
-
-
 class RunRecord(Struct, frozen=True, omit_defaults=True):
     """The truth about a run as a whole. Times are seconds since the Unix epoch.
 
@@ -147,6 +124,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         schedule: which time of which one has begun it.
         held: why nothing of it begins, if its whole workflow was paused; `held_at` is of that what
             `steered` is of the run alone.
+        admission: how it stands, if it falls under limits.
     """
 
     run: str
@@ -184,6 +162,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     labels: dict[str, str] = {}
     held: Paused | None = None
     held_at: Moment = 0.0
+    admission: Admission | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -193,12 +172,27 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     @property
     def has_begun(self) -> bool:
         """Whether it has been published that it is started, or is about to be."""
-        return self.is_prepared and not self.begins_at
+        return self.is_prepared and not self.is_early
+
+    @property
+    def refused(self) -> str:
+        """Why it never begins and is about to be removed, if so."""
+        return "" if self.admission is None else self.admission.refused
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether limits have not let it in that it has asked for."""
+        return self.admission is not None and self.admission.is_asking
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it begins later, or waits for its limits; or was stopped before it began."""
+        return self.begins_at > 0.0 or self.is_asking
 
     @property
     def is_prepared(self) -> bool:
         """Whether it may be driven: not before all is there that a rerun keeps."""
-        return not self.rerun_of or self.status is not RunStatus.PENDING
+        return not self.rerun_of or self.status is not RunStatus.PENDING or self.is_asking
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):

@@ -69,7 +69,7 @@ def withdraw(draft: Draft) -> None:
     Steps of coordinators have begun once they were dispatched; their timers go on.
     """
     state = draft.state
-    if not state.record.begins_at:
+    if not state.record.is_early:
         waits = (step for step in state.inflight if state.steps[step].revision)
         delayed = (step for step in waits if not _is_own(draft, step))
         draft.rest.append(Withdraw(tuple(sorted(delayed))))

@@ -28,15 +28,28 @@ from msgspec import Meta, Struct, field
 
 from flowworker.core.ids import MAX_NAME
 from flowworker.core.limit import MAX_LIMITS
-from flowworker.core.model import MAX_ATTEMPTS, Backoff, EscalationStrategy, TriggerRule
+from flowworker.core.model import MAX_ATTEMPTS, EscalationStrategy, TriggerRule
 from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
-from flowworker.definitions.limit_document import ConcurrencyDocument, LimitName, ThrottleDocument
+from flowworker.definitions.limit_document import (
+    ConcurrencyDocument,
+    LimitName,
+    RunConcurrencyDocument,
+    SingletonDocument,
+    ThrottleDocument,
+)
 from flowworker.definitions.loop_document import ForEachDocument
+from flowworker.definitions.policy_documents import (
+    MAX_RULES,
+    EscalationDocument,
+    FallbackDocument,
+    Retry,
+    RetryDocument,
+    SagaDocument,
+)
 from flowworker.definitions.repeat_document import RepeatDocument
 from flowworker.definitions.schedule_document import MAX_SCHEDULES, ScheduleDocument
 from flowworker.definitions.shapes import (
-    Attempts,
     Duration,
     GivenDuration,
     GivenPriority,
@@ -56,94 +69,11 @@ MAX_BYTES = 16 * 1024 * 1024
 """The largest file that is read, and the largest workflow as JSON: one of as many steps as there
 may be, with long names and some dependencies each."""
 
-MAX_RULES = 20
-"""Most rules of one `retry`."""
-
 CHILD_KEYS = ("workflow", "steps")
 """Keys of which a step may have one instead of `uses`: its attempts are runs."""
 
 ENGINE_KEYS = ("end", "sleep", "until", "wait_for", "approval", *CHILD_KEYS)
 """Keys of which a step may have one instead of `uses`."""
-
-
-class RetryDocument(Struct, forbid_unknown_fields=True):
-    """When and how often a failed attempt is tried again; in a list, after some errors."""
-
-    max_attempts: Annotated[
-        Attempts | None,
-        Meta(description="All attempts, the first included; of a rule, all that it fits."),
-    ] = None
-    backoff: Annotated[
-        Backoff | None,
-        Meta(description="How the delay grows: not at all, or by the factor each time."),
-    ] = None
-    interval: Annotated[
-        GivenDuration | None, Meta(description="Delay before the second attempt; or 100ms.")
-    ] = None
-    max_interval: Annotated[Duration | None, Meta(description="The longest delay.")] = None
-    jitter: Annotated[
-        Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="Fraction of the delay that is spread at random, 0 to 1."),
-    ] = None
-    non_retryable: Annotated[
-        list[Name] | Name | None,
-        Meta(description="Exception types after which trying again cannot help; bases count."),
-    ] = None
-    on: Annotated[
-        list[Name] | Name | None,
-        Meta(description="Error types that the rule fits, all if not given; bases count."),
-    ] = None
-    factor: Annotated[
-        Annotated[float, Meta(ge=1)] | None,
-        Meta(description="By how much the delay grows each time; 2 if not given."),
-    ] = None
-    max_duration: Annotated[
-        Duration | None,
-        Meta(description="No attempt begins later than this after the first one began."),
-    ] = None
-
-
-_Rules = Annotated[
-    list[RetryDocument],
-    Meta(min_length=1, max_length=MAX_RULES, description="Rules: the first that fits counts."),
-]
-_Retry = RetryDocument | _Rules | Attempts | None
-
-
-class FallbackDocument(Struct, forbid_unknown_fields=True):
-    """Another handler whose output becomes the step's when its attempts are spent."""
-
-    uses: Annotated[Name | None, Meta(description="Name of the handler.")] = None
-    step: Annotated[Name | None, Meta(description="The older word for `uses`.")] = None
-    with_: Annotated[
-        Mapped | None, Meta(description="Exactly what the handler gets; texts may have ${…}.")
-    ] = field(default=None, name="with")
-
-
-class EscalationDocument(Struct, forbid_unknown_fields=True):
-    """Whom to ask when attempts and fallback are spent."""
-
-    strategy: Annotated[
-        EscalationStrategy | None,
-        Meta(description="wait_human: the run waits until an operator answers."),
-    ] = None
-
-
-class SagaDocument(Struct, forbid_unknown_fields=True):
-    """The compensation that undoes a completed step when the run fails or is cancelled."""
-
-    uses: Annotated[Name, Meta(description="Name of the handler that undoes the step.")]
-    is_critical: Annotated[
-        bool | None, Meta(description="If it fails, the run is marked as needing attention.")
-    ] = None
-    retry: _Retry = None
-    timeout: Annotated[GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
-        None
-    )
-    with_: Annotated[
-        Mapped | None,
-        Meta(description="Exactly what the handler gets; ${…} may name the step's own output."),
-    ] = field(default=None, name="with")
 
 
 class StepDocument(Struct, forbid_unknown_fields=True):
@@ -160,7 +90,7 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     timeout: Annotated[GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
-    retry: _Retry = None
+    retry: Retry = None
     max_retries: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_ATTEMPTS - 1)] | None,
         Meta(description="Attempts after the first: a short form of `retry`."),
@@ -241,7 +171,7 @@ class DefaultsDocument(Struct, forbid_unknown_fields=True):
     timeout: Annotated[GivenDuration | None, Meta(description="Longest time for one attempt.")] = (
         None
     )
-    retry: _Retry = None
+    retry: Retry = None
     with_: Annotated[
         Mapped | None,
         Meta(description="What handlers get; a step's own `with` adds to it and goes before it."),
@@ -294,4 +224,12 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     labels: Annotated[
         Labelled | None,
         Meta(description="What runs are found by: texts that may have ${…} over `input`."),
+    ] = None
+    concurrency: Annotated[
+        Annotated[list[RunConcurrencyDocument], Meta(max_length=MAX_LIMITS)] | None,
+        Meta(description="How many runs may be at work at a time, for each value of a key."),
+    ] = None
+    singleton: Annotated[
+        SingletonDocument | None,
+        Meta(description="One run at a time, for each value of a key: a concurrency of 1."),
     ] = None

@@ -11,7 +11,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from flowworker.definitions.dependencies import IN_GROUPS
 from flowworker.definitions.labels import OF_INPUT, check_labels
 from flowworker.definitions.moment import is_moment
 from flowworker.definitions.places import add_problem
+from flowworker.definitions.some_steps import Schema, SomeSteps
 from flowworker.definitions.tree import (
     MappingNode,
     Node,
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
     from flowworker.core.model import Step, Workflow
     from flowworker.definitions.problems import Report
-
-Schema: TypeAlias = dict[str, Any] | None
 
 
 class _Use(Struct, frozen=True):
@@ -107,6 +106,7 @@ _OF_SCHEDULES = (_Use(("schedules", "input")), _Use(("schedules", "labels")))
 PLACES = (
     *(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS, *_OF_SCHEDULES)),
     ("concurrency", "key"),
+    ("singleton", "key"),
 )
 """The keys of a step, of a workflow, and of its schedules, that hold expressions."""
 
@@ -137,6 +137,8 @@ def check_expressions(
     checker.check(document, _EVERYTHING, title, checker.scope())
     node = _found(document, _LABELS.path)
     check_labels(node, workflow.labels, checker.scope_of_labels(), report, title)
+    for what, item in _limits_of(document) if title == _WHOLE else ():
+        checker.check(item, _OF_LIMITS, f"{what} of {title}", checker.scope_of_keys())
     if isinstance(defaults := _found(document, ("defaults",)), MappingNode):
         for use in _OF_DEFAULTS:
             checker.check(defaults, use, "defaults of the workflow", checker.scope_of_defaults())
@@ -150,6 +152,14 @@ def check_expressions(
         if step.steps:
             group = group_of(workflow, step)
             check_expressions(node, group, report, known_handlers, f"step {quoted(step.id)}")
+
+
+def _limits_of(document: MappingNode) -> Iterator[tuple[str, MappingNode]]:
+    """The limits that runs fall under, each with what it is."""
+    for number, item in enumerate(mappings_at(document, "concurrency"), 1):
+        yield f"concurrency {number}", item
+    if isinstance(single := _found(document, ("singleton",)), MappingNode):
+        yield "singleton", single
 
 
 def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:
@@ -222,7 +232,7 @@ class _Checker:
         if step is None:
             return Scope(
                 self._input_schema,
-                _Some(self._outputs, self._bits, self._first),
+                SomeSteps(self._outputs, self._bits, self._first),
                 others=self._ids,
                 remedy="what runs in 'finally' comes after the output",
                 limits=self._limits,
@@ -231,7 +241,7 @@ class _Checker:
         outputs: Mapping[str, Schema] = self._outputs
         if step.for_each is not None and use.sees_itself:
             outputs = ChainMap({step.id: _one_output_of(step, self._handlers)}, self._outputs)
-        steps = _Some(outputs, self._bits, named)
+        steps = SomeSteps(outputs, self._bits, named)
         roots: dict[str, Schema] = dict.fromkeys(use.roots)
         if step.for_each is not None and not use.of_whole:
             roots |= dict.fromkeys((step.for_each.as_, "index"))
@@ -248,6 +258,9 @@ class _Checker:
 
     def scope_of_labels(self) -> Scope:
         return Scope(self._input_schema, base=OF_INPUT)
+
+    def scope_of_keys(self) -> Scope:
+        return Scope(self._input_schema, base=OF_INPUT, extra={"labels": None})
 
     def check(self, holder: MappingNode, use: _Use, title: str, scope: Scope) -> None:
         node = _found(holder, use.path)
@@ -278,23 +291,3 @@ class _Checker:
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
         elif use.is_key and result.kind.partition("<")[0].upper() in {"LIST", "MAP"}:
             self._report.add(node.mark, f"{place}: expected a text or a number, found {found}")
-
-
-class _Some(Mapping[str, Schema]):
-    """Those steps whose bits are set."""
-
-    def __init__(self, steps: Mapping[str, Schema], bits: Mapping[str, int], named: int) -> None:
-        self._all = steps
-        self._bits = bits
-        self._named = named
-
-    def __getitem__(self, step: str) -> Schema:
-        if not self._bits[step] & self._named:
-            raise KeyError(step)
-        return self._all[step]
-
-    def __iter__(self) -> Iterator[str]:
-        return (step for step in self._all if self._bits[step] & self._named)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

@@ -1,14 +1,21 @@
-"""Limits as users write them in a step."""
+"""Limits as users write them in a step, and in a workflow."""
 
 from __future__ import annotations
 
-__all__ = ["ConcurrencyDocument", "LimitName", "ThrottleDocument"]
+__all__ = [
+    "ConcurrencyDocument",
+    "LimitName",
+    "RunConcurrencyDocument",
+    "SingletonDocument",
+    "ThrottleDocument",
+]
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY
+from flowworker.core.admission import SingletonMode
+from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, Strategy
 from flowworker.core.rate import MAX_BURST
 from flowworker.definitions.shapes import Duration
 
@@ -46,4 +53,37 @@ class ThrottleDocument(Struct, forbid_unknown_fields=True):
             description="An expression; without it the rate is one for all runs.",
             examples=["input.customer"],
         ),
+    ] = None
+
+
+_Key = Annotated[
+    str | None,
+    Meta(
+        description="An expression over `input` and `labels`; without it there is one for all.",
+        examples=["input.customer"],
+    ),
+]
+
+
+class RunConcurrencyDocument(Struct, forbid_unknown_fields=True):
+    """How many runs of the workflow may be at work at a time."""
+
+    limit: Annotated[
+        int,
+        Meta(ge=1, le=MAX_CONCURRENCY, description="So many for each value of the key."),
+    ]
+    key: _Key = None
+    strategy: Annotated[
+        Strategy | None,
+        Meta(description="What becomes of a run for which there is no place; else it waits."),
+    ] = None
+
+
+class SingletonDocument(Struct, forbid_unknown_fields=True):
+    """One run of the workflow at a time."""
+
+    key: _Key = None
+    mode: Annotated[
+        SingletonMode | None,
+        Meta(description="What becomes of another start: it is rejected, or takes the place."),
     ] = None

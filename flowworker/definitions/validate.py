@@ -19,6 +19,7 @@ from flowworker.definitions.foreign import system_of
 from flowworker.definitions.given import check_given
 from flowworker.definitions.labels import labels_of
 from flowworker.definitions.problems import Report
+from flowworker.definitions.run_limits import check_nesting, run_limits_of
 from flowworker.definitions.schedules import schedules_of
 from flowworker.definitions.section import Section, given
 from flowworker.definitions.steps import Steps
@@ -110,9 +111,11 @@ class _Reader:
             output=mapping_of(section, "output"),
             schedules=schedules_of(section, self._report),
             labels=labels_of(section, self._report),
+            **run_limits_of(section, self._report),
         )
         steps, closing = self._steps.read(section), self._steps.closing(section)
         workflow = replace(Workflow(name=name, steps=steps, finally_=closing), **stated)
         check_expressions(document, workflow, self._report, self._known_handlers)
         check_given(document, workflow, self._report, self._known_handlers)
+        check_nesting(document, workflow, self._report)
         return workflow

@@ -125,7 +125,7 @@ class Evidence:
             nowhere; those that could not be asked for are missing.
         children: how runs stand that are attempts of steps; None for one that is not there.
         queues: those that pause, as it was said.
-        slots: of steps that wait for a limit: which.
+        slots: of steps that wait for a limit: which; under "" that of the run as a whole.
     """
 
     now: float

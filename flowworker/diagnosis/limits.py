@@ -1,4 +1,4 @@
-"""Steps that wait for a place under a limit."""
+"""Steps, and runs, that wait for a place under a limit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ __all__ = ["Slot", "awaited"]
 from dataclasses import dataclass
 
 from flowworker.core.ids import shown_id
-from flowworker.core.limit import NAMED, Holder, LimitRecord
+from flowworker.core.limit import NAMED, OF_RUNS, Holder, LimitRecord
 from flowworker.diagnosis.reasons import Reason, ReasonKind
 from flowworker.diagnosis.sentences import within
+
+_OWN = {"own": "a limit of its own", OF_RUNS: "a limit of its workflow"}
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """For what a step waits.
+    """For what a step waits, or a run.
 
     Attributes:
         since: from when on, epoch seconds.
@@ -31,7 +33,7 @@ def awaited(slot: Slot, now: float) -> Reason:
     record = slot.record
     kind, _, name = record.id.partition(".")
     is_named = kind == NAMED
-    about = f"limit {name!r}" if is_named else "a limit of its own"
+    about = _OWN.get(kind, f"limit {name!r}")
     subjects = (name if is_named else record.id,)
     if is_named and not record.is_set:
         text, remedy = f"waits for {about}, which is not set", f"flowworker limits set {name}"
@@ -51,4 +53,5 @@ def awaited(slot: Slot, now: float) -> Reason:
 
 
 def _shown(holder: Holder) -> str:
-    return f"{shown_id(holder.step)} of run {holder.run}"
+    whose = f"{shown_id(holder.step)} of " if holder.step else ""
+    return f"{whose}run {holder.run}"

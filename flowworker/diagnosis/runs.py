@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.core.ids import index_of, shown_id
 from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
+from flowworker.diagnosis.limits import awaited
 from flowworker.diagnosis.others import coordinator, pauses
 from flowworker.diagnosis.reasons import Diagnosis, Reason, ReasonKind, StepDiagnosis
 from flowworker.diagnosis.sentences import within
@@ -91,8 +92,8 @@ def _of_run(seen: Evidence) -> Iterator[Reason]:
     if record.status in TERMINAL:
         return
     yield from pauses(seen)
-    if record.begins_at:
-        yield _begin(seen)
+    if record.is_early:
+        yield _begin(seen) if record.begins_at else _enter(seen)
         return
     if seen.known is None:
         remedy = "see docs/how-to/runbooks.md on records that cannot be read"
@@ -114,10 +115,24 @@ def _has_ready(seen: Evidence) -> bool:
     return any(is_ready(seen, step) and not seen.forbids(step, Kind.RUN) for step in pending)
 
 
+_STOPPED = "end it: it was stopped before it began"
+
+
+def _enter(seen: Evidence) -> Reason:
+    if seen.record.stop is not None:
+        return coordinator(seen, _STOPPED)
+    slot = seen.slots.get("")
+    return (
+        coordinator(seen, "begin it: its limits let it in")
+        if slot is None
+        else awaited(slot, seen.now)
+    )
+
+
 def _begin(seen: Evidence) -> Reason:
     until = seen.record.begins_at
     if seen.record.stop is not None:
-        return coordinator(seen, "end it: it was stopped before it began")
+        return coordinator(seen, _STOPPED)
     if until <= seen.now:
         return coordinator(seen, "begin it, for which it is time", until=until)
     return Reason(ReasonKind.START, f"begins{within(until, seen.now)}", until=until)

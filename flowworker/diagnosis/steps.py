@@ -69,7 +69,7 @@ def _attempted(seen: Evidence, step: str) -> tuple[Reason, ...]:
 
 def _pending(seen: Evidence, step: str) -> tuple[Reason, ...]:
     record = seen.record
-    if record.begins_at:
+    if record.is_early:
         return (Reason(ReasonKind.START, "its run has not begun", until=record.begins_at),)
     if step in seen.state.inflight:
         return unclaimed(seen, step)

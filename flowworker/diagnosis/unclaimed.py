@@ -43,7 +43,7 @@ def is_queued(seen: Evidence, step: str) -> bool:
 def unclaimed_steps(seen: Evidence) -> list[str]:
     """Steps of which it matters where their messages are."""
     record = seen.record
-    if seen.known is None or record.begins_at or record.is_paused:
+    if seen.known is None or record.is_early or record.is_paused:
         return []
     return [
         step

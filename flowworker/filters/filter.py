@@ -106,13 +106,17 @@ class Condition:
 
 PAUSED: Final = ("yes", "no")
 
-WAITING: Final = {"human": RunStatus.WAITING_HUMAN, "start": RunStatus.PENDING}
+WAITING: Final = {
+    "human": RunStatus.WAITING_HUMAN,
+    "start": RunStatus.PENDING,
+    "limit": RunStatus.PENDING,
+}
 
 
 def _waiting(record: RunRecord) -> str:
-    """What a run as a whole waits for: a human, or the time at which it is to begin."""
+    """What a run as a whole waits for: a human, the time at which it is to begin, or limits."""
     if record.status is RunStatus.PENDING:
-        return "start" if record.begins_at else ""
+        return "start" if record.begins_at else "limit" if record.is_asking else ""
     return "human" if record.status is RunStatus.WAITING_HUMAN else ""
 
 

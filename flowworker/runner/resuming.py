@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from flowworker.codec.json import decode_value
 from flowworker.codec.keys import step_key
 from flowworker.compat.checkpoints import again, unattempted
+from flowworker.core.admission import asking
 from flowworker.core.claim import MAX_LOST
 from flowworker.core.facts import failure_in
 from flowworker.core.policy import Fail, follow_up
@@ -67,13 +68,18 @@ async def make_ready(stores: Stores, run: str, workflow: Workflow | None) -> boo
     for step in plan.order:
         await _settle(stores, plan, record, step)
     status = RunStatus.RUNNING if record.status is RunStatus.PENDING else record.status
+    admission = record.admission
+    is_out = admission is not None and not admission.admitted
+    if admission is not None and is_out and not admission.ticket:
+        admission = asking(admission, record.created_at)
     resumed = replace(
         record,
         workflow=plan.workflow.name,
         version=plan.workflow.version,
         definition=digest,
-        status=status,
+        status=record.status if is_out else status,  # it asks again, and is let in or waits
         begins_at=0.0,
+        admission=admission,
     )
     await stores.runs.save(resumed, revision)
     await stores.runs.move(record, resumed)

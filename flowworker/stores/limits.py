@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.codec.json import UNREADABLE, decode_limit, encode
 from flowworker.codec.keys import limit_key, waiting_key
-from flowworker.codec.limits import decode_waiting
-from flowworker.core.limit import LimitRecord
+from flowworker.codec.limits import decode_waiting, decode_waiting_run
+from flowworker.core.limit import OF_RUNS, LimitRecord
 from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
-    from flowworker.codec.limits import Waiting
+    from flowworker.codec.limits import Entry
     from flowworker.ports import Records
 
 
 class Place(NamedTuple):
-    """Where an attempt of a step waits; places sort by the time from which on they do."""
+    """Where an attempt of a step waits, or a run: then without a step.
+
+    Places sort by the time from which on they do.
+    """
 
     limit: str
     ticket: str
@@ -62,17 +65,17 @@ class LimitStore:
         keys = await self._records.keys(limit_key(">"))
         return sorted(key.removeprefix(limit_key("")) for key in keys)
 
-    async def queue(self, place: Place, entry: Waiting) -> None:
-        """Have an attempt wait there; what waits there already is replaced."""
+    async def queue(self, place: Place, entry: Entry) -> None:
+        """Have it wait there; what waits there already is replaced."""
         await self._records.put(place.key, encode(entry))
 
-    async def entry(self, place: Place) -> Waiting | None:
+    async def entry(self, place: Place) -> Entry | None:
         """What waits there, or None."""
         found = await self._records.read(place.key)
         if found is None:
             return None
         try:
-            return decode_waiting(found[0])
+            return (decode_waiting if place.step else decode_waiting_run)(found[0])
         except UNREADABLE as error:
             raise CorruptRecord(place.key, found[0], str(error)) from error
 
@@ -81,14 +84,22 @@ class LimitStore:
         await self._records.purge(place.key)
 
     async def forget(self, run: str) -> None:
-        """Nothing of a run waits any more."""
+        """No step of a run waits any more."""
         await self._records.purge(waiting_key("*.*", "*", run, ">"))
 
     async def waiting(self, limit: str = "*.*", run: str = "*", step: str = ">") -> list[Place]:
-        """Who waits, for a limit or for any, in order."""
-        keys = await self._records.keys(waiting_key(limit, "*", run, step))
+        """The steps that wait, for a limit or for any, in order; or the runs, for one of runs."""
+        if limit.startswith(f"{OF_RUNS}."):
+            step = ""
+        return await self._places(waiting_key(limit, "*", run, step))
+
+    async def everybody(self) -> list[Place]:
+        """All steps and runs that wait for any limit, in order."""
+        return await self._places(waiting_key("*.*", "*", ">", ""))
+
+    async def _places(self, pattern: str) -> list[Place]:
         places = []
-        for key in keys:
-            _, kind, name, ticket, run, step = key.split(".", 5)
-            places.append(Place(f"{kind}.{name}", ticket, run, step))
+        for key in await self._records.keys(pattern):
+            _, kind, name, ticket, run, *step = key.split(".", 5)
+            places.append(Place(f"{kind}.{name}", ticket, run, "".join(step)))
         return sorted(places, key=lambda place: place.ticket)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.core.ids import COORDINATOR
+from flowworker.core.admission import asking
+from flowworker.core.ids import COORDINATOR, sequence_of
 from flowworker.core.payload import Stored
 from flowworker.core.rebuild import view
 from flowworker.core.records import Rerun, Stop, StopReason, shortened
@@ -73,7 +74,7 @@ async def load_past(stores: Stores, run: str, now: float) -> Past | None:
 async def prepare(
     stores: Stores, past: Past | None, record: RunRecord, revision: int, now: float
 ) -> RunRecord:
-    """Copy what a rerun keeps, and begin it; its record, RUNNING. Idempotent.
+    """Copy what a rerun keeps, and begin it; its record, RUNNING, or asking. Idempotent.
 
     If the other run is gone, or what it put out, the rerun is FAILED: it cannot be what was asked.
 
@@ -93,9 +94,16 @@ async def prepare(
             finished_at=now,
         )
     else:
-        record = replace(record, status=RunStatus.RUNNING)
+        record = _prepared(record, now)
     await stores.runs.save(record, revision)
     return record
+
+
+def _prepared(record: RunRecord, now: float) -> RunRecord:
+    if record.admission is None:
+        return replace(record, status=RunStatus.RUNNING)
+    number = sequence_of(record.origin)
+    return replace(record, admission=asking(record.admission, now, number))
 
 
 async def _keep(stores: Stores, past: Past | None, plan: Plan, record: RunRecord) -> None:

@@ -166,6 +166,10 @@ class RunStore:
         found = sorted(await self.listed(status, workflow), key=attrgetter("place"))
         return [(entry.workflow, entry.run) for entry in found]
 
+    async def remove(self, run: str) -> None:
+        """Remove the record of a run that has nothing else yet."""
+        await self._records.purge(run_key(run))
+
     async def purge(self, record: RunRecord) -> None:
         """Remove all records of a run, its own last."""
         for pattern in run_patterns(record):

@@ -21,6 +21,7 @@ RETRY_AFTER = 2
 STATUSES: dict[type[FlowworkerError], HTTPStatus] = {
     errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.RunIdTaken: HTTPStatus.CONFLICT,
+    errors.RunRefused: HTTPStatus.CONFLICT,
     errors.InvalidInput: HTTPStatus.BAD_REQUEST,
     errors.DefinitionError: HTTPStatus.BAD_REQUEST,
     errors.NotFound: HTTPStatus.NOT_FOUND,

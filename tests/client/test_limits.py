@@ -240,7 +240,7 @@ async def test_a_place_that_was_lost_is_found_by_a_sweep(fleet, backend, calls):
     await eventually_free(fleet)
     store = stores_of(backend).limits
     record, revision = await store.load(named_limit("api"))
-    leaked = Holder(first, "a", Attempt(Kind.RUN, 1, 1), 1.0)
+    leaked = Holder(first, 1.0, "a", Attempt(Kind.RUN, 1, 1))
     await store.save(replace(record, holders=(leaked,)), revision)
 
     # Then who waits is let in all the same

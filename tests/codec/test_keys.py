@@ -21,6 +21,7 @@ from flowworker.core.status import RunStatus
         (keys.schedule_key("nightly"), "schedule.nightly"),
         (keys.limit_key("named.api"), "limit.named.api"),
         (keys.waiting_key("named.api", "5-1", "r", "s"), "waiting.named.api.5-1.r.s"),
+        (keys.waiting_key("run.0f", "5-1", "r", ""), "waiting.run.0f.5-1.r"),
         (keys.scheduled_key("orders.ship", "nightly"), "scheduled.orders.ship.nightly"),
         (keys.looked_key(3), "looked.3"),
         (keys.steps_pattern("r1"), "step.*.r1.>"),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 from msgspec import Raw, ValidationError
+from msgspec.structs import replace
 
 from flowworker.codec.json import decode_limit, encode
 from flowworker.codec.limits import (
     LimitCommand,
     Waiting,
+    WaitingRun,
     decode_limit_command,
     decode_waiting,
+    decode_waiting_run,
 )
-from flowworker.core.attempt import Attempt
-from flowworker.core.limit import Holder, LimitRecord, Use
+from flowworker.core.attempt import UNATTEMPTED, Attempt
+from flowworker.core.limit import Holder, LimitRecord, Strategy, Use
+from flowworker.core.limiting import Ask
 from flowworker.core.rate import Rate
 from flowworker.core.status import Kind, Priority
 from flowworker.errors import CorruptRecord
@@ -22,7 +26,7 @@ ONE = Attempt(Kind.RUN, 1, 1)
 RECORD = LimitRecord(
     "named.api",
     concurrency=3,
-    holders=(Holder("r", "s", ONE, 1.5),),
+    holders=(Holder("r", 1.5, "s", ONE),),
     rate=Rate(5, 60.0),
     tat=1_900_000_000_000_001,
     passed=7,
@@ -44,6 +48,26 @@ def test_what_is_written_is_read():
     assert decode_limit("limit.named.api", encode(RECORD)) == RECORD
     with pytest.raises(CorruptRecord, match=r"it is the record of limit 'named\.api'"):
         decode_limit("limit.named.other", encode(RECORD))
+
+
+def test_who_waits_asks_for_the_limit_that_has_its_turn():
+    uses = (Use("run.a", 2, strategy=Strategy.SKIP), Use("run.b", 1))
+    run = WaitingRun("r", uses, "5-1")
+    step = Waiting(
+        "r", "s", ONE, "q", Priority.LOW, (Use("own.a", 2), Use("named.b")), "i", Raw(b"{}")
+    )
+
+    assert decode_waiting_run(encode(run)) == run
+    assert run.ask == Ask("r", "", UNATTEMPTED, 2, None, "5-1", waits=False)
+    assert replace(run, place=1).ask == Ask("r", "", UNATTEMPTED, 1, None, "5-1", waits=True)
+    assert replace(step, place=1).ask == Ask("r", "s", ONE)
+
+
+def test_a_run_that_holds_a_limit_is_kept_without_a_step():
+    record = LimitRecord("run.a", concurrency=1, holders=(Holder("r", 1.5, ticket="5-1"),))
+
+    assert b'"holders":[{"run":"r","since":1.5,"ticket":"5-1"}]' in encode(record)
+    assert decode_limit("limit.run.a", encode(record)) == record
 
 
 def test_commands():

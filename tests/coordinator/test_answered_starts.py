@@ -25,6 +25,7 @@ from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from flowworker.testing.clock import settle
+from tests.coordinator.support import parts_of
 
 RUN = "r1"
 
@@ -51,7 +52,9 @@ class Door:
         self.payloads = HeldPayloads(backend.payloads)
         self._sequence = 0
         stores = dataclasses.replace(stores_of(backend), payloads=self.payloads)
-        self._starts = Starts(stores, self.clock, Metrics(CollectorRegistry()))
+        self._starts = Starts(
+            stores, parts_of(stores, self.clock).gate, self.clock, Metrics(CollectorRegistry())
+        )
 
     def message(self, body=b"{}", *, run=RUN, age=0.0, **headers):
         self._sequence += 1

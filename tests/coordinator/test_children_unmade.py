@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.steps.children import Children
 from flowworker.core.attempt import Attempt
 from flowworker.core.ids import COORDINATOR, child_run_id
@@ -52,7 +52,7 @@ async def test_a_child_that_stops_from_the_first_is_announced_by_the_next_to_fin
     """The coordinator that has made it so died before it had listed it."""
     await world.client.register(Workflow("child", (NAP,)))
     await world.coordinator()
-    announce = Starts.announce
+    announce = Entrance.announce
     lost: list[str] = []
 
     async def die(self, record, revision):
@@ -61,7 +61,7 @@ async def test_a_child_that_stops_from_the_first_is_announced_by_the_next_to_fin
             raise Unavailable("gone")
         await announce(self, record, revision)
 
-    monkeypatch.setattr(Starts, "announce", die)
+    monkeypatch.setattr(Entrance, "announce", die)
     monkeypatch.setattr(Children, "start", never)
     await world.start(PARENT, {"n": 1})
     await world.client.cancel(RUN)

@@ -16,7 +16,7 @@ from flowworker.stores.sealing import INPUT
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
-from tests.coordinator.support import coordinated
+from tests.coordinator.support import coordinated, parts_of
 
 SCHEMA = {
     "type": "object",
@@ -81,7 +81,8 @@ async def test_starts_are_the_same_if_they_are_filled_to_the_same(stored, client
 @pytest.mark.parametrize("again", [b'{"to":{}}', b'{"to": {"country":"DE"}, "size":3}'])
 async def test_the_same_start_from_elsewhere_is_answered_by_the_run(stored, backend, again):
     await stored({"to": {}})
-    starts = Starts(stores_of(backend), ManualClock(), Metrics(CollectorRegistry()))
+    stores, clock = stores_of(backend), ManualClock()
+    starts = Starts(stores, parts_of(stores, clock).gate, clock, Metrics(CollectorRegistry()))
 
     async def take(body):
         headers = {"Nats-Msg-Id": RUN}

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 
 from flowworker.codec.facts import read_event
 from flowworker.codec.keys import START
-from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
 from flowworker.core.status import RunStatus
 from flowworker.errors import RunIdTaken
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import RUN, World
+from tests.coordinator.support import parts_of
 
 FLOW = Workflow("w", (Step("nap", sleep=1.0),), timeout=5.0)
 LATER = ["scheduled", "started", "step.started", "step.completed", "completed"]
@@ -135,7 +136,7 @@ async def test_a_run_that_was_stopped_before_it_was_announced_is_not_announced(w
     async def hold(self, record):
         held.append(record)
 
-    monkeypatch.setattr(Starts, "_delay", hold)
+    monkeypatch.setattr(Entrance, "_delay", hold)
     await world.client.start("w", run_id=RUN, **IN_A_MINUTE)
     await settle()
     monkeypatch.undo()
@@ -143,7 +144,8 @@ async def test_a_run_that_was_stopped_before_it_was_announced_is_not_announced(w
     # When the run is cancelled meanwhile, and the coordinator goes on
     await world.client.cancel(RUN, "no longer")
     await world.pass_by(1.0)
-    await Starts(world.stores, world.clock, world.metrics).announce(held[0], 0)
+    gate = parts_of(world.stores, world.clock).gate
+    await Entrance(world.stores, gate, world.clock).announce(held[0], 0)
 
     # Then the run's end is the last event
     assert await types(world) == ["cancel_requested", "cancelled"]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from flowworker.coordinator.history import History
 from flowworker.coordinator.live import LiveRun
+from flowworker.coordinator.performing.closing import Closing
 from flowworker.coordinator.performing.performer import Performer
 from flowworker.core.attempt import Attempt
 from flowworker.core.effects import Dispatch, Finish, Save
@@ -73,11 +74,10 @@ def performer(backend, hands, clock, metrics):
         hands,
         unused,
         unused,
-        parts.child_steps,
-        retention,
+        Closing(parts.gate, parts.child_steps, retention, NO_TRACING),
+        parts.gate,
         clock,
         metrics,
-        NO_TRACING,
     )
 
 

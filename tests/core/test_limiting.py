@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from flowworker.core.attempt import Attempt
+from flowworker.core.attempt import UNATTEMPTED, Attempt
 from flowworker.core.limit import (
     THROTTLE,
     Holder,
@@ -34,7 +34,7 @@ def over(run, number=1):
 
 
 def record(concurrency, *runs, number=1):
-    holders = tuple(Holder(run, "s", attempt(number), 1.0) for run in runs)
+    holders = tuple(Holder(run, 1.0, "s", attempt(number)) for run in runs)
     return LimitRecord("named.l", concurrency=concurrency, holders=holders)
 
 
@@ -53,8 +53,8 @@ def test_as_many_are_let_in_as_there_is_room_for_and_the_others_wait():
 
     assert (found.admitted, found.waiting, found.late) == ((a, b), (c,), ())
     assert found.record.holders == (
-        Holder("a", "s", attempt(1), NOW),
-        Holder("b", "s", attempt(1), NOW),
+        Holder("a", NOW, "s", attempt(1)),
+        Holder("b", NOW, "s", attempt(1)),
     )
 
 
@@ -220,3 +220,31 @@ def test_what_operators_say_holds_from_then_on():
 def test_a_record_that_says_nothing_lets_in_nobody():
     assert not record(0).is_set
     assert (record(0).room(NOW), record(0).places, record(0).opens_at(NOW)) == (0, 0, 0.0)
+
+
+def as_a_whole(run, ticket="1", *, waits=True):
+    return Ask(run, "", UNATTEMPTED, None, None, ticket, waits)
+
+
+def test_a_run_is_named_with_its_ticket_and_given_back_by_that():
+    found = turn(record(1), asked=[as_a_whole("a")])
+
+    assert found.record.holders == (Holder("a", NOW, ticket="1"),)
+    assert held(turn(found.record, gone=[Over("a", "", UNATTEMPTED, "0")])) == ["a"]
+    assert held(turn(found.record, gone=[Over("a", "", UNATTEMPTED, "1")])) == []
+
+
+def test_a_later_run_of_the_same_id_takes_the_place_of_the_former_one():
+    before = turn(record(1), asked=[as_a_whole("a")]).record
+
+    found = turn(before, asked=[as_a_whole("a", "2")])
+
+    assert found.record.holders == (Holder("a", NOW, ticket="2"),)
+
+
+def test_who_does_not_wait_is_refused_if_there_is_no_place():
+    ask_, other = as_a_whole("b", waits=False), as_a_whole("c", waits=False)
+
+    found = turn(record(1), asked=[ask_, other])
+
+    assert (found.admitted, found.refused, found.waiting) == ((ask_,), (other,), ())

@@ -15,7 +15,7 @@ from flowworker.diagnosis.limits import Slot, awaited
 from tests.diagnosis.scenes import ABSENT, NOW, A, Scene
 
 ONE = Attempt(Kind.RUN, 1, 1)
-FIRST, SECOND = Holder("r-7", "pay", ONE, 10.0), Holder("r-8", "pay/3", ONE, 20.0)
+FIRST, SECOND = Holder("r-7", 10.0, "pay", ONE), Holder("r-8", 20.0, "pay/3", ONE)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_what_the_index_is_asked_for(text, statuses, workflow, since, until, ind
         ("state=", 7, "expected a value"),
         ("state=failed,", 14, "expected a value"),
         ("state=failed,odd", 14, "expected one of pending, running, .*, found 'odd'"),
-        ("waiting=rain", 9, "expected one of human, start, found 'rain'"),
+        ("waiting=rain", 9, "expected one of human, start, limit, found 'rain'"),
         ('workflow="a b', 10, "this quote has no end"),
         ('workflow="a"b=c', 13, "expected a blank between two conditions"),
         ("started>yesterday", 9, "expected a time: `2026-11-01`"),

@@ -23,7 +23,7 @@ from flowworker.codec.json import (
     decode_step,
     decode_value,
 )
-from flowworker.codec.limits import decode_limit_command, decode_waiting
+from flowworker.codec.limits import decode_limit_command, decode_waiting, decode_waiting_run
 from flowworker.codec.messages import (
     CONTROL_ACTIONS,
     FLOW_INPUT,
@@ -190,6 +190,12 @@ KINDS = (
     _foreign("schedule of a definition", "$KV.*_runs.scheduled.*.>", _empty),
     Kind("limit", "$KV.*_runs.limit.*.*", _keyed(decode_limit), "limit-record"),
     Kind("waiting", "$KV.*_runs.waiting.*.*.*.*.>", _by(decode_waiting), "limit-waiting"),
+    Kind(
+        "waiting run",
+        "$KV.*_runs.waiting.*.*.*.*",
+        _by(decode_waiting_run),
+        "limit-waiting-run",
+    ),
     _foreign("index", "$KV.*_runs.index.*.>", _empty),
     Kind("kept signal", "$KV.*_runs.signal.*.*.>", _by(decode_signal)),
     _foreign("heard signal", "$KV.*_runs.heard.*.*", _text),

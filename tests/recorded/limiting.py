@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flowworker import parse
+from contextlib import suppress
+
+from flowworker import RunRefused, parse
 from tests.recorded.handlers import app
 from tests.recorded.stage import Stage
 from tests.support.waiting import eventually
@@ -18,9 +20,22 @@ steps:
     throttle: {key: input.order, limit: 10, period: 1s, burst: 2}
 """
 
+_SINGLE = """
+name: single
+concurrency:
+  - {key: labels.tenant, limit: 1}
+  - {limit: 5, strategy: cancel_newest}
+  - {limit: 5, strategy: cancel_oldest}
+singleton: {key: input.order}
+steps: [{id: hold, uses: hold}]
+"""
+
 
 async def limited(stage: Stage) -> None:
-    """Limits of a step's own and one that is set and deleted; a step holds one of the two."""
+    """Limits of a step's own and one that is set and deleted; a step holds one of the two.
+
+    Then one run that holds two limits, one that waits for its second, and one that is refused.
+    """
     client, name = stage.client, "recorded"
     await client.register(parse(_LIMITED))
     await client.set_limit(name, 1, rate="50/s", burst=5)
@@ -36,3 +51,23 @@ async def limited(stage: Stage) -> None:
         app.runtime[run].set()
         await stage.result(run)
     await client.delete_limit(name)
+    await _single(stage)
+
+
+async def _single(stage: Stage) -> None:
+    client = stage.client
+    await client.register(parse(_SINGLE))
+    await client.start("single", {"order": 1}, run_id="limited-3", labels={"tenant": "a"})
+    await stage.until("limited-3", "step.started", "hold")
+    await client.start("single", {"order": 2}, run_id="limited-4", labels={"tenant": "a"})
+
+    async def is_waiting() -> bool:
+        return any(one.waiting for one in await client.limits())
+
+    await eventually(is_waiting, pause=0.1)
+    await client.start("single", {"order": 1}, run_id="limited-5", labels={"tenant": "b"})
+    with suppress(RunRefused):
+        await stage.result("limited-5")
+    for run in ("limited-3", "limited-4"):
+        app.runtime[run].set()
+        await stage.result(run)

@@ -6,7 +6,7 @@ import pytest
 
 from flowworker.coordinator.limits.desk import Desk
 from flowworker.coordinator.limits.slots import Slots
-from flowworker.coordinator.limits.standing import Standing
+from flowworker.coordinator.limits.standing import StepStanding
 from flowworker.core import limiting
 from flowworker.stores.limits import LimitStore
 from simulation.focus import Focus
@@ -43,7 +43,7 @@ def test_a_sweep_that_takes_all_that_hold_a_limit_for_over(monkeypatch):
     async def always(self, holder):
         return True
 
-    monkeypatch.setattr(Standing, "is_over", always)
+    monkeypatch.setattr(StepStanding, "is_over", always)
 
     assert finds("without a place | taken from an attempt that runs", LIMITED)
 

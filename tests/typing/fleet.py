@@ -48,6 +48,7 @@ from flowworker import (
     RunIdTaken,
     RunNotFound,
     RunPage,
+    RunRefused,
     RunResult,
     RunStatus,
     RunSummary,
@@ -246,6 +247,7 @@ MISSING: list[NotFound] = [
 ]
 UNFIT: list[InvalidInput] = [
     RunIdTaken("run"),
+    RunRefused("run"),
     ConversionError("value"),
     PayloadTooLarge("output"),
 ]

@@ -75,7 +75,7 @@ async def publish_to_run(
     Raises:
         Rejected: the run has ended.
     """
-    if not record.begins_at:
+    if not record.is_early:
         # A run's start comes first, though the coordinator that created it may have died.
         started = run_started_event(backend.namespace, record)
         await backend.events.publish(

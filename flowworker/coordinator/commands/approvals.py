@@ -36,7 +36,7 @@ class Approvals:
         """The step that asks, by its id or as the only one; else Rejected."""
         plan = await self._stores.plan(record)
         asking: dict[str, Approval] = {}
-        if plan is not None and not record.begins_at:
+        if plan is not None and not record.is_early:
             steps = await self._stores.runs.load_steps(record.run, plan)
             state = view(plan, record, revision, steps, self._clock.now())
             found = ((one, plan.step(one).approval) for one in sorted(state.waiting))

@@ -123,8 +123,8 @@ class Reruns:
                 with suppress(InvalidInput):  # it is being removed
                     past = await self._past(of)
             record = await prepare(self._stores, past, record, revision, self._clock.now())
-        if record.status in _ANNOUNCED:
-            await self._starts.announce(record, 0)
+        if record.status in _ANNOUNCED or record.is_asking:
+            await self._starts.entrance.announce(record, 0)
 
     async def _create(self, of: str, run: str, delivery: Delivery) -> tuple[RunRecord, int, Past]:
         """A run's record with its revision, and the run that it is a rerun of; or Rejected."""
@@ -170,6 +170,7 @@ class Reruns:
         labels = await self._starts.labels.of(plan.workflow, data, given, past.record)
         name = _name(delivery)
         try:
+            admission = self._starts.limits.of(plan.workflow, data, labels)
             payload, secrets = await self._starts.inputs.keep(plan, run, name, data, past.record)
         except InvalidInput as error:
             raise Rejected(str(error)) from error
@@ -192,6 +193,7 @@ class Reruns:
             rerun=wanted,
             secrets=secrets,
             labels=labels,
+            admission=admission,
         )
 
     async def _given(self, past: Past) -> dict[str, str]:

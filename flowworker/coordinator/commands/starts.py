@@ -18,17 +18,16 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import run_started_event, scheduled_event
-from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
-from flowworker.codec.keys import START
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
+from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.inputs import Inputs, filled_input
 from flowworker.coordinator.commands.labels import RunLabels
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
+from flowworker.coordinator.commands.run_limits import RunLimits, limited
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
 from flowworker.coordinator.results import brief_result
 from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
@@ -41,6 +40,7 @@ from flowworker.errors import (
     DefinitionError,
     InvalidInput,
     RunIdTaken,
+    RunRefused,
     Unavailable,
     WorkflowNotFound,
 )
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.coordinator.commands.requests import Start
+    from flowworker.coordinator.limits.gate import Gate
     from flowworker.ports import Delivery
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -64,18 +65,23 @@ _LARGE = 2
 class Starts:
     """Takes `start.<workflow>` in."""
 
-    def __init__(self, stores: Stores, clock: Clock, metrics: Metrics) -> None:
-        """Create runs in these stores, and publish to the backend's event log."""
+    def __init__(self, stores: Stores, gate: Gate, clock: Clock, metrics: Metrics) -> None:
+        """Create runs in these stores, and publish to the backend's event log.
+
+        Those that fall under limits begin when the gate lets them in.
+        """
         self._stores = stores
         self._backend = stores.backend
         self._runs = stores.runs
         self._definitions = stores.definitions
         self._payloads = stores.payloads
         self._reply_prefixes = stores.settings.reply_prefixes
+        self.entrance = Entrance(stores, gate, clock)
         self._clock = clock
         self._metrics = metrics
         self.inputs = Inputs(stores)
         self.labels = RunLabels(stores)
+        self.limits = RunLimits()
         self._large = asyncio.Semaphore(_LARGE)
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
@@ -100,11 +106,10 @@ class Starts:
                 await self._payloads.drop(reference_of(run_of(delivery), delivery))
 
     async def _take(self, workflow: str, delivery: Delivery) -> None:
-        run = run_of(delivery)
+        run, why = run_of(delivery), ""
         try:
             record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
             revision = await self._runs.save(record, 0)
-            self._metrics.runs_started[record.workflow].inc()
         except (Rejected, Conflict) as refused:
             found = await self._runs.load(run)
             if found is None:
@@ -118,19 +123,13 @@ class Starts:
                 await self._again(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 return
-        await self.announce(record, revision)
-
-    async def announce(self, record: RunRecord, revision: int) -> None:
-        """List a run and publish that it is started. Idempotent.
-
-        With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
-        """
-        listed = self._runs.index(entry_of(record))
-        if record.begins_at:
-            await listed  # it must not be listed as pending once it has begun
-            await self._delay(record)
-        else:
-            await asyncio.gather(listed, self._publish_started(record, revision))
+            why = record.refused  # and it was not removed
+        if not why:
+            why = await self.entrance.enter(record, revision)
+        if why and await self.entrance.unmake(record, why, _name(record.origin)):
+            raise Rejected(why, RunRefused.__name__)
+        if revision:
+            self._metrics.runs_started[record.workflow].inc()
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
         """Drop what was kept for this message, under a name that no other message's input has."""
@@ -160,13 +159,14 @@ class Starts:
         labels = await self.labels.of(plan.workflow, data, start.labels)
         name = _name(start.origin)
         try:
+            admission = self.limits.of(plan.workflow, data, labels)
             payload, secrets = await self.inputs.keep(plan, start.run, name, data)
         except InvalidInput as error:
             raise Rejected(str(error)) from error
         now = self._clock.now()
         is_later = start.begins_at > now
         trace = start.trace or str(new_trace(self._backend.namespace, start.run, start.origin))
-        return RunRecord(
+        record = RunRecord(
             run=start.run,
             workflow=start.workflow,
             definition=plan.hash,
@@ -184,6 +184,7 @@ class Starts:
             secrets=secrets,
             labels=labels,
         )
+        return limited(record, admission)
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
         """A second start with the same id is answered by the run: that is what the id is for.
@@ -224,20 +225,6 @@ class Starts:
         given = given if plan is None else filled_input(plan, given)
         if input_digest(known) != input_digest(given):
             raise Rejected(f"{taken} with another input; choose another id", RunIdTaken.__name__)
-
-    async def _publish_started(self, record: RunRecord, revision: int) -> None:
-        event = run_started_event(self._backend.namespace, record, revision)
-        await self._backend.events.publish(
-            record.run, event.type, encode(event), event.id, once=True
-        )
-
-    async def _delay(self, record: RunRecord) -> None:
-        """Have the run begin in its time, and say so, unless it was stopped before that."""
-        event = scheduled_event(self._backend.namespace, record)
-        await self._backend.timers.set(record.run, START, record.begins_at)
-        await self._backend.events.publish_before_end(
-            record.run, event.type, encode(event), event.id, once=True
-        )
 
 
 def _origin(delivery: Delivery) -> str:

@@ -202,7 +202,7 @@ class ActiveRuns:
             await self._answer(live, effects, partial(self._restore_more, history))
             # Last: recovery does not find an ended run once it is not listed as unfinished
             await self._runs.relist(live.state.record)
-        if live.ended or live.state.record.begins_at:  # its start is not to be missed
+        if live.ended or live.state.record.is_early:  # its start is not to be missed
             self.forget(live)
         return live
 

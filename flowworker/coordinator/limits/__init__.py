@@ -1,9 +1,14 @@
-"""Limits: attempts ask before they are enqueued, and wait until they are let in.
+"""Limits: attempts ask before they are enqueued, runs before they begin, and wait to be let in.
 
-slots     asks for an attempt, under all limits that it falls under
-desk      one limit: who asks and who is over -> `core.limiting` -> its record
-alarm     when to look at it again
-standing  what became of an attempt, by the records
+slots         asks for an attempt, under all limits that it falls under
+gate          asks for a run
+desks, desk   one limit: who asks and who is over -> `core.limiting` -> its record
+ledger        that record, as one process knows it
+queue         who waits for it
+alarm         when to look at it again
+standing, run_standing   what became of an attempt, or of a run, by the records
+cancelling    runs that are cancelled for others
+backlog       what a sweep looks after
 """
 
 from __future__ import annotations

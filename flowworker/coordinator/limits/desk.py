@@ -2,15 +2,18 @@
 
 All that comes while a turn is going on is decided upon in the next one: many asks are one write.
 
-    ask, and there is room    the record names the attempt, then its message is enqueued
-    ask, and there is none    the attempt waits: it is written down who it is, with its message;
+    ask, and there is room    the record names who asks, then its message is enqueued
+    ask, and there is none    it waits: it is written down who it is, with its message;
                               then the record is read again, for room that there may be since
+    the same, without waiting  those who hold it are looked at; then it is refused
     an attempt is over        the record, with those that waited longest in its place; then their
                               messages are enqueued, and they are taken off the list. If there is
                               room left, the list is read again
     the next one may go       by the rate: the same. Each process that knows of somebody who waits
                               looks then, by an alarm of its own; whose write another one's has
                               passed stands by, and goes on once that one has not for a second
+
+It may be runs that ask, as wholes: then they begin, instead of messages being enqueued.
 
 Who lets in reads the list after it has written the record, and who waits reads the record after it
 has written itself down. So one of them sees the other, and nobody waits beside a free place.
@@ -30,9 +33,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowworker.coordinator.limits.alarm import Alarm
 from flowworker.coordinator.limits.ledger import Ledger
-from flowworker.coordinator.limits.queue import Queue, asked_by
+from flowworker.coordinator.limits.queue import Queue
+from flowworker.coordinator.limits.verdict import Full, over_among
 from flowworker.core.limit import LimitRecord
-from flowworker.core.limiting import Over
 from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.tasks import all_over, cancel_all
 from flowworker.telemetry.log import get_logger
@@ -41,13 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from flowworker.clock import Clock
-    from flowworker.codec.limits import Waiting
-    from flowworker.coordinator.limits.standing import Standing
-    from flowworker.core.limiting import Ask, Turn
+    from flowworker.codec.limits import Entry
+    from flowworker.coordinator.limits.verdict import Standing
+    from flowworker.core.limiting import Ask, Over, Turn
     from flowworker.stores.limits import LimitStore, Place
-
-_AT_A_TIME = 64
-"""Holders that are looked at together."""
 
 _STANDBY = 1.0
 """Seconds for which somebody else may be late, before it is taken for gone."""
@@ -56,9 +56,9 @@ _CUT_SHORT = Unavailable("it was cut short; it will be tried again")
 
 
 class _Asked(NamedTuple):
-    """An attempt that asks, where it will wait, and whether it was let in."""
+    """Who asks, where it will wait, and whether it was let in."""
 
-    entry: Waiting
+    entry: Entry
     ticket: str
     again: bool
     answer: asyncio.Future[bool]
@@ -72,7 +72,7 @@ class Desk:
         limit: str,
         store: LimitStore,
         standing: Standing,
-        admit: Callable[[Waiting], Awaitable[None]],
+        admit: Callable[[Entry], Awaitable[None]],
         clock: Clock,
     ) -> None:
         """Call `admit` for those that have waited; nothing is read before somebody asks."""
@@ -109,10 +109,11 @@ class Desk:
             await cancel_all([self._task])
         await self._alarm.stop()
 
-    async def ask(self, entry: Waiting, ticket: str, *, again: bool) -> bool:
-        """Whether an attempt may go on; if not, it waits, and is admitted later.
+    async def ask(self, entry: Entry, ticket: str, *, again: bool) -> bool:
+        """Whether it may go on; if not, it waits, and is admitted later.
 
         Raises:
+            Full: it may not, and does not wait.
             Conflict: a later attempt of the step was let in, so the view of who asks is old.
         """
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -209,8 +210,10 @@ class Desk:
             await self._read(seen)
         while True:
             heads = await self._heads(over, seen)
-            asks = [asked_by(one.entry) for one in asked]
+            asks = [one.entry.ask for one in asked]
             turn = await self._ledger.decide(over, tuple(heads), asks)
+            if turn.refused and not verifies and (over := await self._verified()):
+                turn = await self._ledger.decide(over, tuple(heads), asks)
             queued = await self._answer(asked, turn)
             await self._let_in(heads, turn)
             if queued:
@@ -237,7 +240,7 @@ class Desk:
 
     async def _heads(
         self, over: Sequence[Over], seen: set[Place]
-    ) -> Mapping[Ask, tuple[Place, Waiting]]:
+    ) -> Mapping[Ask, tuple[Place, Entry]]:
         """The first of those who wait, as many as there may be room for."""
         if not self._queue:
             return {}
@@ -245,10 +248,10 @@ class Desk:
         return await self._queue.heads(record, self._ledger.room + len(over), seen)
 
     async def _answer(self, asked: Sequence[_Asked], turn: Turn) -> bool:
-        """Tell those who have asked; whether somebody has to wait."""
+        """Say so to those who have asked; whether somebody has to wait."""
         queued = False
         for one in asked:
-            ask = asked_by(one.entry)
+            ask = one.entry.ask
             if ask in turn.waiting:
                 await self._queue.put(one.entry, one.ticket, again=one.again)
                 queued = True
@@ -258,11 +261,13 @@ class Desk:
                 text = f"step {ask.step!r} of {ask.run} is past the attempt that asks"
                 one.answer.set_exception(Conflict(text))
                 self._verifies = True
+            elif ask in turn.refused:
+                one.answer.set_exception(Full(turn.record))
             else:
                 one.answer.set_result(ask not in turn.waiting)
         return queued
 
-    async def _let_in(self, heads: Mapping[Ask, tuple[Place, Waiting]], turn: Turn) -> None:
+    async def _let_in(self, heads: Mapping[Ask, tuple[Place, Entry]], turn: Turn) -> None:
         """Those who have waited go on, and wait no more."""
         self._queue.back([place for ask, (place, _) in heads.items() if ask in turn.waiting])
         await all_over(
@@ -273,20 +278,14 @@ class Desk:
             ]
         )
 
-    async def _pass(self, place: Place, entry: Waiting | None) -> None:
+    async def _pass(self, place: Place, entry: Entry | None) -> None:
         if entry is not None:
             await self._admit(entry)
         await self._store.leave(place)
 
     async def _verified(self) -> list[Over]:
         """Those who hold it and are over."""
-        holders = (await self._ledger.load()).holders
-        found = []
-        for first in range(0, len(holders), _AT_A_TIME):
-            some = holders[first : first + _AT_A_TIME]
-            said = await asyncio.gather(*map(self._standing.is_over, some))
-            found += [one for one, is_over in zip(some, said, strict=True) if is_over]
-        return [Over(one.run, one.step, one.attempt) for one in found]
+        return await over_among((await self._ledger.load()).holders, self._standing)
 
 
 def _fail(answers: Iterable[asyncio.Future[Any]], error: Exception) -> None:

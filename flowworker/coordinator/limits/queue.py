@@ -11,15 +11,15 @@ __all__ = ["Queue"]
 from collections import deque
 from typing import TYPE_CHECKING
 
-from flowworker.coordinator.limits.standing import Verdict
-from flowworker.core.limiting import Ask
+from flowworker.coordinator.limits.verdict import Verdict
 from flowworker.stores.limits import Place
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.codec.limits import Waiting
-    from flowworker.coordinator.limits.standing import Standing
+    from flowworker.codec.limits import Entry
+    from flowworker.coordinator.limits.verdict import Standing
     from flowworker.core.limit import LimitRecord
+    from flowworker.core.limiting import Ask
     from flowworker.stores.limits import LimitStore
 
 _REMEMBERED = 1_000
@@ -56,12 +56,12 @@ class Queue:
 
     async def heads(
         self, record: LimitRecord, room: int, seen: set[Place]
-    ) -> dict[Ask, tuple[Place, Waiting]]:
+    ) -> dict[Ask, tuple[Place, Entry]]:
         """The first that may be let in, `room` at most, and those before them that were.
 
         Who waits in vain is taken off the list. `seen` are those that were looked at.
         """
-        found: dict[Ask, tuple[Place, Waiting]] = {}
+        found: dict[Ask, tuple[Place, Entry]] = {}
         named = {(one.run, one.step) for one in record.holders}
         while self._places:
             place = self._places[0]
@@ -75,10 +75,12 @@ class Queue:
                 continue
             match await self._standing.of(place, entry):
                 case Verdict.OPEN:
-                    found[asked_by(entry)] = place, entry
+                    found[entry.ask] = place, entry
+                case Verdict.BEGUN if is_named:
+                    found[entry.ask] = place, entry
                 case Verdict.GONE:
                     await self._store.leave(place)
-                case Verdict.UNSEEN:
+                case Verdict.BEGUN | Verdict.UNSEEN:
                     pass
         return found
 
@@ -86,16 +88,10 @@ class Queue:
         """These were looked at and have to wait on; they are the first."""
         self._places.extendleft(reversed(places))
 
-    async def put(self, entry: Waiting, ticket: str, *, again: bool) -> None:
-        """Have an attempt wait; where it waits already, if it asks again."""
-        place = Place(self._limit, ticket, entry.run, entry.step)
+    async def put(self, entry: Entry, ticket: str, *, again: bool) -> None:
+        """Have it wait; where it waits already, if it asks again."""
+        place = Place(self._limit, ticket, entry.run, entry.ask.step)
         if again:
-            known = await self._store.waiting(self._limit, entry.run, entry.step)
+            known = await self._store.waiting(self._limit, entry.run, place.step)
             place = known[0] if known else place
         await self._store.queue(place, entry)
-
-
-def asked_by(entry: Waiting) -> Ask:
-    """What an attempt asks that waits, or is about to."""
-    use = entry.uses[entry.place]
-    return Ask(entry.run, entry.step, entry.attempt, use.concurrency, use.rate)

@@ -1,18 +1,15 @@
-"""What became of an attempt that waits for a limit or holds one, by the records.
-
-An old answer is no harm: it shows less than has happened. So an attempt is taken for over only if a
-record says so, or if its run is gone and must have been seen.
-"""
+"""What became of an attempt that waits for a limit or holds one, by the records."""
 
 from __future__ import annotations
 
-__all__ = ["Standing", "Verdict"]
+__all__ = ["StepStanding"]
 
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import UNREADABLE
+from flowworker.codec.limits import Waiting
 from flowworker.codec.messages import decode_step_message
+from flowworker.coordinator.limits.verdict import Verdict
 from flowworker.core.claim import Claim, GiveUp, Stale, judge
 from flowworker.core.facts import AttemptFailed, Compensated, Iterated, StepCancelled, StepCompleted
 from flowworker.core.limiting import Over
@@ -21,7 +18,7 @@ from flowworker.core.status import TERMINAL, Outcome
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.codec.limits import Waiting
+    from flowworker.codec.limits import Entry
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
     from flowworker.core.limit import Holder
@@ -29,18 +26,7 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 
-class Verdict(Enum):
-    """What is to become of an attempt that waits."""
-
-    OPEN = auto()
-    """It may be let in."""
-    GONE = auto()
-    """It never will begin: it is over, or its run has stopped or pauses."""
-    UNSEEN = auto()
-    """What was read is too old to say."""
-
-
-class Standing:
+class StepStanding:
     """Reads the records of runs and steps."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
@@ -49,8 +35,10 @@ class Standing:
         self._runs = stores.runs
         self._clock = clock
 
-    async def of(self, place: Place, entry: Waiting) -> Verdict:
+    async def of(self, place: Place, entry: Entry) -> Verdict:
         """Whether an attempt that waits may be let in."""
+        if not isinstance(entry, Waiting):
+            return Verdict.GONE
         now = self._clock.now()
         found = await self._runs.load(entry.run)
         if found is None:

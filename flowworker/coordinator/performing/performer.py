@@ -27,6 +27,7 @@ from flowworker.core.effects import (
     Conclude,
     Dispatch,
     Emit,
+    Enter,
     Expand,
     Fence,
     Finish,
@@ -48,17 +49,16 @@ if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.codec.cloudevents import CloudEvent
     from flowworker.coordinator.history import History
+    from flowworker.coordinator.limits.gate import Gate
     from flowworker.coordinator.live import LiveRun
+    from flowworker.coordinator.performing.closing import Closing
     from flowworker.coordinator.performing.dispatch import Dispatcher
     from flowworker.coordinator.performing.fencing import Fences
-    from flowworker.coordinator.retention import Retention
-    from flowworker.coordinator.steps.child_steps import ChildSteps
     from flowworker.coordinator.steps.waits import Waits
     from flowworker.core.effects import Effect
     from flowworker.core.records import RunRecord, StepRecord
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
-    from flowworker.telemetry.tracing import Tracing
 
 _AT_A_TIME = 128
 """Effects of one decision that are performed at a time: a server drops what it cannot queue."""
@@ -76,11 +76,10 @@ class Performer:
         dispatcher: Dispatcher,
         waits: Waits,
         fences: Fences,
-        child_steps: ChildSteps,
-        retention: Retention,
+        closing: Closing,
+        gate: Gate,
         clock: Clock,
         metrics: Metrics,
-        tracing: Tracing,
     ) -> None:
         """Perform by means of these."""
         self._namespace = stores.backend.namespace
@@ -90,12 +89,11 @@ class Performer:
         self._dispatcher = dispatcher
         self._waits = waits
         self._fences = fences
-        self._child_steps = child_steps
-        self._retention = retention
+        self._closing = closing
+        self._gate = gate
         self._short_delay = stores.settings.short_delay
         self._clock = clock
         self._metrics = metrics
-        self._tracing = tracing
         self._counted = {
             EventType.STEP_RETRYING: metrics.retries,
             EventType.STEP_FALLBACK: metrics.fallbacks,
@@ -166,7 +164,7 @@ class Performer:
     ) -> Iterator[CloudEvent]:
         """The run's start, and what the records of its steps say, in its order."""
         run = live.state.record
-        if not run.begins_at:  # else it was stopped before it began
+        if not run.is_early:  # else it was stopped before it began
             yield run_started_event(self._namespace, run)
         for step, revision in sorted(steps.values(), key=lambda found: found[1]):
             yield from attempt_events(self._namespace, run.workflow, run.version, step, revision)
@@ -248,7 +246,7 @@ class Performer:
     async def _effect(
         self,
         live: LiveRun,
-        effect: Answer | Fence | SetStart | SetTimeout | Withdraw | Finish,
+        effect: Answer | Enter | Fence | SetStart | SetTimeout | Withdraw | Finish,
     ) -> None:
         plan, state = live.plan, live.state
         match effect:
@@ -256,6 +254,8 @@ class Performer:
                 await self._fences.fence(plan, state, effect)
             case Answer():
                 await self._waits.answer(state, effect)
+            case Enter():
+                await self._gate.enter_or_cancel(state.record)
             case SetStart():
                 await self._timers.set(state.record.run, START, effect.at)
             case SetTimeout():
@@ -265,9 +265,7 @@ class Performer:
                 await asyncio.gather(*live.delayed, return_exceptions=True)
                 await self._dispatcher.withdraw(plan, state, effect)
             case Finish():
-                await self._child_steps.ended(state.record, (plan, state))
-                await self._retention.finish(plan, state)
-                self._tracing.run_ended(state.record)
+                await self._closing.close(plan, state)
                 await self._dispatcher.forget(plan, state)
             case _:
                 assert_never(effect)

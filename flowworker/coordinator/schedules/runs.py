@@ -17,6 +17,7 @@ from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.addressing import publish_to_run
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
+from flowworker.coordinator.commands.run_limits import limited
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import RunRecord, StopReason
@@ -79,14 +80,19 @@ class ScheduledRuns:
                 self._metrics.runs_started[record.workflow].inc()
                 late = max(self._clock.now() - one.due, 0.0)
                 self._metrics.schedule_lateness[record.workflow].observe(late)
-                await self._starts.announce(record, revision)
-                return ""
+                return await self._enter(record, revision)
         record = found[0]
         if record.schedule != OfSchedule(schedule.id, one.time):
             return f"run id {one.run} is taken by a run that is none of this schedule"
         if record.status in {RunStatus.RUNNING, RunStatus.PENDING}:
-            await self._starts.announce(record, 0)
+            return await self._enter(record, 0)
         return ""
+
+    async def _enter(self, record: RunRecord, revision: int) -> str:
+        """Announce a run; why it is not to be, if its limits say so and nobody has let it in."""
+        entrance = self._starts.entrance
+        why = record.refused or await entrance.enter(record, revision)
+        return why if why and await entrance.unmake(record, why, _NAME) else ""
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:
         """Those of the runs that have ended, and how; None for those that are removed."""
@@ -124,8 +130,9 @@ class ScheduledRuns:
         data = await self._starts.inputs.checked(plan, encode_sorted(given))
         own = labels_at(schedule.schedule, one.time)
         labels = await self._starts.labels.of(plan.workflow, data, own)
+        admission = self._starts.limits.of(plan.workflow, data, labels)
         payload, secrets = await self._starts.inputs.keep(plan, one.run, _NAME, data)
-        return RunRecord(
+        record = RunRecord(
             run=one.run,
             workflow=schedule.workflow,
             definition=plan.hash,
@@ -139,6 +146,7 @@ class ScheduledRuns:
             schedule=OfSchedule(schedule.id, one.time),
             labels=labels,
         )
+        return limited(record, admission)
 
     async def _given(self, schedule: ScheduleRecord) -> dict[str, Any]:
         """The input that a schedule says."""

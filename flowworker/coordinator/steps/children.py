@@ -19,6 +19,8 @@ from flowworker.codec.json import encode, encode_sorted
 from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.codec.trace import TraceContext, attempt_span, parse_trace
 from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.run_limits import limited
+from flowworker.core.admission import Admission
 from flowworker.core.children import MAX_DEPTH, group_of
 from flowworker.core.event_types import EventType
 from flowworker.core.graph import Plan
@@ -57,6 +59,7 @@ class Order(Struct, frozen=True):
     input: bytes
     priority: Priority
     labels: dict[str, str]
+    admission: Admission | None
 
 
 class Children:
@@ -101,10 +104,12 @@ class Children:
         try:
             data = await self._starts.inputs.checked(child, encode_sorted(value or {}))
             labels = await self._starts.labels.of(child.workflow, data, above=state.record)
+            admission = self._starts.limits.of(child.workflow, data, labels)
         except Rejected as rejected:
             name = child.workflow.name
             raise InvalidInput(f"workflow {name!r} refuses its input: {rejected}") from rejected
-        return Order(child, data, await self._terms.priority(plan, state, step), labels)
+        priority = await self._terms.priority(plan, state, step)
+        return Order(child, data, priority, labels, admission)
 
     async def start(
         self, run: RunRecord, step: StepRecord, order: Order, begins_at: float = 0.0
@@ -123,7 +128,7 @@ class Children:
         record = replace(record, secrets=secrets, labels=order.labels)
         if begins_at > record.created_at:
             record = replace(record, status=RunStatus.PENDING, begins_at=begins_at)
-        await self._create(record)
+        await self._create(limited(record, order.admission))
 
     async def start_stopped(self, plan: Plan, run: RunRecord, step: StepRecord) -> None:
         """Take the child's id for a run that does nothing, since its parent's stops.
@@ -142,7 +147,7 @@ class Children:
     async def announce(self, child: RunRecord) -> None:
         """List and announce a child that has not ended: its parent's coordinator may have died."""
         if child.status in {RunStatus.RUNNING, RunStatus.PENDING}:
-            await self._starts.announce(child, 0)
+            await self._starts.entrance.announce(child, 0)
 
     async def cancel(self, child: RunRecord, reason: str, *, terminate: bool) -> None:
         """Ask it to stop, unless it does. May be repeated."""
@@ -226,7 +231,7 @@ class Children:
                 await self.announce(found[0])
             return
         self._metrics.runs_started[record.workflow].inc()
-        await self._starts.announce(record, 0 if record.stop is not None else revision)
+        await self._starts.entrance.announce(record, 0 if record.stop is not None else revision)
 
 
 def _stop(run: RunRecord) -> Stop:

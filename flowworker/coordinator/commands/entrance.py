@@ -1,0 +1,103 @@
+"""A run that has its record comes to be known, and begins: now, later, or once limits let it in.
+
+Whatever makes runs comes by here with them: starts, steps with children, schedules and reruns.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Entrance"]
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flowworker.codec.cloudevents import run_started_event, scheduled_event
+from flowworker.codec.index import entry_of
+from flowworker.codec.json import encode
+from flowworker.codec.keys import START
+from flowworker.coordinator.limits.gate import TurnedAway
+from flowworker.core.ids import COORDINATOR
+from flowworker.core.limit import Strategy
+from flowworker.errors import Unavailable
+from flowworker.stores.sealing import SECRETS
+
+if TYPE_CHECKING:
+    from flowworker.clock import Clock
+    from flowworker.coordinator.limits.gate import Gate
+    from flowworker.core.records import RunRecord
+    from flowworker.stores.stores import Stores
+
+_LONGEST = 5.0
+"""Seconds for the removal of a run that is not to be."""
+
+
+class Entrance:
+    """One for all runs that a coordinator makes."""
+
+    def __init__(self, stores: Stores, gate: Gate, clock: Clock) -> None:
+        """List runs in these stores, and publish to the backend's event log."""
+        self._backend = stores.backend
+        self._runs = stores.runs
+        self._payloads = stores.payloads
+        self._gate = gate
+        self._clock = clock
+
+    async def enter(self, record: RunRecord, revision: int) -> str:
+        """Announce a run that is new; why it is not to be, if its limits say so."""
+        try:
+            await self._announce(record, revision)
+        except TurnedAway as turned_away:
+            if turned_away.strategy is Strategy.SKIP:
+                return str(turned_away)
+            await self._gate.cancelling.cancel(record, str(turned_away))
+        return ""
+
+    async def unmake(self, record: RunRecord, why: str, name: str) -> bool:
+        """Remove a run that is not to be, and its input, which has that name.
+
+        False if another process has let it in meanwhile.
+
+        Raises:
+            Unavailable: it took so long that another run may have the id by now.
+        """
+        until = self._clock.monotonic() + _LONGEST
+        if not await self._gate.close(record, why):
+            return False
+        for one in (name, SECRETS):
+            await self._payloads.forget(record.run, COORDINATOR, one)
+        if self._clock.monotonic() > until:
+            raise Unavailable(f"it took too long to remove run {record.run}")
+        await self._runs.remove(record.run)
+        return True
+
+    async def announce(self, record: RunRecord, revision: int) -> None:
+        """List a run and publish that it is started, or have it wait for that. Idempotent.
+
+        With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
+        """
+        if why := await self.enter(record, revision):
+            await self._gate.cancelling.cancel(record, why)
+
+    async def _announce(self, record: RunRecord, revision: int) -> None:
+        if record.is_asking:
+            await self._gate.enter(record)
+            return
+        listed = self._runs.index(entry_of(record))
+        if record.begins_at:
+            await listed  # it must not be listed as pending once it has begun
+            await self._delay(record)
+        else:
+            await asyncio.gather(listed, self._publish_started(record, revision))
+
+    async def _publish_started(self, record: RunRecord, revision: int) -> None:
+        event = run_started_event(self._backend.namespace, record, revision)
+        await self._backend.events.publish(
+            record.run, event.type, encode(event), event.id, once=True
+        )
+
+    async def _delay(self, record: RunRecord) -> None:
+        """Have the run begin in its time, and say so, unless it was stopped before that."""
+        event = scheduled_event(self._backend.namespace, record)
+        await self._backend.timers.set(record.run, START, record.begins_at)
+        await self._backend.events.publish_before_end(
+            record.run, event.type, encode(event), event.id, once=True
+        )

@@ -1,0 +1,108 @@
+"""Limits that a workflow states that its runs fall under."""
+
+from __future__ import annotations
+
+__all__ = ["KEY_SCOPE", "Stated", "check_nesting", "run_limits_of", "stated"]
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowworker.core.admission import RunConcurrency, Singleton, SingletonMode
+from flowworker.core.limit import MAX_CONCURRENCY, MAX_LIMITS, Strategy
+from flowworker.definitions.labels import OF_INPUT
+from flowworker.definitions.limit_document import RunConcurrencyDocument, SingletonDocument
+from flowworker.definitions.section import Section, given
+from flowworker.definitions.tree import MappingNode, SequenceNode, described, mappings_at, quoted
+from flowworker.expressions import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowworker.core.model import Workflow
+    from flowworker.definitions.problems import Report
+
+KEY_SCOPE = Scope(base=OF_INPUT, extra={"labels": None})
+"""What a key may name: what is there before anything else of a run is."""
+
+_SINGLE = -1
+"""The number of the limit that a singleton is, among those that are counted from 0."""
+
+
+class Stated(NamedTuple):
+    """A limit that runs of a workflow fall under, whichever way it is stated.
+
+    Attributes:
+        number: its place among those of the workflow.
+        title: what it is, for messages.
+    """
+
+    number: int
+    title: str
+    limit: int
+    key: str
+    strategy: Strategy
+
+
+def stated(workflow: Workflow) -> Iterator[Stated]:
+    """All limits that runs of a workflow fall under."""
+    single = workflow.singleton
+    if single is not None:
+        yield Stated(_SINGLE, "singleton", 1, single.key, single.strategy)
+    for number, one in enumerate(workflow.concurrency):
+        yield Stated(number, f"concurrency {number + 1}", one.limit, one.key, one.strategy)
+
+
+def run_limits_of(section: Section, report: Report) -> dict[str, Any]:
+    """The fields of the workflow that are about limits, as far as they are stated."""
+    own = tuple(_own(section, report))
+    single = _single(section, report)
+    count = len(own) + (single is not None)
+    if count > MAX_LIMITS:
+        message = f"runs of {section.title} fall under {count} limits"
+        report.add(section.mark_of("concurrency"), f"{message}: at most {MAX_LIMITS} are possible")
+    return given(concurrency=own or None, singleton=single)
+
+
+def _own(section: Section, report: Report) -> Iterator[RunConcurrency]:
+    node = section.node("concurrency")
+    if node is None:
+        return
+    if not isinstance(node, SequenceNode):
+        section.wrong("concurrency", node, "a list, each with a 'limit' and perhaps a 'key'")
+        return
+    for number, item in enumerate(node.items, 1):
+        title = f"concurrency {number} of {section.title}"
+        if not isinstance(item, MappingNode):
+            report.add(item.mark, f"{title}: expected a mapping, found {described(item)}")
+            continue
+        one = Section(item, RunConcurrencyDocument, title, report)
+        if one.node("limit") is None:
+            one.missing("limit", f"a whole number from 1 to {MAX_CONCURRENCY:,}")
+        limit = one.integer("limit", 1, MAX_CONCURRENCY)
+        strategy = one.choice("strategy", Strategy)
+        if limit is not None:
+            yield RunConcurrency(limit, one.text("key") or "", strategy or Strategy.QUEUE)
+
+
+def _single(section: Section, report: Report) -> Singleton | None:
+    node = section.node("singleton")
+    if node is None:
+        return None
+    if not isinstance(node, MappingNode):
+        section.wrong("singleton", node, "a mapping with a 'mode' and perhaps a 'key'")
+        return None
+    one = Section(node, SingletonDocument, f"singleton of {section.title}", report)
+    mode = one.choice("mode", SingletonMode)
+    return Singleton(one.text("key") or "", mode or SingletonMode.SKIP)
+
+
+def check_nesting(document: MappingNode, workflow: Workflow, report: Report) -> None:
+    """Report steps that are runs of their own workflow, while there is a limit of all its runs."""
+    shared = [one.title for one in stated(workflow) if not one.key]
+    if not shared:
+        return
+    for key, steps in (("steps", workflow.steps), ("finally", workflow.finally_)):
+        for step, node in zip(steps, mappings_at(document, key), strict=False):
+            if step.workflow == workflow.name:
+                message = f"step {quoted(step.id)} is a run of its own workflow, and would need"
+                hint = "give the limit a 'key' that differs, or leave the limit out"
+                report.add(node.mark, f"{message} a second place under {shared[0]}", hint)

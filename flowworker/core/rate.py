@@ -91,8 +91,8 @@ class Rate(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
 
 def microseconds(seconds: float) -> int:
-    """A moment, or a time, in whole ones."""
-    return int(seconds * _SECOND)
+    """A moment, or a time, in whole ones: the same that were made seconds."""
+    return round(seconds * _SECOND)
 
 
 def available(rate: Rate, tat: int, now: int) -> int:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
 
+_LEAST = 0.001
+"""Seconds for which a loop can sleep."""
+
 
 class Alarm:
     """Goes off once, at the moment that was set last."""
@@ -49,5 +52,6 @@ class Alarm:
             await cancel_all([self._task])
 
     async def _go_off(self, at: float) -> None:
-        await self._clock.sleep(max(0.0, at - self._clock.now()))
+        while (left := at - self._clock.now()) > 0.0:
+            await self._clock.sleep(max(left, _LEAST))  # a loop's timers may go off early
         self._ring()

@@ -196,6 +196,7 @@ class Desk:
         if record is None:  # what it says will be known then
             return now + _STANDBY
         at = record.opens_at(now)
+        in_vain = in_vain and at <= now
         late = _STANDBY if in_vain or not self._ledger.leads else 0.0
         return at + late if at else 0.0
 

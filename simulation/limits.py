@@ -21,6 +21,7 @@ from flowworker.core.status import Kind, Outcome
 from flowworker.simulate.clock import EPOCH
 from simulation.expecting import expect
 from simulation.rates import Passed, Rating
+from simulation.sayings import has_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,12 +40,13 @@ _WORLDS, _STEPS = 0.15, 0.6
 """Share of worlds in which steps have limits, and of the steps there."""
 
 _NAMES = ("l0", "l1")
-_KEYED: dict[str, Callable[[Any], object]] = {
+_KNOWN = "has(input.order) && type(input.order) == int"
+_KEYED: dict[str, Callable[[int | None], object]] = {
     "": lambda _: None,
-    "input.order": lambda order: order,
-    "input.order % 2 == 0": lambda order: order % 2 == 0,
+    f"{_KNOWN} ? input.order : -1": lambda order: -1 if order is None else order,
+    f"{_KNOWN} && input.order % 2 == 0": lambda order: order is not None and order % 2 == 0,
 }
-"""Keys, and what they come to by the number of the order."""
+"""Keys, and what they come to by the number of the order; None if the input has none."""
 
 _SET, _CHANGED = 0.5, 0.05
 """How likely, per second, a limit is set that is not, and one is changed that is."""
@@ -197,10 +199,9 @@ class Limits:
 
     def _own(self, truth: Truth, step: Step, part: int | str, key: str) -> list[str]:
         """The id of a limit of a step's own, if it can be known."""
-        given: Any = truth.given
-        if key and not (isinstance(given, dict) and "order" in given):
+        if key and has_unknown(truth.given):
             return []
-        value = encode_sorted(_KEYED[key](given["order"] if key else 0)).decode()
+        value = encode_sorted(_KEYED[key](_order(truth.given))).decode()
         return [own_limit(truth.record.workflow, step.id, part, value)]
 
     def _is_leaked(self, record: LimitRecord, runs: Mapping[str, Truth]) -> bool:
@@ -226,3 +227,8 @@ class Limits:
             usual = _BY_RATE if self.records[one[0]].rate else _AT_ONCE
             longest = usual if quiet else _LONGEST
             expect(now - since <= longest, "a place under a limit stays free", one)
+
+
+def _order(given: Any) -> int | None:
+    order = given.get("order") if isinstance(given, dict) else None
+    return order if isinstance(order, int) and not isinstance(order, bool) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from bench.chaos.evidence import (
     timeouts,
 )
 from bench.chaos.faults import Faults
+from bench.chaos.limits import NAMED
 from bench.chaos.load import Load
 from bench.chaos.processes import Processes
 from bench.chaos.proxy import Proxy
@@ -150,6 +152,9 @@ async def prepared(cluster: Cluster):
         client = Client(stores_of(backend))
         for _, workflow in load_paths([WORKFLOWS]):
             await client.register(workflow)
+        for name, most in NAMED.items():  # followed as soon as there is a coordinator
+            body = json.dumps({"concurrency": most}).encode()
+            await backend.commands.send(f"control.limit.set.{name}", body, {})
         yield client
         client.close()
 

@@ -15,6 +15,7 @@ from bench.chaos import (
     causality,
     compensation,
     language,
+    limits,
     repeats,
     repetition,
     unsettled,
@@ -37,14 +38,15 @@ CHOICES = "steps that ran and should not, or the other way round"
 BELOW = "instances and children that are not what their step says"
 REPEATED = "iterations out of order, beyond the last, or not counted"
 WAITS = "steps that waited for too short, or took what is not theirs"
+LIMITS = "more at a time than a limit allows"
 UNTRUE = "reasons that were not true, or missing"
 INDEX = "index entries that are wrong"
 QUEUED = "messages left in work queues"
 STRANGE = "runs nobody started"
 
 KINDS = (
-    *(UNSETTLED, LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS),
-    *(CONCURRENT, UNEXPLAINED, CHOICES, BELOW, REPEATED, WAITS, UNTRUE, INDEX, QUEUED, STRANGE),
+    *(UNSETTLED, LOST, TWO_RESULTS, CHANGED, EVENTS, COMPENSATIONS, CONCURRENT, UNEXPLAINED),
+    *(CHOICES, BELOW, REPEATED, WAITS, LIMITS, UNTRUE, INDEX, QUEUED, STRANGE),
 )
 """All kinds of violations; each must be found zero times."""
 
@@ -98,6 +100,7 @@ def check(evidence: Evidence) -> Verdict:
         )
         for kind, problems in texts:
             verdict.violations += [Violation(kind, case.run, text) for text in problems(case)]
+    verdict.violations += [Violation(LIMITS, "", text) for text in limits.problems(evidence)]
     verdict.violations += _untrue(evidence, cases, verdict.reasons)
     verdict.violations += _missing(evidence)
     verdict.violations += _rejections(evidence)

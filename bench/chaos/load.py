@@ -36,6 +36,7 @@ MIX = {
     "chaos.loop": 8,
     "chaos.repeat": 8,
     "chaos.parent": 6,
+    "chaos.limited": 6,
 }
 WAIT_LIMIT = 120.0
 """Seconds for which a start is tried again."""

@@ -108,6 +108,11 @@ def _loop(asked: Asked, step: str, reason: Json) -> str:
 
 
 def _limit(asked: Asked, step: str, reason: Json) -> str:
+    """Of a loop, which instances have its places; else by which limit it is not let in."""
+    defined = asked.case.defined(step)
+    named, own = defined.get("limits", ()), defined.get("concurrency", ())
+    if any(one in named or (own and one.startswith("own.")) for one in reason["subjects"]):
+        return _unclaimed(asked, step, reason)
     most = (asked.case.defined(step).get("for_each") or {}).get("max_parallel")
     if most is None or len(reason["subjects"]) < most:
         return f"{most} instances may go on"

@@ -18,6 +18,7 @@ from bench.chaos.evidence import (
     Evidence,
     collect,
     definitions,
+    limits,
     read_notes,
     timeouts,
 )
@@ -90,7 +91,7 @@ def run_campaign(plan: Plan, folder: Path) -> Outcome:
 
 
 async def _campaign(plan: Plan, folder: Path, cluster: Cluster, processes: Processes) -> Outcome:
-    evidence = Evidence(definitions=definitions(), timeouts=timeouts())
+    evidence = Evidence(definitions=definitions(), timeouts=timeouts(), limits=limits())
     async with (
         prepared(cluster) as client,
         Proxy(cluster.nodes[0].url) as proxy,

@@ -41,6 +41,7 @@ class Evidence:
         signals: run id -> the records of those that were sent to it.
         fleet: names of the processes.
         timeouts: seconds that runs may take, by workflow.
+        limits: of how many runs may be at work, as the YAML has them, by workflow.
         writes: run id -> what a witness saw written of it and of its steps, in order: `step`, or
             none for the run itself, and `_revision`.
         missed: from which revision to which the witness saw nothing of what was written.
@@ -63,6 +64,7 @@ class Evidence:
     signals: dict[str, list[Json]] = field(default_factory=dict)
     fleet: list[str] = field(default_factory=list)
     timeouts: dict[str, float] = field(default_factory=dict)
+    limits: dict[str, list[Json]] = field(default_factory=dict)
     writes: dict[str, list[Json]] = field(default_factory=dict)
     missed: list[list[int]] = field(default_factory=list)
     reasons: list[Json] = field(default_factory=list)
@@ -88,6 +90,12 @@ def timeouts(path: Path = WORKFLOWS) -> dict[str, float]:
         for document in documents
         if "timeout" in document
     }
+
+
+def limits(path: Path = WORKFLOWS) -> dict[str, list[Json]]:
+    """How many runs may be at work, by workflow; those without a limit are missing."""
+    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    return {each["name"]: each["concurrency"] for each in documents if "concurrency" in each}
 
 
 def _defined(name: str, workflow: Json) -> dict[str, dict[str, Json]]:

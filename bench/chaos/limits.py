@@ -1,8 +1,9 @@
-"""That no more attempts run than their limits allow, by every write of every record.
+"""That no more attempts and runs are at work than limits allow, by every write of every record.
 
 A step's record says RUNNING from its claim until its attempt is over, whatever becomes of the
-worker meanwhile; so in the order of revisions no moment may have more of them than a limit allows.
-Judged are limits for all: which value a key came to is not known here.
+worker meanwhile, and a run's says what it does; so in the order of revisions no moment may have
+more of them than a limit allows. Judged are limits for all: which value a key came to is not known
+here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from bench.chaos.evidence import Evidence
 
 NAMED = {"chaos-few": 3}
 """How many each limit allows that has a name."""
+
+_AT_WORK = {"RUNNING", "WAITING_HUMAN", "COMPENSATING"}
 
 
 def problems(evidence: Evidence) -> Iterator[str]:
@@ -34,7 +37,12 @@ def problems(evidence: Evidence) -> Iterator[str]:
 
 def _limits(evidence: Evidence) -> dict[str, tuple[int, set[tuple[str, str]]]]:
     """How many each limit allows, and what falls under it: of a loop, its instances."""
-    found: dict[str, tuple[int, set[tuple[str, str]]]] = {}
+    found = {
+        f"{workflow} {number}": (own["limit"], {(workflow, "")})
+        for workflow, limits in evidence.limits.items()
+        for number, own in enumerate(limits)
+        if "key" not in own
+    }
     for workflow, steps in evidence.definitions.items():
         for step, defined in steps.items():
             where = (workflow, f"{step}/" if "for_each" in defined else step)
@@ -67,4 +75,4 @@ def _changes(
 
 
 def _runs(write: Json) -> bool:
-    return bool(write["outcome"] == "RUNNING")
+    return write["outcome"] == "RUNNING" if write["step"] else write["status"] in _AT_WORK

@@ -108,7 +108,13 @@ def _loop(asked: Asked, step: str, reason: Json) -> str:
 
 
 def _limit(asked: Asked, step: str, reason: Json) -> str:
-    """Of a loop, which instances have its places; else by which limit it is not let in."""
+    """Of a loop, which instances have its places; else by which limit it is not let in.
+
+    A run that is not has not begun.
+    """
+    if not step:
+        waits = any(one is not None and one["status"] == "PENDING" for one in asked.was(""))
+        return "" if waits else f"its run was {asked.was('')}"
     defined = asked.case.defined(step)
     named, own = defined.get("limits", ()), defined.get("concurrency", ())
     if any(one in named or (own and one.startswith("own.")) for one in reason["subjects"]):

@@ -24,6 +24,7 @@ STEPS: dict[str, Json] = {
     "risky": {"uses": "do", "escalation": {"strategy": "wait_human"}, "retry": {"interval": "9s"}},
     "poll": {"uses": "do", "repeat": {"interval": "3s"}},
     "each": {"uses": "do", "for_each": {"max_parallel": 2}},
+    "limited": {"uses": "do", "limits": ["chaos-few"], "concurrency": [{"limit": 1}]},
     "tidy": {"uses": "do", "finally": True},
 }
 

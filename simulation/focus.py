@@ -28,6 +28,7 @@ class Focus:
         constructs: workflows have what the language has beside handlers.
         signals: of these, steps that wait for signals above all.
         paused: runs are paused often.
+        held: workflows are.
         scheduled: there are schedules.
         power: the power fails.
         limited: steps fall under limits.
@@ -46,6 +47,7 @@ class Focus:
     constructs: bool = False
     signals: bool = False
     paused: bool = False
+    held: bool = False
     scheduled: bool = False
     power: bool = False
     limited: bool = False

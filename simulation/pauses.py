@@ -7,14 +7,16 @@ __all__ = ["Pausing", "check_begins", "check_steered", "check_steering"]
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from flowworker.codec.facts import to_fact
 from flowworker.codec.json import encode
-from flowworker.core.event_types import EventType
+from flowworker.core.facts import Steered
 from simulation.expecting import expect
 
 if TYPE_CHECKING:
     from random import Random
 
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.core.paused import Paused
     from flowworker.core.records import RunRecord
     from flowworker.ports import CommandQueue
     from simulation.pending import Pending
@@ -76,33 +78,46 @@ def check_begins(truth: Truth, writer: str, where: str) -> None:
 
 
 def check_steered(truth: Truth, before: RunRecord, record: RunRecord) -> None:
-    """A run's record was written: it pauses if that was asked for last, of what was followed."""
-    if record.steered == before.steered:
-        ended = record.finished_at > 0.0
-        same = record.paused == before.paused or (ended and record.paused is None)
-        expect(same, "a pause that nobody asked for", truth.run)
-        return
-    expect(record.steered > before.steered, "an earlier pause was followed later", truth.run)
-    reason = None if record.paused is None else record.paused.reason
-    asked = (record.steered, reason) in truth.steering or record.finished_at
-    expect(asked, "a pause that nobody asked for", truth.run)
+    """A run's record was written: it pauses if that was asked for last, of what was followed.
+
+    That is so of itself, and of what was said of its workflow.
+    """
+    for of_workflow in (False, True):
+        (why, at), (known, then) = _steered(record, of_workflow), _steered(before, of_workflow)
+        if at == then:
+            same = why == known or (record.finished_at > 0.0 and why is None)
+            expect(same, "a pause that nobody asked for", truth.run)
+            continue
+        expect(at > then, "an earlier pause was followed later", truth.run)
+        asked = any(
+            (one.of_workflow, one.at, one.pauses) == (of_workflow, at, why is not None)
+            and (why is None or why.reason == one.reason)
+            for one in truth.steering
+        )
+        expect(asked or record.finished_at, "a pause that nobody asked for", truth.run)
 
 
 def check_steering(
     truth: Truth, event: CloudEvent, process: Process, pending: Pending, quiet: Quiet
 ) -> None:
     """An event was acknowledged. A pause or an unpause is followed, or a later one."""
-    if event.type not in {EventType.PAUSED, EventType.UNPAUSED}:
+    fact = to_fact(event)
+    if not isinstance(fact, Steered):
         return
-    record, asked = truth.record, event.data.at
-    expect(record.steered >= asked or truth.over, "a pause was not followed", event.id)
-    if event.type is not EventType.PAUSED or record.paused is None or record.steered != asked:
+    why, followed = _steered(truth.record, fact.of_workflow)
+    expect(followed >= fact.at or truth.over, "a pause was not followed", event.id)
+    if not fact.pauses or why is None or followed != fact.at:
         return
     truth.paused_by[process.name] = process, None if process.stale_view() else process.stale
-    if quiet.is_quiet and record.stop is None:  # a stop leaves messages of cancelled attempts
+    if quiet.is_quiet and truth.record.stop is None:  # that leaves those of cancelled attempts
         # The second message of an attempt that is over may be left, for the end of its lease
         left = [one for one in pending.attempts(truth.run) if not truth.is_past(*one)]
         # Those under limits are let in by others, who look whether the run pauses, and withdraw
         expect(
             not left or truth.plan.limited, "what is queued was not withdrawn", f"{event.id} {left}"
         )
+
+
+def _steered(record: RunRecord, of_workflow: bool) -> tuple[Paused | None, float]:  # noqa: FBT001
+    """Why a run pauses by itself, or by its workflow, and when what it has followed was said."""
+    return (record.held, record.held_at) if of_workflow else (record.paused, record.steered)

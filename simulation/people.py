@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from flowworker.ports import CommandQueue
     from flowworker.stores.payloads import PayloadStore
+    from simulation.held import Holding
     from simulation.limits import Limiting
     from simulation.pauses import Pausing
     from simulation.schedules import Scheduling
@@ -73,20 +74,20 @@ class People:
         payloads: PayloadStore,
         uploads: Random,
         later: Random | None,
-        operators: tuple[Pausing, Scheduling, Limiting],
+        operators: tuple[Pausing, Holding, Scheduling, Limiting],
         regretful: bool = False,
     ) -> None:
         """Speak to the fleet by commands alone; look over the observer's shoulder.
 
-        Some starts are delayed if it is given what to draw that from. `operators` pause runs,
-        have schedules, and set limits.
+        Some starts are delayed if it is given what to draw that from. `operators` pause runs
+        and workflows, have schedules, and set limits.
         """
         self.acknowledged: set[str] = set()
         self._random = random
         self._payloads = payloads
         self._uploads = uploads
         self._later = later
-        self._pausing, self._scheduling, self._limiting = operators
+        self._pausing, self._holding, self._scheduling, self._limiting = operators
         self._commands = commands
         self._workflows = workflows
         self._watch = watch
@@ -158,6 +159,7 @@ class People:
         """Answer steps that wait, and end what takes too long, for ever."""
         while True:
             await asyncio.sleep(1.0)
+            await self._holding.look()
             await self._scheduling.look(self._watch.schedules)
             await self._limiting.look(self._watch.limits)
             for truth in list(self._watch.runs.values()):

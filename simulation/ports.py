@@ -84,6 +84,9 @@ class _Steps(_Source):
         async def effect() -> None:
             largest = self._gate.faults.largest
             if largest is not None and len(data) > largest:
+                truth = self._watch.runs.get(address.run)
+                if truth is not None and truth.was_paused:
+                    truth.robbed = True  # the first message was withdrawn, and had room
                 raise PayloadTooLarge(f"simulated: {len(data)} bytes exceed {largest} bytes")
             await self._backend.steps.enqueue(address, data, message_id, due)
             self._watch.enqueued(self._gate.process, address, data)

@@ -7,7 +7,9 @@ __all__ = ["Truth"]
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flowworker.codec.facts import to_fact
 from flowworker.core.event_types import EventType
+from flowworker.core.facts import Steered
 from flowworker.core.ids import defined_id, event_id, index_of
 from flowworker.core.model import TriggerRule
 from flowworker.core.records import StopReason
@@ -74,9 +76,8 @@ class Truth:
         outputs: revision of the record that completed a step.
         asked: reasons to stop that somebody has asked for.
         stopped_by: processes that wrote that it stops, why, and the first revision of that.
-        steering: when pauses were asked for, and why; None for an unpause.
-        paused_by: processes that have followed a pause, while it lasts, and what of the past each
-            had read before.
+        steering: pauses and unpauses that were asked for.
+        paused_by: processes that have followed a pause, and what of the past each had read before.
         was_paused: its record has said so.
         saga_begun: its record has said that it compensates.
         undone: steps whose compensation was claimed, in this order.
@@ -105,7 +106,7 @@ class Truth:
     outputs: dict[str, int] = field(default_factory=dict)
     asked: set[StopReason] = field(default_factory=set)
     stopped_by: dict[str, tuple[StopReason, int]] = field(default_factory=dict)
-    steering: set[tuple[float, str | None]] = field(default_factory=set)
+    steering: set[Steered] = field(default_factory=set)
     paused_by: dict[str, tuple[Process, StaleView | None]] = field(default_factory=dict)
     was_paused: bool = False
     saga_begun: bool = False
@@ -138,7 +139,7 @@ class Truth:
         """
         record = self.record
         fenced = record.stop is not None or any(map(self._is_fenced, self.running()))
-        held = record.paused is not None or (self.was_paused and fenced)
+        held = record.is_paused or (self.was_paused and fenced)
         return record.status is RunStatus.WAITING_HUMAN or held
 
     def _is_fenced(self, step: str) -> bool:
@@ -158,9 +159,8 @@ class Truth:
         if event.type is EventType.CANCEL_REQUESTED:
             terminate = event.data.terminate
             self.asked.add(StopReason.TERMINATED if terminate else StopReason.CANCELLED)
-        elif event.type in {EventType.PAUSED, EventType.UNPAUSED}:
-            paused = event.data.reason if event.type is EventType.PAUSED else None
-            self.steering.add((event.data.at, paused))
+        elif isinstance(fact := to_fact(event), Steered):
+            self.steering.add(fact)
         elif event.type is EventType.TIMED_OUT:
             self.asked.add(StopReason.TIMED_OUT)
         elif event.type is EventType.HUMAN_DECIDED and event.data.action in APPROVALS:
@@ -172,7 +172,7 @@ class Truth:
         known, _ = self.stopped_by.get(writer, (None, 0))
         if record.stop is not None and record.stop.reason is not known:
             self.stopped_by[writer] = (record.stop.reason, revision)
-        if record.paused is None:
+        if not record.is_paused:
             self.paused_by.clear()
         else:
             self.was_paused = True
@@ -266,7 +266,7 @@ class Truth:
 
         With `more` events to come one that may begin early may be on its way because of another.
         """
-        if self.record.paused is not None:
+        if self.record.is_paused:
             return []
         return [
             after

@@ -18,6 +18,7 @@ from flowworker.simulate.clock import EPOCH
 from simulation.commands import check_alarm, check_command
 from simulation.counts import constructs_of, kind_of_write
 from simulation.expecting import Violation, expect
+from simulation.held import Holds
 from simulation.history import check_event, check_message
 from simulation.limits import Limits
 from simulation.pauses import check_steering
@@ -70,18 +71,16 @@ class Watch:
     ) -> None:
         """Look up definitions in `plans`; ask `pending` what is on its way."""
         self.runs: dict[str, Truth] = {}
-        self.rejected: set[str] = set()
-        self.refused: set[str] = set()
+        self.rejected, self.refused = set[str](), set[str]()
         self.counts, self.constructs = Counter[str](), Counter[str]()
-        self.discarded: set[int] = set()
-        self.forged: set[bytes] = set()
+        self.discarded, self.forged = set[int](), set[bytes]()
         self.slack, self.misled = 0.0, False
         self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
-        self.values: dict[str, Any] = {}
-        self.rebuilds, self.quiet = rebuilds, quiet
+        self.rebuilds, self.quiet, self.values = rebuilds, quiet, dict[str, Any]()
         self.replays, self.schedules = Replays(), Schedules()
         self.limits = book = Limits(quiet, wanted=any(plan.limited for plan in plans.values()))
         self._books: dict[str, Any] = {"schedule": self.schedules, "limit": book, "waiting": book}
+        self._books["pause"] = Holds(quiet)
         self._plans, self.pending, self._on_violation = plans, pending, on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
@@ -162,6 +161,7 @@ class Watch:
         with self._reporting():
             check_message(truth, message, process.name)
             self.limits.enqueued(truth, message)
+            self._books["pause"].check_begins(truth, message.step)
         if message.kind is not Kind.COMPENSATE:
             truth.enqueued.add(message.step)
 
@@ -170,7 +170,7 @@ class Watch:
         with self._reporting():
             if delivery.subject.startswith("control.schedule."):
                 self.schedules.command_acked(delivery, self.rejected, self.constructs)
-            elif not delivery.subject.startswith("control.limit."):
+            elif not delivery.subject.startswith(("control.limit.", "control.workflow.")):
                 known = self.rejected, self.refused
                 check_command(self.runs, self.starts, *known, delivery, misled=self.misled)
 

@@ -28,6 +28,7 @@ from simulation.fleet import Fleet, Scene
 from simulation.focus import ANYTHING, Focus, focus_of
 from simulation.forgers import forge
 from simulation.handlers import Behaviour
+from simulation.held import Holding
 from simulation.labels import with_labels
 from simulation.limits import Limiting
 from simulation.logs import watched_logs
@@ -127,6 +128,7 @@ class World:
             later=Random(f"later starts of {seed}") if focus.constructs else None,
             operators=(
                 Pausing(Random(f"pauses of {seed}"), commands, often=focus.paused),
+                Holding(seed, self._backend, names, focus),
                 Scheduling(Random(f"schedules of {seed}"), commands, names, focus),
                 limiting,
             ),

@@ -15,12 +15,16 @@ from flowworker.core.paused import Paused
 from flowworker.core.records import RECORD_VERSION, RunRecord
 from flowworker.core.status import TERMINAL
 
+_APART = 1e-6
+"""Seconds between what was sent in the same microsecond."""
+
 
 class PauseRecord(Struct, frozen=True, omit_defaults=True):
     """What was said last of a queue or of a workflow: that it pauses, or that it goes on.
 
     Attributes:
-        at: when that was sent, epoch seconds.
+        at: when that was sent, epoch seconds; always later than what was said before, since runs
+            know by it what they have heard.
         last: identity of the command.
         paused: why it pauses; None if it goes on.
         followed: all that pauses or goes on with it does so.
@@ -37,7 +41,8 @@ def said(record: PauseRecord | None, last: str, paused: Paused | None) -> PauseR
     """The record once a command counts; itself if that or a later one is known."""
     if record is not None and _order(last) <= _order(record.last):
         return record
-    return PauseRecord(at=time_of(last), last=last, paused=paused)
+    at = time_of(last) if record is None else max(time_of(last), record.at + _APART)
+    return PauseRecord(at=at, last=last, paused=paused)
 
 
 def is_owed(pause: PauseRecord, run: RunRecord) -> bool:

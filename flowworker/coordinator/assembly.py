@@ -95,6 +95,7 @@ def assemble(
     gate = Gate(stores, beginning, clock)
     # What users send
     starts = Starts(stores, gate, clock, metrics)
+    scheduled = ScheduledRuns(stores, starts, clock, metrics)
     intake = Intake(
         backend.commands,
         starts,
@@ -102,7 +103,7 @@ def assemble(
         Controls(stores, clock),
         Signals(stores, clock),
         OtherCommands(
-            ScheduleCommands(stores, clock),
+            ScheduleCommands(stores, clock, scheduled.check),
             PauseCommands(stores, on_pause),
             LimitCommands(stores, slots, clock),
         ),
@@ -139,7 +140,7 @@ def assemble(
     closing = Closing(gate, child_steps, retention, tracing)
     performer = Performer(stores, dispatcher, waits, fences, closing, gate, clock, metrics)
     # What comes with time
-    schedules = Schedules(stores, ScheduledRuns(stores, starts, clock, metrics), clock, metrics)
+    schedules = Schedules(stores, scheduled, clock, metrics)
     alarms = Alarms(stores, retention, engine_steps, child_steps, schedules, beginning, gate, clock)
     return Parts(
         intake,

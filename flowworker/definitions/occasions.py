@@ -6,7 +6,7 @@ name is known beforehand but for the time, so they are tried when they are check
 
 from __future__ import annotations
 
-__all__ = ["check_given", "input_at", "labels_at"]
+__all__ = ["SOME_TIME", "check_given", "input_at", "labels_at"]
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ _SCOPE = Scope(
     base=(),
     extra={"schedule": {"properties": {"id": {"type": "string"}, "time": {"type": "string"}}}},
 )
-_SOME_TIME = 1_896_076_800.0
+SOME_TIME = 1_896_076_800.0
 """2030-01-31T08:00:00Z."""
 
 
@@ -90,8 +90,8 @@ def check_given(section: Section, schedule: Schedule, report: Report) -> None:
         return
     key = "input"
     try:
-        input_at(schedule.id, schedule.input or {}, _SOME_TIME)
+        input_at(schedule.id, schedule.input or {}, SOME_TIME)
         key = "labels"
-        labels_at(schedule, _SOME_TIME)
+        labels_at(schedule, SOME_TIME)
     except InvalidInput as error:
         report.add(section.mark_of(key), f"{section.title}: {error}")

@@ -20,6 +20,7 @@ from flowworker.definitions.given import check_given
 from flowworker.definitions.labels import labels_of
 from flowworker.definitions.problems import Report
 from flowworker.definitions.run_limits import check_nesting, run_limits_of
+from flowworker.definitions.schedule_inputs import check_inputs
 from flowworker.definitions.schedules import schedules_of
 from flowworker.definitions.section import Section, given
 from flowworker.definitions.steps import Steps
@@ -118,4 +119,5 @@ class _Reader:
         check_expressions(document, workflow, self._report, self._known_handlers)
         check_given(document, workflow, self._report, self._known_handlers)
         check_nesting(document, workflow, self._report)
+        check_inputs(document, workflow, self._report)
         return workflow

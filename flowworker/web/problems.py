@@ -22,6 +22,7 @@ STATUSES: dict[type[FlowworkerError], HTTPStatus] = {
     errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.RunIdTaken: HTTPStatus.CONFLICT,
     errors.RunRefused: HTTPStatus.CONFLICT,
+    errors.ScheduleIdTaken: HTTPStatus.CONFLICT,
     errors.InvalidInput: HTTPStatus.BAD_REQUEST,
     errors.DefinitionError: HTTPStatus.BAD_REQUEST,
     errors.NotFound: HTTPStatus.NOT_FOUND,

@@ -97,7 +97,7 @@ def test_times_between_two_moments_begin_runs(api, schedule):
 
 def test_what_is_no_schedule_is_refused(api, schedule):
     for body, status, said in (
-        ({**DAILY, "id": schedule}, 400, "exists"),
+        ({**DAILY, "id": schedule}, 409, "exists"),
         ({**DAILY, "id": "other", "workflow": "nothing"}, 404, "no workflow"),
         ({**DAILY, "id": "other", "timezone": "Europe/Berln"}, 400, "did you mean"),
         ({**DAILY, "id": "other", "every": 60}, 400, "both"),

@@ -13,6 +13,7 @@ from flowworker.errors import (
     InvalidInput,
     NotFound,
     ResultTimeout,
+    ScheduleIdTaken,
     WorkflowNotFound,
 )
 from tests.coordinator.resting import World
@@ -94,7 +95,7 @@ async def test_a_deleted_schedule_begins_nothing_and_its_runs_go_on(world):
 async def test_a_schedule_can_be_replaced_and_another_one_not(world):
     await world.coordinator()
     await created(world)
-    with pytest.raises(InvalidInput, match="schedule 's' exists"):
+    with pytest.raises(ScheduleIdTaken, match="schedule 's' exists"):
         await world.client.create_schedule("s", "short", every=30)
 
     await act(world, world.client.create_schedule("s", "long", every=30, replace=True))

@@ -11,7 +11,7 @@ from flowworker.codec.json import decode_value
 from flowworker.core.model import Step, Workflow
 from flowworker.core.occurrence import OccurrenceState
 from flowworker.core.schedule import Schedule, run_of_time
-from flowworker.errors import DefinitionError
+from flowworker.errors import DefinitionError, InvalidInput
 from flowworker.stores.sealing import INPUT
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import World
@@ -90,16 +90,43 @@ async def test_one_of_a_definition_gives_the_same(world):
 async def test_labels_that_are_none_are_refused_with_the_time(world):
     schema: dict[str, Any] = {"properties": {"text": {}}}
     labels = {"text": "${input.text}"}
+    await world.client.register(Workflow("labelled", FLOW.steps))
+    await created(world, "labelled", input={"text": ["no text"]})
     await world.client.register(
         Workflow("labelled", FLOW.steps, labels=labels, input_schema=schema)
     )
-    await created(world, "labelled", input={"text": ["no text"]})
     await world.pass_by(FIRST + 1.0 - world.clock.now())
 
     [one] = (await world.client.schedule("s")).recent
     assert (one.run, one.state) == (FIRST_RUN, OccurrenceState.REJECTED)
     assert "label text: expected a text of 1 to 256 printable characters" in one.reason
     assert await world.stores.runs.load(FIRST_RUN) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"n": "1"}, r"input does not satisfy input_schema: \$\.n: "),
+        ({"m": 1}, r"input does not satisfy input_schema: \$: "),
+        ({"n": 1, "text": ["no text"]}, "label text: expected a text of 1 to 256 printable"),
+    ],
+)
+async def test_what_could_begin_no_run_is_refused_when_it_is_created(world, said, expected):
+    schema: dict[str, Any] = {
+        "properties": {"n": {"type": "integer"}, "text": {}},
+        "required": ["n"],
+    }
+    labels = {"text": "${'text' in input ? input.text : 'none'}"}
+    await world.client.register(Workflow("strict", FLOW.steps, labels=labels, input_schema=schema))
+
+    with pytest.raises(
+        InvalidInput, match=f"^schedule 's' could begin no run of 'strict': {expected}"
+    ):
+        await created(world, "strict", input=said)
+
+    assert await world.stores.schedules.load("s") is None
+    await created(world, "strict", input={"n": 1, "text": "${schedule.time}"})
+    assert (await first_run(world))[0].labels == {"text": "2001-09-09T01:47:00Z"}
 
 
 @pytest.mark.parametrize(

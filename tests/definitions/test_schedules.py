@@ -201,6 +201,39 @@ def test_a_workflow_has_so_many_schedules():
     assert said == "f.yaml:3:12: a workflow has at most 100 schedules, found 101"
 
 
+def with_schema(schema, given=""):
+    return f"name: w\ninput_schema: {schema}\n{STEPS}schedules:\n- {{id: s, every: 1h{given}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "5:3: schedule 's': input does not satisfy input_schema: $: "),
+        (
+            ", input: {at: 1}",
+            "5:29: schedule 's': input does not satisfy input_schema: $.at: ",
+        ),
+    ],
+)
+def test_an_input_that_is_none_of_the_workflow(given, said):
+    schema = "{required: [at], properties: {at: {type: string, minLength: 20}}}"
+
+    [found] = problems(with_schema(schema, given))
+
+    assert found.startswith(f"f.yaml:{said}")
+    assert parse(with_schema(schema, ', input: {at: "${schedule.time}"}')).schedules
+
+
+def test_an_input_is_judged_with_its_defaults():
+    assert parse(with_schema("{required: [at], properties: {at: {default: x}}}")).schedules
+
+
+def test_an_input_that_may_take_long_to_judge_is_left_to_its_times():
+    schema = "{properties: {at: {maxLength: 1}, parts: {items: {$ref: '#'}}}}"
+
+    assert parse(with_schema(schema, ", input: {at: long}")).schedules
+
+
 def test_one_that_stands_alone():
     found = schedule_from({"id": "s", "every": 60, "start_at": 1e9})
     assert found == Schedule("s", every=60.0, start_at=1e9)

@@ -54,6 +54,7 @@ from flowworker import (
     RunSummary,
     RunView,
     Schedule,
+    ScheduleIdTaken,
     ScheduleView,
     ServerUnavailable,
     Settings,
@@ -248,6 +249,7 @@ MISSING: list[NotFound] = [
 UNFIT: list[InvalidInput] = [
     RunIdTaken("run"),
     RunRefused("run"),
+    ScheduleIdTaken("schedule"),
     ConversionError("value"),
     PayloadTooLarge("output"),
 ]

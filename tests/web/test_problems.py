@@ -13,6 +13,7 @@ RAISED = [
     (errors.PayloadTooLarge("no"), 413),
     (errors.RunIdTaken("no"), 409),
     (errors.RunRefused("no"), 409),
+    (errors.ScheduleIdTaken("no"), 409),
     (errors.RunNotFound("no"), 404),
     (errors.WorkflowNotFound("no"), 404),
     (errors.NamespaceNotFound("no"), 503),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 __all__ = ["ScheduleCommands"]
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT
@@ -26,10 +26,18 @@ from flowworker.core.schedule_acts import asked, created, deleted, paused, redef
 from flowworker.core.staleness import may_be_unseen
 from flowworker.definitions.moment import parse_moment
 from flowworker.definitions.schedules import schedule_from
-from flowworker.errors import DefinitionError, InvalidInput, NotFound, WorkflowNotFound
+from flowworker.errors import (
+    DefinitionError,
+    InvalidInput,
+    NotFound,
+    ScheduleIdTaken,
+    WorkflowNotFound,
+)
 from flowworker.schedules import backfill_of, times_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from flowworker.clock import Clock
     from flowworker.codec.schedules import ScheduleCommand
     from flowworker.core.occurrence import ScheduleRecord
@@ -38,16 +46,20 @@ if TYPE_CHECKING:
     from flowworker.stores.stores import Stores
 
 
+Check: TypeAlias = "Callable[[ScheduleRecord, float], Awaitable[None]]"
+
+
 class ScheduleCommands:
     """Takes `control.schedule.<action>.<id>` in."""
 
-    def __init__(self, stores: Stores, clock: Clock) -> None:
-        """Write to the stores' records."""
+    def __init__(self, stores: Stores, clock: Clock, check: Check) -> None:
+        """Write to the stores' records what `check` does not reject, by the time that is next."""
         self._store = stores.schedules
         self._definitions = stores.definitions
         self._backend = stores.backend
         self._timers = stores.backend.timers
         self._clock = clock
+        self._check = check
 
     async def take(self, rest: str, delivery: Delivery) -> None:
         """One message; `rest` is its subject after `control.schedule.`.
@@ -107,13 +119,16 @@ class ScheduleCommands:
             return
         if found is not None and not command.replace:
             self._look_again(delivery)
-            raise Rejected(f"schedule {name!r} exists; replace or delete it, or choose another id")
+            exists = f"schedule {name!r} exists; replace or delete it, or choose another id"
+            raise Rejected(exists, ScheduleIdTaken.__name__)
         if found is not None and found[0].defined:
             raise _elsewhere(found[0])
         former, revision = (None, 0) if found is None else found
         record = created(schedule, command.workflow, command.sealed, origin, former)
-        if next(times_of(schedule, record.passed), None) is None:
+        time = next(times_of(schedule, record.passed), None)
+        if time is None:
             raise Rejected(f"schedule {name!r} has no time from now on: its end_at is past")
+        await self._check(record, time)
         await self._save(record, revision)
 
     async def _register(self, workflow: str, origin: str) -> None:
@@ -207,5 +222,6 @@ def _moment(action: ScheduleAction, given: str | float | None, usual: float = 0.
 def _elsewhere(record: ScheduleRecord) -> Rejected:
     whose = f"the definition of {record.workflow!r}" if record.defined else "somebody by hand"
     return Rejected(
-        f"schedule {record.id!r} was created by {whose}: choose another id, or delete it there"
+        f"schedule {record.id!r} was created by {whose}: choose another id, or delete it there",
+        ScheduleIdTaken.__name__,
     )

@@ -24,7 +24,14 @@ from flowworker.core.records import RunRecord, StopReason
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.definitions.occasions import input_at, labels_at
-from flowworker.errors import Conflict, DefinitionError, InvalidInput, Unavailable, WorkflowNotFound
+from flowworker.errors import (
+    Conflict,
+    DefinitionError,
+    InvalidInput,
+    PayloadKeyMissing,
+    Unavailable,
+    WorkflowNotFound,
+)
 from flowworker.stores.sealing import SCHEDULE
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 
     from flowworker.clock import Clock
     from flowworker.coordinator.commands.starts import Starts
+    from flowworker.core.graph import Plan
     from flowworker.core.occurrence import Occurrence, ScheduleRecord
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
@@ -51,6 +59,16 @@ class ScheduledRuns:
         self._starts = starts
         self._clock = clock
         self._metrics = metrics
+
+    async def check(self, schedule: ScheduleRecord, time: float) -> None:
+        """Raise Rejected if a time could begin no run, as its workflow is now defined."""
+        try:
+            await self._asked(schedule, time)
+        except (DefinitionError, InvalidInput, Rejected, WorkflowNotFound) as error:
+            about = f"schedule {schedule.id!r} could begin no run of {schedule.workflow!r}"
+            raise Rejected(f"{about}: {error}") from error
+        except PayloadKeyMissing:
+            return  # nor could it be read when its time comes; that is said then
 
     async def start(self, schedule: ScheduleRecord, one: Occurrence, until: float) -> str:
         """Start the run of a time, unless it was started; why it cannot be, or nothing.
@@ -125,11 +143,7 @@ class ScheduledRuns:
             await publish_to_run(self._backend, record, "schedule", kind, data, detail)
 
     async def _new(self, schedule: ScheduleRecord, one: Occurrence) -> RunRecord:
-        plan = await self._definitions.latest(schedule.workflow)
-        given = input_at(schedule.id, await self._given(schedule), one.time)
-        data = await self._starts.inputs.checked(plan, encode_sorted(given))
-        own = labels_at(schedule.schedule, one.time)
-        labels = await self._starts.labels.of(plan.workflow, data, own)
+        plan, data, labels = await self._asked(schedule, one.time)
         admission = self._starts.limits.of(plan.workflow, data, labels)
         payload, secrets = await self._starts.inputs.keep(plan, one.run, _NAME, data)
         record = RunRecord(
@@ -147,6 +161,16 @@ class ScheduledRuns:
             labels=labels,
         )
         return limited(record, admission)
+
+    async def _asked(
+        self, schedule: ScheduleRecord, time: float
+    ) -> tuple[Plan, bytes, dict[str, str]]:
+        """Of which definition the run of a time is, its input, and its labels."""
+        plan = await self._definitions.latest(schedule.workflow)
+        given = input_at(schedule.id, await self._given(schedule), time)
+        data = await self._starts.inputs.checked(plan, encode_sorted(given))
+        own = labels_at(schedule.schedule, time)
+        return plan, data, await self._starts.labels.of(plan.workflow, data, own)
 
     async def _given(self, schedule: ScheduleRecord) -> dict[str, Any]:
         """The input that a schedule says."""

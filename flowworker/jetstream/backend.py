@@ -149,7 +149,7 @@ async def _assemble(
         agreed=topology.agreed,
         alive=lambda: not connection.connected or consumers.active(ALIVE_WITHIN),
         on_incident=connection.on_incident,
-        meter=StreamMeter(api, names),
+        meter=StreamMeter(api, names, records(names.runs)),
         tail=(
             Tail(UNFLUSHED, lambda: connection.client.server_id)
             if topology.durability == "power"

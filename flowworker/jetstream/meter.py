@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.subjects import CommandLane
 from flowworker.core.status import Priority
 from flowworker.jetstream.lanes import is_held
+from flowworker.jetstream.timetable import states_of_schedules
 from flowworker.jetstream.topology.specs import TopologyOptions, consumer_specs, stream_specs
 from flowworker.ports import LaneLevel, StorageLevel
 
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
 
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.names import Names
+    from flowworker.jetstream.records import BucketRecords
 
 
 class StreamMeter:
     """Implements `ports.Meter`."""
 
-    def __init__(self, api: Api, names: Names) -> None:
-        """Ask about one namespace."""
+    def __init__(self, api: Api, names: Names, records: BucketRecords) -> None:
+        """Ask about one namespace; `records` are those of its runs."""
         self._api = api
         self._names = names
+        self._records = records
 
     async def events(self, partitions: Iterable[int]) -> dict[int, int]:
         """Events not delivered yet, by partition."""
@@ -62,6 +65,10 @@ class StreamMeter:
             for (queue, priority), level in zip(lanes, levels, strict=True)
             if level is not None
         }
+
+    async def schedules(self) -> dict[str, int]:
+        """By state."""
+        return await states_of_schedules(self._api, self._names, self._records)
 
     async def storage(self) -> StorageLevel:
         """The account's, and every stream's."""

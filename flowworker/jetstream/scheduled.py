@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.json import decode_schedule
 from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT, schedule_key
-from flowworker.jetstream.client.subjects import subjects_of
 from flowworker.jetstream.findings import Finding
+from flowworker.jetstream.timetable import kept_and_timed
 
 if TYPE_CHECKING:
     from flowworker.jetstream.client.api import Api
@@ -22,14 +22,7 @@ MOST = 200
 
 async def timers_of_schedules(api: Api, names: Names, records: BucketRecords) -> Finding:
     """A timer, or a run that has not ended: both set it off. Two lists, however many there are."""
-    pattern = names.runs.filter(schedule_key("*"))
-    found = await subjects_of(api, names.runs.stream, pattern)
-    kept = {subject.removeprefix(pattern[:-1]) for subject in found}
-    timed: set[str] = set()
-    for timer in (SCHEDULE_NEXT, SCHEDULE_CHANGED):
-        for before, after in names.timer_frames(timer):
-            subjects = await subjects_of(api, names.steps, f"{before}*{after}")
-            timed |= {one.removeprefix(before).removesuffix(after) for one in subjects}
+    kept, timed = await kept_and_timed(api, names, (SCHEDULE_NEXT, SCHEDULE_CHANGED))
     still = [name for name in sorted(kept - timed)[:MOST] if await _rests(records, name)]
     if not still:
         number = len(kept & timed)

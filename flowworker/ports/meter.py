@@ -61,6 +61,13 @@ class Meter(Protocol):
         """Queues and priorities that have, or had, workers: a request or two for each."""
         ...
 
+    async def schedules(self) -> dict[str, int]:
+        """Schedules that are `ACTIVE`, `PAUSED` or `ENDED`: three lists of all, however many.
+
+        And the records of those that have no time to come, some in each request.
+        """
+        ...
+
     async def storage(self) -> StorageLevel:
         """What is stored, and what may be."""
         ...

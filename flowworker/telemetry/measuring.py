@@ -6,7 +6,7 @@ in common, so that it is asked for once in a fleet.
 
 from __future__ import annotations
 
-__all__ = ["PERIOD", "measure_loop", "measure_server"]
+__all__ = ["PERIOD", "SELDOM", "measure_loop", "measure_server"]
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PERIOD = 15.0
 """Seconds between two looks at the server."""
+
+SELDOM = 300.0
+"""Seconds between two counts of what costs the more the more there is of it."""
 
 _TICK = 1.0
 """Seconds between two looks at the event loop."""
@@ -49,10 +52,15 @@ async def measure_server(
         metrics: gets the answers.
         clock: says when it is time.
     """
-    complaint = ""
+    complaint, due = "", 0.0
     while True:
         try:
             await _measure(meter, presences, partitions(), metrics, clock)
+            if _FIRST not in partitions():
+                due = 0.0
+            elif clock.monotonic() >= due:
+                metrics.schedules.replace(await meter.schedules())
+                due = clock.monotonic() + SELDOM
             complaint = ""
         except FlowworkerError as error:
             if str(error) != complaint:

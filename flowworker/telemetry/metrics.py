@@ -162,6 +162,7 @@ class Metrics:
         self.step_requests = make.levels("step_requests", "Workers' requests that wait.", *lane)
         self.oldest_step = make.levels("oldest_step_seconds", "Age of the first one.", *lane)
         self.queue_paused = make.levels("queue_paused", "1: it hands nothing out.", *lane)
+        self.schedules = make.levels("schedules", "Schedules that there are.", "state")
         self.stream_messages = make.levels("stream_messages", "Messages stored.", "stream")
         self.stream_bytes = make.levels("stream_bytes", "Bytes stored.", "stream")
         self.storage_bytes = make.gauge("storage_bytes", "Bytes stored for the account.")
@@ -189,6 +190,7 @@ class Metrics:
             self.step_requests,
             self.oldest_step,
             self.queue_paused,
+            self.schedules,
             self.stream_messages,
             self.stream_bytes,
             self.present_workers,

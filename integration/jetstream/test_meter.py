@@ -5,12 +5,21 @@ from __future__ import annotations
 import time
 
 import pytest
+from msgspec.structs import replace
 
+from flowworker.clock import SystemClock
+from flowworker.codec.keys import SCHEDULE_NEXT
 from flowworker.codec.subjects import CommandLane
+from flowworker.core.occurrence import ScheduleRecord
+from flowworker.core.schedule import Schedule
 from flowworker.core.status import Priority
 from flowworker.ports import Delivery, Meter, StepAddress
+from flowworker.stores.stores import stores_of
 from integration.jetstream.lane import IN_MEMORY
 from tests.support.waiting import eventually
+
+PLAIN = ScheduleRecord(Schedule("s", every=60.0), "w", 1.0, 1.0, "", 1.0)
+OVER = replace(PLAIN, ended=True)
 
 pytestmark = pytest.mark.usefixtures("topology")
 
@@ -81,6 +90,16 @@ async def test_commands_and_events_are_pending_until_somebody_gets_them(backend,
     starts.grant(1)
     await eventually(lambda: len(got) == 1)
     assert await meter.commands() == {"starts": 0}
+
+
+async def test_schedules_are_counted_by_state(backend, meter):
+    assert await meter.schedules() == {"ACTIVE": 0, "PAUSED": 0, "ENDED": 0}
+    store = stores_of(backend).schedules
+    for number, record in enumerate((PLAIN, PLAIN, replace(PLAIN, paused="why"), OVER)):
+        await store.save(replace(record, schedule=Schedule(f"s{number}", every=60.0)), 0)
+    await backend.timers.set("s0", SCHEDULE_NEXT, SystemClock().now() + 3600.0)
+
+    assert await meter.schedules() == {"ACTIVE": 2, "PAUSED": 1, "ENDED": 1}
 
 
 async def test_what_is_stored_is_counted_by_stream(backend, meter, names):

@@ -11,7 +11,7 @@ from flowworker.codec.json import encode
 from flowworker.codec.presence import Presence, presence_keys
 from flowworker.errors import PermissionDenied, Unavailable
 from flowworker.ports import Entry, LaneLevel, StorageLevel
-from flowworker.telemetry.measuring import PERIOD, measure_loop, measure_server
+from flowworker.telemetry.measuring import PERIOD, SELDOM, measure_loop, measure_server
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 
@@ -38,6 +38,10 @@ class Reported:
     async def lanes(self):
         self.asked.append("lanes")
         return {("default", "low"): self.level}
+
+    async def schedules(self):
+        self.asked.append("schedules")
+        return {"ACTIVE": 3, "PAUSED": 1, "ENDED": 0}
 
     async def storage(self):
         return StorageLevel(100, 1000, {"STEPS": 4}, {"STEPS": 50})
@@ -119,6 +123,21 @@ async def test_who_drives_partition_0_measures_what_is_common(watched):
     assert watched.of("storage_bytes") == 100
     assert watched.of("storage_limit_bytes") == 1000
     assert watched.of("measured_timestamp_seconds") == watched.clock.now()
+
+
+async def test_schedules_are_counted_seldom_and_anew_by_who_comes_to_drive_partition_0(watched):
+    assert [watched.of("schedules", state=one) for one in ("ACTIVE", "PAUSED")] == [3, 1]
+    await watched.clock.advance(SELDOM - 1.0)
+    assert watched.meter.asked.count("schedules") == 1
+    await watched.clock.advance(PERIOD)
+    assert watched.meter.asked.count("schedules") == 2
+
+    watched.partitions = (3,)
+    await watched.clock.advance(PERIOD)
+    assert watched.of("schedules", state="ACTIVE") is None
+    watched.partitions = (0,)
+    await watched.clock.advance(PERIOD)
+    assert watched.of("schedules", state="ACTIVE") == 3
 
 
 async def test_who_drives_partition_0_counts_who_is_there(watched):

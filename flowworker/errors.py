@@ -25,8 +25,7 @@
     ├── NonRetryableError      raised by handlers: do not try this step again
     └── RetryAfter             raised by handlers: try again after so many seconds
 
-Messages say what was expected, what was found, and what to do; in one line, but for those that
-list several problems or show what a server wrote.
+Messages say what was expected, what was found, and what to do; in one line, unless they list much.
 """
 
 from __future__ import annotations
@@ -85,8 +84,7 @@ class Problem(Struct, frozen=True):
     Attributes:
         message: what was expected and what was found.
         source: the file, or what stands for it; empty if the message says it.
-        line: counted from 1; 0 if the problem has no place in the source.
-        column: counted from 1.
+        line, column: counted from 1; 0 if the problem has no place in the source.
         hint: what to do, if that can be said.
     """
 
@@ -134,7 +132,9 @@ class RunIdTaken(InvalidInput):
 
 
 class RunRefused(InvalidInput):
-    """Limits of a workflow have no place for a run of it, and it does not wait for one."""
+    """Limits of a workflow have no place for a run of it; `retry_at` says when, of a rate."""
+
+    retry_at = 0.0
 
 
 class ScheduleIdTaken(InvalidInput):

@@ -186,9 +186,10 @@ class Lookup:
             ours = command is None or event.id == event_id(run, event.type, str(command))
             begins = event.data.get("name") or event.data.get("rerun_of")
             if event.type == EventType.REJECTED and begins and ours:
-                return rejected_start(
-                    run, str(event.data.get("reason")), str(event.data.get("error_type"))
-                )
+                said = event.data
+                retry_at = float(said.get("retry_at", 0.0))
+                reason, error_type = str(said.get("reason")), str(said.get("error_type"))
+                return rejected_start(run, reason, error_type, retry_at)
         return None
 
 

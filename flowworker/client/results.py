@@ -82,7 +82,7 @@ class Results:
     async def of_reply(self, reply: Result) -> RunResult:
         """What a reply says; raises InvalidInput (or a kind of it) if the start was rejected."""
         if reply.status is ResultStatus.REJECTED:
-            raise rejected_start(reply.id, reply.error, reply.error_type)
+            raise rejected_start(reply.id, reply.error, reply.error_type, reply.retry_at)
         return RunResult(
             id=reply.id,
             workflow=reply.workflow,
@@ -112,8 +112,14 @@ def hidden_result(result: RunResult, hider: RunHider) -> RunResult:
     return replace(result, error=hider.text(result.error), output=shown)
 
 
-def rejected_start(run: str, reason: str, error_type: str) -> InvalidInput | WorkflowNotFound:
+def rejected_start(
+    run: str, reason: str, error_type: str, retry_at: float
+) -> InvalidInput | WorkflowNotFound:
     """The error for a start that a coordinator has rejected."""
-    known = {kind.__name__: kind for kind in (WorkflowNotFound, RunIdTaken, RunRefused)}
-    kind = known.get(error_type, InvalidInput)
-    return kind(f"run {run} was not started: {reason}")
+    text = f"run {run} was not started: {reason}"
+    if error_type == RunRefused.__name__:
+        refused = RunRefused(text)
+        refused.retry_at = retry_at
+        return refused
+    known = {kind.__name__: kind for kind in (WorkflowNotFound, RunIdTaken)}
+    return known.get(error_type, InvalidInput)(text)

@@ -38,6 +38,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
         schedule: of a started run that a schedule has begun, as in its record.
         child: the run that an attempt is.
         started_at: when an attempt that has ended was claimed, as in its record.
+        retry_at: of a rejection, when the same may be taken; 0 if nobody knows.
         index: which instance of the loop `step_id`; None for a step that is no instance.
     """
 
@@ -88,6 +89,7 @@ class EventData(Struct, frozen=True, omit_defaults=True):
     index: Count | None = None
     schedule: OfSchedule | None = None
     started_at: Moment = 0.0
+    retry_at: Moment = 0.0
     labels: dict[str, str] = {}
 
     @property

@@ -240,7 +240,8 @@ class Result(Struct, frozen=True, omit_defaults=True):
     Attributes:
         output: outputs of the steps on which nothing depends, by step id.
         whole: instead of these, what the workflow's own `output` says.
-        error_type: of a rejection, the name of the error that a client should raise.
+        error_type: of a rejection, the name of the error that a client should raise; `retry_at` is
+            when the same may be taken, epoch seconds.
         partial: the output is left to the step records, since it would not fit a message, or since
             the run had ended before the same start came again.
     """
@@ -255,6 +256,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
     error_type: str = ""
     failed_compensations: tuple[str, ...] = ()
     needs_attention: bool = False
+    retry_at: float = 0.0
 
 
 def trace_headers(trace: str, state: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "Admission",
+    "RateLimit",
     "RunConcurrency",
     "Singleton",
     "SingletonMode",
@@ -27,6 +28,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flowworker.core.limit import OF_RUNS, Strategy, Use
+from flowworker.core.rate import MAX_BURST, Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +52,26 @@ class RunConcurrency(Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     limit: int
     key: str = ""
     strategy: Strategy = Strategy.QUEUE
+
+
+class RateLimit(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How often a run of a workflow may begin (a part of `model`); other starts are rejected.
+
+    Attributes:
+        limit, period, burst: as of a `Rate`, for each value of the key; without a burst, all of the
+            limit may come at once.
+        key: an expression over `input` and `labels`; empty for one rate for all.
+    """
+
+    limit: int
+    period: float
+    burst: int = 0
+    key: str = ""
+
+    @property
+    def rate(self) -> Rate:
+        """How often."""
+        return Rate(self.limit, self.period, self.burst or min(self.limit, MAX_BURST))
 
 
 class SingletonMode(StrEnum):
@@ -87,12 +109,14 @@ class Admission(Struct, frozen=True, omit_defaults=True):
             or is being prepared.
         admitted: all of them have let it in.
         refused: why it does not come to be; it is about to be removed.
+        retry_at: when another one may, of a rate, epoch seconds; 0.0 if nobody knows.
     """
 
     uses: tuple[Use, ...]
     ticket: str = ""
     admitted: bool = False
     refused: str = ""
+    retry_at: float = 0.0
 
     @property
     def is_asking(self) -> bool:
@@ -116,9 +140,20 @@ def run_limit(workflow: str, strategy: str, number: int, key: str) -> str:
 
 
 def in_order(found: Iterable[tuple[Use, bool, int]]) -> tuple[Use, ...]:
-    """Limits of a run in the order in which they are taken; of each, whether it has a key."""
-    ranked = sorted(found, key=lambda one: (_FIRST.index(one[0].strategy), not one[1], one[2]))
-    return tuple(use for use, _, _ in ranked)
+    """Limits of a run in the order in which they are taken; of each, whether it has a key.
+
+    What a rate lets in that comes to nothing is lost to it. So of those that refuse rates are last;
+    of those for which runs wait a rate is behind the number of as many.
+    """
+
+    def rank(one: tuple[Use, bool, int]) -> tuple[int, bool, bool, int]:
+        use, has_key, number = one
+        by_rate, first = use.rate is not None, _FIRST.index(use.strategy)
+        if waits_for(use.strategy):
+            return first, not has_key, by_rate, number
+        return first, by_rate, not has_key, number
+
+    return tuple(use for use, _, _ in sorted(found, key=rank))
 
 
 def ticket_at(now: float, number: int) -> str:

@@ -77,7 +77,7 @@ class Concurrency(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
 
 class Throttle(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How often an attempt of a step may begin (a part of `model`); the others wait.
+    """How often an attempt of a step, or a run, may begin (a part of `model`); the others wait.
 
     Attributes:
         limit, period, burst: as of a `Rate`, for each value of the key.

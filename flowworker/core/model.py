@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
-from flowworker.core.admission import RunConcurrency, Singleton
+from flowworker.core.admission import RateLimit, RunConcurrency, Singleton
 from flowworker.core.engine_step import Approval, End, EndStatus, WaitFor
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
@@ -237,6 +237,7 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         finally_: `finally`: steps that run when all else is over, unless the run is terminated.
         schedules: when runs of it begin by themselves.
         concurrency, singleton: how many of its runs may be at work at a time.
+        throttle, rate_limit: how often one may begin; others wait, or are rejected.
     """
 
     name: str
@@ -254,3 +255,5 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     labels: dict[str, str] | None = None
     concurrency: tuple[RunConcurrency, ...] = ()
     singleton: Singleton | None = None
+    throttle: Throttle | None = None
+    rate_limit: RateLimit | None = None

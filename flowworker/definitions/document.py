@@ -35,6 +35,7 @@ from flowworker.definitions.limit_document import (
     ConcurrencyDocument,
     LimitName,
     RunConcurrencyDocument,
+    RunThrottleDocument,
     SingletonDocument,
     ThrottleDocument,
 )
@@ -232,4 +233,12 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     singleton: Annotated[
         SingletonDocument | None,
         Meta(description="One run at a time, for each value of a key: a concurrency of 1."),
+    ] = None
+    throttle: Annotated[
+        RunThrottleDocument | None,
+        Meta(description="How often a run may begin, for each value of a key; others wait."),
+    ] = None
+    rate_limit: Annotated[
+        RunThrottleDocument | None,
+        Meta(description="How often a run may begin; other starts are rejected."),
     ] = None

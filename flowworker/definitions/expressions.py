@@ -107,6 +107,7 @@ PLACES = (
     *(use.path for use in (*_OF_STEPS, _EVERYTHING, _LABELS, *_OF_SCHEDULES)),
     ("concurrency", "key"),
     ("singleton", "key"),
+    ("rate_limit", "key"),
 )
 """The keys of a step, of a workflow, and of its schedules, that hold expressions."""
 
@@ -158,8 +159,9 @@ def _limits_of(document: MappingNode) -> Iterator[tuple[str, MappingNode]]:
     """The limits that runs fall under, each with what it is."""
     for number, item in enumerate(mappings_at(document, "concurrency"), 1):
         yield f"concurrency {number}", item
-    if isinstance(single := _found(document, ("singleton",)), MappingNode):
-        yield "singleton", single
+    for name in ("singleton", "throttle", "rate_limit"):
+        if isinstance(one := _found(document, (name,)), MappingNode):
+            yield name, one
 
 
 def steps_of(document: MappingNode, workflow: Workflow) -> Iterator[tuple[Step, MappingNode]]:

@@ -6,6 +6,7 @@ __all__ = [
     "ConcurrencyDocument",
     "LimitName",
     "RunConcurrencyDocument",
+    "RunThrottleDocument",
     "SingletonDocument",
     "ThrottleDocument",
 ]
@@ -77,6 +78,18 @@ class RunConcurrencyDocument(Struct, forbid_unknown_fields=True):
         Strategy | None,
         Meta(description="What becomes of a run for which there is no place; else it waits."),
     ] = None
+
+
+class RunThrottleDocument(Struct, forbid_unknown_fields=True):
+    """How often a run of the workflow may begin."""
+
+    limit: Annotated[int, Meta(ge=1, description="So many in a period, for each value of the key.")]
+    period: Annotated[Duration, Meta(description="At most 1,000 may begin in a second.")]
+    burst: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_BURST)] | None,
+        Meta(description="So many may begin at once."),
+    ] = None
+    key: _Key = None
 
 
 class SingletonDocument(Struct, forbid_unknown_fields=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["limits_of"]
+__all__ = ["limits_of", "rated"]
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from flowworker.core.admission import RateLimit
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, MAX_LIMITS, Concurrency, Throttle
 from flowworker.core.rate import MAX_BURST, problem_of
 from flowworker.definitions.limit_document import ConcurrencyDocument, ThrottleDocument
@@ -14,6 +15,8 @@ from flowworker.definitions.tree import MappingNode, SequenceNode, described, qu
 
 if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
+
+_Rated = TypeVar("_Rated", Throttle, RateLimit)
 
 _KEYS = ("limits", "concurrency", "throttle")
 _MOST = 1_000_000_000
@@ -39,11 +42,14 @@ def limits_of(step: Section, report: Report, *, has_handler: bool) -> dict[str, 
     if count > MAX_LIMITS:
         message = f"{step.title} falls under {count} limits"
         report.add(step.mark_of(stated[0]), f"{message}: at most {MAX_LIMITS} are possible")
-    rate = None if throttle is None else _throttle(throttle, report)
+    rate = rated(throttle, Throttle, report)
     return given(limits=names or None, concurrency=own or None, throttle=rate)
 
 
-def _throttle(section: Section, report: Report) -> Throttle | None:
+def rated(section: Section | None, kind: type[_Rated], report: Report) -> _Rated | None:
+    """How often something may begin; None if that is not stated, or wrong."""
+    if section is None:
+        return None
     for key, expected in (("limit", "a whole number from 1"), ("period", "a duration such as 1s")):
         if section.node(key) is None:
             section.missing(key, expected)
@@ -52,10 +58,10 @@ def _throttle(section: Section, report: Report) -> Throttle | None:
     burst = section.integer("burst", 1, MAX_BURST)
     if limit is None or period is None:
         return None
-    throttle = Throttle(limit, period, burst or 0, section.text("key") or "")
-    if problem := problem_of(throttle.rate):
+    found = kind(limit, period, burst or 0, section.text("key") or "")
+    if problem := problem_of(found.rate):
         report.add(section.mark_of("limit"), f"{section.title}: {problem}")
-    return throttle
+    return found
 
 
 def _own(step: Section, report: Report) -> list[Concurrency]:

@@ -6,10 +6,15 @@ __all__ = ["KEY_SCOPE", "Stated", "check_nesting", "run_limits_of", "stated"]
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowworker.core.admission import RunConcurrency, Singleton, SingletonMode
-from flowworker.core.limit import MAX_CONCURRENCY, MAX_LIMITS, Strategy
+from flowworker.core.admission import RateLimit, RunConcurrency, Singleton, SingletonMode
+from flowworker.core.limit import MAX_CONCURRENCY, MAX_LIMITS, Strategy, Throttle
 from flowworker.definitions.labels import OF_INPUT
-from flowworker.definitions.limit_document import RunConcurrencyDocument, SingletonDocument
+from flowworker.definitions.limit_document import (
+    RunConcurrencyDocument,
+    RunThrottleDocument,
+    SingletonDocument,
+)
+from flowworker.definitions.limits import rated
 from flowworker.definitions.section import Section, given
 from flowworker.definitions.tree import MappingNode, SequenceNode, described, mappings_at, quoted
 from flowworker.expressions import Scope
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowworker.core.model import Workflow
+    from flowworker.core.rate import Rate
     from flowworker.definitions.problems import Report
 
 KEY_SCOPE = Scope(base=OF_INPUT, extra={"labels": None})
@@ -26,6 +32,9 @@ KEY_SCOPE = Scope(base=OF_INPUT, extra={"labels": None})
 _SINGLE = -1
 """The number of the limit that a singleton is, among those that are counted from 0."""
 
+_RATE_LIMIT, _THROTTLE = -2, -3
+"""Likewise."""
+
 
 class Stated(NamedTuple):
     """A limit that runs of a workflow fall under, whichever way it is stated.
@@ -33,13 +42,15 @@ class Stated(NamedTuple):
     Attributes:
         number: its place among those of the workflow.
         title: what it is, for messages.
+        limit: how many; None if it has a rate.
     """
 
     number: int
     title: str
-    limit: int
+    limit: int | None
     key: str
     strategy: Strategy
+    rate: Rate | None = None
 
 
 def stated(workflow: Workflow) -> Iterator[Stated]:
@@ -49,17 +60,23 @@ def stated(workflow: Workflow) -> Iterator[Stated]:
         yield Stated(_SINGLE, "singleton", 1, single.key, single.strategy)
     for number, one in enumerate(workflow.concurrency):
         yield Stated(number, f"concurrency {number + 1}", one.limit, one.key, one.strategy)
+    if (most := workflow.rate_limit) is not None:
+        yield Stated(_RATE_LIMIT, "rate_limit", None, most.key, Strategy.SKIP, most.rate)
+    if (often := workflow.throttle) is not None:
+        yield Stated(_THROTTLE, "throttle", None, often.key, Strategy.QUEUE, often.rate)
 
 
 def run_limits_of(section: Section, report: Report) -> dict[str, Any]:
     """The fields of the workflow that are about limits, as far as they are stated."""
     own = tuple(_own(section, report))
     single = _single(section, report)
-    count = len(own) + (single is not None)
+    throttle = rated(section.section("throttle", RunThrottleDocument), Throttle, report)
+    most = rated(section.section("rate_limit", RunThrottleDocument), RateLimit, report)
+    count = len(own) + sum(one is not None for one in (single, throttle, most))
     if count > MAX_LIMITS:
         message = f"runs of {section.title} fall under {count} limits"
         report.add(section.mark_of("concurrency"), f"{message}: at most {MAX_LIMITS} are possible")
-    return given(concurrency=own or None, singleton=single)
+    return given(concurrency=own or None, singleton=single, throttle=throttle, rate_limit=most)
 
 
 def _own(section: Section, report: Report) -> Iterator[RunConcurrency]:
@@ -97,7 +114,7 @@ def _single(section: Section, report: Report) -> Singleton | None:
 
 def check_nesting(document: MappingNode, workflow: Workflow, report: Report) -> None:
     """Report steps that are runs of their own workflow, while there is a limit of all its runs."""
-    shared = [one.title for one in stated(workflow) if not one.key]
+    shared = [one.title for one in stated(workflow) if not one.key and one.rate is None]
     if not shared:
         return
     for key, steps in (("steps", workflow.steps), ("finally", workflow.finally_)):

@@ -45,7 +45,7 @@ class Admissions:
         for one in stated(workflow):
             key = self._key(one.key, one.title, {"input": value, "labels": labels})
             limit = run_limit(workflow.name, one.strategy, one.number, encode_sorted(key).decode())
-            found.append((Use(limit, one.limit, strategy=one.strategy), bool(one.key), one.number))
+            found.append((Use(limit, one.limit, one.rate, one.strategy), bool(one.key), one.number))
         return Admission(in_order(found)) if found else None
 
     def _key(self, text: str, title: str, values: Mapping[str, Any]) -> Any:

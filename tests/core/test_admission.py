@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from flowworker.core.admission import (
     Admission,
+    RateLimit,
     Singleton,
     SingletonMode,
     asking,
@@ -18,12 +19,23 @@ from flowworker.core.admission import (
 )
 from flowworker.core.limit import Strategy, Use
 from flowworker.core.payload import EMPTY
+from flowworker.core.rate import MAX_BURST, Rate
 from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 
 
 def use(name, strategy=Strategy.QUEUE):
     return Use(name, 1, strategy=strategy)
+
+
+def rate(name, strategy=Strategy.QUEUE):
+    return Use(name, rate=Rate(1, 1.0), strategy=strategy)
+
+
+def test_all_of_a_rate_limit_may_come_at_once_unless_it_says_how_many():
+    assert RateLimit(5, 60.0).rate == Rate(5, 60.0, 5)
+    assert RateLimit(50_000, 3_600.0).rate == Rate(50_000, 3_600.0, MAX_BURST)
+    assert RateLimit(5, 60.0, 2, "input.k").rate == Rate(5, 60.0, 2)
 
 
 def test_limits_that_refuse_are_taken_before_those_that_make_wait_and_keyed_ones_first():
@@ -35,10 +47,13 @@ def test_limits_that_refuse_are_taken_before_those_that_make_wait_and_keyed_ones
             (use("newest", Strategy.CANCEL_NEWEST), True, 3),
             (use("oldest", Strategy.CANCEL_OLDEST), True, 4),
             (use("later"), True, 5),
+            (rate("often", Strategy.SKIP), True, 6),
+            (rate("slow"), True, 7),
+            (rate("shared"), False, 8),
         ]
     )
 
-    names = ["skip", "newest", "oldest", "keyed", "later", "queue"]
+    names = ["skip", "often", "newest", "oldest", "keyed", "later", "slow", "queue", "shared"]
     assert [one.limit for one in found] == names
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flowworker import DefinitionError, WorkflowBuilder
-from flowworker.core.admission import RunConcurrency, Singleton, SingletonMode
-from flowworker.core.limit import Strategy
+from flowworker.core.admission import RateLimit, RunConcurrency, Singleton, SingletonMode
+from flowworker.core.limit import Strategy, Throttle
 from flowworker.core.model import Step, Workflow
+from flowworker.core.rate import Rate
 from flowworker.definitions import content_hash, parse
 from flowworker.definitions.run_limits import Stated, stated
 from flowworker.definitions.validate import check_workflow
@@ -20,7 +21,9 @@ def workflow_of(keys, steps="[{id: a, uses: u}]"):
 
 ALL = (
     "concurrency: [{key: input.k, limit: 2, strategy: skip}, {limit: 9}]\nsingleton: {mode: cancel}"
+    "\nthrottle: {limit: 5, period: 1m, burst: 2}\nrate_limit: {key: input.k, limit: 3, period: 1h}"
 )
+THROTTLE, RATE_LIMIT = Throttle(5, 60.0, 2), RateLimit(3, 3_600.0, key="input.k")
 
 
 def test_what_is_stated():
@@ -32,7 +35,10 @@ def test_what_is_stated():
         Stated(-1, "singleton", 1, "", Strategy.CANCEL_OLDEST),
         Stated(0, "concurrency 1", 2, "input.k", Strategy.SKIP),
         Stated(1, "concurrency 2", 9, "", Strategy.QUEUE),
+        Stated(-2, "rate_limit", None, "input.k", Strategy.SKIP, Rate(3, 3_600.0, 3)),
+        Stated(-3, "throttle", None, "", Strategy.QUEUE, Rate(5, 60.0, 2)),
     ]
+    assert (workflow.throttle, workflow.rate_limit) == (THROTTLE, RATE_LIMIT)
     plain = workflow_of("singleton: {key: labels.tenant}")
     assert plain.singleton == Singleton("labels.tenant", SingletonMode.SKIP)
     assert list(stated(workflow_of("version: v1"))) == []
@@ -44,6 +50,8 @@ def test_it_is_written_as_it_was_read_and_built():
         "w",
         concurrency=[{"key": "input.k", "limit": 2, "strategy": "skip"}, {"limit": 9}],
         singleton={"mode": "cancel"},
+        throttle={"limit": 5, "period": "1m", "burst": 2},
+        rate_limit={"key": "input.k", "limit": 3, "period": "1h"},
     )
     built.step("u", id="a")
 
@@ -92,6 +100,30 @@ def test_it_is_written_as_it_was_read_and_built():
             "'queue'",
         ),
         (
+            "throttle: {limit: 0, period: 1s}",
+            "2:19: 'limit' of throttle of the workflow: expected a whole number from 1 to "
+            "1000000000, found 0",
+        ),
+        ("rate_limit: {limit: 1}", "2:13: missing 'period' in rate_limit of the workflow"),
+        (
+            "rate_limit: {limit: 1, period: 0s}",
+            "2:32: 'period' of rate_limit of the workflow: expected a duration greater than 0, "
+            "found '0s'",
+        ),
+        (
+            "throttle: {limit: 9000, period: 1s}",
+            "2:19: throttle of the workflow: expected at most 1,000 in a second, found 9,000",
+        ),
+        (
+            "rate_limit: {limit: 1, period: 1s, key: steps.a.output}",
+            "2:41: 'key' of rate_limit of the workflow: nothing is called 'steps' (there are: "
+            "input, labels)",
+        ),
+        (
+            "throttle: {limit: 1, period: 1s, key: '[1]'}",
+            "2:39: 'key' of throttle of the workflow: expected a text or a number, found list<int>",
+        ),
+        (
             f"concurrency: [{', '.join(10 * ['{limit: 1}'])}]\nsingleton: {{}}",
             "2:14: runs of the workflow fall under 11 limits: at most 10 are possible",
         ),
@@ -112,6 +144,7 @@ def test_a_run_that_is_a_step_of_its_own_workflow_would_wait_for_itself(key):
     with pytest.raises(DefinitionError, match="step 'b' is a run of its own workflow, and would"):
         workflow_of("singleton: {}", own)
 
+    assert workflow_of("throttle: {limit: 1, period: 1s}", own)
     assert workflow_of("singleton: {key: input.depth}", own)
     assert workflow_of("version: v1", own)
 

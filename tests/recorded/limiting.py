@@ -30,6 +30,13 @@ singleton: {key: input.order}
 steps: [{id: hold, uses: hold}]
 """
 
+_RATED = """
+name: rated
+throttle: {key: input.order, limit: 10, period: 1s, burst: 2}
+rate_limit: {key: input.order, limit: 1, period: 1h}
+steps: [{id: say, uses: say}]
+"""
+
 
 async def limited(stage: Stage) -> None:
     """Limits of a step's own and one that is set and deleted; a step holds one of the two.
@@ -52,6 +59,11 @@ async def limited(stage: Stage) -> None:
         await stage.result(run)
     await client.delete_limit(name)
     await _single(stage)
+    await client.register(parse(_RATED))
+    for run in ("limited-6", "limited-7"):
+        await client.start("rated", {"order": 1}, run_id=run)
+        with suppress(RunRefused):
+            await stage.result(run)
 
 
 async def _single(stage: Stage) -> None:

@@ -44,9 +44,10 @@ class Recording:
         return dict(self.keys("flowworker_definitions"))
 
     def runs(self) -> list[str]:
-        """The ids of all runs of the fleet that has the default namespace."""
-        records = (key for key, _ in self.keys("flowworker_runs") if key.startswith("run."))
-        return sorted({key.removeprefix("run.") for key in records})
+        """The ids of all runs of the fleet that has the default namespace, but of refused ones."""
+        records = [decode_run(*each) for each in self.keys("flowworker_runs") if _is_run(*each)]
+        refused = {each.run for each in records if each.refused}
+        return sorted({each.run for each in records} - refused)
 
     def kin(self, run: str) -> Iterator[str]:
         """A run, the runs that are steps of it, and the one that it is a rerun of, with its kin."""

@@ -41,17 +41,19 @@ class Entrance:
         self._gate = gate
         self._clock = clock
 
-    async def enter(self, record: RunRecord, revision: int) -> str:
-        """Announce a run that is new; why it is not to be, if its limits say so."""
+    async def enter(self, record: RunRecord, revision: int) -> TurnedAway | None:
+        """Announce a run that is new; why it is not to be, if its limits say so, or have."""
+        if record.admission is not None and record.refused:  # and it was not removed
+            return TurnedAway(record.refused, Strategy.SKIP, record.admission.retry_at)
         try:
             await self._announce(record, revision)
         except TurnedAway as turned_away:
             if turned_away.strategy is Strategy.SKIP:
-                return str(turned_away)
+                return turned_away
             await self._gate.cancelling.cancel(record, str(turned_away))
-        return ""
+        return None
 
-    async def unmake(self, record: RunRecord, why: str, name: str) -> bool:
+    async def unmake(self, record: RunRecord, why: TurnedAway, name: str) -> bool:
         """Remove a run that is not to be, and its input, which has that name.
 
         False if another process has let it in meanwhile.
@@ -75,7 +77,7 @@ class Entrance:
         With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
         """
         if why := await self.enter(record, revision):
-            await self._gate.cancelling.cancel(record, why)
+            await self._gate.cancelling.cancel(record, str(why))
 
     async def _announce(self, record: RunRecord, revision: int) -> None:
         if record.is_asking:

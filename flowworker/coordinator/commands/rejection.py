@@ -29,14 +29,18 @@ class Rejected(Exception):
 
     Attributes:
         error_type: name of the error that a client should raise for it.
+        retry_at: when the same may be taken, epoch seconds; 0.0 if nobody knows.
         beside: a run of that id exists, whose history this does not belong to; that of a run which
             has ended is left alone in any case.
     """
 
-    def __init__(self, reason: str, error_type: str = "InvalidInput") -> None:
+    def __init__(
+        self, reason: str, error_type: str = "InvalidInput", retry_at: float = 0.0
+    ) -> None:
         """Give the reason."""
         super().__init__(reason)
         self.error_type = error_type
+        self.retry_at = retry_at
         self.beside = False
 
 
@@ -78,6 +82,7 @@ class Rejections:
             error_type=rejected.error_type,
             rerun_of=rerun_of,
             at=now,
+            retry_at=rejected.retry_at,
         )
         event = cloud_event(
             self._backend.namespace, EventType.REJECTED, data, now, str(delivery.sequence)
@@ -88,6 +93,11 @@ class Rejections:
         reply_to = delivery.headers.get(FLOW_REPLY, "")
         if may_reply_to(reply_to, self._reply_prefixes):
             result = Result(
-                run, name, ResultStatus.REJECTED, error=reason, error_type=rejected.error_type
+                run,
+                name,
+                ResultStatus.REJECTED,
+                error=reason,
+                error_type=rejected.error_type,
+                retry_at=rejected.retry_at,
             )
             await self._backend.notifier.publish(reply_to, encode(result))

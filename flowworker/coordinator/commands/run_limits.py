@@ -12,6 +12,7 @@ from flowworker.coordinator.commands.requests import read_object
 from flowworker.core.admission import asking
 from flowworker.core.ids import sequence_of
 from flowworker.core.status import RunStatus
+from flowworker.definitions.run_limits import stated
 from flowworker.evaluation.admissions import Admissions
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class RunLimits:
         Raises:
             InvalidInput: the key of one has no value, or none that is one.
         """
-        if not (workflow.concurrency or workflow.singleton):
+        if not any(stated(workflow)):
             return None
         return self._admissions.of(workflow, read_object(data), labels)
 

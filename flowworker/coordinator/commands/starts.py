@@ -106,7 +106,7 @@ class Starts:
                 await self._payloads.drop(reference_of(run_of(delivery), delivery))
 
     async def _take(self, workflow: str, delivery: Delivery) -> None:
-        run, why = run_of(delivery), ""
+        run = run_of(delivery)
         try:
             record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
             revision = await self._runs.save(record, 0)
@@ -123,11 +123,9 @@ class Starts:
                 await self._again(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 return
-            why = record.refused  # and it was not removed
-        if not why:
-            why = await self.entrance.enter(record, revision)
+        why = await self.entrance.enter(record, revision)
         if why and await self.entrance.unmake(record, why, _name(record.origin)):
-            raise Rejected(why, RunRefused.__name__)
+            raise Rejected(str(why), RunRefused.__name__, why.retry_at)
         if revision:
             self._metrics.runs_started[record.workflow].inc()
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from flowworker.codec.cloudevents import timestamp
 from flowworker.codec.index import entry_of
 from flowworker.codec.limits import WaitingRun
 from flowworker.coordinator.limits.cancelling import Cancelling, allowed
@@ -56,12 +57,14 @@ class TurnedAway(Exception):
 
     Attributes:
         strategy: what is to become of it.
+        retry_at: when another one may be, of a rate, epoch seconds; 0.0 if nobody knows.
     """
 
-    def __init__(self, why: str, strategy: Strategy) -> None:
+    def __init__(self, why: str, strategy: Strategy, retry_at: float = 0.0) -> None:
         """Give the reason."""
         super().__init__(why)
         self.strategy = strategy
+        self.retry_at = retry_at
 
 
 class Gate:
@@ -107,7 +110,7 @@ class Gate:
         except TurnedAway as turned_away:
             await self.cancelling.cancel(record, str(turned_away))
 
-    async def close(self, record: RunRecord, why: str) -> bool:
+    async def close(self, record: RunRecord, why: TurnedAway) -> bool:
         """See to it that a run that nobody knows of yet never begins; False if it was let in.
 
         Its record says so until it is removed: nobody else goes on with it, but to remove it.
@@ -122,7 +125,8 @@ class Gate:
                 return True
             if not known.is_asking or known.status in TERMINAL:
                 return False
-            closed = replace(known, admission=replace(admission, refused=why))
+            refused = replace(admission, refused=str(why), retry_at=why.retry_at)
+            closed = replace(known, admission=refused)
             try:
                 await self._runs.save(closed, found[1])
             except Conflict:
@@ -140,7 +144,8 @@ class Gate:
         if not admission.admitted:
             for use in admission.uses:
                 await self._store.leave(Place(use.limit, admission.ticket, record.run, ""))
-        await all_over([self.desks.of(use.limit).over(over) for use in admission.uses])
+        held = [use.limit for use in admission.uses if use.rate is None]  # a rate is not held
+        await all_over([self.desks.of(limit).over(over) for limit in held])
 
     async def stop(self) -> None:
         """Decide no more."""
@@ -157,7 +162,9 @@ class Gate:
                         await self.cancelling.make_room(use)
                     return False
             except Full as full:
-                raise TurnedAway(_reason(entry.run, full.record), use.strategy) from None
+                opens_at = full.record.opens_at(self._clock.now())
+                why = _reason(entry.run, full.record, opens_at)
+                raise TurnedAway(why, use.strategy, opens_at) from None
             entry = replace(entry, place=entry.place + 1)
         await self._begin(entry)
         return True
@@ -196,8 +203,12 @@ class Gate:
         raise Unavailable(f"run {entry.run} changes all the time, or what was read is stale")
 
 
-def _reason(run: str, limit: LimitRecord) -> str:
+def _reason(run: str, limit: LimitRecord, opens_at: float) -> str:
     """Why there is no place for a run."""
+    if limit.rate is not None:
+        often = f"{limit.rate}, {limit.rate.at_once:,} at once"
+        when = timestamp(opens_at)
+        return f"run {run} comes too early: its workflow allows {often}; the next at {when}"
     holders = sorted(limit.holders, key=lambda one: one.ticket)
     names = ", ".join(one.run for one in holders[:_NAMED])
     rest = f" and {len(holders) - _NAMED} others" if len(holders) > _NAMED else ""

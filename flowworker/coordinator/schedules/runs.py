@@ -109,8 +109,8 @@ class ScheduledRuns:
     async def _enter(self, record: RunRecord, revision: int) -> str:
         """Announce a run; why it is not to be, if its limits say so and nobody has let it in."""
         entrance = self._starts.entrance
-        why = record.refused or await entrance.enter(record, revision)
-        return why if why and await entrance.unmake(record, why, _NAME) else ""
+        why = await entrance.enter(record, revision)
+        return str(why) if why and await entrance.unmake(record, why, _NAME) else ""
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:
         """Those of the runs that have ended, and how; None for those that are removed."""

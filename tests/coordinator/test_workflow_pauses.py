@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from flowworker.client import PauseView
 from flowworker.codec.pauses import Pausable
+from flowworker.core.admission import RunConcurrency
 from flowworker.core.ids import run_id_of_sequence
 from flowworker.core.model import Workflow
 from flowworker.core.paused import Paused
@@ -102,6 +104,21 @@ async def test_a_run_that_begins_later_hears_of_it_when_it_does(world):
 
     await world.pass_by(61.0)
     assert sorted(set(await types_of(world, RUN)) - {"scheduled"}) == ["held", "started"]
+
+
+async def test_a_run_that_waits_for_a_limit_is_held_when_that_lets_it_in(world):
+    alone = replace(WORK, concurrency=(RunConcurrency(1),))
+    await world.coordinator()
+    await world.start(alone)
+    await begin(world, alone, "later")
+    await pause(world, alone)
+    await world.pass_by(60.0)
+    assert not {"held", "started"} & set(await types_of(world, "later"))
+
+    await world.client.terminate(RUN)
+    await world.pass_by(60.0)
+    assert {"held", "started"} <= set(await types_of(world, "later"))
+    assert await world.backend.steps.backlog() == {}
 
 
 async def test_a_child_is_held_by_its_own_workflow(world):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from flowworker.core.admission import Admission
 from flowworker.core.paused import Paused
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -49,6 +50,8 @@ HELD = {"held": DOWN, "held_at": 999.0}
         (PAUSES, {"status": RunStatus.PENDING, "begins_at": 5000.0}, False),
         (PAUSES, {"status": RunStatus.PENDING, "rerun_of": "r0"}, False),
         (PAUSES, {"rerun_of": "r0"}, True),
+        (PAUSES, {"status": RunStatus.PENDING, "admission": Admission((), "t1")}, False),
+        (PAUSES, {"admission": Admission((), "t1", admitted=True)}, True),
         (GOES_ON, {}, False),
         (GOES_ON, HELD, True),
         (GOES_ON, {"held_at": 999.0}, False),

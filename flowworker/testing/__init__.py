@@ -34,5 +34,6 @@ from flowworker.testing.app import Call
 from flowworker.testing.clock import ManualClock
 from flowworker.testing.handler import HandlerContext, handler_context
 from flowworker.testing.replacing import Replacement, fails, hangs, returns
-from flowworker.testing.run import Emitted, StepOfRun, TriedRun
+from flowworker.testing.run import TriedRun
+from flowworker.testing.seen import Emitted, StepOfRun
 from flowworker.testing.workflow import WorkflowTest

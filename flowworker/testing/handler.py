@@ -26,7 +26,7 @@ from flowworker.memory import memory_backend
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.log import get_logger
-from flowworker.testing.run import Emitted, emitted_in
+from flowworker.testing.seen import Emitted, emitted_in
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["Emitted", "StepOfRun", "TriedRun", "emitted_in"]
+__all__ = ["TriedRun"]
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from flowworker.client import StepView
 from flowworker.codec.json import decode_value
 from flowworker.core.ids import defined_id, index_of, shown_id, step_of
 from flowworker.core.rebuild import view
-from flowworker.core.status import TERMINAL, Kind, RunStatus, StepStatus
+from flowworker.core.status import TERMINAL, RunStatus
 from flowworker.errors import InvalidInput
 from flowworker.stores.sealing import output_places
+from flowworker.testing.seen import StepOfRun, emitted_in
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
     from typing import Protocol, TypeVar
 
     from flowworker.client import RunResult, RunView
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flowworker.core.status import HumanAction
     from flowworker.testing.app import Call
     from flowworker.testing.engine import Engine
+    from flowworker.testing.seen import Emitted
 
     T = TypeVar("T")
 
@@ -36,39 +37,8 @@ if TYPE_CHECKING:
             ...
 
 
-class Emitted(NamedTuple):
-    """An event that a handler emitted; equal to a tuple of both.
-
-    Attributes:
-        payload: without the run's id, which maps get on their way.
-    """
-
-    type: str
-    payload: Any
-
-
-@dataclass(frozen=True, slots=True)
-class StepOfRun:
-    """One step, as it was when it was asked for.
-
-    Attributes:
-        output: as a JSON value; None if there is none.
-        error: of the latest attempt, one line; empty if the step is well.
-        calls: of its handler, its fallback and its compensation, in their order.
-        iterations: how many have begun.
-    """
-
-    id: str
-    status: StepStatus
-    output: Any
-    error: str
-    calls: tuple[Call, ...]
-    iterations: int
-
-    @property
-    def attempts(self) -> int:
-        """How often its handler was called, in all turns."""
-        return sum(call.kind is Kind.RUN for call in self.calls)
+_MOMENT = 1e-3
+"""Seconds between what was asked for before and a pause: the later one counts."""
 
 
 class TriedRun:
@@ -208,6 +178,22 @@ class TriedRun:
         self._drive(self._engine.client.terminate(self.id, reason))
         return self.wait()
 
+    def pause(self, reason: str = "", *, actor: str = "") -> TriedRun:
+        """Have nothing of it begin any more, as `Client.pause` does; a moment passes before.
+
+        Then it rests as soon as none of its handlers runs. Timers go on: let time pass with
+        `WorkflowTest.advance`.
+        """
+        self._drive(self._engine.advance(_MOMENT))
+        self._drive(self._engine.client.pause(self.id, reason, actor=actor))
+        return self.wait()
+
+    def unpause(self, *, actor: str = "") -> TriedRun:
+        """Let it go on, a moment later."""
+        self._drive(self._engine.advance(_MOMENT))
+        self._drive(self._engine.client.unpause(self.id, actor=actor))
+        return self.wait()
+
     # How that is found out
 
     async def _look(self) -> tuple[Plan, RunState] | None:
@@ -234,6 +220,8 @@ class TriedRun:
             return True
         if status is not RunStatus.WAITING_HUMAN and self._is_running():
             return False  # and its steps, of which there may be thousands, need not be looked at
+        if found[0].is_paused and not self._is_running():
+            return True
         looked = await self._look()
         if looked is None:
             return False
@@ -250,6 +238,8 @@ class TriedRun:
 
     async def _why_not(self) -> str:
         running, waiting = self._engine.running(), await self._waiting()
+        if (await self._engine.client.status(self.id)).paused is not None:
+            running = f"it is paused; {running}"
         if not waiting:
             return running
         return f"run {self.id} waits for somebody: {', '.join(waiting)}; {running}"
@@ -281,19 +271,3 @@ def _asking(plan: Plan, state: RunState) -> tuple[str, ...]:
         if step in state.waiting
         or (step in state.inflight and plan.step(step).wait_for is not None)
     )
-
-
-def emitted_in(history: Iterable[dict[str, Any]]) -> list[Emitted]:
-    """What handlers emitted, of all events of a run."""
-    return [
-        Emitted(event["type"], _own(event.get("data")))
-        for event in history
-        if not event["type"].startswith("workflow.")
-    ]
-
-
-def _own(data: Any) -> Any:
-    if isinstance(data, dict) and "_workflow_id" in data:
-        data = {name: value for name, value in data.items() if name != "_workflow_id"}
-        return data or None
-    return data

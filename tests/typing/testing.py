@@ -50,6 +50,8 @@ def a_workflow() -> None:
         assert_type(run, TriedRun)
         assert_type(flow.start().wait(), TriedRun)
         assert_type(run.resume("retry", step="ship"), TriedRun)
+        assert_type(run.pause("look first", actor="ops"), TriedRun)
+        assert_type(run.unpause(), TriedRun)
         assert_type(run.status, RunStatus)
         assert_type(run.completed, bool)
         assert_type(run.output, dict[str, Any])

@@ -125,3 +125,11 @@ def test_a_run_is_early_while_it_asks_and_has_begun_when_it_is_let_in():
     admitted = replace(asking(to_ask, 1.0), admitted=True)
     begun = replace(record, status=RunStatus.RUNNING, admission=admitted)
     assert (begun.is_asking, begun.is_early, begun.has_begun) == (False, False, True)
+
+
+def test_a_run_that_is_turned_away_says_why():
+    record = RunRecord("r", "w", "d", RunStatus.PENDING, EMPTY, 1.0)
+    away = Admission((use("l"),), ticket_at(1.0, 0), refused="one too many")
+
+    assert record.refused == ""
+    assert replace(record, admission=away).refused == "one too many"

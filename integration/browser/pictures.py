@@ -27,6 +27,8 @@ VIEWS = {
     "workflow": "#/workflows/order.fulfil",
     "schedules": "#/schedules",
     "schedule": "#/schedules/stock-take",
+    "limits": "#/limits",
+    "limit": "#/limits/pickers",
     "fleet": "#/fleet",
 }
 ORDERS = {
@@ -36,6 +38,8 @@ ORDERS = {
     "order-1044": {"customer": "Edsger", "items": ["desk"], "total": 2400},
     "order-1045": {"customer": "Barbara", "items": ["lamp", "shelf"], "total": 115, "slow": True},
 }
+LAST = {"customer": "Donald", "items": ["chair"], "total": 60}
+LIMITS: dict[str, Any] = {"mail": {"rate": "100/s", "burst": 20}, "pickers": {"concurrency": 10}}
 SCHEDULE = {
     "id": "stock-take",
     "workflow": "order.fulfil",
@@ -59,11 +63,17 @@ def main() -> None:
         commands = Commands(url_of(process))
         api, _ = stack.enter_context(served(commands, "--tokens", str(tokens)))
         blocking_eventually(lambda: "order.fulfil" in api.get("/workflows")["workflows"])
+        for name, body in LIMITS.items():
+            assert api("PUT", f"/limits/{name}", body).status == 200
         for run, given in ORDERS.items():
             api("POST", "/runs", {"workflow": "order.fulfil", "id": run, "input": given})
         assert api("POST", "/schedules", SCHEDULE).status == 201
         for run, status in SETTLED.items():
             api.until(run, status)
+        # Two are at work for the slow one, so that the last one waits
+        assert api("PUT", "/limits/pickers", {"concurrency": 2}).status == 200
+        api("POST", "/runs", {"workflow": "order.fulfil", "id": "order-1046", "input": LAST})
+        blocking_eventually(lambda: api.get("/limits/pickers")["waiting"] == 1)
         playwright = stack.enter_context(sync_playwright())
         options: Any = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
         _draw(stack.enter_context(playwright.chromium.launch(**options)), api)

@@ -86,7 +86,13 @@ export function run(main, { parts: [id], query, may, signal }) {
     if (tab === "values") return values(found);
     if (tab === "timeline") return timeline(events, found.steps, memo.timeline, draw, address);
     const list = () => steps(found, awaited, wanted, find, chosen, address, memo.steps, draw);
-    return [tab === "graph" ? drawn() : list(), step && detail(step, reasonsOf(awaited, step), address, stepActions(found, step, mine.pinned?.definition, may))];
+    return [tab === "graph" ? drawn() : list(), step && detail(step, reasonsOf(awaited, step), address, acts())];
+  }
+
+  /** The form of an answer is made of the definition: it is not offered before that is known. */
+  function acts() {
+    const isKnown = mine.pinned !== undefined || step.status !== "WAITING_HUMAN";
+    return isKnown && stepActions(found, step, mine.pinned?.definition, may);
   }
 
   function drawn() {

@@ -28,6 +28,7 @@ from flowworker.codec.pauses import PauseCommand
 from flowworker.codec.presence import Presence
 from flowworker.codec.schedule_events import ScheduleEvent
 from flowworker.codec.schedules import ScheduleCommand
+from flowworker.core.debounce import DebounceRecord
 from flowworker.core.limit import LimitRecord
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.payload import Inline, Stored
@@ -63,6 +64,7 @@ _TYPES: dict[str, type] = {
     "step-record": StepRecord,
     "limit-command": LimitCommand,
     "limit-record": LimitRecord,
+    "debounce-record": DebounceRecord,
     "limit-waiting": Waiting,
     "limit-waiting-run": WaitingRun,
     "schedule-event": ScheduleEvent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "MAX_NESTING",
     "UNREADABLE",
+    "decode_debounce",
     "decode_limit",
     "decode_pause",
     "decode_record",
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.keys import limit_key, run_key, schedule_key
+from flowworker.codec.keys import debounce_key, limit_key, run_key, schedule_key
 from flowworker.codec.models import as_json
+from flowworker.core.debounce import DebounceRecord
 from flowworker.core.limit import LimitRecord
 from flowworker.core.occurrence import ScheduleRecord
 from flowworker.core.records import RECORD_VERSION, RunRecord, StepRecord
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 T = TypeVar("T")
-R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord, PauseRecord, LimitRecord)
+R = TypeVar("R", RunRecord, StepRecord, ScheduleRecord, PauseRecord, DebounceRecord, LimitRecord)
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding may raise."""
@@ -52,6 +54,7 @@ _step_decoder = msgspec.json.Decoder(StepRecord)
 _schedule_decoder = msgspec.json.Decoder(ScheduleRecord)
 _pause_decoder = msgspec.json.Decoder(PauseRecord)
 _limit_decoder = msgspec.json.Decoder(LimitRecord)
+_debounce_decoder = msgspec.json.Decoder(DebounceRecord)
 _any_decoder = msgspec.json.Decoder(Any)
 
 
@@ -110,6 +113,14 @@ def decode_limit(key: str, raw: bytes) -> LimitRecord:
     record = _decode_versioned(key, raw, _limit_decoder)
     if key != limit_key(record.id):
         raise CorruptRecord(key, raw, f"it is the record of limit {record.id[:140]!r}")
+    return record
+
+
+def decode_debounce(key: str, raw: bytes) -> DebounceRecord:
+    """What this release can read of starts that replace each other."""
+    record = _decode_versioned(key, raw, _debounce_decoder)
+    if key != debounce_key(record.id):
+        raise CorruptRecord(key, raw, f"it is the record of debounce {record.id[:140]!r}")
     return record
 
 

@@ -11,6 +11,7 @@ schedule.<id>                        a schedule
 scheduled.<workflow>.<id>            one that is part of the workflow's definition
 looked.<partition>                   after which start of the server all its runs were looked at
 limit.<id>                           who holds a limit; an id has two tokens
+debounce.<id>                        which of the starts that replace each other is the last
 waiting.<id>.<ticket>.<run>.<step>   a step that waits for it: in the order of their tickets
 waiting.<id>.<ticket>.<run>          a run that does
 """
@@ -23,6 +24,7 @@ __all__ = [
     "SCHEDULE_NEXT",
     "START",
     "TIMEOUT",
+    "debounce_key",
     "emit_key",
     "heard_key",
     "limit_key",
@@ -136,6 +138,11 @@ def scheduled_key(workflow: str, schedule: str) -> str:
 def looked_key(partition: int) -> str:
     """Key that says which incarnation of the server's all runs of a partition were looked at in."""
     return f"looked.{partition}"
+
+
+def debounce_key(key: str) -> str:
+    """Key of what is known of starts that replace each other; `key` is the id of theirs."""
+    return f"debounce.{key}"
 
 
 def limit_key(limit: str) -> str:

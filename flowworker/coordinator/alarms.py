@@ -36,6 +36,7 @@ from flowworker.telemetry.log import get_logger
 if TYPE_CHECKING:
     from flowworker.clock import Clock
     from flowworker.coordinator.beginning import Beginning
+    from flowworker.coordinator.commands.debouncing import Debouncing
     from flowworker.coordinator.limits.gate import Gate
     from flowworker.coordinator.retention import Retention
     from flowworker.coordinator.schedules.turns import Schedules
@@ -63,6 +64,7 @@ class Alarms:
         schedules: Schedules,
         beginning: Beginning,
         gate: Gate,
+        debouncing: Debouncing,
         clock: Clock,
     ) -> None:
         """Nothing is consumed before `start`."""
@@ -74,6 +76,7 @@ class Alarms:
         self._schedules = schedules
         self._beginning = beginning
         self._gate = gate
+        self._debouncing = debouncing
         self._clock = clock
         self._inbox = Inbox(self._handle, _CREDIT, clock)
 
@@ -150,6 +153,8 @@ class Alarms:
             return
         if left > 0.0:
             await self._clock.sleep(left)
+        if not await self._debouncing.may_begin(record):
+            return
         if record.is_asking:
             await self._gate.enter_or_cancel(record)
         elif not record.begins_at:

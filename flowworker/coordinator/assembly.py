@@ -141,7 +141,17 @@ def assemble(
     performer = Performer(stores, dispatcher, waits, fences, closing, gate, clock, metrics)
     # What comes with time
     schedules = Schedules(stores, scheduled, clock, metrics)
-    alarms = Alarms(stores, retention, engine_steps, child_steps, schedules, beginning, gate, clock)
+    alarms = Alarms(
+        stores,
+        retention,
+        engine_steps,
+        child_steps,
+        schedules,
+        beginning,
+        gate,
+        starts.debouncing,
+        clock,
+    )
     return Parts(
         intake,
         alarms,

@@ -32,6 +32,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct, field
 
 from flowworker.core.admission import RateLimit, RunConcurrency, Singleton
+from flowworker.core.debounce import Debounce
 from flowworker.core.engine_step import Approval, End, EndStatus, WaitFor
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
@@ -238,6 +239,7 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
         schedules: when runs of it begin by themselves.
         concurrency, singleton: how many of its runs may be at work at a time.
         throttle, rate_limit: how often one may begin; others wait, or are rejected.
+        debounce: which starts replace each other.
     """
 
     name: str
@@ -257,3 +259,4 @@ class Workflow(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     singleton: Singleton | None = None
     throttle: Throttle | None = None
     rate_limit: RateLimit | None = None
+    debounce: Debounce | None = None

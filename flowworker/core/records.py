@@ -125,6 +125,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
         held: why nothing of it begins, if its whole workflow was paused; `held_at` is of that what
             `steered` is of the run alone.
         admission: how it stands, if it falls under limits.
+        debounce: the id of its key, if its start may be replaced by another.
     """
 
     run: str
@@ -163,6 +164,7 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
     held: Paused | None = None
     held_at: Moment = 0.0
     admission: Admission | None = None
+    debounce: str = ""
 
     @property
     def is_paused(self) -> bool:

@@ -33,6 +33,7 @@ from flowworker.core.status import Priority
 from flowworker.definitions.engine_documents import ApprovalDocument, EndDocument, WaitForDocument
 from flowworker.definitions.limit_document import (
     ConcurrencyDocument,
+    DebounceDocument,
     LimitName,
     RunConcurrencyDocument,
     RunThrottleDocument,
@@ -241,4 +242,8 @@ class WorkflowDocument(Struct, forbid_unknown_fields=True):
     rate_limit: Annotated[
         RunThrottleDocument | None,
         Meta(description="How often a run may begin; other starts are rejected."),
+    ] = None
+    debounce: Annotated[
+        DebounceDocument | None,
+        Meta(description="Of starts that come close together, only the last one begins."),
     ] = None

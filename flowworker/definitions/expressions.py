@@ -108,6 +108,7 @@ PLACES = (
     ("concurrency", "key"),
     ("singleton", "key"),
     ("rate_limit", "key"),
+    ("debounce", "key"),
 )
 """The keys of a step, of a workflow, and of its schedules, that hold expressions."""
 
@@ -159,7 +160,7 @@ def _limits_of(document: MappingNode) -> Iterator[tuple[str, MappingNode]]:
     """The limits that runs fall under, each with what it is."""
     for number, item in enumerate(mappings_at(document, "concurrency"), 1):
         yield f"concurrency {number}", item
-    for name in ("singleton", "throttle", "rate_limit"):
+    for name in ("singleton", "throttle", "rate_limit", "debounce"):
         if isinstance(one := _found(document, (name,)), MappingNode):
             yield name, one
 

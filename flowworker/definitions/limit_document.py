@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ConcurrencyDocument",
+    "DebounceDocument",
     "LimitName",
     "RunConcurrencyDocument",
     "RunThrottleDocument",
@@ -88,6 +89,17 @@ class RunThrottleDocument(Struct, forbid_unknown_fields=True):
     burst: Annotated[
         Annotated[int, Meta(ge=1, le=MAX_BURST)] | None,
         Meta(description="So many may begin at once."),
+    ] = None
+    key: _Key = None
+
+
+class DebounceDocument(Struct, forbid_unknown_fields=True):
+    """Of starts that come close together, only the last one begins."""
+
+    period: Annotated[Duration, Meta(description="For so long no other one may come.")]
+    timeout: Annotated[
+        Duration | None,
+        Meta(description="So long after the first one the last one begins in any case."),
     ] = None
     key: _Key = None
 

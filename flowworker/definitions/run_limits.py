@@ -7,9 +7,11 @@ __all__ = ["KEY_SCOPE", "Stated", "check_nesting", "run_limits_of", "stated"]
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowworker.core.admission import RateLimit, RunConcurrency, Singleton, SingletonMode
+from flowworker.core.debounce import Debounce
 from flowworker.core.limit import MAX_CONCURRENCY, MAX_LIMITS, Strategy, Throttle
 from flowworker.definitions.labels import OF_INPUT
 from flowworker.definitions.limit_document import (
+    DebounceDocument,
     RunConcurrencyDocument,
     RunThrottleDocument,
     SingletonDocument,
@@ -76,7 +78,14 @@ def run_limits_of(section: Section, report: Report) -> dict[str, Any]:
     if count > MAX_LIMITS:
         message = f"runs of {section.title} fall under {count} limits"
         report.add(section.mark_of("concurrency"), f"{message}: at most {MAX_LIMITS} are possible")
-    return given(concurrency=own or None, singleton=single, throttle=throttle, rate_limit=most)
+    debounce = _debounce(section.section("debounce", DebounceDocument), report)
+    return given(
+        debounce=debounce,
+        concurrency=own or None,
+        singleton=single,
+        throttle=throttle,
+        rate_limit=most,
+    )
 
 
 def _own(section: Section, report: Report) -> Iterator[RunConcurrency]:
@@ -98,6 +107,20 @@ def _own(section: Section, report: Report) -> Iterator[RunConcurrency]:
         strategy = one.choice("strategy", Strategy)
         if limit is not None:
             yield RunConcurrency(limit, one.text("key") or "", strategy or Strategy.QUEUE)
+
+
+def _debounce(section: Section | None, report: Report) -> Debounce | None:
+    if section is None:
+        return None
+    if section.node("period") is None:
+        section.missing("period", "a duration such as 5s")
+    period, timeout = section.duration("period"), section.duration("timeout")
+    if period is None:
+        return None
+    if timeout is not None and timeout < period:
+        message = f"'timeout' of {section.title} is shorter than its 'period'"
+        report.add(section.mark_of("timeout"), f"{message}: no start would ever wait for so long")
+    return Debounce(period, timeout or 0.0, section.text("key") or "")
 
 
 def _single(section: Section, report: Report) -> Singleton | None:

@@ -43,12 +43,17 @@ class Admissions:
         """
         found = []
         for one in stated(workflow):
-            key = self._key(one.key, one.title, {"input": value, "labels": labels})
+            key = self.key(one.key, one.title, {"input": value, "labels": labels})
             limit = run_limit(workflow.name, one.strategy, one.number, encode_sorted(key).decode())
             found.append((Use(limit, one.limit, one.rate, one.strategy), bool(one.key), one.number))
         return Admission(in_order(found)) if found else None
 
-    def _key(self, text: str, title: str, values: Mapping[str, Any]) -> Any:
+    def key(self, text: str, title: str, values: Mapping[str, Any]) -> Any:
+        """What a key comes to over `input` and `labels`; None if there is none.
+
+        Raises:
+            InvalidInput: as `of`.
+        """
         if not text:
             return None
         try:

@@ -11,6 +11,7 @@ from flowworker.agreement import joined, seals
 from flowworker.encryption import codec_from
 from flowworker.errors import DefinitionError, WorkflowNotFound
 from flowworker.settings import Settings
+from flowworker.stores.debounces import DebounceStore
 from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.limits import LimitStore
 from flowworker.stores.pauses import PauseStore
@@ -45,6 +46,7 @@ class Stores:
     schedules: ScheduleStore
     pauses: PauseStore
     limits: LimitStore
+    debounces: DebounceStore
 
     async def plan(self, record: RunRecord) -> Plan | None:
         """What the run is pinned to; None if nothing, or if it cannot be read."""
@@ -81,4 +83,5 @@ def stores_of(backend: Backend, settings: Settings | None = None) -> Stores:
         ScheduleStore(backend.runs),
         PauseStore(backend.runs),
         LimitStore(backend.runs),
+        DebounceStore(backend.runs),
     )

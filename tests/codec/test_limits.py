@@ -6,7 +6,7 @@ import pytest
 from msgspec import Raw, ValidationError
 from msgspec.structs import replace
 
-from flowworker.codec.json import decode_limit, encode
+from flowworker.codec.json import decode_debounce, decode_limit, encode
 from flowworker.codec.limits import (
     LimitCommand,
     Waiting,
@@ -16,6 +16,7 @@ from flowworker.codec.limits import (
     decode_waiting_run,
 )
 from flowworker.core.attempt import UNATTEMPTED, Attempt
+from flowworker.core.debounce import DebounceRecord
 from flowworker.core.limit import Holder, LimitRecord, Strategy, Use
 from flowworker.core.limiting import Ask
 from flowworker.core.rate import Rate
@@ -68,6 +69,14 @@ def test_a_run_that_holds_a_limit_is_kept_without_a_step():
 
     assert b'"holders":[{"run":"r","since":1.5,"ticket":"5-1"}]' in encode(record)
     assert decode_limit("limit.run.a", encode(record)) == record
+
+
+def test_what_is_known_of_starts_that_replace_each_other():
+    record = DebounceRecord("k", run="r", origin="7@1.000000", begins_at=2.5, replaced="q")
+
+    assert decode_debounce("debounce.k", encode(record)) == record
+    with pytest.raises(CorruptRecord, match="it is the record of debounce 'k'"):
+        decode_debounce("debounce.other", encode(record))
 
 
 def test_commands():

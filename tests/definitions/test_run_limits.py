@@ -6,6 +6,7 @@ import pytest
 
 from flowworker import DefinitionError, WorkflowBuilder
 from flowworker.core.admission import RateLimit, RunConcurrency, Singleton, SingletonMode
+from flowworker.core.debounce import Debounce
 from flowworker.core.limit import Strategy, Throttle
 from flowworker.core.model import Step, Workflow
 from flowworker.core.rate import Rate
@@ -22,6 +23,7 @@ def workflow_of(keys, steps="[{id: a, uses: u}]"):
 ALL = (
     "concurrency: [{key: input.k, limit: 2, strategy: skip}, {limit: 9}]\nsingleton: {mode: cancel}"
     "\nthrottle: {limit: 5, period: 1m, burst: 2}\nrate_limit: {key: input.k, limit: 3, period: 1h}"
+    "\ndebounce: {key: input.k, period: 5s, timeout: 1m}"
 )
 THROTTLE, RATE_LIMIT = Throttle(5, 60.0, 2), RateLimit(3, 3_600.0, key="input.k")
 
@@ -39,6 +41,8 @@ def test_what_is_stated():
         Stated(-3, "throttle", None, "", Strategy.QUEUE, Rate(5, 60.0, 2)),
     ]
     assert (workflow.throttle, workflow.rate_limit) == (THROTTLE, RATE_LIMIT)
+    assert workflow.debounce == Debounce(5.0, 60.0, "input.k")
+    assert workflow_of("debounce: {period: 5s}").debounce == Debounce(5.0)
     plain = workflow_of("singleton: {key: labels.tenant}")
     assert plain.singleton == Singleton("labels.tenant", SingletonMode.SKIP)
     assert list(stated(workflow_of("version: v1"))) == []
@@ -52,6 +56,7 @@ def test_it_is_written_as_it_was_read_and_built():
         singleton={"mode": "cancel"},
         throttle={"limit": 5, "period": "1m", "burst": 2},
         rate_limit={"key": "input.k", "limit": 3, "period": "1h"},
+        debounce={"key": "input.k", "period": "5s", "timeout": "1m"},
     )
     built.step("u", id="a")
 
@@ -103,6 +108,17 @@ def test_it_is_written_as_it_was_read_and_built():
             "throttle: {limit: 0, period: 1s}",
             "2:19: 'limit' of throttle of the workflow: expected a whole number from 1 to "
             "1000000000, found 0",
+        ),
+        ("debounce: {timeout: 5s}", "2:11: missing 'period' in debounce of the workflow"),
+        (
+            "debounce: {period: 5s, timeout: 1s}",
+            "2:33: 'timeout' of debounce of the workflow is shorter than its 'period': no start "
+            "would ever wait for so long",
+        ),
+        (
+            "debounce: {period: 5s, key: '{}'}",
+            "2:29: 'key' of debounce of the workflow: expected a text or a number, found "
+            "map<dyn, dyn>",
         ),
         ("rate_limit: {limit: 1}", "2:13: missing 'period' in rate_limit of the workflow"),
         (

@@ -16,6 +16,7 @@ import msgspec
 from flowworker.client.watching import decode as decode_for_clients
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.json import (
+    decode_debounce,
     decode_limit,
     decode_pause,
     decode_run,
@@ -188,6 +189,7 @@ KINDS = (
         "pause of a workflow", "$KV.*_runs.pause.workflow.>", _keyed(decode_pause), "pause-record"
     ),
     _foreign("schedule of a definition", "$KV.*_runs.scheduled.*.>", _empty),
+    Kind("debounce", "$KV.*_runs.debounce.*", _keyed(decode_debounce), "debounce-record"),
     Kind("limit", "$KV.*_runs.limit.*.*", _keyed(decode_limit), "limit-record"),
     Kind("waiting", "$KV.*_runs.waiting.*.*.*.*.>", _by(decode_waiting), "limit-waiting"),
     Kind(

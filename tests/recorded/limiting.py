@@ -38,6 +38,20 @@ steps: [{id: say, uses: say}]
 """
 
 
+_DEBOUNCED = """
+name: debounced
+debounce: {key: input.order, period: 2s, timeout: 10s}
+steps: [{id: say, uses: say}]
+"""
+
+
+_DEBOUNCED = """
+name: debounced
+debounce: {key: input.order, period: 3s, timeout: 10s}
+steps: [{id: say, uses: say}]
+"""
+
+
 async def limited(stage: Stage) -> None:
     """Limits of a step's own and one that is set and deleted; a step holds one of the two.
 
@@ -64,6 +78,11 @@ async def limited(stage: Stage) -> None:
         await client.start("rated", {"order": 1}, run_id=run)
         with suppress(RunRefused):
             await stage.result(run)
+    await client.register(parse(_DEBOUNCED))
+    for run in ("limited-8", "limited-9"):
+        await client.start("debounced", {"order": 1}, run_id=run)
+    for run in ("limited-8", "limited-9"):
+        await stage.result(run)
 
 
 async def _single(stage: Stage) -> None:

@@ -59,6 +59,9 @@ async def _acted_upon(stage: Stage) -> None:
     await client.delete_schedule(one)
 
 
+_SELDOM = "{name: seldom, rate_limit: {limit: 1, period: 1d}, steps: [{id: only, uses: say}]}"
+
+
 async def _stopping(stage: Stage) -> None:
     for one, overlap in (("scheduled-2", "cancel_other"), ("scheduled-3", "terminate_other")):
         await stage.client.create_schedule(one, LONG_NAP, every="1h", overlap=overlap)
@@ -75,7 +78,11 @@ def _has_begun(run: str, view: ScheduleView) -> bool:
 
 
 async def _failing(stage: Stage) -> None:
-    for one, workflow in (("scheduled-4", "timed.end"), ("scheduled-5", "strict")):
+    """One whose run fails, and one whose run is rejected, since another one has begun."""
+    await stage.client.register(parse(_SELDOM))
+    await stage.client.start("seldom", run_id="scheduled-9")
+    await stage.result("scheduled-9")
+    for one, workflow in (("scheduled-4", "timed.end"), ("scheduled-5", "seldom")):
         await stage.client.create_schedule(one, workflow, every="1h", pause_on_failure=True)
         await stage.client.trigger_schedule(one)
         await _until(stage, one, lambda view: view.state == "PAUSED")

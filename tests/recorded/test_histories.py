@@ -168,7 +168,7 @@ def test_at_any_moment_the_same_is_decided_as_then(recording: Recording, run: st
             continue
         checked += 1
 
-    assert checked > 2
+    assert checked > 1  # one that never begins has little
 
 
 @pytest.mark.parametrize(("recording", "run"), OF_ENGINE)

@@ -82,6 +82,9 @@ async def test_payloads_are_whole(stores: Stores, recording: Recording):
         assert msgspec.json.decode(await stores.payloads.read(stored_value))
 
 
+NEVER_BEGUN = ("workflow.cancel_requested", "CANCELLED")
+
+
 async def test_runs_are_shown_with_their_results(stores: Stores, recording: Recording):
     client = Client(stores, begun(recording))
     expected = results(recording)
@@ -93,7 +96,8 @@ async def test_runs_are_shown_with_their_results(stores: Stores, recording: Reco
         assert (shown.id, str(shown.status), result.error) == (run, reply.status, reply.error)
         assert str(result.status) == reply.status
         begun_at = 1 if history[0]["type"] == "workflow.scheduled" else 0
-        assert history[begun_at]["type"] == "workflow.started"
+        began = history[begun_at]["type"]  # unless another one took its place before that
+        assert began == "workflow.started" or (began, reply.status) == NEVER_BEGUN
         assert history[-1]["type"] == f"workflow.{reply.status.lower()}"
         for step, payload in reply.output.items():
             value = msgspec.json.decode(await stores.payloads.load(payload, run, step))

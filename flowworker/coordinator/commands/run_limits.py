@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class RunLimits:
-    """Of all runs that one coordinator makes."""
+    """Of all runs that one coordinator makes; `keys` evaluates what is said of runs as a whole."""
 
     def __init__(self) -> None:
-        self._admissions = Admissions()
+        self.keys = Admissions()
 
     def of(self, workflow: Workflow, data: bytes, labels: Mapping[str, str]) -> Admission | None:
         """Those of a run with that input, defaults filled in, and with all of these labels.
@@ -37,7 +37,7 @@ class RunLimits:
         """
         if not any(stated(workflow)):
             return None
-        return self._admissions.of(workflow, read_object(data), labels)
+        return self.keys.of(workflow, read_object(data), labels)
 
 
 def limited(record: RunRecord, admission: Admission | None) -> RunRecord:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
+from flowworker.coordinator.commands.debouncing import Debouncing
 from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.inputs import Inputs, filled_input
@@ -82,6 +83,7 @@ class Starts:
         self.inputs = Inputs(stores)
         self.labels = RunLabels(stores)
         self.limits = RunLimits()
+        self.debouncing = Debouncing(stores, self.limits.keys, clock)
         self._large = asyncio.Semaphore(_LARGE)
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
@@ -124,6 +126,7 @@ class Starts:
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 return
         why = await self.entrance.enter(record, revision)
+        await self.debouncing.replace(record)
         if why and await self.entrance.unmake(record, why, _name(record.origin)):
             raise Rejected(str(why), RunRefused.__name__, why.retry_at)
         if revision:
@@ -182,7 +185,7 @@ class Starts:
             secrets=secrets,
             labels=labels,
         )
-        return limited(record, admission)
+        return limited(await self.debouncing.delayed(record, plan.workflow, data), admission)
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
         """A second start with the same id is answered by the run: that is what the id is for.

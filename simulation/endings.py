@@ -65,7 +65,7 @@ def check_end(truth: Truth, record: RunRecord) -> None:
     left = [child for child, below in truth.children.items() if not below.over]
     expect(not left, "a child outlives its parent", f"{run} {left}")
     expect(record.finished_at > 0, "an end without a time", run)
-    if not record.begins_at and (stop is None or stop.reason is not StopReason.TERMINATED):
+    if not record.is_early and (stop is None or stop.reason is not StopReason.TERMINATED):
         missing = _unresolved(truth, closing=True)
         expect(not missing, "an end without its `finally`", f"{run} {missing}")
     if record.status is RunStatus.COMPLETED:

@@ -32,6 +32,7 @@ class Focus:
         scheduled: there are schedules.
         power: the power fails.
         limited: steps fall under limits.
+        gated: runs fall under limits.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -51,6 +52,7 @@ class Focus:
     scheduled: bool = False
     power: bool = False
     limited: bool = False
+    gated: bool = False
 
 
 ANYTHING = Focus()

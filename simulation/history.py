@@ -77,11 +77,11 @@ def check_event(truth: Truth, event: CloudEvent, writer: Process) -> None:
 
 def _may_precede(truth: Truth, event: CloudEvent) -> bool:
     """Whether it may come before the start: that is later, or never, or of what was kept."""
-    delayed = truth.created.begins_at > 0.0
+    delayed = truth.created.begins_at > 0.0 or truth.created.admission is not None
     asked = {EventType.SIGNALLED, EventType.CANCEL_REQUESTED, EventType.HUMAN_DECIDED}
     asked |= {EventType.PAUSED, EventType.UNPAUSED}
     before = {EventType.SCHEDULED, *asked}  # who asks may have seen it before it began
-    return delayed and (event.type in before or truth.record.begins_at > 0.0)
+    return delayed and (event.type in before or truth.record.is_early)
 
 
 def check_message(truth: Truth, message: StepMessage, writer: str) -> None:
@@ -205,9 +205,10 @@ def check_history(truth: Truth, history: list[StoredEvent], forged: Container[by
     types = [event.type for event in first.values() if event.type is not EventType.REJECTED]
     run = truth.run
     expect(truth.record.status in TERMINAL, "no end", run)
-    starts = 0 if truth.record.begins_at else 1  # it never came to that
+    starts = 0 if truth.record.is_early else 1  # it never came to that
     expect(types.count(EventType.STARTED) == starts, "not exactly one start", f"{run} {types}")
-    right = types[0] is EventType.STARTED or truth.created.begins_at > 0.0
+    later = truth.created.begins_at > 0.0 or truth.created.admission is not None
+    right = types[0] is EventType.STARTED or later
     expect(right, "the start is not the first", f"{run} {types}")
     ends = [kind for kind in types if kind in END_OF.values()]
     expect(ends == [END_OF[truth.record.status]], "not exactly one end", f"{run} {types}")

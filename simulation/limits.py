@@ -21,16 +21,18 @@ from flowworker.core.status import Kind, Outcome
 from flowworker.simulate.clock import EPOCH
 from simulation.expecting import expect
 from simulation.rates import Passed, Rating
+from simulation.run_limits import RunBook
 from simulation.sayings import has_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from flowworker.codec.limits import Waiting
     from flowworker.codec.messages import StepMessage
+    from flowworker.core.graph import Plan
     from flowworker.core.limit import LimitRecord
     from flowworker.core.model import Step, Workflow
-    from flowworker.core.records import StepRecord
+    from flowworker.core.records import RunRecord, StepRecord
     from flowworker.ports import CommandQueue
     from simulation.focus import Focus
     from simulation.quiet import Quiet
@@ -47,6 +49,8 @@ _KEYED: dict[str, Callable[[int | None], object]] = {
     f"{_KNOWN} && input.order % 2 == 0": lambda order: order is not None and order % 2 == 0,
 }
 """Keys, and what they come to by the number of the order; None if the input has none."""
+
+_OF_RUNS = ("limit.run.", "waiting.run.")
 
 _SET, _CHANGED = 0.5, 0.05
 """How likely, per second, a limit is set that is not, and one is changed that is."""
@@ -74,6 +78,10 @@ def _limited(step: Step, random: Random) -> Step:
     names = random.choice(((), ("l0",), ("l0",), ("l1",), ("l1", "l0")))
     own = Concurrency(random.choice((1, 1, 2)), random.choice(list(_KEYED)))
     return replace(step, limits=names, concurrency=(own,) if random.random() < 0.5 else ())  # noqa: PLR2004
+
+
+def _limits_runs(plan: Plan) -> bool:
+    return bool(plan.workflow.concurrency or plan.workflow.singleton)
 
 
 class Limiting:
@@ -119,10 +127,11 @@ class Limits:
         waiting: attempts that wait, by their keys.
     """
 
-    def __init__(self, quiet: Quiet, *, wanted: bool) -> None:
+    def __init__(self, quiet: Quiet, plans: Collection[Plan]) -> None:
         """There is none yet; if none is wanted there will be none."""
-        self.wanted = wanted
+        self.wanted = any(plan.limited or _limits_runs(plan) for plan in plans)
         self._quiet = quiet
+        self._of_runs = RunBook()
         self._passed = Passed(quiet=quiet.is_quiet)
         self._placeless: set[str] = set()
         self.records: dict[str, LimitRecord] = {}
@@ -130,7 +139,11 @@ class Limits:
         self._free: dict[tuple[str, int], float] = {}
 
     def written(self, key: str, value: bytes, runs: Mapping[str, Truth]) -> None:
-        """A record was written, or an attempt has to wait."""
+        """A record was written, or an attempt has to wait, or a run."""
+        if key.startswith(_OF_RUNS):
+            moment, is_quiet = self._quiet.moment, self._quiet.is_quiet
+            self._of_runs.written(key, value, runs, moment, quiet=is_quiet)
+            return
         if key.startswith("waiting."):
             entry = decode_waiting(value)
             self.waiting[key] = entry
@@ -156,7 +169,10 @@ class Limits:
             expect(not lost, "a limit is taken from an attempt that runs", f"{key}: {run} {step}")
 
     def removed(self, pattern: str) -> None:
-        """Attempts wait no more: that one, or all of a run."""
+        """Attempts wait no more: that one, or all of a run. Or a run does not."""
+        if pattern.startswith(_OF_RUNS):
+            self._of_runs.removed(pattern)
+            return
         run = pattern.split(".", 5)[4]
         for key, entry in list(self.waiting.items()):
             if key == pattern or (pattern.endswith(".>") and entry.run == run):
@@ -165,6 +181,11 @@ class Limits:
     def waits(self, run: str) -> bool:
         """Whether an attempt of a run waits for a limit."""
         return any(entry.run == run for entry in self.waiting.values())
+
+    def run_written(self, plan: Plan, truth: Truth | None, record: RunRecord) -> None:
+        """A run's record was written; `truth` is from before."""
+        before = None if truth is None or truth.gone else truth.record
+        self._of_runs.run_written(before, record, limited=_limits_runs(plan))
 
     def claimed(self, truth: Truth, record: StepRecord) -> None:
         """A step's record was written: who runs has a place under each of its limits."""
@@ -210,6 +231,7 @@ class Limits:
 
     def check_free(self, now: float, runs: Mapping[str, Truth], *, quiet: bool) -> None:
         """No place stays free while somebody waits for it whose time has come."""
+        self._of_runs.check_free(now, runs, quiet=quiet)
         awaited = set()
         for key in self.waiting:
             _, kind, name, ticket, _ = key.split(".", 4)

@@ -67,7 +67,7 @@ class Replays:
 
     def check(self, process: Process, truth: Truth, event: CloudEvent, partition: int) -> None:
         """That process has acknowledged an event, and nothing else of its run is on its way."""
-        if unpublished(truth):
+        if unpublished(truth) or truth.record.refused:
             return
         now, where = process.clock.now(), f"{truth.run}: {event.id}"
         rebuilt, effects = rebuild(truth.plan, truth.record, truth.revision, truth.steps, now)

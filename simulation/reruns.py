@@ -39,7 +39,7 @@ def check_prepared(truth: Truth, record: RunRecord) -> None:
     past, run = truth.past, truth.run
     if past is None:
         return
-    if record.status is not RunStatus.RUNNING:
+    if record.status is not RunStatus.RUNNING and not record.is_asking:
         expect(past.gone or past.forgotten_history, "a rerun failed for nothing", run)
         return
     wanted = _copied(past, record.rerun)
@@ -49,7 +49,7 @@ def check_prepared(truth: Truth, record: RunRecord) -> None:
 
 def may_be_refused(past: Truth | None, wanted: Rerun) -> bool:
     """Whether there is a reason to: nothing to begin from, or nothing to do."""
-    if past is None or not past.over or past.gone or past.forgotten_history:
+    if past is None or not past.over or past.gone or past.forgotten_history or past.record.refused:
         return True
     steps = past.plan.steps.values()
     forward = {step.id for step in steps if not (past.plan.closes(step.id) or step.end)}

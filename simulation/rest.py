@@ -23,15 +23,16 @@ async def unrest(backend: Any, watch: Watch) -> list[str]:
     """Whatever is still going on though all runs are over, or not as it has to be."""
     found = []
     for truth in watch.runs.values():
-        if truth.gone:
+        if truth.gone or truth.record.refused:
             continue
         found += await _unrest(backend, truth)
         try:
             check_history(truth, await backend.events.history(truth.run), watch.forged)
         except Violation as violation:
             found.append(str(violation))
+    there = [one for one in watch.runs.values() if not (one.gone or one.record.refused)]
     listed = sorted(await backend.runs.keys("index.>"))
-    right = sorted(entry_of(truth.record).key for truth in watch.runs.values() if not truth.gone)
+    right = sorted(entry_of(truth.record).key for truth in there)
     if listed != right:
         found.append(f"the index is {listed}, not {right}")
     return found
@@ -53,11 +54,15 @@ async def _unrest(backend: Any, truth: Truth) -> list[str]:
 
 async def left_over(backend: Any, watch: Watch) -> list[str]:
     """Traces of runs whose retention is over."""
-    found: list[str] = [key for key in await backend.runs.keys(">") if not is_of_fleet(key)]
+    # What others write of a run that is refused stays, as of one that nobody ever started.
+    came = {run for run, truth in watch.runs.items() if not truth.record.refused}
+    refused = {*watch.runs} - came
+    keys = [key for key in await backend.runs.keys(">") if not is_of_fleet(key)]
+    found: list[str] = [key for key in keys if not refused.intersection(key.split("."))]
     payloads = await backend.payloads.keys(">")
     # An upload of which no run came goes by itself, in a week.
-    found += [key for key in payloads if ".upload." not in key or key.split(".")[0] in watch.runs]
-    for run in watch.runs:
+    found += [key for key in payloads if ".upload." not in key or key.split(".")[0] in came]
+    for run in came:
         # A command to a run that is gone is answered, and that is history, too.
         history = await backend.events.history(run)
         kept = [event for event in history if event.type != EventType.REJECTED]

@@ -46,11 +46,11 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
     expect(before.status not in TERMINAL, "a terminal state changed", run)
     expect(record != before, "a write that changes nothing", run)
     same = (record.definition, record.origin) == (before.definition, before.origin)
-    begun = before.begins_at > 0.0 and not record.begins_at
+    begun = before.is_early and not record.is_early
     same = same and (begun or record.created_at == before.created_at)
     expect(same, "a run became another one", run)
     expect(record.labels == before.labels, "the labels of a run changed", run)
-    if begun:
+    if before.begins_at and not record.begins_at:
         expect(before.begins_at <= latest + _APART, "a run began before its time", run)
     _check_stop(truth, before, record)
     check_steered(truth, before, record)
@@ -69,7 +69,7 @@ def check_run_write(truth: Truth, before: RunRecord, record: RunRecord, latest: 
 
 def _prepares(before: RunRecord) -> bool:
     """Whether it is a rerun of which not all is there yet."""
-    return before.status is RunStatus.PENDING and bool(before.rerun_of)
+    return not before.is_prepared
 
 
 def _check_stop(truth: Truth, before: RunRecord, record: RunRecord) -> None:

@@ -185,7 +185,9 @@ class Schedules:
         where = f"{record.run} of {of.id}"
         by_itself = record.run == run_of_time(of.id, of.time)
         first = self._begun.setdefault((of.id, of.time, by_itself), record)
-        expect(first is record, "a time begins two runs", where)
+        former = runs.get(record.run)
+        refused = former is not None and former.record.refused
+        expect(first is record or refused, "a time begins two runs", where)
         check_scheduled(record, of)
         schedule = self.records.get(of.id)
         if schedule is None:  # it has been deleted meanwhile

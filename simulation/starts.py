@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Starts", "stricter"]
+__all__ = ["Starts", "is_another", "stricter"]
 
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from flowworker.core.status import RunStatus
 from simulation.children import check_child, check_child_input, given_by_parent
 from simulation.expecting import UNKNOWN, expect
 from simulation.labels import check_labels
+from simulation.run_limits import may_refuse
 from simulation.settings import LONGEST
 from simulation.truth import Truth
 
@@ -40,6 +41,12 @@ def stricter(workflow: Workflow) -> Workflow:
     known = workflow.input_schema or {}
     properties = {**known.get("properties", {}), **_SCHEMA["properties"]}
     return replace(workflow, input_schema={**known, **_SCHEMA, "properties": properties})
+
+
+def is_another(truth: Truth, record: RunRecord) -> bool:
+    """Whether a record is of another run of this id, or of a start that was refused before."""
+    another = truth.created.origin != record.origin or bool(truth.record.refused)
+    return truth.gone and another
 
 
 class Starts:
@@ -66,7 +73,7 @@ class Starts:
         self, plan: Plan, record: RunRecord, revision: int, runs: Mapping[str, Truth]
     ) -> Truth:
         """A run was created."""
-        later = record.begins_at or record.rerun_of
+        later = record.begins_at or record.rerun_of or record.admission is not None
         first = RunStatus.PENDING if later else RunStatus.RUNNING
         expect(record.status is first, "a run begins otherwise", record.run)
         body = self.sent.get(record.origin.partition("@")[0])
@@ -82,11 +89,15 @@ class Starts:
             check_child_input(truth)
             above.children[record.run] = truth
         check_labels(truth)
+        former = runs.get(record.run)
+        if former is not None and former.record.refused:  # what was asked of that is there still
+            truth.published, truth.asked = former.published, former.asked
+            truth.steering, truth.signals = former.steering, former.signals
         return truth
 
     def rejected(self, truth: Truth | None, event: str) -> None:
         """It is published that a command was refused."""
-        if truth is None or truth.gone:
+        if truth is None or truth.gone or truth.record.refused:
             return
         sequence = truth.created.origin.partition("@")[0]
         own = event_id(truth.run, EventType.REJECTED, sequence)
@@ -110,13 +121,14 @@ class Starts:
         started = event_id(run, EventType.STARTED) in truth.published
         later = truth.created.begins_at > 0.0
         later = later and (truth.over or event_id(run, EventType.SCHEDULED) in truth.published)
-        expect(started or later, "a start is not published", run)
+        asks = truth.record.is_asking or (truth.over and truth.created.admission is not None)
+        expect(started or later or asks, "a start is not published", run)
         same = self._is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)
         self.answered.add(delivery.sequence)
 
     def _may_be_refused(self, workflow: str, data: bytes) -> bool:
-        if workflow not in self._workflows:
+        if workflow not in self._workflows or may_refuse(self._workflows[workflow]):
             return True
         return workflow in self.strict and len(msgspec.json.decode(data)["padding"]) > LONGEST
 

@@ -128,8 +128,8 @@ class Truth:
 
     @property
     def over(self) -> bool:
-        """Whether its terminal state is durable."""
-        return self.record.status in TERMINAL
+        """Whether its terminal state is durable, or that it never comes to be."""
+        return self.record.status in TERMINAL or bool(self.record.refused)
 
     @property
     def may_rest(self) -> bool:
@@ -228,7 +228,7 @@ class Truth:
         return self._fate(step) is Fate.RUNS
 
     def _fate(self, step: str) -> Fate:
-        if self.record.begins_at or (self.plan.closes(step) and self.record.ending is None):
+        if self.record.is_early or (self.plan.closes(step) and self.record.ending is None):
             return Fate.OPEN
         definition = self.plan.step(step)
         return fate(definition.trigger_rule, [self.resolution(d) for d in definition.depends_on])

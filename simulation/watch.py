@@ -26,7 +26,7 @@ from simulation.replays import Replays
 from simulation.rules import check_output, check_run_write, check_step_write, is_refused
 from simulation.schedules import Schedules
 from simulation.signals import check_signal, decode_signal
-from simulation.starts import Starts
+from simulation.starts import Starts, is_another
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class Watch:
         self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
         self.rebuilds, self.quiet, self.values = rebuilds, quiet, dict[str, Any]()
         self.replays, self.schedules = Replays(), Schedules()
-        self.limits = book = Limits(quiet, wanted=any(plan.limited for plan in plans.values()))
+        self.limits = book = Limits(quiet, plans.values())
         self._books: dict[str, Any] = {"schedule": self.schedules, "limit": book, "waiting": book}
         self._books["pause"] = Holds(quiet)
         self._plans, self.pending, self._on_violation = plans, pending, on_violation
@@ -245,13 +245,13 @@ class Watch:
         truth = self.runs.get(record.run)
         if truth is None or truth.gone:
             self.schedules.begun(record, self.runs, EPOCH + self.quiet.moment)
-        if truth is None or (truth.gone and truth.created.origin != record.origin):
+        self.limits.run_written(self._plans[record.definition], truth, record)
+        if truth is None or is_another(truth, record):
             # Of an id that is used again events may be taken for those of the run before, and what
             # was refused may have been meant for that.
             again, plan = truth is not None, self._plans[record.definition]
             begun = self.starts.begun(plan, record, revision, self.runs)
-            begun.values, begun.robbed = self.values, again
-            self.runs[record.run] = begun
+            begun.values, begun.robbed, self.runs[record.run] = self.values, again, begun
             known = again or record.run not in self.refused
             expect(known, "a command to a run that was on its way was refused", record.run)
             return

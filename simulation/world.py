@@ -42,6 +42,7 @@ from simulation.quiet import Quiet
 from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest
 from simulation.retries import with_rules
+from simulation.run_limits import RunLimiting
 from simulation.schedules import Scheduling
 from simulation.settings import RETENTION, any_settings, output_sizes
 from simulation.stale_reads import Archive
@@ -108,8 +109,8 @@ class World:
             ours = [with_constructs(one, own, signals=focus.signals) for one in self._workflows]
             self._workflows = with_calls(ours)
         limiting = Limiting(seed, self._backend.commands, focus)
-        self._workflows = limiting.applied(
-            with_labels(self._workflows, Random(f"labels of {seed}"))
+        self._workflows = RunLimiting(seed, focus).applied(
+            limiting.applied(with_labels(self._workflows, Random(f"labels of {seed}")))
         )
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED

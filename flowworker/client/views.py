@@ -111,9 +111,9 @@ class Views:
         self.unknown = self._hiding.unknown
 
     async def record(self, run: str) -> RunRecord | None:
-        """The record of a run, or None."""
+        """The record of a run, or None; so it is with one that is refused, and about to go."""
         found = await self._runs.load(run)
-        return None if found is None else found[0]
+        return None if found is None or found[0].refused else found[0]
 
     async def hider(self, run: str) -> RunHider:
         """What hides the secrets of a run, as far as there is one."""

@@ -193,8 +193,9 @@ class RunRecord(Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_prepared(self) -> bool:
-        """Whether it may be driven: not before all is there that a rerun keeps."""
-        return not self.rerun_of or self.status is not RunStatus.PENDING or self.is_asking
+        """Whether it may be driven: not before all is there that a rerun keeps, nor if refused."""
+        is_there = not self.rerun_of or self.status is not RunStatus.PENDING or self.is_asking
+        return is_there and not self.refused
 
 
 class StepRecord(Struct, frozen=True, omit_defaults=True):

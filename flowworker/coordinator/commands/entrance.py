@@ -5,7 +5,7 @@ Whatever makes runs comes by here with them: starts, steps with children, schedu
 
 from __future__ import annotations
 
-__all__ = ["Entrance"]
+__all__ = ["LONGEST", "Entrance"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from flowworker.core.records import RunRecord
     from flowworker.stores.stores import Stores
 
-_LONGEST = 5.0
-"""Seconds for the removal of a run that is not to be."""
+LONGEST = 5.0
+"""Seconds for the removal of a run that is not to be, and for making one that may be removed."""
 
 
 class Entrance:
@@ -53,30 +53,35 @@ class Entrance:
             await self._gate.cancelling.cancel(record, str(turned_away))
         return None
 
-    async def unmake(self, record: RunRecord, why: TurnedAway, name: str) -> bool:
-        """Remove a run that is not to be, and its input, which has that name.
+    async def close(self, record: RunRecord, why: TurnedAway) -> bool:
+        """See to it that a run is not to be; False if another process has let it in meanwhile.
 
-        False if another process has let it in meanwhile.
+        It is there until it is removed, so that who meets it does the rest.
+        """
+        return await self._gate.close(record, why)
+
+    async def remove(self, record: RunRecord, name: str) -> None:
+        """Remove a run that is not to be, and its input, which has that name.
 
         Raises:
             Unavailable: it took so long that another run may have the id by now.
         """
-        until = self._clock.monotonic() + _LONGEST
-        if not await self._gate.close(record, why):
-            return False
+        until = self._clock.monotonic() + LONGEST
+        found = await self._runs.load(record.run)
+        if found is None or found[0].origin != record.origin or not found[0].refused:
+            return  # another process has done so
         for one in (name, SECRETS):
             await self._payloads.forget(record.run, COORDINATOR, one)
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
         await self._runs.remove(record.run)
-        return True
 
     async def announce(self, record: RunRecord, revision: int) -> None:
         """List a run and publish that it is started, or have it wait for that. Idempotent.
 
         With revision 0 its scheduler reads the records, else it takes the run to be as it is here.
         """
-        if why := await self.enter(record, revision):
+        if (why := await self.enter(record, revision)) is not None:
             await self._gate.cancelling.cancel(record, str(why))
 
     async def _announce(self, record: RunRecord, revision: int) -> None:

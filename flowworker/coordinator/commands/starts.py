@@ -18,11 +18,13 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from flowworker.codec.cloudevents import decode_event
+from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.debouncing import Debouncing
-from flowworker.coordinator.commands.entrance import Entrance
+from flowworker.coordinator.commands.entrance import LONGEST, Entrance
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.inputs import Inputs, filled_input
 from flowworker.coordinator.commands.labels import RunLabels
@@ -30,8 +32,11 @@ from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
 from flowworker.coordinator.commands.run_limits import RunLimits, limited
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
+from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.coordinator.results import brief_result
-from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
+from flowworker.core.event_types import EventType
+from flowworker.core.ids import COORDINATOR, event_id, origin_of, sequence_of
+from flowworker.core.limit import Strategy
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
 from flowworker.core.staleness import may_be_unseen
@@ -85,6 +90,7 @@ class Starts:
         self.limits = RunLimits()
         self.debouncing = Debouncing(stores, self.limits.keys, clock)
         self._large = asyncio.Semaphore(_LARGE)
+        self._closed: dict[int, RunRecord] = {}
 
     async def take(self, workflow: str, delivery: Delivery) -> None:
         """One message: a run, or Rejected. A run that exists is not asked whether it may.
@@ -102,15 +108,22 @@ class Starts:
             await self._take(workflow, delivery)
 
     async def discard(self, delivery: Delivery) -> None:
-        """Drop what was uploaded for a message, once it is a run or its rejection is published."""
+        """Drop what was kept for a message, once it is a run or its rejection is published."""
+        closed = self._closed.get(delivery.sequence)
+        if closed is not None:  # forgotten last: another delivery of it must not be acknowledged
+            await self.entrance.remove(closed, _name(closed.origin))
+            self._closed.pop(delivery.sequence, None)
         if delivery.headers.get(FLOW_INPUT) == STORED:
             with suppress(Rejected):
                 await self._payloads.drop(reference_of(run_of(delivery), delivery))
 
     async def _take(self, workflow: str, delivery: Delivery) -> None:
         run = run_of(delivery)
+        until = self._clock.monotonic() + LONGEST
         try:
             record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
+            if record.is_asking and self._clock.monotonic() > until:
+                raise Unavailable(f"it took too long to start run {run}: it may have been refused")
             revision = await self._runs.save(record, 0)
         except (Rejected, Conflict) as refused:
             found = await self._runs.load(run)
@@ -122,15 +135,43 @@ class Starts:
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
                 await self._forget(run, delivery)
+                if record.refused:  # what has refused it died before it removed it
+                    await self.entrance.remove(record, _name(record.origin))
+                    raise Unavailable(f"run id {run} was of a start that was refused") from None
                 await self._again(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
+                if record.is_asking:  # it ended before it was listed: recovery does the rest of it
+                    await self._runs.index(entry_of(record, RunStatus.PENDING))
                 return
-        why = await self.entrance.enter(record, revision)
+        await self._enter(record, revision, delivery)
+
+    async def _enter(self, record: RunRecord, revision: int, delivery: Delivery) -> None:
+        """A run that has its record goes on, or is refused: again, if it was before.
+
+        Its record is there until the rejection is published: so of two that have the message, none
+        makes a run of what the other one rejects.
+        """
+        why: TurnedAway | None = None
+        if revision and record.is_asking and delivery.delivered > 1:
+            why = await self._refused_before(record, delivery)
+        if why is None:
+            why = await self.entrance.enter(record, revision)
         await self.debouncing.replace(record)
-        if why and await self.entrance.unmake(record, why, _name(record.origin)):
+        if why is not None and await self.entrance.close(record, why):
+            self._closed[delivery.sequence] = record
             raise Rejected(str(why), RunRefused.__name__, why.retry_at)
         if revision:
             self._metrics.runs_started[record.workflow].inc()
+
+    async def _refused_before(self, record: RunRecord, delivery: Delivery) -> TurnedAway | None:
+        """Why it was rejected for want of a place when this message was delivered before, if so."""
+        wanted = event_id(record.run, EventType.REJECTED, str(delivery.sequence))
+        for one in await self._backend.events.history(record.run):
+            if one.type == EventType.REJECTED and one.sender == COORDINATOR:
+                said = decode_event(one.data)
+                if said.id == wanted:
+                    return TurnedAway(said.data.reason, Strategy.SKIP, said.data.retry_at)
+        return None
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
         """Drop what was kept for this message, under a name that no other message's input has."""

@@ -33,9 +33,10 @@ from flowworker.core.limit import Strategy
 from flowworker.core.limiting import Over
 from flowworker.core.staleness import may_be_unseen
 from flowworker.core.status import TERMINAL
-from flowworker.errors import Conflict, Unavailable
+from flowworker.errors import Conflict, FlowworkerError, Unavailable
 from flowworker.stores.limits import Place
 from flowworker.tasks import TaskSet, all_over
+from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -174,6 +175,12 @@ class Gate:
         if isinstance(entry, WaitingRun):
             await self._go_on(replace(entry, place=entry.place + 1))
 
+    async def _give_back(self, record: RunRecord) -> None:
+        try:
+            await self.over(record)
+        except FlowworkerError as error:  # the sweep finds it
+            get_logger().warning("limit: not given back", run=record.run, error=str(error))
+
     async def _begin(self, entry: WaitingRun) -> None:
         """All limits have let it in; what follows may have been done before, and is again."""
         for _ in range(_TRIES):
@@ -190,7 +197,9 @@ class Gate:
             if admission.ticket < entry.ticket:
                 raise Unavailable(f"what was read of run {entry.run} is of one before it")
             if record.status in TERMINAL or admission.refused:
-                self._tasks.spawn(self.over(record))  # at a desk that may wait for this to return
+                self._tasks.spawn(
+                    self._give_back(record)
+                )  # at a desk that may wait for this to return
                 return
             if not record.is_asking:
                 await self._beginning.again(record)

@@ -110,7 +110,10 @@ class ScheduledRuns:
         """Announce a run; why it is not to be, if its limits say so and nobody has let it in."""
         entrance = self._starts.entrance
         why = await entrance.enter(record, revision)
-        return str(why) if why and await entrance.unmake(record, why, _NAME) else ""
+        if why is None or not await entrance.close(record, why):
+            return ""
+        await entrance.remove(record, _NAME)
+        return str(why)
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:
         """Those of the runs that have ended, and how; None for those that are removed."""

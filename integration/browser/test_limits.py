@@ -85,6 +85,31 @@ def test_one_is_set_with_a_form_changed_and_deleted(page, run):
     expect(page.get_by_role("alert").first).to_contain_text(f"no limit '{run}' is set")
 
 
+def test_a_rate_is_set_and_kept_when_the_number_of_places_is_changed(page, run):
+    page.goto("/#/limits")
+    page.get_by_role("button", name="Set a limit").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill(run)
+    dialog.get_by_label("Rate").fill("100/s")
+    dialog.get_by_label("Burst").fill("20")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".facts")).to_contain_text("Ofany")
+    expect(page.locator(".facts")).to_contain_text("Rate100/s, 20 at once")
+    page.get_by_role("button", name="Change").click()
+    dialog.get_by_label("Concurrency").fill("5")
+    dialog.get_by_role("button", name="Set").click()
+    expect(page.locator(".facts")).to_contain_text("Of5")
+    expect(page.locator(".facts")).to_contain_text("Rate100/s, 20 at once")
+
+    page.get_by_role("link", name="Limits").first.click()
+    expect(page.get_by_role("row").filter(has_text=run)).to_contain_text("100/s")
+    page.get_by_role("link", name=run).click()
+    page.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("alert").first).to_contain_text(f"no limit '{run}' is set")
+
+
 def test_a_viewer_sees_all_and_is_offered_nothing_on_a_narrow_dark_screen(browser, api, naps):
     assert api("PUT", "/limits/naps", {"concurrency": 1}).status == 200
     narrow = {"viewport": {"width": 360, "height": 720}, "color_scheme": "dark"}

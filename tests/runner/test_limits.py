@@ -51,3 +51,23 @@ async def test_steps_wait_for_a_limit_until_it_is_set(calls):
         for run in runs:
             (await asyncio.wait_for(runner.result(run), WAIT_LIMIT)).raise_for_status()
         assert calls.most == 2
+
+
+ONE_RUN = parse("{name: one, concurrency: [{limit: 1}], steps: [{id: call, uses: call}]}")
+
+
+async def test_executions_wait_for_a_limit_of_their_workflow(calls):
+    async with Runner(app=calls.app) as runner:
+        runner.register(ONE_RUN)
+        runs = [await runner.execute("one") for _ in range(3)]
+        await eventually(lambda: calls.running == 1)
+
+        statuses = sorted([str(await runner.status(run)) for run in runs])
+        calls.may_end.set()
+
+        client = (await runner.running()).client
+        ends = [str((await client.result(run, WAIT_LIMIT)).status) for run in runs]
+
+    assert statuses.count("PENDING") == 2
+    assert ends == ["COMPLETED"] * 3
+    assert calls.most == 1

@@ -59,3 +59,15 @@ def test_what_the_test_does_not_say_keeps_nobody_waiting():
 def test_what_is_refused(limits, said):
     with pytest.raises(InvalidInput, match=said):
         WorkflowTest(App(), parse(FAN), limits=limits)
+
+
+ONCE = "{name: once, singleton: {}, steps: [{id: only, uses: call}]}"
+
+
+def test_limits_of_runs_hold_in_a_test():
+    calls = Calls()
+
+    with WorkflowTest(calls.app, parse(ONCE)) as flow:
+        first = flow.run()
+        assert flow.run().completed
+        assert first.completed

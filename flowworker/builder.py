@@ -47,6 +47,7 @@ class StepKeys(TypedDict, total=False):
     limits: str | Sequence[str]
     concurrency: Sequence[Policy]
     throttle: Policy
+    fairness: Policy
 
 
 class ScheduleKeys(TypedDict, total=False):

@@ -88,7 +88,9 @@ def check_message(truth: Truth, message: StepMessage, writer: str) -> None:
     """A step message is stored: what led to it is durable and published."""
     where = f"{message.run} {message.step} {message.attempt}"
     step = truth.plan.step(message.step)
-    if not (step.limits or step.concurrency):  # of those, another run lets them in, and looks then
+    if not (
+        step.limits or step.concurrency or step.fairness
+    ):  # of those, another run lets them in, and looks then
         check_begins(truth, writer, where)
     if message.kind is Kind.COMPENSATE:
         # One that was cut off may enqueue again what is over: `finally` may run by now.

@@ -2,7 +2,7 @@
 
 An attempt may run only while the records of all its limits name it; a record names one more only
 as long as there is room; and it stops naming one only if that is over, or never began. What rates
-let in is watched in `rates`.
+let in is watched in `rates`, and whose turn it is in `turns`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from simulation.expecting import expect
 from simulation.rates import Passed, Rating
 from simulation.run_limits import RunBook
 from simulation.sayings import has_unknown
+from simulation.turns import Sharing, check_turns, gates_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -60,13 +61,14 @@ _LONGEST, _AT_ONCE, _BY_RATE = 120.0, 8.0, 2.9
 nothing goes wrong, and where a rate lets in the next one: before a sweep helps."""
 
 
-def _with_limits(workflow: Workflow, random: Random, rating: Rating) -> Workflow:
+def _with_limits(workflow: Workflow, random: Random, rating: Rating, sharing: Sharing) -> Workflow:
     """The same, but that many of its steps fall under limits."""
 
     def limited(step: Step) -> Step:
         found = _limited(step, random)
-        throttle = rating.throttle(_KEYED) if step.uses else None
-        return found if throttle is None else replace(found, throttle=throttle)
+        if not step.uses:
+            return found
+        return replace(found, throttle=rating.throttle(_KEYED), fairness=sharing.fairness())
 
     steps, closing = (tuple(map(limited, some)) for some in (workflow.steps, workflow.finally_))
     return replace(workflow, steps=steps, finally_=closing)
@@ -95,12 +97,14 @@ class Limiting:
         self._random = random
         self._commands = commands
         self._rating = Rating(seed, _NAMES)
+        self._sharing = Sharing(seed, _KEYED)
 
     def applied(self, workflows: list[Workflow]) -> list[Workflow]:
         """The same, with limits if there are to be any."""
         if not self.wanted:
             return workflows
-        return [_with_limits(one, self._random, self._rating) for one in workflows]
+        drawn = self._random, self._rating, self._sharing
+        return [_with_limits(one, *drawn) for one in workflows]
 
     async def look(self, limits: Limits) -> None:
         """Set one, perhaps, or change one."""
@@ -154,6 +158,7 @@ class Limits:
         before = self.records.get(record.id)
         self.records[record.id] = record
         self._passed.written(before, record, self._quiet.moment)
+        check_turns(before, record)
         if record.places is None:
             self._placeless.add(record.id)
         known = () if before is None else before.holders
@@ -190,7 +195,7 @@ class Limits:
     def claimed(self, truth: Truth, record: StepRecord) -> None:
         """A step's record was written: who runs has a place under each of its limits."""
         step = truth.plan.step(record.step)
-        if record.outcome is not Outcome.RUNNING or not (step.limits or step.concurrency):
+        if record.outcome is not Outcome.RUNNING:
             return
         where = f"{record.run} {record.step} {record.attempt}"
         for limit in self._held_by(truth, step):
@@ -216,7 +221,7 @@ class Limits:
         found = [named_limit(name) for name in step.limits]
         for number, own in enumerate(step.concurrency):
             found += self._own(truth, step, number, own.key)
-        return found
+        return found + gates_of(truth, step)
 
     def _own(self, truth: Truth, step: Step, part: int | str, key: str) -> list[str]:
         """The id of a limit of a step's own, if it can be known."""

@@ -15,7 +15,7 @@ from flowworker.client.following import followed
 from flowworker.codec.json import encode
 from flowworker.codec.limits import LimitAction, LimitCommand
 from flowworker.core.ids import sequence_of, shown_id
-from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, NAMED, named_limit
+from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, NAMED, UNNAMED, named_limit
 from flowworker.core.rate import MAX_BURST, parse_rate
 from flowworker.errors import InvalidInput, NotFound
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowworker.stores.limits import LimitStore, Place
     from flowworker.stores.stores import Stores
 
-_OWN = re.compile(r"(own|run)\.[0-9a-f]{32}")
+_UNNAMED = re.compile(UNNAMED)
 """The ids of those that have no name."""
 
 _TOGETHER = 64
@@ -51,7 +51,8 @@ class LimitView:
     """A limit.
 
     Attributes:
-        name: as steps say it; of a step's own `own.`, of a workflow's own `run.`, and a digest.
+        name: as steps say it; of a step's own `own.`, of a workflow's own `run.`, and a digest; of
+            those who take turns in a queue, `fair.<priority>-<queue>`.
         concurrency: how many may be at work at a time; 0 if that is not set.
         held: how many are.
         waiting: how many wait, those included whose time has not come.
@@ -119,7 +120,10 @@ class Limiting:
         return view
 
     async def limit_waiting(self, name: str, limit: int = 100, cursor: str = "") -> WaiterPage:
-        """Who waits for one of them, page by page, in the order in which they are let in."""
+        """Who waits for one of them, page by page, in the order in which they have come.
+
+        So they are let in, unless it is by turns.
+        """
         places = await self._stores.limits.waiting(_id_of(name))
         left = sorted(((_place(one), one) for one in places), key=lambda pair: pair[0])
         left = [pair for pair in left if pair[0] > cursor]
@@ -219,7 +223,7 @@ def _checked(name: str) -> str:
 
 def _id_of(name: str) -> str:
     """The id of what is shown by that name."""
-    return name if _OWN.fullmatch(name) else named_limit(_checked(name))
+    return name if _UNNAMED.fullmatch(name) else named_limit(_checked(name))
 
 
 def _place(one: Place) -> str:
@@ -228,7 +232,7 @@ def _place(one: Place) -> str:
 
 
 def _is_set(view: LimitView) -> bool:
-    return bool(view.concurrency or view.rate) and not _OWN.fullmatch(view.name)
+    return bool(view.concurrency or view.rate) and not _UNNAMED.fullmatch(view.name)
 
 
 def _view(record: LimitRecord, waiting: int) -> LimitView:

@@ -26,6 +26,7 @@ from flowworker.diagnosis.runs import not_begun
 from flowworker.diagnosis.unclaimed import unclaimed_steps
 from flowworker.errors import CorruptRecord, PermissionDenied, RunNotFound
 from flowworker.ports import StepAddress
+from flowworker.stores.limits import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -170,7 +171,7 @@ class Why:
         mine = await self._limits.waiting(run=seen.record.run)
         for limit in sorted({place.limit for place in mine}):
             record, _ = await self._limits.load(limit)
-            line = await self._limits.waiting(limit)
+            line = [*in_order(record, await self._limits.waiting(limit))]
             for place in mine:
                 if place.limit == limit:
                     found[place.step] = Slot(record, place.since, line.index(place))

@@ -60,7 +60,7 @@ class Waiting(Struct, frozen=True, omit_defaults=True):
     def ask(self) -> Ask:
         """What it asks of the limit for which it waits."""
         use = self.uses[self.place]
-        return Ask(self.run, self.step, self.attempt, use.concurrency, use.rate)
+        return Ask(self.run, self.step, self.attempt, use.concurrency, use.rate, share=use.share)
 
 
 class WaitingRun(Struct, frozen=True, omit_defaults=True):

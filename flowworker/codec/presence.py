@@ -16,6 +16,7 @@ __all__ = [
     "decode_presence",
     "presence_keys",
     "queue_of_presence",
+    "workers_of",
 ]
 
 import re
@@ -37,7 +38,7 @@ _NO_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class Presence(Struct, frozen=True):
-    """One process. No decision depends on it.
+    """One process. No decision about a run depends on it.
 
     Attributes:
         id: of the process; no other one ever has it.
@@ -78,6 +79,11 @@ def presence_keys(presence: Presence, queues: tuple[str, ...] = ()) -> tuple[str
     if presence.role == "coordinator":
         return (f"present.coordinator.{token}",)
     return tuple(f"present.worker.{queue}.{token}" for queue in queues)
+
+
+def workers_of(queue: str) -> str:
+    """Pattern of the keys of those that serve a queue."""
+    return f"present.worker.{queue}.*"
 
 
 def queue_of_presence(key: str) -> str:

@@ -33,6 +33,8 @@ from flowworker.core.rate import MAX_BURST, Rate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flowworker.core.fairness import Share
+
 _NUMBERS = 1_000_000
 """Tickets that differ within a millisecond."""
 
@@ -156,9 +158,13 @@ def in_order(found: Iterable[tuple[Use, bool, int]]) -> tuple[Use, ...]:
     return tuple(use for use, _, _ in sorted(found, key=rank))
 
 
-def ticket_at(now: float, number: int) -> str:
-    """For who asks at that time (epoch seconds); it sorts by that, and by the number after it."""
-    return f"{int(now * 1000):014d}-{number % _NUMBERS:06d}"
+def ticket_at(now: float, number: int, share: Share | None = None) -> str:
+    """For who asks at that time (epoch seconds); it sorts by that, and by the number after it.
+
+    It says whose share is taken, if one is.
+    """
+    ticket = f"{int(now * 1000):014d}-{number % _NUMBERS:06d}"
+    return ticket if share is None else f"{ticket}-{share.key}-{share.stride}"
 
 
 def asking(admission: Admission, now: float, number: int = 0) -> Admission:

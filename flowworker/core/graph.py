@@ -137,7 +137,7 @@ class Plan:
             step.id: (step.trigger_rule, len(step.depends_on)) for step in every if step.depends_on
         }
         self.loops = {step.id: step.for_each for step in every if step.for_each is not None}
-        self.limited = any(step.limits or step.concurrency or step.throttle for step in every)
+        self.limited = any(map(_is_limited, every))
         self._check(workflow.steps)
         self._check(workflow.finally_)
         first, self.closing = (
@@ -222,3 +222,7 @@ class Plan:
             raise DefinitionError(unknown)
         if cycle := find_cycle(depends_on):
             raise DefinitionError([f"deadlock detected in workflow DAG: {' -> '.join(cycle)}"])
+
+
+def _is_limited(step: Step) -> bool:
+    return bool(step.limits or step.concurrency or step.throttle or step.fairness)

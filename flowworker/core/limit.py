@@ -13,6 +13,7 @@ __all__ = [
     "NAMED",
     "OF_RUNS",
     "THROTTLE",
+    "UNNAMED",
     "Concurrency",
     "Holder",
     "LimitRecord",
@@ -31,6 +32,7 @@ from hashlib import sha256
 from msgspec import Struct
 
 from flowworker.core.attempt import UNATTEMPTED, Attempt
+from flowworker.core.fairness import GATE_PATTERN, Share, Turns
 from flowworker.core.rate import Rate, available, microseconds, next_at
 
 LIMIT_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -43,6 +45,9 @@ MAX_LIMITS = 10
 """Limits that one step, or one run, may fall under."""
 
 NAMED, OF_RUNS, _OWN = "named", "run", "own"
+
+UNNAMED = rf"(?:{_OWN}|{OF_RUNS})\.[0-9a-f]{{32}}|{GATE_PATTERN}"
+"""What the ids of those look like that have no name."""
 
 
 class Strategy(StrEnum):
@@ -103,12 +108,14 @@ class Use(Struct, frozen=True, omit_defaults=True):
         concurrency: how many it allows; None if its record says that.
         rate: how often it lets one in, of a throttle; its record says nothing else.
         strategy: what becomes of a run for which there is no place; attempts always wait.
+        share: by whose turn it is let in, where that does not follow from who came first.
     """
 
     limit: str
     concurrency: int | None = None
     rate: Rate | None = None
     strategy: Strategy = Strategy.QUEUE
+    share: Share | None = None
 
 
 class Holder(Struct, frozen=True, omit_defaults=True):
@@ -136,7 +143,8 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
     """The truth about a limit. Who waits for it is kept beside it, each for itself.
 
     Attributes:
-        id: `named.<name>`; of a step's own `own.<digest>`, of a workflow's own `run.<digest>`.
+        id: `named.<name>`; of a step's own `own.<digest>`, of a workflow's own `run.<digest>`;
+            of a lane into which attempts are let by shares `fair.<priority>-<queue>`.
         concurrency: how many may hold it; 0 if nobody has said that.
         holders: those that were let in and are not known to be over; those that are let in while
             `concurrency` is 0 are not named.
@@ -144,6 +152,7 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
         tat: if there is a rate, its theoretical arrival time (`core.rate`), epoch microseconds.
         passed: how many the rate has let in.
         last: identity of the latest command that was followed.
+        turns: if it lets in by shares, whose turn it is.
     """
 
     id: str
@@ -154,6 +163,7 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
     rate: Rate | None = None
     tat: int = 0
     passed: int = 0
+    turns: Turns | None = None
 
     @property
     def is_set(self) -> bool:

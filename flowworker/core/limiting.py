@@ -13,7 +13,8 @@ token is given twice. By the clocks of those who write, over any window at most 
 window are let in; that two clocks differ makes the window longer by as much.
 
 Order: who waits goes before who has just come, and who waits longer goes before that. Nobody
-passes somebody who waits.
+passes somebody who waits. Where shares are taken (`core.fairness`) it is by turns among those who
+wait, and what was let in is written with who was, so that no view can give a turn twice.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from flowworker.core.fairness import Turns, after
 from flowworker.core.limit import Holder, LimitRecord
 from flowworker.core.rate import carried, microseconds, taken
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from flowworker.core.attempt import Attempt
+    from flowworker.core.fairness import Share
     from flowworker.core.rate import Rate
 
 
@@ -38,7 +41,7 @@ class Ask(NamedTuple):
     """An attempt, or a run as a whole, wants to be let in.
 
     Attributes:
-        concurrency, rate: what its definition says, if that counts.
+        concurrency, rate, share: what its definition says, if that counts.
         step, attempt, ticket: as a `Holder` has them.
         waits: if there is no place; else it is refused.
     """
@@ -50,6 +53,7 @@ class Ask(NamedTuple):
     rate: Rate | None = None
     ticket: str = ""
     waits: bool = True
+    share: Share | None = None
 
     @property
     def rank(self) -> tuple[str, Attempt]:
@@ -97,7 +101,7 @@ def follow(
     Args:
         record: as it is kept.
         over: those that need it no more.
-        waiting: the first of those who wait, longest first.
+        waiting: the first of those who wait, longest first, or by turns.
         asked: those who have come just now, in that order.
         now: epoch seconds.
     """
@@ -112,7 +116,7 @@ def follow(
         if held is not None and held.rank < ask.rank:  # that one is over, or this were not
             del holders[ask.run, ask.step]
     record = replace(record, holders=tuple(holders.values()))
-    room, passed = record.room(now), 0
+    room, passed, shares = record.room(now), 0, []
     sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": [], "refused": []}
     for ask in (*waiting, *asked):
         held = holders.get((ask.run, ask.step))
@@ -122,11 +126,14 @@ def follow(
             sorted_["waiting" if ask.waits else "refused"].append(ask)
         else:
             passed += 1
+            shares += [] if ask.share is None else [ask.share]
             sorted_["admitted"].append(ask)
             if record.concurrency:
                 holder = Holder(ask.run, now, ask.step, ask.attempt, ask.ticket)
                 holders[ask.run, ask.step] = holder
     record = replace(_passed(record, passed, now), holders=tuple(holders.values()))
+    if shares:
+        record = replace(record, turns=after(record.turns or Turns(), shares))
     return Turn(record, *(tuple(found) for found in sorted_.values()))
 
 

@@ -34,6 +34,7 @@ from msgspec import Struct, field
 from flowworker.core.admission import RateLimit, RunConcurrency, Singleton
 from flowworker.core.debounce import Debounce
 from flowworker.core.engine_step import Approval, End, EndStatus, WaitFor
+from flowworker.core.fairness import Fairness
 from flowworker.core.for_each import ForEach
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.limit import Concurrency, Throttle
@@ -176,6 +177,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
             `when`, `trigger_rule` and `continue_on_error`.
         repeat: until when it is run again.
         limits, concurrency, throttle: those that its attempts fall under, by name, and its own.
+        fairness: whose share of its queue they take; None for nobody's.
     """
 
     id: str
@@ -205,6 +207,7 @@ class Step(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     limits: tuple[str, ...] = ()
     concurrency: tuple[Concurrency, ...] = ()
     throttle: Throttle | None = None
+    fairness: Fairness | None = None
 
     @property
     def has_child(self) -> bool:

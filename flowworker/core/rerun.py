@@ -45,7 +45,7 @@ _SHOWN = 10
 _HOW = frozenset(
     {
         *("queue", "priority", "timeout", "retry", "fallback", "escalation", "saga"),
-        *("continue_on_error", "limits", "concurrency", "throttle"),
+        *("continue_on_error", "limits", "concurrency", "throttle", "fairness"),
     }
 )
 """Fields of a step that say how it is executed, not what it is."""

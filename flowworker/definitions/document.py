@@ -34,6 +34,7 @@ from flowworker.definitions.engine_documents import ApprovalDocument, EndDocumen
 from flowworker.definitions.limit_document import (
     ConcurrencyDocument,
     DebounceDocument,
+    FairnessDocument,
     LimitName,
     RunConcurrencyDocument,
     RunThrottleDocument,
@@ -163,6 +164,9 @@ class StepDocument(Struct, forbid_unknown_fields=True):
     throttle: Annotated[
         ThrottleDocument | None,
         Meta(description="How often an attempt may begin, for each value of a key."),
+    ] = None
+    fairness: Annotated[
+        FairnessDocument | None, Meta(description="Whose share of the queue attempts take.")
     ] = None
 
 

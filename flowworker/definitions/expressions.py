@@ -59,7 +59,7 @@ class _Use(Struct, frozen=True):
         may_be_literal: a text is an expression as it is, and anything else a template.
         of_whole: of a loop it is used once, and sees no item.
         sees_iterations: it is used after each iteration, and may name what that came to.
-        is_key: it must not be a list or a map.
+        is_key, is_number: it must be no list or map; it has to be a number.
     """
 
     path: tuple[str, ...]
@@ -72,14 +72,11 @@ class _Use(Struct, frozen=True):
     of_whole: bool = False
     sees_iterations: bool = False
     is_key: bool = False
+    is_number: bool = False
 
 
 _OF_STEPS = (
-    _Use(("with",)),
-    _Use(("priority",)),
-    _Use(("timeout",)),
-    _Use(("retry",)),
-    _Use(("fallback",)),
+    *(_Use((key,)) for key in ("with", "priority", "timeout", "retry", "fallback")),
     _Use(("saga",), sees_itself=True),
     _Use(("when",), is_bare=True, is_condition=True, of_whole=True),
     _Use(("for_each", "items"), is_bare=True, may_be_literal=True, of_whole=True),
@@ -93,6 +90,8 @@ _OF_STEPS = (
     _Use(("approval", "prompt")),
     _Use(("approval", "timeout")),
     _Use(("throttle", "key"), is_bare=True, is_key=True),
+    _Use(("fairness", "key"), is_bare=True, is_key=True),
+    _Use(("fairness", "weight"), is_bare=True, is_number=True),
 )
 
 _OF_LIMITS = _Use(("key",), is_bare=True, is_key=True)
@@ -113,6 +112,7 @@ PLACES = (
 """The keys of a step, of a workflow, and of its schedules, that hold expressions."""
 
 _TRUTHS = ("BOOL", "DYN")
+_NUMBERS = ("INT", "UINT", "DOUBLE", "DYN")
 _WHOLE = "the workflow"
 _MANY = ("LIST", "MAP", "DYN")
 
@@ -294,3 +294,5 @@ class _Checker:
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
         elif use.is_key and result.kind.partition("<")[0].upper() in {"LIST", "MAP"}:
             self._report.add(node.mark, f"{place}: expected a text or a number, found {found}")
+        elif use.is_number and result.kind not in _NUMBERS:
+            self._report.add(node.mark, f"{place}: expected a number, found {found}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ConcurrencyDocument",
     "DebounceDocument",
+    "FairnessDocument",
     "LimitName",
     "RunConcurrencyDocument",
     "RunThrottleDocument",
@@ -17,6 +18,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from flowworker.core.admission import SingletonMode
+from flowworker.core.fairness import GREATEST_WEIGHT, LEAST_WEIGHT
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, Strategy
 from flowworker.core.rate import MAX_BURST
 from flowworker.definitions.shapes import Duration
@@ -54,6 +56,25 @@ class ThrottleDocument(Struct, forbid_unknown_fields=True):
         Meta(
             description="An expression; without it the rate is one for all runs.",
             examples=["input.customer"],
+        ),
+    ] = None
+
+
+class FairnessDocument(Struct, forbid_unknown_fields=True):
+    """Whose share of its queue an attempt of the step takes, beside those of other keys."""
+
+    key: Annotated[
+        str,
+        Meta(
+            description="An expression; the same key in other workflows shares with it.",
+            examples=["input.customer"],
+        ),
+    ]
+    weight: Annotated[
+        Annotated[float, Meta(ge=LEAST_WEIGHT, le=GREATEST_WEIGHT)] | str | None,
+        Meta(
+            description="How large the share is beside that of weight 1; or an expression.",
+            examples=[2, "input.plan == 'gold' ? 5 : 1"],
         ),
     ] = None
 

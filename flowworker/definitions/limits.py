@@ -7,18 +7,23 @@ __all__ = ["limits_of", "rated"]
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowworker.core.admission import RateLimit
+from flowworker.core.fairness import GREATEST_WEIGHT, LEAST_WEIGHT, WEIGHTS, Fairness
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, MAX_LIMITS, Concurrency, Throttle
 from flowworker.core.rate import MAX_BURST, problem_of
-from flowworker.definitions.limit_document import ConcurrencyDocument, ThrottleDocument
+from flowworker.definitions.limit_document import (
+    ConcurrencyDocument,
+    FairnessDocument,
+    ThrottleDocument,
+)
 from flowworker.definitions.section import Section, given
-from flowworker.definitions.tree import MappingNode, SequenceNode, described, quoted
+from flowworker.definitions.tree import MappingNode, ScalarNode, SequenceNode, described, quoted
 
 if TYPE_CHECKING:
     from flowworker.definitions.problems import Report
 
 _Rated = TypeVar("_Rated", Throttle, RateLimit)
 
-_KEYS = ("limits", "concurrency", "throttle")
+_KEYS = ("limits", "concurrency", "throttle", "fairness")
 _MOST = 1_000_000_000
 
 
@@ -38,12 +43,14 @@ def limits_of(step: Section, report: Report, *, has_handler: bool) -> dict[str, 
             report.add(mark, message, "at most 100 letters, digits, '_' and '-'")
     own = tuple(_own(step, report))
     throttle = step.section("throttle", ThrottleDocument)
-    count = len(names) + len(own) + (throttle is not None)
+    fairness = step.section("fairness", FairnessDocument)
+    count = len(names) + len(own) + (throttle is not None) + (fairness is not None)
     if count > MAX_LIMITS:
         message = f"{step.title} falls under {count} limits"
         report.add(step.mark_of(stated[0]), f"{message}: at most {MAX_LIMITS} are possible")
     rate = rated(throttle, Throttle, report)
-    return given(limits=names or None, concurrency=own or None, throttle=rate)
+    share = None if fairness is None else _fairness(fairness)
+    return given(limits=names or None, concurrency=own or None, throttle=rate, fairness=share)
 
 
 def rated(section: Section | None, kind: type[_Rated], report: Report) -> _Rated | None:
@@ -62,6 +69,23 @@ def rated(section: Section | None, kind: type[_Rated], report: Report) -> _Rated
     if problem := problem_of(found.rate):
         report.add(section.mark_of("limit"), f"{section.title}: {problem}")
     return found
+
+
+def _fairness(section: Section) -> Fairness | None:
+    key, node = section.text("key"), section.node("weight")
+    if section.node("key") is None:
+        section.missing("key", "an expression")
+    weight: Any = 1.0
+    if node is not None:
+        weight = node.value if isinstance(node, ScalarNode) else None
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        is_known = is_number and LEAST_WEIGHT <= weight <= GREATEST_WEIGHT
+        if not (is_known or isinstance(weight, str)):
+            section.wrong("weight", node, f"{WEIGHTS}, or an expression")
+            return None
+    return (
+        None if key is None else Fairness(key, weight if isinstance(weight, str) else float(weight))
+    )
 
 
 def _own(step: Section, report: Report) -> list[Concurrency]:

@@ -6,6 +6,7 @@ __all__ = ["Slot", "awaited"]
 
 from dataclasses import dataclass
 
+from flowworker.core.fairness import is_gate, queue_of_gate
 from flowworker.core.ids import shown_id
 from flowworker.core.limit import NAMED, OF_RUNS, Holder, LimitRecord
 from flowworker.diagnosis.reasons import Reason, ReasonKind
@@ -31,6 +32,8 @@ class Slot:
 def awaited(slot: Slot, now: float) -> Reason:
     """Who holds the limit, or when it lets in the next one, and how many come first."""
     record = slot.record
+    if is_gate(record.id):
+        return _turn(slot)
     kind, _, name = record.id.partition(".")
     is_named = kind == NAMED
     about = _OWN.get(kind, f"limit {name!r}")
@@ -55,3 +58,13 @@ def awaited(slot: Slot, now: float) -> Reason:
 def _shown(holder: Holder) -> str:
     whose = f"{shown_id(holder.step)} of " if holder.step else ""
     return f"{whose}run {holder.run}"
+
+
+def _turn(slot: Slot) -> Reason:
+    """How many come first in its queue."""
+    queue = queue_of_gate(slot.record.id)
+    at_work = len(slot.record.holders)
+    text = f"waits for its turn in queue {queue!r}: {at_work:,} are at work or next"
+    if slot.before:
+        text += f"; {slot.before:,} come before it, by the shares of their keys"
+    return Reason(ReasonKind.LIMIT, text, (slot.record.id,), slot.since)

@@ -7,6 +7,13 @@ __all__ = ["Terms"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.json import encode_sorted
+from flowworker.core.fairness import (
+    GREATEST_WEIGHT,
+    LEAST_WEIGHT,
+    WEIGHTS,
+    gate_of,
+    share_of,
+)
 from flowworker.core.limit import THROTTLE, Use, named_limit, own_limit
 from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowworker.core.effects import Dispatch
+    from flowworker.core.fairness import Fairness, Share
     from flowworker.core.graph import Plan
     from flowworker.core.state import RunState
     from flowworker.evaluation.evaluation import Evaluation
@@ -118,7 +126,8 @@ class Terms:
 
         It is the same for all, so no two wait for what the other one holds; and what the fewest
         share comes first, so that who waits for that keeps nobody else waiting. A throttle comes
-        behind what limits the number of as many: who has waited for both begins at once.
+        behind what limits the number of as many: who has waited for both begins at once. Last is
+        whose turn it is, so that nobody waits for anything else who has a place in the lane.
         """
         defined = plan.step(step)
         found = [(_NAMED, Use(named_limit(name))) for name in defined.limits]
@@ -131,24 +140,43 @@ class Terms:
             limit = await self._own(plan, state, step, THROTTLE, "key of throttle", own_key)
             rank = _KEYED_RATE if own_key else _UNKEYED_RATE
             found.append((rank, Use(limit, rate=defined.throttle.rate)))
+        if defined.fairness is not None:
+            lane = await self.priority(plan, state, step)
+            share = await self._share(plan, state, step, defined.fairness)
+            found.append((_GATE, Use(gate_of(defined.queue, lane), share=share)))
         return tuple(use for _, use in sorted(found, key=lambda one: (one[0], one[1].limit)))
 
     async def _own(
         self, plan: Plan, state: RunState, step: str, number: int | str, part: str, text: str
     ) -> str:
         """The id of a limit of the step's own."""
-        key: Any = None
-        if text:
-            key = await self._evaluation.expression(plan, state, step, part, text)
-            if not isinstance(key, str | int | float):
-                why = f"expected a text, a number, true or false, found {key!r:.80}"
-                raise ExpressionError(text, f"{part}: {why}")
-        value = encode_sorted(key).decode()
+        value = await self._key(plan, state, step, part, text) if text else "null"
         return own_limit(state.record.workflow, plan.step(step).id, number, value)
+
+    async def _key(self, plan: Plan, state: RunState, step: str, part: str, text: str) -> str:
+        """What a key comes to, as JSON."""
+        key = await self._evaluation.expression(plan, state, step, part, text)
+        if not isinstance(key, str | int | float):
+            why = f"expected a text, a number, true or false, found {key!r:.80}"
+            raise ExpressionError(text, f"{part}: {why}")
+        return encode_sorted(key).decode()
+
+    async def _share(self, plan: Plan, state: RunState, step: str, fairness: Fairness) -> Share:
+        """Whose share of its queue attempts of the step take."""
+        key = await self._key(plan, state, step, "key of fairness", fairness.key)
+        weight: Any = fairness.weight
+        if isinstance(weight, str):
+            part, text = "weight of fairness", weight
+            weight = await self._evaluation.expression(plan, state, step, part, text)
+            is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            if not is_number or not LEAST_WEIGHT <= weight <= GREATEST_WEIGHT:
+                why = f"expected {WEIGHTS}, found {weight!r:.80}"
+                raise ExpressionError(text, f"{part}: {why}")
+        return share_of(key, weight)
 
 
 _LANES = tuple(Priority)
-_KEYED, _KEYED_RATE, _UNKEYED, _UNKEYED_RATE, _NAMED = range(5)
+_KEYED, _KEYED_RATE, _UNKEYED, _UNKEYED_RATE, _NAMED, _GATE = range(6)
 
 
 def _number(

@@ -1,4 +1,4 @@
-"""Who is there at this moment: for people, and for no decision."""
+"""Who is there at this moment: for people, and for no decision about a run."""
 
 from __future__ import annotations
 

@@ -6,17 +6,20 @@ listing is in order.
 
 from __future__ import annotations
 
-__all__ = ["LimitStore", "Place"]
+__all__ = ["LimitStore", "Place", "in_order"]
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.codec.json import UNREADABLE, decode_limit, encode
 from flowworker.codec.keys import limit_key, waiting_key
 from flowworker.codec.limits import decode_waiting, decode_waiting_run
+from flowworker.core.fairness import Share, Turns, in_turn, is_gate
 from flowworker.core.limit import OF_RUNS, LimitRecord
 from flowworker.errors import CorruptRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from flowworker.codec.limits import Entry
     from flowworker.ports import Records
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 class Place(NamedTuple):
     """Where an attempt of a step waits, or a run: then without a step.
 
-    Places sort by the time from which on they do.
+    Places sort by the time from which on they do: a ticket is `<milliseconds>-<number>`, and, where
+    it is by shares, `-<key>-<stride>` comes behind that.
     """
 
     limit: str
@@ -41,6 +45,12 @@ class Place(NamedTuple):
     def since(self) -> float:
         """From when on it wants to be let in, epoch seconds."""
         return int(self.ticket.partition("-")[0]) / 1000
+
+    @property
+    def share(self) -> Share:
+        """Whose share it takes."""
+        key, _, stride = self.ticket.split("-", 2)[2].partition("-")
+        return Share(key, int(stride))
 
 
 class LimitStore:
@@ -103,3 +113,13 @@ class LimitStore:
             _, kind, name, ticket, run, *step = key.split(".", 5)
             places.append(Place(f"{kind}.{name}", ticket, run, "".join(step)))
         return sorted(places, key=lambda place: place.ticket)
+
+
+def in_order(record: LimitRecord, places: Iterable[Place]) -> Iterator[Place]:
+    """Who waits for a limit, in the order in which they are let in, by what is known now.
+
+    The `places` are in the order in which they have come.
+    """
+    if is_gate(record.id):
+        return in_turn(record.turns or Turns(), places, lambda place: place.share)
+    return iter(places)

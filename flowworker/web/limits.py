@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from flowworker.client import LimitView, WaiterView
 from flowworker.client.limits import page_of
-from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY
+from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, UNNAMED
 from flowworker.core.rate import MAX_BURST, RATE_PATTERN
 from flowworker.web.endpoint import Endpoint, Query
 from flowworker.web.forms import MAX_CURSOR
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MOST = 500
 """Limits, or of those who wait, on a page."""
 
-LimitName = Annotated[str, Meta(pattern=f"^({LIMIT_NAME.pattern}|own\\.[0-9a-f]{{32}})$")]
-"""Of one with a name, or of a step's own, as lists show it."""
+LimitName = Annotated[str, Meta(pattern=f"^({LIMIT_NAME.pattern}|{UNNAMED})$")]
+"""Of one with a name, or of one that nobody sets, as lists show it."""
 
 PageSize = Annotated[int, Meta(ge=1, le=MOST)]
 
@@ -46,7 +46,8 @@ class LimitRow(Struct, frozen=True):
     """A limit in a list.
 
     Attributes:
-        name: as steps say it; of a step's own, `own.` and a digest.
+        name: as steps say it; of a step's own, `own.` and a digest; of those who wait for their
+            turn in a queue, `fair.<priority>-<queue>`.
         concurrency: how many steps may be at work at a time; 0 if that is not set.
         held: how many are.
         waiting: how many wait, those included whose time has not come.
@@ -69,7 +70,7 @@ class LimitPage(Struct, frozen=True):
 
 
 class WaiterPage(Struct, frozen=True):
-    """Some of those who wait, in the order in which they are let in; `next` as of limits."""
+    """Some of those who wait, in the order in which they have come; `next` as of limits."""
 
     waiting: list[WaiterView]
     next: str | None = None

@@ -12,6 +12,7 @@ from flowworker import App, StepContext, wiring
 from flowworker.client import Client
 from flowworker.core.model import Workflow
 from flowworker.ports import Backend
+from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import WAIT_LIMIT, eventually
@@ -44,12 +45,18 @@ class Calls:
 
 @asynccontextmanager
 async def fleet_of(
-    client: Client, backend: Backend, calls: Calls, workflows: Iterable[Workflow]
+    client: Client,
+    backend: Backend,
+    calls: Calls,
+    workflows: Iterable[Workflow],
+    slots: int = 64,
 ) -> AsyncIterator[Client]:
     """A worker that has these handlers, beside the coordinator that is there."""
     for workflow in workflows:
         await client.register(workflow)
-    made = wiring.make_worker(stores_of(backend), calls.app, Metrics(CollectorRegistry()))
+    made = wiring.make_worker(
+        stores_of(backend, Settings(concurrency=slots)), calls.app, Metrics(CollectorRegistry())
+    )
     await made.start()
     yield client
     calls.may_end.set()

@@ -17,6 +17,7 @@ from flowworker.codec.limits import (
 )
 from flowworker.core.attempt import UNATTEMPTED, Attempt
 from flowworker.core.debounce import DebounceRecord
+from flowworker.core.fairness import Share, Turns
 from flowworker.core.limit import Holder, LimitRecord, Strategy, Use
 from flowworker.core.limiting import Ask
 from flowworker.core.rate import Rate
@@ -31,8 +32,14 @@ RECORD = LimitRecord(
     rate=Rate(5, 60.0),
     tat=1_900_000_000_000_001,
     passed=7,
+    turns=Turns(100_000, {"00ff": 150_000}),
 )
-USES = (Use("own.a", 2), Use("own.b", rate=Rate(5, 60.0)), Use("named.b"))
+USES = (
+    Use("own.a", 2),
+    Use("own.b", rate=Rate(5, 60.0)),
+    Use("named.b"),
+    Use("fair.low-q", share=Share("00ff", 50_000)),
+)
 
 
 def test_what_is_written_is_read():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker import DefinitionError, WorkflowBuilder
+from flowworker.core.fairness import Fairness
 from flowworker.core.graph import Plan
 from flowworker.core.limit import Concurrency, Throttle
 from flowworker.definitions import parse
@@ -25,12 +26,16 @@ def test_what_is_stated():
     step = step_of("throttle: {key: input.customer, limit: 5, period: 1m, burst: 2}")
     assert step.throttle == Throttle(5, 60.0, 2, "input.customer")
     assert step_of("throttle: {limit: 10, period: 1s}").throttle == Throttle(10, 1.0)
+    assert step_of("fairness: {key: input.k}").fairness == Fairness("input.k")
+    assert step_of("fairness: {key: input.k, weight: 2}").fairness == Fairness("input.k", 2.0)
+    step = step_of("fairness: {key: input.k, weight: input.w}")
+    assert step.fairness == Fairness("input.k", "input.w")
 
 
 def test_it_is_written_as_it_was_read():
     text = (
         "name: w\nsteps: [{id: a, uses: u, limits: [l], concurrency: [{key: input.k, limit: 2}], "
-        "throttle: {key: input.k, limit: 5, period: 1m}}]\n"
+        "throttle: {key: input.k, limit: 5, period: 1m}, fairness: {key: input.k, weight: 0.5}}]\n"
     )
 
     assert parse(to_yaml(parse(text))) == parse(text)
@@ -44,22 +49,27 @@ def test_a_builder_says_the_same():
         limits=["l"],
         concurrency=[{"key": "input.k", "limit": 2}],
         throttle={"limit": 5, "period": "1m"},
+        fairness={"key": "input.k", "weight": 3},
     )
 
     [step] = flow.build().steps
     assert (step.limits, step.concurrency) == (("l",), (Concurrency(2, "input.k"),))
     assert step.throttle == Throttle(5, 60.0)
+    assert step.fairness == Fairness("input.k", 3.0)
 
 
 def test_the_instances_of_a_loop_have_its_limits():
     own = "concurrency: [{key: item, limit: 2}], throttle: {limit: 1, period: 1s}"
+    own += ", fairness: {key: item}"
     text = f"{{id: a, uses: u, for_each: {{items: [1]}}, {own}}}"
     plan = Plan(parse(f"name: w\nsteps: [{text}]\n"), "")
 
     assert plan.limited
     assert plan.step("a/0").concurrency == (Concurrency(2, "item"),)
     assert plan.step("a/0").throttle == Throttle(1, 1.0)
+    assert plan.step("a/0").fairness == Fairness("item")
     assert (plan.step("a").concurrency, plan.step("a").throttle) == ((), None)
+    assert plan.step("a").fairness is None
 
 
 @pytest.mark.parametrize(
@@ -128,6 +138,38 @@ def test_the_instances_of_a_loop_have_its_limits():
         (
             "throttle: {limit: 1, period: 1s, key: '{}'}",
             "3:41: 'throttle.key' of step 'a': expected a text or a number, found map<dyn, dyn>",
+        ),
+        ("fairness: k", "3:13: 'fairness' of step 'a': expected a mapping, found 'k'"),
+        ("fairness: {weight: 1}", "3:13: missing 'key' in fairness of step 'a'"),
+        (
+            "fairness: {key: inputs.k}",
+            "3:19: 'fairness.key' of step 'a': nothing is called 'inputs' (did you mean 'input'?)",
+        ),
+        (
+            "fairness: {key: '[1]'}",
+            "3:19: 'fairness.key' of step 'a': expected a text or a number, found list<int>",
+        ),
+        *(
+            (
+                f"fairness: {{key: input.k, weight: {weight}}}",
+                "3:36: 'weight' of fairness of step 'a': expected a number from 0.001 to 1000, or "
+                f"an expression, found {weight}",
+            )
+            for weight in ("0", "-1", "1001")
+        ),
+        (
+            "fairness: {key: input.k, weight: [1]}",
+            "3:36: 'weight' of fairness of step 'a': expected a number from 0.001 to 1000, or an "
+            "expression, found a list",
+        ),
+        (
+            "fairness: {key: input.k, weight: inputs.w}",
+            "3:36: 'fairness.weight' of step 'a': nothing is called 'inputs' (did you mean "
+            "'input'?)",
+        ),
+        (
+            "fairness: {key: input.k, weight: \"'a'\"}",
+            "3:36: 'fairness.weight' of step 'a': expected a number, found string",
         ),
     ],
 )

@@ -76,6 +76,26 @@ def test_when_its_rate_lets_in_the_next_one(record, text, until):
     assert (reason.text, reason.until) == (text, until)
 
 
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        (0, "waits for its turn in queue 'gpu': 2 are at work or next"),
+        (
+            1234,
+            "waits for its turn in queue 'gpu': 2 are at work or next; 1,234 come before it, by "
+            "the shares of their keys",
+        ),
+    ],
+)
+def test_whose_turn_it_is(before, text):
+    record = LimitRecord("fair.high-gpu", concurrency=2, holders=(FIRST, SECOND))
+
+    reason = awaited(Slot(record, 5.0, before), NOW)
+
+    assert (reason.kind, reason.text) == (ReasonKind.LIMIT, text)
+    assert (reason.subjects, reason.since) == (("fair.high-gpu",), 5.0)
+
+
 def test_a_limit_that_nobody_has_set():
     reason = awaited(Slot(LimitRecord("named.api"), 5.0, 0), NOW)
 

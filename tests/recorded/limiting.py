@@ -18,6 +18,7 @@ steps:
     limits: [recorded]
     concurrency: [{key: input.order, limit: 1}]
     throttle: {key: input.order, limit: 10, period: 1s, burst: 2}
+    fairness: {key: "'all'", weight: 2}
 """
 
 _SINGLE = """
@@ -53,7 +54,7 @@ steps: [{id: say, uses: say}]
 
 
 async def limited(stage: Stage) -> None:
-    """Limits of a step's own and one that is set and deleted; a step holds one of the two.
+    """Limits of a step's own, turns, and a limit that is set and deleted; one holds, one waits.
 
     Then one run that holds two limits, one that waits for its second, and one that is refused.
     """

@@ -239,6 +239,8 @@ class ActiveRuns:
                     pass_on()
                     await self._performer.perform(live, effects)
         if given_back is not None:
+            if pass_on is not None and not overlaps:
+                pass_on()  # many attempts of a run may end while a place is given to another one
             await given_back
         # Also steps that look again at what they wait for.
         return state is not before or bool(effects) or isinstance(fact, Signalled)

@@ -14,7 +14,6 @@ All that comes while a turn is going on is decided upon in the next one: many as
                               passed stands by, and goes on once that one has not for a second
 
 It may be runs that ask, as wholes: then they begin, instead of messages being enqueued.
-
 Who lets in reads the list after it has written the record, and who waits reads the record after it
 has written itself down. So one of them sees the other, and nobody waits beside a free place.
 
@@ -49,6 +48,9 @@ if TYPE_CHECKING:
     from flowworker.core.limiting import Ask, Over, Turn
     from flowworker.stores.limits import LimitStore, Place
 
+_ASKS = 256
+"""How many of those who ask are decided upon together: meanwhile nobody else is let in."""
+
 _STANDBY = 1.0
 """Seconds for which somebody else may be late, before it is taken for gone."""
 
@@ -74,13 +76,15 @@ class Desk:
         standing: Standing,
         admit: Callable[[Entry], Awaitable[None]],
         clock: Clock,
+        width: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
-        """Call `admit` for those that have waited; nothing is read before somebody asks."""
+        """Call `admit` for those that have waited; `width`, if any, says how many may hold it."""
         self._limit = limit
         self._store = store
         self._standing = standing
         self._admit = admit
         self._clock = clock
+        self._width = width
         self._ledger = Ledger(limit, store, clock)
         self._queue = Queue(limit, store, standing, clock)
         self._asked: list[_Asked] = []
@@ -159,7 +163,7 @@ class Desk:
             _fail([*(one.answer for one in self._asked), *self._answers], _CUT_SHORT)
 
     async def _turn(self) -> None:
-        asked, self._asked = self._asked, []
+        asked, self._asked = self._asked[:_ASKS], self._asked[_ASKS:]
         over, self._over = self._over, []
         answers, self._answers = self._answers, []
         rings, self._rings = self._rings, False
@@ -203,6 +207,8 @@ class Desk:
     async def _follow(self, asked: Sequence[_Asked], over: list[Over], *, looks: bool) -> None:
         seen: set[Place] = set()
         verifies, self._verifies = self._verifies, False
+        if self._width is not None:
+            self._ledger.size(await self._width())
         if verifies:
             over += await self._verified()
         looks, gave_back = looks or self._unsure, bool(over)
@@ -236,7 +242,7 @@ class Desk:
         return self._awaited and self._ledger.remembered is not None and self._ledger.room > 0
 
     async def _read(self, seen: set[Place]) -> None:
-        await self._queue.read(seen)
+        await self._queue.read(self._ledger.remembered or await self._ledger.load(), seen)
         self._awaited = bool(self._queue)
 
     async def _heads(
@@ -250,12 +256,10 @@ class Desk:
 
     async def _answer(self, asked: Sequence[_Asked], turn: Turn) -> bool:
         """Say so to those who have asked; whether somebody has to wait."""
-        queued = False
+        queued = [one for one in asked if one.entry.ask in turn.waiting]
+        await all_over([self._queue.put(one.entry, one.ticket, again=one.again) for one in queued])
         for one in asked:
             ask = one.entry.ask
-            if ask in turn.waiting:
-                await self._queue.put(one.entry, one.ticket, again=one.again)
-                queued = True
             if one.answer.done():  # who asked is gone; it asks again
                 continue
             if ask in turn.late:
@@ -266,7 +270,7 @@ class Desk:
                 one.answer.set_exception(Full(turn.record))
             else:
                 one.answer.set_result(ask not in turn.waiting)
-        return queued
+        return bool(queued)
 
     async def _let_in(self, heads: Mapping[Ask, tuple[Place, Entry]], turn: Turn) -> None:
         """Those who have waited go on, and wait no more."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 __all__ = ["Desks"]
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowworker.coordinator.limits.desk import Desk
+from flowworker.core.fairness import is_gate, queue_of_gate
 from flowworker.errors import FlowworkerError
 from flowworker.telemetry.log import get_logger
 
@@ -32,12 +34,14 @@ class Desks:
         standing: Standing,
         admit: Callable[[Entry], Awaitable[None]],
         clock: Clock,
+        width: Callable[[str], Awaitable[int]] | None = None,
     ) -> None:
-        """Call `admit` for those that have waited."""
+        """Call `admit` for those that have waited; `width` says how many get into a queue."""
         self._store = store
         self._standing = standing
         self._admit = admit
         self._clock = clock
+        self._width = width
         self._desks: dict[str, Desk] = {}
 
     def of(self, limit: str) -> Desk:
@@ -50,7 +54,10 @@ class Desks:
                 if oldest.is_busy:
                     self._desks[eldest] = oldest
                     break
-            desk = Desk(limit, self._store, self._standing, self._admit, self._clock)
+            width = None
+            if self._width is not None and is_gate(limit):
+                width = partial(self._width, queue_of_gate(limit))
+            desk = Desk(limit, self._store, self._standing, self._admit, self._clock, width)
             self._desks[limit] = desk
         return desk
 

@@ -6,6 +6,8 @@ __all__ = ["Ledger"]
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from flowworker.core.limiting import follow
 from flowworker.errors import Conflict, Unavailable
 
@@ -37,6 +39,7 @@ class Ledger:
         self._record: LimitRecord | None = None
         self._revision = 0
         self._tat = -1
+        self._places: int | None = None
 
     @property
     def remembered(self) -> LimitRecord | None:
@@ -55,6 +58,15 @@ class Ledger:
         """How many more it lets in at this moment."""
         return self.known.room(self._clock.now())
 
+    def size(self, places: int) -> None:
+        """From now on it allows so many, whatever is written."""
+        self._places = places
+        if self._record is not None:
+            self._record = self._sized(self._record)
+
+    def _sized(self, record: LimitRecord) -> LimitRecord:
+        return record if self._places is None else replace(record, concurrency=self._places)
+
     def forget(self) -> None:
         """Have it read again."""
         self._record = None
@@ -63,8 +75,8 @@ class Ledger:
         """Read it."""
         record, self._revision = await self._store.load(self._limit)
         self.leads = self.leads and self._tat in {-1, record.tat}
-        self._record, self._tat = record, record.tat
-        return record
+        self._record, self._tat = self._sized(record), record.tat
+        return self._record
 
     async def is_led_by_others(self) -> bool:
         """Whether somebody else has let in one since it was looked at; else this process leads."""

@@ -21,6 +21,7 @@ from flowworker.codec.keys import step_timer
 from flowworker.codec.limits import Waiting
 from flowworker.coordinator.limits.desks import Desks
 from flowworker.coordinator.limits.standing import StepStanding
+from flowworker.coordinator.limits.width import Widths
 from flowworker.core.admission import ticket_at
 from flowworker.errors import ExpressionError, FlowworkerError, InvalidInput
 from flowworker.ports import StepAddress
@@ -65,7 +66,8 @@ class Slots:
         self._standing = StepStanding(stores, clock)
         self._clock = clock
         self._numbers = count()
-        self.desks = Desks(self._store, self._standing, self._admit, clock)
+        width = Widths(stores.backend.presences, clock).of
+        self.desks = Desks(self._store, self._standing, self._admit, clock, width)
 
     async def take(self, entry: Waiting, due: float = 0.0, *, again: bool = False) -> None:
         """Enqueue an attempt once its limits let it in, not before `due` (0: at once).
@@ -78,10 +80,11 @@ class Slots:
         if due > self._clock.now():
             await self._later(entry, due, again=again)
             return
-        ticket = self._ticket(self._clock.now())
+        at, number = self._clock.now(), next(self._numbers)
         while entry.place < len(entry.uses):
-            desk = self.desks.of(entry.uses[entry.place].limit)
-            if not await desk.ask(entry, ticket, again=again):
+            use = entry.uses[entry.place]
+            ticket = ticket_at(at, number, use.share)
+            if not await self.desks.of(use.limit).ask(entry, ticket, again=again):
                 return
             entry = replace(entry, place=entry.place + 1)
         address = StepAddress(entry.queue, entry.priority, entry.run, entry.step)
@@ -89,8 +92,9 @@ class Slots:
 
     async def _later(self, entry: Waiting, due: float, *, again: bool) -> None:
         """Have an attempt ask at that time."""
-        limit = entry.uses[0].limit
-        place = Place(limit, self._ticket(due), entry.run, entry.step)
+        limit, share = entry.uses[0].limit, entry.uses[0].share
+        ticket = ticket_at(due, next(self._numbers), share)
+        place = Place(limit, ticket, entry.run, entry.step)
         former = await self._store.waiting(limit, entry.run, entry.step) if again else []
         await self._store.queue(place, entry)
         await self._timers.set(entry.run, step_timer(entry.step), due)
@@ -117,7 +121,7 @@ class Slots:
         if not plan.limited or not step or not plan.knows(step):
             return None
         defined = plan.step(step)
-        if not (defined.limits or defined.concurrency):
+        if not (defined.limits or defined.concurrency or defined.fairness):
             return None
         task = asyncio.create_task(self._give_back(plan, state, fact, step))
         # If something else fails first nobody waits for it: the fact comes again.
@@ -150,7 +154,3 @@ class Slots:
             return
         if await self._standing.pauses(entry.run):
             await self._steps.withdraw(entry.run, ())
-
-    def _ticket(self, at: float) -> str:
-        """For a place on a list, behind all that have an earlier one."""
-        return ticket_at(at, next(self._numbers))

@@ -153,8 +153,10 @@ class Dispatcher:
 
     async def _address(self, plan: Plan, state: RunState, wanted: Dispatch) -> StepAddress:
         priority = await self._priority(plan, state, wanted)
-        lane = lane_of(priority, wanted.step, len(state.inflight))
-        return StepAddress(plan.step(wanted.step).queue, lane, state.record.run, wanted.step)
+        step = plan.step(wanted.step)
+        if step.fairness is None:  # else nobody has more of the lane than its share
+            priority = lane_of(priority, wanted.step, len(state.inflight))
+        return StepAddress(step.queue, priority, state.record.run, wanted.step)
 
     async def _priority(self, plan: Plan, state: RunState, wanted: Dispatch) -> Priority:
         if plan.step(wanted.step).priority is None:

@@ -86,7 +86,7 @@ function follow(load, keep, draw, signal) {
 }
 
 function isOwn(one) {
-  return one.name.startsWith("own.");
+  return /^(own|run)\./.test(one.name);
 }
 
 function isUnset(one) {

@@ -57,7 +57,7 @@ export function limit(main, { parts: [name], query, may, signal }) {
         h("dl", { class: "facts" }, fact("Held", found.held), fact("Of", allowed(found)), fact("Rate", found.rate ? `${found.rate}, ${found.burst} at once` : "–"), fact("Waiting", found.waiting)),
         found.waiting > 0 && found.next_at * 1000 > Date.now() && h("p", { class: "hint" }, "By its rate the next one begins at ", when(found.next_at), "."),
         isUnset(found) && h("p", { class: "block why", role: "status" }, "Nobody has set it: all that fall under it wait."),
-        isOwn(found) && h("p", { class: "hint" }, "It is a step's own, for one value of its key: its definition says how many."),
+        isOwn(found) && h("p", { class: "hint" }, ABOUT[kindOf(found)][1]),
         may && !isOwn(found) && actions(found, refresh),
         h("h2", {}, "At work"),
         found.held ? times("Steps that hold it", found.holders) : h("p", { class: "empty" }, "No step holds it."),
@@ -85,8 +85,19 @@ function follow(load, keep, draw, signal) {
   return refresh;
 }
 
+/** Of limits that nobody sets: what they are, and who says how many. */
+const ABOUT = {
+  own: ["a step's own", "It is a step's own, for one value of its key: its definition says how many."],
+  run: ["a workflow's own", "It is a workflow's own, for one value of its key: its definition says how many."],
+  fair: ["turns in a queue", "Steps wait here for their turn in a queue, by the shares of their keys. It follows from the slots of workers how many are let in."],
+};
+
+function kindOf(one) {
+  return one.name.split(".", 2)[0];
+}
+
 function isOwn(one) {
-  return /^(own|run)\./.test(one.name);
+  return one.name.includes(".") && kindOf(one) in ABOUT;
 }
 
 function isUnset(one) {
@@ -116,7 +127,7 @@ function list(listed) {
         h(
           "tr",
           { key: each.name },
-          cell("Limit", h("a", { class: "id", href: `#/limits/${part(each.name)}` }, each.name), isOwn(each) && h("div", { class: "hint" }, "a step's own")),
+          cell("Limit", h("a", { class: "id", href: `#/limits/${part(each.name)}` }, each.name), isOwn(each) && h("div", { class: "hint" }, ABOUT[kindOf(each)][0])),
           cell("Held", String(each.held)),
           cell("Of", isUnset(each) ? h("span", { class: "bad" }, "not set") : String(allowed(each))),
           cell("Rate", each.rate || "–"),

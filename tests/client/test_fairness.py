@@ -12,6 +12,7 @@ from flowworker import parse
 from flowworker.client import Client
 from flowworker.core.fairness import gate_of
 from flowworker.core.status import Priority
+from flowworker.errors import InvalidInput
 from flowworker.ports import Backend
 from tests.client.limited import Calls, ended, fleet_of, until_waiting
 from tests.support.waiting import WAIT_LIMIT, eventually
@@ -157,6 +158,11 @@ async def test_what_is_no_share_fails_the_attempt(fleet, tenant, weight, problem
     result = await fleet.run("shared", given, timeout=WAIT_LIMIT)
 
     assert problem in result.error
+
+
+async def test_nobody_sets_it(fleet):
+    with pytest.raises(InvalidInput, match="expected the name of a limit"):
+        await fleet.set_limit(GATE, 5)
 
 
 async def eventually_held(fleet: Client, count: int, limit: str = GATE) -> None:

@@ -26,7 +26,7 @@ from simulation.expecting import expect
 from simulation.reruns import may_be_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flowworker.ports import Delivery
     from simulation.pending import Pending
@@ -45,6 +45,7 @@ def check_command(
     starts: Starts,
     rejected: set[str],
     refused_runs: set[str],
+    waits: Callable[[str], bool],
     delivery: Delivery,
     *,
     misled: bool,
@@ -56,6 +57,7 @@ def check_command(
         starts: what is known of start messages.
         rejected: ids of the events that say which commands were not followed.
         refused_runs: runs to which a control message was not followed; one may be added.
+        waits: whether a run stands on the list of a limit.
         delivery: the command.
         misled: somebody may have read a stale history, and think that an ended run goes on.
     """
@@ -68,7 +70,7 @@ def check_command(
     refused = event_id(run, EventType.REJECTED, str(delivery.sequence)) in rejected
     truth = runs.get(run)
     if kind == "start":
-        starts.acked(truth, run, delivery, refused=refused)
+        starts.acked(truth, run, delivery, refused=refused, waits=waits(run))
         return
     if rest.startswith("rerun."):
         wanted = delivery.headers.get(MSG_ID, run)

@@ -184,8 +184,9 @@ class Limits:
                 del self.waiting[key]
 
     def waits(self, run: str) -> bool:
-        """Whether an attempt of a run waits for a limit."""
-        return any(entry.run == run for entry in self.waiting.values())
+        """Whether a run, or an attempt of it, waits for a limit."""
+        lists = self.waiting, self._of_runs.waiting
+        return any(entry.run == run for some in lists for entry in some.values())
 
     def run_written(self, plan: Plan, truth: Truth | None, record: RunRecord) -> None:
         """A run's record was written; `truth` is from before."""

@@ -103,8 +103,14 @@ class Starts:
         own = event_id(truth.run, EventType.REJECTED, sequence)
         expect(event != own, "a run that has a record was refused", truth.run)
 
-    def acked(self, truth: Truth | None, run: str, delivery: Delivery, *, refused: bool) -> None:
-        """A start message was acknowledged."""
+    def acked(
+        self, truth: Truth | None, run: str, delivery: Delivery, *, refused: bool, waits: bool
+    ) -> None:
+        """A start message was acknowledged.
+
+        A run that `waits` for a limit has begun by its record a moment before that is published,
+        and before it is off the list: the one that lets it in goes on from there.
+        """
         workflow = delivery.subject.partition(".")[2]
         data = self.uploaded.get(delivery.data, delivery.data)
         if refused:
@@ -122,6 +128,7 @@ class Starts:
         later = truth.created.begins_at > 0.0
         later = later and (truth.over or event_id(run, EventType.SCHEDULED) in truth.published)
         asks = truth.record.is_asking or (truth.over and truth.created.admission is not None)
+        asks = asks or waits
         expect(started or later or asks, "a start is not published", run)
         same = self._is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)

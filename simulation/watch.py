@@ -171,7 +171,7 @@ class Watch:
             if delivery.subject.startswith("control.schedule."):
                 self.schedules.command_acked(delivery, self.rejected, self.constructs)
             elif not delivery.subject.startswith(("control.limit.", "control.workflow.")):
-                known = self.rejected, self.refused
+                known = self.rejected, self.refused, self.limits.waits
                 check_command(self.runs, self.starts, *known, delivery, misled=self.misled)
 
     def lost(self, run: str) -> None:

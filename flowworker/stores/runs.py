@@ -156,6 +156,14 @@ class RunStore:
         if now is not None and now[0].status is not record.status:
             await self.index(entry_of(now[0]))
 
+    async def list_early(self, record: RunRecord) -> None:
+        """List a run that has not begun; if it has, or was stopped meanwhile, as it is then."""
+        await self.index(entry_of(record))
+        now = await self.load(record.run)
+        if now is not None and entry_of(now[0]) != entry_of(record):
+            await self.unindex(entry_of(record))  # it may have another moment than the right one
+            await self.relist(now[0])
+
     async def listed(self, status: RunStatus, workflow: str | None = None) -> list[Entry]:
         """All that are listed under that status, in no order."""
         keys = await self._records.keys(status_pattern(status, workflow))

@@ -106,6 +106,18 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
     assert (await listed(runs))["COMPENSATING"] == [("two", RUN)]
 
 
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.CANCELLED])
+async def test_a_run_that_begins_or_is_stopped_while_it_is_listed_as_early(runs, status):
+    early = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW)
+    begun = RunRecord(RUN, "two", "h", status, EMPTY, NOW + 2.0)
+    await runs.save(begun, 0)
+    await runs.index(entry(status, "two", RUN, NOW + 2.0))
+
+    await runs.list_early(early)
+
+    assert await listed(runs) == {str(status): [("two", RUN)]}
+
+
 async def test_retention_is_restored_only_where_it_is_known(backend):
     # Given executions that were kept by hand, one of them with a time to live
     store = StateStore(existing(stores_of(backend)))

@@ -33,8 +33,8 @@ def test_a_run_of_a_schedule_with_the_moment_at_which_it_began(monkeypatch):
     plant(
         monkeypatch,
         ScheduledRuns._new,
-        "schedule.schedule, one.time)",
-        "schedule.schedule, one.due)",
+        "self._asked(schedule, one.time)",
+        "self._asked(schedule, one.due)",
     )
 
     assert finds("a run has labels of another time", Focus(scheduled=True))

@@ -107,7 +107,7 @@ CALM = Focus(quiet=True, constructs=True)
             rerun._undone,
             "at.attempt.kind is Kind.COMPENSATE",
             "False",
-            "a step is kept that is to run | a rerun was refused that may begin",
+            "a step is kept that is to run | a rerun was refused that may begin | after 200 s",
             id="a rerun that keeps a loop of which instances were undone",
         ),
         pytest.param(

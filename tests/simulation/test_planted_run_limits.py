@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.coordinator.limits.gate import Gate
+from flowworker.coordinator.limits.queue import Queue
 from flowworker.coordinator.limits.run_standing import RunStanding
 from flowworker.core import limiting
 from flowworker.stores.limits import LimitStore
@@ -64,11 +65,7 @@ def test_a_run_that_has_ended_and_keeps_its_place(monkeypatch):
 
 
 def test_the_one_that_came_last_is_let_in_first(monkeypatch):
-    async def backwards(self, pattern):
-        return list(reversed(await right(self, pattern)))
-
-    right = LimitStore._places
-    monkeypatch.setattr(LimitStore, "_places", backwards)
+    plant(monkeypatch, Queue.read, "sorted(first)", "sorted(first, reverse=True)")
 
     assert finds("a run passes one that waits", QUIET)
 

@@ -189,7 +189,7 @@ def test_a_missing_handler_that_fails_a_run(monkeypatch):
             "if _same(found[0], record):",
             "if True:",
             "a settled attempt was written again | a result of somebody who does not hold"
-            " | published before it is durable",
+            " | published before it is durable | lost workers are miscounted",
             ANYTHING,
             id="a claim of another that is taken for its own",
         ),

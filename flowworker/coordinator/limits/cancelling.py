@@ -7,7 +7,6 @@ __all__ = ["Cancelling", "allowed"]
 from typing import TYPE_CHECKING
 
 from flowworker.codec.cloudevents import EventData, cloud_event
-from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.core.admission import giving_way
 from flowworker.core.event_types import EventType
@@ -35,7 +34,7 @@ class Cancelling:
         if record.stop is not None or record.status in TERMINAL:
             return
         if record.is_asking:  # nobody may have listed it yet
-            await self._runs.index(entry_of(record))
+            await self._runs.list_early(record)
         now = self._clock.now()
         data = EventData(
             id=record.run, name=record.workflow, version=record.version, reason=why, at=now

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import timestamp
-from flowworker.codec.index import entry_of
 from flowworker.codec.limits import WaitingRun
 from flowworker.coordinator.limits.cancelling import Cancelling, allowed
 from flowworker.coordinator.limits.desks import Desks
@@ -99,10 +98,7 @@ class Gate:
             return
         entry = WaitingRun(record.run, admission.uses, admission.ticket)
         if not await self._go_on(entry):
-            await self._runs.index(entry_of(record))
-            now = await self._runs.load(record.run)
-            if now is not None and not now[0].is_asking:  # it has begun, and is not listed so
-                await self._runs.relist(now[0])
+            await self._runs.list_early(record)
 
     async def enter_or_cancel(self, record: RunRecord) -> None:
         """The same of a run that others know of: it is cancelled if it does not wait."""

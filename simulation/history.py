@@ -207,10 +207,12 @@ def check_history(truth: Truth, history: list[StoredEvent], forged: Container[by
     types = [event.type for event in first.values() if event.type is not EventType.REJECTED]
     run = truth.run
     expect(truth.record.status in TERMINAL, "no end", run)
+    refusal = event_id(run, EventType.REJECTED, truth.created.origin.partition("@")[0])
+    expect(refusal not in first, "a run whose start was rejected", run)
     starts = 0 if truth.record.is_early else 1  # it never came to that
     expect(types.count(EventType.STARTED) == starts, "not exactly one start", f"{run} {types}")
     later = truth.created.begins_at > 0.0 or truth.created.admission is not None
-    right = types[0] is EventType.STARTED or later
+    right = later or types[0] is EventType.STARTED
     expect(right, "the start is not the first", f"{run} {types}")
     ends = [kind for kind in types if kind in END_OF.values()]
     expect(ends == [END_OF[truth.record.status]], "not exactly one end", f"{run} {types}")

@@ -74,6 +74,7 @@ class Entrance:
             await self._payloads.forget(record.run, COORDINATOR, one)
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
+        await self._runs.unindex(entry_of(record))  # it may have waited at first
         await self._runs.remove(record.run)
 
     async def announce(self, record: RunRecord, revision: int) -> None:

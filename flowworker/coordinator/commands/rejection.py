@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-__all__ = ["RERUN", "Rejected", "Rejections", "may_reply_to"]
+__all__ = ["RERUN", "Rejected", "Rejections", "may_reply_to", "refused_before"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import EventData, cloud_event
+from flowworker.codec.cloudevents import EventData, cloud_event, decode_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_REPLY, MSG_ID, Result, ResultStatus
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import RUN_ID, SUBJECT, reserved_for, run_id_of_sequence
+from flowworker.core.ids import (
+    COORDINATOR,
+    RUN_ID,
+    SUBJECT,
+    event_id,
+    reserved_for,
+    run_id_of_sequence,
+)
+from flowworker.errors import RunRefused
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.ports import Delivery
+    from flowworker.ports import Delivery, EventLog
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
@@ -47,6 +55,17 @@ class Rejected(Exception):
 def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
     """Whether results may be published there."""
     return subject.startswith(prefixes) and SUBJECT.fullmatch(subject) is not None
+
+
+async def refused_before(events: EventLog, run: str, delivery: Delivery) -> Rejected | None:
+    """How a start message was rejected for want of a place, by whichever process had it, if so."""
+    wanted = event_id(run, EventType.REJECTED, str(delivery.sequence))
+    for one in await events.history(run):
+        if one.type == EventType.REJECTED and one.sender == COORDINATOR:
+            found = decode_event(one.data)
+            if found.id == wanted and found.data.error_type == RunRefused.__name__:
+                return Rejected(found.data.reason, found.data.error_type, found.data.retry_at)
+    return None
 
 
 class Rejections:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RunLimits", "limited"]
+__all__ = ["RunLimits", "limited", "may_refuse"]
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from flowworker.coordinator.commands.requests import read_object
 from flowworker.core.admission import asking
 from flowworker.core.ids import sequence_of
+from flowworker.core.limit import Strategy
 from flowworker.core.status import RunStatus
 from flowworker.definitions.run_limits import stated
 from flowworker.evaluation.admissions import Admissions
@@ -38,6 +39,12 @@ class RunLimits:
         if not any(stated(workflow)):
             return None
         return self.keys.of(workflow, read_object(data), labels)
+
+
+def may_refuse(admission: Admission | None) -> bool:
+    """Whether the start of a run with these limits may be rejected for want of a place."""
+    uses = () if admission is None else admission.uses
+    return any(use.strategy is Strategy.SKIP for use in uses)
 
 
 def limited(record: RunRecord, admission: Admission | None) -> RunRecord:

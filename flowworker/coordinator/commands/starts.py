@@ -18,7 +18,6 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_INPUT, MSG_ID, STORED
@@ -28,14 +27,13 @@ from flowworker.coordinator.commands.entrance import LONGEST, Entrance
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.inputs import Inputs, filled_input
 from flowworker.coordinator.commands.labels import RunLabels
-from flowworker.coordinator.commands.rejection import Rejected
+from flowworker.coordinator.commands.rejection import Rejected, refused_before
 from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
-from flowworker.coordinator.commands.run_limits import RunLimits, limited
+from flowworker.coordinator.commands.run_limits import RunLimits, limited, may_refuse
 from flowworker.coordinator.commands.uploads import Gone, load_upload, open_sealed
 from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.coordinator.results import brief_result
-from flowworker.core.event_types import EventType
-from flowworker.core.ids import COORDINATOR, event_id, origin_of, sequence_of
+from flowworker.core.ids import COORDINATOR, origin_of, sequence_of
 from flowworker.core.limit import Strategy
 from flowworker.core.payload import Stored
 from flowworker.core.records import RunRecord
@@ -121,11 +119,14 @@ class Starts:
         run = run_of(delivery)
         until = self._clock.monotonic() + LONGEST
         try:
-            record = await self._new(parse_start(workflow, run, delivery, self._reply_prefixes))
+            start = parse_start(workflow, run, delivery, self._reply_prefixes)
+            record = await self._new(start, delivery)
             if record.is_asking and self._clock.monotonic() > until:
                 raise Unavailable(f"it took too long to start run {run}: it may have been refused")
             revision = await self._runs.save(record, 0)
         except (Rejected, Conflict) as refused:
+            if isinstance(refused, Rejected) and refused.error_type == RunRefused.__name__:
+                raise
             found = await self._runs.load(run)
             if found is None:
                 look_again(refused, delivery, self._clock.now())
@@ -152,8 +153,10 @@ class Starts:
         makes a run of what the other one rejects.
         """
         why: TurnedAway | None = None
-        if revision and record.is_asking and delivery.delivered > 1:
-            why = await self._refused_before(record, delivery)
+        if revision and record.is_asking and may_refuse(record.admission):
+            before = await refused_before(self._backend.events, record.run, delivery)
+            if before is not None:
+                why = TurnedAway(str(before), Strategy.SKIP, before.retry_at)
         if why is None:
             why = await self.entrance.enter(record, revision)
         await self.debouncing.replace(record)
@@ -162,16 +165,6 @@ class Starts:
             raise Rejected(str(why), RunRefused.__name__, why.retry_at)
         if revision:
             self._metrics.runs_started[record.workflow].inc()
-
-    async def _refused_before(self, record: RunRecord, delivery: Delivery) -> TurnedAway | None:
-        """Why it was rejected for want of a place when this message was delivered before, if so."""
-        wanted = event_id(record.run, EventType.REJECTED, str(delivery.sequence))
-        for one in await self._backend.events.history(record.run):
-            if one.type == EventType.REJECTED and one.sender == COORDINATOR:
-                said = decode_event(one.data)
-                if said.id == wanted:
-                    return TurnedAway(said.data.reason, Strategy.SKIP, said.data.retry_at)
-        return None
 
     async def _forget(self, run: str, delivery: Delivery) -> None:
         """Drop what was kept for this message, under a name that no other message's input has."""
@@ -190,7 +183,19 @@ class Starts:
             case _:
                 return await open_sealed(self._payloads, start.payload, start.run, INPUT)
 
-    async def _new(self, start: Start) -> RunRecord:
+    async def _say_again(self, run: str, delivery: Delivery) -> None:
+        """Raise Rejected if this message was, and its record is removed: so nothing is kept anew.
+
+        Who was held up may have it long after another one has acknowledged it.
+        """
+        is_late = delivery.delivered > 1 or self._clock.now() - delivery.time > LONGEST
+        if is_late and await self._runs.load(run) is None:
+            before = await refused_before(self._backend.events, run, delivery)
+            if before is not None:
+                await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)))
+                raise before
+
+    async def _new(self, start: Start, delivery: Delivery) -> RunRecord:
         """The record of a run that may begin, or Rejected."""
         try:
             plan = await self._definitions.latest(start.workflow)
@@ -202,6 +207,8 @@ class Starts:
         name = _name(start.origin)
         try:
             admission = self.limits.of(plan.workflow, data, labels)
+            if may_refuse(admission):
+                await self._say_again(start.run, delivery)
             payload, secrets = await self.inputs.keep(plan, start.run, name, data)
         except InvalidInput as error:
             raise Rejected(str(error)) from error

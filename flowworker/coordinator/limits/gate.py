@@ -116,6 +116,8 @@ class Gate:
             found = await self._runs.load(record.run)
             known = None if found is None else found[0]
             admission = None if known is None else known.admission
+            if known is None and may_be_unseen(record.created_at, self._clock.now()):
+                raise Unavailable(f"what was read of run {record.run} may be stale")
             if found is None or known is None or admission is None or record.admission is None:
                 return True  # another process has removed it
             if admission.ticket != record.admission.ticket or admission.refused:

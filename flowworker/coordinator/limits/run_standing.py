@@ -35,6 +35,10 @@ class RunStanding:
             unseen = self._may_be_unseen(record, place.ticket, place.since)
             return Verdict.UNSEEN if unseen else Verdict.GONE
         if _is_over(record):
+            if record.status in TERMINAL and not record.is_asking:
+                # It began, and who had it begin died before it was listed as pending no longer: its
+                # record does not know any more when it was.
+                await self._runs.unindex_pending(record)
             return Verdict.GONE
         return Verdict.OPEN if record.is_asking else Verdict.BEGUN
 

@@ -1,0 +1,168 @@
+"""Starts for which there is no place: what becomes of those that somebody has late, and of runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
+
+from flowworker.codec.index import entry_of
+from flowworker.codec.json import encode
+from flowworker.codec.limits import WaitingRun
+from flowworker.coordinator.commands.rejection import Rejected, Rejections
+from flowworker.coordinator.commands.starts import Starts
+from flowworker.coordinator.limits.run_standing import RunStanding
+from flowworker.coordinator.limits.verdict import Verdict
+from flowworker.core.admission import RunConcurrency
+from flowworker.core.limit import Strategy
+from flowworker.core.model import Step, Workflow
+from flowworker.core.status import RunStatus
+from flowworker.errors import Unavailable
+from flowworker.stores.limits import Place
+from flowworker.stores.runs import RunStore
+from flowworker.stores.stores import stores_of
+from flowworker.telemetry.metrics import Metrics
+from flowworker.testing import ManualClock
+from tests.coordinator.support import parts_of
+
+FIRST, SECOND = "first", "second"
+LARGE = encode({"text": "x" * 100_000})
+HELD_UP = 30.0
+
+
+class StaleRuns(RunStore):
+    """Records, of which an answer may lack one."""
+
+    def __init__(self, records):
+        super().__init__(records)
+        self.unseen = ""
+
+    async def load(self, run):
+        return None if run == self.unseen else await super().load(run)
+
+
+class Door:
+    """Takes start messages in as a coordinator does, and publishes why it does not."""
+
+    def __init__(self, backend):
+        self.backend = backend
+        self.clock = ManualClock()
+        self.runs = StaleRuns(backend.runs)
+        self.stores = dataclasses.replace(stores_of(backend), runs=self.runs)
+        metrics = Metrics(CollectorRegistry())
+        self.gate = parts_of(self.stores, self.clock).gate
+        self.starts = Starts(self.stores, self.gate, self.clock, metrics)
+        self._rejections = Rejections(self.stores, self.clock, metrics)
+        self._sequence = 0
+
+    def message(self, run):
+        self._sequence += 1
+        return SimpleNamespace(
+            subject="start.one",
+            headers={"Nats-Msg-Id": run},
+            data=LARGE,
+            sequence=self._sequence,
+            time=self.clock.now(),
+            delivered=1,
+        )
+
+    async def take(self, message):
+        """Whether it is a run."""
+        try:
+            await self.starts.take("one", message)
+        except Rejected as rejected:
+            await self._rejections.publish(rejected, message)
+            await self.starts.discard(message)
+            return False
+        return True
+
+    async def end(self, run):
+        record, revision = await self.runs.load(run)
+        ended = replace(record, status=RunStatus.COMPLETED)
+        await self.runs.save(ended, revision)
+        await self.gate.over(ended)
+        return ended
+
+    async def left_of(self, run):
+        kept = [*await self.backend.payloads.keys(">"), *await self.backend.runs.keys(">")]
+        return [key for key in kept if run in key.split(".")]
+
+
+@pytest.fixture
+async def door(backend, client):
+    skips = RunConcurrency(1, "", Strategy.SKIP)
+    await client.register(Workflow("one", (Step("a", "h"),), concurrency=(skips,)))
+    made = Door(backend)
+    assert await made.take(made.message(FIRST))
+    yield made
+    await made.gate.stop()
+
+
+@pytest.mark.parametrize("held_up", [0.0, HELD_UP])
+async def test_who_has_the_message_of_a_refused_start_late_makes_no_run_of_it(door, held_up):
+    message = door.message(SECOND)
+    assert not await door.take(message)
+    assert await door.left_of(SECOND) == []
+
+    # Given another process that was handed the message before, and that there is room by now
+    await door.end(FIRST)
+    await door.clock.advance(held_up)
+
+    assert not await door.take(message)
+    assert await door.left_of(SECOND) == []
+
+
+async def test_who_is_late_with_a_refused_start_keeps_nothing_that_nobody_would_remove(
+    door, monkeypatch
+):
+    message = door.message(SECOND)
+    assert not await door.take(message)
+    await door.clock.advance(HELD_UP)
+
+    async def fails(record, revision):
+        raise Unavailable("a node without its peers")
+
+    monkeypatch.setattr(door.runs, "save", fails)
+    await door.take(message)
+
+    assert await door.left_of(SECOND) == []
+
+
+async def test_no_start_is_refused_whose_record_may_only_be_unseen(door):
+    door.runs.unseen = SECOND
+    with pytest.raises(Unavailable, match="may be stale"):
+        await door.take(door.message(SECOND))
+
+    door.runs.unseen = ""
+    record, _ = await door.runs.load(SECOND)
+    assert not record.refused
+
+
+async def test_a_refused_start_that_was_listed_as_waiting_is_listed_no_more(door):
+    message = door.message(SECOND)
+    with pytest.raises(Rejected):
+        await door.starts.take("one", message)
+    record, _ = await door.runs.load(SECOND)
+    await door.runs.index(entry_of(record))
+
+    await door.starts.discard(message)
+
+    assert await door.left_of(SECOND) == []
+
+
+async def test_a_run_that_has_ended_and_whose_beginning_was_cut_short_is_pending_no_more(door):
+    # Given one that was listed as pending, began later, and is on a limit's list still
+    record, _ = await door.runs.load(FIRST)
+    await door.runs.index(entry_of(replace(record, status=RunStatus.PENDING, created_at=1.0)))
+    ended = await door.end(FIRST)
+    admission = ended.admission
+    place = Place(admission.uses[0].limit, admission.ticket, FIRST, "")
+
+    standing = RunStanding(door.stores, door.clock)
+    verdict = await standing.of(place, WaitingRun(FIRST, admission.uses, admission.ticket))
+
+    assert verdict is Verdict.GONE
+    assert await door.runs.listed(RunStatus.PENDING) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Inflight", "LiveRun"]
+__all__ = ["Inflight", "LiveRun", "passed_on"]
 
 import asyncio
 from contextlib import contextmanager
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowworker.core.status import TERMINAL
+from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
@@ -99,3 +100,21 @@ class LiveRun:
             return True  # what it has in flight ends by itself, or is taken over when it goes on
         awaited = state.inflight or state.waiting
         return bool(awaited) and set(queued).issuperset(state.inflight)
+
+
+@contextmanager
+def passed_on(pass_on: Callable[[], None] | None) -> Iterator[None]:
+    """The next fact of a run may be followed from now on, if there is a function that says so.
+
+    A run is rebuilt upon a conflict, and never beside another fact: what was read for that may be
+    older than what the other one leaves in memory, and would take its place. So a conflict comes
+    too late then, and the event has to come again.
+    """
+    if pass_on is None:
+        yield
+        return
+    pass_on()
+    try:
+        yield
+    except Conflict as late:
+        raise Unavailable(str(late)) from late

@@ -6,17 +6,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from flowworker.codec.cloudevents import attempt_events, run_started_event
+from flowworker.codec.cloudevents import attempt_events
 from flowworker.codec.json import encode
-from flowworker.codec.senders import Published
-from flowworker.coordinator.driving.active import ActiveRuns
-from flowworker.core.attempt import Attempt
-from flowworker.core.effects import Dispatch
-from flowworker.core.facts import CancelRequested, RunStarted, StepCompleted
-from flowworker.core.ids import COORDINATOR
-from flowworker.core.model import Step, Workflow
+from flowworker.core.facts import CancelRequested
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord, StepRecord
 from flowworker.core.status import Kind, Outcome, Priority, RunStatus
@@ -24,21 +17,19 @@ from flowworker.definitions.content import plan_of
 from flowworker.errors import Conflict, Unavailable
 from flowworker.ports import StepAddress
 from flowworker.stores.runs import RunStore
-from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
-from flowworker.testing import ManualClock
-from tests.coordinator.support import coordinated, shared_of
-from tests.support.waiting import eventually
-
-PAIRS = Workflow(
-    "pairs",
-    tuple(
-        Step(f"{name}{at}", "any", (f"{name}1",) if at == 2 else ())
-        for name in "abc"
-        for at in (1, 2)
-    ),
+from tests.coordinator.overlapping import (
+    PAIRS,
+    RUN,
+    SlowHands,
+    SlowSlots,
+    begun,
+    completed,
+    following,
+    runs_of,
+    settled,
 )
-RUN = "r1"
+from tests.coordinator.support import coordinated
+from tests.support.waiting import eventually
 
 
 class HeldSteps:
@@ -141,69 +132,14 @@ async def test_a_step_message_that_fails_beside_others_is_made_good(backend, ste
     assert not steps.refused
 
 
-class SlowHands:
-    """Effects that write down when they begin and end; step messages wait until they may."""
-
-    def __init__(self):
-        self.log = []
-        self.may = asyncio.Event()
-        self.error = None
-
-    async def perform(self, live, commands):
-        about = ", ".join(getattr(one, "step", type(one).__name__) for one in commands)
-        self.log.append(f"begin {about}")
-        if all(isinstance(command, Dispatch) for command in commands):
-            await self.may.wait()
-            if self.error is not None:
-                raise self.error
-        self.log.append(f"end {about}")
-
-
 @pytest.fixture
 def hands():
     return SlowHands()
 
 
-async def begun(runs, record):
-    event = Published(COORDINATOR, run_started_event("ns", record, 1))
-    return await runs.view(record.run, event, generation=0, redelivered=False)
-
-
 @pytest.fixture
 async def runs(backend, hands):
-    stores = stores_of(backend)
-    await stores.definitions.register(PAIRS)
-    record = RunRecord(RUN, "pairs", plan_of(PAIRS).hash, RunStatus.RUNNING, EMPTY, 0.0)
-    runs = ActiveRuns(
-        stores,
-        shared_of(stores, hands),
-        lambda: 1,
-        lambda _run: False,
-        ManualClock(),
-        Metrics(CollectorRegistry()),
-    )
-    hands.may.set()
-    await runs.follow(await begun(runs, record), RunStarted())
-    hands.may.clear()
-    hands.log.clear()
-    return runs
-
-
-def completed(step):
-    return StepCompleted(step, Attempt(Kind.RUN, 1, 1), EMPTY, 5)
-
-
-async def following(runs, fact):
-    """What has followed a fact as far as the next one may be followed."""
-    passed = asyncio.Event()
-    task = asyncio.create_task(runs.follow(runs.get(RUN), fact, passed.set))
-    await passed.wait()
-    return task
-
-
-async def settled():
-    for _ in range(20):
-        await asyncio.sleep(0)
+    return await runs_of(backend, hands, SlowSlots())
 
 
 async def test_what_is_more_than_step_messages_waits_for_those_before(runs, hands):

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from flowworker.codec.facts import begun_run
 from flowworker.coordinator.history import History
-from flowworker.coordinator.live import LiveRun
+from flowworker.coordinator.live import LiveRun, passed_on
 from flowworker.coordinator.steps.answers import questions
 from flowworker.core.decide import decide
 from flowworker.core.effects import Dispatch
@@ -219,11 +219,13 @@ class ActiveRuns:
 
         Raises:
             Conflict: what is in memory is stale: another coordinator changed the run, or effects
-                failed that it takes for performed.
+                failed that it takes for performed. Not once `pass_on` was called.
         """
         before = live.state
         given_back = self._slots.over(live.plan, before, fact)
         state, effects = decide(live.plan, before, fact, self._clock.now())
+        # Also steps that look again at what they wait for.
+        changed = state is not before or bool(effects) or isinstance(fact, Signalled)
         overlaps = pass_on is not None and _only_dispatches(effects)
         if effects:
             await live.inflight.at_most(_OVERLAPPING - 1 if overlaps else 0)
@@ -235,15 +237,13 @@ class ActiveRuns:
                 await self._performer.perform(live, effects)
                 await self._answer(live, effects, self._performer.perform)
             else:
-                with live.inflight.one():
-                    pass_on()
+                with live.inflight.one(), passed_on(pass_on):
                     await self._performer.perform(live, effects)
         if given_back is not None:
-            if pass_on is not None and not overlaps:
-                pass_on()  # many attempts of a run may end while a place is given to another one
-            await given_back
-        # Also steps that look again at what they wait for.
-        return state is not before or bool(effects) or isinstance(fact, Signalled)
+            # Many attempts may end meanwhile; but after what changes nothing the run is rebuilt.
+            with passed_on(pass_on if changed else None):
+                await given_back
+        return changed
 
     async def _answer(self, live: LiveRun, effects: Sequence[Effect], perform: _Perform) -> None:
         """Answer what was asked, and do what follows from that, until nothing more is asked."""

@@ -68,6 +68,7 @@ class Starts:
         self.uploaded: dict[bytes, bytes] = {}
         self.sent: dict[str, bytes] = {}
         self._workflows = workflows
+        self._rejected: set[str] = set()
 
     def begun(
         self, plan: Plan, record: RunRecord, revision: int, runs: Mapping[str, Truth]
@@ -89,6 +90,7 @@ class Starts:
             check_child_input(truth)
             above.children[record.run] = truth
         check_labels(truth)
+        truth.rejected = _rejection(record) in self._rejected
         former = runs.get(record.run)
         if former is not None and former.record.refused:  # what was asked of that is there still
             truth.published, truth.asked = former.published, former.asked
@@ -97,11 +99,10 @@ class Starts:
 
     def rejected(self, truth: Truth | None, event: str) -> None:
         """It is published that a command was refused."""
+        self._rejected.add(event)
         if truth is None or truth.gone or truth.record.refused:
             return
-        sequence = truth.created.origin.partition("@")[0]
-        own = event_id(truth.run, EventType.REJECTED, sequence)
-        expect(event != own, "a run that has a record was refused", truth.run)
+        expect(event != _rejection(truth.created), "a run that has a record was refused", truth.run)
 
     def acked(
         self, truth: Truth | None, run: str, delivery: Delivery, *, refused: bool, waits: bool
@@ -150,6 +151,11 @@ class Starts:
         if isinstance(kept, Stored):
             return kept.digest in {sha256(data).hexdigest(), sha256(encode(filled)).hexdigest()}
         return bool(msgspec.json.decode(kept.data) == filled)
+
+
+def _rejection(record: RunRecord) -> str:
+    """The event that says that the start of a run was rejected."""
+    return event_id(record.run, EventType.REJECTED, record.origin.partition("@")[0])
 
 
 def _filled(workflow: Workflow, given: dict[str, Any]) -> dict[str, Any]:

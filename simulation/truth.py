@@ -71,7 +71,7 @@ class Truth:
     """One run.
 
     Attributes:
-        created: the record as it was written first.
+        created, given: the record as it was written first, and its input.
         steps: record and revision by step.
         outputs: revision of the record that completed a step.
         asked: reasons to stop that somebody has asked for.
@@ -85,7 +85,6 @@ class Truth:
         enqueued: steps of which a message was stored.
         followed: steps whose completion was published and acknowledged.
         published: type by event id, in the order of the history.
-        given: its input.
         values: payloads of which only a digest is known, by that; all runs of a world share them.
         signals: those that were sent to it.
         answered: answers to approvals that came in: step, action, who answered, and why.
@@ -93,8 +92,8 @@ class Truth:
         children: runs that its steps are, by id.
         forgotten_history: its history is removed: what is left of it is going, too.
         robbed: a message of it was lost for good: only a sweep makes up for that.
-        ended: its last event was published.
-        gone: its record was removed.
+        rejected: its start was, before its record was made.
+        ended, gone: its last event was published; its record was removed.
     """
 
     run: str
@@ -123,6 +122,7 @@ class Truth:
     children: dict[str, Truth] = field(default_factory=dict)
     forgotten_history: bool = False
     robbed: bool = False
+    rejected: bool = False
     ended: bool = False
     gone: bool = False
 

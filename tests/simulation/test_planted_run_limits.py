@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from flowworker.coordinator.commands import starts
 from flowworker.coordinator.limits.gate import Gate
 from flowworker.coordinator.limits.queue import Queue
 from flowworker.coordinator.limits.run_standing import RunStanding
 from flowworker.core import limiting
 from flowworker.stores.limits import LimitStore
 from simulation.focus import Focus
-from tests.simulation.violations import finds, plant
+from tests.simulation.violations import From, finds, plant
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,3 +78,12 @@ def test_a_start_that_is_refused_and_goes_on_all_the_same(monkeypatch):
     monkeypatch.setattr(Gate, "close", never)
 
     assert finds("a run that has a record was refused | not exactly one", GATED)
+
+
+def test_a_start_that_goes_on_though_another_process_has_rejected_it(monkeypatch):
+    async def never(events, run, delivery):
+        return None
+
+    monkeypatch.setattr(starts, "refused_before", never)
+
+    assert finds("a run begins whose start was rejected", From(126, GATED))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowworker.codec.index import entry_of
 from flowworker.codec.keys import RETENTION, START, TIMEOUT
 from flowworker.core.event_types import EventType
+from flowworker.core.ids import COORDINATOR
 from flowworker.core.status import TERMINAL
 from simulation.expecting import Violation
 from simulation.history import check_history
@@ -52,6 +53,10 @@ async def _unrest(backend: Any, truth: Truth) -> list[str]:
     return found
 
 
+def _has(key: str, parts: tuple[str, ...]) -> bool:
+    return any(part in key for part in parts)
+
+
 async def left_over(backend: Any, watch: Watch) -> list[str]:
     """Traces of runs whose retention is over."""
     # What others write of a run that is refused stays, as of one that nobody ever started.
@@ -60,8 +65,10 @@ async def left_over(backend: Any, watch: Watch) -> list[str]:
     keys = [key for key in await backend.runs.keys(">") if not is_of_fleet(key)]
     found: list[str] = [key for key in keys if not refused.intersection(key.split("."))]
     payloads = await backend.payloads.keys(">")
-    # An upload of which no run came goes by itself, in a week.
-    found += [key for key in payloads if ".upload." not in key or key.split(".")[0] in came]
+    # An upload of which no run came goes by itself, in a week. What a signal said stays with its
+    # record: without that the next run of this id could not read what it takes.
+    stay = (".upload.", f".{COORDINATOR}.signal.")
+    found += [key for key in payloads if key.split(".")[0] in came or not _has(key, stay)]
     for run in came:
         # A command to a run that is gone is answered, and that is history, too.
         history = await backend.events.history(run)

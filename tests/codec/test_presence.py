@@ -10,6 +10,7 @@ from flowworker.codec.presence import (
     decode_presence,
     presence_keys,
     queue_of_presence,
+    workers_of,
 )
 
 
@@ -22,6 +23,7 @@ def test_a_worker_stands_under_each_of_its_queues_which_its_keys_say():
 
     assert keys == ("present.worker.default.w1", "present.worker.gpu.w1")
     assert [queue_of_presence(key) for key in keys] == ["default", "gpu"]
+    assert workers_of("gpu") == "present.worker.gpu.*"
 
 
 def test_an_id_is_one_token_of_its_key_whatever_the_host_is_called():

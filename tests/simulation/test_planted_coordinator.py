@@ -98,7 +98,7 @@ def test_a_fence_that_ends_a_compensation(monkeypatch):
 
     monkeypatch.setattr(fencing, "judge_fence", blind)
 
-    assert violation(From(10, Focus(faults=("early", "late"), regretful=True)))
+    assert violation(From(110, Focus(faults=("early", "late"), regretful=True)))
 
 
 def test_compensations_in_the_order_of_completion(monkeypatch):
@@ -182,7 +182,8 @@ def test_a_start_that_is_refused_before_its_run_is_looked_up(monkeypatch):
     right = Starts.take
 
     async def hasty(self, workflow, delivery):
-        await self._new(parse_start(workflow, run_of(delivery), delivery, self._reply_prefixes))
+        start = parse_start(workflow, run_of(delivery), delivery, self._reply_prefixes)
+        await self._new(start, delivery)
         await right(self, workflow, delivery)
 
     monkeypatch.setattr(Starts, "take", hasty)

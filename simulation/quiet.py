@@ -76,5 +76,6 @@ class Quiet:
         """All events of a run that is over are acknowledged."""
         right = {entry_of(truth.record).key}
         found = self._listed[truth.run]
-        listed = truth.gone or not self._quiet or found == right
+        unmade = truth.gone or bool(truth.record.refused)  # that is about to be removed
+        listed = unmade or not self._quiet or found == right
         expect(listed, "an ended run is listed otherwise", f"{truth.run} {found}")

@@ -13,7 +13,7 @@ from flowworker.core.status import TERMINAL
 from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection, Iterator
 
     from flowworker.core.effects import Dispatch
     from flowworker.core.graph import Plan
@@ -103,17 +103,13 @@ class LiveRun:
 
 
 @contextmanager
-def passed_on(pass_on: Callable[[], None] | None) -> Iterator[None]:
-    """The next fact of a run may be followed from now on, if there is a function that says so.
+def passed_on() -> Iterator[None]:
+    """The next fact of a run may be followed by now.
 
     A run is rebuilt upon a conflict, and never beside another fact: what was read for that may be
     older than what the other one leaves in memory, and would take its place. So a conflict comes
     too late then, and the event has to come again.
     """
-    if pass_on is None:
-        yield
-        return
-    pass_on()
     try:
         yield
     except Conflict as late:

@@ -59,7 +59,8 @@ def test_the_server_ends_however_often_it_is_asked():
             for _ in range(2000):
                 process.send_signal(signal.SIGTERM)
             assert ended(process, signal.SIGTERM) == ""
-        assert process.returncode == 0
+        # A signal that meets the very end of the interpreter means what it does by default
+        assert process.returncode in (0, -signal.SIGTERM)
 
 
 @pytest.mark.chaos

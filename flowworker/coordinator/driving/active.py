@@ -8,9 +8,9 @@ A view of a partition is right as long as this coordinator alone gets its events
 number, its generation: a run that is held from an earlier one is rebuilt before it is followed.
 
 Decisions about a run are made one after the other. A question is answered, and decided upon, before
-the next fact is followed. Effects overlap if they are nothing but
-step messages: the order in which these are enqueued does not matter. Every other effect waits until
-the step messages of earlier decisions are durable, and is performed alone.
+the next fact is followed. Effects overlap if they are nothing but step messages: the order in which
+these are enqueued does not matter. Every other effect waits until the step messages of earlier
+decisions are durable, and is performed alone.
 
 Safety: an event is acknowledged when its own effects are durable, whatever becomes of those of
 others. If some fail, their event comes again and the run is forgotten; what was decided meanwhile
@@ -214,12 +214,11 @@ class ActiveRuns:
         Args:
             live: the run; its facts are followed one after the other.
             fact: what happened.
-            pass_on: called before the effects are performed, if the next fact of the run may be
-                followed while they are in flight.
+            pass_on: called if the next fact of the run may be followed while effects are in flight.
 
         Raises:
-            Conflict: what is in memory is stale: another coordinator changed the run, or effects
-                failed that it takes for performed. Not once `pass_on` was called.
+            Conflict: what is in memory is stale: somebody else changed the run, or effects failed
+                that it takes for performed. Not once `pass_on` was called.
         """
         before = live.state
         given_back = self._slots.over(live.plan, before, fact)
@@ -237,11 +236,14 @@ class ActiveRuns:
                 await self._performer.perform(live, effects)
                 await self._answer(live, effects, self._performer.perform)
             else:
-                with live.inflight.one(), passed_on(pass_on):
+                with live.inflight.one(), passed_on():
+                    pass_on()
                     await self._performer.perform(live, effects)
-        if given_back is not None:
-            # Many attempts may end meanwhile; but after what changes nothing the run is rebuilt.
-            with passed_on(pass_on if changed else None):
+        if given_back is not None and (pass_on is None or not changed):
+            await given_back  # after what changes nothing the run is rebuilt
+        elif given_back is not None and pass_on is not None:
+            with passed_on():
+                pass_on()  # many attempts may end while a place is given to another one
                 await given_back
         return changed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -13,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from flowworker.cli import cli
+from flowworker.telemetry.rendering import LogHandler
 from tests.support.waiting import WAIT_LIMIT, blocking_eventually
 
 ROOT = Path(__file__).parents[2]
@@ -35,14 +37,14 @@ class Commands:
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
         """Run one to its end, in this process, since there are many of them; its stdout."""
-        result = CliRunner().invoke(cli, list(arguments), env=self._variables)
+        result = self._invoke(*arguments)
         assert result.exit_code == code, f"{arguments}: {result} {result.output}"
         assert "Traceback" not in result.stderr
         return result.stdout
 
     def error(self, *arguments: str, code: int) -> str:
         """Run one that fails, in this process; the one line that it says."""
-        result = CliRunner().invoke(cli, list(arguments), env=self._variables)
+        result = self._invoke(*arguments)
         assert result.exit_code == code, f"{arguments}: {result} {result.output}"
         [line] = result.stderr.splitlines()
         assert line.startswith("error: ")
@@ -50,11 +52,17 @@ class Commands:
 
     def said_by(self, *arguments: str) -> str:
         """Run one to its end, in this process; its stdout, whatever its exit code."""
-        return CliRunner().invoke(cli, list(arguments), env=self._variables).stdout
+        return self._invoke(*arguments).stdout
 
     def code(self, *arguments: str) -> int:
         """Run one to its end, in this process; its exit code."""
-        return CliRunner().invoke(cli, list(arguments), env=self._variables).exit_code
+        return self._invoke(*arguments).exit_code
+
+    def _invoke(self, *arguments: str) -> Result:
+        """In this process, whose log goes where it went before any command said otherwise."""
+        root = logging.getLogger()
+        root.handlers[:] = [one for one in root.handlers if not isinstance(one, LogHandler)]
+        return CliRunner().invoke(cli, list(arguments), env=self._variables)
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one to its end, as a process."""

@@ -56,6 +56,10 @@ class ScrapedFleet:
         """One run, whatever becomes of it."""
         self._commands("start", workflow)
 
+    def limit(self, name: str) -> None:
+        """Have a limit let in one attempt, and no other for an hour."""
+        self._commands("limits", "set", name, "--concurrency", "1", "--rate", "1/h", "--burst", "1")
+
     def look(self, times: int) -> None:
         """Ask the API for the runs, once it is there."""
         blocking_eventually(lambda: self._answer("/workflows") == HTTPStatus.OK)

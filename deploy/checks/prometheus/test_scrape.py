@@ -11,7 +11,8 @@ from tests.support.waiting import blocking_eventually
 
 pytestmark = pytest.mark.slow
 
-SHIPPED, FAILED, ASKED, LOOKED = 5, 2, 1, 3
+SHIPPED, FAILED, ASKED, LOOKED, CARRIED = 5, 2, 1, 3, 1
+PACKED = SHIPPED + FAILED + CARRIED
 
 EXPECTED = {
     'sum(flowworker_runs_started_total{workflow="goods.ship"})': SHIPPED,
@@ -21,7 +22,9 @@ EXPECTED = {
     'sum(flowworker_step_seconds_count{workflow="goods.ship"})': 3 * SHIPPED,
     'sum(flowworker_handler_seconds_count{handler="goods.weigh"})': 2 * SHIPPED,
     'sum(flowworker_attempts_total{handler="goods.weigh", outcome="failed"})': SHIPPED,
-    'sum(flowworker_attempts_total{handler="goods.pack", outcome="completed"})': SHIPPED + FAILED,
+    'sum(flowworker_attempts_total{handler="goods.pack", outcome="completed"})': PACKED,
+    'sum(flowworker_limit_waiting{limit="cart"})': 1,
+    'sum(flowworker_limit_held{limit="cart"})': 0,
     'sum(flowworker_retries_total{workflow="goods.ship"})': SHIPPED,
     'sum(flowworker_steps_skipped_total{workflow="goods.ship"})': SHIPPED,
     'sum(flowworker_fallbacks_total{workflow="goods.fail"})': FAILED,
@@ -57,6 +60,9 @@ def scraped(fleet, prometheus):
     for _ in range(FAILED):
         fleet.run("goods.fail", code=1)
     fleet.start("goods.ask")
+    fleet.limit("cart")
+    fleet.run("goods.carry")
+    fleet.start("goods.carry")
     fleet.look(LOOKED)
     for expression, expected in EXPECTED.items():
         try:
@@ -88,7 +94,7 @@ def test_rules_and_dashboards_get_answers(scraped):
 
 def _may_be_empty(expression: str) -> bool:
     """What is compared, or about things that did not happen."""
-    rare = ("takeovers", "handlers_missing", "commands_rejected", "loaded")
+    rare = ("takeovers", "handlers_missing", "commands_rejected", "loaded", "workflow_paused")
     return " > 0" in expression or any(name in expression for name in rare)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["limits_of", "rated"]
+__all__ = ["limits_of", "numbered", "rated"]
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,10 @@ from flowworker.definitions.section import Section, given
 from flowworker.definitions.tree import MappingNode, ScalarNode, SequenceNode, described, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import Struct
+
     from flowworker.definitions.problems import Report
 
 _Rated = TypeVar("_Rated", Throttle, RateLimit)
@@ -88,23 +92,28 @@ def _fairness(section: Section) -> Fairness | None:
     )
 
 
-def _own(step: Section, report: Report) -> list[Concurrency]:
-    node = step.node("concurrency")
+def numbered(
+    section: Section, shape: type[Struct], report: Report
+) -> Iterator[tuple[Section, int | None]]:
+    """What `concurrency` lists, each with how many it allows; None if that is not known."""
+    node = section.node("concurrency")
     if node is None:
-        return []
+        return
     if not isinstance(node, SequenceNode):
-        step.wrong("concurrency", node, "a list, each with a 'limit' and perhaps a 'key'")
-        return []
-    found = []
+        section.wrong("concurrency", node, "a list, each with a 'limit' and perhaps a 'key'")
+        return
     for number, item in enumerate(node.items, 1):
-        title = f"concurrency {number} of {step.title}"
+        title = f"concurrency {number} of {section.title}"
         if not isinstance(item, MappingNode):
             report.add(item.mark, f"{title}: expected a mapping, found {described(item)}")
             continue
-        section = Section(item, ConcurrencyDocument, title, report)
-        if section.node("limit") is None:
-            section.missing("limit", f"a whole number from 1 to {MAX_CONCURRENCY:,}")
-        limit = section.integer("limit", 1, MAX_CONCURRENCY)
+        one = Section(item, shape, title, report)
+        if one.node("limit") is None:
+            one.missing("limit", f"a whole number from 1 to {MAX_CONCURRENCY:,}")
+        yield one, one.integer("limit", 1, MAX_CONCURRENCY)
+
+
+def _own(step: Section, report: Report) -> Iterator[Concurrency]:
+    for one, limit in numbered(step, ConcurrencyDocument, report):
         if limit is not None:
-            found.append(Concurrency(limit, section.text("key") or ""))
-    return found
+            yield Concurrency(limit, one.text("key") or "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowworker.core.admission import RateLimit, RunConcurrency, Singleton, SingletonMode
 from flowworker.core.debounce import Debounce
-from flowworker.core.limit import MAX_CONCURRENCY, MAX_LIMITS, Strategy, Throttle
+from flowworker.core.limit import MAX_LIMITS, Strategy, Throttle
 from flowworker.definitions.labels import OF_INPUT
 from flowworker.definitions.limit_document import (
     DebounceDocument,
@@ -16,9 +16,9 @@ from flowworker.definitions.limit_document import (
     RunThrottleDocument,
     SingletonDocument,
 )
-from flowworker.definitions.limits import rated
+from flowworker.definitions.limits import numbered, rated
 from flowworker.definitions.section import Section, given
-from flowworker.definitions.tree import MappingNode, SequenceNode, described, mappings_at, quoted
+from flowworker.definitions.tree import MappingNode, mappings_at, quoted
 from flowworker.expressions import Scope
 
 if TYPE_CHECKING:
@@ -89,21 +89,7 @@ def run_limits_of(section: Section, report: Report) -> dict[str, Any]:
 
 
 def _own(section: Section, report: Report) -> Iterator[RunConcurrency]:
-    node = section.node("concurrency")
-    if node is None:
-        return
-    if not isinstance(node, SequenceNode):
-        section.wrong("concurrency", node, "a list, each with a 'limit' and perhaps a 'key'")
-        return
-    for number, item in enumerate(node.items, 1):
-        title = f"concurrency {number} of {section.title}"
-        if not isinstance(item, MappingNode):
-            report.add(item.mark, f"{title}: expected a mapping, found {described(item)}")
-            continue
-        one = Section(item, RunConcurrencyDocument, title, report)
-        if one.node("limit") is None:
-            one.missing("limit", f"a whole number from 1 to {MAX_CONCURRENCY:,}")
-        limit = one.integer("limit", 1, MAX_CONCURRENCY)
+    for one, limit in numbered(section, RunConcurrencyDocument, report):
         strategy = one.choice("strategy", Strategy)
         if limit is not None:
             yield RunConcurrency(limit, one.text("key") or "", strategy or Strategy.QUEUE)

@@ -47,18 +47,24 @@ _EMIT = "emit."
 
 
 class Published(NamedTuple):
-    """An event of a run, and under whose name it was published."""
+    """An event of a run.
+
+    Attributes:
+        sender: under whose name it was published.
+        stored: when the stream took it, epoch seconds; what it says itself can be made up.
+    """
 
     sender: str
     event: CloudEvent
+    stored: float
 
 
 class Refused(Exception):
     """An event is not believed; the message says why."""
 
 
-def published(subject: str, event: CloudEvent) -> Published:
-    """What was published at `event.<partition>.<run>.<sender>.<type>`.
+def published(subject: str, event: CloudEvent, stored: float) -> Published:
+    """What was published at `event.<partition>.<run>.<sender>.<type>`, and stored at that time.
 
     Raises:
         Refused: it is none of this type, or none that this sender may publish of any run.
@@ -66,7 +72,7 @@ def published(subject: str, event: CloudEvent) -> Published:
     _, _, run, sender, event_type = subject.split(".", 4)
     if not is_consistent(run, sender, event_type, event.type, event.id):
         raise Refused(f"{sender!r} may not publish it")
-    return Published(sender, event)
+    return Published(sender, event, stored)
 
 
 def check_sender(run: str, said: Published, plan: Plan) -> None:

@@ -96,6 +96,7 @@ async def test_who_holds_it_and_who_waits_is_seen(fleet, calls):
     assert (view.name, view.concurrency, view.held, view.waiting) == ("api", 2, 0, 0)
     runs = await started(fleet, "one", 5)
     await until_waiting(fleet, 3)
+    await eventually(lambda: calls.running == 2)
 
     view = await fleet.limit("api")
 

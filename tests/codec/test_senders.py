@@ -70,14 +70,14 @@ def completed(step):
 
 
 def test_an_event_is_believed_of_the_queue_of_its_step_and_of_no_other():
-    said = published(f"event.3.r1.gpu.{DONE}", completed("a"))
+    said = published(f"event.3.r1.gpu.{DONE}", completed("a"), 7.0)
     check_sender(RUN, said, PLAN)
 
-    assert (said.sender, said.event) == ("gpu", completed("a"))
+    assert said == ("gpu", completed("a"), 7.0)
     with pytest.raises(Refused, match="none of queue 'default'"):
-        check_sender(RUN, published(f"event.3.r1.default.{DONE}", completed("a")), PLAN)
+        check_sender(RUN, published(f"event.3.r1.default.{DONE}", completed("a"), 7.0), PLAN)
 
 
 def test_an_event_under_another_type_is_not_believed():
     with pytest.raises(Refused, match="'gpu' may not publish it"):
-        published(f"event.3.r1.gpu.{EventType.STEP_STARTED}", completed("a"))
+        published(f"event.3.r1.gpu.{EventType.STEP_STARTED}", completed("a"), 7.0)

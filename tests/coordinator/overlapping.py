@@ -70,7 +70,7 @@ class SlowSlots:
 
 
 async def begun(runs, record):
-    event = Published(COORDINATOR, run_started_event("ns", record, 1))
+    event = Published(COORDINATOR, run_started_event("ns", record, 1), 0.0)
     return await runs.view(record.run, event, generation=0, redelivered=False)
 
 

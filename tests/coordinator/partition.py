@@ -116,7 +116,7 @@ class Message:
         self.subject = f"event.0.{run}.{sender}.{named or _type(data)}"
         self.data = data
         self.order = order
-        self.delivered = delivered
+        self.delivered, self.time = delivered, 0.0
         self.answers: list[Any] = []
 
     async def ack(self):

@@ -49,8 +49,8 @@ class Hands:
         await self.perform(live, commands)
 
 
-def said(event):
-    return Published(COORDINATOR, event)
+def said(event, sender=COORDINATOR, stored=0.0):
+    return Published(sender, event, stored)
 
 
 @pytest.fixture
@@ -104,6 +104,19 @@ async def test_a_run_whose_effects_failed_is_forgotten(runs, hands, error):
 
 async def test_a_run_that_is_gone_is_not_loaded(runs):
     assert await runs.rebuild("gone") is None
+
+
+async def test_of_whom_an_event_comes_at_once_is_not_taken_for_gone_yet(runs):
+    # Given an event that no record bears out, and that says of itself whatever it likes
+    now, data = ManualClock().now(), EventData("new", step_id="a")
+    event = cloud_event("ns", EventType.STEP_COMPLETED, data, now + 1e9)
+
+    # Then what was read may be older than its run
+    with pytest.raises(Unavailable, match="what was read of run new is stale"):
+        await runs.rebuild("new", cause=said(event, "default", now - 59.0))
+
+    # Unless it is in the stream for so long that there is none
+    assert await runs.rebuild("new", cause=said(event, "default", now - 61.0)) is None
 
 
 @pytest.mark.parametrize(

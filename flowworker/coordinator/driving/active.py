@@ -36,6 +36,7 @@ from flowworker.core.effects import Dispatch
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import Signalled
 from flowworker.core.rebuild import rebuild
+from flowworker.core.staleness import may_be_unseen
 from flowworker.core.state import initial
 from flowworker.errors import Conflict, Unavailable
 
@@ -176,8 +177,9 @@ class ActiveRuns:
         if cause is not None and cause.event.id not in history:
             history.add(cause.event, cause.sender)
         unbegun = found is not None and not found[0].has_begun
-        revision = 0 if found is None else found[1]
-        if history.is_ahead(revision, steps, self._clock.now(), unbegun=unbegun):
+        revision, now = 0 if found is None else found[1], self._clock.now()
+        unseen = found is None and cause is not None and may_be_unseen(cause.stored, now)
+        if unseen or history.is_ahead(revision, steps, now, unbegun=unbegun):
             raise Unavailable(f"what was read of run {run} is stale")
         if found is None:
             return None
@@ -186,14 +188,9 @@ class ActiveRuns:
             await self._runs.relist(record)
             return None
         await self._holding.tell(record, history)
+        requests = history.requests
         state, effects = rebuild(
-            plan,
-            record,
-            revision,
-            steps,
-            self._clock.now(),
-            abandoned=abandoned,
-            requests=history.requests,
+            plan, record, revision, steps, now, abandoned=abandoned, requests=requests
         )
         live = self._hold(plan, state, generation)
         self._metrics.recoveries.inc()

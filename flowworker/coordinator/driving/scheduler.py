@@ -189,7 +189,7 @@ class Scheduler:
         delivery = arrival.delivery
         try:
             event = read_event(run, delivery.data)
-            said = published(delivery.subject, event)
+            said = published(delivery.subject, event, delivery.time)
         except InvalidInput as error:
             # Not ours, or damaged: it can never be handled. The stream keeps it.
             get_logger().error("event cannot be read", subject=delivery.subject, error=str(error))

@@ -92,9 +92,8 @@ class Dispatcher:
             await self._refusals.refuse(plan, state, wanted, error)
             return
         if not await self._is_queued(plan, state, wanted, priority):
-            mark = f"/{self._clock.now():.3f}"
-            if wanted.again:  # it may have been withdrawn in that millisecond, by another revision
-                mark += str(state.revision)
+            # And the revision: an earlier one may have been withdrawn within the same millisecond
+            mark = f"/{self._clock.now():.3f}.{state.revision}"
             await self._enqueue(plan, state, wanted, wanted.due, mark)
 
     async def _is_queued(

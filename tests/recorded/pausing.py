@@ -30,9 +30,10 @@ async def withheld(stage: Stage) -> None:
     await stage.client.start(workflow, run_id=run)
     await stage.tap.until(lambda each: ".step.withheld." in each.subject)
     await stage.client.pause_workflow(workflow, "to look first", actor="ops")
-    await stage.until(run, "held")
+    record = f"$KV.flowworker_runs.run.{run}"
+    await stage.tap.until(lambda each: each.subject == record and b'"held"' in each.data)
     await stage.client.unpause_workflow(workflow, actor="ops")
-    await stage.until(run, "released")
+    await stage.tap.until(lambda each: f"{run}/only/run/1.1/" in each.headers.get(MSG_ID, ""))
     await stage.client.terminate(run)
     await stage.result(run)
 

@@ -93,7 +93,7 @@ class Dispatcher:
             return
         if not await self._is_queued(plan, state, wanted, priority):
             # And the revision: an earlier one may have been withdrawn within the same millisecond
-            mark = f"/{self._clock.now():.3f}.{state.revision}"
+            mark = f"/{self._clock.now():.3f}{state.revision}"
             await self._enqueue(plan, state, wanted, wanted.due, mark)
 
     async def _is_queued(

@@ -178,11 +178,13 @@ class Limiting:
     async def _change(self, action: LimitAction, name: str, command: LimitCommand) -> LimitView:
         limit = named_limit(_checked(name))
         subject, backend = f"control.limit.{action}.{name}", self._stores.backend
+        before, _ = await self._stores.limits.load(limit)
         sequence = await backend.commands.send(subject, encode(command), {})
 
         async def look() -> LimitRecord | None:
             record, _ = await self._stores.limits.load(limit)
-            return record if sequence_of(record.last) >= sequence else None
+            is_new = record.last != before.last  # its number may be that of another process
+            return record if is_new and sequence_of(record.last) >= sequence else None
 
         what = f"{action} of limit {name!r}"
         record = await followed(backend, self._clock, sequence, what, look)

@@ -24,6 +24,7 @@ __all__ = [
     "idempotency_key",
     "index_of",
     "instance_id",
+    "is_past",
     "origin_of",
     "partition_of",
     "reserved_for",
@@ -149,8 +150,17 @@ def sequence_of(origin: str) -> int:
 
 
 def time_of(origin: str) -> float:
-    """When that message was stored, epoch seconds."""
-    return float(origin.partition("@")[2])
+    """When that message was stored, epoch seconds; 0.0 if there was none."""
+    return float(origin.partition("@")[2] or 0)
+
+
+def is_past(origin: str, latest: str) -> bool:
+    """Whether a message was followed, or one that came after it, if the `latest` was.
+
+    Processes whose commands are each their own, over one store, do not count them together: so what
+    was sent later is new, whatever its number.
+    """
+    return sequence_of(latest) >= sequence_of(origin) and time_of(latest) >= time_of(origin)
 
 
 def idempotency_key(run: str, step: str, kind: Kind, iteration: int = 0) -> str:

@@ -57,8 +57,8 @@ class Acting(ABC):
     ) -> LimitView:
         """Say how many steps with that name in `limits` may be at work, and how often one begins.
 
-        With a `NATSStore` that is the fleet's. Otherwise it holds in this process, for all runners
-        of the store, until that is closed: each process says it anew, and steps wait until it has.
+        With a `NATSStore` that is the fleet's, with a `RedisStore` that of all processes of its
+        namespace, and it stays. Otherwise it holds for all runners of the store.
         """
         return await (await self.running()).client.set_limit(
             name, concurrency, rate=rate, burst=burst

@@ -56,32 +56,41 @@ class Place(NamedTuple):
 class LimitStore:
     """All limits of a namespace."""
 
-    def __init__(self, records: Records) -> None:
-        """Keep everything in `records`, beside the runs."""
+    def __init__(self, records: Records, own: Records | None = None) -> None:
+        """Keep everything in `records`, beside the runs.
+
+        Where queues are each process' own, so are the lists of who waits, and the gates of queues:
+        these are kept in `own`.
+        """
         self._records = records
+        self._own = own or records
+
+    def _of(self, limit: str) -> Records:
+        return self._own if is_gate(limit) else self._records
 
     async def load(self, limit: str) -> tuple[LimitRecord, int]:
         """A limit's record and its revision; an empty one and 0 if there is none."""
         key = limit_key(limit)
-        found = await self._records.read(key)
+        found = await self._of(limit).read(key)
         return (LimitRecord(limit), 0) if found is None else (decode_limit(key, found[0]), found[1])
 
     async def save(self, record: LimitRecord, revision: int) -> int:
         """Write a record over `revision` (0: create)."""
-        return await self._records.write(limit_key(record.id), encode(record), revision)
+        records = self._of(record.id)
+        return await records.write(limit_key(record.id), encode(record), revision)
 
     async def all(self) -> list[str]:
         """The ids of all limits that there are or were, sorted."""
-        keys = await self._records.keys(limit_key(">"))
+        keys = {*await self._records.keys(limit_key(">")), *await self._own.keys(limit_key(">"))}
         return sorted(key.removeprefix(limit_key("")) for key in keys)
 
     async def queue(self, place: Place, entry: Entry) -> None:
         """Have it wait there; what waits there already is replaced."""
-        await self._records.put(place.key, encode(entry))
+        await self._own.put(place.key, encode(entry))
 
     async def entry(self, place: Place) -> Entry | None:
         """What waits there, or None."""
-        found = await self._records.read(place.key)
+        found = await self._own.read(place.key)
         if found is None:
             return None
         try:
@@ -91,11 +100,11 @@ class LimitStore:
 
     async def leave(self, place: Place) -> None:
         """It waits no more; nothing is fine."""
-        await self._records.purge(place.key)
+        await self._own.purge(place.key)
 
     async def forget(self, run: str) -> None:
         """No step of a run waits any more."""
-        await self._records.purge(waiting_key("*.*", "*", run, ">"))
+        await self._own.purge(waiting_key("*.*", "*", run, ">"))
 
     async def waiting(self, limit: str = "*.*", run: str = "*", step: str = ">") -> list[Place]:
         """The steps that wait, for a limit or for any, in order; or the runs, for one of runs."""
@@ -109,7 +118,7 @@ class LimitStore:
 
     async def _places(self, pattern: str) -> list[Place]:
         places = []
-        for key in await self._records.keys(pattern):
+        for key in await self._own.keys(pattern):
             _, kind, name, ticket, run, *step = key.split(".", 5)
             places.append(Place(f"{kind}.{name}", ticket, run, "".join(step)))
         return sorted(places, key=lambda place: place.ticket)

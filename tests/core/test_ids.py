@@ -19,6 +19,7 @@ from flowworker.core.ids import (
     idempotency_key,
     index_of,
     instance_id,
+    is_past,
     origin_of,
     partition_of,
     run_id_of_sequence,
@@ -152,3 +153,17 @@ def test_instances_of_loops():
     )
     assert step_of("resize") == "resize"
     assert index_of("resize/x") is None
+
+
+@pytest.mark.parametrize(
+    ("last", "origin", "past"),
+    [
+        ("", "1@9.000000", False),
+        ("3@9.000000", "3@9.000000", True),
+        ("3@9.000000", "2@8.000000", True),
+        ("3@9.000000", "4@9.000000", False),
+        ("3@9.000000", "1@9.500000", False),  # of a process that counts for itself
+    ],
+)
+def test_a_command_is_followed_once_and_none_that_was_sent_before(last, origin, past):
+    assert is_past(origin, last) is past

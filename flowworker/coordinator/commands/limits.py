@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.json import UNREADABLE
 from flowworker.codec.limits import LimitAction, LimitCommand, decode_limit_command
 from flowworker.coordinator.commands.rejection import Rejected
-from flowworker.core.ids import origin_of, sequence_of
+from flowworker.core.ids import is_past, origin_of
 from flowworker.core.limit import LIMIT_NAME, MAX_CONCURRENCY, named_limit
 from flowworker.core.limiting import set_to
 from flowworker.core.rate import problem_of
@@ -54,7 +54,7 @@ class LimitCommands:
             raise Rejected(f"control.limit.set: `rate`: {problem}")
         origin = origin_of(delivery.sequence, delivery.time)
         record, revision = await self._store.load(named_limit(name))
-        if sequence_of(record.last) < delivery.sequence:  # else it was followed, or is out of date
+        if not is_past(origin, record.last):
             now = self._clock.now()
             record = set_to(record, command.concurrency, command.rate, origin, now)
             await self._store.save(record, revision)

@@ -114,12 +114,12 @@ def nats_opening(
 def redis_opening(
     url: str, namespace: str, settings: Settings | None, clock: Clock | None
 ) -> Opening:
-    """Records and leases on Redis, the rest in this process, and so the limits."""
+    """Records and leases on Redis, the rest in this process, and so who waits for a limit."""
 
     async def open_stores() -> Stores:
         backend = await open_redis(url, namespace, settings=settings, clock=clock)
         # Who is let in goes on in the queues of the one who lets in: these are this process' own.
-        limits = LimitStore(open_memory(namespace, clock=clock).runs)
+        limits = LimitStore(backend.runs, open_memory(namespace, clock=clock).runs)
         return replace(stores_of(backend, settings), limits=limits)
 
     return Opening(open_stores)

@@ -17,6 +17,7 @@ __all__ = [
     "Refused",
     "check_sender",
     "is_consistent",
+    "is_of_earlier_run",
     "published",
     "refusal",
 ]
@@ -24,10 +25,11 @@ __all__ = [
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import COORDINATOR
+from flowworker.core.ids import COORDINATOR, sequence_of
 
 if TYPE_CHECKING:
     from flowworker.codec.cloudevents import CloudEvent
+    from flowworker.codec.event_data import EventData
     from flowworker.core.graph import Plan
 
 OF_WORKERS = frozenset(
@@ -75,12 +77,19 @@ def published(subject: str, event: CloudEvent, stored: float) -> Published:
     return Published(sender, event, stored)
 
 
-def check_sender(run: str, said: Published, plan: Plan) -> None:
-    """Raise Refused unless the run's definition lets the sender know that."""
+def check_sender(run: str, said: Published, plan: Plan, origin: str = "") -> None:
+    """Raise Refused unless it is about the run of that origin, and its sender can know that."""
     event = said.event
+    if is_of_earlier_run(event.data, origin):
+        raise Refused("it is about a run that had the id before, and was refused")
     why = refusal(run, said.sender, event.type, event.id, event.data.step, plan)
     if why:
         raise Refused(why)
+
+
+def is_of_earlier_run(data: EventData, origin: str) -> bool:
+    """Whether an event is about a run that had the id before the one with that origin."""
+    return bool(data.origin) and sequence_of(data.origin) < sequence_of(origin)
 
 
 def is_consistent(run: str, sender: str, subject: str, event_type: str, identity: str) -> bool:

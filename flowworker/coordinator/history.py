@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from flowworker.codec.cloudevents import decode_event
 from flowworker.codec.facts import to_fact
 from flowworker.codec.json import UNREADABLE
-from flowworker.codec.senders import refusal
+from flowworker.codec.senders import is_of_earlier_run, refusal
 from flowworker.core.event_types import EventType
 from flowworker.core.facts import HumanDecided
 from flowworker.core.ids import COORDINATOR, instance_id
@@ -84,12 +84,16 @@ class History:
             waited when they came, and name it; others were ignored then, and are left out.
     """
 
-    def __init__(self, run: str, plan: Plan | None, history: Iterable[StoredEvent]) -> None:
+    def __init__(
+        self, run: str, plan: Plan | None, history: Iterable[StoredEvent], origin: str = ""
+    ) -> None:
         """Read events of any type, oldest first; what is no event is not ours.
 
-        Without a plan no worker is believed.
+        Without a plan no worker is believed. What was asked of a run that had the id before the one
+        with that `origin` is left out.
         """
         self._run = run
+        self._origin = origin
         self._plan = plan
         self.requests: list[Fact] = []
         self._ids: set[str] = set()
@@ -166,7 +170,8 @@ class History:
         if event.type is EventType.WAITING_HUMAN:
             self._waits(event.data.step)
             return
-        fact = to_fact(event) if event.type in _REQUESTS else None
+        is_asked = event.type in _REQUESTS and not is_of_earlier_run(event.data, self._origin)
+        fact = to_fact(event) if is_asked else None
         if isinstance(fact, HumanDecided):
             self._answered(fact)
         elif fact is not None:

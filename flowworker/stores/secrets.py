@@ -39,12 +39,13 @@ class RunSecrets:
         self.names = names
 
     async def keep(
-        self, run: str, schema: Any, data: bytes, above: RunRecord | None = None
+        self, run: str, name: str, schema: Any, data: bytes, above: RunRecord | None = None
     ) -> Payload | None:
         """Find what is secret in an input, and keep it for its run. None if nothing is.
 
         Args:
             run: that is about to begin.
+            name: under which it is kept.
             schema: the `input_schema` of its workflow.
             data: its input.
             above: the run of which it is a part, or which it does again.
@@ -55,7 +56,7 @@ class RunSecrets:
             found = own if found is None else own | found
         if found is None:
             return None
-        return await self._payloads.pack(run, COORDINATOR, SECRETS, encode(found), place=SECRETS)
+        return await self._payloads.pack(run, COORDINATOR, name, encode(found), place=SECRETS)
 
     def rules(self, schema: Any) -> Rules:
         """What is secret in an input of that schema."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from flowworker.codec.cloudevents import CloudEvent, EventData
-from flowworker.codec.senders import Refused, check_sender, is_consistent, published, refusal
+from flowworker.codec.senders import (
+    Refused,
+    check_sender,
+    is_consistent,
+    is_of_earlier_run,
+    published,
+    refusal,
+)
 from flowworker.core.event_types import EventType
 from flowworker.core.ids import COORDINATOR
 from flowworker.core.model import Step, Workflow
@@ -76,6 +83,30 @@ def test_an_event_is_believed_of_the_queue_of_its_step_and_of_no_other():
     assert said == ("gpu", completed("a"), 7.0)
     with pytest.raises(Refused, match="none of queue 'default'"):
         check_sender(RUN, published(f"event.3.r1.default.{DONE}", completed("a"), 7.0), PLAN)
+
+
+@pytest.mark.parametrize(
+    ("about", "origin", "earlier"),
+    [
+        ("", "5@9.000000", False),
+        ("5@9.000000", "5@9.000000", False),
+        ("4@8.000000", "5@9.000000", True),
+        ("6@9.500000", "5@9.000000", False),  # then the record is what is old
+        ("4@8.000000", "", False),
+    ],
+)
+def test_what_was_asked_of_a_refused_run_is_not_meant_for_the_next_one(about, origin, earlier):
+    asked = "workflow.cancel_requested"
+    identity = f"{RUN}/{asked}/1"
+    event = CloudEvent(identity, "/ns/flow/r1", asked, "now", EventData(id=RUN, origin=about))
+    said = published(f"event.3.r1.{COORDINATOR}.{asked}", event, 7.0)
+
+    assert is_of_earlier_run(event.data, origin) is earlier
+    if earlier:
+        with pytest.raises(Refused, match="had the id before"):
+            check_sender(RUN, said, PLAN, origin)
+    else:
+        check_sender(RUN, said, PLAN, origin)
 
 
 def test_an_event_under_another_type_is_not_believed():

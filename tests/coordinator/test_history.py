@@ -48,6 +48,14 @@ def test_ids_of_all_events_are_known():
     assert history.requests == []
 
 
+def test_requests_to_a_run_that_had_the_id_before_are_left_out():
+    asked = event(EventType.CANCEL_REQUESTED, reason="why", origin="4@8.000000")
+    found = [stored(asked.type, encode(asked))]
+
+    assert History(RUN, None, found, "5@9.000000").requests == []
+    assert History(RUN, None, found, "4@8.000000").requests == [CancelRequested("why")]
+
+
 def test_requests_come_in_their_order():
     history = history_of(
         event(EventType.STARTED),

@@ -23,13 +23,15 @@ from flowworker.core.status import RunStatus
 from flowworker.errors import Unavailable
 from flowworker.stores.limits import Place
 from flowworker.stores.runs import RunStore
+from flowworker.stores.sealing import INPUT
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from flowworker.testing import ManualClock
 from tests.coordinator.support import parts_of
 
 FIRST, SECOND = "first", "second"
-LARGE = encode({"text": "x" * 100_000})
+LARGE = encode({"text": "x" * 100_000, "password": "y" * 10_000})
+SCHEMA = {"properties": {"password": {"secret": True}}}
 HELD_UP = 30.0
 
 
@@ -94,7 +96,8 @@ class Door:
 @pytest.fixture
 async def door(backend, client):
     skips = RunConcurrency(1, "", Strategy.SKIP)
-    await client.register(Workflow("one", (Step("a", "h"),), concurrency=(skips,)))
+    one = Workflow("one", (Step("a", "h"),), concurrency=(skips,), input_schema=SCHEMA)
+    await client.register(one)
     made = Door(backend)
     assert await made.take(made.message(FIRST))
     yield made
@@ -166,3 +169,37 @@ async def test_a_run_that_has_ended_and_whose_beginning_was_cut_short_is_pending
 
     assert verdict is Verdict.GONE
     assert await door.runs.listed(RunStatus.PENDING) == []
+
+
+async def test_who_is_held_up_before_it_keeps_an_input_keeps_none_of_a_refused_start(
+    door, monkeypatch
+):
+    # Given a process that looked before another one refused the start, and is held up then
+    message, keep = door.message(SECOND), door.starts.inputs.keep
+
+    async def late(*given):
+        monkeypatch.undo()
+        assert not await door.take(message)
+        await door.end(FIRST)
+        await door.clock.advance(HELD_UP)
+        return await keep(*given)
+
+    monkeypatch.setattr(door.starts.inputs, "keep", late)
+
+    assert not await door.take(message)
+    assert await door.left_of(SECOND) == []
+
+
+async def test_a_start_that_is_refused_takes_nothing_of_the_next_one_with_its_id(door):
+    # Given one that was refused and not removed yet, and another one whose input is kept
+    message = door.message(SECOND)
+    with pytest.raises(Rejected):
+        await door.starts.take("one", message)
+    plan = await door.stores.definitions.latest("one")
+    payload, secrets = await door.starts.inputs.keep(plan, SECOND, "input.99", LARGE)
+
+    await door.starts.discard(message)
+
+    assert await door.stores.payloads.load(payload, SECOND, INPUT) == LARGE
+    assert secrets is not None
+    assert (await door.stores.secrets.read(SECOND, secrets)).texts

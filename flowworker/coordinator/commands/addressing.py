@@ -6,6 +6,8 @@ __all__ = ["actor_of", "find_run", "publish_to_run"]
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from flowworker.codec.cloudevents import cloud_event, run_started_event
 from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_ACTOR
@@ -81,6 +83,8 @@ async def publish_to_run(
         await backend.events.publish(
             record.run, started.type, encode(started), started.id, once=True
         )
+    if record.is_asking:  # it may be refused, and its id be used again
+        data = replace(data, origin=record.origin)
     event = cloud_event(backend.namespace, kind, data, data.at, detail)
     body = encode(event)
     if not await backend.events.publish_before_end(record.run, event.type, body, event.id):

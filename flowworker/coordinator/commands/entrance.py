@@ -14,11 +14,10 @@ from flowworker.codec.cloudevents import run_started_event, scheduled_event
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START
+from flowworker.coordinator.commands.inputs import forget_input
 from flowworker.coordinator.limits.gate import TurnedAway
-from flowworker.core.ids import COORDINATOR
 from flowworker.core.limit import Strategy
 from flowworker.errors import Unavailable
-from flowworker.stores.sealing import SECRETS
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -70,8 +69,7 @@ class Entrance:
         found = await self._runs.load(record.run)
         if found is None or found[0].origin != record.origin or not found[0].refused:
             return  # another process has done so
-        for one in (name, SECRETS):
-            await self._payloads.forget(record.run, COORDINATOR, one)
+        await forget_input(self._payloads, record.run, name)
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
         await self._runs.unindex(entry_of(record))  # it may have waited at first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Inputs", "filled_input"]
+__all__ = ["Inputs", "filled_input", "forget_input"]
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -15,12 +15,13 @@ from flowworker.core.ids import COORDINATOR
 from flowworker.definitions import InputValidator
 from flowworker.errors import DefinitionError, InvalidInput
 from flowworker.redaction import Secrets, hidden_text
-from flowworker.stores.sealing import INPUT
+from flowworker.stores.sealing import INPUT, SECRETS
 
 if TYPE_CHECKING:
     from flowworker.core.graph import Plan
     from flowworker.core.payload import Payload
     from flowworker.core.records import RunRecord
+    from flowworker.stores.payloads import PayloadStore
     from flowworker.stores.stores import Stores
 
 
@@ -71,7 +72,7 @@ class Inputs:
             InvalidInput, PayloadTooLarge: it cannot be kept, with what was filled in.
         """
         schema = plan.workflow.input_schema
-        secrets = await self._secrets.keep(run, schema, data, above)
+        secrets = await self._secrets.keep(run, _secrets_of(name), schema, data, above)
         private = secrets is not None
         pack = self._payloads.pack
         try:
@@ -79,6 +80,17 @@ class Inputs:
         except InvalidInput as error:  # where it would be kept means nothing to its sender
             raise type(error)(str(error).replace(name, "input", 1)) from error
         return payload, secrets
+
+
+async def forget_input(payloads: PayloadStore, run: str, name: str) -> None:
+    """Remove what was kept under that name, of a run that does not come to be."""
+    for one in (name, _secrets_of(name)):
+        await payloads.forget(run, COORDINATOR, one)
+
+
+def _secrets_of(name: str) -> str:
+    """Under which name the secrets of an input are kept: as that, no other start has it."""
+    return name.replace(INPUT, SECRETS, 1)
 
 
 def filled_input(plan: Plan, sent: bytes) -> bytes:

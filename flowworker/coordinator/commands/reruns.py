@@ -26,6 +26,7 @@ from flowworker.codec.keys import RETENTION
 from flowworker.codec.messages import decode_rerun
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.inbox import NotYet
+from flowworker.coordinator.commands.inputs import forget_input
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import parse_start, run_of
 from flowworker.coordinator.commands.starts import look_again
@@ -133,7 +134,7 @@ class Reruns:
         except Rejected as rejected:
             look_again(rejected, delivery, self._clock.now())
             if delivery.delivered > 1:  # it may have been fine before, up to its record
-                await self._payloads.forget(run, COORDINATOR, _name(delivery))
+                await forget_input(self._payloads, run, _name(delivery))
             raise
         revision = await self._runs.save(record, 0)
         self._metrics.runs_started[record.workflow].inc()

@@ -25,7 +25,7 @@ from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.debouncing import Debouncing
 from flowworker.coordinator.commands.entrance import LONGEST, Entrance
 from flowworker.coordinator.commands.inbox import NotYet
-from flowworker.coordinator.commands.inputs import Inputs, filled_input
+from flowworker.coordinator.commands.inputs import Inputs, filled_input, forget_input
 from flowworker.coordinator.commands.labels import RunLabels
 from flowworker.coordinator.commands.rejection import Rejected, refused_before
 from flowworker.coordinator.commands.requests import parse_start, reference_of, run_of
@@ -122,6 +122,7 @@ class Starts:
             start = parse_start(workflow, run, delivery, self._reply_prefixes)
             record = await self._new(start, delivery)
             if record.is_asking and self._clock.monotonic() > until:
+                await self._say_again(run, delivery)
                 raise Unavailable(f"it took too long to start run {run}: it may have been refused")
             revision = await self._runs.save(record, 0)
         except (Rejected, Conflict) as refused:
@@ -131,7 +132,7 @@ class Starts:
             if found is None:
                 look_again(refused, delivery, self._clock.now())
                 if delivery.delivered > 1:  # it may have been fine before, up to its record
-                    await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)))
+                    await forget_input(self._payloads, run, _name(_origin(delivery)))
                 raise
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
@@ -192,7 +193,7 @@ class Starts:
         if is_late and await self._runs.load(run) is None:
             before = await refused_before(self._backend.events, run, delivery)
             if before is not None:
-                await self._payloads.forget(run, COORDINATOR, _name(_origin(delivery)))
+                await forget_input(self._payloads, run, _name(_origin(delivery)))
                 raise before
 
     async def _new(self, start: Start, delivery: Delivery) -> RunRecord:

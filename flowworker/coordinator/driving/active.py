@@ -173,7 +173,8 @@ class ActiveRuns:
         if found is not None and found[0].definition:  # else a checkpoint that was not resumed
             plan = await self._definitions.by_hash(found[0].definition)
         steps = {} if found is None else await self._runs.load_steps(run, plan)
-        history = History(run, plan, published)
+        origin = "" if found is None else found[0].origin
+        history = History(run, plan, published, origin)
         if cause is not None and cause.event.id not in history:
             history.add(cause.event, cause.sender)
         unbegun = found is not None and not found[0].has_begun

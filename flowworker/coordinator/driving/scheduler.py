@@ -268,7 +268,7 @@ class Scheduler:
         fact = to_fact(said.event)
         if live is None or fact is None:
             return None
-        check_sender(run, said, live.plan)
+        check_sender(run, said, live.plan, live.state.record.origin)
         live.touch(self._clock.monotonic())
         certain = live is not held
         try:

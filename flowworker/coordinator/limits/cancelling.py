@@ -37,7 +37,12 @@ class Cancelling:
             await self._runs.list_early(record)
         now = self._clock.now()
         data = EventData(
-            id=record.run, name=record.workflow, version=record.version, reason=why, at=now
+            id=record.run,
+            name=record.workflow,
+            version=record.version,
+            reason=why,
+            at=now,
+            origin=record.origin if record.is_asking else "",
         )
         kind = EventType.CANCEL_REQUESTED
         event = cloud_event(self._backend.namespace, kind, data, now, "limit")

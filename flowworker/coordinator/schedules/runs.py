@@ -15,11 +15,11 @@ from flowworker.codec.event_data import EventData
 from flowworker.codec.json import encode_sorted
 from flowworker.codec.trace import new_trace
 from flowworker.coordinator.commands.addressing import publish_to_run
+from flowworker.coordinator.commands.inputs import forget_input
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
 from flowworker.coordinator.commands.run_limits import limited
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import COORDINATOR
 from flowworker.core.records import RunRecord, StopReason
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import TERMINAL, RunStatus
@@ -88,7 +88,7 @@ class ScheduledRuns:
                     raise Unavailable(f"it took too long to start run {one.run}")
                 revision = await self._runs.save(record, 0)
             except (DefinitionError, InvalidInput, Rejected, WorkflowNotFound) as error:
-                await self._payloads.forget(one.run, COORDINATOR, _NAME)
+                await forget_input(self._payloads, one.run, _NAME)
                 return str(error)
             except Conflict:
                 found = await self._runs.load(one.run)

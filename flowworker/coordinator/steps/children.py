@@ -18,6 +18,7 @@ from flowworker.codec.cloudevents import EventData, cloud_event
 from flowworker.codec.json import encode, encode_sorted
 from flowworker.codec.messages import StepInput, StepMessage
 from flowworker.codec.trace import TraceContext, attempt_span, parse_trace
+from flowworker.coordinator.commands.inputs import forget_input
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.run_limits import limited
 from flowworker.core.admission import Admission
@@ -31,7 +32,6 @@ from flowworker.core.records import RunRecord, Stop, StopReason, shortened
 from flowworker.core.status import Kind, Priority, RunStatus
 from flowworker.definitions import content_hash
 from flowworker.errors import Conflict, InvalidInput
-from flowworker.stores.sealing import SECRETS
 from flowworker.telemetry.tracing import NO_TRACING
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ class Children:
 
     async def forget(self, step: StepRecord) -> None:
         """Drop what was kept for a child that is not made: no removal of a run would find it."""
-        for name in (_NAME, SECRETS):
-            await self._payloads.forget(step.child, COORDINATOR, name)
+        await forget_input(self._payloads, step.child, _NAME)
 
     async def announce(self, child: RunRecord) -> None:
         """List and announce a child that has not ended: its parent's coordinator may have died."""

@@ -13,11 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker import wiring
 from flowworker.client import Client
-from flowworker.codec.event_data import EventData
-from flowworker.coordinator.commands.addressing import publish_to_run
-from flowworker.core.event_types import EventType
 from flowworker.core.limit import Holder
-from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput, RunRefused
 from flowworker.ports import Backend
 from flowworker.stores.stores import stores_of
@@ -267,55 +263,3 @@ async def test_a_key_may_name_labels(fleet: Client, calls: Calls) -> None:
     await until_waiting(fleet, 1)
     await eventually(lambda: len(calls.begun) == 2)
     assert "c" in calls.begun
-
-
-async def test_the_id_of_a_start_that_was_refused_can_be_used(
-    fleet: Client, calls: Calls, backend: Backend
-) -> None:
-    # Given a coordinator that died after it had refused a start and before it removed its record
-    first = await fleet.start("skips", run_id="first")
-    await eventually(lambda: calls.begun == [first])
-    runs = stores_of(backend).runs
-    found = await runs.load(first)
-    assert found is not None
-    admission = found[0].admission
-    assert admission is not None
-    refused = replace(admission, admitted=False, refused="no place")
-    left = replace(
-        found[0], run="second", origin="99@1.000000", status=RunStatus.PENDING, admission=refused
-    )
-    await runs.save(left, 0)
-
-    # Then nobody takes it for the run that is started under its id
-    await fleet.start("two", run_id="second")
-    await eventually(lambda: calls.begun == [first, "second"])
-    assert (await fleet.status("second")).workflow == "two"
-
-
-async def test_a_cancel_that_crossed_a_rejection_does_not_stop_the_next_run_of_that_id(
-    fleet: Client, calls: Calls, backend: Backend
-) -> None:
-    # Given a start that is refused while it is asked to stop
-    first = await fleet.start("skips", run_id="first")
-    await eventually(lambda: calls.begun == [first])
-    runs = stores_of(backend).runs
-    found = await runs.load(first)
-    assert found is not None
-    admission = found[0].admission
-    assert admission is not None
-    refused = replace(
-        found[0],
-        run="second",
-        origin="1@1.000000",
-        status=RunStatus.PENDING,
-        admission=replace(admission, admitted=False),
-    )
-    data = EventData(id="second", name="skips", reason="no need", at=2.0)
-    await publish_to_run(backend, refused, "", EventType.CANCEL_REQUESTED, data, "7")
-
-    # When its id is used again
-    await fleet.start("two", run_id="second")
-    await eventually(lambda: calls.begun == [first, "second"])
-    calls.end()
-
-    assert (await fleet.result("second", WAIT_LIMIT)).status == "COMPLETED"

@@ -96,7 +96,7 @@ def test_an_event_is_believed_of_the_queue_of_its_step_and_of_no_other():
     ],
 )
 def test_what_was_asked_of_a_refused_run_is_not_meant_for_the_next_one(about, origin, earlier):
-    asked = "workflow.cancel_requested"
+    asked = EventType.CANCEL_REQUESTED
     identity = f"{RUN}/{asked}/1"
     event = CloudEvent(identity, "/ns/flow/r1", asked, "now", EventData(id=RUN, origin=about))
     said = published(f"event.3.r1.{COORDINATOR}.{asked}", event, 7.0)

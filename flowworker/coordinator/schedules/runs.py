@@ -18,8 +18,10 @@ from flowworker.coordinator.commands.addressing import publish_to_run
 from flowworker.coordinator.commands.inputs import forget_input
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
-from flowworker.coordinator.commands.run_limits import limited
+from flowworker.coordinator.commands.run_limits import limited, may_refuse
+from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.core.event_types import EventType
+from flowworker.core.limit import Strategy
 from flowworker.core.records import RunRecord, StopReason
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import TERMINAL, RunStatus
@@ -54,6 +56,7 @@ class ScheduledRuns:
         """Start as `starts` does."""
         self._backend = stores.backend
         self._runs = stores.runs
+        self._schedules = stores.schedules
         self._definitions = stores.definitions
         self._payloads = stores.payloads
         self._starts = starts
@@ -70,11 +73,14 @@ class ScheduledRuns:
         except PayloadKeyMissing:
             return  # nor could it be read when its time comes; that is said then
 
-    async def start(self, schedule: ScheduleRecord, one: Occurrence, until: float) -> str:
+    async def start(
+        self, schedule: ScheduleRecord, revision: int, one: Occurrence, until: float
+    ) -> str:
         """Start the run of a time, unless it was started; why it cannot be, or nothing.
 
         Not later than `until`, by the monotonic clock: another coordinator may have started it
-        since, and it may have ended and be removed.
+        since, and it may have ended and be removed. Nor, if its limits may refuse it, once the
+        schedule is past that revision: another coordinator may have said that they do.
 
         Raises:
             Unavailable: it is to be tried again, or it is too late.
@@ -86,7 +92,7 @@ class ScheduledRuns:
                 record = await self._new(schedule, one)
                 if self._clock.monotonic() > until:
                     raise Unavailable(f"it took too long to start run {one.run}")
-                revision = await self._runs.save(record, 0)
+                created = await self._runs.save(record, 0)
             except (DefinitionError, InvalidInput, Rejected, WorkflowNotFound) as error:
                 await forget_input(self._payloads, one.run, _NAME)
                 return str(error)
@@ -98,7 +104,7 @@ class ScheduledRuns:
                 self._metrics.runs_started[record.workflow].inc()
                 late = max(self._clock.now() - one.due, 0.0)
                 self._metrics.schedule_lateness[record.workflow].observe(late)
-                return await self._enter(record, revision)
+                return await self._enter_first(record, created, revision)
         record = found[0]
         if record.schedule != OfSchedule(schedule.id, one.time):
             return f"run id {one.run} is taken by a run that is none of this schedule"
@@ -106,13 +112,29 @@ class ScheduledRuns:
             return await self._enter(record, 0)
         return ""
 
+    async def _enter_first(self, record: RunRecord, created: int, revision: int) -> str:
+        """The same of a run whose record is new, and of a schedule that is at that revision."""
+        if may_refuse(record.admission) and record.schedule is not None:
+            schedule = record.schedule.id
+            if await self._schedules.revision(schedule) != revision:
+                why = f"schedule {schedule} was followed by another coordinator"
+                await self._withdraw(record, TurnedAway(why, Strategy.SKIP))
+                raise Unavailable(why)
+        return await self._enter(record, created)
+
+    async def _withdraw(self, record: RunRecord, why: TurnedAway) -> bool:
+        """Remove a run that is not to be; False if another process has let it in."""
+        entrance = self._starts.entrance
+        closed = await entrance.close(record, why)
+        if closed:
+            await entrance.remove(record, _NAME)
+        return closed
+
     async def _enter(self, record: RunRecord, revision: int) -> str:
         """Announce a run; why it is not to be, if its limits say so and nobody has let it in."""
-        entrance = self._starts.entrance
-        why = await entrance.enter(record, revision)
-        if why is None or not await entrance.close(record, why):
+        why = await self._starts.entrance.enter(record, revision)
+        if why is None or not await self._withdraw(record, why):
             return ""
-        await entrance.remove(record, _NAME)
         return str(why)
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:

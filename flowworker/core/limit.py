@@ -153,6 +153,7 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
         passed: how many the rate has let in.
         last: identity of the latest command that was followed.
         turns: if it lets in by shares, whose turn it is.
+        awaited: somebody may wait for it: so who waits is found out before anybody else is let in.
     """
 
     id: str
@@ -164,6 +165,7 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
     tat: int = 0
     passed: int = 0
     turns: Turns | None = None
+    awaited: bool = False
 
     @property
     def is_set(self) -> bool:

@@ -13,13 +13,14 @@ token is given twice. By the clocks of those who write, over any window at most 
 window are let in; that two clocks differ makes the window longer by as much.
 
 Order: who waits goes before who has just come, and who waits longer goes before that. Nobody
-passes somebody who waits. Where shares are taken (`core.fairness`) it is by turns among those who
+passes somebody who waits: that there are such is said by the record, to those who do not know of
+them (`is_blind`). Where shares are taken (`core.fairness`) it is by turns among those who
 wait, and what was let in is written with who was, so that no view can give a turn twice.
 """
 
 from __future__ import annotations
 
-__all__ = ["Ask", "Over", "Turn", "follow", "set_to"]
+__all__ = ["Ask", "Over", "Turn", "follow", "is_blind", "set_to"]
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,10 +80,11 @@ class Turn(NamedTuple):
     """The record as it is now; of those who asked, who was let in, who waits, and who does not.
 
     Late is who asks for an attempt when a later one of the step was let in; refused is who does not
-    want to wait.
+    want to wait. It is cleared if the record says no more that somebody waits.
     """
 
     record: LimitRecord
+    cleared: bool
     admitted: tuple[Ask, ...]
     waiting: tuple[Ask, ...]
     late: tuple[Ask, ...]
@@ -95,6 +97,8 @@ def follow(
     waiting: Sequence[Ask],
     asked: Sequence[Ask],
     now: float,
+    *,
+    all_known: bool = False,
 ) -> Turn:
     """Decide who is let in. If it is a matter of time, `opens_at` of the record says when to look.
 
@@ -104,6 +108,7 @@ def follow(
         waiting: the first of those who wait, longest first, or by turns.
         asked: those who have come just now, in that order.
         now: epoch seconds.
+        all_known: nobody else waits. So if all of these are let in, nobody does.
     """
     holders = {(one.run, one.step): one for one in record.holders}
     for one in over:
@@ -116,25 +121,43 @@ def follow(
         if held is not None and held.rank < ask.rank:  # that one is over, or this were not
             del holders[ask.run, ask.step]
     record = replace(record, holders=tuple(holders.values()))
-    room, passed, shares = record.room(now), 0, []
+    room, passed = record.room(now), list[Ask]()
     sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": [], "refused": []}
     for ask in (*waiting, *asked):
         held = holders.get((ask.run, ask.step))
         if held is not None:
             sorted_["late" if ask.rank < held.rank else "admitted"].append(ask)
-        elif sorted_["waiting"] or passed >= room:
+        elif sorted_["waiting"] or len(passed) >= room:
             sorted_["waiting" if ask.waits else "refused"].append(ask)
         else:
-            passed += 1
-            shares += [] if ask.share is None else [ask.share]
+            passed.append(ask)
             sorted_["admitted"].append(ask)
             if record.concurrency:
                 holder = Holder(ask.run, now, ask.step, ask.attempt, ask.ticket)
                 holders[ask.run, ask.step] = holder
     record = replace(_passed(record, passed, now), holders=tuple(holders.values()))
-    if shares:
-        record = replace(record, turns=after(record.turns or Turns(), shares))
-    return Turn(record, *(tuple(found) for found in sorted_.values()))
+    cleared = record.awaited and all_known and not sorted_["waiting"]
+    if cleared:
+        record = replace(record, awaited=False)
+    return Turn(record, cleared, *(tuple(found) for found in sorted_.values()))
+
+
+def is_blind(
+    record: LimitRecord,
+    over: Sequence[Over],
+    waiting: Sequence[Ask],
+    asked: Sequence[Ask],
+    now: float,
+) -> bool:
+    """Whether somebody of whom the caller does not know may be the next to be let in.
+
+    Arguments are those of `follow`.
+    """
+    if not record.awaited:
+        return False
+    holding = {(one.run, one.step) for one in record.holders}
+    given_back = len(over) + sum((one.run, one.step) in holding for one in asked)
+    return len(waiting) < record.room(now) + given_back
 
 
 def set_to(
@@ -164,9 +187,12 @@ def _said(record: LimitRecord, ask: Ask, now: float) -> LimitRecord:
     return replace(record, rate=ask.rate, tat=tat)
 
 
-def _passed(record: LimitRecord, count: int, now: float) -> LimitRecord:
-    """So many have gone."""
-    if record.rate is None or not count:
-        return record
-    tat = taken(record.rate, record.tat, microseconds(now), count)
-    return replace(record, tat=tat, passed=record.passed + count)
+def _passed(record: LimitRecord, asks: Sequence[Ask], now: float) -> LimitRecord:
+    """These have been let in."""
+    if record.rate is not None and asks:
+        tat = taken(record.rate, record.tat, microseconds(now), len(asks))
+        record = replace(record, tat=tat, passed=record.passed + len(asks))
+    shares = [ask.share for ask in asks if ask.share is not None]
+    if shares:
+        record = replace(record, turns=after(record.turns or Turns(), shares))
+    return record

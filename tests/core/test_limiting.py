@@ -14,7 +14,7 @@ from flowworker.core.limit import (
     named_limit,
     own_limit,
 )
-from flowworker.core.limiting import Ask, Over, follow, set_to
+from flowworker.core.limiting import Ask, Over, follow, is_blind, set_to
 from flowworker.core.rate import Rate, microseconds
 from flowworker.core.status import Kind
 
@@ -248,3 +248,26 @@ def test_who_does_not_wait_is_refused_if_there_is_no_place():
     found = turn(record(1), asked=[ask_, other])
 
     assert (found.admitted, found.refused, found.waiting) == ((ask_,), (other,), ())
+
+
+def test_who_may_have_to_go_first_is_to_be_known_if_anybody_is_let_in():
+    full, free = (replace(record(n, "a", "b"), awaited=True) for n in (2, 3))
+    assert not is_blind(full, [], [], [ask("c")], NOW)
+    assert is_blind(full, [over("a")], [], [], NOW)
+    assert not is_blind(full, [over("a")], [ask("c")], [ask("d")], NOW)
+    assert is_blind(full, [], [], [ask("a", 2)], NOW)
+    assert is_blind(free, [], [], [ask("c")], NOW)
+    assert not is_blind(replace(free, awaited=False), [], [], [ask("c")], NOW)
+
+
+def test_that_somebody_waits_is_taken_back_when_all_who_do_are_let_in():
+    given, waiting = replace(record(1, "a"), awaited=True), [ask("b")]
+    gone = [over("a")]
+
+    found = follow(given, gone, waiting, [], NOW, all_known=True)
+    assert (found.cleared, found.record.awaited) == (True, False)
+
+    for known in (turn(given, gone=gone, waiting=waiting), turn(given, waiting=waiting)):
+        assert (known.cleared, known.record.awaited) == (False, True)
+    found = follow(given, gone, waiting, [ask("c")], NOW, all_known=True)
+    assert (found.cleared, found.record.awaited, found.waiting) == (False, True, (ask("c"),))

@@ -23,7 +23,7 @@ QUIET = Focus(limited=True, quiet=True)
 
 
 def test_one_more_than_a_limit_allows(monkeypatch):
-    plant(monkeypatch, limiting.follow, "passed >= room", "passed > room")
+    plant(monkeypatch, limiting.follow, "len(passed) >= room", "len(passed) > room")
 
     assert finds("more than a limit allows are let in", LIMITED)
 
@@ -36,7 +36,9 @@ def test_a_record_that_is_written_over_whatever_is_there(monkeypatch):
     right = LimitStore.save
     monkeypatch.setattr(LimitStore, "save", blindly)
 
-    assert finds("without a place | taken from an attempt that runs | more than", LIMITED)
+    assert finds(
+        "without a place | taken from an attempt that runs | more than | backwards", LIMITED
+    )
 
 
 def test_a_sweep_that_takes_all_that_hold_a_limit_for_over(monkeypatch):
@@ -65,7 +67,12 @@ def test_an_attempt_that_is_over_and_keeps_its_place(monkeypatch):
 
 
 def test_a_place_that_was_given_back_and_is_given_to_nobody(monkeypatch):
-    right = "if not self._queue:\n            await"
-    plant(monkeypatch, Desk._follow, right, right.replace("not self._queue", "False"))
+    plant(monkeypatch, limiting.is_blind, "if not record.awaited:", "if True:")
+
+    assert finds("a place under a limit stays free", QUIET)
+
+
+def test_that_nobody_waits_is_said_while_others_do(monkeypatch):
+    plant(monkeypatch, limiting.follow, "record.awaited and all_known", "record.awaited")
 
     assert finds("a place under a limit stays free", QUIET)

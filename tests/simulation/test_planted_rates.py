@@ -36,7 +36,7 @@ def test_a_rate_that_those_who_come_late_may_catch_up_with(monkeypatch):
 
 
 def test_those_who_have_waited_cost_the_rate_nothing(monkeypatch):
-    plant(monkeypatch, limiting.follow, "passed += 1", "passed += ask in asked")
+    plant(monkeypatch, limiting.follow, "passed.append(ask)", "passed += [ask] * (ask in asked)")
 
     assert finds("more go than a rate has let in", QUIET)
 
@@ -49,7 +49,7 @@ def test_a_record_that_is_written_over_what_others_have_let_in(monkeypatch):
     right = LimitStore.save
     monkeypatch.setattr(LimitStore, "save", blindly)
 
-    assert finds("a rate forgets | more go than | without a place | taken from", LIMITED)
+    assert finds("forgets | more go than | without a place | taken from | backwards", LIMITED)
 
 
 def test_an_attempt_that_is_enqueued_before_its_time(monkeypatch):

@@ -24,9 +24,15 @@ QUIET = Focus(gated=True, quiet=True)
 
 
 def test_one_run_more_than_a_limit_allows(monkeypatch):
-    plant(monkeypatch, limiting.follow, "passed >= room", "passed > room")
+    plant(monkeypatch, limiting.follow, "len(passed) >= room", "len(passed) > room")
 
     assert finds("more runs than a limit allows are let in", GATED)
+
+
+def test_a_run_that_passes_those_of_whom_its_coordinator_does_not_know(monkeypatch):
+    plant(monkeypatch, limiting.is_blind, "if not record.awaited:", "if True:")
+
+    assert finds("a run passes one that waits | a place for a run stays free", QUIET)
 
 
 def test_a_record_that_is_written_over_whatever_is_there(monkeypatch):

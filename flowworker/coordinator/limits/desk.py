@@ -3,19 +3,20 @@
 All that comes while a turn is going on is decided upon in the next one: many asks are one write.
 
     ask, and there is room    the record names who asks, then its message is enqueued
-    ask, and there is none    it waits: it is written down who it is, with its message;
-                              then the record is read again, for room that there may be since
+    ask, and there is none    it waits: it is written down who it is, with its message, and in the
+                              record that somebody waits; for room that there is since it is looked
     the same, without waiting  those who hold it are looked at; then it is refused
     an attempt is over        the record, with those that waited longest in its place; then their
-                              messages are enqueued, and they are taken off the list. If there is
-                              room left, the list is read again
+                              messages are enqueued, and they are taken off the list. If nobody
+                              waits any more, the record says so
     the next one may go       by the rate: the same. Each process that knows of somebody who waits
                               looks then, by an alarm of its own; whose write another one's has
                               passed stands by, and goes on once that one has not for a second
 
 It may be runs that ask, as wholes: then they begin, instead of messages being enqueued.
-Who lets in reads the list after it has written the record, and who waits reads the record after it
-has written itself down. So one of them sees the other, and nobody waits beside a free place.
+Where the record says that somebody waits, the list is read before anybody is let in, or a place
+is given back. Who waits makes it say so after it has written itself down, and who takes that back
+reads the list again. So one of them sees the other: nobody is passed, or waits beside a free place.
 
 What if a coordinator dies? Who asks is asked again, with the event that it follows from, and the
 record names an attempt once. Who was let in and not enqueued still stands on the list, and who
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from flowworker.coordinator.limits.verdict import Standing
     from flowworker.core.limiting import Ask, Over, Turn
     from flowworker.stores.limits import LimitStore, Place
+
+    _Heads = Mapping[Ask, tuple[Place, Entry]]
 
 _ASKS = 256
 """How many of those who ask are decided upon together: meanwhile nobody else is let in."""
@@ -91,7 +94,7 @@ class Desk:
         self._over: list[Over] = []
         self._answers: list[asyncio.Future[None]] = []
         self._verifies = False
-        self._unsure = True
+        self._unsure = False
         self._alarm = Alarm(clock, self._ring)
         self._rings = False
         self._awaited = False
@@ -211,43 +214,57 @@ class Desk:
             self._ledger.size(await self._width())
         if verifies:
             over += await self._verified()
-        looks, gave_back = looks or self._unsure, bool(over)
-        if self._unsure or (asked and not self._queue and (over or self._is_open)):
-            self._unsure = False
-            await self._read(seen)
+        reads, looks, self._unsure = self._unsure, looks or self._unsure, False
         while True:
-            heads = await self._heads(over, seen)
-            asks = [one.entry.ask for one in asked]
-            turn = await self._ledger.decide(over, tuple(heads), asks)
-            if turn.refused and not verifies and (over := await self._verified()):
-                turn = await self._ledger.decide(over, tuple(heads), asks)
+            if reads:
+                await self._read(seen)
+                if not (asked or over or self._queue):
+                    return
+            heads, turn = await self._decide(asked, over, seen, listed=reads, verifies=verifies)
             queued = await self._answer(asked, turn)
             await self._let_in(heads, turn)
             if queued:
                 self._awaited = True
-                await self._ledger.load()
-            # What has no number of places gets none back
-            looks = looks or queued or (gave_back and self._ledger.known.places is not None)
-            if self._ledger.room <= 0 or not looks:
+                await self._ledger.mark()
+            looks = looks or queued
+            if not turn.cleared and (not looks or self._ledger.room <= 0):
                 return
-            asked, over = (), []
-            if not self._queue:
-                await self._read(seen)
-            if not self._queue:
-                return
+            asked, over, reads = (), [], turn.cleared or not self._queue
 
-    @property
-    def _is_open(self) -> bool:
-        """Whether somebody waits who may go by now, before all who have come later."""
-        return self._awaited and self._ledger.remembered is not None and self._ledger.room > 0
+    async def _decide(
+        self,
+        asked: Sequence[_Asked],
+        over: list[Over],
+        seen: set[Place],
+        *,
+        listed: bool,
+        verifies: bool,
+    ) -> tuple[_Heads, Turn]:
+        """Who may go, and what became of all; the list is read first if that may matter."""
+        asks = [one.entry.ask for one in asked]
+        while True:
+            heads = await self._heads(over, seen)
+            all_known = listed and self._queue.is_through
+            turn = await self._ledger.decide(
+                over, tuple(heads), asks, listed=listed, all_known=all_known
+            )
+            if turn is None:
+                listed = True
+                await self._read(seen)
+            elif turn.refused and not verifies and (gone := await self._verified()):
+                over, verifies = gone, True
+            else:
+                return heads, turn
+            self._queue.back([place for place, _ in heads.values()])
 
     async def _read(self, seen: set[Place]) -> None:
-        await self._queue.read(self._ledger.remembered or await self._ledger.load(), seen)
+        record = self._ledger.remembered or await self._ledger.load()
+        await self._queue.read(record, seen)
         self._awaited = bool(self._queue)
+        if self._awaited and not record.awaited:
+            await self._ledger.mark()
 
-    async def _heads(
-        self, over: Sequence[Over], seen: set[Place]
-    ) -> Mapping[Ask, tuple[Place, Entry]]:
+    async def _heads(self, over: Sequence[Over], seen: set[Place]) -> _Heads:
         """The first of those who wait, as many as there may be room for."""
         if not self._queue:
             return {}
@@ -272,7 +289,7 @@ class Desk:
                 one.answer.set_result(ask not in turn.waiting)
         return bool(queued)
 
-    async def _let_in(self, heads: Mapping[Ask, tuple[Place, Entry]], turn: Turn) -> None:
+    async def _let_in(self, heads: _Heads, turn: Turn) -> None:
         """Those who have waited go on, and wait no more."""
         self._queue.back([place for ask, (place, _) in heads.items() if ask in turn.waiting])
         await all_over(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.core.limiting import follow
+from flowworker.core.limiting import follow, is_blind
 from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -87,14 +87,40 @@ class Ledger:
         self.leads = self._tat == former
         return not self.leads
 
+    async def mark(self) -> None:
+        """Have it say that somebody waits. It was read then after it had been decided to wait."""
+        for _ in range(_TRIES):
+            marked = replace(await self.load(), awaited=True)
+            if marked == self._record:
+                return
+            try:
+                self._revision = await self._store.save(marked, self._revision)
+            except Conflict:
+                continue
+            self._record = marked
+            return
+        raise self._unsettled()
+
     async def decide(
-        self, over: Sequence[Over], waiting: Sequence[Ask], asks: Sequence[Ask]
-    ) -> Turn:
-        """One turn of the record, over whatever others have written meanwhile."""
+        self,
+        over: Sequence[Over],
+        waiting: Sequence[Ask],
+        asks: Sequence[Ask],
+        *,
+        listed: bool,
+        all_known: bool,
+    ) -> Turn | None:
+        """One turn of the record, over whatever others have written meanwhile.
+
+        None if others may have to be let in first: then nothing was decided. If it is `listed` who
+        waits, there are none but those who are `waiting`, and some behind them unless `all_known`.
+        """
         for _ in range(_TRIES):
             remembered = self._record is not None
-            known = self._record or await self.load()
-            turn = follow(known, over, waiting, asks, self._clock.now())
+            known, now = self._record or await self.load(), self._clock.now()
+            if not listed and is_blind(known, over, waiting, asks, now):
+                return None
+            turn = follow(known, over, waiting, asks, now, all_known=all_known)
             if turn.record == known:
                 if not remembered or not (over or waiting or asks):
                     return turn
@@ -107,4 +133,7 @@ class Ledger:
                 continue
             self._record, self._tat, self.leads = turn.record, turn.record.tat, True
             return turn
-        raise Unavailable(f"limit {self._limit} changes all the time, or what was read is stale")
+        raise self._unsettled()
+
+    def _unsettled(self) -> Unavailable:
+        return Unavailable(f"limit {self._limit} changes all the time, or what was read is stale")

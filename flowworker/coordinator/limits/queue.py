@@ -51,15 +51,22 @@ class Queue:
         self._places: dict[Place, None] = {}
         self._is_shared = is_gate(limit)
         self._more: set[str] | None = None  # keys with more on the list than is remembered
+        self._skips = True
         self._old_at = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._places)
 
+    @property
+    def is_through(self) -> bool:
+        """Whether all who were on the list when it was read have been looked at, and may go."""
+        return not (self._places or self._skips)
+
     def clear(self) -> None:
         """Know of nobody any more."""
         self._places.clear()
         self._more = None
+        self._skips = True
 
     async def read(self, record: LimitRecord, seen: set[Place]) -> None:
         """Find out who waits whose time has come, but for those that were `seen`."""
@@ -69,6 +76,7 @@ class Queue:
         due = [one for one in places if one.since <= now and one not in seen]
         first = [*islice(in_order(record, due), _REMEMBERED)]
         self._places = dict.fromkeys(sorted(first))
+        self._skips = len(first) < len(places)
         if self._is_shared:
             left = Counter(one.share.key for one in due)
             left.subtract(one.share.key for one in first)
@@ -121,7 +129,7 @@ class Queue:
             case Verdict.GONE:
                 await self._store.leave(place)
             case Verdict.BEGUN | Verdict.UNSEEN:
-                pass
+                self._skips = True
         return None
 
     def _forget(self, taken: list[Place]) -> None:
@@ -145,8 +153,10 @@ class Queue:
             place = known[0] if known else place
         await self._store.queue(place, entry)
         if self._more is None or place.share.key in self._more:
+            self._skips = True
             return  # it comes behind those that are not remembered
         if len(self._places) < 2 * _REMEMBERED:
             self._places[place] = None
         else:
             self._more.add(place.share.key)
+            self._skips = True

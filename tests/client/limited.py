@@ -71,5 +71,14 @@ async def until_waiting(fleet: Client, count: int, name: str = "api") -> None:
     await eventually(waits)
 
 
+async def until_free(fleet: Client) -> None:
+    """Nobody holds any limit, or waits for one: what was held is given back right after an end."""
+
+    async def is_free() -> bool:
+        return await fleet.limits() == []
+
+    await eventually(is_free)
+
+
 async def ended(fleet: Client, runs: list[str]) -> list[str]:
     return [str((await fleet.result(run, timeout=WAIT_LIMIT)).status) for run in runs]

@@ -14,7 +14,7 @@ from flowworker.core.fairness import gate_of
 from flowworker.core.status import Priority
 from flowworker.errors import InvalidInput
 from flowworker.ports import Backend
-from tests.client.limited import Calls, ended, fleet_of, until_waiting
+from tests.client.limited import Calls, ended, fleet_of, until_free, until_waiting
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 GATE = gate_of("default", Priority.NORMAL)
@@ -89,7 +89,7 @@ async def test_a_tenant_with_many_steps_does_not_delay_one_with_a_single_one(fle
     calls.may_end.set()
     assert await ended(fleet, [one, *many]) == ["COMPLETED"] * (WIDTH + 21)
     assert calls.begun.index(one) == WIDTH
-    assert (await fleet.limits()) == []
+    await until_free(fleet)
 
 
 async def test_a_weight_is_so_many_turns(fleet, calls):

@@ -18,7 +18,7 @@ from flowworker.core.status import Kind
 from flowworker.errors import NotFound
 from flowworker.ports import Backend
 from flowworker.stores.stores import stores_of
-from tests.client.limited import Calls, ended, fleet_of, until_waiting
+from tests.client.limited import Calls, ended, fleet_of, until_free, until_waiting
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 API = ("api",)
@@ -64,13 +64,19 @@ async def started(fleet: Client, workflow: str, count: int, **given: Any) -> lis
     return [await fleet.start(workflow, given, run_id=f"{workflow}-{n}") for n in range(count)]
 
 
-async def test_steps_of_many_runs_are_let_in_one_by_one_in_order(fleet, calls):
-    await fleet.set_limit("api", 1)
-    runs = await started(fleet, "one", 1)
+async def one_after_the_other(fleet: Client, calls: Calls, count: int) -> list[str]:
+    """The first is at work, and the others wait in their order."""
+    runs = [await fleet.start("one", run_id="one-0")]
     await eventually(lambda: calls.running == 1)
-    for n in range(1, 5):
+    for n in range(1, count):
         runs += [await fleet.start("one", run_id=f"one-{n}")]
         await until_waiting(fleet, n)
+    return runs
+
+
+async def test_steps_of_many_runs_are_let_in_one_by_one_in_order(fleet, calls):
+    await fleet.set_limit("api", 1)
+    runs = await one_after_the_other(fleet, calls, 5)
 
     calls.may_end.set()
 
@@ -158,7 +164,7 @@ async def test_each_value_of_a_key_has_a_limit_of_its_own(fleet, calls):
     assert sorted(one.held for one in found) == [1, 1, 1, 3]
     calls.may_end.set()
     assert await ended(fleet, runs) == ["COMPLETED"] * 5
-    assert await fleet.limits() == []
+    await until_free(fleet)
 
 
 async def test_a_step_under_several_limits_needs_all_of_them(fleet, calls):
@@ -185,8 +191,7 @@ async def test_fallbacks_and_compensations_fall_under_the_limits_of_their_step(f
 
 async def test_a_cancelled_run_gives_up_what_it_holds_and_waits_for(fleet, calls):
     await fleet.set_limit("api", 1)
-    holds, waits, last = await started(fleet, "one", 3)
-    await until_waiting(fleet, 2)
+    holds, waits, last = await one_after_the_other(fleet, calls, 3)
 
     await fleet.cancel(waits)
     assert await ended(fleet, [waits]) == ["CANCELLED"]
@@ -199,8 +204,7 @@ async def test_a_cancelled_run_gives_up_what_it_holds_and_waits_for(fleet, calls
 
 async def test_a_paused_run_waits_in_no_line(fleet, calls):
     await fleet.set_limit("api", 1)
-    _, paused, last = await started(fleet, "one", 3)
-    await until_waiting(fleet, 2)
+    _, paused, last = await one_after_the_other(fleet, calls, 3)
     await fleet.pause(paused)
     await until_waiting(fleet, 1)
 

@@ -78,8 +78,11 @@ async def test_those_who_wait_go_when_it_is_their_time_in_their_order(fleet, cal
 
 async def test_a_number_of_places_and_a_rate_are_both_kept_to(fleet, calls):
     await fleet.set_limit("api", 1, rate="1/d", burst=2)
-    runs = [await fleet.start("one", run_id=f"one-{n}") for n in range(3)]
-    await until_waiting(fleet, 2)
+    runs = [await fleet.start("one", run_id="one-0")]
+    await eventually(lambda: calls.running == 1)
+    for n in (1, 2):
+        runs += [await fleet.start("one", run_id=f"one-{n}")]
+        await until_waiting(fleet, n)
     view = await fleet.limit("api")
     assert (view.held, view.passed, view.next_at) == (1, 1, 0.0)
 

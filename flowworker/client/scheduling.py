@@ -175,7 +175,8 @@ class Scheduling:
         `overlap`, says `allow_all`.
 
         Raises:
-            InvalidInput: there is no time between these moments, or there are more than 1,000.
+            InvalidInput: there is no time between these moments, or there are more than 1,000; or
+                more would wait, with those that wait already.
             NotFound, ResultTimeout: as `pause_schedule`.
         """
         record = await find_schedule(self._stores.schedules, schedule_id)

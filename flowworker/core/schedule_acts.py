@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.core.ids import time_of
-from flowworker.core.occurrence import ScheduleRecord
+from flowworker.core.occurrence import MAX_WAITING, ScheduleRecord
 from flowworker.core.schedule_events import ScheduleEventType, Unpublished
+from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,9 +110,19 @@ def deleted(origin: str) -> Unpublished:
 
 
 def asked(record: ScheduleRecord, wanted: Iterable[Occurrence], origin: str) -> ScheduleRecord:
-    """Times that an operator wants, beside those that come by themselves."""
-    known = {one.run for one in (*record.asked, *record.waiting, *record.running, *record.recent)}
+    """Times that an operator wants, beside those that come by themselves.
+
+    Raises:
+        InvalidInput: more than `MAX_WAITING` times would wait: one record has to hold them all.
+    """
+    waiting = (*record.asked, *record.waiting)
+    known = {one.run for one in (*waiting, *record.running, *record.recent)}
     new = tuple(one for one in wanted if one.run not in known)
+    if new and len(waiting) + len(new) > MAX_WAITING:
+        raise InvalidInput(
+            f"schedule {record.id!r} has {len(waiting):,} times that wait, so {len(new):,} more "
+            f"are too many: {MAX_WAITING:,} may wait; ask again when some have begun"
+        )
     return replace(record, asked=(*record.asked, *new), last=_later(record, origin))
 
 

@@ -82,10 +82,12 @@ def follow(
 def settled(record: ScheduleRecord, refused: Mapping[str, str], now: float) -> ScheduleRecord:
     """The record when all that was STARTING is begun, but for those that were refused, and why.
 
-    What it had to tell is published.
+    What it had to tell is published. One that was refused has begun no run, so if it would have
+    been the last of `max_runs`, another time is: then the schedule needs another turn.
     """
     draft = _Draft(replace(record, outbox=()), now)
     draft.begin(refused)
+    draft.end_if_all_have_begun()
     return draft.turn(None).record
 
 
@@ -149,6 +151,7 @@ class _Draft:
             if one.state is not OccurrenceState.STARTING:
                 left.append(one)
             elif one.run in refused:
+                self._started -= not one.asked
                 self._over(one, OccurrenceState.REJECTED, refused[one.run])
             else:
                 left.append(replace(one, state=OccurrenceState.RUNNING, began=self._now))
@@ -169,7 +172,7 @@ class _Draft:
         if self._paused:
             return None
         for seen, time in enumerate(times(self._passed)):
-            if 0 < self._schedule.max_runs <= self._begun:
+            if self._is_used_up:
                 return None
             due = due_at(self._schedule, time)
             if due > at:
@@ -184,10 +187,17 @@ class _Draft:
 
     def end_with(self, wake: float | None) -> None:
         """No time is left, if it is not to be looked at again and none waits."""
-        left = wake is not None or any(not one.asked for one in self._waiting)
+        starting = OccurrenceState.STARTING
+        open_ = self._is_used_up and any(one.state is starting for one in self._running)
+        left = wake is not None or open_ or any(not one.asked for one in self._waiting)
         if not (left or self._paused or self._ended):
             self._ended = True
             self._tell(ScheduleEventType.ENDED, repr(self._record.said_at))
+
+    def end_if_all_have_begun(self) -> None:
+        """No time is left, if so many have begun runs as may; none of these was refused."""
+        if self._is_used_up:
+            self.end_with(None)
 
     def admit(self, one: Occurrence) -> None:
         """A time has come: it begins a run, waits, or does not."""
@@ -210,9 +220,10 @@ class _Draft:
             self._skip(one, f"run {before.run} had not ended")
 
     @property
-    def _begun(self) -> int:
-        """How many times have begun a run, or will when others have ended."""
-        return self._started + sum(not one.asked for one in self._waiting)
+    def _is_used_up(self) -> bool:
+        """So many times have begun a run as may, or will when others have ended."""
+        begun = self._started + sum(not one.asked for one in self._waiting)
+        return 0 < self._schedule.max_runs <= begun
 
     def _may_wait(self, overlap: Overlap) -> bool:
         room = {Overlap.BUFFER_ONE: 1, Overlap.BUFFER_ALL: MAX_WAITING}

@@ -78,6 +78,20 @@ async def test_a_backfill_begins_the_times_one_after_the_other_each_once(world):
     assert len(await world.client.list(RunStatus.COMPLETED)) == 3
 
 
+async def test_a_backfill_that_would_have_too_many_wait_is_refused(world):
+    await world.coordinator()
+    await created(world, "long")
+    first = ("2001-01-01T00:00:00Z", "2001-01-01T16:39:00Z")
+    second = ("2001-01-02T00:00:00Z", "2001-01-02T00:02:00Z")
+    assert len(await act(world, world.client.backfill_schedule("s", *first))) == 1_000
+
+    with pytest.raises(InvalidInput, match="999 times that wait, so 3 more are too many"):
+        await act(world, world.client.backfill_schedule("s", *second))
+
+    view = await world.client.schedule("s")
+    assert (view.waiting, view.skipped) == (999, 0)
+
+
 async def test_a_deleted_schedule_begins_nothing_and_its_runs_go_on(world):
     await world.coordinator()
     await created(world, "long")

@@ -117,6 +117,23 @@ async def test_a_run_that_cannot_begin_is_rejected_and_the_next_one_has_its_turn
     assert '"n" is a required' in (await world.client.schedule("s")).recent[0].reason
 
 
+async def test_a_run_that_cannot_begin_is_none_of_max_runs(world):
+    await world.coordinator()
+    await created(world, max_runs=1)
+    schema = {"type": "object", "required": ["n"]}
+    await world.client.register(Workflow("short", SHORT.steps, input_schema=schema))
+    await world.pass_by(30.0)
+    view = await world.client.schedule("s")
+    assert (view.state, view.started, await seen(world)) == ("ACTIVE", 0, [(0.0, "REJECTED")])
+
+    await world.client.register(SHORT)
+    await world.pass_by(120.0)
+
+    view = await world.client.schedule("s")
+    assert (view.state, view.started) == ("ENDED", 1)
+    assert await seen(world) == [(0.0, "REJECTED"), (1.0, "COMPLETED")]
+
+
 async def test_a_failure_pauses_it_if_it_says_so(world):
     await world.coordinator()
     await created(world, "failing", pause_on_failure=True)

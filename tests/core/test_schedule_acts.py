@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from flowworker.core.occurrence import Occurrence
+from flowworker.core.occurrence import MAX_WAITING, Occurrence
 from flowworker.core.payload import Inline
 from flowworker.core.schedule import Schedule
 from flowworker.core.schedule_acts import asked, created, paused, redefined, unpaused
+from flowworker.errors import InvalidInput
 
 SAID = Schedule("s", every=60.0, input={"n": 1})
 SEALED = Inline(Raw(b'"eHg="'), "k1")
@@ -67,3 +69,15 @@ def test_what_is_asked_for_is_asked_for_once():
 
     assert (after.asked, after.last) == ((one, other), sent(200.0))
     assert (again.asked, again.last) == ((), sent(200.0))
+
+
+def test_no_more_are_asked_for_than_may_wait():
+    ones = [Occurrence(float(n), f"s-{n}", float(n)) for n in range(MAX_WAITING + 1)]
+    waiting = replace(NEW, waiting=tuple(ones[:1]))
+    full = asked(waiting, ones[1:-1], sent(200.0))
+
+    says = "'s' has 1,000 times that wait, so 1 more are too many: 1,000 may wait"
+    with pytest.raises(InvalidInput, match=says):
+        asked(full, ones, sent(300.0))
+    # What is asked for already may be asked for again: the command may come twice
+    assert asked(full, ones[:-1], sent(300.0)).asked == full.asked

@@ -27,6 +27,11 @@ def looked_at(given, number, *, now=None, ended=None):
     return follow(given, at, at if now is None else now, times, ended or {}).record
 
 
+def begun(given):
+    """All that was to be started is, and what there was to say is said."""
+    return settled(given, {}, BEGIN)
+
+
 def test_what_operators_do():
     one = created(Schedule("s", every=STEP), "w", None, WHEN)
     changed = redefined(one, Schedule("s", every=1.0), f"8@{BEGIN + 1.0:.6f}")
@@ -120,9 +125,9 @@ def test_that_no_time_is_left_is_said_once():
     given, _ = turn(record(max_runs=2, overlap=Overlap.BUFFER_ALL), 3)
     assert (given.ended, len(given.waiting)) == (False, 1)
 
-    over = looked_at(given, 4, ended=completed(given))
+    over = begun(looked_at(given, 4, ended=completed(given)))
     assert said(over) == [("ended", None, "")]
-    again = looked_at(settled(over, {}, BEGIN), 5)
+    again = looked_at(begun(over), 5)
     assert (again.ended, again.outbox) == (True, ())
 
 
@@ -132,15 +137,15 @@ def test_one_that_is_paused_has_not_ended():
 
 
 def test_one_that_says_something_else_may_end_again():
-    over = looked_at(record(max_runs=1), 1)
+    over = begun(looked_at(record(max_runs=1), 1))
     assert over.ended
 
     more = created(replace(over.schedule, max_runs=2), "w", None, f"8@{BEGIN + STEP:.6f}", over)
-    ended = looked_at(more, 2, ended=completed(more))
+    ended = begun(looked_at(more, 2, ended=completed(more)))
 
     assert (more.ended, ended.ended) == (False, True)
     assert said(ended)[-1] == ("ended", None, "")
-    details = [one.detail for one in ended.outbox if one.type is ScheduleEventType.ENDED]
+    details = [one.detail for one in (*over.outbox, *ended.outbox)]
     assert len(set(details)) == 2
 
 

@@ -204,6 +204,21 @@ def test_times_that_wait_count_as_well():
     assert given.started == 3
 
 
+def test_a_time_whose_run_is_refused_is_none_of_max_runs():
+    found = follow(record(max_runs=1), BEGIN + STEP, BEGIN + STEP, times, {})
+    assert (found.record.started, found.record.ended, found.wake) == (1, False, None)
+
+    after = settled(found.record, {found.record.running[0].run: "too early"}, BEGIN + STEP)
+    assert (after.started, after.ended, recent(after)) == (0, False, [(1.0, "REJECTED")])
+    assert turn(after, 1)[1] == BEGIN + 2 * STEP
+    last, wake = turn(after, 2)
+    assert (last.started, last.ended, minutes(last.running), wake) == (1, True, [2.0], None)
+
+    # One that was asked for did not count
+    given = follow(replace(record(), asked=(wanted(),)), BEGIN, BEGIN, times, {}).record
+    assert settled(given, {given.running[0].run: "too early"}, BEGIN).started == 0
+
+
 def test_the_last_time_is_the_last():
     found = follow(record(), BEGIN + STEP, BEGIN + STEP, lambda _: iter(()), {})
     assert (replace(found.record, ended=False, outbox=()), found.wake) == (record(), None)

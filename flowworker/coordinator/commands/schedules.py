@@ -183,13 +183,20 @@ def _acted(
             time = _moment(action, command.at, time_of(origin))
             run = run_of_trigger(record.id, time)
             wanted = [Occurrence(time, run, time, asked=True, overlap=command.overlap)]
-            return asked(record, wanted, origin)
+            return _asked(record, wanted, origin)
         case ScheduleAction.BACKFILL:
-            return asked(record, _backfilled(record, command), origin)
+            return _asked(record, _backfilled(record, command), origin)
         case ScheduleAction.PAUSE:
             return paused(record, shortened(command.reason) or "by an operator", origin)
         case _:
             return unpaused(record, origin)
+
+
+def _asked(record: ScheduleRecord, wanted: list[Occurrence], origin: str) -> ScheduleRecord:
+    try:
+        return asked(record, wanted, origin)
+    except InvalidInput as error:
+        raise Rejected(str(error)) from error
 
 
 def _backfilled(record: ScheduleRecord, command: ScheduleCommand) -> list[Occurrence]:

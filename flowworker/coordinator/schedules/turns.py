@@ -105,6 +105,8 @@ class Schedules:
             revision = await self._store.save(begun, revision)
         self._count(record, begun, len(refused))
         await self._stop(begun)
+        if refused and wake is None:
+            wake = at  # of `max_runs` one is left again
         wake = self._soon(begun, wake, at)
         await self._set(begun, wake, revision)
 

@@ -10,7 +10,7 @@ from flowworker.codec.json import UNREADABLE
 from flowworker.codec.limits import Waiting
 from flowworker.codec.messages import decode_step_message
 from flowworker.coordinator.limits.verdict import Verdict
-from flowworker.core.claim import Claim, GiveUp, Stale, judge
+from flowworker.core.claim import Busy, Claim, GiveUp, Stale, judge
 from flowworker.core.facts import AttemptFailed, Compensated, Iterated, StepCancelled, StepCompleted
 from flowworker.core.limiting import Over
 from flowworker.core.staleness import may_be_unseen
@@ -54,6 +54,8 @@ class StepStanding:
         match judge(wanted, record, revision, now):
             case Claim() | GiveUp():
                 return Verdict.OPEN
+            case Busy() if record is not None and record.attempt == wanted.attempt:
+                return Verdict.OPEN  # it holds the limit, and this is for the end of its lease
             case Stale():
                 return Verdict.UNSEEN
             case _:

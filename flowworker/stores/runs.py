@@ -157,11 +157,17 @@ class RunStore:
             await self.index(entry_of(now[0]))
 
     async def list_early(self, record: RunRecord) -> None:
-        """List a run that has not begun; if it has, or was stopped meanwhile, as it is then."""
+        """List a run that has not begun; if it has, or was stopped meanwhile, as it is then.
+
+        Not at all if it is gone, which a start is that was refused. An answer that is too old to
+        show it comes from where nothing can be written, so then the entry stays as well.
+        """
         await self.index(entry_of(record))
         now = await self.load(record.run)
-        if now is not None and entry_of(now[0]) != entry_of(record):
-            await self.unindex(entry_of(record))  # it may have another moment than the right one
+        if now is not None and entry_of(now[0]) == entry_of(record):
+            return
+        await self.unindex(entry_of(record))  # it may have another moment than the right one
+        if now is not None:
             await self.relist(now[0])
 
     async def listed(self, status: RunStatus, workflow: str | None = None) -> list[Entry]:

@@ -118,6 +118,12 @@ async def test_a_run_that_begins_or_is_stopped_while_it_is_listed_as_early(runs,
     assert await listed(runs) == {str(status): [("two", RUN)]}
 
 
+async def test_a_start_that_was_refused_while_it_is_listed_as_early_is_listed_nowhere(runs):
+    await runs.list_early(RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW))
+
+    assert await listed(runs) == {}
+
+
 async def test_retention_is_restored_only_where_it_is_known(backend):
     # Given executions that were kept by hand, one of them with a time to live
     store = StateStore(existing(stores_of(backend)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TOKEN = "token-of-the-measurement"
 WAIT_LIMIT = 600.0
-"""Seconds that a process may take to begin; a coordinator looks at all runs that are retained."""
+"""Seconds that a process may take to begin."""
 POLL = 0.05
 
 T = TypeVar("T")

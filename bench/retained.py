@@ -112,7 +112,7 @@ class Retained:
         found = {}
         for kind, stream, message in kinds:
             count, size = await self._state(stream)
-            await self._send(map(message, range(first, last)), last - first)
+            await self.send(map(message, range(first, last)), last - first)
             now, taken = await self._state(stream)
             if now - count != last - first:
                 raise RuntimeError(f"{stream} has {now - count} of {last - first} messages")
@@ -123,7 +123,8 @@ class Retained:
         state = (await self._api.call(f"STREAM.INFO.{stream}"))["state"]
         return state["messages"], state["bytes"]
 
-    async def _send(self, messages: Iterator[Message], count: int) -> None:
+    async def send(self, messages: Iterator[Message], count: int) -> None:
+        """So many messages, in order."""
         for at, (subject, block, body) in enumerate(messages, 1):
             if at % _TOGETHER and at < count:
                 self._connection.client.send(subject, "", block, body)

@@ -15,7 +15,7 @@ from simulation.leases import SimLeases
 from simulation.records import SimLink, SimRecords, SimRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from typing import Any
 
     from flowworker.codec.subjects import CommandLane
@@ -245,6 +245,9 @@ class _Timers(_Source):
 
     def runs(self, name: str) -> _Later[list[str]]:
         return self._gate.call("timers.runs", name, self._backend.timers.runs, name)
+
+    def missing(self, runs: Sequence[str], name: str) -> _Later[list[str]]:
+        return self._gate.call("timers.missing", name, self._backend.timers.missing, runs, name)
 
     def consume(self, on_delivery: OnDelivery) -> _Later[Consumer]:
         return deliver_to(

@@ -16,9 +16,11 @@ __all__ = [
     "entries_of",
     "entry_at",
     "entry_of",
+    "former_patterns",
     "moment_of",
     "parts_of",
     "pattern_of",
+    "spans_around",
     "spans_from",
     "status_pattern",
     "time_of",
@@ -182,6 +184,29 @@ def spans_from(seconds: float) -> Iterator[Span]:
         yield _span(of.year, of.month, of.day)
     for year in range(last - 1, _FIRST_YEAR - 1, -1):
         yield _span(year)
+
+
+def spans_around(seconds: float) -> list[list[Span]]:
+    """Spans that cover all time up to the minute of `seconds`, each list latest first.
+
+    The minutes of its hour, the hours of its day before that, the days of its month, the months of
+    its year, and years: less than 200, of which all but the minutes may hold very many runs.
+    """
+    at = datetime.fromtimestamp(int(seconds), UTC)
+    now = _span(at.year, at.month, at.day, at.hour, at.minute)
+    unit = now.rpartition(".")[0]
+    found = [[part for part in parts_of(unit) if part <= now]]
+    while "." in unit:
+        before, unit = unit, unit.rpartition(".")[0]
+        found.append([part for part in parts_of(unit) if part < before])
+    return [*found, [_span(year) for year in range(at.year - 1, _FIRST_YEAR - 1, -1)]]
+
+
+def former_patterns() -> list[str]:
+    """All entries of the former form, but for those with as many tokens as one of today's has."""
+    least, today = 4, 4 + _TOKENS
+    exact = [f"index{'.*' * (tokens - 1)}" for tokens in range(least, today)]
+    return [*exact, f"index{'.*' * (today - 1)}.>"]
 
 
 def _span(year: int, *rest: int) -> Span:

@@ -6,7 +6,6 @@ __all__ = ["Retention"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import RETENTION, SCHEDULE_CHANGED, TIMEOUT
 from flowworker.coordinator.results import result_of
@@ -16,9 +15,8 @@ from flowworker.settings import FRAME
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Sequence
 
-    from flowworker.codec.index import Entry
     from flowworker.core.graph import Plan
     from flowworker.core.records import RunRecord
     from flowworker.core.state import RunState
@@ -62,28 +60,21 @@ class Retention:
             timers, at = self._backend.timers, record.finished_at
             await timers.set(record.schedule.id, SCHEDULE_CHANGED, at)
 
-    async def restore(self) -> None:
-        """Set what timers finished runs have lost, as when the steps stream was purged.
+    async def restore(self, runs: Sequence[str]) -> None:
+        """Set what timers these have lost, if they have ended, as when their stream was purged.
 
         Raises:
             Unavailable: some of them could not be set; all others were.
         """
-        timed, left = set(await self._backend.timers.runs(RETENTION)), 0
-        for status in sorted(TERMINAL):
-            for entry in await self._runs.listed(status):
-                if entry.run not in timed or not entry.moment:
-                    left += not await self._restore(entry, timed)
-        if left:
+        missing = await self._backend.timers.missing(runs, RETENTION)
+        if left := sum([not await self._restore(run) for run in missing]):
             raise Unavailable(f"the retention of {left:,} finished runs could not be set")
 
-    async def _restore(self, entry: Entry, timed: Container[str]) -> bool:
+    async def _restore(self, run: str) -> bool:
         """Whether the server was there for it; what is damaged only a person can mend."""
-        run = entry.run
         try:
             found = await self._runs.load(run)
-            if not entry.moment:  # listed by a former release, which had no time in it
-                await self._list_anew(entry, None if found is None else found[0])
-            if found is None or found[0].status not in TERMINAL or run in timed:
+            if found is None or found[0].status not in TERMINAL:
                 return True  # it has just been removed
             record = found[0]
             if not (record.expires or record.definition):
@@ -95,11 +86,6 @@ class Retention:
             get_logger().warning("retention not restored", run=run, error=str(error))
             return not isinstance(error, Unavailable)
         return True
-
-    async def _list_anew(self, entry: Entry, record: RunRecord | None) -> None:
-        if record is not None:
-            await self._runs.index(entry_of(record))
-        await self._runs.unindex(entry)
 
     async def due(self, record: RunRecord, timer: str) -> float | None:
         """When a run's timer is to go off, epoch seconds; None if there should be none."""

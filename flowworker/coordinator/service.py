@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowworker.codec.presence import Presence
 from flowworker.coordinator.assembly import assemble
 from flowworker.coordinator.driving.aftermath import Aftermath
+from flowworker.coordinator.driving.ended import EndedRuns
 from flowworker.coordinator.driving.holding import LOOKS, Holding
 from flowworker.coordinator.driving.partitions import Partitions
 from flowworker.coordinator.driving.recovery import Recovery
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _REBUILDS = 16
 """Runs that are rebuilt from their records at a time."""
+
+_FIRST = 0
+"""The partition whose coordinator looks after what nobody drives."""
 
 _START_AGAIN = 0.5
 """Seconds after which a start that failed is tried again."""
@@ -83,6 +87,7 @@ class Coordinator:
         )
         backlog = self._parts.backlog.steps
         self._recovery = Recovery(stores, backlog, rebuilds, adopts, clock, metrics)
+        self._ended = EndedRuns(stores, self._parts.retention.restore, self._looks_after_all, clock)
         self._aftermath = Aftermath(stores, self._restore_timers, adopts, clock)
         self._schedulers: dict[int, Scheduler] = {}
         self._tasks = TaskSet()
@@ -121,7 +126,7 @@ class Coordinator:
             self._tasks.spawn(self._hold_always(), "hold"),
         ]
         if self._stores.backend.tail is None:  # else the look after the server's start does so
-            self._tasks.spawn(self._restore(), "restore-retention")
+            self._tasks.spawn(self._restore(), "restore-schedules")
 
     async def run(self) -> None:
         """Start, however long that takes, and go on until cancelled; then stop."""
@@ -171,6 +176,8 @@ class Coordinator:
                 raise result  # when none is starting any more: those that did will be stopped
         self._metrics.partitions_owned.set(len(self._schedulers))
         self._metrics.partitions_taken.inc(len(taken))
+        if _FIRST in taken:
+            self._ended.look_anew()
         # Beside the beat: it may take longer than the leases that the beat has to renew.
         self._tasks.spawn(self._look_through(taken, taken=True), "sweep-taken")
         self._tasks.spawn(self._look_after(taken), "aftermath")
@@ -199,6 +206,7 @@ class Coordinator:
         while True:
             await self._clock.sleep(self._stores.settings.sweep)
             self._tasks.spawn(self._look_after(dict(self._schedulers)), "aftermath")
+            self._tasks.spawn(self._look_at_ended(), "ended-runs")
             await self._look_through(self._schedulers, taken=False)
             self._metrics.runs_active.set(self.presence().running)
 
@@ -222,17 +230,29 @@ class Coordinator:
             get_logger().exception("pauses of workflows: not all runs heard")
 
     async def _restore(self) -> None:
-        """Once in a coordinator's life: it looks at all runs that have ended, and finds little."""
+        """Once in a coordinator's life."""
         try:
             await self._restore_timers()
         except FlowworkerError as error:
             get_logger().warning("timers were not looked after", error=str(error))
 
     async def _restore_timers(self) -> None:
-        """Of what is not unfinished."""
+        """Of schedules at once, of runs that have ended from the next sweep on."""
         if self._adopts_all:
             await self._parts.schedules.restore()
-            await self._parts.retention.restore()
+            self._ended.look_anew()
+
+    def _looks_after_all(self) -> bool:
+        """Whether it is the one that looks after what nobody drives."""
+        return self._adopts_all and _FIRST in self._schedulers
+
+    async def _look_at_ended(self) -> None:
+        try:
+            await self._ended.look()
+        except FlowworkerError as error:
+            get_logger().warning("ended runs were not all looked at", error=str(error))
+        except Exception:  # noqa: BLE001 - a defect must not end all rounds to come
+            get_logger().exception("ended runs were not all looked at")
 
     def _is_ours(self, about: str) -> bool:
         return partition_of(about, self._stores.backend.events.partitions) in self._schedulers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["StreamTimers"]
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from flowworker.jetstream.client import headers
@@ -12,6 +13,8 @@ from flowworker.jetstream.consuming.delivery import Naming
 from flowworker.jetstream.topology.specs import consumer_specs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.jetstream.client.api import Api
     from flowworker.jetstream.client.publisher import Publisher
     from flowworker.jetstream.consuming.consumers import Consumers
@@ -47,6 +50,18 @@ class StreamTimers:
             subjects = await subjects_of(self._api, self._names.steps, f"{before}*{after}")
             found += [one.removeprefix(before).removesuffix(after) for one in subjects]
         return found
+
+    async def missing(self, runs: Sequence[str], name: str) -> list[str]:
+        """Those of these runs that have no such alarm."""
+        found = await asyncio.gather(*(self._is_set(run, name) for run in runs))
+        return [run for run, is_set in zip(runs, found, strict=True) if not is_set]
+
+    async def _is_set(self, run: str, name: str) -> bool:
+        """Whether it waits, or else has fired: in this order it goes from one to the other."""
+        for subject in (self._names.timer_schedule(run, name), self._names.timer_due(run, name)):
+            if await self._api.message(self._names.steps, {"last_by_subj": subject}) is not None:
+                return True
+        return False
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms; a delivery's subject is `timer.<run>.<name>`."""

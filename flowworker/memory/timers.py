@@ -12,6 +12,8 @@ from flowworker.memory.checks import check_dotted, check_token
 from flowworker.memory.queue import Message, Queue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.memory.home import Home
     from flowworker.ports import Consumer, OnDelivery
 
@@ -43,6 +45,10 @@ class MemoryTimers:
         """All runs that have such an alarm, set or on its way."""
         groups = (group.split(".", 2) for group in self._queue.groups())
         return [run for _, run, alarm in groups if alarm == name]
+
+    async def missing(self, runs: Sequence[str], name: str) -> list[str]:
+        """Those of these runs that have no such alarm."""
+        return [run for run in runs if not self.pending(run, name)]
 
     def of_steps(self) -> list[tuple[str, str]]:
         """Run and step of all timers of steps that wait."""

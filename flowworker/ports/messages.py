@@ -22,7 +22,7 @@ from flowworker.codec.subjects import CommandKind
 from flowworker.core.ids import COORDINATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flowworker.codec.subjects import CommandLane
     from flowworker.core.status import Priority
@@ -236,7 +236,14 @@ class Timers(Protocol):
         ...
 
     async def runs(self, name: str) -> list[str]:
-        """All runs that have such an alarm, set or on its way, in no order."""
+        """All runs that have such an alarm, set or on its way, in no order.
+
+        It costs the more the more alarms of any name there are: 34 ms of a server with a million.
+        """
+        ...
+
+    async def missing(self, runs: Sequence[str], name: str) -> list[str]:
+        """Those of these runs that have no such alarm. It costs a request or two for each."""
         ...
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:

@@ -13,6 +13,8 @@ from flowworker.codec.json import decode_run
 from flowworker.codec.keys import RETENTION, run_key, run_patterns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowworker.ports import Consumer, OnDelivery, Timers
     from flowworker.redis.records import RedisRecords
 
@@ -39,6 +41,10 @@ class RetentionTimers:
     async def runs(self, name: str) -> list[str]:
         """All runs that have such an alarm in this process."""
         return await self._timers.runs(name)
+
+    async def missing(self, runs: Sequence[str], name: str) -> list[str]:
+        """Those of these runs that have no such alarm in this process."""
+        return await self._timers.missing(runs, name)
 
     async def consume(self, on_delivery: OnDelivery) -> Consumer:
         """Share the alarms with all other consumers."""

@@ -8,7 +8,14 @@ import asyncio
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from flowworker.codec.index import any_time, entries_of, entry_at, entry_of, status_pattern
+from flowworker.codec.index import (
+    any_time,
+    entries_of,
+    entry_at,
+    entry_of,
+    former_patterns,
+    status_pattern,
+)
 from flowworker.codec.json import decode_run, decode_step, encode
 from flowworker.codec.keys import run_key, run_patterns, step_key, steps_pattern
 from flowworker.core.ids import index_of
@@ -174,6 +181,12 @@ class RunStore:
         """All that are listed under that status, in no order."""
         keys = await self._records.keys(status_pattern(status, workflow))
         return [entry for key in keys if (entry := entry_at(key)) is not None]
+
+    async def former(self) -> list[Entry]:
+        """Entries of the former form, under any status, but for those as long as today's are."""
+        found = [await self._records.keys(pattern) for pattern in former_patterns()]
+        entries = [entry_at(key) for keys in found for key in keys]
+        return [entry for entry in entries if entry is not None and not entry.moment]
 
     async def list(self, status: RunStatus, workflow: str | None = None) -> list[tuple[str, str]]:
         """Workflow and run of all that are listed under that status, the oldest first."""

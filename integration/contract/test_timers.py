@@ -119,12 +119,16 @@ async def test_who_has_a_timer_is_known(backend, peer):
     await backend.timers.clear("run-3", "a.b")
 
     assert sorted(await peer.timers.runs("a.b")) == ["run-1", "run-2", "run-5"]
+    asked = [f"run-{number}" for number in range(1, 7)]
+    assert await peer.timers.missing(asked, "a.b") == ["run-3", "run-4", "run-6"]
+    assert await peer.timers.missing([], "a.b") == []
     assert await peer.timers.runs("b") == ["run-4"]
 
     await fired.ack()
 
     async def is_over():
-        return "run-5" not in await peer.timers.runs("a.b")
+        gone = "run-5" not in await peer.timers.runs("a.b")
+        return gone and await peer.timers.missing(["run-5"], "a.b") == ["run-5"]
 
     await eventually(is_over)
 

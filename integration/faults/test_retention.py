@@ -60,7 +60,7 @@ async def test_a_finished_run_whose_timer_was_purged_is_removed_all_the_same(ope
     with EmbeddedServer() as server:
         async with open_fleet(server) as fleet, Raw.connected(server.url) as raw:
             # Given finished runs, and somebody who purges the stream in which their timers wait
-            fleet.start("coordinator")
+            former = fleet.start("coordinator", FLOWWORKER_SWEEP="60")
             fleet.start("worker")
             await fleet.client.register(parse(KEPT.replace("2s", "4s")))
             runs = [f"r-{number}" for number in range(5)]
@@ -71,6 +71,7 @@ async def test_a_finished_run_whose_timer_was_purged_is_removed_all_the_same(ope
             await quiet_for(5.0)  # longer than they are kept
             assert (await fleet.client.status("r-0")).status == "COMPLETED"
 
-            # When a coordinator starts, then it finds them
+            # When another coordinator drives the first partition, then it finds them
+            former.kill()
             fleet.start("coordinator")
             await fleet.until(lambda: gone(raw))

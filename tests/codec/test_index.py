@@ -10,9 +10,11 @@ from flowworker.codec.index import (
     entries_of,
     entry_at,
     entry_of,
+    former_patterns,
     moment_of,
     parts_of,
     pattern_of,
+    spans_around,
     spans_from,
     status_pattern,
     time_of,
@@ -20,6 +22,7 @@ from flowworker.codec.index import (
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import MAX_MOMENT, RunRecord
 from flowworker.core.status import RunStatus
+from flowworker.memory.names import Names
 
 AT = 1_795_837_320.0625  # 2026-11-28T03:42:00.062Z
 RECORD = RunRecord("r1", "orders.ship", "h", RunStatus.RUNNING, EMPTY, AT)
@@ -92,6 +95,36 @@ def test_spans_cover_all_time_once_the_latest_first(days):
     for step in range(500):
         moment = moment_of(latest * step / 500)
         assert sum(moment.startswith(f"{span}.") for span in spans) == 1, moment
+
+
+@pytest.mark.parametrize("at", ["2026.11.28.03.42", "2026.12.31.23.59", "1970.01.01.00.00"])
+def test_few_lists_of_spans_cover_all_time_once_the_latest_first(at):
+    latest = time_of(f"{at}.59.999")
+    lists = spans_around(latest)
+    spans = [span for each in lists for span in each]
+
+    assert spans[0] == at
+    assert spans == sorted(spans, reverse=True)
+    assert len(spans) < 200
+    assert [{span.count(".") for span in each} for each in lists if each] == [
+        {length} for length, each in zip((4, 3, 2, 1, 0), lists, strict=True) if each
+    ]
+    for step in range(500):
+        moment = moment_of(latest * step / 500)
+        assert sum(moment.startswith(f"{span}.") for span in spans) == 1, moment
+
+
+@pytest.mark.parametrize("tokens", [2, 3, 8, 9, 10, 20])
+def test_entries_of_the_former_form_are_found_by_how_many_tokens_they_have(tokens):
+    key = ".".join(("index", "FAILED", *"w" * (tokens - 1), "r1"))
+    names = Names()
+    for name in (key, entry_of(RECORD).key):
+        names.add(name)
+
+    found = [each for pattern in former_patterns() for each in names.matching(pattern)]
+
+    # With a workflow of eight they are as long as those of today
+    assert found == ([] if tokens == 9 else [key])
 
 
 def test_spans_that_are_near_are_short():

@@ -7,10 +7,17 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from flowworker.codec.index import entry_of
+from flowworker.codec.keys import RETENTION
 from flowworker.coordinator import Coordinator
-from flowworker.errors import Unavailable
+from flowworker.coordinator.driving.ended import ROUND
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord
+from flowworker.core.status import RunStatus
+from flowworker.errors import InvalidInput, Unavailable
 from flowworker.memory import memory_backend
 from flowworker.settings import Settings
+from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from flowworker.telemetry.metrics import Metrics
 from tests.support.faults import Flaky
@@ -111,12 +118,10 @@ async def test_a_sweep_that_is_cut_short_is_not_the_last(backend, make, clock, l
 
 
 @pytest.mark.parametrize(("adopts", "asked"), [(None, 1), (lambda _run: True, 0)])
-async def test_who_looks_after_all_runs_sees_to_their_retention(
-    backend, make, clock, adopts, asked
-):
+async def test_who_looks_after_all_runs_looks_after_schedules(backend, make, clock, adopts, asked):
     coordinator = make(backend, adopts)
     part = Part()
-    coordinator._parts = coordinator._parts._replace(retention=part)
+    coordinator._parts = coordinator._parts._replace(schedules=part)
 
     await coordinator.start()
     await clock.advance(1.0)
@@ -124,12 +129,63 @@ async def test_who_looks_after_all_runs_sees_to_their_retention(
     assert part.asked == asked
 
 
-async def test_retention_that_cannot_be_seen_to_is_reported(backend, make, clock, logs):
+async def test_schedules_that_cannot_be_looked_after_are_reported(backend, make, clock, logs):
     coordinator = make(backend)
     part = Part(Unavailable("away"))
-    coordinator._parts = coordinator._parts._replace(retention=part)
+    coordinator._parts = coordinator._parts._replace(schedules=part)
 
     await coordinator.start()
     await clock.advance(1.0)
 
     assert len(logs.having("warning", error="away")) == 1
+
+
+async def ended(backend, run):
+    """A run that has ended, and whose timer is lost."""
+    runs = RunStore(backend.runs)
+    record = RunRecord(run, "w", "", RunStatus.COMPLETED, EMPTY, 1.0, expires=9e9)
+    await runs.save(record, 0)
+    await runs.index(entry_of(record))
+
+
+@pytest.mark.parametrize(("adopts", "restored"), [(None, 1), (lambda _run: True, 0)])
+async def test_who_drives_the_first_partition_looks_at_ended_runs_with_its_first_sweep(
+    backend, make, clock, adopts, restored
+):
+    await ended(backend, "r1")
+    await make(backend, adopts).start()
+    await clock.advance(1.0)
+    assert backend.timers.pending("r1", RETENTION) == 0
+
+    await clock.advance(SETTINGS.sweep)
+    assert backend.timers.pending("r1", RETENTION) == restored
+
+
+async def test_who_does_not_drive_the_first_partition_leaves_ended_runs_to_who_does(
+    backend, make, clock
+):
+    await ended(backend, "r1")
+    await backend.leases.acquire("partition.0", "another", 1000)
+    coordinator = make(backend)
+
+    await coordinator.start()
+    await clock.advance(3 * SETTINGS.sweep)
+
+    assert coordinator.partitions == (1,)
+    assert backend.timers.pending("r1", RETENTION) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(InvalidInput("no pattern"), "warning"), (ValueError("a defect"), "error")]
+)
+async def test_a_round_that_is_cut_short_is_not_the_last(backend, make, clock, logs, error, level):
+    await ended(backend, "r1")
+    runs = Flaky(backend.runs, few=[error])
+    await make(replace(backend, runs=runs)).start()
+    await clock.advance(SETTINGS.sweep)
+    assert [line["log_level"] for line in logs.at("warning", "error")] == [level]
+
+    await clock.advance(ROUND)
+    await clock.advance(SETTINGS.sweep)
+
+    assert backend.timers.pending("r1", RETENTION) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as with_fields
 
-from flowworker.codec.index import Entry, entry_of
+from flowworker.codec.index import entry_of
 from flowworker.codec.keys import RETENTION, TIMEOUT
 from flowworker.coordinator.retention import Retention
 from flowworker.core.model import Step, Workflow
@@ -23,7 +23,6 @@ from flowworker.settings import Settings
 from flowworker.stores.runs import RunStore
 from flowworker.stores.stores import stores_of
 from tests.support.faults import Flaky
-from tests.support.listing import entry
 
 RUN = "r1"
 FLOW = Workflow("one", (Step("a", "any"),), timeout=600.0, retention=1000.0)
@@ -143,31 +142,17 @@ async def test_ended_runs_that_have_lost_their_timers_get_them_again(scene, clie
     await scene.ended(with_fields(ENDED, run="checkpoint", definition=""))
     await scene.ended(with_fields(ENDED, run="timed"))
     await scene.backend.timers.set("timed", RETENTION, 9e9)
-    await scene.runs.index(entry(RunStatus.COMPLETED, "one", "gone"))
 
-    await scene.retention.restore()
+    await scene.retention.restore(["reported", "usual", "checkpoint", "timed", "gone"])
 
     assert sorted(scene.set()) == [("reported", RETENTION, 5000.0), ("usual", RETENTION, 1200.0)]
-
-
-async def test_an_ended_run_that_a_former_release_listed_is_listed_by_its_time(scene, client):
-    await client.register(FLOW)
-    await scene.ended(ENDED)
-    await scene.runs.unindex(entry_of(ENDED))
-    for run in (RUN, "gone"):
-        await scene.runs.index(Entry(RunStatus.COMPLETED, "one", "", run))
-
-    await scene.retention.restore()
-
-    assert await scene.runs.listed(RunStatus.COMPLETED) == [entry_of(ENDED)]
 
 
 async def test_an_ended_run_that_was_resumed_meanwhile_gets_no_timer(scene, client):
     await client.register(FLOW)
     await scene.runs.save(with_fields(ENDED, status=RunStatus.RUNNING), 0)
-    await scene.runs.index(entry(RunStatus.COMPLETED, "one", RUN))
 
-    await scene.retention.restore()
+    await scene.retention.restore([RUN])
 
     assert scene.set() == []
 
@@ -179,7 +164,7 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_without_its_timer(scene,
     scene.records.scripts["read"] = [Unavailable("no answer")]
 
     with pytest.raises(Unavailable, match="the retention of 1 finished runs"):
-        await scene.retention.restore()
+        await scene.retention.restore(["first", "second"])
 
     assert [timer for _, timer, _ in scene.set()] == [RETENTION]
 

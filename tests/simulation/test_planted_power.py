@@ -28,7 +28,7 @@ def test_a_fleet_that_goes_on_as_if_nothing_was_lost(monkeypatch):
 
 
 def test_runs_whose_timers_are_not_set_again(monkeypatch):
-    async def forgetful(self):
+    async def forgetful(self, runs):
         pass
 
     monkeypatch.setattr(Retention, "restore", forgetful)

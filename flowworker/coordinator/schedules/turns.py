@@ -115,8 +115,11 @@ class Schedules:
 
         Those that are paused or over have none, and need none: of these the records are read.
         """
+        names = await self._store.names()
+        if not names:  # timers are looked through whatever they are called
+            return
         timed = set(await self._timers.runs(SCHEDULE_NEXT))
-        for name in await self._store.names():
+        for name in names:
             found = None if name in timed else await self._store.load(name)
             if found is not None and not rests(found[0]):
                 await self._timers.set(name, SCHEDULE_CHANGED, self._clock.now())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Commands"]
+__all__ = ["Commands", "body_of"]
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from flowworker.codec.json import encode
@@ -29,6 +29,18 @@ from flowworker.stores.sealing import ANSWER, INPUT
 if TYPE_CHECKING:
     from flowworker.client.starting import StartCommand
     from flowworker.stores.stores import Stores
+
+
+def body_of(command: Struct) -> bytes:
+    """A command as JSON.
+
+    Raises:
+        InvalidInput: a text in it is none, as of an argument that is not UTF-8.
+    """
+    try:
+        return encode(command)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the command cannot be written as JSON: {error}") from error
 
 
 class Commands:
@@ -55,7 +67,7 @@ class Commands:
         headers, data = dict(start.headers), start.body
         if reply:
             headers[FLOW_REPLY] = reply
-        body = encode(command)
+        body = body_of(command)
         if data:
             room = self._max_body - len(body)
             payload = await self._payloads.for_command(start.run, INPUT, data, room)
@@ -73,14 +85,14 @@ class Commands:
         """Send a control; with an id it is sent again if it may have been lost, and counts once.
 
         Raises:
-            InvalidInput: its output is not JSON.
+            InvalidInput: its output is not JSON, or a text in it is none.
             PayloadTooLarge: its output exceeds `payload_limit`.
         """
         try:
             output = encode_value(command.output)
-            body = encode(command)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInput(f"the output cannot be written as JSON: {error}") from error
+        body = body_of(command)
         if command.action is HumanAction.COMPLETE or action == HumanAction.APPROVE:
             room = self._max_body - len(body) + len(output)
             payload = await self._payloads.for_command(run, ANSWER, output, room)

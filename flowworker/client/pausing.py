@@ -6,9 +6,9 @@ __all__ = ["Pausing"]
 
 from typing import TYPE_CHECKING
 
+from flowworker.client.commands import body_of
 from flowworker.client.following import followed
 from flowworker.client.summaries import PauseView
-from flowworker.codec.json import encode
 from flowworker.codec.messages import FLOW_ACTOR
 from flowworker.codec.pauses import NAMES, Pausable, PauseAction, PauseCommand
 from flowworker.core.ids import MAX_NAME, sequence_of
@@ -99,7 +99,7 @@ class Pausing:
         _check(of, name)
         headers = {FLOW_ACTOR: actor} if actor else {}
         subject, backend = f"control.{of}.{action}.{name}", self._stores.backend
-        sequence = await backend.commands.send(subject, encode(command), headers)
+        sequence = await backend.commands.send(subject, body_of(command), headers)
 
         async def look() -> PauseRecord | None:
             found = await self._stores.pauses.load(of, name)

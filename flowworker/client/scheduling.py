@@ -7,6 +7,7 @@ __all__ = ["ScheduleArguments", "Scheduling"]
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from flowworker.client.commands import body_of
 from flowworker.client.following import followed
 from flowworker.client.schedules import find_schedule, occurrence_view, schedule_view
 from flowworker.client.starting import check_dotted_name, encode_input, one_of
@@ -197,7 +198,8 @@ class Scheduling:
         """Send a command, and wait for the record as it is then; for one deleted, as it was."""
         subject = f"control.schedule.{action}.{schedule}"
         former = await self._stores.schedules.load(schedule)
-        sequence = await self._stores.backend.commands.send(subject, encode(command), {})
+        body = body_of(command)
+        sequence = await self._stores.backend.commands.send(subject, body, {})
 
         async def look() -> ScheduleRecord | None:
             found = await self._stores.schedules.load(schedule)

@@ -115,6 +115,7 @@ _TRUTHS = ("BOOL", "DYN")
 _NUMBERS = ("INT", "UINT", "DOUBLE", "DYN")
 _WHOLE = "the workflow"
 _MANY = ("LIST", "MAP", "DYN")
+_NO_KEY = ("LIST", "MAP", "NULL")
 
 
 def check_expressions(
@@ -292,7 +293,7 @@ class _Checker:
             self._report.add(node.mark, f"{place}: expected true or false, found {found}")
         elif use.may_be_literal and result.kind.partition("<")[0].upper() not in _MANY:
             self._report.add(node.mark, f"{place}: expected a list or a map, found {found}")
-        elif use.is_key and result.kind.partition("<")[0].upper() in {"LIST", "MAP"}:
+        elif use.is_key and result.kind.partition("<")[0].upper() in _NO_KEY:
             self._report.add(node.mark, f"{place}: expected a text or a number, found {found}")
         elif use.is_number and result.kind not in _NUMBERS:
             self._report.add(node.mark, f"{place}: expected a number, found {found}")

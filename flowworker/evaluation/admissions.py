@@ -6,11 +6,11 @@ __all__ = ["Admissions"]
 
 from typing import TYPE_CHECKING, Any
 
-from flowworker.codec.json import encode_sorted
 from flowworker.core.admission import Admission, in_order, run_limit
 from flowworker.core.limit import Use
 from flowworker.definitions.run_limits import KEY_SCOPE, stated
 from flowworker.errors import ExpressionError, InvalidInput
+from flowworker.evaluation.keys import key_of
 from flowworker.expressions import Expression, compile_expression
 
 if TYPE_CHECKING:
@@ -44,26 +44,22 @@ class Admissions:
         found = []
         for one in stated(workflow):
             key = self.key(one.key, one.title, {"input": value, "labels": labels})
-            limit = run_limit(workflow.name, one.strategy, one.number, encode_sorted(key).decode())
+            limit = run_limit(workflow.name, one.strategy, one.number, key)
             found.append((Use(limit, one.limit, one.rate, one.strategy), bool(one.key), one.number))
         return Admission(in_order(found)) if found else None
 
-    def key(self, text: str, title: str, values: Mapping[str, Any]) -> Any:
-        """What a key comes to over `input` and `labels`; None if there is none.
+    def key(self, text: str, title: str, values: Mapping[str, Any]) -> str:
+        """What a key comes to over `input` and `labels`, as JSON; `null` if there is none.
 
         Raises:
             InvalidInput: as `of`.
         """
         if not text:
-            return None
+            return "null"
         try:
-            key = self._expression(text, title).evaluate(values)
-        except ExpressionError as error:
+            return key_of(self._expression(text, title).evaluate(values))
+        except (ExpressionError, InvalidInput) as error:
             raise InvalidInput(f"key of {title}: {error}") from error
-        if not isinstance(key, str | int | float):
-            expected = f"expected a text, a number, true or false, found {key!r:.80}"
-            raise InvalidInput(f"key of {title}: {expected}")
-        return key
 
     def _expression(self, text: str, title: str) -> Expression:
         known = self._compiled.get(text)

@@ -6,7 +6,6 @@ __all__ = ["Terms"]
 
 from typing import TYPE_CHECKING
 
-from flowworker.codec.json import encode_sorted
 from flowworker.core.fairness import (
     GREATEST_WEIGHT,
     LEAST_WEIGHT,
@@ -19,6 +18,7 @@ from flowworker.core.status import Kind, Priority
 from flowworker.definitions import parse_duration
 from flowworker.definitions.moment import is_moment, parse_moment
 from flowworker.errors import ExpressionError, InvalidInput
+from flowworker.evaluation.keys import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ class Terms:
         defined = plan.step(step)
         found = [(_NAMED, Use(named_limit(name))) for name in defined.limits]
         for number, own in enumerate(defined.concurrency):
-            part = f"key {number} of concurrency"
+            part = f"key of concurrency {number + 1}"
             limit = await self._own(plan, state, step, number, part, own.key)
             found.append((_KEYED if own.key else _UNKEYED, Use(limit, own.limit)))
         if defined.throttle is not None:
@@ -156,10 +156,10 @@ class Terms:
     async def _key(self, plan: Plan, state: RunState, step: str, part: str, text: str) -> str:
         """What a key comes to, as JSON."""
         key = await self._evaluation.expression(plan, state, step, part, text)
-        if not isinstance(key, str | int | float):
-            why = f"expected a text, a number, true or false, found {key!r:.80}"
-            raise ExpressionError(text, f"{part}: {why}")
-        return encode_sorted(key).decode()
+        try:
+            return key_of(key)
+        except InvalidInput as error:
+            raise ExpressionError(text, f"{part}: {error}") from error
 
     async def _share(self, plan: Plan, state: RunState, step: str, fairness: Fairness) -> Share:
         """Whose share of its queue attempts of the step take."""

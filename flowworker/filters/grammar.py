@@ -15,6 +15,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from flowworker.core.ids import DOTTED_NAME, MAX_NAME
 from flowworker.core.labels import LABEL_KEY
 from flowworker.core.status import RunStatus
 from flowworker.errors import InvalidInput
@@ -42,6 +43,7 @@ _BLANK = re.compile(r"\s*")
 _FIELD = re.compile(r"[^\s=!<>,\"]+")
 _OPERATOR = re.compile(r"!=|<=|>=|=|<|>")
 _VALUE = re.compile(r"\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s,\"]+)")
+_HASH = re.compile(r"[0-9a-f]{1,64}")
 _EXAMPLE = "such as `state=failed workflow=orders started>2026-11-01`"
 _TIMES = "`2026-11-01`, `2026-11-01T08:00Z`, or `-2h` for two hours ago"
 
@@ -111,12 +113,22 @@ class _Reader:
         choices = {"state": tuple(RunStatus), "waiting": tuple(WAITING), "paused": PAUSED}
         known = choices.get(field)
         if known is None:
+            self._check_form(field, value, at)
             return value
         found = value.upper() if field == "state" else value
         if found not in known:
             names = ", ".join(name.lower() for name in known)
             self._refuse(at, f"expected one of {names}, found {value!r:.80}")
         return found
+
+    def _check_form(self, field: str, value: str, at: int) -> None:
+        """Refuse what no run could have: the index would look for something else, or at all."""
+        if field == "workflow" and not (DOTTED_NAME.fullmatch(value) and len(value) <= MAX_NAME):
+            self._refuse(at, f"expected the name of a workflow, found {value!r:.80}")
+        if field == "hash" and not _HASH.fullmatch(value):
+            self._refuse(
+                at, f"expected how a content hash begins, such as 12ab, found {value!r:.80}"
+            )
 
     def _check_field(self, field: str, at: int) -> None:
         if field in TEXTS or field in ORDERED:

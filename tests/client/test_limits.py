@@ -232,7 +232,7 @@ async def test_a_key_that_is_no_text_or_number_fails_the_attempt(fleet):
     result = await fleet.run("wrong", {"key": [1]}, timeout=WAIT_LIMIT)
 
     assert (
-        "key 0 of concurrency: expected a text, a number, true or false, found [1]" in result.error
+        "key of concurrency 1: expected a text, a number, true or false, found [1]" in result.error
     )
 
 

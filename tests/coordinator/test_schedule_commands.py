@@ -78,6 +78,19 @@ async def test_a_backfill_begins_the_times_one_after_the_other_each_once(world):
     assert len(await world.client.list(RunStatus.COMPLETED)) == 3
 
 
+async def test_a_reason_that_is_no_text_is_refused(world):
+    await world.coordinator()
+    await created(world)
+    acts = (
+        world.client.pause_schedule("s", "\udcff"),
+        world.client.pause_workflow("short", "\udcff"),
+        world.client.pause_queue("default", "\udcff"),
+    )
+    for act_ in acts:
+        with pytest.raises(InvalidInput, match="the command cannot be written as JSON"):
+            await act_
+
+
 async def test_a_backfill_that_would_have_too_many_wait_is_refused(world):
     await world.coordinator()
     await created(world, "long")

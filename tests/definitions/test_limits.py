@@ -107,6 +107,10 @@ def test_the_instances_of_a_loop_have_its_limits():
             "list<int>",
         ),
         (
+            "concurrency: [{limit: 1, key: 'null'}]",
+            "3:33: 'key' of concurrency 1 of step 'a': expected a text or a number, found null",
+        ),
+        (
             f"concurrency: [{', '.join(11 * ['{limit: 1}'])}]",
             "3:16: step 'a' falls under 11 limits: at most 10 are possible",
         ),

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData
-from flowworker.codec.json import encode_sorted
 from flowworker.coordinator.commands.addressing import publish_to_run
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
@@ -70,7 +69,7 @@ class Debouncing:
             key = self._keys.key(says.key, "debounce", values)
         except InvalidInput as error:
             raise Rejected(str(error)) from error
-        known = DebounceRecord(debounce_id(workflow.name, encode_sorted(key).decode()))
+        known = DebounceRecord(debounce_id(workflow.name, key))
 
         def last(found: DebounceRecord) -> DebounceRecord:
             return taken_over(found, says, record.run, record.origin, self._clock.now())

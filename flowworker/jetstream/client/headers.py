@@ -42,13 +42,15 @@ _EXPIRED = b"\r\nNats-Marker-Reason:"
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE_BREAK = re.compile(r"[\r\n]")
+_MAX_BLOCK = 64 * 1024 - 1
+"""Bytes that a server stores as the headers of one message."""
 
 
 def encode(headers: Mapping[str, str]) -> bytes:
     """A header block; nothing for no headers.
 
     Raises:
-        InvalidInput: a name or a value would break the block.
+        InvalidInput: a name or a value would break the block, or it is larger than a server takes.
     """
     if not headers:
         return b""
@@ -59,7 +61,16 @@ def encode(headers: Mapping[str, str]) -> bytes:
         if _LINE_BREAK.search(value):
             raise InvalidInput(f"header {name} must be one line, found {value[:80]!r}")
         lines.append(f"{name}: {value}")
-    return "\r\n".join([*lines, "", ""]).encode()
+    try:
+        block = "\r\n".join([*lines, "", ""]).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"a header must be Unicode text: {error}") from error
+    if len(block) > _MAX_BLOCK:
+        longest = max(headers, key=lambda name: len(headers[name]))
+        raise InvalidInput(
+            f"headers have {len(block):,} bytes and may have {_MAX_BLOCK:,}: {longest} is too long"
+        )
+    return block
 
 
 def expecting(sequence: int) -> bytes:

@@ -54,9 +54,10 @@ class SimRecords:
         """Value and revision by key of all that match, or None for more than that."""
         return self._gate.call(f"{self._name}.few", patterns[0], self._few, patterns, most)
 
-    def purge(self, pattern: str) -> _Later[None]:
-        """Remove all matching keys."""
-        return self._gate.call(f"{self._name}.purge", pattern, self._purge, pattern)
+    def purge(self, pattern: str, through: int = 0) -> _Later[None]:
+        """Remove all matching keys, or those that have no later revision."""
+        about = f"{pattern} through {through}" if through else pattern
+        return self._gate.call(f"{self._name}.purge", about, self._purge, pattern, through)
 
     async def _read(self, key: str) -> tuple[bytes, int] | None:
         return await self._records.read(key)
@@ -73,8 +74,8 @@ class SimRecords:
     async def _put(self, key: str, value: bytes, ttl: int) -> int:
         return await self._records.put(key, value, ttl=ttl)
 
-    async def _purge(self, pattern: str) -> None:
-        await self._records.purge(pattern)
+    async def _purge(self, pattern: str, through: int) -> None:
+        await self._records.purge(pattern, through)
 
 
 class SimRuns(SimRecords):
@@ -118,12 +119,15 @@ class SimRuns(SimRecords):
         self._watch.written(self._gate.process, key, value, written)
         return written
 
-    async def _purge(self, pattern: str) -> None:
+    async def _purge(self, pattern: str, through: int) -> None:
         self._check()
-        for key in await super()._keys(pattern):
+        before = await super()._keys(pattern)
+        await super()._purge(pattern, through)
+        gone = {*before}.difference(await super()._keys(pattern))
+        for key in gone:
             self._archive.record(key, None)
-        await super()._purge(pattern)
-        self._watch.purged(pattern)
+        if gone or not through:
+            self._watch.purged(pattern)
 
     def _stale_of(self, key: str) -> StaleRecords | None:
         stale = self._stale()

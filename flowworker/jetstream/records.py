@@ -81,9 +81,10 @@ class BucketRecords:
         cut = len(self._bucket.prefix)
         return found and {subject[cut:]: each for subject, each in found.items()}
 
-    async def purge(self, pattern: str) -> None:
+    async def purge(self, pattern: str, through: int = 0) -> None:
         """Remove all matching keys and every trace of them."""
-        await self._api.purge(self._bucket.stream, self._bucket.filter(pattern))
+        before = through + 1 if through else 0
+        await self._api.purge(self._bucket.stream, self._bucket.filter(pattern), before)
 
     async def _last(self, subject: str) -> StoredMessage | None:
         return await self._api.last(self._bucket.stream, subject)

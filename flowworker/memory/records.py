@@ -58,11 +58,12 @@ class MemoryRecords:
         keys = {key for pattern in patterns for key in self._names.matching(pattern)}
         return None if len(keys) > most else {key: self._entries[key] for key in keys}
 
-    async def purge(self, pattern: str) -> None:
+    async def purge(self, pattern: str, through: int = 0) -> None:
         """Remove all matching keys."""
         for key in self._names.matching(pattern):
-            self._names.remove(key)
-            del self._entries[key]
+            if not through or self._entries[key][1] <= through:
+                self._names.remove(key)
+                del self._entries[key]
 
     def _expire(self, key: str, revision: int) -> None:
         if self._entries.get(key, (b"", 0))[1] == revision:

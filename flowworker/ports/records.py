@@ -57,8 +57,11 @@ class Records(Protocol):
         """
         ...
 
-    async def purge(self, pattern: str) -> None:
-        """Remove all matching keys and every trace of them; none is fine."""
+    async def purge(self, pattern: str, through: int = 0) -> None:
+        """Remove all matching keys and every trace of them; none is fine.
+
+        With `through`, only those whose revision is at most that: what was written since stays.
+        """
         ...
 
 

@@ -70,9 +70,9 @@ class RedisRecords:
         found = {key: await self.read(key) for key in keys}
         return {key: entry for key, entry in found.items() if entry is not None}
 
-    async def purge(self, pattern: str) -> None:
+    async def purge(self, pattern: str, through: int = 0) -> None:
         """Remove all matching keys and every trace of them."""
-        await self._select(scripts.PURGE, pattern)
+        await self._select(scripts.PURGE, pattern, through)
 
     async def expire(self, pattern: str, at: float) -> None:
         """Have the server remove all matching keys at that time, epoch seconds."""

@@ -64,13 +64,17 @@ FIND = f"{_SELECT}\nreturn selected\n"
 """The keys that match."""
 
 PURGE = f"""{_SELECT}
+local through = tonumber(ARGV[5])
 for _, key in ipairs(selected) do
-  redis.call('DEL', ARGV[1] .. 'value:' .. key)
-  forget(key)
+  local value = ARGV[1] .. 'value:' .. key
+  if through == 0 or tonumber(redis.call('HGET', value, 'r')) <= through then
+    redis.call('DEL', value)
+    forget(key)
+  end
 end
 return #selected
 """
-"""Removes the keys that match; how many there were."""
+"""Removes the keys that match, up to a revision if that is not 0; how many match."""
 
 EXPIRE = f"""{_SELECT}
 for _, key in ipairs(selected) do

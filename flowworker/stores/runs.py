@@ -193,9 +193,9 @@ class RunStore:
         found = sorted(await self.listed(status, workflow), key=attrgetter("place"))
         return [(entry.workflow, entry.run) for entry in found]
 
-    async def remove(self, run: str) -> None:
-        """Remove the record of a run that has nothing else yet."""
-        await self._records.purge(run_key(run))
+    async def remove(self, run: str, revision: int) -> None:
+        """Remove the record of a run that has nothing else yet, unless it has changed since."""
+        await self._records.purge(run_key(run), revision)
 
     async def purge(self, record: RunRecord) -> None:
         """Remove all records of a run, its own last."""

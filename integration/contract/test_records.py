@@ -193,6 +193,19 @@ async def test_what_was_purged_never_existed(records):
     assert await records.read("run.run-12") is not None
 
 
+async def test_what_was_written_since_is_not_purged(records):
+    first, other = await records.put(KEY, b"1"), await records.put("run.run-12", b"1")
+    second = await records.write(KEY, b"2", first)
+
+    await records.purge(KEY, first)
+    assert await records.read(KEY) == (b"2", second)
+
+    await records.purge("run.*", second)
+    assert await records.keys("run.*") == []
+    assert second > other
+    assert await records.write(KEY, b"3", 0) > second
+
+
 async def test_many_keys_are_listed_completely(backend):
     expected = {f"index.RUNNING.w.run{i}" for i in range(1_500)}
     gate = asyncio.Semaphore(100)

@@ -156,6 +156,27 @@ async def test_a_refused_start_that_was_listed_as_waiting_is_listed_no_more(door
     assert await door.left_of(SECOND) == []
 
 
+async def test_who_removes_a_refused_start_late_leaves_the_run_that_has_its_id_by_then(
+    door, monkeypatch
+):
+    message = door.message(SECOND)
+    with pytest.raises(Rejected):
+        await door.starts.take("one", message)
+    refused, revision = await door.runs.load(SECOND)
+    right = door.runs.unindex
+
+    async def another_begins(entry):
+        await door.runs.remove(SECOND, revision)
+        await door.runs.save(replace(refused, admission=None, status=RunStatus.RUNNING), 0)
+        await right(entry)
+
+    monkeypatch.setattr(door.runs, "unindex", another_begins)
+    await door.starts.discard(message)
+
+    record, _ = await door.runs.load(SECOND)
+    assert record.status is RunStatus.RUNNING
+
+
 async def test_a_run_that_has_ended_and_whose_beginning_was_cut_short_is_pending_no_more(door):
     # Given one that was listed as pending, began later, and is on a limit's list still
     record, _ = await door.runs.load(FIRST)

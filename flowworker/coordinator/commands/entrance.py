@@ -73,7 +73,7 @@ class Entrance:
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
         await self._runs.unindex(entry_of(record))  # it may have waited at first
-        await self._runs.remove(record.run)
+        await self._runs.remove(record.run, found[1])
 
     async def announce(self, record: RunRecord, revision: int) -> None:
         """List a run and publish that it is started, or have it wait for that. Idempotent.

@@ -122,8 +122,9 @@ async def test_a_run_has_its_place_when_its_process_is_gone_and_when_it_is_resum
 
 async def test_a_run_that_waited_when_its_process_was_gone_asks_again(process, calls):
     one, other = await process(), await process()
-    first, second = [await one.execute("runs") for _ in range(2)]
+    first = await one.execute("runs")
     await eventually(lambda: calls.begun == [first])
+    second = await one.execute("runs")
     await one.close()
 
     going = [asyncio.create_task(other.resume_execution(run)) for run in (second, first)]

@@ -141,8 +141,9 @@ def check_alarm(
         expect(truth.gone or again, "the end of a retention was lost", run)
     elif name == START:
         started = event_id(run, EventType.STARTED) in truth.published
-        asks = truth.record.is_asking
-        expect(started or truth.over or again or asks, "the beginning of a run was lost", run)
+        later = event_id(run, EventType.CANCEL_REQUESTED, "debounce") in truth.published
+        later = later or truth.record.is_asking  # another has come, or limits let it in
+        expect(started or truth.over or again or later, "the beginning of a run was lost", run)
     else:
         record, _ = truth.steps.get(step, (None, 0))
         waits = record is not None and record.outcome is Outcome.RUNNING and not record.worker

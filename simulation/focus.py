@@ -33,6 +33,8 @@ class Focus:
         power: the power fails.
         limited: steps fall under limits.
         gated: runs fall under limits.
+        paced: runs fall under rates.
+        debounced: starts replace each other.
         quiet: nothing goes wrong, but for handlers that fail.
     """
 
@@ -53,6 +55,8 @@ class Focus:
     power: bool = False
     limited: bool = False
     gated: bool = False
+    paced: bool = False
+    debounced: bool = False
 
 
 ANYTHING = Focus()

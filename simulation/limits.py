@@ -10,23 +10,25 @@ from __future__ import annotations
 __all__ = ["Limiting", "Limits"]
 
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from flowworker.codec.json import decode_limit, encode, encode_sorted
+from flowworker.codec.json import decode_limit, encode
 from flowworker.codec.limits import decode_waiting
 from flowworker.core.limit import THROTTLE, Concurrency, named_limit, own_limit
 from flowworker.core.status import Kind, Outcome
+from flowworker.definitions.run_limits import stated
 from flowworker.simulate.clock import EPOCH
 from simulation.expecting import expect
+from simulation.keys import KEYED, key_of
 from simulation.rates import Passed, Rating
 from simulation.run_limits import RunBook
 from simulation.sayings import has_unknown
 from simulation.turns import Sharing, check_turns, gates_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from flowworker.codec.limits import Waiting
     from flowworker.codec.messages import StepMessage
@@ -43,14 +45,6 @@ _WORLDS, _STEPS = 0.15, 0.6
 """Share of worlds in which steps have limits, and of the steps there."""
 
 _NAMES = ("l0", "l1")
-_KNOWN = "has(input.order) && type(input.order) == int"
-_KEYED: dict[str, Callable[[int | None], object]] = {
-    "": lambda _: None,
-    f"{_KNOWN} ? input.order : -1": lambda order: -1 if order is None else order,
-    f"{_KNOWN} && input.order % 2 == 0": lambda order: order is not None and order % 2 == 0,
-}
-"""Keys, and what they come to by the number of the order; None if the input has none."""
-
 _OF_RUNS = ("limit.run.", "waiting.run.")
 
 _SET, _CHANGED = 0.5, 0.05
@@ -68,7 +62,7 @@ def _with_limits(workflow: Workflow, random: Random, rating: Rating, sharing: Sh
         found = _limited(step, random)
         if not step.uses:
             return found
-        return replace(found, throttle=rating.throttle(_KEYED), fairness=sharing.fairness())
+        return replace(found, throttle=rating.throttle(KEYED), fairness=sharing.fairness())
 
     steps, closing = (tuple(map(limited, some)) for some in (workflow.steps, workflow.finally_))
     return replace(workflow, steps=steps, finally_=closing)
@@ -78,12 +72,12 @@ def _limited(step: Step, random: Random) -> Step:
     if not step.uses or random.random() > _STEPS:
         return step
     names = random.choice(((), ("l0",), ("l0",), ("l1",), ("l1", "l0")))
-    own = Concurrency(random.choice((1, 1, 2)), random.choice(list(_KEYED)))
+    own = Concurrency(random.choice((1, 1, 2)), random.choice(list(KEYED)))
     return replace(step, limits=names, concurrency=(own,) if random.random() < 0.5 else ())  # noqa: PLR2004
 
 
 def _limits_runs(plan: Plan) -> bool:
-    return bool(plan.workflow.concurrency or plan.workflow.singleton)
+    return any(stated(plan.workflow))
 
 
 class Limiting:
@@ -97,7 +91,7 @@ class Limiting:
         self._random = random
         self._commands = commands
         self._rating = Rating(seed, _NAMES)
-        self._sharing = Sharing(seed, _KEYED)
+        self._sharing = Sharing(seed, KEYED)
 
     def applied(self, workflows: list[Workflow]) -> list[Workflow]:
         """The same, with limits if there are to be any."""
@@ -135,7 +129,7 @@ class Limits:
         """There is none yet; if none is wanted there will be none."""
         self.wanted = any(plan.limited or _limits_runs(plan) for plan in plans)
         self._quiet = quiet
-        self._of_runs = RunBook()
+        self._of_runs = RunBook(quiet=quiet.is_quiet)
         self._passed = Passed(quiet=quiet.is_quiet)
         self._placeless: set[str] = set()
         self.records: dict[str, LimitRecord] = {}
@@ -191,7 +185,8 @@ class Limits:
     def run_written(self, plan: Plan, truth: Truth | None, record: RunRecord) -> None:
         """A run's record was written; `truth` is from before."""
         before = None if truth is None or truth.gone else truth.record
-        self._of_runs.run_written(before, record, limited=_limits_runs(plan))
+        moment, limited = self._quiet.moment, _limits_runs(plan)
+        self._of_runs.run_written(before, record, moment, limited=limited)
 
     def claimed(self, truth: Truth, record: StepRecord) -> None:
         """A step's record was written: who runs has a place under each of its limits."""
@@ -228,7 +223,7 @@ class Limits:
         """The id of a limit of a step's own, if it can be known."""
         if key and has_unknown(truth.given):
             return []
-        value = encode_sorted(_KEYED[key](_order(truth.given))).decode()
+        value = key_of(key, truth.given)
         return [own_limit(truth.record.workflow, step.id, part, value)]
 
     def _is_leaked(self, record: LimitRecord, runs: Mapping[str, Truth]) -> bool:
@@ -255,8 +250,3 @@ class Limits:
             usual = _BY_RATE if self.records[one[0]].rate else _AT_ONCE
             longest = usual if quiet else _LONGEST
             expect(now - since <= longest, "a place under a limit stays free", one)
-
-
-def _order(given: Any) -> int | None:
-    order = given.get("order") if isinstance(given, dict) else None
-    return order if isinstance(order, int) and not isinstance(order, bool) else None

@@ -46,7 +46,7 @@ _FIRST, _LAST = 2.0, 60.0
 
 def is_of_fleet(key: str) -> bool:
     """Whether a record is about the fleet, and not about any run: it outlives all of them."""
-    return key.startswith(("looked.", "limit.", "pause."))
+    return key.startswith(("debounce.", "limit.", "looked.", "pause."))
 
 
 class _Kept(NamedTuple):

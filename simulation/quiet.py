@@ -42,9 +42,12 @@ class Quiet:
         self._listed[key.rpartition(".")[2]].add(key)
 
     def unlisted(self, pattern: str) -> None:
-        """An entry was removed, or all of a run."""
-        run = pattern.rpartition(".")[2]
-        self._listed[run] -= {pattern} if "*" not in pattern else self._listed[run]
+        """An entry was removed, or all of a run that are alike."""
+        keys, tokens = self._listed[pattern.rpartition(".")[2]], pattern.split(".")
+        for key in tuple(keys):
+            pairs = zip(tokens, key.split("."), strict=True)
+            if all(token in {"*", found} for token, found in pairs):
+                keys.remove(key)
 
     def run_written(self, record: RunRecord) -> None:
         """A run's record was written."""

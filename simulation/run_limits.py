@@ -20,6 +20,7 @@ from flowworker.core.limit import Strategy
 from flowworker.core.status import TERMINAL
 from flowworker.simulate.clock import EPOCH
 from simulation.expecting import expect
+from simulation.run_rates import RunRates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +37,10 @@ _WORLDS, _SINGLE = 0.1, 0.3
 
 _KEYS = ("", "size(input) > 1", "string(size(input))")
 
-_LONGEST, _AT_ONCE, _PASSED = 120.0, 8.0, 2.0
-"""Seconds for which a place may stay free while a run waits: somewhere in the world, and where
-nothing goes wrong; and for which a run has waited there before another one may not pass it."""
+_LONGEST, _AT_ONCE, _BY_RATE, _PASSED = 120.0, 8.0, 2.9, 2.0
+"""Seconds for which a place may stay free while a run waits: somewhere in the world, where nothing
+goes wrong, and where a rate lets in the next one, before a sweep helps; and for which a run has
+waited there before another one may not pass it."""
 
 
 class RunLimiting:
@@ -78,12 +80,13 @@ class RunBook:
         waiting: runs that wait, by their keys.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         """There is none yet."""
+        self._rates = RunRates(quiet=quiet)
         self.records: dict[str, LimitRecord] = {}
         self.waiting: dict[str, WaitingRun] = {}
         self._since: dict[str, float] = {}
-        self._free: dict[str, float] = {}
+        self._free: dict[tuple[str, int], float] = {}
 
     def written(
         self, key: str, value: bytes, runs: Mapping[str, Truth], now: float, *, quiet: bool
@@ -97,6 +100,7 @@ class RunBook:
         known = self.records.get(record.id)
         former = () if known is None else known.holders
         self.records[record.id] = record
+        self._rates.written(known, record, now)
         names = [one.run for one in record.holders]
         expect(len({*names}) == len(names), "a run holds a limit twice", key)
         new = [one for one in record.holders if one not in former]
@@ -115,10 +119,14 @@ class RunBook:
         self.waiting.pop(pattern, None)
         self._since.pop(pattern, None)
 
-    def run_written(self, before: RunRecord | None, record: RunRecord, *, limited: bool) -> None:
+    def run_written(
+        self, before: RunRecord | None, record: RunRecord, now: float, *, limited: bool
+    ) -> None:
         """A run's record was written: it has a place under each of its limits when it begins."""
         admission = record.admission
         expect(limited or admission is None, "a run has limits that are not stated", record.run)
+        if admission is not None and admission.is_asking:
+            self._rates.asks(record, admission, now)
         if not limited or record.stop is not None:
             return
         if admission is None:
@@ -127,6 +135,9 @@ class RunBook:
         if admission.admitted and (before is None or before.is_early):
             for use in admission.uses:
                 known = self.records.get(use.limit)
+                if use.rate is not None:  # whom it lets in is not named
+                    self._rates.begun(record, use, known)
+                    continue
                 holders = () if known is None else known.holders
                 tickets = [one.ticket for one in holders if one.run == record.run]
                 place = f"{record.run}: {use.limit}"
@@ -145,11 +156,13 @@ class RunBook:
             if record is None:
                 continue
             leaked = quiet and any(_is_over(one, runs) for one in record.holders)
+            # Under a rate there is room each time that the next one may go: the same for how long?
             if leaked or record.room(EPOCH + now) > 0:
-                free.add(limit)
+                free.add((limit, record.tat))
         self._free = {one: self._free.get(one, now) for one in free}
         for one, since in self._free.items():
-            longest = _AT_ONCE if quiet else _LONGEST
+            usual = _BY_RATE if self.records[one[0]].rate else _AT_ONCE
+            longest = usual if quiet else _LONGEST
             expect(now - since <= longest, "a place for a run stays free", one)
 
     def _check_order(
@@ -181,4 +194,4 @@ def may_refuse(workflow: Workflow) -> bool:
     """Whether its limits may have a start be rejected."""
     every = [one.strategy for one in workflow.concurrency]
     every += [] if workflow.singleton is None else [workflow.singleton.strategy]
-    return Strategy.SKIP in every
+    return Strategy.SKIP in every or workflow.rate_limit is not None

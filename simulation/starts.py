@@ -11,11 +11,13 @@ import msgspec
 from msgspec.structs import replace
 
 from flowworker.codec.json import encode, encode_sorted
+from flowworker.codec.messages import FLOW_DELAY
 from flowworker.core.event_types import EventType
-from flowworker.core.ids import event_id
+from flowworker.core.ids import event_id, sequence_of
 from flowworker.core.payload import Stored
 from flowworker.core.status import RunStatus
 from simulation.children import check_child, check_child_input, given_by_parent
+from simulation.debounces import Debounces
 from simulation.expecting import UNKNOWN, expect
 from simulation.labels import check_labels
 from simulation.run_limits import may_refuse
@@ -25,10 +27,12 @@ from simulation.truth import Truth
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowworker.codec.cloudevents import CloudEvent
     from flowworker.core.graph import Plan
     from flowworker.core.model import Workflow
     from flowworker.core.records import RunRecord
     from flowworker.ports import Delivery
+    from simulation.quiet import Quiet
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -58,10 +62,12 @@ class Starts:
         answered: sequences of start messages that were acknowledged and not refused.
         uploaded: inputs by the references that stand for them in start messages.
         sent: inputs by the sequences of start messages.
+        debounces: those that replace each other.
     """
 
-    def __init__(self, workflows: Mapping[str, Workflow]) -> None:
+    def __init__(self, workflows: Mapping[str, Workflow], quiet: Quiet) -> None:
         """Only these workflows exist; also stricter ones, whose defaults are the same."""
+        self.debounces = Debounces(quiet)
         self.strict: set[str] = set()
         self.refused: set[str] = set()
         self.answered: set[int] = set()
@@ -90,6 +96,7 @@ class Starts:
             check_child_input(truth)
             above.children[record.run] = truth
         check_labels(truth)
+        self.debounces.created(truth)
         truth.rejected = _rejection(record) in self._rejected
         former = runs.get(record.run)
         if former is not None and former.record.refused:  # what was asked of that is there still
@@ -97,12 +104,17 @@ class Starts:
             truth.steering, truth.signals = former.steering, former.signals
         return truth
 
-    def rejected(self, truth: Truth | None, event: str) -> None:
+    def rejected(self, truth: Truth | None, event: CloudEvent) -> None:
         """It is published that a command was refused."""
-        self._rejected.add(event)
-        if truth is None or truth.gone or truth.record.refused:
+        self._rejected.add(event.id)
+        if truth is None or truth.gone or event.id != _rejection(truth.created):
             return
-        expect(event != _rejection(truth.created), "a run that has a record was refused", truth.run)
+        admission, data = truth.record.admission, event.data
+        refused = bool(truth.record.refused)
+        expect(refused, "a run that has a record was refused", truth.run)
+        said = admission and (admission.refused, admission.retry_at)
+        same = said == (data.reason, data.retry_at)
+        expect(same, "a start is refused otherwise than was decided", f"{truth.run} {said} {data}")
 
     def acked(
         self, truth: Truth | None, run: str, delivery: Delivery, *, refused: bool, waits: bool
@@ -117,6 +129,7 @@ class Starts:
         if refused:
             # Who took so long to take it in that it came again, and was answered, finds no upload
             right = delivery.sequence in self.answered or self._may_be_refused(workflow, data)
+            right = right or self._says_when(workflow, delivery)
             if truth is not None:
                 right = right or not self._is_asked_for(truth.created, workflow, data)
             expect(right, "a start was refused that may begin", run)
@@ -133,12 +146,21 @@ class Starts:
         expect(started or later or asks, "a start is not published", run)
         same = self._is_asked_for(truth.created, workflow, data)
         expect(same, "a start was answered by another run", run)
+        own = sequence_of(truth.created.origin) == delivery.sequence
+        ours = not own or not self._says_when(workflow, delivery)
+        expect(ours, "a start says when it begins, and waits for others", run)
         self.answered.add(delivery.sequence)
+        self.debounces.acked(truth)
 
     def _may_be_refused(self, workflow: str, data: bytes) -> bool:
         if workflow not in self._workflows or may_refuse(self._workflows[workflow]):
             return True
         return workflow in self.strict and len(msgspec.json.decode(data)["padding"]) > LONGEST
+
+    def _says_when(self, workflow: str, delivery: Delivery) -> bool:
+        """Whether it says when it begins, though that follows from others that come."""
+        known = self._workflows.get(workflow)
+        return known is not None and known.debounce is not None and FLOW_DELAY in delivery.headers
 
     def _is_asked_for(self, record: RunRecord, workflow: str, data: bytes) -> bool:
         kept, known = record.input, self._workflows.get(workflow)

@@ -74,13 +74,12 @@ class Watch:
         self.rejected, self.refused = set[str](), set[str]()
         self.counts, self.constructs = Counter[str](), Counter[str]()
         self.discarded, self.forged = set[int](), set[bytes]()
-        self.slack, self.misled = 0.0, False
-        self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()})
+        self.starts = Starts({plan.workflow.name: plan.workflow for plan in plans.values()}, quiet)
         self.rebuilds, self.quiet, self.values = rebuilds, quiet, dict[str, Any]()
-        self.replays, self.schedules = Replays(), Schedules()
+        self.replays, self.schedules, self.slack, self.misled = Replays(), Schedules(), 0.0, False
         self.limits = book = Limits(quiet, plans.values())
         self._books: dict[str, Any] = {"schedule": self.schedules, "limit": book, "waiting": book}
-        self._books["pause"] = Holds(quiet)
+        self._books |= {"pause": Holds(quiet), "debounce": self.starts.debounces}
         self._plans, self.pending, self._on_violation = plans, pending, on_violation
 
     def written(self, process: Process, key: str, value: bytes, revision: int) -> None:
@@ -94,9 +93,8 @@ class Watch:
             elif kind == "step":
                 self._step_written(process, decode_step(key, value), revision)
             elif kind == "signal":
-                signal = decode_signal(value)
-                is_quiet = self.quiet.is_quiet
-                check_signal(self.runs[signal.run], signal, self.quiet.moment, quiet=is_quiet)
+                signal, quiet = decode_signal(value), self.quiet
+                check_signal(self.runs[signal.run], signal, quiet.moment, quiet=quiet.is_quiet)
                 self.constructs["signal taken" if signal.taken_by else "signal kept"] += 1
             elif kind in self._books:
                 self._books[kind].written(key, value, self.runs)
@@ -138,7 +136,7 @@ class Watch:
             self.expect(in_time, "a rejection behind the end", event)
             with self._reporting():
                 if not (self.misled and found.data.rerun_of):
-                    self.starts.rejected(self.runs.get(found.data.id), event)
+                    self.starts.rejected(self.runs.get(found.data.id), found)
             return
         if truth is None:
             self._on_violation(f"an event of a run that does not exist: {event}")
@@ -148,6 +146,7 @@ class Watch:
             return
         with self._reporting():
             check_event(truth, found, process)
+            self.starts.debounces.published(truth, event)
         truth.note(found)
         self.counts[found.type] += 1
 
@@ -259,6 +258,7 @@ class Watch:
         if record.status is not before.status:
             self.counts[f"run {record.status}"] += 1
         check_run_write(truth, before, record, process.clock.now() + self.slack)
+        self.starts.debounces.run_written(before, record, self.slack)
         self.quiet.run_written(record)
         truth.note_written(process.name, record, revision)
 

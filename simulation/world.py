@@ -23,6 +23,7 @@ from flowworker.stores.definitions import DefinitionStore
 from flowworker.stores.payloads import PayloadStore
 from simulation.calls import with_calls
 from simulation.constructs import with_constructs, with_groups
+from simulation.debounces import Debouncing
 from simulation.faults import Faults, any_rates
 from simulation.fleet import Fleet, Scene
 from simulation.focus import ANYTHING, Focus, focus_of
@@ -43,6 +44,7 @@ from simulation.rebuilds import Rebuilds
 from simulation.rest import left_over, unrest
 from simulation.retries import with_rules
 from simulation.run_limits import RunLimiting
+from simulation.run_rates import RunPacing
 from simulation.schedules import Scheduling
 from simulation.settings import RETENTION, any_settings, output_sizes
 from simulation.stale_reads import Archive
@@ -53,6 +55,7 @@ from simulation.watch import Watch
 from simulation.workflows import any_workflow
 
 if TYPE_CHECKING:
+    from flowworker.core.model import Workflow
     from flowworker.telemetry.metrics import Metrics
 
 REST_LIMIT = 1500.0
@@ -109,8 +112,8 @@ class World:
             ours = [with_constructs(one, own, signals=focus.signals) for one in self._workflows]
             self._workflows = with_calls(ours)
         limiting = Limiting(seed, self._backend.commands, focus)
-        self._workflows = RunLimiting(seed, focus).applied(
-            limiting.applied(with_labels(self._workflows, Random(f"labels of {seed}")))
+        self._workflows = _limited(
+            limiting.applied(with_labels(self._workflows, Random(f"labels of {seed}"))), seed, focus
         )
         self._stricter = [stricter(workflow) for workflow in self._workflows]
         self._tightened = focus.tightened or random.random() < _TIGHTENED
@@ -263,6 +266,7 @@ class World:
         commands = self._backend.commands
         waiting = [await commands.waiting(kind=kind) for kind in _BEGINNINGS]
         starts = [f"a start of {one.about} waits" for one in waiting if one is not None]
+        lost += self._watch.starts.debounces.lost()
         return sorted(lost) + open_runs + starts + self._people.unscheduled()
 
     def _on_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -284,3 +288,10 @@ class World:
             task.cancel()
         self._virtual.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._virtual.close()
+
+
+def _limited(workflows: list[Workflow], seed: int, focus: Focus) -> list[Workflow]:
+    """The same, with what is said of how many of their runs begin, if anything is."""
+    for drawn in (RunLimiting(seed, focus), RunPacing(seed, focus), Debouncing(seed, focus)):
+        workflows = drawn.applied(workflows)
+    return workflows

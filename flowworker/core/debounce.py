@@ -1,15 +1,16 @@
 """Debounce: of starts that come close together, only the last one begins.
 
 Each start is a run, and begins once no other has come for a while. One that comes before that takes
-its place. Which run of a key is the last says one record, changed by compare-and-set: by a start
-that takes the place, and by the run whose time has come, before it begins. So exactly one of two
-that meet there is first: a start that finds its predecessor begun replaces nothing, and a run that
-finds a successor does not begin.
+its place. Which run of a key is the last says one record, changed by compare-and-set: by a run
+that takes the place, and by the one whose time has come, before it begins. So exactly one of two
+that meet there is first: a run that finds its predecessor begun replaces nothing, and one that
+finds a successor does not begin. A run has its record before it takes a place: so nobody gives way
+to a start that is rejected in the end.
 """
 
 from __future__ import annotations
 
-__all__ = ["Debounce", "DebounceRecord", "begun", "debounce_id", "taken_over"]
+__all__ = ["Debounce", "DebounceRecord", "begun", "debounce_id", "is_behind", "taken_over"]
 
 from hashlib import sha256
 
@@ -44,6 +45,7 @@ class DebounceRecord(Struct, frozen=True, omit_defaults=True):
         begins_at: when the last one begins, epoch seconds.
         begun: it has begun, or was about to.
         replaced: the run in whose place it came; empty for none.
+        begun_before: the same as `origin` of the one before it that has begun; empty for none.
     """
 
     id: str
@@ -54,6 +56,7 @@ class DebounceRecord(Struct, frozen=True, omit_defaults=True):
     begins_at: float = 0.0
     begun: bool = False
     replaced: str = ""
+    begun_before: str = ""
 
 
 def debounce_id(workflow: str, key: str) -> str:
@@ -62,40 +65,49 @@ def debounce_id(workflow: str, key: str) -> str:
 
 
 def taken_over(
-    record: DebounceRecord, says: Debounce, run: str, origin: str, now: float
+    record: DebounceRecord, says: Debounce, run: str, origin: str, now: float, *, over: bool = False
 ) -> DebounceRecord:
-    """A start comes: the record as it is then.
+    """A run comes: the record as it is then.
 
-    It is unchanged if the start was seen before, or a later one was: that one is the last. So it is
-    by another message that starts the same run.
+    It is unchanged if the run was seen before, or a later one was: that one is the last.
 
     Args:
         record: as it is kept.
         says: the definition.
-        run: the run that is started.
+        run: the run that comes.
         origin: identity of the message that starts it.
-        now: epoch seconds.
+        now: when it came, epoch seconds.
+        over: the last one was stopped otherwise, so that others are counted anew.
     """
-    goes_on = bool(record.run) and not record.begun
-    if _order(record.origin) >= _order(origin) or (goes_on and record.run == run):
+    if is_behind(record.origin, origin) or record.origin == origin:
         return record
+    goes_on = bool(record.run) and not record.begun and not over
     first = record.first if goes_on else now
     begins_at = now + says.period
     if says.timeout:
         begins_at = min(begins_at, max(now, first + says.timeout))
-    replaced = record.run if goes_on else ""
     return DebounceRecord(
-        record.id, run=run, origin=origin, first=first, begins_at=begins_at, replaced=replaced
+        record.id,
+        run=run,
+        origin=origin,
+        first=first,
+        begins_at=begins_at,
+        replaced=record.run if goes_on else "",
+        begun_before=record.origin if record.begun else record.begun_before,
     )
 
 
-def begun(record: DebounceRecord, run: str, origin: str) -> DebounceRecord | None:
-    """The time of a run has come: the record as it is then; None if the run was replaced."""
-    if record.run != run and _order(record.origin) > _order(origin):
-        return None
-    return replace(record, run=run, origin=origin, begun=True)
+def begun(record: DebounceRecord, origin: str) -> DebounceRecord | None:
+    """The time of a run has come that has come here: the record then; None if it was replaced."""
+    if record.begun_before == origin:
+        return record
+    return replace(record, begun=True) if record.origin == origin else None
+
+
+def is_behind(origin: str, other: str) -> bool:
+    """Whether the server has stored it later than the other; sequences begin anew with a stream."""
+    return _order(origin) > _order(other)
 
 
 def _order(origin: str) -> tuple[float, int]:
-    """By when the server stored it; sequences begin anew with a stream."""
     return (time_of(origin), sequence_of(origin)) if origin else (0.0, 0)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from flowworker.core.debounce import Debounce, DebounceRecord, begun, debounce_id, taken_over
+from flowworker.core.debounce import (
+    Debounce,
+    DebounceRecord,
+    begun,
+    debounce_id,
+    is_behind,
+    taken_over,
+)
 from flowworker.core.ids import origin_of
 
 NOW = 1000.0
@@ -18,13 +24,13 @@ def origin(number):
     return origin_of(number, NOW + number)
 
 
-def came(record, number, now, says=SAYS):
-    return taken_over(record, says, f"r{number}", origin(number), now)
+def came(record, number, now, says=SAYS, *, over=False):
+    return taken_over(record, says, f"r{number}", origin(number), now, over=over)
 
 
-def begins(record, run, origin):
+def begins(record, origin):
     """The record once a run has begun that was not replaced."""
-    after = begun(record, run, origin)
+    after = begun(record, origin)
     assert after is not None
     return after
 
@@ -59,11 +65,31 @@ def test_without_a_timeout_it_waits_for_as_long_as_others_come():
 
 
 def test_behind_one_that_has_begun_others_are_counted_anew():
-    first = begins(came(EMPTY, 1, NOW), "r1", origin(1))
+    first = begins(came(EMPTY, 1, NOW), origin(1))
 
     found = came(first, 2, NOW + 12)
 
     assert (found.replaced, found.first, found.begins_at) == ("", NOW + 12, NOW + 22)
+
+
+def test_behind_one_that_was_stopped_too():
+    first = came(EMPTY, 1, NOW)
+
+    found = came(first, 2, NOW + 24, over=True)
+
+    assert (found.replaced, found.first, found.begins_at) == ("", NOW + 24, NOW + 34)
+
+
+def test_one_that_has_begun_is_known_to_have_when_others_have_come():
+    found = begins(came(EMPTY, 1, NOW), origin(1))
+    for number in (2, 3):
+        found = came(found, number, NOW + 12)
+        assert begun(found, origin(1)) == found
+
+    # As the latest that has
+    found = came(begins(found, origin(3)), 4, NOW + 30)
+    assert begun(found, origin(3)) == found
+    assert begun(found, origin(1)) is None
 
 
 def test_a_message_that_comes_again_changes_nothing():
@@ -76,26 +102,22 @@ def test_a_message_that_comes_again_changes_nothing():
 def test_who_was_replaced_does_not_begin_and_who_was_not_does_twice_as_once():
     found = came(came(EMPTY, 1, NOW), 2, NOW + 1)
 
-    assert begun(found, "r1", origin(1)) is None
-    after = begins(found, "r2", origin(2))
+    assert begun(found, origin(1)) is None
+    after = begins(found, origin(2))
     assert after.begun
-    assert begun(after, "r2", origin(2)) == after
+    assert begun(after, origin(2)) == after
 
 
-def test_one_of_which_nothing_is_known_begins():
-    assert begun(EMPTY, "r1", origin(1)) == DebounceRecord(
-        "d", run="r1", origin=origin(1), begun=True
-    )
+def test_one_that_has_not_come_here_does_not_begin():
+    assert begun(EMPTY, origin(1)) is None
 
 
-def test_two_messages_that_start_one_run_are_one():
-    found = came(EMPTY, 1, NOW)
-    assert taken_over(found, SAYS, "r1", origin(5), NOW + 3) == found
-    assert begins(replace(found, origin=origin(5)), "r1", origin(1)).begun
-
-    # Unless it has begun, and is another one that has its id by now
-    again = taken_over(begins(found, "r1", origin(1)), SAYS, "r1", origin(5), NOW + 30)
-    assert (again.origin, again.begun) == (origin(5), False)
+def test_which_one_is_behind():
+    assert is_behind(origin(2), origin(1))
+    assert not is_behind(origin(1), origin(1))
+    assert is_behind(origin(1), "")
+    # Sequences begin anew with a stream
+    assert is_behind(origin_of(1, NOW), origin_of(7, NOW - 1))
 
 
 def test_ids():
@@ -111,12 +133,12 @@ def test_of_those_that_come_only_the_last_begins_in_whatever_order_they_are_met(
         met.add(number)
         tries = data.draw(st.lists(st.sampled_from(sorted(met)), max_size=2))
         for each in tries:
-            after = begun(record, f"r{each}", origin(each))
+            after = begun(record, origin(each))
             if after is not None:
                 record = after
                 went += [each] if each not in went else []
     assert went == sorted(went)  # nobody begins behind a later one
     last = max(met)
-    assert begun(record, f"r{last}", origin(last)) is not None
+    assert begun(record, origin(last)) is not None
     others = [one for one in met if one != last and one not in went]
-    assert all(begun(record, f"r{one}", origin(one)) is None for one in others)
+    assert all(begun(record, origin(one)) is None for one in others)

@@ -78,6 +78,8 @@ async def limited(stage: Stage) -> None:
     await client.start("debounced", {"order": 1}, run_id="limited-9")
     for run in ("limited-8", "limited-9"):
         await stage.result(run)
+    await client.start("debounced", {"order": 1}, run_id="limited-0")  # behind one that has begun
+    await stage.result("limited-0")
 
 
 async def _single(stage: Stage) -> None:

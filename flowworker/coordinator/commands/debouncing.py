@@ -1,13 +1,14 @@
 """Starts of a workflow that replace each other: only the last one begins (`core.debounce`).
 
-    the key's record      says that this start is the last, and when it begins
-    the run's record      PENDING until then
+    the run's record      PENDING until its time, as far as others are known
+    the key's record      says that this run is the last, and when it begins
     the one before it     is asked to stop: it has been replaced
     its time has come     the key's record says that it has begun, then it begins
 
-What if a coordinator dies? The start's message comes again, and finds the key's record as it left
-it. If the one before it was not asked to stop, it finds out when its own time has come: it begins
-only over a record that has nobody behind it.
+What if a coordinator dies? The start's message comes again, and finds the records as it left them.
+If the one before it was not asked to stop, it finds out when its own time has come: it begins
+only over a record that has nobody behind it. Who has begun is asked by nobody: it was the last when
+it began, and who came then has replaced nobody; and the record knows it.
 """
 
 from __future__ import annotations
@@ -15,23 +16,27 @@ from __future__ import annotations
 __all__ = ["Debouncing"]
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from flowworker.codec.cloudevents import EventData
+from flowworker.codec.keys import START
 from flowworker.coordinator.commands.addressing import publish_to_run
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
-from flowworker.core.debounce import DebounceRecord, begun, debounce_id, taken_over
+from flowworker.core.debounce import begun, debounce_id, is_behind, taken_over
 from flowworker.core.event_types import EventType
 from flowworker.core.status import TERMINAL, RunStatus
-from flowworker.errors import Conflict, InvalidInput, Unavailable
+from flowworker.core.waiting import EARLY
+from flowworker.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from flowworker.clock import Clock
+    from flowworker.core.debounce import Debounce, DebounceRecord
     from flowworker.core.model import Workflow
     from flowworker.core.records import RunRecord
     from flowworker.evaluation.admissions import Admissions
@@ -46,80 +51,106 @@ class Debouncing:
 
     def __init__(self, stores: Stores, keys: Admissions, clock: Clock) -> None:
         """Keep which one is the last in these stores."""
+        self._stores = stores
         self._store = stores.debounces
         self._runs = stores.runs
         self._backend = stores.backend
         self._keys = keys
         self._clock = clock
 
-    async def delayed(self, record: RunRecord, workflow: Workflow, data: bytes) -> RunRecord:
-        """A new run's record, so that it begins once it is clear that it is the last one.
+    def key(
+        self, workflow: Workflow, begins_at: float, data: bytes, labels: Mapping[str, str]
+    ) -> str:
+        """The id of the key that a start has; empty if it waits for no others.
 
         Raises:
-            Rejected: its key has no value, or it is to begin later in any case.
+            Rejected: it is to begin later in any case.
+            InvalidInput: its key has no value.
         """
         says = workflow.debounce
-        if says is None or await self._runs.load(record.run) is not None:
-            return record
-        if record.begins_at:
+        if says is None:
+            return ""
+        if begins_at:
             why = f"starts of {workflow.name} replace each other (`debounce`)"
             raise Rejected(f"{why}: they cannot say when they begin")
-        values = {"input": read_object(data), "labels": record.labels}
-        try:
-            key = self._keys.key(says.key, "debounce", values)
-        except InvalidInput as error:
-            raise Rejected(str(error)) from error
-        known = DebounceRecord(debounce_id(workflow.name, key))
+        values = {"input": read_object(data), "labels": labels}
+        key = self._keys.key(says.key, "debounce", values)
+        return debounce_id(workflow.name, key)
 
-        def last(found: DebounceRecord) -> DebounceRecord:
-            return taken_over(found, says, record.run, record.origin, self._clock.now())
-
-        found = await self._changed(known.id, last)
-        is_last = found.run == record.run
-        begins_at = found.begins_at if is_last else self._clock.now()
-        return replace(record, status=RunStatus.PENDING, begins_at=begins_at, debounce=known.id)
+    async def delayed(self, record: RunRecord, workflow: Workflow) -> RunRecord:
+        """A new run's record, so that it begins once it is clear that it is the last one."""
+        says = workflow.debounce
+        if says is None or not record.debounce:
+            return record
+        found, _ = await self._store.load(record.debounce)
+        last = await self._with(found, record, says)
+        is_last = last.origin == record.origin
+        begins_at = last.begins_at if is_last else record.created_at
+        return replace(record, status=RunStatus.PENDING, begins_at=begins_at)
 
     async def replace(self, record: RunRecord) -> None:
-        """Ask the one to stop in whose place a run has come; or that run, if another has come."""
-        if not record.debounce:
+        """A run that has its record comes: the one is asked to stop in whose place it comes."""
+        if not record.debounce or not record.begins_at:
             return
-        found, _ = await self._store.load(record.debounce)
-        if begun(found, record.run, record.origin) is None:
-            await self._stop(record, found.run)
-        elif found.run == record.run and found.replaced:
-            before = await self._runs.load(found.replaced)
-            if before is not None and before[0].debounce == record.debounce:
-                await self._stop(before[0], record.run)
+        found = await self._come(record, begins=False)
+        if found.origin != record.origin or not found.replaced:
+            return
+        before = await self._runs.load(found.replaced)
+        if before is None or before[0].debounce != record.debounce:
+            return
+        if is_behind(record.origin, before[0].origin):  # else it is another one of that id
+            await self._stop(before[0], record.run)
 
     async def may_begin(self, record: RunRecord) -> bool:
-        """Whether a run begins whose time has come; else it is asked to stop."""
+        """Whether a run begins whose time has come; else it is asked to stop, or waits on."""
         if not record.debounce or not record.begins_at:
             return True
-        replaced: list[str] = []
+        found = await self._come(record, begins=True)
+        if begun(found, record.origin) is None:
+            known = await self._runs.load(record.run)  # it may have begun long ago
+            if known is not None and known[0].origin == record.origin:
+                await self._stop(known[0], found.run)
+            return False
+        if found.origin != record.origin or found.begun:
+            return True
+        # What it came behind has begun meanwhile, so that it has more time
+        left = found.begins_at - self._clock.now()
+        if left > EARLY:
+            await self._backend.timers.set(record.run, START, found.begins_at)
+            return False
+        await self._clock.sleep(left)
+        return await self.may_begin(record)
 
-        def begins(found: DebounceRecord) -> DebounceRecord:
-            after = begun(found, record.run, record.origin)
-            if after is None:
-                replaced.append(found.run)
-            return after or found
-
-        await self._changed(record.debounce, begins)
-        if replaced:
-            await self._stop(record, replaced[-1])
-        return not replaced
-
-    async def _changed(
-        self, key: str, change: Callable[[DebounceRecord], DebounceRecord]
-    ) -> DebounceRecord:
+    async def _come(self, record: RunRecord, *, begins: bool) -> DebounceRecord:
+        """The record of its key once a run has come, and has begun, if it is to and it is time."""
+        plan = await self._stores.plan(record)
+        says = None if plan is None else plan.workflow.debounce
+        if says is None:
+            raise Unavailable(f"the definition of run {record.run} cannot be read")
         for _ in range(_TRIES):
-            found, revision = await self._store.load(key)
-            after = change(found)
+            found, revision = await self._store.load(record.debounce)
+            after = await self._with(found, record, says)
+            if begins and after.begins_at <= self._clock.now():
+                after = begun(after, record.origin) or after
             if after == found:
                 return found
             with suppress(Conflict):
                 await self._store.save(after, revision)
                 return after
-        raise Unavailable(f"debounce {key} changes all the time, or what was read is stale")
+        why = "changes all the time, or what was read is stale"
+        raise Unavailable(f"debounce {record.debounce} {why}")
+
+    async def _with(
+        self, found: DebounceRecord, record: RunRecord, says: Debounce
+    ) -> DebounceRecord:
+        """The record of its key once a run has come."""
+        last = partial(taken_over, found, says, record.run, record.origin, record.created_at)
+        if last() is found or not last().replaced:
+            return last()
+        before = await self._runs.load(found.run)
+        if before is None or before[0].origin != found.origin:
+            return last(over=True)
+        return last(over=before[0].stop is not None)
 
     async def _stop(self, record: RunRecord, last: str) -> None:
         """Say to a run that waits that another one has come."""

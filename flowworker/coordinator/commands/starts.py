@@ -208,6 +208,7 @@ class Starts:
         name = _name(start.origin)
         try:
             admission = self.limits.of(plan.workflow, data, labels)
+            key = self.debouncing.key(plan.workflow, start.begins_at, data, labels)
             if may_refuse(admission):
                 await self._say_again(start.run, delivery)
             payload, secrets = await self.inputs.keep(plan, start.run, name, data)
@@ -233,8 +234,9 @@ class Starts:
             sent="" if data is sent else input_digest(sent).hex(),
             secrets=secrets,
             labels=labels,
+            debounce=key,
         )
-        return limited(await self.debouncing.delayed(record, plan.workflow, data), admission)
+        return limited(await self.debouncing.delayed(record, plan.workflow), admission)
 
     async def _again(self, workflow: str, delivery: Delivery, record: RunRecord) -> None:
         """A second start with the same id is answered by the run: that is what the id is for.
@@ -287,9 +289,10 @@ def _name(origin: str) -> str:
 
 def look_again(refused: Exception, delivery: Delivery, now: float) -> None:
     """Raise Unavailable if this message may have made a run that a stale answer does not show."""
+    if isinstance(refused, Conflict):  # there is one, or was a moment ago
+        raise Unavailable(f"there is a run that was not found: {refused}") from refused
     repeated = isinstance(refused, Rejected) and delivery.delivered > 1
-    repeated = repeated or isinstance(refused, Gone)
-    if repeated and may_be_unseen(delivery.time, now):
+    if (repeated or isinstance(refused, Gone)) and may_be_unseen(delivery.time, now):
         raise Unavailable(f"rejected unless it was taken in before: {refused}") from refused
 
 

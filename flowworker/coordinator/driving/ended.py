@@ -9,7 +9,7 @@ So all runs are looked at slowly, the newest first, because what a server loses 
 begins with the first sweep of who takes partition 0, with the first one after each start of a
 server that may have lost its tail, and `ROUND` seconds after the last one began.
 
-Safety: a timer is set to the moment that follows from the record, by whoever, and however often.
+Safety: a timer is set to the moment that follows from the record, by any process, however often.
 Liveness: what has no answer is asked for again; who has partition 0 next begins a round anew.
 """
 

@@ -27,7 +27,6 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from flowworker import agreement
-from flowworker.client import Client
 from flowworker.clock import SystemClock
 from flowworker.codec.subjects import DEFAULT_NAMESPACE
 from flowworker.errors import InvalidInput
@@ -45,6 +44,7 @@ from flowworker.telemetry.tracing import NO_TRACING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from flowworker.client import Client
     from flowworker.clock import Clock
     from flowworker.compat.buses import EventBus
     from flowworker.compat.state import StateStore
@@ -210,6 +210,8 @@ async def connect(
         ServerUnavailable: there is no usable server.
         NamespaceNotFound: there is no such fleet, and it is not to be created.
     """
+    from flowworker.client import Client  # noqa: PLC0415 - no part of a fleet's processes
+
     settings = settings or settings_from(os.environ)
     opened = nats(url, namespace, settings=settings, create=create, **options)
     async with opened as backend:

@@ -15,7 +15,6 @@ from flowworker.core.attempt import Attempt
 from flowworker.core.error_types import REJECTED
 from flowworker.core.ids import shown_id, step_of
 from flowworker.core.status import APPROVALS, HumanAction, StepStatus
-from flowworker.definitions import InputValidator
 from flowworker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ class Answers:
         found, asked = await self._asked(run_id, step)
         if asked.schema is not None:
             given = decode_value("output", encode_value({} if output is None else output))
+            from flowworker.definitions.input import InputValidator  # noqa: PLC0415 - slow
+
             if problems := InputValidator(asked.schema).problems(given):
                 listed = "; ".join(problems)
                 raise InvalidInput(f"the output of step {found.id!r}: {listed}")

@@ -13,7 +13,6 @@ from msgspec import Raw
 from flowworker.codec.defaults import filled
 from flowworker.codec.json import decode_value
 from flowworker.codec.values import encode_value
-from flowworker.definitions import InputValidator
 from flowworker.errors import InvalidInput, RunNotFound, WorkflowNotFound
 from flowworker.evaluation.labels import Labels
 
@@ -70,6 +69,8 @@ async def check_against(workflow: Workflow, body: bytes, labels: Mapping[str, st
     """
     value = decode_value("input", body)
     if workflow.input_schema is not None:
+        from flowworker.definitions.input import InputValidator  # noqa: PLC0415 - slow to import
+
         validator = InputValidator(workflow.input_schema)
         value = filled(workflow.input_schema, value)
         if validator.is_quick(len(body)):

@@ -18,7 +18,6 @@ from flowworker.core.occurrence import OccurrenceState
 from flowworker.core.payload import Inline
 from flowworker.core.schedule import Overlap, run_of_time, run_of_trigger
 from flowworker.definitions.moment import parse_moment
-from flowworker.definitions.schedules import MAX_INPUT, schedule_from
 from flowworker.errors import InvalidInput, NotFound, ScheduleIdTaken
 from flowworker.schedules import backfill_of, times_of
 from flowworker.stores.sealing import SCHEDULE
@@ -100,6 +99,11 @@ class Scheduling:
             WorkflowNotFound: no such workflow is registered.
             ResultTimeout: no coordinator was there to follow it; it is kept, and will be.
         """
+        from flowworker.definitions.schedules import (  # noqa: PLC0415 - slow to import
+            MAX_INPUT,
+            schedule_from,
+        )
+
         check_dotted_name("a workflow name", workflow)
         stated = ((key, value) for key, value in said.items() if value not in (None, {}))
         given = {key: _written(value) for key, value in stated}

@@ -20,7 +20,7 @@ import msgspec
 
 from flowworker.core.children import calls_in, groups_in
 from flowworker.core.payload import Stored
-from flowworker.definitions import Parser, content
+from flowworker.definitions import content
 from flowworker.definitions.calls import circle_in, unknown_call
 from flowworker.errors import (
     CorruptRecord,
@@ -75,6 +75,8 @@ class DefinitionStore:
         Raises:
             DefinitionError: one is not valid; then none is registered.
         """
+        from flowworker.definitions.parsing import Parser  # noqa: PLC0415 - slow, and few register
+
         found = list(workflows)
         for workflow in found:
             Parser().validate(workflow)

@@ -9,7 +9,6 @@ from __future__ import annotations
 __all__ = ["application_tracing", "current_trace", "process_tracing"]
 
 import sys
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from flowworker.errors import InvalidInput
@@ -94,6 +93,8 @@ def _exporters(environment: Mapping[str, str]) -> list[str]:
 
 
 def _exporter(name: str) -> Any:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
     found = entry_points(group="opentelemetry_traces_exporter", name=name)
     for entry in found:
         return entry.load()()

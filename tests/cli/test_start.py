@@ -48,3 +48,31 @@ def test_what_a_plain_command_imports(arguments, loaded):
     assert modules >= loaded
     commands = {"act", "dev", "doctor", "finding", "runs", "status", "watch", "fleet"}
     assert {f"flowworker.cli.{name}" for name in commands} & modules == loaded
+
+
+PARSED = {"yaml", "jsonschema_rs", "cronsim", "flowworker.definitions.validate"}
+"""What only those need who read definitions and judge inputs."""
+
+
+@pytest.mark.parametrize(
+    ("parts", "unwanted"),
+    [
+        ("cli.fleet, worker, wiring, jetstream.backend", {*PARSED, "nkeys", "flowworker.client"}),
+        ("cli.status, wiring, jetstream.backend", {*PARSED, "nkeys", "flowworker.client"}),
+        ("client", {"yaml", "jsonschema_rs", "nkeys", "flowworker.definitions.validate"}),
+    ],
+)
+def test_what_a_process_is_made_of_brings_nothing_that_only_others_need(parts, unwanted):
+    script = (
+        f"import sys\nimport flowworker.{parts.replace(', ', ', flowworker.')}\nprint(*sys.modules)"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=WAIT_LIMIT,
+    )
+
+    assert set(ended.stdout.split()) & unwanted == set()

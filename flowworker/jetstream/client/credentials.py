@@ -10,8 +10,6 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nkeys
-
 from flowworker.clock import SystemClock
 from flowworker.errors import InvalidInput
 
@@ -56,6 +54,8 @@ def _text(option: str, path: str) -> str:
 
 
 def _is_seed(text: str) -> bool:
+    import nkeys  # noqa: PLC0415 - brings a library of cryptography, for those who have such a file
+
     try:
         nkeys.from_seed(bytearray(text.strip().encode()))
     except Exception:  # noqa: BLE001 - many, for what is none

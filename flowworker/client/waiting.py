@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flowworker.client.results import RunResult
     from flowworker.client.views import Views
     from flowworker.clock import Clock
+    from flowworker.core.records import RunRecord
     from flowworker.stores.stores import Stores
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -136,7 +137,7 @@ class Waiting:
                 reached = self._clock.monotonic()
                 if record is not None and not seen:
                     await self._lookup.compare(record, waiter.digest)
-                    seen = True
+                    seen = not _may_be_refused(record)
                 if record is not None and record.status in TERMINAL:
                     return await self._results.of_record(record)
             except PayloadKeyMissing:
@@ -175,3 +176,11 @@ def _too_late(run: str, timeout: float, *, accepted: bool) -> str:
 def _wake(waiter: _Waiter, subject: str) -> None:
     if subject.endswith(_AWAITED):
         waiter.woken.set()
+
+
+def _may_be_refused(record: RunRecord) -> bool:
+    """Whether its limits may have yet to say that the run is not to be.
+
+    Then its record is removed before it is published that its start is rejected.
+    """
+    return record.admission is not None and not record.admission.admitted

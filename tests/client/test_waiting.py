@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from flowworker.client import Client, lookup, waiting
+from flowworker.clock import SystemClock
 from flowworker.codec.messages import Result, ResultStatus
 from flowworker.codec.subjects import CommandLane
+from flowworker.coordinator.commands.rejection import Rejected, Rejections
+from flowworker.core.admission import Admission
+from flowworker.core.limit import Use
+from flowworker.core.payload import EMPTY
+from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
-from flowworker.errors import Unavailable
+from flowworker.errors import RunRefused, Unavailable
 from flowworker.settings import Settings
 from flowworker.stores.stores import stores_of
+from flowworker.telemetry.metrics import Metrics
 from tests.support.faults import Flaky
-from tests.support.waiting import WAIT_LIMIT
+from tests.support.waiting import WAIT_LIMIT, eventually
 
 START = ("order.fulfil", {"order": 7})
 
@@ -89,3 +98,39 @@ async def test_a_client_remembers_only_so_many_starts(client, monkeypatch):
         await client.start(*START, run_id=f"r-{number}")
 
     assert [client._lookup.is_expected(f"r-{n}") for n in range(5)] == [False] * 3 + [True] * 2
+
+
+async def test_a_run_that_its_limits_refuse_is_waited_for_until_that_is_said(client, backend):
+    # Given a start that is being refused: its run has a record, and that is removed
+    stores = stores_of(backend)
+    deliveries: asyncio.Queue = asyncio.Queue()
+    consumer = await backend.commands.consume(CommandLane.STARTS, deliveries.put_nowait)
+    consumer.grant(1)
+    run = await client.start(*START)
+    delivery = await deliveries.get()
+    asking = Admission((Use("run.some", 1),), ticket="1-a")
+    record = RunRecord(
+        run, "order.fulfil", "h", RunStatus.PENDING, EMPTY, time.time(), admission=asking
+    )
+    revision = await stores.runs.save(record, 0)
+    looks: list[bool] = []
+    look = client._lookup.record
+
+    async def seen(run: str) -> RunRecord | None:
+        found = await look(run)
+        looks.append(found is not None)
+        return found
+
+    client._lookup.record = seen
+    waiting = asyncio.create_task(client.result(run, WAIT_LIMIT))
+    await eventually(lambda: True in looks)
+    await stores.runs.remove(run, revision)
+    await eventually(lambda: False in looks)
+
+    # When it is said after that
+    rejections = Rejections(stores, SystemClock(), Metrics(CollectorRegistry()))
+    await rejections.publish(Rejected("no place", RunRefused.__name__), delivery)
+
+    with pytest.raises(RunRefused, match="no place"):
+        await waiting
+    await consumer.stop()

@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 
 _NAME = "input.0"
 
+_TAKEN_BACK = "its schedule has had another turn"
+"""Why a run is not to be that no limit has refused: who takes it back, and all who meet it until it
+is removed, look again."""
+
 
 class ScheduledRuns:
     """Starts and stops them, and knows how they ended; one for all schedules of a coordinator."""
@@ -114,12 +118,10 @@ class ScheduledRuns:
 
     async def _enter_first(self, record: RunRecord, created: int, revision: int) -> str:
         """The same of a run whose record is new, and of a schedule that is at that revision."""
-        if may_refuse(record.admission) and record.schedule is not None:
-            schedule = record.schedule.id
-            if await self._schedules.revision(schedule) != revision:
-                why = f"schedule {schedule} was followed by another coordinator"
-                await self._withdraw(record, TurnedAway(why, Strategy.SKIP))
-                raise Unavailable(why)
+        of = record.schedule if may_refuse(record.admission) else None
+        if of is not None and await self._schedules.revision(of.id) != revision:
+            await self._withdraw(record, TurnedAway(_TAKEN_BACK, Strategy.SKIP))
+            raise Unavailable(_TAKEN_BACK)
         return await self._enter(record, created)
 
     async def _withdraw(self, record: RunRecord, why: TurnedAway) -> bool:
@@ -131,10 +133,16 @@ class ScheduledRuns:
         return closed
 
     async def _enter(self, record: RunRecord, revision: int) -> str:
-        """Announce a run; why it is not to be, if its limits say so and nobody has let it in."""
+        """Announce a run; why it is not to be, if its limits say so and nobody has let it in.
+
+        Raises:
+            Unavailable: another turn of its schedule takes it back, which no limit has refused.
+        """
         why = await self._starts.entrance.enter(record, revision)
         if why is None or not await self._withdraw(record, why):
             return ""
+        if str(why) == _TAKEN_BACK:
+            raise Unavailable(_TAKEN_BACK)
         return str(why)
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:

@@ -154,6 +154,7 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
         last: identity of the latest command that was followed.
         turns: if it lets in by shares, whose turn it is.
         awaited: somebody may wait for it: so who waits is found out before anybody else is let in.
+        lately: marks of the runs that a rate alone has let in last (`core.limiting`).
     """
 
     id: str
@@ -166,6 +167,7 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
     passed: int = 0
     turns: Turns | None = None
     awaited: bool = False
+    lately: tuple[str, ...] = ()
 
     @property
     def is_set(self) -> bool:

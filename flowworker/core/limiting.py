@@ -12,6 +12,10 @@ what a coordinator has let in and not enqueued when it dies is lost to the rate,
 token is given twice. By the clocks of those who write, over any window at most burst + rate *
 window are let in; that two clocks differ makes the window longer by as much.
 
+A run that asks again, since who had let it in has died, is let in as before: it holds a number of
+places, and of a rate alone the record remembers the last ones. To attempts of steps that matters
+less: they wait, and none is refused.
+
 Order: who waits goes before who has just come, and who waits longer goes before that. Nobody
 passes somebody who waits: that there are such is said by the record, to those who do not know of
 them (`is_blind`). Where shares are taken (`core.fairness`) it is by turns among those who
@@ -22,6 +26,7 @@ from __future__ import annotations
 
 __all__ = ["Ask", "Over", "Turn", "follow", "is_blind", "set_to"]
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -36,6 +41,11 @@ if TYPE_CHECKING:
     from flowworker.core.attempt import Attempt
     from flowworker.core.fairness import Share
     from flowworker.core.rate import Rate
+
+
+_LATELY, _WITHIN, _MARK = 64, 60.0, 16
+"""How many of those that a rate has let in are remembered at most, for how long at least if there
+are no more, in seconds, and characters of the mark of one."""
 
 
 class Ask(NamedTuple):
@@ -60,6 +70,12 @@ class Ask(NamedTuple):
     def rank(self) -> tuple[str, Attempt]:
         """As that of a `Holder`."""
         return self.ticket, self.attempt
+
+    @property
+    def mark(self) -> str:
+        """What is remembered of a run; nothing of an attempt of a step."""
+        text = f"{self.run}/{self.ticket}"
+        return sha256(text.encode()).hexdigest()[:_MARK] if self.ticket else ""
 
 
 class Over(NamedTuple):
@@ -124,9 +140,9 @@ def follow(
     room, passed = record.room(now), list[Ask]()
     sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": [], "refused": []}
     for ask in (*waiting, *asked):
-        held = holders.get((ask.run, ask.step))
-        if held is not None:
-            sorted_["late" if ask.rank < held.rank else "admitted"].append(ask)
+        before = _before(ask, holders.get((ask.run, ask.step)), record)
+        if before:
+            sorted_[before].append(ask)
         elif sorted_["waiting"] or len(passed) >= room:
             sorted_["waiting" if ask.waits else "refused"].append(ask)
         else:
@@ -187,11 +203,22 @@ def _said(record: LimitRecord, ask: Ask, now: float) -> LimitRecord:
     return replace(record, rate=ask.rate, tat=tat)
 
 
+def _before(ask: Ask, held: Holder | None, record: LimitRecord) -> str:
+    """What has become of one that asks, if that was decided before."""
+    if held is not None:
+        return "late" if ask.rank < held.rank else "admitted"
+    return "admitted" if ask.mark in record.lately else ""
+
+
 def _passed(record: LimitRecord, asks: Sequence[Ask], now: float) -> LimitRecord:
     """These have been let in."""
     if record.rate is not None and asks:
         tat = taken(record.rate, record.tat, microseconds(now), len(asks))
         record = replace(record, tat=tat, passed=record.passed + len(asks))
+    if record.rate is not None and not record.concurrency:
+        marks = [ask.mark for ask in asks if ask.ticket]
+        most = min(_LATELY, record.rate.at_once + int(_WITHIN * record.rate.per_second) + 1)
+        record = replace(record, lately=(*record.lately, *marks)[-most:])
     shares = [ask.share for ask in asks if ask.share is not None]
     if shares:
         record = replace(record, turns=after(record.turns or Turns(), shares))

@@ -106,7 +106,7 @@ def _debounce(section: Section | None, report: Report) -> Debounce | None:
     if timeout is not None and timeout < period:
         message = f"'timeout' of {section.title} is shorter than its 'period'"
         report.add(section.mark_of("timeout"), f"{message}: no start would ever wait for so long")
-    return Debounce(period, timeout or 0.0, section.text("key") or "")
+    return Debounce(period, **given(timeout=timeout, key=section.text("key")))
 
 
 def _single(section: Section, report: Report) -> Singleton | None:

@@ -48,6 +48,23 @@ def test_what_is_stated():
     assert list(stated(workflow_of("version: v1"))) == []
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        "concurrency: [{limit: 1}]",
+        "singleton: {}",
+        "throttle: {limit: 1, period: 5s}",
+        "rate_limit: {limit: 1, period: 5s}",
+        "debounce: {period: 5s}",
+    ],
+)
+def test_what_is_left_out_is_as_if_it_were_built_without_it(limits):
+    read = workflow_of(limits)
+
+    check_workflow(read)
+    assert parse(to_yaml(read)) == read
+
+
 def test_it_is_written_as_it_was_read_and_built():
     read = workflow_of(ALL)
     built = WorkflowBuilder(

@@ -6,6 +6,8 @@ low. Per run: messages stored, and requests to the JetStream API. How long runs 
 of them all, and how long each place was taken by one of them: beside few slots, which is what the
 same scarcity costs without limits.
 
+Then the same of each kind of limit, where each is alone (`bench.run_limits`).
+
     python -m bench.limits
 """
 
@@ -21,6 +23,7 @@ from msgspec import Struct
 
 from bench.counters import read_counters
 from bench.fleet import BenchFleet
+from bench.run_limits import print_kinds
 from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.model import Step, Workflow
@@ -66,6 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.limits")
     parser.add_argument("--runs", type=int, default=1000, help="of one step each")
     parser.add_argument("--few", type=int, default=2, help="places where they are scarce")
+    parser.add_argument("--kinds", type=int, default=200, help="runs of each kind of limit")
     options = parser.parse_args()
     few = options.few
     print(_HEAD, flush=True)
@@ -86,6 +90,7 @@ def main() -> int:
             f"| {1e3 * case.places * found.seconds / options.runs:.1f} |",
             flush=True,
         )
+    print_kinds(options.kinds)
     return 0
 
 

@@ -168,9 +168,13 @@ class Limits:
             expect(not lost, "a limit is taken from an attempt that runs", f"{key}: {run} {step}")
 
     def removed(self, pattern: str) -> None:
-        """Attempts wait no more: that one, or all of a run. Or a run does not."""
+        """A limit is of no use. Or an attempt waits no more, or all of a run, or a run."""
         if pattern.startswith(_OF_RUNS):
             self._of_runs.removed(pattern)
+            return
+        if pattern.startswith("limit."):
+            gone = self.records.pop(pattern.removeprefix("limit."), None)
+            expect(gone is None or not gone.holders, "a limit is removed that is held", pattern)
             return
         run = pattern.split(".", 5)[4]
         for key, entry in list(self.waiting.items()):

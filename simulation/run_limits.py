@@ -115,7 +115,9 @@ class RunBook:
                 self._check_left(one, runs, key)
 
     def removed(self, pattern: str) -> None:
-        """A run waits no more."""
+        """A run waits no more, or a limit is of no use."""
+        known = self.records.pop(pattern.removeprefix("limit."), None)
+        expect(known is None or not known.holders, "a limit is removed that is held", pattern)
         self.waiting.pop(pattern, None)
         self._since.pop(pattern, None)
 

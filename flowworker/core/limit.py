@@ -46,6 +46,9 @@ MAX_LIMITS = 10
 
 NAMED, OF_RUNS, _OWN = "named", "run", "own"
 
+_REMEMBERED = 600.0
+"""Seconds for which it is of use whom a rate has let in (`LimitRecord.lately`)."""
+
 UNNAMED = rf"(?:{_OWN}|{OF_RUNS})\.[0-9a-f]{{32}}|{GATE_PATTERN}"
 """What the ids of those look like that have no name."""
 
@@ -174,9 +177,25 @@ class LimitRecord(Struct, frozen=True, omit_defaults=True):
         """Whether anything says whom it lets in; else all have to wait."""
         return self.concurrency > 0 or self.rate is not None
 
+    def is_spent(self, now: float) -> bool:
+        """Whether nothing is lost if it is forgotten: nobody has it, or waits, and no rate runs."""
+        if not self._is_own or self.holders or self.awaited:
+            return False
+        return self.rate is None or self.tat / 1e6 + _REMEMBERED <= now
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether definitions say what it allows."""
+        return self.id.startswith((f"{_OWN}.", f"{OF_RUNS}."))
+
     @property
     def places(self) -> int | None:
-        """How many more may hold it, below 0 if it was lowered; None for any number."""
+        """How many more may hold it, below 0 if it was lowered; None for any number.
+
+        One that has no name and says nothing was forgotten: the first that asks says how many.
+        """
+        if self._is_own and not self.is_set:
+            return 1
         is_open = not self.concurrency and self.rate is not None
         return None if is_open else self.concurrency - len(self.holders)
 

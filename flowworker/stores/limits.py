@@ -79,6 +79,10 @@ class LimitStore:
         records = self._of(record.id)
         return await records.write(limit_key(record.id), encode(record), revision)
 
+    async def remove(self, limit: str, revision: int) -> None:
+        """Remove a limit's record, unless it has changed since that revision."""
+        await self._of(limit).purge(limit_key(limit), revision)
+
     async def all(self) -> list[str]:
         """The ids of all limits that there are or were, sorted."""
         keys = {*await self._records.keys(limit_key(">")), *await self._own.keys(limit_key(">"))}

@@ -1,9 +1,11 @@
-"""Who asks a limit again that has let it in: a run is known, also by a rate alone."""
+"""What a limit remembers: who asks again that was let in, and when there is nothing to remember."""
 
 from __future__ import annotations
 
+import pytest
+
 from flowworker.core.attempt import UNATTEMPTED, Attempt
-from flowworker.core.limit import LimitRecord
+from flowworker.core.limit import Holder, LimitRecord
 from flowworker.core.limiting import Ask, follow
 from flowworker.core.rate import Rate
 from flowworker.core.status import Kind
@@ -50,3 +52,29 @@ def test_no_attempt_of_a_step_is_remembered_by_a_rate_and_no_run_that_holds_a_pl
     assert turn(LimitRecord("own.l"), [of_step]).record.lately == ()
     both = Ask("r", "", UNATTEMPTED, 1, None, "t")
     assert turn(LimitRecord("run.l", rate=rate), [both]).record.lately == ()
+
+
+@pytest.mark.parametrize(
+    ("limit", "spent"),
+    [
+        (LimitRecord("own.d", concurrency=1), True),
+        (LimitRecord("run.d", concurrency=1), True),
+        (LimitRecord("run.d", concurrency=1, awaited=True), False),
+        (LimitRecord("run.d", concurrency=1, holders=(Holder("r", 1.0),)), False),
+        (LimitRecord("own.d", rate=Rate(1, 1.0), tat=400_000_000), True),
+        (LimitRecord("own.d", rate=Rate(1, 1.0), tat=400_000_001), False),
+        (LimitRecord("named.d", concurrency=1), False),
+        (LimitRecord("fair.normal-default"), False),
+    ],
+)
+def test_which_records_are_of_no_use(limit, spent):
+    assert limit.is_spent(1000.0) is spent
+
+
+def test_what_was_forgotten_lets_one_in_who_says_how_many():
+    assert LimitRecord("own.d").room(NOW) == LimitRecord("run.d").room(NOW) == 1
+    assert LimitRecord("named.l").room(NOW) == 0
+
+    asks = [Ask(f"r{n}", "s", Attempt(Kind.RUN, 1, 1), 2) for n in range(3)]
+    found = turn(LimitRecord("own.d"), asks)
+    assert (found.admitted, found.waiting) == ((asks[0], asks[1]), (asks[2],))

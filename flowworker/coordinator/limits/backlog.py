@@ -52,6 +52,8 @@ class Backlog:
         runs = [limit for limit in ours if limit.startswith(f"{OF_RUNS}.")]
         await self._of_steps.sweep(limit for limit in ours if limit not in runs)
         await self._of_runs.sweep(runs)
+        await self._of_steps.tidy()
+        await self._of_runs.tidy()
         self._report(
             waiting, {name: self._of_steps.of(limit).record for limit, name in named.items()}
         )

@@ -110,6 +110,11 @@ class Desk:
         """Its record, as this process knows it."""
         return self._ledger.remembered or LimitRecord(self._limit)
 
+    async def remove_spent(self) -> None:
+        """Remove its record if that has been of no use since this was asked before."""
+        if not self.is_busy:
+            await self._ledger.remove_spent()
+
     async def stop(self) -> None:
         """Decide no more; who waits for an answer is to try again."""
         if self._task is not None:

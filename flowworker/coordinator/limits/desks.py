@@ -69,6 +69,15 @@ class Desks:
             except FlowworkerError as error:
                 get_logger().warning("limit: will try again", limit=limit, error=str(error))
 
+    async def tidy(self) -> None:
+        """Remove records that are of no use any more, some at a time: of keys that came once."""
+        for limit, desk in [*self._desks.items()]:
+            try:
+                await desk.remove_spent()
+            except FlowworkerError as error:
+                get_logger().warning("limit: stays for now", limit=limit, error=str(error))
+                return
+
     async def stop(self) -> None:
         """Decide no more."""
         await asyncio.gather(*(desk.stop() for desk in self._desks.values()))

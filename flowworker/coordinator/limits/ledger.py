@@ -40,6 +40,7 @@ class Ledger:
         self._revision = 0
         self._tat = -1
         self._places: int | None = None
+        self._spent = 0
 
     @property
     def remembered(self) -> LimitRecord | None:
@@ -77,6 +78,16 @@ class Ledger:
         self.leads = self.leads and self._tat in {-1, record.tat}
         self._record, self._tat = self._sized(record), record.tat
         return self._record
+
+    async def remove_spent(self) -> None:
+        """Remove it if it is of no use, and was of none when that was asked before."""
+        record, revision = self._record, self._revision
+        is_spent = record is not None and record.is_spent(self._clock.now())
+        if not is_spent or revision != self._spent:
+            self._spent = revision if is_spent else 0
+            return
+        self._record, self._spent = None, 0
+        await self._store.remove(self._limit, revision)
 
     async def is_led_by_others(self) -> bool:
         """Whether somebody else has let in one since it was looked at; else this process leads."""

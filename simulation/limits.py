@@ -175,6 +175,8 @@ class Limits:
         if pattern.startswith("limit."):
             gone = self.records.pop(pattern.removeprefix("limit."), None)
             expect(gone is None or not gone.holders, "a limit is removed that is held", pattern)
+            if gone is not None:
+                self._passed.removed(gone)
             return
         run = pattern.split(".", 5)[4]
         for key, entry in list(self.waiting.items()):

@@ -68,6 +68,12 @@ class Passed:
         self._slack = _LITTLE if quiet else _SLACK
         self._log: dict[str, list[tuple[float, int]]] = defaultdict(list)
         self._stored: dict[str, set[tuple[str, str, Attempt]]] = defaultdict(set)
+        self._gone: dict[str, tuple[Rate | None, int]] = {}
+
+    def removed(self, record: LimitRecord) -> None:
+        """A limit's record was removed; what it has let in counts on."""
+        _, passed = self._gone.get(record.id, (None, 0))
+        self._gone[record.id] = record.rate, passed + record.passed
 
     def written(self, before: LimitRecord | None, record: LimitRecord, moment: float) -> None:
         """A limit's record was written."""
@@ -75,7 +81,8 @@ class Passed:
         count = record.passed - (0 if before is None else before.passed)
         expect(count >= 0, "a rate forgets whom it let in", limit)
         log = self._log[limit]
-        if before is None or before.rate != rate:
+        former = self._gone.get(limit, (None, 0))[0] if before is None else before.rate
+        if former != rate:
             log.clear()
         if rate is None or not count:
             return
@@ -92,5 +99,5 @@ class Passed:
             return
         stored = self._stored[limit]
         stored.add((message.run, message.step, message.attempt))
-        fits = len(stored) <= record.passed
+        fits = len(stored) <= record.passed + self._gone.get(limit, (None, 0))[1]
         expect(fits, "more go than a rate has let in", f"{limit}: {len(stored)} of {record.passed}")

@@ -118,6 +118,8 @@ class RunBook:
         """A run waits no more, or a limit is of no use."""
         known = self.records.pop(pattern.removeprefix("limit."), None)
         expect(known is None or not known.holders, "a limit is removed that is held", pattern)
+        if known is not None:
+            self._rates.removed(known.id)
         self.waiting.pop(pattern, None)
         self._since.pop(pattern, None)
 

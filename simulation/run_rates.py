@@ -100,6 +100,10 @@ class RunRates:
             expect(fits, "more runs than a rate allows are let in", where)
         self._log[record.id].append(_Moved(moment, record.tat))
 
+    def removed(self, limit: str) -> None:
+        """The record of a limit was removed: it counts anew."""
+        self._begun.pop(limit, None)
+
     def begun(self, record: RunRecord, use: Use, known: LimitRecord | None) -> None:
         """A run begins that falls under a rate."""
         begun = self._begun[use.limit]

@@ -41,7 +41,9 @@ def test_a_run_that_begins_before_its_time(monkeypatch):
 
 
 def test_a_start_that_is_refused_though_the_rate_was_not_used_up(monkeypatch):
-    plant(monkeypatch, limiting.follow, "passed >= room", "passed + ask.waits >= room - 1")
+    plant(
+        monkeypatch, limiting.follow, "len(passed) >= room", "len(passed) + ask.waits >= room - 1"
+    )
 
     assert finds("a start is refused that a rate would have let in", QUIET)
 

@@ -116,8 +116,9 @@ def _limit(asked: Asked, step: str, reason: Json) -> str:
         waits = any(one is not None and one["status"] == "PENDING" for one in asked.was(""))
         return "" if waits else f"its run was {asked.was('')}"
     defined = asked.case.defined(step)
-    named, own = defined.get("limits", ()), defined.get("concurrency", ())
-    if any(one in named or (own and one.startswith("own.")) for one in reason["subjects"]):
+    named, unnamed = defined.get("limits", ()), ["own."] * ("concurrency" in defined)
+    unnamed += ["fair."] * ("fairness" in defined)
+    if any(one in named or one.startswith(tuple(unnamed)) for one in reason["subjects"]):
         return _unclaimed(asked, step, reason)
     most = (asked.case.defined(step).get("for_each") or {}).get("max_parallel")
     if most is None or len(reason["subjects"]) < most:

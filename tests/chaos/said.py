@@ -25,6 +25,7 @@ STEPS: dict[str, Json] = {
     "poll": {"uses": "do", "repeat": {"interval": "3s"}},
     "each": {"uses": "do", "for_each": {"max_parallel": 2}},
     "limited": {"uses": "do", "limits": ["chaos-few"], "concurrency": [{"limit": 1}]},
+    "shared": {"uses": "do", "fairness": {"key": "input.n"}},
     "tidy": {"uses": "do", "finally": True},
 }
 

@@ -134,6 +134,13 @@ def test_that_somebody_is_missing_to_whom_nothing_was_done_is_found(kind, faults
     assert [text for text in found if "), and nothing was done to" in text]
 
 
+@pytest.mark.parametrize(("step", "is_true"), [("shared", True), ("limited", False)])
+def test_only_a_step_that_takes_a_share_waits_for_its_turn(step, is_true):
+    found, _ = judged({step: reason("limit", "fair.normal-default")})
+
+    assert (found == []) is is_true
+
+
 def test_an_attempt_whose_dependencies_had_not_ended_is_found():
     """One of them began later: nobody can have been to execute what is behind it."""
     later = record("one", revision=101, **HELD)

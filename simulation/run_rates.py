@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _WORLDS, _THROTTLED, _REJECTING = 0.1, 0.6, 0.6
 """Share of worlds in which runs have rates, and of the workflows there that have one of each."""
 
-_THROTTLES = (Throttle(1, 2.0), Throttle(2, 5.0, 2), Throttle(4, 6.0))
+_THROTTLES = (Throttle(1, 2.0), Throttle(1, 6.0), Throttle(2, 10.0, 2), Throttle(4, 6.0))
 _LIMITS = (RateLimit(1, 5.0), RateLimit(2, 12.0), RateLimit(3, 12.0, 1))
 
 _AHEAD, _LITTLE = 8.0, 0.1
@@ -120,8 +120,9 @@ class RunRates:
         where = f"{record.run}: {admission.refused}, {admission.retry_at}"
         rated = [one for one in admission.uses if one.strategy is Strategy.SKIP and one.rate]
         others = [one for one in admission.uses if one.strategy is Strategy.SKIP and not one.rate]
-        if not admission.retry_at:
-            expect(others, "a start is refused, and not when to come again", where)
+        if not admission.retry_at:  # or its schedule has taken it back
+            known = others or record.schedule
+            expect(known, "a start is refused, and not when to come again", where)
             return
         expect(rated, "a start is refused by a rate that there is not", where)
         for use in rated:

@@ -55,7 +55,8 @@ class MemoryRecords:
 
     async def few(self, patterns: Sequence[str], most: int) -> dict[str, tuple[bytes, int]] | None:
         """Value and revision by key of all that match, or None for more than that."""
-        keys = {key for pattern in patterns for key in self._names.matching(pattern)}
+        found = (key for pattern in patterns for key in self._names.matching(pattern))
+        keys = dict.fromkeys(found)  # in an order that is the same every time
         return None if len(keys) > most else {key: self._entries[key] for key in keys}
 
     async def purge(self, pattern: str, through: int = 0) -> None:

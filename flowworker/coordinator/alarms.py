@@ -111,7 +111,7 @@ class Alarms:
         if not expected and unseen:
             raise stale
         if name == RETENTION:
-            await self._remove(run, None if found is None else found[0], delivery)
+            await self._remove(run, found, delivery)
         elif found is None:
             return
         elif ended:
@@ -134,13 +134,18 @@ class Alarms:
         await self._backend.timers.set(record.run, name, due)
         return False
 
-    async def _remove(self, run: str, record: RunRecord | None, delivery: Delivery) -> None:
+    async def _remove(
+        self, run: str, found: tuple[RunRecord, int] | None, delivery: Delivery
+    ) -> None:
+        record = None if found is None else found[0]
         if record is not None and record.status not in TERMINAL:
             get_logger().warning("the retention of a run ended before the run", run=run)
         elif record is None or await self._is_due(record, RETENTION, delivery):
-            if record is not None:  # its parent must not miss it
-                await self._child_steps.ended(record)
-                await self._retention.tell_schedule(record)
+            if found is not None:  # its parent must not miss it
+                await self._child_steps.ended(found[0])
+                await self._retention.tell_schedule(found[0])
+                if await self._retention.forgets_first(*found):
+                    return
             await remove_run(self._stores, run, record, self._clock)
 
     async def _begin(self, record: RunRecord, revision: int) -> None:

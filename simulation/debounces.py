@@ -186,7 +186,9 @@ class Debounces:
             f"{start.truth.run}: replaced by nobody"
             for key in self._keys.values()
             for start in key.starts.values()
-            if start.replaced and not any(self._behind(key, start))
+            if start.replaced
+            # One that its own limits have refused since was there
+            and not any(other.order > start.order for other in key.starts.values())
         ]
 
     def _behind(self, key: _Key, start: _Start) -> Iterator[_Start]:

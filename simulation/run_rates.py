@@ -120,9 +120,8 @@ class RunRates:
         where = f"{record.run}: {admission.refused}, {admission.retry_at}"
         rated = [one for one in admission.uses if one.strategy is Strategy.SKIP and one.rate]
         others = [one for one in admission.uses if one.strategy is Strategy.SKIP and not one.rate]
-        if not admission.retry_at:  # or its schedule has taken it back
-            known = others or record.schedule
-            expect(known, "a start is refused, and not when to come again", where)
+        if not admission.retry_at:
+            expect(others, "a start is refused, and not when to come again", where)
             return
         expect(rated, "a start is refused by a rate that there is not", where)
         for use in rated:

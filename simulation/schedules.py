@@ -14,7 +14,6 @@ from flowworker.codec.json import decode_schedule, encode
 from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT
 from flowworker.codec.schedule_events import decode_schedule_event
 from flowworker.codec.schedules import ScheduleCommand
-from flowworker.coordinator.commands.run_limits import may_refuse
 from flowworker.core.ids import event_id, run_id_of_sequence
 from flowworker.core.occurrence import MAX_RECENT, OccurrenceState
 from flowworker.core.schedule import Overlap, due_at, run_of_time
@@ -197,10 +196,8 @@ class Schedules:
             return
         due = due_at(schedule.schedule, of.time)
         expect(not by_itself or due <= now + EARLY, "a run begins before its time", where)
-        # One that its limits may refuse is made, and withdrawn if its schedule was past it by then
         named = any(one.run == record.run for one in schedule.running)
-        withdrawn = may_refuse(record.admission)
-        expect(named or withdrawn, "a run begins that its schedule does not name", where)
+        expect(named, "a run begins that its schedule does not name", where)
         if schedule.schedule.overlap is not Overlap.ALLOW_ALL:
             others = [
                 one.run

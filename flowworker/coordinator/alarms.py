@@ -105,7 +105,8 @@ class Alarms:
         step = step_of_timer(name)
         found = await self._stores.runs.load(run)
         ended = found is not None and found[0].status in TERMINAL
-        expected = ended if name == RETENTION else found is not None
+        over = ended or (found is not None and bool(found[0].refused))
+        expected = over if name == RETENTION else found is not None
         unseen = may_be_unseen(delivery.time, self._clock.now())
         stale = Unavailable(f"what was read of run {run} may be stale")
         if not expected and unseen:
@@ -138,7 +139,9 @@ class Alarms:
         self, run: str, found: tuple[RunRecord, int] | None, delivery: Delivery
     ) -> None:
         record = None if found is None else found[0]
-        if record is not None and record.status not in TERMINAL:
+        if found is not None and found[0].refused:
+            await self._stores.runs.remove(run, found[1])
+        elif record is not None and record.status not in TERMINAL:
             get_logger().warning("the retention of a run ended before the run", run=run)
         elif record is None or await self._is_due(record, RETENTION, delivery):
             if found is not None:  # its parent must not miss it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
+from flowworker.codec.keys import run_key
 from flowworker.codec.limits import WaitingRun
 from flowworker.coordinator.commands.rejection import Rejected, Rejections
 from flowworker.coordinator.commands.starts import Starts
@@ -89,8 +91,16 @@ class Door:
         return ended
 
     async def left_of(self, run):
+        """But for the record that says so, which is removed later."""
         kept = [*await self.backend.payloads.keys(">"), *await self.backend.runs.keys(">")]
-        return [key for key in kept if run in key.split(".")]
+        found = await self.runs.load(run)
+        known = {run_key(run)} if found is not None and found[0].refused else set()
+        return [key for key in kept if run in key.split(".") and key not in known]
+
+    async def forget(self, run):
+        """As the alarm does that removes such a record."""
+        _, revision = await self.runs.load(run)
+        await self.runs.remove(run, revision)
 
 
 @pytest.fixture
@@ -104,8 +114,11 @@ async def door(backend, client):
     await made.gate.stop()
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
 @pytest.mark.parametrize("held_up", [0.0, HELD_UP])
-async def test_who_has_the_message_of_a_refused_start_late_makes_no_run_of_it(door, held_up):
+async def test_who_has_the_message_of_a_refused_start_late_makes_no_run_of_it(
+    door, held_up, forgotten
+):
     message = door.message(SECOND)
     assert not await door.take(message)
     assert await door.left_of(SECOND) == []
@@ -113,23 +126,65 @@ async def test_who_has_the_message_of_a_refused_start_late_makes_no_run_of_it(do
     # Given another process that was handed the message before, and that there is room by now
     await door.end(FIRST)
     await door.clock.advance(held_up)
+    if forgotten:
+        await door.forget(SECOND)
 
     assert not await door.take(message)
     assert await door.left_of(SECOND) == []
 
 
+async def test_who_sees_an_old_history_makes_no_run_of_a_refused_start(door, monkeypatch):
+    message = door.message(SECOND)
+    assert not await door.take(message)
+    await door.end(FIRST)
+
+    async def empty(run):
+        return []
+
+    monkeypatch.setattr(door.backend.events, "history", empty)
+    message.delivered = 2
+
+    assert not await door.take(message)
+
+
+async def test_the_next_start_of_an_id_makes_a_run_where_one_was_refused(door):
+    first, second = door.message(SECOND), door.message(SECOND)
+    assert not await door.take(first)
+    await door.end(FIRST)
+
+    with pytest.raises(Unavailable, match="was of a start that was refused"):
+        await door.take(second)
+    assert await door.take(second)
+
+    record, _ = await door.runs.load(SECOND)
+    assert record.status is RunStatus.RUNNING
+
+
+async def test_an_earlier_start_takes_no_id_from_a_later_one_that_was_refused(door):
+    first, second = door.message(SECOND), door.message(SECOND)
+    assert not await door.take(second)
+    await door.end(FIRST)
+
+    assert not await door.take(first)
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
 async def test_who_is_late_with_a_refused_start_keeps_nothing_that_nobody_would_remove(
-    door, monkeypatch
+    door, monkeypatch, forgotten
 ):
     message = door.message(SECOND)
     assert not await door.take(message)
     await door.clock.advance(HELD_UP)
+    if forgotten:
+        await door.forget(SECOND)
 
     async def fails(record, revision):
         raise Unavailable("a node without its peers")
 
-    monkeypatch.setattr(door.runs, "save", fails)
-    await door.take(message)
+    with monkeypatch.context() as patch, suppress(Unavailable):
+        patch.setattr(door.runs, "save", fails)
+        await door.take(message)
+    assert not await door.take(message)
 
     assert await door.left_of(SECOND) == []
 
@@ -163,15 +218,18 @@ async def test_who_removes_a_refused_start_late_leaves_the_run_that_has_its_id_b
     with pytest.raises(Rejected):
         await door.starts.take("one", message)
     refused, revision = await door.runs.load(SECOND)
-    right = door.runs.unindex
+    right = door.runs.load
 
-    async def another_begins(entry):
+    async def and_another_begins(run):
+        found = await right(run)
         await door.runs.remove(SECOND, revision)
         await door.runs.save(replace(refused, admission=None, status=RunStatus.RUNNING), 0)
-        await right(entry)
+        return found
 
-    monkeypatch.setattr(door.runs, "unindex", another_begins)
-    await door.starts.discard(message)
+    monkeypatch.setattr(door.runs, "load", and_another_begins)
+    with pytest.raises(Unavailable):
+        await door.starts.entrance.make_way(refused, 99)
+    monkeypatch.undo()
 
     record, _ = await door.runs.load(SECOND)
     assert record.status is RunStatus.RUNNING
@@ -207,6 +265,8 @@ async def test_who_is_held_up_before_it_keeps_an_input_keeps_none_of_a_refused_s
 
     monkeypatch.setattr(door.starts.inputs, "keep", late)
 
+    with pytest.raises(Unavailable, match="it took too long"):
+        await door.take(message)
     assert not await door.take(message)
     assert await door.left_of(SECOND) == []
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flowworker import parse
+from flowworker.coordinator.commands.entrance import Entrance
+from flowworker.coordinator.limits.gate import TurnedAway
+from flowworker.core.limit import Strategy
 from flowworker.core.schedule import run_of_time
 from flowworker.errors import FlowworkerError
 from tests.coordinator.resting import World
@@ -51,6 +54,22 @@ async def test_times_for_which_there_is_no_place_are_rejected_with_the_reason(
     assert sum(reason in one for one in shown) == 2
     said = [one["data"] for one in await events(world) if one["type"].endswith("rejected")]
     assert [reason in one["reason"] for one in said] == [True, True]
+    # Of the one of three minutes ago nothing is left; the later one may still be met
+    left = [await world.stores.runs.load(run_of_time("s", FIRST + 60.0 * n)) for n in (1, 2)]
+    assert [None if found is None else bool(found[0].refused) for found in left] == [None, True]
+
+
+async def test_a_time_whose_run_another_turn_refuses_at_the_same_time_is_rejected(
+    world, monkeypatch
+):
+    async def refused_meanwhile(entrance, record, revision):
+        assert await entrance.close(record, TurnedAway("no place", Strategy.SKIP))
+
+    monkeypatch.setattr(Entrance, "enter", refused_meanwhile)
+
+    await follows(world, "singleton: {mode: skip}", minutes=1)
+
+    assert dict(await seen(world)) == {0.0: "REJECTED"}
 
 
 async def test_times_whose_runs_wait_or_are_cancelled_say_so(world):
@@ -101,5 +120,5 @@ async def test_who_is_held_up_makes_no_run_of_a_time_that_another_one_has_reject
     await world.pass_by(5.0)
 
     assert others
-    assert await world.stores.runs.load(second) is None
+    assert (await world.stores.runs.load(second))[0].refused
     assert (1.0, "REJECTED") in await seen(world)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
 from flowworker.codec.keys import SCHEDULE_CHANGED, SCHEDULE_NEXT
-from flowworker.core.admission import Admission, Singleton
-from flowworker.core.limit import Use
 from flowworker.core.model import Workflow
-from flowworker.core.payload import EMPTY
-from flowworker.core.records import RunRecord
 from flowworker.core.schedule import OfSchedule, run_of_time
-from flowworker.core.status import RunStatus
 from flowworker.testing.clock import settle
 from tests.coordinator.resting import World
 from tests.coordinator.scheduling import (
@@ -138,25 +132,6 @@ async def test_a_run_that_cannot_begin_is_none_of_max_runs(world):
     view = await world.client.schedule("s")
     assert (view.state, view.started) == ("ENDED", 1)
     assert await seen(world) == [(0.0, "REJECTED"), (1.0, "COMPLETED")]
-
-
-async def test_a_run_that_another_turn_takes_back_is_not_refused(world):
-    # Given a turn that has begun a run, and found that there was another one since
-    single = Workflow("single", SHORT.steps, singleton=Singleton())
-    definition = await world.client.register(single)
-    run, of = run_of_time("s", FIRST), OfSchedule("s", FIRST)
-    back = "its schedule has had another turn"
-    admission = Admission((Use("run.some", 1),), ticket="1-a", refused=back)
-    left = RunRecord(
-        run, "single", definition, RunStatus.PENDING, EMPTY, FIRST, admission=admission
-    )
-    await world.stores.runs.save(replace(left, schedule=of), 0)
-
-    await world.coordinator()
-    await created(world, "single")
-    await world.pass_by(50.0)
-
-    assert await seen(world) == [(0.0, "COMPLETED")]
 
 
 async def test_a_failure_pauses_it_if_it_says_so(world):

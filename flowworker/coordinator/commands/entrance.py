@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from flowworker.codec.cloudevents import run_started_event, scheduled_event
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
-from flowworker.codec.keys import START
+from flowworker.codec.keys import RETENTION, START
 from flowworker.coordinator.commands.inputs import forget_input
+from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.limits.gate import TurnedAway
+from flowworker.core.ids import sequence_of
 from flowworker.core.limit import Strategy
-from flowworker.errors import Unavailable
+from flowworker.errors import RunRefused, Unavailable
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 LONGEST = 5.0
 """Seconds for the removal of a run that is not to be, and for making one that may be removed."""
+
+
+_REMEMBERED = 120.0
+"""Seconds for which the record of a refused run stays: no answer is so old, and no message comes
+again so late unless somebody was held up for as long."""
 
 
 class Entrance:
@@ -59,8 +66,11 @@ class Entrance:
         """
         return await self._gate.close(record, why)
 
-    async def remove(self, record: RunRecord, name: str) -> None:
-        """Remove a run that is not to be, and its input, which has that name.
+    async def put_away(self, record: RunRecord, name: str) -> None:
+        """Remove what there is of a run that is not to be, and its input, which has that name.
+
+        Its record stays as long as somebody may know less: who has the same message, or the same
+        time of a schedule, meets it, and makes no run. Then an alarm removes it.
 
         Raises:
             Unavailable: it took so long that another run may have the id by now.
@@ -73,7 +83,21 @@ class Entrance:
         if self._clock.monotonic() > until:
             raise Unavailable(f"it took too long to remove run {record.run}")
         await self._runs.unindex(entry_of(record))  # it may have waited at first
-        await self._runs.remove(record.run, found[1])
+        await self._backend.timers.set(record.run, RETENTION, self._clock.now() + _REMEMBERED)
+
+    async def make_way(self, record: RunRecord, sequence: int) -> None:
+        """Free the id of a run that was refused for a start that was sent later.
+
+        Raises:
+            Rejected: it was sent earlier.
+            Unavailable: it is to be tried again, since the id is free by then.
+        """
+        if sequence_of(record.origin) > sequence:
+            raise Rejected(record.refused, RunRefused.__name__)
+        found = await self._runs.load(record.run)
+        if found is not None and found[0].refused and found[0].origin == record.origin:
+            await self._runs.remove(record.run, found[1])
+        raise Unavailable(f"run id {record.run} was of a start that was refused")
 
     async def announce(self, record: RunRecord, revision: int) -> None:
         """List a run and publish that it is started, or have it wait for that. Idempotent.

@@ -109,7 +109,7 @@ class Starts:
         """Drop what was kept for a message, once it is a run or its rejection is published."""
         closed = self._closed.get(delivery.sequence)
         if closed is not None:  # forgotten last: another delivery of it must not be acknowledged
-            await self.entrance.remove(closed, _name(closed.origin))
+            await self.entrance.put_away(closed, _name(closed.origin))
             self._closed.pop(delivery.sequence, None)
         if delivery.headers.get(FLOW_INPUT) == STORED:
             with suppress(Rejected):
@@ -137,9 +137,8 @@ class Starts:
             record, revision = found[0], 0  # it may have gone on since it was created
             if record.origin != _origin(delivery):
                 await self._forget(run, delivery)
-                if record.refused:  # what has refused it died before it removed it
-                    await self.entrance.remove(record, _name(record.origin))
-                    raise Unavailable(f"run id {run} was of a start that was refused") from None
+                if record.refused:
+                    await self.entrance.make_way(record, delivery.sequence)
                 await self._again(workflow, delivery, record)
             if record.status not in {RunStatus.RUNNING, RunStatus.PENDING}:
                 if record.is_asking:  # it ended before it was listed: recovery does the rest of it

@@ -29,19 +29,20 @@ from __future__ import annotations
 __all__ = ["Desk"]
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from flowworker.coordinator.limits.alarm import Alarm
+from flowworker.coordinator.limits.asked import Asked, answer, fail
 from flowworker.coordinator.limits.ledger import Ledger
 from flowworker.coordinator.limits.queue import Queue
-from flowworker.coordinator.limits.verdict import Full, over_among
+from flowworker.coordinator.limits.verdict import over_among
 from flowworker.core.limit import LimitRecord
-from flowworker.errors import Conflict, FlowworkerError, Unavailable
+from flowworker.errors import FlowworkerError, Unavailable
 from flowworker.tasks import all_over, cancel_all
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from flowworker.clock import Clock
     from flowworker.codec.limits import Entry
@@ -58,15 +59,6 @@ _STANDBY = 1.0
 """Seconds for which somebody else may be late, before it is taken for gone."""
 
 _CUT_SHORT = Unavailable("it was cut short; it will be tried again")
-
-
-class _Asked(NamedTuple):
-    """Who asks, where it will wait, and whether it was let in."""
-
-    entry: Entry
-    ticket: str
-    again: bool
-    answer: asyncio.Future[bool]
 
 
 class Desk:
@@ -90,7 +82,7 @@ class Desk:
         self._width = width
         self._ledger = Ledger(limit, store, clock)
         self._queue = Queue(limit, store, standing, clock)
-        self._asked: list[_Asked] = []
+        self._asked: list[Asked] = []
         self._over: list[Over] = []
         self._answers: list[asyncio.Future[None]] = []
         self._verifies = False
@@ -128,10 +120,10 @@ class Desk:
             Full: it may not, and does not wait.
             Conflict: a later attempt of the step was let in, so the view of who asks is old.
         """
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(entry, ticket, again, answer))
+        asked = Asked(entry, ticket, again, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
         self._begin()
-        return await answer
+        return await asked.answer
 
     async def over(self, over: Over) -> None:
         """An attempt needs it no more."""
@@ -168,7 +160,7 @@ class Desk:
             while self._asked or self._answers or self._rings:
                 await self._turn()
         finally:
-            _fail([*(one.answer for one in self._asked), *self._answers], _CUT_SHORT)
+            fail([*(one.answer for one in self._asked), *self._answers], _CUT_SHORT)
 
     async def _turn(self) -> None:
         asked, self._asked = self._asked[:_ASKS], self._asked[_ASKS:]
@@ -196,7 +188,7 @@ class Desk:
             if error is not None:
                 self._ledger.forget()
                 self._unsure = True
-                _fail([*(one.answer for one in asked), *answers], error)
+                fail([*(one.answer for one in asked), *answers], error)
             self._alarm.set(self._looks_at(in_vain=rings and self._ledger.remembered == former))
 
     def _looks_at(self, *, in_vain: bool) -> float:
@@ -212,7 +204,7 @@ class Desk:
         late = _STANDBY if in_vain or not self._ledger.leads else 0.0
         return at + late if at else 0.0
 
-    async def _follow(self, asked: Sequence[_Asked], over: list[Over], *, looks: bool) -> None:
+    async def _follow(self, asked: Sequence[Asked], over: list[Over], *, looks: bool) -> None:
         seen: set[Place] = set()
         verifies, self._verifies = self._verifies, False
         if self._width is not None:
@@ -238,7 +230,7 @@ class Desk:
 
     async def _decide(
         self,
-        asked: Sequence[_Asked],
+        asked: Sequence[Asked],
         over: list[Over],
         seen: set[Place],
         *,
@@ -276,22 +268,12 @@ class Desk:
         record = self._ledger.remembered or await self._ledger.load()
         return await self._queue.heads(record, self._ledger.room + len(over), seen)
 
-    async def _answer(self, asked: Sequence[_Asked], turn: Turn) -> bool:
+    async def _answer(self, asked: Sequence[Asked], turn: Turn) -> bool:
         """Say so to those who have asked; whether somebody has to wait."""
         queued = [one for one in asked if one.entry.ask in turn.waiting]
         await all_over([self._queue.put(one.entry, one.ticket, again=one.again) for one in queued])
-        for one in asked:
-            ask = one.entry.ask
-            if one.answer.done():  # who asked is gone; it asks again
-                continue
-            if ask in turn.late:
-                text = f"step {ask.step!r} of {ask.run} is past the attempt that asks"
-                one.answer.set_exception(Conflict(text))
-                self._verifies = True
-            elif ask in turn.refused:
-                one.answer.set_exception(Full(turn.record))
-            else:
-                one.answer.set_result(ask not in turn.waiting)
+        answer(asked, turn)
+        self._verifies = self._verifies or bool(turn.late)
         return bool(queued)
 
     async def _let_in(self, heads: _Heads, turn: Turn) -> None:
@@ -313,10 +295,3 @@ class Desk:
     async def _verified(self) -> list[Over]:
         """Those who hold it and are over."""
         return await over_among((await self._ledger.load()).holders, self._standing)
-
-
-def _fail(answers: Iterable[asyncio.Future[Any]], error: Exception) -> None:
-    for one in answers:
-        if not one.done():
-            one.set_exception(error)
-            one.exception()  # who asked may be gone

@@ -19,9 +19,7 @@ from flowworker.coordinator.commands.inputs import forget_input
 from flowworker.coordinator.commands.rejection import Rejected
 from flowworker.coordinator.commands.requests import read_object
 from flowworker.coordinator.commands.run_limits import limited, may_refuse
-from flowworker.coordinator.limits.gate import TurnedAway
 from flowworker.core.event_types import EventType
-from flowworker.core.limit import Strategy
 from flowworker.core.records import RunRecord, StopReason
 from flowworker.core.schedule import OfSchedule
 from flowworker.core.status import TERMINAL, RunStatus
@@ -48,10 +46,6 @@ if TYPE_CHECKING:
 
 _NAME = "input.0"
 
-_TAKEN_BACK = "its schedule has had another turn"
-"""Why a run is not to be that no limit has refused: who takes it back, and all who meet it until it
-is removed, look again."""
-
 
 class ScheduledRuns:
     """Starts and stops them, and knows how they ended; one for all schedules of a coordinator."""
@@ -60,7 +54,6 @@ class ScheduledRuns:
         """Start as `starts` does."""
         self._backend = stores.backend
         self._runs = stores.runs
-        self._schedules = stores.schedules
         self._definitions = stores.definitions
         self._payloads = stores.payloads
         self._starts = starts
@@ -77,14 +70,11 @@ class ScheduledRuns:
         except PayloadKeyMissing:
             return  # nor could it be read when its time comes; that is said then
 
-    async def start(
-        self, schedule: ScheduleRecord, revision: int, one: Occurrence, until: float
-    ) -> str:
+    async def start(self, schedule: ScheduleRecord, one: Occurrence, until: float) -> str:
         """Start the run of a time, unless it was started; why it cannot be, or nothing.
 
         Not later than `until`, by the monotonic clock: another coordinator may have started it
-        since, and it may have ended and be removed. Nor, if its limits may refuse it, once the
-        schedule is past that revision: another coordinator may have said that they do.
+        since, and it may have ended and be removed.
 
         Raises:
             Unavailable: it is to be tried again, or it is too late.
@@ -108,7 +98,7 @@ class ScheduledRuns:
                 self._metrics.runs_started[record.workflow].inc()
                 late = max(self._clock.now() - one.due, 0.0)
                 self._metrics.schedule_lateness[record.workflow].observe(late)
-                return await self._enter_first(record, created, revision)
+                return await self._enter(record, created)
         record = found[0]
         if record.schedule != OfSchedule(schedule.id, one.time):
             return f"run id {one.run} is taken by a run that is none of this schedule"
@@ -116,33 +106,20 @@ class ScheduledRuns:
             return await self._enter(record, 0)
         return ""
 
-    async def _enter_first(self, record: RunRecord, created: int, revision: int) -> str:
-        """The same of a run whose record is new, and of a schedule that is at that revision."""
-        of = record.schedule if may_refuse(record.admission) else None
-        if of is not None and await self._schedules.revision(of.id) != revision:
-            await self._withdraw(record, TurnedAway(_TAKEN_BACK, Strategy.SKIP))
-            raise Unavailable(_TAKEN_BACK)
-        return await self._enter(record, created)
-
-    async def _withdraw(self, record: RunRecord, why: TurnedAway) -> bool:
-        """Remove a run that is not to be; False if another process has let it in."""
-        entrance = self._starts.entrance
-        closed = await entrance.close(record, why)
-        if closed:
-            await entrance.remove(record, _NAME)
-        return closed
-
     async def _enter(self, record: RunRecord, revision: int) -> str:
         """Announce a run; why it is not to be, if its limits say so and nobody has let it in.
 
-        Raises:
-            Unavailable: another turn of its schedule takes it back, which no limit has refused.
+        Another turn of its schedule may have found at the same time that they do: its record says
+        so, and stays for so long that any older view of the schedule meets it.
         """
-        why = await self._starts.entrance.enter(record, revision)
-        if why is None or not await self._withdraw(record, why):
+        entrance = self._starts.entrance
+        why = await entrance.enter(record, revision)
+        if why is None and may_refuse(record.admission):
+            found = await self._runs.load(record.run)
+            return "" if found is None else found[0].refused
+        if why is None or not await entrance.close(record, why):
             return ""
-        if str(why) == _TAKEN_BACK:
-            raise Unavailable(_TAKEN_BACK)
+        await entrance.put_away(record, _NAME)
         return str(why)
 
     async def ends(self, wanted: Iterable[str]) -> dict[str, RunStatus | None]:

@@ -94,7 +94,7 @@ class Schedules:
         # Also if it is the same: only a write shows that what was read is not stale.
         revision = await self._store.save(record, revision)
         self._count(found, record)
-        refused = await self._start(record, revision, until)
+        refused = await self._start(record, until)
         await publish_outbox(self._backend, record, record.outbox)
         begun = settled(record, refused, self._clock.now())
         if begun != record:
@@ -141,11 +141,10 @@ class Schedules:
             turn = follow(record, turn.wake, self._clock.now(), times, ended)
         return turn.record, turn.wake
 
-    async def _start(self, record: ScheduleRecord, revision: int, until: float) -> dict[str, str]:
+    async def _start(self, record: ScheduleRecord, until: float) -> dict[str, str]:
         """Start what is STARTING; what was refused, and why."""
         starting = [one for one in record.running if one.state is OccurrenceState.STARTING]
-        begin = partial(self._runs.start, record, revision)
-        said = await asyncio.gather(*(begin(one, until) for one in starting))
+        said = await asyncio.gather(*(self._runs.start(record, one, until) for one in starting))
         refused = {one.run: why for one, why in zip(starting, said, strict=True) if why}
         for run, why in refused.items():
             get_logger().warning("scheduled run refused", run=run, reason=why)

@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker import parse
+from flowworker.coordinator.limits.ledger import Ledger
+from flowworker.core.limit import LimitRecord, own_limit
 from tests.coordinator.resting import RUN, World
 
 NAP = "steps: [{id: nap, sleep: 1s}]"
@@ -60,6 +62,18 @@ async def test_what_another_process_has_written_since_stays(world):
     await pass_sweeps(world, 3)
 
     assert (await world.stores.limits.load(limit))[0].concurrency == 7
+
+
+async def test_who_has_found_none_removes_none_that_has_come_since(world):
+    limit, store = own_limit("one", "a", 0, "1"), world.stores.limits
+    ledger = Ledger(limit, store, world.clock)
+    await ledger.load()
+    await store.save(LimitRecord(limit, concurrency=1), 0)
+
+    for _ in range(2):
+        await ledger.remove_spent()
+
+    assert await store.all() == [limit]
 
 
 async def test_who_has_waited_goes_on_though_the_record_is_gone():

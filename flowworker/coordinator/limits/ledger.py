@@ -82,7 +82,8 @@ class Ledger:
     async def remove_spent(self) -> None:
         """Remove it if it is of no use, and was of none when that was asked before."""
         record, revision = self._record, self._revision
-        is_spent = record is not None and record.is_spent(self._clock.now())
+        is_there = record is not None and revision > 0
+        is_spent = is_there and self.known.is_spent(self._clock.now())
         if not is_spent or revision != self._spent:
             self._spent = revision if is_spent else 0
             return

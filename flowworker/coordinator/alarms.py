@@ -116,15 +116,26 @@ class Alarms:
         elif found is None:
             return
         elif ended:
-            if name == START:  # as `_begin` does last; its end may not be listed yet
-                await self._stores.runs.index(entry_of(found[0]))
-                await self._stores.runs.unindex_pending(found[0])
+            if name == START:
+                await self._list_as_ended(found[0])
         elif name == START:
             await self._begin(*found)
         elif name == TIMEOUT:
             await self._time_out(found[0], delivery)
         elif not await self._engine_steps.wake(found[0], step) and unseen:
             raise stale
+
+    async def _list_as_ended(self, record: RunRecord) -> None:
+        """A run is pending no more, which `_begin` does last; its end may not be listed yet.
+
+        Nor may it be known when it is to be removed: once it is listed as ended alone, no recovery
+        looks after it.
+        """
+        await self._stores.runs.index(entry_of(record))
+        due = await self._retention.due(record, RETENTION)
+        if due is not None:
+            await self._backend.timers.set(record.run, RETENTION, due)
+        await self._stores.runs.unindex_pending(record)
 
     async def _is_due(self, record: RunRecord, name: str, delivery: Delivery) -> bool:
         """Whether the timer should go off; that of an earlier run of this id is set again."""

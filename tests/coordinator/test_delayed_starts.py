@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from flowworker.codec.facts import read_event
-from flowworker.codec.keys import START
+from flowworker.codec.keys import RETENTION, START
 from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.core.event_types import EventType
 from flowworker.core.model import Step, Workflow
@@ -270,3 +270,4 @@ async def test_a_run_that_ended_before_it_began_is_listed_somewhere(world):
 
     assert await world.stores.runs.list(RunStatus.PENDING) == []
     assert await world.stores.runs.list(RunStatus.CANCELLED) == [("w", RUN)]
+    assert await world.backend.timers.runs(RETENTION) == [RUN]

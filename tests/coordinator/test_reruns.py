@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from flowworker import RunFailed, RunStatus, Settings, wiring
 from flowworker.clock import SystemClock
 from flowworker.codec.json import decode_run, encode
+from flowworker.coordinator.commands import reruns
 from flowworker.coordinator.commands.controls import Controls
 from flowworker.coordinator.commands.inbox import NotYet
 from flowworker.coordinator.commands.signals import Signals
@@ -219,7 +220,14 @@ async def test_a_run_that_is_shown_as_it_was_before_its_end_is_not_refused(
     assert result.status is RunStatus.COMPLETED
 
 
-async def test_a_rerun_of_what_is_gone_by_then_fails_and_says_so(backend, flow):
+async def test_a_rerun_of_what_is_gone_by_then_fails_and_says_so(backend, flow, monkeypatch):
+    asked: list[bool] = []
+
+    def answer_is_too_old(*_):  # to show it, at first
+        asked.append(not asked)
+        return asked[-1]
+
+    monkeypatch.setattr(reruns, "may_be_unseen", answer_is_too_old)
     run = await begun(backend, flow)
     stores = stores_of(backend)
     found = await stores.runs.load("r1")
@@ -232,6 +240,7 @@ async def test_a_rerun_of_what_is_gone_by_then_fails_and_says_so(backend, flow):
     assert result.status is RunStatus.FAILED
     assert result.error == "run r1 is not there as it was: it was removed"
     assert flow.called(run) == ""
+    assert asked[-1] is False
     await coordinator.stop()
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
+from flowworker import definitions
 from flowworker.core.model import Escalation, RetryPolicy, Saga, Step, Workflow
 from flowworker.definitions import Parser, content_hash, decode, encode, parse, plan_of
 from flowworker.errors import DefinitionError
@@ -126,3 +127,8 @@ def test_a_plan_has_the_hash_and_the_graph():
     assert plan.workflow is WORKFLOW
     assert plan.hash == content_hash(WORKFLOW)
     assert plan.order == ("reserve", "charge")
+
+
+def test_nothing_else_is_found_in_the_room():
+    with pytest.raises(AttributeError, match="no attribute 'parse_none'"):
+        _ = definitions.parse_none

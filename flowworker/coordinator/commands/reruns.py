@@ -123,6 +123,8 @@ class Reruns:
             if past is None:
                 with suppress(InvalidInput):  # it is being removed
                     past = await self._past(of)
+            if past is None and may_be_unseen(delivery.time, self._clock.now()):
+                raise NotYet  # it was there before
             record = await prepare(self._stores, past, record, revision, self._clock.now())
         if record.status in _ANNOUNCED or record.is_asking:
             await self._starts.entrance.announce(record, 0)

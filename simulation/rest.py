@@ -27,13 +27,8 @@ async def unrest(backend: Any, watch: Watch) -> list[str]:
         if truth.gone or truth.record.refused:
             continue
         found += await _unrest(backend, truth)
-        if truth.forgotten_history:
-            continue  # the rest of it goes later where the power may fail
-        history = await backend.events.history(truth.run)
-        broken = watch.promises.broken(truth.run, truth, history)
-        found += [f"{truth.run}: lost from the history: {broken}"] if broken else []
         try:
-            check_history(truth, history, watch.forged)
+            check_history(truth, await backend.events.history(truth.run), watch.forged)
         except Violation as violation:
             found.append(str(violation))
     there = [one for one in watch.runs.values() if not (one.gone or one.record.refused)]

@@ -4,8 +4,6 @@ Safety: an event has a subject of its own in the run's history, which stores one
 a second one comes. The record that is written last spares later attempts a second publication.
 Liveness: after a crash before that record the next attempt publishes again, under the same id. The
 history has the event once; subscribers may get it twice after such a crash, with the same id.
-Where the stream of events may lose what it has acknowledged (`ports.Tail`), the record has the
-event as well, and a coordinator publishes it again.
 
 What is secret of the run is hidden: who hears of events need not have a right to it.
 """
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from flowworker.codec.handler_events import EmitMark, emitted_by_handler, emitted_in
+from flowworker.codec.handler_events import emitted_by_handler, emitted_in
 from flowworker.codec.json import encode
 from flowworker.codec.keys import emit_key
 from flowworker.codec.models import as_json
@@ -65,7 +63,6 @@ class Emitter:
         self._events = backend.events
         self._notifier = backend.notifier
         self._limit = backend.max_body
-        self._keeps = backend.tail is not None
         self._clock = clock
         self._retry_for = retry_for
         self._tracing = tracing
@@ -113,11 +110,9 @@ class Emitter:
             self._clock.now(),
         )
         with self._tracing.emitting(event_type, event.id, trace) as headers:
-            event = emitted_in(event, headers)
-            await self._publish(run, queue, subject, event, headers)
-        kept = msgspec.Raw(encode(event)) if self._keeps else msgspec.UNSET
+            await self._publish(run, queue, subject, emitted_in(event, headers), headers)
         with suppress(Conflict):  # another attempt was as fast
-            await self._retried(self._records.write, record, encode(EmitMark(1, event.id, kept)), 0)
+            await self._retried(self._records.write, record, encode({"v": 1, "id": event.id}), 0)
 
     async def _publish(
         self, run: str, queue: str, subject: str, event: EmittedEvent, trace: Mapping[str, str]

@@ -125,10 +125,7 @@ async def _assemble(
     notifier = CoreNotifier(connection)
     announcements = Announcements(notifier, names)
     leases = BucketLeases(publisher, api, names.locks, records(names.locks), clock, announcements)
-    behind = topology.durability == "power"
-    events = StreamEventLog(
-        connection, publisher, api, consumers, names, settings, partitions, behind=behind
-    )
+    events = StreamEventLog(connection, publisher, api, consumers, names, settings, partitions)
     return Backend(
         namespace=names.namespace,
         runs=records(names.runs),
@@ -154,8 +151,8 @@ async def _assemble(
         on_incident=connection.on_incident,
         meter=StreamMeter(api, names, records(names.runs)),
         tail=(
-            Tail(UNFLUSHED, lambda: connection.client.server_id, records(names.runs).changed)
-            if behind
+            Tail(UNFLUSHED, lambda: connection.client.server_id)
+            if topology.durability == "power"
             else None
         ),
     )

@@ -42,15 +42,8 @@ class StreamEventLog:
         names: Names,
         settings: Settings,
         partitions: int,
-        *,
-        behind: bool = False,
     ) -> None:
-        """Keep everything in the events stream.
-
-        If that is written `behind`, what a coordinator publishes is not sent again by itself: after
-        a start of the server, which may have lost what led to it, it is decided anew.
-        """
-        self._behind = behind
+        """Keep everything in the events stream."""
         self._connection = connection
         self._publisher = publisher
         self._api = api
@@ -81,8 +74,7 @@ class StreamEventLog:
         if once:
             block[EXPECTED] = "0"
         try:
-            same_server = self._behind and sender == COORDINATOR
-            await self._publisher.publish(subject, data, encode(block), same_server=same_server)
+            await self._publisher.publish(subject, data, encode(block))
         except Conflict:
             if not once:
                 raise

@@ -166,16 +166,17 @@ class RunStore:
     async def list_early(self, record: RunRecord) -> None:
         """List a run that has not begun; if it has, or was stopped meanwhile, as it is then.
 
-        Not at all if it is gone, which a start is that was refused. An answer that is too old to
+        Not at all if it was refused, or is gone. An answer that is too old to
         show it comes from where nothing can be written, so then the entry stays as well.
         """
         await self.index(entry_of(record))
-        now = await self.load(record.run)
-        if now is not None and entry_of(now[0]) == entry_of(record):
+        found = await self.load(record.run)
+        now = None if found is None or found[0].refused else found[0]
+        if now is not None and entry_of(now) == entry_of(record):
             return
         await self.unindex(entry_of(record))  # it may have another moment than the right one
         if now is not None:
-            await self.relist(now[0])
+            await self.relist(now)
 
     async def listed(self, status: RunStatus, workflow: str | None = None) -> list[Entry]:
         """All that are listed under that status, in no order."""

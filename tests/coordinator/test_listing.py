@@ -6,10 +6,13 @@ import time
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
+from flowworker.codec.index import entry_of
 from flowworker.compat.opening import existing
 from flowworker.compat.state import StateStore
 from flowworker.coordinator.retention import Retention
+from flowworker.core.admission import Admission
 from flowworker.core.model import Step, Workflow
 from flowworker.core.payload import EMPTY
 from flowworker.core.records import RunRecord
@@ -119,7 +122,22 @@ async def test_a_run_that_begins_or_is_stopped_while_it_is_listed_as_early(runs,
 
 
 async def test_a_start_that_was_refused_while_it_is_listed_as_early_is_listed_nowhere(runs):
-    await runs.list_early(RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW))
+    early = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW)
+    await runs.list_early(early)
+    assert await listed(runs) == {}
+
+    await runs.save(replace(early, admission=Admission((), "1-a", refused="no place")), 0)
+    await runs.list_early(early)
+    assert await listed(runs) == {}
+
+
+async def test_a_sweep_takes_a_refused_start_off_the_list(backend, runs):
+    refused = Admission((), "1-a", refused="no place")
+    record = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW, admission=refused)
+    await runs.save(record, 0)
+    await runs.index(entry_of(record))
+
+    await sweep(backend, 3)
 
     assert await listed(runs) == {}
 

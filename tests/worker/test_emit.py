@@ -16,7 +16,6 @@ from flowworker.errors import (
     PayloadTooLarge,
 )
 from tests.support.faults import Flaky
-from tests.support.tails import Unflushed
 from tests.worker.fleet import Fleet
 from tests.worker.inside import inside, inside_thread
 
@@ -283,18 +282,3 @@ async def test_what_is_emitted_carries_the_trace_of_its_run(fleet):
 
     assert published[0].items() >= trace.items()
     assert (await fleet.history())[1] == published[0]
-
-
-@pytest.mark.parametrize("loses", [False, True])
-async def test_where_events_may_be_lost_the_mark_has_the_event(fleet, loses):
-    fleet.rewire(tail=Unflushed(fleet.backend).backend.tail if loses else None)
-
-    async def body(ctx):
-        await ctx.emit("order.paid", {"order_id": 7})
-
-    await inside(fleet, body)
-
-    mark, _ = await fleet.backend.runs.read(emit_key("default", "r1", "order.paid"))
-    said = {"v": 1, "id": "r1/emit/order.paid"}
-    said |= {"event": (await fleet.history())[1]} if loses else {}
-    assert msgspec.json.decode(mark) == said

@@ -19,12 +19,11 @@ from flowworker.core.ids import (
     run_id_of_sequence,
 )
 from flowworker.errors import RunRefused
-from flowworker.ports import StoredEvent
 from flowworker.telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from flowworker.clock import Clock
-    from flowworker.ports import Delivery
+    from flowworker.ports import Delivery, EventLog
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
@@ -58,13 +57,10 @@ def may_reply_to(subject: str, prefixes: tuple[str, ...]) -> bool:
     return subject.startswith(prefixes) and SUBJECT.fullmatch(subject) is not None
 
 
-async def refused_before(stores: Stores, run: str, delivery: Delivery) -> Rejected | None:
+async def refused_before(events: EventLog, run: str, delivery: Delivery) -> Rejected | None:
     """How a start message was rejected for want of a place, by whichever process had it, if so."""
     wanted = event_id(run, EventType.REJECTED, str(delivery.sequence))
-    published = await stores.backend.events.history(run)
-    kept = await stores.outbox.kept(run, published)
-    published += [StoredEvent(COORDINATOR, one.type, one.data) for one in kept]
-    for one in published:
+    for one in await events.history(run):
         if one.type == EventType.REJECTED and one.sender == COORDINATOR:
             found = decode_event(one.data)
             if found.id == wanted and found.data.error_type == RunRefused.__name__:

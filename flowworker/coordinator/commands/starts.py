@@ -154,7 +154,7 @@ class Starts:
         """
         why: TurnedAway | None = None
         if revision and record.is_asking and may_refuse(record.admission):
-            before = await refused_before(self._stores, record.run, delivery)
+            before = await refused_before(self._backend.events, record.run, delivery)
             if before is not None:
                 why = TurnedAway(str(before), Strategy.SKIP, before.retry_at)
         if why is None:
@@ -190,7 +190,7 @@ class Starts:
         """
         is_late = delivery.delivered > 1 or self._clock.now() - delivery.time > LONGEST
         if is_late and await self._runs.load(run) is None:
-            before = await refused_before(self._stores, run, delivery)
+            before = await refused_before(self._backend.events, run, delivery)
             if before is not None:
                 await forget_input(self._payloads, run, _name(_origin(delivery)))
                 raise before

@@ -260,12 +260,11 @@ class Recovery:
             return
         else:
             live.checked += 1
-        first, most = _PAUSES
         if await one.scheduler.recover(one.run):
             self._pause = 0.0
         else:
             self._unanswered.add(one.run)
-            self._pause = min(max(first, 2 * self._pause), most)
+            self._pause = min(max(_PAUSES[0], 2 * self._pause), _PAUSES[1])
             await self._clock.sleep(self._pause)
 
     def _is_busy(self, scheduler: Scheduler) -> bool:
@@ -286,10 +285,11 @@ class Recovery:
         return record
 
     async def _relist(self, one: _Listed, record: RunRecord) -> None:
-        """List it where it belongs, if it was resumed under another name, or began late."""
+        """List it where it belongs: it was resumed under another name, began late, is refused."""
         right = entry_of(record, one.status)
-        if right != one.entry:
+        if right != one.entry and not record.refused:
             await self._runs.index(right)
+        if right != one.entry or record.refused:
             await self._runs.unindex(one.entry)
 
     async def _miss(self, one: _Listed) -> None:

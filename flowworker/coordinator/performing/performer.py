@@ -22,7 +22,6 @@ from flowworker.codec.cloudevents import attempt_events, emitted, run_started_ev
 from flowworker.codec.index import entry_of
 from flowworker.codec.json import encode
 from flowworker.codec.keys import START, TIMEOUT
-from flowworker.coordinator.live import check_server
 from flowworker.core.effects import (
     Answer,
     Conclude,
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from flowworker.coordinator.steps.waits import Waits
     from flowworker.core.effects import Effect
     from flowworker.core.records import RunRecord, StepRecord
-    from flowworker.stores.outbox import Lost
     from flowworker.stores.stores import Stores
     from flowworker.telemetry.metrics import Metrics
 
@@ -86,7 +84,6 @@ class Performer:
         """Perform by means of these."""
         self._namespace = stores.backend.namespace
         self._events = stores.backend.events
-        self._tail = stores.backend.tail
         self._timers = stores.backend.timers
         self._runs = stores.runs
         self._dispatcher = dispatcher
@@ -130,7 +127,6 @@ class Performer:
         effects: Sequence[Effect],
         steps: Mapping[str, tuple[StepRecord, int]],
         history: History,
-        lost: Iterable[Lost] = (),
     ) -> None:
         """Perform what was decided from records, unless that was done before.
 
@@ -141,16 +137,14 @@ class Performer:
             live: the run; its state is the one after the decision.
             effects: as `rebuild` returned them.
             steps: the records that it was rebuilt from, with their revisions. A worker may have
-                died between a record and its event: these are published before what follows.
+                died between a record and its event, so these events are published first: what
+                follows from them must not stand in the history before them.
             history: of the run, read before the records.
-            lost: what came from outside, to be published again before what follows from it.
 
         Raises:
             Conflict: another coordinator changed the run meanwhile.
         """
-        await self._publish(live, history.missing(self._recorded(live, steps)))
-        for one in lost:
-            await one.publish(self._events)
+        await self._publish(history.missing(self._recorded(live, steps)))
         moved_from = await self._save(live, effects)
         events = history.missing(await self._emitted(live, effects))
         await self._publish_and_list(live, events, moved_from)
@@ -177,6 +171,8 @@ class Performer:
 
     async def _emitted(self, live: LiveRun, effects: Sequence[Effect]) -> list[CloudEvent]:
         emits = [effect for effect in effects if isinstance(effect, Emit)]
+        if not emits:
+            return []
         state, now = live.state, self._clock.now()
         for place, emit in enumerate(emits):
             if emit.type is EventType.WAITING_HUMAN and emit.reason:
@@ -184,10 +180,9 @@ class Performer:
                 emits[place] = replace(emit, reason=asked)
         return [emitted(self._namespace, state.record, emit, state.revision, now) for emit in emits]
 
-    async def _publish(self, live: LiveRun, events: Iterable[CloudEvent]) -> None:
+    async def _publish(self, events: Iterable[CloudEvent]) -> None:
         """One after the other: a cause that fails must not be overtaken by its effect."""
         for event in events:
-            check_server(live, self._tail)
             run, once = event.data.id, event.type in _ONCE
             await self._events.publish(run, event.type, encode(event), event.id, once=once)
             if (counter := self._counted.get(event.type)) is not None:
@@ -197,12 +192,12 @@ class Performer:
         self, live: LiveRun, events: Iterable[CloudEvent], moved_from: RunStatus | None
     ) -> None:
         if moved_from is None:
-            await self._publish(live, events)
+            await self._publish(events)
             return
         record = live.state.record
         if record.status in TERMINAL:
             self._count_end(record)
-        await asyncio.gather(self._publish(live, events), self._runs.index(entry_of(record)))
+        await asyncio.gather(self._publish(events), self._runs.index(entry_of(record)))
 
     def _count_end(self, run: RunRecord) -> None:
         metrics, name = self._metrics, run.workflow
@@ -238,10 +233,11 @@ class Performer:
         self, live: LiveRun, effects: Sequence[Effect]
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """The same, of which some may have been done before."""
+        plan, state = live.plan, live.state
         for effect in effects:
             match effect:
                 case Dispatch():
-                    yield self._dispatcher.restore(live.plan, live.state, effect)
+                    yield self._dispatcher.restore(plan, state, effect)
                 case Save() | Emit() | Conclude() | Expand() | Gather() | Judge() | Repeat():
                     pass
                 case _:

@@ -67,13 +67,7 @@ class Publisher:
         self._ask = connection.requests.ask
 
     async def publish(
-        self,
-        subject: str,
-        data: bytes,
-        headers: bytes = b"",
-        *,
-        repeatable: bool = True,
-        same_server: bool = False,
+        self, subject: str, data: bytes, headers: bytes = b"", *, repeatable: bool = True
     ) -> PubAck:
         """Durable when it returns.
 
@@ -82,8 +76,6 @@ class Publisher:
             data: the body.
             headers: a whole block.
             repeatable: storing it twice is like storing it once.
-            same_server: it must not be stored after a start of the server that comes meanwhile, so
-                it is sent once.
 
         Raises:
             Conflict: a compare-and-set lost; UncertainConflict after a repetition.
@@ -94,8 +86,6 @@ class Publisher:
             try:
                 raw, repeated = await self._ask(subject, data, headers), False
             except NoAnswer as error:
-                if same_server:
-                    raise Unavailable(f"{subject}: {error}") from error
                 ask = partial(self._ask, subject, data, headers)
                 raw, repeated = await ask_again(
                     self._connection, error, ask, subject, repeatable=repeatable

@@ -129,7 +129,7 @@ BLIND = Focus(faults=("stale",), constructs=True)
             alarms.Alarms._go_off,
             "elif not await self._engine_steps.wake(found[0], step) and unseen:",
             "elif not await self._engine_steps.wake(found[0], step) and False:",
-            "the end of a wait was lost",
+            "the end of a wait was lost | RUNNING",
             From(26, BLIND),
             id="an alarm that is done with by an answer of the past",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowworker.coordinator.commands import starts
+from flowworker.coordinator.commands.entrance import Entrance
 from flowworker.coordinator.limits.gate import Gate
 from flowworker.coordinator.limits.queue import Queue
 from flowworker.coordinator.limits.run_standing import RunStanding
@@ -90,6 +91,13 @@ def test_a_start_that_goes_on_though_another_process_has_rejected_it(monkeypatch
     async def never(events, run, delivery):
         return None
 
-    monkeypatch.setattr(starts, "refused_before", never)
+    async def at_once(entrance, record, name):
+        await right(entrance, record, name)
+        _, revision = await entrance._runs.load(record.run)
+        await entrance._runs.remove(record.run, revision)
 
-    assert finds("a run begins whose start was rejected", From(126, GATED))
+    monkeypatch.setattr(starts, "refused_before", never)
+    right = Entrance.put_away
+    monkeypatch.setattr(Entrance, "put_away", at_once)
+
+    assert finds("a run begins whose start was rejected | defect", From(126, GATED))

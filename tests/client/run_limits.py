@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from flowworker import App, StepContext
+from prometheus_client import CollectorRegistry
+
+from flowworker import App, StepContext, wiring
 from flowworker.client import Client
 from flowworker.core.admission import RunConcurrency, Singleton, SingletonMode
 from flowworker.core.limit import Strategy
 from flowworker.core.model import Step, Workflow
+from flowworker.ports import Backend
+from flowworker.stores.stores import stores_of
+from flowworker.telemetry.metrics import Metrics
 from tests.support.waiting import eventually
 
 CALL = (Step("a", "call"),)
@@ -57,6 +64,18 @@ class Calls:
         self.free = True
         for event in self.may_end.values():
             event.set()
+
+
+@asynccontextmanager
+async def fleet_of_runs(client: Client, backend: Backend, calls: Calls) -> AsyncIterator[Client]:
+    """A worker that has the handler, beside the coordinator that is there."""
+    for workflow in WORKFLOWS:
+        await client.register(workflow)
+    made = wiring.make_worker(stores_of(backend), calls.app, Metrics(CollectorRegistry()))
+    await made.start()
+    yield client
+    calls.end()
+    await made.drain()
 
 
 async def until_waiting(fleet: Client, count: int) -> None:

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
-from flowworker import wiring
 from flowworker.client import Client
 from flowworker.codec.event_data import EventData
 from flowworker.coordinator.commands.addressing import publish_to_run
@@ -18,8 +16,7 @@ from flowworker.core.records import RunRecord
 from flowworker.core.status import RunStatus
 from flowworker.ports import Backend
 from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
-from tests.client.run_limits import WORKFLOWS, Calls
+from tests.client.run_limits import Calls, fleet_of_runs
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 
@@ -32,13 +29,8 @@ def calls() -> Calls:
 async def fleet(
     client: Client, backend: Backend, coordinator: None, calls: Calls
 ) -> AsyncIterator[Client]:
-    for workflow in WORKFLOWS:
-        await client.register(workflow)
-    made = wiring.make_worker(stores_of(backend), calls.app, Metrics(CollectorRegistry()))
-    await made.start()
-    yield client
-    calls.end()
-    await made.drain()
+    async with fleet_of_runs(client, backend, calls) as made:
+        yield made
 
 
 async def refused_beside(

@@ -9,17 +9,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
-from flowworker import wiring
 from flowworker.client import Client
 from flowworker.core.limit import Holder
 from flowworker.errors import InvalidInput, RunRefused
 from flowworker.ports import Backend
 from flowworker.stores.stores import stores_of
-from flowworker.telemetry.metrics import Metrics
 from tests.client.limited import until_free
-from tests.client.run_limits import WORKFLOWS, Calls, status, until_begun, until_waiting
+from tests.client.run_limits import Calls, fleet_of_runs, status, until_begun, until_waiting
 from tests.support.waiting import WAIT_LIMIT, eventually
 
 
@@ -32,13 +29,8 @@ def calls() -> Calls:
 async def fleet(
     client: Client, backend: Backend, coordinator: None, calls: Calls
 ) -> AsyncIterator[Client]:
-    for workflow in WORKFLOWS:
-        await client.register(workflow)
-    made = wiring.make_worker(stores_of(backend), calls.app, Metrics(CollectorRegistry()))
-    await made.start()
-    yield client
-    calls.end()
-    await made.drain()
+    async with fleet_of_runs(client, backend, calls) as made:
+        yield made
 
 
 async def started(fleet: Client, workflow: str, count: int, **given: Any) -> list[str]:
@@ -187,7 +179,7 @@ async def test_a_child_that_is_one_too_many_is_cancelled(fleet: Client, calls: C
 
 
 async def test_a_delayed_start_asks_when_its_time_has_come(fleet: Client, calls: Calls) -> None:
-    late = await fleet.start("keyed", {"key": 1}, run_id="late", delay=0.5)
+    late = await fleet.start("keyed", {"key": 1}, run_id="late", delay=2.0)
     soon = await fleet.start("keyed", {"key": 1}, run_id="soon")
 
     await eventually(lambda: calls.begun == [soon])

@@ -123,11 +123,22 @@ function width() {
   return wide > innerWidth ? [`${wide} pixels wide`] : [];
 }
 
-/** Which of the controls are to be reached one after the other. */
+/** Those that are to be reached one after the other. */
+function reachable() {
+  const all = [...document.querySelectorAll(`${CONTROLS}, .graph a`)];
+  return all.filter((each) => isSeen(each) && each.tabIndex >= 0 && !each.disabled);
+}
+
+/** How many they are; each is numbered. */
 function controls() {
-  const all = [...document.querySelectorAll(`${CONTROLS}, .graph a`)].filter((each) => isSeen(each) && each.tabIndex >= 0 && !each.disabled);
+  const all = reachable();
   all.forEach((each, at) => (each.$at = at));
   return all.length;
+}
+
+/** How many have come since then. */
+function unknown() {
+  return reachable().filter((each) => each.$at === undefined).length;
 }
 
 /** The one that has the focus: which, and whether one sees that. */

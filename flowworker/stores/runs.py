@@ -147,21 +147,19 @@ class RunStore:
             await self.unindex(former)
 
     async def relist(self, record: RunRecord) -> None:
-        """List a run under its status alone, if it is listed under another one as well.
+        """List a run under its status alone, wherever it is listed; if it is nowhere, as well.
 
-        If another process changes its status meanwhile, it is listed under the new one, too.
+        If another process changes it meanwhile, as it is then: nowhere once it is gone or refused.
         """
         right = entry_of(record)
         found = await self._records.keys(entries_of(record))
-        wrong = [key for key in found if key != right.key]
-        if not wrong:
+        if found == [right.key]:
             return
         await self.index(right)
-        for key in wrong:
-            await self._records.purge(key)
-        now = await self.load(record.run)
-        if now is not None and now[0].status is not record.status:
-            await self.index(entry_of(now[0]))
+        for key in found:
+            if key != right.key:
+                await self._records.purge(key)
+        await self._correct(record)
 
     async def list_early(self, record: RunRecord) -> None:
         """List a run that has not begun; if it has, or was stopped meanwhile, as it is then.
@@ -170,6 +168,10 @@ class RunStore:
         show it comes from where nothing can be written, so then the entry stays as well.
         """
         await self.index(entry_of(record))
+        await self._correct(record)
+
+    async def _correct(self, record: RunRecord) -> None:
+        """A run was listed as that record says; it is right if it was that one until now."""
         found = await self.load(record.run)
         now = None if found is None or found[0].refused else found[0]
         if now is not None and entry_of(now) == entry_of(record):

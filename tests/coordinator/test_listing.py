@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from flowworker.codec.index import entry_of
+from flowworker.clock import SystemClock
+from flowworker.codec.index import entry_of, moment_of
 from flowworker.compat.opening import existing
 from flowworker.compat.state import StateStore
+from flowworker.coordinator.driving.recovery import Recovery
 from flowworker.coordinator.retention import Retention
 from flowworker.core.admission import Admission
 from flowworker.core.model import Step, Workflow
@@ -98,6 +103,7 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
             return getattr(backend.runs, name)
 
         async def keys(self, pattern):
+            self.keys = backend.runs.keys  # type: ignore[method-assign]
             await runs.save(moved, revision)
             await runs.index(entry(RunStatus.COMPENSATING, "two", RUN, NOW))
             found = await backend.runs.keys(pattern)
@@ -106,7 +112,60 @@ async def test_a_run_that_moves_while_it_is_listed_anew_is_listed_where_it_moved
 
     await RunStore(Moving()).relist(record)
 
-    assert (await listed(runs))["COMPENSATING"] == [("two", RUN)]
+    assert await listed(runs) == {"COMPENSATING": [("two", RUN)]}
+
+
+@pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.CANCELLED])
+async def test_a_run_that_is_listed_nowhere_is_listed(runs, status):
+    record = RunRecord(RUN, "two", "h", status, EMPTY, NOW)
+    await runs.save(record, 0)
+
+    await runs.relist(record)
+
+    assert await listed(runs) == {str(status): [("two", RUN)]}
+
+
+async def test_who_has_known_a_run_before_it_began_lists_it_as_it_is(runs):
+    early = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW)
+    await runs.save(replace(early, status=RunStatus.RUNNING, created_at=NOW + 2.0), 0)
+
+    await runs.relist(early)
+
+    assert await runs.listed(RunStatus.PENDING) == []
+    [one] = await runs.listed(RunStatus.RUNNING)
+    assert one.moment == moment_of(NOW + 2.0)
+
+
+async def test_who_has_known_a_run_before_it_was_removed_lists_it_nowhere(runs):
+    await runs.relist(RunRecord(RUN, "two", "h", RunStatus.RUNNING, EMPTY, NOW))
+
+    assert await listed(runs) == {}
+
+
+async def test_what_is_in_memory_of_a_run_that_has_begun_elsewhere_lists_nothing(
+    backend, runs, metrics
+):
+    early = RunRecord(RUN, "two", "h", RunStatus.PENDING, EMPTY, NOW, begins_at=NOW + 1.0)
+    begun = replace(early, status=RunStatus.RUNNING, created_at=NOW + 2.0, begins_at=0.0)
+    await runs.save(begun, 0)
+    await runs.index(entry_of(begun))
+
+    async def recover(run):
+        return True
+
+    async def backlog():
+        return {}
+
+    live = SimpleNamespace(
+        state=SimpleNamespace(record=early), touched=0.0, checked=0, moves_on=lambda queued: False
+    )
+    scheduler: Any = SimpleNamespace(active={RUN: live}, behind=False, recover=recover)
+    recovery = Recovery(
+        stores_of(backend), backlog, asyncio.Semaphore(1), None, SystemClock(), metrics
+    )
+    await recovery.sweep({0: scheduler}, taken=True)
+
+    assert await runs.listed(RunStatus.RUNNING) == [entry_of(begun)]
 
 
 @pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.CANCELLED])

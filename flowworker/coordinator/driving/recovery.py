@@ -226,7 +226,7 @@ class Recovery:
         live = one.live
         self._unanswered.discard(one.run)
         try:
-            if live is not None:
+            if live is not None and not live.state.record.is_early:  # else it may have begun
                 await self._relist(one, live.state.record)
             else:
                 record = await self._checked(one)

@@ -131,7 +131,8 @@ def follow(
         held = holders.get((one.run, one.step))
         if held is not None and held.rank <= one.rank:
             del holders[one.run, one.step]
-    for ask in (*waiting, *asked):
+    asks = dict.fromkeys((*waiting, *asked))  # one that asks twice is one
+    for ask in asks:
         record = _said(record, ask, now)
         held = holders.get((ask.run, ask.step))
         if held is not None and held.rank < ask.rank:  # that one is over, or this were not
@@ -139,7 +140,7 @@ def follow(
     record = replace(record, holders=tuple(holders.values()))
     room, passed = record.room(now), list[Ask]()
     sorted_: dict[str, list[Ask]] = {"admitted": [], "waiting": [], "late": [], "refused": []}
-    for ask in (*waiting, *asked):
+    for ask in asks:
         before = _before(ask, holders.get((ask.run, ask.step)), record)
         if before:
             sorted_[before].append(ask)

@@ -13,6 +13,7 @@ from flowworker.core.admission import ticket_at
 from flowworker.core.attempt import Attempt
 from flowworker.core.limit import Use, named_limit
 from flowworker.core.limiting import Over
+from flowworker.core.rate import Rate
 from flowworker.core.status import Kind, Priority
 from flowworker.stores.limits import LimitStore, Place
 from flowworker.testing import ManualClock
@@ -21,6 +22,7 @@ from tests.support.backends import memory
 LIMIT = named_limit("l")
 FIRST = Attempt(Kind.RUN, 1, 1)
 NOW = 1_900_000_000.0
+BOTH = ((1, "a"), (2, "b"))
 
 
 class Judge:
@@ -173,3 +175,21 @@ async def test_who_has_waited_when_nothing_was_said_of_it_is_found_by_a_look(hal
     await hall.gives_back(hall.desk(), "a")
 
     assert await hall.state() == ([], False)
+
+
+async def test_whom_a_rate_has_let_in_and_who_has_begun_stands_on_its_list_no_more(hall):
+    record, revision = await hall.store.load(LIMIT)
+    paced = replace(record, concurrency=0, rate=Rate(1, 60.0, 2))
+    await hall.store.save(paced, revision)
+    begun, waits = (Place(LIMIT, ticket_at(NOW - 1, number), run, "s") for number, run in BOTH)
+    for place in (begun, waits):
+        where = ("q", Priority.NORMAL, (Use(LIMIT),), place.run, Raw(b"{}"))
+        await hall.store.queue(place, Waiting(place.run, "s", FIRST, *where))
+    hall.judge.said[begun.run] = Verdict.BEGUN
+
+    await hall.desk().look()
+
+    # Then it has gone on, as who let it in may have died before that, and has cost no token
+    assert sorted(hall.admitted) == ["a", "b"]
+    assert await hall.store.waiting(LIMIT) == []
+    assert (await hall.store.load(LIMIT))[0].passed == 1

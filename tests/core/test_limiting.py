@@ -271,3 +271,12 @@ def test_that_somebody_waits_is_taken_back_when_all_who_do_are_let_in():
         assert (known.cleared, known.record.awaited) == (False, True)
     found = follow(given, gone, waiting, [ask("c")], NOW, all_known=True)
     assert (found.cleared, found.record.awaited, found.waiting) == (False, True, (ask("c"),))
+
+
+def test_a_run_that_asks_twice_at_the_same_time_takes_one_place_and_is_let_in_both_times():
+    paced = LimitRecord("run.l", rate=Rate(1, 5.0))
+    run = ask("a")._replace(ticket="1-a", waits=False)
+
+    found = turn(paced, asked=(run, run))
+
+    assert (found.admitted, found.refused, found.record.passed) == ((run,), (), 1)

@@ -51,7 +51,7 @@ def test_a_sweep_that_takes_all_that_hold_a_limit_for_over(monkeypatch):
 
 
 def test_an_attempt_that_is_enqueued_while_it_waits(monkeypatch):
-    right = "again=again):\n            return"
+    right = "again=again):\n                return"
     plant(monkeypatch, Slots.take, right, right.replace("return", "break"))
 
     assert finds("an attempt runs without a place | more go than a rate", LIMITED)

@@ -53,7 +53,7 @@ def test_a_record_that_is_written_over_what_others_have_let_in(monkeypatch):
 
 
 def test_an_attempt_that_is_enqueued_before_its_time(monkeypatch):
-    right = "again=again):\n            return"
+    right = "again=again):\n                return"
     plant(monkeypatch, Slots.take, right, right.replace("return", "break"))
 
     assert finds("more go than a rate has let in | runs without a place", LIMITED)

@@ -46,7 +46,7 @@ def test_a_key_that_is_let_in_and_does_not_move_on(monkeypatch):
 
 
 def test_an_attempt_that_is_enqueued_before_its_turn(monkeypatch):
-    right = "again=again):\n            return"
+    right = "again=again):\n                return"
     plant(monkeypatch, Slots.take, right, right.replace("return", "break"))
 
     assert finds("an attempt runs without a place | more go than a rate", LIMITED)

@@ -266,7 +266,9 @@ class Desk:
         if not self._queue:
             return {}
         record = self._ledger.remembered or await self._ledger.load()
-        return await self._queue.heads(record, self._ledger.room + len(over), seen)
+        heads = await self._queue.heads(record, self._ledger.room + len(over), seen)
+        await all_over([self._pass(place, entry) for place, entry in self._queue.begun()])
+        return heads
 
     async def _answer(self, asked: Sequence[Asked], turn: Turn) -> bool:
         """Say so to those who have asked; whether somebody has to wait."""

@@ -53,6 +53,7 @@ class Queue:
         self._more: set[str] | None = None  # keys with more on the list than is remembered
         self._skips = True
         self._old_at = 0.0
+        self._begun: list[tuple[Place, Entry]] = []
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -88,7 +89,8 @@ class Queue:
     ) -> dict[Ask, tuple[Place, Entry]]:
         """The first that may be let in, `room` at most, and those before them that were.
 
-        Who waits in vain is taken off the list. `seen` are those that were looked at.
+        Who waits in vain is taken off the list. `seen` are those that were looked at. Those that a
+        rate has let in before are kept apart (`begun`), since its record names none of them.
         """
         if self._is_shared and room > 0 and self._clock.now() >= self._old_at:
             await self.read(record, seen)
@@ -97,7 +99,8 @@ class Queue:
         while some := self._first(record, named, min(room, _AT_A_TIME) - len(found)):
             seen.update(some)
             self._forget(some)
-            looked_at = await asyncio.gather(*(self._look(place, named) for place in some))
+            looks = (self._look(place, named, record) for place in some)
+            looked_at = await asyncio.gather(*looks)
             for place, entry in zip(some, looked_at, strict=True):
                 if entry is not None:
                     found[entry.ask] = place, entry
@@ -116,7 +119,14 @@ class Queue:
             found.append(place)
         return found
 
-    async def _look(self, place: Place, named: Collection[tuple[str, str]]) -> Entry | None:
+    def begun(self) -> list[tuple[Place, Entry]]:
+        """Those that have begun and stand there, since who let them in has died; each once."""
+        begun, self._begun = self._begun, []
+        return begun
+
+    async def _look(
+        self, place: Place, named: Collection[tuple[str, str]], record: LimitRecord
+    ) -> Entry | None:
         """Who waits there, if it may be let in or was. Who waits in vain is taken off the list."""
         entry = await self._store.entry(place)
         if entry is None:
@@ -126,6 +136,8 @@ class Queue:
                 return entry
             case Verdict.BEGUN if (place.run, place.step) in named:
                 return entry
+            case Verdict.BEGUN if record.rate is not None and not record.concurrency:
+                self._begun.append((place, entry))
             case Verdict.GONE:
                 await self._store.leave(place)
             case Verdict.BEGUN | Verdict.UNSEEN:

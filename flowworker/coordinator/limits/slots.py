@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flowworker.codec.limits import Entry
     from flowworker.core.facts import Fact
     from flowworker.core.graph import Plan
+    from flowworker.core.limit import Use
     from flowworker.core.state import RunState
     from flowworker.evaluation.terms import Terms
     from flowworker.stores.stores import Stores
@@ -81,14 +82,38 @@ class Slots:
             await self._later(entry, due, again=again)
             return
         at, number = self._clock.now(), next(self._numbers)
+        passed = await self._passed(entry) if again and not entry.place else 0
         while entry.place < len(entry.uses):
             use = entry.uses[entry.place]
-            ticket = ticket_at(at, number, use.share)
-            if not await self.desks.of(use.limit).ask(entry, ticket, again=again):
-                return
+            if entry.place >= passed or not await self._is_rate(use):
+                ticket = ticket_at(at, number, use.share)
+                if not await self.desks.of(use.limit).ask(entry, ticket, again=again):
+                    return
             entry = replace(entry, place=entry.place + 1)
         address = StepAddress(entry.queue, entry.priority, entry.run, entry.step)
         await self._steps.enqueue(address, bytes(entry.message), entry.id)
+
+    async def _passed(self, entry: Waiting) -> int:
+        """How many limits have let in an attempt that asks again: it waits behind them.
+
+        That matters where a rate is among them: who holds a limit stands in its record, and asks
+        again for nothing, but who has passed a rate stands nowhere, and would use it up twice.
+        """
+        if len(entry.uses) == 1:
+            return 0
+        limits = [use.limit for use in entry.uses]
+        for place in reversed(await self._store.waiting(run=entry.run, step=entry.step)):
+            found = await self._store.entry(place)
+            if isinstance(found, Waiting) and found.attempt == entry.attempt:
+                return limits.index(place.limit) if place.limit in limits else 0
+        return 0
+
+    async def _is_rate(self, use: Use) -> bool:
+        """Whether it names nobody whom it has let in."""
+        if use.rate is not None or use.concurrency is not None:
+            return use.rate is not None
+        record, _ = await self._store.load(use.limit)
+        return record.rate is not None and not record.concurrency
 
     async def _later(self, entry: Waiting, due: float, *, again: bool) -> None:
         """Have an attempt ask at that time."""
@@ -148,7 +173,8 @@ class Slots:
         if not isinstance(entry, Waiting):
             return
         try:
-            await self.take(replace(entry, place=entry.place + 1))
+            # A list that was too old may have hidden before where it waits.
+            await self.take(replace(entry, place=entry.place + 1), again=True)
         except InvalidInput as error:  # so will it be however often it is tried
             await self._refuse(bytes(entry.message), error)
             return
